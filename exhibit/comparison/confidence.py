@@ -13,19 +13,19 @@ SLOPES = (3.0, 1.0, 1 / 3)
 
 
 @lru_cache(maxsize=256)  # each verdict and each command asks for those of the calibrations that are used
-def upper_bound(failures: int, trials: int, level: float = LEVEL) -> float:
-    """The largest rate, 0 to 1, that still gives as few failures as were seen with probability ``1 - level``.
+def upper_bound(failures: int, trials: int) -> float:
+    """The largest rate, 0 to 1, that still gives as few failures as were seen with probability ``1 - LEVEL``.
 
     The exact one-sided bound of C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated
-    in the case of the binomial", Biometrika 26 (1934): the ``p`` with ``P(X ≤ failures) = 1 - level`` for a binomial
+    in the case of the binomial", Biometrika 26 (1934): the ``p`` with ``P(X ≤ failures) = 1 - LEVEL`` for a binomial
     ``X``; 1 without trials. Trials must be independent of one another: edits of one photograph are one trial. Without a
-    failure it is ``1 - (1 - level) ** (1 / trials)``, some 3 / trials. It holds for a number of trials that was fixed
+    failure it is ``1 - (1 - LEVEL) ** (1 / trials)``, some 3 / trials. It holds for a number of trials that was fixed
     beforehand.
     """
     _check(failures, trials)
     if failures >= trials:
         return 1.0
-    return _where(lambda rate: _at_most(failures, trials, rate) - (1 - level), failures / trials, 1.0)
+    return _where(lambda rate: _at_most(failures, trials, rate) - (1 - LEVEL), failures / trials, 1.0)
 
 
 def per_million(rate: float) -> int:
@@ -50,17 +50,17 @@ def evidence_against(rate: float, failures: int, trials: int) -> float:
     return mixed - _times_log(failures, rate) - _times_log(successes, 1 - rate)
 
 
-def interval_at_any_time(failures: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
+def interval_at_any_time(failures: int, trials: int) -> tuple[float, float]:
     """The lowest and highest rate that the sequence so far hasn't refuted: a confidence sequence.
 
-    Without trials it is (0, 1). All the intervals of one growing sequence hold together, with probability ``level``:
+    Without trials it is (0, 1). All the intervals of one growing sequence hold together, with probability ``LEVEL``:
     one may look after every trial, and stop when one likes. See :func:`evidence_against` for the formula and its
     sources.
     """
     _check(failures, trials)
     if not trials:
         return 0.0, 1.0
-    limit, seen = -math.log(1 - level), failures / trials
+    limit, seen = -math.log(1 - LEVEL), failures / trials
 
     def beyond(rate: float) -> float:
         return evidence_against(rate, failures, trials) - limit
@@ -69,7 +69,7 @@ def interval_at_any_time(failures: int, trials: int, level: float = LEVEL) -> tu
     return lower, (_where(lambda rate: -beyond(rate), seen, 1.0) if failures < trials else 1.0)
 
 
-def upper_bound_at_any_time(failures: int, trials: int, level: float = LEVEL) -> float:
+def upper_bound_at_any_time(failures: int, trials: int) -> float:
     """The largest mean of the trials' rates, 0 to 1, that failures so far haven't refuted, however one came to look.
 
     Each trial may have a rate of its own, as photographs of several installations have, and one may look after each and
@@ -88,7 +88,7 @@ def upper_bound_at_any_time(failures: int, trials: int, level: float = LEVEL) ->
         most = max(logarithms)
         return most + math.log(math.fsum(math.exp(each - most) for each in logarithms) / len(SLOPES))
 
-    limit = -math.log(1 - level)
+    limit = -math.log(1 - LEVEL)
     return 1.0 if evidence(1.0) <= limit else _where(lambda rate: limit - evidence(rate), 0.0, 1.0)
 
 
