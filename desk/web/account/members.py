@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.http import require_POST
 
 from desk.texts.sentences import in_words
-from desk.web.account.roles import ROLES
+from desk.web.account.roles import MEANS, NAMES
 from desk.web.common.access import (
     Telling,
     forbidden,
@@ -132,8 +132,8 @@ def revoke_token(request: HttpRequest, owner: Owner, token: int) -> HttpResponse
 def _members(request: HttpRequest, owner: Owner, link: str = "") -> HttpResponse:
     values = {
         "page": page_of(request, members.members(owner)),
-        "roles": ROLES,
-        "offered": [(role.value, role.name) for role in ROLES],
+        "offered": NAMES.items(),
+        "meanings": zip(NAMES.values(), MEANS.values(), strict=True),
         "manages": manages(request, owner),
         "invitations": invitations.open_ones(owner),
         "link": link,
@@ -147,7 +147,7 @@ def _tokens(request: HttpRequest, owner: Owner, **shown: object) -> HttpResponse
     values = {
         "page": page_of(request, tokens.tokens_of(owner)),
         "manages": manages(request, owner),
-        "scopes": [scope for scope in Scope if scope in permitted],
+        "scopes": [(scope.value, scope.label, scope is Scope.READ) for scope in Scope if scope in permitted],
         "periods": [(days, said % {"days": days}) for days, said in words.items()],
         "now": now(),
     }

@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from desk.texts.sentences import in_words
-from desk.web.account.roles import ROLES
+from desk.web.account.roles import MEANS
 from desk.web.account.sign_in import INVITED, invited
 from desk.web.common.access import person_of, said
 from exhibit.errors import ExhibitError
@@ -93,7 +93,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponseBase:
         return redirect("owners")
     values: dict[str, object] = {
         "invitation": found,
-        "role_means": next((role.means for role in ROLES if role.value == found.role), ""),
+        "role_means": MEANS.get(found.role, ""),
         "fits": person is not None and found.email in ("", person.email.lower()),
         "sign_in": f"{reverse('account_login')}?{urlencode({'next': request.path})}",
     }

@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from desk.texts.cases import SURE
 from desk.web.common.access import person_of
 from desk.web.middleware.failures import each_within
-from evidence.accuracy.error_rates import CLASSES
+from evidence.accuracy.error_rates import CLASSES, Rate
 from exhibit.config.config import Config
 from exhibit.machine import DATABASE_SILENT
 from exhibit.types import Decision
@@ -47,8 +47,14 @@ def home(request: HttpRequest) -> HttpResponse:
 def accuracy(request: HttpRequest) -> HttpResponse:
     """The error rate of the installation, as the log's decisions give it; it belongs to no owner."""
     found = present_accuracy()
-    rates = [(SURE[kind], found.rate(kind), *(f"{end:.2%}" for end in found.rate(kind).interval)) for kind in CLASSES]
+    rates = [(SURE[kind], found.rate(kind), _interval(found.rate(kind))) for kind in CLASSES]
     return render(request, "web/accuracy.html", {"accuracy": found, "rates": rates, "bounds": _bounds()})
+
+
+def _interval(rate: Rate) -> str:
+    if not (rate.decided or rate.unknown):
+        return _("nothing decided yet")
+    return " – ".join(f"{end:.2%}" for end in rate.interval)
 
 
 def _bounds() -> list[tuple[str, int, list[int]]]:

@@ -3,7 +3,7 @@
 from django import template
 from django.conf import settings
 
-from desk.web.account.roles import ROLES
+from desk.web.account.roles import NAMES
 from registry.models import Scope
 
 register = template.Library()
@@ -29,7 +29,7 @@ def browser_name(told: str) -> str:
 @register.filter
 def role_name(role: str) -> str:
     """A role's name in the reader's language."""
-    return next((str(known.name) for known in ROLES if known.value == role), role)
+    return str(NAMES.get(role, role))
 
 
 @register.filter

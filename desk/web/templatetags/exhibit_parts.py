@@ -15,6 +15,8 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _, pgettext
 
+from desk.texts.numbers import grouped
+
 register = template.Library()
 
 PAGES = {
@@ -63,12 +65,27 @@ def table(content: str, css: str = "stacked", named: str = "", label: str = "") 
     return format_html('<div{}><table class="{}">{}</tbody></table></div>', attributes, css, content)
 
 
-@register.simple_tag
-def heads(*names: str, numbers: str = "") -> SafeString:
+@register.simple_tag(takes_context=True)
+def heads(context: Context, *names: str, numbers: str = "") -> SafeString:
     """The head of a table, and the beginning of its body; ``numbers`` says which columns hold figures, 1 the first."""
-    cells = [(' class="number"' if str(column) in numbers else "", name) for column, name in enumerate(names, 1)]
-    head = format_html_join("", '<th scope="col"{}>{}</th>', ((SafeString(mark), name) for mark, name in cells))
+    kinds = ["number" if str(column) in numbers else None for column in range(1, len(names) + 1)]
+    context["columns"] = tuple(zip(names, kinds, strict=True))
+    marked = ((flatatt({"scope": "col", "class": css}), name) for name, css in context["columns"])
+    head = format_html_join("", "<th{}>{}</th>", marked)
     return format_html("<thead><tr>{}</tr></thead><tbody>", head)
+
+
+@register.simple_tag(takes_context=True)
+def row(context: Context, *values: object) -> SafeString:
+    """A row below ``heads``, with numbers, moments and nothing in the reader's form.
+
+    Where it is narrow each cell names its column, but for a first one that holds neither a figure nor a link.
+    """
+    cells: list[tuple[str, object]] = []
+    for value, (name, css) in zip(values, context["columns"], strict=True):
+        label = name if cells or css or isinstance(value, SafeString) else None
+        cells.append((flatatt({"class": css, "data-label": label}), _in_a_cell(value)))
+    return format_html("<tr>{}</tr>", format_html_join("", "<td{}>{}</td>", cells))
 
 
 @register.simple_tag
@@ -132,6 +149,14 @@ def filters(context: Context, name: str, choices: Iterable[tuple[str | None, str
         current = "true" if (value or "") == chosen else None
         made.append((flatatt({"href": address, "aria-current": current}), words))
     return format_html_join("\n", "<a{}>{}</a>", made)
+
+
+def _in_a_cell(value: object) -> object:
+    if isinstance(value, datetime):
+        return as_time(value)
+    if isinstance(value, int):
+        return grouped(value)
+    return "–" if value in (None, "") else value
 
 
 def _labelled(name: str, label: str, shape: str, given: dict[str, object], *content: object) -> SafeString:

@@ -7,6 +7,7 @@ from typing import Any
 from django import template
 from django.core.paginator import Page
 from django.template import Context
+from django.template.defaulttags import querystring
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext, gettext_lazy as _, ngettext
 
@@ -87,17 +88,16 @@ def moment(text: str) -> datetime:
 
 
 @register.inclusion_tag("web/list-paging.html", takes_context=True)
-def paging_of(context: Context, page: Page[Any], name: str, label: str) -> dict[str, object]:
-    """The way through one list of several on a page; name is that of its section, and of its part in the address."""
+def paging_of(context: Context, page: Page[Any], name: str = "page", label: str = "") -> dict[str, object]:
+    """The way through a list; of one among several, name is that of its section, and of its part in the address."""
 
     def part(number: int) -> str:
-        query = context["request"].GET.copy()
-        query[name] = str(number)
-        return f"?{query.urlencode()}#{name}"
+        asked: dict[str, Any] = {name: number}
+        return querystring(context, **asked) + ("" if name == "page" else f"#{name}")
 
     before = part(page.previous_page_number()) if page.has_previous() else ""
     after = part(page.next_page_number()) if page.has_next() else ""
-    return {"page": page, "label": label, "before": before, "after": after}
+    return {"page": page, "label": label or gettext("Pages"), "before": before, "after": after}
 
 
 KINDS: dict[str, Promise] = {

@@ -92,7 +92,7 @@ def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     form = SearchWatchForm(
         request.POST if request.method == "POST" else None, name=watching.free_name(owner, found.name), service=found
     )
-    others = [name for name, one in services(house.config).items() if one.takes == found.takes]
+    others = {name: one.name for name, one in services(house.config).items() if one.takes == found.takes}
     asked = [service, *(name for name in request.POST.getlist("also") if name in others and name != service)]
     told: list[str] = []
     if form.is_valid():
@@ -111,8 +111,9 @@ def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
         "form": form,
         "service": found,
         "lacks": lacking(house, owner, service, found),
-        "others": [name for name in others if name != service] if found.takes != "nothing" else [],
-        "asked": asked,
+        "others": [(name, title, name in asked) for name, title in others.items() if name != service]
+        if found.takes != "nothing"
+        else [],
         "costs": told,
     }
     return show(request, owner, "web/search-watch.html", values, status=422 if form.errors else 200)

@@ -47,7 +47,7 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
         "work": row,
         "error": error,
         "values": _typed(request) if error else _present(row, fill="fill" in request.GET),
-        "stated": {name: row.metadata.get(key, "") for name, key in FROM_FILE.items()},
+        "said": {name: _stated(row.metadata.get(key)) for name, key in FROM_FILE.items()},
         "gaps": any(row.metadata.get(key) and not getattr(row, name) for name, key in FROM_FILE.items()),
         "author_kinds": ownership.AUTHOR_KINDS.items(),
         "mediums": ownership.MEDIUMS.items(),
@@ -113,6 +113,10 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     text = _("Copies of “%(title)s” are searched for no more. Its cases and evidence stay.")
     messages.success(request, text % {"title": row.title})
     return redirect("works", slug=owner.slug)
+
+
+def _stated(text: str | None) -> str:
+    return _("The file states: %(said)s") % {"said": text} if text else ""
 
 
 def _present(row: Work, *, fill: bool) -> dict[str, Any]:

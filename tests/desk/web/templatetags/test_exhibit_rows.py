@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.core.paginator import Paginator
-from django.template import Context
+from django.template import RequestContext
 from django.test import RequestFactory
 from django.utils import translation
 
@@ -19,13 +19,15 @@ from workers.services.wiring import Services
 
 
 def test_each_list_of_a_page_has_a_way_of_its_own_through_it() -> None:
-    context = Context({"request": RequestFactory().get("/", {"visits": "2", "q": "a b"})})
+    context = RequestContext(RequestFactory().get("/", {"visits": "2", "q": "a b"}))
     pages = Paginator(range(10), 4)
     middle = paging_of(context, pages.page(2), "history", "Pages of the history")
     assert middle["before"] == "?visits=2&q=a+b&history=1#history"
     assert middle["after"] == "?visits=2&q=a+b&history=3#history"
     assert paging_of(context, pages.page(1), "history", "")["before"] == ""
     assert paging_of(context, pages.page(3), "history", "")["after"] == ""
+    only = paging_of(context, pages.page(2))
+    assert (only["label"], only["after"]) == ("Pages", "?visits=2&q=a+b&page=3")
 
 
 def test_a_work_that_is_held_back_for_more_than_being_a_collage_is_not_only_composed() -> None:
