@@ -222,8 +222,5 @@ def moved(points: NDArray[np.floating], transform: NDArray[np.float64]) -> NDArr
 
 def _distinct(found: NDArray[np.float32], registered: NDArray[np.float32]) -> int:
     """Correspondences in distinct cells of both pictures: one repeated spot is one witness."""
-    return (
-        min(len(np.unique(points.astype(np.int64) // INLIER_CELL, axis=0)) for points in (found, registered))
-        if len(found)
-        else 0
-    )
+    cells = (points.astype(np.int64) // INLIER_CELL @ [1 << 32, 1] for points in (found, registered))
+    return min(len(np.unique(numbers)) for numbers in cells)
