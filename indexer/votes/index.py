@@ -23,6 +23,7 @@ from indexer.votes.segments import (
     VoteRows,
     Works,
     merged,
+    nearest_lists,
     no_rows,
     opened,
     pieces_of,
@@ -85,7 +86,8 @@ class VoteIndex(FolderIndex[VoteRows]):
         return sorted(heaviest.values(), key=lambda vote: (-vote.weight, vote.number))
 
     def _nearest(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        found = [rows.search(queries, NEIGHBOURS + SPARE) for rows in self._rows if len(rows)]
+        probed = nearest_lists(self.codec, queries)
+        found = [rows.search(queries, probed, NEIGHBOURS + SPARE) for rows in self._rows if len(rows)]
         distances, numbers = (np.concatenate(columns, axis=1) for columns in zip(*found, strict=True))
         distances = np.where(numbers < 0, np.inf, distances)
         nearest = np.lexsort((numbers, distances), axis=1)[:, :NEIGHBOURS]

@@ -14,7 +14,7 @@ from bench.whole import Stages
 from bench.whole_pictures import COPIES, LONG_SIDE, SMALL, make_pictures, make_works, works_made
 from indexer.picture.local_features import WIDTH, units_of
 from indexer.votes.codec import GRAPH_FROM
-from indexer.votes.segments import no_rows
+from indexer.votes.segments import nearest_lists, no_rows
 
 
 @pytest.fixture
@@ -99,4 +99,5 @@ def test_lists_that_are_drawn_find_what_lies_in_them() -> None:
     rows = no_rows(drawn_codec(GRAPH_FROM, descriptors))
     assert rows.index.nlist == GRAPH_FROM
     rows.add([(number, descriptors[number * 10 : number * 10 + 10]) for number in range(20)])
-    assert rows.search(units_of(descriptors[50:60]), 1)[1].ravel().tolist() == [5] * 10
+    queries = units_of(descriptors[50:60])
+    assert rows.search(queries, nearest_lists(rows.index, queries), 1)[1].ravel().tolist() == [5] * 10

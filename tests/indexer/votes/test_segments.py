@@ -1,12 +1,15 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from exhibit.errors import IntegrityError
-from indexer.votes.codec import train_codec
+from indexer.picture.local_features import MIRROR, units_of
+from indexer.votes.codec import faiss, shipped_codec, train_codec
 from indexer.votes.index import VoteIndex, rebuild_votes
+from indexer.votes.segments import PROBES, nearest_lists, no_rows
 from tests.assets.voters import descriptors, filled
 
 
@@ -33,3 +36,24 @@ def test_segments_with_different_codecs_are_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(IntegrityError, match="different codecs"):
         VoteIndex(tmp_path)
+
+
+def test_lists_and_neighbours_are_those_of_faiss_itself() -> None:
+    rows = no_rows(shipped_codec())
+    rows.add([(seed, descriptors(seed)) for seed in range(1, 9)])
+    for given in (descriptors(4, 300), descriptors(9, 300)[:, MIRROR]):
+        queries = units_of(given)
+        probed = nearest_lists(rows.index, queries)
+        assert (probed[1] == rows.index.quantizer.search(queries, PROBES)[1]).all()
+        expected = rows.index.search(queries, 5, params=faiss.SearchParametersIVF(nprobe=PROBES))
+        for ours, theirs in zip(rows.search(queries, probed, 5), expected, strict=True):
+            assert (ours == theirs).all()
+
+
+def test_faiss_is_asked_where_centres_are_too_close_to_tell() -> None:
+    centres = faiss.IndexFlatL2(128)
+    centre = units_of(descriptors(1, 1))
+    centres.add(centre + np.random.default_rng(2).normal(0, 1e-7, (64, 128)).astype(np.float32))
+    queries = units_of(descriptors(3, 200))
+    probed = nearest_lists(SimpleNamespace(quantizer=centres), queries)
+    assert all((ours == theirs).all() for ours, theirs in zip(probed, centres.search(queries, PROBES), strict=True))
