@@ -1,3 +1,6 @@
+import io
+
+import numpy as np
 import pytest
 
 from exhibit.errors import IntegrityError
@@ -40,6 +43,25 @@ def test_damaged_or_foreign_bytes_are_not_features(features: Features) -> None:
     for damaged in (b"", data[:1000], data[:-40], data.replace(PIPELINE.encode(), b"match-0")):
         with pytest.raises(IntegrityError):
             from_bytes(damaged)
+
+
+def test_pickled_objects_are_not_features(features: Features) -> None:
+    with np.load(io.BytesIO(to_bytes(features))) as archive:
+        arrays = dict(archive)
+    file = io.BytesIO()
+    np.savez(file, **{**arrays, "tiles": np.array([{}], object)}, allow_pickle=True)
+    with pytest.raises(IntegrityError):
+        from_bytes(file.getvalue())
+
+
+def test_arrays_are_read_in_either_order_and_without_rows(features: Features) -> None:
+    with np.load(io.BytesIO(to_bytes(features))) as archive:
+        arrays = dict(archive)
+    file = io.BytesIO()
+    np.savez(file, **{**arrays, "descriptors": np.asfortranarray(arrays["descriptors"]), "points": np.zeros((0, 2))})
+    again = from_bytes(file.getvalue())
+    assert (again.local.descriptors == features.local.descriptors).all()
+    assert again.local.points.shape == (0, 2)
 
 
 def test_an_inset_survives_being_written() -> None:
