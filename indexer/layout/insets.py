@@ -6,6 +6,7 @@ rectangle that was pasted, the levels step in one row or column and nowhere near
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,12 +118,15 @@ class _Lines:
                 chosen.append(row)
                 taken[row : row + 2 * SAME_LINE + 1] = b"\1" * (2 * SAME_LINE + 1)
         at = np.sort(np.array(chosen, np.intp))
-        near = cv2.dilate(closed, np.ones((3, 1), np.uint8))[at]
-        return cls(at, np.cumsum(np.pad(near, ((0, 0), (1, 0))), axis=1, dtype=np.int32))
+        above, below = np.maximum(at - 1, 0), np.minimum(at + 1, len(runs) - 1)
+        near = np.maximum(closed[at], np.maximum(closed[above], closed[below]))
+        sums = np.zeros((len(at), closed.shape[1] + 1), np.int32)
+        np.cumsum(near, axis=1, dtype=np.int32, out=sums[:, 1:])
+        return cls(at, sums)
 
     def pairs(self, least: int) -> NDArray[np.intp]:
         """Numbers of two lines that may be opposite sides, shape (n, 2), the first before the second."""
-        first, second = np.triu_indices(len(self.at), 1)
+        first, second = _pairs_of(len(self.at))
         apart = self.at[second] - self.at[first]
         return np.stack([first, second], axis=1)[apart >= least]
 
@@ -130,6 +134,13 @@ class _Lines:
         """The share of each line that steps between two places, which have shape (n, 2): shape (lines, n)."""
         first, last = between.T
         return np.asarray((self.sums[:, last] - self.sums[:, first]) / (last - first))
+
+
+@cache
+def _pairs_of(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The numbers of each two of so many lines, the lower ones first; there are at most :data:`MAX_LINES`."""
+    first, second = np.triu_indices(count, 1)
+    return first, second
 
 
 def _steps(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -94,6 +94,8 @@ def trimmed(grey: NDArray[np.uint8], region: Region) -> Region:
 
 def _gaps(constant: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Runs of constant lines, from their first to behind their last."""
+    if not constant.any():
+        return []
     edges = np.flatnonzero(np.diff(np.concatenate([[False], constant, [False]]).astype(np.int8)))
     runs = [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
     return [(start, end) for start, end in runs if end - start >= GUTTER]
@@ -121,8 +123,12 @@ def _is_picture(grey: NDArray[np.uint8], region: Region, least: float) -> bool:
 def shows_something(grey: NDArray[np.uint8], region: Region, shades: int) -> bool:
     """Whether a tenth of a region's pixels are so many grey levels away from its median."""
     top, bottom, left, right = region
-    inside = grey[top:bottom, left:right].astype(np.int16)
-    return bool((np.abs(inside - np.median(inside)) >= shades).mean() >= 0.1)
+    inside = grey[top:bottom, left:right]
+    if not inside.size:
+        return False
+    counts = cv2.calcHist([inside], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+    middle = np.searchsorted(counts.cumsum(), [(inside.size - 1) // 2, inside.size // 2], side="right").mean()
+    return bool(counts[np.abs(np.arange(256) - middle) >= shades].sum() / inside.size >= 0.1)
 
 
 def area(region: Region) -> int:

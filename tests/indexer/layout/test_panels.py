@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from indexer.layout.orientation import Box
-from indexer.layout.panels import MAX_PANELS, MIN_PIXELS, panels
+from indexer.layout.panels import MAX_PANELS, MIN_PIXELS, panels, shows_something
 from tests.assets.textured import collage_with, page_with, textured
 
 PHOTO = (320, 240)
@@ -80,3 +80,15 @@ def test_what_is_small_in_the_original_is_no_panel() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (3, 3), (300, 400)])
 def test_a_picture_of_one_colour_has_none(shape: tuple[int, int]) -> None:
     assert panels(np.full(shape, 200, np.uint8), shape[::-1]) == ()
+
+
+def test_what_shows_something_is_told_by_the_median() -> None:
+    rng = np.random.default_rng(3)
+    for spread in (4, 20, 60):
+        grey = rng.normal(120, spread, (40, 51)).clip(0, 255).astype(np.uint8)
+        for region in ((0, 40, 0, 51), (3, 20, 5, 11), (7, 8, 9, 10)):
+            inside = grey[region[0] : region[1], region[2] : region[3]].astype(float)
+            for shades in (3, 10, 24, 100):
+                apart = (np.abs(inside - np.median(inside)) >= shades).mean()
+                assert shows_something(grey, region, shades) == (apart >= 0.1)
+    assert not shows_something(grey, (5, 5, 7, 7), 0)
