@@ -177,11 +177,13 @@ def _evened(grey: Grey, valid: NDArray[np.bool_], weight: NDArray[np.float32]) -
 
     The weight is the share of what is valid there.
     """
-    values = np.where(valid, grey, 0).astype(np.float32)
-    mean = cv2.blur(values, (EVENED_OVER, EVENED_OVER)) / weight
-    squares = cv2.blur(values * values, (EVENED_OVER, EVENED_OVER)) / weight
-    deviation = np.sqrt(np.maximum(squares - mean * mean, 0))
-    even = values - mean
+    values = np.multiply(grey, valid, dtype=np.float32)
+    mean, squares = (cv2.blur(given, (EVENED_OVER, EVENED_OVER)) for given in (values, values * values))
+    mean /= weight
+    squares /= weight
+    squares -= mean * mean
+    deviation = np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
+    even = np.subtract(values, mean, out=values)
     even /= deviation + 3
     even *= 40
     even += 128

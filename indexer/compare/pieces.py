@@ -195,9 +195,9 @@ class _Sheet:
         right, bottom = (lines.ravel() for lines in np.meshgrid(x[1:], y[1:]))
         self.boxes = np.stack([left, top, right, bottom], axis=1)
         self.corners = self.boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
-        rows, columns = np.mgrid[:height, :width]
-        self.cell_of = (rows * 2 + 1) * down // (2 * height) * across + (columns * 2 + 1) * across // (2 * width)
-        self.columns, self.rows = columns.astype(np.float64), rows.astype(np.float64)
+        rows, columns = np.arange(height), np.arange(width)
+        self.row_of, self.column_of = (rows * 2 + 1) * down // (2 * height), (columns * 2 + 1) * across // (2 * width)
+        self.rows, self.columns = rows[:, None].astype(np.float64), columns.astype(np.float64)
 
     def by_matches(self, registered: NDArray[np.float32], found: NDArray[np.float32], linear: Floats) -> _Mesh:
         """The cells by matches, in pixels of the grey pictures, and the linear map around each."""
@@ -298,16 +298,17 @@ class _Sheet:
         factors = np.zeros((9, len(mesh.corners)))
         for cell in np.flatnonzero(mesh.is_laid):
             factors[:, cell] = _through(self.corners[cell], mesh.corners[cell]).ravel()
-        of_column, of_row, shift = (factors[first::3] for first in range(3))
+        of_column, of_row, shift = factors.reshape(3, 3, *self.grid)[..., self.column_of].swapaxes(0, 1)
+        along = of_column * self.columns + shift
         across, down, depth = (
-            column.take(self.cell_of) * self.columns + moved.take(self.cell_of) + row.take(self.cell_of) * self.rows
-            for column, row, moved in zip(of_column, of_row, shift, strict=True)
+            one[self.row_of] + row[self.row_of] * self.rows for one, row in zip(along, of_row, strict=True)
         )
         depth = np.where(np.abs(depth) > 1e-9, depth, 1.0)
         across, down = across / depth, down / depth
         height, width = self.found.shape
+        is_laid = mesh.is_laid.reshape(self.grid)[:, self.column_of][self.row_of]
         inside = (across >= 0) & (down >= 0) & (across <= width - 1) & (down <= height - 1)
-        return across.astype(np.float32), down.astype(np.float32), mesh.is_laid[self.cell_of] & inside & self.counts
+        return across.astype(np.float32), down.astype(np.float32), is_laid & inside & self.counts
 
 
 def _piece(box: Floats, there: Floats, here: Floats) -> Piece:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -40,12 +41,19 @@ MAX_COVERED = 0.7
 """Share of the found picture that one copy covers, from which no further one is looked for."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class HashMatch:
     """The closest pair of hashes of two pictures."""
 
     hamming: int  # bits
-    transform: NDArray[np.float64]  # 3×3, original found to original registered pixels, as orientation and trims say
+    orientation: int  # of the found picture
+    found: Box  # the part of it whose hash it is, original pixels
+    registered: Box  # the same of the registered picture
+
+    @cached_property
+    def transform(self) -> NDArray[np.float64]:
+        """3×3, original found to original registered pixels, as orientation and trims say."""
+        return alignment(self.orientation, self.found, self.registered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +114,18 @@ def nearest_hash(found: Features, registered: Features, least: float = 0.0) -> H
     Parts that make up less than the least share of it are left out.
     """
     best, variant, stored = NOT_COMPARED + 1, found.variants[0], ""
-    area = registered.info.width * registered.info.height
+    area, words = registered.info.width * registered.info.height, found.hash_variants.view(np.uint64)
     for part, raw in registered.hashes.items():
         if part == INSET:  # strangers may have laid the same picture upon theirs
             continue
         box = registered.box(part)
         if (box.right - box.left) * (box.bottom - box.top) < least * area:
             continue
-        distances = np.bitwise_count(found.hash_variants ^ np.frombuffer(raw, np.uint8)).sum(axis=1)
+        distances = np.bitwise_count(words ^ np.frombuffer(raw, np.uint64)).sum(axis=1)
         row = int(distances.argmin())
         if distances[row] < best:
             best, variant, stored = int(distances[row]), found.variants[row], part
-    return HashMatch(best, alignment(variant.orientation, found.box(variant.part), registered.box(stored)))
+    return HashMatch(best, variant.orientation, found.box(variant.part), registered.box(stored))
 
 
 def _same_bytes(registered: Features) -> _Finding:
