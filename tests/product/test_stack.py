@@ -19,9 +19,7 @@ from django.conf import settings
 from django.test import Client, override_settings
 from pytest_django import DjangoDbBlocker
 
-from exhibit.clock import now
 from exhibit.config.secrets import secret_key
-from exhibit.machine import stat_fields, this_process
 from registry.db import running
 from registry.models import CrawlSlice, Heartbeat, Membership, User
 from tests.assets.processes import wait_until
@@ -30,7 +28,6 @@ from tests.assets.stack import Stack, patiently, running_stack
 from workers.cases.decisions import confirm
 from workers.evidence.packages import request_package
 from workers.reports.requests import request_report
-from workers.tasks.supervisor import running_status
 
 ASKED = {"title": "A", "decision": "open", "format": "csv", "language": "en"}
 NAMES = {
@@ -142,27 +139,6 @@ def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
         wait_until(lambda: "worker-default" not in told())
     finally:
         os.kill(stack.process.pid, signal.SIGCONT)
-
-
-def test_what_a_killed_process_has_left_is_free_as_soon_as_another_one_takes_its_place(stack: Stack) -> None:
-    """Its worker sees to it; nobody waits for the tick."""
-    wait_until(lambda: patiently(Heartbeat.objects.filter(name__startswith="worker-crawl").exists))
-    agency = owner("left")
-    case = found_case(stack.services, agency)
-    crawl = next(one for one in stack.workers() if any("worker-crawl" in word for word in one.cmdline()))
-    [killed] = crawl.children()
-    place, _, _ = this_process().rsplit("|", 2)
-    claimer = f"{place}|{killed.pid}|{stat_fields(killed.pid)[19]}"
-    slices = CrawlSlice.objects.filter(crawl__watch__owner=case.owner)
-    status = running_status(stack.config)
-    assert status is not None
-    os.kill(status.processes["beat"], signal.SIGSTOP)
-    try:
-        slices.update(state="doing", claimed_by=claimer, claimed_at=now())
-        killed.kill()
-        wait_until(lambda: not patiently(slices.filter(state="doing", claimed_by=claimer).exists))
-    finally:
-        os.kill(status.processes["beat"], signal.SIGCONT)
 
 
 def test_nothing_that_runs_or_is_written_is_open_to_others_of_this_machine(stack: Stack) -> None:
