@@ -52,6 +52,7 @@ class Source:
         self.limits = limits
         self.size = (info.width, info.height)
         self._decoded: DecodedPicture | None = None
+        self._resized: dict[tuple[object, ...], Pixels] = {}  # two drawings may show the whole in one size
 
     @property
     def frame(self) -> Box:
@@ -72,10 +73,13 @@ class Source:
         given = box.scaled(pixels.shape[1] / self.size[0], pixels.shape[0] / self.size[1])
         right, bottom = min(given.right, pixels.shape[1]), min(given.bottom, pixels.shape[0])
         edges = (max(0.0, given.left), max(0.0, given.top), right, bottom)
-        drawn = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, box=edges)
+        asked = (size, edges, pixels.shape)
+        if asked not in self._resized:
+            drawn = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, box=edges)
+            self._resized[asked] = np.asarray(drawn)
         across, down = size[0] / box.width, size[1] / box.height
         matrix = [[across, 0, across * (0.5 - box.left) - 0.5], [0, down, down * (0.5 - box.top) - 0.5], [0, 0, 1]]
-        return Shown(np.asarray(drawn), np.array(matrix, np.float64))
+        return Shown(self._resized[asked], np.array(matrix, np.float64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
