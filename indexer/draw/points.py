@@ -1,8 +1,12 @@
 """Details that were found again: the same numbers at the same spots of both pictures."""
 
+from dataclasses import replace
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
+from exhibit.pictures.decode import Limits
 from indexer.compare.geometry import TOLERANCE, correspondences
 from indexer.draw.marks import badge, sized
 from indexer.draw.pair import MAGNIFIED, Floats, Pair, Pixels, moved, with_margin
@@ -15,6 +19,10 @@ SPACING = 0.07
 """Least distance of two marked details, as a share of the longer side of the shared part."""
 COLOURS = ((196, 0, 60), (0, 92, 175), (0, 120, 90), (120, 65, 160), (165, 82, 0))
 DOT = 13
+KEPT = 2
+"""Pictures whose details are kept."""
+DETAIL = replace(CLOSER, parts=False)
+"""How closely details are looked for; what lies within the pictures has no say."""
 POINTS_MARGIN = 0.06
 """Margin shown around the shared part, as a share of its longer side."""
 
@@ -48,11 +56,9 @@ def matched_details(pair: Pair) -> tuple[Floats, Floats]:
     Gives their places in original pixels of the found and of the registered picture, each of shape (n, 2).
     """
     transform = pair.first.transform
-    found, registered = (extract(source.data, source.limits, CLOSER) for source in (pair.found, pair.registered))
+    found, registered = (_measured(source.data, source.limits) for source in (pair.found, pair.registered))
     mirrored = bool(np.linalg.det(transform[:2, :2]) < 0)
-    for matches in correspondences(found, registered):
-        if matches.mirrored != mirrored:
-            continue
+    for matches in correspondences(found, registered, (mirrored,)):
         here = moved(matches.found.astype(np.float64), np.linalg.inv(matches.frame))
         there = moved(matches.registered.astype(np.float64), np.linalg.inv(_scaling(registered)))
         missed = np.linalg.norm(moved(_laid(pair, here, there), _scaling(registered)) - matches.registered, axis=1)
@@ -61,6 +67,12 @@ def matched_details(pair: Pair) -> tuple[Floats, Floats]:
         order = _reading_order(there[agrees][chosen])
         return here[agrees][chosen][order], there[agrees][chosen][order]
     return np.zeros((0, 2)), np.zeros((0, 2))
+
+
+@lru_cache(maxsize=KEPT)
+def _measured(data: bytes, limits: Limits) -> Features:
+    """The details of a picture. The last ones are kept: copies of one work come after one another, or are the work."""
+    return extract(data, limits, DETAIL)
 
 
 def _laid(pair: Pair, found: Floats, registered: Floats) -> Floats:
