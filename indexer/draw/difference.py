@@ -42,16 +42,17 @@ def difference(pair: Pair) -> Pixels:
     masks = differing(pair, pair.found.shown(box, (MEASURED, MEASURED)))
     changed, inside = (_enlarged(mask, shown) for mask in masks)
     grey = cv2.cvtColor(shown.pixels, cv2.COLOR_RGB2GRAY)
-    canvas: Pixels = _TONES[np.where(changed, np.uint8(2), inside.astype(np.uint8)), grey]
+    rows = np.where(changed, np.uint16(512), np.uint16(256) * inside) + grey
+    canvas: Pixels = _TONES.take(rows, axis=0)
     outline(canvas, framed(pair.first.found, shown), pair.scale)
     return canvas
 
 
 def _tones() -> Pixels:
-    """What each level of grey becomes outside of what both show, inside of it, and where they differ: (3, 256, 3)."""
+    """What each level of grey becomes outside of what both show, then inside, then where they differ: (768, 3)."""
     grey = np.arange(256, dtype=np.float32)[:, None]
     highlight = np.array(HIGHLIGHT, np.float32) * (0.5 + grey / 510) + grey / 4
-    tones = np.stack(np.broadcast_arrays(170 + grey * 0.31, 60 + grey * 0.7, highlight))
+    tones = np.concatenate(np.broadcast_arrays(170 + grey * 0.31, 60 + grey * 0.7, highlight))
     return np.asarray(np.clip(tones, 0, 255), np.uint8)
 
 
@@ -130,9 +131,12 @@ def _by_line(values: Plane, target: Plane, alike: Mask) -> Plane:
     kept = np.ones(len(here), np.bool_)
     for again in (True, True, True, False):
         x, y = here[kept].astype(np.float64), there[kept].astype(np.float64)
-        spread = float(((x - x.mean()) ** 2).mean())
-        slope = float(((x - x.mean()) * (y - y.mean())).mean()) / spread if spread > 1 else 1.0
-        shift = float(y.mean() - slope * x.mean())
+        middle, level = x.mean(), y.mean()
+        x -= middle
+        y -= level
+        spread = float((x**2).mean())
+        slope = float((x * y).mean()) / spread if spread > 1 else 1.0
+        shift = float(level - slope * middle)
         if again:
             missed = np.abs(slope * here + shift - there)
             kept = missed <= np.percentile(missed, 67)

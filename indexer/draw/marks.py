@@ -1,6 +1,7 @@
 """What is drawn onto pictures: outlines, lettered corners, numbered dots. Colours differ in lightness too."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,10 +77,15 @@ def _text(canvas: Pixels, middle: Floats, text: str, size: int) -> None:
     left, top = (max(0, int(value) - reach) for value in middle)
     piece = canvas[top : top + 2 * reach, left : left + 2 * reach]
     picture = Image.fromarray(piece)
-    font = ImageFont.load_default(size)
     place = (float(middle[0]) - left, float(middle[1]) - top)
-    ImageDraw.Draw(picture).text(place, text, fill=HALO, font=font, anchor="mm")
+    ImageDraw.Draw(picture).text(place, text, fill=HALO, font=_font(size), anchor="mm")
     piece[:] = np.asarray(picture)
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Of so many pixels: opening it takes ten times as long as writing a number with it."""
+    return ImageFont.load_default(size)
 
 
 def _fixed(place: Sequence[float] | Floats) -> tuple[int, int]:

@@ -1,7 +1,6 @@
 """The found picture laid on the registered one."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from indexer.draw.marks import outline
 from indexer.draw.pair import MAGNIFIED, Floats, Pair, Pixels, Shown, moved
@@ -22,7 +21,7 @@ def overlay(pair: Pair) -> Pixels:
     above, mask = pair.laid(pair.first, below)
     if mask.mean() > COVERED:
         mask = mask & (np.arange(below.size[0]) * STRIPS // below.size[0] % 2 == 1)
-    canvas = np.where(mask[..., None], above, faded(below.pixels))
+    canvas: Pixels = cv2.copyTo(above, mask.view(np.uint8), faded(below.pixels))
     outline(canvas, framed(pair.first.registered, below), pair.scale)
     return canvas
 
@@ -32,7 +31,7 @@ def framed(points: Floats, shown: Shown) -> Floats:
     return np.asarray(np.clip(moved(points, shown.matrix), 3, np.array(shown.size) - 4), np.float64)
 
 
-def faded(pixels: Pixels) -> NDArray[np.uint8]:
+def faded(pixels: Pixels) -> Pixels:
     """Light grey: it stands back, and can still be recognised."""
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
-    return np.repeat(np.uint8(150) + grey // np.uint8(3), 3, axis=2)
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.cvtColor(np.uint8(150) + grey // np.uint8(3), cv2.COLOR_GRAY2RGB))
