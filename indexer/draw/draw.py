@@ -6,6 +6,7 @@ Each view takes a :class:`~indexer.draw.pair.Pair`: two pictures, and where the 
 import io
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 
 from PIL import Image
 
@@ -76,5 +77,10 @@ def jpeg(pixels: Pixels) -> bytes:
     file = io.BytesIO()
     picture = Image.fromarray(pixels)
     exif = exif_with(small_jpeg(picture, THUMBNAIL_SIDE))
-    picture.save(file, "JPEG", quality=QUALITY, subsampling=0, optimize=True, exif=exif)
+    save = partial(picture.save, format="JPEG", quality=QUALITY, subsampling=0, exif=exif)
+    try:
+        save(file, optimize=True)
+    except OSError:  # noise takes more than a byte a pixel, for which Pillow has no room there
+        file = io.BytesIO()
+        save(file)
     return file.getvalue()

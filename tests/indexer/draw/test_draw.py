@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, thumbnail_of
-from indexer.draw.draw import SUFFIXES, View, draw, draw_small
+from indexer.draw.draw import SUFFIXES, View, draw, draw_small, jpeg
 from indexer.draw.pair import Pair
 from tests.assets.drawn import CROP, CROPPED, IDENTITY, PICTURE, drawn, laid, pair
 from tests.assets.textured import encoded
@@ -21,6 +21,11 @@ def test_drawings_of_large_pictures_are_at_most_1600_pixels_wide_and_high() -> N
     large = encoded(PICTURE.resize((1500, 2000)), "JPEG")
     for view in (View.OVERLAY, View.SIDE_BY_SIDE):
         assert max(drawn(view, Pair.of(large, large, laid(IDENTITY, IDENTITY))).shape) <= 1600
+
+
+def test_noise_is_drawn_too() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (400, 600, 3), dtype=np.uint8)
+    assert np.abs(np.asarray(Image.open(BytesIO(jpeg(noise)))).astype(int) - noise).mean() < 20
 
 
 @pytest.mark.parametrize("view", View)
