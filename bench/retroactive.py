@@ -37,8 +37,8 @@ WORKS = 101
 COPY_EDITS = ("jpeg30", "crop70", "mirror", "text", "rot90")
 OWN = 0.8
 """How much of a made descriptor is one real descriptor's; the rest is another's."""
-SOURCES = 800
-"""Photographs whose hashes and descriptors the others are mixed of."""
+SOURCES, EDITED = 400, 15
+"""Photographs whose hashes and descriptors the others are mixed of, and how many show which bits of hashes change."""
 AT_ONCE = 20_000
 MIX_SPREAD = 0.03
 REGISTERED = 10_000
@@ -120,7 +120,7 @@ def _put_in(photos: Sequence[Path], count: int) -> None:
     """Rows of pictures whose bytes nobody has: digest, fingerprints and their places in the index."""
     from django.db import connection, transaction  # noqa: PLC0415
 
-    known, real = real_hashes(photos[:SOURCES]), described(photos[:SOURCES])
+    known, real = real_hashes(photos[:SOURCES], EDITED), described(photos[:SOURCES])
     with transaction.atomic(), connection.cursor() as wrapped:
         cursor: Cursor = wrapped.cursor  # the driver's own, behind Django's
         cursor.execute("SELECT coalesce(max(id), 0) FROM registry_picture")

@@ -48,6 +48,12 @@ class Descriptor:
         usable = np.isfinite(lengths) & (lengths > MIN_LENGTH)
         return np.where(usable, rows / np.where(usable, lengths, 1), 0).astype(np.float32)
 
+    def for_turning(self, part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """As much of a picture as the network needs where it is described in several orientations."""
+        card = self.card
+        same = card.resize is Resize.SQUASH and card.input_width == card.input_height
+        return _sized(part, card) if same else part
+
     def _raw(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
         given = self._session.run([self._output], {self._input: prepared(part, self.card)})[0][0]
         if self.card.take == "first":

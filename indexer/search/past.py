@@ -55,7 +55,8 @@ def work_queries(data: bytes, features: Features, descriptor: Descriptor, limits
     boxes = [*map(_middle, CROPS), *corners]
     parts = [orientation_hashes(shrink(grey.crop(_pixels(box, grey.size)))) for box in boxes]
     middle = np.asarray(Image.fromarray(pixels).crop(_pixels(_middle(CENTRE_SHARE), grey.size)))
-    turned = [oriented(size, orientation) for size in (pixels, middle) for orientation in ORIENTATIONS if orientation]
+    sizes = [descriptor.for_turning(part) for part in (pixels, middle)]
+    turned = [oriented(size, orientation) for size in sizes for orientation in ORIENTATIONS if orientation]
     upright = np.stack([*features.embeddings.values(), *features.tiles.values()])
     return WorkQueries(
         whole=features.hash_variants,
