@@ -4,6 +4,7 @@ import hashlib
 import re
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from exhibit.errors import WrongUseError
@@ -34,6 +35,15 @@ def test_the_pictures_that_it_was_trained_on_can_be_left_out_of_a_benchmark() ->
     assert listed == sorted(set(listed))
     assert all(re.fullmatch("[0-9a-f]{16}", one) for one in listed)
     assert f"all {len(listed):,}" in (MODEL.parent / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_a_picture_has_the_vector_that_exact_arithmetic_gives_on_every_processor() -> None:
+    pixels = np.asarray(textured(5, (300, 200)))
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # in floating point
+    session = onnxruntime.InferenceSession(MODEL.read_bytes(), options, providers=["CPUExecutionProvider"])
+    exact = session.run(None, {"x": prepared(pixels, BUILT_IN.card)})[0][0]
+    assert float(BUILT_IN.vectors([pixels])[0] @ exact) > 0.99 * float(np.linalg.norm(exact))
 
 
 def test_a_network_of_another_size_and_width_describes_pictures() -> None:
