@@ -117,6 +117,9 @@ def map_index(space: Space, path: Path) -> Untyped:
 
 
 def _counting(index: Untyped) -> Untyped:
-    """A binary index that finds the nearest by counts of the few distances there are: half of what heaps take."""
+    """A binary index that finds the nearest by counts of the few distances there are, not by heaps.
+
+    Half the time among ten thousand, two thirds among a hundred thousand, a twentieth more among a million.
+    """
     index.use_heap = False
     return index
