@@ -205,6 +205,19 @@ class Receipt:
     time: datetime | None = None  # the time that the witness states, once complete
 
 
+class OwnLog(Protocol):
+    """What witnesses of the log are shown of it."""
+
+    def note(self, digest: Digest) -> str:
+        """The signed head whose text has this digest; raises ``NotFoundError``."""
+
+    def size(self) -> int:
+        """How many entries it has now."""
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        """The proof that the size ``new`` continues ``old`` (RFC 9162, 2.1.4), hashes of 32 bytes."""
+
+
 class Anchor(Protocol):
     """One outside witness of a digest."""
 

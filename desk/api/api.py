@@ -9,6 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
+from desk.api.alliance import blind, partners
 from desk.api.common.auth import READ
 from desk.api.common.openapi import FORM, JSON, described, is_file
 from desk.api.common.problems import Problem, tell_problems
@@ -88,5 +89,8 @@ api = Api(
 tell_problems(api)
 for resource in (owners, works, uploads, watches, licences, cases, evidence, notices, reports, packages):
     api.add_router("", resource.router.router)
-for router in (packages.link_router, notifications.router, owners.member_router, evidence.log_router, edge.router):
+for router in (
+    packages.link_router, notifications.router, owners.member_router, evidence.log_router, edge.router, partners.router,
+    blind.router,
+):  # fmt: skip
     api.add_router("", router.router)

@@ -32,7 +32,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Rights": {
         "owner": "Rights holders: add, derived, list.",
         "user": "People who sign in: add, list, operator, password.",
-        "work": "Registered works: add, list, show, held, certificate, remove.",
+        "work": "Registered works: add, list, show, held, certificate, export, open, close, remove.",
         "licence": "Permitted uses: import, list.",
         "identify": "Say which work a picture shows, whole or in part.",
     },
@@ -41,6 +41,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "ingest": "Read lists of addresses in bulk: Parquet, CSV, WAT, CDX, folders of them.",
         "search": "Image searches and marketplaces: list, show, key, price, forget, allow, disallow.",
         "edge": "Machines of others that help: invite, join, list, remove, contributions.",
+        "agreement": "What partners may search blindly: add, list, end; search a partner's pictures.",
         "canary": "Known copies that the watches have to find: add, list, remove.",
         "crawl": "What the runs of a watch saw and refused: list, show.",
         "case": "Found uses: list, show, papers, confirm, clear, license, reopen, undo, note, dispute, settle.",
@@ -56,6 +57,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "compare": "Compare two pictures, without servers.",
         "why": "Say why a copy isn't found to show its original, stage by stage.",
         "anchor": "Outside witnesses: list; deploy a chain's contract.",
+        "partner": "Other installations that check and help: card, add, list, compare, forks, revoke.",
         "accuracy": "How often persons found the machine to be wrong; export it for outsiders.",
     },
     "Upkeep": {

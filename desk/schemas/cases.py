@@ -7,11 +7,14 @@ from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Hex, Moment
 from desk.schemas.evidence import Bundle
+from desk.schemas.notices import ClaimCheck
 from exhibit.types import Decision
 from registry import models
 from registry.cases import recaptures
 from registry.cases.history import in_english
 from registry.vectors import calibrations
+from workers.notices.claims import check
+from workers.services import wiring
 
 
 class CaseWork(Answer):
@@ -112,9 +115,14 @@ class Case(CaseLine):
     bundles: list[Bundle]
 
 
+def _claims(row: models.Case) -> list[ClaimCheck]:
+    return ClaimCheck.of(check(wiring.services(), [row]))
+
+
 class FullCase(Case):
     """A case with everything that is known of it."""
 
+    claims: Annotated[list[ClaimCheck], From(_claims)] = Field(description="What speaks against the claim.")
     captures: Annotated[list[Capture], From(lambda row: row.captures.select_related("sighting").order_by("pk"))]
     history: Annotated[list[CaseEvent], From(lambda row: row.events.order_by("at", "pk"))]
 

@@ -1,13 +1,17 @@
 """Bundles, their witnesses, and proofs of the log, as programs are told of them."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Self
 
 from django.conf import settings
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Hex, Moment
 from registry import models
+
+if TYPE_CHECKING:
+    from workers.pictures import provenance
 
 
 class Receipt(Answer):
@@ -22,6 +26,34 @@ class Receipt(Answer):
     qualified_as_of: Annotated[str | None, From(lambda row: row.qualified or None)] = Field(
         description="A day of the operator's list."
     )
+
+
+class Manifest(Answer):
+    """The manifest (C2PA) inside a picture's file; what it states is its signer's word."""
+
+    standing: str = Field(description="`none`, `unreadable`, `invalid` or `valid`.", examples=["valid"])
+    signer: str = Field(description="As its certificate names it, which was checked against no list.")
+    signed_at: str
+    generator: str
+    title: str
+    actions: list[str] = Field(description="With digital source types.", examples=[["c2pa.created (digitalCapture)"]])
+    problems: list[str]
+
+
+class FileStatement(Answer):
+    """What a picture's file says of itself; nobody has examined any of it."""
+
+    metadata: dict[str, str] = Field(
+        description="From XMP, IPTC and EXIF, what there is: `title`, `author`, `created`, `rights`, `credit`, "
+        "`holder`, `licence`, `source_type` (IPTC digital source type) and `aigc` (label of GB 45438-2025)."
+    )
+    manifest: Manifest | None = Field(description="None when nobody looked: without the optional part `c2pa`.")
+
+    @classmethod
+    def of(cls, said: "provenance.FileStatement") -> Self:
+        """What a file says, without the fields of which it says nothing."""
+        metadata = {name: text for name, text in asdict(said.metadata).items() if text}
+        return cls(metadata=metadata, manifest=None if said.manifest is None else Manifest.from_row(said.manifest))
 
 
 class BundleLine(Answer):

@@ -1,4 +1,4 @@
-"""The log's signed heads and entries, its outside witnesses, and keys, as commands tell of them."""
+"""The log's signed heads and entries, its outside witnesses, keys and partners, as commands and partners are told."""
 
 from typing import Annotated, Any
 
@@ -59,3 +59,46 @@ class Key(Answer):
     retired_at: Moment | None
     revoked_at: Moment | None
     revoked_reason: str
+
+
+class Heads(Answer):
+    """Signed heads of logs, each a C2SP signed note."""
+
+    heads: list[str] = Field(description="At most one of each log.")
+
+
+class Partner(Answer):
+    """Another installation that this one works with."""
+
+    name: str
+    url: str
+    log: str = Field(alias="log_key")
+    witness: str = Field(alias="witness_key")
+    made_at: Moment
+    revoked_at: Moment | None
+    reason: str
+    looked_at: Moment | None
+    fault: str
+    forked: Annotated[bool, From(lambda row: row.forks.exists())]
+
+
+class Agreement(Answer):
+    """What a partner may search here without seeing it."""
+
+    number: int = Field(alias="pk")
+    partner: str = Field(alias="partner.name")
+    fields_told: list[str] = Field(alias="fields")
+    queries: int
+    used: int
+    made_at: Moment
+    until: Moment
+    ended_at: Moment | None
+
+
+class BlindFind(Answer):
+    """A picture of a partner that a work matches, as the partner tells of it."""
+
+    works: list[str]
+    exact: bool
+    bands: int
+    told: dict[str, str]

@@ -1,14 +1,17 @@
 """Notices, as programs are told of them."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Hex, Moment
-from desk.texts.ownership import warnings
+from desk.texts import claims
 from registry import models
 from registry.notices.mail import may_have_left
+from registry.notices.notices import BEGUN
+from workers.notices.claims import Check, check, unanswered
 from workers.notices.contents import gaps, items_of, letter
 from workers.notices.signing import TEXT_NAME, file_of
 from workers.services.wiring import Services
@@ -40,7 +43,51 @@ class NoticedCase(Answer):
     number: int = Field(alias="row.case.number")
     places: int = Field(description="Places that the letter is about.")
     answers: dict[str, str] = Field(alias="row.answers", description="What the signer considered about fair use.")
-    term_reason: str = Field(alias="row.term_reason")
+
+
+class ClaimEvidence(Answer):
+    """Where something was found, in what words: a page's are its own, and prove nothing."""
+
+    page: str
+    words: str
+    visit: int | None = Field(
+        description="The visit that kept the page; null for what a crawl read beside the picture."
+    )
+
+
+class ClaimAnswer(Answer):
+    """What a member said to a point."""
+
+    by: str
+    at: Moment = Field(examples=[NOON])
+    words: str
+
+
+class ClaimPoint(Answer):
+    """Something that may speak against a claim. It decides nothing."""
+
+    kind: str = Field(examples=["page-licence"])
+    sentence: Annotated[str, From(claims.sentence)]
+    grounds: dict[str, Any] = Field(description="What it rests on: an answer holds while this stays the same.")
+    evidence: list[ClaimEvidence]
+    answer: ClaimAnswer | None
+
+
+class ClaimCheck(Answer):
+    """What speaks against the claim of a case. No notice about it is signed while a point has no answer."""
+
+    case: int
+    places: int = Field(description="Where the case was seen.")
+    pages: int = Field(description="Kept pages of those that were read.")
+    friendly_first: bool = Field(
+        description="Whether a Creative Commons licence is named: write a friendly letter first."
+    )
+    points: list[ClaimPoint]
+
+    @classmethod
+    def of(cls, checks: Mapping[int, Check]) -> list[Self]:
+        """The claim checks of cases, by number."""
+        return [cls.from_row(found, case=number) for number, found in checks.items()]
 
 
 class NoticeFile(Answer):
@@ -62,6 +109,20 @@ class NoticeEvent(Answer):
     words: str
 
 
+class NoticeReply(Answer):
+    """What somebody who has the letter answered on the page that it names."""
+
+    number: int = Field(examples=[1])
+    kind: str = Field(description="`licence`, `credit` (corrected), `dispute` or `offer` (asked for).")
+    words: str
+    contact: str
+    file_name: str
+    file_digest: Hex | None
+    at: Moment = Field(examples=[NOON])
+    seen_at: Moment | None = Field(description="When a member read it; the notice rests until then.")
+    seen_by: str
+
+
 class NoticeMail(Answer):
     """How a mail of it stands."""
 
@@ -78,23 +139,25 @@ class FullNotice(NoticeLine):
 
     fields: dict[str, str]
     text: str
-    warnings: list[str] = Field(description="What speaks against its works and nobody has answered, of a draft.")
+    claims: list[ClaimCheck] = Field(description="What speaks against the claims, of a notice that hasn't been sent.")
     missing: list[str] = Field(description="What it lacks before it can be signed.")
     cases: list[NoticedCase]
     files: list[NoticeFile]
     events: Annotated[list[NoticeEvent], From(lambda row: reversed(row.events.all()))]
+    replies: Annotated[list[NoticeReply], From(lambda row: row.replies.defer("file"))]
     mail: NoticeMail | None
 
     @classmethod
     def of(cls, services: Services, row: models.Notice) -> Self:
         """A notice with its letter and all that is known of it."""
         items, is_draft = items_of(row), row.state == models.Notice.State.DRAFT
+        checks = check(services, [item.row.case for item in items]) if row.state in BEGUN else {}
         made = letter(row, items) if is_draft else None
         return cls.from_row(
             row,
             text=_text(services, row) if made is None else made.whole,
-            warnings=[] if made is None else [warning for found in made.warned.values() for warning in warnings(found)],
-            missing=gaps(row, items) if is_draft else [],
+            claims=ClaimCheck.of(checks),
+            missing=[*gaps(row, items), *unanswered(checks)] if is_draft else [],
             cases=[NoticedCase.from_row(item, places=len(item.there)) for item in items],
         )
 

@@ -48,6 +48,7 @@ class OfferedKind(StrEnum):
     WORK_HELD = EventKind.WORK_HELD.value
     REPORT_READY = EventKind.REPORT_READY.value
     NOTICE_DUE = EventKind.NOTICE_DUE.value
+    NOTICE_REPLIED = EventKind.NOTICE_REPLIED.value
 
 
 class Given(Schema):

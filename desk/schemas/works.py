@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from pydantic import ConfigDict, Field
 
 from desk.schemas.base import NOON, Answer, From, Hex, Moment
-from desk.schemas.evidence import Receipt
+from desk.schemas.evidence import FileStatement, Receipt
 from desk.texts import ownership, uploads as upload_words
 from desk.texts.masks import masks
 from desk.texts.past import relation_in_words
@@ -19,6 +19,7 @@ from workers.works.ownership import terms
 
 if TYPE_CHECKING:
     from workers.matching import identify
+    from workers.works.registrations import Registration
 
 
 class Mask(Answer):
@@ -334,12 +335,27 @@ class FoundWork(Answer):
         return [{**as_plain(row.verification), "sentences": words} for row, words in zip(rows, said, strict=True)]
 
 
-class ProvenWork(FoundWork):
+class LoggedWork(FoundWork):
+    """A work that a picture shows, with what the log holds of its registration."""
+
+    entry: int | None = Field(description="Of the log; none while it waits for its number.")
+    checkpoint: int | None = Field(description="Entries under the signed checkpoint that covers it; none until then.")
+    receipts: list[Receipt]
+
+    @classmethod
+    def of(cls, found: "identify.FoundWork", registration: "Registration | None", **more: object) -> Self:
+        """A found work with its registration's place in the log; ``None`` where the log holds none."""
+        proofs = {
+            "entry": registration and registration.entry,
+            "checkpoint": registration and registration.checkpoint and registration.checkpoint.size,
+            "receipts": Receipt.from_rows(registration.witnesses if registration else ()),
+        }
+        return cls.from_row(found, **proofs, **more)
+
+
+class ProvenWork(LoggedWork):
     """A work that a picture shows, with the proofs of its registration."""
 
-    entry: int | None
-    checkpoint: int | None
-    receipts: list[Receipt]
     files: list[str] = Field(description="That were written.")
 
 
@@ -348,7 +364,8 @@ class Identified(Answer):
 
     digest: Hex = Field(alias="features.digest")
     too_plain: list[str] = Field(description="Why it can't be told apart from others; empty when it can.")
-    works: list[FoundWork]
+    works: list[LoggedWork]
+    said: FileStatement
 
 
 class IdentifiedFile(Answer):
@@ -358,6 +375,7 @@ class IdentifiedFile(Answer):
     digest: str
     too_plain: list[str]
     works: list[ProvenWork]
+    said: FileStatement
 
 
 class UnreadFile(Answer):

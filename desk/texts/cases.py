@@ -1,15 +1,16 @@
 """What is known of a case in sentences of the reader's language: where, since when, how much of the work, how sure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from django.utils import formats, timezone
-from django.utils.translation import gettext as _, gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import get_language, gettext as _, gettext_lazy, ngettext, pgettext_lazy
 
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
+from evidence.documents.phrases import load_phrases
 from exhibit.comparison.calibration import Bound
 from exhibit.comparison.derived import grade
 from exhibit.digests import Digest
@@ -20,6 +21,7 @@ from registry.models import Capture, Case, CaseEvent, Match, StepState
 from registry.vectors import calibrations
 from registry.works.licence_check import Gap, Obstacle
 from workers.cases.decisions import DEMONSTRATION
+from workers.evidence.documents import DOCUMENT_LANGUAGES
 from workers.evidence.facts import said_of_match
 
 DECISIONS = {
@@ -203,3 +205,19 @@ def reason_in_words(case: Case) -> str:
 def standing_in_words(standing: str) -> str:
     """How a place stood at its last visit."""
     return str(STANDINGS[Standing(standing)])
+
+
+def remarks_of(reasons: Iterable[str]) -> list[str]:
+    """What a person should know of a match that isn't certain, as documents say it; an unknown reason as it is."""
+    phrases = load_phrases(DOCUMENT_LANGUAGES.get(get_language() or "", "en"))
+    known = {reason: phrases.word("remark", reason) for reason in reasons}
+    end = "." if phrases.language == "en" else "。"
+    return [reason if text == reason else f"{text[0].upper()}{text[1:]}{end}" for reason, text in known.items()]
+
+
+def further_in_words(number: int) -> str:
+    """That the work is in the picture so many times more; empty when it isn't."""
+    if not number:
+        return ""
+    words = ngettext("The work is in the picture once more.", "The work is in the picture %(n)d times more.", number)
+    return words % {"n": number}

@@ -1,7 +1,7 @@
 """What speaks against a work being its owner's, and how it was changed, in words. They judge nothing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.utils import formats, timezone
@@ -11,6 +11,7 @@ from desk.texts.numbers import grouped
 from exhibit.clock import parse_rfc3339
 from exhibit.types import Json
 from registry.models import Flood, OwnershipRemark, Work, WorkChange
+from workers.pictures.provenance import FileStatement
 from workers.works.copyright_terms import By, Finding, Standing
 from workers.works.ownership import EARLIER, Warnings
 
@@ -54,6 +55,13 @@ FIELDS = {
     "medium": gettext_lazy("Kind"),
     "registrations": gettext_lazy("Official registrations"),
     "manifest": gettext_lazy("Manifest (C2PA)"),
+    "source_type": gettext_lazy("Digital source type (IPTC)"),
+    "aigc": gettext_lazy("Label of generated content (GB 45438-2025)"),
+}
+MANIFESTS = {
+    "valid": gettext_lazy("its signature fits the file; who signed was checked against no list"),
+    "invalid": gettext_lazy("its signature doesn't fit the file"),
+    "unreadable": gettext_lazy("there is one that couldn't be read"),
 }
 AUTHOR_KINDS = {
     Work.AuthorKind.PERSON: gettext_lazy("a person"),
@@ -144,6 +152,16 @@ def stated_rows(metadata: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [(str(FIELDS[name]), text) for name, text in metadata.items() if name in FIELDS and isinstance(text, str)]
     manifest = metadata.get("manifest", {}).get("authors", [])
     return rows + ([(str(FIELDS["manifest"]), _list(iter(manifest)))] if manifest else [])
+
+
+def statement_rows(said: FileStatement) -> list[tuple[str, str]]:
+    """What any picture's file states of itself, by field; empty where it states nothing."""
+    rows = stated_rows({name: text for name, text in asdict(said.metadata).items() if text})
+    if said.manifest is None or said.manifest.standing == "none":
+        return rows
+    manifest = said.manifest
+    told = (str(MANIFESTS[manifest.standing]), manifest.signer, manifest.generator, *manifest.actions)
+    return [*rows, (str(FIELDS["manifest"]), " · ".join(filter(None, told)))]
 
 
 def change_rows(change: WorkChange) -> list[tuple[str, str, str]]:

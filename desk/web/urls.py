@@ -11,7 +11,7 @@ from desk.web.middleware import reader
 from desk.web.notices import views as notices
 from desk.web.notifications import feeds, views as told
 from desk.web.operator import views as operator
-from desk.web.public import log, views as public
+from desk.web.public import log, opened, replies, views as public, witness
 from desk.web.watches import crawls, new, searches, sources, views as watches
 from desk.web.works import declarations, held, uploads, views as works, why
 
@@ -24,6 +24,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("log/checkpoint", log.checkpoint, name="log-checkpoint"),
     path("log/tile/entries/<path:path>", log.entries, name="log-entries"),
     path("log/tile/<int:level>/<path:path>", log.hash_tile, name="log-tile"),
+    path("witness/add-checkpoint", witness.add_checkpoint, name="add-checkpoint"),
+    path("witness/card", witness.card, name="partner-card"),
+    path("id/<slug:name>/", opened.page, name="public-work"),
+    path("id/<slug:name>/work.json", opened.facts, name="public-work-facts"),
     path("metrics", public.metrics, name="metrics"),
     path("operator/", operator.operator, name="operator"),
     path("operator/retry", operator.retry, name="operator-retry"),
@@ -49,6 +53,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/cases/<int:number>/", cases.case, name="case"),
     path("o/<slug:slug>/cases/<int:number>/licences", queue.licences_for, name="licences-for"),
     path("o/<slug:slug>/cases/<int:number>/decide", cases.decide, name="decide"),
+    path("o/<slug:slug>/cases/<int:number>/claims", cases.answer_claim, name="answer-claim"),
     path("o/<slug:slug>/cases/<int:number>/deed", cases.deed, name="case-deed"),
     path("o/<slug:slug>/cases/<int:number>/matches/<int:match>/<str:drawing>", cases.drawing, name="drawing"),
     path("o/<slug:slug>/works/", works.works, name="works"),
@@ -113,6 +118,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/notices/<int:number>/sign", notices.sign_notice, name="sign-notice"),
     path("o/<slug:slug>/notices/<int:number>/send", notices.send_notice, name="send-notice"),
     path("o/<slug:slug>/notices/<int:number>/happened", notices.track_notice, name="track-notice"),
+    path("o/<slug:slug>/notices/<int:number>/seen", notices.see_replies, name="see-replies"),
+    path("o/<slug:slug>/notices/<int:number>/replies/<int:reply>", notices.reply_file, name="reply-file"),
+    path("n/<str:token>", replies.reply, name="reply"),
     path("o/<slug:slug>/notices/<int:number>/files/<str:name>", notices.notice_file, name="notice-file"),
     path("o/<slug:slug>/cases/<int:number>/captures/<int:capture>/<str:name>", downloads.captured, name="captured"),
     path("o/<slug:slug>/cases/<int:number>/papers/<str:paper>", downloads.paper, name="paper"),

@@ -1,9 +1,10 @@
 """Outside witnesses: each says in its own way that a digest existed at a time, and each is checked offline."""
 
+from evidence.anchors.cosignature.kind import KIND as COSIGNATURE
 from evidence.anchors.evm.kind import KIND as EVM
 from evidence.anchors.kind import AnchorKind
 from evidence.anchors.opentimestamps.kind import KIND as OPENTIMESTAMPS
 from evidence.anchors.rfc3161.kind import KIND as RFC3161
 
-KINDS: dict[str, AnchorKind] = {kind.name: kind for kind in (RFC3161, OPENTIMESTAMPS, EVM)}
+KINDS: dict[str, AnchorKind] = {kind.name: kind for kind in (RFC3161, OPENTIMESTAMPS, EVM, COSIGNATURE)}
 """Every kind of witness that there is, by name."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from exhibit.config.anchors import AnchorConfig
 from exhibit.digests import Digest
-from exhibit.ports import Anchor, Receipt
+from exhibit.ports import Anchor, OwnLog, Receipt
 
 if TYPE_CHECKING:
     import requests
@@ -42,7 +42,7 @@ class AnchorKind:
     name: str  # as it stands in settings and receipts
     words: str  # what such a witness is, in English; the site translates it
     config: type[AnchorConfig]
-    build: "Callable[[Any, requests.Session], Anchor]"
+    build: "Callable[[Any, requests.Session, OwnLog | None], Anchor]"
     pins: str  # the field of the trust list with those that count
     verify: Callable[[Digest, bytes, Material, Any, str], Attested]
     vouch: Callable[[Sequence[Any], Iterable[tuple[Digest, Receipt]], str, str], tuple[Any, ...]]

@@ -159,6 +159,15 @@ class ProvenanceFacts:
     title: str = ""  # as stated
     problems: tuple[str, ...] = ()  # codes of the standard for what didn't hold
     file: str = ""  # everything that was read, as JSON in the bundle; empty where nothing was
+    actions: tuple[str, ...] = field(default=(), metadata=LATER)  # C2PA's, with digital source types, as stated
+
+
+@dataclass(frozen=True, slots=True)
+class MakingFacts:
+    """What a seen picture's own metadata states of how it was made; anybody can write it there."""
+
+    source_type: str = ""  # IPTC digital source type; empty where none is stated
+    aigc: str = ""  # China's label of generated content (GB 45438-2025), its fields; empty where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +176,7 @@ class SightingFacts:
 
     Attributes:
         provenance: what the manifest inside the picture states, or ``None`` when nobody looked.
+        making: what its metadata states of how it was made, or ``None`` when nobody looked.
         certificate: what the server's certificate was, as the crawl checked it, and its SHA-256; empty without TLS.
     """
 
@@ -187,6 +197,7 @@ class SightingFacts:
     captures: tuple[CaptureFacts, ...] = ()  # later visits, in order of time
     provenance: ProvenanceFacts | None = field(default=None, metadata=LATER)
     certificate: str = field(default="", metadata=LATER)
+    making: MakingFacts | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

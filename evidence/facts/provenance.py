@@ -70,6 +70,7 @@ def _told(said: str) -> tuple[ProvenanceFacts, bytes]:
         generator=_generator(active),
         title=_text(active.get("title")),
         problems=problems,
+        actions=_actions(active),
     )
     return facts, manifest
 
@@ -89,6 +90,19 @@ def authors_of(manifest: bytes) -> tuple[str, ...]:
             value = said.get(name)
             named += [_text(entry) for entry in (value if isinstance(value, list) else [value])]
     return tuple(dict.fromkeys(name for name in named if name))[:MAX_PROBLEMS]
+
+
+def _actions(active: Mapping[str, Any]) -> tuple[str, ...]:
+    """What was done, in the names of C2PA's actions, with the last part of a digital source type that one states."""
+    told: list[str] = []
+    for assertion in _list(active.get("assertions")):
+        said = _mapping(assertion)
+        if not _text(said.get("label")).startswith("c2pa.actions"):
+            continue
+        for action in map(_mapping, _list(_mapping(said.get("data")).get("actions"))[:MAX_PROBLEMS]):
+            source = _text(action.get("digitalSourceType")).rpartition("/")[2]
+            told.append(_text(action.get("action")) + (f" ({source})" if source else ""))
+    return tuple(dict.fromkeys(filter(None, told)))[:MAX_PROBLEMS]
 
 
 def _generator(active: Mapping[str, Any]) -> str:

@@ -5,6 +5,8 @@ from typing import NoReturn
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -67,6 +69,12 @@ class KeySigner:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a private key isn't pickled")
+
+
+def derived(signer: KeySigner, purpose: bytes) -> KeySigner:
+    """A key for another purpose that follows from a key, one way (HKDF, RFC 5869, with SHA-256)."""
+    seed = HKDF(SHA256(), 32, salt=None, info=purpose).derive(signer._private.private_bytes_raw())  # noqa: SLF001
+    return KeySigner(Ed25519PrivateKey.from_private_bytes(seed))
 
 
 class FileSigner(KeySigner):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 Node = Callable[[int, int], bytes]
 """The hash of the complete subtree ``(level, index)``, 32 bytes."""
 
+HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 

@@ -47,28 +47,33 @@ def check_name(name: str) -> str:
     return name
 
 
-def key_id(name: str, public_key: bytes) -> bytes:
-    """The 4 bytes that name an Ed25519 key in a note."""
-    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:4]
+def key_id(name: str, public_key: bytes, algorithm: bytes = ED25519) -> bytes:
+    """The 4 bytes that name an Ed25519 key in a note, of a log or, with its algorithm, of a witness."""
+    return hashlib.sha256(name.encode() + b"\n" + algorithm + public_key).digest()[:4]
 
 
-def verifier_key(name: str, public_key: bytes) -> str:
+def verifier_key(name: str, public_key: bytes, algorithm: bytes = ED25519) -> str:
     """The text form of a public key: ``name+key id+base64 of algorithm and key``."""
-    return f"{check_name(name)}+{key_id(name, public_key).hex()}+{base64.b64encode(ED25519 + public_key).decode()}"
+    raw = base64.b64encode(algorithm + public_key).decode()
+    return f"{check_name(name)}+{key_id(name, public_key, algorithm).hex()}+{raw}"
 
 
-def parse_verifier_key(vkey: str) -> tuple[str, bytes]:
-    """The name and the 32 bytes of the public key; raises ``WrongUseError`` when the text isn't a verifier key."""
+def parse_verifier_key(vkey: str, algorithm: bytes = ED25519) -> tuple[str, bytes]:
+    """The name and the 32 bytes of the public key; raises ``WrongUseError`` when the text isn't such a key."""
     name, _, rest = vkey.partition("+")
     identity, _, encoded = rest.partition("+")
     try:
         raw = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raw = b""
-    if len(raw) != 33 or raw[:1] != ED25519 or not _NAME.fullmatch(name) or key_id(name, raw[1:]).hex() != identity:
-        raise WrongUseError("This isn't a log's public key.", hint="It reads name+8 hexadecimal digits+base64.")
+    whose = "log" if algorithm == ED25519 else "witness"
+    known = len(raw) == 33 and raw[:1] == algorithm and _NAME.fullmatch(name)
+    if not known or key_id(name, raw[1:], algorithm).hex() != identity:
+        raise WrongUseError(f"This isn't a {whose}'s public key.", hint="It reads name+8 hexadecimal digits+base64.")
     if not is_sound_point(raw[1:]):
-        raise WrongUseError("This log's public key is a point of small order, or isn't in its one form (RFC 8032).")
+        raise WrongUseError(
+            f"This {whose}'s public key is a point of small order, or isn't in its one form (RFC 8032)."
+        )
     return name, raw[1:]
 
 
@@ -87,7 +92,7 @@ def parse_note(text: str) -> Note:
     if not separator or not tail.endswith("\n"):
         raise IntegrityError("The checkpoint isn't a signed note: it has no signature lines.")
     origin, size, root, *_ = [*body.split("\n"), "", "", ""]
-    raw = _strict_base64(root)
+    raw = strict_base64(root)
     if not _NAME.fullmatch(origin) or not _SIZE.fullmatch(size) or raw is None or len(raw) != 32:
         raise IntegrityError("The checkpoint doesn't state a name, a size and a root.")
     lines = tail[:-1].split("\n")
@@ -116,13 +121,13 @@ def verify_note(text: str, vkey: str) -> SignedCheckpoint:
 
 def _signature(line: str) -> NoteSignature:
     match = _SIGNATURE_LINE.fullmatch(line)
-    raw = _strict_base64(match[2]) if match else None
+    raw = strict_base64(match[2]) if match else None
     if match is None or raw is None or len(raw) < 5:
         raise IntegrityError("The checkpoint has a signature line that can't be read.")
     return NoteSignature(match[1], raw[:4], raw[4:])
 
 
-def _strict_base64(text: str) -> bytes | None:
+def strict_base64(text: str) -> bytes | None:
     """The bytes when the text is their one base64 form, else ``None``."""
     try:
         raw = base64.b64decode(text, validate=True)

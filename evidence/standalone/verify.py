@@ -468,6 +468,9 @@ def anchor_lines(bundle: Folder, record: dict[str, Any]) -> Iterator[str]:
     if record["kind"] == "evm":
         yield "ask a node or an explorer of that chain for the block whose hash is the Keccak-256 of header;"
         yield "any Ethereum library follows nodes from its root of receipts to the log of " + record["digest"]
+    elif record["kind"] == "cosignature":
+        yield f"head -n -1 {record['file']} | sha256sum    (it has to be {record['digest']})"
+        yield "its last line is the signature of a witness over the head; docs/verify-by-hand.md has the lines"
     elif record["kind"] == "opentimestamps":
         yield f"ots verify -d {record['digest']} {record['file']}"
     elif record["kind"] == "rfc3161":

@@ -35,7 +35,9 @@ GRADES = {
         "computed here; the registration as logged by {}",
     ),
     "log": Row(
-        ("entry", "inclusion", "checkpoint"), ("consistency", "heads", "renewal:", "renewals"), "the pinned key of {}"
+        ("entry", "inclusion", "checkpoint", "cosigned?"),
+        ("consistency", "heads", "renewal:", "renewals"),
+        "the pinned key of {}",
     ),
     "time": Row(("time", "order", "version?"), ("anchor:", "anchors"), "{}"),
     "sheet": Row(("sheet", "drawings?", "words?"), (), "made again here"),

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from evidence.anchors import KINDS
+from evidence.anchors.cosignature.kind import TrustedWitness
 from evidence.anchors.evm.kind import TrustedLedger
 from evidence.anchors.opentimestamps.kind import TrustedChain
 from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.formats.codec import Bytes32, Canonical, FormatError, from_plain, parse_json
 from evidence.keys.ed25519 import is_sound_point
+from evidence.log.cosignatures import parse_cosigner_key
 from evidence.log.notes import parse_verifier_key
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import LATER
@@ -54,6 +56,7 @@ class Requirements:
     """What a verdict needs to be complete.
 
     Attributes:
+        cosigners: how many pinned witnesses of logs have to have cosigned the checkpoint.
         grades: besides those that always count (``grades.ALWAYS``); ``None`` for all that a bundle has anything of, but
             for ``sheet``.
     """
@@ -62,6 +65,7 @@ class Requirements:
     grades: tuple[Literal["bytes", "owner", "capture", "match", "log", "time", "sheet"], ...] | None = field(
         default=None, metadata=LATER
     )
+    cosigners: int = field(default=0, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,12 @@ class Trust(Canonical):
     format: str = TRUST_FORMAT  # :data:`TRUST_FORMAT`
     ledgers: tuple[TrustedLedger, ...] = field(default=(), metadata=LATER)  # blocks of EVM chains
     requires: Requirements | None = field(default=None, metadata=LATER)
+    cosigners: tuple[TrustedWitness, ...] = field(default=(), metadata=LATER)  # witnesses of logs
+
+    @property
+    def cosigners_asked(self) -> int:
+        """How many pinned witnesses have to have cosigned the checkpoint."""
+        return 0 if self.requires is None else self.requires.cosigners
 
     @property
     def witnesses_asked(self) -> int:
@@ -104,23 +114,31 @@ class Trust(Canonical):
         pinned = {entry.name for entry in witnesses}
         if not 1 <= trust.witnesses_asked <= max(len(pinned), 1):
             raise FormatError(f"{what} asks for {trust.witnesses_asked} witnesses and pins {len(pinned)}.")
+        cosigners = {witness.name for witness in trust.cosigners}
+        if not 0 <= trust.cosigners_asked <= len(cosigners):
+            raise FormatError(f"{what} asks for {trust.cosigners_asked} cosigners and pins {len(cosigners)}.")
         for authority in trust.authorities:
             _check_certificates(authority, what)
-        for log in trust.logs:
-            try:
-                parse_verifier_key(log.vkey)
-            except WrongUseError as error:
-                said = f"{log.vkey[:80]!a} isn't a log's public key: name+8 hexadecimal digits+base64."
-                raise FormatError(f"{what}: {said}") from error
+        _check_log_keys(trust, what)
         for key in trust.keys:
             if not is_sound_point(key.public):
                 raise FormatError(f"{what}: the key of {key.owner} is of small order, or not in its one form.")
         return trust
 
 
+def _check_log_keys(trust: Trust, what: str) -> None:
+    logs, witnesses = (log.vkey for log in trust.logs), (witness.vkey for witness in trust.cosigners)
+    for vkeys, parse in ((logs, parse_verifier_key), (witnesses, parse_cosigner_key)):
+        for vkey in vkeys:
+            try:
+                parse(vkey)
+            except WrongUseError as error:
+                raise FormatError(f"{what}: {vkey[:80]!a}: {error.message} {error.hint}".strip()) from error
+
+
 def _check_certificates(authority: TrustedAuthority, what: str) -> None:
     try:
-        found = authority.roots
+        found, _ = authority.roots, authority.listed
     except IntegrityError as error:
         raise FormatError(f"{what}: a certificate of {authority.name} can't be read.") from error
     if not found:

@@ -8,7 +8,7 @@ from typing import Any
 
 from exhibit.config import values
 
-_name = values.matching(
+short_name = values.matching(
     r"[a-z0-9][a-z0-9.-]{0,62}", "the name {} must consist of small letters, digits, dots and hyphens"
 )
 
@@ -64,7 +64,7 @@ def read_anchors(value: object, kinds: Kinds, folder: Path) -> tuple[AnchorConfi
 
 
 def _read(table: dict[str, object], kinds: Kinds, folder: Path) -> AnchorConfig:
-    name = _name(table.get("name", ""))
+    name = short_name(table.get("name", ""))
     try:
         return _of_kind(values.text(table.get("kind", "")), {**table, "name": name}, kinds, folder)
     except ValueError as error:

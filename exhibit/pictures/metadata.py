@@ -4,6 +4,7 @@ Where several say something, XMP goes before IPTC and IPTC before EXIF, as the M
 (version 2.0, 2010) have it for writers that keep them together.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -21,6 +22,10 @@ from exhibit.types import Json
 
 MAX_TEXT = 300
 MAX_XMP = 1 << 20
+MAX_AIGC = 1 << 14  # characters of a label
+AIGC_FIELDS = ("Label", "ContentProducer", "ProduceID", "ContentPropagator", "PropagateID")
+"""Of the label of GB 45438-2025, appendix E, in its order; the fields that are reserved for signatures are left out."""
+_COMMENT = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16"}
 _DAY = re.compile(r"(\d{4})[-:]?(\d{2})?[-:]?(\d{2})?")
 
 
@@ -35,6 +40,8 @@ class FileMetadata:
     credit: str = ""  # to whom the picture is to be credited
     holder: str = ""  # owner of the rights
     licence: str = ""  # address of a licence or rights statement
+    source_type: str = ""  # IPTC digital source type, as a rule an address of IPTC's NewsCodes
+    aigc: str = ""  # China's label of generated content (GB 45438-2025), its fields as ``Label: 1, …``
 
 
 def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
@@ -48,7 +55,7 @@ def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
 def read_here(data: bytes, limits: Limits) -> FileMetadata:
     """The same, in the child process that opens pictures."""
     found: list[Mapping[str, str]] = []
-    for read in (_xmp, _iptc, _exif):
+    for read in (_xmp, _iptc, _exif, _png):
         try:
             with opened(data, limits) as (picture, _stream):
                 found.append(dict(read(picture)))
@@ -65,6 +72,16 @@ def _exif(picture: Image.Image) -> Iterator[tuple[str, str]]:
     yield "author", _wide(tags.get(0x9C9D)) or _text(tags.get(ExifTags.Base.Artist))
     yield "rights", _text(tags.get(ExifTags.Base.Copyright))
     yield "created", _day(_text(inner.get(ExifTags.Base.DateTimeOriginal)))
+    comment = inner.get(ExifTags.Base.UserComment)
+    if isinstance(comment, bytes):
+        encoding = _COMMENT.get(comment[:8])
+        comment = comment[8:].decode(encoding, "ignore") if encoding else decoded(comment.lstrip(b"\0"))
+    yield "aigc", _aigc(comment)
+
+
+def _png(picture: Image.Image) -> Iterator[tuple[str, str]]:
+    """A text chunk named AIGC."""
+    yield "aigc", _aigc(picture.info.get("AIGC"))
 
 
 def _iptc(picture: Image.Image) -> Iterator[tuple[str, str]]:
@@ -82,7 +99,8 @@ def _xmp(picture: Image.Image) -> Iterator[tuple[str, str]]:
     if len(picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b"") > MAX_XMP:
         return
     said: dict[str, str] = {}
-    for name, value in _properties(picture.getxmp()):
+    properties = list(_properties(picture.getxmp()))
+    for name, value in properties:
         said.setdefault(name, _plain(value))
     yield "title", said.get("title", "") or said.get("Headline", "")
     yield "author", said.get("creator", "")
@@ -91,12 +109,29 @@ def _xmp(picture: Image.Image) -> Iterator[tuple[str, str]]:
     yield "rights", said.get("rights", "")
     yield "holder", said.get("Owner", "") or said.get("CopyrightOwnerName", "")
     yield "licence", said.get("WebStatement", "") or said.get("license", "")
+    yield "source_type", said.get("DigitalSourceType", "")
+    yield "aigc", next((_aigc(value) for name, value in properties if name == "AIGC"), "")
 
 
 def _properties(packet: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     described = _mapping(_mapping(packet.get("xmpmeta")).get("RDF")).get("Description")
     for description in described if isinstance(described, list) else [described]:
         yield from _mapping(description).items()
+
+
+def _aigc(value: object) -> str:
+    """The fields of a label of GB 45438-2025: JSON, in a file without XMP inside an object under ``AIGC``."""
+    if isinstance(value, Mapping):
+        value = value.get("text")
+    if not isinstance(value, str) or len(value) > MAX_AIGC:
+        return ""
+    try:
+        label = json.loads(value.strip("\0 \r\n\t"))
+    except (ValueError, RecursionError):
+        return ""
+    label = _mapping(_mapping(label).get("AIGC", label))
+    said = ((name, _text(str(value) if isinstance(value := label.get(name), int) else value)) for name in AIGC_FIELDS)
+    return _text(", ".join(f"{name}: {text}" for name, text in said if text))
 
 
 def _plain(value: Json, depth: int = 0) -> str:

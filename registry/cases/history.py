@@ -37,12 +37,14 @@ PHRASES: Mapping[str, str] = {
     "again-changed": Sentence("Visited again, changed:"),
     "again-unseen": Sentence("Visited again, not seen:"),
     "again-removed": Sentence("Visited again, removed:"),
+    "claim-answered": Sentence("A point of the claim check was answered:"),
     "notice-signed": Sentence("Notice %(number)s signed."),
     "notice-sent": Sentence("Notice %(number)s sent."),
     "notice-answered": Sentence("Notice %(number)s: answered."),
     "notice-countered": Sentence("Notice %(number)s: a counter-notice came; the case is paused."),
     "notice-removed": Sentence("Notice %(number)s: removed, a person says."),
     "notice-online": Sentence("Notice %(number)s: still online, a person says."),
+    "notice-reply": Sentence("Notice %(number)s: an answer came on its page; it rests until a member has looked."),
     "notice-resolved": Sentence("Notice %(number)s: resolved."),
 }
 """What can happen, by the name that rows keep: a name stays, its words may change."""

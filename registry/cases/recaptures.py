@@ -101,10 +101,10 @@ def _due(moment: datetime, days: int) -> Q:
     return come | Q(~followed, state=StepState.FAILED, claimed_at__lte=moment - timedelta(days=days))
 
 
-def standings(case: Case) -> dict[tuple[bytes, bytes], tuple[Standing, Capture]]:
-    """How each place of a case stands that has been visited, with the last visit to it."""
-    rows = case.captures.filter(state=StepState.DONE).order_by("number")
-    return {place_of(row): (standing_of(row.outcome), row) for row in rows}
+def standings(captures: Iterable[Capture]) -> dict[tuple[bytes, bytes], tuple[Standing, Capture]]:
+    """How each place of a case stands that has been visited, with the last visit to it, by all its captures."""
+    done = sorted((row for row in captures if row.state == StepState.DONE), key=lambda row: row.number)
+    return {place_of(row): (standing_of(row.outcome), row) for row in done}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,17 @@ from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.ports import SignedCheckpoint
 from registry.db.locks import Lock, hold
 from registry.db.rows import there
-from registry.models import LogCheckpoint, LogEntry, LogNode, LogOpening, LogOrigin, LogSubmission, LogWaiting, Owner
+from registry.models import (
+    AnchorReceipt,
+    LogCheckpoint,
+    LogEntry,
+    LogNode,
+    LogOpening,
+    LogOrigin,
+    LogSubmission,
+    LogWaiting,
+    Owner,
+)
 
 WRITTEN_TOGETHER = 1000
 SET_BACK = timedelta(hours=1)
@@ -207,3 +217,11 @@ class PostgresLogTransaction:
         LogEntry.objects.bulk_create(self._entries, batch_size=WRITTEN_TOGETHER)
         nodes = [LogNode(level=level, index=index, hash=digest) for (level, index), digest in self._fresh.items()]
         LogNode.objects.bulk_create(nodes, batch_size=WRITTEN_TOGETHER)
+
+
+def asked_head(digest: Digest) -> str:
+    """The signed head that witnesses were asked for by the digest of its text; raises ``NotFoundError``."""
+    row = AnchorReceipt.objects.select_related("checkpoint").filter(digest=digest, checkpoint__isnull=False).first()
+    if row is None or row.checkpoint is None:
+        raise NotFoundError("There is no head of the log with this digest.")
+    return row.checkpoint.note

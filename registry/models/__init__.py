@@ -35,18 +35,23 @@ from registry.models.crawls import (
 )
 from registry.models.evidence import AnchorReceipt, Bundle, Deposit, DownloadLink, Package, Report, WitnessState
 from registry.models.log import (
+    Agreement,
     Countersignature,
     DeviceKey,
     DocumentKey,
     LogCheckpoint,
     LogEntry,
+    LogFork,
     LogNode,
     LogOpening,
     LogOrigin,
     LogSubmission,
     LogWaiting,
+    Partner,
+    PartnerCall,
     SealingKey,
     SecretMark,
+    WitnessedHead,
 )
 from registry.models.matching import (
     CalibrationRow,
@@ -60,7 +65,15 @@ from registry.models.matching import (
     SegmentSearch,
     SpaceRow,
 )
-from registry.models.notices import Notice, NoticeCase, NoticeEvent, NoticeMail, NoticeWording
+from registry.models.notices import (
+    ClaimAnswer,
+    Notice,
+    NoticeCase,
+    NoticeEvent,
+    NoticeMail,
+    NoticeReply,
+    NoticeWording,
+)
 from registry.models.notifications import Delivery, Event, EventKind, Feed, MailChoice, Webhook
 from registry.models.pictures import BlockedDigest, BytesState, Pack, PackedBytes, PackGap, Picture, WithheldFile
 from registry.models.steps import UNFINISHED, Claimable, Dismissal, Heartbeat, Lease, StepState, StepTime

@@ -51,6 +51,8 @@ class Notice(models.Model):
     due_on = models.DateField(null=True, blank=True)
     due_what = models.CharField(max_length=20, blank=True)
     told_due = models.DateField(null=True, blank=True, help_text="the due day that members were told of last")
+    reply_token = DigestField(null=True, blank=True, unique=True, help_text="SHA-256 of the token in its letter's link")
+    reply_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["owner", "number"], name="notice_identity")]
@@ -67,12 +69,23 @@ class NoticeCase(models.Model):
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="notice_cases")
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="notice_cases")
     answers = models.JSONField(default=dict, blank=True, help_text="purpose, nature, amount, market; words")
-    term_reason = models.TextField(
-        blank=True, help_text="why it is sent although the term is over on the dates entered"
-    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["notice", "case"], name="notice_case_identity")]
+
+
+class ClaimAnswer(models.Model):
+    """What a member said to a point that speaks against a case; it holds as long as the point's grounds are these."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="claim_answers")
+    point = models.CharField(max_length=20)
+    grounds = models.JSONField(help_text="what the point rested on")
+    words = models.TextField()
+    by = models.CharField(max_length=300)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["case", "point"], name="claim_answer_identity")]
 
 
 class NoticeEvent(models.Model):
@@ -87,6 +100,34 @@ class NoticeEvent(models.Model):
 
     class Meta:
         ordering = ["-at", "-id"]
+
+
+class NoticeReply(models.Model):
+    """What somebody who has the letter answered on the page that it names."""
+
+    class Kind(models.TextChoices):
+        """What is said."""
+
+        LICENCE = "licence"
+        CREDIT = "credit"
+        DISPUTE = "dispute"
+        OFFER = "offer"
+
+    notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="replies")
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=7, choices=Kind.choices)
+    words = models.TextField(blank=True)
+    contact = models.CharField(max_length=300, blank=True)
+    file_name = models.CharField(max_length=200, blank=True)
+    file = models.BinaryField(null=True, blank=True, help_text="as it came; nothing here decodes it")
+    file_digest = DigestField(null=True, blank=True)
+    at = models.DateTimeField()
+    seen_at = models.DateTimeField(null=True, blank=True, help_text="until then the notice rests")
+    seen_by = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["notice", "number"], name="notice_reply_identity")]
+        ordering = ["notice", "number"]
 
 
 class NoticeMail(Claimable):

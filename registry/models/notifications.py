@@ -23,6 +23,7 @@ class EventKind(models.TextChoices):
     WORK_HELD = "work.held", _("a work is held back, found on far more sites than ever")
     REPORT_READY = "report.ready", _("a report is ready")
     NOTICE_DUE = "notice.due", _("a notice is due to be looked at again")
+    NOTICE_REPLIED = "notice.replied", _("the addressee of a notice answered on its page")
     WEBHOOK_PAUSED = "webhook.paused", _("a webhook didn't answer for days and was paused")
     TEST = "test", _("a test that a member asked for")
 

@@ -71,6 +71,9 @@ class Work(models.Model):
     low_information = models.JSONField(default=list, blank=True, help_text="why it can't be matched safely")
     registered_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
+    opened_at = models.DateTimeField(null=True, blank=True, help_text="since when everybody may see its public page")
+    public_name = models.CharField(max_length=16, null=True, blank=True, unique=True, help_text="in its address")
+    licence_contact = models.CharField(max_length=300, blank=True, db_default="", help_text="whom to ask for a licence")
     pictures: "models.ManyToManyField[Picture, WorkPicture]" = models.ManyToManyField(Picture, through="WorkPicture")
 
     class Meta:

@@ -96,11 +96,21 @@ def _check(cases: Sequence[Case]) -> None:
         if case.decision != Case.Decision.CONFIRMED:
             said = _("Case %(number)d isn't decided: not licensed.") % {"number": case.number}
             raise WrongUseError(said, hint=_("A person decides a case before anything is sent about it."))
+    check_rest(cases)
     paused = NoticeCase.objects.filter(case__in=cases, notice__state=State.COUNTERED).select_related("case", "notice")
     for row in paused[:1]:
         numbers = {"case": row.case.number, "notice": row.notice.number}
         said = _("Case %(case)d is paused: a counter-notice came to notice %(notice)d.") % numbers
         raise WrongUseError(said, hint=_("Say on that notice how it was resolved first."))
+
+
+def check_rest(cases: Iterable[Case]) -> None:
+    """Raise ``WrongUseError`` while a reply to a notice about one of the cases is unread: nothing more leaves then."""
+    unread = NoticeCase.objects.filter(case__in=cases, notice__replies__seen_at=None, notice__replies__isnull=False)
+    for row in unread.select_related("case", "notice")[:1]:
+        numbers = {"case": row.case.number, "notice": row.notice.number}
+        said = _("Case %(case)d rests: an answer to notice %(notice)d hasn't been read.") % numbers
+        raise WrongUseError(said, hint=_("Read the answer on that notice first."))
 
 
 def fill(row: Notice, given: Mapping[str, str], names: Iterable[str]) -> None:
@@ -111,7 +121,7 @@ def fill(row: Notice, given: Mapping[str, str], names: Iterable[str]) -> None:
     row.fields = held.fields
 
 
-def consider(row: Notice, case: int, answers: Mapping[str, str], term_reason: str) -> None:
+def consider(row: Notice, case: int, answers: Mapping[str, str]) -> None:
     """Keep what a person considered about one case of a draft.
 
     Raises ``NotFoundError`` when the case isn't in it, ``WrongUseError`` when it is signed already.
@@ -119,7 +129,7 @@ def consider(row: Notice, case: int, answers: Mapping[str, str], term_reason: st
     with transaction.atomic():
         _hold_draft(row)
         found = NoticeCase.objects.filter(notice=row, case__number=case)
-        if not found.update(answers=dict(answers), term_reason=term_reason):
+        if not found.update(answers=dict(answers)):
             raise NotFoundError(f"Notice {row.number} has no case {case}.")
 
 
@@ -144,17 +154,16 @@ def held_draft(row: Notice) -> Iterator[Notice]:
 
 
 def keep_signed(
-    held: Notice, files: list[KeptFile], text: Digest, warned: Mapping[str, Mapping[str, Any]], *, by: str
+    held: Notice, files: list[KeptFile], text: Digest, claims: Mapping[int, Sequence[Mapping[str, Any]]], *, by: str
 ) -> None:
     """Record that a person has signed a draft that the caller holds: the files' exact bytes, the digest of the letter.
 
-    ``warned`` is what speaks against the work of each case, by its number, as the person was shown it.
+    ``claims`` is the claim check of each case, by its number, with what members have answered.
     """
     write(held, state=State.SIGNED, signed_at=now(), signed_by=by, files=files, text=text)
     _event(held, "signed", by=by)
     for case in held.notice_cases.select_related("case__work", "case__owner"):
-        about = {"considered": case.answers, "files": _digests(files), "term_reason": case.term_reason}
-        about["warned"] = warned.get(str(case.case.number), {})
+        about = {"considered": case.answers, "files": _digests(files), "claims": list(claims[case.case.number])}
         audit_log.noted(case.case, "notice signed", by=by, notice=held.number, **about)
         history.record(case.case, "notice", by, ("notice-signed", {"number": held.number}))
 
@@ -167,7 +176,16 @@ def take_back(row: Notice, *, by: str) -> None:
     with transaction.atomic():
         held = held_signed(row)
         mail.stop(held)
-        write(held, state=State.DRAFT, signed_at=None, signed_by="", files=[], text=None)
+        write(
+            held,
+            state=State.DRAFT,
+            signed_at=None,
+            signed_by="",
+            files=[],
+            text=None,
+            reply_token=None,
+            reply_until=None,
+        )
         _event(held, "taken back", by=by)
         for case in _cases(held):
             audit_log.noted(case, "notice taken back", by=by, notice=held.number)
@@ -189,6 +207,7 @@ def sent_by_hand(row: Notice, *, by: str) -> None:
     with transaction.atomic():
         held = held_signed(row)
         mail.stop(held)
+        check_rest(_cases(held))
         keep_sent(held, "by hand", by=by)
 
 

@@ -7,10 +7,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from exhibit.clock import now
-from registry.models import EventKind, Notice, Owner
+from registry.models import EventKind, Notice, NoticeReply, Owner
 from registry.notifications import events
 
 REPLY_DAYS, MAX_REPLY_DAYS = 14, 365
@@ -29,10 +29,15 @@ class Due:
 
 
 def due_soon(today: date) -> Q:
-    """Notices that somebody has to look at, by a day: those whose time is over, and those whose time nears."""
+    """Notices that somebody has to look at, by a day: those whose time is over, and those whose time nears.
+
+    A reminder of ours waits while a reply is unread; a term of law doesn't.
+    """
+    unseen = NoticeReply.objects.filter(notice=OuterRef("pk"), seen_at=None)
     found = Q(pk__in=())
     for what, days in AHEAD.items():
-        found |= Q(due_what=what, due_on__lte=today + timedelta(days=days))
+        near = Q(due_what=what, due_on__lte=today + timedelta(days=days))
+        found |= near & ~Q(Exists(unseen)) if what == "reminder" else near
     return found
 
 

@@ -16,6 +16,7 @@ from registry.notifications import events
 TOLD = (
     EventKind.CASE_OPENED,
     EventKind.NOTICE_DUE,
+    EventKind.NOTICE_REPLIED,
     EventKind.CANARY_MISSED,
     EventKind.WORK_HELD,
     EventKind.REPORT_READY,

@@ -131,7 +131,8 @@ class Ledger:
         self._by_domain: dict[str, list[tuple[Licence, frozenset[int]]]] = defaultdict(list)
         self._by_host: dict[str, list[tuple[Licence, frozenset[int]]]] = defaultdict(list)
         self._anywhere: list[tuple[Licence, frozenset[int]]] = []
-        for licence, works in licences:
+        self.licences = list(licences)
+        for licence, works in self.licences:
             if domain := _name(licence.domain):
                 self._by_domain[domain].append((licence, works))
             elif host := _pattern_host(licence.url_pattern):
@@ -141,15 +142,22 @@ class Ledger:
 
     def covering(self, work: int, place: Place) -> Licence | None:
         """The licence that covers this work at this place."""
+        found = [licence for licence in self._named(work, place) if obstacle(licence, place) is None]
+        return min(found, key=lambda licence: licence.number, default=None)
+
+    def near(self, work: int, place: Place) -> dict[int, Obstacle | None]:
+        """The licences that name this work and place, by number, with what of time or territory keeps each off it."""
+        found = {licence.number: obstacle(licence, place) for licence in self._named(work, place)}
+        return {number: gap for number, gap in found.items() if gap is None or gap.gap in _RIGHT_PLACE}
+
+    def _named(self, work: int, place: Place) -> list[Licence]:
+        """Those of the work that may be for the place."""
         labels = place.host.split(".")
         named = [self._by_domain.get(".".join(labels[start:]), ()) for start in range(len(labels))]
         hosts = {place.host, host_of(place.image_url)} if self._by_host else ()
         exact = [self._by_host.get(host, ()) for host in hosts]
         rows = (row for group in (*named, *exact, self._anywhere) for row in group)
-        found = [
-            licence for licence, works in rows if (not works or work in works) and obstacle(licence, place) is None
-        ]
-        return min(found, key=lambda licence: licence.number, default=None)
+        return [licence for licence, works in rows if not works or work in works]
 
 
 def ledger_of(owner: int, *, without: frozenset[int] = frozenset()) -> Ledger:

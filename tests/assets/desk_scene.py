@@ -23,6 +23,7 @@ from registry.accounts import invitations, tokens
 from registry.models import (
     Membership,
     Notice,
+    NoticeReply,
     Owner,
     OwnershipRemark,
     Package,
@@ -67,7 +68,9 @@ class Scene:
         began = uploads.begin(self.studio, uploads.Declaration(), by="Ann", table=None, announced=1)
         uploads.receive(inline.services, began, [uploads.Sent("a.jpg", len(data), lambda: data)])
         about = {"kind": "dmca", "language": "en", "party": "shop.example", "files": [file], "created_at": now()}
-        Notice.objects.create(owner=self.studio, number=1, created_by="Ann", **about)
+        letter = Notice.objects.create(owner=self.studio, number=1, created_by="Ann", **about)
+        said = {"kind": "licence", "file": b"a", "file_name": "licence.pdf", "at": now()}
+        NoticeReply.objects.create(notice=letter, number=1, **said)
         self.attachment = attach(inline.services, self.work, "a.pdf", b"%PDF", about="", by="Ann").number
         self.deposit = make_deposit(inline.services, self.work, by="Ann").number
         self.remark = OwnershipRemark.objects.create(
@@ -134,6 +137,7 @@ class Scene:
             "name": "a.csv",
             "kind": "dmca",
             "language": "en",
+            "reply": 1,
             "person": User.objects.get(username="bob@example.org").pk,
             "token": tokens.make(self.studio, self.ann, name="Nightly", scopes=["read"], days=1)[0].pk,
             "invitation": invitations.invite(self.studio, "dora@example.org", "viewer", by="alice@example.org")[0].pk,

@@ -24,6 +24,7 @@ from tests.assets.swift_server import S3, bucket_on, serving
 from workers.configuration import load_config
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.servers.embedded import lock_folder
+from workers.services import wiring
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -117,6 +118,7 @@ def cli(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     lock_folder(inline.services.config)
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
     for name, value in (("EXHIBIT_DATA", str(desk.config.data_dir)), ("DATABASE_URL", ""), ("REDIS_URL", "")):
         monkeypatch.setenv(name, value)
     monkeypatch.setitem(exhibit.context_settings, "obj", desk)

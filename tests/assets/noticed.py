@@ -8,8 +8,10 @@ from registry.models import Case, Notice, Owner
 from registry.notices import notices
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.cases.decisions import confirm
+from workers.notices.claims import answer, check
 from workers.notices.contents import letter
 from workers.notices.signing import read_mark, sign
+from workers.services.wiring import Services
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
@@ -55,7 +57,7 @@ def begun(of: Owner, kind: str = "dmca", language: str = "en", *cases: int) -> N
     row = notices.draft(of, cases or (1, 2), kind, language, by="ann@example.org")
     notices.fill(row, SENDER, SENDER)
     for case in cases or (1, 2):
-        notices.consider(row, case, ANSWERS, "")
+        notices.consider(row, case, ANSWERS)
     return notices.notice(of, row.number)
 
 
@@ -63,3 +65,10 @@ def signed(inline: SyncRunner, row: Notice) -> Notice:
     """The notice after Ann has read and signed it."""
     sign(inline.services, row, typed="ann  example", read=read_mark(letter(row)), by="ann@example.org")
     return notices.notice(row.owner, row.number)
+
+
+def answer_all(services: Services, of: Owner, words: str) -> None:
+    """Answer every open point of the claim check of the owner's cases."""
+    for number, found in check(services, list(of.cases.all())).items():
+        for point in found.points:
+            answer(services, of.cases.get(number=number), point.kind, point.mark, words, by="ann")

@@ -1,7 +1,10 @@
 """Real witnesses that run on loopback while they are asked about one bundle: an authority, a calendar, two chains."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from evidence.anchors.cosignature.anchor import WitnessAnchor
+from evidence.anchors.cosignature.kind import TrustedWitness
 from evidence.anchors.evm.account import EvmAccount
 from evidence.anchors.evm.anchor import EvmAnchor
 from evidence.anchors.evm.kind import TrustedLedger
@@ -11,14 +14,18 @@ from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
 from evidence.anchors.opentimestamps.headers import parse_header
 from evidence.anchors.opentimestamps.proofs import headers_in
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
-from evidence.bundle.bag import AnchorProof
+from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
+from evidence.log.append_only import Log
+from evidence.verdict.trust import Requirements, Trust
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt
 from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
+from tests.assets.local_witness import running_witness
 
 LABEL = "started for tests, without legal weight"
 
@@ -43,6 +50,37 @@ def asked_witnesses(
         )
         header = next(iter(headers_in(attested.material).values()))
         return anchors, authority.root_pem, Digest.from_hex(parse_header(header).text)
+
+
+def asked_cosigner(log: Log, checkpoint: Digest, note: str) -> tuple[AnchorProof, TrustedWitness]:
+    """A cosignature under a head of a log, by a witness that saw it first, and its key to pin."""
+
+    class Head:
+        def note(self, _digest: Digest) -> str:
+            return note
+
+        def size(self) -> int:
+            return log.size()
+
+        def consistency(self, old: int, new: int) -> list[bytes]:
+            return log.consistency(old, new)
+
+    with running_witness() as witness:
+        witness.know(log.vkey())
+        witness.time = int(now().timestamp())
+        session = guarded_session(Guard(("127.0.0.0/8",)))
+        anchor = WitnessAnchor("Test witness", witness.url, witness.vkey, Head(), development=True, session=session)
+        pinned = TrustedWitness("Test witness", witness.vkey, development=True, label=LABEL)
+        return AnchorProof(checkpoint, anchor.submit(checkpoint)), pinned
+
+
+def with_cosigner(log: Log, proofs: Proofs, trust: Trust) -> tuple[Proofs, Trust]:
+    """Proofs with a cosignature under their checkpoint, and a list that asks for it."""
+    assert proofs.entry is not None
+    note = proofs.entry.checkpoint
+    proof, pinned = asked_cosigner(log, checkpoint_digest(note), note)
+    asking = replace(trust, cosigners=(pinned,), requires=Requirements(1, cosigners=1))
+    return replace(proofs, anchors=(*proofs.anchors, proof)), asking
 
 
 def asked_ledger(checkpoint: Digest) -> tuple[AnchorProof, TrustedLedger]:

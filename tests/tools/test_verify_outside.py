@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from evidence.bundle.bag import Withheld
+from evidence.log.cosignatures import cosigner_key
 from exhibit.entries import canonical
 from tests import CHECKOUT
 from tests.assets.bundles import RECORDS, Scene, make_scene
 from tests.assets.changes import Change, Files, flipped, without
+from tests.assets.partners import new_signer
 from tests.assets.tampering import files_of, rebagged, zipped
+from tests.assets.witnesses import with_cosigner
 from tools import verify_outside
 from tools.verify_outside import Outcome, outcomes, sections
 
@@ -26,6 +29,7 @@ BYTES, BAG, SIGNATURE = (
 )
 STAMPS, BLOCKS = "Stamps of time-stamping authorities", "Bitcoin blocks"
 LOG, LEDGERS = "The place in the log, by sigstore's verifier", "Receipts of EVM chains"
+COSIGNED = "Witnesses of the log"
 WEB, HELD = "Records of the web", "What captures hold"
 
 
@@ -208,3 +212,23 @@ def test_the_command_ends_with_1_when_something_failed(
     assert "FAILED    Every byte" in capsys.readouterr().out
     monkeypatch.setattr(sys, "argv", ["verify_outside.py", str(tmp_path / "nowhere")])
     assert verify_outside.main() == 2
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
+def test_cosignatures_are_checked_by_openssl_against_keys_from_elsewhere(
+    scene: Scene, roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cosigned, trust = with_cosigner(scene.log, scene.proofs, scene.trust)
+    files = files_of(scene.write(tmp_path / "cosigned.zip", cosigned))
+    keys, name = tmp_path / "keys.txt", "proofs/anchors/checkpoint-test-witness.cosigned"
+    keys.write_text(trust.cosigners[0].vkey)
+    monkeypatch.setenv("WITNESSES", str(keys))
+    good = found(written(files, tmp_path / "good"), roots, COSIGNED)[COSIGNED]
+    assert (good.state, "witness.tests.example saw the head of" in good.words) == ("passed", True)
+    for part, change in (
+        ("head", flipped(name, lambda _: 5)),
+        ("signature", flipped(name, lambda data: len(data) - 10)),
+    ):
+        assert found(written(change(files), tmp_path / part), roots, COSIGNED)[COSIGNED].state == "FAILED"
+    keys.write_text(cosigner_key("witness.tests.example", new_signer().public_key))
+    assert found(written(files, tmp_path / "other"), roots, COSIGNED)[COSIGNED].state == "FAILED"

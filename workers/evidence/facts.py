@@ -39,7 +39,7 @@ from registry.vectors import calibrations, descriptors
 from registry.works.licence_check import licences_for, why_not
 from workers.crawls.slice_records import record_of
 from workers.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof
-from workers.pictures.provenance import provenance_of
+from workers.pictures.provenance import making_of, provenance_of
 from workers.services.wiring import Services
 from workers.texts.sentences import Said, not_checked, said_of
 from workers.works.registrations import further_submissions_of, submission_of
@@ -91,7 +91,8 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
         captures, of_place = _captures(case, place, number)
         sighting = _sighting(case, place, number, captures, proofs)
         provenance, manifests = provenance_of(services, number, sighting.picture) if sealed else (None, ())
-        sightings.append(replace(sighting, provenance=provenance))
+        making = making_of(services, sighting.picture.digest) if sealed else None
+        sightings.append(replace(sighting, provenance=provenance, making=making))
         files += [*of_place, *manifests]
     shown = tuple(_match(match, number, places) for number, match in enumerate(matches, 1))
     facts = CaseFacts(

@@ -27,6 +27,7 @@ from registry.models import Owner, Picture, Work, WorkPicture
 from registry.vectors.calibrations import active
 from registry.vectors.fingerprints import Collection, additions
 from workers.matching.registered_works import RegisteredWorks
+from workers.pictures.provenance import FileStatement, said_by
 from workers.services.wiring import Services
 
 MAX_SECONDS = 30.0  # after so long a search begins no more comparison
@@ -49,6 +50,7 @@ class Answer:
 
     features: Features
     works: tuple[FoundWork, ...]
+    said: FileStatement  # what the file says of itself
 
     @property
     def too_plain(self) -> tuple[str, ...]:
@@ -77,7 +79,7 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
         calibration = active(shown[row.picture_id].pipeline)
         measured = calibrated(shown[row.picture_id], calibration)
         works.append(FoundWork(row.work, row.picture, measured, calibration))
-    return Answer(found, tuple(sorted(works, key=_promise)))
+    return Answer(found, tuple(sorted(works, key=_promise)), said_by(services, data, found.info.format))
 
 
 def pair_of(services: Services, found: FoundWork, data: bytes) -> Pair | None:

@@ -22,16 +22,13 @@ from registry.models import (
     Licence,
     Notice,
     NoticeCase,
-    OwnershipRemark,
     PictureReport,
     Sighting,
     StepState,
-    Work,
 )
 from registry.notices.terms import reply_days
 from registry.works.licence_check import Ledger, ledger_of
 from workers.notices.wording import Wording, filled, wording
-from workers.works.ownership import Warnings, warnings_of
 
 FIELDS = (
     "addressee_name", "addressee_email", "addressee_address", "addressee_source",
@@ -50,9 +47,6 @@ QUESTIONS = {
 
 SPEAK_FOR_FAIR_USE = {("purpose", "comment"), ("nature", "factual"), ("amount", "little"), ("market", "none")}
 """Answers after which a notice needs words of the signer's."""
-
-STOPPING = (OwnershipRemark.Kind.TERM, OwnershipRemark.Kind.DEDICATION)
-"""What stops a notice until a person gives a reason."""
 
 MAX_PLACES = 300  # addresses of one case that a letter lists
 MAX_PICTURES = 20  # cases whose pictures are shown beside the letter
@@ -94,7 +88,6 @@ class Letter:
     text: str  # with an empty line to sign on; nobody has signed it
     day: date
     signed: str  # the same with the signature, as it is kept once somebody has signed
-    warned: Mapping[str, Warnings]  # what speaks against each work, by the number of its case: the signer has to see it
 
     @property
     def whole(self) -> str:
@@ -105,7 +98,6 @@ class Letter:
 def items_of(notice: Notice) -> list[NoticeItem]:
     """The cases of a notice with their places, held against the licences of today: few queries, however many."""
     rows = notice.notice_cases.select_related("case__work__owner", "case__owner").order_by("case__number")
-    rows = rows.prefetch_related("case__work__remarks", "case__work__conflicts")
     ids = [row.case_id for row in rows]
     uses: dict[int, list[CaseSighting]] = defaultdict(list)
     found = CaseSighting.objects.filter(case__in=ids).select_related("sighting", "match__registered", "match__found")
@@ -187,9 +179,7 @@ def letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> Letter:
     everything = {**values, **statements}
     subject = " ".join(filled(words.subject, everything).split())
     draft = filled(words.body, {**everything, "signature": words.say("unsigned", **_signer(notice))})
-    found = {str(item.row.case.number): warnings_of(item.row.case.work) for item in items}
-    warned = {number: warnings for number, warnings in found.items() if warnings}
-    return Letter(subject, draft, day, filled(words.body, everything), warned)
+    return Letter(subject, draft, day, filled(words.body, everything))
 
 
 def _signer(notice: Notice) -> dict[str, str]:
@@ -292,8 +282,6 @@ def gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[str]:
         case = {"case": item.row.case.number}
         if notice.kind == Notice.Kind.DMCA:
             found += [sentence % case for sentence in _unconsidered(item.row)]
-        if not item.row.term_reason.strip():
-            found += [_stop(kind) % case for kind in stopping(item.row.case.work)]
         if not item.there and item.licences:
             case["licence"] = item.licences[0]
             covered = _("Case %(case)d: licence %(licence)d covers what is left of it. Look at the case again.")
@@ -310,18 +298,6 @@ def is_address(text: str) -> bool:
     except ValidationError:
         return False
     return True
-
-
-def stopping(work: Work) -> list[str]:
-    """Why protection of the work may be over, by the kinds of remarks that a person hasn't answered at the work."""
-    found = warnings_of(work)  # asked anew each time, since terms end with time
-    return [str(kind) for kind in STOPPING if kind in found]
-
-
-def _stop(kind: str) -> str:
-    if kind == OwnershipRemark.Kind.TERM:
-        return _("Case %(case)d: the work's term may be over on the dates entered. Write why the notice is sent.")
-    return _("Case %(case)d: words at the work say that it is in the public domain. Write why the notice is sent.")
 
 
 def _unconsidered(row: NoticeCase) -> list[str]:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording
+from evidence.documents.qr import qr_png
 from evidence.documents.typeset.blocks import Block, Document, Line, Lines, Plate, Plates, Section, Style
 from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import installed_fonts
@@ -25,13 +26,19 @@ SHOWN = {
 }
 
 
-def notice_pdf(services: Services, notice: Notice, letter: Letter, items: Sequence[NoticeItem], at: datetime) -> bytes:
-    """The notice as PDF/A-3b, which states when it was made.
+def notice_pdf(
+    services: Services, notice: Notice, letter: Letter, items: Sequence[NoticeItem], at: datetime, link: str = ""
+) -> bytes:
+    """The notice as PDF/A-3b, which states when it was made; with a QR code of the ``link`` at which it is answered.
 
     Raises ``ServiceMissingError`` when no font with Chinese characters is here, and the notice needs one.
     """
-    words = Wording(load_phrases(notice.language))
     files: list[TypesetFile] = []
+    opening = _paragraphs(letter.text)
+    if link:
+        files.append(TypesetFile("pictures/answer.png", qr_png(link)))
+        opening.append(Plates((Plate("pictures/answer.png", "", link, link),), 35))
+    words = Wording(load_phrases(notice.language))
     sections = []
     if notice.kind != Notice.Kind.OFFER and (plates := _plates(services, notice, items, files)):
         sections.append(Section(SHOWN[notice.language][0], tuple(plates), level=2, new_page=True))
@@ -44,7 +51,7 @@ def notice_pdf(services: Services, notice: Notice, letter: Letter, items: Sequen
         subtitle="",
         header=f"{notice.owner.name} · {notice.number}",
         language=words.setting(),
-        opening=tuple(_paragraphs(letter.text)),
+        opening=tuple(opening),
         sections=tuple(sections),
     )
     return Unset(document, tuple(files), notice.language, at).pdf(installed_fonts())

@@ -7,13 +7,14 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.entries import canonical
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import scoped
+from registry.db.rows import write
 from registry.models import Notice, NoticeMail
 from registry.models.fields import KeptFile
-from registry.notices import mail, notices
+from registry.notices import mail, notices, replies
+from workers.notices.claims import check, unanswered
 from workers.notices.contents import Letter, gaps, items_of, letter
 from workers.notices.paper import notice_pdf
 from workers.notify.mail import message_id
@@ -21,12 +22,21 @@ from workers.pictures.picture_usage import cases_with
 from workers.services.wiring import Services
 
 TEXT_NAME, PDF_NAME, MAIL_NAME = "notice.txt", "notice.pdf", "mail.eml"
+ANSWER = {
+    "en": (
+        "You can answer without an account, until {day}: show a licence, say that a credit was corrected, disagree, "
+        "or ask for an offer. Answering is no admission. {link}"
+    ),
+    "zh-Hans": "在 {day} 之前，您无需账号即可在以下页面答复：出示许可、说明已更正署名、提出异议，或请求报价。"
+    "答复不构成任何承认。{link}",
+}
+"""Stands below the letter, in the notice's language, where the installation has a public address."""
 _UNSIGN = Sentence("As long as it hasn't been sent: take the signature back, and sign the notice without the picture.")
 
 
 def read_mark(made: Letter) -> str:
-    """What says that somebody has read exactly this letter, and seen exactly these warnings."""
-    return Digest.of(canonical({"letter": made.whole, "warned": made.warned})).hex
+    """What says that somebody has read exactly this letter."""
+    return Digest.of(made.whole.encode()).hex
 
 
 def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str) -> None:
@@ -37,7 +47,8 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str) 
     """
     with notices.held_draft(notice) as held:
         items = items_of(held)
-        missing = gaps(held, items)
+        checks = check(services, [item.row.case for item in items])
+        missing = [*gaps(held, items), *unanswered(checks)]
         if missing:
             raise WrongUseError(missing[0], hint=_("Nothing was signed."))
         made = letter(held, items)
@@ -46,28 +57,43 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str) 
         if " ".join(typed.split()).casefold() != " ".join(held.fields["sender_name"].split()).casefold():
             said = _("The typed name isn't %(name)s.") % {"name": held.fields["sender_name"]}
             raise WrongUseError(said, hint=_("Type the name of the person who signs, as it stands in the notice."))
-        signed = replace(made, text=made.signed)
+        signed, link = replace(made, text=made.signed), ""
+        if services.config.public_url:
+            token, until = replies.new_token()
+            link = f"{services.config.public_url}/n/{token}"
+            said = ANSWER[held.language].format(link=link, day=f"{until:%Y-%m-%d}")
+            signed = replace(signed, text=f"{signed.text}\n{said}\n")
+            write(held, reply_token=Digest.of(token.encode()), reply_until=until)
         text = signed.whole.encode()
-        pdf = notice_pdf(services, held, signed, items, now())
+        pdf = notice_pdf(services, held, signed, items, now(), link)
         files = [_kept(services, TEXT_NAME, "text/plain", text), _kept(services, PDF_NAME, "application/pdf", pdf)]
-        notices.keep_signed(held, files, Digest.of(text), made.warned, by=by)
+        notices.keep_signed(
+            held, files, Digest.of(text), {number: found.record() for number, found in checks.items()}, by=by
+        )
 
 
 def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
     """Have a signed notice leave by mail, in the background; asked for twice it leaves once.
 
-    Raises ``WrongUseError`` when it isn't signed, there is no address, or no mail server is set.
+    Raises ``WrongUseError`` when it isn't signed, there is no address, no mail server is set, or something speaks
+    against it since that no member has answered.
     """
     if not services.config.mail_url:
         said = _("No mail server is set, so nothing can be sent from here.")
         raise WrongUseError(said, hint=_("Take the PDF or the text, send it yourself, and say here that you did."))
     with transaction.atomic():
         held = notices.held_signed(notice)
+        notices.check_rest([row.case for row in held.notice_cases.select_related("case")])
         to = str(held.fields.get("addressee_email", ""))
         if not to:
             said = _("The addressee has no e-mail address.")
             hint = _("Take the PDF or the text, send it yourself, and say here that you did.")
             raise WrongUseError(said, hint=hint)
+        open_points = unanswered(check(services, [row.case for row in held.notice_cases.select_related("case__owner")]))
+        if open_points:
+            raise WrongUseError(
+                open_points[0], hint=_("Something speaks against it since it was signed. Answer it first.")
+            )
         name = message_id(services.config, f"notice-{held.pk}.{str(held.text)[:16]}")
         made = mail.ask(held, to, name, by=by)
     services.enqueue("notice", [made.pk])

@@ -102,13 +102,19 @@ def _sentence(event: Event) -> str:
     if event.kind == EventKind.REPORT_READY:
         title = titles.in_words(about["title"], about["report"], event.owner.name)
         return _("The report “%(title)s” is ready.") % {"title": title}
-    if event.kind == EventKind.NOTICE_DUE:
-        day = formats.date_format(date.fromisoformat(about["due"]), "DATE_FORMAT")
-        told = {"number": about["notice"], "party": about["party"], "day": day}
-        return _("Notice %(number)d about %(party)s: look again by %(day)s.") % told
+    if event.kind in (EventKind.NOTICE_DUE, EventKind.NOTICE_REPLIED):
+        return _of_notice(event)
     if event.kind == EventKind.WEBHOOK_PAUSED:
         return _("The webhook %(address)s took no message for days and is paused.") % {"address": about["address"]}
     return ""
+
+
+def _of_notice(event: Event) -> str:
+    told = {"number": event.about["notice"], "party": event.about["party"]}
+    if event.kind == EventKind.NOTICE_REPLIED:
+        return _("Notice %(number)d about %(party)s: an answer came on its page. It rests until you look.") % told
+    told["day"] = formats.date_format(date.fromisoformat(event.about["due"]), "DATE_FORMAT")
+    return _("Notice %(number)d about %(party)s: look again by %(day)s.") % told
 
 
 def _subject(owner: Owner, cases: int, others: Sequence[tuple[str, str]]) -> str:

@@ -44,6 +44,7 @@ def checks(found: Status, config: Config, said: Saying = str) -> list[Check]:
         *_indexes(found),
         _log(found, said),
         *_witnesses(found, config, said),
+        *_partners(found, said),
     ]
 
 
@@ -203,6 +204,23 @@ def _witness(witness: Witness, at: datetime, said: Saying) -> Iterator[Check]:
         return
     remedy = _("Sealing goes on without it, and it is asked again. Check its settings: exhibit anchor list")
     yield Check(name, ok=False, sentence=sentence, remedy=remedy, needed=False)
+
+
+def _partners(found: Status, said: Saying) -> Iterator[Check]:
+    """What is wrong with the logs of partners; one line when nothing is."""
+    amiss = [(name, fault) for name, fault in found.partners if fault]
+    for name, fault in amiss:
+        sentence = _("The partner %(name)s: %(why)s") % {"name": name, "why": said(fault)}
+        remedy = _("Ask its operator. docs/alliance.md says what it means, and what to do.")
+        yield Check(f"partner {name}", ok=False, sentence=sentence, remedy=remedy, needed=False)
+    if found.partners and not amiss:
+        there = len(found.partners)
+        sentence = ngettext(
+            "Nothing is known against the log of %(there)s partner.",
+            "Nothing is known against the logs of %(there)s partners.",
+            there,
+        )
+        yield Check("partners", ok=True, sentence=sentence % {"there": there}, needed=False)
 
 
 def _ago(since: datetime, at: datetime) -> str:

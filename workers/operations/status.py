@@ -11,6 +11,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from exhibit.clock import now
+from registry.alliance import partners
 from registry.cases import floods
 from registry.crawls import canaries
 from registry.crawls.schedules import due_watches
@@ -87,6 +88,7 @@ class Status:
     missed: Sequence[Canary]
     taken: Mapping[str, Taken]
     reported: Sequence[str] = ()
+    partners: Sequence[tuple[str, str]] = ()  # with what is wrong with the log of each, if something is
     floods: Sequence[tuple[str, int, int]] = ()  # owner and number of each work held back, and on how many sites
 
 
@@ -108,6 +110,7 @@ def status_of(services: Services) -> Status:
         missed=[result.canary for _, result in canaries.missed_lately()],
         taken=running.taken_since(now() - timedelta(days=COST_DAYS)),
         reported=waiting_reports(),
+        partners=list(partners.active().values_list("name", "fault")),
         floods=list(floods.undecided().values_list("work__owner__slug", "work__number", "sites")),
     )
 

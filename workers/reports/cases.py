@@ -66,7 +66,7 @@ def _present(services: Services, case: Case, sealed: Bundle | None, language: st
 
 def _standings(case: Case) -> tuple[PlaceStanding, ...]:
     """How the places stood when they were visited last."""
-    last = recaptures.standings(case).values()
+    last = recaptures.standings(case.captures.all()).values()
     addresses = Sighting.objects.in_bulk([visit.sighting_id for _, visit in last])
     found = []
     for standing, visit in last:

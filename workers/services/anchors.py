@@ -1,32 +1,66 @@
 """The outside witnesses that the configuration names, each as its adapter."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from ipaddress import ip_network
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 import requests
 
 from evidence.anchors import KINDS
+from evidence.formats.errors import SupersededError
 from exhibit.config.config import AnchorConfig
+from exhibit.digests import Digest
 from exhibit.errors import ConfigError
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
 from exhibit.network.urls import DEFAULT_PORTS, host_of
-from exhibit.ports import Anchor
+from exhibit.ports import Anchor, OwnLog
+
+if TYPE_CHECKING:
+    from evidence.log.append_only import Log
 
 
-def anchor_of(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str) -> Anchor:
+def anchor_of(
+    given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str, log: OwnLog | None = None
+) -> Anchor:
     """The adapter of one witness, which may be reached beside the networks that every request may reach.
 
     What is configured and can't be used gives one that says so whenever it is asked, and stops neither others nor
     sealing.
     """
     try:
-        return KINDS[given.kind].build(given, session_for(given, allowed_networks, user_agent))
+        return KINDS[given.kind].build(given, session_for(given, allowed_networks, user_agent), log)
     except (ConfigError, OSError, ValueError) as error:
         return BrokenAnchor(given, error if isinstance(error, ConfigError) else ConfigError(f"{error}."))
+
+
+class RowsOfLog:
+    """What witnesses are shown of the log (port ``OwnLog``); ``log`` gives it under its present name."""
+
+    def __init__(self, log: "Callable[[], Log]") -> None:
+        self._log = log
+
+    def note(self, digest: Digest) -> str:
+        """The signed head that witnesses were asked for by this digest.
+
+        Raises ``NotFoundError``, and ``SupersededError`` where the log has got another name since.
+        """
+        from registry.log.log import asked_head
+
+        note = asked_head(digest)
+        if note.partition("\n")[0] != self._log().origin:
+            raise SupersededError("The log has another name by now, whose heads cover this one.")
+        return note
+
+    def size(self) -> int:
+        """How many entries it has now."""
+        return self._log().size()
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        """The proof that the size ``new`` continues ``old``."""
+        return self._log().consistency(old, new)
 
 
 class BrokenAnchor:

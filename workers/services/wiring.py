@@ -16,6 +16,7 @@ from workers.services.rooms import Rooms
 from workers.services.stores import WITHHELD, SharedObjects, log_head, objects_of, rooms_of, store_at
 
 if TYPE_CHECKING:
+    from evidence.keys.ed25519 import KeySigner
     from evidence.log.append_only import Log
     from exhibit.files.objects import NamedObjects
     from exhibit.pictures.decode import Limits
@@ -134,7 +135,7 @@ class Services:
         return Log(PostgresLogStore(), self._log_signer, origin, log_head(self.config, self._objects), left, known)
 
     @cached_property
-    def _log_signer(self) -> Signer:
+    def _log_signer(self) -> "KeySigner":
         from evidence.keys.ed25519 import mounted_signer
         from evidence.log.append_only import log_key
 
@@ -144,16 +145,29 @@ class Services:
         return log_key(secret_path(self.config, LOG_KEY), head, self.config.log_origin)
 
     @cached_property
+    def witness_signer(self) -> Signer:
+        """The key that cosigns heads of others' logs: the same on all machines, for it follows from the log's."""
+        from evidence.keys.ed25519 import derived
+
+        return derived(self._log_signer, b"exhibit witness of logs v1")
+
+    @property
+    def witness_name(self) -> str:
+        """The name that stands beside its cosignatures."""
+        return f"{self.config.log_origin}/witness"
+
+    @cached_property
     def _objects(self) -> "NamedObjects | None":
         return objects_of(self.config)
 
     @cached_property
     def anchors(self) -> tuple[Anchor, ...]:
         """The outside witnesses that are configured."""
-        from workers.services.anchors import anchor_of  # not every process asks witnesses
+        from workers.services.anchors import RowsOfLog, anchor_of  # not every process asks witnesses
 
         networks, agent = self.config.allowed_networks, self.user_agent
-        return tuple(anchor_of(anchor, networks, agent) for anchor in self.config.anchors)
+        log = RowsOfLog(lambda: self.log)
+        return tuple(anchor_of(anchor, networks, agent, log) for anchor in self.config.anchors)
 
     @cached_property
     def capturer(self) -> Capturer:

@@ -6,6 +6,7 @@ from functools import partial
 
 from exhibit.types import Untyped
 from registry.accounts import invitations, sessions
+from registry.alliance import partners
 from registry.db import idempotency
 from registry.notifications import events
 from workers.pipeline.celery import LONG_SECONDS, app
@@ -59,19 +60,27 @@ def expire_bytes() -> None:
         packages.expire_packages,
         witness.complete_stamps,
     )
-    of_rows = (idempotency.forget_old, events.forget_old, sessions.forget_ended, invitations.forget_ended)
+    of_rows = (
+        partners.forget_calls,
+        idempotency.forget_old,
+        events.forget_old,
+        sessions.forget_ended,
+        invitations.forget_ended,
+    )
     # behind it, so that both never take two processes at once
     do_all(*(partial(job, services()) for job in of_house), *of_rows, links.forget_ended, keep_up_votes.delay)
 
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)
 def keep_up_votes() -> None:
-    """Write packs anew, mend indexes, look for damaged bytes, and let the local votes keep up with the works.
+    """Write packs anew, mend indexes, look for damage, let local votes keep up with works, and compare partners' logs.
 
     A message that was lost is made good by the next one.
     """
+    from workers.alliance import comparing
     from workers.matching import index_upkeep, votes_upkeep
     from workers.operations import packing, retention
 
     jobs = (packing.keep_packs, index_upkeep.mend_indexes, retention.look_for_damage, votes_upkeep.keep_up)
-    do_all(*(partial(job, services()) for job in jobs))
+    # partners last: they may be slow
+    do_all(*(partial(job, services()) for job in jobs), partial(comparing.compare_heads, services()))

@@ -14,7 +14,7 @@ from desk.schemas.base import Piece
 from registry.accounts import scoped
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
-from registry.notices import notices
+from registry.notices import notices, replies
 from workers.notices.signing import file_of
 from workers.services import wiring
 
@@ -75,6 +75,14 @@ def track_notice(request: Call, number: int, new: requests.NewNoticeEvent) -> sc
     row, day = notices.notice(of(request), number), new.day or timezone.localdate()
     notices.happened(row, new.what.value, day, new.words.strip(), by=request.auth.by)
     return _told(request, number)
+
+
+@router.get(ONE + "/replies/{int:reply}/file", file="application/octet-stream")
+def get_reply_file(request: Call, number: int, reply: int) -> HttpResponseBase:
+    """The file of a reply, as it came from a stranger, to take away."""
+    found = replies.file_of(notices.notice(of(request), number), reply)
+    taken(request, Evidence.PAPER, notice=number, reply=reply)
+    return download(bytes(found.file or b""), found.file_name, "application/octet-stream")
 
 
 @router.get(ONE + "/files/{name}", file="application/octet-stream")

@@ -16,6 +16,7 @@ from desk.api.common.files import download, picture_in, taken
 from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import requests, works as schemas
 from desk.schemas.base import Piece
+from desk.schemas.evidence import FileStatement
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.types import DeclaredWork
@@ -33,6 +34,7 @@ from workers.services import wiring
 from workers.works import declarations as declaring
 from workers.works.ownership import answer
 from workers.works.registration import NewWork, register_work, remove_work
+from workers.works.registrations import registration_of
 from workers.works.tables import checked_date, plain_name
 from workers.works.uploads import check_disk
 
@@ -199,12 +201,13 @@ def get_picture(request: Call, digest: PictureDigest, size: Pixels = Size.SMALL)
 
 @router.post("/owners/{slug:owner}/identify", keyed=False)
 def identify(request: Call, file: File[UploadedFile]) -> schemas.Identified:
-    """Say which of the owner's works a picture shows, whole or in part. Nothing of it is stored."""
+    """Say which of the owner's works a picture shows, and what its file says of itself. Nothing of it is stored."""
     services = wiring.services()
     data = picture_in(file, services.limits)
     with limits.one_search(request.auth.user.pk):
         found = search(services, of(request), data)
-    return schemas.Identified.from_row(found, works=schemas.FoundWork.from_rows(found.works))
+    works = [schemas.LoggedWork.of(work, registration_of(work.work)) for work in found.works]
+    return schemas.Identified.from_row(found, works=works, said=FileStatement.of(found.said))
 
 
 class NewDocument(requests.Given):

@@ -1,7 +1,8 @@
 """Whom a checker may trust: this installation's public keys, as a list for `exhibit verify --trust`."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -10,7 +11,7 @@ from desk.cli.common.files import write_file
 from desk.cli.common.frame import open_desk
 from desk.cli.common.show import say
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import IntegrityError, WrongUseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,7 @@ MAX_BLOCKS = 4000
 """The newest ones of each kind of chain; a list holds 1 MiB."""
 GRADES = ("bytes", "owner", "capture", "match", "log", "time", "sheet", "none")
 ASKED = "A grade that is asked for besides bytes, owner, log and time; by default all but sheet; none: no other."
+QUALIFIED = "PEM file of certificates that a trusted list (eIDAS) names for qualified timestamps."
 NOTE = (
     "Drawn up by one installation about itself, so its own word: the keys of its log and owners, the roots that it "
     "configured, and blocks as its own nodes gave them. Compare each with its source before you rely on it."
@@ -34,24 +36,32 @@ NOTE = (
 @command("trust", "exhibit trust our-list.json", "exhibit verify BUNDLE --trust our-list.json")
 @click.option("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
 @click.option("--witnesses", default=1, metavar="N", help="So many of the witnesses have to state a time.")
+@click.option("--cosigners", default=0, metavar="N", help="So many witnesses of the log have to have cosigned it.")
+@click.option("--qualified", type=click.Path(path_type=Path, dir_okay=False), metavar="CERTS", help=QUALIFIED)
 @click.option("--asks", type=click.Choice(GRADES), multiple=True, help=ASKED)
-def trust_command(*, file: FileName, label: str, witnesses: int, asks: tuple[str, ...]) -> None:
+def trust_command(
+    *, file: FileName, label: str, witnesses: int, cosigners: int, qualified: Path | None, asks: tuple[str, ...]
+) -> None:
     """Write keys of the log and of all owners, roots of the configured authorities, and blocks of chains into FILE.
 
     Blocks are those that hold receipts of this installation, as its own nodes gave them. All of it is your word:
     whoever uses the list should compare it with the sources. Hand it to whoever checks bundles, by another way than
     the bundles themselves: a list that travels in a bundle says nothing. Keys that have been revoked stand in it with
-    the time since when they don't count.
+    the time since when they don't count. With --qualified, results say of each stamp whether the certificates in CERTS
+    name it as qualified.
     """
     from evidence.formats.codec import FormatError, from_plain
     from evidence.verdict.trust import Requirements, Trust
 
-    requires = {"witnesses": witnesses} | ({"grades": [ask for ask in asks if ask != "none"]} if asks else {})
+    requires: dict[str, Any] = {"witnesses": witnesses, "cosigners": cosigners}
+    requires |= {"grades": [ask for ask in asks if ask != "none"]} if asks else {}
     trust = replace(own_trust(open_desk().services, label), requires=from_plain(Requirements, requires, where="--asks"))
+    if qualified is not None:
+        trust = with_qualified(trust, qualified)
     try:
         written = Trust.from_json(trust.to_json(), what="The list").to_json()
     except FormatError as error:
-        raise WrongUseError(error.message, hint="See --witnesses.") from error
+        raise WrongUseError(error.message, hint="See --witnesses, --cosigners and --qualified.") from error
     write_file(file, written)
     say(f"Written to {file}. Pass it on by another way than the bundles.")
 
@@ -77,7 +87,37 @@ def own_trust(services: "Services", label: str) -> "Trust":
         logs=tuple(TrustedLog(vkey, development, label) for vkey in services.log.vkeys()),
         keys=trusted_keys(None, label, development=development),
         ledgers=pins["ledgers"],
+        cosigners=pins["cosigners"],
     )
+
+
+def with_qualified(trust: "Trust", path: Path) -> "Trust":
+    """The list with those certificates of its authorities that a trusted list names: in a PEM file, and of their roots.
+
+    Raises ``WrongUseError`` when the file can't be read, or holds no certificates.
+    """
+    from ssl import DER_cert_to_PEM_cert
+
+    from evidence.anchors.rfc3161.certificates import find_root, load_certificates
+
+    try:
+        found = load_certificates([path.read_bytes()])
+    except OSError as error:
+        raise WrongUseError(f"{path} can't be read: {error.strerror}.") from error
+    except IntegrityError as error:
+        raise WrongUseError(f"{path} holds no certificates that can be read.") from error
+    compared = [
+        replace(
+            authority,
+            qualified=tuple(
+                DER_cert_to_PEM_cert(one.der)
+                for one in found
+                if one in authority.roots or find_root(one, authority.roots, found) is not None
+            ),
+        )
+        for authority in trust.authorities
+    ]
+    return replace(trust, authorities=tuple(compared))
 
 
 def _complete(kind: str) -> "Iterator[tuple[Digest, Receipt]]":

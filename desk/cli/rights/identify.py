@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from desk.schemas.works import IdentifiedFile, ProvenWork, UnreadFile
     from registry.models import Owner
     from workers.matching.identify import FoundWork
+    from workers.pictures.provenance import FileStatement
     from workers.works.registrations import Registration
 
 STANDARD_INPUT = "-"
@@ -49,6 +50,7 @@ class _Result:
     digest: str = ""
     works: tuple[_Found, ...] = ()
     too_plain: tuple[str, ...] = ()
+    said: "FileStatement | None" = None
     error: ExhibitError | None = None
 
 
@@ -65,7 +67,7 @@ def identify_command(*, images: tuple[str, ...], owner: OwnerName, out: Path | N
     """Say which of the owner's works each of IMAGES shows, whole or in part.
 
     An image is a file, - for standard input, or an http(s) address, which is fetched if the operator's rules permit
-    it. Nothing of it is stored. Ends
+    it. What the file says of itself (EXIF, IPTC, XMP, C2PA) is told, too. Nothing of it is stored. Ends
     with 0 when a work was found, 1 when none was, 2 when an image can't be read, 3 when a server can't
     be reached; the others are answered all the same.
     """
@@ -100,7 +102,7 @@ def _identified(desk: Desk, of: "Owner", image: str, out: Path | None) -> _Resul
             works.append(_Found(work, sentences, registration_of(work.work), folder, files))
     except ExhibitError as error:
         return _Result(image, error=error)
-    return _Result(image, digest, tuple(works), answer.too_plain)
+    return _Result(image, digest, tuple(works), answer.too_plain, answer.said)
 
 
 def _read(desk: Desk, image: str) -> bytes:
@@ -138,28 +140,26 @@ def _written(desk: Desk, found: "FoundWork", data: bytes, folder: Path) -> tuple
 
 
 def _plain(result: _Result) -> "IdentifiedFile | UnreadFile":
+    from desk.schemas.evidence import FileStatement
     from desk.schemas.works import IdentifiedFile, UnreadFile
 
-    if result.error is not None:
+    if result.said is None:
         reason = result.error.reason if isinstance(result.error, RefusedError) else "failed"
         return UnreadFile(image=result.image, reason=reason, sentence=str(result.error))
-    return IdentifiedFile.from_row(result, works=[_told(found) for found in result.works])
+    return IdentifiedFile.from_row(
+        result, works=[_told(found) for found in result.works], said=FileStatement.of(result.said)
+    )
 
 
 def _told(work: _Found) -> "ProvenWork":
-    from desk.schemas.evidence import Receipt
     from desk.schemas.works import ProvenWork
 
-    registration = work.registration
-    proofs = {
-        "entry": registration and registration.entry,
-        "checkpoint": registration and registration.checkpoint and registration.checkpoint.size,
-        "receipts": Receipt.from_rows(registration.witnesses if registration else ()),
-    }
-    return ProvenWork.from_row(work.found, files=list(work.files), **proofs)
+    return ProvenWork.of(work.found, work.registration, files=list(work.files))
 
 
 def _tell(desk: Desk, results: Sequence[_Result]) -> None:
+    from desk.texts.ownership import statement_rows
+
     for one in results:
         if one.error is not None:
             note(f"{one.image}: {one.error}")
@@ -173,10 +173,13 @@ def _tell(desk: Desk, results: Sequence[_Result]) -> None:
             say(f"  It is too plain to be told apart ({why}): only exact copies are recognised.")
         for found in one.works:
             _tell_work(desk, one.image, found)
+        if one.said is not None and (stated := statement_rows(one.said)):
+            say("  The file says of itself, and nobody has examined it:")
+            fields(*((f"    {name}", text) for name, text in stated))
 
 
 def _tell_work(desk: Desk, image: str, one: _Found) -> None:
-    from desk.texts.remarks import further_in_words, remarks_of
+    from desk.texts.cases import further_in_words, remarks_of
 
     work, verification = one.found.work, one.found.verification
     say(f"{image}: work {work.number}, {work.title}")

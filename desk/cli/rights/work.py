@@ -248,6 +248,38 @@ def _deposit_files(desk: Desk, row: "Work", folder: Path) -> Iterator[str]:
 
 
 @command(
+    "export",
+    "exhibit work export 12 --out publish --licence-url https://studio.example/licences",
+    "exhibit work export 12 13 --out publish --no-training --sign",
+    of=work_command,
+)
+@click.option("--licence-url", default="", metavar="URL", help="Where a licence is to be had.")
+@click.option("--no-training", is_flag=True, help="Say that data mining and training of models aren't allowed.")
+@click.option("--sign", is_flag=True, help="Add credentials (C2PA) that the owner's key signs; needs the part c2pa.")
+def export_works(
+    *, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, licence_url: str, no_training: bool, sign: bool
+) -> None:
+    """Write copies of the works NUMBERS for publishing into a folder, which say whose they are.
+
+    Title, author, credit, rights and holder as declared go into the file (IPTC and PLUS, as XMP), into JPEG and PNG;
+    no pixel is changed. With --no-training a file tdmrep.json for your site is written, too (TDMRep).
+    """
+    from registry.accounts import scoped
+    from workers.evidence.exporting import exported, tdm_reservation
+
+    rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
+    files: dict[str, bytes] = {}
+    for row in tracked(rows, "Exporting"):
+        files |= exported(desk.services, row, licensor=licence_url, no_mining=no_training, signed=sign)
+    if no_training:
+        files["tdmrep.json"] = tdm_reservation(list(files))
+    for name, data in files.items():
+        with written_whole(out / name) as file:
+            file.write(data)
+        say(str(out / name))
+
+
+@command(
     "held",
     "exhibit work held 12 --answer open",
     'exhibit work held 12 --answer dismiss --reason "A logo that many others show."',
@@ -269,6 +301,34 @@ def answer_held(*, desk: Desk, number: Number, owner: TheirOwner, answer: str, r
     say(f"{KINDS[answer]}.")
     if answer == Answer.OPEN and not desk.workers_run:
         note("No worker runs to open them: start them with `exhibit up`.")
+
+
+@command(
+    "open", "exhibit work open 12", "exhibit work open 12 --contact https://studio.example/licences", of=work_command
+)
+@click.option("--contact", default="", metavar="ADDRESS", help="Whom to ask for a licence: web or e-mail address.")
+def open_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, contact: str, as_json: AsJson) -> None:
+    """Show the works NUMBERS to everybody, each on a public page: what you declared, digests, entry of the log.
+
+    Nothing of cases, evidence or other works is told there. It goes into the log; take it back with exhibit work close.
+    """
+    from registry.accounts import scoped
+    from workers.works.opened import open_work, public_address
+
+    rows = [open_work(scoped.work(owner, number), contact=contact, by=person()) for number in dict.fromkeys(numbers)]
+    shown = [{"work": row.number, "address": public_address(desk.config, row)} for row in rows]
+    tell({"opened": shown}, *(f"{one['work']}: {one['address']}" for one in shown), as_json=as_json)
+
+
+@command("close", "exhibit work close 12", of=work_command)
+def close_works(*, numbers: Numbers, owner: TheirOwner) -> None:
+    """Close the public pages of the works NUMBERS. Their addresses answer as if they had never been."""
+    from registry.accounts import scoped
+    from workers.works.opened import close_work
+
+    for row in [scoped.work(owner, number) for number in numbers]:
+        close_work(row, by=person())
+    say(f"Closed: {', '.join(map(str, numbers))}.")
 
 
 @command("remove", "exhibit work remove 12 13", of=work_command)

@@ -94,6 +94,16 @@ def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
     )
     for use in one.uses:
         _show_use(desk, use)
+    for point in one.claims[0].points:
+        click.echo()
+        fields(
+            ("may speak against it", point.sentence),
+            *(("found on", f"{found.page}: {found.words}" if found.words else found.page) for found in point.evidence),
+            (
+                "answer",
+                f"{point.answer.by}: {point.answer.words}" if point.answer else "none yet; answer it on the site",
+            ),
+        )
     _show_evidence(desk, one)
 
 

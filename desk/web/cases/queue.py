@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from desk.texts import cases as case_words
+from desk.texts.cases import remarks_of
 from desk.texts.numbers import grouped
-from desk.texts.remarks import remarks_of
 from desk.texts.sentences import in_words
 from desk.web.common.access import decider_post, may_decide, member_page, number_in, said, show
 from exhibit.errors import ExhibitError, WrongUseError

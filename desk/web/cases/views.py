@@ -6,12 +6,13 @@ from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from django.views.decorators.cache import cache_control
 
-from desk.texts import cases
+from desk.texts import cases, claims, ownership
+from desk.texts.cases import further_in_words, remarks_of
 from desk.texts.evidence import chain
-from desk.texts.remarks import further_in_words, remarks_of
 from desk.web.common.access import Telling, decider_post, may_decide, member_page, number_in, page_of, said, sees, show
 from evidence.facts.case import WitnessFacts
 from exhibit.errors import ExhibitError
@@ -28,6 +29,8 @@ from workers.evidence.drawings import pair_of, survival_map
 from workers.evidence.facts import Place, places_of
 from workers.log.proofs import witnesses_of
 from workers.log.witnessed import Witnessed, witnessed
+from workers.notices.claims import answer, check
+from workers.pictures.provenance import said_by
 from workers.services import wiring
 
 PAPERS = (
@@ -70,19 +73,21 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     newest = list(found.order_by("-sighting__last_seen", "pk")[: ROWS + 1])
     rows = newest[:ROWS]
     licences = {row.sighting_id: row.licence for row in rows}
-    standings = recaptures.standings(row)
     bundles = [_with_witnesses(bundle) for bundle in row.bundles.order_by("-number")]
     captures = list(row.captures.order_by("pk"))
+    standings = recaptures.standings(captures)
     places = places_of(rows)
     matches = _matches(row, [row.match for row in rows])
     decides, fits = may_decide(request, owner), fitting(row, 8)
     events = page_of(request, row.events.all(), "history", EVENTS)
+    hidden = bool(scoped.hidden_among(owner, [match.found for match in matches]))
     values = {
         "case": row,
         "state": cases.state_of(row),
         "words": _words(row, matches, places),
         "best": matches[0] if matches else None,
-        "hidden": bool(scoped.hidden_among(owner, [match.found for match in matches])),
+        "hidden": hidden,
+        "stated": _stated(matches[0]) if matches and not hidden else (),
         "more_places": len(newest) > ROWS,
         "places": [
             (place, licences[place.first.pk], standings.get(recaptures.place_of(place.first))) for place in places
@@ -100,6 +105,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "awaited": _awaited(bundles),
         "chain": chain(row, places, captures, bundles[0] if bundles else None),
         "papers": PAPERS if any(bundle.seal_digest for bundle, *_rest in bundles) else (),
+        **claims.shown(owner, check(wiring.services(), [row])),
         "history": events,
         "events": [(event, cases.line(event)) for event in events],
         "others": _others(row),
@@ -120,6 +126,14 @@ def _along(row: Case) -> list[str]:
         hidden = ngettext("%(what)s: %(count)d file is set aside", "%(what)s: %(count)d files are set aside", files)
         told.append((hidden if kept else removed) % {"what": f"{THINGS[kind]} {number}", "count": files})
     return told
+
+
+def _stated(match: Match) -> list[tuple[str, str]]:
+    """What the found picture's file says of itself."""
+    services, picture = wiring.services(), match.found
+    if picture.digest not in services.blobs:
+        return []
+    return ownership.statement_rows(said_by(services, services.blobs.get(picture.digest), picture.format))
 
 
 def _matches(row: Case, found: list[Match]) -> list[Match]:
@@ -209,6 +223,19 @@ def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         if wanted in DEEDS:
             messages.success(request, str(DEEDS[wanted]))
     return redirect("case", slug=owner.slug, number=number)
+
+
+@decider_post
+def answer_claim(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Answer a point of the claim check, which stands for every notice about the case until its grounds change."""
+    row, notice = scoped.case(owner, number), number_in(request.POST.get("notice"))
+    with Telling(request):
+        point, mark = request.POST.get("point", ""), request.POST.get("mark", "")
+        words = said(request.POST.get("words", ""))
+        answer(wiring.services(), row, point, mark, words, by=request.user.get_username())
+        messages.success(request, gettext("Your answer is kept, with your name and the time."))
+    name, shown = ("case", number) if notice is None else ("notice", notice)
+    return redirect(f"{reverse(name, args=[owner.slug, shown])}#claims")
 
 
 @member_page

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from desk.texts import ownership
+from desk.texts import claims
 from desk.texts.sentences import in_words
 from desk.web.common.access import (
     Telling,
@@ -30,11 +30,12 @@ from desk.web.common.access import (
 from desk.web.notices import words
 from exhibit.errors import ExhibitError, WrongUseError
 from registry.log.audit_log import Evidence
-from registry.models import Case, Notice, NoticeWording, Owner, Role
-from registry.notices import notices
+from registry.models import Case, Notice, NoticeReply, NoticeWording, Owner, Role
+from registry.notices import notices, replies
 from registry.notices.mail import may_have_left
 from workers.notices import wording
 from workers.notices.addressees import addressee_of, proposals
+from workers.notices.claims import check, unanswered
 from workers.notices.contents import FIELDS, MAX_PLACES, QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
 from workers.notices.signing import TEXT_NAME, file_of, read_mark, send_by_mail, sign
 from workers.services import wiring
@@ -156,7 +157,7 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         part = request.POST.get("next", "") or request.GET.get("page", "")
         return redirect(f"{address}?page={part}#cases" if part.isdecimal() and len(part) < 5 else address)
     items = items_of(row)
-    missing = gaps(row, items)
+    missing = [*gaps(row, items), *unanswered(check(wiring.services(), [item.row.case for item in items]))]
     person = person_of(request)
     values = {
         "notice": row,
@@ -181,7 +182,7 @@ def _keep(request: HttpRequest, row: Notice) -> None:
     for number in row.notice_cases.values_list("case__number", flat=True):
         if f"case-{number}" in request.POST:
             answers = {name: said(request.POST.get(f"{name}-{number}", "")) for name in (*QUESTIONS, "words")}
-            notices.consider(row, number, answers, said(request.POST.get(f"term-{number}", "")))
+            notices.consider(row, number, answers)
 
 
 @member_page
@@ -191,7 +192,8 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     items = items_of(row)
     made = letter(row, items) if row.state == Notice.State.DRAFT else None
     signed = None if made else file_of(wiring.services(), row, TEXT_NAME)
-    missing = gaps(row, items) if made else []
+    checks = check(wiring.services(), [item.row.case for item in items]) if row.state in notices.BEGUN else {}
+    missing = [*gaps(row, items), *unanswered(checks)] if made else []
     text = made.whole if made else signed[0].decode() if signed else ""
     mail = getattr(row, "mail", None)
     values = {
@@ -202,7 +204,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "overdue": row.due_on is not None and row.due_on < timezone.localdate(),
         "page": Paginator(parts_of(text), 1).get_page(request.GET.get("page")),
         "read": read_mark(made) if made else "",
-        "warned": [(number, ownership.warnings(one)) for number, one in made.warned.items()] if made else [],
+        **claims.shown(owner, checks),
         "gaps": missing[:MAX_GAPS],
         "more_gaps": len(missing[MAX_GAPS:]),
         "unregistered": us_unregistered(items) if row.kind == Notice.Kind.DMCA else [],
@@ -211,6 +213,8 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
             (event, words.EVENTS.get(event.kind, event.kind), words.WAYS.get(event.words)) for event in row.events.all()
         ],
         "happened": [(None, "–"), *words.HAPPENED.items()],
+        "replies": [(one, words.REPLIES[NoticeReply.Kind(one.kind)]) for one in row.replies.defer("file")],
+        "unseen": row.replies.filter(seen_at=None).exists(),
         "mail": mail,
         "maybe": mail is not None and may_have_left(mail),
         "can_mail": bool(wiring.services().config.mail_url and row.fields.get("addressee_email")),
@@ -226,8 +230,6 @@ def sign_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
     with Telling(request):
         if not (request.POST.get("have-read") and request.POST.get("authorised")):
             raise WrongUseError(_("Confirm that you have read it and may sign it."))
-        if letter(row).warned and not request.POST.get("have-seen"):
-            raise WrongUseError(_("Confirm that you have seen the warnings."))
         typed, mark = said(request.POST.get("name", "")), request.POST.get("read", "")
         sign(wiring.services(), row, typed=typed, read=mark, by=request.user.get_username())
         messages.success(request, _("Signed. Nothing has been sent yet."))
@@ -274,6 +276,21 @@ def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     data, media_type = found
     kind = f"{media_type}; charset=utf-8" if media_type == "text/plain" else media_type
     return attached(data, f"{owner.slug}-notice-{number}.{name.rsplit('.', 1)[-1]}", kind)
+
+
+@decider_post
+def see_replies(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Say that a member has read what the addressee answered; the notice goes on."""
+    replies.see(notices.notice(owner, number), by=request.user.get_username())
+    return redirect("notice", slug=owner.slug, number=number)
+
+
+@member_page
+def reply_file(request: HttpRequest, owner: Owner, number: int, reply: int) -> HttpResponse:
+    """The file of a reply, as it came from a stranger, to take away."""
+    found = replies.file_of(notices.notice(owner, number), reply)
+    takes(request, Evidence.PAPER, owner, notice=number, reply=reply)
+    return attached(bytes(found.file or b""), found.file_name, "application/octet-stream")
 
 
 @member_page

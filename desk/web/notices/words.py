@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from desk.texts.numbers import grouped
 from registry.cases.recaptures import Standing
-from registry.models import Notice
+from registry.models import Notice, NoticeReply
 from workers.notices.contents import NoticeItem
 
 KINDS = {
@@ -73,7 +73,15 @@ HAPPENED = {
     Notice.State.ONLINE: _("It is still online"),
     Notice.State.RESOLVED: _("It is resolved"),
 }
+REPLIES = {
+    NoticeReply.Kind.LICENCE: _("There is a licence, or another permission"),
+    NoticeReply.Kind.CREDIT: _("The credit has been corrected"),
+    NoticeReply.Kind.DISPUTE: _("I see it differently"),
+    NoticeReply.Kind.OFFER: _("Please make an offer"),
+}
 EVENTS = {
+    "reply": _("an answer came on its page"),
+    "reply seen": _("the answers were read"),
     "drafted": _("drafted"),
     "signed": _("signed"),
     "taken back": _("signature taken back"),

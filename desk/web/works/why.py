@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 from desk.api.common.files import picture_in
 from desk.api.common.limits import one_search
 from desk.api.common.problems import Problem
-from desk.texts.remarks import remarks_of
+from desk.texts.cases import remarks_of
 from desk.texts.sentences import in_words
 from desk.web.common.access import decider_form, show
 from exhibit.errors import ExhibitError, WrongUseError

@@ -76,7 +76,7 @@ class TrustedLedger:
     label: str  # the words that results then show
 
 
-def build(given: EvmConfig, session: "requests.Session") -> "EvmAnchor":
+def build(given: EvmConfig, session: "requests.Session", _log: object = None) -> "EvmAnchor":
     """The adapter of a chain; without a contract it can only make one."""
     from evidence.anchors.evm.anchor import EvmAnchor
 

@@ -72,7 +72,7 @@ class TrustedChain:
     label: str  # the words that results then show
 
 
-def build(given: OpenTimestampsConfig, session: "requests.Session") -> "OpenTimestampsAnchor":
+def build(given: OpenTimestampsConfig, session: "requests.Session", _log: object = None) -> "OpenTimestampsAnchor":
     """The adapter of calendars."""
     from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
     from evidence.anchors.opentimestamps.blocks import BlockSource, EsploraBlocks, JsonRpcBlocks

@@ -1,7 +1,7 @@
 """Time-stamping authorities, as the rest of the product knows them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.types import LATER
 
 if TYPE_CHECKING:
     import requests
@@ -49,12 +50,18 @@ class Rfc3161Config(AnchorConfig):
 
 @dataclass(frozen=True)
 class TrustedAuthority:
-    """Root certificates of a time-stamping authority (RFC 3161)."""
+    """Root certificates of a time-stamping authority (RFC 3161).
+
+    Attributes:
+        qualified: PEM texts of those of its certificates that a trusted list (eIDAS) names for qualified timestamps, of
+            a unit that stamps or of an authority above it; ``None`` where nobody compared it with one.
+    """
 
     name: str  # how results name it
     certificates: tuple[str, ...]  # PEM texts of roots
     development: bool  # true when it was started for trials; results that rest on it say so
     label: str  # the words that results then show
+    qualified: tuple[str, ...] | None = field(default=None, metadata=LATER)
 
     @cached_property
     def roots(self) -> "tuple[Certificate, ...]":
@@ -63,8 +70,15 @@ class TrustedAuthority:
 
         return load_certificates(text.encode() for text in self.certificates)
 
+    @cached_property
+    def listed(self) -> "tuple[Certificate, ...]":
+        """The certificates of :attr:`qualified`, read; raises ``IntegrityError``."""
+        from evidence.anchors.rfc3161.certificates import load_certificates
 
-def build(given: Rfc3161Config, session: "requests.Session") -> "Rfc3161Anchor":
+        return load_certificates(text.encode() for text in self.qualified or ())
+
+
+def build(given: Rfc3161Config, session: "requests.Session", _log: object = None) -> "Rfc3161Anchor":
     """The adapter of an authority."""
     from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 
@@ -77,7 +91,7 @@ def build(given: Rfc3161Config, session: "requests.Session") -> "Rfc3161Anchor":
 def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[TrustedAuthority], what: str) -> Attested:
     """One pinned authority whose roots the reply leads to."""
     from evidence.anchors.rfc3161.certificates import load_certificates
-    from evidence.anchors.rfc3161.stamps import check_stamp, read_reply
+    from evidence.anchors.rfc3161.stamps import check_stamp, leads_to, read_reply
 
     helpers = load_certificates(data for file, data in material.items() if file.startswith("certificate-"))
     stamped, broken = read_reply(proof), None
@@ -91,6 +105,9 @@ def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[Tr
             continue
         sentence = f"{authority.name} (RFC 3161) stamped the {what} at {shown(stamped.time)}"
         sentence += f": it existed no later than {shown(time)}." if time > stamped.time else "."
+        if authority.qualified is not None:
+            named = "names" if leads_to(stamped, authority.listed, helpers) else "doesn't name"
+            sentence += f" The trust list {named} it as qualified."
         return Attested(sentence, time, authority.name, authority.label if authority.development else "")
     if broken is not None:
         raise broken

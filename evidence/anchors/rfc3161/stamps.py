@@ -6,7 +6,7 @@ What counts is the profile in docs/bundle-format.md; `evidence/page/parts/stamps
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -113,18 +113,29 @@ def refusal(reply: bytes) -> str | None:
     return ", ".join(str(word) for word in words)
 
 
-def _check_chain(stamp: Stamp, roots: Sequence[Certificate], pool: Sequence[Certificate]) -> None:
-    faults = [fault_of_signer(stamp.signer, stamp.time)]
+def leads_to(stamp: Stamp, listed: Sequence[Certificate], helpers: Sequence[Certificate]) -> bool:
+    """Whether a stamp is by one of these certificates, or by one that they stand above: those of a trusted list."""
+    pool = (*stamp.certificates, *helpers)
+    return stamp.signer in listed or find_root(stamp.signer, listed, pool, _judging(stamp.time, [])) is not None
+
+
+def _judging(moment: datetime, faults: list[str]) -> Callable[[Certificate, int], str]:
+    """What is wrong with an issuer above so many others at a moment, if anything; noted among the faults."""
 
     def fault(issuer: Certificate, below: int) -> str:
         try:
-            found = fault_of_issuer(issuer, stamp.time, below)
+            found = fault_of_issuer(issuer, moment, below)
         except IntegrityError:
             found = f"{issuer.name} can't be read"
         faults.append(found)
         return found
 
-    if faults[0] or find_root(stamp.signer, roots, pool, fault) is None:
+    return fault
+
+
+def _check_chain(stamp: Stamp, roots: Sequence[Certificate], pool: Sequence[Certificate]) -> None:
+    faults = [fault_of_signer(stamp.signer, stamp.time)]
+    if faults[0] or find_root(stamp.signer, roots, pool, _judging(stamp.time, faults)) is None:
         why = next(filter(None, faults))
         raise IntegrityError(Sentence("The timestamp's chain of certificates doesn't hold: %(why)s.", why=why))
 

@@ -21,7 +21,7 @@ from evidence.documents.typeset.blocks import (
     Text,
     cell,
 )
-from evidence.facts.case import CaptureFacts, CaseFacts, ProvenanceFacts, SightingFacts, WitnessFacts
+from evidence.facts.case import CaptureFacts, CaseFacts, MakingFacts, ProvenanceFacts, SightingFacts, WitnessFacts
 from evidence.log.proofs import LogProof
 from exhibit.types import Decision
 
@@ -95,6 +95,7 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
         wording.row("capture", Speaker.RECORDED, *capture_lines(sighting.captures, wording)),
         wording.row("found_picture", Speaker.RECORDED, size),
         *_provenance_rows(sighting.provenance, wording),
+        *_making_rows(sighting.making, wording),
         wording.row("digest", Speaker.RECORDED, sighting.picture.digest.hex, style=Style.MONO),
     )
 
@@ -116,8 +117,23 @@ def _provenance_rows(provenance: ProvenanceFacts | None, wording: Wording) -> tu
     if provenance.file:
         stated = {name: getattr(provenance, name) for name in ("signer", "signed_at", "generator", "title")}
         said = [wording.say(f"provenance.{name}", value=value) for name, value in stated.items() if value]
+        if provenance.actions:
+            said.append(
+                wording.say("provenance.actions", value=wording.say("document.joined").join(provenance.actions))
+            )
         rows.append(wording.row("provenance_stated", Speaker.STATED, *said))
     return tuple(rows)
+
+
+def _making_rows(making: MakingFacts | None, wording: Wording) -> tuple[Row, ...]:
+    """What the file says of its own making; nothing in facts of earlier versions, which don't state it."""
+    if making is None:
+        return ()
+    stated = {"source_type": making.source_type, "aigc": making.aigc}
+    said = [wording.say(f"making.{name}", value=value) for name, value in stated.items() if value]
+    if not said:
+        return (wording.row("making", Speaker.RECORDED, wording.say("making.none")),)
+    return (wording.row("making", Speaker.STATED, *said),)
 
 
 def capture_lines(captures: Sequence[CaptureFacts], wording: Wording) -> list[str]:

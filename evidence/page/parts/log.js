@@ -74,11 +74,11 @@ function noteSignature(line) {
   return { name: match[1], keyId: raw.slice(0, 4), signature: raw.slice(4) };
 }
 
-/** A log's public key in its text form: name+key id+base64 of algorithm and key. */
-async function parseVerifierKey(vkey) {
+/** The public key of a log (algorithm 1) or a witness (4) in its text form: name+key id+base64 of algorithm and key. */
+async function parseVerifierKey(vkey, algorithm = 1) {
   const [name, identity, ...rest] = vkey.split("+");
   const raw = fromBase64(rest.join("+"));
-  if (!name || !raw || raw.length !== 33 || raw[0] !== 1 || !isSoundPoint(raw.slice(1))) return null;
+  if (!name || !raw || raw.length !== 33 || raw[0] !== algorithm || !isSoundPoint(raw.slice(1))) return null;
   const keyId = (await sha256(concat(utf8(`${name}\n`), raw))).slice(0, 4);
   return hex(keyId) === identity ? { name, keyId, key: raw.slice(1) } : null;
 }
@@ -96,4 +96,27 @@ async function pinnedLogOf(note, trust) {
     return log;
   }
   throw new UnknownWitness(`no pinned key belongs to the log ${JSON.stringify(note.origin.slice(0, 80))}.`);
+}
+
+/** The pinned witness that cosigned the head whose text has a digest, and when (C2SP tlog-cosignature): the receipt is that text with one more line. */
+async function checkCosigned(proof, wanted, trust) {
+  const text = textOf(proof, "the cosigned head");
+  const note = parseNote(text);
+  const own = text.slice(0, text.slice(0, -1).lastIndexOf("\n") + 1);
+  if (hex(await sha256(utf8(own))) !== wanted) throw new Broken("The cosignature is under another head.");
+  for (const witness of trust.cosigners || []) {
+    const known = await parseVerifierKey(witness.vkey, 4);
+    if (!known) throw new Broken("A witness's public key on the trust list can't be read.");
+    const lines = note.signatures.filter((line) => line.name === known.name && same(line.keyId, known.keyId));
+    const times = [];
+    for (const { signature } of lines) {
+      const seconds = signature.length === 72 ? Number(new DataView(signature.buffer, signature.byteOffset).getBigUint64(0)) : 0;
+      const signed = utf8(`cosignature/v1\ntime ${seconds}\n${note.body}`);
+      if (!(seconds > 0 && seconds < 253370764800 && (await verifyEd25519(known.key, signature.slice(8), signed))))
+        throw new Broken(`The cosignature of ${known.name} under the checkpoint doesn't hold.`);
+      times.push(seconds);
+    }
+    if (times.length) return { witness, note, time: new Date(1000 * Math.min(...times)) };
+  }
+  throw new UnknownWitness(`no pinned witness is ${JSON.stringify(note.signatures[note.signatures.length - 1].name.slice(0, 80))}.`);
 }

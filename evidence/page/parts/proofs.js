@@ -202,7 +202,20 @@ async function checkWitnesses(inspection, facts, logged) {
   }
   const earliest = (pattern, asked) => timeCheck(checks.filter(({ subject }) => pattern.test(subject)).map(({ check }) => check), asked);
   const time = earliest(/^(manifest$|checkpoint$|later checkpoint)/, inspection.trust.requires?.witnesses ?? 1);
-  return { checks: [...unread, ...checks.map(({ check }) => check), time], logged: earliest(/^(checkpoint$|later checkpoint)/, 1).time || null, pairs: checks };
+  const cosigned = cosignedCheck(inspection.trust, checks.filter(({ subject }) => /^(checkpoint$|later checkpoint)/.test(subject)));
+  return { checks: [...unread, ...checks.map(({ check }) => check), ...cosigned, time], logged: earliest(/^(checkpoint$|later checkpoint)/, 1).time || null, pairs: checks };
+}
+
+/** `cosigned`: whether so many pinned witnesses have cosigned a head over the seal as the list asks for, if it asks. */
+function cosignedCheck(trust, checks) {
+  const [asked, pinned] = [trust.requires?.cosigners ?? 0, new Set((trust.cosigners || []).map(({ name }) => name))];
+  if (!asked) return [];
+  const good = checks.map(({ check }) => check).filter((check) => check.state === "passed" && pinned.has(check.by));
+  const found = [...new Set(good.map(({ by }) => by))].sort();
+  const said = `${found.length} of ${pinned.size} pinned witnesses have cosigned a head over the seal${found.length ? `: ${found.join(", ").slice(0, 200)}` : ""}`;
+  const development = good.map((check) => check.development).find(Boolean);
+  if (found.length >= asked) return [passed("cosigned", `${said}.`, development ? { development } : {})];
+  return [notChecked("cosigned", `${said}, and the trust list asks for ${asked}.`)];
 }
 
 /** `proofs`, when some file under `proofs/` is read by no check: nobody vouches for it. */
@@ -232,13 +245,17 @@ async function receiptCheck(inspection, record, subjects, name) {
   const material = await materialOf(inspection, record);
   if (record.kind === "rfc3161") {
     const helpers = material.filter(([file]) => file.startsWith("certificate-")).map(([, bytes]) => bytes);
-    const { authority, time, latest } = await checkReply(proof, record.digest, helpers, inspection.trust);
+    const { authority, time, latest, qualified } = await checkReply(proof, record.digest, helpers, inspection.trust);
     const bound = latest > time ? `: it existed no later than ${moment(latest)}.` : ".";
-    return passed(name, `${authority.name} (RFC 3161) stamped the ${what} at ${moment(time)}${bound}`, { time: latest, by: authority.name, ...developmentOf(authority) });
+    return passed(name, `${authority.name} (RFC 3161) stamped the ${what} at ${moment(time)}${bound}${qualified}`, { time: latest, by: authority.name, ...developmentOf(authority) });
   }
   if (record.kind === "evm") {
     const { ledger, number, time } = checkLedger(proof, record.digest, inspection.trust);
     return passed(name, `Block ${number} of ${ledger.name}, dated ${moment(time)}, holds a log of the ${what}.`, { time, by: ledger.name, ...developmentOf(ledger) });
+  }
+  if (record.kind === "cosignature") {
+    const { witness, note, time } = await checkCosigned(proof, record.digest, inspection.trust);
+    return passed(name, `${witness.name} cosigned the ${what} of ${note.size} entries at ${moment(time)}.`, { time, by: witness.name, ...developmentOf(witness) });
   }
   if (record.kind !== "opentimestamps") return notChecked(name, `This page doesn't read receipts of the kind ${JSON.stringify(record.kind.slice(0, 40))}; use the Python verifier.`);
   const headers = new Map(material.map(([file, bytes]) => [/^block-(0|[1-9][0-9]{0,8})\.header$/.exec(file), bytes]).filter(([match]) => match).map(([match, bytes]) => [Number(match[1]), bytes]));

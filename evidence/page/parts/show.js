@@ -228,7 +228,7 @@ function showTrust() {
   const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
   $("trust-words").textContent = plain(
     `List of ${trust.dated}: ${count(trust.authorities.length, "authority", "authorities")}, ${count(trust.chains.length + (trust.ledgers || []).length, "chain", "chains")}, ` +
-      `${count(trust.logs.length, "log", "logs")}, ${count(trust.keys.length, "owner's key", "owners' keys")}. ${trust.note}`,
+      `${count(trust.logs.length, "log", "logs")}, ${count(trust.keys.length, "owner's key", "owners' keys")}, ${count((trust.cosigners || []).length, "witness of logs", "witnesses of logs")}. ${trust.note}`,
   );
 }
 

@@ -74,9 +74,9 @@ async function isMeant(certificate, kind, entry) {
   return Boolean(hash) && same(await digest(hash, certificate.bytes), wanted.content);
 }
 
-async function checkChain({ signer, time }, roots, pool) {
-  const faults = [faultOfSigner(signer, time)];
-  const fault = (issuer, below) => {
+/** What is wrong with an issuer above so many others at a moment, if anything; noted among the faults. */
+function judging(time, faults) {
+  return (issuer, below) => {
     let found;
     try {
       found = faultOfIssuer(issuer, time, below);
@@ -87,10 +87,20 @@ async function checkChain({ signer, time }, roots, pool) {
     faults.push(found);
     return found;
   };
+}
+
+/** Whether a stamp is by one of these certificates, or by one that they stand above: those of a trusted list. */
+async function leadsTo({ signer, time }, listed, pool) {
+  return listed.some(({ id }) => id === signer.id) || Boolean(await findRoot(signer, listed, pool, judging(time, [])));
+}
+
+async function checkChain({ signer, time }, roots, pool) {
+  const faults = [faultOfSigner(signer, time)];
+  const fault = judging(time, faults);
   if (faults[0] || !(await findRoot(signer, roots, pool, fault))) throw new Broken(`The timestamp's chain of certificates doesn't hold: ${faults.find(Boolean)}.`);
 }
 
-/** The pinned authority that stamped a digest, when, and by when it existed: `{authority, time, latest}`. */
+/** The pinned authority that stamped a digest, when, by when it existed, and whether the list names it as qualified, in words: `{authority, time, latest, qualified}`. */
 async function checkReply(reply, wanted, helpers, trust) {
   let stamp;
   try {
@@ -108,7 +118,9 @@ async function checkReply(reply, wanted, helpers, trust) {
       if (!(await findRoot(stamp.signer, roots, pool))) continue;
       await checkPool(pool, roots);
       await checkChain(stamp, roots, pool);
-      return { authority, time: new Date(stamp.time), latest: new Date(stamp.latest) };
+      const listed = authority.qualified && readCertificates(authority.qualified.map(utf8));
+      const qualified = listed ? ` The trust list ${(await leadsTo(stamp, listed, pool)) ? "names" : "doesn't name"} it as qualified.` : "";
+      return { authority, time: new Date(stamp.time), latest: new Date(stamp.latest), qualified };
     } catch (error) {
       if (!(error instanceof Broken)) throw error;
       broken = broken || error; // by another pinned authority's roots it may hold

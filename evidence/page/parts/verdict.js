@@ -83,7 +83,7 @@ async function readTrust(bytes) {
   const asked = trust.requires?.witnesses ?? 1;
   if (asked < 1 || asked > Math.max(witnesses, 1)) throw new Broken(`The trust list asks for ${asked} witnesses and pins ${witnesses}.`);
   if (all.some((entry) => entry.development && !entry.label)) throw new Broken("The trust list has an entry for development without a label.");
-  for (const authority of trust.authorities) readCertificates(authority.certificates.map(utf8));
+  for (const authority of trust.authorities) readCertificates([...authority.certificates, ...(authority.qualified || [])].map(utf8));
   for (const log of trust.logs)
     if (!(await parseVerifierKey(log.vkey))) throw new Broken(`The trust list has ${JSON.stringify(log.vkey.slice(0, 80))}, which isn't a log's public key.`);
   if (trust.keys.some((key) => !isSoundPoint(fromHex(key.public)))) throw new Broken("The trust list has a key of small order, or one that isn't in its one form.");

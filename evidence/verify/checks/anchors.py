@@ -9,7 +9,8 @@ from evidence.anchors import KINDS
 from evidence.bundle.bag import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, checkpoint_digest
 from evidence.facts.case import CaseFacts
 from evidence.formats.codec import FormatError
-from evidence.verdict.result import UNKNOWN, Check, State, checked, expect, failed, not_checked, second
+from evidence.verdict.result import UNKNOWN, Check, State, checked, expect, failed, not_checked, passed, second
+from evidence.verdict.trust import Trust
 from evidence.verify.checks.contents import check_unread
 from evidence.verify.checks.inspection import Inspection, log_proofs
 from evidence.verify.checks.proofs import read_checkpoint, renewed
@@ -52,7 +53,22 @@ def check_witnesses(inspection: Inspection, facts: CaseFacts | None, *, is_logge
     logged = [check for subject, check in pairs if _is_of_the_log(subject)]
     whole = [check for subject, check in pairs if subject == "manifest" or _is_of_the_log(subject)]
     time = _check_time(whole, inspection.trust.witnesses_asked)
-    return Witnessed((*unread, *(check for _, check in pairs), time), _check_time(logged).time, tuple(pairs))
+    cosigned = _check_cosigned(inspection.trust, logged)
+    return Witnessed((*unread, *(check for _, check in pairs), *cosigned, time), _check_time(logged).time, tuple(pairs))
+
+
+def _check_cosigned(trust: Trust, checks: list[Check]) -> tuple[Check, ...]:
+    """Whether so many pinned witnesses have cosigned a head over the seal as the list asks for, if it asks."""
+    asked, pinned = trust.cosigners_asked, {witness.name for witness in trust.cosigners}
+    if not asked:
+        return ()
+    good = {check.by: check.development for check in checks if check.state is State.PASSED and check.by in pinned}
+    found = sorted(good)
+    said = f"{len(found)} of {len(pinned)} pinned witnesses have cosigned a head over the seal"
+    names = f": {', '.join(found)[:200]}" if found else ""
+    if len(found) >= asked:
+        return (passed("cosigned", f"{said}{names}.", development=next(filter(None, good.values()), "")),)
+    return (not_checked("cosigned", f"{said}{names}, and the trust list asks for {asked}."),)
 
 
 def _is_of_the_log(subject: str) -> bool:

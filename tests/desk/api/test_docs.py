@@ -91,7 +91,7 @@ def sign_and_send(inline: SyncRunner, studio: Owner) -> None:
     """What a person does on the site."""
     row = notices.notice(studio, 1)
     notices.fill(row, SENDER, SENDER)
-    notices.consider(row, 1, ANSWERS, "")
+    notices.consider(row, 1, ANSWERS)
     notices.sent_by_hand(signed(inline, row), by="Ann")
 
 
@@ -115,7 +115,16 @@ def test_a_request_may_carry_a_key_unless_a_secret_is_told_or_nothing_is_done_tw
         if "post" in operations and not any(one["name"] == HEADER for one in operations["post"]["parameters"]):
             without.add(operations["post"]["operationId"])
     secrets = {"add_webhook", "link_report", "link_package", "invite_member"}
-    assert without == secrets | {"identify", "try_licences", "report_picture", "lease_targets", "bring_results"}
+    assert without == secrets | {
+        "identify",
+        "try_licences",
+        "report_picture",
+        "lease_targets",
+        "bring_results",
+        "heads_seen",
+        "blind_points",
+        "blind_index",
+    }
 
 
 def test_a_program_may_ask_for_each_event_that_webhooks_are_told_of() -> None:

@@ -30,11 +30,12 @@ WITHOUT = {
     **dict.fromkeys(("home", "account", "language", "blur", "leave", "make-token", "choose-mail"), A_PERSONS),
     **dict.fromkeys(("change-feed", "change-feed:make", "change-feed:revoke"), A_PERSONS),
     **dict.fromkeys(("operator", "operator-retry", "operator-leave"), THE_OPERATORS),
-    **dict.fromkeys(("sign-notice", "send-notice", "wordings", "edit-wording"), BY_HAND),
+    **dict.fromkeys(("sign-notice", "send-notice", "answer-claim", "see-replies", "wordings", "edit-wording"), BY_HAND),
     "why": BY_EYE,
     "derived": ONCE,
-    **dict.fromkeys(("feed", "unsubscribe", "link", "link-file", "invitation"), OUTSIDE),
+    **dict.fromkeys(("feed", "unsubscribe", "link", "link-file", "reply", "invitation"), OUTSIDE),
     **dict.fromkeys(("accuracy", "healthz", "metrics", "log-entries", "log-tile"), PUBLIC),
+    **dict.fromkeys(("add-checkpoint", "partner-card", "public-work", "public-work-facts"), PUBLIC),
 }
 """Pages without a counterpart, and why."""
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from django.utils import translation
 
 from desk.texts import cases
+from desk.texts.cases import further_in_words, remarks_of
 from desk.texts.sentences import in_words
 from registry.cases.matching import LEDGER
 from registry.cases.recaptures import Standing, Visited
@@ -79,3 +80,15 @@ def test_what_is_sealed_is_counted() -> None:
         "3 pictures, byte for byte", "2 places with their times", "2 comparisons and their drawings",
     )  # fmt: skip
     assert lines[4:] == ("what servers sent at 1 visit", "Visits that are under way are waited for.")
+
+
+def test_reasons_are_sentences_and_an_unknown_one_stays() -> None:
+    assert remarks_of(["few-inliers", "newer-reason"]) == ["Few details were found again.", "newer-reason"]
+    with translation.override("zh-hans"):
+        assert remarks_of(["few-inliers"]) != ["Few details were found again."]
+
+
+def test_further_copies_are_counted() -> None:
+    assert further_in_words(0) == ""
+    assert further_in_words(1) == "The work is in the picture once more."
+    assert further_in_words(2) == "The work is in the picture 2 times more."

@@ -17,6 +17,11 @@ OPEN = {
     "log-checkpoint",
     "log-tile",
     "log-entries",
+    "add-checkpoint",
+    "partner-card",
+    "public-work",
+    "public-work-facts",
+    "reply",
     "link",
     "link-file",
     "invitation",
@@ -43,7 +48,7 @@ def test_no_form_is_taken_from_another_site(ann: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ann)
     for name, address in addresses().items():
-        if name == "unsubscribe":  # programs of mail send it (RFC 8058); the signed token in it is what counts
+        if name in {"unsubscribe", "add-checkpoint"}:  # programs send them; the signed token or head is what counts
             continue
         answer = client.post(address, {"decision": "confirmed"})
         assert answer.status_code == 403, (name, answer.status_code)
@@ -67,8 +72,9 @@ def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -
     own = {"home", "owners", "accuracy", "blur", "account", "usersessions_list"}
     theirs = {name for name in without if name.startswith(("account_", "mfa_"))}
     of_the_operator = {"operator", "operator-retry", "operator-leave"}
-    secret = {"link", "link-file", "feed", "invitation", "unsubscribe"}
+    secret = {"reply", "link", "link-file", "feed", "invitation", "unsubscribe"}
     public = {"healthz", "metrics", "language", "log-checkpoint", "log-tile", "log-entries"}
+    public |= {"add-checkpoint", "partner-card", "public-work", "public-work-facts"}
     assert without == own | theirs | of_the_operator | secret | public
     assert scene.charlie.get(reverse("operator")).status_code == 404
     assert scene.charlie.post(reverse("operator-retry")).status_code == 404

@@ -4,6 +4,7 @@ To put another adapter under the contract, define a fixture that gives a ``Witne
 """
 
 import dataclasses
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from evidence.anchors.cosignature.anchor import WitnessAnchor
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
@@ -18,16 +20,19 @@ from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
 from exhibit.clock import now
 from exhibit.digests import Digest
+from exhibit.entries import Entry, EntryType
 from exhibit.errors import IntegrityError, ServiceMissingError
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
 from exhibit.ports import Anchor, ReceiptState
+from tests.assets.counted import log_of
 from tests.assets.evm_ledger import running_ledger
+from tests.assets.local_witness import running_witness
 
 DIGEST = Digest.of(b"checkpoint")
 SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
 
-ANCHORS = ["timestamp_authority", "calendar", "evm_chain"]
+ANCHORS = ["timestamp_authority", "calendar", "evm_chain", "cosigner"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,38 @@ def evm_chain() -> Iterator[Witnessed]:
             ledger.chain.mine()
 
         yield Witnessed(present, speak, absent)
+
+
+class OneHead:
+    """A log with one head, whose text has :data:`DIGEST` (port ``OwnLog``)."""
+
+    def __init__(self, note: str) -> None:
+        self._note = note
+
+    def note(self, _digest: Digest) -> str:
+        return self._note
+
+    def size(self) -> int:
+        return 1
+
+    def consistency(self, _old: int, _new: int) -> list[bytes]:
+        return []
+
+
+@pytest.fixture
+def cosigner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Witnessed]:
+    log = log_of(tmp_path)
+    log.append([Entry(EntryType.SLICE, now(), b"\x01" * 32)])
+    note = log.checkpoint().note
+    monkeypatch.setattr(sys.modules[__name__], "DIGEST", Digest.of(note.encode()))
+
+    def anchor(url: str) -> Anchor:
+        return WitnessAnchor("cosigner", url, witness.vkey, OneHead(note), development=True, session=SESSION)
+
+    with running_witness() as witness:
+        witness.know(log.vkey())
+        witness.time = int(now().timestamp())
+        yield Witnessed(anchor(witness.url), lambda: None, anchor("http://127.0.0.1:9"))
 
 
 @pytest.fixture(params=ANCHORS)

@@ -10,6 +10,7 @@ import pytest
 
 from evidence.anchors import KINDS
 from evidence.anchors.kind import AnchorKind
+from evidence.documents.phrases import load_phrases
 from evidence.verdict.trust import Trust
 from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
@@ -33,7 +34,7 @@ def notary(monkeypatch: pytest.MonkeyPatch) -> AnchorKind:
         KINDS["rfc3161"],
         name="notary",
         config=NotaryConfig,
-        build=lambda given, _session: BrokenAnchor(given, ConfigError("asked")),
+        build=lambda given, _session, _log: BrokenAnchor(given, ConfigError("asked")),
         usual=timedelta(days=1),
     )
     monkeypatch.setitem(KINDS, "notary", kind)
@@ -75,3 +76,9 @@ def test_the_configuration_loads_no_library_of_a_witness() -> None:
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_documents_have_a_word_for_each_kind(kind: str, language: str) -> None:
+    assert load_phrases(language).word("witness", f"kind_{kind}")

@@ -11,7 +11,7 @@ pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
 
 from evidence.bundle.sealing import named_files
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
-from evidence.facts.case import CaseFacts, ProvenanceFacts
+from evidence.facts.case import CaseFacts, MakingFacts, ProvenanceFacts
 from evidence.facts.provenance import read_provenance
 from tests.assets.c2pa_signed import SIGNER, TITLE, with_manifest
 from tests.assets.documents_sample import encoded, landscape, sample_case, sample_pictures
@@ -29,6 +29,7 @@ def test_a_signed_manifest_is_read_and_fits_its_bytes(signed: bytes) -> None:
     assert (facts.standing, facts.problems) == ("valid", ())
     assert (facts.signer, facts.title) == (SIGNER, TITLE)
     assert facts.generator.startswith("sample-camera")
+    assert facts.actions == ("c2pa.created (digitalCapture)",)
     assert json.loads(manifest)["validation_state"] == "Valid"
 
 
@@ -82,6 +83,28 @@ def test_the_sheet_tells_who_says_what() -> None:
     assert f"title: {TITLE} stated" in text
     assert (path, None) in named_files(case)
     assert CaseFacts.from_json(case.to_json()) == case
+
+
+def test_what_was_done_is_told_as_stated() -> None:
+    actions = ("c2pa.created (digitalCapture)", "c2pa.cropped")
+    case = case_with(ProvenanceFacts("valid", file="data/sightings/01/c2pa.json", actions=actions))
+    assert "actions: c2pa.created (digitalCapture), c2pa.cropped" in sheet(case)
+    assert CaseFacts.from_json(case.to_json()) == case
+
+
+def test_the_sheet_tells_what_the_file_says_of_its_making() -> None:
+    case = sample_case()
+    told = {
+        "The file says of its making digital source type (IPTC): compositeSynthetic label of generated content "
+        "(GB 45438-2025): Label: 1 stated": MakingFacts("compositeSynthetic", "Label: 1"),
+        "The file says of its making nothing recorded": MakingFacts(),
+    }
+    for words, making in told.items():
+        made = replace(case, sightings=(replace(case.sightings[0], making=making),))
+        assert words in sheet(made)
+        assert CaseFacts.from_json(made.to_json()) == made
+    assert "says of its making" not in sheet(case)
+    assert "making" not in json.loads(case.to_json())["sightings"][0]
 
 
 def test_a_sheet_of_a_case_where_nobody_looked_says_so() -> None:

@@ -9,8 +9,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.bundle.bag import CounterSignature
+from evidence.development.authority import Authority
 from evidence.keys.ed25519 import KeySigner
 from evidence.verdict.trust import load_trust
+from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import canonical
 from exhibit.errors import ExitCode
@@ -24,6 +26,7 @@ from tests.assets.renewals import make_renewed
 from tests.assets.resealing import LIES, sealed_lie, signed
 from tests.assets.tampering import files_of, packed, rebagged
 from tests.assets.verify_page import WORDS, Page, by_python, differences
+from tests.assets.witnesses import with_cosigner
 from tests.evidence.verify.test_forgeries import FORGERIES
 
 pytestmark = [
@@ -111,6 +114,23 @@ def test_a_later_checkpoint_renews_in_the_page_as_by_python(
     assert told[0] == "failed"
 
 
+def test_cosignatures_read_alike(browser: Chromium, scene: Scene, tmp_path: Path) -> None:
+    cosigned, trust = with_cosigner(scene.log, scene.proofs, scene.trust)
+    page = Page(browser.tab(), trust, tmp_path)
+    whole = files_of(scene.write(tmp_path / "cosigned.zip", cosigned))
+    name = "proofs/anchors/checkpoint-test-witness.cosigned"
+    told = []
+    for number, place in enumerate((None, 2, 60, -130, -60, -40, -3)):
+        data = bytearray(whole[name])
+        if place is not None:
+            data[place] ^= 1
+        path = packed(tmp_path / f"{number}.zip", rebagged({**whole, name: bytes(data)}))
+        told.append(page.check(path))
+        assert differences(told[-1], by_python(path, trust)) == {}, place
+    assert told[0][1]["cosigned"] == "passed"
+    assert {states["cosigned"] for _, states in told[1:]} == {"not checked"}
+
+
 @shares
 def test_lies_that_a_stranger_sealed_read_alike(browser: Chromium, tmp_path: Path, one_in: int) -> None:
     trust = load_trust(FOLDER / f"{BASE}.trust.json")
@@ -171,3 +191,23 @@ def test_broken_bundles_for_other_verifiers_read_alike(browser: Chromium, tmp_pa
         outcome, states = page.check(path)
         assert {name: state for name, state in states.items() if state != "passed"} == vector["not_passed"]
         assert outcome == WORDS[ExitCode(vector["exit_code"])], vector["name"]
+
+
+def test_stamps_are_called_qualified_alike(browser: Chromium, scene: Scene, bundle: Path, tmp_path: Path) -> None:
+    [known] = scene.trust.authorities
+    sent = {name: data for record in scene.proofs.anchors for name, data in record.receipt.material}
+    own = [data.decode() for name, data in sent.items() if name.startswith("certificate-")]
+    assert len(own) > 1  # those of a unit and of what stands above it
+    stranger = Authority(tmp_path, "http://127.0.0.1:9").hierarchy.unit.pem.decode()
+    page = Page(browser.tab(), scene.trust, tmp_path)
+    rows = "[...document.querySelectorAll('[data-check^=\"anchor:\"]')].map((row) => row.textContent).join('|')"
+    for named, words in [*(((one,), "names") for one in own), ((), "doesn't name"), ((stranger,), "doesn't name")]:
+        trust = replace(scene.trust, authorities=(replace(known, qualified=named),))
+        page.pin(trust)
+        assert differences(page.check(bundle), by_python(bundle, trust)) == {}
+        said = [check.sentence for check in Verifier(trust).verify(bundle).checks if "(RFC 3161)" in check.sentence]
+        assert said
+        shown = page.tab.ask(rows)
+        for sentence in said:
+            assert sentence.endswith(f"The trust list {words} it as qualified.")
+            assert sentence in shown

@@ -107,3 +107,80 @@ def test_words_are_limited_and_hold_nothing_that_does_not_print() -> None:
     told = read(jpeg(exif=exif(Artist="A\nB\x07\x1b[31m " + "x" * 5_000)))
     assert told.author.startswith("A B [31m x")
     assert len(told.author) == 300
+
+
+LABEL = (
+    '{"Label":"1","ContentProducer":"001191440300","ProduceID":"p-1",'
+    '"ReservedCode1":"x","ContentPropagator":"","PropagateID":7}'
+)
+TOLD = "Label: 1, ContentProducer: 001191440300, ProduceID: p-1, PropagateID: 7"
+MADE = f"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+ xmlns:TC260="http://www.tc260.org.cn/ns/AIGC/1.0/"
+ Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia">
+<TC260:AIGC>{LABEL}</TC260:AIGC></rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
+def png(**texts: str) -> bytes:
+    out, info = io.BytesIO(), PngInfo()
+    for name, text in texts.items():
+        info.add_itxt(name.replace("_", ":"), text)
+    Image.new("RGB", (40, 30)).save(out, "PNG", pnginfo=info)
+    return out.getvalue()
+
+
+def commented(comment: bytes) -> Image.Exif:
+    made = Image.Exif()
+    made.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
+    return made
+
+
+def test_a_source_type_and_a_label_of_generated_content_are_read_from_xmp() -> None:
+    said = read(jpeg(xmp=MADE.encode()))
+    assert said.source_type == "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    assert said.aigc == TOLD
+    as_attribute = MADE.replace(f"<TC260:AIGC>{LABEL}</TC260:AIGC>", "").replace(
+        'rdf:about=""', "rdf:about='' TC260:AIGC='" + LABEL + "'"
+    )
+    assert read(jpeg(xmp=as_attribute.encode())).aigc == TOLD
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png(AIGC=LABEL),
+        png(AIGC='{"AIGC":' + LABEL + "}"),
+        jpeg(exif=commented(b"ASCII\0\0\0" + b'{"AIGC":' + LABEL.encode() + b"}")),
+        jpeg(exif=commented(b"UNICODE\0" + ('{"AIGC":' + LABEL + "}").encode("utf-16"))),
+        jpeg(exif=commented(b"\0" * 8 + b'{"AIGC":' + LABEL.encode() + b"}\0\0")),
+    ],
+)
+def test_a_label_outside_xmp_is_read(data: bytes) -> None:
+    assert read(data).aigc == TOLD
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "",
+        "AIGC",
+        "[1, 2]",
+        "[" * 10_000,
+        '{"AIGC": {"AIGC": 1}}',
+        '{"Label": ' + "1" * 5_000 + "}",
+        '{"Label": {"Label": "1"}, "ProduceID": NaN}',
+        '{"Label": "\\ud800\\u0000"}',
+        '{"Label": "' + "1" * 20_000 + '"}',
+    ],
+)
+def test_a_label_that_is_none_says_nothing(label: str) -> None:
+    for data in (png(AIGC=label), jpeg(exif=commented(b"ASCII\0\0\0" + label.encode()))):
+        assert read(data).aigc in ("", "Label: \ufffd")
+
+
+def test_a_long_label_is_cut() -> None:
+    assert len(read(png(AIGC='{"Label": "' + "1" * 9_000 + '", "ProduceID": "p"}')).aigc) == 300
+
+
+def test_a_comment_that_is_no_label_is_none() -> None:
+    assert read(jpeg(exif=commented(b"ASCII\0\0\0" + b'{"a": 1}'))).aigc == ""

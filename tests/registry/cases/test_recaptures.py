@@ -95,7 +95,7 @@ def visit_again(inline: SyncRunner) -> list[int]:
 
 
 def standing_of(case: Case) -> Standing:
-    ((standing, _),) = recaptures.standings(case).values()
+    ((standing, _),) = recaptures.standings(case.captures.all()).values()
     case.refresh_from_db()
     assert case.standing == standing
     return standing

@@ -26,15 +26,17 @@ __all__ = ["set_clock"]
 
 RECORDED = frozenset(
     """
-    accepted_at added_at answered_at asked_at at began_at begun_at changed_at cleared_at closed_at created_at
-    date_joined decided_at delivered_at disputed_at earlier_registered_at ended_at finished_at first_seen given_at
-    grown_at last_at last_login last_seen last_used_at licences_searched_at made_at measured_at noted_at opened_at
-    paused_at registered_at removed_at reported_at retired_at revoked_at sealed_at sent_at signed_at started_at time
-    used_at used_from visited_at witnessed_at
+    accepted_at added_at answered_at asked_at at began_at begun_at changed_at cleared_at closed_at cosigned_at
+    created_at date_joined decided_at delivered_at disputed_at earlier_registered_at ended_at finished_at
+    first_seen found_at given_at grown_at last_at last_login last_seen last_used_at licences_searched_at
+    looked_at made_at measured_at noted_at opened_at paused_at refused_at registered_at removed_at reported_at
+    retired_at revoked_at sealed_at sent_at signed_at started_at time used_at used_from visited_at
+    witnessed_at
     """.split()  # noqa: SIM905 - names to read
 )
 """Columns that say when something happened. Where it is asked how long ago, one ahead of now counts as long ago."""
 EXPLAINED = {
+    "Agreement.until": "a day that two operators agreed on; a clock that was wrong doesn't move it",
     "Lease.expires_at": "by the database's clock; what lies too far ahead counts as over",
     "HostLease.expires_at": "told to people only: a lease ends with its slice",
     "PackGap.since": "by the database's clock; a pack is written anew in any case once half of it is gone",
@@ -42,6 +44,8 @@ EXPLAINED = {
     "Watch.next_run_at": "brought back to its own schedule by schedules.bring_back",
     "Invitation.expires_at": "brought back with made_at, to its own length",
     "ApiToken.expires_at": "brought back with made_at, to its own length",
+    "NoticeReply.seen_at": "that a member has read it, whenever that was",
+    "Notice.reply_until": "a year, which a clock that was ahead makes longer; the letter says the day",
     "DownloadLink.expires_at": "brought back with created_at, to its own length",
 }
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from pypdf import PdfReader
 
-from desk.texts.ownership import warnings
+from desk.texts.claims import sentence
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
@@ -27,10 +27,11 @@ from registry.models import (
 )
 from registry.notices import notices
 from registry.works.licences import NewLicence, keep_licences
-from tests.assets.noticed import ANSWERS, begun, signed
+from tests.assets.noticed import ANSWERS, answer_all, begun, signed
 from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.notices import addressees, wording
+from workers.notices.claims import check
 from workers.notices.contents import QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
 from workers.notices.signing import file_of, read_mark, sign
 from workers.steps.matching.match import match_pictures
@@ -92,11 +93,11 @@ def test_what_is_missing_is_said_and_nothing_is_signed_before_it_is_there(studio
         sign(inline.services, row, typed="Ann Example", read=read_mark(letter(row)), by="ann@example.org")
     row = begun(studio)
     for name in QUESTIONS:
-        notices.consider(row, 1, {**ANSWERS, name: ""}, "")
+        notices.consider(row, 1, {**ANSWERS, name: ""})
         assert gaps(row, items_of(row)) == ["Case 1: answer all four questions about fair use."]
-    notices.consider(row, 1, {**ANSWERS, "purpose": "comment"}, "")
+    notices.consider(row, 1, {**ANSWERS, "purpose": "comment"})
     assert "may speak for fair use" in gaps(row, items_of(row))[0]
-    notices.consider(row, 1, {**ANSWERS, "purpose": "comment", "words": "An advertisement, no review."}, "")
+    notices.consider(row, 1, {**ANSWERS, "purpose": "comment", "words": "An advertisement, no review."})
     assert gaps(row, items_of(row)) == []
 
 
@@ -133,31 +134,33 @@ def test_where_no_licence_was_entered_a_notice_says_that_none_was_searched(studi
     assert (text.count("cover no such use"), text.count("No licence of this work had been entered on ")) == (1, 1)
 
 
-def test_what_speaks_against_a_work_is_shown_before_a_notice_is_signed_and_recorded_with_it(
+def test_what_speaks_against_a_work_is_answered_before_a_notice_is_signed_and_recorded_with_it(
     studio: Owner, inline: SyncRunner
 ) -> None:
     row = begun(studio)
-    read = read_mark(letter(row))
-    work = Case.objects.get(number=1).work
-    type(work).objects.filter(pk=work.pk).update(metadata={"author": "Somebody Else"}, author="Ann Example")
-    other = owner("agency")
-    earlier = register(inline.services, other, photograph(7)).work
-    RegistrationConflict.objects.create(work=work, earlier=earlier, kind="same", earlier_registered_at=now())
-    with pytest.raises(WrongUseError, match="has changed since"):
-        sign(inline.services, row, typed="Ann Example", read=read, by="ann@example.org")
-    warned = letter(notices.notice(studio, row.number)).warned
-    assert (set(warned), set(warned["1"])) == ({"1"}, {"credit", "earlier"})
-    assert [one[:40] for one in warnings(warned["1"])] == [
-        "The file names somebody else than you de",
-        "Somebody else registered the same pictur",
-    ]
+    case = Case.objects.get(number=1)
+    type(case.work).objects.filter(pk=case.work_id).update(metadata={"author": "Somebody Else"}, author="Ann Example")
+    earlier = register(inline.services, owner("agency"), photograph(7)).work
+    about = {"kind": "same", "earlier_registered_at": now()}
+    RegistrationConflict.objects.create(work=case.work, earlier=earlier, **about)
+    case = Case.objects.get(number=1)
+    points = check(inline.services, [case])[1].points
+    assert [point.kind for point in points] == ["credit", "earlier"]
+    assert "names somebody else" in sentence(points[0])
+    assert "Somebody else registered the same picture" in sentence(points[1])
+    with pytest.raises(WrongUseError, match="2 points of the claim check are unanswered"):
+        signed(inline, row)
+    answer_all(inline.services, studio, "An agency of ours.")
     signed(inline, row)
     details = LogOpening.objects.filter(details__notice=row.number, details__case=1).get().details
     assert details is not None
-    assert details["warned"] == warned["1"]
-    (remark,) = note(type(work).objects.get(pk=work.pk))
+    assert [(one["point"], one["words"], one["by"]) for one in details["claims"]] == [
+        ("credit", "An agency of ours.", "ann"),
+        ("earlier", "An agency of ours.", "ann"),
+    ]
+    (remark,) = note(type(case.work).objects.get(pk=case.work_id))
     answer(remark, by="Ann", reason="A mix-up of names.")
-    assert set(letter(begun(studio)).warned["1"]) == {"earlier"}
+    assert [point.kind for point in check(inline.services, [Case.objects.get(number=1)])[1].points] == ["earlier"]
 
 
 def test_only_what_was_read_is_signed_with_the_name_that_stands_in_it(studio: Owner, inline: SyncRunner) -> None:
@@ -213,16 +216,15 @@ def test_a_place_that_was_found_gone_is_not_listed(studio: Owner) -> None:
     assert gaps(row, items_of(row)) == ["Case 1: the last visits found the picture gone at every place."]
 
 
-def test_a_work_whose_term_is_over_stops_a_notice_until_somebody_says_why(studio: Owner) -> None:
+def test_a_work_whose_term_is_over_stops_a_notice_until_somebody_says_why(studio: Owner, inline: SyncRunner) -> None:
     work = Case.objects.get(number=1).work
     work.author_died, work.first_publication = 1900, "1890"
     work.save()
     row = begun(studio)
-    assert gaps(row, items_of(row)) == [
-        "Case 1: the work's term may be over on the dates entered. Write why the notice is sent."
-    ]
-    notices.consider(row, 1, ANSWERS, "The dates are those of another artist of this name.")
-    assert gaps(row, items_of(row)) == []
+    with pytest.raises(WrongUseError, match="Case 1: 1 point of the claim check is unanswered"):
+        signed(inline, row)
+    answer_all(inline.services, studio, "The dates are those of another artist of this name.")
+    assert signed(inline, row).state == "signed"
 
 
 def test_a_place_that_a_licence_covers_today_is_not_listed(studio: Owner) -> None:

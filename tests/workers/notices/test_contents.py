@@ -20,21 +20,18 @@ def test_a_letter_lists_each_case_with_its_places_and_lacks_nothing(studio: Owne
     for words in ("Two parrots", "A harbour", "http://shop.example/page-0", "Ann Example", "agent@shop.example"):
         assert words in made.text
     assert made.text != made.signed
-    assert made.warned == {}
     assert us_unregistered(items) == [1, 2]
 
 
 def test_what_a_draft_lacks_is_told_case_by_case(studio: Owner) -> None:
     row = begun(studio)
     notices.fill(row, {"sender_telephone": "", "sender_email": "nowhere"}, ["sender_telephone", "sender_email"])
-    notices.consider(row, 2, {"purpose": "comment", "nature": "creative", "amount": "whole", "market": "unclear"}, "")
-    studio.works.filter(number=1).update(rights_statement="Public domain")
+    notices.consider(row, 2, {"purpose": "comment", "nature": "creative", "amount": "whole", "market": "unclear"})
     row = notices.notice(studio, row.number)
     told = gaps(row, items_of(row))
     assert [one for one in told if "telephone" in one]
     assert [one for one in told if "“nowhere” isn't an e-mail address" in one]
     assert [one for one in told if one.startswith("Case 2: an answer may speak for fair use")]
-    assert [one for one in told if one.startswith("Case 1: words at the work say that it is in the public domain")]
 
 
 def test_parts_of_a_long_letter_end_where_paragraphs_do_and_are_the_letter() -> None:

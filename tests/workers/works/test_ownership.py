@@ -10,10 +10,9 @@ from exhibit.types import DeclaredWork
 from registry.models import LogOpening, Owner, OwnershipRemark, Work
 from tests.assets.rows import owner, photograph, register
 from tests.exhibit.pictures.test_metadata import exif
-from workers.notices.contents import stopping
 from workers.tasks.sync_runner import SyncRunner
 from workers.works.declarations import edit
-from workers.works.ownership import answer, names_one_of, terms
+from workers.works.ownership import answer, names_one_of, terms, warnings_of
 from workers.works.registration import NewWork, register_work
 
 
@@ -86,17 +85,17 @@ def test_names_are_compared_as_people_write_them(text: str, names: list[str], sa
 
 def test_likely_public_domain_stops_notices_until_a_person_gives_a_reason(inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1)).work
-    assert stopping(work) == []
+    assert warnings_of(work) == {}
     edit(work, DeclaredWork(title="A", author="Monet", author_died=1926, rights_statement="Public domain"), by="ann")
-    assert stopping(Work.objects.get()) == ["term", "dedication"]
+    assert list(warnings_of(Work.objects.get())) == ["term", "dedication"]
     countries = work.remarks.get(kind="term").details["countries"]
     assert "EU" in countries
     assert "US" not in countries  # nobody entered a publication
     for one in work.remarks.filter(kind__in=["term", "dedication"]):
         answer(one, by="ann", reason="Our own photograph of it; see the contract.")
-    assert stopping(Work.objects.get()) == []
+    assert warnings_of(Work.objects.get()) == {}
     edit(work, DeclaredWork(title="A", author="Monet", author_died=1926, first_publication="1900"), by="ann")
-    assert stopping(Work.objects.get()) == ["term"]  # now over in the United States, too
+    assert list(warnings_of(Work.objects.get())) == ["term"]  # now over in the United States, too
     assert {one.standing for one in terms(Work.objects.get())} == {"over"}
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 
+from evidence.formats.errors import SupersededError
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.machine import machine_fault
@@ -110,6 +111,9 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
     who = (anchor.kind, anchor.name, question_of(row))
     try:
         receipt = anchor.submit(row.digest) if row.proof is None else anchor.upgrade(row.digest, receipt_of(row))
+    except SupersededError:  # nothing is owed any more: the later head covers this one
+        _mine(row).delete()
+        return None
     except ServiceMissingError as error:
         if machine_fault(error):
             raise

@@ -1,11 +1,13 @@
 """Works through the API: registered one by one or in portions, declared anew, with documents, and looked for."""
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.db import connection
+from PIL import Image
 
 from exhibit.errors import ServiceMissingError
 from registry.models import Case, Owner, OwnershipRemark, Work
@@ -17,6 +19,15 @@ from workers.tasks.sync_runner import SyncRunner
 from workers.works.declarations import edit
 
 __all__ = ["alice", "studio"]
+
+
+def with_comment(data: bytes, comment: bytes) -> bytes:
+    """The same picture with a comment in its EXIF."""
+    out, said = io.BytesIO(), Image.Exif()
+    said.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0" + comment
+    with Image.open(io.BytesIO(data)) as picture:
+        picture.save(out, "JPEG", exif=said)
+    return out.getvalue()
 
 
 def test_a_picture_is_registered_once_and_can_be_looked_at(studio: Owner, alice: Program) -> None:
@@ -60,6 +71,10 @@ def test_a_picture_is_told_apart_and_nothing_of_it_stays(studio: Owner, alice: P
     status, told = alice.form("/identify", {"file": file_of("found.jpg", copy_of(photograph(1)))})
     assert status == 200
     assert [(one["title"], one["decision"]) for one in told["works"]] == [("Harbour", "certain")]
+    assert {"entry", "checkpoint", "receipts"} <= told["works"][0].keys()
+    assert told["said"]["metadata"] == {}
+    labelled = file_of("a.jpg", with_comment(copy_of(photograph(1)), b'{"AIGC": {"Label": "1"}}'))
+    assert alice.form("/identify", {"file": labelled})[1]["said"]["metadata"] == {"aigc": "Label: 1"}
     assert alice.form("/identify", {"file": file_of("found.jpg", copy_of(photograph(2)))})[1]["works"] == []
     assert alice.form("/identify", {"file": file_of("a.jpg", b"no")})[0] == 422
     assert sum(1 for path in inline.services.config.data_dir.rglob("*") if path.is_file()) == before

@@ -1,6 +1,7 @@
 """The list that an installation writes about itself: with it the witnesses that it asked count."""
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from desk.cli.evidence import trust as cli_trust
-from desk.cli.evidence.trust import own_trust
+from desk.cli.evidence.trust import own_trust, with_qualified
+from evidence.anchors.rfc3161.certificates import load_certificates
+from evidence.anchors.rfc3161.kind import TrustedAuthority
+from evidence.development.authority import Authority
+from evidence.formats.codec import FormatError
 from evidence.verdict.result import State
 from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
@@ -17,6 +22,7 @@ from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.models import AnchorReceipt, StepState
 from tests.assets import receipt_kinds
+from tests.assets.bundles import Scene
 from tests.assets.stamp_kinds import StampKind, bundle_of
 from tests.assets.tampering import packed
 from workers.tasks.sync_runner import SyncRunner
@@ -73,3 +79,23 @@ def test_a_receipt_that_is_pending_gives_no_block(inline: SyncRunner) -> None:
     row = received(LEDGER)
     AnchorReceipt.objects.filter(pk=row.pk).update(state=StepState.TODO)
     assert own_trust(inline.services, "").ledgers == ()
+
+
+def test_the_list_takes_the_certificates_of_its_own_authorities_from_a_trusted_list(
+    scene: Scene, tmp_path: Path
+) -> None:
+    [ours, others] = [Authority(tmp_path / name, "http://127.0.0.1:9").hierarchy for name in ("ours", "others")]
+    pinned = TrustedAuthority("Ann", (ours.root.pem.decode(),), development=True, label="trials")
+    trust, path = replace(scene.trust, authorities=(pinned,)), tmp_path / "qtst.pem"
+    path.write_bytes(ours.issuing.pem + others.root.pem + others.unit.pem + ours.unit.pem)
+    written = Trust.from_json(with_qualified(trust, path).to_json())
+    assert written.authorities[0].listed == load_certificates([ours.issuing.pem, ours.unit.pem])
+    path.write_bytes(others.unit.pem)
+    assert with_qualified(trust, path).authorities[0].qualified == ()
+    path.write_bytes(b"nothing")
+    for file, said in ((path, "holds no certificates"), (tmp_path / "absent", "can't be read")):
+        with pytest.raises(WrongUseError, match=said):
+            with_qualified(trust, file)
+    broken = replace(trust, authorities=(replace(pinned, qualified=("junk",)),))
+    with pytest.raises(FormatError, match="of Ann can't be read"):
+        Trust.from_json(broken.to_json())

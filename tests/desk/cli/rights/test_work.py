@@ -1,5 +1,6 @@
 """`exhibit work`: pictures become works, with what a table declares and what speaks against them."""
 
+import json
 from io import BytesIO
 from pathlib import Path
 
@@ -103,3 +104,18 @@ def test_a_work_tells_which_others_show_the_same(cli: Terminal, inline: SyncRunn
     assert "work 2, b: It shows the same picture, in another file." in cli.run("work", "show", "1").out
     (other,) = cli.ask("work", "show", "2")["relations"]
     assert (other["work"], other["kind"], other["shown"] > 0.9) == (1, "duplicate", True)
+
+
+def test_copies_for_publishing_are_written_with_what_is_declared(cli: Terminal, studio: str, folder: Path) -> None:
+    (folder / "works").mkdir()
+    (folder / "works" / "one.jpg").write_bytes(photograph(41))
+    number = cli.ask("work", "add", folder / "works", "--owner", studio)["works"][0]["number"]
+    to = folder / "publish"
+    asked = ("work", "export", number, "--out", to, "--owner", studio)
+    told = cli.run(*asked, "--licence-url", "https://studio.example/l", "--no-training").out.splitlines()
+    image, reservation = map(Path, told)
+    assert b"https://studio.example/l" in image.read_bytes()
+    assert b"DMI-PROHIBITED" in image.read_bytes()
+    assert json.loads(reservation.read_bytes()) == [{"location": f"/*{image.name}", "tdm-reservation": 1}]
+    assert "https://" in cli.run(*asked, "--licence-url", "javascript:1", code=2).err
+    assert "has no work 99" in cli.run("work", "export", "99", "--out", to, "--owner", studio, code=2).err

@@ -8,12 +8,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from playwright.sync_api import Page, expect
 
 from exhibit.clock import now
 from registry.cases import history
-from registry.models import Bundle, Capture, Case, Membership, Owner, User
+from registry.models import Bundle, Capture, Case, Match, Membership, Owner, Picture, User
 from tests.assets.rows import bring, claimed_slice, jpeg, owner, photograph, register
 from tests.assets.site_browser import DESKTOP, PHONE, Site, use_house
 from tests.assets.source import flat
@@ -53,6 +53,24 @@ def ann(studio: Owner) -> Client:
 def read(client: Client, query: str = "") -> str:
     """The page of the case, without breaks of lines."""
     return flat(client.get(the_page() + query).content.decode())
+
+
+def test_what_the_found_file_says_of_itself_is_shown_as_its_word(inline: SyncRunner, ann: Client) -> None:
+    assert "says of itself" not in read(ann)
+    found = Match.objects.get().found
+    out, said = io.BytesIO(), Image.Exif()
+    said[ExifTags.Base.Artist] = "<b>Ann</b>"
+    said.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b'ASCII\0\0\0{"AIGC": {"Label": "3"}}'
+    with Image.open(io.BytesIO(inline.services.blobs.get(found.digest))) as picture:
+        picture.save(out, "JPEG", exif=said)
+    Picture.objects.filter(pk=found.pk).update(digest=inline.services.blobs.put(out.getvalue()))
+    page = read(ann)
+    assert "What the found picture's file says of itself" in page
+    assert "<dd>Label: 3</dd>" in page
+    assert "<dd>&lt;b&gt;Ann&lt;/b&gt;</dd>" in page
+    assert "Anybody can write there." in page
+    inline.services.blobs.remove(Picture.objects.get(pk=found.pk).digest)
+    assert "says of itself" not in read(ann)
 
 
 def the_page() -> str:
@@ -111,7 +129,7 @@ def test_pages_of_cases_ask_few_questions_however_many_there_are(
             answer = ann.get(address)
         assert answer.status_code == 200
         print(address, len(asked), "queries,", len(answer.content), "bytes")  # noqa: T201
-        assert len(asked) <= 30
+        assert len(asked) <= 40
         assert len(answer.content) <= 100_000
 
 

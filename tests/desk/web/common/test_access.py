@@ -48,6 +48,8 @@ POSTED = {
     "sign-notice",
     "send-notice",
     "track-notice",
+    "see-replies",
+    "answer-claim",
     "request-report",
     "report-again",
     "remove-report",

@@ -79,7 +79,7 @@ def test_the_pages_can_be_used_by_everybody(site: Site) -> None:
     ann.check()
     page = ann.open(reverse("told", args=["studio"]))
     ann.check()
-    page.get_by_label("Address").fill("https://example.org/another")
+    page.get_by_label("Address", exact=True).fill("https://example.org/another")
     page.get_by_role("button", name="Add it").click()
     page.wait_for_url("**/reauthenticate/**")
     ann.check()

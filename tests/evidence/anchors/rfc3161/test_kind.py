@@ -52,3 +52,21 @@ def test_roots_that_are_none_are_named(config: Rfc3161Config, tmp_path: Path) ->
     (tmp_path / "junk").write_bytes(b"junk")
     with pytest.raises(WrongUseError, match="no root certificates of Ann"):
         vouch((replace(config, roots=tmp_path / "junk"),), (), "", "")
+
+
+def test_a_stamp_is_qualified_by_what_the_list_names_alone(
+    config: Rfc3161Config, authority: Authority, receipt: Receipt, tmp_path: Path
+) -> None:
+    [ours], hierarchy = vouch((config,), (), "for trials", ""), authority.hierarchy
+    stranger = Authority(tmp_path, "http://127.0.0.1:9").hierarchy
+    assert ours.qualified is None
+
+    def said(*named: bytes) -> str:
+        pinned = replace(ours, qualified=tuple(pem.decode() for pem in named))
+        return verify(DIGEST, receipt.proof, dict(receipt.material), (pinned,), "seal").sentence.rpartition(". ")[2]
+
+    for holder in (hierarchy.unit, hierarchy.issuing, hierarchy.root):
+        assert said(holder.pem) == said(stranger.unit.pem, holder.pem) == "The trust list names it as qualified."
+    for others in ((), (stranger.root.pem, stranger.issuing.pem, stranger.unit.pem)):
+        assert said(*others) == "The trust list doesn't name it as qualified."
+    assert "qualified" not in verify(DIGEST, receipt.proof, dict(receipt.material), (ours,), "seal").sentence

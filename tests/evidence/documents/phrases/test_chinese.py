@@ -51,7 +51,7 @@ SEEN = (
 NAMES = {
     "CN", "C2PA", "CA", "CSV", "DNS", "Ed25519", "EVM", "FIPS", "FRE", "GDPR", "GMT", "HTTP", "HTTPS", "IANA",
     "ID", "PA", "Ed", "JPEG", "JSON", "KB", "PDF", "PIPL", "RFC", "SHA", "TLS", "UTC",
-    "URL", "VERIFY", "WARC", "WEBP", "XLSX", "ZIP",
+    "URL", "USD", "VERIFY", "WARC", "WEBP", "XLSX", "ZIP",
     "Asia", "Bitcoin", "Exhibit", "Executed", "Lund", "MD", "OpenTimestamps", "Shanghai", "U", "S", "eIDAS", "md",
     "on", "at", "HTML", "WebSocket", "Service", "Worker", "proofs",
 }  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from django.utils import translation
 
 import evidence.documents
-from desk.texts.remarks import remarks_of
+from desk.texts.cases import remarks_of
 from evidence.documents.phrases import Phrases, languages, load_phrases
 from evidence.documents.phrases.wording import Wording, figure, percent, zone_named
 from evidence.documents.sheets.exhibit import render_exhibit_sheet

@@ -3,12 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from evidence.anchors.evm.proofs import EvmPending
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest
 from evidence.development.authority import running_authority
+from evidence.formats.codec import FormatError
+from evidence.log.cosignatures import cosigner_key
 from evidence.verdict.result import State
-from evidence.verdict.trust import Requirements
+from evidence.verdict.trust import Requirements, Trust
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode
@@ -16,6 +20,8 @@ from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
 from tests.assets.bundles import Scene
+from tests.assets.partners import new_signer
+from tests.assets.witnesses import with_cosigner
 
 
 def test_a_block_of_a_ledger_counts_by_its_hash_for_its_chain_alone(scene: Scene, bundle: Path) -> None:
@@ -62,6 +68,30 @@ def test_so_many_different_witnesses_as_the_list_asks_for(scene: Scene, bundle: 
     for asked in (1, 2, 3):
         trust = replace(scene.trust, requires=Requirements(asked, ("match",)))
         assert Verifier(trust).verify(bundle).outcome is ExitCode.DONE
+
+
+def test_so_many_cosigners_as_the_list_asks_for(scene: Scene, tmp_path: Path) -> None:
+    cosigned, trust = with_cosigner(scene.log, scene.proofs, scene.trust)
+    path = scene.write(tmp_path / "cosigned.zip", cosigned)
+    assert Verifier(scene.trust).verify(path).outcome is ExitCode.DONE  # nobody asks for it
+    found = {check.name: check for check in Verifier(trust).verify(path).checks}
+    assert found["anchor:checkpoint-test-witness.cosigned"].sentence.startswith("Test witness cosigned the checkpoint")
+    said = "1 of 1 pinned witnesses have cosigned a head over the seal: Test witness."
+    assert found["cosigned"].sentence == said
+    assert Verifier(trust).verify(path).outcome is ExitCode.DONE
+    other = replace(trust.cosigners[0], name="Other", vkey=cosigner_key("o.example", new_signer().public_key))
+    more = replace(trust, cosigners=(*trust.cosigners, other), requires=Requirements(1, cosigners=2))
+    verdict = Verifier(more).verify(path)
+    assert verdict.outcome is ExitCode.INCOMPLETE
+    [check] = [check for check in verdict.checks if check.name == "cosigned"]
+    assert check.sentence.startswith("1 of 2 pinned witnesses")
+    assert Verifier(trust).verify(scene.write(tmp_path / "without.zip")).outcome is ExitCode.INCOMPLETE
+
+
+def test_a_list_that_asks_for_more_cosigners_than_it_pins_is_refused(scene: Scene) -> None:
+    wrong = replace(scene.trust, requires=Requirements(1, cosigners=1))
+    with pytest.raises(FormatError, match="asks for 1 cosigners and pins 0"):
+        Trust.from_json(wrong.to_json())
 
 
 def test_two_stamps_of_one_authority_are_one_witness(scene: Scene, tmp_path: Path) -> None:

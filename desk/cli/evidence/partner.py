@@ -1,0 +1,125 @@
+"""Other installations that witness the log, and whose logs are witnessed here."""
+
+from pathlib import Path
+
+import click
+
+from desk.cli.common.command import AsJson, Reason, Word, Yes, command
+from desk.cli.common.frame import Desk, ask, person
+from desk.cli.common.show import echo_json, fields, listed, moment, say
+from exhibit.errors import WrongUseError
+
+partner_command = click.Group("partner", help="Other installations that you work with; docs/alliance.md explains.")
+
+
+@command("card", "exhibit partner card > our-card.json", of=partner_command, short_help="Print your own card.")
+def print_card(*, desk: Desk) -> None:
+    """Print this installation's card: the address of its site, and the public keys of its log and its witness.
+
+    Hand it to the operators you work with. Both sides compare the keys by another way, such as the telephone.
+    """
+    from workers.alliance.cards import own_card
+
+    echo_json(own_card(desk.services))
+
+
+@command(
+    "add",
+    "exhibit partner add anna https://anna.example",
+    "exhibit partner add anna anna-card.json --yes",
+    of=partner_command,
+    short_help="Work with another installation.",
+)
+@click.argument("card", metavar="URL|FILE")
+def add_partner(*, desk: Desk, name: Word, card: str, yes: Yes) -> None:
+    """Work with the installation at URL, or whose card is FILE, under NAME; its log is witnessed here from then on.
+
+    The keys are shown first: compare them with what its operator says. Under a NAME that is taken the partner gets
+    the new card's address and keys. To have your own log witnessed there, add the lines that are printed to
+    exhibit.toml, and ask its operator to add you.
+    """
+    from registry.alliance import partners
+    from workers.alliance.cards import fetch_card, read_card
+
+    data = fetch_card(desk.services, card) if card.startswith(("http://", "https://")) else _read(Path(card))
+    found = read_card(desk.services, data)
+    fields(("address", found.url), ("log", found.log), ("witness", found.witness))
+    if not yes:
+        ask("Are these the keys that its operator told you?")
+    partners.add(name, found.url, found.log, found.witness, by=person())
+    say(f"Added. To have your log witnessed by {name}, add to exhibit.toml and start again:")
+    lines = ("[[anchors]]", 'kind = "cosignature"', f'name = "{name}"', f'urls = ["{found.url}/witness"]')
+    for line in ("", *lines, f'key = "{found.witness}"'):
+        say(line)
+
+
+def _read(file: Path) -> bytes:
+    from workers.alliance.cards import MAX_CARD
+
+    try:
+        with file.open("rb") as opened:
+            return opened.read(MAX_CARD)
+    except OSError as error:
+        raise WrongUseError(f"The card {file} can't be read: {error.strerror}.") from error
+
+
+@command("list", "exhibit partner list", of=partner_command, short_help="Say who they are, and how their logs are.")
+def list_partners(*, desk: Desk, as_json: AsJson) -> None:
+    """List partners, those too that were revoked, with what was wrong when their logs were looked at last."""
+    from desk.schemas.log import Partner as Told
+    from registry.models import Partner
+
+    found = Told.from_rows(Partner.objects.order_by("name", "pk"))
+
+    def line(row: Told) -> tuple[object, ...]:
+        state = "its log has forked" if row.forked else row.fault or "well"
+        state = f"revoked: {row.reason}" if row.revoked_at else state
+        return row.name, row.url, row.log.partition("+")[0], moment(row.looked_at, desk.zone), state
+
+    nothing = "There are no partners yet. Exchange cards with one: exhibit partner card"
+    listed("partners", found, ("name", "address", "log", "looked at", "state"), line, nothing=nothing, as_json=as_json)
+
+
+@command("compare", "exhibit partner compare", of=partner_command, short_help="Compare their logs' heads now.")
+def compare_logs(*, desk: Desk) -> None:
+    """Compare the heads of partners' logs now, as is done every hour; ends with 1 where something is wrong.
+
+    Of each log, what it shows here is held against what was cosigned here and what other partners have cosigned. Two
+    heads that one log has signed and that can't both be true are kept as proof: exhibit partner forks.
+    """
+    from workers.alliance.comparing import compare_heads
+
+    wrong = compare_heads(desk.services)
+    for name, fault in wrong.items():
+        say(f"{name}: {fault}")
+    if wrong:
+        raise click.exceptions.Exit(1)
+    say("Nothing is wrong with what could be compared.")
+
+
+@command("forks", "exhibit partner forks > proof.json", of=partner_command, short_help="Print contradicting heads.")
+def print_forks(*, desk: Desk) -> None:
+    """Print, as JSON, the pairs of signed heads by which logs have contradicted themselves.
+
+    Anybody can check them: both are signed by the log's key; of the same size they have different roots, of different
+    sizes the consistency proof leads to the larger root and not from the smaller one (RFC 9162).
+    """
+    from registry.models import LogFork
+
+    del desk
+    rows = LogFork.objects.select_related("partner").order_by("pk")
+    told = [
+        {"log": row.partner.log_key, "known": row.known, "other": row.other, "path": row.path, "source": row.source}
+        for row in rows
+    ]
+    echo_json({"forks": told})
+
+
+@command("revoke", 'exhibit partner revoke anna --reason "Its log has forked"', of=partner_command)
+def revoke_partner(*, desk: Desk, name: Word, reason: Reason) -> None:
+    """Take nothing more from the partner NAME, and ask it nothing more. What it has signed stays."""
+    from registry.alliance import partners
+
+    del desk
+    partners.revoke(partners.named(name), by=person(), reason=reason)
+    say(f"{name} is revoked. If it witnesses your log, take it out of exhibit.toml, too.")

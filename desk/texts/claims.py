@@ -1,0 +1,92 @@
+"""The claim check in words: what may speak against a claim, and where that was found. They judge nothing."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _, gettext_lazy
+
+from desk.texts import cases, ownership
+from registry.models import Owner
+from registry.works.licence_check import Gap, Obstacle
+from workers.notices.claims import Check, Kind, Point
+from workers.notices.page_claims import What
+
+SENTENCES = {
+    Kind.LEDGER: gettext_lazy(
+        "A licence of yours covers places of the case, or only its time or territory doesn't fit."
+    ),
+    Kind.RESELLER: gettext_lazy(
+        "The work was handed to, found at, or is credited to somebody who passes licences on. Might this use have its "
+        "licence from there?"
+    ),
+    Kind.STATED: gettext_lazy(
+        "A licence or a permission is stated. A page's statement is its own word, and proves none."
+    ),
+    Kind.EMBEDDED: gettext_lazy(
+        "The page shows the picture from another host: it may be embedded or hot-linked, and no copy of the party's"
+        " own. Who put it on that host?"
+    ),
+    Kind.OWN: gettext_lazy(
+        "The account or site may be your own: by a name, a mail domain, or a page that you entered."
+    ),
+    Kind.CONTEXT: gettext_lazy("Is the picture quoted, reviewed or reported on there? Words on the page may say so."),
+    Kind.DISPUTES: gettext_lazy("Claims about this work were disputed before, and not upheld."),
+}
+STATED = {
+    What.CREATIVE_COMMONS: gettext_lazy("Creative Commons %(name)s"),
+    What.PUBLIC_DOMAIN: gettext_lazy("public domain or CC0"),
+    What.LICENCE: gettext_lazy("a licence"),
+    What.PERMISSION: gettext_lazy("a permission"),
+}
+
+
+def sentence(point: Point) -> str:
+    """A point in a sentence or two."""
+    if point.kind in SENTENCES:
+        return str(SENTENCES[point.kind])
+    return ownership.warnings({str(point.kind): point.grounds})[0]
+
+
+def grounds(owner: Owner, point: Point) -> Iterator[tuple[str, str]]:
+    """On what it rests, each in words with the address of its page, if it is a thing of the owner's."""
+    held = point.grounds
+    for each in held.get("statements", ()):
+        yield _stated(each), ""
+    for name in (name for key in ("named", "hosts", "places", "words") for name in held.get(key, ())):
+        yield name, ""
+    for each in held.get("licences", ()):
+        told = each if isinstance(each, Mapping) else {"licence": each}
+        why = cases.why_not(Obstacle(Gap(told["gap"]), told["value"])) if "gap" in told else ""
+        words = " · ".join(filter(None, (_("Licence %(n)d") % {"n": told["licence"]}, why)))
+        yield words, reverse("licence", args=[owner.slug, told["licence"]])
+    for number in held.get("cases", ()):
+        yield _("Case %(n)d") % {"n": number}, reverse("case", args=[owner.slug, number])
+    for number in held.get("notices", ()):
+        yield _("Notice %(n)d") % {"n": number}, reverse("notice", args=[owner.slug, number])
+
+
+def _stated(each: Mapping[str, Any]) -> str:
+    told = [str(STATED[What(each["what"])]) % {"name": each["name"]}]
+    if each["page"]:
+        told += [_("beside the picture") if each["near"] else _("elsewhere on the page")]
+        told += [_("the page names the author or the holder") if each["credited"] else _("no credit was found there")]
+    else:
+        told += [_("in the words of the work itself")]
+    if each["name"].endswith("4.0"):
+        told += [_("version 4.0 restores the licence when a fault is mended within 30 days of its discovery (6(b))")]
+    return "; ".join(told)
+
+
+def shown(owner: Owner, checks: Mapping[int, Check]) -> dict[str, Any]:
+    """What a page shows of the claim check of some cases."""
+    rows = [
+        (number, [(point, sentence(point), list(grounds(owner, point))) for point in check.points])
+        for number, check in checks.items()
+    ]
+    return {
+        "claims": rows,
+        "claim_places": sum(check.places for check in checks.values()),
+        "claim_pages": sum(check.pages for check in checks.values()),
+        "friendly": any(check.friendly_first for check in checks.values()),
+    }

@@ -1,0 +1,57 @@
+"""Works that their owners have opened to everybody. Closed, removed and unknown ones get the same answer."""
+
+import json
+from collections.abc import Callable
+
+from allauth.decorators import rate_limit
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.html import format_html
+from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_safe
+
+from exhibit.types import Untyped
+from registry.models import Work
+from workers.services import wiring
+from workers.works.opened import opened_work, public_facts
+
+View = Callable[..., HttpResponse]
+
+
+def _counted(view: View) -> View:
+    """Whoever asks, for open works or others, is counted by address, as with links."""
+    counted: View = rate_limit(action="link", limit_get=True)(view)
+    return counted
+
+
+@require_safe
+@_counted
+def page(request: HttpRequest, name: str) -> HttpResponse:
+    """What an owner tells everybody of a work."""
+    work, facts = _found(name)
+    values = {"work": work, "facts": facts, "script": _script(facts)}
+    answer = render(request, "web/public-work.html", values)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@require_safe
+@_counted
+def facts(request: HttpRequest, name: str) -> HttpResponse:
+    """The same for programs, as JSON-LD."""
+    headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
+    return JsonResponse(_found(name)[1], content_type="application/ld+json", headers=headers)
+
+
+def _found(name: str) -> tuple[Work, dict[str, Untyped]]:
+    if (work := opened_work(name)) is None:
+        raise Http404
+    return work, public_facts(wiring.services().config, work)
+
+
+def _script(facts: dict[str, Untyped]) -> str:
+    """A block of data, which no browser runs, and whose text can't end it."""
+    text = json.dumps(facts, ensure_ascii=False)
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return format_html('<script type="application/ld+json">{}</script>', mark_safe(text))  # noqa: S308 (its signs are escaped above)

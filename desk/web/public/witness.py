@@ -1,0 +1,28 @@
+"""What others need to have their logs witnessed here: this installation's card, and the witness itself (C2SP)."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
+
+from workers.alliance import cards, witnessing
+from workers.services import wiring
+
+
+@require_safe
+def card(request: HttpRequest) -> JsonResponse:
+    """Who this installation is: address, key of its log, and key with which it cosigns."""
+    return JsonResponse(cards.own_card(wiring.services()), headers={"Access-Control-Allow-Origin": "*"})
+
+
+@csrf_exempt
+@require_POST
+def add_checkpoint(request: HttpRequest) -> HttpResponse:
+    """Cosign the head of a log that is known here (C2SP tlog-witness)."""
+    try:
+        body = request.read(witnessing.MAX_BODY + 1)
+        line = witnessing.add_checkpoint(wiring.services(), body)
+    except witnessing.NotCosignedError as refusal:
+        if refusal.size is not None:
+            return HttpResponse(f"{refusal.size}\n", status=refusal.status, content_type="text/x.tlog.size")
+        return HttpResponse(f"{refusal.message}\n", status=refusal.status, content_type="text/plain; charset=utf-8")
+    return HttpResponse(line, content_type="text/plain; charset=utf-8")

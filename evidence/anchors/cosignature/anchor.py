@@ -1,0 +1,109 @@
+"""Asking a witness to cosign a head of our log (C2SP tlog-witness, ``add-checkpoint``)."""
+
+import base64
+import re
+from dataclasses import KW_ONLY, dataclass
+from datetime import datetime, timedelta
+
+import requests
+
+from evidence.anchors.fetch import ask
+from evidence.formats.errors import SupersededError
+from evidence.log.cosignatures import cosigned_at, parse_cosigner_key
+from evidence.log.notes import MAX_SIGNATURES, parse_note
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError, ServiceMissingError
+from exhibit.ports import OwnLog, Receipt, ReceiptState
+from exhibit.sentences import Sentence
+
+KIND = "cosignature"
+AHEAD = timedelta(hours=1)
+"""By so much the clock of a witness may be ahead of ours."""
+_SIZE = re.compile(rb"(0|[1-9][0-9]{0,18})\n?")
+_HEADERS = {"Content-Type": "text/plain; charset=utf-8"}
+_CONFLICT = 409
+
+
+@dataclass(eq=False, repr=False)
+class WitnessAnchor:
+    """One witness of the log (port ``Anchor``)."""
+
+    kind = KIND
+    patience = timedelta(minutes=10)
+    qualified = ""
+
+    name: str
+    url: str  # below it lies add-checkpoint
+    vkey: str
+    log: OwnLog
+    _: KW_ONLY
+    development: bool
+    session: requests.Session
+
+    def __post_init__(self) -> None:
+        self._cosigned = 0  # the size that it has cosigned last, as far as is known here
+
+    def submit(self, digest: Digest) -> Receipt:
+        """Have the head with this digest cosigned; the receipt is complete at once, and checked.
+
+        Raises ``ServiceMissingError``, ``IntegrityError`` for a refusal, for an answer that doesn't hold, or when the
+        witness has seen more of this log than there is, and ``SupersededError`` when it has cosigned a later head.
+        """
+        text = self.log.note(digest)
+        size = parse_note(text).size
+        status, answer = self._ask(text, min(self._cosigned, size))
+        if status == _CONFLICT and (match := _SIZE.fullmatch(answer)):
+            self._cosigned = int(match[1])
+            if self._cosigned > self.log.size():
+                about = {"name": self.name, "seen": self._cosigned, "size": self.log.size()}
+                lost = "The witness %(name)s has seen %(seen)s entries of this log, which has %(size)s."
+                raise IntegrityError(Sentence(lost, **about))
+            if self._cosigned > size:
+                raise SupersededError(f"The witness {self.name} has cosigned a later head.")
+            status, answer = self._ask(text, self._cosigned)
+        if status != requests.codes.ok:
+            about = {"name": self.name, "status": status, "why": answer[:200].decode("utf-8", "replace").strip()}
+            refused = Sentence("The witness %(name)s refused (%(status)s): %(why)s", **about)
+            raise (ServiceMissingError if status >= requests.codes.server_error else IntegrityError)(refused)
+        cosigned, time = self._checked(text, answer)
+        self._cosigned = size
+        return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, cosigned, (), time)
+
+    def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - the port's
+        """The same: a cosignature is complete from the beginning."""
+        return receipt
+
+    def verify(self, digest: Digest, receipt: Receipt) -> datetime:
+        """When it cosigned, by its key; raises ``IntegrityError`` when that doesn't hold."""
+        from evidence.anchors.cosignature.kind import TrustedWitness, verify  # noqa: PLC0415 - the kind builds this
+
+        itself = TrustedWitness(self.name, self.vkey, development=False, label="")
+        return verify(digest, receipt.proof, {}, [itself], "checkpoint").time
+
+    def examine(self) -> str:
+        """Whether anything answers at its address; nothing is given to it that it could cosign."""
+        ask(self.session, self._address, b"", _HEADERS)
+        return "It answers."
+
+    @property
+    def _address(self) -> str:
+        return f"{self.url.rstrip('/')}/add-checkpoint"
+
+    def _ask(self, text: str, old: int) -> tuple[int, bytes]:
+        path = self.log.consistency(old, parse_note(text).size)
+        lines = [f"old {old}", *(base64.b64encode(step).decode() for step in path)]
+        return ask(self.session, self._address, "\n".join([*lines, "", text]).encode(), _HEADERS)
+
+    def _checked(self, text: str, answer: bytes) -> tuple[bytes, datetime]:
+        """The head with the cosignature of this witness as one more line, and when it was made."""
+        name = parse_cosigner_key(self.vkey)[0]
+        lines = answer.decode("utf-8", "replace").split("\n")[:MAX_SIGNATURES]
+        for line in lines:
+            if line.startswith(f"— {name} "):
+                cosigned = f"{text}{line}\n"
+                time = cosigned_at(parse_note(cosigned), self.vkey)
+                if time > now() + AHEAD:
+                    raise IntegrityError(Sentence("The clock of the witness %(name)s is ahead.", name=self.name))
+                return cosigned.encode(), time
+        raise IntegrityError(Sentence("The witness %(name)s answered without its cosignature.", name=self.name))

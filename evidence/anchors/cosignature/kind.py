@@ -1,0 +1,110 @@
+"""What the product knows about witnesses of the log, and the offline check of their cosignatures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from evidence.anchors.kind import AnchorKind, Attested, Material, gettext_noop, shown
+from evidence.formats.errors import UnknownWitnessError
+from exhibit.config import values
+from exhibit.config.anchors import AnchorConfig
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError
+
+if TYPE_CHECKING:
+    import requests
+
+    from evidence.anchors.cosignature.anchor import WitnessAnchor
+    from exhibit.ports import OwnLog
+
+
+_KEY = r"[!-*,-~]{1,200}\+[0-9a-f]{8}\+B[A-Za-z0-9+/]{43}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CosignatureConfig(AnchorConfig):
+    """The settings of a witness of the log.
+
+    Attributes:
+        key: Needed: its public key, such as `witness.example+5ad1f2b3+BA…`, got from its operator.
+    """
+
+    key: str = values.setting("", values.matching(_KEY, "{} isn't a witness's key: name+8 hexadecimal digits+base64"))
+
+    @property
+    def faults(self) -> dict[str, object]:
+        """What is wrong with it, each with whether it is so."""
+        return {
+            "key, the public key of the witness, is missing": not self.key,
+            "urls names more than one; give each a table of its own": self.urls[1:],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedWitness:
+    """A witness of logs (C2SP tlog-cosignature)."""
+
+    name: str  # how results name it
+    vkey: str  # its public key, in the form ``name+key id+base64``
+    development: bool  # true when it was started for trials; results that rest on it say so
+    label: str  # the words that results then show
+
+
+def build(given: CosignatureConfig, session: "requests.Session", log: "OwnLog | None") -> "WitnessAnchor":
+    """The adapter of a witness."""
+    from evidence.anchors.cosignature.anchor import WitnessAnchor
+
+    assert log is not None, "a witness is asked about this installation's own log"
+    return WitnessAnchor(given.name, given.urls[0], given.key, log, development=given.development, session=session)
+
+
+def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[TrustedWitness], what: str) -> Attested:
+    """One pinned witness that has cosigned the head whose text has this digest.
+
+    The receipt is that text with the cosignature as one more line.
+    """
+    from evidence.log.cosignatures import cosigned_at
+    from evidence.log.notes import parse_note
+
+    del material
+    try:
+        text = proof.decode("utf-8")
+    except UnicodeDecodeError:
+        raise IntegrityError("The cosigned head isn't UTF-8.") from None
+    note = parse_note(text)
+    own = text[: text[:-1].rfind("\n") + 1]
+    if Digest.of(own.encode()) != digest:
+        raise IntegrityError("The cosignature is under another head.")
+    for witness in pinned:
+        try:
+            time = cosigned_at(note, witness.vkey)
+        except UnknownWitnessError:
+            continue
+        sentence = f"{witness.name} cosigned the {what} of {note.size} entries at {shown(time)}."
+        return Attested(sentence, time, witness.name, witness.label if witness.development else "")
+    raise UnknownWitnessError(f"no pinned witness is {note.signatures[-1].name[:80]!a}.")
+
+
+def vouch(
+    configured: Sequence[CosignatureConfig], _receipts: object, label: str, _trials: str
+) -> tuple[TrustedWitness, ...]:
+    """The witnesses with the keys that the operator has set."""
+    return tuple(TrustedWitness(one.name, one.key, one.development, label) for one in configured)
+
+
+KIND = AnchorKind(
+    name="cosignature",
+    words=gettext_noop("witness of the log (C2SP)"),
+    config=CosignatureConfig,
+    build=build,
+    pins="cosigners",
+    verify=verify,
+    vouch=vouch,
+    suffix=".cosigned",
+    how_to_check=(
+        "head -n -1 {name} | cmp - checkpoint",
+        "(the last line of {name} is the witness's signature over the head, as docs/verify-by-hand.md shows)",
+    ),
+    usual=timedelta(minutes=1),
+)

@@ -1,0 +1,85 @@
+"""Content credentials (C2PA) that an owner's document key signs. Needs the optional part ``c2pa``.
+
+C2PA takes no certificate that its own key signed. So the key stands in two: an authority of its own, and a leaf below
+it. A reader shows an unknown signer until the certificate is pinned, as with PDFs; nothing is asked of anybody.
+"""
+
+import io
+import json
+from importlib.util import find_spec
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from evidence.keys.documents import DocumentKey, key_usage
+from exhibit.errors import RefusedError, ServiceMissingError
+
+MINING = ("data_mining", "ai_inference", "ai_training", "ai_generative_training")
+"""Uses of the training and data mining assertion (CAWG 1.1), ``cawg.training-mining``."""
+_SETTINGS = {
+    "builder": {"thumbnail": {"enabled": False}},
+    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
+}
+
+
+def with_credentials(
+    data: bytes, media_type: str, key: DocumentKey, *, title: str, software: tuple[str, str], no_mining: bool
+) -> bytes:
+    """The same file with credentials that name the owner as signer, and what it brought along as where it comes from.
+
+    ``software`` is name and version of what writes them; ``no_mining`` says that mining, inference and training aren't
+    allowed.
+
+    Raises ``ServiceMissingError`` without the optional part, and ``RefusedError`` for a file that can't carry them.
+    """
+    if find_spec("c2pa") is None:
+        hint = "Install it: python3 tools/bootstrap.py runtime c2pa. Or leave out --sign."
+        raise ServiceMissingError("Credentials need the optional part c2pa.", hint=hint)
+    import c2pa  # noqa: PLC0415 - optional
+
+    entries = {f"cawg.{use}": {"use": "notAllowed"} for use in MINING}
+    assertion = {"label": "cawg.training-mining", "data": {"entries": entries}}
+    claim = {
+        "claim_generator_info": [dict(zip(("name", "version"), software, strict=True))],
+        "title": title,
+        "assertions": [assertion] if no_mining else [],
+    }
+    private = key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    out, context = io.BytesIO(), c2pa.Context(c2pa.Settings.from_dict(_SETTINGS))
+    try:
+        info = c2pa.C2paSignerInfo(b"es256", _chain(key), private, None)
+        with c2pa.Signer.from_info(info) as signer, c2pa.Builder(json.dumps(claim), context) as builder:
+            builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
+            builder.sign(signer, media_type, io.BytesIO(data), out)
+    except c2pa.C2paError as error:
+        raise RefusedError("Credentials can't be written into this file.", reason="broken") from error
+    return out.getvalue()
+
+
+def _chain(key: DocumentKey) -> bytes:
+    """Leaf and authority as PEM, both with the document key and as long valid as its certificate."""
+    own = key.certificate.subject
+    others = [part for part in own if part.oid != NameOID.COMMON_NAME]
+    authority = x509.Name([*others, x509.NameAttribute(NameOID.COMMON_NAME, "Authority of its own")])
+    leaf = _certificate(key, own, authority, is_authority=False)
+    above = _certificate(key, authority, authority, is_authority=True)
+    return leaf.public_bytes(Encoding.PEM) + above.public_bytes(Encoding.PEM)
+
+
+def _certificate(key: DocumentKey, subject: x509.Name, issuer: x509.Name, *, is_authority: bool) -> x509.Certificate:
+    public, own = key.private.public_key(), key.certificate
+    builder = (
+        x509.CertificateBuilder(subject_name=subject, issuer_name=issuer, public_key=public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(own.not_valid_before_utc)
+        .not_valid_after(own.not_valid_after_utc)
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        .add_extension(key_usage("key_cert_sign" if is_authority else "digital_signature"), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
+    )
+    if not is_authority:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+    return builder.sign(key.private, hashes.SHA256())

@@ -1,0 +1,110 @@
+"""An oblivious pseudorandom function: 2HashDH over P-256, in the way of RFC 9497 with elements' x coordinates alone.
+
+Who asks blinds an element's point by a number of its own; who answers multiplies it by its key and sees nothing but a
+random point; who asked takes its number off again. Hashing to the curve is P256_XMD:SHA-256_SSWU_RO_ of RFC 9380 over
+Python's integers, for no library that is here does it; multiplication is OpenSSL's ECDH, which tells x alone: a point
+and its opposite count as one. Hashing takes a time that depends on the element a little; nobody outside measures it.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDH,
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+    derive_private_key,
+)
+
+from exhibit.errors import WrongUseError
+
+P = 2**256 - 2**224 + 2**192 + 2**96 - 1
+B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+DOMAIN = b"exhibit-blind/1 P256_XMD:SHA-256_SSWU_RO_"
+_A, _Z, _L = -3, -10, 48
+_CURVE = SECP256R1()
+
+
+def _expanded(message: bytes, domain: bytes, length: int) -> bytes:
+    """``expand_message_xmd`` with SHA-256 (RFC 9380, 5.3.1)."""
+    tail = domain + bytes([len(domain)])
+    first = hashlib.sha256(bytes(64) + message + length.to_bytes(2, "big") + b"\0" + tail).digest()
+    block = hashlib.sha256(first + b"\1" + tail).digest()
+    found = block
+    for number in range(2, -(-length // 32) + 1):
+        mixed = bytes(one ^ other for one, other in zip(first, block, strict=True))
+        block = hashlib.sha256(mixed + bytes([number]) + tail).digest()
+        found += block
+    return found[:length]
+
+
+def _mapped(u: int) -> tuple[int, int]:
+    """The simplified SWU map onto P-256 (RFC 9380, 6.6.2)."""
+    zu = _Z * u * u % P
+    below = (zu * zu + zu) % P
+    x = (B * pow(_Z * _A, -1, P) if below == 0 else -B * pow(_A, -1, P) * (1 + pow(below, -1, P))) % P
+    for candidate in (x, zu * x % P):
+        square = (candidate**3 + _A * candidate + B) % P
+        y = pow(square, (P + 1) // 4, P)
+        if y * y % P == square:
+            return candidate, y if y % 2 == u % 2 else P - y
+    raise AssertionError  # one of the two is a square
+
+
+def to_curve(element: bytes, domain: bytes = DOMAIN) -> tuple[int, int]:
+    """The point of an element, x and y (RFC 9380, ``hash_to_curve``)."""
+    uniform = _expanded(element, domain, 2 * _L)
+    (x1, y1), (x2, y2) = (_mapped(int.from_bytes(part, "big") % P) for part in (uniform[:_L], uniform[_L:]))
+    if x1 == x2:  # nobody finds such an element; the sum would be the doubled point or none
+        raise AssertionError
+    slope = (y2 - y1) * pow(x2 - x1, -1, P) % P
+    x = (slope * slope - x1 - x2) % P
+    return x, (slope * (x1 - x) - y1) % P
+
+
+def _times(key: EllipticCurvePrivateKey, x: bytes) -> bytes:
+    try:
+        point = EllipticCurvePublicKey.from_encoded_point(_CURVE, b"\2" + x)
+    except ValueError:
+        raise WrongUseError("This isn't the x coordinate of a point of P-256.") from None
+    return key.exchange(ECDH(), point)
+
+
+def _output(element: bytes, x: bytes) -> bytes:
+    return hashlib.sha256(len(element).to_bytes(2, "big") + element + x + b"exhibit-blind/1 output").digest()
+
+
+class Answering:
+    """The side that has the key: answers blinded points, and computes outputs of its own elements."""
+
+    def __init__(self, seed: bytes) -> None:
+        """``seed``: a secret of at least 48 bytes."""
+        self._key = derive_private_key(int.from_bytes(seed, "big") % (ORDER - 1) + 1, _CURVE)
+
+    def answer(self, x: bytes) -> bytes:
+        """A blinded point, by its x coordinate (32 bytes), times the key; raises ``WrongUseError`` for none."""
+        return _times(self._key, x)
+
+    def output(self, element: bytes) -> bytes:
+        """The function's value, 32 bytes."""
+        return _output(element, _times(self._key, to_curve(element)[0].to_bytes(32, "big")))
+
+
+@dataclass(frozen=True, slots=True)
+class Blinded:
+    """The side that asks: one element, and what is sent of it."""
+
+    element: bytes
+    number: int = field(default_factory=lambda: secrets.randbelow(ORDER - 1) + 1, repr=False)
+
+    def sent(self) -> bytes:
+        """The blinded point's x coordinate, 32 bytes."""
+        return _times(derive_private_key(self.number, _CURVE), to_curve(self.element)[0].to_bytes(32, "big"))
+
+    def output(self, answered: bytes) -> bytes:
+        """The function's value, 32 bytes, from the answer; raises ``WrongUseError`` for one that is no point."""
+        back = derive_private_key(pow(self.number, -1, ORDER), _CURVE)
+        return _output(self.element, _times(back, answered))

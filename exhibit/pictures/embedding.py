@@ -1,0 +1,166 @@
+"""Writing a rights statement into a picture's file, as XMP (ISO 16684-1), without touching a pixel.
+
+The properties are those of the IPTC Photo Metadata Standard 2023.1 and of PLUS. What the file's XMP says besides stays.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element, ParseError, SubElement, register_namespace, tostring
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from exhibit.errors import RefusedError
+from exhibit.pictures.metadata import MAX_XMP
+
+PROHIBITED = "http://ns.useplus.org/ldf/vocab/DMI-PROHIBITED"
+"""PLUS Data Mining: prohibited."""
+SPACES = {
+    "x": "adobe:ns:meta/",
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "photoshop": "http://ns.adobe.com/photoshop/1.0/",
+    "xmpRights": "http://ns.adobe.com/xap/1.0/rights/",
+    "plus": "http://ns.useplus.org/ldf/xmp/1.0/",
+}
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_JPEG, _JPEG_XMP, _MAX_SEGMENT = b"\xff\xd8", b"http://ns.adobe.com/xap/1.0/\0", 65_533
+_PNG, _PNG_XMP = b"\x89PNG\r\n\x1a\n", b"XML:com.adobe.xmp\0"
+
+
+@dataclass(frozen=True, slots=True)
+class RightsStatement:
+    """What is written; what is empty is left as the file has it."""
+
+    title: str = ""
+    creator: str = ""
+    credit: str = ""
+    rights: str = ""  # copyright notice
+    holder: str = ""  # of the rights
+    licensor: str = ""  # address at which a licence is to be had
+    no_mining: bool = False  # PLUS Data Mining: prohibited
+
+
+def with_rights(data: bytes, statement: RightsStatement) -> bytes:
+    """The same JPEG or PNG with a rights statement in its XMP; raises ``RefusedError`` for another or damaged file."""
+    try:
+        if data.startswith(_JPEG):
+            return b"".join(_jpeg(data, statement))
+        if data.startswith(_PNG):
+            return b"".join(_png(data, statement))
+    except (struct.error, IndexError) as error:
+        raise RefusedError("The picture is damaged.", reason="broken") from error
+    raise RefusedError("A statement can be written into JPEG and PNG files only.", reason="not-a-picture")
+
+
+def _jpeg(data: bytes, statement: RightsStatement) -> Iterator[bytes]:
+    """The segments (ISO/IEC 10918-1, B.1): the packet stands behind the leading APP0 and APP1."""
+    kept: list[bytes] = []
+    old, place, leading = b"", 2, 0
+    while data[place + 1] not in (0xDA, 0xD9):
+        if data[place] != 0xFF:
+            raise IndexError
+        (size,) = struct.unpack_from(">H", data, place + 2)
+        segment = data[place : place + 2 + size]
+        if segment[1] == 0xE1 and segment[4:].startswith(_JPEG_XMP):
+            old = segment[4 + len(_JPEG_XMP) :]
+        else:
+            kept.append(segment)
+            leading += segment[1] in (0xE0, 0xE1) and leading == len(kept) - 1
+        place += 2 + size
+    packet = _JPEG_XMP + _packet(old, statement)
+    if len(packet) > _MAX_SEGMENT:
+        raise RefusedError("The file's XMP is too long to be added to.", reason="too-many-bytes")
+    written = b"\xff\xe1" + struct.pack(">H", len(packet) + 2) + packet
+    yield from (_JPEG, *kept[:leading], written, *kept[leading:], data[place:])
+
+
+def _png(data: bytes, statement: RightsStatement) -> Iterator[bytes]:
+    """The chunks (PNG, third edition, 5.3): the packet stands behind IHDR, in an iTXt that isn't compressed."""
+    kept: list[bytes] = []
+    old, place = b"", len(_PNG)
+    while place < len(data):
+        (size,) = struct.unpack_from(">I", data, place)
+        chunk = data[place : place + 12 + size]
+        if chunk[4:8] == b"iTXt" and chunk[8:].startswith(_PNG_XMP):
+            old = chunk[8 + len(_PNG_XMP) : -4].split(b"\0", 4)[-1] if chunk[8 + len(_PNG_XMP)] == 0 else b""
+        else:
+            kept.append(chunk)
+        place += 12 + size
+    body = b"iTXt" + _PNG_XMP + b"\0\0\0\0" + _packet(old, statement)
+    written = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    yield from (_PNG, *kept[:1], written, *kept[1:])
+
+
+def _packet(old: bytes, statement: RightsStatement) -> bytes:
+    """The old packet with our properties in place of its own; a new one where it can't be read."""
+    ours = list(_properties(statement))
+    try:
+        whole, rdf = _read(old)
+        for description in rdf.findall(_name("rdf:Description")):
+            for element in ours:
+                description.attrib.pop(element.tag, None)
+                for same in description.findall(element.tag):
+                    description.remove(same)
+    except (ParseError, DefusedXmlException, ValueError, RecursionError):
+        whole = Element(_name("x:xmpmeta"))
+        rdf = SubElement(whole, _name("rdf:RDF"))
+    SubElement(rdf, _name("rdf:Description"), {_name("rdf:about"): ""}).extend(ours)
+    for prefix, address in SPACES.items():
+        register_namespace(prefix, address)
+    head, tail = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>', '<?xpacket end="w"?>'
+    return f"{head}{tostring(whole, 'unicode')}{tail}".encode()
+
+
+def _read(old: bytes) -> tuple[Element, Element]:
+    """The packet and the RDF within it; raises what the parser does, for what is no XMP and for too much of it."""
+    whole = fromstring(old.rstrip(b"\0 \r\n\t") if len(old) <= MAX_XMP else b"")
+    rdf = whole if whole.tag == _name("rdf:RDF") else whole.find(_name("rdf:RDF"))
+    if rdf is None:
+        raise ParseError
+    return whole, rdf
+
+
+def _properties(said: RightsStatement) -> Iterator[Element]:
+    if said.title:
+        yield _listed("dc:title", "rdf:Alt", [said.title])
+    if said.creator:
+        yield _listed("dc:creator", "rdf:Seq", [said.creator])
+    if said.rights:
+        yield _listed("dc:rights", "rdf:Alt", [said.rights])
+        yield _text("xmpRights:Marked", "True")
+    if said.credit:
+        yield _text("photoshop:Credit", said.credit)
+    if said.holder:
+        yield _listed("plus:CopyrightOwner", "rdf:Seq", [_text("plus:CopyrightOwnerName", said.holder)])
+    if said.licensor:
+        yield _text("xmpRights:WebStatement", said.licensor)
+        yield _listed("plus:Licensor", "rdf:Seq", [_text("plus:LicensorURL", said.licensor)])
+    if said.no_mining:
+        yield _text("plus:DataMining", PROHIBITED)
+
+
+def _listed(name: str, kind: str, entries: Sequence[str | Element]) -> Element:
+    element = Element(_name(name))
+    container = SubElement(element, _name(kind))
+    for entry in entries:
+        item = SubElement(container, _name("rdf:li"), {_LANGUAGE: "x-default"} if kind == "rdf:Alt" else {})
+        if isinstance(entry, str):
+            item.text = entry
+        else:
+            item.set(_name("rdf:parseType"), "Resource")
+            item.append(entry)
+    return element
+
+
+def _text(name: str, text: str) -> Element:
+    element = Element(_name(name))
+    element.text = text
+    return element
+
+
+def _name(name: str) -> str:
+    prefix, _colon, local = name.partition(":")
+    return f"{{{SPACES[prefix]}}}{local}"

@@ -1,0 +1,119 @@
+"""What the addressee of a notice answers on a page of its own: kept, logged, told; the notice rests until it is read.
+
+Whoever has the letter has the link. A reply is what somebody with the letter says, and no more.
+"""
+
+import secrets
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError, RefusedError
+from exhibit.plain import one_line, plain
+from registry.cases import history
+from registry.db.rows import there, write
+from registry.log import audit_log
+from registry.models import Case, EventKind, Notice, NoticeEvent, NoticeReply
+from registry.notifications import events
+
+HOLDS = timedelta(days=365)
+"""So long after the signature its addressee can answer."""
+MAX_UNSEEN, MAX_REPLIES = 5, 50
+"""Replies to one notice: that no member has read yet, and altogether."""
+MAX_WORDS, MAX_FILE = 4_000, 512 * 1024
+"""Characters of a reply; bytes of its file."""
+
+OPEN = (Notice.State.SENT, Notice.State.ANSWERED, Notice.State.COUNTERED, Notice.State.REMOVED, Notice.State.ONLINE)
+"""States in which a notice can be answered, and signed: a letter may arrive before anybody says that it was sent."""
+
+
+def new_token() -> tuple[str, datetime]:
+    """A token of 256 random bits, and until when it will hold."""
+    return secrets.token_urlsafe(32), now() + HOLDS
+
+
+def find(token: str) -> Notice | None:
+    """The notice with this token while it can be answered: a wrong, expired or withdrawn one finds nothing."""
+    rows = Notice.objects.filter(reply_token=Digest.of(token.encode()), reply_until__gt=now())
+    return rows.filter(state__in=(*OPEN, Notice.State.SIGNED)).select_related("owner").first()
+
+
+def keep(row: Notice, kind: str, words: str, *, contact: str = "", name: str = "", data: bytes = b"") -> NoticeReply:
+    """Keep a reply: an entry of the log for each case, a line in its history, and an event that members are told of.
+
+    A file is kept byte by byte as a PDF, a JPEG, a PNG or UTF-8 text by its first bytes; nothing here decodes it.
+    Raises ``RefusedError`` for what is empty, too large, or one too many.
+    """
+    words, contact = plain(words).strip(), one_line(contact)[:300]
+    if kind not in NoticeReply.Kind.values:
+        raise RefusedError(_("Choose what you would like to say."), reason="kind")
+    if len(words) > MAX_WORDS or len(data) > MAX_FILE:
+        raise RefusedError(_("The words or the file are too long."), reason="too-many-bytes")
+    if data and not _readable(data):
+        raise RefusedError(_("The file is neither a PDF, a JPEG, a PNG nor plain text."), reason="file")
+    if kind in (NoticeReply.Kind.LICENCE, NoticeReply.Kind.DISPUTE) and not (words or data):
+        raise RefusedError(_("Write some words, or add a file."), reason="empty")
+    with transaction.atomic():
+        held = Notice.objects.select_for_update(no_key=True).select_related("owner").get(pk=row.pk)
+        if held.reply_token is None or held.reply_token != row.reply_token:
+            raise NotFoundError(_("This link leads nowhere."))
+        count = held.replies.count()
+        if count >= MAX_REPLIES or held.replies.filter(seen_at=None).count() >= MAX_UNSEEN:
+            hint = _("Write to the address in the letter.")
+            raise RefusedError(
+                _("Answers are waiting to be read; no more are taken now."), reason="too-many", hint=hint
+            )
+        made = NoticeReply.objects.create(
+            notice=held, number=count + 1, kind=kind, words=words, contact=contact, at=now(),
+            file_name=one_line(name)[-200:] if data else "", file=data or None,
+            file_digest=Digest.of(data) if data else None,
+        )  # fmt: skip
+        NoticeEvent.objects.create(notice=held, at=made.at, kind="reply")
+        about = {"notice": held.number, "reply": made.number, "kind": kind, "words": words, "contact": contact}
+        for case in _cases(held):
+            digest = made.file_digest.hex if made.file_digest else ""
+            audit_log.noted(case, "notice replied to", by="the addressee's page", file=digest, **about)
+            history.record(case, "notice", "", ("notice-reply", {"number": held.number}))
+        told = {"notice": held.number, "party": held.party, "reply": made.number, "kind": kind}
+        events.record(held.owner, EventKind.NOTICE_REPLIED, told)
+    return made
+
+
+def _readable(data: bytes) -> bool:
+    if data.startswith((b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")):
+        return True
+    try:
+        return "\0" not in data.decode()
+    except UnicodeDecodeError:
+        return False
+
+
+def see(row: Notice, *, by: str) -> None:
+    """Record that a member has read the replies: the notice goes on, and a reminder of ours moves by the days of rest.
+
+    A term of law runs whatever somebody answers here, and isn't moved. A second time changes nothing.
+    """
+    with transaction.atomic():
+        held = Notice.objects.select_for_update(no_key=True).get(pk=row.pk)
+        unseen = list(held.replies.filter(seen_at=None).order_by("number"))
+        if not unseen:
+            return
+        held.replies.filter(seen_at=None).update(seen_at=now(), seen_by=by)
+        if held.due_what == "reminder" and held.due_on is not None:
+            write(held, due_on=held.due_on + timedelta(days=(now().date() - unseen[0].at.date()).days))
+        NoticeEvent.objects.create(notice=held, at=now(), kind="reply seen", by=by)
+        for case in _cases(held):
+            audit_log.noted(case, "notice reply seen", by=by, notice=held.number, last=unseen[-1].number)
+
+
+def file_of(row: Notice, number: int) -> NoticeReply:
+    """A reply that has a file; raises ``NotFoundError``."""
+    found = row.replies.filter(number=number).exclude(file=None).first()
+    return there(found, f"Reply {number} to notice {row.number} has no file.")
+
+
+def _cases(row: Notice) -> list[Case]:
+    return list(Case.objects.filter(notice_cases__notice=row).select_related("owner", "work").order_by("pk"))

@@ -1,0 +1,129 @@
+"""A witness of logs that shares no code with the product (C2SP tlog-witness), to be asked over HTTP."""
+
+import base64
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+NAME = "witness.tests.example"
+
+
+@dataclass
+class LocalWitness:
+    """What it remembers: sizes and roots by origin. ``answer`` is sent instead of its own, where it is set."""
+
+    url: str
+    time: int = 1_760_000_000
+    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    logs: dict[str, bytes] = field(default_factory=dict)
+    heads: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    asked: list[bytes] = field(default_factory=list)
+    answer: tuple[int, bytes] | None = None
+
+    @property
+    def raw(self) -> bytes:
+        """Its public key behind the algorithm."""
+        return b"\x04" + self.key.public_key().public_bytes_raw()
+
+    @property
+    def identity(self) -> bytes:
+        """The id of its key."""
+        return hashlib.sha256(f"{NAME}\n".encode() + self.raw).digest()[:4]
+
+    @property
+    def vkey(self) -> str:
+        """Its public key as text."""
+        return f"{NAME}+{self.identity.hex()}+{base64.b64encode(self.raw).decode()}"
+
+    def know(self, vkey: str) -> None:
+        """Witness a log."""
+        name, _, rest = vkey.partition("+")
+        self.logs[name] = base64.b64decode(rest.partition("+")[2])[1:]
+
+    def asked_for(self, body: bytes) -> tuple[int, bytes]:  # noqa: PLR0911 - one for each status
+        """Status and answer to a request."""
+        self.asked.append(body)
+        if self.answer is not None:
+            return self.answer
+        proof, separator, note = body.decode().partition("\n\n")
+        if not separator:
+            return 400, b""
+        first, *path = proof.split("\n")
+        text, _, signature = note.rpartition("\n\n")
+        origin, size, root = text.split("\n")[:3]
+        if origin not in self.logs:
+            return 404, b""
+        try:
+            signed = base64.b64decode(signature.split(" ")[2])[4:]
+            Ed25519PublicKey.from_public_bytes(self.logs[origin]).verify(signed, f"{text}\n".encode())
+        except InvalidSignature:
+            return 403, b""
+        known, known_root = self.heads.get(origin, (0, b""))
+        if int(first.removeprefix("old ")) != known:
+            return 409, f"{known}\n".encode()
+        new_root = base64.b64decode(root)
+        if known and not continues(known, int(size), known_root, new_root, [base64.b64decode(one) for one in path]):
+            return 422, b""
+        self.heads[origin] = (int(size), new_root)
+        message = f"cosignature/v1\ntime {self.time}\n{text}\n".encode()
+        line = base64.b64encode(self.identity + self.time.to_bytes(8, "big") + self.key.sign(message)).decode()
+        return 200, f"— another.example AAAAAAAAAAAA\n— {NAME} {line}\n".encode()
+
+
+def continues(old: int, new: int, old_root: bytes, new_root: bytes, path: list[bytes]) -> bool:
+    """Whether a consistency proof holds, step by step as RFC 9162, 2.1.4.2, has it."""
+    if old == new:
+        return old_root == new_root and not path
+    steps = [old_root, *path] if old & (old - 1) == 0 else path
+    fn, sn = old - 1, new - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    fr = sr = steps[0]
+    for step in steps[1:]:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            fr, sr = _node(step, fr), _node(step, sr)
+            while fn and not fn & 1:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = _node(sr, step)
+        fn, sn = fn >> 1, sn >> 1
+    return (fr, sr, sn) == (old_root, new_root, 0)
+
+
+def _node(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+@contextmanager
+def running_witness() -> Iterator[LocalWitness]:
+    """A witness on a port of this machine."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, answer = (404, b"") if self.path != "/w/add-checkpoint" else witness.asked_for(body)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        witness = LocalWitness(f"http://127.0.0.1:{server.server_port}/w")
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield witness
+        finally:
+            server.shutdown()
+            thread.join()

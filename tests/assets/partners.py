@@ -1,0 +1,21 @@
+"""Partners for tests: keys made on the spot, and rows of installations that have them."""
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from evidence.keys.ed25519 import KeySigner
+from evidence.log.cosignatures import cosigner_key
+from evidence.log.notes import verifier_key
+from registry.alliance import partners
+from registry.models import Partner
+
+
+def new_signer() -> KeySigner:
+    """A key in memory."""
+    return KeySigner(Ed25519PrivateKey.generate())
+
+
+def partner_of(signer: KeySigner, name: str = "b", url: str = "http://127.0.0.1:9") -> Partner:
+    """A partner whose log and witness have this key; nobody answers at its address unless another is given."""
+    log = verifier_key(f"{name}.example/log", signer.public_key)
+    witness = cosigner_key(f"{name}.example/log/witness", signer.public_key)
+    return partners.add(name, url, log, witness, by="operator")

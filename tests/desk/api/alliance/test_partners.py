@@ -1,0 +1,35 @@
+"""What partners ask is opened by their signature alone, once."""
+
+import json
+
+from django.test import Client
+
+from exhibit.clock import now, rfc3339
+from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.partners import new_signer, partner_of
+from tests.assets.programs import program, scene_of_programs
+from workers.alliance.calls import HEAD, SIGNATURE
+from workers.services import wiring
+
+__all__ = ["module_scene", "scene", "scene_of_programs"]
+
+ADDRESS = "/api/v1/alliance/heads"
+
+
+def test_a_partner_is_let_in_once(db: None) -> None:
+    signer = new_signer()
+    partner_of(signer)
+    asked = {"from": "b.example/log", "to": wiring.services().log.origin, "call": "heads", "at": rfc3339(now())}
+    body = json.dumps(asked | {"nonce": "ab" * 16})
+    headers = {SIGNATURE: signer.sign(HEAD + body.encode()).hex()}
+    answer = Client().post(ADDRESS, body, "application/json", headers=headers)
+    assert (answer.status_code, answer.json()) == (200, {"heads": []})
+    assert Client().post(ADDRESS, body, "application/json", headers=headers).status_code == 409
+    other = body.replace("ab" * 16, "cd" * 16)
+    assert Client().post(ADDRESS, other, "application/json", headers=headers).status_code == 403
+
+
+def test_no_token_opens_it(scene_of_programs: Scene) -> None:
+    member = program(scene_of_programs.studio, "alice")
+    for client in (member.client, Client()):
+        assert client.post(ADDRESS, "{}", content_type="application/json").status_code == 403

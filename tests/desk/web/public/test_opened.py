@@ -1,0 +1,88 @@
+"""Works that their owners open to everybody."""
+
+import json
+import re
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+
+from exhibit.entries import EntryType
+from exhibit.errors import RefusedError
+from registry.models import LogOpening, Work
+from tests.assets.desk_scene import Scene, module_scene, scene
+from workers.services import wiring
+from workers.works.opened import close_work, open_work, public_address
+from workers.works.registration import remove_work
+
+__all__ = ["module_scene", "scene"]
+CONTACT = "https://studio.example/licences"
+
+
+@pytest.fixture
+def work(scene: Scene) -> Work:
+    cache.clear()
+    row = Work.objects.filter(removed_at=None).order_by("pk").first()
+    assert row is not None
+    Work.objects.filter(pk=row.pk).update(title="</script><b>Bridge", author="Ann Example", rights_statement="All mine")
+    return row
+
+
+def answers(name: str | None) -> tuple[int, int, bytes]:
+    page = Client().get(reverse("public-work", args=[name]))
+    text = re.sub(rb"\b[A-Za-z0-9]{64}\b", b"", page.content)  # tokens against forged requests
+    return page.status_code, Client().get(reverse("public-work-facts", args=[name])).status_code, text
+
+
+def test_no_work_is_open_by_itself_and_an_opened_one_is_told_to_everybody(work: Work) -> None:
+    assert not Work.objects.exclude(opened_at=None).exists()
+    row = open_work(work, contact=CONTACT, by="Ann")
+    told = Client().get(reverse("public-work-facts", args=[row.public_name])).json()
+    page = Client().get(reverse("public-work", args=[row.public_name])).content.decode()
+    embedded = re.search(r'<script type="application/ld\+json">(.*?)</script>', page, re.DOTALL)
+    assert embedded is not None
+    assert json.loads(embedded[1]) == told
+    assert "<b>Bridge" not in page
+    assert (told["@type"], told["acquireLicensePage"]) == ("ImageObject", CONTACT)
+    assert told["copyrightNotice"] == "All mine"
+    assert told["identifier"] == [f"sha256:{one}" for one in work.pictures.values_list("digest", flat=True)]
+    assert told["url"] == public_address(wiring.services().config, row)
+
+
+def test_closed_removed_and_unknown_works_have_the_same_answer(work: Work) -> None:
+    name = open_work(work, contact="", by="Ann").public_name
+    unknown = answers("0" * 16)
+    assert unknown[:2] == (404, 404)
+    close_work(work, by="Ann")
+    assert answers(name)[:2] == (404, 404)
+    assert answers(name)[2].replace(str(name).encode(), b"0" * 16) == unknown[2]
+    assert open_work(work, contact="", by="Ann").public_name == name
+    remove_work(work, by="Ann")
+    assert answers(name)[:2] == (404, 404)
+    with pytest.raises(RefusedError, match="removed"):
+        open_work(work, contact="", by="Ann")
+
+
+def test_opening_and_closing_are_logged_once_each(work: Work) -> None:
+    for _ in range(2):
+        open_work(work, contact=CONTACT, by="Ann")
+    for _ in range(2):
+        close_work(work, by="Bob")
+    rows = LogOpening.objects.filter(submission__type=EntryType.REGISTRATION, content__has_key="public").order_by("pk")
+    assert [row.content["public"] for row in rows] == [True, False]
+    assert [(row.details or {}).get("by") for row in rows] == ["Ann", "Bob"]
+
+
+@pytest.mark.parametrize("contact", ["javascript:alert(1)", "ask me", "https://" + "a" * 300 + ".example"])
+def test_a_contact_that_is_no_address_is_refused(work: Work, contact: str) -> None:
+    with pytest.raises(RefusedError, match="contact"):
+        open_work(work, contact=contact, by="Ann")
+    assert Work.objects.get(pk=work.pk).opened_at is None
+
+
+def test_whoever_asks_too_often_is_told_so(work: Work) -> None:
+    statuses = [answers("0" * 16)[0] for _ in range(40)]
+    assert statuses[0] == 404
+    assert statuses[-1] == 429
+    cache.clear()

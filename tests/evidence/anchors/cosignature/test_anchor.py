@@ -1,0 +1,133 @@
+"""A witness of another program cosigns heads; what it has seen otherwise, or answers wrongly, is told."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evidence.anchors.cosignature.anchor import WitnessAnchor
+from evidence.anchors.cosignature.kind import TrustedWitness, verify
+from evidence.formats.errors import SupersededError, UnknownWitnessError
+from evidence.log.append_only import Log
+from evidence.log.cosignatures import cosigner_key
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import Entry, EntryType
+from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session
+from tests.assets.counted import log_of
+from tests.assets.local_witness import NAME, LocalWitness, running_witness
+from tests.assets.partners import new_signer
+
+SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
+
+
+class Heads:
+    """A log, and the heads that it has signed (port ``OwnLog``)."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.notes: dict[Digest, str] = {}
+
+    def grow(self, count: int) -> Digest:
+        self.log.append([Entry(EntryType.SLICE, now(), bytes([number % 256]) * 32) for number in range(count)])
+        note = self.log.checkpoint().note
+        self.notes[Digest.of(note.encode())] = note
+        return Digest.of(note.encode())
+
+    def note(self, digest: Digest) -> str:
+        if digest not in self.notes:
+            raise NotFoundError("There is no such head.")
+        return self.notes[digest]
+
+    def size(self) -> int:
+        return self.log.size()
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        return self.log.consistency(old, new)
+
+
+def anchor_of(witness: LocalWitness, heads: Heads, vkey: str = "") -> WitnessAnchor:
+    return WitnessAnchor("w", witness.url, vkey or witness.vkey, heads, development=True, session=SESSION)
+
+
+@pytest.fixture
+def heads(tmp_path: Path) -> Heads:
+    return Heads(log_of(tmp_path))
+
+
+@pytest.fixture
+def witness(heads: Heads) -> Iterator[LocalWitness]:
+    with running_witness() as running:
+        running.know(heads.log.vkey())
+        yield running
+
+
+def test_each_head_continues_the_last_whatever_this_process_knows_of_it(witness: LocalWitness, heads: Heads) -> None:
+    anchor, times = anchor_of(witness, heads), []
+    for count in (3, 1, 5, 300):
+        digest = heads.grow(count)
+        receipt = anchor.submit(digest)
+        assert receipt.time == anchor.verify(digest, receipt)
+        times.append(len(witness.asked))
+    assert times == [1, 2, 3, 4]  # a running process asks once
+    anchor_of(witness, heads).submit(heads.grow(2))
+    assert len(witness.asked) == 6  # a new one learns the size first
+
+
+def test_a_head_that_a_later_one_covers_is_given_up(witness: LocalWitness, heads: Heads) -> None:
+    early, late = heads.grow(2), heads.grow(2)
+    anchor = anchor_of(witness, heads)
+    anchor.submit(late)
+    with pytest.raises(SupersededError):
+        anchor.submit(early)
+    assert anchor.submit(late).time is not None  # the same again is the same
+
+
+def test_a_witness_that_has_seen_more_or_another_history_is_told(
+    witness: LocalWitness, heads: Heads, tmp_path: Path
+) -> None:
+    digest = heads.grow(4)
+    witness.heads[heads.log.origin] = (9, b"\x01" * 32)
+    with pytest.raises(IntegrityError, match="seen 9 entries of this log, which has 4"):
+        anchor_of(witness, heads).submit(digest)
+    witness.heads[heads.log.origin] = (3, b"\x01" * 32)
+    with pytest.raises(IntegrityError, match=r"refused \(422\)"):
+        anchor_of(witness, heads).submit(digest)
+    witness.logs.clear()
+    with pytest.raises(IntegrityError, match=r"refused \(404\)"):
+        anchor_of(witness, heads).submit(digest)
+    witness.answer = (503, b"")
+    with pytest.raises(ServiceMissingError, match=r"refused \(503\)"):
+        anchor_of(witness, heads).submit(digest)
+
+
+def test_an_answer_that_is_not_its_cosignature_is_no_receipt(witness: LocalWitness, heads: Heads) -> None:
+    digest = heads.grow(4)
+    other = cosigner_key(NAME, new_signer().public_key)
+    for vkey, answer in ((other, None), ("", b""), ("", b"\xff"), ("", f"— {NAME} AAAAAAAA\n".encode())):
+        witness.answer = None if answer is None else (200, answer)
+        witness.heads.clear()
+        with pytest.raises(IntegrityError):
+            anchor_of(witness, heads, vkey).submit(digest)
+    witness.answer, witness.time = None, int(now().timestamp()) + 7200
+    with pytest.raises(IntegrityError, match="ahead"):
+        anchor_of(witness, heads).submit(digest)
+
+
+def test_it_is_checked_offline_by_the_pinned_key_alone(witness: LocalWitness, heads: Heads) -> None:
+    digest = heads.grow(4)
+    proof = anchor_of(witness, heads).submit(digest).proof
+    pinned = TrustedWitness("Friend", witness.vkey, development=True, label="trial")
+    found = verify(digest, proof, {}, [pinned], "checkpoint")
+    assert (found.by, found.label, found.time.timestamp()) == ("Friend", "trial", witness.time)
+    assert found.sentence.startswith("Friend cosigned the checkpoint of 4 entries at 2025-10-09")
+    with pytest.raises(UnknownWitnessError):
+        verify(digest, proof, {}, [], "checkpoint")
+    with pytest.raises(IntegrityError, match="another head"):
+        verify(heads.grow(1), proof, {}, [pinned], "checkpoint")
+    for place in range(0, len(proof), 7):
+        flipped = proof[:place] + bytes([proof[place] ^ 1]) + proof[place + 1 :]
+        with pytest.raises(IntegrityError):
+            verify(digest, flipped, {}, [pinned], "checkpoint")

@@ -1,0 +1,37 @@
+"""The oblivious function: the standard's points, equal values on both sides, and nothing seen by who answers."""
+
+import pytest
+
+from evidence.keys.oprf import Answering, Blinded, to_curve
+from exhibit.errors import WrongUseError
+
+SUITE = b"QUUX-V01-CS02-with-P256_XMD:SHA-256_SSWU_RO_"
+POINTS = {  # RFC 9380, J.1.1
+    b"": (
+        "2c15230b26dbc6fc9a37051158c95b79656e17a1a920b11394ca91c44247d3e4",
+        "8a7a74985cc5c776cdfe4b1f19884970453912e9d31528c060be9ab5c43e8415",
+    ),
+    b"abc": (
+        "0bb8b87485551aa43ed54f009230450b492fead5f1cc91658775dac4a3388a0f",
+        "5c41b3d0731a27a7b14bc0bf0ccded2d8751f83493404c84a88e71ffd424212e",
+    ),
+}
+
+
+@pytest.mark.parametrize("message", POINTS, ids=repr)
+def test_points_are_those_of_the_standard(message: bytes) -> None:
+    assert tuple(f"{part:064x}" for part in to_curve(message, SUITE)) == POINTS[message]
+
+
+def test_both_sides_get_the_same_and_each_question_looks_new() -> None:
+    b = Answering(b"k" * 48)
+    first, second = Blinded(b"work"), Blinded(b"work")
+    assert first.sent() != second.sent()
+    assert first.output(b.answer(first.sent())) == second.output(b.answer(second.sent())) == b.output(b"work")
+    assert b.output(b"other") != b.output(b"work") != Answering(b"l" * 48).output(b"work")
+
+
+@pytest.mark.parametrize("x", [b"", b"\0", b"\xff" * 32, b"\0" * 31 + b"\1"], ids=repr)
+def test_what_is_no_point_is_refused(x: bytes) -> None:
+    with pytest.raises(WrongUseError):
+        Answering(b"k" * 48).answer(x)

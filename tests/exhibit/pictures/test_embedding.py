@@ -1,0 +1,85 @@
+"""A rights statement in a picture's file: read again by the reader, beside what stood there, and no pixel changed."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from exhibit.errors import RefusedError
+from exhibit.pictures.decode import Limits
+from exhibit.pictures.embedding import PROHIBITED, RightsStatement, with_rights
+from exhibit.pictures.metadata import read_metadata
+from tests.exhibit.pictures.test_metadata import MADE, XMP, exif, jpeg, png
+
+SAID = RightsStatement(
+    "Hafen <1> & 港", "Ann Lee", "Ann Lee / Studio", "© Ann", "Studio", "https://a.example/l?a=1&b=2", no_mining=True
+)
+
+
+def xmp_of(data: bytes) -> str:
+    with Image.open(io.BytesIO(data)) as picture:
+        packet = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp")
+    assert packet is not None
+    return packet if isinstance(packet, str) else bytes(packet).decode()
+
+
+def packed(packet: str) -> bytes:
+    """A PNG with an XMP packet."""
+    out, info = io.BytesIO(), PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", packet)
+    Image.new("RGB", (40, 30)).save(out, "PNG", pnginfo=info)
+    return out.getvalue()
+
+
+def pixels(data: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(data)) as picture:
+        return np.asarray(picture)
+
+
+@pytest.mark.parametrize("data", [jpeg(), jpeg(exif=exif(Artist="B")), png(), jpeg(xmp=XMP.encode()), png(AIGC="x")])
+def test_what_is_written_is_read_again_and_no_pixel_changes(data: bytes) -> None:
+    written = with_rights(data, SAID)
+    told = read_metadata(written, Limits())
+    assert (told.title, told.author, told.credit, told.rights) == (SAID.title, SAID.creator, SAID.credit, SAID.rights)
+    assert told.licence == SAID.licensor
+    assert PROHIBITED in xmp_of(written)
+    assert "<plus:CopyrightOwnerName>Studio<" in xmp_of(written)
+    assert (pixels(written) == pixels(data)).all()
+    again = xmp_of(with_rights(written, SAID))
+    assert (again.count(PROHIBITED), again.count("plus:LicensorURL>")) == (1, 2)
+
+
+def test_what_the_file_says_besides_stays() -> None:
+    for data in (jpeg(xmp=MADE.encode()), packed(MADE)):
+        said = read_metadata(with_rights(data, SAID), Limits())
+        assert (said.aigc, said.author) == (read_metadata(data, Limits()).aigc, "Ann Lee")
+    assert "trainedAlgorithmicMedia" in xmp_of(with_rights(jpeg(xmp=MADE.encode()), SAID))
+    kept = with_rights(jpeg(xmp=XMP.encode()), RightsStatement(credit="Studio"))
+    assert read_metadata(kept, Limits()).author == "Ann Lee, 陈明"
+    assert xmp_of(kept).count("photoshop:Credit>") == 2
+    assert "Agency" not in xmp_of(kept)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [b"<a>" * 5_000, b"<unclosed", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', b"<a/>", b"\xff\xfe\0"],
+)
+def test_a_packet_that_cannot_be_read_makes_room(packet: bytes) -> None:
+    assert read_metadata(with_rights(jpeg(xmp=packet), SAID), Limits()).author == "Ann Lee"
+
+
+def test_other_formats_and_damaged_files_are_refused() -> None:
+    for data in (
+        b"",
+        b"GIF89a",
+        b"\xff\xd8",
+        b"\xff\xd8\xff\xe0",
+        b"\x89PNG\r\n\x1a\n\0\0",
+        b"\xff\xd8\xff\xe1\0\0" * 9,
+    ):
+        with pytest.raises(RefusedError):
+            with_rights(data, SAID)
+    with pytest.raises(RefusedError, match="too long"):
+        with_rights(jpeg(), RightsStatement(rights="x" * 70_000))

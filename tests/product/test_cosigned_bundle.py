@@ -1,0 +1,70 @@
+"""A bundle of the product whose head a witness of another program has cosigned: sealed, shown and checked."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from desk.cli.evidence.trust import own_trust
+from evidence.anchors.cosignature.kind import CosignatureConfig
+from evidence.verdict.trust import Requirements
+from evidence.verify.verifier import Verifier
+from registry.models import AnchorReceipt, LogCheckpoint
+from tests.assets.local_witness import LocalWitness, running_witness
+from tests.assets.sealed import sealed_bundle
+from tests.assets.shop import settle
+from workers.evidence.bundles import assemble
+from workers.log.sequencer import sign_checkpoint
+from workers.steps.cases.witness import ask_witnesses
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def witness(inline: SyncRunner) -> Iterator[LocalWitness]:
+    with running_witness() as running:
+        running.know(inline.services.log.vkey())
+        anchor = CosignatureConfig(kind="cosignature", name="anna", urls=(running.url,), key=running.vkey)
+        settle(inline, anchors=(anchor,))
+        yield running
+
+
+def waiting() -> list[int]:
+    return list(AnchorReceipt.objects.exclude(state="done").values_list("pk", flat=True))
+
+
+def test_a_sealed_bundle_carries_the_cosignature_and_a_list_may_ask_for_it(
+    inline: SyncRunner, witness: LocalWitness, tmp_path: Path
+) -> None:
+    bundle = sealed_bundle(inline)
+    sign_checkpoint(inline.services)
+    inline.run_until(lambda: not waiting(), pause=0.05)
+    out = BytesIO()
+    assemble(inline.services, bundle, out)
+    path = tmp_path / "bundle.zip"
+    path.write_bytes(out.getvalue())
+    trust = replace(own_trust(inline.services, ""), requires=Requirements(1, cosigners=1))
+    assert [one.vkey for one in trust.cosigners] == [witness.vkey]
+    found = {check.name: check for check in Verifier(trust).verify(path).checks}
+    assert found["cosigned"].sentence == "1 of 1 pinned witnesses have cosigned a head over the seal: anna."
+    assert found["anchor:checkpoint-anna.cosigned"].state == "passed"
+    assert found["time"].by == "anna"
+
+
+def test_an_earlier_head_is_owed_no_more_once_a_later_one_is_cosigned(
+    inline: SyncRunner, witness: LocalWitness
+) -> None:
+    first = sealed_bundle(inline)
+    early = sign_checkpoint(inline.services)
+    sealed_bundle(inline, first.case.owner, seed=2)
+    late = sign_checkpoint(inline.services)
+    assert early is not None
+    assert late is not None
+    assert early.size < late.size
+    AnchorReceipt.objects.update(state="todo", proof=None, not_before=None)
+    witness.heads.clear()
+    ask_witnesses(inline.services, list(AnchorReceipt.objects.filter(checkpoint=late).values_list("pk", flat=True)))
+    AnchorReceipt.objects.filter(checkpoint__size__lt=late.size).update(not_before=None)
+    ask_witnesses(inline.services, waiting())
+    assert [row.checkpoint_id for row in AnchorReceipt.objects.all()] == [LogCheckpoint.objects.latest("size").pk]

@@ -1,0 +1,124 @@
+"""Three installations on one machine: two witness the log of the third, and one of them cheats and is caught."""
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from evidence.keys.ed25519 import signer_from_file
+from evidence.log.notes import parse_note, sign_note
+from tests.assets.command_line import CommandLine
+from tests.assets.installed import install
+from tests.assets.processes import free_port, processes_of, wait_until
+from tests.assets.rows import copy_of, photograph
+from tests.assets.site import Answer, Site
+
+NAMES = ("a", "b", "c")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One of them: its command line, the address of its site, and its card."""
+
+    run: CommandLine
+    url: str
+
+    def heads(self) -> str:
+        return requests.get(f"{self.url}/log/checkpoint", timeout=10).text
+
+
+@contextmanager
+def three(folder: Path) -> Iterator[dict[str, Installation]]:
+    """All of them run, each a partner of the others; a's log has both others as witnesses."""
+    made, cards = {}, {}
+    for name in NAMES:
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        more = {"EXHIBIT_WEB_PORT": str(port), "EXHIBIT_WORKERS": "1", "EXHIBIT_PUBLIC_URL": url}
+        more["EXHIBIT_ALLOWED_NETWORKS"] = "127.0.0.0/8"
+        more |= {"EXHIBIT_LOG_ORIGIN": f"{name}.example/log", "EXHIBIT_CHECKPOINT_SECONDS": "1"}
+        line = CommandLine(folder / name, more)
+        install(line.data)
+        made[name] = Installation(line, url)
+        cards[name] = json.loads(line.run("partner", "card").out)
+        (folder / f"{name}.json").write_text(json.dumps(cards[name]))
+    tables = (
+        f'[[anchors]]\nkind = "cosignature"\nname = "{name}"\nurls = ["{made[name].url}/witness"]\n'
+        f'key = "{cards[name]["witness"]}"\n'
+        for name in ("b", "c")
+    )
+    (folder / "a" / "exhibit.toml").write_text("\n".join(tables))
+    with ExitStack() as stack:
+        for name, one in made.items():
+            for other in NAMES:
+                if other != name:
+                    one.run.run("partner", "add", other, folder / f"{other}.json", "--yes")
+            one.run.run("up", "--detach")
+            stack.callback(one.run.run, "down", code=None)
+        yield made
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path) -> None:
+    with three(open_folder) as made:
+        a, b, c = (made[name] for name in NAMES)
+        picture = open_folder / "work.jpg"
+        picture.write_bytes(photograph(1))
+        for one in (a, c):
+            one.run.run("owner", "add", "Studio")
+            one.run.run("work", "add", picture)
+        record, trust = open_folder / "records", open_folder / "trust.json"
+        a.run.run("trust", trust, "--cosigners", "2")
+
+        def both_have_cosigned() -> bool:
+            files = a.run.ask("work", "certificate", 1, "--out", record)["files"]
+            zipped = next(name for name in files if name.endswith(".zip"))
+            told = a.run.run("verify", zipped, "--trust", trust, code=None).out
+            return "2 of 2 pinned witnesses have cosigned a head over the seal: b, c." in told
+
+        wait_until(both_have_cosigned, seconds=120)
+        for one in made.values():
+            assert "Nothing is wrong" in one.run.run("partner", "compare").out
+
+        # c has seen a copy of a's work; a learns of it without showing the work, until it asks for more than was agreed
+        copy = Answer(copy_of(photograph(1)), "image/jpeg")
+        with Site(routes={"/": Answer(b'<img src="/copy.jpg">'), "/copy.jpg": copy}) as shop:
+            c.run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
+            c.run.run("watch", "run", "shop", "--wait")
+        assert "no agreement with you" in a.run.run("agreement", "search", "c", code=None).err
+        c.run.run("agreement", "add", "a", "--fields", "page", "--until", "2090-01-01", "--queries", "30")
+        (found,) = a.run.ask("agreement", "search", "c")["found"]
+        assert (found["works"], found["told"]) == (["studio/1"], {"page": shop.url()})
+        assert "allows 30 queries" in a.run.run("agreement", "search", "c", code=None).err
+        told = json.loads(c.run.run("agreement", "list", "--json").out)["agreements"]
+        assert [(one["used"], one["queries"]) for one in told] == [(18, 30)]
+
+        # an outsider asks whose the work is, and no more once it is closed
+        address = a.run.run("work", "open", 1).out.split()[-1]
+        assert requests.get(f"{address}work.json", timeout=10).json()["url"] == address
+        a.run.run("work", "close", 1)
+        assert requests.get(address, timeout=10).status_code == requests.codes.not_found
+
+        # c has signed another history of its log for b than it shows
+        key = signer_from_file(open_folder / "c" / "secrets" / "log.key")
+        shown = parse_note(c.heads())
+        lie = sign_note(shown.origin, shown.size, b"\x01" * 32, key)
+        body = f"old 0\n\n{lie.note}".encode()
+        answer = requests.post(f"{b.url}/witness/add-checkpoint", body, timeout=10)
+        assert answer.status_code == requests.codes.ok  # b has seen nothing of c's log yet
+        for one, said in ((a, "c: Its log has signed two histories."), (b, "c: Its log has signed two histories.")):
+            assert said in one.run.run("partner", "compare", code=1).out
+            (fork,) = json.loads(one.run.run("partner", "forks").out)["forks"]
+            assert lie.note in (fork["known"], fork["other"])
+        again = requests.post(f"{b.url}/witness/add-checkpoint", body.replace(b"old 0", b"old 1"), timeout=10)
+        assert again.status_code == requests.codes.forbidden
+        assert base64.b64encode(b"\x01" * 32).decode() in lie.note
+        b.run.run("partner", "revoke", "c", "--reason", "Its log has signed two histories.")
+        assert requests.post(f"{b.url}/witness/add-checkpoint", body, timeout=10).status_code == 404
+    wait_until(lambda: not processes_of(open_folder))

@@ -1,0 +1,92 @@
+"""Requests between partners: JSON that the asking installation signs with its log's key, for one receiver, once.
+
+A request states who asks whom for what, when, and a nonce. The header ``Exhibit-Signature`` holds the signature
+(Ed25519, hexadecimal) of :data:`HEAD` and the bytes of the body (docs/protocols.md).
+"""
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import requests
+
+from evidence.keys.ed25519 import holds
+from evidence.log.notes import parse_verifier_key
+from exhibit.clock import now, parse_rfc3339, rfc3339
+from exhibit.errors import RefusedError, ServiceMissingError
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session, read_limited
+from registry.alliance import partners
+from registry.models import Partner
+from workers.services.anchors import named_addresses, named_ports
+from workers.services.wiring import Services
+
+HEAD = b"exhibit partner call v1\n"
+"""What is signed before the body: no head of a log begins like this."""
+SIGNATURE = "Exhibit-Signature"
+PLACE = "/api/v1/alliance/"
+MAX_ANSWER = 8_000_000
+"""Bytes of an answer."""
+MAX_APART = timedelta(minutes=5)
+"""By so much the clocks of two installations may differ, the way included."""
+_SIGNED = re.compile("[0-9a-f]{128}")
+
+
+def ask(
+    services: Services, partner: Partner, call: str, about: Mapping[str, Any], *, seconds: float = 30.0
+) -> dict[str, Any]:
+    """Ask a partner for something and return its answer; ``about`` is plain JSON.
+
+    Raises ``ServiceMissingError`` when it doesn't answer in so many seconds, ``RefusedError`` with what it says against
+    it, or when the guard doesn't let the request out.
+    """
+    envelope = {"from": services.log.origin, "to": partner.origin, "at": rfc3339(now()), "nonce": secrets.token_hex(16)}
+    body = json.dumps({**about, **envelope, "call": call}).encode()
+    headers = {"Content-Type": "application/json", SIGNATURE: services.log.sign(HEAD + body).hex()}
+    address = partner.url.rstrip("/") + PLACE + call
+    try:
+        with session_for(services, partner.url, seconds) as session:
+            answer = session.post(address, body, headers=headers, allow_redirects=False)
+            told = json.loads(read_limited(answer, MAX_ANSWER, seconds))
+    except (requests.RequestException, ValueError) as error:
+        raise ServiceMissingError(f"The partner {partner.name} doesn't answer: {type(error).__name__}.") from error
+    if not isinstance(told, dict) or answer.status_code >= requests.codes.server_error:
+        raise ServiceMissingError(f"The partner {partner.name} can't answer now ({answer.status_code}).")
+    if not answer.ok:
+        said = str(told.get("detail", answer.status_code))[:300]
+        raise RefusedError(f"The partner {partner.name} says: {said}", reason="partner")
+    return told
+
+
+def session_for(services: Services, url: str, seconds: float = 30.0) -> requests.Session:
+    """A guarded session that reaches a site at the address that the operator wrote, and the public internet."""
+    networks = (*services.config.allowed_networks, *named_addresses([url]))
+    guard = Guard(allowed_networks=networks, allowed_ports=frozenset((80, 443, *named_ports([url]))))
+    return guarded_session(guard, timeout=seconds, user_agent=services.user_agent)
+
+
+def receive(services: Services, body: bytes, signature: str, call: str) -> Partner:
+    """Let a request in: who asks, once it is known that it is theirs, meant for this log and this call, and new.
+
+    Raises ``RefusedError`` for whatever it can't be, and ``ConflictError`` for one that came before.
+    """
+    try:
+        asked = json.loads(body)
+        sender, receiver, nonce = (str(asked[name]) for name in ("from", "to", "nonce"))
+        apart = abs(parse_rfc3339(str(asked["at"])) - now())
+        meant = receiver == services.log.origin and asked["call"] == call and re.fullmatch("[0-9a-f]{32}", nonce)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise RefusedError("This isn't a partner's request.", reason="partner") from None
+    partner = partners.of_log(sender[:200])
+    signed = bytes.fromhex(signature) if _SIGNED.fullmatch(signature) else b""
+    if partner is None or not holds(parse_verifier_key(partner.log_key)[1], signed, HEAD + body):
+        raise RefusedError("No partner here has signed this.", reason="partner")
+    if not meant:
+        raise RefusedError("The request is meant for another log, or for another call.", reason="partner")
+    if apart > MAX_APART:
+        raise RefusedError("The request is old, or one of the two clocks is wrong.", reason="partner")
+    partners.note_call(partner, nonce, call)
+    return partner

@@ -1,0 +1,127 @@
+"""Works that their owners show to everybody: opened and closed by them, each time with an entry of the log."""
+
+import secrets
+
+from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator, URLValidator
+from django.db import transaction
+
+from exhibit.clock import now, rfc3339
+from exhibit.config.config import Config
+from exhibit.entries import EntryType
+from exhibit.errors import RefusedError
+from exhibit.types import Untyped
+from registry.log.log import submit
+from registry.models import Work
+from workers.servers.addresses import local_site
+
+MAX_CONTACT = 300
+ADDRESS = {"http", "https"}
+
+
+def open_work(work: Work, *, contact: str, by: str) -> Work:
+    """Show a work to everybody, and whom to ask for a licence: a web address, an e-mail address, or nobody.
+
+    Opened again it has the address that it had. Raises ``RefusedError`` for another contact and for a removed work.
+    """
+    contact = checked_contact(contact)
+    with transaction.atomic():
+        row = Work.objects.select_for_update(of=("self",), no_key=True).select_related("owner").get(pk=work.pk)
+        if row.removed_at is not None:
+            raise RefusedError("The work is removed.", reason="removed")
+        if row.opened_at is not None and row.licence_contact == contact:
+            return row
+        row.public_name = row.public_name or secrets.token_hex(8)
+        row.opened_at, row.licence_contact = now(), contact
+        row.save(update_fields=["public_name", "opened_at", "licence_contact"])
+        _log(row, opened=True, by=by)
+    return row
+
+
+def close_work(work: Work, *, by: str) -> None:
+    """Show a work to nobody any more. Its address answers from now on like one that never was."""
+    with transaction.atomic():
+        row = Work.objects.select_for_update(of=("self",), no_key=True).select_related("owner").get(pk=work.pk)
+        if row.opened_at is None:
+            return
+        row.opened_at = None
+        row.save(update_fields=["opened_at"])
+        _log(row, opened=False, by=by)
+
+
+def opened_work(name: str) -> Work | None:
+    """The work with this public name while it is open; ``None`` for closed, removed and unknown ones alike."""
+    rows = Work.objects.filter(removed_at=None).exclude(opened_at=None)
+    return rows.select_related("owner", "registration__entry").filter(public_name=name).first()
+
+
+def public_address(config: Config, work: Work) -> str | None:
+    """The whole address of a work's public page; ``None`` while it isn't open."""
+    open_now = work.opened_at is not None and work.removed_at is None
+    return f"{config.public_url or local_site(config)}/id/{work.public_name}/" if open_now else None
+
+
+def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
+    """All that is told of an opened work, and nothing else: schema.org's ImageObject as JSON-LD, with ours beside it.
+
+    ``exhibit`` holds what schema.org has no words for: registrations at offices, digests of the registered files, and
+    the entry of the log with its salted commitment once it has a number.
+    """
+    page = public_address(config, work)
+    address = URLValidator(schemes=list(ADDRESS))
+    entry = getattr(work.registration, "entry", None)
+    facts: dict[str, Untyped] = {
+        "@context": "https://schema.org",
+        "@type": "ImageObject",
+        "@id": page,
+        "url": page,
+        "name": work.title,
+        "creator": {"@type": _kind(work), "name": work.author} if work.author else None,
+        "copyrightHolder": {"@type": "Thing", "name": work.holder or work.owner.name},
+        "creditText": work.credit or work.author,
+        "copyrightNotice": work.rights_statement,
+        "datePublished": work.first_publication,
+        "license": page if work.rights_statement else None,
+        "acquireLicensePage": work.licence_contact if _fits(address, work.licence_contact) else None,
+        "identifier": [f"sha256:{digest}" for digest in work.pictures.order_by("pk").values_list("digest", flat=True)],
+    }
+    ours = {
+        "registered_at": rfc3339(work.registered_at),
+        "registrations": work.registrations,
+        "licence_contact": work.licence_contact,
+        "log_entry": entry
+        and {
+            "sequence": entry.sequence,
+            "time": rfc3339(entry.time),
+            "commitment": bytes(entry.commitment).hex(),
+        },
+    }
+    return {key: value for key, value in facts.items() if value} | {"exhibit": {k: v for k, v in ours.items() if v}}
+
+
+def checked_contact(contact: str) -> str:
+    """A web or e-mail address, or nothing; raises ``RefusedError`` for anything else."""
+    contact = contact.strip()
+    fits = any(_fits(one, contact) for one in (URLValidator(schemes=list(ADDRESS)), EmailValidator()))
+    if contact and (len(contact) > MAX_CONTACT or not fits):
+        raise RefusedError("The contact is neither a web address nor an e-mail address.", reason="contact")
+    return contact
+
+
+def _fits(validator: URLValidator | EmailValidator, text: str) -> bool:
+    try:
+        validator(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def _kind(work: Work) -> str:
+    return {Work.AuthorKind.ORGANISATION: "Organization", Work.AuthorKind.PERSON: "Person"}.get(
+        Work.AuthorKind(work.author_kind), "Thing"
+    )
+
+
+def _log(work: Work, *, opened: bool, by: str) -> None:
+    opening = {"owner": work.owner.slug, "work": work.number, "public": opened}
+    submit(EntryType.REGISTRATION, opening, work.owner, details={"by": by, "contact": work.licence_contact})
