@@ -117,16 +117,19 @@ class Trust(Canonical):
         cosigners = {witness.name for witness in trust.cosigners}
         if not 0 <= trust.cosigners_asked <= len(cosigners):
             raise FormatError(f"{what} asks for {trust.cosigners_asked} cosigners and pins {len(cosigners)}.")
-        for authority in trust.authorities:
-            _check_certificates(authority, what)
-        _check_log_keys(trust, what)
+        _check_pins(trust, what)
         for key in trust.keys:
             if not is_sound_point(key.public):
                 raise FormatError(f"{what}: the key of {key.owner} is of small order, or not in its one form.")
         return trust
 
 
-def _check_log_keys(trust: Trust, what: str) -> None:
+def _check_pins(trust: Trust, what: str) -> None:
+    for ledger in trust.ledgers:
+        if ledger.fault:
+            raise FormatError(f"{what}: of {ledger.name}, {ledger.fault}.")
+    for authority in trust.authorities:
+        _check_certificates(authority, what)
     logs, witnesses = (log.vkey for log in trust.logs), (witness.vkey for witness in trust.cosigners)
     for vkeys, parse in ((logs, parse_verifier_key), (witnesses, parse_cosigner_key)):
         for vkey in vkeys:

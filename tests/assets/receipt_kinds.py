@@ -188,10 +188,11 @@ def header_of(root: Any, *, time: Any = TIME.to_bytes(4, "big"), number: Any = b
     return rlp.encode(held)
 
 
-def _evm(
+def evm_kind(
     name: str, state: str, receipt: bytes | None = None, *, place: int = 0, others: int = 0, log: Any = 0, header: Any = header_of,
     nodes: Any = None, pinned: bool = True, rewrite: Any = None, **fields: Any,
 ) -> StampKind:
+    """A receipt of the seal in a block of an EVM chain."""
     digest = digest_of_seal()
     value = receipt_of([log_of(digest)]) if receipt is None else receipt
     key = rlp.encode(rlp.whole_number(place))
@@ -210,7 +211,7 @@ def _evm(
 
 def _ledgers_that_hold() -> Iterator[StampKind]:
     def good(name: str, receipt: bytes | None = None, **other: Any) -> StampKind:
-        return _evm(name, GOOD, receipt, **other)
+        return evm_kind(name, GOOD, receipt, **other)
 
     digest = digest_of_seal()
     yield good("a log of a transaction with a type")
@@ -228,7 +229,7 @@ def _ledgers_that_hold() -> Iterator[StampKind]:
 
 def _ledgers_that_do_not() -> Iterator[StampKind]:
     def bad(name: str, receipt: bytes | None = None, **other: Any) -> StampKind:
-        return _evm(name, BAD, receipt, **other)
+        return evm_kind(name, BAD, receipt, **other)
 
     digest = digest_of_seal()
     fine = [log_of(digest)]
@@ -302,8 +303,8 @@ def _ledgers_that_do_not() -> Iterator[StampKind]:
     yield bad("nothing", rewrite=lambda _: b"null")
     yield bad("deep lists", rewrite=lambda _: b"[" * 5000 + b"]" * 5000)
     yield bad("more than is read", nodes=lambda path: [*path, b"n" * (1 << 16)])
-    yield _evm("a block that nobody compared", STRANGE, pinned=False, header=lambda root: header_of(root, number=b"\x06"))
-    yield _evm("another chain's number", STRANGE, chain=8)
+    yield evm_kind("a block that nobody compared", STRANGE, pinned=False, header=lambda root: header_of(root, number=b"\x06"))
+    yield evm_kind("another chain's number", STRANGE, chain=8)
     pending = canonical({"chain": CHAIN, "digest": digest.hex(), "format": "exhibit-evm-pending/1", "transaction": ""})
-    yield _evm("a transaction that waits", STRANGE, rewrite=lambda _: pending)
-    yield _evm("a transaction that waits and says more", BAD, rewrite=lambda _: pending.replace(b'"digest"', b'"d":1,"digest"'))
+    yield evm_kind("a transaction that waits", STRANGE, rewrite=lambda _: pending)
+    yield evm_kind("a transaction that waits and says more", BAD, rewrite=lambda _: pending.replace(b'"digest"', b'"d":1,"digest"'))

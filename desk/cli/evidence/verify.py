@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 REPAYS = 2  # bundles for which a process repays its start
 ONE_PAGE = "Write the verifier as one page instead, with the list built in, for a laptop without Python."
+MINIMUM = "Ask for so many {} that the list pins, whatever the list itself asks for."
 OUR_LIST = (
     "This is judged by the list that comes along, which knows no log, no owner and none of your own witnesses. Ask "
     "whoever gave you the bundle for theirs (`exhibit trust FILE` writes it), compare it, and name it by --trust FILE."
@@ -33,14 +35,24 @@ OUR_LIST = (
     "verify",
     "exhibit verify bundle.zip",
     "exhibit verify *.zip --trust court-list.json --json",
+    "exhibit verify bundle.zip --trust court-list.json --witnesses 2 --cosigners 2",
     "exhibit verify --html verify.html --trust court-list.json",
 )
 @click.argument("bundles", nargs=-1, type=PLACE)
 @click.option("--trust", metavar="FILE", type=PLACE, help="A list of whom to trust, instead of ours.")
+@click.option("--witnesses", metavar="N", type=click.IntRange(min=1), help=MINIMUM.format("witnesses of time"))
+@click.option("--cosigners", metavar="N", type=click.IntRange(min=0), help=MINIMUM.format("witnesses of the log"))
 @click.option("--html", metavar="FILE", type=TO_WRITE, help=ONE_PAGE)
 @click.option("--jobs", type=click.IntRange(min=1, max=256), help="Processes; as many as cores for several bundles.")
 def verify_command(
-    *, bundles: tuple[Path, ...], trust: Path | None, html: Path | None, jobs: int | None, as_json: AsJson
+    *,
+    bundles: tuple[Path, ...],
+    trust: Path | None,
+    witnesses: int | None,
+    cosigners: int | None,
+    html: Path | None,
+    jobs: int | None,
+    as_json: AsJson,
 ) -> None:
     """Check BUNDLES (ZIPs, or folders that they were unpacked into) against a pinned list of witnesses.
 
@@ -52,7 +64,7 @@ def verify_command(
     from evidence.verdict.trust import load_trust
     from evidence.verify.split_views import split_views
 
-    pinned = load_trust() if trust is None else load_trust(trust)
+    pinned = _with_minimum(load_trust() if trust is None else load_trust(trust), witnesses, cosigners)
     if html is not None:
         from evidence.page import page
 
@@ -72,6 +84,22 @@ def verify_command(
         if trust is None and any(_outcome(result) is ExitCode.INCOMPLETE for _, result in results):
             say(OUR_LIST)
     finish(ExitCode.CHECK_FAILED if splits else gravest(_outcome(result) for _, result in results))
+
+
+def _with_minimum(trust: "Trust", witnesses: int | None, cosigners: int | None) -> "Trust":
+    """The list with the checker's own minimum in place of its own; raises ``WrongUseError`` when it pins too few."""
+    from evidence.formats.codec import FormatError
+    from evidence.verdict.trust import Requirements, Trust
+
+    if witnesses is None and cosigners is None:
+        return trust
+    own = trust.requires or Requirements(1)
+    own = replace(own, witnesses=witnesses or own.witnesses)
+    asked = replace(trust, requires=replace(own, cosigners=own.cosigners if cosigners is None else cosigners))
+    try:
+        return Trust.from_json(asked.to_json(), what="Your minimum")
+    except FormatError as error:
+        raise WrongUseError(error.message, hint="Name a list with --trust that pins so many.") from error
 
 
 def _results(bundles: "Sequence[Path]", trust: "Trust", jobs: int | None) -> "Iterator[Verdict | ExhibitError]":

@@ -1,7 +1,7 @@
 """Chains with Ethereum's interface, as the rest of the product knows them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
 from exhibit.digests import Digest
 from exhibit.ports import Receipt
+from exhibit.types import LATER, Count
 
 if TYPE_CHECKING:
     import requests
@@ -41,6 +42,9 @@ class EvmConfig(AnchorConfig):
             suits Ethereum; 1 for chains whose blocks are final at once.
         gas_price: Wei for a unit of gas, such as 0 on chains that cost nothing; what the node suggests if not set.
         max_gas_price: Without `gas_price`: wei for a unit of gas above which nothing is signed; no limit if not set.
+        validators: Addresses of the validators of a chain with QBFT or IBFT 2.0, which `exhibit trust` then names:
+            blocks that they have sealed count without being pinned one by one.
+        quorum: With `validators`: so many of them have to have sealed a block, two thirds at least.
     """
 
     chain_id: int = values.setting(0, values.whole_number(0))
@@ -51,6 +55,8 @@ class EvmConfig(AnchorConfig):
     confirmations: int = values.setting(64, values.whole_number(1, 100_000))
     gas_price: int | None = values.setting(None, values.whole_number(0))
     max_gas_price: int | None = values.setting(None, values.whole_number(1))
+    validators: tuple[bytes, ...] = values.setting((), lambda value: tuple(map(_contract, values.texts(value))))
+    quorum: int = values.setting(0, values.whole_number(0))
 
     @property
     def faults(self) -> dict[str, object]:
@@ -62,18 +68,42 @@ class EvmConfig(AnchorConfig):
             "one of key_file and key_variable has to name the account's key": not is_one,
             "password_file is for a key_file": self.password_file and not self.key_file,
             "gas_price and max_gas_price exclude each other": None not in {self.gas_price, self.max_gas_price},
+            f"validators can't count: {(fault := validators_fault(self.validators, self.quorum))}": fault,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedLedger:
-    """Blocks of an EVM chain that somebody has compared with the chain."""
+    """Blocks of an EVM chain that somebody has compared with the chain, and the validators whose seals count.
+
+    Attributes:
+        validators: addresses, 20 bytes each, of a chain whose blocks carry seals in the form of QBFT or IBFT 2.0.
+        quorum: so many of them have to have sealed a block: two thirds at least, since fewer could seal two blocks that
+            contradict each other without one of them being caught.
+    """
 
     name: str  # how results name it
     chain: int  # the chain's id (EIP-155)
     blocks: tuple[Digest, ...]  # hashes of blocks; only these count, since a header by itself shows no work
     development: bool  # true for a chain started for trials
     label: str  # the words that results then show
+    validators: tuple[bytes, ...] = field(default=(), metadata=LATER)
+    quorum: Count = field(default=0, metadata=LATER)
+
+    @property
+    def fault(self) -> str:
+        """Why its validators can't count, or nothing."""
+        return validators_fault(self.validators, self.quorum)
+
+
+def validators_fault(validators: Sequence[bytes], quorum: int) -> str:
+    """Why so many of these validators can't be asked for, or nothing."""
+    if not validators and not quorum:
+        return ""
+    count = len(validators)
+    if any(len(each) != 20 for each in validators) or len(set(validators)) != count:
+        return "validators aren't different addresses of 20 bytes"
+    return "" if 2 * count <= 3 * quorum <= 3 * count else f"quorum isn't between two thirds of {count} and {count}"
 
 
 def build(given: EvmConfig, session: "requests.Session", _log: object = None) -> "EvmAnchor":
@@ -105,28 +135,49 @@ def _account(given: EvmConfig) -> "EvmAccount":
 def verify(digest: Digest, proof: bytes, _material: Material, ledgers: Sequence[TrustedLedger], what: str) -> Attested:
     """A block that is pinned for the chain holds a log of the digest."""
     from evidence.anchors.evm.proofs import verify_proof
+    from evidence.anchors.evm.validators import sealers
 
     block = verify_proof(proof, digest)
-    for ledger in ledgers:
-        if ledger.chain == block.chain and block.hash in ledger.blocks:
-            sentence = f"Block {block.number} of {ledger.name}, dated {shown(block.time)}, holds a log of the {what}."
-            return Attested(sentence, block.time, ledger.name, ledger.label if ledger.development else "")
+    few = ""
+    for ledger in (ledger for ledger in ledgers if ledger.chain == block.chain):
+        sealed = ""
+        if ledger.validators and block.sealed:
+            count = len(sealers(block.header, block.sealed).intersection(ledger.validators))
+            words = f"sealed by {count} of {len(ledger.validators)} pinned validators"
+            enough = count >= ledger.quorum
+            sealed, few = (f" {words},", "") if enough else ("", f" It is {words}, {ledger.quorum} needed.")
+        if sealed or block.hash in ledger.blocks:
+            named = f"Block {block.number} of {ledger.name}, dated {shown(block.time)},{sealed}"
+            label = ledger.label if ledger.development else ""
+            return Attested(f"{named} holds a log of the {what}.", block.time, ledger.name, label)
     raise UnknownWitnessError(
         f"the proof holds and leads to block {block.number} of the chain {block.chain}, 0x{block.hash.hex}, dated "
-        f"{shown(block.time)}, which isn't pinned. Compare the hash with a node or an explorer of that chain."
+        f"{shown(block.time)}, which isn't pinned.{few} Compare the hash with a node or an explorer of that chain."
     )
 
 
-def vouch(_: object, receipts: Iterable[tuple[Digest, Receipt]], label: str, trials: str) -> tuple[TrustedLedger, ...]:
-    """The blocks that hold receipts, as the nodes gave them, by witness and chain."""
+def vouch(
+    configured: Sequence[EvmConfig], receipts: Iterable[tuple[Digest, Receipt]], label: str, trials: str
+) -> tuple[TrustedLedger, ...]:
+    """The blocks that hold receipts, as the nodes gave them, by witness and chain, and the settings' validators."""
     from evidence.anchors.evm.proofs import verify_proof
 
-    found: dict[tuple[str, bool, int], dict[Digest, None]] = {}
+    found: dict[tuple[str, bool, int], dict[Digest, None]] = {
+        (one.name, one.development, one.chain_id): {} for one in configured if one.validators
+    }
+    sets = {(one.name, one.chain_id): (one.validators, one.quorum) for one in configured}
     for digest, receipt in receipts:
         block = verify_proof(receipt.proof, digest)
         found.setdefault((receipt.witness, receipt.development, block.chain), {})[block.hash] = None
     return tuple(
-        TrustedLedger(as_told(witness), chain, tuple(blocks), development, trials if development else label)
+        TrustedLedger(
+            as_told(witness),
+            chain,
+            tuple(blocks),
+            development,
+            trials if development else label,
+            *sets.get((witness, chain), ((), 0)),
+        )
         for (witness, development, chain), blocks in found.items()
     )
 

@@ -13,6 +13,7 @@ from evidence.anchors.evm.keccak import keccak256
 from evidence.anchors.evm.patricia import prove
 from evidence.anchors.evm.proofs import EVENT, EvmProof
 from evidence.anchors.evm.rlp import Item
+from evidence.anchors.evm.validators import EXTRA, forms
 from evidence.anchors.fetch import MAX_ANSWER, ask
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, ServiceMissingError
@@ -127,7 +128,7 @@ class EvmNode:
             mine = self.call("eth_getTransactionReceipt", transaction, limit=MAX_RECEIPTS)
             block = self.call("eth_getBlockByHash", mine["blockHash"], False)  # noqa: FBT003 - the node's own parameter
             encoded = [encode_receipt(receipt) for receipt in self._receipts(block)]
-            header = encode_header(block)
+            header, extra = encode_header(block), _bytes(block["extraData"])
             place = int(mine["transactionIndex"], 16)
             log = _log_of(mine["logs"], digest)
         except _UNREADABLE as error:
@@ -136,7 +137,9 @@ class EvmNode:
         root, nodes = prove(pairs, rlp.encode(rlp.whole_number(place)))
         if root.hex() != str(block["receiptsRoot"]).removeprefix("0x"):
             raise IntegrityError("The block's receipts don't give its root: this chain has receipts of its own form.")
-        return EvmProof(chain, digest, header, place, log, nodes)
+        hashed = rlp.as_list(rlp.decode(header))[EXTRA]
+        sealed = extra if any(form == hashed for form, _, _ in forms(extra)) else b""
+        return EvmProof(chain, digest, header, place, log, nodes, sealed=sealed)
 
     def _receipts(self, block: dict[str, Any]) -> Sequence[dict[str, Any]]:
         try:
@@ -172,11 +175,7 @@ def encode_header(block: dict[str, Any]) -> bytes:
 def _unsealed(extra: bytes) -> Iterator[bytes]:
     """What may stand for a header's extra data when the header is hashed: as it is, or without what isn't hashed."""
     yield extra
-    with contextlib.suppress(IntegrityError):
-        fields = rlp.as_list(rlp.decode(extra))  # vanity, validators, vote, round, seals
-        if len(fields) == 5:
-            yield rlp.encode([*fields[:3], b"", []])  # QBFT: round 0, no seals
-            yield rlp.encode(fields[:3])  # IBFT 2.0: neither round nor seals
+    yield from (hashed for hashed, _, _ in forms(extra))  # QBFT and IBFT 2.0
     with contextlib.suppress(IntegrityError):
         fields = rlp.as_list(rlp.decode(extra[32:]))  # validators, proposer's seal, seals
         if len(fields) == 3:

@@ -5,7 +5,7 @@ chain isn't shown by it; whoever has the chain compares the hash.
 Source: Ethereum Yellow Paper, 4.3 and appendix D; EIP-2718 for receipts with a type before them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from evidence.formats.errors import PendingProofError
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import IntegrityError
-from exhibit.types import Count
+from exhibit.types import LATER, Count
 
 FORMAT = "exhibit-evm/1"
 PENDING_FORMAT = "exhibit-evm-pending/1"
@@ -41,6 +41,7 @@ class EvmProof(Canonical):
     log: Count  # the log's place in the transaction's receipt, from 0
     nodes: tuple[bytes, ...]  # of the trie of receipts, from the root to the transaction's, RLP
     format: str = FORMAT  # :data:`FORMAT`
+    sealed: bytes = field(default=b"", metadata=LATER)  # the extra data with seals, where the hash leaves them out
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class EvmBlock:
     number: int
     hash: Digest
     time: datetime  # as its header states it, aware, UTC
+    header: bytes  # RLP, as it is hashed
+    sealed: bytes = b""  # its extra data with the seals of validators, where the hash leaves them out; not checked here
 
 
 def verify_proof(proof: bytes, digest: Digest) -> EvmBlock:
@@ -76,7 +79,7 @@ def verify_proof(proof: bytes, digest: Digest) -> EvmBlock:
     _check_digest(read.digest, digest)
     if min(read.chain, read.transaction, read.log) < 0:
         raise IntegrityError("The receipt holds a number below zero.")
-    block, receipts_root = read_header(read.chain, read.header)
+    block, receipts_root = read_header(read.chain, read.header, read.sealed)
     _check_log(check_proof(receipts_root, rlp.encode(rlp.whole_number(read.transaction)), read.nodes), read.log, digest)
     return block
 
@@ -86,8 +89,8 @@ def read_pending(proof: bytes) -> EvmPending:
     return _read(EvmPending, PENDING_FORMAT, _parsed(proof))
 
 
-def read_header(chain: int, header: bytes) -> tuple[EvmBlock, bytes]:
-    """A block by its header (RLP), and the root of its receipts; raises ``IntegrityError``.
+def read_header(chain: int, header: bytes, sealed: bytes = b"") -> tuple[EvmBlock, bytes]:
+    """A block by its header (RLP) and its sealed extra data, and the root of its receipts; raises ``IntegrityError``.
 
     Fields that later forks have added behind the first 15 are allowed.
     """
@@ -98,7 +101,7 @@ def read_header(chain: int, header: bytes) -> tuple[EvmBlock, bytes]:
     if len(root) != 32 or seconds > _LATEST:
         raise IntegrityError("The block header has a field that can't be.")
     time = datetime.fromtimestamp(seconds, UTC)
-    return EvmBlock(chain, rlp.as_number(fields[_NUMBER]), Digest(keccak256(header)), time), root
+    return EvmBlock(chain, rlp.as_number(fields[_NUMBER]), Digest(keccak256(header)), time, header, sealed), root
 
 
 def _parsed(proof: bytes) -> dict[str, Any]:

@@ -145,7 +145,7 @@ function trieValue(root, key, nodes) {
   }
 }
 
-/** The pinned block that holds a log of a digest: `{ledger, number, time}`. */
+/** The block that holds a log of a digest, pinned or sealed by pinned validators: `{ledger, number, time, sealed}`. */
 function checkLedger(proof, wanted, trust) {
   if (proof.length > MAX_LEDGER_RECEIPT) throw new Broken(`The receipt has ${proof.length} bytes, more than the ${MAX_LEDGER_RECEIPT} that are read.`);
   const read = parseCanonical(proof, "The receipt");
@@ -165,9 +165,19 @@ function checkLedger(proof, wanted, trust) {
   checkLogOf(trieValue(root, key, read.nodes.map(fromHex)), read.log, fromHex(wanted));
   const hash = hex(keccak256(header));
   const time = new Date(Number(seconds) * 1000);
-  for (const ledger of trust.ledgers || []) if (ledger.chain === read.chain && ledger.blocks.includes(hash)) return { ledger, number, time };
+  let few = "";
+  for (const ledger of (trust.ledgers || []).filter(({ chain }) => chain === read.chain)) {
+    let sealed = "";
+    if (ledger.validators?.length && read.sealed) {
+      const seals = sealersOf(fields, fromHex(read.sealed));
+      const count = ledger.validators.filter((address) => seals.has(address)).length;
+      const words = `sealed by ${count} of ${ledger.validators.length} pinned validators`;
+      [sealed, few] = count >= ledger.quorum ? [` ${words},`, ""] : ["", ` It is ${words}, ${ledger.quorum} needed.`];
+    }
+    if (sealed || ledger.blocks.includes(hash)) return { ledger, number, time, sealed };
+  }
   throw new UnknownWitness(
-    `the proof holds and leads to block ${number} of the chain ${read.chain}, 0x${hash}, dated ${moment(time)}, which isn't pinned. Compare the hash with a node or an explorer of that chain.`,
+    `the proof holds and leads to block ${number} of the chain ${read.chain}, 0x${hash}, dated ${moment(time)}, which isn't pinned.${few} Compare the hash with a node or an explorer of that chain.`,
   );
 }
 

@@ -250,8 +250,8 @@ async function receiptCheck(inspection, record, subjects, name) {
     return passed(name, `${authority.name} (RFC 3161) stamped the ${what} at ${moment(time)}${bound}${qualified}`, { time: latest, by: authority.name, ...developmentOf(authority) });
   }
   if (record.kind === "evm") {
-    const { ledger, number, time } = checkLedger(proof, record.digest, inspection.trust);
-    return passed(name, `Block ${number} of ${ledger.name}, dated ${moment(time)}, holds a log of the ${what}.`, { time, by: ledger.name, ...developmentOf(ledger) });
+    const { ledger, number, time, sealed } = checkLedger(proof, record.digest, inspection.trust);
+    return passed(name, `Block ${number} of ${ledger.name}, dated ${moment(time)},${sealed} holds a log of the ${what}.`, { time, by: ledger.name, ...developmentOf(ledger) });
   }
   if (record.kind === "cosignature") {
     const { witness, note, time } = await checkCosigned(proof, record.digest, inspection.trust);

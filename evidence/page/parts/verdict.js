@@ -83,6 +83,11 @@ async function readTrust(bytes) {
   const asked = trust.requires?.witnesses ?? 1;
   if (asked < 1 || asked > Math.max(witnesses, 1)) throw new Broken(`The trust list asks for ${asked} witnesses and pins ${witnesses}.`);
   if (all.some((entry) => entry.development && !entry.label)) throw new Broken("The trust list has an entry for development without a label.");
+  for (const { name, validators = [], quorum = 0 } of trust.ledgers || []) {
+    const count = validators.length;
+    const wrong = validators.some((address) => address.length !== 40) || new Set(validators).size !== count || !(2 * count <= 3 * quorum && quorum <= count);
+    if (wrong) throw new Broken(`The trust list's validators of ${name} aren't different addresses, or its quorum isn't between two thirds of them and all.`);
+  }
   for (const authority of trust.authorities) readCertificates([...authority.certificates, ...(authority.qualified || [])].map(utf8));
   for (const log of trust.logs)
     if (!(await parseVerifierKey(log.vkey))) throw new Broken(`The trust list has ${JSON.stringify(log.vkey.slice(0, 80))}, which isn't a log's public key.`);

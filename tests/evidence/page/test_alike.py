@@ -24,6 +24,8 @@ from tests.assets.hostile_zips import hostile_zips
 from tests.assets.judged import FORGED, NOT_ON_THE_PAGE
 from tests.assets.renewals import make_renewed
 from tests.assets.resealing import LIES, sealed_lie, signed
+from tests.assets.sealed_blocks import STATES, with_ledger
+from tests.assets.stamp_kinds import bundle_of
 from tests.assets.tampering import files_of, packed, rebagged
 from tests.assets.verify_page import WORDS, Page, by_python, differences
 from tests.assets.witnesses import with_cosigner
@@ -129,6 +131,17 @@ def test_cosignatures_read_alike(browser: Chromium, scene: Scene, tmp_path: Path
         assert differences(told[-1], by_python(path, trust)) == {}, place
     assert told[0][1]["cosigned"] == "passed"
     assert {states["cosigned"] for _, states in told[1:]} == {"not checked"}
+
+
+def test_blocks_that_validators_sealed_read_alike(browser: Chromium, tmp_path: Path) -> None:
+    page = Page(browser.tab(), bundle_of([])[1], tmp_path)
+    for what, (kind, pinned, state) in STATES.items():
+        files, trust = bundle_of([kind])
+        listed = with_ledger(trust, pinned)
+        page.pin(listed)
+        path = packed(tmp_path / "sealed.zip", files)
+        told = page.check(path)
+        assert (told[1][kind.check], differences(told, by_python(path, listed))) == (state, {}), what
 
 
 @shares

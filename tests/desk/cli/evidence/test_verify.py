@@ -2,10 +2,15 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
+from evidence.anchors import KINDS
+from evidence.verdict.trust import load_trust
 from registry.models import Bundle
+from tests.assets.broken_vectors import BASE, FOLDER
 from tests.assets.command_line import CommandLine, Terminal
+from tests.assets.sealed_blocks import ledger
 
 
 def test_verify_names_what_is_broken_and_needs_no_data_folder(alone: Terminal, tmp_path: Path) -> None:
@@ -35,6 +40,22 @@ def test_a_bundle_of_an_installation_without_witnesses_is_incomplete_by_the_list
     page = folder / "verify.html"
     assert cli.run("verify", "--html", page).out == f"Written: {page}. Hand it out apart from bundles.\n"
     assert page.read_bytes().startswith(b"<!doctype html>")
+
+
+def test_whoever_checks_asks_for_a_minimum_of_their_own(alone: Terminal, tmp_path: Path) -> None:
+    bundle, listed = (FOLDER / f"{BASE}.{end}" for end in ("zip", "trust.json"))
+    assert alone.ask("verify", bundle, "--trust", listed)["bundles"][0]["verdict"] == "complete"
+    trust = load_trust(listed)
+    more = replace(trust, ledgers=(*trust.ledgers, ledger()))
+    many = len({pin.name for kind in KINDS.values() for pin in getattr(more, kind.pins)})
+    (tmp_path / "more.json").write_bytes(more.to_json())
+    (told,) = alone.ask("verify", bundle, "--trust", tmp_path / "more.json", "--witnesses", many, code=4)["bundles"]
+    assert f"the trust list asks for {many}." in next(
+        one["sentence"] for one in told["checks"] if one["name"] == "time"
+    )
+    said = alone.run("verify", bundle, "--trust", listed, "--cosigners", 5, code=2).err
+    assert "asks for 5 cosigners and pins" in said
+    assert "Name a list with --trust that pins so many." in said.replace("\n", " ")
 
 
 def test_several_processes_say_of_bundles_in_their_order_what_one_says(

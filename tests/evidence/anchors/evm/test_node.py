@@ -10,7 +10,9 @@ import rlp as other_rlp
 
 from evidence.anchors.evm import node as evm_node
 from evidence.anchors.evm.keccak import keccak256
+from evidence.anchors.evm.proofs import verify_proof
 from evidence.development.server import Answer, LoopbackServer, Question
+from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.ports import ReceiptState
 from tests.assets.evm_chain import EvmChain
@@ -81,6 +83,29 @@ LIES: tuple[tuple[str, Callable[[Any], object], str], ...] = (
     ("eth_getBlockByHash", lambda block: block.pop("hash"), "a form that is known"),
     ("eth_getBlockReceipts", lambda found: found[0].update(cumulativeGasUsed="0x1"), "receipts of its own form"),
 )
+
+
+def seal(block: dict[str, Any]) -> None:
+    """Let a block be one of QBFT."""
+    told, hashed = SEALED["qbft"]
+    names = [name for name in (*evm_node._HEADER.split(), *evm_node._LATER) if block.get(name) is not None]
+    header = other_rlp.encode([hashed if name == "extraData" else evm_node._field(name, block[name]) for name in names])
+    block |= {"extraData": "0x" + told.hex(), "hash": "0x" + keccak256(header).hex()}
+
+
+def test_a_receipt_keeps_the_seals_of_validators_where_the_hash_leaves_them_out(running: Ledger) -> None:
+    assert "sealed" not in json.loads(running.complete(DIGEST).proof)
+    other = Digest.of(b"another")
+    receipt = running.anchor().submit(other)
+    running.anchor().upgrade(other, receipt)
+    running.chain.mine()
+    running.chain.mutes.add("eth_getBlockReceipts")  # which would ask for the hash that the chain doesn't know
+    with lying(running.chain, "eth_getBlockByHash", seal) as url:
+        kept = running.anchor(url=url).upgrade(other, receipt)
+    assert json.loads(kept.proof)["sealed"] == SEALED["qbft"][0].hex()
+    assert verify_proof(kept.proof, other).sealed == SEALED["qbft"][0]
+
+
 NONSENSE = ("[]", "null", "{}", "<html>", '{"error": 1}', '{"result": "0xzz"}', '{"result": 7}')
 
 
