@@ -140,7 +140,8 @@ def following(case: Case) -> int | None:
             return number
     likely = waiting.values("party").annotate(group_rank=Sum("likelihood")).order_by("-group_rank", "party")
     parties = list(likely.values_list("party", flat=True))
-    place = parties.index(case.party) + 1 if case.waits else 0
+    # it may have been decided since it was read
+    place = parties.index(case.party) + 1 if case.waits and case.party in parties else 0
     return _first(waiting.filter(party=parties[place])) if place < len(parties) else None
 
 

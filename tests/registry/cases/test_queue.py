@@ -51,3 +51,12 @@ def test_after_a_decided_case_comes_the_first_that_waits(inline: SyncRunner) -> 
     Case.objects.filter(owner=studio).update(waits=False)
     third.refresh_from_db()
     assert queue.following(third) is None
+
+
+def test_a_case_that_was_decided_since_it_was_read_has_the_first_behind_it(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    cases(inline, studio, 2)
+    last = [one.case for one in queue.in_groups(studio, Wanted(), 0, 100)][-1]
+    Case.objects.filter(owner=studio).update(waits=False)
+    assert last.waits
+    assert queue.following(last) is None
