@@ -105,6 +105,7 @@ class WorkPicture(Claimable):
     captions = models.JSONField(default=list, blank=True, help_text="rectangles that aren't compared, as shares: edges")
     marks = models.JSONField(default=list, blank=True, help_text="the same: what other works of the owner show, too")
     progress = models.JSONField(default=dict, blank=True, help_text="how far the search of the past is, in counts")
+    iscc = models.JSONField(default=dict, db_default={}, blank=True, help_text="ISO 24138, since the work was opened")
 
     class Meta:
         constraints = [UniqueConstraint(fields=["work", "picture"], name="work_picture_identity")]

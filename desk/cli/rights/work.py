@@ -315,7 +315,8 @@ def open_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, contact: str,
     from registry.accounts import scoped
     from workers.works.opened import open_work, public_address
 
-    rows = [open_work(scoped.work(owner, number), contact=contact, by=person()) for number in dict.fromkeys(numbers)]
+    works = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
+    rows = [open_work(desk.services, row, contact=contact, by=person()) for row in works]
     shown = [{"work": row.number, "address": public_address(desk.config, row)} for row in rows]
     tell({"opened": shown}, *(f"{one['work']}: {one['address']}" for one in shown), as_json=as_json)
 
