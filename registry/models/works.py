@@ -112,6 +112,18 @@ class WorkPicture(Claimable):
         indexes = [Index(fields=["state", "id"], name="work_picture_todo")]
 
 
+class SignedCopy(models.Model):
+    """The credentials of the newest copy for publishing of a picture, to which stripped copies lead back."""
+
+    work_picture = models.OneToOneField(WorkPicture, on_delete=models.CASCADE, related_name="signed_copy")
+    manifest = models.CharField(max_length=200, unique=True, help_text="its identifier")
+    store = models.BinaryField(help_text="the manifest store (C2PA)")
+    content = models.BinaryField(max_length=32, help_text="256 bits of its Content-Code (ISO 24138)")
+    data = models.BinaryField(max_length=32, help_text="256 bits of its Data-Code")
+    instance = models.BinaryField(max_length=32, help_text="256 bits of its Instance-Code")
+    signed_at = models.DateTimeField()
+
+
 class RegistrationConflict(models.Model):
     """Another owner registered the same or a near-same picture earlier. Tells that it exists, and its date."""
 

@@ -265,14 +265,14 @@ def export_works(
     no pixel is changed. With --no-training a file tdmrep.json for your site is written, too (TDMRep).
     """
     from registry.accounts import scoped
-    from workers.evidence.exporting import exported, tdm_reservation
+    from workers.evidence.exporting import TDMREP, Wanted, exported, tdm_reservation
 
     rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
     files: dict[str, bytes] = {}
     for row in tracked(rows, "Exporting"):
-        files |= exported(desk.services, row, licensor=licence_url, no_mining=no_training, signed=sign)
+        files |= exported(desk.services, row, Wanted(licence_url, no_training, sign), by=person())
     if no_training:
-        files["tdmrep.json"] = tdm_reservation(list(files))
+        files[TDMREP] = tdm_reservation(list(files))
     for name, data in files.items():
         with written_whole(out / name) as file:
             file.write(data)
