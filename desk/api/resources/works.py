@@ -165,7 +165,9 @@ def remove(request: Call, number: int) -> None:
 class Publishing(requests.Given):
     """What copies for publishing say besides what is declared."""
 
-    licence_url: str = Field("", max_length=MAX_ADDRESS, description="Where a licence is to be had.")
+    licence_url: str = Field(
+        "", max_length=MAX_ADDRESS, pattern="^(https?://[!-~]+)?$", description="Where a licence is to be had."
+    )
     no_training: bool = Field(default=False, description="Data mining and training of models aren't allowed.")
     sign: bool = Field(default=False, description="Credentials (C2PA) that the owner's key signs.")
 

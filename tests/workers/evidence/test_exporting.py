@@ -6,9 +6,11 @@ import pytest
 
 from evidence.facts.provenance import read_provenance
 from evidence.keys import credentials
+from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, ServiceMissingError, WrongUseError
-from registry.models import Work
+from registry.models import LogOpening, SignedCopy, Work
 from tests.assets.rows import owner, photograph, register
+from workers.evidence import exporting
 from workers.evidence.exporting import Wanted, exported, tdm_reservation
 from workers.matching.identify import identify
 from workers.tasks.sync_runner import SyncRunner
@@ -38,6 +40,27 @@ def test_a_signed_copy_leads_back_to_its_owner(inline: SyncRunner, work: Work) -
     plain = json.loads(read[1])
     assertions = {one["label"]: one["data"] for one in plain["manifests"][plain["active_manifest"]]["assertions"]}
     assert {use["use"] for use in assertions["cawg.training-mining"]["entries"].values()} == {"notAllowed"}
+
+
+def test_signing_is_an_entry_of_the_log_and_other_copies_are_none(inline: SyncRunner, work: Work) -> None:
+    pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+    list(exported(inline.services, work, Wanted(no_mining=True), by="Ann"))
+    entries = LogOpening.objects.filter(content__what="copy signed")
+    assert (entries.count(), SignedCopy.objects.count()) == (0, 0)
+    ((_name, data),) = exported(inline.services, work, Wanted(signed=True), by="Ann")
+    told = entries.get().details
+    assert told is not None
+    assert (told["by"], told["digest"], told["work"]) == ("Ann", Digest.of(data).hex, 1)
+    assert told["manifest"] == SignedCopy.objects.get().manifest
+
+
+def test_too_large_a_manifest_store_is_not_kept(
+    inline: SyncRunner, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+    monkeypatch.setattr(exporting, "MAX_STORE", 100)
+    list(exported(inline.services, work, Wanted(signed=True), by="Ann"))
+    assert not SignedCopy.objects.exists()
 
 
 def test_nothing_is_said_of_training_unless_it_is_asked_for(inline: SyncRunner, work: Work) -> None:
