@@ -11,7 +11,7 @@ from desk.web.middleware import reader
 from desk.web.notices import views as notices
 from desk.web.notifications import feeds, views as told
 from desk.web.operator import views as operator
-from desk.web.public import asked, log, opened, replies, views as public, witness
+from desk.web.public import asked, log, opened, replies, soft_bindings, views as public, witness
 from desk.web.watches import crawls, new, searches, sources, views as watches
 from desk.web.works import declarations, held, uploads, views as works, why
 
@@ -30,6 +30,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("id/", asked.ask, name="ask"),
     path("id/<slug:name>/", opened.page, name="public-work"),
     path("id/<slug:name>/work.json", opened.facts, name="public-work-facts"),
+    path("c2pa/matches/byBinding", soft_bindings.by_binding, name="soft-binding"),
+    path("c2pa/matches/byContent", soft_bindings.by_content, name="soft-binding-content"),
+    path("c2pa/manifests/<str:name>", soft_bindings.manifest, name="manifest"),
+    path("c2pa/services/supportedAlgorithms", soft_bindings.algorithms, name="soft-binding-algorithms"),
     path("metrics", public.metrics, name="metrics"),
     path("operator/", operator.operator, name="operator"),
     path("operator/retry", operator.retry, name="operator-retry"),
@@ -80,6 +84,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/works/<int:number>/documents", declarations.attach, name="attach"),
     path("o/<slug:slug>/works/<int:number>/documents/<int:attachment>", declarations.attachment, name="attachment"),
     path("o/<slug:slug>/works/<int:number>/documents/<int:attachment>/remove", declarations.detach, name="detach"),
+    path("o/<slug:slug>/works/<int:number>/export", works.export, name="export-work"),
     path("o/<slug:slug>/works/<int:number>/deposit", works.make_deposit, name="make-deposit"),
     path("o/<slug:slug>/works/<int:number>/deposits/<int:deposit>", works.deposit, name="deposit"),
     path("o/<slug:slug>/works/<int:number>/deposits/<int:deposit>/record", works.record, name="deposit-record"),

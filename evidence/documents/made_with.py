@@ -13,7 +13,7 @@ from evidence.documents.typeset.fonts import installed_fonts
 from evidence.facts.case import LANGUAGES, MadeWithFacts
 from exhibit.digests import Digest
 
-LIBRARIES = ("typst", "pillow", "numpy", "opencv-python-headless")
+LIBRARIES = ("typst", "pillow", "numpy", "opencv-python-headless", "segno")
 KINDS = frozenset({".py", ".typ", ".toml", ".json"})
 SAMPLE = "Ab9 雪国の冬 국어 ضوء אור प्रकाश আলো ஒளி แสง ☃ ♞ ∮ 𝔸 😀"
 """Signs of each script for which another font may be taken."""

@@ -111,6 +111,7 @@ class WorkFacts:
         earlier_registration: in a deposit record, when somebody else had registered the same or a nearly same picture
             here before; nothing else of it is told.
         further_registrations: the log entries of pictures that were added to the work, each of one.
+        public_page: in a deposit record, the address at which everybody could see the work when the record was made.
     """
 
     number: str  # the owner's number of the work
@@ -128,6 +129,7 @@ class WorkFacts:
     holder: str = field(default="", metadata=LATER)  # of the rights, as declared, where it isn't the owner
     credit: str = field(default="", metadata=LATER)  # how the work is to be credited, as declared
     further_registrations: tuple[LogProof, ...] = field(default=(), metadata=LATER)
+    public_page: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ it. A reader shows an unknown signer until the certificate is pinned, as with PD
 
 import io
 import json
+from base64 import b64encode
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 from cryptography import x509
@@ -18,19 +20,37 @@ from exhibit.errors import RefusedError, ServiceMissingError
 
 MINING = ("data_mining", "ai_inference", "ai_training", "ai_generative_training")
 """Uses of the training and data mining assertion (CAWG 1.1), ``cawg.training-mining``."""
+SOFT_BINDING = "io.iscc.v0"
+"""The ISCC's name in C2PA's list of algorithms of soft bindings."""
 _SETTINGS = {
     "builder": {"thumbnail": {"enabled": False}},
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Credentialed:
+    """A file with credentials, and these apart: what a copy that was stripped of them leads back to."""
+
+    file: bytes
+    manifest: str  # identifier of the active manifest
+    store: bytes  # the manifest store (JUMBF), ``application/c2pa``
+
+
 def with_credentials(
-    data: bytes, media_type: str, key: DocumentKey, *, title: str, software: tuple[str, str], no_mining: bool
-) -> bytes:
+    data: bytes,
+    media_type: str,
+    key: DocumentKey,
+    *,
+    title: str,
+    software: tuple[str, str],
+    no_mining: bool,
+    binding: bytes,
+) -> Credentialed:
     """The same file with credentials that name the owner as signer, and what it brought along as where it comes from.
 
     ``software`` is name and version of what writes them; ``no_mining`` says that mining, inference and training aren't
-    allowed.
+    allowed; ``binding`` is the value of the soft binding :data:`SOFT_BINDING`, the ISCC of ``data``.
 
     Raises ``ServiceMissingError`` without the optional part, and ``RefusedError`` for a file that can't carry them.
     """
@@ -40,11 +60,15 @@ def with_credentials(
     import c2pa  # noqa: PLC0415 - optional
 
     entries = {f"cawg.{use}": {"use": "notAllowed"} for use in MINING}
-    assertion = {"label": "cawg.training-mining", "data": {"entries": entries}}
+    blocks = [{"scope": {}, "value": b64encode(binding).decode()}]
+    assertions = [
+        {"label": "c2pa.soft-binding", "data": {"alg": SOFT_BINDING, "blocks": blocks}},
+        *([{"label": "cawg.training-mining", "data": {"entries": entries}}] if no_mining else []),
+    ]
     claim = {
         "claim_generator_info": [dict(zip(("name", "version"), software, strict=True))],
         "title": title,
-        "assertions": [assertion] if no_mining else [],
+        "assertions": assertions,
     }
     private = key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     out, context = io.BytesIO(), c2pa.Context(c2pa.Settings.from_dict(_SETTINGS))
@@ -52,10 +76,12 @@ def with_credentials(
         info = c2pa.C2paSignerInfo(b"es256", _chain(key), private, None)
         with c2pa.Signer.from_info(info) as signer, c2pa.Builder(json.dumps(claim), context) as builder:
             builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
-            builder.sign(signer, media_type, io.BytesIO(data), out)
+            store = builder.sign(signer, media_type, io.BytesIO(data), out)
+        with c2pa.Reader(media_type, io.BytesIO(out.getvalue()), context=context) as reader:
+            manifest = str(json.loads(reader.json())["active_manifest"])
     except c2pa.C2paError as error:
         raise RefusedError("Credentials can't be written into this file.", reason="broken") from error
-    return out.getvalue()
+    return Credentialed(out.getvalue(), manifest, store)
 
 
 def _chain(key: DocumentKey) -> bytes:

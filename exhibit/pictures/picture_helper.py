@@ -19,6 +19,10 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
     try:
         if question["what"] == "metadata":
             return {"metadata": asdict(metadata.read_here(data, limits))}, b""
+        if question["what"] == "iscc":
+            from exhibit.pictures.iscc import computed_here  # noqa: PLC0415 - seldom asked for
+
+            return {"iscc": asdict(computed_here(data, limits))}, b""
         if question["what"] == "inspect":
             return {"info": asdict(picture_file.inspect(data, limits))}, b""
         picture = picture_file.decode(data, limits, question["at_least"])

@@ -81,6 +81,7 @@ from registry.models.works import (
     Licence,
     OwnershipRemark,
     RegistrationConflict,
+    SignedCopy,
     Upload,
     UploadFile,
     UploadLine,

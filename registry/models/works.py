@@ -105,10 +105,23 @@ class WorkPicture(Claimable):
     captions = models.JSONField(default=list, blank=True, help_text="rectangles that aren't compared, as shares: edges")
     marks = models.JSONField(default=list, blank=True, help_text="the same: what other works of the owner show, too")
     progress = models.JSONField(default=dict, blank=True, help_text="how far the search of the past is, in counts")
+    iscc = models.JSONField(default=dict, db_default={}, blank=True, help_text="ISO 24138, since the work was opened")
 
     class Meta:
         constraints = [UniqueConstraint(fields=["work", "picture"], name="work_picture_identity")]
         indexes = [Index(fields=["state", "id"], name="work_picture_todo")]
+
+
+class SignedCopy(models.Model):
+    """The credentials of the newest copy for publishing of a picture, to which stripped copies lead back."""
+
+    work_picture = models.OneToOneField(WorkPicture, on_delete=models.CASCADE, related_name="signed_copy")
+    manifest = models.CharField(max_length=200, unique=True, help_text="its identifier")
+    store = models.BinaryField(help_text="the manifest store (C2PA)")
+    content = models.BinaryField(max_length=32, help_text="256 bits of its Content-Code (ISO 24138)")
+    data = models.BinaryField(max_length=32, help_text="256 bits of its Data-Code")
+    instance = models.BinaryField(max_length=32, help_text="256 bits of its Instance-Code")
+    signed_at = models.DateTimeField()
 
 
 class RegistrationConflict(models.Model):

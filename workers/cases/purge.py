@@ -22,6 +22,7 @@ from registry.models import (
     Package,
     Picture,
     Report,
+    SignedCopy,
     StepState,
     WithheldFile,
 )
@@ -86,6 +87,7 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str) -> bool:
             if picture.thumbnail is not None:
                 along.append(Touched(picture.thumbnail, "", "small picture", kept=False))
             Picture.objects.filter(pk=picture.pk).update(bytes_state=BytesState.PURGED, thumbnail=None)
+            SignedCopy.objects.filter(work_picture__picture=picture).delete()  # what the file brought may show it
             vectors.remove_from(vectors.Collection.WORKS, [picture.pk])
             vectors.remove_from(vectors.Collection.PICTURES, [picture.pk])
         services.features.remove(digest)

@@ -27,6 +27,7 @@ from workers.evidence.keys import HOLDER, sealing_key, signer_of, still_counts
 from workers.log.proofs import best_covering, checkpoint_covering, checkpoint_witnesses, grown_proofs, log_proof
 from workers.pictures.lazy_pictures import LazyPictures
 from workers.services.wiring import Services
+from workers.works.opened import public_address
 from workers.works.ownership import warnings_of
 from workers.works.registrations import further_submissions_of, submission_of
 
@@ -131,9 +132,11 @@ def _facts(services: Services, work: Work, number: int) -> CaseFacts:
 
 
 def _work(services: Services, work: Work, registration: LogProof | None, further: tuple[LogProof, ...]) -> WorkFacts:
-    """What is declared and recorded of a work, and since when somebody else's registration of the like is known."""
+    """What is declared and recorded of a work, since when another's registration of the like is known, and its page."""
     earlier = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
-    return replace(work_facts(services, work, registration, further), earlier_registration=earlier)
+    page = public_address(services.config, work) if services.config.public_url else None
+    facts = work_facts(services, work, registration, further)
+    return replace(facts, earlier_registration=earlier, public_page=page or "")
 
 
 def _registered_under(

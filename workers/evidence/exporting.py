@@ -1,33 +1,52 @@
 """Copies of works for publishing, which say whose they are, so that copies of them lead back to the owner."""
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
+from django.db import transaction
+
 from evidence.facts.provenance import MEDIA_TYPES
 from evidence.keys.credentials import with_credentials
+from exhibit.clock import now
+from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.pictures.embedding import RightsStatement, with_rights
-from registry.models import Work
+from exhibit.pictures.iscc import iscc_of
+from registry.log.audit_log import changed
+from registry.models import SignedCopy, Work
 from workers.evidence.facts import software
 from workers.evidence.keys import document_key
 from workers.services.wiring import Services
 
 MAX_ADDRESS = 1000  # characters
+MAX_STORE = 1 << 20
+"""Bytes of a manifest store that is kept; one that is larger, because of what the file brought along, isn't."""
+TDMREP = "tdmrep.json"
 
 
-def exported(
-    services: Services, work: Work, *, licensor: str, no_mining: bool, signed: bool
-) -> Iterator[tuple[str, bytes]]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What copies say besides what is declared."""
+
+    licensor: str = ""  # address at which a licence is to be had
+    no_mining: bool = False  # data mining and training aren't allowed: PLUS, and CAWG where it is signed
+    signed: bool = False  # credentials (C2PA) by the owner's key
+
+
+def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iterator[tuple[str, bytes]]:
     """File names and bytes of a work's JPEG and PNG pictures with what is declared of it; no pixel is changed.
 
-    ``licensor`` is the address at which a licence is to be had, or empty. ``no_mining`` says that data mining and
-    training aren't allowed (PLUS, and CAWG where it is signed); ``signed`` adds credentials (C2PA) by the owner's key.
+    What the owner's key signs is an entry of the log, and the newest credentials are kept for copies that lose them.
 
     Raises ``WrongUseError`` for an address that isn't of the web, ``NotFoundError`` for bytes that are gone,
     ``RefusedError`` for other formats, and ``ServiceMissingError`` without the optional part ``c2pa``.
     """
+    licensor = wanted.licensor
     if licensor and (not licensor.startswith(("https://", "http://")) or len(licensor) > MAX_ADDRESS):
         raise WrongUseError("The address of licences begins with https:// or http://.")
     statement = RightsStatement(
@@ -37,20 +56,50 @@ def exported(
         rights=work.rights_statement,
         holder=work.holder or work.owner.name,
         licensor=licensor,
-        no_mining=no_mining,
+        no_mining=wanted.no_mining,
     )
-    for place, picture in enumerate(work.pictures.order_by("work_pictures__pk"), 1):
+    for place, row in enumerate(work.work_pictures.select_related("picture").order_by("pk"), 1):
+        picture = row.picture
         if picture.digest not in services.blobs:
             raise NotFoundError(f"The bytes of work {work.number} aren't stored any more.")
         data = with_rights(services.blobs.get(picture.digest), statement)
-        if signed:
-            made, media = software(), MEDIA_TYPES[picture.format]
-            key = document_key(services, work.owner)
-            name = (made.name, made.version)
-            data = with_credentials(data, media, key, title=work.title, software=name, no_mining=no_mining)
+        if wanted.signed:
+            made, iscc = software(), iscc_of(data, services.limits)
+            copy = with_credentials(
+                data,
+                MEDIA_TYPES[picture.format],
+                document_key(services, work.owner),
+                title=work.title,
+                software=(made.name, made.version),
+                no_mining=wanted.no_mining,
+                binding=iscc.binding,
+            )
+            data = copy.file
+            with transaction.atomic():
+                told = {"digest": Digest.of(data).hex, "manifest": copy.manifest, "work": work.number}
+                changed("copy signed", by=by, owner=work.owner, about=told)
+                if len(copy.store) <= MAX_STORE:
+                    kept = {"manifest": copy.manifest, "store": copy.store, "signed_at": now(), **iscc.bodies}
+                    SignedCopy.objects.update_or_create(work_picture=row, defaults=kept)
         suffix = ".png" if picture.format == "PNG" else ".jpg"
         stem = PurePosixPath(work.source_name).stem or "work"
         yield f"{work.number:05d}-{place}-{stem[:80]}{suffix}", data
+
+
+def packed(services: Services, work: Work, wanted: Wanted, *, by: str) -> bytes:
+    """The same as a ZIP, with :func:`tdm_reservation` where mining is reserved; raises likewise."""
+    files, out = dict(exported(services, work, wanted, by=by)), io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:  # pictures don't get smaller
+        for name, data in files.items():
+            archive.writestr(name, data)
+        if wanted.no_mining:
+            archive.writestr(TDMREP, tdm_reservation(list(files)))
+    return out.getvalue()
+
+
+def packed_name(work: Work) -> str:
+    """What the ZIP of a work's copies is called."""
+    return f"{work.owner.slug}-work-{work.number}-for-publishing.zip"
 
 
 def tdm_reservation(names: Sequence[str]) -> bytes:

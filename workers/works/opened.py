@@ -1,6 +1,8 @@
 """Works that their owners show to everybody: opened and closed by them, each time with an entry of the log."""
 
 import secrets
+from contextlib import suppress
+from dataclasses import asdict
 
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator, URLValidator
@@ -10,22 +12,30 @@ from django.db.models import QuerySet
 from exhibit.clock import now, rfc3339
 from exhibit.config.config import Config
 from exhibit.entries import EntryType
-from exhibit.errors import RefusedError
+from exhibit.errors import RefusedError, UnreadablePictureError
+from exhibit.pictures.iscc import iscc_of
 from exhibit.types import Untyped
 from registry.log.log import submit
 from registry.models import Work
 from workers.servers.addresses import local_site
+from workers.services.wiring import Services
 
 MAX_CONTACT = 300
 ADDRESS = {"http", "https"}
 
 
-def open_work(work: Work, *, contact: str, by: str) -> Work:
+def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
     """Show a work to everybody, and whom to ask for a licence: a web address, an e-mail address, or nobody.
 
-    Opened again it has the address that it had. Raises ``RefusedError`` for another contact and for a removed work.
+    Opened again it has the address that it had. The ISCC of each registered file is computed now, if it isn't there;
+    a file that is gone or can't be decoded has none. Raises ``RefusedError`` for another contact and a removed work.
     """
     contact = checked_contact(contact)
+    for shown in work.work_pictures.filter(iscc={}, work__removed_at=None).select_related("picture"):
+        with suppress(UnreadablePictureError):
+            if shown.picture.digest in services.blobs:
+                shown.iscc = asdict(iscc_of(services.blobs.get(shown.picture.digest), services.limits))
+                shown.save(update_fields=["iscc"])
     with transaction.atomic():
         row = Work.objects.select_for_update(of=("self",), no_key=True).select_related("owner").get(pk=work.pk)
         if row.removed_at is not None:
@@ -69,12 +79,14 @@ def public_address(config: Config, work: Work) -> str | None:
 def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
     """All that is told of an opened work, and nothing else: schema.org's ImageObject as JSON-LD, with ours beside it.
 
-    ``exhibit`` holds what schema.org has no words for: registrations at offices, digests of the registered files, and
-    the entry of the log with its salted commitment once it has a number.
+    ``exhibit`` holds what schema.org has no words for: registrations at offices, the registered files with digests and
+    ISCC, and the entry of the log with its salted commitment once it has a number.
     """
     page = public_address(config, work)
     address = URLValidator(schemes=list(ADDRESS))
     entry = getattr(work.registration, "entry", None)
+    rows = work.work_pictures.order_by("pk").values_list("picture__digest", "iscc")
+    files = [{"sha256": str(digest), **({"iscc": iscc} if iscc else {})} for digest, iscc in rows]
     facts: dict[str, Untyped] = {
         "@context": "https://schema.org",
         "@type": "ImageObject",
@@ -88,11 +100,12 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
         "datePublished": work.first_publication,
         "license": page if work.rights_statement else None,
         "acquireLicensePage": work.licence_contact if _fits(address, work.licence_contact) else None,
-        "identifier": [f"sha256:{digest}" for digest in work.pictures.order_by("pk").values_list("digest", flat=True)],
+        "identifier": [name for digest, iscc in rows for name in (f"sha256:{digest}", iscc.get("code")) if name],
     }
     ours = {
         "registered_at": rfc3339(work.registered_at),
         "registrations": work.registrations,
+        "files": files,
         "licence_contact": work.licence_contact,
         "log_entry": entry
         and {

@@ -28,6 +28,7 @@ from registry.works import works as searching
 from workers.cases.floods import answer_flood
 from workers.evidence import deposits
 from workers.evidence.bundles import in_a_file
+from workers.evidence.exporting import MAX_ADDRESS, Wanted, packed, packed_name
 from workers.matching.identify import identify as search
 from workers.pictures.previews import LARGE, SMALL, shown
 from workers.services import wiring
@@ -159,6 +160,25 @@ def answer_held(request: Call, number: int, new: requests.HeldAnswer) -> schemas
 def remove(request: Call, number: int) -> None:
     """Stop looking for copies of a work. Its cases, its evidence and its place in the log stay."""
     remove_work(scoped.work(of(request), number), by=request.auth.by)
+
+
+class Publishing(requests.Given):
+    """What copies for publishing say besides what is declared."""
+
+    licence_url: str = Field(
+        "", max_length=MAX_ADDRESS, pattern="^(https?://[!-~]+)?$", description="Where a licence is to be had."
+    )
+    no_training: bool = Field(default=False, description="Data mining and training of models aren't allowed.")
+    sign: bool = Field(default=False, description="Credentials (C2PA) that the owner's key signs.")
+
+
+@router.post(ONE + "/export", WRITE, name="export_work", file="application/zip", keyed=False)
+def export(request: Call, number: int, new: Publishing) -> HttpResponseBase:
+    """Make copies of a work for publishing, which say whose they are, as a ZIP; no pixel is changed."""
+    row = scoped.work(of(request), number)
+    wanted = Wanted(new.licence_url, new.no_training, new.sign)
+    data = packed(wiring.services(), row, wanted, by=request.auth.by)
+    return download(data, packed_name(row), "application/zip")
 
 
 @router.get(ONE + "/deposits")

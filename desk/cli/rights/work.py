@@ -265,14 +265,14 @@ def export_works(
     no pixel is changed. With --no-training a file tdmrep.json for your site is written, too (TDMRep).
     """
     from registry.accounts import scoped
-    from workers.evidence.exporting import exported, tdm_reservation
+    from workers.evidence.exporting import TDMREP, Wanted, exported, tdm_reservation
 
     rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
     files: dict[str, bytes] = {}
     for row in tracked(rows, "Exporting"):
-        files |= exported(desk.services, row, licensor=licence_url, no_mining=no_training, signed=sign)
+        files |= exported(desk.services, row, Wanted(licence_url, no_training, sign), by=person())
     if no_training:
-        files["tdmrep.json"] = tdm_reservation(list(files))
+        files[TDMREP] = tdm_reservation(list(files))
     for name, data in files.items():
         with written_whole(out / name) as file:
             file.write(data)
@@ -315,7 +315,8 @@ def open_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, contact: str,
     from registry.accounts import scoped
     from workers.works.opened import open_work, public_address
 
-    rows = [open_work(scoped.work(owner, number), contact=contact, by=person()) for number in dict.fromkeys(numbers)]
+    works = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
+    rows = [open_work(desk.services, row, contact=contact, by=person()) for row in works]
     shown = [{"work": row.number, "address": public_address(desk.config, row)} for row in rows]
     tell({"opened": shown}, *(f"{one['work']}: {one['address']}" for one in shown), as_json=as_json)
 

@@ -23,7 +23,7 @@ from registry.log.audit_log import Evidence
 from registry.models import Flood, Owner, OwnershipRemark
 from registry.works import works as searching
 from registry.works.relations import related_to
-from workers.evidence import deposits
+from workers.evidence import deposits, exporting
 from workers.evidence.bundles import in_a_file
 from workers.pictures.previews import LARGE, SMALL, shown
 from workers.services import wiring
@@ -102,6 +102,17 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "seen_before": seen_before(row),
     }
     return show(request, owner, "web/work.html", values)
+
+
+@decider_post
+def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Copies for publishing, which say whose they are, as a ZIP."""
+    row, given = scoped.work(owner, number), request.POST
+    with Telling(request):
+        wanted = exporting.Wanted(said(given.get("licence_url", "")), "no_training" in given, "sign" in given)
+        data = exporting.packed(wiring.services(), row, wanted, by=request.user.get_username())
+        return attached(data, exporting.packed_name(row), "application/zip")
+    return redirect("work", slug=owner.slug, number=number)
 
 
 @decider_post

@@ -6,11 +6,14 @@ from evidence.documents.case.comparison import Gallery
 from evidence.documents.case.sections import development_warning, witness_blocks
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
+from evidence.documents.qr import qr_png
 from evidence.documents.typeset.blocks import (
     Attachment,
     Block,
     Callout,
     Document,
+    Plate,
+    Plates,
     Row,
     Rows,
     Section,
@@ -28,6 +31,8 @@ FACTS_FILE = "facts.json"
 PICTURE_SIDE = 1200
 SHOWN_PICTURES = 12
 HEIGHT = 52
+QR_FILE, QR_HEIGHT = "pictures/page.png", 35
+MAX_ADDRESS = 300  # characters that a QR code holds at this size, so that a telephone still reads it
 CHECKS = ("check_first", "check_digest", "check_later")
 UNEXAMINED = ("declarations", "originality", "earlier", "before")
 
@@ -50,8 +55,12 @@ def render_deposit_record(
         Section(wording.say("heading.unchecked"), (wording.bullets("unexamined", UNEXAMINED),)),
         Section(wording.say("deposit.check"), (wording.bullets("deposit", CHECKS),)),
     )
-    files = (*gallery.album.files, TypesetFile(FACTS_FILE, facts.to_json()))
-    return Unset(_document(facts, wording, sections), files, language, facts.written_at).pdf(fonts or installed_fonts())
+    files = [*gallery.album.files, TypesetFile(FACTS_FILE, facts.to_json())]
+    if _has_code(facts):
+        files.append(TypesetFile(QR_FILE, qr_png(facts.work.public_page)))
+    return Unset(_document(facts, wording, sections), tuple(files), language, facts.written_at).pdf(
+        fonts or installed_fonts()
+    )
 
 
 def _declared(facts: CaseFacts, wording: Wording) -> Section:
@@ -86,7 +95,16 @@ def _recorded(facts: CaseFacts, wording: Wording) -> Section:
         wording.time_row("made_at", facts.written_at),
         wording.row("software", Speaker.RECORDED, f"{facts.software.name} {facts.software.version}"),
     )
-    return Section(wording.say("deposit.recorded"), (Rows(rows),))
+    blocks: list[Block] = [Rows(rows)]
+    if page := facts.work.public_page:
+        blocks.append(Text(wording.say("deposit.public", page=page)))
+    if _has_code(facts):
+        blocks.append(Plates((Plate(QR_FILE, "", "", page),), QR_HEIGHT))
+    return Section(wording.say("deposit.recorded"), tuple(blocks))
+
+
+def _has_code(facts: CaseFacts) -> bool:
+    return 0 < len(facts.work.public_page) <= MAX_ADDRESS
 
 
 def _pictures(shown: Sequence[PictureFacts], gallery: Gallery) -> Section:

@@ -117,6 +117,7 @@ def test_a_request_may_carry_a_key_unless_a_secret_is_told_or_nothing_is_done_tw
     secrets = {"add_webhook", "link_report", "link_package", "invite_member"}
     assert without == secrets | {
         "identify",
+        "export_work",
         "try_licences",
         "report_picture",
         "lease_targets",

@@ -36,6 +36,7 @@ WITHOUT = {
     **dict.fromkeys(("feed", "unsubscribe", "link", "link-file", "reply", "invitation"), OUTSIDE),
     **dict.fromkeys(("accuracy", "healthz", "metrics", "log-entries", "log-tile"), PUBLIC),
     **dict.fromkeys(("add-checkpoint", "partner-card", "public-work", "public-work-facts", "robots"), PUBLIC),
+    **dict.fromkeys(("soft-binding", "soft-binding-content", "manifest", "soft-binding-algorithms"), PUBLIC),
 }
 """Pages without a counterpart, and why."""
 

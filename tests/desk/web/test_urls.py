@@ -23,6 +23,10 @@ OPEN = {
     "public-work-facts",
     "ask",
     "robots",
+    "soft-binding",
+    "soft-binding-content",
+    "manifest",
+    "soft-binding-algorithms",
     "reply",
     "link",
     "link-file",
@@ -52,6 +56,8 @@ def test_no_form_is_taken_from_another_site(ann: User) -> None:
     for name, address in addresses().items():
         if name in {"unsubscribe", "add-checkpoint"}:  # programs send them; the signed token or head is what counts
             continue
+        if name in {"soft-binding", "soft-binding-content"}:  # nothing is changed
+            continue
         answer = client.post(address, {"decision": "confirmed"})
         assert answer.status_code == 403, (name, answer.status_code)
     page = answer.content.decode()
@@ -77,6 +83,7 @@ def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -
     secret = {"reply", "link", "link-file", "feed", "invitation", "unsubscribe"}
     public = {"healthz", "metrics", "language", "log-checkpoint", "log-tile", "log-entries"}
     public |= {"add-checkpoint", "partner-card", "public-work", "public-work-facts", "ask", "robots"}
+    public |= {"soft-binding", "soft-binding-content", "manifest", "soft-binding-algorithms"}
     assert without == own | theirs | of_the_operator | secret | public
     assert scene.charlie.get(reverse("operator")).status_code == 404
     assert scene.charlie.post(reverse("operator-retry")).status_code == 404

@@ -27,6 +27,7 @@ from workers.log import proofs
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.tasks.sync_runner import SyncRunner
 from workers.works.declarations import edit
+from workers.works.opened import close_work, open_work
 from workers.works.registration import registration_opening
 
 PICTURE = photograph(1)
@@ -161,6 +162,27 @@ def test_it_is_made_once_for_what_is_declared_and_again_when_that_changes(inline
     second = make_deposit(inline.services, work, by="Bob")
     assert (second.number, second.made_by) == (2, "Bob")
     assert second.seal_digest != first.seal_digest
+
+
+def test_the_page_of_an_opened_work_stands_on_it_where_the_installation_has_an_address(
+    inline: SyncRunner, work: Work, tmp_path: Path
+) -> None:
+    opened = open_work(inline.services, work, contact="", by="Ann")
+    assert make_deposit(inline.services, opened, by="Ann").number == 1
+    inline.services.config = replace(inline.services.config, public_url="https://exhibit.example.org")
+    second = make_deposit(inline.services, opened, by="Ann")
+    path = assembled(inline, second, tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        facts = CaseFacts.from_json(archive.read(FACTS_PATH))
+    assert (second.number, facts.work.public_page) == (2, f"https://exhibit.example.org/id/{opened.public_name}/")
+    verdict = Verifier(makers=MAKERS).verify(path)
+    assert not verdict.failures
+    assert "sheet" in {check.name for check in verdict.checks if check.state is State.PASSED}
+    close_work(opened, by="Ann")
+    opened.refresh_from_db()
+    third = make_deposit(inline.services, opened, by="Ann")
+    with zipfile.ZipFile(assembled(inline, third, tmp_path)) as archive:
+        assert b"public_page" not in archive.read(FACTS_PATH)
 
 
 def test_its_seal_is_an_entry_of_the_log(inline: SyncRunner, work: Work) -> None:

@@ -1,6 +1,7 @@
 """Works through the API: registered one by one or in portions, declared anew, with documents, and looked for."""
 
 import io
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -48,6 +49,20 @@ def test_a_picture_is_registered_once_and_can_be_looked_at(studio: Owner, alice:
     assert alice.get(f"/pictures/{'0' * 64}")[0] == 404
     assert alice.client.delete(f"{ROOT}/works/{made.json()['number']}").status_code == 204
     assert alice.get(f"/works/{made.json()['number']}")[0] == 404
+
+
+def test_copies_for_publishing_come_as_a_zip(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+    register(inline.services, studio, photograph(1), "Harbour")
+    wanted = {"licence_url": "https://studio.example/licences", "no_training": True}
+    answer = alice.client.post(f"{ROOT}/works/1/export", wanted, content_type="application/json")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist()[1:] == ["tdmrep.json"]
+        assert b"https://studio.example/licences" in archive.read(archive.namelist()[0])
+    bad = alice.client.post(f"{ROOT}/works/1/export", {"licence_url": "ftp://x"}, content_type="application/json")
+    assert bad.status_code == 422
+    register(inline.services, owner("agency"), photograph(2))
+    assert alice.client.post(f"{ROOT}/works/2/export", {}, content_type="application/json").status_code == 404
 
 
 def test_what_is_no_picture_is_refused_with_its_reason(studio: Owner, alice: Program) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 
 import pytest
 from django.core.cache import cache
@@ -10,10 +11,11 @@ from django.urls import reverse
 
 from exhibit.entries import EntryType
 from exhibit.errors import RefusedError
+from exhibit.pictures.iscc import iscc_of
 from registry.models import LogOpening, Work
 from tests.assets.desk_scene import Scene, module_scene, scene
 from workers.services import wiring
-from workers.works.opened import close_work, open_work, public_address
+from workers.works.opened import close_work, open_work, public_address, public_facts
 from workers.works.registration import remove_work
 
 __all__ = ["module_scene", "scene"]
@@ -37,7 +39,7 @@ def answers(name: str | None) -> tuple[int, int, bytes]:
 
 def test_no_work_is_open_by_itself_and_an_opened_one_is_told_to_everybody(work: Work) -> None:
     assert not Work.objects.exclude(opened_at=None).exists()
-    row = open_work(work, contact=CONTACT, by="Ann")
+    row = open_work(wiring.services(), work, contact=CONTACT, by="Ann")
     told = Client().get(reverse("public-work-facts", args=[row.public_name])).json()
     page = Client().get(reverse("public-work", args=[row.public_name])).content.decode()
     embedded = re.search(r'<script type="application/ld\+json">(.*?)</script>', page, re.DOTALL)
@@ -46,27 +48,42 @@ def test_no_work_is_open_by_itself_and_an_opened_one_is_told_to_everybody(work: 
     assert "<b>Bridge" not in page
     assert (told["@type"], told["acquireLicensePage"]) == ("ImageObject", CONTACT)
     assert told["copyrightNotice"] == "All mine"
-    assert told["identifier"] == [f"sha256:{one}" for one in work.pictures.values_list("digest", flat=True)]
+    digest = work.pictures.get().digest
+    iscc = iscc_of(wiring.services().blobs.get(digest), wiring.services().limits)
+    assert told["identifier"] == [f"sha256:{digest}", iscc.code]
+    assert told["exhibit"]["files"] == [{"sha256": str(digest), "iscc": asdict(iscc)}]
+    assert all(unit in page for unit in (iscc.code, iscc.content, iscc.data, iscc.instance))
     assert told["url"] == public_address(wiring.services().config, row)
 
 
+def test_a_file_that_is_gone_has_no_iscc_until_it_is_opened_with_one(work: Work) -> None:
+    services, digest = wiring.services(), work.pictures.get().digest
+    data = services.blobs.get(digest)
+    services.blobs.remove(digest)
+    row = open_work(services, work, contact="", by="Ann")
+    assert public_facts(services.config, row)["identifier"] == [f"sha256:{digest}"]
+    services.blobs.put(data)
+    row = open_work(services, work, contact="", by="Ann")
+    assert public_facts(services.config, row)["identifier"][1:] == [iscc_of(data, services.limits).code]
+
+
 def test_closed_removed_and_unknown_works_have_the_same_answer(work: Work) -> None:
-    name = open_work(work, contact="", by="Ann").public_name
+    name = open_work(wiring.services(), work, contact="", by="Ann").public_name
     unknown = answers("0" * 16)
     assert unknown[:2] == (404, 404)
     close_work(work, by="Ann")
     assert answers(name)[:2] == (404, 404)
     assert answers(name)[2].replace(str(name).encode(), b"0" * 16) == unknown[2]
-    assert open_work(work, contact="", by="Ann").public_name == name
+    assert open_work(wiring.services(), work, contact="", by="Ann").public_name == name
     remove_work(work, by="Ann")
     assert answers(name)[:2] == (404, 404)
     with pytest.raises(RefusedError, match="removed"):
-        open_work(work, contact="", by="Ann")
+        open_work(wiring.services(), work, contact="", by="Ann")
 
 
 def test_opening_and_closing_are_logged_once_each(work: Work) -> None:
     for _ in range(2):
-        open_work(work, contact=CONTACT, by="Ann")
+        open_work(wiring.services(), work, contact=CONTACT, by="Ann")
     for _ in range(2):
         close_work(work, by="Bob")
     rows = LogOpening.objects.filter(submission__type=EntryType.REGISTRATION, content__has_key="public").order_by("pk")
@@ -77,7 +94,7 @@ def test_opening_and_closing_are_logged_once_each(work: Work) -> None:
 @pytest.mark.parametrize("contact", ["javascript:alert(1)", "ask me", "https://" + "a" * 300 + ".example"])
 def test_a_contact_that_is_no_address_is_refused(work: Work, contact: str) -> None:
     with pytest.raises(RefusedError, match="contact"):
-        open_work(work, contact=contact, by="Ann")
+        open_work(wiring.services(), work, contact=contact, by="Ann")
     assert Work.objects.get(pk=work.pk).opened_at is None
 
 

@@ -1,5 +1,8 @@
 """Works: how they are found, and where one was seen."""
 
+import io
+import zipfile
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -7,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from PIL import Image, ImageDraw
 
 from exhibit.clock import now
+from exhibit.pictures.metadata import read_metadata
 from exhibit.types import DeclaredWork
 from registry.models import Owner, OwnershipRemark, User, Work, WorkChange, WorkPicture
 from registry.works import works as searching
@@ -17,9 +21,30 @@ from tests.desk.web.works.test_declarations import credited
 from tests.desk.web.works.test_uploads import ann, at, studio
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.registration import NewWork, register_work
+from workers.works.registration import NewWork, register_work, remove_work
 
 __all__ = ["ann", "site", "studio"]
+
+
+def test_copies_for_publishing_are_downloaded_from_the_page_of_a_work(
+    ann: Client, inline: SyncRunner, studio: Owner
+) -> None:
+    work = register(inline.services, studio, photograph(1), "Harbour").work
+    assert at("export-work", 1) in ann.get(at("work", 1)).content.decode()
+    given = {"licence_url": "https://studio.example/licences", "no_training": "on"}
+    answer = ann.post(at("export-work", 1), given)
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="studio-work-1-for-publishing.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        (picture, tdmrep) = archive.namelist()
+        data = archive.read(picture)
+    said = read_metadata(data, inline.services.limits)
+    assert (said.licence, tdmrep) == ("https://studio.example/licences", "tdmrep.json")
+    assert b"DMI-PROHIBITED" in data
+    refused = ann.post(at("export-work", 1), {"licence_url": "javascript:1"}, follow=True)
+    assert "begins with https://" in refused.content.decode()
+    assert b"no_training" not in Client().post(at("export-work", 1)).content
+    remove_work(work, by="Ann")
+    assert ann.post(at("export-work", 1)).status_code == 404
 
 
 def test_works_are_found_by_parts_of_words_in_any_language_and_by_number(inline: SyncRunner, studio: Owner) -> None:

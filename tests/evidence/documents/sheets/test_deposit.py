@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import cv2
+import numpy as np
 import pytest
 
 from evidence.documents.sheets.deposit import DEPOSIT_PARTY, SHOWN_PICTURES, render_deposit_record
@@ -28,6 +30,29 @@ def test_it_says_what_was_declared_and_recorded_and_carries_its_facts(facts: Cas
     assert facts.work.pictures[0].digest.hex in text.replace(" ", "")
     assert "prints-and-more.example" not in text
     assert reader(pdf).attachments["facts.json"] == [facts.to_json()]
+
+
+PAGE = "https://exhibit.example.org/id/0123456789abcdef/"
+
+
+def test_an_opened_works_page_stands_there_as_a_code_that_leads_to_it(facts: CaseFacts) -> None:
+    opened = replace(facts, work=replace(facts.work, public_page=PAGE))
+    pdf = render_deposit_record(opened, {}, "en")
+    assert PAGE in text_of(pdf).replace(" ", "")
+    assert render_deposit_record(opened, {}, "en") == pdf
+    assert read_codes(pdf) == [PAGE]
+    assert read_codes(render_deposit_record(facts, {}, "en")) == []
+
+
+def test_an_address_that_is_too_long_for_a_code_is_written_alone(facts: CaseFacts) -> None:
+    long = replace(facts, work=replace(facts.work, public_page=PAGE + "a" * 5000))
+    assert read_codes(render_deposit_record(long, {}, "zh-Hans")) == []
+
+
+def read_codes(pdf: bytes) -> list[str]:
+    """What the QR codes among a document's pictures say."""
+    pictures = [np.asarray(image.image.convert("L")) for page in reader(pdf).pages for image in page.images]
+    return [said for picture in pictures if (said := cv2.QRCodeDetector().detectAndDecode(picture)[0])]
 
 
 def test_what_is_missing_or_earlier_or_too_much_is_said(facts: CaseFacts) -> None:

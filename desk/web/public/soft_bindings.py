@@ -1,0 +1,96 @@
+"""C2PA's Soft Binding Resolution API: from a copy that lost its credentials back to them, for works that are open."""
+
+import json
+from base64 import b64encode
+from dataclasses import replace
+
+from allauth.decorators import rate_limit
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from desk.texts.sentences import in_words
+from desk.web.middleware.limits import MAX_OF_NOBODY
+from evidence.keys.credentials import SOFT_BINDING
+from exhibit.errors import ExhibitError, RefusedError, WrongUseError
+from exhibit.pictures.iscc import iscc_of, read_binding
+from exhibit.types import Untyped
+from registry.works.signed_copies import found_by, manifest_store
+from workers.services import wiring
+
+MOST, USUAL = 50, 10  # manifests of an answer
+MAX_PIXELS, MAX_SECONDS = 25_000_000, 3.0
+"""What a stranger's picture may cost at most."""
+HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
+
+
+@require_safe
+def algorithms(_request: HttpRequest) -> JsonResponse:
+    """Which soft bindings are known here."""
+    return JsonResponse({"watermarks": [], "fingerprints": [{"alg": SOFT_BINDING}]}, headers=HEADERS)
+
+
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+@rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
+def by_binding(request: HttpRequest) -> JsonResponse:
+    """The manifests that the value of a soft binding leads to."""
+    try:
+        asked = request.GET if request.method != "POST" else _body(request)
+        return _matches(request, str(asked.get("alg", "")), str(asked.get("value", "")))
+    except WrongUseError as wrong:
+        return _refused(wrong, 400)
+
+
+@csrf_exempt
+@require_POST
+@rate_limit(action="content", limit_get=True)  # type: ignore[untyped-decorator]
+def by_content(request: HttpRequest) -> JsonResponse:
+    """The manifests that a picture leads to. It is measured and forgotten."""
+    services = wiring.services()
+    most = replace(services.limits, max_bytes=MAX_OF_NOBODY, max_pixels=MAX_PIXELS, seconds=MAX_SECONDS)
+    try:
+        iscc = iscc_of(request.read(MAX_OF_NOBODY + 1), most)
+        value = b64encode(iscc.binding).decode()
+        return _matches(request, request.GET.get("alg", SOFT_BINDING), value)
+    except RefusedError as refused:
+        return _refused(refused, 415)
+    except WrongUseError as wrong:
+        return _refused(wrong, 400)
+
+
+@require_safe
+@rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
+def manifest(request: HttpRequest, name: str) -> HttpResponse:
+    """A manifest store, as it was signed."""
+    if request.GET.get("returnActiveManifest", "false").lower() == "true":
+        return _refused(WrongUseError("Only whole manifest stores are kept here."), 400)
+    if (store := manifest_store(name)) is None:
+        raise Http404
+    return HttpResponse(store, content_type="application/c2pa", headers=HEADERS)
+
+
+def _body(request: HttpRequest) -> dict[str, Untyped]:
+    try:
+        said = json.loads(request.read(MAX_OF_NOBODY))
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise WrongUseError("The body isn't a JSON object with alg and value.")
+    return said
+
+
+def _matches(request: HttpRequest, algorithm: str, value: str) -> JsonResponse:
+    if algorithm != SOFT_BINDING:
+        raise WrongUseError(f"Only the algorithm {SOFT_BINDING} is known here.")
+    asked = request.GET.get("maxResults", str(USUAL))
+    if not asked.isascii() or not asked.isdecimal() or not int(asked[:4]) >= 1:
+        raise WrongUseError("maxResults is a number from 1 on.")
+    found = found_by(read_binding(value), min(int(asked[:4]), MOST))
+    told = [{"manifestId": one.manifest, "similarityScore": one.score} for one in found]
+    return JsonResponse({"matches": told}, headers=HEADERS)
+
+
+def _refused(error: ExhibitError, status: int) -> JsonResponse:
+    told = {"title": in_words(error), "status": status}
+    return JsonResponse(told, status=status, content_type="application/problem+json", headers=HEADERS)

@@ -1,0 +1,101 @@
+"""The International Standard Content Code (ISCC, ISO 24138) of a picture's file, in the words of the library iscc-lib.
+
+The pixels are prepared as the standard's reference does (iscc-sdk): EXIF orientation, white behind what is transparent,
+without a border of one colour, grey by Rec. 601, 32 by 32 by bicubic resampling.
+"""
+
+from base64 import b32decode, b32encode, b64decode
+from dataclasses import dataclass
+
+import iscc_lib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from exhibit.errors import WrongUseError
+from exhibit.pictures import picture_file
+from exhibit.pictures.decode import Limits, asked
+
+BITS, SIDE = 256, 32
+STRIP = 512  # rows that are looked at together
+MAX_VALUE = 4096  # characters of a binding
+HEADER = 2  # bytes before a unit's body
+_KNOWN = {b"\x21\x07": "content", b"\x30\x07": "data", b"\x40\x07": "instance"}
+"""Units by their headers: main type and subtype, version 0 with a length of 256 bits."""
+_COMPOSITE = 0x50  # the first byte of what isn't a unit: ISCC-CODE, ISCC-ID and above
+
+
+@dataclass(frozen=True, slots=True)
+class Iscc:
+    """A file's code, and the units of 256 bits that it is made of, each written ``ISCC:…``."""
+
+    code: str  # ISCC-CODE: 64 bits of each
+    content: str  # Content-Code Image, of the pixels
+    data: str  # Data-Code, of the bytes: alike for bytes that are alike
+    instance: str  # Instance-Code, of the exact bytes
+
+    @property
+    def binding(self) -> bytes:
+        """The value of a soft binding ``io.iscc.v0`` (IEP-0020): the units' headers and bodies one after the other."""
+        return b"".join(map(_raw, (self.content, self.data, self.instance)))
+
+    @property
+    def bodies(self) -> dict[str, bytes]:
+        """The 256 bits of ``content``, ``data`` and ``instance``."""
+        return {name: _raw(getattr(self, name))[HEADER:] for name in _KNOWN.values()}
+
+
+def iscc_of(data: bytes, limits: Limits) -> Iscc:
+    """The code of a picture's file, computed in the helper; raises as :func:`exhibit.pictures.decode.decode`."""
+    return Iscc(**asked("iscc", data, limits)[0]["iscc"])
+
+
+def computed_here(data: bytes, limits: Limits) -> Iscc:
+    """The same in this process: only for the helper."""
+    pixels = picture_file.decode(data, limits).pixels
+    units = (
+        iscc_lib.gen_image_code_v0(_prepared(pixels), bits=BITS)["iscc"],
+        iscc_lib.gen_data_code_v0(data, bits=BITS)["iscc"],
+        iscc_lib.gen_instance_code_v0(data, bits=BITS)["iscc"],
+    )
+    return Iscc(iscc_lib.gen_iscc_code_v0(list(units))["iscc"], *units)
+
+
+def read_binding(value: str) -> dict[str, bytes]:
+    """The bodies in a soft binding's value, by ``content``, ``data`` and ``instance``; other units are passed over.
+
+    Takes base64 of both alphabets, padded or not. Raises ``WrongUseError`` for anything else, and without such a unit.
+    """
+    text = value.strip().translate(str.maketrans("-_ ", "+/+")).rstrip("=")
+    if len(value) > MAX_VALUE:
+        raise WrongUseError(f"The value has more than {MAX_VALUE} characters.")
+    try:
+        raw = b64decode(text + "=" * (-len(text) % 4), validate=True)
+        units = iscc_lib.iscc_decompose(b32encode(raw).decode().rstrip("="))
+    except ValueError:
+        raise WrongUseError("The value isn't base64 of ISCC units.") from None
+    found = [_raw(unit) for unit in units if raw[0] < _COMPOSITE]
+    bodies = {_KNOWN[unit[:HEADER]]: unit[HEADER:] for unit in found if unit[:HEADER] in _KNOWN}
+    if not bodies:
+        raise WrongUseError("The value has no Content-Code Image, Data-Code or Instance-Code of 256 bits.")
+    return bodies
+
+
+def _raw(unit: str) -> bytes:
+    text = unit.removeprefix("ISCC:")
+    return b32decode(text + "=" * (-len(text) % 8))
+
+
+def _prepared(pixels: NDArray[np.uint8]) -> bytes:
+    """The 32 by 32 grey levels, row by row; strip by strip, so that large pictures need little more memory."""
+    differs = [(strip != pixels[0, 0]).any(axis=2) for strip in _strips(pixels)]
+    rows = np.flatnonzero(np.concatenate([part.any(axis=1) for part in differs]))
+    columns = np.flatnonzero(np.any([part.any(axis=0) for part in differs], axis=0))
+    if rows.size:
+        pixels = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    grey = np.concatenate([np.asarray(Image.fromarray(strip.copy()).convert("L")) for strip in _strips(pixels)])
+    return Image.fromarray(grey).resize((SIDE, SIDE), Image.Resampling.BICUBIC).tobytes()
+
+
+def _strips(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    return [pixels[top : top + STRIP] for top in range(0, len(pixels), STRIP)]

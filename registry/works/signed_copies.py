@@ -1,0 +1,50 @@
+"""Credentials of copies for publishing, found again by soft bindings: those of works that are open, and no others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import F, Q, QuerySet
+from django.db.models.expressions import RawSQL
+
+from registry.models import SignedCopy
+
+BITS = 256
+MAX_APART = 25
+"""Bits in which Content-Codes may differ: copies that were scaled or saved anew do in fewer, other pictures in more."""
+_APART = "bit_count(('x' || encode(registry_signedcopy.content, 'hex'))::bit(256) # ('x' || %s)::bit(256))"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A manifest that a soft binding leads to."""
+
+    manifest: str
+    score: int  # 100 where the bytes are the same, else the share of equal bits of the Content-Code, in hundredths
+
+
+def found_by(bodies: Mapping[str, bytes], most: int) -> list[Found]:
+    """The manifests that the 256 bits of an ISCC's units lead to, best first; units by their names in ``Iscc``.
+
+    Of works that show too little to be told from others, only those of the same bytes.
+    """
+    same = Q(pk__in=[])
+    for name in {"data", "instance"} & bodies.keys():
+        same |= Q(**{name: bodies[name]})
+    found = [Found(name, 100) for name in _shown().filter(same).values_list("manifest", flat=True)[:most]]
+    if content := bodies.get("content"):
+        rows = _shown().filter(work_picture__work__low_information=[]).exclude(same)
+        apart = RawSQL(_APART, [content.hex()])  # noqa: S611 - its words are ours
+        near = rows.annotate(apart=apart).filter(apart__lte=MAX_APART)
+        nearest = near.order_by("apart", "pk").values_list("manifest", F("apart"))[: most - len(found)]
+        found += [Found(name, (BITS - apart) * 100 // BITS) for name, apart in nearest]
+    return found
+
+
+def manifest_store(manifest: str) -> bytes | None:
+    """The manifest store that holds this manifest, while its work is open."""
+    row = _shown().filter(manifest=manifest).only("store").first()
+    return None if row is None else bytes(row.store)
+
+
+def _shown() -> QuerySet[SignedCopy]:
+    return SignedCopy.objects.filter(work_picture__work__opened_at__isnull=False, work_picture__work__removed_at=None)
