@@ -69,6 +69,7 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
     """
     page = public_address(config, work)
     address = URLValidator(schemes=list(ADDRESS))
+    pictures = work.work_pictures.select_related("picture").order_by("pk")
     entry = getattr(work.registration, "entry", None)
     facts: dict[str, Untyped] = {
         "@context": "https://schema.org",
@@ -83,9 +84,10 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
         "datePublished": work.first_publication,
         "license": page if work.rights_statement else None,
         "acquireLicensePage": work.licence_contact if _fits(address, work.licence_contact) else None,
-        "identifier": [f"sha256:{digest}" for digest in work.pictures.order_by("pk").values_list("digest", flat=True)],
+        "identifier": [f"sha256:{row.digest}" for row in pictures],
     }
     ours = {
+        "digests_only_stated": any(row.stated for row in pictures),
         "registered_at": rfc3339(work.registered_at),
         "registrations": work.registrations,
         "licence_contact": work.licence_contact,
