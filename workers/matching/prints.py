@@ -11,15 +11,18 @@ import numpy as np
 from django.db import transaction
 from django.db.models import Count
 
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
 from exhibit.types import Space, Verification
 from indexer.layout.information import COMPOSED
 from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import Candidate, asked
 from indexer.search.prints import DESCRIPTOR_WITHIN, HASH_WITHIN, all_turned, resembling
+from registry.accounts import scoped
 from registry.cases import matching
 from registry.db import steps
-from registry.models import FingerprintRow, Match, Picture, WorkPicture
+from registry.models import Case, FingerprintRow, Match, Picture, WorkPicture
 from registry.vectors import fingerprints as vectors
 from registry.vectors.fingerprints import Collection
 from workers.services.wiring import Services
@@ -28,6 +31,8 @@ MAX_FOUND = 200
 """Different pictures that the fingerprints of a work may find, all in all."""
 NEAREST = 20
 """Works for each hash and descriptor of a found picture."""
+MAX_LOOKED_AT = 20
+"""Found pictures of a case that are handed out to be compared, those seen last."""
 Pairs = list[tuple[int, int, Verification]]
 
 
@@ -81,6 +86,23 @@ def search_past(services: Services, row: WorkPicture) -> list[int]:
         WorkPicture.objects.filter(pk=row.pk).update(progress=row.progress)
         steps.finish(WorkPicture, [row.pk])
     return captures
+
+
+def found_beside(services: Services, case: Case, digest: Digest) -> dict[str, bytes]:
+    """What a case found by a work's fingerprints, by address, for whoever brings the picture with the stated digest.
+
+    Raises ``WrongUseError`` for another file, or where the picture is held here, and ``NotFoundError`` for lost bytes.
+    """
+    stated = list(case.work.work_pictures.exclude(stated=None).values_list("stated", flat=True))
+    if digest not in stated:
+        told = f"The file has the digest {digest}; {', '.join(map(str, stated))} was stated of work {case.work.number}."
+        here = f"The picture of work {case.work.number} is here: case {case.number} shows the pair."
+        raise WrongUseError(told if stated else here)
+    rows = case.case_sightings.select_related("sighting__picture").order_by("-sighting__last_seen", "pk")
+    found = {row.sighting.picture: row.sighting.image_url for row in rows}
+    hidden = scoped.hidden_among(case.owner, found)
+    shown = [picture for picture in found if picture.pk not in hidden][:MAX_LOOKED_AT]
+    return {found[picture]: services.blobs.get(picture.digest) for picture in shown}
 
 
 def _few(pairs: Pairs) -> Pairs:
