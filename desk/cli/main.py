@@ -32,7 +32,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Rights": {
         "owner": "Rights holders: add, derived, list.",
         "user": "People who sign in: add, list, operator, password.",
-        "work": "Registered works: add, list, show, held, certificate, export, open, close, remove.",
+        "work": "Registered works: add, list, show, held, certificate, export, open, close, publish, remove.",
         "licence": "Permitted uses: import, list.",
         "fingerprint": "Write what registers pictures that stay where they are, without servers.",
         "identify": "Say which work a picture shows, whole or in part.",

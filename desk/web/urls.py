@@ -27,6 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("witness/add-checkpoint", witness.add_checkpoint, name="add-checkpoint"),
     path("witness/card", witness.card, name="partner-card"),
     path("id/<slug:name>/", opened.page, name="public-work"),
+    path("pdq/feed.<str:kind>", opened.pdq_feed, name="pdq-feed"),
     path("id/<slug:name>/work.json", opened.facts, name="public-work-facts"),
     path("metrics", public.metrics, name="metrics"),
     path("operator/", operator.operator, name="operator"),

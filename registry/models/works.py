@@ -106,6 +106,9 @@ class WorkPicture(Claimable):
     captions = models.JSONField(default=list, blank=True, help_text="rectangles that aren't compared, as shares: edges")
     marks = models.JSONField(default=list, blank=True, help_text="the same: what other works of the owner show, too")
     progress = models.JSONField(default=dict, blank=True, help_text="how far the search of the past is, in counts")
+    pdq = models.CharField(
+        max_length=70, blank=True, db_default="", help_text="hash and quality, while the owner publishes them"
+    )
     stated = DigestField(
         null=True, blank=True, help_text="of a file that the owner never sent; its picture is a row of another name"
     )

@@ -360,6 +360,24 @@ def close_works(*, numbers: Numbers, owner: TheirOwner) -> None:
     say(f"Closed: {', '.join(map(str, numbers))}.")
 
 
+@command("publish", "exhibit work publish 12 13", "exhibit work publish 12 --withdraw", of=work_command)
+@click.option("--withdraw", is_flag=True, help="Take them out of the feed; others keep what they have.")
+def publish_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, withdraw: bool) -> None:
+    """Put the PDQ hashes of the works NUMBERS into the feed that everybody may fetch, in ThreatExchange's format.
+
+    A hash gives away the coarse shape of a picture, for good: whoever has it can test pictures against it.
+    """
+    from registry.accounts import scoped
+    from workers.alliance import pdq_feed
+
+    for row in [scoped.work(owner, number) for number in numbers]:
+        if withdraw:
+            pdq_feed.withdraw(row, by=person())
+        else:
+            pdq_feed.publish(desk.services, row, by=person())
+    say(f"{'Withdrawn' if withdraw else 'In the feed'}: {', '.join(map(str, numbers))}.")
+
+
 @command("remove", "exhibit work remove 12 13", of=work_command)
 def remove_works(*, numbers: Numbers, owner: TheirOwner) -> None:
     """Stop looking for copies of the works NUMBERS. Their cases and their evidence stay."""

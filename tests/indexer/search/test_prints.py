@@ -105,7 +105,7 @@ def test_a_file_has_so_many_bytes_and_works_at_most() -> None:
     assert refused.value.reason == "too-many-bytes"
     plain = json.loads(written())
     plain["works"] *= MAX_WORKS + 1
-    with pytest.raises(RefusedError, match="works: .* at most"):
+    with pytest.raises(RefusedError, match=r"works: .* at most"):
         read_prints(json.dumps(plain).encode())
 
 
