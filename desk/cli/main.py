@@ -32,8 +32,9 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Rights": {
         "owner": "Rights holders: add, derived, list.",
         "user": "People who sign in: add, list, operator, password.",
-        "work": "Registered works: add, list, show, held, certificate, export, open, close, remove.",
+        "work": "Registered works: add, list, show, held, certificate, export, open, close, publish, remove.",
         "licence": "Permitted uses: import, list.",
+        "fingerprint": "Write what registers pictures that stay where they are, without servers.",
         "identify": "Say which work a picture shows, whole or in part.",
     },
     "Watching": {
@@ -44,7 +45,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "agreement": "What partners may search blindly: add, list, end; search a partner's pictures.",
         "canary": "Known copies that the watches have to find: add, list, remove.",
         "crawl": "What the runs of a watch saw and refused: list, show.",
-        "case": "Found uses: list, show, papers, confirm, clear, license, reopen, undo, note, dispute, settle.",
+        "case": "Found uses: list, show, look, papers, confirm, clear, license, reopen, undo, note, dispute, settle.",
     },
     "Evidence": {
         "report": "Accounts of cases: make, list.",

@@ -15,6 +15,7 @@ from registry.cases.history import in_english
 from registry.vectors import calibrations
 from workers.notices.claims import check
 from workers.services import wiring
+from workers.texts.sentences import PRINTS
 
 
 class CaseWork(Answer):
@@ -71,6 +72,9 @@ class Use(Answer):
     picture: Hex = Field(alias="sighting.picture.digest")
     comparison: int = Field(alias="match_id", description="Its number, for drawings of it.", examples=[97])
     match: str = Field(alias="match.decision", description="`certain`, `review` or `derived`.", examples=["certain"])
+    by_fingerprints: Annotated[bool, From(lambda row: PRINTS in row.match.reasons)] = Field(
+        description="Whether only stated fingerprints were compared: the work's picture was never here."
+    )
     licence: int | None = Field(alias="licence.number")
     hamming: int = Field(alias="match.hamming")
     inliers: int = Field(alias="match.inliers")

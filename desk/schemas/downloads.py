@@ -1,11 +1,11 @@
-"""Reports, packages and links for people outside, as programs are told of them."""
+"""Reports, packages, deposit records and links for people outside, as programs are told of them."""
 
 from typing import TYPE_CHECKING, Annotated
 
 from django.db.models import Prefetch, prefetch_related_objects
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, From, Moment
+from desk.schemas.base import NOON, Answer, From, Hex, Moment
 from exhibit.clock import now
 from registry import models
 
@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 
 CASES = Prefetch("bundles", models.Bundle.objects.select_related("case").only("case__number"))
 """What a list of packages is asked with: of their bundles only the numbers of the cases."""
+
+
+class Deposit(Answer):
+    """A deposit record: what was declared of a work, sealed and logged. It creates no right."""
+
+    work: int = Field(alias="work.number")
+    number: int
+    seal: Hex = Field(alias="seal_digest")
+    sealed_at: Moment = Field(examples=[NOON])
+    made_by: str
 
 
 def _cases(row: models.Package) -> list[int]:

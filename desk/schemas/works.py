@@ -34,7 +34,8 @@ class Mask(Answer):
 class Picture(Answer):
     """A picture of a work."""
 
-    digest: Hex = Field(alias="picture.digest")
+    digest: Hex
+    held: Annotated[bool, From(lambda row: row.stated is None)] = Field(description="Or only stated, and never here.")
     format: str = Field(alias="picture.format", examples=["jpeg"])
     width: int | None = Field(alias="picture.width")
     height: int | None = Field(alias="picture.height")
@@ -64,9 +65,7 @@ class Work(Answer):
     number: int = Field(examples=[12])
     title: str = Field(examples=["Harbour at dawn"])
     author: str
-    file: str = Field(
-        alias="source_name", description="The name of the file that was registered.", examples=["harbour.jpg"]
-    )
+    file: str = Field(alias="source_name", description="The registered file's name.", examples=["harbour.jpg"])
     rights: str = Field(alias="rights_statement")
     first_publication: str = Field(examples=["2024-05-31"])
     registrations: list[dict[str, str]]
@@ -202,7 +201,6 @@ class FullWork(Work):
     remarks: Annotated[list[Remark], From(lambda row: row.remarks.order_by("kind"))]
     terms: Annotated[list[Term], From(terms)]
     documents: Annotated[list[Document], From(lambda row: row.attachments.filter(removed_at=None))]
-
     held: Annotated[Held | None, From(lambda row: models.Flood.in_force().filter(work=row).first())]
     relations: Annotated[list[Relation], From(related_to)]
     cases: Annotated[list[WorkCase], From(lambda row: scoped.cases(row.owner).filter(work=row))]
@@ -216,6 +214,21 @@ class RegisteredWork(Work):
     new: bool
 
 
+class RefusedWork(Answer):
+    """Why one of several works wasn't registered."""
+
+    file: str
+    reason: str
+    sentence: str
+
+
+class StatedWorks(Answer):
+    """What came of a file of fingerprints."""
+
+    works: list[RegisteredWork]
+    failed: list[RefusedWork]
+
+
 class ListedWork(Work):
     """A work in a list of the command line, with what speaks against it."""
 
@@ -224,16 +237,6 @@ class ListedWork(Work):
 
 class AddedWork(RegisteredWork, ListedWork):
     """A work as a command registered it, with what speaks against it."""
-
-
-class Deposit(Answer):
-    """A deposit record: what was declared of a work, sealed and logged. It creates no right."""
-
-    work: int = Field(alias="work.number")
-    number: int
-    seal: Hex = Field(alias="seal_digest")
-    sealed_at: Moment = Field(examples=[NOON])
-    made_by: str
 
 
 class Upload(Answer):

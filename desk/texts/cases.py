@@ -23,6 +23,7 @@ from registry.works.licence_check import Gap, Obstacle
 from workers.cases.decisions import DEMONSTRATION
 from workers.evidence.documents import DOCUMENT_LANGUAGES
 from workers.evidence.facts import said_of_match
+from workers.texts.sentences import PRINTS
 
 DECISIONS = {
     CaseDecision.OPEN: pgettext_lazy("decision", "open"),
@@ -75,7 +76,9 @@ def how_much(match: Match) -> str:
     if match.decision == Decision.DERIVED:
         return _("What survives of your picture is graded %(grade)s, of 0 to 5.") % {"grade": grade(match.survival)}
     if match.transform is None:
-        return _("The pictures can't be laid onto each other.")
+        by_prints = PRINTS in match.reasons
+        unlaid = _("The pictures can't be laid onto each other.")
+        return _("Fingerprints were compared, and not the pictures.") if by_prints else unlaid
     share = {"share": _percent(match.overlap_work)}
     if match.mirrored and match.rotation:
         return _("It shows %(share)s of your picture, mirrored and turned.") % share

@@ -22,6 +22,11 @@ def search_in_words(search: Mapping[str, Any]) -> str:
     """One registered picture's search, as :func:`desk.schemas.works.searches_of` tells it."""
     if "alike" not in search:
         return _("Given up.") if search["state"] == "failed" else _("Waits for the workers.")
+    if "stopped" in search:
+        return _(
+            "More than %(most)s pictures resemble these fingerprints: they say too little, and nothing is looked for "
+            "by them any more. Register the picture itself."
+        ) % {"most": search["stopped"]}
     alike, compared, over = search["alike"], search.get("compared", 0), search["state"] == "done"
     if not alike:
         return _("No picture seen before resembles it.")

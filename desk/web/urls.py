@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("robots.txt", asked.robots, name="robots"),
     path("id/", asked.ask, name="ask"),
     path("id/<slug:name>/", opened.page, name="public-work"),
+    path("pdq/feed.<str:kind>", opened.pdq_feed, name="pdq-feed"),
     path("id/<slug:name>/work.json", opened.facts, name="public-work-facts"),
     path("c2pa/matches/byBinding", soft_bindings.by_binding, name="soft-binding"),
     path("c2pa/matches/byContent", soft_bindings.by_content, name="soft-binding-content"),

@@ -80,8 +80,13 @@ def parse_verifier_key(vkey: str, algorithm: bytes = ED25519) -> tuple[str, byte
 def sign_note(origin: str, size: int, root: bytes, signer: Signer) -> SignedCheckpoint:
     """Sign a tree head."""
     body = f"{check_name(origin)}\n{size}\n{base64.b64encode(root).decode()}\n"
-    signature = base64.b64encode(key_id(origin, signer.public_key) + signer.sign(body.encode())).decode()
-    return SignedCheckpoint(origin, size, root, f"{body}\n— {origin} {signature}\n")
+    return SignedCheckpoint(origin, size, root, signed_note(body, origin, signer))
+
+
+def signed_note(body: str, name: str, signer: Signer) -> str:
+    """Any text, lines that end with a newline, signed as a note by the key of this name."""
+    signature = base64.b64encode(key_id(name, signer.public_key) + signer.sign(body.encode())).decode()
+    return f"{body}\n— {name} {signature}\n"
 
 
 def parse_note(text: str) -> Note:

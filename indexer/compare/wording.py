@@ -28,6 +28,7 @@ REASONS = {
     "derived": "Parts of the structure of the first survive. Whether this is an adaptation is a legal question.",
     "collage": "The first picture is a collage: strangers may use the same neighbours.",
     "mark": "What agrees is mostly a mark that other works of the owner carry, too.",
+    "prints": "Only fingerprints were compared: the work's picture was never held here.",
     "series": "Another work of the owner shows the same scene, and explains the second picture as well or better.",
     "page": "The first picture is a page with words around a picture: strangers may use the same page.",
 }

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, Max
+from django.db.models import Case as DatabaseCase, Max, When
 
 from exhibit.clock import now
 from exhibit.comparison.calibration import calibrated
@@ -21,6 +21,7 @@ from registry.db.rows import write
 from registry.log import audit_log
 from registry.log.log import Deed, submit, submit_all
 from registry.models import (
+    BytesState,
     Capture,
     Case,
     CaseSighting,
@@ -168,7 +169,7 @@ def _extend(
     gained: dict[Key, list[CaseSighting]] = {key: [] for key in concerned}
     for key, matter in matters:
         case, seen = cases[key], sightings[matter.sighting]
-        row = earlier.get((case.pk, seen.pk, matter.registered))
+        row = earlier.get((case.pk, seen.pk, matter.registered)) or earlier.get((case.pk, seen.pk, None))
         if row is None:
             licence = covering(licences(case.work), seen) or _given(case, seen)
             row = CaseSighting(licence=licence, licences_searched_at=moment)
@@ -209,12 +210,16 @@ def _given(case: Case, sighting: Sighting) -> Licence | None:
     return row.licence
 
 
-def _of_earlier_versions(cases: Sequence[int], sightings: Iterable[int]) -> dict[tuple[int, int, int], CaseSighting]:
+def _of_earlier_versions(
+    cases: Sequence[int], sightings: Iterable[int]
+) -> dict[tuple[int, int, int | None], CaseSighting]:
     """The cases' rows of these sightings whose match an earlier version of the comparison found for the same pair.
 
-    By the primary keys of case, sighting and registered picture.
+    By the primary keys of case, sighting and registered picture; by none where fingerprints alone were compared, before
+    the picture itself came.
     """
-    rows = CaseSighting.objects.filter(case__in=cases, sighting__in=sightings).annotate(of=F("match__registered"))
+    held = DatabaseCase(When(match__registered__bytes_state=BytesState.NEVER, then=None), default="match__registered")
+    rows = CaseSighting.objects.filter(case__in=cases, sighting__in=sightings).annotate(of=held)
     return {(row.case_id, row.sighting_id, row.of): row for row in rows.order_by("-pk")}
 
 

@@ -79,7 +79,7 @@ def _source(row: Inquiry) -> Mapping[str, Any]:
 
 def pictures_of(owner_id: int, works: Sequence[int]) -> QuerySet[WorkPicture]:
     """The pictures of an owner's works of these numbers, of all without any; those of withdrawn works drop out."""
-    rows = WorkPicture.objects.filter(work__owner=owner_id, work__removed_at=None)
+    rows = WorkPicture.objects.filter(work__owner=owner_id, work__removed_at=None, stated=None)
     return rows.filter(work__number__in=works) if works else rows
 
 

@@ -50,6 +50,8 @@ class IndexChange(models.Model):
 
         WORKS = "works"
         PICTURES = "pictures"
+        PRINTS = "prints"
+        """Of works, the fingerprints that were only stated: what was measured here is never among them."""
 
     class Operation(models.TextChoices):
         """What happened to the vector."""

@@ -13,6 +13,8 @@ class BytesState(models.TextChoices):
     STORED = "stored"
     EXPIRED = "expired"
     PURGED = "purged"
+    NEVER = "never"
+    """They never were: the row stands for a picture of which an owner stated only fingerprints."""
 
 
 class Picture(Claimable):

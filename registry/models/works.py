@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Index, Q, UniqueConstraint
 from django.db.models.functions import Concat, Greatest, Least, Lower
 
+from exhibit.digests import Digest
 from exhibit.types import DeclaredWork
 from registry.models.accounts import Owner
 from registry.models.fields import DigestField
@@ -106,10 +107,22 @@ class WorkPicture(Claimable):
     marks = models.JSONField(default=list, blank=True, help_text="the same: what other works of the owner show, too")
     progress = models.JSONField(default=dict, blank=True, help_text="how far the search of the past is, in counts")
     iscc = models.JSONField(default=dict, db_default={}, blank=True, help_text="ISO 24138, since the work was opened")
+    pdq = models.CharField(
+        max_length=70, blank=True, db_default="", help_text="hash and quality, while the owner publishes them"
+    )
+    stated = DigestField(
+        null=True, blank=True, help_text="of a file that the owner never sent; its picture is a row of another name"
+    )
 
     class Meta:
         constraints = [UniqueConstraint(fields=["work", "picture"], name="work_picture_identity")]
         indexes = [Index(fields=["state", "id"], name="work_picture_todo")]
+
+    @property
+    def digest(self) -> Digest:
+        """Of the exact bytes, whether they are held here or only stated."""
+        digest: Digest = self.stated or self.picture.digest
+        return digest
 
 
 class SignedCopy(models.Model):

@@ -140,9 +140,9 @@ def additions(collection: Collection, space: Space) -> QuerySet[IndexChange]:
 
 
 def works_without(space: Space, part: str) -> QuerySet[Picture]:
-    """Pictures of works, as far as they weren't removed, that have no such fingerprint."""
+    """Pictures of works that have no such fingerprint, as far as they weren't removed and were ever held."""
     there = FingerprintRow.objects.filter(picture=OuterRef("pk"), space_id=space_id(space), part=part)
-    living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
+    living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None, stated=None)
     return Picture.objects.filter(Exists(living), ~Exists(there)).order_by("pk")
 
 

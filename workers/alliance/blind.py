@@ -15,10 +15,12 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 
 from evidence.keys.oprf import Answering, Blinded
 from exhibit.clock import rfc3339
+from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError, WrongUseError
 from exhibit.plain import one_line
 from indexer.picture.spaces import PHASH, WHOLE
@@ -150,7 +152,9 @@ def search(services: Services, partner: Partner, more: Callable[[int], None] = l
 def _search(services: Services, partner: Partner, count: dict[str, int], more: Callable[[int], None]) -> list[Found]:
     until = time.monotonic() + SEARCH_SECONDS
     living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
-    pictures = dict(Picture.objects.filter(Exists(living)).values_list("pk", "digest"))
+    stated = living.exclude(stated=None).values("stated")[:1]
+    rows = Picture.objects.filter(Exists(living)).annotate(named=Coalesce(Subquery(stated), "digest"))
+    pictures = {pk: Digest(bytes(named)) for pk, named in rows.values_list("pk", "named")}
     hashes = _hashes(pictures)
     blinded = [
         (picture, Blinded(element))

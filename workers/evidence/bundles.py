@@ -15,11 +15,19 @@ from evidence.facts.case import CaseFacts
 from evidence.keys.ed25519 import holds
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.cases import history, matching
 from registry.log.log import submit
-from registry.models import AnchorReceipt, BlockedDigest, Bundle, Case, Countersignature, WithheldFile
+from registry.models import (
+    AnchorReceipt,
+    BlockedDigest,
+    Bundle,
+    BytesState,
+    Case,
+    Countersignature,
+    WithheldFile,
+)
 from workers.log.proofs import best_covering, proofs_of
 from workers.pictures.picture_usage import reported_files
 from workers.services.wiring import Services
@@ -150,7 +158,18 @@ def awaits_witnesses(bundle: Bundle) -> bool:
 
 
 def request_bundle(case: Case) -> Bundle:
-    """Ask for a case's next bundle and the captures it lacks, in the transaction that confirms the case."""
+    """Ask for a case's next bundle and the captures it lacks, in the transaction that confirms the case.
+
+    Raises ``ConflictError`` where no picture of the work has been compared: whoever checks a bundle compares it again.
+    """
+    if not case.case_sightings.exclude(match__registered__bytes_state=BytesState.NEVER).exists():
+        waits = case.work.work_pictures.exclude(stated=None).exists()
+        sentence = Sentence(
+            "The picture of work %(work)s was never here, and evidence needs it.", work=case.work.number
+        )
+        found = Sentence("The picture of work %(work)s was compared, and isn't found there.", work=case.work.number)
+        hint = Sentence("Register the file itself: the work keeps its number, and is compared again.")
+        raise ConflictError(sentence if waits else found, hint=hint if waits else None)
     number = (case.bundles.aggregate(last=Max("number"))["last"] or 0) + 1
     rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
     matching.first_captures((case, row.sighting) for row in rows)

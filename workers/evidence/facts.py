@@ -34,7 +34,18 @@ from exhibit.digests import Digest
 from indexer.draw.draw import View
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 from registry.crawls import sightings as seen
-from registry.models import Capture, Case, CaseSighting, LogCheckpoint, LogSubmission, Match, Picture, Sighting, Work
+from registry.models import (
+    BytesState,
+    Capture,
+    Case,
+    CaseSighting,
+    LogCheckpoint,
+    LogSubmission,
+    Match,
+    Picture,
+    Sighting,
+    Work,
+)
 from registry.vectors import calibrations, descriptors
 from registry.works.licence_check import licences_for, why_not
 from workers.crawls.slice_records import record_of
@@ -78,7 +89,7 @@ class Gathered:
 
 def gather(services: Services, case: Case, *, bundle: int, language: str, sealed: bool) -> Gathered:
     """Gather the facts of a case, with log proofs for what is sealed; the bundle's number is 0 outside a bundle."""
-    rows = _rows(case)
+    rows = _rows(case, sealed=sealed)
     places = places_of(rows)
     matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
     submissions = [place.first.slice.submission for place in places if place.first.slice.submission is not None]
@@ -128,8 +139,11 @@ def software() -> SoftwareFacts:
     return SoftwareFacts("Exhibit", __version__, PIPELINE, (model,))
 
 
-def _rows(case: Case) -> list[CaseSighting]:
-    """What the case is about: its sightings without a licence, or all when each has one."""
+def _rows(case: Case, *, sealed: bool) -> list[CaseSighting]:
+    """What the case is about: its sightings without a licence, or all when each has one.
+
+    What only fingerprints name isn't sealed: whoever checks a bundle compares the pictures again.
+    """
     every = case.case_sightings.select_related(
         "match__registered",
         "match__found",
@@ -137,6 +151,8 @@ def _rows(case: Case) -> list[CaseSighting]:
         "sighting__slice__submission",
         "sighting__crawl__watch",
     ).order_by("sighting__first_seen", "sighting__page_key", "sighting__image_key", "match_id")
+    if sealed:
+        every = every.exclude(match__registered__bytes_state=BytesState.NEVER)
     unlicensed = [row for row in every if row.licence_id is None]
     return unlicensed or list(every)
 

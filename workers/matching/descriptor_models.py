@@ -91,7 +91,7 @@ def measure_model(
         paths = [photos / name for name in files_below(photos) if Path(name).suffix.lower() in SUFFIXES]
         given: Sequence[Callable[[], bytes]] = [path.read_bytes for path in paths]
     else:
-        registered = WorkPicture.objects.filter(work__removed_at=None).order_by("pk").distinct()
+        registered = WorkPicture.objects.filter(work__removed_at=None, stated=None).order_by("pk").distinct()
         digests = dict.fromkeys(registered.values_list("picture__digest", flat=True))
         given = [partial(services.blobs.get, digest) for digest in digests if digest is not None]
     serving = services.descriptors.serving_row

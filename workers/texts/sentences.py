@@ -8,6 +8,8 @@ from exhibit.types import Decision, Verification
 from workers.texts.words import gettext_noop as _
 
 NOT_COMPARED = 256
+PRINTS = "prints"
+"""Why a match needs a look where only fingerprints were compared."""
 SHOWN = _(
     "The found picture shows %(work)s of the registered picture's area, which fills %(found)s of the found picture."
 )
@@ -47,7 +49,9 @@ def said_of(compared: Verification, calibration: Calibration | None = None) -> t
     """The figures of a comparison, sentence by sentence, for whichever language."""
     said: list[Said] = []
     is_derived = compared.decision is Decision.DERIVED
-    if compared.transform is None:
+    if PRINTS in compared.reasons:
+        said.append((_("Fingerprints were compared, and not the pictures."), {}))
+    elif compared.transform is None:
         said.append((_("The pictures could not be laid onto each other."), {}))
     else:
         shares: dict[str, object] = {"work": percent(compared.overlap_work), "found": percent(compared.overlap_picture)}

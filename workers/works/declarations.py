@@ -47,8 +47,9 @@ def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: i
         for name, value in after.items():
             setattr(row, name, value)
         change = add_change(row, "edited", different, by=by, reason=reason)
-        first = row.work_pictures.select_related("picture").order_by("pk")[0].picture
-        opening = {**registration_opening(row, first.digest), "edited": change.number}
+        first = row.work_pictures.select_related("picture").order_by("pk")[0]
+        held = {} if first.stated is None else {"stated": True}
+        opening = {**registration_opening(row, first.digest), **held, "edited": change.number}
         row.declaration = submit(EntryType.REGISTRATION, opening, row.owner, details={"by": by, "reason": reason})
         row.save(update_fields=[*after, "declaration"])
         note(row, by=by)

@@ -84,9 +84,10 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
     """
     page = public_address(config, work)
     address = URLValidator(schemes=list(ADDRESS))
+    pictures = work.work_pictures.select_related("picture").order_by("pk")
     entry = getattr(work.registration, "entry", None)
-    rows = work.work_pictures.order_by("pk").values_list("picture__digest", "iscc")
-    files = [{"sha256": str(digest), **({"iscc": iscc} if iscc else {})} for digest, iscc in rows]
+    files = [{"sha256": str(row.digest), **({"iscc": row.iscc} if row.iscc else {})} for row in pictures]
+    codes = [row.iscc["code"] for row in pictures if row.iscc]
     facts: dict[str, Untyped] = {
         "@context": "https://schema.org",
         "@type": "ImageObject",
@@ -100,9 +101,10 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
         "datePublished": work.first_publication,
         "license": page if work.rights_statement else None,
         "acquireLicensePage": work.licence_contact if _fits(address, work.licence_contact) else None,
-        "identifier": [name for digest, iscc in rows for name in (f"sha256:{digest}", iscc.get("code")) if name],
+        "identifier": [*(f"sha256:{file['sha256']}" for file in files), *codes],
     }
     ours = {
+        "digests_only_stated": any(row.stated for row in pictures),
         "registered_at": rfc3339(work.registered_at),
         "registrations": work.registrations,
         "files": files,

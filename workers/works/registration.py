@@ -6,8 +6,10 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+import numpy as np
 from django.db import transaction
 from django.db.models import Case, Exists, F, Max, Min, OuterRef, Q, Sum, Value, When
+from numpy.typing import NDArray
 
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
@@ -76,19 +78,14 @@ def register_work(
     if blocked([digest]):
         raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
     if (earlier := work_of(owner, digest)) is not None:
-        return _known(earlier)
-    left = room_left(services, owner)
-    if len(data) > left:
-        quota = owner.quota_bytes or services.config.owner_quota_bytes
-        hint = "Remove works, or ask the operator for more room."
-        raise RefusedError(f"{owner.name} has used {quota - left} of {quota} bytes.", reason="quota", hint=hint)
+        return known_result(earlier)
+    check_room(services, owner, len(data))
     services.descriptors.refresh()
     try:
         registered = _registered(services, owner, data, new, with_it)
     except SwitchedError:  # measured again with the network that serves now
         registered = _registered(services, owner, data, new, with_it)
-    if registered.new:
-        services.enqueue("search", list(registered.work.work_pictures.values_list("pk", flat=True)))
+    services.enqueue("search", waiting_searches(registered.work))
     return registered
 
 
@@ -102,7 +99,9 @@ def remove_work(work: Work, *, by: str) -> None:
         hold(Lock.INDEX)  # whoever registers the same picture at this moment is seen here, or sees that it is gone
         elsewhere = WorkPicture.objects.filter(picture__in=pictures, work__removed_at=None)
         still = set(elsewhere.values_list("picture_id", flat=True))
-        vectors.remove_from(vectors.Collection.WORKS, [picture for picture in pictures if picture not in still])
+        gone = [picture for picture in pictures if picture not in still]
+        vectors.remove_from(vectors.Collection.WORKS, gone)
+        vectors.remove_from(vectors.Collection.PRINTS, gone)
         opening = {"owner": owner.slug, "removed": True, "work": work.number}
         submit(EntryType.REGISTRATION, opening, owner, details={"by": by})
 
@@ -112,7 +111,19 @@ def work_of(owner: Owner, digest: Digest) -> Work | None:
     return Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).order_by("number").first()
 
 
-def _known(work: Work) -> RegistrationResult:
+def waiting_searches(work: Work) -> list[int]:
+    """Its pictures whose search of the past waits."""
+    return list(work.work_pictures.filter(state=StepState.TODO).values_list("pk", flat=True))
+
+
+def stated_by(owner: Owner, digest: Digest) -> WorkPicture | None:
+    """The owner's own picture of which fingerprints were stated with this digest, if there is one."""
+    rows = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None, stated=digest)
+    return rows.select_related("work__owner").order_by("pk").first()
+
+
+def known_result(work: Work) -> RegistrationResult:
+    """What a registration says of a work that is there already."""
     earlier = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
     return RegistrationResult(work, new=False, low_information=tuple(work.low_information), earlier=earlier)
 
@@ -129,16 +140,24 @@ def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, wit
         services.descriptors.check_serving()
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         if (earlier := work_of(owner, digest)) is not None:  # registered meanwhile, by somebody else of the same owner
-            return _known(earlier)
-        work, near = _keep(services, owner, picture, features, new, stated, marks.new)
+            return known_result(earlier)
+        row = stated_by(owner, digest)
+        held = row is not None
+        if row is None:
+            work = new_work(owner, new.declared, list(features.low_information), dict(stated), new.source_name)
+            submit_registration(work, digest)
+            row = WorkPicture(work=work)
+        else:
+            work = _held(row, features, stated)
+        near = _keep(services, row, picture, features, marks.new)
         for pk, edges in marks.earlier.items():
             WorkPicture.objects.filter(pk=pk).update(marks=edges)
         if digest not in services.blobs:  # retention may have removed them before their row was locked
             services.blobs.put(data)
-        earliest = _note_conflicts(work, picture, near)
+        earliest = note_conflicts(work, picture, near)
         note(work)
         with_it(work)
-        return RegistrationResult(work, new=True, low_information=tuple(work.low_information), earlier=earliest)
+        return RegistrationResult(work, new=not held, low_information=tuple(work.low_information), earlier=earliest)
 
 
 def room_left(services: Services, owner: Owner) -> int:
@@ -147,6 +166,14 @@ def room_left(services: Services, owner: Owner) -> int:
     pictures = Picture.objects.filter(pk__in=living).aggregate(sum=Sum("size"))["sum"] or 0
     documents = WorkAttachment.objects.filter(work__owner=owner).aggregate(sum=Sum("size"))["sum"] or 0
     return (owner.quota_bytes or services.config.owner_quota_bytes) - pictures - documents
+
+
+def check_room(services: Services, owner: Owner, size: int) -> None:
+    """Raise ``RefusedError`` where the owner's quota doesn't leave so many bytes."""
+    if size > (left := room_left(services, owner)):
+        quota = owner.quota_bytes or services.config.owner_quota_bytes
+        hint = "Remove works, or ask the operator for more room."
+        raise RefusedError(f"{owner.name} has used {quota - left} of {quota} bytes.", reason="quota", hint=hint)
 
 
 def _completed(new: NewWork, stated: Mapping[str, Any]) -> DeclaredWork:
@@ -164,22 +191,48 @@ def _completed(new: NewWork, stated: Mapping[str, Any]) -> DeclaredWork:
     )
 
 
-def _keep(
-    services: Services,
-    owner: Owner,
-    picture: int,
-    features: Features,
-    new: NewWork,
-    stated: Mapping[str, Any],
-    marks: list[Edges],
-) -> tuple[Work, set[int]]:
-    """The rows of a new work, its fingerprints and index changes, and its log entry, in this transaction.
+def new_work(
+    owner: Owner, declared: DeclaredWork, low_information: list[str], metadata: dict[str, Any], source_name: str
+) -> Work:
+    """The owner's next work, not kept yet. Inside a transaction that has locked the owner."""
+    return Work(
+        owner=owner,
+        number=(owner.works.aggregate(last=Max("number"))["last"] or 0) + 1,
+        registered_at=now(),  # behind the locks: of two who register the same picture, the first has the earlier time
+        low_information=low_information,
+        metadata=metadata,
+        source_name=source_name,
+        **declared.columns(),
+    )
 
-    Returns the work, and the registered pictures that look the same, as all others had registered them before.
+
+def submit_registration(work: Work, digest: Digest, **further: object) -> None:
+    """Keep a new work with its log entry, which commits to what is declared and to the digest of its picture."""
+    opening = registration_opening(work, digest) | further
+    work.registration = work.declaration = submit(EntryType.REGISTRATION, opening, work.owner, work.registered_at)
+    work.save()
+
+
+def _held(row: WorkPicture, features: Features, metadata: Mapping[str, Any]) -> Work:
+    """The picture has come of which only fingerprints were stated: from now on it is compared as any other.
+
+    It counts as registered from now on, for so long nobody here could know whether there is such a picture. What was
+    found by the fingerprints stays until the comparison of the pictures takes its place.
     """
-    digest = features.digest
-    moment = now()  # behind the locks: of two who register the same picture, the first has the earlier time
-    number = (owner.works.aggregate(last=Max("number"))["last"] or 0) + 1
+    work = row.work
+    vectors.remove_from(vectors.Collection.PRINTS, [row.picture_id])
+    work.conflicts.all().delete()
+    work.low_information, work.metadata, work.registered_at = list(features.low_information), dict(metadata), now()
+    submit_registration(work, features.digest)
+    row.stated, row.progress, row.state, row.attempts = None, {}, StepState.TODO, 0
+    return work
+
+
+def _keep(services: Services, row: WorkPicture, picture: int, features: Features, marks: list[Edges]) -> set[int]:
+    """Keep a work's picture, its fingerprints and index changes, in this transaction.
+
+    Returns the registered pictures that look the same, as all others had registered them before.
+    """
     seen = Exists(Sighting.objects.filter(picture=OuterRef("pk")))
     Picture.objects.filter(pk=picture).update(
         format=features.info.format,
@@ -190,25 +243,14 @@ def _keep(
         bytes_state=BytesState.STORED,
         state=Case(When(~seen, state=StepState.TODO, then=Value(StepState.DONE)), default=F("state")),
     )
-    work = Work(
-        owner=owner,
-        number=number,
-        registered_at=moment,
-        low_information=list(features.low_information),
-        metadata=dict(stated),
-        source_name=new.source_name,
-        **new.declared.columns(),
-    )
-    opening = registration_opening(work, digest)
-    work.registration = work.declaration = submit(EntryType.REGISTRATION, opening, owner, moment)
-    work.save()
-    work.work_pictures.create(picture_id=picture, captions=captions_of(features), marks=marks)
-    stored = [*fingerprints(digest, features), local_fingerprint(digest, features)]
+    row.picture_id, row.captions, row.marks = picture, captions_of(features), marks
+    row.save()
+    stored = [*fingerprints(features.digest, features), local_fingerprint(features.digest, features)]
     vectors.keep_fingerprints((*services.indexes.spaces, ROOTSIFT), [(picture, vector) for vector in stored])
     hold(Lock.INDEX)  # before the index looks at the rows: afterwards it would take in what isn't committed
-    near = _near_same(services, features)
+    near = set() if features.low_information else near_same(services, features.hash_variants)
     vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
-    return work, near
+    return near
 
 
 def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
@@ -231,7 +273,7 @@ def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
     }
 
 
-def _note_conflicts(work: Work, picture: int, near: Iterable[int]) -> datetime | None:
+def note_conflicts(work: Work, picture: int, near: Iterable[int]) -> datetime | None:
     """Note earlier registrations of the same or a near-same picture by somebody else; returns when the first was."""
     kind = RegistrationConflict.Kind
     others = Work.objects.filter(removed_at=None, registered_at__lte=work.registered_at).exclude(owner=work.owner)
@@ -243,9 +285,10 @@ def _note_conflicts(work: Work, picture: int, near: Iterable[int]) -> datetime |
     return min((found.registered_at for found in earlier.values()), default=None)
 
 
-def _near_same(services: Services, features: Features) -> set[int]:
-    """Registered pictures that look the same; plain ones, which all look alike, are asked for none."""
-    if features.low_information:
-        return set()
+def near_same(services: Services, hashes: NDArray[np.uint8]) -> set[int]:
+    """Registered pictures that look the same by one of these hashes, shape (n, 32).
+
+    Plain ones, which all look alike, shouldn't be asked for.
+    """
     services.indexes.refresh_hashes(vectors.Collection.WORKS)
-    return services.indexes.near(vectors.Collection.WORKS, features.hash_variants, within=NEAR_SAME)
+    return services.indexes.near(vectors.Collection.WORKS, hashes, within=NEAR_SAME)

@@ -14,12 +14,13 @@ from desk.api.common import limits
 from desk.api.common.auth import DECIDE, WRITE, Call, of
 from desk.api.common.files import download, picture_in, taken
 from desk.api.common.resource import Cursor, Limit, Resource, page
-from desk.schemas import requests, works as schemas
+from desk.schemas import downloads, requests, works as schemas
 from desk.schemas.base import Piece
 from desk.schemas.evidence import FileStatement
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
+from indexer.search.prints import MAX_FILE, read_prints
 from registry.accounts import scoped
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
@@ -36,6 +37,7 @@ from workers.works import declarations as declaring
 from workers.works.ownership import answer
 from workers.works.registration import NewWork, register_work, remove_work
 from workers.works.registrations import registration_of
+from workers.works.stated import register_stated
 from workers.works.tables import checked_date, plain_name
 from workers.works.uploads import check_disk
 
@@ -116,6 +118,26 @@ def add_work(request: Call, declared: Form[Declared], file: File[UploadedFile]) 
     return Status(201 if made.new else 200, schemas.RegisteredWork.from_row(row, new=made.new))
 
 
+@router.post(WORKS + "/fingerprints", WRITE, name="state_works")
+def state(request: Call, file: File[UploadedFile]) -> schemas.StatedWorks:
+    """Register works without their pictures, by a file that `exhibit fingerprint` wrote on the owner's machine.
+
+    What is registered already stays the same work. What is found by fingerprints goes to review.
+    """
+    if (file.size or 0) > MAX_FILE:
+        raise RefusedError(f"The file has more than {MAX_FILE:,} bytes.", reason="too-many-bytes")
+    works, failed = [], []
+    for told in read_prints(file.read()):
+        try:
+            made = register_stated(wiring.services(), of(request), told)
+        except RefusedError as error:
+            failed.append(schemas.RefusedWork(file=told.file, reason=error.reason, sentence=str(error)))
+            continue
+        row = schemas.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
+        works.append(schemas.RegisteredWork.from_row(row, new=made.new))
+    return schemas.StatedWorks(works=works, failed=failed)
+
+
 FULL = "One work with its cases, and how far the search of what was seen before is."
 router.shows(ONE, "get_work", schemas.FullWork, scoped.work, FULL)
 
@@ -182,16 +204,16 @@ def export(request: Call, number: int, new: Publishing) -> HttpResponseBase:
 
 
 @router.get(ONE + "/deposits")
-def list_deposits(request: Call, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Deposit]:
+def list_deposits(request: Call, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[downloads.Deposit]:
     """The deposit records of a work."""
-    return page(scoped.work(of(request), number).deposits.select_related("work"), schemas.Deposit, cursor, limit)
+    return page(scoped.work(of(request), number).deposits.select_related("work"), downloads.Deposit, cursor, limit)
 
 
 @router.post(ONE + "/deposits", WRITE, 201)
-def make_deposit(request: Call, number: int) -> schemas.Deposit:
+def make_deposit(request: Call, number: int) -> downloads.Deposit:
     """Make a deposit record of what is declared now; where nothing has changed, it is the newest one."""
     row = deposits.make_deposit(wiring.services(), scoped.work(of(request), number), by=request.auth.by)
-    return schemas.Deposit.from_row(row)
+    return downloads.Deposit.from_row(row)
 
 
 @router.get(DEPOSIT + "/file", name="get_deposit_file", file="application/zip")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from registry.models import Owner, Work
     from workers.works.registration import NewWork, RegistrationResult
 
+STATED_SUFFIX = ".json"
 LINES_SHOWN = 20
 """Of a table, that name no file."""
 DECLARED = "What you declare of them, CSV or XLSX, a line for each file."
@@ -38,7 +39,9 @@ work_command = click.Group("work", help="Works whose copies are looked for.")
 def add_works(
     *, paths: tuple[Path, ...], owner: OwnerName, csv_file: Path | None, metadata: bool, as_json: AsJson
 ) -> None:
-    """Register pictures as works: files, and folders with all pictures in them.
+    """Register pictures as works: files, and folders with all pictures in them; or what `exhibit fingerprint` wrote.
+
+    By such a file (.json) works are registered without their pictures. What is found by fingerprints goes to review.
 
     A file that can't be registered is named with the reason, the others are registered, and the command ends with 4.
     A picture that is registered already stays the same work.
@@ -65,6 +68,7 @@ def add_works(
             registered.append((name, result))
     works = _shapes(registered)
     came = {plain_name(name) for file in files for name in (file.name, file.path.name)}
+    came |= {plain_name(name) for name, _ in registered} | {plain_name(one["file"]) for one in failed}
     without_file = sorted(declared.keys() - came)
     if as_json:
         echo_json({"works": works, "failed": failed, "lines_without_file": without_file})
@@ -78,6 +82,10 @@ def _registered(
     desk: Desk, of: "Owner", files: Sequence[Given], declared: "Mapping[str, DeclaredWork]", *, metadata: bool
 ) -> Iterator[tuple[str, "RegistrationResult | RefusedError"]]:
     """Register one file after the other; yields the name of each with its work or why there is none."""
+    told = [file for file in files if file.path.suffix.lower() == STATED_SUFFIX]
+    for file in told:
+        yield from _stated(desk, of, file, declared)
+    files = [file for file in files if file not in told]
     from workers.works.prefetch import measured_ahead
     from workers.works.registration import register_work
 
@@ -89,6 +97,26 @@ def _registered(
                 yield file.name, register_work(desk.services, of, data, _new_work(file, declared, metadata=metadata))
             except RefusedError as error:
                 yield file.name, error
+
+
+def _stated(
+    desk: Desk, of: "Owner", file: Given, declared: "Mapping[str, DeclaredWork]"
+) -> Iterator[tuple[str, "RegistrationResult | RefusedError"]]:
+    """Register what a file of fingerprints tells, without the pictures."""
+    from indexer.search.prints import MAX_FILE, read_prints
+    from workers.works.stated import register_stated
+
+    try:
+        told = read_prints(read_picture(file.path, MAX_FILE))
+    except RefusedError as error:
+        yield file.name, error
+        return
+    for one in tracked(told, "Registering"):
+        new = _new_work(Given(Path(one.file), one.file), declared, metadata=False)
+        try:
+            yield one.file, register_stated(desk.services, of, one, new.declared)
+        except RefusedError as error:
+            yield one.file, error
 
 
 def _shapes(registered: "Sequence[tuple[str, RegistrationResult]]") -> "list[AddedWork]":
@@ -203,7 +231,8 @@ def _warned(work: "ToldWork", remarks: "Sequence[Remark]") -> list[str]:
 
 
 def _picture(picture: "Picture") -> str:
-    return f"{picture.format} {picture.width}×{picture.height}, {size(picture.bytes)}, {picture.digest}"
+    held = "" if picture.held else ", stated, not held here"
+    return f"{picture.format} {picture.width}×{picture.height}, {size(picture.bytes)}, {picture.digest}{held}"
 
 
 @command(
@@ -330,6 +359,24 @@ def close_works(*, numbers: Numbers, owner: TheirOwner) -> None:
     for row in [scoped.work(owner, number) for number in numbers]:
         close_work(row, by=person())
     say(f"Closed: {', '.join(map(str, numbers))}.")
+
+
+@command("publish", "exhibit work publish 12 13", "exhibit work publish 12 --withdraw", of=work_command)
+@click.option("--withdraw", is_flag=True, help="Take them out of the feed; others keep what they have.")
+def publish_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, withdraw: bool) -> None:
+    """Put the PDQ hashes of the works NUMBERS into the feed that everybody may fetch, in ThreatExchange's format.
+
+    A hash gives away the coarse shape of a picture, for good: whoever has it can test pictures against it.
+    """
+    from registry.accounts import scoped
+    from workers.alliance import pdq_feed
+
+    for row in [scoped.work(owner, number) for number in numbers]:
+        if withdraw:
+            pdq_feed.withdraw(row, by=person())
+        else:
+            pdq_feed.publish(desk.services, row, by=person())
+    say(f"{'Withdrawn' if withdraw else 'In the feed'}: {', '.join(map(str, numbers))}.")
 
 
 @command("remove", "exhibit work remove 12 13", of=work_command)

@@ -1,16 +1,19 @@
 """Found uses, what was decided and said about them, and draft papers."""
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from desk.cli.common.command import AsJson, Number, Numbers, Reason, Taken, TheirOwner, command
-from desk.cli.common.files import Out, written_whole
+from desk.cli.common.command import FILE, TO_WRITE, AsJson, Number, Numbers, Reason, Taken, TheirOwner, command
+from desk.cli.common.files import Out, read_picture, written_whole
 from desk.cli.common.frame import DECISIONS, Desk, person, taken
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, table, tell
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from evidence.facts.case import LANGUAGES
+from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 from exhibit.types import Untyped
 
@@ -110,6 +113,8 @@ def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
 def _show_use(desk: Desk, use: "Use") -> None:
     click.echo()
     alike = f"{use.match}: {use.dense:.0%} of the textured blocks agree, {counted(use.inliers, 'point')}"
+    if use.by_fingerprints:
+        alike = f"{use.match}: by fingerprints alone. Compare your picture: exhibit case look --picture FILE"
     fields(
         ("page", use.page_url),
         ("image", use.image_url),
@@ -141,6 +146,33 @@ def _show_evidence(desk: Desk, one: "FullCase") -> None:
     if one.history:
         click.echo()
         table(("when", "what"), [(moment(event.at, desk.zone), event.sentence) for event in one.history])
+
+
+@command("look", "exhibit case look 3 --picture ours.jpg --side-by-side both.jpg", of=case_command)
+@click.option("--picture", required=True, metavar="FILE", type=FILE, help="The work's picture; it isn't stored.")
+@click.option("--side-by-side", metavar="FILE", type=TO_WRITE, help="Draw both, with what they share outlined.")
+def look_at_case(*, desk: Desk, number: Number, owner: TheirOwner, picture: Path, side_by_side: Path | None) -> None:
+    """Compare the picture of a work that was never held here with what case NUMBER found by its fingerprints.
+
+    The file's digest has to be the stated one; nothing of it is kept. Then clear the case or license it; to confirm it,
+    register the file, because evidence needs the picture.
+    """
+    from desk.cli.evidence.compare import compare_command
+    from registry.accounts import scoped
+    from registry.log import audit_log
+    from workers.matching.prints import found_beside
+
+    row, data = scoped.case(owner, number), read_picture(picture, desk.services.limits.max_bytes)
+    copies = found_beside(desk.services, row, Digest.of(data))
+    audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, owner, by=person(), case=number)
+    for place, (url, copy) in enumerate(copies.items(), 1):
+        drawn = side_by_side and (side_by_side.with_stem(f"{side_by_side.stem}-{place}") if place > 1 else side_by_side)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(copy)
+            file.flush()
+            say(url)
+            found = Path(file.name)
+            click.get_current_context().invoke(compare_command, work=picture, picture=found, side_by_side=drawn)
 
 
 @command(

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from exhibit.types import Untyped
 from registry.models import Work
+from workers.alliance.pdq_feed import feed
 from workers.services import wiring
 from workers.works.opened import opened_work, public_facts
 
@@ -41,6 +42,19 @@ def facts(request: HttpRequest, name: str) -> HttpResponse:
     """The same for programs, as JSON-LD."""
     headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
     return JsonResponse(_found(name)[1], content_type="application/ld+json", headers=headers)
+
+
+@require_safe
+@_counted
+def pdq_feed(request: HttpRequest, kind: str) -> HttpResponse:
+    """PDQ hashes of the works whose owners publish them: ``csv`` or ``txt``, and the ``note`` that signs both."""
+    try:
+        data = feed(wiring.services())[f"feed.{kind}"]
+    except KeyError as error:
+        raise Http404 from error
+    headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
+    media_type = "text/csv" if kind == "csv" else "text/plain"
+    return HttpResponse(data, content_type=f"{media_type}; charset=utf-8", headers=headers)
 
 
 def _found(name: str) -> tuple[Work, dict[str, Untyped]]:

@@ -79,7 +79,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     history = page_of(request, row.changes.all(), "history")
     values = {
         "work": row,
-        "pictures": [one.picture for one in row.work_pictures.select_related("picture").order_by("pk")],
+        "pictures": row.work_pictures.select_related("picture").order_by("pk"),
         "public": public_address(wiring.services().config, row),
         "masked": [mask.sentence for picture in row.work_pictures.all() for mask in masks(picture)],
         "held": held(owner, row),

@@ -27,6 +27,7 @@ OPEN = {
     "soft-binding-content",
     "manifest",
     "soft-binding-algorithms",
+    "pdq-feed",
     "reply",
     "link",
     "link-file",
@@ -82,7 +83,7 @@ def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -
     of_the_operator = {"operator", "operator-retry", "operator-leave"}
     secret = {"reply", "link", "link-file", "feed", "invitation", "unsubscribe"}
     public = {"healthz", "metrics", "language", "log-checkpoint", "log-tile", "log-entries"}
-    public |= {"add-checkpoint", "partner-card", "public-work", "public-work-facts", "ask", "robots"}
+    public |= {"add-checkpoint", "partner-card", "public-work", "public-work-facts", "ask", "robots", "pdq-feed"}
     public |= {"soft-binding", "soft-binding-content", "manifest", "soft-binding-algorithms"}
     assert without == own | theirs | of_the_operator | secret | public
     assert scene.charlie.get(reverse("operator")).status_code == 404

@@ -17,6 +17,7 @@ from registry.db import steps
 from registry.models import Picture
 from registry.vectors import fingerprints as vectors
 from registry.vectors.fingerprints import Collection
+from workers.matching import prints
 from workers.matching.registered_works import RegisteredWorks
 from workers.matching.search_version import search_mark
 from workers.services.descriptors import SwitchedError
@@ -60,7 +61,7 @@ def _match(services: Services, claimed: Sequence[int]) -> None:
     _keep_fingerprints(services, measured)
     services.indexes.refresh(Collection.WORKS)
     compared, partly, rows = _compared(services, measured)
-    _finish(services, compared, rows, mark, partly)
+    _finish(services, compared, [*rows, *prints.found_in(services, measured)], mark, partly)
 
 
 def _finish(

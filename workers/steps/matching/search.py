@@ -23,6 +23,7 @@ from registry.db import steps
 from registry.edge import leases
 from registry.models import BytesState, Picture, WorkPicture
 from registry.vectors.fingerprints import Collection
+from workers.matching import prints
 from workers.matching.division import Shares, gathered
 from workers.matching.registered_works import RegisteredWorks, queries_of, registered_features
 from workers.matching.relations import note_relations
@@ -74,6 +75,7 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
             services.descriptors.serving.open()
             services.indexes.refresh(Collection.PICTURES)
             services.indexes.refresh(Collection.WORKS)
+            services.enqueue("capture", _by_prints(services, claimed))
             shares = gathered(services, claimed)
             found = list(_sought(services, shares))
             _resembling(services, found, shares)
@@ -95,6 +97,16 @@ def _sought(services: Services, ids: Iterable[int]) -> Iterator[Sought]:
         with steps.ending(WorkPicture, [row.pk]):
             features = registered_features(services, row.picture.digest)
             yield Sought(row, features, queries_of(services, row.picture.digest))
+
+
+def _by_prints(services: Services, ids: list[int]) -> list[int]:
+    """Search for the works of which only fingerprints were stated, and take them off the list; captures that wait."""
+    captures = []
+    for row in WorkPicture.objects.select_related("picture", "work").filter(pk__in=ids).exclude(stated=None):
+        ids.remove(row.pk)
+        with steps.ending(WorkPicture, [row.pk]):
+            captures += prints.search_past(services, row)
+    return captures
 
 
 def _resembling(services: Services, sought: Sequence[Sought], shares: Mapping[int, Shares]) -> None:

@@ -10,8 +10,11 @@ import pytest
 from django.db import connection
 from PIL import Image
 
+from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
-from registry.models import Case, Owner, OwnershipRemark, Work
+from indexer.picture.features import extract
+from indexer.search.prints import MAX_FILE, StatedFile, StatedPicture
+from registry.models import Case, Owner, OwnershipRemark, Picture, Work
 from tests.assets.flooded import found_on_sites, stranger, with_floor
 from tests.assets.programs import ROOT, Program, alice, file_of, studio
 from tests.assets.rows import copy_of, owner, photograph, register
@@ -190,3 +193,25 @@ def test_a_work_that_is_held_back_says_why_and_is_answered(studio: Owner, alice:
     assert Case.objects.count() == 3
     assert alice.post("/works/1/held", {"answer": "open"})[0] == 409
     assert alice.post("/works/2/held", {"answer": "open"})[0] == 404
+
+
+def test_works_are_registered_by_fingerprints_alone(studio: Owner, alice: Program) -> None:
+    data = photograph(78)
+    told = StatedFile(works=(StatedPicture.of("harbour.jpg", len(data), extract(data)),)).model_dump_json().encode()
+    status, made = alice.form("/works/fingerprints", {"file": file_of("works.json", told)})
+    assert status == 200
+    (work,) = made["works"]
+    assert (work["new"], work["title"], made["failed"]) == (True, "harbour", [])
+    assert (work["pictures"][0]["digest"], work["pictures"][0]["held"]) == (Digest.of(data).hex, False)
+    assert alice.form("/works/fingerprints", {"file": file_of("works.json", told)})[1]["works"][0]["new"] is False
+    stand_in = Picture.objects.get(bytes_state="never")
+    assert alice.get(f"/pictures/{stand_in.digest}")[0] == 404
+    studio.quota_bytes = 1
+    studio.save()
+    other = StatedPicture.of("b.jpg", 1, extract(photograph(79)))
+    again = StatedFile(works=(other,)).model_dump_json().encode()
+    assert alice.form("/works/fingerprints", {"file": file_of("b.json", again)})[1]["failed"][0]["reason"] == "quota"
+    status, refused = alice.form("/works/fingerprints", {"file": file_of("c.json", b" " * (MAX_FILE + 1))})
+    assert (status, refused["reason"]) == (422, "too-many-bytes")
+    status, refused = alice.form("/works/fingerprints", {"file": file_of("c.json", told.replace(b"prints-1", b"x"))})
+    assert (status, refused["reason"]) == (422, "fingerprints")

@@ -3,9 +3,13 @@
 from pathlib import Path
 
 from exhibit.digests import Digest
-from registry.models import Bundle, CrawlSlice, Owner
+from indexer.picture.features import extract
+from indexer.search.prints import StatedPicture
+from registry.models import Bundle, CrawlSlice, Owner, Picture
 from tests.assets.command_line import Terminal
-from tests.assets.rows import found_case, photograph
+from tests.assets.rows import bring, claimed_slice, copy_of, found_case, photograph
+from workers.steps.matching.match import match_pictures
+from workers.works.stated import register_stated
 
 
 def test_a_case_is_listed_and_shown_with_its_use(cli: Terminal, studio: str) -> None:
@@ -95,3 +99,30 @@ def test_a_paper_is_written(cli: Terminal, sealed_case: Bundle, folder: Path) ->
     assert cli.run("case", "papers", "1", "--paper", "us-902", "--out", folder).out == f"{folder / Path(name).name}\n"
     assert "us-903" in cli.run("case", "papers", "1", "--paper", "us-903", "--out", folder, code=2).err
     assert "has no such bundle of case 2" in cli.run("case", "papers", "2", "--out", folder, code=2).err
+
+
+def test_an_owner_compares_a_picture_that_stays_away_with_what_its_fingerprints_found(
+    cli: Terminal, studio: str, folder: Path
+) -> None:
+    services, data = cli.desk.services, photograph(303)
+    told = StatedPicture.of("ours.jpg", len(data), extract(data))
+    register_stated(services, Owner.objects.get(slug=studio), told)
+    planned, epoch = claimed_slice(Owner.objects.get(slug=studio), "found")
+    match_pictures(services, bring(services, planned, epoch, [copy_of(data)], host="prints.example"))
+    (case,) = [case for case in cli.ask("case", "list")["cases"] if case["party"] == "prints.example"]
+    number = case["number"]
+    assert case["uses"][0]["by_fingerprints"]
+    assert "exhibit case look --picture FILE" in cli.run("case", "show", number).out
+    (folder / "ours.jpg").write_bytes(data)
+    (folder / "other.jpg").write_bytes(copy_of(data))
+    drawn = folder / "both.jpg"
+    ran = cli.run("case", "look", number, "--picture", folder / "ours.jpg", "--side-by-side", drawn)
+    assert "http://prints.example/image-0.jpg\ncertain: they agree as a copy and its original do." in ran.out
+    assert drawn.read_bytes().startswith(b"\xff\xd8")
+    assert not Picture.objects.filter(digest=Digest.of(data)).exists()
+    refused = cli.run("case", "look", number, "--picture", folder / "other.jpg", code=2)
+    assert f"{Digest.of(data)} was stated of work" in refused.err
+    assert "evidence needs it" in cli.run("case", "confirm", number, code=2).err
+    cli.run("work", "add", folder / "ours.jpg", "--owner", studio)
+    here = cli.run("case", "look", number, "--picture", folder / "ours.jpg", code=2)
+    assert f"is here: case {number} shows the pair" in here.err

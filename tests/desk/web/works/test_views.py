@@ -10,9 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from PIL import Image, ImageDraw
 
 from exhibit.clock import now
+from exhibit.digests import Digest
 from exhibit.pictures.metadata import read_metadata
 from exhibit.types import DeclaredWork
-from registry.models import Owner, OwnershipRemark, User, Work, WorkChange, WorkPicture
+from indexer.picture.features import extract
+from indexer.search.prints import StatedPicture
+from registry.models import Owner, OwnershipRemark, Picture, User, Work, WorkChange, WorkPicture
 from registry.works import works as searching
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, site
@@ -22,6 +25,7 @@ from tests.desk.web.works.test_uploads import ann, at, studio
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 from workers.works.registration import NewWork, register_work, remove_work
+from workers.works.stated import register_stated
 
 __all__ = ["ann", "site", "studio"]
 
@@ -130,3 +134,21 @@ def test_the_page_of_a_work_tells_of_its_caption_and_its_mark(inline: SyncRunner
     shown = client.get(f"/o/studio/works/{work.number}/").content.decode()
     assert "The lower 12% looks like a caption; it isn&#x27;t compared." in shown
     assert "Other works of this owner share 4% of it" in shown
+
+
+def test_pages_say_of_a_picture_that_was_only_stated_that_it_isnt_held_here(
+    ann: Client, inline: SyncRunner, studio: Owner
+) -> None:
+    data = photograph(1)
+    register_stated(inline.services, studio, StatedPicture.of("harbour.jpg", len(data), extract(data)))
+    planned, epoch = claimed_slice(studio)
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)]))
+    stand_in = Picture.objects.get(bytes_state="never")
+    pages = [ann.get(at("works")), ann.get(at("work", 1)), ann.get(at("cases")), ann.get(at("case", 1))]
+    for page in pages:
+        told = page.content.decode()
+        assert "stated, not held here" in told
+        assert f"/{stand_in.digest}" not in told  # its name is nobody's business
+    assert Digest.of(data).hex in pages[1].content.decode()
+    assert "Fingerprints were compared, and not the pictures." in pages[3].content.decode()
+    assert "never held here" in pages[3].content.decode()

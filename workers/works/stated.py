@@ -1,0 +1,88 @@
+"""Registering a work whose picture stays with its owner: by the fingerprints and the digest that the owner states.
+
+A row of another name stands for the picture, so that nothing that was only said is ever mixed with what was measured.
+"""
+
+import secrets
+from pathlib import PurePosixPath
+
+from django.db import transaction
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError
+from exhibit.plain import one_line
+from exhibit.sentences import Sentence
+from exhibit.types import DeclaredWork
+from indexer.picture.spaces import DESCRIPTOR, PHASH, WHOLE, WORK_PARTS
+from indexer.search.prints import StatedPicture, all_turned
+from registry.crawls.sightings import blocked
+from registry.db.locks import Lock, hold
+from registry.models import BytesState, Owner, Picture, StepState
+from registry.vectors import fingerprints as vectors
+from workers.services.wiring import Services
+from workers.works.ownership import note
+from workers.works.registration import (
+    RegistrationResult,
+    check_room,
+    known_result,
+    near_same,
+    new_work,
+    note_conflicts,
+    stated_by,
+    submit_registration,
+    waiting_searches,
+    work_of,
+)
+
+LEAST = 64 << 10
+"""Bytes of the owner's quota that a work takes at least, whatever size is stated: its search costs as much as any."""
+
+
+def register_stated(
+    services: Services, owner: Owner, told: StatedPicture, declared: DeclaredWork | None = None
+) -> RegistrationResult:
+    """Register a work by what was stated of its picture; what is registered with this digest already stays as it is.
+
+    Nobody else's registration is touched or warned by it. Raises ``RefusedError`` for blocked bytes or a quota that is
+    used up.
+    """
+    digest, declared = Digest.from_hex(told.digest), declared or DeclaredWork()
+    if blocked([digest]):
+        raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
+    title = declared.title or one_line(PurePosixPath(told.file).stem) or "–"
+    with transaction.atomic():
+        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        row = stated_by(owner, digest)
+        if (earlier := work_of(owner, digest) or (row and row.work)) is not None:
+            return known_result(earlier)
+        size = max(told.bytes, LEAST)
+        check_room(services, owner, size)
+        work = new_work(owner, DeclaredWork(**declared.columns() | {"title": title}), [], {}, told.file)
+        submit_registration(work, digest, stated=True)
+        stands_in = _stand_in(told, size)
+        work.work_pictures.create(picture=stands_in, stated=digest)
+        stored = told.fingerprints(stands_in.digest)
+        vectors.keep_fingerprints((PHASH, DESCRIPTOR), [(stands_in.pk, vector) for vector in stored])
+        hold(Lock.INDEX)
+        whole = [vector.vector for vector in stored if (vector.space, vector.part) == (PHASH.id, WHOLE)]
+        near = near_same(services, all_turned(whole))
+        vectors.add_to(vectors.Collection.PRINTS, [stands_in.pk], WORK_PARTS)
+        held = Picture.objects.filter(digest=digest).values_list("pk", flat=True).first()
+        earliest = note_conflicts(work, held or stands_in.pk, near)
+        note(work)
+    services.enqueue("search", waiting_searches(work))
+    return RegistrationResult(work, new=True, low_information=(), earlier=earliest)
+
+
+def _stand_in(told: StatedPicture, size: int) -> Picture:
+    return Picture.objects.create(
+        digest=Digest.of(secrets.token_bytes(32)),
+        size=size,
+        format=told.type,
+        width=told.width,
+        height=told.height,
+        first_seen=now(),
+        bytes_state=BytesState.NEVER,
+        state=StepState.DONE,
+    )
