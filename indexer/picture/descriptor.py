@@ -138,14 +138,15 @@ class GuardedDescriptor(Descriptor):
 
 
 _held: dict[str, Descriptor] = {}
-"""In the helper, the one network that it holds, by its space."""
+"""In the helper, the two networks that it was told last, by their spaces: one serves, and one is measured beside it."""
 
 
 def answer(question: Mapping[str, Any], data: bytes) -> Answer:
     """Examine a network that comes with its card, or describe a picture that was made ready by the one that is held."""
     try:
         if "card" in question:
-            _held.clear()
+            for name in list(_held)[:-1]:
+                del _held[name]
             _held[question["held"]] = examined(card_of(question["card"]), data, strange=True)
         elif network := _held.get(question["held"]):
             made = np.ascontiguousarray(network.given(np.frombuffer(data, np.float32).reshape(network.card.shape)))

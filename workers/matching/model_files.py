@@ -153,26 +153,23 @@ class Compared:
     claimed: Figures
     measured: Figures
     edits: int
-    works: int  # photographs that were looked for here; the edits of one aren't independent
-
-    @property
-    def falls_short(self) -> bool:
-        """Whether R@1 or R@10 here is too much less than claimed, or nothing can be compared."""
-        pairs = (self.claimed.first, self.measured.first), (self.claimed.few, self.measured.few)
-        return not self.edits or any(claimed - here > self.leeway(claimed) for claimed, here in pairs)
-
-    def leeway(self, claimed: float) -> float:
-        """By how much a share may be less than claimed."""
-        count = self.works + 4
-        share = (claimed * self.works + 2) / count
-        return TOLERANCE + CHANCE * math.sqrt(share * (1 - share) / count)
+    falls_short: bool  # R@1 or R@10 here is too much less than claimed, or nothing can be compared
 
 
 def compared(claim: Claim, here: Recall) -> Compared:
     """A claim beside a measurement."""
     edits = here.by_edit.keys() & claim.by_edit.keys()
-    claimed = mean([Figures(**claim.by_edit[edit]) for edit in edits])
-    return Compared(claimed, mean([here.by_edit[edit] for edit in edits]), len(edits), here.photos)
+    told = mean([Figures(**claim.by_edit[edit]) for edit in edits])
+    found = mean([here.by_edit[edit] for edit in edits])
+    pairs = (told.first, found.first), (told.few, found.few)
+    short = not edits or any(share - seen > _leeway(share, here.photos) for share, seen in pairs)
+    return Compared(told, found, len(edits), short)
+
+
+def _leeway(claimed: float, works: int) -> float:
+    """By how much a share may be less than claimed; the edits of one work count as one, for they go together."""
+    share = (claimed * works + 2) / (works + 4)
+    return TOLERANCE + CHANCE * math.sqrt(share * (1 - share) / (works + 4))
 
 
 def mean(of: Sequence[Figures]) -> Figures:

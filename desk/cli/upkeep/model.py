@@ -168,7 +168,7 @@ def import_model(  # noqa: PLR0913 - options
     beside = None if reason else compared_of(model_named(desk.services, name))
     if as_json:
         echo_json({"name": row.name, "version": row.version, "author": offer.card.author, "key": offer.card.key.hex(),
-                   "remarks": offer.remarks, "compared": _plain_compared(beside)})  # fmt: skip
+                   "remarks": offer.remarks, "compared": beside and asdict(beside)})  # fmt: skip
     elif beside is None:
         say(f"{name} is here and wasn't measured, so it can't be used. {reason}")
         note(f"Measure it: exhibit model measure {name} --photos DIR")
@@ -208,10 +208,6 @@ def _show_compared(name: str, beside: "Compared") -> None:
         note(f"{ANYWAY}: exhibit model use {name} --anyway")
     else:
         say(f"{name} finds here what its card claims. Bring it into use: exhibit model use {name}")
-
-
-def _plain_compared(beside: "Compared | None") -> dict[str, Any] | None:
-    return None if beside is None else {**asdict(beside), "falls_short": beside.falls_short}
 
 
 @command("list", "exhibit model list", above=FIGURES, of=model_command, short_help="List them, with state and figures.")
@@ -268,8 +264,7 @@ def drop_model(*, desk: Desk, name: Word) -> None:
 
 
 def _plain(state: "ModelState") -> dict[str, Any]:
-    told = {"measured_at": state.measured_at and state.measured_at.isoformat()}
-    return {**asdict(state), **told, "compared": _plain_compared(state.compared)}
+    return {**asdict(state), "measured_at": state.measured_at and state.measured_at.isoformat()}
 
 
 def _row(state: "ModelState") -> list[object]:

@@ -124,7 +124,9 @@ def test_a_network_of_somebody_else_runs_in_a_process_of_its_own_and_gives_the_s
     expected = examined(mine.card, network()).vectors(pictures)
     assert (mine.vectors(pictures) == expected).all()
     assert descriptors.helper.process is not None
-    assert other.vectors(pictures).shape == (2, GRID * GRID)  # the helper holds one at a time
+    assert other.vectors(pictures).shape == (2, GRID * GRID)
+    larger = guarded(network(side=128), CARD.replace("= 64\n", "= 128\n"))
+    assert larger.vectors(pictures).shape == (2, WIDTH)  # the helper holds two at a time
     assert (mine.vectors(pictures) == expected).all()
     descriptors.helper.process.kill()
     assert (mine.vectors(pictures) == expected).all()

@@ -38,6 +38,7 @@ def test_what_is_no_account_or_was_changed_is_refused(helped: Helped) -> None:
     helped.invited()
     told = account(helped)
     other = told["key"].replace("+", "x+", 1)
+    wrong: Any
     for wrong in (
         told | {"at": "2020-01-01T00:00:00Z"},
         told | {"signature": "00" * 64},

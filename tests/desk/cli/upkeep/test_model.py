@@ -51,11 +51,11 @@ def test_a_network_goes_out_and_comes_back_with_its_card(cli: Terminal, folder: 
     for told in ("Heron", key, "Not for resale", "10 EUR", "CC0-1.0", "4 in 1 edits among 12"):
         assert told in asked.out
     assert "another key" in cli.run("model", "import", folder / "out.zip", "--key", "00", "--yes", code=2).err
-    words = ("model", "import", folder / "out.zip", "--key", key[:16], "--yes")
-    answer = cli.run(*words, "--json", code=1).answer
+    taking = ("model", "import", folder / "out.zip", "--key", key[:16], "--yes")
+    answer = cli.run(*taking, "--json", code=1).answer
     assert set(answer) == json_keys("`exhibit model import`")
     assert (answer["author"], answer["key"], answer["compared"]) == ("Heron", key, None)
-    assert "wasn't measured, so it can't be used" in cli.run(*words, code=1).out
+    assert "wasn't measured, so it can't be used" in cli.run(*taking, code=1).out
 
     lie = signed(signed_card(author, made_at=now() + timedelta(hours=1), invert=(1, 1)), author)
     (folder / "lie.zip").write_bytes(b"".join(model_file(lie, network())))
