@@ -140,7 +140,7 @@ class _Trial:
         unlike = strange[works]
         own = near[np.arange(len(near)), works]
         others = np.where(unlike, near, -np.inf)
-        rank = (others > own[:, None]).sum(1)
+        rank = (others >= own[:, None]).sum(1)  # one that gives all pictures the same vector finds nothing
         negatives = near[unlike]
         rare = np.quantile(negatives, 1 - RARE, method="higher")
         found = np.stack([rank < FIRST, rank < FEW, own > rare, own > negatives.max()], 1)

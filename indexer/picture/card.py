@@ -74,7 +74,7 @@ def read_card(text: str) -> Card:
         card = Card(**values)
     except TypeError as error:
         raise WrongUseError(f"The card lacks something: {str(error).partition(') ')[2]}.", hint=_HINT) from error
-    _check(card)
+    check(card)
     return card
 
 
@@ -150,8 +150,13 @@ def _chosen(where: str, value: str, name: str) -> str:
     return Resize(value) if name == "resize" else value
 
 
-def _check(card: Card) -> None:
+def check(card: Card) -> None:
+    """Raise ``WrongUseError`` for a card that says something that can't be."""
+    texts = [value for value in asdict(card).values() if isinstance(value, str)]
     wrong = {
+        f"A text of the card has more than {MAX_TEXT} characters, or unprintable ones.": not all(
+            len(text) <= MAX_TEXT and text.isprintable() for text in texts
+        ),
         f"The name {card.name} can't be used: small letters, digits and - make one.": not NAME.fullmatch(card.name),
         f"The name {card.name} is Exhibit's own.": card.name in TAKEN,
         f"The version {card.version} can't be used: letters, digits, . and _ make one.": not VERSION.fullmatch(

@@ -1,19 +1,24 @@
-"""A network that describes pictures: ours (``models/MODEL_CARD.md``), or one that a user brought with its card."""
+"""A network that describes pictures: ours (``models/MODEL_CARD.md``), or one that a user brought with its card.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+``python -m indexer.picture.descriptor`` is the helper in which networks of somebody else run.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, ServiceMissingError, WrongUseError
+from exhibit.helper import Answer, Helper, HelperDiedError, serve
 from exhibit.types import Space, Untyped
 from indexer.layout.single_thread import cv2
-from indexer.picture.card import Card, Resize, space_of
-from indexer.picture.onnx_file import keeps_data_elsewhere
+from indexer.picture.card import Card, Resize, card_of, space_of
+from indexer.picture.onnx_file import keeps_data_elsewhere, needs_more_than_plain_operators
 from indexer.picture.spaces import DESCRIPTOR
 
 MODEL = Path(__file__).parents[1] / "models" / "descriptor.int8.onnx"
@@ -24,6 +29,14 @@ MAX_FILE_BYTES = 512 << 20
 """Bytes of the largest file that is taken."""
 MIN_LENGTH = 1e-9
 FLOATS = "tensor(float)"
+SECONDS, MEMORY = 60.0, 4 << 30
+"""Processor time and bytes that a network of somebody else may take, to be opened and for each picture."""
+helper = Helper("indexer.picture.descriptor")
+_DEATHS = {
+    "time": f"The network takes more than {SECONDS:.0f} seconds.",
+    "memory": f"The network takes more than {MEMORY >> 30} GiB of memory.",
+    "crash": "The network makes ONNX Runtime crash.",
+}
 
 
 class Descriptor:
@@ -58,7 +71,11 @@ class Descriptor:
         return _sized(part, card) if same else part
 
     def _raw(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
-        given = self._session.run([self._output], {self._input: prepared(part, self.card)})[0][0]
+        return self.given(prepared(part, self.card))
+
+    def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the network gives for one picture that :func:`prepared` made ready, as the card takes it."""
+        given = self._session.run([self._output], {self._input: ready})[0][0]
         if self.card.take == "first":
             given = given[0]
         elif self.card.take == "mean":
@@ -84,6 +101,63 @@ class Descriptor:
             ) from error
 
 
+class GuardedDescriptor(Descriptor):
+    """A network of somebody else: it is examined and runs in a helper, within limits of time and memory.
+
+    Raises ``WrongUseError`` for one that can't be used, or takes too much.
+    """
+
+    def open(self) -> None:
+        """Have the helper examine the network now."""
+        data = self._load()
+        if len(data) > MAX_FILE_BYTES:
+            raise WrongUseError(f"The file has {len(data)} bytes; at most {MAX_FILE_BYTES} are taken.")
+        self._ask({"card": asdict(self.card)}, data)
+
+    def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the network gives for one picture, from the helper, which is told the network where it lacks it."""
+        for _ in range(3):
+            told, made = self._ask({}, ready.tobytes())
+            if told["held"] == self._identity:
+                return np.frombuffer(made.tobytes(), np.float32).reshape(told["shape"])
+            self.open()
+        raise WrongUseError(_DEATHS["crash"])  # with each picture anew
+
+    @property
+    def _identity(self) -> str:
+        return repr(self.space)
+
+    def _ask(self, question: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+        try:
+            told, made = helper.ask({**question, "held": self._identity}, data, seconds=SECONDS, memory=MEMORY)
+        except HelperDiedError as died:
+            raise WrongUseError(_DEATHS[died.reason]) from died
+        if "refused" in told:
+            raise WrongUseError(told["refused"], hint=told["hint"])
+        return told, made
+
+
+_held: dict[str, Descriptor] = {}
+"""In the helper, the two networks that it was told last, by their spaces: one serves, and one is measured beside it."""
+
+
+def answer(question: Mapping[str, Any], data: bytes) -> Answer:
+    """Examine a network that comes with its card, or describe a picture that was made ready by the one that is held."""
+    try:
+        if "card" in question:
+            for name in list(_held)[:-1]:
+                del _held[name]
+            _held[question["held"]] = examined(card_of(question["card"]), data, strange=True)
+        elif network := _held.get(question["held"]):
+            made = np.ascontiguousarray(network.given(np.frombuffer(data, np.float32).reshape(network.card.shape)))
+            return {"held": question["held"], "shape": made.shape}, made.tobytes()
+    except WrongUseError as error:
+        return {"refused": error.message, "hint": error.hint}, b""
+    except Exception as error:  # noqa: BLE001 - the runtime's own errors have no common root
+        return {"refused": f"The network can't describe a picture: {str(error)[:200]}", "hint": ""}, b""
+    return {"held": ""}, b""
+
+
 @dataclass(frozen=True, slots=True)
 class DescriptorFile:
     """A network of one's own in a file, for other processes, which open it themselves."""
@@ -91,10 +165,12 @@ class DescriptorFile:
     card: Card
     digest: Digest
     path: Path
+    guarded: bool = False  # somebody else's
 
     def descriptor(self) -> Descriptor:
         """The network, opened on first use; raises ``IntegrityError`` then when the file has changed."""
-        return Descriptor(self.card, space_of(self.card, self.digest), self._bytes)
+        kind = GuardedDescriptor if self.guarded else Descriptor
+        return kind(self.card, space_of(self.card, self.digest), self._bytes)
 
     def _bytes(self) -> bytes:
         data = self.path.read_bytes()
@@ -128,8 +204,11 @@ def opened(data: bytes) -> Untyped:
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
-def examined(card: Card, data: bytes) -> Descriptor:
-    """A user's network, after trying whether it is what its card says; raises ``WrongUseError``, which says why not."""
+def examined(card: Card, data: bytes, *, strange: bool = False) -> Descriptor:
+    """A user's network, after trying whether it is what its card says; raises ``WrongUseError``, which says why not.
+
+    One from a stranger has to do with plain operators.
+    """
     if len(data) > MAX_FILE_BYTES:
         raise WrongUseError(f"The file has {len(data)} bytes; at most {MAX_FILE_BYTES} are taken.")
     if keeps_data_elsewhere(data):
@@ -137,6 +216,9 @@ def examined(card: Card, data: bytes) -> Descriptor:
             "The file keeps weights in other files.",
             hint="Save it as one file: onnx.save(model, path, save_as_external_data=False).",
         )
+    if strange and needs_more_than_plain_operators(data):
+        more = "The network has operators that the ONNX standard doesn't know, functions, loops or branches."
+        raise WrongUseError(more, hint="Its author has to export it without them.")
     try:
         session = opened(data)
     except Exception as error:  # the runtime's own errors have no common root
@@ -238,3 +320,8 @@ BUILT_IN = Descriptor(
     _shipped,
 )
 """The one that comes with Exhibit."""
+
+if __name__ == "__main__":
+    import onnxruntime  # noqa: F401 - before the limits, which count from here
+
+    serve(answer)

@@ -1,4 +1,4 @@
-"""What an ONNX file says about itself without being run: only whether it needs other files.
+"""What an ONNX file says about itself without being run: whether it needs other files, or more than plain operators.
 
 The file is a Protocol Buffers message (https://protobuf.dev/programming-guides/encoding/, onnx.proto3). Only the fields
 that lead to tensors are followed.
@@ -24,27 +24,48 @@ _LEADS_TO: Mapping[int, Mapping[int, int]] = MappingProxyType(
         _TENSOR: {},
     }
 )
-_EXTERNAL_DATA, _DATA_LOCATION = 13, 14
+_EXTERNAL_DATA, _DATA_LOCATION, _DOMAIN = 13, 14, 7
+_STANDARD = frozenset({b"", b"ai.onnx"})
+_Found = tuple[int, int, int | memoryview]
 
 
 def keeps_data_elsewhere(data: bytes) -> bool:
     """Whether some tensor of an ONNX file lies in another file; raises ``WrongUseError`` when it is no ONNX file."""
+    return any(
+        kind == _TENSOR and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value == 1))
+        for kind, number, value in _read(data)
+    )
+
+
+def needs_more_than_plain_operators(data: bytes) -> bool:
+    """Whether a network has operators that the standard doesn't know, functions of its own, loops or branches.
+
+    A picture could make a loop run for hours. Raises ``WrongUseError`` when it is no ONNX file.
+    """
+    return any(
+        (kind == _NODE and number == _DOMAIN and bytes(value) not in _STANDARD)
+        or _LEADS_TO[kind].get(number) == _FUNCTION
+        or (kind == _ATTRIBUTE and _LEADS_TO[kind].get(number) == _GRAPH)
+        for kind, number, value in _read(data)
+    )
+
+
+def _read(data: bytes) -> Iterator[_Found]:
     try:
-        return _elsewhere(memoryview(data), _MODEL, 0)
+        yield from _below(memoryview(data), _MODEL, 0)
     except (IndexError, ValueError) as error:
         raise WrongUseError("The file isn't an ONNX file, or it was cut off.") from error
 
 
-def _elsewhere(message: memoryview, kind: int, depth: int) -> bool:
+def _below(message: memoryview, kind: int, depth: int) -> Iterator[_Found]:
+    """Each field of a message and of those in it: of which kind of message, its number, its value."""
     if depth > _DEEPEST:
         raise ValueError(depth)
     for number, value in _fields(message):
-        if kind == _TENSOR and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value == 1)):
-            return True
+        yield kind, number, value
         below = _LEADS_TO[kind].get(number)
-        if below is not None and isinstance(value, memoryview) and _elsewhere(value, below, depth + 1):
-            return True
-    return False
+        if below is not None and isinstance(value, memoryview):
+            yield from _below(value, below, depth + 1)
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:

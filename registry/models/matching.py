@@ -190,6 +190,7 @@ class DescriptorModel(Claimable):
     space = models.OneToOneField(SpaceRow, on_delete=models.PROTECT, related_name="+")
     shipped = models.BooleanField(default=False, help_text="it came with the software")
     added_at = models.DateTimeField(auto_now_add=True)
+    shared = models.JSONField(null=True, blank=True, help_text="the signed card with which it came from somebody else")
     measurement = models.JSONField(null=True, blank=True)
     measured_at = models.DateTimeField(null=True, blank=True)
     cursor = models.BigIntegerField(default=0, help_text="pictures up to here were described, or were not there")

@@ -1,7 +1,13 @@
 """Small ONNX networks, written byte by byte: mean colours over a grid, which is enough of a description for tests."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+
+from exhibit.digests import Digest
+from exhibit.ports import Signer
+from indexer.picture.card import read_card
+from workers.matching.model_files import Claim, SignedCard
 
 SIDE, GRID = 64, 4
 WIDTH = 3 * GRID * GRID
@@ -50,6 +56,22 @@ def _rows() -> bytes:
     return _field(5, tensor) + _field(1, _texts(1, "p", "s") + _texts(2, "z") + _field(4, b"Reshape"))
 
 
+def heavy(side: int, products: int = 0) -> bytes:
+    """The network of :func:`network`, with side x side zeros beside it that are multiplied so often for nothing."""
+    shape = side.to_bytes(8, "little") * 2
+    zeros = _field(5, _field(1, 2) + _field(2, 7) + _field(9, shape) + _field(8, b"s"))
+    nodes = _field(1, _texts(1, "s") + _texts(2, "h0") + _field(4, b"ConstantOfShape"))
+    for number in range(products):
+        nodes += _field(1, _texts(1, f"h{number}", "h0") + _texts(2, f"h{number + 1}") + _field(4, b"MatMul"))
+    nodes += _node("ReduceMax", f"h{products}", "m", _integer("keepdims", 0))
+    nodes += _field(1, _texts(1, "y", "m") + _texts(2, "z") + _field(4, b"Add"))
+    window = SIDE // GRID
+    sizes = _integers("kernel_shape", window, window), _integers("strides", window, window)
+    graph = _node("AveragePool", "x", "p", *sizes) + _node("Flatten", "p", "y", _integer("axis", 1)) + nodes
+    graph += _field(2, b"g") + zeros + _field(11, _value("x", [None, 3, SIDE, SIDE], 1))
+    return _field(1, 8) + _field(8, _field(2, 13)) + _field(7, graph + _field(12, _value("z", [None, WIDTH], 1)))
+
+
 def _external() -> bytes:
     return _field(13, _field(1, b"location") + _field(2, b"weights.bin"))
 
@@ -95,3 +117,25 @@ def network_files(folder: Path) -> tuple[Path, Path]:
     (folder / "net.onnx").write_bytes(network())
     (folder / "net.toml").write_text(CARD)
     return folder / "net.onnx", folder / "net.toml"
+
+
+def signed_card(
+    signer: Signer,
+    data: bytes = b"",
+    *,
+    author: str = "Heron",
+    terms: str = "",
+    price: str = "",
+    made_at: datetime = datetime(2026, 11, 20, tzinfo=UTC),
+    card: str = CARD,
+    **edits: tuple[float, float],
+) -> SignedCard:
+    """The card of a network before it is signed; R@1 and R@10 of each edit are claimed."""
+    data = data or network()
+    told = edits or {"crop50": (0.5, 0.9)}
+    by_edit = {edit: {"first": first, "few": few, "rare": 0, "never": 0} for edit, (first, few) in told.items()}
+    claim = Claim(made_at, "exhibit model measure colours@1", Digest.of(b"photographs"), 4, 14, 52, 1.5, by_edit)
+    kept = Digest.of(data), len(data)
+    return SignedCard(
+        "exhibit-model/1", read_card(card), *kept, author, signer.public_key, terms, price, made_at, claim, b""
+    )

@@ -1,17 +1,15 @@
 """What contributors ask of this installation and bring to it, each under its own token and key."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
 
 from evidence.keys.ed25519 import holds, is_sound_point
-from exhibit.clock import now, rfc3339
+from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.entries import canonical
 from exhibit.errors import ConflictError, RefusedError, WrongUseError
-from exhibit.types import Json
 from registry.edge import checks, contributors, leases
 from registry.models import Contributor, CrawlSlice, EdgeResult, FrontierUrl
 from workers.edge.measuring import HEAD, MEASURED_WITH, SPACE, Measured
@@ -71,10 +69,3 @@ def _row(contributor: Contributor, result: Mapping[str, Any]) -> EdgeResult:
         Measured.read(row.hashes, row.vectors)
         row.digest = Digest.from_hex(result["sha256"])
     return row
-
-
-def signed_account(services: Services, done: Sequence[Json]) -> dict[str, Json]:
-    """What contributors have done until now, and the log's signature over the canonical JSON of all that."""
-    log = services.log
-    account = {"contributors": list(done), "at": rfc3339(now()), "key": log.vkey()}
-    return account | {"signature": log.sign(canonical(account)).hex()}

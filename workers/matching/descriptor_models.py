@@ -1,5 +1,6 @@
-"""Bringing networks of one's own: adding, measuring, using and dropping them, and how each stands."""
+"""Bringing networks of one's own or of others: adding, measuring, using and dropping them, and how each stands."""
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from exhibit.clock import now, rfc3339
+from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from indexer.calibration.recall import Progress, Recall, as_plain, measure, recall_of
 from indexer.edits import EDITS
@@ -20,6 +22,7 @@ from registry.log import audit_log
 from registry.models import DescriptorModel, Picture, WorkPicture
 from registry.vectors import descriptors
 from registry.vectors.fingerprints import Collection
+from workers.matching.model_files import Compared, card_from, compared
 from workers.services.indexes import index_place
 from workers.services.wiring import Services
 
@@ -46,6 +49,11 @@ class ModelState:
     error: str  # why it has come no further
     measured_at: datetime | None
     recall: Recall | None
+    author: str  # of one that came from somebody else: the name on its card
+    key: str  # with which its card is signed, hexadecimal
+    terms: str
+    price: str
+    compared: Compared | None  # what its card claims beside what was measured here
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,7 @@ def measure_model(
     when there are too few.
     """
     row = model_named(services, named)
+    seed = 0 if row.shared is None else secrets.randbelow(1 << 31)  # nobody can train a network for these edits
     if photos:
         paths = [photos / name for name in files_below(photos) if Path(name).suffix.lower() in SUFFIXES]
         given: Sequence[Callable[[], bytes]] = [path.read_bytes for path in paths]
@@ -94,23 +103,30 @@ def measure_model(
         registered = WorkPicture.objects.filter(work__removed_at=None, stated=None).order_by("pk").distinct()
         digests = dict.fromkeys(registered.values_list("picture__digest", flat=True))
         given = [partial(services.blobs.get, digest) for digest in digests if digest is not None]
+    given = given[:MAX_REFERENCES]
     serving = services.descriptors.serving_row
     rows = [row] if row.pk == serving.pk else [row, serving]
     networks = [services.descriptors.of(row) for row in rows]
-    found = measure(networks, given[:MAX_REFERENCES], most, progress=progress, edits=edits)
+    found = measure(networks, given, most, seed, progress=progress, edits=edits)
     moment = now()
     kept = {
         **as_plain(found[0]),
         "measured_at": rfc3339(moment),
         "on": photos.name if photos else "registered works",
+        "set": Digest.of(b"".join(sorted(Digest.of(load()).raw for load in given))).hex,
+        "command": f"exhibit model measure {_id(row)} --works {most}" + (" --photos DIR" if photos else ""),
+        "seed": seed,
         "beside": {"name": str(serving), **as_plain(found[-1])},
     }
     DescriptorModel.objects.filter(pk=row.pk).update(measurement=kept, measured_at=moment)
     return Measured(str(row), found[0], str(serving), found[-1])
 
 
-def use_model(services: Services, named: str, *, by: str = "") -> DescriptorModel:
-    """Begin to use a measured network, which serves once it has described all that it can; raises ``WrongUseError``."""
+def use_model(services: Services, named: str, *, anyway: bool = False, by: str = "") -> DescriptorModel:
+    """Begin to use a measured network, which serves once it has described all that it can; raises ``WrongUseError``.
+
+    One of somebody else that found less here than its card claims is used only where somebody wants it ``anyway``.
+    """
     row = model_named(services, named)
     if row.pk == services.descriptors.serving_row.pk:
         building = services.descriptors.building_row
@@ -123,9 +139,14 @@ def use_model(services: Services, named: str, *, by: str = "") -> DescriptorMode
     if row.measurement is None and not row.shipped:
         hint = f"Measure it: exhibit model measure {_id(row)}"
         raise WrongUseError(f"{row} hasn't been measured, so nobody knows what it finds.", hint=hint)
+    beside = compared_of(row)
+    short = beside is not None and beside.falls_short
+    if short and not anyway:
+        raise WrongUseError(f"{row} found less here than its card claims.", hint="To use it all the same: --anyway")
+    about = {"network": str(row), "digest": row.digest.hex, **({"falls_short": True} if short else {})}
     with transaction.atomic():
         descriptors.start_building(row)
-        audit_log.changed("network brought into use", by=by, about={"network": str(row), "digest": row.digest.hex})
+        audit_log.changed("network brought into use", by=by, about=about)
     services.descriptors.refresh()
     services.enqueue("refingerprint", [row.pk])
     return row
@@ -192,11 +213,21 @@ def _state(services: Services, row: DescriptorModel) -> ModelState:
         failed=descriptors.count_failures(row),
         error=row.error,
         measured_at=row.measured_at,
-        recall=None if row.measurement is None else _kept_recall(row.measurement),
+        recall=None if row.measurement is None else kept_recall(row.measurement),
+        **{name: "" if row.shared is None else str(row.shared[name]) for name in ("author", "key", "terms", "price")},
+        compared=compared_of(row),
     )
 
 
-def _kept_recall(measurement: dict[str, Any]) -> Recall:
+def compared_of(row: DescriptorModel) -> Compared | None:
+    """What the card of somebody else's network claims beside what was measured here; nothing before that."""
+    if row.shared is None or not row.measurement:
+        return None
+    return compared(card_from(row.shared).measured, kept_recall(row.measurement))
+
+
+def kept_recall(measurement: dict[str, Any]) -> Recall:
+    """What was measured, of the measurement that a row keeps."""
     told = {"overall", "by_edit", "milliseconds", "photos", "references", "pairs"}
     return recall_of({key: value for key, value in measurement.items() if key in told})
 

@@ -11,7 +11,7 @@ from exhibit.files.blobs import FolderBlobStore
 from exhibit.ports import BlobStore
 from exhibit.types import Space
 from indexer.picture.card import card_of, space_of
-from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor, DescriptorFile
+from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor, DescriptorFile, GuardedDescriptor
 from registry.models import DescriptorChoice, DescriptorModel
 from registry.vectors import descriptors
 
@@ -69,7 +69,8 @@ class Descriptors:
         row = self.serving_row
         if self.is_present(row):
             return None
-        return DescriptorFile(card_of(row.card), row.digest, self._file(row.digest, data_dir / "networks"))
+        path = self._file(row.digest, data_dir / "networks")
+        return DescriptorFile(card_of(row.card), row.digest, path, guarded=row.shared is not None)
 
     def of(self, row: DescriptorModel) -> Descriptor:
         """The network of a row, opened on first use."""
@@ -101,7 +102,8 @@ class Descriptors:
         if self.is_present(row):
             return BUILT_IN
         card, digest = card_of(row.card), row.digest
-        return Descriptor(card, space_of(card, digest), lambda: self._blobs.get(digest))
+        kind = Descriptor if row.shared is None else GuardedDescriptor  # somebody else's runs in a process of its own
+        return kind(card, space_of(card, digest), lambda: self._blobs.get(digest))
 
 
 def start_shipped(blobs: BlobStore) -> None:

@@ -151,6 +151,13 @@ class Services:
 
         return derived(self._log_signer, b"exhibit witness of logs v1")
 
+    @cached_property
+    def author_signer(self) -> Signer:
+        """The key that signs cards of models: nobody sees in it which log it follows from."""
+        from evidence.keys.ed25519 import derived
+
+        return derived(self._log_signer, b"exhibit author of models v1")
+
     @property
     def witness_name(self) -> str:
         """The name that stands beside its cosignatures."""

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.command import FILE, FOLDER, AsJson, GivenFile, Word, command
-from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import counted, echo_json, note, say, size, table
+from desk.cli.common.command import FILE, FOLDER, TO_WRITE, AsJson, GivenFile, Word, Yes, command
+from desk.cli.common.files import written_whole
+from desk.cli.common.frame import Desk, ask, finish, person
+from desk.cli.common.show import counted, echo_json, fields, moment, note, say, size, table
+from exhibit.errors import ExitCode, WrongUseError
 
 if TYPE_CHECKING:
     from indexer.calibration.recall import Recall
     from workers.matching.descriptor_models import Measured, ModelState
+    from workers.matching.model_files import Compared, SignedCard
 
 STATES = {
     "serving": "in use",
@@ -39,6 +42,13 @@ RECALLS = (
     ("rare", "R@1e-4, above 1 in 10,000 strange pairs"),
     ("never", "R@0FP, above all strange pairs"),
 )
+photos_option = click.option(
+    "--photos", type=FOLDER, help="Folder of photographs; your registered works, if not named."
+)
+works_option = click.option(
+    "--works", default=60, show_default=True, type=click.IntRange(4, 500), help="How many are looked for."
+)
+ANYWAY = "Although it finds less here than claimed"
 model_command = click.Group("model", help="The network that describes pictures, so that edited copies are found.")
 
 
@@ -63,8 +73,8 @@ def add_model(*, desk: Desk, file: GivenFile, card: Path, as_json: AsJson) -> No
     of=model_command,
     short_help="Measure what one finds in edited pictures.",
 )
-@click.option("--photos", type=FOLDER, help="Folder of photographs; your registered works, if not named.")
-@click.option("--works", default=60, show_default=True, type=click.IntRange(4, 500), help="How many are looked for.")
+@photos_option
+@works_option
 def measure_model(*, desk: Desk, name: Word, photos: Path | None, works: int, as_json: AsJson) -> None:
     """Measure what a network finds: photographs in all edits, beside the network in use. Takes some minutes.
 
@@ -73,18 +83,131 @@ def measure_model(*, desk: Desk, name: Word, photos: Path | None, works: int, as
     from workers.matching import descriptor_models
 
     descriptor_models.model_named(desk.services, name)
-    with click.progressbar(length=100, label="Measuring", file=sys.stderr) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.update(100 * done // total - bar.pos)
-
-        found = descriptor_models.measure_model(desk.services, name, photos, works, progress)
+    found = _measured(desk, name, photos, works)
     if as_json:
         from indexer.calibration.recall import as_plain
 
         echo_json({found.name: as_plain(found.recall), "beside": {found.serving: as_plain(found.beside)}})
     else:
         _show_measured(found)
+
+
+def _measured(desk: Desk, name: str, photos: Path | None, works: int) -> "Measured":
+    from workers.matching.descriptor_models import measure_model
+
+    with click.progressbar(length=100, label="Measuring", file=sys.stderr) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.update(100 * done // total - bar.pos)
+
+        return measure_model(desk.services, name, photos, works, progress)
+
+
+@command(
+    "export",
+    "exhibit model export sscd --out sscd.zip",
+    'exhibit model export sscd --out sscd.zip --author Heron --key heron.pem --terms "Not for resale" --price "10 EUR"',
+    of=model_command,
+    short_help="Write one into a file for others.",
+)
+@click.option("--out", required=True, type=TO_WRITE, metavar="FILE", help="The file, a ZIP.")
+@click.option("--author", default="", metavar="TEXT", help="A name or pseudonym; your log's name, if not given.")
+@click.option("--terms", default="", metavar="TEXT", help="On which terms others may use it, besides its licence.")
+@click.option("--price", default="", metavar="TEXT", help="What you ask for it, in words; nothing is paid here.")
+@click.option("--key", type=TO_WRITE, metavar="FILE", help="PEM file of the author's key, made if missing.")
+def export_model(*, desk: Desk, name: Word, out: Path, author: str, terms: str, price: str, key: Path | None) -> None:
+    """Write a measured network and its card, signed, into a file that other installations import.
+
+    The key stands for the author: without --key it is this installation's own, and keep the file of another safe.
+    """
+    from evidence.keys.ed25519 import FileSigner
+    from workers.matching.shared_models import export_model as exported
+
+    signer = FileSigner(key) if key else desk.services.author_signer
+    row, chunks = exported(desk.services, name, author, terms, price, signer, by=person())
+    with written_whole(out) as file:
+        file.writelines(chunks)
+    say(f"Wrote {row} to {out}, signed by {(row.shared or {}).get('key') or signer.public_key.hex()}.")
+
+
+@command(
+    "import",
+    "exhibit model import sscd.zip",
+    "exhibit model import sscd.zip --key 9c5e2ab07d41f386 --photos ~/Pictures",
+    of=model_command,
+    short_help="Take in one of somebody else, and measure it.",
+)
+@click.option("--key", default="", metavar="HEX", help="How the author's key has to begin, as its author told you.")
+@photos_option
+@works_option
+@click.option("--anyway", is_flag=True, help="Although a newer card of it is here.")
+def import_model(  # noqa: PLR0913 - options
+    *, desk: Desk, file: GivenFile, key: str, photos: Path | None, works: int, anyway: bool, yes: Yes, as_json: AsJson
+) -> None:
+    """Take in a network that somebody exported: shows its card, asks, tries it within limits, and measures it here.
+
+    Ends with 1 where it finds less here than its card claims, in R@1 or R@10 over the same edits, by more than .05 and
+    what chance explains with so many works; it can't be used then without --anyway. Compare the key with what its
+    author says.
+    """
+    from workers.matching import shared_models
+    from workers.matching.descriptor_models import compared_of, model_named
+
+    offer = shared_models.look_at(file, key, anyway=anyway)
+    if not as_json:
+        _show_card(desk, offer.card, offer.remarks)
+    if not yes:
+        ask("Take it in and measure it?")
+    row = shared_models.take_in(desk.services, offer, by=person())
+    name = f"{row.name}@{row.version}"
+    reason = ""
+    try:
+        _measured(desk, name, photos, works)
+    except WrongUseError as error:
+        reason = error.message
+    beside = None if reason else compared_of(model_named(desk.services, name))
+    if as_json:
+        echo_json({"name": row.name, "version": row.version, "author": offer.card.author, "key": offer.card.key.hex(),
+                   "remarks": offer.remarks, "compared": beside and asdict(beside)})  # fmt: skip
+    elif beside is None:
+        say(f"{name} is here and wasn't measured, so it can't be used. {reason}")
+        note(f"Measure it: exhibit model measure {name} --photos DIR")
+    else:
+        _show_compared(name, beside)
+    if beside is None or beside.falls_short:
+        finish(ExitCode.CHECK_FAILED)
+
+
+def _show_card(desk: Desk, card: "SignedCard", remarks: tuple[str, ...]) -> None:
+    network, told = card.network, card.measured
+    claimed = told.overall
+    fields(
+        ("network", f"{network.name} {network.version}, {network.width} components, {size(card.size)}"),
+        ("author", card.author),
+        ("key", card.key.hex()),
+        ("made", moment(card.made_at, desk.zone)),
+        ("licence", network.licence),
+        ("source", network.source),
+        ("terms", card.terms),
+        ("price", card.price),
+        ("claimed", f"R@1 {_share(claimed.first)}, R@10 {_share(claimed.few)}"),
+        ("photographs", f"{told.photos} in {len(told.by_edit)} edits among {told.references}"),
+        ("measured", f"{moment(told.at, desk.zone)}, {told.command}"),
+    )
+    for remark in remarks:
+        note(remark)
+
+
+def _show_compared(name: str, beside: "Compared") -> None:
+    rows = [
+        [label, _share(getattr(beside.claimed, key)), _share(getattr(beside.measured, key))] for key, label in RECALLS
+    ]
+    table((f"over {beside.edits} edits", "claimed", "here"), rows)
+    if beside.falls_short:
+        say(f"{name} finds less here than its card claims, so it isn't used.")
+        note(f"{ANYWAY}: exhibit model use {name} --anyway")
+    else:
+        say(f"{name} finds here what its card claims. Bring it into use: exhibit model use {name}")
 
 
 @command("list", "exhibit model list", above=FIGURES, of=model_command, short_help="List them, with state and figures.")
@@ -110,7 +233,8 @@ def list_models(*, desk: Desk, as_json: AsJson) -> None:
     of=model_command,
     short_help="Bring a measured one into use.",
 )
-def use_model(*, desk: Desk, name: Word) -> None:
+@click.option("--anyway", is_flag=True, help=f"{ANYWAY}.")
+def use_model(*, desk: Desk, name: Word, anyway: bool) -> None:
     """Bring a network into use: all pictures are described anew in the background, and then it serves.
 
     The one in use serves until then; `exhibit model list` shows how far it is. Naming the one in use stops what is
@@ -118,7 +242,7 @@ def use_model(*, desk: Desk, name: Word) -> None:
     """
     from workers.matching import descriptor_models
 
-    row = descriptor_models.use_model(desk.services, name, by=person())
+    row = descriptor_models.use_model(desk.services, name, anyway=anyway, by=person())
     states = descriptor_models.model_states(desk.services)
     state = next(state for state in states if (state.name, state.version) == (row.name, row.version))
     if state.state == "serving":
@@ -156,6 +280,13 @@ def _row(state: "ModelState") -> list[object]:
 def _remarks(state: "ModelState") -> list[str]:
     name = f"{state.name} {state.version}"
     lines = [f"{name}: {state.error}"] if state.error else []
+    if state.key:
+        lines.append(f"{name}: by {state.author}, key {state.key}")
+    if state.compared is not None:
+        claimed, here = state.compared.claimed, state.compared.measured
+        less = ", so it is used by --anyway alone" if state.compared.falls_short else ""
+        shares = [f"{_share(of.first)} and {_share(of.few)}" for of in (claimed, here)]
+        lines.append(f"{name}: R@1 and R@10 claimed {shares[0]}, here {shares[1]}{less}.")
     if state.beyond_reach and state.state != "serving":
         lines.append(f"{name}: {_out_of_reach(state)}")
     if state.failed:

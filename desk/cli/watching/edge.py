@@ -1,10 +1,21 @@
 """Other people's machines that help to fetch and measure pictures."""
 
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from desk.cli.common.command import AsJson, Word, command
+from desk.cli.common.command import TO_WRITE, AsJson, GivenFile, Word, command
+from desk.cli.common.files import write_file
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import counted, echo_json, listed, moment, note, say, tell
+from desk.cli.common.show import counted, echo_json, listed, moment, note, say, table, tell
+from exhibit.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from registry.models import Contributor
 
 edge_command = click.Group("edge", help="Machines of others that help: they fetch and measure, and never see works.")
 
@@ -44,12 +55,12 @@ def list_contributors(*, desk: Desk, as_json: AsJson) -> None:
     """
     from desk.schemas import owners as schemas
     from registry.models import Contributor
-    from workers.edge.taking import signed_account
 
-    found = schemas.Contributor.from_rows(Contributor.objects.order_by("pk"))
+    rows = Contributor.objects.order_by("pk")
     if as_json:
-        echo_json(signed_account(desk.services, [row.model_dump(mode="json") for row in found]))
+        echo_json(_account(desk, rows))
         return
+    found = schemas.Contributor.from_rows(rows)
 
     def line(row: schemas.Contributor) -> tuple[object, ...]:
         state = row.reason or ("removed" if row.revoked_at else "helps" if row.key else "invited")
@@ -58,6 +69,50 @@ def list_contributors(*, desk: Desk, as_json: AsJson) -> None:
     columns = ("name", "state", "pictures", "seconds", "checked", "wrong", "last seen")
     nothing = "Nobody helps yet. Invite somebody: exhibit edge invite NAME"
     listed("contributors", found, columns, line, nothing=nothing, as_json=False)
+
+
+def _account(desk: Desk, rows: "Iterable[Contributor]") -> dict[str, object]:
+    from desk.schemas.owners import Contributor
+    from workers.edge.accounts import signed_account
+
+    return signed_account(desk.services, {row.pk: Contributor.from_row(row).model_dump(mode="json") for row in rows})
+
+
+@command("account", 'exhibit edge account "Ann\'s machine" --out account.json', of=edge_command)
+@click.option("--out", required=True, type=TO_WRITE, metavar="FILE", help="The file, JSON.")
+def write_account(*, desk: Desk, name: Word, out: Path) -> None:
+    """Write what the contributor NAME has done until now, signed with the log's key, for whoever pays or thanks."""
+    from registry.models import Contributor
+
+    rows = list(Contributor.objects.filter(name=name).order_by("pk"))
+    if not rows:
+        raise NotFoundError(f"There is no contributor {name!r}.", hint="List them: exhibit edge list")
+    write_file(out, json.dumps(_account(desk, rows), indent=2, ensure_ascii=False).encode() + b"\n")
+    say(f"Written to {out}, signed by {desk.services.log.vkey()}")
+
+
+@command("check", "exhibit edge check account.json --key exhibit.example/log+9b84e97f+AX…", of=edge_command)
+@click.option("--key", default="", metavar="KEY", help="The log's key, as the installation's operator told you.")
+def check_account(*, file: GivenFile, key: str, as_json: AsJson) -> None:
+    """Check an account that somebody wrote, by its signature, and print it; ends with 1 where it was changed.
+
+    Without --key it is held against the key that it names itself: compare that with what its operator says.
+    """
+    from workers.edge.accounts import MAX_BYTES, read_account
+
+    with file.open("rb") as opened:
+        account = read_account(opened.read(MAX_BYTES + 1), key)
+    if as_json:
+        echo_json(account)
+        return
+    columns = ("name", "slices", "pictures", "seconds", "since", "until")
+    table(
+        columns,
+        [[*(row.get(of) for of in (*columns[:4], "made_at")), account["at"]] for row in account["contributors"]],
+    )
+    say(
+        f"The signature holds, by {account['key']}" + ("" if key else ": compare this key with what its operator says.")
+    )
 
 
 @command("remove", 'exhibit edge remove "Ann\'s machine" --drop', of=edge_command)

@@ -1,11 +1,13 @@
 from functools import partial
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from exhibit.errors import WrongUseError
 from indexer.calibration.recall import as_plain, measure, recall_of
 from indexer.picture.card import read_card
-from indexer.picture.descriptor import BUILT_IN, examined
+from indexer.picture.descriptor import BUILT_IN, Descriptor, examined
 from tests.assets.networks import CARD, network
 from tests.assets.textured import encoded, textured
 
@@ -42,3 +44,24 @@ def test_photographs_of_one_picture_are_refused() -> None:
 def test_too_few_photographs_are_refused() -> None:
     with pytest.raises(WrongUseError, match="at least 20"):
         measure([BUILT_IN], [partial(encoded, PICTURE)] * 5, most=3, edits=("jpeg70",))
+
+
+class Indifferent(Descriptor):
+    """Gives every picture the same vector."""
+
+    def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.ones(self.card.width, ready.dtype)
+
+
+class Broken(Indifferent):
+    """Gives what is no number."""
+
+    def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
+        return super().given(ready) * np.nan
+
+
+@pytest.mark.parametrize("kind", [Indifferent, Broken])
+def test_a_network_that_tells_no_picture_from_another_finds_nothing(kind: type[Descriptor]) -> None:
+    photos = [partial(encoded, textured(seed, (240, 180)), "JPEG") for seed in range(22)]
+    found = measure([kind(BUILT_IN.card, BUILT_IN.space, bytes)], photos, most=3, edits=("jpeg70",))[0]
+    assert (found.overall.first, found.overall.few, found.overall.never) == (0, 0, 0)

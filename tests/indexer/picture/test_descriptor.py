@@ -7,13 +7,15 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from indexer.picture.card import Card, Resize, read_card
-from indexer.picture.descriptor import BUILT_IN, MODEL, examined, prepared
+from indexer.picture import descriptor as descriptors
+from indexer.picture.card import Card, Resize, read_card, space_of
+from indexer.picture.descriptor import BUILT_IN, MODEL, GuardedDescriptor, examined, prepared
 from indexer.picture.features import extract, fingerprints
 from indexer.picture.features_file import from_bytes, to_bytes
 from indexer.picture.spaces import DESCRIPTOR
-from tests.assets.networks import CARD, GRID, SIDE, WIDTH, network
+from tests.assets.networks import CARD, GRID, SIDE, WIDTH, heavy, network
 from tests.assets.textured import encoded, textured
 
 PICTURE = textured(1, (300, 200))
@@ -107,3 +109,44 @@ def test_the_picture_is_put_before_the_network_as_the_card_says() -> None:
     padded = input_of(resize=Resize.PAD, mean=(9.0, 9.0, 9.0))[0, 0]
     assert (padded[:5] == 0).all()
     assert (padded[5:15, 5:] == 246).all()
+
+
+def guarded(data: bytes, text: str = CARD) -> GuardedDescriptor:
+    card = read_card(text)
+    return GuardedDescriptor(card, space_of(card, Digest.of(data)), lambda: data)
+
+
+def test_a_network_of_somebody_else_runs_in_a_process_of_its_own_and_gives_the_same() -> None:
+    descriptors.helper.close()
+    mine, other = guarded(network()), guarded(network(rows=True), CARD.replace("[output]", '[output]\ntake = "mean"')
+                                              .replace(f"width = {WIDTH}", f"width = {GRID * GRID}"))  # fmt: skip
+    pictures = [np.asarray(PICTURE), np.asarray(textured(2))]
+    expected = examined(mine.card, network()).vectors(pictures)
+    assert (mine.vectors(pictures) == expected).all()
+    assert descriptors.helper.process is not None
+    assert other.vectors(pictures).shape == (2, GRID * GRID)
+    larger = guarded(network(side=128), CARD.replace("= 64\n", "= 128\n"))
+    assert larger.vectors(pictures).shape == (2, WIDTH)  # the helper holds two at a time
+    assert (mine.vectors(pictures) == expected).all()
+    descriptors.helper.process.kill()
+    assert (mine.vectors(pictures) == expected).all()
+
+
+def test_a_network_of_somebody_else_is_refused_when_it_takes_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    guarded(heavy(2, 1)).open()
+    monkeypatch.setattr(descriptors, "MEMORY", 256 << 20)
+    with pytest.raises(WrongUseError, match=r"ConstantOfShape|memory"):
+        guarded(heavy(12_000)).open()
+    monkeypatch.setattr(descriptors, "MEMORY", 4 << 30)
+    monkeypatch.setattr(descriptors, "SECONDS", 1.0)
+    with pytest.raises(WrongUseError, match="seconds"):
+        guarded(heavy(2_500, 12)).open()
+
+
+def test_what_a_stranger_s_network_may_not_have_is_refused_where_one_s_own_may() -> None:
+    with pytest.raises(WrongUseError, match="other files"):
+        guarded(network(elsewhere=True)).open()
+    with pytest.raises(WrongUseError, match="loops or branches"):
+        guarded(network() + b"\xca\x01\x00").open()
+    with pytest.raises(WrongUseError, match="its card says"):
+        guarded(network(), CARD.replace(f"width = {WIDTH}", "width = 40")).open()

@@ -2,7 +2,7 @@ import pytest
 
 from exhibit.errors import WrongUseError
 from indexer.picture.descriptor import MODEL
-from indexer.picture.onnx_file import keeps_data_elsewhere
+from indexer.picture.onnx_file import keeps_data_elsewhere, needs_more_than_plain_operators
 from tests.assets.networks import network
 
 
@@ -21,6 +21,16 @@ def test_weights_in_another_file_are_noticed_wherever_a_tensor_may_lie() -> None
     for model in (in_a_graph, in_a_node, in_a_branch):
         assert keeps_data_elsewhere(model)
     assert not keeps_data_elsewhere(field(8, tensor))  # no tensor can be there
+
+
+def test_what_a_stranger_s_network_may_not_have_is_noticed() -> None:
+    assert not needs_more_than_plain_operators(network())
+    assert not needs_more_than_plain_operators(MODEL.read_bytes())
+    assert not needs_more_than_plain_operators(field(7, field(1, field(7, b"ai.onnx"))))
+    of_others, a_loop = field(7, field(1, field(7, b"com.example"))), field(7, field(1, field(5, field(6, b""))))
+    loops, a_function = field(7, field(1, field(5, field(11, b"")))), b"\xca\x01\x00"  # field 25, empty
+    for model in (of_others, a_loop, loops, a_function):
+        assert needs_more_than_plain_operators(model)
 
 
 def test_what_is_no_onnx_file_is_refused() -> None:

@@ -1,11 +1,14 @@
 """Contributors on the command line."""
 
+from pathlib import Path
+
 import pytest
 
 from evidence.keys.ed25519 import holds
 from exhibit.entries import canonical
 from registry.models import Contributor
 from tests.assets.command_line import Terminal
+from tests.assets.documented import json_keys
 from workers.services import wiring
 
 
@@ -33,6 +36,23 @@ def test_what_contributors_have_done_is_told_under_the_signature_of_the_log(cli:
     assert holds(log.public_key, signature, canonical(account))
     account["contributors"][0]["pictures"] = 49
     assert not holds(log.public_key, signature, canonical(account))
+
+
+def test_an_account_of_one_contributor_holds_until_it_is_changed(cli: Terminal, folder: Path) -> None:
+    for name in ("Ann", "Bob"):
+        cli.run("edge", "invite", name)
+    Contributor.objects.update(pictures=48, seconds=12.6)
+    file, key = folder / "account.json", wiring.services().log.vkey()
+    assert key in cli.run("edge", "account", "Ann", "--out", file).out
+    assert "There is no contributor" in cli.run("edge", "account", "Eve", "--out", file, code=2).err
+    told = cli.run("edge", "check", file).out
+    assert "Ann" in told
+    assert "Bob" not in told
+    assert f"The signature holds, by {key}: compare" in told
+    assert set(cli.ask("edge", "check", file, "--key", key)) == json_keys("`exhibit edge check`")
+    assert "another key" in cli.run("edge", "check", file, "--key", key[:-4], code=1).err
+    file.write_text(file.read_text("utf-8").replace('"pictures": 48', '"pictures": 49'), "utf-8")
+    assert "changed after it was signed" in cli.run("edge", "check", file, code=1).err
 
 
 @pytest.mark.parametrize("url", ["http://exhibit.example", "ftp://exhibit.example", "exhibit.example"])

@@ -1,0 +1,177 @@
+"""Files in which networks travel between installations: a ZIP of the network and its card, which its author signed.
+
+docs/protocols.md has the format.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from evidence.formats.codec import Bytes32, FormatError, from_plain, parse_canonical, to_plain
+from evidence.formats.container import Member, NoBundleError, measured_of, read_all, zip_chunks
+from evidence.formats.zipread import ZipContents
+from evidence.keys.ed25519 import holds
+from exhibit.digests import Digest
+from exhibit.entries import canonical
+from exhibit.errors import WrongUseError
+from exhibit.plain import one_line
+from exhibit.ports import Signer
+from exhibit.types import Count, Json
+from indexer.calibration.recall import Figures, Recall
+from indexer.picture.card import Card, check
+from indexer.picture.descriptor import MAX_FILE_BYTES
+
+FORMAT = "exhibit-model/1"
+HEAD = b"exhibit model card v1\n"
+CARD, NETWORK = "card.json", "network.onnx"
+MAX_CARD = 1 << 17
+"""Bytes."""
+MAX_WORDS = 2000
+TOLERANCE, CHANCE = 0.05, 1.645
+"""By so much less than claimed a network may find here, as other pictures are harder; and by what chance takes from one
+in twenty honest ones with so few works (a normal quantile, on the interval of Agresti and Coull, 1998)."""
+_HINT = "Its author makes one: exhibit model export"
+_EDIT = re.compile("[a-z0-9_-]{1,60}")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a card says was measured."""
+
+    at: datetime
+    command: str
+    photographs: Digest  # which: SHA-256 of their sorted SHA-256
+    photos: Count  # photographs that were looked for, each in every edit
+    references: Count  # among so many
+    pairs: Count  # strange pairs
+    milliseconds: float  # a picture
+    by_edit: dict[str, Any]  # shares of the copies that are found, by the edit
+
+    def __post_init__(self) -> None:
+        names = {field.name for field in fields(Figures)}
+        if not self.by_edit or not all(map(_EDIT.fullmatch, self.by_edit)):
+            raise ValueError("by_edit has names of edits")
+        for told in self.by_edit.values():
+            shares: list[Any] = list(told.values()) if isinstance(told, dict) and set(told) == names else [-1]
+            if not all(type(share) in {int, float} and 0 <= share <= 1 for share in shares):
+                raise ValueError("by_edit has shares from 0 to 1: first, few, rare and never")
+
+    @property
+    def overall(self) -> Figures:
+        """Means over the edits."""
+        return mean([Figures(**told) for told in self.by_edit.values()])
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCard:
+    """The card of a network that travels."""
+
+    format: Literal["exhibit-model/1"]
+    network: Card
+    sha256: Digest  # of the network
+    size: Count  # bytes of the network
+    author: str  # a name or pseudonym
+    key: Bytes32  # with which the author signs
+    terms: str
+    price: str  # in words; nothing is paid here
+    made_at: datetime
+    measured: Claim
+    signature: bytes  # of the key, over HEAD and the canonical JSON of all else
+
+    def __post_init__(self) -> None:
+        for text in (self.author, self.terms, self.price, self.measured.command):
+            if one_line(text) != text or len(text) > MAX_WORDS:
+                raise ValueError(f"a text has more than one line, or more than {MAX_WORDS} characters")
+        if not self.author:
+            raise ValueError("the author has no name")
+
+
+def signed(card: SignedCard, signer: Signer) -> dict[str, Json]:
+    """The card as plain JSON, under a new signature."""
+    plain = to_plain(card)
+    told = {name: value for name, value in plain.items() if name != "signature"}
+    return {**told, "signature": signer.sign(HEAD + canonical(told)).hex()}
+
+
+def card_from(plain: Json) -> SignedCard:
+    """A card whose signature holds; raises ``WrongUseError``."""
+    try:
+        card = from_plain(SignedCard, plain, where=CARD)
+    except FormatError as error:
+        raise WrongUseError(f"This isn't the card of a network: {error}", hint=_HINT) from error
+    told = {name: value for name, value in plain.items() if name != "signature"}
+    if not holds(card.key, card.signature, HEAD + canonical(told)):
+        raise WrongUseError("The card was changed after it was signed, or signed by another key.", hint=_HINT)
+    check(card.network)
+    return card
+
+
+def model_file(card: Json, network: bytes) -> Iterator[bytes]:
+    """The one file of a signed card and its network, piece by piece."""
+    data = {CARD: canonical(card), NETWORK: network}
+    members = []
+    for name, content in data.items():
+        found = measured_of([content])
+        members.append(Member(name, found.size, found.crc, lambda content=content: iter([content])))  # type: ignore[misc]
+    return zip_chunks(members)
+
+
+def read_model_file(path: Path) -> tuple[dict[str, Json], SignedCard, bytes]:
+    """The card, as it was signed and as read, and the network, which isn't opened.
+
+    Raises ``WrongUseError`` for a file that isn't one, is larger than it may be, or whose signature or digest is wrong.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES + MAX_CARD + 1024:
+            raise WrongUseError(f"{path} has more than {MAX_FILE_BYTES} bytes.")
+        contents = ZipContents(path)
+        try:
+            if contents.names != (CARD, NETWORK) or contents.left_over:
+                raise WrongUseError(f"{path} doesn't hold {CARD} and {NETWORK} and nothing else.", hint=_HINT)
+            plain = parse_canonical(read_all(contents, CARD, MAX_CARD), what=CARD)
+            card = card_from(plain)
+            network = read_all(contents, NETWORK, MAX_FILE_BYTES)
+        finally:
+            contents.close()
+    except (NoBundleError, FormatError) as error:
+        raise WrongUseError(f"{path} isn't the file of a network: {error}", hint=_HINT) from error
+    except OSError as error:
+        raise WrongUseError(f"{path} can't be read: {error.strerror}.") from error
+    if (Digest.of(network), len(network)) != (card.sha256, card.size):
+        raise WrongUseError("The network isn't the one that its author signed.", hint="Ask the author for the file.")
+    return plain, card, network
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a card claims beside what was measured here, over the edits that both have."""
+
+    claimed: Figures
+    measured: Figures
+    edits: int
+    falls_short: bool  # R@1 or R@10 here is too much less than claimed, or nothing can be compared
+
+
+def compared(claim: Claim, here: Recall) -> Compared:
+    """A claim beside a measurement."""
+    edits = here.by_edit.keys() & claim.by_edit.keys()
+    told = mean([Figures(**claim.by_edit[edit]) for edit in edits])
+    found = mean([here.by_edit[edit] for edit in edits])
+    pairs = (told.first, found.first), (told.few, found.few)
+    short = not edits or any(share - seen > _leeway(share, here.photos) for share, seen in pairs)
+    return Compared(told, found, len(edits), short)
+
+
+def _leeway(claimed: float, works: int) -> float:
+    """By how much a share may be less than claimed; the edits of one work count as one, for they go together."""
+    share = (claimed * works + 2) / (works + 4)
+    return TOLERANCE + CHANCE * math.sqrt(share * (1 - share) / (works + 4))
+
+
+def mean(of: Sequence[Figures]) -> Figures:
+    """Of figures over several edits, each counting alike; zeros of none."""
+    return Figures(*(sum(getattr(one, field.name) for one in of) / max(1, len(of)) for field in fields(Figures)))
