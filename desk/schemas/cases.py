@@ -1,6 +1,6 @@
 """Cases, as programs are told of them."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from django.db.models import Prefetch, QuerySet
 from pydantic import Field
@@ -165,3 +165,9 @@ def with_uses(cases: QuerySet[models.Case]) -> QuerySet[models.Case]:
     uses = models.CaseSighting.objects.select_related("match", "sighting__picture", "licence").order_by("pk")
     bundles = models.Bundle.objects.select_related("case__owner", "submission").order_by("number")
     return cases.prefetch_related(Prefetch("case_sightings", uses), Prefetch("bundles", bundles))
+
+
+class PasskeyQuestion(Answer):
+    """What a passkey has to sign."""
+
+    public_key: dict[str, Any] = Field(description="For `navigator.credentials.get`, as the JSON of its `publicKey`.")

@@ -20,6 +20,7 @@ class Owner(Answer):
     open_cases: Annotated[int, From(lambda row: scoped.cases(row).filter(decision=CaseDecision.OPEN).count())]
     members: Annotated[int, From(lambda row: row.memberships.count())]
     derived: bool = Field(description="Whether works derived from theirs are shown.")
+    passkeys: bool = Field(description="Whether grave decisions have to be signed with a passkey.")
 
 
 class Member(Answer):

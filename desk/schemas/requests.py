@@ -219,6 +219,23 @@ class NewWebhook(Given):
     kinds: list[OfferedKind] = Field([], max_length=20, description="Of what; of everything when empty.")
 
 
+Passkey = dict[str, Any]
+"""What `navigator.credentials.get` gave, as its JSON."""
+
+
+class NewQuestion(Given):
+    """What a passkey is to sign."""
+
+    act: Literal["confirm", "purge"] = Field(examples=["confirm"])
+    case: Number = Field(examples=[3])
+
+
+class NewReport(Reason):
+    """Why a picture is reported."""
+
+    passkey: Passkey | None = Field(None, description="Where the owner has purges signed.")
+
+
 class NewDecision(Given):
     """A person's decision, made through a program."""
 
@@ -226,6 +243,7 @@ class NewDecision(Given):
     reason: Long = Field("", examples=["No permission was given."])
     licence: Number | None = Field(None, description="The licence that permits it, when `licensed`.")
     copies: bool = Field(default=False, description="When `cleared`: they are copies, and nothing is wrong with them.")
+    passkey: Passkey | None = Field(None, description="When `confirmed`, and the owner has that signed.")
 
 
 class NewDecisions(NewDecision):

@@ -3,7 +3,7 @@
 from allauth.account import views as accounts
 from django.urls import URLPattern, URLResolver, include, path
 
-from desk.web.account import members, views as account
+from desk.web.account import members, passkeys, views as account
 from desk.web.cases import queue, views as cases
 from desk.web.downloads import links, packages, reports, views as downloads
 from desk.web.licences import views as licences
@@ -46,6 +46,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sign-up/", accounts.signup, name="account_signup"),
     path("invitations/<str:secret>/", account.invitation, name="invitation"),
     path("owners/", account.owners, name="owners"),
+    path("o/<slug:slug>/security/", passkeys.security, name="security"),
+    path("o/<slug:slug>/security/passkeys", passkeys.choose, name="choose-passkeys"),
+    path("o/<slug:slug>/security/revoke", passkeys.revoke_key, name="revoke-key"),
+    path("o/<slug:slug>/security/ask", passkeys.ask, name="ask-passkey"),
     path("o/<slug:slug>/members/", members.list_members, name="members"),
     path("o/<slug:slug>/members/invite", members.invite, name="invite"),
     path("o/<slug:slug>/members/leave", members.leave, name="leave"),

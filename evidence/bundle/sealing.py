@@ -190,6 +190,7 @@ def _stated(facts: CaseFacts) -> list[tuple[str, Digest, str]]:
         *((picture.file, picture.digest, "sighting-picture") for picture in seen),
         *((attachment.file, attachment.digest, attachment.role) for attachment in facts.work.attachments),
         *((calibration.file, calibration.digest, "calibration") for calibration in facts.calibrations),
+        *((passkey.file, passkey.digest, "decision") for passkey in filter(None, [facts.decision.passkey])),
     ]
 
 

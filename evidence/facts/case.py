@@ -283,6 +283,16 @@ class LicenceCheckFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class PasskeyFacts:
+    """That a passkey signed the decision; its answer lies in a file of its own (:mod:`evidence.facts.passkey`)."""
+
+    file: str  # where the answer lies in the bundle
+    digest: Digest  # of the answer
+    log: LogProof  # the decision's entry; its opening names the digest as ``assertion``
+    key: LogProof  # the entry in which the key was registered or first used, with whose it is
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionFacts:
     """Who decided what, when and why."""
 
@@ -291,6 +301,7 @@ class DecisionFacts:
     at: datetime | None  # aware, UTC; ``None`` while open
     reason: str  # as given
     demonstration: bool  # true when a switch for demonstrations confirmed it instead of a person
+    passkey: PasskeyFacts | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

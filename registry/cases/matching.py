@@ -11,6 +11,7 @@ from django.db.models import Case as DatabaseCase, Max, When
 
 from exhibit.clock import now
 from exhibit.comparison.calibration import calibrated
+from exhibit.digests import Digest
 from exhibit.entries import DECISION_VERSION, EntryType
 from exhibit.types import CaseDecision, Decision, Verification
 from registry.cases import history, triage
@@ -27,6 +28,7 @@ from registry.models import (
     CaseSighting,
     EventKind,
     Licence,
+    LogSubmission,
     Match,
     Owner,
     Picture,
@@ -266,7 +268,7 @@ def search_again(case: Case) -> None:
         submit_all([audit_log.extended(case, changed)])
 
 
-def decide(
+def decide(  # noqa: PLR0913 - each is named at the call, and a decision is no less than that
     case: Case,
     decision: CaseDecision,
     *,
@@ -275,13 +277,15 @@ def decide(
     why: Sequence[Said] = (),
     who: Decider = Decider.PERSON,
     copies: bool = False,
-) -> None:
+    assertion: Digest | None = None,
+) -> LogSubmission:
     """Record a decision with its reason: the row, a line of history and a log entry. Inside a transaction.
 
     The log's entry says what the machine had said of the case and whether the person found it to be right: from those
     entries the error rate of this installation follows (``accuracy.error_rates``). Names and reasons stand in it as a
     digest only, so that it can be shown without them. ``why`` stands before a person's words, the reason; ``copies``
-    says of a cleared case that the pictures are copies and nothing is wrong with them.
+    says of a cleared case that the pictures are copies and nothing is wrong with them. ``assertion`` is the digest of
+    a passkey's answer that signed it. Returns the entry.
     """
     moment, whole = now(), history.in_english(why, reason)
     case.decision, case.decided_at, case.decided_by = decision, moment, by
@@ -297,13 +301,14 @@ def decide(
         "decision": str(decision),
         "machine": _said_by_machine(case),
         **({"undone": True} if ("undone", {}) in why else {}),
+        **({"assertion": assertion.hex} if assertion is not None else {}),
         "version": DECISION_VERSION,
         "who": str(who),
     }
     named = {"case": case.number, "owner": case.owner.slug, "party": case.party, "work": case.work.number}
-    submit(EntryType.DECISION, opening, case.owner, moment, {**named, "by": by, "reason": whole})
     told = {"case": case.number, "decision": str(decision), "party": case.party, "work": case.work.number}
     events.record(case.owner, EventKind.CASE_DECIDED, told)
+    return submit(EntryType.DECISION, opening, case.owner, moment, {**named, "by": by, "reason": whole})
 
 
 def _said_by_machine(case: Case) -> dict[str, Any] | None:

@@ -72,10 +72,10 @@ def retire(key: AnyKey, *, by: str, reason: str) -> None:
     witness(key, "retired", moment, {"by": by, "reason": reason})
 
 
-def revoke(key: AnyKey, *, by: str, reason: str) -> datetime:
+def revoke(key: AnyKey, *, by: str, reason: str, details: Mapping[str, Any] | None = None) -> datetime:
     """Take back the trust in a key: nothing that it signs from now on counts. The time stands in the log.
 
-    Returns since when; the earlier time if it was revoked before.
+    Returns since when; the earlier time if it was revoked before. ``details`` are more that the log's entry keeps.
     """
     with transaction.atomic():
         row: AnyKey = rows_of(use_of(key)).select_for_update().get(pk=key.pk)
@@ -83,7 +83,7 @@ def revoke(key: AnyKey, *, by: str, reason: str) -> datetime:
             return row.revoked_at
         moment = now()
         write(row, revoked_at=moment, revoked_reason=reason)
-        witness(row, "revoked", moment, {"by": by, "reason": reason})
+        witness(row, "revoked", moment, {"by": by, "reason": reason, **(details or {})})
         return moment
 
 

@@ -49,6 +49,7 @@ from registry.models.log import (
     LogWaiting,
     Partner,
     PartnerCall,
+    PasskeyQuestion,
     SealingKey,
     SecretMark,
     WitnessedHead,

@@ -40,6 +40,7 @@ class Owner(models.Model):
     contact = models.CharField(max_length=200, blank=True)
     quota_bytes = models.BigIntegerField(null=True, blank=True)
     derived = models.BooleanField(default=False, db_default=False, help_text="works derived from theirs are shown")
+    passkeys = models.BooleanField(default=False, db_default=False, help_text="grave decisions need a fresh passkey")
     created_at = models.DateTimeField(auto_now_add=True)
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(User, through="Membership")
 

@@ -5,7 +5,8 @@ What a leaf commits to lies in openings, which can be erased; the leaves stay.
 
 from django.db import models
 
-from registry.models.accounts import Owner
+from registry.models.accounts import Owner, User
+from registry.models.fields import DigestField
 
 
 class LogSubmission(models.Model):
@@ -215,3 +216,26 @@ class LogFork(models.Model):
     )
     source = models.CharField(max_length=200, help_text="where the other head came from")
     found_at = models.DateTimeField()
+
+
+class PasskeyQuestion(models.Model):
+    """A decision that a person was asked to sign with a passkey; answered once, within minutes."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    statement = models.JSONField(help_text="what is signed; its digest is the challenge")
+    challenge = DigestField(unique=True)
+    asked_at = models.DateTimeField()
+    answer = models.TextField(blank=True, help_text="canonical JSON, once it was used")
+    key_entry = models.ForeignKey(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    entry = models.OneToOneField(
+        LogSubmission,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="passkey",
+        help_text="the decision's",
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "asked_at"], name="passkey_question_age")]

@@ -154,16 +154,24 @@ def held_draft(row: Notice) -> Iterator[Notice]:
 
 
 def keep_signed(
-    held: Notice, files: list[KeptFile], text: Digest, claims: Mapping[int, Sequence[Mapping[str, Any]]], *, by: str
+    held: Notice,
+    files: list[KeptFile],
+    text: Digest,
+    claims: Mapping[int, Sequence[Mapping[str, Any]]],
+    *,
+    by: str,
+    details: Mapping[str, Any],
 ) -> None:
     """Record that a person has signed a draft that the caller holds: the files' exact bytes, the digest of the letter.
 
-    ``claims`` is the claim check of each case, by its number, with what members have answered.
+    ``claims`` is the claim check of each case, by its number, with what members have answered; ``details`` are more
+    that the log's entries keep.
     """
     write(held, state=State.SIGNED, signed_at=now(), signed_by=by, files=files, text=text)
     _event(held, "signed", by=by)
     for case in held.notice_cases.select_related("case__work", "case__owner"):
         about = {"considered": case.answers, "files": _digests(files), "claims": list(claims[case.case.number])}
+        about |= details
         audit_log.noted(case.case, "notice signed", by=by, notice=held.number, **about)
         history.record(case.case, "notice", by, ("notice-signed", {"number": held.number}))
 

@@ -73,6 +73,7 @@ PAGE = b'<p>A field.</p><img src="field.jpg">'
 CONTRACT = b"%PDF-1.7 the assignment of 2021, byte for byte"
 FROM_FACTS = {
     "facts", "alignment", "calibration", "slice", "registration", "work-picture", "sighting-picture", TITLE_DOCUMENT,
+    "decision",
 }  # fmt: skip
 """Roles of the files that sealing adds by itself."""
 HALF_MIRRORED: Matrix = ((-2.0, 0.0, 158.5), (0.0, 2.0, 0.5), (0.0, 0.0, 1.0))

@@ -12,6 +12,7 @@ from enum import StrEnum
 from django.db import transaction
 
 from exhibit.clock import now
+from exhibit.digests import Digest
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import CaseDecision
@@ -19,8 +20,10 @@ from registry.accounts import scoped
 from registry.cases import history, look_alikes, matching, triage
 from registry.cases.history import Said
 from registry.log import audit_log
-from registry.models import Bundle, Case, Licence, Owner
+from registry.models import Bundle, Case, Licence, Owner, PasskeyQuestion
+from workers.evidence import passkeys
 from workers.evidence.bundles import request_bundle
+from workers.evidence.passkeys import Act, Answer
 from workers.services.wiring import Services
 
 DEMONSTRATION = "demonstration switch"  # stands where a person's name would stand; shown in every document
@@ -56,6 +59,7 @@ class Wish:
     reason: str = ""
     licence: Licence | None = None  # for ``LICENSE``
     undo_for: timedelta = UNDO_FOR  # for ``CONFIRM``: so long nothing is sealed, for a hand that slipped
+    passkey: Answer | None = None  # for ``CONFIRM``, where the owner has that signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +86,29 @@ def decide_each(services: Services, owner: Owner, numbers: Sequence[int], wish: 
     return [_outcome(services, case, wish) for case in _chosen(owner, numbers)]
 
 
-def confirm(services: Services, case: Case, *, by: str, reason: str, undo_for: timedelta = AT_ONCE) -> None:
+def confirm(
+    services: Services,
+    case: Case,
+    *,
+    by: str,
+    reason: str,
+    undo_for: timedelta = AT_ONCE,
+    passkey: Answer | None = None,
+) -> None:
     """Confirm an open case and ask for its first bundle, which isn't sealed for a while.
 
+    Raises ``WrongUseError`` when the owner has it signed with a passkey, and this answer isn't one to that.
     This, :func:`clear` and :func:`license_use` raise ``ConflictError`` for a decided case: it has to be reopened first.
     """
     with transaction.atomic():
         case = _open(case)
         who = matching.Decider.DEMONSTRATION if by == DEMONSTRATION else matching.Decider.PERSON
-        matching.decide(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who)
         bundle = request_bundle(case)
+        signed = passkeys.take(case.owner, Act.CONFIRM, passkeys.of_case(case, bundle.number), passkey)
+        digest = None if signed is None else Digest.of(signed.to_json())
+        entry = matching.decide(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who, assertion=digest)
+        if passkey is not None and signed is not None:
+            PasskeyQuestion.objects.filter(pk=passkey.question.pk).update(entry=entry)
         if undo_for:
             Bundle.objects.filter(pk=bundle.pk).update(not_before=now() + undo_for)
     services.enqueue("capture_asked", list(case.captures.filter(state="todo").values_list("pk", flat=True)))
@@ -210,7 +227,7 @@ def _decide(services: Services, case: Case, wish: Wish) -> None:
     elif choice is Choice.UNDO:
         undo(case, by=by)
     elif choice is Choice.CONFIRM:
-        confirm(services, case, by=by, reason=reason, undo_for=wish.undo_for)
+        confirm(services, case, by=by, reason=reason, undo_for=wish.undo_for, passkey=wish.passkey)
     elif choice is Choice.LICENSE and wish.licence is not None:
         license_use(case, wish.licence, by=by, reason=reason)
     else:

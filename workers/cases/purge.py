@@ -2,11 +2,12 @@
 
 import logging
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Q
 
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
@@ -19,6 +20,7 @@ from registry.models import (
     BytesState,
     Deposit,
     Notice,
+    Owner,
     Package,
     Picture,
     Report,
@@ -27,8 +29,10 @@ from registry.models import (
     WithheldFile,
 )
 from registry.vectors import fingerprints as vectors
+from workers.evidence import passkeys
 from workers.evidence.bundles import sealed_case, sealed_facts
 from workers.evidence.deposits import RECORD_ROLE, sealed_deposit
+from workers.evidence.passkeys import Act, Answer
 from workers.notify.mail_files import drop_mails
 from workers.pictures.kept_files import as_they_lie, let_go, remove_everywhere
 from workers.pictures.picture_usage import (
@@ -70,15 +74,17 @@ def touched(services: Services, digest: Digest) -> list[Touched]:
     ]
 
 
-def purge(services: Services, digest: Digest, *, by: str, reason: str) -> bool:
+def purge(services: Services, digest: Digest, *, by: str, reason: str, passkey: Answer | None = None) -> bool:
     """Remove a picture's bytes everywhere and block them from coming back; returns whether they were here.
 
     Besides them goes what :func:`touched` names: files that hold the bytes, and reports and packages with them, are
     removed; drawings, documents and screenshots that show the picture are set aside (``kept_files.ASIDE``).
     What was sealed keeps its proofs: a bundle says then which of its files are withheld, and why. Only the named bytes
-    are blocked, and their digest stays in the log. A report or package that is being made is begun again.
+    are blocked, and their digest stays in the log. A report or package that is being made is begun again. Raises
+    ``WrongUseError`` while an owner whom it concerns has that signed with a passkey, and this answer isn't one to that.
     """
     with transaction.atomic():
+        signed = [passkeys.take(owner, Act.PURGE, {"picture": digest.hex}, passkey) for owner in _asking(digest)]
         picture = Picture.objects.select_for_update(no_key=True).filter(digest=digest).first()
         begun_again = _begin_reports_again(digest)
         along = touched(services, digest)
@@ -97,6 +103,7 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str) -> bool:
         rows = _withheld(along, digest, reason)
         told = {kept: sorted(row.digest.hex for row in along if row.kept is kept) for kept in (True, False)}
         about = {"by": by, "reason": reason, "removed": told[False], "withheld": told[True]}
+        about |= passkeys.details(next(iter(signed), None))
         submit(EntryType.PURGE, {"digest": digest.hex, "what": "bytes"}, details=about)
     was_here = remove_everywhere(services, digest)
     drop_kept(services, {digest})
@@ -105,6 +112,12 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str) -> bool:
     let_go(services, rows)
     drop_mails(services.config, {digest, *(row.digest for row in along)})
     return was_here
+
+
+def _asking(digest: Digest) -> Iterable[Owner]:
+    """The owners of cases and works with the picture who have purges signed with a passkey."""
+    concerned = Q(cases__in=cases_with(digest)) | Q(works__work_pictures__picture__digest=digest)
+    return Owner.objects.filter(concerned, passkeys=True).order_by("pk").distinct()
 
 
 def _withheld(along: list[Touched], because: Digest, reason: str) -> list[WithheldFile]:

@@ -13,6 +13,8 @@ from registry.log import audit_log
 from registry.models import BytesState, Case, Owner, Package, PictureReport, Report, StepState, WorkPicture
 from registry.models.fields import KeptFile
 from workers.cases.purge import purge, touched
+from workers.evidence import passkeys
+from workers.evidence.passkeys import Act, Answer
 from workers.pictures.kept_files import remove_unused
 from workers.pictures.picture_usage import bundles_with, cases_with
 from workers.reports.requests import clear_folder
@@ -21,12 +23,13 @@ from workers.services.wiring import Services
 MAX_REPORTED = 5  # reports that an operator is told of at once
 
 
-def report_picture(services: Services, case: Case, *, by: str, reason: str) -> None:
+def report_picture(services: Services, case: Case, *, by: str, reason: str, passkey: Answer | None = None) -> None:
     """Report the found picture that a case shows as illegal; raises ``WrongUseError`` without a reason or a picture.
 
     From then on no member of the owner sees it, and nothing that shows it is handed out any more. It is purged at once
     when it has to do with this owner's cases alone. Else the operator decides, because evidence of others would go with
-    it; the reporting owner isn't told which it is.
+    it; the reporting owner isn't told which it is. Where the owner has purges signed with a passkey, this has to be its
+    answer (``WrongUseError``).
     """
     if not reason:
         hint = Sentence("Say what the picture shows, without describing it in detail.")
@@ -34,18 +37,19 @@ def report_picture(services: Services, case: Case, *, by: str, reason: str) -> N
     if case.shown is None:
         raise WrongUseError(Sentence("Case %(number)s shows no picture.", number=case.number))
     picture = case.shown.match.found
+    assert picture.digest is not None
+    passkeys.needed(case.owner, Act.PURGE, {"picture": picture.digest.hex}, passkey)
     made = {"case": case, "reported_by": by, "reason": reason, "reported_at": now()}
     with transaction.atomic():
         _row, new = PictureReport.objects.get_or_create(owner=case.owner, picture=picture, defaults=made)
         if new:
             history.record(case, "reported", by, ("reported", {}), words=reason)
             audit_log.noted(case, "reported", by=by)
-    assert picture.digest is not None
     others = cases_with(picture.digest).exclude(owner=case.owner_id)
     if others.exists() or WorkPicture.objects.filter(picture=picture).exists():
         _let_go_of_copies(services, case.owner, picture.digest)
     else:
-        purge(services, picture.digest, by=by, reason=reason)
+        purge(services, picture.digest, by=by, reason=reason, passkey=passkey)
 
 
 def goes_along(services: Services, case: Case) -> list[tuple[str, bool, int]]:

@@ -157,6 +157,11 @@ def awaits_witnesses(bundle: Bundle) -> bool:
     return asked.filter(proof=None, error="").exists()
 
 
+def next_number(case: Case) -> int:
+    """The number that a case's next bundle gets."""
+    return int(case.bundles.aggregate(last=Max("number"))["last"] or 0) + 1
+
+
 def request_bundle(case: Case) -> Bundle:
     """Ask for a case's next bundle and the captures it lacks, in the transaction that confirms the case.
 
@@ -170,7 +175,7 @@ def request_bundle(case: Case) -> Bundle:
         found = Sentence("The picture of work %(work)s was compared, and isn't found there.", work=case.work.number)
         hint = Sentence("Register the file itself: the work keeps its number, and is compared again.")
         raise ConflictError(sentence if waits else found, hint=hint if waits else None)
-    number = (case.bundles.aggregate(last=Max("number"))["last"] or 0) + 1
+    number = next_number(case)
     rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
     matching.first_captures((case, row.sighting) for row in rows)
     return Bundle.objects.create(case=case, number=number)

@@ -20,12 +20,14 @@ from evidence.facts.case import (
     OfficialRegistration,
     OwnerFacts,
     PartyFacts,
+    PasskeyFacts,
     PictureFacts,
     SightingFacts,
     SoftwareFacts,
     Visibility,
     WorkFacts,
 )
+from evidence.facts.passkey import ASSERTION_PATH
 from evidence.log.proofs import LogProof, SliceProof, SliceTree, record_leaf
 from evidence.verify.checks.probability import calibration_facts
 from exhibit import __version__
@@ -42,6 +44,7 @@ from registry.models import (
     LogCheckpoint,
     LogSubmission,
     Match,
+    PasskeyQuestion,
     Picture,
     Sighting,
     Work,
@@ -49,6 +52,7 @@ from registry.models import (
 from registry.vectors import calibrations, descriptors
 from registry.works.licence_check import licences_for, why_not
 from workers.crawls.slice_records import record_of
+from workers.evidence import passkeys
 from workers.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof
 from workers.pictures.provenance import making_of, provenance_of
 from workers.services.wiring import Services
@@ -95,7 +99,9 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
     submissions = [place.first.slice.submission for place in places if place.first.slice.submission is not None]
     registration = submission_of(case.work)
     further = further_submissions_of(case.work)
-    logged = [*submissions, *further, *([] if registration is None else [registration])]
+    signed = passkeys.of_decision(case, case.decided_at) if sealed else None
+    of_passkey = [] if signed is None else [signed.key_entry, signed.entry]
+    logged = [*submissions, *further, *filter(None, of_passkey), *([] if registration is None else [registration])]
     proofs = _Proofs(services, checkpoint_covering(services, logged) if sealed and logged else None)
     sightings, files = [], []
     for number, place in enumerate(places, 1):
@@ -119,7 +125,14 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
         sightings=tuple(sightings),
         matches=shown,
         licence_check=_licence_check(case, rows),
-        decision=DecisionFacts(case.decision, case.decided_by, case.decided_at, case.reason, case.demonstration),
+        decision=DecisionFacts(
+            case.decision,
+            case.decided_by,
+            case.decided_at,
+            case.reason,
+            case.demonstration,
+            _signed(services, signed, proofs),
+        ),
         witnesses=checkpoint_witnesses(proofs.checkpoint),
         not_checked=not_checked(language),
         calibrations=_calibrations(services, shown, sealed=sealed),
@@ -137,6 +150,16 @@ def software() -> SoftwareFacts:
     else:
         model = ModelFacts(choice.serving.name, choice.serving.version, choice.serving.digest)
     return SoftwareFacts("Exhibit", __version__, PIPELINE, (model,))
+
+
+def _signed(services: Services, row: PasskeyQuestion | None, proofs: "_Proofs") -> PasskeyFacts | None:
+    """The passkey's answer that signed the decision; none once an opening of its entries is erased."""
+    if row is None:
+        return None
+    entry, key = proofs.entry(row.entry), proofs.entry(row.key_entry)
+    if entry is None or key is None:
+        return None
+    return PasskeyFacts(ASSERTION_PATH, services.blobs.put(row.answer.encode()), entry, key)
 
 
 def _rows(case: Case, *, sealed: bool) -> list[CaseSighting]:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from django.db import transaction
@@ -18,9 +19,12 @@ from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError
 from exhibit.sentences import Sentence
 from registry.db.locks import Lock, hold
+from registry.log import keys
 from registry.log.keys import AnyKey, Use, retire, witness
 from registry.log.log import submit
 from registry.models import DocumentKey, LogOpening, Owner, SealingKey, SearchKey, Webhook
+from workers.evidence import passkeys
+from workers.evidence.passkeys import Act, Answer
 from workers.services.same_secrets import encrypting_key, keep_next_mark
 from workers.services.wiring import Services
 
@@ -62,6 +66,16 @@ def still_counts(key: SealingKey) -> None:
     """
     if SealingKey.objects.select_for_update(no_key=True).get(pk=key.pk).revoked_at is not None:
         raise IntegrityError(Sentence("The sealing key was revoked meanwhile; another one seals."), retry=True)
+
+
+def revoke(key: AnyKey, *, by: str, reason: str, passkey: Answer | None = None) -> datetime:
+    """Take back the trust in a key, signed with a passkey where the owner wants it. Returns since when.
+
+    Raises ``WrongUseError`` where it does and this answer isn't one to that.
+    """
+    with transaction.atomic():
+        signed = passkeys.take(key.owner, Act.REVOKE, {"key": bytes(key.public_key).hex()}, passkey)
+        return keys.revoke(key, by=by, reason=reason, details=passkeys.details(signed))
 
 
 def rotate(services: Services, owner: Owner, use: Use, *, by: str, reason: str) -> AnyKey:

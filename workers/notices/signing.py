@@ -14,6 +14,8 @@ from registry.db.rows import write
 from registry.models import Notice, NoticeMail
 from registry.models.fields import KeptFile
 from registry.notices import mail, notices, replies
+from workers.evidence import passkeys
+from workers.evidence.passkeys import Act, Answer
 from workers.notices.claims import check, unanswered
 from workers.notices.contents import Letter, gaps, items_of, letter
 from workers.notices.paper import notice_pdf
@@ -39,11 +41,12 @@ def read_mark(made: Letter) -> str:
     return Digest.of(made.whole.encode()).hex
 
 
-def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str) -> None:
+def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, passkey: Answer | None = None) -> None:
     """Sign a notice: its exact bytes are kept, and their digests go into the log.
 
     ``typed`` is the signer's name as the person typed it, ``read`` the mark of the letter that was shown
-    (:func:`read_mark`). Raises ``WrongUseError`` when something is missing, or name or letter are others.
+    (:func:`read_mark`). Raises ``WrongUseError`` when something is missing, name or letter are others, or the owner has
+    notices signed with a passkey and this answer isn't one to that.
     """
     with notices.held_draft(notice) as held:
         items = items_of(held)
@@ -57,6 +60,8 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str) 
         if " ".join(typed.split()).casefold() != " ".join(held.fields["sender_name"].split()).casefold():
             said = _("The typed name isn't %(name)s.") % {"name": held.fields["sender_name"]}
             raise WrongUseError(said, hint=_("Type the name of the person who signs, as it stands in the notice."))
+        about = {"letter": read, "notice": held.number}
+        details = passkeys.details(passkeys.take(held.owner, Act.SIGN, about, passkey))
         signed, link = replace(made, text=made.signed), ""
         if services.config.public_url:
             token, until = replies.new_token()
@@ -67,9 +72,8 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str) 
         text = signed.whole.encode()
         pdf = notice_pdf(services, held, signed, items, now(), link)
         files = [_kept(services, TEXT_NAME, "text/plain", text), _kept(services, PDF_NAME, "application/pdf", pdf)]
-        notices.keep_signed(
-            held, files, Digest.of(text), {number: found.record() for number, found in checks.items()}, by=by
-        )
+        claims = {number: found.record() for number, found in checks.items()}
+        notices.keep_signed(held, files, Digest.of(text), claims, by=by, details=details)
 
 
 def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:

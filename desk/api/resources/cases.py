@@ -1,6 +1,7 @@
 """Cases and their decisions."""
 
 from collections.abc import Callable
+from functools import partial
 
 from django.http import HttpResponse
 from ninja import Query
@@ -8,6 +9,7 @@ from pydantic import Field
 
 from desk.api.common.auth import DECIDE, Call, of
 from desk.api.common.resource import Cursor, Limit, Resource, page
+from desk.passkeys import answer_of, asked
 from desk.schemas import cases as schemas, requests
 from desk.schemas.base import Piece
 from desk.texts.cases import why_not
@@ -101,6 +103,17 @@ def undo_decision(request: Call, number: int) -> schemas.CaseLine:
     return _decided(outcome)
 
 
+@router.post("/owners/{slug:owner}/passkeys", DECIDE, 201, name="ask_passkey", keyed=False)
+def ask_passkey(request: Call, new: requests.NewQuestion) -> schemas.PasskeyQuestion:
+    """What a passkey of the caller has to sign, so that an owner who wants it has a case confirmed or a picture purged.
+
+    A page of this site hands it to `navigator.credentials.get`, within five minutes, and sends on what that gives.
+    """
+    return schemas.PasskeyQuestion(
+        public_key=asked(of(request), request.auth.user, new.act, str(new.case))["publicKey"]
+    )
+
+
 @router.post(ONE + "/notes", DECIDE, 201)
 def add_note(request: Call, number: int, new: requests.NewNote) -> schemas.CaseLine:
     """Write a note for the other members; it stands in the history of the case."""
@@ -126,20 +139,22 @@ def take_out(request: Call, number: int) -> schemas.CaseLine:
 
 
 @router.post(ONE + "/report", DECIDE, 201, name="report_picture", keyed=False)
-def report(request: Call, number: int, new: requests.Reason) -> schemas.CaseLine:
+def report(request: Call, number: int, new: requests.NewReport) -> schemas.CaseLine:
     """Report the found picture as illegal content: no member sees it from then on, and it is removed for good.
 
     Where others have evidence of it, the operator decides, who may also let it stay. Asking twice is the same as asking
     once; so no key is taken.
     """
-    by, reason = request.auth.by, new.reason.strip()
-    return _done(request, number, lambda row: report_picture(wiring.services(), row, by=by, reason=reason))
+    by, reason, passkey = request.auth.by, new.reason.strip(), answer_of(request.auth.user, new.passkey)
+    deed = partial(report_picture, wiring.services(), by=by, reason=reason, passkey=passkey)
+    return _done(request, number, deed)
 
 
 def _wish(request: Call, new: requests.NewDecision) -> Wish:
     choice = Choice.COPIES if new.copies and new.decision == CaseDecision.CLEARED else Choice(new.decision.value)
     licence = None if new.licence is None else scoped.licence(of(request), new.licence)
-    return Wish(choice, request.auth.by, new.reason, licence)
+    passkey = answer_of(request.auth.user, new.passkey)
+    return Wish(choice, request.auth.by, new.reason, licence, passkey=passkey)
 
 
 def _decided(outcome: Outcome) -> schemas.CaseLine:

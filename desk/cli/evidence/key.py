@@ -55,7 +55,8 @@ def revoke_key(*, desk: Desk, key: Word, owner: TheirOwner, reason: Reason) -> N
 
     What it signed stands where a witness saw it before. The time is in the log and in `exhibit key export`.
     """
-    from registry.log.keys import key_named, revoke, use_of
+    from registry.log.keys import key_named, use_of
+    from workers.evidence.keys import revoke
 
     row = key_named(owner, key)
     since = revoke(row, by=person(), reason=reason)

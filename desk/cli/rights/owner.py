@@ -35,6 +35,20 @@ def derived_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     say(f"Derived works of {owner.name} are shown{'' if wanted == 'on' else ' no more'}.")
 
 
+@command("passkeys", "exhibit owner passkeys on", "exhibit owner passkeys off", of=owner_command)
+@click.argument("wanted", type=click.Choice(["on", "off"]), metavar="on|off")
+def passkeys_of_owner(*, wanted: str, owner: TheirOwner) -> None:
+    """Have members sign grave decisions with a passkey from now on, or no more.
+
+    These are: confirming a case, signing a notice, purging a picture, revoking a key. A terminal can't ask for a
+    passkey and refuses them then; they are done on the site, one at a time.
+    """
+    from workers.evidence.passkeys import switch
+
+    switch(owner, wanted=wanted == "on", by=by_person(), operator=True)
+    say(f"Grave decisions of {owner.name} need a passkey {'from now on' if wanted == 'on' else 'no more'}.")
+
+
 @command("list", "exhibit owner list", "exhibit owner list --json", of=owner_command)
 def list_owners(*, as_json: AsJson) -> None:
     """List all rights holders."""

@@ -10,10 +10,22 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from django.views.decorators.cache import cache_control
 
+from desk.passkeys import answer_of
 from desk.texts import cases, claims, ownership
 from desk.texts.cases import further_in_words, remarks_of
 from desk.texts.evidence import chain
-from desk.web.common.access import Telling, decider_post, may_decide, member_page, number_in, page_of, said, sees, show
+from desk.web.common.access import (
+    Telling,
+    decider_post,
+    may_decide,
+    member_page,
+    number_in,
+    page_of,
+    person_of,
+    said,
+    sees,
+    show,
+)
 from evidence.facts.case import WitnessFacts
 from exhibit.errors import ExhibitError
 from indexer.draw.draw import MEDIA_TYPE, View, draw
@@ -184,7 +196,8 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         if choice not in set(Choice):
             return redirect("case", slug=owner.slug, number=number)
         granted = scoped.licence(owner, licence) if licence is not None else None
-        wish = Wish(Choice(choice), by, reason, granted)
+        passkey = answer_of(person_of(request), request.POST.get("passkey"))
+        wish = Wish(Choice(choice), by, reason, granted, passkey=passkey)
         (outcome,) = decisions.decide_each(wiring.services(), owner, [number], wish)
         if outcome.done:
             messages.success(request, _decided_in_words(outcome.case))
@@ -219,7 +232,8 @@ def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         elif wanted == "take-out":
             decisions.take_out(row, by=by)
         elif wanted == "report":
-            report_picture(wiring.services(), row, by=by, reason=words)
+            passkey = answer_of(person_of(request), request.POST.get("passkey"))
+            report_picture(wiring.services(), row, by=by, reason=words, passkey=passkey)
         if wanted in DEEDS:
             messages.success(request, str(DEEDS[wanted]))
     return redirect("case", slug=owner.slug, number=number)

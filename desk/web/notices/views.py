@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods
 
+from desk.passkeys import answer_of
 from desk.texts import claims
 from desk.texts.sentences import in_words
 from desk.web.common.access import (
@@ -231,7 +232,8 @@ def sign_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         if not (request.POST.get("have-read") and request.POST.get("authorised")):
             raise WrongUseError(_("Confirm that you have read it and may sign it."))
         typed, mark = said(request.POST.get("name", "")), request.POST.get("read", "")
-        sign(wiring.services(), row, typed=typed, read=mark, by=request.user.get_username())
+        passkey = answer_of(person_of(request), request.POST.get("passkey"))
+        sign(wiring.services(), row, typed=typed, read=mark, by=request.user.get_username(), passkey=passkey)
         messages.success(request, _("Signed. Nothing has been sent yet."))
     return redirect("notice", slug=owner.slug, number=number)
 

@@ -29,6 +29,7 @@ PAGES = {
     "told": _("Being told"),
     "members": _("Members"),
     "tokens": _("Tokens for programs"),
+    "security": _("Keys and passkeys"),
     "account": _("Your account"),
     "account_email": _("E-mail address"),
     "account_change_password": _("Password"),
@@ -149,6 +150,12 @@ def filters(context: Context, name: str, choices: Iterable[tuple[str | None, str
         current = "true" if (value or "") == chosen else None
         made.append((flatatt({"href": address, "aria-current": current}), words))
     return format_html_join("\n", "<a{}>{}</a>", made)
+
+
+@register.simple_tag(takes_context=True)
+def signed_with(context: Context, act: str, of: object) -> SafeString:
+    """What says of a button that its deed is signed with a passkey, where the owner has that done."""
+    return format_html(' data-act="{}" data-of="{}"', act, of) if context["owner"].passkeys else SafeString()
 
 
 def _in_a_cell(value: object) -> object:

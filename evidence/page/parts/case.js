@@ -56,6 +56,7 @@ function namedFiles(facts) {
     for (const capture of sighting.captures) named.push(...capture.files.map((path) => [path, null]));
     if (sighting.provenance?.file) named.push([sighting.provenance.file, null]);
   }
+  if (facts.decision.passkey) named.push([facts.decision.passkey.file, facts.decision.passkey.digest]);
   for (const match of facts.matches) named.push(...DRAWINGS.filter((role) => stated(match[role])).map((role) => [match[role], null]));
   return named;
 }
@@ -90,6 +91,7 @@ async function checkCase(inspection, facts, progress) {
   const own = await ownCheckpoint(inspection);
   const checks = await registrationChecks(inspection, own, facts);
   for (const sighting of facts.sightings) checks.push(await checked(`slice:${two(sighting.number)}`, (name) => sliceCheck(inspection, own, sighting, name)));
+  if (facts.decision.passkey) checks.push(await checked("decision", (name) => decisionCheck(inspection, own, facts, name)));
   checks.push(...(await checkCaptures(inspection, facts)), await picturesCheck(inspection, facts));
   if (facts.party.kind !== "none" && !(facts.sightings.length && facts.matches.length)) checks.push(notChecked("slice:00", "The facts of a case hold no sighting or no match."));
   const calibrations = await readCalibrations(inspection, facts);

@@ -94,6 +94,8 @@ const noteCheck = (trust, name, note) =>
 function proofsInFacts(facts) {
   const proofs = [facts.work.registration, ...(facts.work.further_registrations || [])].filter(Boolean).map((proof) => ["registration", proof]);
   for (const one of facts.sightings) if (one.slice) proofs.push([`slice:${two(one.number)}`, one.slice.log]);
+  const { passkey } = facts.decision;
+  if (passkey) proofs.push(["passkey", passkey.key], ["decision", passkey.log]);
   return proofs;
 }
 

@@ -21,6 +21,7 @@ from evidence.log.proofs import LogProof, SliceProof, record_leaf
 from evidence.verdict.result import Check, checked, expect, failed, not_checked, passed, second
 from evidence.verify.checks.captures import check_captures
 from evidence.verify.checks.contents import some
+from evidence.verify.checks.decision import check_decision
 from evidence.verify.checks.inspection import Inspection
 from evidence.verify.checks.pictures import LIMITS, check_pictures
 from evidence.verify.checks.probability import check_probability, read_calibrations
@@ -84,6 +85,8 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
     yield from _registrations(inspection, own, facts)
     for sighting in facts.sightings:
         yield checked(f"slice:{sighting.number:02d}", _slice, inspection, own, sighting)
+    if facts.decision.passkey is not None:
+        yield checked("decision", check_decision, inspection, own, facts, facts.decision.passkey)
     yield from check_captures(inspection, facts)
     yield check_pictures(inspection, facts)
     registered = {picture.digest: picture for picture in reversed(facts.work.pictures)}

@@ -99,4 +99,6 @@ def log_proofs(facts: CaseFacts | None) -> tuple[tuple[str, LogProof], ...]:
         return ()
     proofs = [(f"slice:{item.number:02d}", item.slice.log) for item in facts.sightings if item.slice is not None]
     registered = (facts.work.registration, *facts.work.further_registrations)
-    return (*(("registration", proof) for proof in registered if proof is not None), *proofs)
+    passkey = facts.decision.passkey
+    signed = () if passkey is None else (("passkey", passkey.key), ("decision", passkey.log))
+    return (*(("registration", proof) for proof in registered if proof is not None), *proofs, *signed)

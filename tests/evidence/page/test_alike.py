@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.bundle.bag import CounterSignature
 from evidence.development.authority import Authority
+from evidence.facts.passkey import ASSERTION_PATH
 from evidence.keys.ed25519 import KeySigner
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
@@ -22,6 +23,7 @@ from tests.assets.bundles import Scene, make_scene
 from tests.assets.changes import CHANGES
 from tests.assets.hostile_zips import hostile_zips
 from tests.assets.judged import FORGED, NOT_ON_THE_PAGE
+from tests.assets.passkeys import LIES as LIES_OF_PASSKEYS, RSA_KEY, SITE, signed_scene
 from tests.assets.renewals import make_renewed
 from tests.assets.resealing import LIES, sealed_lie, signed
 from tests.assets.sealed_blocks import STATES, with_ledger
@@ -204,6 +206,33 @@ def test_broken_bundles_for_other_verifiers_read_alike(browser: Chromium, tmp_pa
         outcome, states = page.check(path)
         assert {name: state for name, state in states.items() if state != "passed"} == vector["not_passed"]
         assert outcome == WORDS[ExitCode(vector["exit_code"])], vector["name"]
+
+
+@shares
+def test_who_decided_reads_alike(
+    browser: Chromium, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, one_in: int
+) -> None:
+    scene = make_scene(tmp_path_factory.mktemp("decided"))
+    page = Page(browser.tab(), scene.trust, tmp_path)
+    good = {
+        "nothing": {},
+        "a key of RSA": {"key": RSA_KEY},
+        "a part of the site": {"origin": f"https://www.{SITE}:8443"},
+    }
+    lies = {name: LIES_OF_PASSKEYS[name] for name in [*LIES_OF_PASSKEYS][::one_in]}
+    for name, kind in (good | lies).items():
+        path = signed_scene(scene, **kind).write(tmp_path / "signed.zip")
+        told = page.check(path)
+        assert differences(told, by_python(path, scene.trust)) == {}, name
+        assert told[1]["decision"] == ("passed" if name in good else "failed"), name
+    whole = files_of(path)
+    without = packed(
+        tmp_path / "without.zip", rebagged({name: whole[name] for name in whole if name != ASSERTION_PATH})
+    )
+    assert differences(page.check(without), by_python(without, scene.trust)) == {}
+    page.pin(replace(scene.trust, logs=()))
+    unknown = signed_scene(scene).write(tmp_path / "unknown.zip")
+    assert page.check(unknown)[1]["decision"] == "not checked"
 
 
 def test_stamps_are_called_qualified_alike(browser: Chromium, scene: Scene, bundle: Path, tmp_path: Path) -> None:

@@ -1,0 +1,139 @@
+"""Grave decisions signed with a passkey: what a browser is asked for, and the answer, for the site and the API."""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added, authenticator_removed
+from allauth.mfa.webauthn.internal import auth
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicNumbers
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.core.exceptions import ValidationError
+from django.dispatch import receiver
+from django.utils.translation import gettext as _
+from fido2.cose import ES256, RS256, CoseKey
+from fido2.utils import websafe_encode
+from fido2.webauthn import AuthenticationResponse, UserVerificationRequirement
+
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.accounts import scoped
+from registry.log.keys import key_named
+from registry.models import Owner, User
+from registry.notices import notices
+from workers.evidence import passkeys
+from workers.evidence.bundles import next_number
+from workers.evidence.passkeys import Act, Answer
+from workers.notices.contents import items_of, letter
+from workers.notices.signing import read_mark
+
+MAX_ANSWER = 20_000
+"""Characters of a passkey's answer."""
+_PARTS = ("authenticator_data", "client_data", "signature")
+
+
+def asked(owner: Owner, user: User, act: str, of: str) -> dict[str, Any]:
+    """What a browser hands to the person's passkeys for an act on a thing, as ``navigator.credentials.get`` takes it.
+
+    Raises ``NotFoundError`` where the owner has no such thing, ``WrongUseError`` for an unknown act or without passkey.
+    """
+    wanted = next((one for one in Act if one == act), None)
+    credentials = auth.get_credentials(user)
+    if wanted is None or not credentials:
+        problem = _("You have no passkey.") if wanted else _("Nothing of this kind is signed.")
+        raise WrongUseError(problem, hint=_("Add one to your account first: Account, Second factor and passkeys."))
+    server = auth.get_server()
+    row = passkeys.ask(owner, user, wanted, _subject(owner, wanted, of), str(server.rp.id))
+    options, _state = server.authenticate_begin(
+        credentials, UserVerificationRequirement.REQUIRED, challenge=row.challenge.raw
+    )
+    return dict(options)
+
+
+def _subject(owner: Owner, act: Act, of: str) -> dict[str, Any]:
+    """What is signed of the thing, as the deed itself will see it."""
+    if act is Act.OFF:
+        return {}
+    if act is Act.REVOKE:
+        return {"key": bytes(key_named(owner, of).public_key).hex()}
+    number = int(of) if of.isdecimal() and len(of) < 10 else 0
+    if act is Act.SIGN:
+        notice = notices.notice(owner, number)
+        return {"letter": read_mark(letter(notice, items_of(notice))), "notice": number}
+    case = scoped.case(owner, number)
+    if act is Act.CONFIRM:
+        return passkeys.of_case(case, next_number(case))
+    if case.shown is None or case.shown.match.found.digest is None:
+        raise NotFoundError(_("The case shows no picture."))
+    return {"picture": case.shown.match.found.digest.hex}
+
+
+def answer_of(user: User, given: Mapping[str, Any] | str | None) -> Answer | None:
+    """A passkey's answer as a browser or a program sends it, checked; ``None`` where there is none.
+
+    Raises ``WrongUseError`` for one that can't be read, isn't by a passkey of the person, or answers no open question.
+    """
+    if not given:
+        return None
+    try:
+        plain = json.loads(given[:MAX_ANSWER]) if isinstance(given, str) else dict(given)
+        response = AuthenticationResponse.from_dict(plain).response
+        row = passkeys.question(user, response.client_data.challenge)
+        state = {
+            "challenge": websafe_encode(row.challenge.raw),
+            "user_verification": UserVerificationRequirement.REQUIRED,
+        }
+        found = auth.get_server().authenticate_complete(state, auth.get_credentials(user), plain)
+    except (ValueError, TypeError, KeyError, AttributeError, ValidationError) as error:
+        raise WrongUseError(_("The passkey's answer doesn't hold.")) from error
+    authenticator = auth.get_authenticator_by_credential_id(user, found.credential_id)
+    assert authenticator is not None
+    key = _public(found.public_key)
+    return passkeys.answered(
+        row, key, {name: bytes(getattr(response, name)) for name in _PARTS}, _entry(authenticator, key)
+    )
+
+
+def _public(key: CoseKey) -> bytes:
+    """The public key of a passkey (SubjectPublicKeyInfo); ``WrongUseError`` for a kind that verifiers don't read."""
+    number = lambda name: int.from_bytes(key[name], "big")  # noqa: E731
+    if isinstance(key, ES256):
+        public: Any = EllipticCurvePublicNumbers(number(-2), number(-3), SECP256R1()).public_key()
+    elif isinstance(key, RS256):
+        public = RSAPublicNumbers(number(-2), number(-1)).public_key()
+    else:
+        raise WrongUseError(_("Keys of this passkey's kind can't sign decisions."), hint=_("Use another passkey."))
+    return bytes(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+
+def _entry(row: Authenticator, key: bytes, what: str = "noted") -> int:
+    """The log's entry of a passkey, made where there is none: of passkeys older than this there isn't."""
+    if "entry" not in row.data:
+        row.data["entry"] = passkeys.log_key(key, what, row.user, row.data["name"]).pk
+        row.save(update_fields=["data"])
+    return int(row.data["entry"])
+
+
+@receiver(authenticator_added)
+def added(authenticator: Authenticator, **_others: object) -> None:
+    """Put a passkey that a person adds into the log."""
+    if (key := _key_of(authenticator)) is not None:
+        _entry(authenticator, key, "created")
+
+
+@receiver(authenticator_removed)
+def removed(authenticator: Authenticator, user: User, **_others: object) -> None:
+    """Put the removal of a passkey into the log."""
+    if (key := _key_of(authenticator)) is not None:
+        passkeys.log_key(key, "removed", user, authenticator.data["name"])
+
+
+def _key_of(row: Authenticator) -> bytes | None:
+    """The public key of a passkey; none of another authenticator, or of one that can't sign decisions."""
+    if row.type != Authenticator.Type.WEBAUTHN:
+        return None
+    with contextlib.suppress(WrongUseError):
+        return _public(row.wrap().authenticator_data.credential_data.public_key)
+    return None

@@ -1,0 +1,51 @@
+"""The page of an owner's keys, where grave decisions are made to need a passkey, and what scripts ask for one."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from desk.passkeys import answer_of, asked
+from desk.texts.sentences import in_words
+from desk.web.common.access import Telling, decider_post, manager_post, manages, member_page, person_of, said, show
+from exhibit.errors import ExhibitError
+from registry.log.keys import key_named, keys_of
+from registry.models import Owner
+from workers.evidence import keys, passkeys
+
+
+@decider_post
+def ask(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """What the person's passkeys are to sign, for the script beside a form."""
+    act, of = request.POST.get("act", ""), request.POST.get("of", "")
+    try:
+        return JsonResponse(asked(owner, person_of(request), act, of))
+    except ExhibitError as error:
+        return JsonResponse({"problem": in_words(error)}, status=422)
+
+
+@member_page
+def security(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Whether grave decisions need a passkey, and the owner's keys, which are revoked here."""
+    return show(request, owner, "web/security.html", {"manages": manages(request, owner), "keys": keys_of(owner)})
+
+
+@manager_post
+def choose(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    """Have grave decisions signed with a passkey from now on, or no more."""
+    with Telling(request):
+        wanted, given = request.POST.get("wanted") == "on", answer_of(person_of(request), request.POST.get("passkey"))
+        passkeys.switch(owner, wanted=wanted, by=request.user.get_username(), given=given)
+        messages.success(request, _("Saved."))
+    return redirect("security", slug=owner.slug)
+
+
+@manager_post
+def revoke_key(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    """Take back the trust in one of the owner's keys."""
+    with Telling(request):
+        row, reason = key_named(owner, request.POST.get("key", "")), said(request.POST.get("reason", ""))
+        given = answer_of(person_of(request), request.POST.get("passkey"))
+        keys.revoke(row, by=request.user.get_username(), reason=reason, passkey=given)
+        messages.success(request, _("The key is revoked. Tell those who check bundles."))
+    return redirect("security", slug=owner.slug)

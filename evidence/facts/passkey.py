@@ -1,0 +1,110 @@
+"""A decision that a passkey signed: what was to be signed, and the answer (WebAuthn Level 2, section 7.2).
+
+The challenge is the digest of a statement of the decision, so an answer fits this decision alone. What it shows is that
+a key signed, and that its device had verified somebody; whose key it is, is the word of whoever registered it.
+"""
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+
+from evidence.formats.codec import Bytes32, Canonical, FormatError, parse_json, to_plain
+from exhibit.entries import canonical
+
+ASSERTION_FORMAT = "exhibit-assertion/1"
+ASSERTION_PATH = "data/decision.json"
+DOMAIN = b"exhibit decision v1\n"
+"""Stands before a statement where it is hashed, so that no other challenge is one of a decision."""
+FRESH = timedelta(minutes=5)
+"""So long after its statement a passkey may decide."""
+MAX_PART = 4096  # bytes of the client data, of the authenticator data and of a key
+PRESENT, VERIFIED, ATTESTED = 0x01, 0x04, 0x40  # flags of the authenticator data (section 6.1)
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]{1,253})(:[0-9]{1,5})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a person is asked to sign."""
+
+    act: str  # ``confirm``, ``sign``, ``purge``, ``revoke`` or ``off``
+    owner: str  # the owner's name
+    subject: dict[str, Any]  # what is decided, plain JSON
+    by: str  # the name with which the person signs in
+    site: str  # the host that passkeys are for (WebAuthn's RP ID)
+    time: datetime  # when it was asked for, aware, UTC
+    nonce: Bytes32  # 32 random bytes
+
+    @property
+    def challenge(self) -> bytes:
+        """What the passkey signs, 32 bytes."""
+        return hashlib.sha256(DOMAIN + canonical(to_plain(self))).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion(Canonical):
+    """A passkey's answer, with everything that checking it needs."""
+
+    statement: Statement
+    key: bytes  # SubjectPublicKeyInfo, DER: of P-256, or RSA
+    authenticator_data: bytes
+    client_data: bytes  # JSON, as the browser made it
+    signature: bytes  # over the authenticator data and the digest of the client data
+    format: Literal["exhibit-assertion/1"] = ASSERTION_FORMAT
+
+    @property
+    def counter(self) -> int:
+        """How many signatures the device has counted; many count none."""
+        return int.from_bytes(self.authenticator_data[33:37], "big")
+
+
+def check_assertion(assertion: Assertion) -> None:
+    """Raise ``FormatError`` unless the passkey signed exactly this statement, on its site, and verified the person."""
+    data, site = assertion.authenticator_data, assertion.statement.site
+    if not 37 <= len(data) <= MAX_PART or len(assertion.client_data) > MAX_PART:
+        raise FormatError("The passkey's answer is too short or too long.")
+    if data[:32] != hashlib.sha256(site.encode()).digest():
+        raise FormatError("The passkey is for another site than the statement names.")
+    if data[32] & (PRESENT | VERIFIED | ATTESTED) != PRESENT | VERIFIED:
+        raise FormatError("The device doesn't say that it verified the person.")
+    client = parse_json(assertion.client_data, what="the client data")
+    wanted = base64.urlsafe_b64encode(assertion.statement.challenge).rstrip(b"=").decode()
+    if not isinstance(client, dict) or client.get("type") != "webauthn.get" or client.get("challenge") != wanted:
+        raise FormatError("The passkey signed something else than the statement.")
+    if client.get("crossOrigin", False) is not False or not is_origin_of(client.get("origin"), site):
+        raise FormatError("The passkey was asked by another site than the statement names.")
+    _check_signature(assertion, data + hashlib.sha256(assertion.client_data).digest())
+
+
+def is_origin_of(origin: object, site: str) -> bool:
+    """Whether pages of an origin may use the passkeys of a site: over TLS, or on the machine itself."""
+    found = _ORIGIN.fullmatch(origin) if isinstance(origin, str) else None
+    if found is None or not (found[1] == site or found[1].endswith(f".{site}")):
+        return False
+    return found[0].startswith("https://") or site == "localhost"
+
+
+def _check_signature(assertion: Assertion, signed: bytes) -> None:
+    try:
+        key = load_der_public_key(assertion.key[:MAX_PART])
+        if key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != assertion.key:
+            raise FormatError("The passkey's key isn't in its one form.")
+        if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
+            key.verify(assertion.signature, signed, ECDSA(SHA256()))
+        elif isinstance(key, RSAPublicKey) and 2048 <= key.key_size <= 4096:
+            key.verify(assertion.signature, signed, PKCS1v15(), SHA256())
+        else:
+            raise FormatError("The passkey's key is of a kind that isn't accepted.")
+    except InvalidSignature as error:
+        raise FormatError("The passkey's signature doesn't hold.") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise FormatError("The passkey's key can't be read.") from error

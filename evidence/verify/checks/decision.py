@@ -1,0 +1,69 @@
+"""The check ``decision``: whose passkey signed it, where the log's entry of the decision says that one did."""
+
+from evidence.facts.case import CaseFacts, PasskeyFacts
+from evidence.facts.passkey import ASSERTION_PATH, FRESH, Assertion, check_assertion
+from evidence.log.notes import parse_note
+from evidence.verdict.result import Check, expect, passed, second
+from evidence.verify.checks.inspection import Inspection
+from evidence.verify.checks.proofs import OwnCheckpoint, expect_logged, expect_vouched
+from exhibit.clock import rfc3339
+from exhibit.digests import Digest
+from exhibit.entries import EntryType, canonical
+from exhibit.errors import NotFoundError
+
+
+def check_decision(inspection: Inspection, own: OwnCheckpoint | None, facts: CaseFacts, stated: PasskeyFacts) -> Check:
+    """Whether the passkey signed the decision of this case; raises ``FormatError`` with what doesn't fit."""
+    expect(stated.file == ASSERTION_PATH, f"A passkey's answer lies in {ASSERTION_PATH}.")
+    if stated.file in inspection.left_out:
+        raise NotFoundError(f"{stated.file} is withheld from this copy.")
+    expect(inspection.sealed(stated.file), f"{stated.file} isn't there as it was sealed.")
+    assertion = inspection.read_as(Assertion, stated.file)
+    expect_logged(stated.log, EntryType.DECISION)
+    expect_logged(stated.key, EntryType.KEY)
+    _expect_decision(facts, stated, assertion)
+    _expect_key(stated, assertion)
+    check_assertion(assertion)
+    for proof in (stated.log, stated.key):
+        expect_vouched(inspection, own, proof)
+    statement = assertion.statement
+    words = (
+        f"Signed at {second(stated.log.time)} on {statement.site} by a passkey whose device verified the person; it "
+        f"stands in the log since {stated.key.time:%Y-%m-%d}, entry {stated.key.sequence}, as one of "
+        f"{statement.by}. That it is this person's is the installation's word. {_counted(facts, assertion)}"
+    )
+    return passed("decision", words, parse_note(stated.log.checkpoint).origin)
+
+
+def _counted(facts: CaseFacts, assertion: Assertion) -> str:
+    named = set(assertion.statement.subject.get("pictures", ()))
+    seen = {sighting.picture.digest.hex for sighting in facts.sightings}
+    return f"Counter {assertion.counter}; the statement names {len(seen & named)} of {len(seen)} pictures seen."
+
+
+def _expect_decision(facts: CaseFacts, stated: PasskeyFacts, assertion: Assertion) -> None:
+    """Raise ``FormatError`` unless entry, statement and facts are about one decision of this case."""
+    statement, decision, opening = assertion.statement, facts.decision, stated.log.opening
+    same = opening.get("assertion") == stated.digest.hex
+    expect(same, "The decision's entry names another passkey's answer, or none.")
+    same = opening.get("decision") == decision.decision == "confirmed" and decision.at == stated.log.time
+    expect(same, "The decision's entry is about another decision than the facts.")
+    subject = statement.subject
+    told = [statement.act, statement.owner, *(subject.get(name) for name in ("case", "work", "party", "bundle"))]
+    wanted = ["confirm", facts.owner.name, facts.number, facts.work.number, facts.party.name, facts.bundle]
+    expect(canonical(told) == canonical(wanted), "The statement that was signed is about another decision.")
+    named = subject.get("pictures")
+    expect(isinstance(named, list) and all(isinstance(one, str) for one in named), "The statement names no pictures.")
+    seen = {sighting.picture.digest.hex for sighting in facts.sightings}
+    expect(not seen.isdisjoint(named), "The statement that was signed is about other pictures.")
+    expect(decision.by.split(" (token ")[0] == statement.by, "The statement that was signed names somebody else.")
+    late = abs(stated.log.time - statement.time)
+    expect(late <= FRESH, f"The statement is of {rfc3339(statement.time)}: too far from the decision.")
+
+
+def _expect_key(stated: PasskeyFacts, assertion: Assertion) -> None:
+    opening = stated.key.opening
+    told = (opening.get("use"), opening.get("key"), opening.get("member"))
+    same = told == ("passkey", Digest.of(assertion.key).hex, assertion.statement.by)
+    expect(same and opening.get("what") in ("created", "noted"), "The key's entry is about another passkey.")
+    expect(stated.key.sequence < stated.log.sequence, "The key's entry doesn't come before the decision's.")

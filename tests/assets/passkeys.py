@@ -1,0 +1,165 @@
+"""A passkey made of software, decisions that it signs, and lies about them."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from evidence.facts.case import CaseFacts, PasskeyFacts
+from evidence.facts.passkey import ASSERTION_PATH, Assertion, Statement
+from evidence.formats.codec import from_plain
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from registry.models import PasskeyQuestion
+from tests.assets.bundles import Scene, logged, resealed
+from workers.evidence import passkeys
+from workers.evidence.passkeys import Answer
+
+SITE = "exhibit.example"
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A key that answers as a browser and a device would; what is given otherwise is a lie."""
+
+    private: Any
+
+    @property
+    def public(self) -> bytes:
+        return bytes(self.private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+    def answer(
+        self,
+        statement: Statement,
+        *,
+        site: str = SITE,
+        origin: str = f"https://{SITE}",
+        flags: int = 0x05,
+        **client: object,
+    ) -> Assertion:
+        challenge = base64.urlsafe_b64encode(statement.challenge).rstrip(b"=").decode()
+        told = {"type": "webauthn.get", "challenge": challenge, "origin": origin, "crossOrigin": False, **client}
+        data = hashlib.sha256(site.encode()).digest() + bytes([flags]) + (7).to_bytes(4, "big")
+        client_data = json.dumps(told).encode()
+        signed = data + hashlib.sha256(client_data).digest()
+        how = (ec.ECDSA(SHA256()),) if isinstance(self.private, ec.EllipticCurvePrivateKey) else (PKCS1v15(), SHA256())
+        return Assertion(statement, self.public, data, client_data, self.private.sign(signed, *how))
+
+
+KEY, OTHER = (Passkey(ec.generate_private_key(ec.SECP256R1())) for _ in range(2))
+RSA_KEY = Passkey(rsa.generate_private_key(65537, 2048))
+WIDE_KEY = Passkey(ec.generate_private_key(ec.SECP384R1()))
+
+
+def statement_of(facts: CaseFacts) -> Statement:
+    """What a person signs who confirms the case."""
+    subject = {
+        "bundle": facts.bundle, "case": facts.number, "work": facts.work.number, "party": facts.party.name,
+        "pictures": [sighting.picture.digest.hex for sighting in facts.sightings],
+    }  # fmt: skip
+    assert facts.decision.at is not None
+    moment = facts.decision.at - timedelta(seconds=9)
+    return Statement("confirm", facts.owner.name, subject, facts.decision.by, SITE, moment, bytes(range(32)))
+
+
+Opening = dict[str, Any]
+
+
+def signed_scene(
+    scene: Scene,
+    *,
+    statement: Callable[[Statement], Statement] = lambda one: one,
+    key: Passkey = KEY,
+    assertion: Callable[[Assertion], Assertion] = lambda one: one,
+    opening: Callable[[Opening], Opening] = lambda one: one,
+    key_opening: Callable[[Opening], Opening] = lambda one: one,
+    key_first: bool = True,
+    facts: Callable[[PasskeyFacts], PasskeyFacts] = lambda one: one,
+    **client: object,
+) -> Scene:
+    """The scene's case, confirmed by a passkey and sealed anew; each step may lie."""
+    made = assertion(key.answer(statement(statement_of(scene.facts)), **client))
+    data = made.to_json()
+    digest = scene.blobs.put(data)
+    registered = {"key": Digest.of(KEY.public).hex, "member": "Ann", "use": "passkey", "what": "created"}
+    registered = key_opening(registered | {"key": Digest.of(key.public).hex})
+    decided = opening({"case": 1, "decision": "confirmed", "assertion": digest.hex, "version": 2})
+    at = scene.facts.decision.at
+    entries = [(EntryType.KEY, registered, None), (EntryType.DECISION, decided, at)]
+    [first, second] = [logged(scene.log, *entry) for entry in (entries if key_first else entries[::-1])]
+    of_key, of_decision = (first, second) if key_first else (second, first)
+    passkey = facts(PasskeyFacts(ASSERTION_PATH, digest, of_decision, of_key))
+    return resealed(scene, replace(scene.facts, decision=replace(scene.facts.decision, passkey=passkey)))
+
+
+def _subject(**changes: object) -> dict[str, Any]:
+    return {"statement": lambda one: replace(one, subject={**one.subject, **changes})}
+
+
+def _afterwards(**changes: object) -> dict[str, Any]:
+    """The statement is changed after it was signed."""
+    return {"assertion": lambda one: replace(one, statement=replace(one.statement, **changes))}
+
+
+LIES: dict[str, dict[str, Any]] = {
+    "of another act": {"statement": lambda one: replace(one, act="sign")},
+    "of another decision in the entry": {"opening": lambda one: {**one, "decision": "cleared"}},
+    "of another case": _subject(case="C-8"),
+    "of another work": _subject(work="W-2"),
+    "of another party": _subject(party="other.example"),
+    "of other pictures": _subject(pictures=["00" * 32]),
+    "of pictures without a list": _subject(pictures=None),
+    "replayed for a later bundle": _subject(bundle=2),
+    "a bundle that is true": _subject(bundle=True),
+    "of another owner": {"statement": lambda one: replace(one, owner="Mallory")},
+    "by somebody else": {"statement": lambda one: replace(one, by="Bob")},
+    "replayed later": {"statement": lambda one: replace(one, time=one.time - timedelta(minutes=5))},
+    "from the future": {"statement": lambda one: replace(one, time=one.time + timedelta(minutes=6))},
+    "person not verified": {"flags": 0x01},
+    "person not present": {"flags": 0x04},
+    "of a registration": {"flags": 0x45},
+    "for another site": {"site": "other.example"},
+    "asked by another site": {"origin": "https://other.example"},
+    "asked by a site that ends alike": {"origin": f"https://evil{SITE}"},
+    "asked without TLS": {"origin": f"http://{SITE}"},
+    "asked from within another page": {"crossOrigin": True},
+    "asked from within nowhere": {"crossOrigin": None},
+    "a registration's answer": {"type": "webauthn.create"},
+    "another challenge": {"challenge": "AAAA"},
+    "by another key": {"assertion": lambda one: replace(one, key=OTHER.public)},
+    "by a key that the log doesn't know": {"key_opening": lambda one: {**one, "key": "00" * 32}},
+    "by another member's key": {"key_opening": lambda one: {**one, "member": "Bob"}},
+    "by a key that isn't a passkey": {"key_opening": lambda one: {**one, "use": "device"}},
+    "by a key that was removed": {"key_opening": lambda one: {**one, "what": "removed"}},
+    "by a key that came later": {"key_first": False},
+    "by a key of another kind": {"key": WIDE_KEY},
+    "with a broken signature": {"assertion": lambda one: replace(one, signature=one.signature[:-1] + b"\0")},
+    "with a signature that is none": {"assertion": lambda one: replace(one, signature=b"")},
+    "with broken client data": {"assertion": lambda one: replace(one, client_data=one.client_data + b" ")},
+    "with client data that are a list": {"assertion": lambda one: replace(one, client_data=b"[]")},
+    "with short authenticator data": {"assertion": lambda one: replace(one, authenticator_data=b"\1" * 36)},
+    "with a key that can't be read": {"assertion": lambda one: replace(one, key=b"0")},
+    "altered: another nonce": _afterwards(nonce=bytes(32)),
+    "altered: another site": _afterwards(site="other.example"),
+    "in another file": {"facts": lambda one: replace(one, file="data/other.json")},
+    "that the entry doesn't name": {"opening": lambda one: {**one, "assertion": None}},
+    "other than the entry names": {"opening": lambda one: {**one, "assertion": "00" * 32}},
+}
+"""What :func:`signed_scene` is told otherwise, by name; the check ``decision`` fails with each."""
+
+
+def answer_to(question: PasskeyQuestion, key: Passkey = KEY) -> Answer:
+    """What the person's browser would send, checked as the site does, with the log's entry of the key."""
+    told = from_plain(Statement, question.statement, where="the statement")
+    made = key.answer(told, site=told.site, origin=f"https://{told.site}")
+    parts = {name: getattr(made, name) for name in ("authenticator_data", "client_data", "signature")}
+    entry = passkeys.log_key(key.public, "created", question.user, "Ann's telephone")
+    return passkeys.answered(question, key.public, parts, entry.pk)

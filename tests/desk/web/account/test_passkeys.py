@@ -1,0 +1,110 @@
+"""A case is confirmed, a picture reported and a key revoked by a passkey, in a real browser."""
+
+from urllib.parse import parse_qs
+
+from allauth.mfa.models import Authenticator
+from django.test import Client
+from django.urls import reverse
+
+from registry.accounts import people
+from registry.log.keys import add_device_key
+from registry.models import Case, LogOpening, Owner, PasskeyQuestion, User
+from tests.assets.accounts import PASSWORD
+from tests.assets.rows import owner
+from tests.assets.site_browser import Site, Visitor
+from tests.workers.evidence.test_passkeys import found
+
+
+def with_passkey(site: Site) -> Visitor:
+    """Ann, signed in, with a passkey on a device that verifies her."""
+    people.add_member(owner("studio"), "ann@example.org", "owner", PASSWORD, by="test")
+    ann = site.nobody()
+    page = ann.page
+    device = page.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    present = {"isUserVerified": True, "automaticPresenceSimulation": True}
+    device.send("WebAuthn.addVirtualAuthenticator", {"options": {**kind, **present}})
+    ann.open("/sign-in/")
+    page.get_by_label("E-mail address").fill("ann@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/o/studio/cases/")
+    ann.open("/account/2fa/webauthn/add/")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
+    page.wait_for_url("**/webauthn/add/")
+    page.get_by_role("button", name="Add").click()
+    page.wait_for_url("**/recovery-codes/**")
+    return ann
+
+
+def entries(**content: object) -> int:
+    return LogOpening.objects.filter(**{f"content__{name}": value for name, value in content.items()}).count()
+
+
+def test_grave_decisions_are_signed_on_the_site(site: Site) -> None:
+    ann = with_passkey(site)
+    page, studio = ann.page, Owner.objects.get()
+    assert entries(use="passkey", what="created", member="ann@example.org") == 1
+    add_device_key(studio, "laptop", bytes(32), by="ann@example.org")
+    case = found(site.inline, studio)
+    ann.open(reverse("security", args=["studio"]))
+    ann.check()
+    page.get_by_role("button", name="Need a passkey").click()
+    page.get_by_text("They need a passkey.").wait_for()
+    ann.check()
+
+    ann.open(reverse("case", args=["studio", case.number]))
+    page.locator("#decision summary", has_text="Not licensed").click()
+    with page.expect_request(lambda request: request.method == "POST" and request.url.endswith("/decide")) as sent:
+        page.get_by_role("button", name="Not licensed: seal it").click()
+    page.get_by_text("is decided: ").wait_for()
+    assert Case.objects.get().decision == "confirmed"
+    row = PasskeyQuestion.objects.get(entry__isnull=False)
+    assert row.statement["subject"]["case"] == str(case.number)
+    assert row.key_entry is not None
+    assert entries(assertion__isnull=False, decision="confirmed") == 1
+
+    thief = Client()  # with the session alone, and the answer that was sent
+    thief.force_login(User.objects.get())
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("is open again").wait_for()
+    for passkey in ("", parse_qs(sent.value.post_data or "")["passkey"][0], '{"id": 1}', "[]", "{"):
+        thief.post(reverse("decide", args=["studio", case.number]), {"decision": "confirmed", "passkey": passkey})
+        assert Case.objects.get().decision == "open"
+
+    ann.open(reverse("security", args=["studio"]))
+    page.locator("summary", has_text="Revoke").first.click()
+    page.get_by_label("Reason").first.fill("Lost.")
+    page.get_by_role("button", name="Revoke").first.click()
+    page.get_by_text("The key is revoked.").wait_for()
+    assert studio.device_keys.get().revoked_at is not None
+    thief.post(reverse("choose-passkeys", args=["studio"]), {"wanted": "off"})
+    assert Owner.objects.get().passkeys
+    page.get_by_role("button", name="Need no passkey any more").click()
+    page.get_by_text("They need no passkey.").wait_for()
+    assert not Owner.objects.get().passkeys
+
+
+def test_a_device_that_gives_no_answer_decides_nothing_and_its_removal_is_told(site: Site) -> None:
+    ann = with_passkey(site)
+    page, studio = ann.page, Owner.objects.get()
+    case = found(site.inline, studio)
+    Owner.objects.update(passkeys=True)
+    ann.open(reverse("case", args=["studio", case.number]))
+    page.evaluate("() => { navigator.credentials.get = () => Promise.reject(new Error('no')) }")
+    page.locator("#decision summary", has_text="Not licensed").click()
+    page.get_by_role("button", name="Not licensed: seal it").click()
+    page.locator("[role=alert]", has_text="gave no answer").wait_for()
+    key = Authenticator.objects.get(type="webauthn")
+    ann.open(f"/account/2fa/webauthn/keys/{key.pk}/remove/")
+    page.get_by_role("button", name="Remove").click()
+    page.wait_for_url("**/webauthn/")
+    assert entries(use="passkey", what="removed", member="ann@example.org") == 1
+    ann.open(reverse("case", args=["studio", case.number]))
+    page.locator("#decision summary", has_text="Not licensed").click()
+    page.get_by_role("button", name="Not licensed: seal it").click()
+    page.locator("[role=alert]", has_text="You have no passkey.").wait_for()
+    ann.errors.clear()  # the console names the refused request
+    assert Case.objects.get().decision == "open"

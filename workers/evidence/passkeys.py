@@ -1,0 +1,141 @@
+"""Grave decisions that an owner has signed with a passkey: what is asked, and the answer that goes into the log.
+
+The site or a program asks for one act on one thing; the challenge is kept here and is good once, for minutes. Whoever
+decides hands the answer over, and the deed takes it in its own transaction: it counts with the deed or not at all.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.db import transaction
+
+from evidence.facts.passkey import FRESH, Assertion, Statement, check_assertion
+from evidence.formats.codec import FormatError, from_plain, to_plain
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import ConflictError, WrongUseError
+from exhibit.sentences import Sentence
+from registry.log.audit_log import changed
+from registry.log.log import submit
+from registry.models import Case, LogSubmission, Owner, PasskeyQuestion, User
+
+MAX_PICTURES = 200  # that a statement about a case names
+_AGAIN = Sentence("Look at it again, and sign it with your passkey anew.")
+
+
+class Act(StrEnum):
+    """What may need a passkey."""
+
+    CONFIRM = "confirm"
+    SIGN = "sign"
+    PURGE = "purge"
+    REVOKE = "revoke"
+    OFF = "off"  # needing one no more
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a passkey answered to a question, checked, with the log's entry of its key."""
+
+    question: PasskeyQuestion
+    assertion: Assertion
+    key_entry: int  # primary key of the submission
+
+
+def ask(owner: Owner, user: User, act: Act, subject: Mapping[str, Any], site: str) -> PasskeyQuestion:
+    """Keep what a person is to sign, for passkeys of a site; the person's older questions are forgotten."""
+    moment = now()
+    statement = Statement(act, owner.name, dict(subject), user.get_username(), site, moment, secrets.token_bytes(32))
+    PasskeyQuestion.objects.filter(user=user, entry=None, answer="", asked_at__lt=moment - FRESH).delete()
+    kept = {"statement": to_plain(statement), "challenge": Digest(statement.challenge), "asked_at": moment}
+    return PasskeyQuestion.objects.create(owner=owner, user=user, **kept)
+
+
+def question(user: User, challenge: bytes) -> PasskeyQuestion:
+    """What a person was asked, by its challenge; ``WrongUseError`` where it is nobody's, somebody else's or old."""
+    found = PasskeyQuestion.objects.filter(user=user, answer="", challenge=Digest(challenge)).first()
+    if found is None or now() - found.asked_at > FRESH:
+        raise WrongUseError(Sentence("The passkey's answer is too old, was used, or is somebody else's."), hint=_AGAIN)
+    return found
+
+
+def answered(asked: PasskeyQuestion, key: bytes, parts: Mapping[str, bytes], key_entry: int) -> Answer:
+    """An answer with the key (SubjectPublicKeyInfo) that signed; ``WrongUseError`` where a verifier would refuse it."""
+    statement = from_plain(Statement, asked.statement, where="the statement")
+    assertion = Assertion(statement=statement, key=key, **parts)
+    try:
+        check_assertion(assertion)
+    except FormatError as error:
+        raise WrongUseError(error.message, hint=_AGAIN) from error
+    return Answer(asked, assertion, key_entry)
+
+
+def log_key(key: bytes, what: str, user: User, name: str) -> LogSubmission:
+    """Put into the log that a passkey was ``created``, ``noted`` at its first use, or ``removed``, with whose it is.
+
+    The member stands in the opening, unlike elsewhere: whoever checks a decision sees whose key it was said to be.
+    """
+    opening = {"key": Digest.of(key).hex, "member": user.get_username(), "use": "passkey", "what": what}
+    return submit(EntryType.KEY, opening, details={"name": name})
+
+
+def needed(owner: Owner, act: Act, subject: Mapping[str, Any], given: Answer | None) -> bool:
+    """Whether an act needs a passkey; raises ``WrongUseError`` when it does and this answer isn't one to it."""
+    if not Owner.objects.filter(pk=owner.pk, passkeys=True).exists():
+        return False
+    if given is None:
+        sentence = Sentence("%(owner)s has this signed with a passkey.", owner=owner.name)
+        hint = "Do it on the site, one at a time; a terminal and a list can't ask for a passkey."
+        raise WrongUseError(sentence, hint=Sentence(hint))
+    asked = given.assertion.statement
+    fits = given.question.owner_id == owner.pk and (asked.act, asked.subject) == (act, dict(subject))
+    if not fits or now() - given.question.asked_at > FRESH:
+        raise WrongUseError(Sentence("The passkey signed something else, or too long ago."), hint=_AGAIN)
+    return True
+
+
+def take(owner: Owner, act: Act, subject: Mapping[str, Any], given: Answer | None) -> Assertion | None:
+    """The answer that an act needs, which is used up by that; none where none is needed. Inside the deed's transaction.
+
+    Raises ``WrongUseError`` as :func:`needed`, and ``ConflictError`` when it was used meanwhile.
+    """
+    if not needed(owner, act, subject, given) or given is None:
+        return None
+    kept = {"answer": given.assertion.to_json().decode(), "key_entry": given.key_entry}
+    if not PasskeyQuestion.objects.filter(pk=given.question.pk, answer="").update(**kept):
+        raise ConflictError(Sentence("The passkey's answer was used already."), hint=_AGAIN)
+    return given.assertion
+
+
+def details(assertion: Assertion | None) -> dict[str, Any]:
+    """What the details of a deed's entry say of the passkey."""
+    return {} if assertion is None else {"assertion": to_plain(assertion)}
+
+
+def of_case(case: Case, bundle: int) -> dict[str, Any]:
+    """What is signed of a case that is to be confirmed: it, the number of its next bundle, and the pictures seen."""
+    rows = case.case_sightings.values_list("sighting__picture__digest", flat=True).order_by().distinct()
+    unlicensed = rows.filter(licence=None)
+    pictures = sorted(digest.hex for digest in unlicensed or rows if digest is not None)[:MAX_PICTURES]
+    numbers = {"bundle": bundle, "case": str(case.number), "work": str(case.work.number)}
+    return {**numbers, "party": case.party, "pictures": pictures}
+
+
+def of_decision(case: Case, moment: datetime | None) -> PasskeyQuestion | None:
+    """The answer by which a case was confirmed at a moment, or ``None``."""
+    rows = PasskeyQuestion.objects.filter(owner=case.owner, entry__time=moment, statement__act=Act.CONFIRM)
+    return rows.filter(statement__subject__case=str(case.number)).select_related("entry", "key_entry").first()
+
+
+def switch(owner: Owner, *, wanted: bool, by: str, given: Answer | None = None, operator: bool = False) -> None:
+    """Have grave decisions signed with a passkey from now on, or no more: that needs one, unless it is the operator."""
+    with transaction.atomic():
+        signed = None if wanted or operator else take(owner, Act.OFF, {}, given)
+        Owner.objects.filter(pk=owner.pk).update(passkeys=wanted)
+        about = {"owner": owner.slug, "wanted": wanted, **details(signed)}
+        changed("passkeys asked for", by=by, owner=owner, about=about)
