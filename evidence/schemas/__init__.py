@@ -15,6 +15,7 @@ from evidence.anchors import KINDS
 from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import MANIFEST_FORMAT, Manifest
 from evidence.facts.case import FACTS_FORMATS, CaseFacts
+from evidence.facts.cocapture import COCAPTURE_FORMAT, Cocapture
 from evidence.facts.network import NetworkRecord
 from evidence.formats.codec import Bytes32, may_lack
 from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
@@ -48,6 +49,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "manifest": schema_of(Manifest, (MANIFEST_FORMAT,)),
         "facts": schema_of(CaseFacts, FACTS_FORMATS),
         "network": schema_of(NetworkRecord),
+        "cocapture": schema_of(Cocapture, (COCAPTURE_FORMAT,)),
         "calibration": schema_of(CalibrationFile, (CALIBRATION_FORMAT,)),
         "entry": schema_of(EntryFile),
         "inclusion": schema_of(InclusionFile),
