@@ -4,7 +4,7 @@ A partner seals its statement into its own log. What agrees follows from that an
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from evidence.facts.network import NetworkRecord
@@ -51,7 +51,7 @@ class Statement:
 
     asked_by: str  # the name of the log of who asked
     challenge: Bytes32  # random, of who asked: new for each capture
-    page: Visited
+    page: Visited  # the page
     picture: Visited | None  # ``None`` where the picture lies inside the page
     text: Digest | None  # of the page's text (`page_text`), or ``None`` where no page came
     language: str  # of the page, as its first element says, or empty
@@ -67,10 +67,10 @@ class Statement:
 class SealedStatement:
     """A statement with its place in one signed head of the partner's log."""
 
-    statement: Statement
+    statement: Statement  # the opening of the entry
     sequence: Count  # the entry's number in the log, from 0
     time: datetime  # of the entry
-    salt: Bytes32
+    salt: Bytes32  # of the commitment
     size: Number  # number of leaves of the head
     path: tuple[Bytes32, ...]  # of the inclusion proof
     checkpoint: str  # the head, a signed note
@@ -93,15 +93,15 @@ class PartnerAnswer:
     missing: str  # ``no-answer``, ``too-slow``, ``refused``, ``nonsense`` or ``revoked``; empty where it answered
     agrees: tuple[str, ...]  # of `WORDS`
     differs: tuple[str, ...]  # of `WORDS`; what one side lacks stands in neither
-    sealed: SealedStatement | None
+    sealed: SealedStatement | None  # its statement, or ``None`` where it is missing
 
 
 @dataclass(frozen=True, slots=True)
 class Cocapture(Canonical):
     """The file: what partners were asked at one capture, and what came."""
 
-    challenge: Bytes32
-    answers: tuple[PartnerAnswer, ...] = field(default=())
+    challenge: Bytes32  # random, new for each capture
+    answers: tuple[PartnerAnswer, ...]  # one for each partner that was asked
     format: str = COCAPTURE_FORMAT  # :data:`COCAPTURE_FORMAT`
 
 

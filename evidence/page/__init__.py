@@ -17,10 +17,11 @@ from evidence.verdict.grades import ALWAYS, BY_NAME, GRADES
 from evidence.verdict.trust import Trust, load_trust
 from exhibit.types import Json
 
-VERSION = 8  # of what the page checks; counts up when a check changes
+VERSION = 9  # of what the page checks; counts up when a check changes
 PARTS = (
     "bytes", "container", "ed25519", "log", "blocks", "ledgers", "der", "chains", "stamps", "decoding", "pictures",
-    "contents", "proofs", "signers", "inflate", "captures", "order", "stated_pictures", "case", "verdict", "show",
+    "contents", "proofs", "signers", "inflate", "captures", "cocaptures", "order", "stated_pictures", "case", "verdict",
+    "show",
 )  # fmt: skip
 _FOLDER = files(__package__)
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +48,16 @@ def new_log(folder: Path, name: str = ORIGIN, key: KeySigner | None = None) -> L
     return Log(FolderLogStore(folder), key or KeySigner(Ed25519PrivateKey.generate()), name)
 
 
-def statement(started: Any, seed: int = 1, **other: Any) -> Statement:
-    """What an honest partner says of the page of the scenes, with fields replaced."""
-    seen = ("200", "203.0.113.9")
-    page = Visited("https://copies.example/", "https://copies.example/", 200, "", Digest.of(PAGE), seen[1], CERTIFICATE)
+def statement(started: datetime) -> Statement:
+    """What an honest partner says of the page of the scenes."""
+    server = "203.0.113.9"
+    page = Visited("https://copies.example/", "https://copies.example/", 200, "", Digest.of(PAGE), server, CERTIFICATE)
     address = "https://copies.example/field.jpg"
-    picture = Visited(address, address, 200, "", Digest.of(found_bytes(seed)), seen[1], CERTIFICATE)
-    made = Statement(
-        OWN, CHALLENGE, page, picture, Digest.of(page_text(PAGE)), "", False, "", "", started,
+    picture = Visited(address, address, 200, "", Digest.of(found_bytes(1)), server, CERTIFICATE)
+    return Statement(
+        OWN, CHALLENGE, page, picture, Digest.of(page_text(PAGE)), "", False, "", "", started,  # noqa: FBT003
         started + timedelta(seconds=2),
     )  # fmt: skip
-    return replace(made, **other)
 
 
 def sealed_in(log: Log, said: Statement, kind: EntryType = EntryType.COCAPTURE) -> SealedStatement:
@@ -79,7 +78,7 @@ class SeenTwice:
     trust: Trust
     folder: Path
 
-    def answer(self, sealed: SealedStatement | None, **other: Any) -> PartnerAnswer:
+    def answer(self, sealed: SealedStatement | None, **other: Any) -> PartnerAnswer:  # noqa: ANN401
         """What the asker makes of a statement."""
         answer = PartnerAnswer("b", self.log.vkey(), "" if sealed else "no-answer", (), (), sealed)
         if sealed:
@@ -94,7 +93,7 @@ class SeenTwice:
         data = Cocapture(challenge, answers).to_json()
         return sealed_lie(self.files, lambda _, files: files.update({PLACE: data}))
 
-    def says(self, **other: Any) -> PartnerAnswer:
+    def says(self, **other: Any) -> PartnerAnswer:  # noqa: ANN401
         """An answer whose statement has other fields, truly sealed by the partner."""
         return self.answer(sealed_in(self.log, replace(self.said, **other)))
 
@@ -109,7 +108,7 @@ def seen_twice(scene: Scene, folder: Path) -> SeenTwice:
     trust = replace(
         scene.trust,
         logs=tuple(replace(one, operator="Ann") for one in scene.trust.logs),
-        partners=(TrustedLog(log.vkey(), True, LABEL, "Bea"),),
+        partners=(TrustedLog(log.vkey(), development=True, label=LABEL, operator="Bea"),),
     )
     files = {path: scene.blobs.get(file.sha256) for file in scene.sealed.manifest.files for path in [file.path]}
     made = SeenTwice(scene, log, key, said, files, trust, folder)

@@ -71,7 +71,7 @@ class _Bundle:
 
 
 def expect_statement(sealed: SealedStatement, vkey: str, asked: Asked) -> None:
-    """Raise ``FormatError`` or ``IntegrityError`` unless a log with this key holds the statement, as the answer to this."""
+    """Raise ``FormatError`` or ``IntegrityError`` unless a log with this key holds the statement, as an answer."""
     said = sealed.statement
     expect_logged(sealed.proof, EntryType.COCAPTURE)
     try:

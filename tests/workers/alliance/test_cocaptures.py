@@ -1,10 +1,11 @@
-"""Partners visit a page with us at the moment of a capture; what they say is taken where it holds, and nothing waits."""
+"""Partners visit a page with us at the moment of a capture; what they say counts where it holds, and nothing waits."""
 
 import json
 import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -226,7 +227,7 @@ def test_a_partner_that_is_revoked_meanwhile_is_not_heard(services: Services, ca
 
 
 @pytest.fixture
-def liar(services: Services, shop: Site, tmp_path: Any) -> Callable[..., None]:
+def liar(services: Services, shop: Site, tmp_path: Path) -> Callable[..., None]:
     """A partner whose answers are changed on their way, by what is given."""
     signer = new_signer()
     log = new_log(tmp_path / "liar", "b.example/log", signer)
