@@ -36,6 +36,7 @@ class EntryType(StrEnum):
     ACCESS = "access"
     SETTING = "setting"
     ORIGIN = "origin"
+    COCAPTURE = "cocapture"
 
 
 @dataclass(frozen=True, slots=True)

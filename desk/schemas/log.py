@@ -79,6 +79,8 @@ class Partner(Answer):
     reason: str
     looked_at: Moment | None
     fault: str
+    captures: bool = Field(description="Whether it is asked to visit with us at each capture.")
+    visits: int = Field(description="So many visits it may ask for in a day.")
     forked: Annotated[bool, From(lambda row: row.forks.exists())]
 
 

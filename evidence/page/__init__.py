@@ -20,8 +20,8 @@ from exhibit.types import Json
 VERSION = 9  # of what the page checks; counts up when a check changes
 PARTS = (
     "bytes", "container", "ed25519", "log", "blocks", "ledgers", "validators", "der", "chains", "stamps", "decoding",
-    "pictures", "contents", "proofs", "signers", "inflate", "captures", "passkeys", "order", "stated_pictures", "case",
-    "verdict", "show",
+    "pictures", "contents", "proofs", "signers", "inflate", "captures", "cocaptures", "passkeys", "order",
+    "stated_pictures", "case", "verdict", "show",
 )  # fmt: skip
 _FOLDER = files(__package__)
 

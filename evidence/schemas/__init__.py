@@ -15,6 +15,7 @@ from evidence.anchors import KINDS
 from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import MANIFEST_FORMAT, Manifest
 from evidence.facts.case import FACTS_FORMATS, CaseFacts
+from evidence.facts.cocapture import COCAPTURE_FORMAT, Cocapture
 from evidence.facts.network import NetworkRecord
 from evidence.facts.passkey import ASSERTION_FORMAT, Assertion
 from evidence.formats.codec import Bytes32, may_lack
@@ -50,6 +51,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "facts": schema_of(CaseFacts, FACTS_FORMATS),
         "network": schema_of(NetworkRecord),
         "assertion": schema_of(Assertion, (ASSERTION_FORMAT,)),
+        "cocapture": schema_of(Cocapture, (COCAPTURE_FORMAT,)),
         "calibration": schema_of(CalibrationFile, (CALIBRATION_FORMAT,)),
         "entry": schema_of(EntryFile),
         "inclusion": schema_of(InclusionFile),

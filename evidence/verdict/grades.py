@@ -28,7 +28,11 @@ GRADES = {
         ("manifest", "files", "facts"), ("container", "file:", "bag", "tools", "proofs"), "digests, computed here"
     ),
     "owner": Row(("signature", "key"), ("revoked", "countersignature:", "countersignatures"), "the pinned key of {}"),
-    "capture": Row(("slice:", "captures?"), ("capture:", "wacz:"), "the recording software, as logged by {}"),
+    "capture": Row(
+        ("slice:", "captures?"),
+        ("capture:", "wacz:", "seen-twice", "seen-twice:"),
+        "the recording software, as logged by {}",
+    ),
     "match": Row(
         ("match:", "registration", "registration:"),
         ("pictures", "probability:", "drawings", "sheet", "words"),
@@ -42,6 +46,8 @@ GRADES = {
     "time": Row(("time", "order", "version?"), ("anchor:", "anchors"), "{}"),
     "sheet": Row(("sheet", "drawings?", "words?"), (), "made again here"),
 }
+SEEN = "seen-twice"
+"""The check that, where it passed, says better than the table by whose word a capture is."""
 ALWAYS = frozenset({"bytes", "owner", "log", "time"})
 """Grades without which nothing is complete, whatever a trust list asks for."""
 BY_NAME = frozenset({"sheet"})
@@ -70,7 +76,8 @@ def grades_of(checks: Sequence[Any], asked: Iterable[str] | None) -> tuple[Grade
         state = State.PASSED if needed and not lacking else State.NOT_CHECKED
         state = State.NOT_CHECKED if any(need.state is State.NOT_CHECKED for need in needed) else state
         state = State.FAILED if any(check.state is State.FAILED for check in mine) else state
-        by = row.by.format(", ".join(dict.fromkeys(check.by for check in mine if check.by)))
+        seen = next((check.by for check in mine if check.name == SEEN), "")
+        by = seen or row.by.format(", ".join(dict.fromkeys(check.by for check in mine if check.by)))
         required = name not in BY_NAME if asked is None else name in ALWAYS.union(asked)
         found.append(Grade(name, state, by if state is State.PASSED else "", required))
     return tuple(found)

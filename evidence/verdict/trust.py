@@ -32,6 +32,7 @@ class TrustedLog:
     vkey: str
     development: bool
     label: str
+    operator: str = field(default="", metadata=LATER)  # who runs it; empty where that isn't stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Trust(Canonical):
     ledgers: tuple[TrustedLedger, ...] = field(default=(), metadata=LATER)  # blocks of EVM chains
     requires: Requirements | None = field(default=None, metadata=LATER)
     cosigners: tuple[TrustedWitness, ...] = field(default=(), metadata=LATER)  # witnesses of logs
+    partners: tuple[TrustedLog, ...] = field(default=(), metadata=LATER)  # logs of those who visit pages with others
 
     @property
     def cosigners_asked(self) -> int:
@@ -108,7 +110,7 @@ class Trust(Canonical):
         if trust.format != TRUST_FORMAT:
             raise FormatError(f"{what} isn't in the format {TRUST_FORMAT}.")
         witnesses: list[Any] = [pin for kind in KINDS.values() for pin in getattr(trust, kind.pins)]
-        for entry in (*witnesses, *trust.logs, *trust.keys):
+        for entry in (*witnesses, *trust.logs, *trust.keys, *trust.partners):
             if entry.development and not entry.label:
                 raise FormatError(f"{what} has an entry for development without a label.")
         pinned = {entry.name for entry in witnesses}
@@ -130,7 +132,8 @@ def _check_pins(trust: Trust, what: str) -> None:
             raise FormatError(f"{what}: of {ledger.name}, {ledger.fault}.")
     for authority in trust.authorities:
         _check_certificates(authority, what)
-    logs, witnesses = (log.vkey for log in trust.logs), (witness.vkey for witness in trust.cosigners)
+    logs = (log.vkey for log in (*trust.logs, *trust.partners))
+    witnesses = (witness.vkey for witness in trust.cosigners)
     for vkeys, parse in ((logs, parse_verifier_key), (witnesses, parse_cosigner_key)):
         for vkey in vkeys:
             try:

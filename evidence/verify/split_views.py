@@ -6,7 +6,7 @@ for each range, so two of them that differ show a split view, whatever the sizes
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from evidence.facts.case import CaseFacts
@@ -14,6 +14,7 @@ from evidence.formats.codec import FormatError
 from evidence.log import merkle
 from evidence.log.notes import MAX_NOTE, parse_note
 from evidence.verdict.result import State
+from evidence.verify.checks.cocaptures import sealed_statements
 from evidence.verify.checks.inspection import Inspection, log_proofs
 from evidence.verify.checks.proofs import check_note, own_checkpoint, read_checkpoint, read_log_proof, renewal_records
 from exhibit.errors import IntegrityError
@@ -64,7 +65,7 @@ def views_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> tu
         proofs.append(read_log_proof(inspection)[0])
     shown = [
         (proof.checkpoint, merkle.proven(proof.sequence, proof.size, proof.path, proof.entry.leaf_hash, whole=False))
-        for proof in proofs
+        for proof in (*(sealed.proof for sealed in sealed_statements(inspection, facts)), *proofs)
     ]
     own = own_checkpoint(inspection)
     with suppress(FormatError, IntegrityError, UnicodeDecodeError):
@@ -84,7 +85,8 @@ def _view(bundle: str, inspection: Inspection, text: str, shown: dict[Range, byt
         note = parse_note(text)
     except IntegrityError:
         return None
-    state = check_note(inspection.trust, "", note, text).state
+    pins = (*inspection.trust.logs, *inspection.trust.partners)
+    state = check_note(replace(inspection.trust, logs=pins), "", note, text).state
     whole = {(0, note.size): note.root}
     hashes = shown if shown.items() >= whole.items() else whole
     return None if state is State.FAILED else View(bundle, note.origin, state is State.PASSED, text, hashes)

@@ -75,6 +75,8 @@ class Config:
         operator_name: Who runs this installation; shown in documents as the one who sealed.
         allowed_networks: Private networks that crawler and capture may reach all the same, such as `10.1.0.0/16`.
             Without it every private, loopback and link-local address is refused.
+        cocapture_networks: The same for visits that partners ask for, which `allowed_networks` doesn't open: for
+            trials on one machine.
         retention_days: Days for which the bytes of pictures that matched nothing are kept.
         owner_quota_bytes: Bytes of registered pictures, and documents beside them, that one owner may keep.
         package_days: Days for which bundles that were put together for a download are kept; the bundles themselves
@@ -143,6 +145,7 @@ class Config:
     contact: str = setting("", values.contact)
     operator_name: str = setting("", values.text)
     allowed_networks: tuple[str, ...] = setting((), values.networks)
+    cocapture_networks: tuple[str, ...] = setting((), values.networks)
     retention_days: int = setting(30, values.whole_number(1, 36_500))
     owner_quota_bytes: int = setting(50 * _GIB, values.whole_number(1))
     package_days: int = setting(30, values.whole_number(1, 3_650))

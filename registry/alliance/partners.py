@@ -63,6 +63,15 @@ def revoke(row: Partner, *, by: str, reason: str) -> None:
         audit_log.changed("partner revoked", by=by, about={"name": row.name, "log": row.log_key, "reason": reason})
 
 
+def set_captures(row: Partner, *, ask: bool | None = None, visits: int | None = None, by: str) -> None:
+    """Whether a partner is asked to visit with us at each capture, and how many visits a day it may have made here."""
+    with transaction.atomic():
+        row.captures, row.visits = row.captures if ask is None else ask, row.visits if visits is None else visits
+        row.save(update_fields=["captures", "visits"])
+        about = {"name": row.name, "log": row.log_key, "asked": row.captures, "visits": row.visits}
+        audit_log.changed("captures with a partner", by=by, about=about)
+
+
 def note_call(row: Partner, nonce: str, call: str) -> None:
     """Let a request in, once; raises ``ConflictError`` for one that came before."""
     try:

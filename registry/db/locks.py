@@ -27,6 +27,7 @@ class Lock(IntEnum):
     FILES = 6
     OWNERS = 7
     WITNESSED = 8
+    COCAPTURE = 9
 
 
 def hold(lock: Lock) -> None:

@@ -155,6 +155,8 @@ class Partner(models.Model):
     reason = models.TextField(blank=True, help_text="why it was revoked")
     fault = models.TextField(blank=True, help_text="what was wrong when its log was looked at last")
     looked_at = models.DateTimeField(null=True, blank=True, help_text="when its log was last compared")
+    captures = models.BooleanField(default=False, help_text="whether it is asked to visit with us at each capture")
+    visits = models.PositiveIntegerField(default=0, help_text="so many visits it may ask for in a day")
 
     class Meta:
         constraints = [

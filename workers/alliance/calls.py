@@ -43,9 +43,22 @@ def ask(
     Raises ``ServiceMissingError`` when it doesn't answer in so many seconds, ``RefusedError`` with what it says against
     it, or when the guard doesn't let the request out.
     """
+    return send(services, partner, call, signed_request(services, partner, call, about), seconds=seconds)
+
+
+def signed_request(services: Services, partner: Partner, call: str, about: Mapping[str, Any]) -> tuple[bytes, str]:
+    """The body of a request and its signature: for once, and as of now."""
     envelope = {"from": services.log.origin, "to": partner.origin, "at": rfc3339(now()), "nonce": secrets.token_hex(16)}
     body = json.dumps({**about, **envelope, "call": call}).encode()
-    headers = {"Content-Type": "application/json", SIGNATURE: services.log.sign(HEAD + body).hex()}
+    return body, services.log.sign(HEAD + body).hex()
+
+
+def send(
+    services: Services, partner: Partner, call: str, signed: tuple[bytes, str], *, seconds: float
+) -> dict[str, Any]:
+    """Send a signed request and return the answer, or raise, as `ask` does. Needs no database."""
+    body, signature = signed
+    headers = {"Content-Type": "application/json", SIGNATURE: signature}
     address = partner.url.rstrip("/") + PLACE + call
     try:
         with session_for(services, partner.url, seconds) as session:

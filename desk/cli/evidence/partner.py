@@ -80,6 +80,34 @@ def list_partners(*, desk: Desk, as_json: AsJson) -> None:
     listed("partners", found, ("name", "address", "log", "looked at", "state"), line, nothing=nothing, as_json=as_json)
 
 
+@command(
+    "capture",
+    "exhibit partner capture anna --ask",
+    "exhibit partner capture anna --allow 200",
+    of=partner_command,
+    short_help="Visit pages with each other.",
+)
+@click.option("--ask/--no-ask", default=None, help="Whether it is asked to visit with us at each capture of a case.")
+@click.option(
+    "--allow", type=click.IntRange(0, 100_000), metavar="N", help="So many visits a day are made for it here."
+)
+def set_captures(*, desk: Desk, name: Word, ask: bool | None, allow: int | None) -> None:
+    """Ask the partner NAME to visit pages and pictures with us, or visit for it. Neither is so by default.
+
+    Whoever is asked learns which page and picture a case is about, though not whose. What comes back stands in the
+    evidence, with what agrees. Visits for a partner reach the public web only, and each is an entry of our log.
+    """
+    from registry.alliance import partners
+
+    del desk
+    if ask is None and allow is None:
+        raise WrongUseError("Nothing is to be changed.", hint="Give --ask, --no-ask or --allow N.")
+    row = partners.named(name)
+    partners.set_captures(row, ask=ask, visits=allow, by=person())
+    asked = "is asked to visit with us" if row.captures else "isn't asked to visit with us"
+    say(f"{name} {asked}, and may have {row.visits} visits a day made here.")
+
+
 @command("compare", "exhibit partner compare", of=partner_command, short_help="Compare their logs' heads now.")
 def compare_logs(*, desk: Desk) -> None:
     """Compare the heads of partners' logs now, as is done every hour; ends with 1 where something is wrong.

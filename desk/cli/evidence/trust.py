@@ -44,6 +44,7 @@ def trust_command(
 ) -> None:
     """Write keys of the log and of all owners, roots of the configured authorities, and blocks of chains into FILE.
 
+    The logs of partners that are asked to visit with us stand in it too, as run by the partner of that name.
     Blocks are those that hold receipts of this installation, as its own nodes gave them. All of it is your word:
     whoever uses the list should compare it with the sources. Hand it to whoever checks bundles, by another way than
     the bundles themselves: a list that travels in a bundle says nothing. Keys that have been revoked stand in it with
@@ -71,8 +72,9 @@ def own_trust(services: "Services", label: str) -> "Trust":
     from evidence.anchors import KINDS
     from evidence.verdict.trust import Trust, TrustedLog, load_trust
     from exhibit.clock import now
+    from registry.alliance import partners
 
-    development = bool(trials_label(services))
+    development, runs = bool(trials_label(services)), services.config.operator_name
     note = f"{label}. {NOTE}" if label else NOTE
     label = label or trials_label(services)
     pins = {}
@@ -84,10 +86,13 @@ def own_trust(services: "Services", label: str) -> "Trust":
         note=note,
         authorities=pins["authorities"],
         chains=(*load_trust().chains, *pins["chains"]),  # blocks of Bitcoin's main chain count by their work
-        logs=tuple(TrustedLog(vkey, development, label) for vkey in services.log.vkeys()),
+        logs=tuple(TrustedLog(vkey, development, label, runs) for vkey in services.log.vkeys()),
         keys=trusted_keys(None, label, development=development),
         ledgers=pins["ledgers"],
         cosigners=pins["cosigners"],
+        partners=tuple(
+            TrustedLog(row.log_key, development, label, row.name) for row in partners.active().filter(captures=True)
+        ),
     )
 
 

@@ -89,6 +89,7 @@ async function viewsOf(inspection, facts, seal) {
   const proofs = [...(facts ? proofsInFacts(facts).map(([, proof]) => proof) : []), ...(seal ? [seal] : [])];
   const told = [];
   const roots = new Map();
+  for (const proof of await statedByPartners(inspection, facts)) told.push([proof.checkpoint, proof.sequence, await leafOf(proof), proof.path.map(fromHex), false]);
   for (const proof of proofs) {
     told.push([proof.checkpoint, proof.sequence, await leafOf(proof), proof.path.map(fromHex), false]);
     try {
@@ -115,7 +116,7 @@ async function viewsOf(inspection, facts, seal) {
 async function viewOf({ bundle, trust }, text, [index, value, path, whole]) {
   try {
     const note = parseNote(text);
-    const { state } = await noteCheck(trust, "", note);
+    const { state } = await noteCheck({ ...trust, logs: [...trust.logs, ...(trust.partners || [])] }, "", note);
     if (state === "failed") return null;
     const shown = await provenRanges(index, note.size, path, value, whole);
     const all = [0, note.size].join("-");

@@ -43,7 +43,8 @@ function gradesOf(checks, asked) {
     const good = whole && mine.every((check) => check.state !== "not checked");
     const outcome = all.some((check) => check.state === "failed") ? "failed" : good ? "passed" : "not checked";
     const who = [...new Set(all.map((check) => check.by).filter(Boolean))].join(", ");
-    found.push({ name, state: outcome, by: outcome === "passed" ? by.replace("{}", who) : "", required });
+    const seen = all.find((check) => check.name === SEEN)?.by;
+    found.push({ name, state: outcome, by: outcome === "passed" ? seen || by.replace("{}", who) : "", required });
   }
   return found;
 }
@@ -78,7 +79,7 @@ async function readTrust(bytes) {
   const trust = parseJson(bytes, "The trust list");
   checkSchema(trust, "trust", "The trust list");
   if (trust.format !== "exhibit-trust/1") throw new Broken("The trust list isn't in the format exhibit-trust/1.");
-  const all = [...trust.authorities, ...trust.chains, ...(trust.ledgers || []), ...trust.logs, ...trust.keys];
+  const all = [...trust.authorities, ...trust.chains, ...(trust.ledgers || []), ...trust.logs, ...trust.keys, ...(trust.partners || [])];
   const witnesses = new Set([...trust.authorities, ...trust.chains, ...(trust.ledgers || [])].map(({ name }) => name)).size;
   const asked = trust.requires?.witnesses ?? 1;
   if (asked < 1 || asked > Math.max(witnesses, 1)) throw new Broken(`The trust list asks for ${asked} witnesses and pins ${witnesses}.`);
@@ -89,7 +90,7 @@ async function readTrust(bytes) {
     if (wrong) throw new Broken(`The trust list's validators of ${name} aren't different addresses, or its quorum isn't between two thirds of them and all.`);
   }
   for (const authority of trust.authorities) readCertificates([...authority.certificates, ...(authority.qualified || [])].map(utf8));
-  for (const log of trust.logs)
+  for (const log of [...trust.logs, ...(trust.partners || [])])
     if (!(await parseVerifierKey(log.vkey))) throw new Broken(`The trust list has ${JSON.stringify(log.vkey.slice(0, 80))}, which isn't a log's public key.`);
   if (trust.keys.some((key) => !isSoundPoint(fromHex(key.public)))) throw new Broken("The trust list has a key of small order, or one that isn't in its one form.");
   return trust;

@@ -42,7 +42,11 @@ RENDERED = {
     "wacz": "capture.wacz",
 }
 SERVED = {"exchange": "exchange.warc", "network": "network.json", "page": "page.html", "captured-image": "image"}
-NAMES = {**SERVED, **RENDERED}  # what the file of each role is called; an image's ending says its format
+NAMES = {
+    **SERVED,
+    **RENDERED,
+    "cocapture": "cocapture.json",
+}  # what the file of each role is called; an image's ending says its format
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.bundle.bag import CounterSignature
 from evidence.development.authority import Authority
+from evidence.facts.cocapture import asks_consent, page_language, page_text
 from evidence.facts.passkey import ASSERTION_PATH
 from evidence.keys.ed25519 import KeySigner
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
+from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import ExitCode
 from tests.assets.broken_vectors import BASE, FOLDER, joined, with_keys
 from tests.assets.browser import CHROMIUM, Chromium
-from tests.assets.bundles import Scene, make_scene
+from tests.assets.bundles import CAPTURED, Scene, make_scene
 from tests.assets.changes import CHANGES
+from tests.assets.cocaptures import CHECK, LIES as TWICE_LIES, WHOLE, seen_twice
 from tests.assets.hostile_zips import hostile_zips
 from tests.assets.judged import FORGED, NOT_ON_THE_PAGE
 from tests.assets.passkeys import LIES as LIES_OF_PASSKEYS, RSA_KEY, SITE, signed_scene
@@ -37,6 +40,14 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed"),
     pytest.mark.timeout(600),
 ]
+ODD_PAGES = (
+    b"<HTML LaNG = 'zh-Hans'><SCRIPT>a</b</scrIPT x>b<!-- c -->d<style>e\xff</style>f\xa0 g<p \n>\x85h\x0b\x1c Cookie",
+    b"<html lang=en><script>never closed <p>text</p>",
+    b"a<!-- never closed <script>",
+    b"a < b <scripts>c</scripts> <",
+    b"\xef\xbb\xbf\xe5\x9b\xbe\x00<p lang=de>\xc5\xbf\xe2\x84\xaa</p><STYLE/>x</style",
+)
+"""Pages that two programs could read in two ways."""
 shares = pytest.mark.parametrize("one_in", [24, pytest.param(1, marks=pytest.mark.long)])
 """One in eight, and for whoever has minutes each of them."""
 
@@ -156,6 +167,31 @@ def test_lies_that_a_stranger_sealed_read_alike(browser: Chromium, tmp_path: Pat
     for name, files in lies.items():
         path = packed(tmp_path / "lie.zip", files)
         assert differences(page.check(path), by_python(path, trust)) == {}, name
+
+
+def test_lies_of_a_second_pair_of_eyes_read_alike(
+    browser: Chromium, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    seen = seen_twice(make_scene(tmp_path_factory.mktemp("scene")), tmp_path)
+    page = Page(browser.tab(), seen.trust, tmp_path)
+    told = page.check(packed(tmp_path / "seen.zip", seen.files))
+    assert differences(told, by_python(tmp_path / "seen.zip", seen.trust)) == {}
+    assert (told[1][CHECK], told[1][WHOLE]) == ("passed", "passed")
+    assert "seen by two, run by Ann and Bea" in page.tab.ask("document.getElementById('result').textContent")
+    for name, (lie, check, state) in TWICE_LIES.items():
+        path = packed(tmp_path / "lie.zip", lie(seen))
+        told = page.check(path)
+        assert differences(told, by_python(path, seen.trust)) == {}, name
+        assert told[1][check] == state, name
+    for number, html in enumerate(ODD_PAGES):
+        odd = replace(seen, files={**seen.files, CAPTURED[2]: html})
+        about = {"text": Digest.of(page_text(html)), "language": page_language(html), "consent": asks_consent(html)}
+        answer = odd.says(**about, page=replace(seen.said.page, sha256=Digest.of(html)))
+        assert set(answer.agrees) >= {"page", "text", "consent"}
+        path = packed(tmp_path / "odd.zip", odd.lie(answer))
+        told = page.check(path)
+        assert told[1][CHECK] == "passed", number
+        assert differences(told, by_python(path, seen.trust)) == {}, number
 
 
 @shares

@@ -18,6 +18,7 @@ from registry.db import steps
 from registry.log import audit_log
 from registry.models import Bundle, Capture, Case, Sighting, StepState
 from registry.models.fields import KeptFile
+from workers.alliance import cocaptures
 from workers.services.disk import NEARLY_FULL, disk_is_full
 from workers.services.wiring import Services
 from workers.steps.cases.seal import WAIT_FOR_CAPTURES
@@ -37,9 +38,7 @@ def capture_sightings(services: Services, ids: Sequence[int]) -> None:
 def _capture(services: Services, pk: int) -> None:
     row = Capture.objects.select_related("sighting__picture", "case").get(pk=pk)
     sighting = row.sighting
-    captured = _unvisited(sighting) or _allowed(
-        services.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest, denials())
-    )
+    captured = _unvisited(sighting) or _allowed(_visited(services, sighting))
     files: list[KeptFile] = []
     for file in captured.files:
         digest, size = services.blobs.put(file.data).hex, len(file.data)
@@ -69,6 +68,13 @@ def _capture(services: Services, pk: int) -> None:
     waiting = Bundle.objects.filter(case=row.case, state="todo")
     waiting.filter(not_before__lte=now() + WAIT_FOR_CAPTURES).update(not_before=None)  # not what can still be undone
     services.enqueue("seal", list(waiting.values_list("pk", flat=True)))
+
+
+def _visited(services: Services, sighting: Sighting) -> Captured:
+    """The visit, and what partners saw who were asked to visit at the same time."""
+    asking = cocaptures.ask_partners(services, sighting)
+    captured = services.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest, denials())
+    return captured if asking is None else asking.join(captured)
 
 
 def _unvisited(sighting: Sighting) -> Captured | None:

@@ -50,6 +50,21 @@ def test_a_partner_is_added_by_its_card_changed_listed_and_revoked(cli: Terminal
     assert sorted(whats) == ["partner added", "partner changed", "partner revoked"]
 
 
+def test_visits_with_a_partner_are_asked_for_and_allowed_each_by_itself(cli: Terminal) -> None:
+    partner_of(new_signer())
+    assert "Give --ask" in cli.run("partner", "capture", "b", code=2).err
+    assert "There is no partner" in cli.run("partner", "capture", "c", "--ask", code=2).err
+    assert "b is asked to visit with us, and may have 0 visits" in cli.run("partner", "capture", "b", "--ask").out
+    assert "is asked to visit with us, and may have 7" in cli.run("partner", "capture", "b", "--allow", "7").out
+    (told,) = cli.ask("partner", "list")["partners"]
+    assert (told["captures"], told["visits"]) == (True, 7)
+    cli.run("partner", "capture", "b", "--no-ask")
+    (told,) = cli.ask("partner", "list")["partners"]
+    assert (told["captures"], told["visits"]) == (False, 7)
+    assert cli.run("partner", "capture", "b", "--allow", "-1", code=2).err
+    assert LogOpening.objects.filter(content__what="captures with a partner").count() == 3
+
+
 def test_a_card_can_be_fetched_from_its_site(cli: Terminal) -> None:
     with Site() as site:
         site.routes["/witness/card"] = Answer(json.dumps(card_of(url=site.url(""))).encode(), "application/json")

@@ -20,9 +20,11 @@ from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
+from registry.alliance import partners
 from registry.models import AnchorReceipt, StepState
 from tests.assets import receipt_kinds
 from tests.assets.bundles import Scene
+from tests.assets.partners import new_signer, partner_of
 from tests.assets.stamp_kinds import StampKind, bundle_of
 from tests.assets.tampering import packed
 from workers.tasks.sync_runner import SyncRunner
@@ -61,6 +63,19 @@ def test_receipts_of_chains_count_by_the_list_that_the_installation_writes(
     assert "ours (block as the operator's node gave it)" in told[1].sentence
     assert told[1].development
     assert "its own word" in after.note
+
+
+def test_partners_that_are_asked_to_visit_are_pinned_and_say_who_runs_them(inline: SyncRunner) -> None:
+    inline.services.config = replace(inline.services.config, operator_name="Ann Ltd")
+    asked, _ = partner_of(new_signer()), partner_of(new_signer(), "c")
+    assert own_trust(inline.services, "").partners == ()
+    partners.set_captures(asked, ask=True, by="operator")
+    trust = Trust.from_json(own_trust(inline.services, "").to_json())
+    assert [(pin.vkey, pin.operator) for pin in trust.partners] == [(asked.log_key, "b")]
+    assert {pin.operator for pin in trust.logs} == {"Ann Ltd"}
+    assert asked.log_key not in {pin.vkey for pin in trust.logs}  # a bundle isn't theirs to log
+    partners.revoke(asked, by="operator", reason="ended")
+    assert own_trust(inline.services, "").partners == ()
 
 
 @pytest.mark.parametrize("asked", ["0", "2"])

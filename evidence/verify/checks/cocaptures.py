@@ -1,0 +1,230 @@
+"""Checks of captures seen by two: whether a partner's statement is its own, of this visit, and agrees with it."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from evidence.facts.case import CaptureFacts, CaseFacts, SightingFacts
+from evidence.facts.cocapture import (
+    CLOCKS,
+    COCAPTURE_FORMAT,
+    WITHIN,
+    WORDS,
+    Cocapture,
+    PartnerAnswer,
+    SealedStatement,
+    compare,
+)
+from evidence.facts.network import NetworkRecord
+from evidence.formats.codec import FormatError, from_plain, parse_json
+from evidence.formats.errors import UnknownWitnessError
+from evidence.log.notes import parse_note, parse_verifier_key, verify_note
+from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed, second
+from evidence.verdict.trust import TrustedLog
+from evidence.verify.checks.inspection import Inspection, log_proofs
+from evidence.verify.checks.proofs import expect_logged, read_checkpoint
+from exhibit.entries import EntryType
+from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
+
+NAME = "seen-twice"
+MAX_PARTNERS = 16
+"""So many partners are asked at one capture."""
+MAX_ANSWERS = 400
+"""So many answers of partners are looked at in a bundle."""
+MAX_BODY = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a partner was asked: by whom, about which addresses, with which challenge, and when the visit began."""
+
+    names: frozenset[str]  # of the log of who asked
+    page_url: str
+    image_url: str
+    challenge: bytes
+    started: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A capture at which partners were asked."""
+
+    numbers: str
+    sighting: SightingFacts
+    stated: CaptureFacts
+    path: str
+
+    def beside(self, inspection: Inspection, role: str) -> str | None:
+        """The path of the capture's file of this role."""
+        files = (inspection.manifest.file(path) for path in self.stated.files)
+        return next((file.path for file in files if file is not None and file.role == role), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bundle:
+    """A bundle, the names of its own log, and the challenges and places in logs that were seen in it."""
+
+    inspection: Inspection
+    own: frozenset[str]
+    known: set[object]
+
+
+def expect_statement(sealed: SealedStatement, vkey: str, asked: Asked) -> None:
+    """Raise ``FormatError`` or ``IntegrityError`` unless a log with this key holds the statement, as an answer."""
+    said = sealed.statement
+    expect_logged(sealed.proof, EntryType.COCAPTURE)
+    try:
+        verify_note(sealed.checkpoint, vkey)
+    except UnknownWitnessError as error:
+        raise FormatError("Another key than the partner's has signed the head over its statement.") from error
+    expect(said.format == COCAPTURE_FORMAT, f"The statement isn't in the format {COCAPTURE_FORMAT}.")
+    expect(said.asked_by in asked.names, "The statement answers another log.")
+    expect(said.challenge == asked.challenge, "The statement answers another challenge: it is of another capture.")
+    picture = "" if said.picture is None else said.picture.url
+    inside = asked.image_url[:5].lower() == "data:"
+    same = said.page.url == asked.page_url and picture == ("" if inside else asked.image_url)
+    expect(same, "The statement is about another page or picture.")
+    first, last = asked.started - CLOCKS, asked.started + WITHIN + CLOCKS
+    within = first <= said.started <= said.finished <= last and said.started - CLOCKS <= sealed.time <= last
+    expect(within, "The statement is of another time than the capture.")
+
+
+def check_cocaptures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
+    """``seen-twice:NN-N-K`` for the Kth partner that was asked at the Nth capture of sighting NN.
+
+    And ``seen-twice``: whether a partner saw each sighting's picture. Nothing where no partner was asked.
+    """
+    seen: dict[int, list[str]] = {sighting.number: [] for sighting in facts.sightings}
+    bundle, count, visits = _Bundle(inspection, _own_names(inspection, facts), set()), 0, _visits(inspection, facts)
+    for visit in visits:
+        try:
+            record = _read(inspection, visit.path)
+            expect(len(record.answers) <= MAX_PARTNERS, f"{visit.path} holds more than {MAX_PARTNERS} answers.")
+            expect(record.challenge not in bundle.known, f"{visit.path} has the challenge of another capture.")
+        except (FormatError, NotFoundError) as error:
+            say = failed if isinstance(error, FormatError) else not_checked
+            yield say(f"{NAME}:{visit.numbers}", error.message)
+            continue
+        bundle.known.add(record.challenge)
+        for place, answer in enumerate(record.answers, 1):
+            name, count = f"{NAME}:{visit.numbers}-{place}", count + 1
+            if count > MAX_ANSWERS:
+                yield not_checked(name, f"Only the first {MAX_ANSWERS} answers are looked at.")
+                continue
+            check = checked(name, _answer, bundle, visit, record.challenge, answer, name)
+            if check.state is State.PASSED:
+                seen[visit.sighting.number].append(check.by)
+            yield check
+    if visits:
+        yield _whole(inspection, seen)
+
+
+def _whole(inspection: Inspection, seen: dict[int, list[str]]) -> Check:
+    alone = ", ".join(f"{number:02d}" for number, by in seen.items() if not by)
+    if alone:
+        return not_checked(NAME, f"No pinned partner saw the picture of sighting {alone} at a capture.")
+    theirs = list(dict.fromkeys(by for each in seen.values() for by in each))
+    count = {1: "two", 2: "three"}.get(len(theirs), "several")
+    run = f"{', '.join([_own_operator(inspection), *theirs[:-1]])} and {theirs[-1]}"
+    by = f"seen by {count}, run by {run}"
+    return passed(NAME, f"Each sighting's picture was {by}.", by)
+
+
+def _answer(bundle: _Bundle, visit: _Visit, challenge: bytes, answer: PartnerAnswer, name: str) -> Check:
+    called, sealed, trust = f"{answer.name[:60]!a}", answer.sealed, bundle.inspection.trust
+    expect((sealed is None) == bool(answer.missing), f"The answer of {called} is there and missing at once.")
+    if sealed is None:
+        raise NotFoundError(f"{called} was asked to visit with it; its answer is missing: {answer.missing[:40]!a}.")
+    try:
+        origin, key = parse_verifier_key(answer.log)
+    except WrongUseError as error:
+        raise FormatError(f"The key of {called} can't be read.") from error
+    mine = [log for log in trust.logs if log.vkey.partition("+")[0] in bundle.own]
+    itself = origin in bundle.own or key in [parse_verifier_key(log.vkey)[1] for log in mine]
+    expect(not itself, "The partner is the log of this bundle: nobody else saw the page.")
+    sighting, stated = visit.sighting, visit.stated
+    asked = Asked(bundle.own, sighting.page_url, sighting.image_url, challenge, stated.started)
+    expect_statement(sealed, answer.log, asked)
+    for place in ((answer.log, sealed.sequence), (answer.log, visit.path)):
+        expect(place not in bundle.known, "The statement is there twice.")
+        bundle.known.add(place)
+    compared = compare(sealed.statement, *_capture(bundle.inspection, visit), stated.image)
+    expect(compared == (answer.agrees, answer.differs), "What agrees and differs isn't what follows from both.")
+    pin = _pinned(bundle.inspection, answer.log)
+    if pin.operator and pin.operator in {log.operator for log in mine}:
+        raise NotFoundError(f"{pin.operator} runs both logs, as the trust list says: nobody else saw the page.")
+    who, (agrees, differs) = pin.operator or origin, map(_words, compared)
+    said = f"{who} visited with it at {second(sealed.statement.started)}. The same: {agrees}. Different: {differs}."
+    if "picture" not in compared[0]:
+        raise NotFoundError(f"{said} It didn't see this picture.")
+    return passed(name, said, who, pin.label * pin.development)
+
+
+def _pinned(inspection: Inspection, vkey: str) -> TrustedLog:
+    pin = next((log for log in inspection.trust.partners if log.vkey == vkey), None)
+    if pin is None:
+        raise UnknownWitnessError(f"no pinned partner has the log {vkey.partition('+')[0][:80]!a}.")
+    return pin
+
+
+def _words(names: Iterable[str]) -> str:
+    return ", ".join(WORDS[name] for name in names) or "nothing"
+
+
+def _own_names(inspection: Inspection, facts: CaseFacts) -> frozenset[str]:
+    """The names of the log that holds this bundle's entries, those before a break too."""
+    notes = [proof.checkpoint for _, proof in log_proofs(facts)]
+    with suppress(FormatError):
+        notes.append(read_checkpoint(inspection))
+    names = set()
+    for note in notes:
+        with suppress(IntegrityError):
+            names.add(parse_note(note).origin)
+    return frozenset(names)
+
+
+def _own_operator(inspection: Inspection) -> str:
+    """Who runs the log of the bundle's checkpoint, as the trust list says, or that log's name."""
+    try:
+        origin = parse_note(read_checkpoint(inspection)).origin
+    except (FormatError, IntegrityError):
+        return "an unknown log"
+    named = (log.operator for log in inspection.trust.logs if log.vkey.partition("+")[0] == origin)
+    return next(filter(None, named), origin)
+
+
+def sealed_statements(inspection: Inspection, facts: CaseFacts | None) -> list[SealedStatement]:
+    """Every statement of a partner in the bundle that can be read."""
+    found: list[SealedStatement] = []
+    for visit in [] if facts is None else _visits(inspection, facts):
+        with suppress(FormatError, NotFoundError):
+            answers = _read(inspection, visit.path).answers[:MAX_PARTNERS]
+            found += [answer.sealed for answer in answers if answer.sealed is not None]
+    return found[:MAX_ANSWERS]
+
+
+def _visits(inspection: Inspection, facts: CaseFacts) -> list[_Visit]:
+    found = []
+    for sighting in facts.sightings:
+        for number, stated in enumerate(sighting.captures, 1):
+            visit = _Visit(f"{sighting.number:02d}-{number}", sighting, stated, "")
+            if (path := visit.beside(inspection, "cocapture")) is not None:
+                found.append(_Visit(visit.numbers, sighting, stated, path))
+    return found
+
+
+def _read(inspection: Inspection, path: str) -> Cocapture:
+    inspection.sealed_bytes(path, MAX_BODY)
+    record = inspection.read_as(Cocapture, path)
+    expect(record.format == COCAPTURE_FORMAT, f"{path} isn't in the format {COCAPTURE_FORMAT}.")
+    return record
+
+
+def _capture(inspection: Inspection, visit: _Visit) -> tuple[NetworkRecord, bytes | None]:
+    """The record of the surroundings and the page's bytes, as they are sealed."""
+    network, page = (visit.beside(inspection, role) for role in ("network", "page"))
+    expect(network, "The capture lacks the record of its surroundings.")
+    plain = parse_json(inspection.sealed_bytes(str(network), MAX_BODY), what=str(network))
+    body = None if page is None else inspection.sealed_bytes(page, MAX_BODY)
+    return from_plain(NetworkRecord, plain, where=str(network)), body

@@ -1,0 +1,61 @@
+"""A partner asks over HTTP for a visit: by its signature, within its visits of the day, for addresses of the web."""
+
+import json
+import secrets
+
+import pytest
+from django.test import Client
+
+from evidence.keys.ed25519 import KeySigner
+from exhibit.clock import now, rfc3339
+from registry.alliance import partners
+from registry.models import LogSubmission
+from tests.assets.partners import new_signer, partner_of
+from workers.alliance.calls import HEAD, SIGNATURE
+from workers.services import wiring
+
+ADDRESS = "/api/v1/alliance/capture"
+PAGE = {"page": "http://127.0.0.1:9/", "picture": "http://127.0.0.1:9/a.jpg", "challenge": "ab" * 32}
+
+
+@pytest.fixture
+def signer(db: None) -> KeySigner:
+    signer = new_signer()
+    partners.set_captures(partner_of(signer), visits=2, by="operator")
+    return signer
+
+
+def asked(signer: KeySigner, **about: str) -> tuple[int, dict[str, object]]:
+    envelope = {"from": "b.example/log", "to": wiring.services().log.origin, "call": "capture", "at": rfc3339(now())}
+    body = json.dumps({**PAGE, **about, **envelope, "nonce": secrets.token_hex(16)})
+    headers = {SIGNATURE: signer.sign(HEAD + body.encode()).hex()}
+    answer = Client().post(ADDRESS, body, "application/json", headers=headers)
+    return answer.status_code, answer.json()
+
+
+def test_a_visit_is_made_sealed_and_counted(signer: KeySigner) -> None:
+    status, told = asked(signer)
+    assert status == 200
+    assert set(told) == {"statement", "sequence", "time", "salt", "size", "path", "checkpoint"}
+    statement = told["statement"]
+    assert isinstance(statement, dict)
+    assert (statement["challenge"], statement["page"]["reason"]) == ("ab" * 32, "not-visited")  # nothing private
+    assert asked(signer, picture="")[0] == 200
+    status, told = asked(signer)
+    assert (status, told["detail"]) == (403, "You may have 2 visits a day made here.")
+    assert LogSubmission.objects.filter(type="cocapture").count() == 2
+
+
+@pytest.mark.parametrize(
+    "about",
+    [{"page": "ftp://a.example/"}, {"page": ""}, {"page": "file:///etc/passwd"}, {"picture": "data:image/png;base64,"},
+     {"challenge": "ab"}, {"page": "https://a.example/" + "x" * 4_000}],
+    ids=lambda about: str(about)[:40],
+)  # fmt: skip
+def test_what_is_no_address_of_the_web_is_refused(signer: KeySigner, about: dict[str, str]) -> None:
+    assert asked(signer, **about)[0] == 400
+    assert not LogSubmission.objects.filter(type="cocapture").exists()
+
+
+def test_nobody_else_has_visits_made(signer: KeySigner) -> None:
+    assert asked(new_signer())[0] == 403

@@ -1,0 +1,48 @@
+"""What a bundle says of a second pair of eyes is held against the partner's log, this capture, and the trust list."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evidence.verdict.result import State
+from evidence.verify.verifier import Verifier
+from tests.assets.bundles import make_scene
+from tests.assets.cocaptures import CHECK, LIES, WHOLE, SeenTwice, seen_twice
+from tests.assets.tampering import packed
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> SeenTwice:
+    """A bundle that was seen by two."""
+    return seen_twice(make_scene(tmp_path_factory.mktemp("scene")), tmp_path_factory.mktemp("seen"))
+
+
+def test_a_capture_seen_by_two_is_told_with_both(seen: SeenTwice, tmp_path: Path) -> None:
+    verdict = Verifier(seen.trust).verify(packed(tmp_path / "seen.zip", seen.files))
+    checks = {check.name: check for check in verdict.checks}
+    assert (checks[CHECK].state, checks[WHOLE].state) == (State.PASSED, State.PASSED)
+    assert "The same: bytes of the picture, bytes of the page, text of the page" in checks[CHECK].sentence
+    assert verdict.failures == ()
+    [capture] = [grade for grade in verdict.grades if grade.name == "capture"]
+    assert (capture.state, capture.by) == (State.PASSED, "seen by two, run by Ann and Bea")
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_each_lie_is_found_out(seen: SeenTwice, tmp_path: Path, name: str) -> None:
+    lie, check, state = LIES[name]
+    verdict = Verifier(seen.trust).verify(packed(tmp_path / "lie.zip", lie(seen)))
+    told = {one.name: one for one in verdict.checks}
+    assert str(told[check].state) == state, told[check].sentence
+    if check == CHECK:
+        assert told[WHOLE].state == state.replace("failed", "not checked")
+
+
+def test_one_operator_of_both_is_nobody_else(seen: SeenTwice, tmp_path: Path) -> None:
+    [pin] = seen.trust.partners
+    trust = replace(seen.trust, partners=(replace(pin, operator="Ann"),))
+    verdict = Verifier(trust).verify(packed(tmp_path / "seen.zip", seen.files))
+    told = {one.name: one for one in verdict.checks}
+    assert (told[CHECK].state, told[WHOLE].state) == (State.NOT_CHECKED, State.NOT_CHECKED)
+    assert "Ann runs both logs" in told[CHECK].sentence
+    assert verdict.failures == ()

@@ -1,0 +1,296 @@
+"""Partners visit a page with us at the moment of a capture; what they say counts where it holds, and nothing waits."""
+
+import json
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_django.live_server_helper import LiveServer
+
+from evidence.facts.cocapture import Cocapture, PartnerAnswer, Statement
+from evidence.formats.codec import from_plain, parse_json, to_plain
+from evidence.keys.ed25519 import KeySigner
+from evidence.log.cosignatures import cosigner_key
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError
+from registry.alliance import partners
+from registry.crawls import denylists
+from registry.models import Capture, Case, LogSubmission, Partner, Sighting
+from tests.assets.cocaptures import new_log, sealed_in
+from tests.assets.partners import new_signer, partner_of
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.site import Answer, Seen, Site
+from workers.alliance import cocaptures
+from workers.alliance.cocaptures import visit_for
+from workers.services import wiring
+from workers.services.wiring import Services
+from workers.steps.cases.capture import capture_sightings
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+
+COPY = copy_of(photograph(1))
+PAGE = b'<html lang="en"><p>Sale</p><img src="image-0.jpg"></html>'
+LOOPBACK = ("127.0.0.0/8",)
+CHALLENGE = bytes(32)
+
+
+@pytest.fixture
+def services(inline: SyncRunner) -> Services:
+    inline.services.config = replace(inline.services.config, allowed_networks=LOOPBACK, cocapture_networks=LOOPBACK)
+    return inline.services
+
+
+@pytest.fixture
+def shop() -> Iterator[Site]:
+    with Site() as running:
+        running.routes["/page-0"] = Answer(PAGE, "text/html", headers=(("Content-Language", "en"),))
+        running.routes["/image-0.jpg"] = Answer(COPY, media_type="image/jpeg")
+        yield running
+
+
+@pytest.fixture
+def case(services: Services, shop: Site) -> Case:
+    studio = owner("studio")
+    register(services, studio, photograph(1))
+    planned, epoch = claimed_slice(studio)
+    match_pictures(services, bring(services, planned, epoch, [COPY], host=f"127.0.0.1:{shop.port}"))
+    return studio.cases.get()
+
+
+def visitor(visits: int = 5) -> Partner:
+    row = partner_of(new_signer())
+    partners.set_captures(row, visits=visits, by="operator")
+    return row
+
+
+def called(row: Partner, count: int = 1) -> None:
+    for _ in range(count):
+        partners.note_call(row, secrets.token_hex(16), "capture")
+
+
+def captured(services: Services, case: Case) -> tuple[Capture, Cocapture | None]:
+    Capture.objects.update(state="todo", attempts=0)
+    capture_sightings(services, [case.captures.get().pk])
+    row = case.captures.get()
+    kept = [services.blobs.get(Digest.from_hex(one["digest"])) for one in row.files if one["role"] == "cocapture"]
+    told = [from_plain(Cocapture, parse_json(data, what="it"), where="it") for data in kept]
+    return row, told[0] if told else None
+
+
+# visiting for others
+
+
+def test_what_is_seen_for_a_partner_is_an_entry_of_our_log(services: Services, shop: Site) -> None:
+    row = visitor()
+    sealed = visit_for(services, row, shop.url("/page-0"), shop.url("/image-0.jpg"), CHALLENGE)
+    said = sealed.statement
+    assert said.picture is not None
+    assert (said.page.status, said.page.sha256, said.picture.sha256) == (200, Digest.of(PAGE), Digest.of(COPY))
+    assert (said.asked_by, said.language, said.content_language, said.consent) == ("b.example/log", "en", "en", False)
+    assert said.text == Digest.of(b"Sale")
+    [entry] = LogSubmission.objects.filter(type="cocapture")
+    assert entry.opening.content == to_plain(said)
+    assert [one.path for one in shop.seen] == ["/page-0", "/image-0.jpg"]
+
+
+def test_visits_of_a_day_are_counted_before_any_is_made(services: Services, shop: Site) -> None:
+    row = visitor(visits=2)
+    called(row, 2)
+    visit_for(services, row, shop.url("/page-0"), "", CHALLENGE)
+    called(row)
+    with pytest.raises(RefusedError, match="2 visits a day"):
+        visit_for(services, row, shop.url("/page-0"), "", CHALLENGE)
+    nobody = visitor_without()
+    called(nobody)
+    with pytest.raises(RefusedError, match="0 visits a day"):
+        visit_for(services, nobody, shop.url("/page-0"), "", CHALLENGE)
+    assert len(shop.seen) == 1
+
+
+def visitor_without() -> Partner:
+    return partner_of(new_signer(), "c")
+
+
+def test_a_friend_reaches_no_private_network_through_us(services: Services, shop: Site) -> None:
+    row = visitor()
+    services.config = replace(services.config, cocapture_networks=())  # what our own crawler may reach doesn't count
+    for url in (
+        shop.url("/page-0"),
+        "http://169.254.169.254/latest/meta-data/",
+        "http://localhost/",
+        "ftp://a.example/",
+    ):
+        said = visit_for(services, row, url, url, CHALLENGE).statement
+        assert said.picture is not None
+        assert (said.page.status, said.page.sha256, said.page.reason) == (0, None, "not-visited")
+        assert (said.picture.status, said.picture.reason) == (0, "not-visited")
+    assert shop.seen == []
+
+
+def test_a_redirect_into_a_private_network_is_not_followed(services: Services, shop: Site) -> None:
+    with Site(host="127.0.0.2") as inner:
+        inner.routes["/secret"] = Answer(b"secret")
+        shop.routes["/away"] = Answer(b"", status=302, headers=(("Location", inner.url("/secret")),))
+        services.config = replace(services.config, cocapture_networks=("127.0.0.1/32",))
+        said = visit_for(services, visitor(), shop.url("/away"), "", CHALLENGE).statement
+        assert (said.page.status, said.page.sha256, said.page.reason) == (302, None, "not-visited")
+        assert said.page.final_url == shop.url("/away")
+        assert inner.seen == []
+
+
+def test_a_host_that_is_denied_here_is_not_visited_for_others(services: Services, shop: Site) -> None:
+    denylists.deny("127.0.0.1", by="Ann", reason="asked")
+    assert visit_for(services, visitor(), shop.url("/page-0"), "", CHALLENGE).statement.page.reason == "not-visited"
+    assert shop.seen == []
+
+
+def test_a_page_beyond_all_limits_is_told_as_such(
+    services: Services, shop: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cocaptures, "PAGE_BYTES", 20)
+    said = visit_for(services, visitor(), shop.url("/page-0"), "", CHALLENGE).statement
+    assert (said.page.reason, said.page.sha256, said.text) == ("too-many-bytes", None, None)
+
+
+# asking
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_partner_that_runs_sees_the_same(
+    services: Services, case: Case, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "services", lambda: services)  # one installation asks itself
+    url = live_server.url.replace("localhost", "127.0.0.1")
+    row = partners.add("itself", url, services.log.vkey(), cosigner_key("b/w", new_signer().public_key), by="")
+    partners.set_captures(row, ask=True, visits=1, by="operator")
+    visit, told = captured(services, case)
+    assert told is not None
+    [answer] = told.answers
+    assert (answer.missing, answer.differs) == ("", ())
+    assert set(answer.agrees) >= {"picture", "page", "text", "status", "server", "language"}
+    assert visit.sentence.endswith("Seen by two: itself saw the same picture and the same text.")
+    # the visits of the day are over
+    visit, told = captured(services, case)
+    assert told is not None
+    assert [one.missing for one in told.answers] == ["refused"]
+    assert "nothing is known of it: it was refused." in visit.sentence
+
+
+def test_nobody_is_asked_of_private_sources_or_when_nobody_is_to_be(services: Services, case: Case) -> None:
+    assert captured(services, case)[1] is None
+    partners.set_captures(partner_of(new_signer()), ask=True, by="operator")
+    Sighting.objects.update(private_to=case.owner)
+    assert captured(services, case)[1] is None
+
+
+def test_a_dead_partner_is_told_and_stops_nothing(services: Services, case: Case) -> None:
+    partners.set_captures(partner_of(new_signer()), ask=True, by="operator")
+    visit, told = captured(services, case)
+    assert told is not None
+    assert (visit.outcome, [one.missing for one in told.answers]) == ("captured", ["no-answer"])
+
+
+def test_a_slow_partner_is_not_waited_for(
+    services: Services, case: Case, shop: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cocaptures, "SECONDS", 0.3)
+    over = threading.Event()
+
+    def slow(_: Seen) -> Answer:
+        over.wait(20)
+        return Answer(b"{}")
+
+    shop.routes["/api/v1/alliance/capture"] = slow
+    partners.set_captures(partner_of(new_signer(), url=shop.url("")), ask=True, by="operator")
+    _, told = captured(services, case)
+    assert not over.is_set()
+    over.set()
+    assert told is not None
+    assert [one.missing for one in told.answers] in (["too-slow"], ["no-answer"])
+
+
+def test_a_partner_that_is_revoked_meanwhile_is_not_heard(services: Services, case: Case, shop: Site) -> None:
+    row = partner_of(new_signer(), url=shop.url(""))
+    partners.set_captures(row, ask=True, by="operator")
+    asking = cocaptures.ask_partners(services, case.captures.get().sighting)
+    assert asking is not None
+    partners.revoke(row, by="operator", reason="Its log has forked")
+    visit = services.capturer.capture(shop.url("/page-0"), shop.url("/image-0.jpg"), Digest.of(COPY))
+    captured_by_us = asking.join(visit)
+    [file] = [file for file in captured_by_us.files if file.role == "cocapture"]
+    assert json.loads(file.data)["answers"][0]["missing"] == "revoked"
+    assert cocaptures.ask_partners(services, case.captures.get().sighting) is None
+
+
+@pytest.fixture
+def liar(services: Services, shop: Site, tmp_path: Path) -> Callable[..., None]:
+    """A partner whose answers are changed on their way, by what is given."""
+    signer = new_signer()
+    log = new_log(tmp_path / "liar", "b.example/log", signer)
+    row = partner_of(signer, url=shop.url(""))
+    partners.set_captures(row, ask=True, by="operator")
+
+    def lies(change: Callable[[dict[str, Any]], object], *, key: KeySigner | None = None) -> None:
+        used = log if key is None else new_log(tmp_path / "other", "b.example/log", key)
+
+        def answer(request: Seen) -> Answer:
+            asked = json.loads(request.body)
+            seen = {"final_url": asked["page"], "status": 200, "reason": "", "server": "127.0.0.1", "certificate": None}
+            said = {
+                "asked_by": asked["from"], "challenge": asked["challenge"], "language": "en", "consent": False,
+                "page": {**seen, "url": asked["page"], "sha256": Digest.of(PAGE).hex},
+                "picture": {
+                    **seen, "url": asked["picture"], "final_url": asked["picture"], "sha256": Digest.of(COPY).hex
+                },
+                "text": Digest.of(b"Sale").hex, "accept_language": "", "content_language": "",
+                "started": asked["at"], "finished": asked["at"], "format": "exhibit-cocapture/1",
+            }  # fmt: skip
+            change(said)
+            sealed = sealed_in(used, from_plain(Statement, said, where="the lie"))
+            return Answer(json.dumps(to_plain(sealed)).encode(), "application/json")
+
+        shop.routes["/api/v1/alliance/capture"] = answer
+
+    return lies
+
+
+def answer_of(services: Services, case: Case) -> PartnerAnswer:
+    _, told = captured(services, case)
+    assert told is not None
+    [answer] = told.answers
+    return answer
+
+
+def test_lies_are_found_when_they_are_told(services: Services, case: Case, liar: Callable[..., None]) -> None:
+    liar(lambda _: None)
+    honest = answer_of(services, case)
+    assert (honest.missing, "picture" in honest.agrees) == ("", True)
+    lies: list[Callable[[dict[str, Any]], object]] = [
+        lambda said: said.update(challenge="00" * 32),
+        lambda said: said.update(asked_by="d.example/log"),
+        lambda said: said["page"].update(url="https://other.example/"),
+        lambda said: said["picture"].update(url="https://other.example/"),
+        lambda said: said.update(picture=None),
+        lambda said: said.update(started="2020-01-01T00:00:00.000000Z", finished="2020-01-01T00:00:00.000000Z"),
+        lambda said: said.update(content_language="x" * 200_000),
+    ]
+    for lie in lies:
+        liar(lie)
+        assert answer_of(services, case).missing == "nonsense"
+    liar(lambda _: None, key=new_signer())
+    assert answer_of(services, case).missing == "nonsense"
+    liar(lambda said: said["picture"].update(sha256="ab" * 32))
+    other = answer_of(services, case)
+    assert (other.missing, other.differs) == ("", ("picture",))
+    assert "didn't see this picture" in case.captures.get().sentence
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"junk", b'{"statement": 1}', b'{"sequence": NaN}'])
+def test_nonsense_is_told(services: Services, case: Case, shop: Site, body: bytes) -> None:
+    shop.routes["/api/v1/alliance/capture"] = Answer(body, "application/json")
+    partners.set_captures(partner_of(new_signer(), url=shop.url("")), ask=True, by="operator")
+    assert answer_of(services, case).missing in {"nonsense", "no-answer"}
