@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0071_replies'),
+        ("registry", "0073_passkeys"),
     ]
 
     operations = [

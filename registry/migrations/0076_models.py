@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0071_replies'),
+        ("registry", "0075_fingerprints"),
     ]
 
     operations = [

@@ -44,10 +44,8 @@ def _scopes() -> Iterator[tuple[str, str]]:
     for router in api._get_bound_routers():  # noqa: SLF001 - the document has no place for scopes
         for view in router.path_operations.values():
             for one in view.operations:
-                yield (
-                    str(one.operation_id),
-                    next((f"scope `{auth.scope.value}`" for auth in one.auth_callbacks), "without a token"),
-                )  # type: ignore[attr-defined]
+                scopes = [f"scope `{auth.scope.value}`" for auth in one.auth_callbacks]  # type: ignore[attr-defined]
+                yield str(one.operation_id), (scopes or ["without a token"])[0]
 
 
 def _operation(one: Schema) -> str:

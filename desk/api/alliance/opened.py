@@ -77,7 +77,7 @@ class Whose(Answer):
 @router.put(PUBLIC, WRITE)
 def open_public_page(request: Call, number: int, new: Opening) -> PublicPage:
     """Show a work to everybody on a public page, or give that page another contact. It is an entry of the log."""
-    row = open_work(scoped.work(of(request), number), contact=new.contact, by=request.auth.by)
+    row = open_work(wiring.services(), scoped.work(of(request), number), contact=new.contact, by=request.auth.by)
     return PublicPage.from_row(row, address=public_address(wiring.services().config, row))
 
 

@@ -121,7 +121,7 @@ def open_to_all(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
     """Show a work to everybody on a public page, or give that page another contact."""
     row, contact = scoped.work(owner, number), said(request.POST.get("contact", ""))
     with Telling(request):
-        open_work(row, contact=contact, by=request.user.get_username())
+        open_work(wiring.services(), row, contact=contact, by=request.user.get_username())
         messages.success(request, _("Everybody may see the public page of this work now."))
     return redirect("work", slug=owner.slug, number=number)
 

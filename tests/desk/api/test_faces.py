@@ -35,8 +35,10 @@ WITHOUT = {
     "derived": ONCE,
     **dict.fromkeys(("feed", "unsubscribe", "link", "link-file", "reply", "invitation"), OUTSIDE),
     **dict.fromkeys(("accuracy", "healthz", "metrics", "log-entries", "log-tile"), PUBLIC),
-    **dict.fromkeys(("add-checkpoint", "partner-card", "public-work", "public-work-facts", "robots", "pdq-feed"), PUBLIC),
-    **dict.fromkeys(("soft-binding", "soft-binding-content", "manifest", "soft-binding-algorithms"), PUBLIC),
+    **dict.fromkeys(("add-checkpoint", "partner-card", "public-work", "public-work-facts", "robots"), PUBLIC),
+    **dict.fromkeys(
+        ("pdq-feed", "soft-binding", "soft-binding-content", "manifest", "soft-binding-algorithms"), PUBLIC
+    ),
 }
 """Pages without a counterpart, and why."""
 

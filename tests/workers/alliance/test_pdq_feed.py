@@ -35,7 +35,7 @@ def test_nothing_is_published_until_an_owner_wants_it_and_taken_out_when_not_any
     work = register(services, studio, photograph(1)).work
     other = register(services, studio, photograph(2)).work
     assert feed(services)["feed.csv"] == "hash,quality,page\n"
-    open_work(work, contact="", by="Ann")
+    open_work(services, work, contact="", by="Ann")
     assert feed(services)["feed.txt"] == ""
     publish(services, work, by="Ann")
     publish(services, other, by="Ann")

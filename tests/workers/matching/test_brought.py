@@ -30,7 +30,7 @@ def scene(stage: SyncRunner) -> None:
         register(stage.services, studio, data, title)
     stage.run_until_idle()
     for row in studio.works.filter(number__lt=3):
-        open_work(row, contact="", by="Ann")
+        open_work(stage.services, row, contact="", by="Ann")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 def opened(inline: SyncRunner, of: Owner, data: bytes, title: str = "A work") -> Work:
-    return open_work(register(inline.services, of, data, title).work, contact="", by=of.name)
+    return open_work(inline.services, register(inline.services, of, data, title).work, contact="", by=of.name)
 
 
 def told(answer: Whose) -> list[tuple[str, str, str]]:
@@ -105,7 +105,7 @@ def test_closed_and_removed_works_are_not_known_by_their_bytes_nor_by_their_look
 def test_a_closed_work_of_a_series_changes_no_answer_about_an_opened_one(inline: SyncRunner, studio: Owner) -> None:
     hidden, shown = copy_of(exposure(1)), studio.works.get(title="moment")
     assert told(whose(inline.services, hidden)) == [("studio", "moment", "changed")]  # as if there were no other
-    open_work(studio.works.get(title="next moment"), contact="", by="Ann")
+    open_work(inline.services, studio.works.get(title="next moment"), contact="", by="Ann")
     assert told(whose(inline.services, hidden))[0] == ("studio", "next moment", "changed")
     assert {title: verdict for _, title, verdict in told(whose(inline.services, hidden))}["moment"] == "perhaps"
     close_work(shown, by="Ann")

@@ -14,6 +14,7 @@ from registry.models import Scope, Work
 from tests.assets.desk_scene import Scene, module_scene, scene
 from tests.assets.programs import PROBLEM, Program, decider, program, scene_of_programs
 from tests.assets.rows import jpeg, photograph
+from workers.services import wiring
 from workers.works.opened import open_work
 
 __all__ = ["decider", "module_scene", "scene", "scene_of_programs"]
@@ -24,7 +25,7 @@ CROPPED = jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))
 @pytest.fixture
 def work(scene_of_programs: Scene) -> Work:
     cache.clear()
-    return open_work(scene_of_programs.work, contact="", by="Ann")
+    return open_work(wiring.services(), scene_of_programs.work, contact="", by="Ann")
 
 
 def asked(data: bytes) -> Any:  # noqa: ANN401 - a response of Django's client

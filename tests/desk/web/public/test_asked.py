@@ -18,6 +18,7 @@ from tests.assets.desk_scene import Scene, module_scene, scene
 from tests.assets.rows import copy_of, jpeg, owner, photograph, register
 from tests.assets.site_browser import DESKTOP, PHONE, Site
 from workers.matching.brought import MAX_BROUGHT
+from workers.services import wiring
 from workers.works.opened import close_work, open_work
 
 __all__ = ["module_scene", "scene"]
@@ -27,7 +28,7 @@ CROPPED = jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))
 @pytest.fixture
 def work(scene: Scene) -> Work:
     cache.clear()
-    return open_work(scene.work, contact="", by="Ann")
+    return open_work(wiring.services(), scene.work, contact="", by="Ann")
 
 
 def brought(data: bytes, name: str = "seen.jpg") -> Any:  # noqa: ANN401 - a response of Django's client
@@ -83,7 +84,7 @@ def test_closed_removed_and_unknown_works_have_the_same_answer(work: Work) -> No
 
 def test_several_owners_who_claim_a_picture_are_all_named(work: Work, scene: Scene) -> None:
     thief = register(scene.inline.services, owner("thief"), CROPPED, "Mine").work
-    open_work(thief, contact="", by="thief")
+    open_work(wiring.services(), thief, contact="", by="thief")
     page = words(brought(CROPPED))
     assert "2 owners have registered this picture" in page
     assert "doesn't decide whose it is" in page
@@ -144,7 +145,9 @@ def test_people_ask_in_a_browser_with_and_without_scripts(
     scripts: bool,  # noqa: FBT001
 ) -> None:
     cache.clear()
-    open_work(register(site.services, owner("studio"), photograph(1), "Harbour").work, contact="", by="Ann")
+    open_work(
+        site.services, register(site.services, owner("studio"), photograph(1), "Harbour").work, contact="", by="Ann"
+    )
     person = site.nobody(size=size, javascript=scripts)
     for data, said in (
         (photograph(1), "byte for byte"),
