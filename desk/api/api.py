@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
-from desk.api.alliance import blind, partners
+from desk.api.alliance import blind, opened, partners
 from desk.api.common.auth import READ
 from desk.api.common.openapi import FORM, JSON, described, is_file
 from desk.api.common.problems import Problem, tell_problems
@@ -91,6 +91,6 @@ for resource in (owners, works, uploads, watches, licences, cases, evidence, not
     api.add_router("", resource.router.router)
 for router in (
     packages.link_router, notifications.router, owners.member_router, evidence.log_router, edge.router, partners.router,
-    blind.router,
+    blind.router, opened.router,
 ):  # fmt: skip
     api.add_router("", router.router)

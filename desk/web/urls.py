@@ -11,9 +11,9 @@ from desk.web.middleware import reader
 from desk.web.notices import views as notices
 from desk.web.notifications import feeds, views as told
 from desk.web.operator import views as operator
-from desk.web.public import log, opened, replies, views as public, witness
+from desk.web.public import asked, log, opened, replies, views as public, witness
 from desk.web.watches import crawls, new, searches, sources, views as watches
-from desk.web.works import declarations, held, uploads, views as works, why
+from desk.web.works import declarations, held, opening, uploads, views as works, why
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", public.home, name="home"),
@@ -26,6 +26,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("log/tile/<int:level>/<path:path>", log.hash_tile, name="log-tile"),
     path("witness/add-checkpoint", witness.add_checkpoint, name="add-checkpoint"),
     path("witness/card", witness.card, name="partner-card"),
+    path("robots.txt", asked.robots, name="robots"),
+    path("id/", asked.ask, name="ask"),
     path("id/<slug:name>/", opened.page, name="public-work"),
     path("id/<slug:name>/work.json", opened.facts, name="public-work-facts"),
     path("metrics", public.metrics, name="metrics"),
@@ -72,6 +74,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/works/<int:number>/why", why.why, name="why"),
     path("o/<slug:slug>/works/<int:number>/edit", declarations.edit, name="edit-work"),
     path("o/<slug:slug>/works/<int:number>/remove", declarations.remove, name="remove-work"),
+    path("o/<slug:slug>/works/<int:number>/open", opening.open_to_all, name="open-work"),
+    path("o/<slug:slug>/works/<int:number>/closed", opening.close, name="close-work"),
     path("o/<slug:slug>/works/<int:number>/remarks/<int:remark>", declarations.answer, name="answer-remark"),
     path("o/<slug:slug>/works/<int:number>/documents", declarations.attach, name="attach"),
     path("o/<slug:slug>/works/<int:number>/documents/<int:attachment>", declarations.attachment, name="attachment"),

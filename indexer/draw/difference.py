@@ -59,6 +59,12 @@ def _tones() -> Pixels:
 _TONES = _tones()
 
 
+def share_differing(pair: Pair) -> float:
+    """The share of what both show that differs, 0 to 1."""
+    changed, shared = differing(pair, pair.found.shown(pair.first.found_box, (MEASURED, MEASURED)))
+    return float(changed.sum() / max(1, shared.sum()))
+
+
 def differing(pair: Pair, shown: Shown) -> tuple[Mask, Mask]:
     """Where a shown piece of the found picture differs from the registered one, and where both show something.
 

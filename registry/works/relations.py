@@ -35,12 +35,13 @@ def related_to(work: Work) -> list[Related]:
     return sorted((_seen_from(work, row) for row in rows), key=lambda related: related.work.number)
 
 
-def siblings_of(pictures: Iterable[int]) -> dict[int, list[int]]:
+def siblings_of(pictures: Iterable[int], known: QuerySet[WorkPicture] | None = None) -> dict[int, list[int]]:
     """For registered pictures those of the other exposures of their scenes, by primary key; none where there are none.
 
-    The first registration of a picture counts, so that nobody who registers it later takes anything from it.
+    The first registration of a picture counts, so that nobody who registers it later takes anything from it. With
+    ``known`` there are no others.
     """
-    registered = WorkPicture.objects.filter(work__removed_at=None)
+    registered = WorkPicture.objects.filter(work__removed_at=None) if known is None else known
     first = registered.filter(picture__in=list(pictures)).order_by("picture", "work__registered_at", "pk")
     works = dict(first.distinct("picture").values_list("picture", "work"))
     among = Q(work__in=works.values()) | Q(other__in=works.values())

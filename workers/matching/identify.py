@@ -67,13 +67,13 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
     services.descriptors.refresh()
     found = extract(data, services.limits, descriptor=services.descriptors.serving)
     services.indexes.refresh(Collection.WORKS)
-    own = WorksOf(services, owner)
+    own = SomeWorks(services, pictures_of(owner))
     compared = own.find(found, lambda: data)
     for damage in own.damaged.values():
         raise damage
     silent = {Decision.NONE} if owner.derived else {Decision.NONE, Decision.DERIVED}
     shown = {picture: measured for picture, measured in compared if measured.decision not in silent}
-    rows = _pictures_of(owner).filter(picture__in=shown).select_related("work", "picture")
+    rows = pictures_of(owner).filter(picture__in=shown).select_related("work", "picture")
     works = []
     for row in rows:
         calibration = active(shown[row.picture_id].pipeline)
@@ -109,13 +109,15 @@ def _not_denied(url: str) -> None:
         raise RefusedError(Sentence("The operator's rules name %(host)s.", host=host), reason="denied-host")
 
 
-class WorksOf(RegisteredWorks):
-    """The registered pictures of one owner: as many of them are compared as if there were no others."""
+class SomeWorks(RegisteredWorks):
+    """Some of the registered pictures: as many of them are compared as if there were no others."""
 
-    def __init__(self, services: Services, owner: Owner) -> None:
-        super().__init__(services, _pictures_of(owner))
-        self._pictures = _pictures_of(owner).values("picture")
-        self._until = time.monotonic() + MAX_SECONDS
+    def __init__(
+        self, services: Services, among: QuerySet[WorkPicture], beside: QuerySet[WorkPicture] | None = None
+    ) -> None:
+        super().__init__(services, among, beside)
+        self._pictures = among.order_by().values("picture")
+        self.until = time.monotonic() + MAX_SECONDS  # when a search ends
 
     @cached_property
     def hashes(self) -> VectorIndex:
@@ -135,7 +137,7 @@ class WorksOf(RegisteredWorks):
 
     def features(self, work: int) -> Features | None:
         """What was measured of a registered picture, while there is time."""
-        if time.monotonic() > self._until:
+        if time.monotonic() > self.until:
             raise ServiceMissingError(f"The search takes longer than {MAX_SECONDS:g} s.", hint="Try again later.")
         return super().features(work)
 
@@ -174,7 +176,8 @@ class _Part:
             asked *= FURTHER
 
 
-def _pictures_of(owner: Owner) -> QuerySet[WorkPicture]:
+def pictures_of(owner: Owner) -> QuerySet[WorkPicture]:
+    """The registered pictures of an owner."""
     return WorkPicture.objects.filter(work__owner=owner, work__removed_at=None)
 
 

@@ -30,9 +30,15 @@ class RegisteredWorks:
     Those of all owners, or only those among some rows.
     """
 
-    def __init__(self, services: Services, among: QuerySet[WorkPicture] | None = None) -> None:
+    def __init__(
+        self,
+        services: Services,
+        among: QuerySet[WorkPicture] | None = None,
+        beside: QuerySet[WorkPicture] | None = None,
+    ) -> None:
         self._house = services
         self._among = among
+        self._beside = beside  # of a work's series no others are looked at; all where nothing is said
         self._known: dict[int, RegisteredPicture] = {}
         self.damaged: dict[int, ExhibitError] = {}  # whose features couldn't be had, and why
 
@@ -92,7 +98,7 @@ class RegisteredWorks:
     ) -> dict[int, Verification]:
         """The comparisons with those of further works of the same series, as the picture lies on all of them."""
         certain = [work for work, said in compared.items() if said.decision is Decision.CERTAIN]
-        siblings = siblings_of(certain) if certain else {}
+        siblings = siblings_of(certain, self._beside) if certain else {}
         missing = set().union(*siblings.values()) - compared.keys()
         self._know(missing)
         for work in sorted(missing):

@@ -12,7 +12,7 @@ from indexer.search.why import Explanation, explain
 from registry.crawls.sightings import blocked
 from registry.models import Work
 from registry.vectors.fingerprints import Collection
-from workers.matching.identify import WorksOf
+from workers.matching.identify import SomeWorks, pictures_of
 from workers.matching.registered_works import registered_features
 from workers.services.wiring import Services
 
@@ -26,7 +26,7 @@ def why(services: Services, work: Work, data: bytes) -> Explanation[int]:
     services.descriptors.refresh()
     services.indexes.refresh(Collection.WORKS)
     originals = {picture.pk: registered_features(services, picture.digest) for picture in work.pictures.all()}
-    own, serving = WorksOf(services, work.owner), services.descriptors.serving
+    own, serving = SomeWorks(services, pictures_of(work.owner)), services.descriptors.serving
 
     def settled(found: Features, compared: dict[int, Verification]) -> dict[int, Verification]:
         return own.told_apart(found, lambda: data, compared)

@@ -5,6 +5,7 @@ import secrets
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator, URLValidator
 from django.db import transaction
+from django.db.models import QuerySet
 
 from exhibit.clock import now, rfc3339
 from exhibit.config.config import Config
@@ -49,10 +50,14 @@ def close_work(work: Work, *, by: str) -> None:
         _log(row, opened=False, by=by)
 
 
+def opened_works() -> QuerySet[Work]:
+    """The works that everybody may see now. Whatever strangers ask looks at these, and at no others."""
+    return Work.objects.filter(removed_at=None).exclude(opened_at=None)
+
+
 def opened_work(name: str) -> Work | None:
     """The work with this public name while it is open; ``None`` for closed, removed and unknown ones alike."""
-    rows = Work.objects.filter(removed_at=None).exclude(opened_at=None)
-    return rows.select_related("owner", "registration__entry").filter(public_name=name).first()
+    return opened_works().select_related("owner", "registration__entry").filter(public_name=name).first()
 
 
 def public_address(config: Config, work: Work) -> str | None:

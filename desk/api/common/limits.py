@@ -11,6 +11,7 @@ from functools import cache
 from http import HTTPStatus
 
 import redis
+from allauth.core import ratelimit
 from django.conf import settings
 from django.http import HttpRequest
 
@@ -23,6 +24,8 @@ PATIENCE = 2.0
 """Seconds that a search waits for the one before it in this process."""
 SEARCHING = threading.BoundedSemaphore(1)
 """Held by the search under way; other requests go on in other threads."""
+ASKED = threading.BoundedSemaphore(1)
+"""The same of strangers' searches."""
 
 
 @contextmanager
@@ -39,6 +42,24 @@ def one_search(user: int) -> Iterator[None]:
         yield
     finally:
         SEARCHING.release()
+
+
+@contextmanager
+def one_asked(request: HttpRequest) -> Iterator[None]:
+    """Let strangers ask whose a picture is: so often from one address, one at a time in this process.
+
+    They wait for each other, and members for none of them.
+    """
+    if not ratelimit.consume(request, action="asked"):
+        raise _too_many(
+            Sentence("Too many pictures were brought from your address; try again in some minutes."), WINDOW
+        )
+    if not ASKED.acquire(timeout=PATIENCE):
+        raise _too_many(Sentence("Other pictures are being identified; try again in 5 seconds."), 5)
+    try:
+        yield
+    finally:
+        ASKED.release()
 
 
 def count(request: HttpRequest, ident: str) -> None:

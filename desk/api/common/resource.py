@@ -59,7 +59,7 @@ class Resource:
         self,
         method: str,
         path: str,
-        auth: Permitted = READ,
+        auth: Permitted | None = READ,
         status: int = 200,
         *,
         name: str = "",

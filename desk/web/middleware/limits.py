@@ -5,11 +5,15 @@ from django.shortcuts import render
 
 from desk.web.middleware import Answer, middleware
 from registry.accounts import tokens
+from workers.matching.brought import MAX_BROUGHT
 
 MAX_REQUEST = 128 * 1024 * 1024
 """Bytes of a request, its files included."""
 MAX_OF_NOBODY = 1024 * 1024
 """Bytes of a request of somebody who isn't signed in and shows no valid token."""
+
+BROUGHT = {"/id/", "/api/v1/id"}
+"""Addresses to which anybody may bring a picture."""
 
 
 @middleware
@@ -25,4 +29,6 @@ def request_limit(request: HttpRequest, answer: Answer) -> HttpResponseBase:
 def _most(request: HttpRequest) -> int:
     _kind, _, shown = request.headers.get("Authorization", "").partition(" ")
     known = request.user.is_authenticated or tokens.find(shown.strip()) is not None
-    return MAX_REQUEST if known else MAX_OF_NOBODY
+    if known:
+        return MAX_REQUEST
+    return MAX_OF_NOBODY + (MAX_BROUGHT if request.path in BROUGHT else 0)

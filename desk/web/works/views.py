@@ -27,6 +27,7 @@ from workers.evidence import deposits
 from workers.evidence.bundles import in_a_file
 from workers.pictures.previews import LARGE, SMALL, shown
 from workers.services import wiring
+from workers.works.opened import public_address
 from workers.works.ownership import terms
 from workers.works.registrations import registration_of
 
@@ -79,6 +80,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     values = {
         "work": row,
         "pictures": [one.picture for one in row.work_pictures.select_related("picture").order_by("pk")],
+        "public": public_address(wiring.services().config, row),
         "masked": [mask.sentence for picture in row.work_pictures.all() for mask in masks(picture)],
         "held": held(owner, row),
         "conflict": row.conflicts.order_by("earlier_registered_at").first(),
