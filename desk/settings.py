@@ -111,7 +111,7 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_CHANGE_EMAIL = True
 # besides allauth's own; of one address (of one network of IPv6)
-ACCOUNT_RATE_LIMITS = {"invitation": "20/m/ip", "link": "60/m/ip", "reply": "30/m/ip", "asked": "6/m/ip,60/h/ip"}
+ACCOUNT_RATE_LIMITS = {"invitation": "20/m/ip", "link": "60/m/ip", "reply": "30/m/ip", "asked": "10/m/ip,100/h/ip"}
 ALLAUTH_TRUSTED_PROXY_COUNT = CONFIG.proxies
 MFA_ADAPTER = "desk.web.account.sign_in.Authenticators"
 MFA_FORMS = {

@@ -13,7 +13,7 @@ from desk.web.notifications import feeds, views as told
 from desk.web.operator import views as operator
 from desk.web.public import asked, log, opened, replies, views as public, witness
 from desk.web.watches import crawls, new, searches, sources, views as watches
-from desk.web.works import declarations, held, opening, uploads, views as works, why
+from desk.web.works import declarations, held, uploads, views as works, why
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", public.home, name="home"),
@@ -74,8 +74,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/works/<int:number>/why", why.why, name="why"),
     path("o/<slug:slug>/works/<int:number>/edit", declarations.edit, name="edit-work"),
     path("o/<slug:slug>/works/<int:number>/remove", declarations.remove, name="remove-work"),
-    path("o/<slug:slug>/works/<int:number>/open", opening.open_to_all, name="open-work"),
-    path("o/<slug:slug>/works/<int:number>/closed", opening.close, name="close-work"),
+    path("o/<slug:slug>/works/<int:number>/open", declarations.open_to_all, name="open-work"),
+    path("o/<slug:slug>/works/<int:number>/closed", declarations.close, name="close-work"),
     path("o/<slug:slug>/works/<int:number>/remarks/<int:remark>", declarations.answer, name="answer-remark"),
     path("o/<slug:slug>/works/<int:number>/documents", declarations.attach, name="attach"),
     path("o/<slug:slug>/works/<int:number>/documents/<int:attachment>", declarations.attachment, name="attachment"),

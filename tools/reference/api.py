@@ -31,7 +31,7 @@ def page() -> str:
                 parts.append(f"## {one['tags'][0].capitalize()}\n")
                 last = one["tags"]
             address = f"{method.upper()} {path.removeprefix(BELOW)}"
-            parts.append(f"### {one['operationId']}\n\n`{address}`, scope `{permitted[one['operationId']]}`\n")
+            parts.append(f"### {one['operationId']}\n\n`{address}`, {permitted[one['operationId']]}\n")
             parts.append(_operation(one))
     parts.append("## What travels\n")
     schemas = document["components"]["schemas"].items()
@@ -44,7 +44,10 @@ def _scopes() -> Iterator[tuple[str, str]]:
     for router in api._get_bound_routers():  # noqa: SLF001 - the document has no place for scopes
         for view in router.path_operations.values():
             for one in view.operations:
-                yield str(one.operation_id), next(auth.scope.value for auth in one.auth_callbacks)  # type: ignore[attr-defined]
+                yield (
+                    str(one.operation_id),
+                    next((f"scope `{auth.scope.value}`" for auth in one.auth_callbacks), "without a token"),
+                )  # type: ignore[attr-defined]
 
 
 def _operation(one: Schema) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+import numpy as np
 from django.db.models import QuerySet
 
-from exhibit.comparison.calibration import Calibration, calibrated
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ServiceMissingError
@@ -26,7 +26,6 @@ from indexer.picture.spaces import PHASH
 from indexer.search.search import EXPLAINED
 from registry.log.log import submit
 from registry.models import Picture, Work, WorkPicture
-from registry.vectors.calibrations import active
 from registry.vectors.fingerprints import Collection, pictures_of
 from workers.matching.identify import SomeWorks
 from workers.services.indexes import MAX_NEAR
@@ -63,7 +62,6 @@ class Claim:
     picture: Picture
     verdict: Verdict
     verification: Verification | None  # ``None`` for the same file, which needs no comparison
-    calibration: Calibration | None = None  # what gave its probability
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +70,7 @@ class ChangeMap:
 
     image: bytes  # JPEG: the brought picture in grey, what differs in orange
     differing: float  # share of what both show that differs, 0 to 1
-    place: tuple[tuple[float, float], ...]  # corners of the part in the work, as shares of its width and height
-    size: tuple[int, int]  # of the registered picture, pixels
+    place: list[list[int]]  # corners of what is shown, x and y in pixels of the registered picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +122,8 @@ def whose(services: Services, data: bytes) -> Whose:
         known = {pk: said for pk, said in compared.items() if said.decision in (Decision.CERTAIN, Decision.REVIEW)}
         rows = list(left.filter(picture__in=known))
         for row in rows:
-            calibration = active(known[row.picture_id].pipeline)
-            said = calibrated(known[row.picture_id], calibration)
-            claim = Claim(row.work, row.picture, _verdict(said), said, calibration)
+            said = known[row.picture_id]
+            claim = Claim(row.work, row.picture, _verdict(said), said)
             claims[row.work_id] = min(claims.get(row.work_id, claim), claim, key=_surest)
         if not rows:
             complete = not search.damaged
@@ -139,11 +135,8 @@ def whose(services: Services, data: bytes) -> Whose:
     further = claims.keys() | (_alike(services, opened, found) if claims and not plain else set())
     more = len(further - {claim.work.pk for claim in named[:MAX_NAMED]})
     answer = Whose(found.digest, tuple(named[:MAX_NAMED]), more, owners, complete, plain)
-    details = {
-        "digest": found.digest.hex,
-        "verdict": str(answer.verdict),
-        "works": [claim.work.public_name for claim in answer.claims],
-    }
+    told = {"verdict": str(answer.verdict), "works": [claim.work.public_name for claim in answer.claims]}
+    details = {"digest": found.digest.hex, **told}
     submit(EntryType.ACCESS, {"way": "asked", "what": "whose picture it is"}, details=details)
     return answer
 
@@ -154,10 +147,8 @@ def change_map(services: Services, claim: Claim, data: bytes) -> ChangeMap | Non
         return None
     registered = services.blobs.get(claim.picture.digest)
     pair = Pair.of(data, registered, claim.verification, services.limits, MAP_SIDE)
-    width, height = pair.registered.size
-    corners = ((float(x + 0.5) / width, float(y + 0.5) / height) for x, y in pair.first.registered)
-    place = tuple((round(min(max(x, 0), 1), 4), round(min(max(y, 0), 1), 4)) for x, y in corners)
-    return ChangeMap(draw_small(View.DIFFERENCE, pair), share_differing(pair), place, pair.registered.size)
+    place = np.round(pair.first.registered + 0.5).astype(int).tolist()
+    return ChangeMap(draw_small(View.DIFFERENCE, pair), share_differing(pair), place)
 
 
 def _alike(services: Services, opened: QuerySet[WorkPicture], found: Features) -> set[int]:

@@ -2,8 +2,9 @@
 
 from base64 import b64encode
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
-from ninja import File, UploadedFile
+from ninja import File, UploadedFile as SentFile
 from pydantic import Field
 
 from desk.api.common.auth import WRITE, Call, of
@@ -13,7 +14,6 @@ from desk.api.common.resource import Resource
 from desk.schemas import requests
 from desk.schemas.base import NOON, Answer, Hex, Moment
 from registry.accounts import scoped
-from registry.models import Work
 from workers.matching.brought import Claim, Verdict, brought_limits, change_map, whose
 from workers.services import wiring
 from workers.services.wiring import Services
@@ -22,45 +22,42 @@ from workers.works.opened import close_work, open_work, public_address
 router = Resource("works")
 PUBLIC = "/owners/{slug:owner}/works/{int:number}/public"
 ADDRESS = "https://exhibit.example.org/id/0123456789abcdef/"
+CONTACT = "https://studio.example/licences"
 
 
 class Opening(requests.Given):
     """How a work is opened."""
 
     contact: requests.Short = Field(
-        "",
-        description="Whom to ask for a licence: a web or e-mail address, or nobody.",
-        examples=["https://studio.example/licences"],
+        "", description="Whom to ask for a licence: a web or e-mail address, or nobody.", examples=[CONTACT]
     )
 
 
 class PublicPage(Answer):
-    """Whether everybody may see a work, and where."""
+    """Where everybody may see a work."""
 
     work: int = Field(alias="number", examples=[12])
-    address: str | None = Field(description="Of its public page; null while it isn't open.", examples=[ADDRESS])
-    contact: str = Field(alias="licence_contact", examples=["https://studio.example/licences"])
-    opened_at: Moment | None = Field(examples=[NOON])
+    address: str = Field(examples=[ADDRESS])
+    contact: str = Field(alias="licence_contact", examples=[CONTACT])
+    opened_at: Moment = Field(examples=[NOON])
 
 
 class ClaimedWork(Answer):
-    """An opened work that the picture shows. What it declares nobody has checked."""
+    """An opened work that the picture shows. What it declares nobody has checked. Empty is what wasn't compared."""
 
     title: str = Field(alias="work.title", examples=["Harbour at dawn"])
     author: str = Field(alias="work.author")
+    holder: str = Field(examples=["Studio"])
     address: str = Field(description="The public page; `work.json` below it says more.", examples=[ADDRESS])
     registered_at: Moment = Field(alias="work.registered_at", examples=[NOON])
     verdict: Verdict = Field(description="What the picture is to this work.", examples=["part"])
-    shown: float | None = Field(description="Share of the registered picture that it shows.", examples=[0.54])
-    filled: float | None = Field(description="Share of the brought picture that shows it.", examples=[1.0])
-    mirrored: bool | None
-    place: list[list[float]] = Field(
-        description="Corners of the part in the registered picture, as shares of its width and height."
-    )
+    width: int = Field(alias="picture.width", description="Of the registered picture, pixels.", examples=[480])
+    height: int = Field(alias="picture.height", examples=[360])
+    shown: float | None = Field(alias="verification.overlap_work", description="Share of it that is shown.")
+    mirrored: bool | None = Field(alias="verification.mirrored")
+    place: list[list[int]] = Field(description="Corners of what is shown, in pixels of the registered picture.")
     differing: float | None = Field(description="Share of what both show that differs.", examples=[0.02])
-    map: str = Field(
-        description="A JPEG, base64: the brought picture in grey, what differs in orange. Empty without comparison."
-    )
+    map: str = Field(description="A JPEG, base64: the brought picture in grey, what differs in orange.")
 
 
 class Whose(Answer):
@@ -69,25 +66,19 @@ class Whose(Answer):
     digest: Hex
     verdict: Verdict = Field(description="The surest of all; `unknown` doesn't say that it is nobody's.")
     claims: list[ClaimedWork] = Field(
-        description="One work of each owner first, those registered first before the others. That a registration is "
-        "earlier doesn't prove whose the work is."
+        description="One of each owner first, those registered first before the others, which proves no authorship."
     )
-    more: int = Field(description="Further works that were found and aren't named.", examples=[0])
+    more: int = Field(description="Further works that were found, or look the same, at least.", examples=[0])
     owners: int = Field(description="Who claim the picture; from two on they contradict each other.", examples=[1])
     complete: bool = Field(description="Whether the search went to its end.", examples=[True])
     too_plain: list[str] = Field(description="Why it can't be told apart from others; empty when it can.")
 
 
-@router.get(PUBLIC)
-def get_public_page(request: Call, number: int) -> PublicPage:
-    """Whether a work is open to everybody, and the address of its public page."""
-    return _page(scoped.work(of(request), number))
-
-
 @router.put(PUBLIC, WRITE)
 def open_public_page(request: Call, number: int, new: Opening) -> PublicPage:
     """Show a work to everybody on a public page, or give that page another contact. It is an entry of the log."""
-    return _page(open_work(scoped.work(of(request), number), contact=new.contact, by=request.auth.by))
+    row = open_work(scoped.work(of(request), number), contact=new.contact, by=request.auth.by)
+    return PublicPage.from_row(row, address=public_address(wiring.services().config, row))
 
 
 @router.delete(PUBLIC, WRITE)
@@ -97,32 +88,30 @@ def close_public_page(request: Call, number: int) -> None:
 
 
 @router.post("/id", None, name="ask_whose", keyed=False)
-def ask(request: HttpRequest, file: File[UploadedFile]) -> Whose:
-    """Say whose picture this is, without a token: of the works that owners opened to everybody, no others.
+def ask(request: HttpRequest, file: File[SentFile]) -> Whose:
+    """Say whose this picture is, without a token: of the works that owners opened to everybody, no others.
 
-    So often from one address. The picture isn't kept; its digest and the answer are, as an entry of the log.
+    Each address may ask so often. The picture isn't kept; its digest and the answer are, as an entry of the log.
     """
+    return answer_to(request, file)
+
+
+def answer_to(request: HttpRequest, file: "UploadedFile[bytes]") -> Whose:
+    """What a stranger is told of a picture, on the site as by the API; raises ``Problem`` for too many."""
     services = wiring.services()
-    data = picture_in(file, brought_limits(services))
     with one_asked(request):
+        data = picture_in(file, brought_limits(services))
         found = whose(services, data)
         return Whose.from_row(found, claims=[_told(services, claim, data) for claim in found.claims])
 
 
-def _page(row: Work) -> PublicPage:
-    address = public_address(wiring.services().config, row)
-    return PublicPage.from_row(row, address=address, opened_at=row.opened_at if address else None)
-
-
 def _told(services: Services, claim: Claim, data: bytes) -> ClaimedWork:
-    drawn, compared = change_map(services, claim, data), claim.verification
+    drawn = change_map(services, claim, data)
     return ClaimedWork.from_row(
         claim,
+        holder=claim.work.holder or claim.work.owner.name,
         address=public_address(services.config, claim.work) or "",
-        shown=compared and compared.overlap_work,
-        filled=compared and compared.overlap_picture,
-        mirrored=compared and compared.mirrored,
-        place=[] if drawn is None else [list(corner) for corner in drawn.place],
+        place=[] if drawn is None else drawn.place,
         differing=drawn and drawn.differing,
         map="" if drawn is None else b64encode(drawn.image).decode(),
     )

@@ -36,12 +36,8 @@ def one_search(user: int) -> Iterator[None]:
         counts = {"limit": limit, "left": left}
         said = Sentence("At most %(limit)s pictures a minute are identified; go on in %(left)s seconds.", **counts)
         raise _too_many(said, left)
-    if not SEARCHING.acquire(timeout=PATIENCE):
-        raise _too_many(Sentence("Other pictures are being identified; try again in 5 seconds."), 5)
-    try:
+    with _alone(SEARCHING):
         yield
-    finally:
-        SEARCHING.release()
 
 
 @contextmanager
@@ -54,12 +50,18 @@ def one_asked(request: HttpRequest) -> Iterator[None]:
         raise _too_many(
             Sentence("Too many pictures were brought from your address; try again in some minutes."), WINDOW
         )
-    if not ASKED.acquire(timeout=PATIENCE):
+    with _alone(ASKED):
+        yield
+
+
+@contextmanager
+def _alone(searching: threading.BoundedSemaphore) -> Iterator[None]:
+    if not searching.acquire(timeout=PATIENCE):
         raise _too_many(Sentence("Other pictures are being identified; try again in 5 seconds."), 5)
     try:
         yield
     finally:
-        ASKED.release()
+        searching.release()
 
 
 def count(request: HttpRequest, ident: str) -> None:

@@ -18,6 +18,7 @@ from registry.log.audit_log import Evidence
 from registry.models import Owner, Work
 from workers.services import wiring
 from workers.works import declarations as declaring
+from workers.works.opened import close_work, open_work
 from workers.works.ownership import answer as answer_remark
 from workers.works.registration import remove_work
 from workers.works.tables import registration
@@ -113,6 +114,24 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     text = _("Copies of “%(title)s” are searched for no more. Its cases and evidence stay.")
     messages.success(request, text % {"title": row.title})
     return redirect("works", slug=owner.slug)
+
+
+@decider_post
+def open_to_all(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+    """Show a work to everybody on a public page, or give that page another contact."""
+    row, contact = scoped.work(owner, number), said(request.POST.get("contact", ""))
+    with Telling(request):
+        open_work(row, contact=contact, by=request.user.get_username())
+        messages.success(request, _("Everybody may see the public page of this work now."))
+    return redirect("work", slug=owner.slug, number=number)
+
+
+@decider_post
+def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+    """Close a work's public page: its address answers as if it had never been."""
+    close_work(scoped.work(owner, number), by=request.user.get_username())
+    messages.success(request, _("The public page is closed."))
+    return redirect("work", slug=owner.slug, number=number)
 
 
 def _stated(text: str | None) -> str:

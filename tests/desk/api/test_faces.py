@@ -35,7 +35,7 @@ WITHOUT = {
     "derived": ONCE,
     **dict.fromkeys(("feed", "unsubscribe", "link", "link-file", "reply", "invitation"), OUTSIDE),
     **dict.fromkeys(("accuracy", "healthz", "metrics", "log-entries", "log-tile"), PUBLIC),
-    **dict.fromkeys(("add-checkpoint", "partner-card", "public-work", "public-work-facts"), PUBLIC),
+    **dict.fromkeys(("add-checkpoint", "partner-card", "public-work", "public-work-facts", "robots"), PUBLIC),
 }
 """Pages without a counterpart, and why."""
 

@@ -21,6 +21,8 @@ OPEN = {
     "partner-card",
     "public-work",
     "public-work-facts",
+    "ask",
+    "robots",
     "reply",
     "link",
     "link-file",
@@ -74,7 +76,7 @@ def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -
     of_the_operator = {"operator", "operator-retry", "operator-leave"}
     secret = {"reply", "link", "link-file", "feed", "invitation", "unsubscribe"}
     public = {"healthz", "metrics", "language", "log-checkpoint", "log-tile", "log-entries"}
-    public |= {"add-checkpoint", "partner-card", "public-work", "public-work-facts"}
+    public |= {"add-checkpoint", "partner-card", "public-work", "public-work-facts", "ask", "robots"}
     assert without == own | theirs | of_the_operator | secret | public
     assert scene.charlie.get(reverse("operator")).status_code == 404
     assert scene.charlie.post(reverse("operator-retry")).status_code == 404

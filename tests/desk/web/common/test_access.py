@@ -63,7 +63,7 @@ POSTED = {
 
 
 POSTED |= {"decide-cases", "case-deed"}  # of cases
-POSTED |= {"answer-held", "derived"}  # of works
+POSTED |= {"answer-held", "derived", "open-work", "close-work"}  # of works
 
 
 OWN = {"leave", "make-token", "choose-mail", "change-feed"}
