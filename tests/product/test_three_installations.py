@@ -1,7 +1,9 @@
 """Three installations on one machine: two witness the log of the third, and one of them cheats and is caught."""
 
 import base64
+import io
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -9,13 +11,14 @@ from pathlib import Path
 
 import pytest
 import requests
+from PIL import Image
 
 from evidence.keys.ed25519 import signer_from_file
 from evidence.log.notes import parse_note, sign_note
 from tests.assets.command_line import CommandLine
 from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
-from tests.assets.rows import copy_of, photograph
+from tests.assets.rows import copy_of, jpeg, photograph
 from tests.assets.site import Answer, Site
 
 NAMES = ("a", "b", "c")
@@ -63,6 +66,21 @@ def three(folder: Path) -> Iterator[dict[str, Installation]]:
         yield made
 
 
+def outsider_asks(a: Installation, address: str) -> None:
+    """Somebody without an account brings a cropped copy of an opened work, to the API and to the page's form."""
+    part = jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))
+    told = requests.post(f"{a.url}/api/v1/id", files={"file": ("seen.jpg", part)}, timeout=60).json()
+    assert (told["verdict"], [claim["address"] for claim in told["claims"]]) == ("part", [address])
+    with requests.Session() as browser:
+        form = browser.get(f"{a.url}/id/", timeout=10).text
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)
+        assert token is not None
+        sent = {"data": {"csrfmiddlewaretoken": token[1]}, "files": {"file": ("seen.jpg", part)}}
+        page = browser.post(f"{a.url}/id/", timeout=60, **sent).text
+    assert "A part of the registered picture" in page
+    assert f'href="{address}"' in page
+
+
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path) -> None:
@@ -102,6 +120,7 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
         # an outsider asks whose the work is, and no more once it is closed
         address = a.run.run("work", "open", 1).out.split()[-1]
         assert requests.get(f"{address}work.json", timeout=10).json()["url"] == address
+        outsider_asks(a, address)
         a.run.run("work", "close", 1)
         assert requests.get(address, timeout=10).status_code == requests.codes.not_found
 
