@@ -21,6 +21,11 @@ class Only(StrEnum):
     RELATED = "related"
 
 
+def opened_works() -> QuerySet[Work]:
+    """The works that everybody may see now. Whatever strangers ask looks at these, and at no others."""
+    return Work.objects.filter(removed_at=None).exclude(opened_at=None)
+
+
 def search(of: Owner, words: str = "", only: str = "", upload: int | None = None) -> QuerySet[Work]:
     """The owner's works, newest first, in which all of these words stand: title, author, holder, file or number.
 

@@ -27,11 +27,10 @@ from indexer.search.search import EXPLAINED
 from registry.log.log import submit
 from registry.models import Picture, Work, WorkPicture
 from registry.vectors.fingerprints import Collection, pictures_of
+from registry.works.works import opened_works
 from workers.matching.identify import SomeWorks
 from workers.services.indexes import MAX_NEAR
 from workers.services.wiring import Services
-from workers.works.opened import opened_works
-from workers.works.registration import NEAR_SAME
 
 MAX_BROUGHT = 16 * 1024 * 1024
 """Bytes of a picture that a stranger may bring."""
@@ -40,6 +39,7 @@ MAX_NAMED = 5
 """Works that are named in one answer; of the others it is said how many there are."""
 MAX_ROUNDS = 6
 MAP_SIDE = 640
+NEAR_SAME = 10  # bits between hashes of pictures that look the same
 NO_CHANGE = 0.001
 """Share of what both show below which nothing is said to differ."""
 

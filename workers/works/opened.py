@@ -5,7 +5,6 @@ import secrets
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator, URLValidator
 from django.db import transaction
-from django.db.models import QuerySet
 
 from exhibit.clock import now, rfc3339
 from exhibit.config.config import Config
@@ -14,6 +13,7 @@ from exhibit.errors import RefusedError
 from exhibit.types import Untyped
 from registry.log.log import submit
 from registry.models import Work
+from registry.works.works import opened_works
 from workers.servers.addresses import local_site
 
 MAX_CONTACT = 300
@@ -48,11 +48,6 @@ def close_work(work: Work, *, by: str) -> None:
         row.opened_at = None
         row.save(update_fields=["opened_at"])
         _log(row, opened=False, by=by)
-
-
-def opened_works() -> QuerySet[Work]:
-    """The works that everybody may see now. Whatever strangers ask looks at these, and at no others."""
-    return Work.objects.filter(removed_at=None).exclude(opened_at=None)
 
 
 def opened_work(name: str) -> Work | None:
