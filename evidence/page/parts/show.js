@@ -96,10 +96,17 @@ function banner(outcome, title, sentence, meaning) {
 /** What the bundle is about, in the words that were sealed. */
 function matter(facts) {
   const pairs = [["Owner", facts.owner.name], ["Case", facts.number], ["Work", facts.work.title], ["Author, as declared", facts.work.author], ["Used by", facts.party.name]];
-  for (const one of facts.sightings.slice(0, 5)) pairs.push(["Seen at", one.page_url || one.image_url]);
+  if (facts.work.public_page) pairs.push(["Public page of the work, when this was written", facts.work.public_page]);
+  for (const one of facts.sightings.slice(0, 5)) pairs.push(["Seen at", one.page_url || one.image_url], ["The file there says of its making", makingOf(one)]);
   const list = make("dl", { class: "matter" });
   for (const [name, value] of pairs) if (value) list.append(make("dt", {}, name), make("dd", {}, plain(value)));
   return make("section", {}, make("h2", {}, "What the sealed record says"), make("p", { class: "small" }, "Recorded by the software or declared by the owner; the checks say what follows from it."), list);
+}
+
+/** What a picture's file says of how it was made, as the sealed record states it; empty where it says nothing. */
+function makingOf({ making, provenance }) {
+  const said = { "digital source type (IPTC)": making?.source_type, "label of generated content (GB 45438-2025)": making?.aigc, "actions (C2PA)": provenance?.actions?.join(", ") };
+  return Object.entries(said).flatMap(([name, value]) => (value ? [`${name}: ${value}`] : [])).join("; ");
 }
 
 /** What was shown, by subject, and who vouches for it. */

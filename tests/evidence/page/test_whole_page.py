@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from evidence.bundle.bag import Proofs, Withheld
+from evidence.facts.case import MakingFacts, ProvenanceFacts
 from evidence.verdict.trust import Requirements, load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.entries import canonical
@@ -51,6 +52,31 @@ def test_the_page_shows_the_time_and_the_seal_digest(scene: Scene, bundle: Path,
     existed = Verifier(scene.trust).verify(bundle).existed_by
     assert existed is not None
     assert f"existed no later than {existed:%Y-%m-%d %H:%M:%S} UTC" in text
+
+
+def test_what_a_picture_says_of_its_making_and_a_works_page_are_shown_as_text(
+    scene: Scene, bundle: Path, page: Page, tmp_path: Path
+) -> None:
+    page.check(bundle)
+    assert "says of its making" not in page.tab.ask(f"{RESULT}.textContent")
+    [sighting] = scene.facts.sightings
+    said = replace(
+        sighting,
+        making=MakingFacts("trainedAlgorithmicMedia", '{"Label": "1<b>"}'),
+        provenance=ProvenanceFacts("valid", actions=("c2pa.created", "c2pa.edited")),
+    )
+    work = replace(scene.facts.work, public_page="https://exhibit.example.org/id/0123456789abcdef/")
+    told = resealed(scene, replace(scene.facts, sightings=(said,), work=work)).write(tmp_path / "told.zip")
+    page.check(told)
+    shown = page.tab.ask(f"{RESULT}.textContent")
+    for words in (
+        "digital source type (IPTC): trainedAlgorithmicMedia",
+        'label of generated content (GB 45438-2025): {"Label": "1<b>"}',
+        "actions (C2PA): c2pa.created, c2pa.edited",
+        "https://exhibit.example.org/id/0123456789abcdef/",
+    ):
+        assert words in shown, words
+    assert page.tab.ask(f"{RESULT}.querySelectorAll('b').length") == 0
 
 
 def test_the_registered_picture_lies_on_the_found_one_and_a_slider_moves_between_them(page: Page, bundle: Path) -> None:

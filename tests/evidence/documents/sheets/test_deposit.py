@@ -1,10 +1,12 @@
 """The record of a deposit: what was declared and what was recorded, and nobody is named as having done anything."""
 
 from dataclasses import replace
+from io import BytesIO
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from evidence.documents.sheets.deposit import DEPOSIT_PARTY, SHOWN_PICTURES, render_deposit_record
 from evidence.facts.case import CaseFacts, PartyFacts
@@ -51,7 +53,9 @@ def test_an_address_that_is_too_long_for_a_code_is_written_alone(facts: CaseFact
 
 def read_codes(pdf: bytes) -> list[str]:
     """What the QR codes among a document's pictures say."""
-    pictures = [np.asarray(image.image.convert("L")) for page in reader(pdf).pages for image in page.images]
+    pictures = [
+        np.asarray(Image.open(BytesIO(image.data)).convert("L")) for page in reader(pdf).pages for image in page.images
+    ]
     return [said for picture in pictures if (said := cv2.QRCodeDetector().detectAndDecode(picture)[0])]
 
 
