@@ -1,11 +1,13 @@
 """A work whose picture stays with its owner: found by what was stated of it, and mixed with nothing measured."""
 
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from django.test import Client
 from django.utils import timezone
+from PIL import Image
 
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, RefusedError, WrongUseError
@@ -13,11 +15,21 @@ from exhibit.types import Decision, DeclaredWork
 from indexer.picture.features import extract
 from indexer.picture.spaces import PIPELINE
 from indexer.search.prints import HASH_WITHIN, PRINTS, StatedPicture
-from registry.models import BlockedDigest, BytesState, Case, FingerprintRow, LogOpening, Match, Owner, Picture
+from registry.models import (
+    BlockedDigest,
+    BytesState,
+    Case,
+    FingerprintRow,
+    LogOpening,
+    Match,
+    Owner,
+    Picture,
+    PictureReport,
+)
 from registry.vectors import fingerprints as vectors
 from registry.vectors.descriptors import members
 from registry.vectors.fingerprints import Collection
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.assets.sealed import sealed, verified
 from workers.cases import decisions
 from workers.evidence.bundles import sealed_case, sealed_facts
@@ -175,8 +187,10 @@ def test_a_flat_picture_is_found_by_no_fingerprints(inline: SyncRunner, monkeypa
     copy = copy_of(data)
     plain = replace(extract(copy), later_low_information=type("", (), {"value": ("flat",)})())
     row = Picture.objects.create(digest=Digest.of(copy), size=1, first_seen=timezone.now())
+    icon = extract(jpeg(Image.open(BytesIO(copy)).resize((40, 30))))
     assert prints.found_in(inline.services, [(row, extract(copy))])
     assert not prints.found_in(inline.services, [(row, plain)])
+    assert not prints.found_in(inline.services, [(row, icon)])
 
 
 def test_a_removed_work_is_looked_for_no_more(inline: SyncRunner) -> None:
@@ -282,4 +296,23 @@ def test_a_network_isnt_measured_on_what_was_never_here(inline: SyncRunner) -> N
     for seed in range(20):
         register_stated(services, studio, told(photograph(seed)))
     with pytest.raises(WrongUseError, match="There are 0 photographs"):
-        measure_model(services, str(services.descriptors.serving_row), None, most=20, progress=lambda *_: None)
+        measure_model(services, "descriptor@1", None, most=20, progress=lambda *_: None)
+
+
+def test_what_was_found_is_handed_to_whoever_has_the_picture_but_for_what_was_reported(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio, data = owner("studio"), photograph(1)
+    register_stated(inline.services, studio, told(data))
+    copies = [copy_of(data), copy_of(copy_of(data))]
+    seen(inline.services, studio, *copies)
+    case = studio.cases.get()
+    assert sorted(prints.found_beside(inline.services, case, Digest.of(data)).values()) == sorted(copies)
+    with pytest.raises(WrongUseError, match="was stated of work 1"):
+        prints.found_beside(inline.services, case, Digest.of(copies[0]))
+    monkeypatch.setattr(prints, "MAX_LOOKED_AT", 1)
+    assert len(prints.found_beside(inline.services, case, Digest.of(data))) == 1
+    monkeypatch.undo()
+    first = Picture.objects.get(digest=Digest.of(copies[0]))
+    PictureReport.objects.create(owner=studio, picture=first, case=case, reported_at=timezone.now())
+    assert list(prints.found_beside(inline.services, case, Digest.of(data)).values()) == [copies[1]]
