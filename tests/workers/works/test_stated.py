@@ -1,13 +1,10 @@
 """A work whose picture stays with its owner: found by what was stated of it, and mixed with nothing measured."""
 
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 
 import pytest
 from django.test import Client
-from django.utils import timezone
-from PIL import Image
 
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, RefusedError, WrongUseError
@@ -24,17 +21,15 @@ from registry.models import (
     Match,
     Owner,
     Picture,
-    PictureReport,
 )
 from registry.vectors import fingerprints as vectors
 from registry.vectors.descriptors import members
 from registry.vectors.fingerprints import Collection
-from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.sealed import sealed, verified
 from workers.cases import decisions
 from workers.evidence.bundles import sealed_case, sealed_facts
 from workers.evidence.facts import gather
-from workers.matching import prints
 from workers.matching.descriptor_models import measure_model
 from workers.matching.votes_upkeep import unmeasured
 from workers.reports.cases import shown_case
@@ -151,48 +146,6 @@ def test_bytes_that_may_not_be_kept_may_not_be_stated(inline: SyncRunner) -> Non
         register_stated(inline.services, owner("studio"), told(data))
 
 
-def test_vectors_that_name_too_much_find_nothing_any_more(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two crawled copies are the most that this installation lets fingerprints find; the third ends it."""
-    monkeypatch.setattr(prints, "MAX_FOUND", 2)
-    studio, data = owner("studio"), photograph(1)
-    work = register_stated(inline.services, studio, told(data)).work
-    copies = [copy_of(data), copy_of(copy_of(data)), data]
-    for place, copy in enumerate(copies):
-        seen(inline.services, studio, copy, name=f"watch{place}")
-    stand_in = work.pictures.get()
-    assert Match.objects.filter(registered=stand_in).count() == 2
-    assert members(Collection.PRINTS, [stand_in.pk]) == []
-    assert work.work_pictures.get().progress["stopped"] == 2
-    later = register_stated(inline.services, studio, told(copies[1])).work  # the same, of what was seen before
-    search_pictures(inline.services, [later.work_pictures.get().pk])
-    assert not Match.objects.filter(registered=later.pictures.get()).exists()
-    assert later.work_pictures.get().progress["stopped"] == 2
-
-
-def test_a_picture_that_was_looked_at_again_isnt_counted_twice(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(prints, "MAX_FOUND", 1)
-    studio, data = owner("studio"), photograph(1)
-    work = register_stated(inline.services, studio, told(data)).work
-    (row,) = seen(inline.services, studio, copy_of(data))
-    Picture.objects.filter(pk=row).update(searched="", state="todo")
-    match_pictures(inline.services, [row])
-    assert members(Collection.PRINTS, [work.pictures.get().pk]) != []
-
-
-def test_a_flat_picture_is_found_by_no_fingerprints(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    studio, data = owner("studio"), photograph(1)
-    register_stated(inline.services, studio, told(data))
-    copy = copy_of(data)
-    plain = replace(extract(copy), later_low_information=type("", (), {"value": ("flat",)})())
-    row = Picture.objects.create(digest=Digest.of(copy), size=1, first_seen=timezone.now())
-    icon = extract(jpeg(Image.open(BytesIO(copy)).resize((40, 30))))
-    assert prints.found_in(inline.services, [(row, extract(copy))])
-    assert not prints.found_in(inline.services, [(row, plain)])
-    assert not prints.found_in(inline.services, [(row, icon)])
-
-
 def test_a_removed_work_is_looked_for_no_more(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     work = register_stated(inline.services, studio, told(data)).work
@@ -297,22 +250,3 @@ def test_a_network_isnt_measured_on_what_was_never_here(inline: SyncRunner) -> N
         register_stated(services, studio, told(photograph(seed)))
     with pytest.raises(WrongUseError, match="There are 0 photographs"):
         measure_model(services, "descriptor@1", None, most=20, progress=lambda *_: None)
-
-
-def test_what_was_found_is_handed_to_whoever_has_the_picture_but_for_what_was_reported(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    studio, data = owner("studio"), photograph(1)
-    register_stated(inline.services, studio, told(data))
-    copies = [copy_of(data), copy_of(copy_of(data))]
-    seen(inline.services, studio, *copies)
-    case = studio.cases.get()
-    assert sorted(prints.found_beside(inline.services, case, Digest.of(data)).values()) == sorted(copies)
-    with pytest.raises(WrongUseError, match="was stated of work 1"):
-        prints.found_beside(inline.services, case, Digest.of(copies[0]))
-    monkeypatch.setattr(prints, "MAX_LOOKED_AT", 1)
-    assert len(prints.found_beside(inline.services, case, Digest.of(data))) == 1
-    monkeypatch.undo()
-    first = Picture.objects.get(digest=Digest.of(copies[0]))
-    PictureReport.objects.create(owner=studio, picture=first, case=case, reported_at=timezone.now())
-    assert list(prints.found_beside(inline.services, case, Digest.of(data)).values()) == [copies[1]]
