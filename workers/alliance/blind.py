@@ -20,7 +20,6 @@ from django.db.models.functions import Coalesce
 
 from evidence.keys.oprf import Answering, Blinded
 from exhibit.clock import rfc3339
-from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError, WrongUseError
 from exhibit.plain import one_line
 from indexer.picture.spaces import PHASH, WHOLE
@@ -154,7 +153,7 @@ def _search(services: Services, partner: Partner, count: dict[str, int], more: C
     living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
     stated = living.exclude(stated=None).values("stated")[:1]
     rows = Picture.objects.filter(Exists(living)).annotate(named=Coalesce(Subquery(stated), "digest"))
-    pictures = {pk: Digest(bytes(named)) for pk, named in rows.values_list("pk", "named")}
+    pictures = dict(rows.values_list("pk", "named"))
     hashes = _hashes(pictures)
     blinded = [
         (picture, Blinded(element))

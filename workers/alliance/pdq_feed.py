@@ -15,7 +15,7 @@ from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.pictures.decode import Limits, decode
 from registry.db.rows import write
 from registry.log.log import submit
-from registry.models import Work, WorkPicture
+from registry.models import BytesState, Work, WorkPicture
 from workers.services.wiring import Services
 from workers.works.opened import public_address
 
@@ -76,9 +76,8 @@ def feed(services: Services) -> dict[str, str]:
     ThreatExchange's library reads them from a file, ``pdq`` and the hash. ``feed.note``: a C2SP signed note by the key
     of the log over the digests of both.
     """
-    rows = (
-        WorkPicture.objects.filter(work__removed_at=None).exclude(pdq="").select_related("work").order_by("pdq", "pk")
-    )
+    kept = WorkPicture.objects.filter(work__removed_at=None, picture__bytes_state=BytesState.STORED)
+    rows = kept.exclude(pdq="").select_related("work").order_by("pdq", "pk")
     told = [(row.pdq, public_address(services.config, row.work) or "") for row in rows]
     files = {
         "feed.csv": "".join(f"{line}\n" for line in ["hash,quality,page", *(f"{pdq},{page}" for pdq, page in told)]),

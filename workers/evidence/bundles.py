@@ -174,7 +174,7 @@ def request_bundle(case: Case) -> Bundle:
         )
         found = Sentence("The picture of work %(work)s was compared, and isn't found there.", work=case.work.number)
         hint = Sentence("Register the file itself: the work keeps its number, and is compared again.")
-        raise ConflictError(sentence if waits else found, hint=hint if waits else None)
+        raise ConflictError(sentence if waits else found, hint=hint if waits else "")
     number = next_number(case)
     rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
     matching.first_captures((case, row.sighting) for row in rows)

@@ -1,6 +1,6 @@
 """The plain facts of a case, from its rows: what is sealed, and what reports show."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -111,7 +111,8 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
         making = making_of(services, sighting.picture.digest) if sealed else None
         sightings.append(replace(sighting, provenance=provenance, making=making))
         files += [*of_place, *manifests]
-    shown = tuple(_match(match, number, places) for number, match in enumerate(matches, 1))
+    stated = dict(case.work.work_pictures.exclude(stated=None).values_list("picture", "stated"))
+    shown = tuple(_match(match, number, places, stated) for number, match in enumerate(matches, 1))
     facts = CaseFacts(
         number=str(case.number),
         bundle=bundle,
@@ -199,7 +200,10 @@ def work_facts(
     services: Services, work: Work, registration: LogProof | None, further: tuple[LogProof, ...] = ()
 ) -> WorkFacts:
     """A work's row as facts, with the proofs of its registration and the documents beside it."""
-    pictures = [row.picture for row in work.work_pictures.select_related("picture").order_by("pk")]
+    pictures = [
+        replace(picture_facts(row.picture, sealing.work_picture_path(number, row.picture.format)), digest=row.digest)
+        for number, row in enumerate(work.work_pictures.select_related("picture").order_by("pk"), 1)
+    ]
     return WorkFacts(
         number=str(work.number),
         title=work.title,
@@ -212,10 +216,7 @@ def work_facts(
         ),
         registered_at=work.registered_at,
         registration=registration,
-        pictures=tuple(
-            picture_facts(picture, sealing.work_picture_path(number, picture.format))
-            for number, picture in enumerate(pictures, 1)
-        ),
+        pictures=tuple(pictures),
         attachments=tuple(_title_documents(services, work)),
         created=work.created,
         holder=work.holder,
@@ -320,7 +321,7 @@ def said_of_match(match: Match) -> tuple[Said, ...]:
     return said_of(match.verification, None if digest is None else calibrations.named(digest))
 
 
-def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:
+def _match(match: Match, number: int, places: Sequence[Place], stated: Mapping[int, Digest | None]) -> MatchFacts:
     verification = match.verification
     aligned = verification.transform is not None
     closely = aligned and number <= ROOM.matches
@@ -330,7 +331,7 @@ def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:
 
     return MatchFacts(
         number=number,
-        work_picture=match.registered.digest,
+        work_picture=stated.get(match.registered_id) or match.registered.digest,
         picture=match.found.digest,
         sightings=tuple(n for n, place in enumerate(places, 1) if place.first.picture_id == match.found_id),
         verification=verification,

@@ -92,7 +92,7 @@ def with_marks(features: Features, marks: Iterable[Edges]) -> Features:
 
 def _others(services: Services, owner: Owner, features: Features) -> dict[int, tuple[WorkPicture, Features]]:
     """The works to compare with, by the primary keys of their pictures; damage in one stops nothing."""
-    living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None, stated=None)
+    living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None)
     rows = living.select_related("picture").order_by("-pk")
     latest = [*rows[:MAX_OTHERS], *rows.exclude(marks=[])[:MAX_MARKED]]
     others = {}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from django.db import transaction
 from django.db.models import Case, Exists, F, Max, Min, OuterRef, Q, Sum, Value, When
+from django.db.models.functions import Greatest
 from numpy.typing import NDArray
 
 from exhibit.clock import now, rfc3339
@@ -41,6 +42,8 @@ from workers.services.wiring import Services
 from workers.works.ownership import note, stated_by_file
 from workers.works.tables import checked_date
 
+LEAST = 64 << 10
+"""Bytes of the quota that a work takes at least whose picture is only stated: its search costs as much as any."""
 NEAR_SAME = 10  # bits within which two registered pictures count as near-same
 Use = Callable[[Work], None]  # of a new work, in the transaction that makes it
 
@@ -163,7 +166,8 @@ def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, wit
 def room_left(services: Services, owner: Owner) -> int:
     """Bytes that the owner's quota leaves for pictures and documents; below zero when more than that is used."""
     living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).values("picture")
-    pictures = Picture.objects.filter(pk__in=living).aggregate(sum=Sum("size"))["sum"] or 0
+    size = Case(When(bytes_state=BytesState.NEVER, then=Greatest("size", LEAST)), default="size")
+    pictures = Picture.objects.filter(pk__in=living).aggregate(sum=Sum(size))["sum"] or 0
     documents = WorkAttachment.objects.filter(work__owner=owner).aggregate(sum=Sum("size"))["sum"] or 0
     return (owner.quota_bytes or services.config.owner_quota_bytes) - pictures - documents
 

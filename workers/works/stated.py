@@ -23,6 +23,7 @@ from registry.vectors import fingerprints as vectors
 from workers.services.wiring import Services
 from workers.works.ownership import note
 from workers.works.registration import (
+    LEAST,
     RegistrationResult,
     check_room,
     known_result,
@@ -34,9 +35,6 @@ from workers.works.registration import (
     waiting_searches,
     work_of,
 )
-
-LEAST = 64 << 10
-"""Bytes of the owner's quota that a work takes at least, whatever size is stated: its search costs as much as any."""
 
 
 def register_stated(
@@ -54,13 +52,12 @@ def register_stated(
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         row = stated_by(owner, digest)
-        if (earlier := work_of(owner, digest) or (row and row.work)) is not None:
+        if (earlier := work_of(owner, digest) if row is None else row.work) is not None:
             return known_result(earlier)
-        size = max(told.bytes, LEAST)
-        check_room(services, owner, size)
+        check_room(services, owner, max(told.bytes, LEAST))
         work = new_work(owner, DeclaredWork(**declared.columns() | {"title": title}), [], {}, told.file)
         submit_registration(work, digest, stated=True)
-        stands_in = _stand_in(told, size)
+        stands_in = _stand_in(told)
         work.work_pictures.create(picture=stands_in, stated=digest)
         stored = told.fingerprints(stands_in.digest)
         vectors.keep_fingerprints((PHASH, DESCRIPTOR), [(stands_in.pk, vector) for vector in stored])
@@ -75,10 +72,10 @@ def register_stated(
     return RegistrationResult(work, new=True, low_information=(), earlier=earliest)
 
 
-def _stand_in(told: StatedPicture, size: int) -> Picture:
+def _stand_in(told: StatedPicture) -> Picture:
     return Picture.objects.create(
         digest=Digest.of(secrets.token_bytes(32)),
-        size=size,
+        size=told.bytes,
         format=told.type,
         width=told.width,
         height=told.height,

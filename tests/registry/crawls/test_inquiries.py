@@ -4,11 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from indexer.picture.features import extract
+from indexer.search.prints import StatedPicture
 from registry.crawls import inquiries, watching
 from registry.crawls.crawling import NewUrl
 from registry.models import Crawl, FrontierUrl, Inquiry, LogOpening, Owner, Refusal, SearchKey
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
+from workers.works.stated import register_stated
 
 DAY = timedelta(days=1)
 
@@ -112,3 +115,11 @@ def test_a_key_is_replaced_and_forgotten_and_never_told(db: None) -> None:
 @pytest.mark.parametrize("searches", [0, 1])
 def test_a_run_asks_for_no_more_than_its_budget(db: None, searches: int) -> None:
     assert len(asked(begun(owner("studio"), "wave", "fuji", searches=searches))) == searches
+
+
+def test_no_search_is_asked_for_a_picture_that_was_never_here(inline: SyncRunner) -> None:
+    studio, data = owner("studio"), photograph(1)
+    register_stated(inline.services, studio, StatedPicture.of("a.jpg", len(data), extract(data)))
+    assert not inquiries.pictures_of(studio.pk, []).exists()
+    register(inline.services, studio, photograph(2))
+    assert inquiries.pictures_of(studio.pk, []).count() == 1

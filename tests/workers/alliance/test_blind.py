@@ -11,6 +11,8 @@ from evidence.log.cosignatures import cosigner_key
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, RefusedError, ServiceMissingError
+from indexer.picture.features import extract
+from indexer.search.prints import StatedPicture
 from registry.alliance import agreements, partners
 from registry.models import Agreement, LogSubmission, Partner, Picture, Sighting
 from tests.assets.partners import new_signer, partner_of
@@ -20,6 +22,7 @@ from workers.alliance.blind import answer_points, index_page, search
 from workers.services.wiring import Services
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
+from workers.works.stated import register_stated
 
 POINT = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
 
@@ -64,6 +67,18 @@ def test_only_what_matches_is_learnt(services: Services, live_server: LiveServer
     agreements.end(row.pk, by="operator")
     with pytest.raises(RefusedError, match="ended"):
         search(services, partner)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_work_of_which_only_fingerprints_were_stated_is_looked_for_by_the_stated_digest(
+    services: Services, live_server: LiveServer
+) -> None:
+    partner = itself(services, live_server.url.replace("localhost", "127.0.0.1"))
+    agreed(partner)
+    data = photograph(1)
+    register_stated(services, owner("studio"), StatedPicture.of("a.jpg", len(data), extract(data)))
+    seen(services, data, copy_of(data))
+    assert sorted(one.exact for one in search(services, partner)) == [False, True]
 
 
 def test_the_index_shows_nothing_by_itself(services: Services, signer_of_b: Partner) -> None:

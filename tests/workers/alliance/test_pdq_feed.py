@@ -16,7 +16,7 @@ from evidence.log.notes import parse_verifier_key, strict_base64
 from exhibit.errors import RefusedError, ServiceMissingError
 from indexer.picture.features import extract
 from indexer.search.prints import StatedPicture
-from registry.models import LogOpening
+from registry.models import LogOpening, Picture
 from tests.assets.rows import copy_of, jpeg, owner, photograph, register
 from tests.assets.site_browser import use_house
 from workers.alliance.pdq_feed import feed, pdq_of, publish, withdraw
@@ -50,6 +50,10 @@ def test_nothing_is_published_until_an_owner_wants_it_and_taken_out_when_not_any
     assert feed(services)["feed.txt"] == f"pdq {code}\n"  # a line of a file that the library's exchange reads
     logged = [one.content for one in LogOpening.objects.order_by("pk") if "pdq_feed" in one.content]
     assert [(one["work"], one["pdq_feed"]) for one in logged] == [(1, True), (2, True), (2, False)]
+    Picture.objects.filter(work_pictures__work=work).update(bytes_state="purged")
+    assert feed(services)["feed.txt"] == ""
+    Picture.objects.update(bytes_state="stored")
+    assert feed(services)["feed.txt"]
     remove_work(work, by="Ann")
     assert feed(services)["feed.txt"] == ""
 

@@ -110,7 +110,7 @@ def test_a_work_whose_registration_ends_while_another_owner_removes_the_same_pic
     rival = owner("rival")
     from workers.works import registration as step
 
-    stop = Stop(monkeypatch, "workers.works.registration._note_conflicts", step._note_conflicts)
+    stop = Stop(monkeypatch, "workers.works.registration.note_conflicts", step.note_conflicts)
     together(stop, lambda: register(other, rival, photograph(1)), lambda: remove_work(first, by="Ann"))
     assert members(Collection.WORKS, Picture.objects.values_list("pk", flat=True))
 
@@ -122,7 +122,7 @@ def test_one_picture_that_is_registered_twice_at_once_is_one_work(
     studio, told = owner("studio"), []
     from workers.works import registration as step
 
-    stop = Stop(monkeypatch, "workers.works.registration._note_conflicts", step._note_conflicts)
+    stop = Stop(monkeypatch, "workers.works.registration.note_conflicts", step.note_conflicts)
     together(
         stop,
         lambda: told.append(register(one, studio, photograph(1))),

@@ -4,15 +4,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from django.utils import timezone
+from django.test import Client
 
 from exhibit.digests import Digest
-from exhibit.errors import ConflictError, RefusedError
+from exhibit.errors import ConflictError, RefusedError, WrongUseError
 from exhibit.types import Decision, DeclaredWork
 from indexer.picture.features import extract
 from indexer.picture.spaces import PIPELINE
-from indexer.search.prints import PRINTS, StatedPicture
-from registry.models import BlockedDigest, BytesState, Case, FingerprintRow, LogOpening, Match, Owner, Picture
+from indexer.search.prints import HASH_WITHIN, PRINTS, StatedPicture
+from registry.models import (
+    BlockedDigest,
+    BytesState,
+    Case,
+    FingerprintRow,
+    LogOpening,
+    Match,
+    Owner,
+    Picture,
+)
 from registry.vectors import fingerprints as vectors
 from registry.vectors.descriptors import members
 from registry.vectors.fingerprints import Collection
@@ -20,14 +29,18 @@ from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, 
 from tests.assets.sealed import sealed, verified
 from workers.cases import decisions
 from workers.evidence.bundles import sealed_case, sealed_facts
-from workers.matching import prints
+from workers.evidence.facts import gather
+from workers.matching.descriptor_models import measure_model
 from workers.matching.votes_upkeep import unmeasured
+from workers.reports.cases import shown_case
 from workers.services.wiring import Services
 from workers.steps.matching.match import match_pictures
 from workers.steps.matching.search import search_pictures
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.registration import remove_work, room_left
-from workers.works.stated import LEAST, register_stated
+from workers.works.declarations import edit
+from workers.works.opened import open_work, public_facts
+from workers.works.registration import LEAST, remove_work, room_left
+from workers.works.stated import register_stated
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +69,7 @@ def test_a_copy_that_comes_later_goes_to_review_and_nothing_is_stated_of_its_lik
     match = case.case_sightings.get().match
     assert (match.decision, match.pipeline, match.probability, match.transform) == ("review", PRINTS, None, None)
     assert match.reasons == ["prints"]
-    assert match.hamming <= prints.HASH_WITHIN
+    assert match.hamming <= HASH_WITHIN
     assert not case.captures.exists()  # nobody visits a place for what a person has to look at first
 
 
@@ -133,46 +146,6 @@ def test_bytes_that_may_not_be_kept_may_not_be_stated(inline: SyncRunner) -> Non
         register_stated(inline.services, owner("studio"), told(data))
 
 
-def test_vectors_that_name_too_much_find_nothing_any_more(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two crawled copies are the most that this installation lets fingerprints find; the third ends it."""
-    monkeypatch.setattr(prints, "MAX_FOUND", 2)
-    studio, data = owner("studio"), photograph(1)
-    work = register_stated(inline.services, studio, told(data)).work
-    copies = [copy_of(data), copy_of(copy_of(data)), data]
-    for place, copy in enumerate(copies):
-        seen(inline.services, studio, copy, name=f"watch{place}")
-    stand_in = work.pictures.get()
-    assert Match.objects.filter(registered=stand_in).count() == 2
-    assert members(Collection.PRINTS, [stand_in.pk]) == []
-    assert work.work_pictures.get().progress["stopped"] == 2
-    later = register_stated(inline.services, studio, told(copies[1])).work  # the same, of what was seen before
-    search_pictures(inline.services, [later.work_pictures.get().pk])
-    assert not Match.objects.filter(registered=later.pictures.get()).exists()
-    assert later.work_pictures.get().progress["stopped"] == 2
-
-
-def test_a_picture_that_was_looked_at_again_isnt_counted_twice(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(prints, "MAX_FOUND", 1)
-    studio, data = owner("studio"), photograph(1)
-    work = register_stated(inline.services, studio, told(data)).work
-    (row,) = seen(inline.services, studio, copy_of(data))
-    Picture.objects.filter(pk=row).update(searched="", state="todo")
-    match_pictures(inline.services, [row])
-    assert members(Collection.PRINTS, [work.pictures.get().pk]) != []
-
-
-def test_a_flat_picture_is_found_by_no_fingerprints(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    studio, data = owner("studio"), photograph(1)
-    register_stated(inline.services, studio, told(data))
-    copy = copy_of(data)
-    plain = replace(extract(copy), later_low_information=type("", (), {"value": ("flat",)})())
-    row = Picture.objects.create(digest=Digest.of(copy), size=1, first_seen=timezone.now())
-    assert prints.found_in(inline.services, [(row, extract(copy))])
-    assert not prints.found_in(inline.services, [(row, plain)])
-
-
 def test_a_removed_work_is_looked_for_no_more(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     work = register_stated(inline.services, studio, told(data)).work
@@ -235,3 +208,45 @@ def test_bytes_that_are_the_stated_ones_are_told(inline: SyncRunner) -> None:
     register_stated(inline.services, studio, told(data))
     seen(inline.services, studio, data)
     assert studio.cases.get().case_sightings.get().match.reasons == ["prints", "same-bytes"]
+
+
+def test_what_is_changed_of_the_declaration_still_says_that_the_picture_was_only_stated(inline: SyncRunner) -> None:
+    data = photograph(1)
+    work = register_stated(inline.services, owner("studio"), told(data)).work
+    edit(work, replace(work.declared, author="Ann"), by="Ann", reason="Forgotten.", version=0)
+    content = LogOpening.objects.get(submission=work.declaration).content
+    assert (content["author"], content["picture"], content["stated"]) == ("Ann", Digest.of(data).hex, True)
+
+
+def test_the_public_page_says_that_the_digest_was_only_stated(inline: SyncRunner, client: Client) -> None:
+    data = photograph(1)
+    work = register_stated(inline.services, owner("studio"), told(data)).work
+    open_work(work, contact="", by="Ann")
+    work.refresh_from_db()
+    facts = public_facts(inline.services.config, work)
+    assert facts["identifier"] == [f"sha256:{Digest.of(data)}"]
+    assert facts["exhibit"]["digests_only_stated"] is True
+    assert "the file was never here" in client.get(f"/id/{work.public_name}/").content.decode()
+    held = open_work(register(inline.services, owner("agency"), data).work, contact="", by="Ann")
+    assert "digests_only_stated" not in public_facts(inline.services.config, held)["exhibit"]
+
+
+def test_a_report_of_what_fingerprints_found_names_the_stated_digest(inline: SyncRunner) -> None:
+    studio, data = owner("studio"), photograph(1)
+    register_stated(inline.services, studio, told(data))
+    seen(inline.services, studio, copy_of(data))
+    facts = gather(inline.services, studio.cases.get(), bundle=0, language="en", sealed=False).facts
+    assert [picture.digest for picture in facts.work.pictures] == [Digest.of(data)]
+    assert [match.work_picture for match in facts.matches] == [Digest.of(data)]
+    assert facts.work.pictures[0].size == len(data)
+    shown = shown_case(inline.services, studio.cases.get(), "en")
+    assert facts.work.pictures[0].file not in [path for path in shown.pictures if shown.pictures.get(path)]
+
+
+def test_a_network_isnt_measured_on_what_was_never_here(inline: SyncRunner) -> None:
+    services, studio = inline.services, owner("studio")
+    services.descriptors.refresh()
+    for seed in range(20):
+        register_stated(services, studio, told(photograph(seed)))
+    with pytest.raises(WrongUseError, match="There are 0 photographs"):
+        measure_model(services, "descriptor@1", None, most=20, progress=lambda *_: None)

@@ -11,6 +11,7 @@ from registry.models import Owner
 from tests.assets.command_line import Terminal
 from tests.assets.flooded import found_on_sites, stranger, with_floor
 from tests.assets.rows import jpeg, photograph, register
+from workers.alliance.pdq_feed import feed
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -119,3 +120,12 @@ def test_copies_for_publishing_are_written_with_what_is_declared(cli: Terminal, 
     assert json.loads(reservation.read_bytes()) == [{"location": f"/*{image.name}", "tdm-reservation": 1}]
     assert "https://" in cli.run(*asked, "--licence-url", "javascript:1", code=2).err
     assert "has no work 99" in cli.run("work", "export", "99", "--out", to, "--owner", studio, code=2).err
+
+
+def test_hashes_are_published_and_taken_back(cli: Terminal, studio: str, folder: Path) -> None:
+    (folder / "one.jpg").write_bytes(photograph(304))
+    number = cli.ask("work", "add", folder / "one.jpg", "--owner", studio)["works"][0]["number"]
+    assert cli.run("work", "publish", number, "--owner", studio).out == f"In the feed: {number}.\n"
+    assert len(feed(cli.desk.services)["feed.txt"].splitlines()) == 1
+    assert cli.run("work", "publish", number, "--withdraw", "--owner", studio).out == f"Withdrawn: {number}.\n"
+    assert feed(cli.desk.services)["feed.txt"] == ""
