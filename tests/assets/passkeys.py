@@ -43,7 +43,7 @@ class Passkey:
         site: str = SITE,
         origin: str = f"https://{SITE}",
         flags: int = 0x05,
-        **client: object,
+        **client: Any,  # noqa: ANN401 - lies of any kind
     ) -> Assertion:
         challenge = base64.urlsafe_b64encode(statement.challenge).rstrip(b"=").decode()
         told = {"type": "webauthn.get", "challenge": challenge, "origin": origin, "crossOrigin": False, **client}
@@ -83,7 +83,7 @@ def signed_scene(
     key_opening: Callable[[Opening], Opening] = lambda one: one,
     key_first: bool = True,
     facts: Callable[[PasskeyFacts], PasskeyFacts] = lambda one: one,
-    **client: object,
+    **client: Any,  # noqa: ANN401 - lies of any kind
 ) -> Scene:
     """The scene's case, confirmed by a passkey and sealed anew; each step may lie."""
     made = assertion(key.answer(statement(statement_of(scene.facts)), **client))
@@ -100,11 +100,11 @@ def signed_scene(
     return resealed(scene, replace(scene.facts, decision=replace(scene.facts.decision, passkey=passkey)))
 
 
-def _subject(**changes: object) -> dict[str, Any]:
+def _subject(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - lies of any kind
     return {"statement": lambda one: replace(one, subject={**one.subject, **changes})}
 
 
-def _afterwards(**changes: object) -> dict[str, Any]:
+def _afterwards(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - lies of any kind
     """The statement is changed after it was signed."""
     return {"assertion": lambda one: replace(one, statement=replace(one.statement, **changes))}
 
@@ -160,6 +160,6 @@ def answer_to(question: PasskeyQuestion, key: Passkey = KEY) -> Answer:
     """What the person's browser would send, checked as the site does, with the log's entry of the key."""
     told = from_plain(Statement, question.statement, where="the statement")
     made = key.answer(told, site=told.site, origin=f"https://{told.site}")
-    parts = {name: getattr(made, name) for name in ("authenticator_data", "client_data", "signature")}
+    parts = (made.authenticator_data, made.client_data, made.signature)
     entry = passkeys.log_key(key.public, "created", question.user, "Ann's telephone")
     return passkeys.answered(question, key.public, parts, entry.pk)

@@ -9,7 +9,7 @@ import pytest
 from django.db.models import F
 
 from desk.cli.evidence.trust import own_trust
-from evidence.facts.passkey import FRESH, check_assertion
+from evidence.facts.passkey import FRESH, Assertion, check_assertion
 from evidence.formats.codec import FormatError
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -76,6 +76,7 @@ def refused(deed: Callable[..., object], match: str, **given: Any) -> None:  # n
 def last_details(type_: str) -> dict[str, Any]:
     found = LogOpening.objects.filter(submission__type=type_).order_by("pk").last()
     assert found is not None
+    assert found.details is not None
     return dict(found.details)
 
 
@@ -137,10 +138,10 @@ def test_an_answer_that_a_verifier_would_refuse_is_not_taken(studio: Owner, ann:
     asked = passkeys.ask(studio, ann, Act.OFF, {}, SITE)
     good = answer_to(asked).assertion
     check_assertion(good)
-    parts = {name: getattr(good, name) for name in ("authenticator_data", "client_data", "signature")}
+    parts = (good.authenticator_data, good.client_data, good.signature)
     refused(passkeys.answered, "signature doesn't hold", asked=asked, key=OTHER.public, parts=parts, key_entry=1)
     with pytest.raises(FormatError, match="can't be read"):
-        check_assertion(type(good)(good.statement, b"", **parts))
+        check_assertion(Assertion(good.statement, b"", *parts))
 
 
 def test_a_notice_a_purge_and_a_key_need_one_too(inline: SyncRunner) -> None:
@@ -150,7 +151,13 @@ def test_a_notice_a_purge_and_a_key_need_one_too(inline: SyncRunner) -> None:
     passkeys.switch(studio, wanted=True, by="ann@example.org")
     row, services = begun(studio), inline.services
     mark = read_mark(letter(row))
-    given = {"services": services, "notice": row, "typed": "Ann Example", "read": mark, "by": ann.username}
+    given: dict[str, Any] = {
+        "services": services,
+        "notice": row,
+        "typed": "Ann Example",
+        "read": mark,
+        "by": ann.username,
+    }
     refused(sign, NEEDED, **given)
     passkey = signed(studio, ann, Act.SIGN, {"letter": mark, "notice": row.number})
     sign(**given, passkey=passkey)
