@@ -15,13 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from evidence.facts.case import CaseFacts, PasskeyFacts
 from evidence.facts.passkey import ASSERTION_PATH, Assertion, Statement
-from evidence.formats.codec import from_plain
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from registry.models import PasskeyQuestion
 from tests.assets.bundles import Scene, logged, resealed
-from workers.evidence import passkeys
-from workers.evidence.passkeys import Answer
 
 SITE = "exhibit.example"
 
@@ -149,17 +145,10 @@ LIES: dict[str, dict[str, Any]] = {
     "with a key that can't be read": {"assertion": lambda one: replace(one, key=b"0")},
     "altered: another nonce": _afterwards(nonce=bytes(32)),
     "altered: another site": _afterwards(site="other.example"),
+    "with a proof of something else": {"facts": lambda one: replace(one, key=one.log)},
+    "with a proof of nothing": {"facts": lambda one: replace(one, log=replace(one.log, salt=bytes(32)))},
     "in another file": {"facts": lambda one: replace(one, file="data/other.json")},
     "that the entry doesn't name": {"opening": lambda one: {**one, "assertion": None}},
     "other than the entry names": {"opening": lambda one: {**one, "assertion": "00" * 32}},
 }
 """What :func:`signed_scene` is told otherwise, by name; the check ``decision`` fails with each."""
-
-
-def answer_to(question: PasskeyQuestion, key: Passkey = KEY) -> Answer:
-    """What the person's browser would send, checked as the site does, with the log's entry of the key."""
-    told = from_plain(Statement, question.statement, where="the statement")
-    made = key.answer(told, site=told.site, origin=f"https://{told.site}")
-    parts = (made.authenticator_data, made.client_data, made.signature)
-    entry = passkeys.log_key(key.public, "created", question.user, "Ann's telephone")
-    return passkeys.answered(question, key.public, parts, entry.pk)

@@ -9,8 +9,8 @@ import pytest
 from django.db.models import F
 
 from desk.cli.evidence.trust import own_trust
-from evidence.facts.passkey import FRESH, Assertion, check_assertion
-from evidence.formats.codec import FormatError
+from evidence.facts.passkey import FRESH, Assertion, Statement, check_assertion
+from evidence.formats.codec import FormatError, from_plain
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, WrongUseError
@@ -18,7 +18,7 @@ from registry.accounts import people
 from registry.log.keys import add_device_key
 from registry.models import Capture, Case, CrawlSlice, LogOpening, Notice, Owner, PasskeyQuestion, PictureReport, User
 from tests.assets.noticed import begun, confirmed
-from tests.assets.passkeys import KEY, OTHER, SITE, answer_to
+from tests.assets.passkeys import KEY, OTHER, SITE, Passkey
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.sealed import sealed, verified
 from tests.assets.verify_page import by_python
@@ -58,6 +58,15 @@ def found(inline: SyncRunner, of: Owner, seed: int = 1) -> Case:
     CrawlSlice.objects.update(state="done")
     Capture.objects.update(state="failed")
     return of.cases.get(work=work)
+
+
+def answer_to(question: PasskeyQuestion, key: Passkey = KEY) -> Answer:
+    """What the person's browser would send, checked as the site does, with the log's entry of the key."""
+    told = from_plain(Statement, question.statement, where="the statement")
+    made = key.answer(told, site=told.site, origin=f"https://{told.site}")
+    parts = (made.authenticator_data, made.client_data, made.signature)
+    entry = passkeys.log_key(key.public, "created", question.user, "Ann's telephone")
+    return passkeys.answered(question, key.public, parts, entry.pk)
 
 
 def signed(of: Owner, user: User, act: Act, subject: dict[str, Any]) -> Answer:
