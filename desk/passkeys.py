@@ -31,7 +31,6 @@ from workers.notices.signing import read_mark
 
 MAX_ANSWER = 20_000
 """Characters of a passkey's answer."""
-_PARTS = ("authenticator_data", "client_data", "signature")
 
 
 def asked(owner: Owner, user: User, act: str, of: str) -> dict[str, Any]:
@@ -91,14 +90,17 @@ def answer_of(user: User, given: Mapping[str, Any] | str | None) -> Answer | Non
     authenticator = auth.get_authenticator_by_credential_id(user, found.credential_id)
     assert authenticator is not None
     key = _public(found.public_key)
-    return passkeys.answered(
-        row, key, {name: bytes(getattr(response, name)) for name in _PARTS}, _entry(authenticator, key)
-    )
+    parts = (bytes(response.authenticator_data), bytes(response.client_data), bytes(response.signature))
+    return passkeys.answered(row, key, parts, _entry(authenticator, key))
 
 
 def _public(key: CoseKey) -> bytes:
     """The public key of a passkey (SubjectPublicKeyInfo); ``WrongUseError`` for a kind that verifiers don't read."""
-    number = lambda name: int.from_bytes(key[name], "big")  # noqa: E731
+    parameters: Mapping[int, Any] = key
+
+    def number(name: int) -> int:
+        return int.from_bytes(parameters[name], "big")
+
     if isinstance(key, ES256):
         public: Any = EllipticCurvePublicNumbers(number(-2), number(-3), SECP256R1()).public_key()
     elif isinstance(key, RS256):

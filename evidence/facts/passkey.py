@@ -9,7 +9,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from evidence.formats.codec import Bytes32, Canonical, FormatError, parse_json, to_plain
 from exhibit.entries import canonical
 
-ASSERTION_FORMAT = "exhibit-assertion/1"
+ASSERTION_FORMAT: Final = "exhibit-assertion/1"
 ASSERTION_PATH = "data/decision.json"
 DOMAIN = b"exhibit decision v1\n"
 """Stands before a statement where it is hashed, so that no other challenge is one of a decision."""

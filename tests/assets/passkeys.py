@@ -15,13 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from evidence.facts.case import CaseFacts, PasskeyFacts
 from evidence.facts.passkey import ASSERTION_PATH, Assertion, Statement
-from evidence.formats.codec import from_plain
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from registry.models import PasskeyQuestion
 from tests.assets.bundles import Scene, logged, resealed
-from workers.evidence import passkeys
-from workers.evidence.passkeys import Answer
 
 SITE = "exhibit.example"
 
@@ -43,7 +39,7 @@ class Passkey:
         site: str = SITE,
         origin: str = f"https://{SITE}",
         flags: int = 0x05,
-        **client: object,
+        **client: Any,  # noqa: ANN401 - lies of any kind
     ) -> Assertion:
         challenge = base64.urlsafe_b64encode(statement.challenge).rstrip(b"=").decode()
         told = {"type": "webauthn.get", "challenge": challenge, "origin": origin, "crossOrigin": False, **client}
@@ -83,7 +79,7 @@ def signed_scene(
     key_opening: Callable[[Opening], Opening] = lambda one: one,
     key_first: bool = True,
     facts: Callable[[PasskeyFacts], PasskeyFacts] = lambda one: one,
-    **client: object,
+    **client: Any,  # noqa: ANN401 - lies of any kind
 ) -> Scene:
     """The scene's case, confirmed by a passkey and sealed anew; each step may lie."""
     made = assertion(key.answer(statement(statement_of(scene.facts)), **client))
@@ -100,11 +96,11 @@ def signed_scene(
     return resealed(scene, replace(scene.facts, decision=replace(scene.facts.decision, passkey=passkey)))
 
 
-def _subject(**changes: object) -> dict[str, Any]:
+def _subject(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - lies of any kind
     return {"statement": lambda one: replace(one, subject={**one.subject, **changes})}
 
 
-def _afterwards(**changes: object) -> dict[str, Any]:
+def _afterwards(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - lies of any kind
     """The statement is changed after it was signed."""
     return {"assertion": lambda one: replace(one, statement=replace(one.statement, **changes))}
 
@@ -149,17 +145,10 @@ LIES: dict[str, dict[str, Any]] = {
     "with a key that can't be read": {"assertion": lambda one: replace(one, key=b"0")},
     "altered: another nonce": _afterwards(nonce=bytes(32)),
     "altered: another site": _afterwards(site="other.example"),
+    "with a proof of something else": {"facts": lambda one: replace(one, key=one.log)},
+    "with a proof of nothing": {"facts": lambda one: replace(one, log=replace(one.log, salt=bytes(32)))},
     "in another file": {"facts": lambda one: replace(one, file="data/other.json")},
     "that the entry doesn't name": {"opening": lambda one: {**one, "assertion": None}},
     "other than the entry names": {"opening": lambda one: {**one, "assertion": "00" * 32}},
 }
 """What :func:`signed_scene` is told otherwise, by name; the check ``decision`` fails with each."""
-
-
-def answer_to(question: PasskeyQuestion, key: Passkey = KEY) -> Answer:
-    """What the person's browser would send, checked as the site does, with the log's entry of the key."""
-    told = from_plain(Statement, question.statement, where="the statement")
-    made = key.answer(told, site=told.site, origin=f"https://{told.site}")
-    parts = {name: getattr(made, name) for name in ("authenticator_data", "client_data", "signature")}
-    entry = passkeys.log_key(key.public, "created", question.user, "Ann's telephone")
-    return passkeys.answered(question, key.public, parts, entry.pk)

@@ -64,10 +64,10 @@ def question(user: User, challenge: bytes) -> PasskeyQuestion:
     return found
 
 
-def answered(asked: PasskeyQuestion, key: bytes, parts: Mapping[str, bytes], key_entry: int) -> Answer:
+def answered(asked: PasskeyQuestion, key: bytes, parts: tuple[bytes, bytes, bytes], key_entry: int) -> Answer:
     """An answer with the key (SubjectPublicKeyInfo) that signed; ``WrongUseError`` where a verifier would refuse it."""
     statement = from_plain(Statement, asked.statement, where="the statement")
-    assertion = Assertion(statement=statement, key=key, **parts)
+    assertion = Assertion(statement, key, *parts)
     try:
         check_assertion(assertion)
     except FormatError as error:
@@ -90,8 +90,8 @@ def needed(owner: Owner, act: Act, subject: Mapping[str, Any], given: Answer | N
         return False
     if given is None:
         sentence = Sentence("%(owner)s has this signed with a passkey.", owner=owner.name)
-        hint = "Do it on the site, one at a time; a terminal and a list can't ask for a passkey."
-        raise WrongUseError(sentence, hint=Sentence(hint))
+        hint = Sentence("Do it on the site, one at a time: terminals and lists can't ask for a passkey.")
+        raise WrongUseError(sentence, hint=hint)
     asked = given.assertion.statement
     fits = given.question.owner_id == owner.pk and (asked.act, asked.subject) == (act, dict(subject))
     if not fits or now() - given.question.asked_at > FRESH:
@@ -128,6 +128,8 @@ def of_case(case: Case, bundle: int) -> dict[str, Any]:
 
 def of_decision(case: Case, moment: datetime | None) -> PasskeyQuestion | None:
     """The answer by which a case was confirmed at a moment, or ``None``."""
+    if moment is None:
+        return None
     rows = PasskeyQuestion.objects.filter(owner=case.owner, entry__time=moment, statement__act=Act.CONFIRM)
     return rows.filter(statement__subject__case=str(case.number)).select_related("entry", "key_entry").first()
 

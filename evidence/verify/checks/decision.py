@@ -2,6 +2,7 @@
 
 from evidence.facts.case import CaseFacts, PasskeyFacts
 from evidence.facts.passkey import ASSERTION_PATH, FRESH, Assertion, check_assertion
+from evidence.formats.codec import FormatError
 from evidence.log.notes import parse_note
 from evidence.verdict.result import Check, expect, passed, second
 from evidence.verify.checks.inspection import Inspection
@@ -53,7 +54,8 @@ def _expect_decision(facts: CaseFacts, stated: PasskeyFacts, assertion: Assertio
     wanted = ["confirm", facts.owner.name, facts.number, facts.work.number, facts.party.name, facts.bundle]
     expect(canonical(told) == canonical(wanted), "The statement that was signed is about another decision.")
     named = subject.get("pictures")
-    expect(isinstance(named, list) and all(isinstance(one, str) for one in named), "The statement names no pictures.")
+    if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
+        raise FormatError("The statement names no pictures.")
     seen = {sighting.picture.digest.hex for sighting in facts.sightings}
     expect(not seen.isdisjoint(named), "The statement that was signed is about other pictures.")
     expect(decision.by.split(" (token ")[0] == statement.by, "The statement that was signed names somebody else.")

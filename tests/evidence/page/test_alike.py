@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -250,7 +251,7 @@ def test_who_decided_reads_alike(
 ) -> None:
     scene = make_scene(tmp_path_factory.mktemp("decided"))
     page = Page(browser.tab(), scene.trust, tmp_path)
-    good = {
+    good: dict[str, dict[str, Any]] = {
         "nothing": {},
         "a key of RSA": {"key": RSA_KEY},
         "a part of the site": {"origin": f"https://www.{SITE}:8443"},

@@ -9,8 +9,8 @@ import pytest
 from django.db.models import F
 
 from desk.cli.evidence.trust import own_trust
-from evidence.facts.passkey import FRESH, check_assertion
-from evidence.formats.codec import FormatError
+from evidence.facts.passkey import FRESH, Assertion, Statement, check_assertion
+from evidence.formats.codec import FormatError, from_plain
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, WrongUseError
@@ -18,7 +18,7 @@ from registry.accounts import people
 from registry.log.keys import add_device_key
 from registry.models import Capture, Case, CrawlSlice, LogOpening, Notice, Owner, PasskeyQuestion, PictureReport, User
 from tests.assets.noticed import begun, confirmed
-from tests.assets.passkeys import KEY, OTHER, SITE, answer_to
+from tests.assets.passkeys import KEY, OTHER, SITE, Passkey
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.sealed import sealed, verified
 from tests.assets.verify_page import by_python
@@ -60,6 +60,15 @@ def found(inline: SyncRunner, of: Owner, seed: int = 1) -> Case:
     return of.cases.get(work=work)
 
 
+def answer_to(question: PasskeyQuestion, key: Passkey = KEY) -> Answer:
+    """What the person's browser would send, checked as the site does, with the log's entry of the key."""
+    told = from_plain(Statement, question.statement, where="the statement")
+    made = key.answer(told, site=told.site, origin=f"https://{told.site}")
+    parts = (made.authenticator_data, made.client_data, made.signature)
+    entry = passkeys.log_key(key.public, "created", question.user, "Ann's telephone")
+    return passkeys.answered(question, key.public, parts, entry.pk)
+
+
 def signed(of: Owner, user: User, act: Act, subject: dict[str, Any]) -> Answer:
     return answer_to(passkeys.ask(of, user, act, subject, SITE))
 
@@ -76,6 +85,7 @@ def refused(deed: Callable[..., object], match: str, **given: Any) -> None:  # n
 def last_details(type_: str) -> dict[str, Any]:
     found = LogOpening.objects.filter(submission__type=type_).order_by("pk").last()
     assert found is not None
+    assert found.details is not None
     return dict(found.details)
 
 
@@ -137,10 +147,10 @@ def test_an_answer_that_a_verifier_would_refuse_is_not_taken(studio: Owner, ann:
     asked = passkeys.ask(studio, ann, Act.OFF, {}, SITE)
     good = answer_to(asked).assertion
     check_assertion(good)
-    parts = {name: getattr(good, name) for name in ("authenticator_data", "client_data", "signature")}
+    parts = (good.authenticator_data, good.client_data, good.signature)
     refused(passkeys.answered, "signature doesn't hold", asked=asked, key=OTHER.public, parts=parts, key_entry=1)
     with pytest.raises(FormatError, match="can't be read"):
-        check_assertion(type(good)(good.statement, b"", **parts))
+        check_assertion(Assertion(good.statement, b"", *parts))
 
 
 def test_a_notice_a_purge_and_a_key_need_one_too(inline: SyncRunner) -> None:
@@ -150,7 +160,13 @@ def test_a_notice_a_purge_and_a_key_need_one_too(inline: SyncRunner) -> None:
     passkeys.switch(studio, wanted=True, by="ann@example.org")
     row, services = begun(studio), inline.services
     mark = read_mark(letter(row))
-    given = {"services": services, "notice": row, "typed": "Ann Example", "read": mark, "by": ann.username}
+    given: dict[str, Any] = {
+        "services": services,
+        "notice": row,
+        "typed": "Ann Example",
+        "read": mark,
+        "by": ann.username,
+    }
     refused(sign, NEEDED, **given)
     passkey = signed(studio, ann, Act.SIGN, {"letter": mark, "notice": row.number})
     sign(**given, passkey=passkey)
