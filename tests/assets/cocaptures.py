@@ -33,6 +33,7 @@ from tests.assets.bundles import CAPTURED, FROM_FACTS, PAGE, Scene, found_bytes,
 from tests.assets.changes import Files
 from tests.assets.folder_log import FolderLogStore
 from tests.assets.resealing import Facts, Lie, sealed_lie
+from tests.assets.site import Answer, Seen as Request
 from tests.assets.tampering import files_of
 from tests.assets.witnesses import LABEL
 
@@ -64,6 +65,27 @@ def sealed_in(log: Log, said: Statement, kind: EntryType = EntryType.COCAPTURE) 
     """A statement as an entry of a log."""
     proof: LogProof = logged(log, kind, dict(to_plain(said)), said.finished)
     return SealedStatement(said, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)
+
+
+def told_by_a_liar(log: Log, image: bytes, page: bytes = b"", **other: Any) -> Callable[[Request], Answer]:  # noqa: ANN401
+    """The call of a partner that visits nothing, and states what is asked for, sealed in a log, with fields changed."""
+
+    def answer(request: Request) -> Answer:
+        asked = json.loads(request.body)
+        seen = {"final_url": asked["page"], "status": 200, "reason": "", "server": "127.0.0.1", "certificate": None}
+        picture = {"url": asked["picture"], "final_url": asked["picture"], "sha256": Digest.of(image).hex}
+        said = {
+            "asked_by": asked["from"], "challenge": asked["challenge"], "language": "", "consent": False,
+            "page": {**seen, "url": asked["page"], "sha256": Digest.of(page).hex}, "picture": {**seen, **picture},
+            "text": Digest.of(page_text(page)).hex, "accept_language": "", "content_language": "",
+            "started": asked["at"], "finished": asked["at"], "format": "exhibit-cocapture/1",
+        }  # fmt: skip
+        for name, value in other.items():
+            said[name] = {**said[name], **value} if isinstance(value, dict) else value
+        sealed = sealed_in(log, from_plain(Statement, said, where="the lie"))
+        return Answer(json.dumps(to_plain(sealed)).encode(), "application/json")
+
+    return answer
 
 
 @dataclass(frozen=True, slots=True)

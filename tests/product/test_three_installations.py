@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from evidence.keys.ed25519 import signer_from_file
 from evidence.log.notes import parse_note, sign_note
+from tests.assets.cocaptures import new_log, told_by_a_liar
 from tests.assets.command_line import CommandLine
 from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
@@ -40,7 +42,7 @@ def three(folder: Path) -> Iterator[dict[str, Installation]]:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         more = {"EXHIBIT_WEB_PORT": str(port), "EXHIBIT_WORKERS": "1", "EXHIBIT_PUBLIC_URL": url}
-        more["EXHIBIT_ALLOWED_NETWORKS"] = "127.0.0.0/8"
+        more |= dict.fromkeys(("EXHIBIT_ALLOWED_NETWORKS", "EXHIBIT_COCAPTURE_NETWORKS"), "127.0.0.0/8")
         more |= {"EXHIBIT_LOG_ORIGIN": f"{name}.example/log", "EXHIBIT_CHECKPOINT_SECONDS": "1"}
         line = CommandLine(folder / name, more)
         install(line.data)
@@ -99,6 +101,43 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
         told = json.loads(c.run.run("agreement", "list", "--json").out)["agreements"]
         assert [(one["used"], one["queries"]) for one in told] == [(18, 30)]
 
+        # b visits a copy with a at its capture; c answers with what it says of other captures, and isn't heard
+        key = signer_from_file(open_folder / "c" / "secrets" / "log.key")
+        routes = {"/": Answer(b'<p>Sale</p><img src="/copy.jpg">'), "/copy.jpg": copy}
+        with Site(routes=routes) as shop, Site() as liar:
+            log = new_log(open_folder / "lies", "c.example/log", key)
+            liar.routes["/api/v1/alliance/capture"] = told_by_a_liar(log, copy.body, challenge="00" * 32)
+            card = open_folder / "liar.json"
+            card.write_text(json.dumps(json.loads((open_folder / "c.json").read_text()) | {"url": liar.url("")}))
+            a.run.run("partner", "add", "c", card, "--yes")
+            b.run.run("partner", "capture", "a", "--allow", 5)
+            for name in ("b", "c"):
+                a.run.run("partner", "capture", name, "--ask")
+            a.run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
+            a.run.run("watch", "run", "shop", "--wait")
+            a.run.run("case", "confirm", 1, "--reason", "A copy", "--wait")
+        a.run.run("trust", trust, "--cosigners", "2")
+
+        def both_have_cosigned_the_bundle() -> bool:
+            files = a.run.ask("bundle", "get", 1, "--out", open_folder / "bundles")["files"]
+            told.update(
+                json.loads(a.run.run("verify", *files, "--trust", trust, "--json", code=None).out)["bundles"][0]
+            )
+            return any(check["name"] == "cosigned" for check in told["verdict"]["checks"] if check["state"] == "passed")
+
+        told: dict[str, Any] = {}
+        wait_until(both_have_cosigned_the_bundle, seconds=120)
+        checks = {check["name"]: check for check in told["verdict"]["checks"]}
+        assert checks["seen-twice:01-1-1"]["state"] == "passed"
+        assert (
+            checks["seen-twice:01-1-2"]["sentence"]
+            == "'c' was asked to visit with it; its answer is missing: 'nonsense'."
+        )
+        (by,) = [grade["by"] for grade in told["verdict"]["grades"] if grade["name"] == "capture"]
+        assert by == "seen by two, run by a.example/log and b"
+        assert not [check for check in checks.values() if check["state"] == "failed"]
+        a.run.run("partner", "add", "c", open_folder / "c.json", "--yes")
+
         # an outsider asks whose the work is, and no more once it is closed
         address = a.run.run("work", "open", 1).out.split()[-1]
         assert requests.get(f"{address}work.json", timeout=10).json()["url"] == address
@@ -106,7 +145,6 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
         assert requests.get(address, timeout=10).status_code == requests.codes.not_found
 
         # c has signed another history of its log for b than it shows
-        key = signer_from_file(open_folder / "c" / "secrets" / "log.key")
         shown = parse_note(c.heads())
         lie = sign_note(shown.origin, shown.size, b"\x01" * 32, key)
         body = f"old 0\n\n{lie.note}".encode()
