@@ -237,7 +237,7 @@ def test_lies_are_found_when_they_are_told(services: Services, case: Case, shop:
     log, other_key = (new_log(tmp_path / name, "b.example/log", key) for name, key in (("b", signer), ("x", None)))
     partners.set_captures(partner_of(signer, url=shop.url("")), ask=True, by="operator")
 
-    def answered(used: Log = log, **lie: object) -> PartnerAnswer:
+    def answered(used: Log = log, /, **lie: object) -> PartnerAnswer:
         shop.routes["/api/v1/alliance/capture"] = told_by_a_liar(used, COPY, PAGE, **lie)
         return answer_of(services, case)
 
@@ -250,7 +250,7 @@ def test_lies_are_found_when_they_are_told(services: Services, case: Case, shop:
         {"started": long_ago, "finished": long_ago}, {"format": "exhibit-cocapture/9"},
     ]  # fmt: skip
     for lie in lies:
-        assert answered(**lie).missing == "nonsense", lie
+        assert answered(log, **lie).missing == "nonsense", lie
     assert answered(other_key).missing == "nonsense"
     other = answered(picture={"sha256": "ab" * 32})
     assert (other.missing, "picture" in other.differs) == ("", True)
