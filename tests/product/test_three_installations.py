@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from evidence.keys.ed25519 import signer_from_file
+from evidence.keys.ed25519 import KeySigner, signer_from_file
 from evidence.log.notes import parse_note, sign_note
 from tests.assets.cocaptures import new_log, told_by_a_liar
 from tests.assets.command_line import CommandLine
@@ -65,6 +65,45 @@ def three(folder: Path) -> Iterator[dict[str, Installation]]:
         yield made
 
 
+def seen_by_two(a: Installation, b: Installation, key: KeySigner, folder: Path, trust: Path) -> None:
+    """A's evidence says that b saw the same, and that c, whose log's key this is, told something else."""
+    routes = {
+        "/": Answer(b'<p>Sale</p><img src="/copy.jpg">'),
+        "/copy.jpg": Answer(copy_of(photograph(1)), "image/jpeg"),
+    }
+    with Site(routes=routes) as shop, Site() as liar:
+        log = new_log(folder / "lies", "c.example/log", key)
+        lie = told_by_a_liar(log, copy_of(photograph(1)), challenge="00" * 32)
+        liar.routes["/api/v1/alliance/capture"] = lie
+        card = json.loads((folder / "c.json").read_text()) | {"url": liar.url("")}
+        (folder / "liar.json").write_text(json.dumps(card))
+        a.run.run("partner", "add", "c", folder / "liar.json", "--yes")
+        b.run.run("partner", "capture", "a", "--allow", 5)
+        for name in ("b", "c"):
+            a.run.run("partner", "capture", name, "--ask")
+        a.run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
+        a.run.run("watch", "run", "shop", "--wait")
+        a.run.run("case", "confirm", 1, "--reason", "A copy", "--wait")
+    a.run.run("trust", trust, "--cosigners", "2")
+    told: dict[str, Any] = {}
+
+    def both_have_cosigned() -> bool:
+        files = a.run.ask("bundle", "get", 1, "--out", folder / "bundles")["files"]
+        (bundle,) = json.loads(a.run.run("verify", *files, "--trust", trust, "--json", code=None).out)["bundles"]
+        told.update(bundle["verdict"])
+        return any(check["name"] == "cosigned" and check["state"] == "passed" for check in told["checks"])
+
+    wait_until(both_have_cosigned, seconds=120)
+    checks = {check["name"]: check for check in told["checks"]}
+    assert checks["seen-twice:01-1-1"]["state"] == "passed"
+    missing = "'c' was asked to visit with it; its answer is missing: 'nonsense'."
+    assert checks["seen-twice:01-1-2"]["sentence"] == missing
+    (by,) = [grade["by"] for grade in told["grades"] if grade["name"] == "capture"]
+    assert by == "seen by two, run by a.example/log and b"
+    assert not [check for check in checks.values() if check["state"] == "failed"]
+    a.run.run("partner", "add", "c", folder / "c.json", "--yes")
+
+
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path) -> None:
@@ -103,40 +142,7 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
 
         # b visits a copy with a at its capture; c answers with what it says of other captures, and isn't heard
         key = signer_from_file(open_folder / "c" / "secrets" / "log.key")
-        routes = {"/": Answer(b'<p>Sale</p><img src="/copy.jpg">'), "/copy.jpg": copy}
-        with Site(routes=routes) as shop, Site() as liar:
-            log = new_log(open_folder / "lies", "c.example/log", key)
-            liar.routes["/api/v1/alliance/capture"] = told_by_a_liar(log, copy.body, challenge="00" * 32)
-            card = open_folder / "liar.json"
-            card.write_text(json.dumps(json.loads((open_folder / "c.json").read_text()) | {"url": liar.url("")}))
-            a.run.run("partner", "add", "c", card, "--yes")
-            b.run.run("partner", "capture", "a", "--allow", 5)
-            for name in ("b", "c"):
-                a.run.run("partner", "capture", name, "--ask")
-            a.run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
-            a.run.run("watch", "run", "shop", "--wait")
-            a.run.run("case", "confirm", 1, "--reason", "A copy", "--wait")
-        a.run.run("trust", trust, "--cosigners", "2")
-
-        def both_have_cosigned_the_bundle() -> bool:
-            files = a.run.ask("bundle", "get", 1, "--out", open_folder / "bundles")["files"]
-            told.update(
-                json.loads(a.run.run("verify", *files, "--trust", trust, "--json", code=None).out)["bundles"][0]
-            )
-            return any(check["name"] == "cosigned" for check in told["verdict"]["checks"] if check["state"] == "passed")
-
-        told: dict[str, Any] = {}
-        wait_until(both_have_cosigned_the_bundle, seconds=120)
-        checks = {check["name"]: check for check in told["verdict"]["checks"]}
-        assert checks["seen-twice:01-1-1"]["state"] == "passed"
-        assert (
-            checks["seen-twice:01-1-2"]["sentence"]
-            == "'c' was asked to visit with it; its answer is missing: 'nonsense'."
-        )
-        (by,) = [grade["by"] for grade in told["verdict"]["grades"] if grade["name"] == "capture"]
-        assert by == "seen by two, run by a.example/log and b"
-        assert not [check for check in checks.values() if check["state"] == "failed"]
-        a.run.run("partner", "add", "c", open_folder / "c.json", "--yes")
+        seen_by_two(a, b, key, open_folder, trust)
 
         # an outsider asks whose the work is, and no more once it is closed
         address = a.run.run("work", "open", 1).out.split()[-1]

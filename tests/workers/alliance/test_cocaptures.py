@@ -176,7 +176,7 @@ def test_a_partner_that_runs_sees_the_same(
     visit, told = captured(services, case)
     assert told is not None
     assert [one.missing for one in told.answers] == ["refused"]
-    assert "nothing is known of it: it was refused." in visit.sentence
+    assert "Not seen by two: itself was asked to visit with us, and it was refused." in visit.sentence
 
 
 def test_nobody_is_asked_of_private_sources_or_when_nobody_is_to_be(services: Services, case: Case) -> None:
@@ -254,7 +254,7 @@ def test_lies_are_found_when_they_are_told(services: Services, case: Case, shop:
     assert answered(other_key).missing == "nonsense"
     other = answered(picture={"sha256": "ab" * 32})
     assert (other.missing, "picture" in other.differs) == ("", True)
-    assert "didn't see this picture" in case.captures.get().sentence
+    assert "saw no such picture" in case.captures.get().sentence
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"junk", b'{"statement": 1}', b'{"sequence": NaN}'])
