@@ -33,6 +33,7 @@ from tests.assets.bundles import CAPTURED, FROM_FACTS, PAGE, Scene, found_bytes,
 from tests.assets.changes import Files
 from tests.assets.folder_log import FolderLogStore
 from tests.assets.resealing import Facts, Lie, sealed_lie
+from tests.assets.site import Answer, Seen as Request
 from tests.assets.tampering import files_of
 from tests.assets.witnesses import LABEL
 
@@ -66,6 +67,27 @@ def sealed_in(log: Log, said: Statement, kind: EntryType = EntryType.COCAPTURE) 
     return SealedStatement(said, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)
 
 
+def told_by_a_liar(log: Log, image: bytes, html: bytes = b"", /, **other: Any) -> Callable[[Request], Answer]:  # noqa: ANN401
+    """The call of a partner that visits nothing, and states what is asked for, sealed in a log, with fields changed."""
+
+    def answer(request: Request) -> Answer:
+        asked = json.loads(request.body)
+        seen = {"final_url": asked["page"], "status": 200, "reason": "", "server": "127.0.0.1", "certificate": None}
+        picture = {"url": asked["picture"], "final_url": asked["picture"], "sha256": Digest.of(image).hex}
+        said = {
+            "asked_by": asked["from"], "challenge": asked["challenge"], "language": "", "consent": False,
+            "page": {**seen, "url": asked["page"], "sha256": Digest.of(html).hex}, "picture": {**seen, **picture},
+            "text": Digest.of(page_text(html)).hex, "accept_language": "", "content_language": "",
+            "started": asked["at"], "finished": asked["at"], "format": "exhibit-cocapture/1",
+        }  # fmt: skip
+        for name, value in other.items():
+            said[name] = {**said[name], **value} if isinstance(value, dict) else value
+        sealed = sealed_in(log, from_plain(Statement, said, where="the lie"))
+        return Answer(json.dumps(to_plain(sealed)).encode(), "application/json")
+
+    return answer
+
+
 @dataclass(frozen=True, slots=True)
 class SeenTwice:
     """A bundle with a partner's statement, its files, the partner's log, and a list that pins it."""
@@ -77,6 +99,12 @@ class SeenTwice:
     files: Files
     trust: Trust
     folder: Path
+
+    @property
+    def picture(self) -> Visited:
+        """What the partner says of the picture."""
+        assert self.said.picture is not None
+        return self.said.picture
 
     def answer(self, sealed: SealedStatement | None, **other: Any) -> PartnerAnswer:  # noqa: ANN401
         """What the asker makes of a statement."""
@@ -176,15 +204,13 @@ def _file(data: bytes) -> Lie:
 
 def _other_bytes(seen: SeenTwice) -> Files:
     """The partner saw other bytes, and the asker says that they were the same."""
-    assert seen.said.picture is not None
-    picture = replace(seen.said.picture, sha256=Digest.of(b"other"))
+    picture = replace(seen.picture, sha256=Digest.of(b"other"))
     agrees = tuple(name for name in seen.answer(sealed_in(seen.log, seen.said)).agrees)
     return seen.lie(replace(seen.says(picture=picture), agrees=agrees, differs=()))
 
 
 def _honest_other_bytes(seen: SeenTwice) -> Files:
-    assert seen.said.picture is not None
-    return seen.lie(seen.says(picture=replace(seen.said.picture, sha256=Digest.of(b"other"))))
+    return seen.lie(seen.says(picture=replace(seen.picture, sha256=Digest.of(b"other"))))
 
 
 def _other_key(seen: SeenTwice) -> Files:
@@ -232,14 +258,14 @@ LIES: dict[str, tuple[Callable[[SeenTwice], Files], str, str]] = {
     "other bytes, told as the same": (_other_bytes, CHECK, "failed"),
     "other bytes": (_honest_other_bytes, CHECK, "not checked"),
     "no picture": (
-        lambda seen: seen.lie(seen.says(picture=replace(seen.said.picture, sha256=None, status=404))), CHECK,
+        lambda seen: seen.lie(seen.says(picture=replace(seen.picture, sha256=None, status=404))), CHECK,
         "not checked",
     ),
     "another page": (
         lambda seen: seen.lie(seen.says(page=replace(seen.said.page, url=f"{_PAGE}other"))), CHECK, "failed"
     ),
     "another picture": (
-        lambda seen: seen.lie(seen.says(picture=replace(seen.said.picture, url=f"{_PAGE}other.jpg"))), CHECK, "failed"
+        lambda seen: seen.lie(seen.says(picture=replace(seen.picture, url=f"{_PAGE}other.jpg"))), CHECK, "failed"
     ),
     "no picture asked": (lambda seen: seen.lie(seen.says(picture=None)), CHECK, "failed"),
     "a statement of another day": (

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 from PIL import Image
 
-from evidence.keys.ed25519 import signer_from_file
+from evidence.keys.ed25519 import KeySigner, signer_from_file
 from evidence.log.notes import parse_note, sign_note
+from tests.assets.cocaptures import new_log, told_by_a_liar
 from tests.assets.command_line import CommandLine
 from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
@@ -43,7 +45,7 @@ def three(folder: Path) -> Iterator[dict[str, Installation]]:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         more = {"EXHIBIT_WEB_PORT": str(port), "EXHIBIT_WORKERS": "1", "EXHIBIT_PUBLIC_URL": url}
-        more["EXHIBIT_ALLOWED_NETWORKS"] = "127.0.0.0/8"
+        more |= dict.fromkeys(("EXHIBIT_ALLOWED_NETWORKS", "EXHIBIT_COCAPTURE_NETWORKS"), "127.0.0.0/8")
         more |= {"EXHIBIT_LOG_ORIGIN": f"{name}.example/log", "EXHIBIT_CHECKPOINT_SECONDS": "1"}
         line = CommandLine(folder / name, more)
         install(line.data)
@@ -79,6 +81,45 @@ def outsider_asks(a: Installation, address: str) -> None:
         page = browser.post(f"{a.url}/id/", timeout=60, **sent).text
     assert "A part of the registered picture" in page
     assert f'href="{address}"' in page
+
+
+def seen_by_two(a: Installation, b: Installation, key: KeySigner, folder: Path, trust: Path) -> None:
+    """A's evidence says that b saw the same, and that c, whose log's key this is, told something else."""
+    routes = {
+        "/": Answer(b'<p>Sale</p><img src="/copy.jpg">'),
+        "/copy.jpg": Answer(copy_of(photograph(1)), "image/jpeg"),
+    }
+    with Site(routes=routes) as shop, Site() as liar:
+        log = new_log(folder / "lies", "c.example/log", key)
+        lie = told_by_a_liar(log, copy_of(photograph(1)), challenge="00" * 32)
+        liar.routes["/api/v1/alliance/capture"] = lie
+        card = json.loads((folder / "c.json").read_text()) | {"url": liar.url("")}
+        (folder / "liar.json").write_text(json.dumps(card))
+        a.run.run("partner", "add", "c", folder / "liar.json", "--yes")
+        b.run.run("partner", "capture", "a", "--allow", 5)
+        for name in ("b", "c"):
+            a.run.run("partner", "capture", name, "--ask")
+        a.run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
+        a.run.run("watch", "run", "shop", "--wait")
+        a.run.run("case", "confirm", 1, "--reason", "A copy", "--wait")
+    a.run.run("trust", trust, "--cosigners", "2")
+    told: dict[str, Any] = {}
+
+    def both_have_cosigned() -> bool:
+        files = a.run.ask("bundle", "get", 1, "--out", folder / "bundles")["files"]
+        (bundle,) = json.loads(a.run.run("verify", *files, "--trust", trust, "--json", code=None).out)["bundles"]
+        told.update(bundle)
+        return any(check["name"] == "cosigned" and check["state"] == "passed" for check in told["checks"])
+
+    wait_until(both_have_cosigned, seconds=120)
+    checks = {check["name"]: check for check in told["checks"]}
+    assert checks["seen-twice:01-1-1"]["state"] == "passed"
+    missing = "'c' was asked to visit with it; its answer is missing: 'nonsense'."
+    assert checks["seen-twice:01-1-2"]["sentence"] == missing
+    (by,) = [grade["by"] for grade in told["grades"] if grade["name"] == "capture"]
+    assert by == "seen by two, run by a.example/log and b"
+    assert not [check for check in checks.values() if check["state"] == "failed"]
+    a.run.run("partner", "add", "c", folder / "c.json", "--yes")
 
 
 @pytest.mark.long
@@ -117,6 +158,10 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
         told = json.loads(c.run.run("agreement", "list", "--json").out)["agreements"]
         assert [(one["used"], one["queries"]) for one in told] == [(18, 30)]
 
+        # b visits a copy with a at its capture; c answers with what it says of other captures, and isn't heard
+        key = signer_from_file(open_folder / "c" / "secrets" / "log.key")
+        seen_by_two(a, b, key, open_folder, trust)
+
         # an outsider asks whose the work is, and no more once it is closed
         address = a.run.run("work", "open", 1).out.split()[-1]
         assert requests.get(f"{address}work.json", timeout=10).json()["url"] == address
@@ -125,7 +170,6 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
         assert requests.get(address, timeout=10).status_code == requests.codes.not_found
 
         # c has signed another history of its log for b than it shows
-        key = signer_from_file(open_folder / "c" / "secrets" / "log.key")
         shown = parse_note(c.heads())
         lie = sign_note(shown.origin, shown.size, b"\x01" * 32, key)
         body = f"old 0\n\n{lie.note}".encode()

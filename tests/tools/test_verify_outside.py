@@ -12,10 +12,12 @@ import pytest
 
 from evidence.bundle.bag import Withheld
 from evidence.log.cosignatures import cosigner_key
-from exhibit.entries import canonical
+from evidence.log.notes import verifier_key
+from exhibit.entries import EntryType, canonical
 from tests import CHECKOUT
-from tests.assets.bundles import RECORDS, Scene, make_scene
+from tests.assets.bundles import RECORDS, Scene, logged, make_scene
 from tests.assets.changes import Change, Files, flipped, without
+from tests.assets.cocaptures import LIES, sealed_in, seen_twice
 from tests.assets.partners import new_signer
 from tests.assets.tampering import files_of, rebagged, zipped
 from tests.assets.witnesses import with_cosigner
@@ -30,6 +32,7 @@ BYTES, BAG, SIGNATURE = (
 STAMPS, BLOCKS = "Stamps of time-stamping authorities", "Bitcoin blocks"
 LOG, LEDGERS = "The place in the log, by sigstore's verifier", "Receipts of EVM chains"
 COSIGNED = "Witnesses of the log"
+SEEN = "Captures seen by two"
 WEB, HELD = "Records of the web", "What captures hold"
 
 
@@ -232,3 +235,27 @@ def test_cosignatures_are_checked_by_openssl_against_keys_from_elsewhere(
         assert found(written(change(files), tmp_path / part), roots, COSIGNED)[COSIGNED].state == "FAILED"
     keys.write_text(cosigner_key("witness.tests.example", new_signer().public_key))
     assert found(written(files, tmp_path / "other"), roots, COSIGNED)[COSIGNED].state == "FAILED"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
+def test_what_a_second_installation_saw_is_checked_against_keys_from_elsewhere(
+    roots: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = seen_twice(make_scene(tmp_path_factory.mktemp("other")), tmp_path)
+    logged(seen.log, EntryType.SLICE, {"more": "entries"})
+    keys = tmp_path / "logs.txt"
+    keys.write_text(seen.log.vkey())
+    monkeypatch.setenv("PARTNERS", str(keys))
+    later = seen.lie(seen.answer(sealed_in(seen.log, seen.said)))  # an entry among others
+    for number, files in enumerate((seen.files, later)):
+        good = found(written(files, tmp_path / f"good-{number}"), roots, SEEN)[SEEN]
+        assert (good.state, "the same: picture, page, text" in good.words) == ("passed", True), good.words
+    lies = ("other bytes, told as the same", "other bytes", "another key", "another log",
+            "no inclusion", "another salt",
+            "another place in the log", "words in the statement changed", "an answer to another challenge",
+            "a key that nobody pinned", "a statement copied to another capture", "missing")  # fmt: skip
+    for number, name in enumerate(lies):
+        folder = written(LIES[name][0](seen), tmp_path / f"lie-{number}")
+        assert found(folder, roots, SEEN)[SEEN].state == "FAILED", name
+    keys.write_text(verifier_key(seen.log.origin, new_signer().public_key))
+    assert found(written(seen.files, tmp_path / "stranger"), roots, SEEN)[SEEN].state == "FAILED"

@@ -207,13 +207,12 @@ def ask_partners(services: Services, sighting: Sighting) -> Asking | None:
 
 
 def _told(answer: PartnerAnswer) -> str:
+    name = answer.name
     if answer.missing:
         why = MISSING[answer.missing]
-        return Sentence(
-            "%(name)s was asked to visit with us; nothing is known of it: %(why)s.", name=answer.name, why=why
-        )
+        return Sentence("Not seen by two: %(name)s was asked to visit with us, and %(why)s.", name=name, why=why)
     if "picture" not in answer.agrees:
-        return Sentence("%(name)s visited with us and didn't see this picture.", name=answer.name)
+        return Sentence("Not seen by two: %(name)s visited with us and saw no such picture.", name=name)
     if "text" in answer.agrees:
-        return Sentence("Seen by two: %(name)s saw the same picture and the same text.", name=answer.name)
-    return Sentence("Seen by two: %(name)s saw the same picture, and other text on the page.", name=answer.name)
+        return Sentence("Seen by two: %(name)s saw the same picture and the same text.", name=name)
+    return Sentence("Seen by two: %(name)s saw the same picture, and other text on the page.", name=name)

@@ -3,24 +3,23 @@
 import json
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
-from evidence.facts.cocapture import Cocapture, PartnerAnswer, Statement
+from evidence.facts.cocapture import Cocapture, PartnerAnswer
 from evidence.formats.codec import from_plain, parse_json, to_plain
-from evidence.keys.ed25519 import KeySigner
+from evidence.log.append_only import Log
 from evidence.log.cosignatures import cosigner_key
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from registry.alliance import partners
 from registry.crawls import denylists
 from registry.models import Capture, Case, LogSubmission, Partner, Sighting
-from tests.assets.cocaptures import new_log, sealed_in
+from tests.assets.cocaptures import new_log, told_by_a_liar
 from tests.assets.partners import new_signer, partner_of
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site import Answer, Seen, Site
@@ -177,7 +176,7 @@ def test_a_partner_that_runs_sees_the_same(
     visit, told = captured(services, case)
     assert told is not None
     assert [one.missing for one in told.answers] == ["refused"]
-    assert "nothing is known of it: it was refused." in visit.sentence
+    assert "Not seen by two: itself was asked to visit with us, and it was refused." in visit.sentence
 
 
 def test_nobody_is_asked_of_private_sources_or_when_nobody_is_to_be(services: Services, case: Case) -> None:
@@ -226,38 +225,6 @@ def test_a_partner_that_is_revoked_meanwhile_is_not_heard(services: Services, ca
     assert cocaptures.ask_partners(services, case.captures.get().sighting) is None
 
 
-@pytest.fixture
-def liar(services: Services, shop: Site, tmp_path: Path) -> Callable[..., None]:
-    """A partner whose answers are changed on their way, by what is given."""
-    signer = new_signer()
-    log = new_log(tmp_path / "liar", "b.example/log", signer)
-    row = partner_of(signer, url=shop.url(""))
-    partners.set_captures(row, ask=True, by="operator")
-
-    def lies(change: Callable[[dict[str, Any]], object], *, key: KeySigner | None = None) -> None:
-        used = log if key is None else new_log(tmp_path / "other", "b.example/log", key)
-
-        def answer(request: Seen) -> Answer:
-            asked = json.loads(request.body)
-            seen = {"final_url": asked["page"], "status": 200, "reason": "", "server": "127.0.0.1", "certificate": None}
-            said = {
-                "asked_by": asked["from"], "challenge": asked["challenge"], "language": "en", "consent": False,
-                "page": {**seen, "url": asked["page"], "sha256": Digest.of(PAGE).hex},
-                "picture": {
-                    **seen, "url": asked["picture"], "final_url": asked["picture"], "sha256": Digest.of(COPY).hex
-                },
-                "text": Digest.of(b"Sale").hex, "accept_language": "", "content_language": "",
-                "started": asked["at"], "finished": asked["at"], "format": "exhibit-cocapture/1",
-            }  # fmt: skip
-            change(said)
-            sealed = sealed_in(used, from_plain(Statement, said, where="the lie"))
-            return Answer(json.dumps(to_plain(sealed)).encode(), "application/json")
-
-        shop.routes["/api/v1/alliance/capture"] = answer
-
-    return lies
-
-
 def answer_of(services: Services, case: Case) -> PartnerAnswer:
     _, told = captured(services, case)
     assert told is not None
@@ -265,28 +232,29 @@ def answer_of(services: Services, case: Case) -> PartnerAnswer:
     return answer
 
 
-def test_lies_are_found_when_they_are_told(services: Services, case: Case, liar: Callable[..., None]) -> None:
-    liar(lambda _: None)
-    honest = answer_of(services, case)
+def test_lies_are_found_when_they_are_told(services: Services, case: Case, shop: Site, tmp_path: Path) -> None:
+    signer = new_signer()
+    log, other_key = (new_log(tmp_path / name, "b.example/log", key) for name, key in (("b", signer), ("x", None)))
+    partners.set_captures(partner_of(signer, url=shop.url("")), ask=True, by="operator")
+
+    def answered(used: Log = log, /, **lie: object) -> PartnerAnswer:
+        shop.routes["/api/v1/alliance/capture"] = told_by_a_liar(used, COPY, PAGE, **lie)
+        return answer_of(services, case)
+
+    honest = answered()
     assert (honest.missing, "picture" in honest.agrees) == ("", True)
-    lies: list[Callable[[dict[str, Any]], object]] = [
-        lambda said: said.update(challenge="00" * 32),
-        lambda said: said.update(asked_by="d.example/log"),
-        lambda said: said["page"].update(url="https://other.example/"),
-        lambda said: said["picture"].update(url="https://other.example/"),
-        lambda said: said.update(picture=None),
-        lambda said: said.update(started="2020-01-01T00:00:00.000000Z", finished="2020-01-01T00:00:00.000000Z"),
-        lambda said: said.update(content_language="x" * 200_000),
-    ]
+    long_ago = "2020-01-01T00:00:00.000000Z"
+    lies: list[dict[str, object]] = [
+        {"challenge": "00" * 32}, {"asked_by": "d.example/log"}, {"page": {"url": "https://other.example/"}},
+        {"picture": {"url": "https://other.example/"}}, {"picture": None}, {"content_language": "x" * 200_000},
+        {"started": long_ago, "finished": long_ago}, {"format": "exhibit-cocapture/9"},
+    ]  # fmt: skip
     for lie in lies:
-        liar(lie)
-        assert answer_of(services, case).missing == "nonsense"
-    liar(lambda _: None, key=new_signer())
-    assert answer_of(services, case).missing == "nonsense"
-    liar(lambda said: said["picture"].update(sha256="ab" * 32))
-    other = answer_of(services, case)
-    assert (other.missing, other.differs) == ("", ("picture",))
-    assert "didn't see this picture" in case.captures.get().sentence
+        assert answered(log, **lie).missing == "nonsense", lie
+    assert answered(other_key).missing == "nonsense"
+    other = answered(picture={"sha256": "ab" * 32})
+    assert (other.missing, "picture" in other.differs) == ("", True)
+    assert "saw no such picture" in case.captures.get().sentence
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"junk", b'{"statement": 1}', b'{"sequence": NaN}'])
