@@ -21,7 +21,7 @@ from tests.assets.command_line import CommandLine
 from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
 from tests.assets.rows import copy_of, jpeg, photograph
-from tests.assets.site import Answer, Site
+from tests.assets.site import Answer, Route, Site
 
 NAMES = ("a", "b", "c")
 
@@ -77,15 +77,15 @@ def outsider_asks(a: Installation, address: str) -> None:
         form = browser.get(f"{a.url}/id/", timeout=10).text
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)
         assert token is not None
-        sent = {"data": {"csrfmiddlewaretoken": token[1]}, "files": {"file": ("seen.jpg", part)}}
-        page = browser.post(f"{a.url}/id/", timeout=60, **sent).text
+        data = {"csrfmiddlewaretoken": token[1]}
+        page = browser.post(f"{a.url}/id/", data, files={"file": ("seen.jpg", part)}, timeout=60).text
     assert "A part of the registered picture" in page
     assert f'href="{address}"' in page
 
 
 def seen_by_two(a: Installation, b: Installation, key: KeySigner, folder: Path, trust: Path) -> None:
     """A's evidence says that b saw the same, and that c, whose log's key this is, told something else."""
-    routes = {
+    routes: dict[str, Route] = {
         "/": Answer(b'<p>Sale</p><img src="/copy.jpg">'),
         "/copy.jpg": Answer(copy_of(photograph(1)), "image/jpeg"),
     }

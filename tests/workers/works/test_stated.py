@@ -221,13 +221,13 @@ def test_what_is_changed_of_the_declaration_still_says_that_the_picture_was_only
 def test_the_public_page_says_that_the_digest_was_only_stated(inline: SyncRunner, client: Client) -> None:
     data = photograph(1)
     work = register_stated(inline.services, owner("studio"), told(data)).work
-    open_work(work, contact="", by="Ann")
+    open_work(inline.services, work, contact="", by="Ann")
     work.refresh_from_db()
     facts = public_facts(inline.services.config, work)
     assert facts["identifier"] == [f"sha256:{Digest.of(data)}"]
     assert facts["exhibit"]["digests_only_stated"] is True
     assert "the file was never here" in client.get(f"/id/{work.public_name}/").content.decode()
-    held = open_work(register(inline.services, owner("agency"), data).work, contact="", by="Ann")
+    held = open_work(inline.services, register(inline.services, owner("agency"), data).work, contact="", by="Ann")
     assert "digests_only_stated" not in public_facts(inline.services.config, held)["exhibit"]
 
 
