@@ -63,7 +63,7 @@ def test_copies_for_publishing_come_as_a_zip(studio: Owner, alice: Program, inli
         assert archive.namelist()[1:] == ["tdmrep.json"]
         assert b"https://studio.example/licences" in archive.read(archive.namelist()[0])
     bad = alice.client.post(f"{ROOT}/works/1/export", {"licence_url": "ftp://x"}, content_type="application/json")
-    assert bad.status_code == 422
+    assert bad.status_code == 400
     register(inline.services, owner("agency"), photograph(2))
     assert alice.client.post(f"{ROOT}/works/2/export", {}, content_type="application/json").status_code == 404
 
