@@ -15,6 +15,7 @@ from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import Manifest
 from evidence.facts.case import CaseFacts
 from evidence.facts.network import NetworkRecord
+from evidence.facts.passkey import Assertion
 from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
 from evidence.schemas import schemas
 from evidence.verdict.trust import Trust
@@ -27,6 +28,7 @@ WHOLE: dict[str, tuple[str, type]] = {
     "manifest": ("data/manifest.json", Manifest),
     "facts": ("data/facts.json", CaseFacts),
     "network": ("data/sightings/NN/capture-N/network.json, not canonical", NetworkRecord),
+    "assertion": ("data/decision.json", Assertion),
     "slice": ("data/sightings/NN/slice.json", SliceProof),
     "registration": ("data/work/registration.json", LogProof),
     "calibration": ("data/calibrations/NN.json", CalibrationFile),
