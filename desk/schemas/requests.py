@@ -230,7 +230,7 @@ class NewQuestion(Given):
     case: Number = Field(examples=[3])
 
 
-class NewReport(Reason):
+class ReportedPicture(Reason):
     """Why a picture is reported."""
 
     passkey: Passkey | None = Field(None, description="Where the owner has purges signed.")

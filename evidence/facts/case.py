@@ -301,7 +301,7 @@ class DecisionFacts:
     at: datetime | None  # aware, UTC; ``None`` while open
     reason: str  # as given
     demonstration: bool  # true when a switch for demonstrations confirmed it instead of a person
-    passkey: PasskeyFacts | None = field(default=None, metadata=LATER)
+    passkey: PasskeyFacts | None = field(default=None, metadata=LATER)  # that one signed it, or ``None``
 
 
 @dataclass(frozen=True, slots=True)

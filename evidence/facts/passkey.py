@@ -54,12 +54,12 @@ class Statement:
 class Assertion(Canonical):
     """A passkey's answer, with everything that checking it needs."""
 
-    statement: Statement
+    statement: Statement  # what was to be signed
     key: bytes  # SubjectPublicKeyInfo, DER: of P-256, or RSA
-    authenticator_data: bytes
+    authenticator_data: bytes  # as the device made it
     client_data: bytes  # JSON, as the browser made it
     signature: bytes  # over the authenticator data and the digest of the client data
-    format: Literal["exhibit-assertion/1"] = ASSERTION_FORMAT
+    format: Literal["exhibit-assertion/1"] = ASSERTION_FORMAT  # of this file
 
     @property
     def counter(self) -> int:

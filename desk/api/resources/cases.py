@@ -139,7 +139,7 @@ def take_out(request: Call, number: int) -> schemas.CaseLine:
 
 
 @router.post(ONE + "/report", DECIDE, 201, name="report_picture", keyed=False)
-def report(request: Call, number: int, new: requests.NewReport) -> schemas.CaseLine:
+def report(request: Call, number: int, new: requests.ReportedPicture) -> schemas.CaseLine:
     """Report the found picture as illegal content: no member sees it from then on, and it is removed for good.
 
     Where others have evidence of it, the operator decides, who may also let it stay. Asking twice is the same as asking

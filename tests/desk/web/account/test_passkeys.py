@@ -10,6 +10,7 @@ from registry.accounts import people
 from registry.log.keys import add_device_key
 from registry.models import Case, LogOpening, Owner, PasskeyQuestion, User
 from tests.assets.accounts import PASSWORD
+from tests.assets.noticed import answer_all, begun
 from tests.assets.rows import owner
 from tests.assets.site_browser import Site, Visitor
 from tests.workers.evidence.test_passkeys import found
@@ -65,6 +66,17 @@ def test_grave_decisions_are_signed_on_the_site(site: Site) -> None:
     assert row.statement["subject"]["case"] == str(case.number)
     assert row.key_entry is not None
     assert entries(assertion__isnull=False, decision="confirmed") == 1
+
+    letter = begun(studio, "dmca", "en", case.number)
+    answer_all(site.services, studio, "Nothing of it holds.")
+    ann.open(reverse("notice", args=["studio", letter.number]))
+    page.get_by_label("I have read it, every case of it.").check()
+    page.get_by_label("I state under penalty of perjury").check()
+    page.get_by_label("Type the name of the signer").fill("Ann Example")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    page.get_by_text("Signed. Nothing has been sent yet.").wait_for()
+    assert PasskeyQuestion.objects.exclude(answer="").get(statement__act="sign").statement["subject"]["notice"] == 1
+    ann.open(reverse("case", args=["studio", case.number]))
 
     thief = Client()  # with the session alone, and the answer that was sent
     thief.force_login(User.objects.get())
