@@ -18,7 +18,7 @@ from tests.assets.command_line import CommandLine
 from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
 from tests.assets.rows import copy_of, photograph
-from tests.assets.site import Answer, Site
+from tests.assets.site import Answer, Route, Site
 
 NAMES = ("a", "b", "c")
 
@@ -67,7 +67,7 @@ def three(folder: Path) -> Iterator[dict[str, Installation]]:
 
 def seen_by_two(a: Installation, b: Installation, key: KeySigner, folder: Path, trust: Path) -> None:
     """A's evidence says that b saw the same, and that c, whose log's key this is, told something else."""
-    routes = {
+    routes: dict[str, Route] = {
         "/": Answer(b'<p>Sale</p><img src="/copy.jpg">'),
         "/copy.jpg": Answer(copy_of(photograph(1)), "image/jpeg"),
     }
