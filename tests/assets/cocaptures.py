@@ -168,6 +168,11 @@ def _copied(facts: Facts, files: Files) -> None:
     sighting["captures"].append({**first, "files": list(paths.values())})
 
 
+def _bare(facts: Facts, files: Files) -> None:
+    facts["sightings"][0]["captures"][0]["files"].remove(CAPTURED[1])
+    del files[CAPTURED[1]]
+
+
 def _later(seen: SeenTwice) -> Files:
     """The same statement, told of a capture of a day later."""
 
@@ -337,6 +342,7 @@ LIES: dict[str, tuple[Callable[[SeenTwice], Files], str, str]] = {
     "a file in another form": (
         lambda seen: sealed_lie(seen.files, _file(seen.files[PLACE] + b"\n")), "seen-twice:01-1", "failed"
     ),
+    "a capture without its surroundings": (lambda seen: sealed_lie(seen.files, _bare), CHECK, "failed"),
     "seventeen answers": (
         lambda seen: seen.lie(*[seen.answer(None)] * 17), "seen-twice:01-1", "failed"
     ),

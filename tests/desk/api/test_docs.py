@@ -127,6 +127,7 @@ def test_a_request_may_carry_a_key_unless_a_secret_is_told_or_nothing_is_done_tw
         "blind_points",
         "blind_index",
         "ask_whose",
+        "visit_with",
     }
 
 
