@@ -1,1 +1,1 @@
-"""Registered works as searches go through them, the indexes' upkeep, and networks of one's own."""
+"""Registered works as searches go through them, and the indexes' upkeep."""

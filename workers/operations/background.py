@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from registry.models import StepState, WorkPicture
+from workers.descriptors.models import model_states
 from workers.matching import votes_upkeep
-from workers.matching.descriptor_models import model_states
 from workers.services.wiring import Services
 
 _OVER = (StepState.DONE, StepState.FAILED)

@@ -15,8 +15,8 @@ from exhibit.errors import ExitCode, WrongUseError
 
 if TYPE_CHECKING:
     from indexer.calibration.recall import Recall
-    from workers.matching.descriptor_models import Measured, ModelState
-    from workers.matching.model_files import Compared, SignedCard
+    from workers.descriptors.model_files import Compared, SignedCard
+    from workers.descriptors.models import Measured, ModelState
 
 STATES = {
     "serving": "in use",
@@ -56,9 +56,9 @@ model_command = click.Group("model", help="The network that describes pictures, 
 @click.option("--card", required=True, type=FILE, help="What the network needs, in TOML; docs/operator.md shows one.")
 def add_model(*, desk: Desk, file: GivenFile, card: Path, as_json: AsJson) -> None:
     """Add a network of your own as an ONNX file. It is tried at once; it can be used when it has been measured."""
-    from workers.matching import descriptor_models
+    from workers.descriptors import models
 
-    row = descriptor_models.add_model(desk.services, file, card, by=person())
+    row = models.add_model(desk.services, file, card, by=person())
     if as_json:
         echo_json({"name": row.name, "version": row.version, "sha256": row.digest.hex, "bytes": row.size})
         return
@@ -80,9 +80,9 @@ def measure_model(*, desk: Desk, name: Word, photos: Path | None, works: int, as
 
     At least 20 photographs are needed, better some hundred. `exhibit model list --help` explains the figures.
     """
-    from workers.matching import descriptor_models
+    from workers.descriptors import models
 
-    descriptor_models.model_named(desk.services, name)
+    models.model_named(desk.services, name)
     found = _measured(desk, name, photos, works)
     if as_json:
         from indexer.calibration.recall import as_plain
@@ -93,7 +93,7 @@ def measure_model(*, desk: Desk, name: Word, photos: Path | None, works: int, as
 
 
 def _measured(desk: Desk, name: str, photos: Path | None, works: int) -> "Measured":
-    from workers.matching.descriptor_models import measure_model
+    from workers.descriptors.models import measure_model
 
     with click.progressbar(length=100, label="Measuring", file=sys.stderr) as bar:
 
@@ -121,7 +121,7 @@ def export_model(*, desk: Desk, name: Word, out: Path, author: str, terms: str, 
     The key stands for the author: without --key it is this installation's own, and keep the file of another safe.
     """
     from evidence.keys.ed25519 import FileSigner
-    from workers.matching.shared_models import export_model as exported
+    from workers.descriptors.shared_models import export_model as exported
 
     signer = FileSigner(key) if key else desk.services.author_signer
     row, chunks = exported(desk.services, name, author, terms, price, signer, by=person())
@@ -150,8 +150,8 @@ def import_model(  # noqa: PLR0913 - options
     what chance explains with so many works; it can't be used then without --anyway. Compare the key with what its
     author says.
     """
-    from workers.matching import shared_models
-    from workers.matching.descriptor_models import compared_of, model_named
+    from workers.descriptors import shared_models
+    from workers.descriptors.models import compared_of, model_named
 
     offer = shared_models.look_at(file, key, anyway=anyway)
     if not as_json:
@@ -213,7 +213,7 @@ def _show_compared(name: str, beside: "Compared") -> None:
 @command("list", "exhibit model list", above=FIGURES, of=model_command, short_help="List them, with state and figures.")
 def list_models(*, desk: Desk, as_json: AsJson) -> None:
     """List the networks: which is in use, how far another is, and what was measured of each."""
-    from workers.matching.descriptor_models import model_states
+    from workers.descriptors.models import model_states
 
     states = model_states(desk.services)
     if as_json:
@@ -240,10 +240,10 @@ def use_model(*, desk: Desk, name: Word, anyway: bool) -> None:
     The one in use serves until then; `exhibit model list` shows how far it is. Naming the one in use stops what is
     under way.
     """
-    from workers.matching import descriptor_models
+    from workers.descriptors import models
 
-    row = descriptor_models.use_model(desk.services, name, anyway=anyway, by=person())
-    states = descriptor_models.model_states(desk.services)
+    row = models.use_model(desk.services, name, anyway=anyway, by=person())
+    states = models.model_states(desk.services)
     state = next(state for state in states if (state.name, state.version) == (row.name, row.version))
     if state.state == "serving":
         say(f"{row} stays in use.")
@@ -258,9 +258,9 @@ def use_model(*, desk: Desk, name: Word, anyway: bool) -> None:
 @command("drop", "exhibit model drop sscd", of=model_command, short_help="Remove one that isn't in use.")
 def drop_model(*, desk: Desk, name: Word) -> None:
     """Remove a network that isn't in use, with everything that was described by it."""
-    from workers.matching import descriptor_models
+    from workers.descriptors import models
 
-    say(f"Removed {descriptor_models.drop_model(desk.services, name, by=person())}.")
+    say(f"Removed {models.drop_model(desk.services, name, by=person())}.")
 
 
 def _plain(state: "ModelState") -> dict[str, Any]:

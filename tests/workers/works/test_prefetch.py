@@ -10,7 +10,7 @@ from indexer.picture.spaces import PIPELINE
 from registry.models import DescriptorModel
 from tests.assets.networks import network_files
 from tests.assets.rows import photograph
-from workers.matching.descriptor_models import add_model, use_model
+from workers.descriptors.models import add_model, use_model
 from workers.tasks.sync_runner import SyncRunner
 from workers.works import prefetch
 from workers.works.prefetch import measured_ahead

@@ -20,7 +20,7 @@ from registry.vectors.descriptors import members, start_building
 from registry.vectors.fingerprints import Collection
 from tests.assets.networks import network_files
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.matching.descriptor_models import add_model, drop_model
+from workers.descriptors.models import add_model, drop_model
 from workers.services.wiring import Services
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner

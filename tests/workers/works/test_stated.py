@@ -28,9 +28,9 @@ from registry.vectors.fingerprints import Collection
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.sealed import sealed, verified
 from workers.cases import decisions
+from workers.descriptors.models import measure_model
 from workers.evidence.bundles import sealed_case, sealed_facts
 from workers.evidence.facts import gather
-from workers.matching.descriptor_models import measure_model
 from workers.matching.votes_upkeep import unmeasured
 from workers.reports.cases import shown_case
 from workers.services.wiring import Services

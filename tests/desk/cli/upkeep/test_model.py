@@ -9,8 +9,8 @@ from tests.assets.command_line import Terminal
 from tests.assets.documented import json_keys
 from tests.assets.networks import network, network_files, signed_card
 from tests.assets.rows import photograph
-from workers.matching.descriptor_models import measure_model
-from workers.matching.model_files import model_file, signed
+from workers.descriptors.model_files import model_file, signed
+from workers.descriptors.models import measure_model
 from workers.services.descriptors import start_shipped
 
 

@@ -8,7 +8,7 @@ from registry.models import DescriptorChoice, DescriptorGap, DescriptorModel, Fi
 from registry.vectors import descriptors
 from tests.assets.networks import CARD, network
 from tests.assets.rows import bring, claimed_slice, owner, photograph, register
-from workers.matching.descriptor_models import add_model
+from workers.descriptors.models import add_model
 from workers.steps.matching.match import match_pictures
 from workers.steps.matching.refingerprint import describe_anew
 from workers.tasks.sync_runner import SyncRunner

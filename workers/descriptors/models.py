@@ -22,7 +22,7 @@ from registry.log import audit_log
 from registry.models import DescriptorModel, Picture, WorkPicture
 from registry.vectors import descriptors
 from registry.vectors.fingerprints import Collection
-from workers.matching.model_files import Compared, card_from, compared
+from workers.descriptors.model_files import Compared, card_from, compared
 from workers.services.indexes import index_place
 from workers.services.wiring import Services
 

@@ -31,7 +31,7 @@ from registry.vectors.descriptors import keep_model
 from registry.vectors.fingerprints import Collection
 from tests.assets.networks import CARD, network, network_files
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
-from workers.matching.descriptor_models import add_model, drop_model, measure_model, model_states, use_model
+from workers.descriptors.models import add_model, drop_model, measure_model, model_states, use_model
 from workers.services.descriptors import SwitchedError, start_shipped
 from workers.services.wiring import Services
 from workers.steps.matching.refingerprint import describe_anew

@@ -15,7 +15,7 @@ from exhibit.entries import canonical
 from exhibit.errors import WrongUseError
 from indexer.calibration.recall import Figures, Recall
 from tests.assets.networks import network, signed_card
-from workers.matching.model_files import CARD, NETWORK, compared, model_file, read_model_file, signed
+from workers.descriptors.model_files import CARD, NETWORK, compared, model_file, read_model_file, signed
 
 AUTHOR, OTHER = KeySigner(Ed25519PrivateKey.generate()), KeySigner(Ed25519PrivateKey.generate())
 

@@ -19,8 +19,8 @@ from indexer.picture.descriptor import GuardedDescriptor
 from registry.log import audit_log
 from registry.models import DescriptorModel
 from registry.vectors import descriptors
-from workers.matching.descriptor_models import kept_recall, model_named
-from workers.matching.model_files import MAX_WORDS, Claim, SignedCard, card_from, model_file, read_model_file, signed
+from workers.descriptors.model_files import MAX_WORDS, Claim, SignedCard, card_from, model_file, read_model_file, signed
+from workers.descriptors.models import kept_recall, model_named
 from workers.services.wiring import Services
 
 

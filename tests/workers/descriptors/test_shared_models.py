@@ -17,7 +17,8 @@ from indexer.picture.descriptor import Descriptor, GuardedDescriptor
 from registry.models import DescriptorModel, LogOpening
 from tests.assets.networks import CARD, network, network_files, signed_card
 from tests.assets.rows import owner, photograph, register
-from workers.matching.descriptor_models import (
+from workers.descriptors.model_files import model_file, read_model_file, signed
+from workers.descriptors.models import (
     add_model,
     compared_of,
     drop_model,
@@ -26,8 +27,7 @@ from workers.matching.descriptor_models import (
     model_states,
     use_model,
 )
-from workers.matching.model_files import model_file, read_model_file, signed
-from workers.matching.shared_models import export_model, look_at, take_in
+from workers.descriptors.shared_models import export_model, look_at, take_in
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
