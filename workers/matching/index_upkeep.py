@@ -22,7 +22,7 @@ from workers.services.wiring import Services
 class IndexState:
     """One index: what is durable of it, and what is wrong, one sentence each."""
 
-    collection: str  # what is searched: ``works`` or ``pictures``
+    collection: str  # what is searched: ``works``, ``pictures`` or ``prints``
     space: str
     vectors: int  # of local features the works that have them
     behind: int  # newer changes, which each process replays from the rows

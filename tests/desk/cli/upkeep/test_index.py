@@ -13,6 +13,7 @@ def test_indexes_are_checked_and_made_again(cli: Terminal, studio: str) -> None:
     assert {(one["collection"], one["behind"], tuple(one["problems"])) for one in before} == {
         ("works", 0, ()),
         ("pictures", 0, ()),
+        ("prints", 0, ()),
     }
     assert any(one["vectors"] for one in before)
     assert "All is well. Changes not yet in an index: 0 at most." in cli.run("index", "check").out
