@@ -33,7 +33,7 @@ _ORIGIN = re.compile(r"https?://([a-z0-9.-]{1,253})(:[0-9]{1,5})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class SignedDecision:
     """What a person is asked to sign."""
 
     act: str  # ``confirm``, ``sign``, ``purge``, ``revoke`` or ``off``
@@ -54,7 +54,7 @@ class Statement:
 class Assertion(Canonical):
     """A passkey's answer, with everything that checking it needs."""
 
-    statement: Statement  # what was to be signed
+    statement: SignedDecision  # what was to be signed
     key: bytes  # SubjectPublicKeyInfo, DER: of P-256, or RSA
     authenticator_data: bytes  # as the device made it
     client_data: bytes  # JSON, as the browser made it

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from evidence.facts.case import CaseFacts, PasskeyFacts
-from evidence.facts.passkey import ASSERTION_PATH, Assertion, Statement
+from evidence.facts.passkey import ASSERTION_PATH, Assertion, SignedDecision
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from tests.assets.bundles import Scene, logged, resealed
@@ -34,7 +34,7 @@ class Passkey:
 
     def answer(
         self,
-        statement: Statement,
+        statement: SignedDecision,
         *,
         site: str = SITE,
         origin: str = f"https://{SITE}",
@@ -55,7 +55,7 @@ RSA_KEY = Passkey(rsa.generate_private_key(65537, 2048))
 WIDE_KEY = Passkey(ec.generate_private_key(ec.SECP384R1()))
 
 
-def statement_of(facts: CaseFacts) -> Statement:
+def statement_of(facts: CaseFacts) -> SignedDecision:
     """What a person signs who confirms the case."""
     subject = {
         "bundle": facts.bundle, "case": facts.number, "work": facts.work.number, "party": facts.party.name,
@@ -63,7 +63,7 @@ def statement_of(facts: CaseFacts) -> Statement:
     }  # fmt: skip
     assert facts.decision.at is not None
     moment = facts.decision.at - timedelta(seconds=9)
-    return Statement("confirm", facts.owner.name, subject, facts.decision.by, SITE, moment, bytes(range(32)))
+    return SignedDecision("confirm", facts.owner.name, subject, facts.decision.by, SITE, moment, bytes(range(32)))
 
 
 Opening = dict[str, Any]
@@ -72,7 +72,7 @@ Opening = dict[str, Any]
 def signed_scene(
     scene: Scene,
     *,
-    statement: Callable[[Statement], Statement] = lambda one: one,
+    statement: Callable[[SignedDecision], SignedDecision] = lambda one: one,
     key: Passkey = KEY,
     assertion: Callable[[Assertion], Assertion] = lambda one: one,
     opening: Callable[[Opening], Opening] = lambda one: one,

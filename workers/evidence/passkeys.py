@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
-from evidence.facts.passkey import FRESH, Assertion, Statement, check_assertion
+from evidence.facts.passkey import FRESH, Assertion, SignedDecision, check_assertion
 from evidence.formats.codec import FormatError, from_plain, to_plain
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -50,7 +50,9 @@ class Answer:
 def ask(owner: Owner, user: User, act: Act, subject: Mapping[str, Any], site: str) -> PasskeyQuestion:
     """Keep what a person is to sign, for passkeys of a site; the person's older questions are forgotten."""
     moment = now()
-    statement = Statement(act, owner.name, dict(subject), user.get_username(), site, moment, secrets.token_bytes(32))
+    statement = SignedDecision(
+        act, owner.name, dict(subject), user.get_username(), site, moment, secrets.token_bytes(32)
+    )
     PasskeyQuestion.objects.filter(user=user, entry=None, answer="", asked_at__lt=moment - FRESH).delete()
     kept = {"statement": to_plain(statement), "challenge": Digest(statement.challenge), "asked_at": moment}
     return PasskeyQuestion.objects.create(owner=owner, user=user, **kept)
@@ -66,7 +68,7 @@ def question(user: User, challenge: bytes) -> PasskeyQuestion:
 
 def answered(asked: PasskeyQuestion, key: bytes, parts: tuple[bytes, bytes, bytes], key_entry: int) -> Answer:
     """An answer with the key (SubjectPublicKeyInfo) that signed; ``WrongUseError`` where a verifier would refuse it."""
-    statement = from_plain(Statement, asked.statement, where="the statement")
+    statement = from_plain(SignedDecision, asked.statement, where="the statement")
     assertion = Assertion(statement, key, *parts)
     try:
         check_assertion(assertion)

@@ -4,12 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from evidence.facts.passkey import Statement, is_origin_of
+from evidence.facts.passkey import SignedDecision, is_origin_of
 
 
 def test_the_challenge_is_the_digest_of_the_statement_as_the_documentation_says() -> None:
     moment = datetime(2026, 11, 25, 12, tzinfo=UTC)
-    statement = Statement("purge", "Ann", {"picture": "ab"}, "ann@example.org", "exhibit.example", moment, bytes(32))
+    statement = SignedDecision(
+        "purge", "Ann", {"picture": "ab"}, "ann@example.org", "exhibit.example", moment, bytes(32)
+    )
     assert statement.challenge.hex() == "5135eb2e628c9a6d66c338cf977d519f0d57befcad1df7a068fee4200dfb9626"
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.db.models import F
 
 from desk.cli.evidence.trust import own_trust
-from evidence.facts.passkey import FRESH, Assertion, Statement, check_assertion
+from evidence.facts.passkey import FRESH, Assertion, SignedDecision, check_assertion
 from evidence.formats.codec import FormatError, from_plain
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -62,7 +62,7 @@ def found(inline: SyncRunner, of: Owner, seed: int = 1) -> Case:
 
 def answer_to(question: PasskeyQuestion, key: Passkey = KEY) -> Answer:
     """What the person's browser would send, checked as the site does, with the log's entry of the key."""
-    told = from_plain(Statement, question.statement, where="the statement")
+    told = from_plain(SignedDecision, question.statement, where="the statement")
     made = key.answer(told, site=told.site, origin=f"https://{told.site}")
     parts = (made.authenticator_data, made.client_data, made.signature)
     entry = passkeys.log_key(key.public, "created", question.user, "Ann's telephone")
