@@ -133,9 +133,9 @@ def removed(authenticator: Authenticator, user: User, **_others: object) -> None
 
 
 def _key_of(row: Authenticator) -> bytes | None:
-    """The public key of a passkey; none of another authenticator, or of one that can't sign decisions."""
+    """The public key of a passkey; none of another authenticator, or of one that can't be read or sign decisions."""
     if row.type != Authenticator.Type.WEBAUTHN:
         return None
-    with contextlib.suppress(WrongUseError):
+    with contextlib.suppress(WrongUseError, KeyError, ValueError):
         return _public(row.wrap().authenticator_data.credential_data.public_key)
     return None

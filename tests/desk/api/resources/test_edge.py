@@ -58,7 +58,7 @@ def test_a_contributors_token_opens_no_other_operation(studio: Owner) -> None:
     machine = Machine()
     for path, operations in api.get_openapi_schema()["paths"].items():
         for method in operations:
-            if "/edge/" not in path:
+            if "/edge/" not in path and path != "/api/v1/id":  # which everybody may ask
                 place = path.replace("{owner}", studio.slug).replace("{number}", "1")
                 refused = (403,) if "/alliance/" in path else (401, 404)  # whoever signs nothing isn't asked to sign in
                 assert machine.client.generic(method.upper(), place).status_code in refused, path

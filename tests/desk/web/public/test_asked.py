@@ -10,13 +10,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, override_settings
 from django.urls import reverse
 from PIL import Image
-from playwright.sync_api import FilePayload
 
 from desk.api.common import limits
 from registry.models import Work
 from tests.assets.desk_scene import Scene, module_scene, scene
 from tests.assets.rows import copy_of, jpeg, owner, photograph, register
-from tests.assets.site_browser import DESKTOP, PHONE, Site
 from workers.matching.brought import MAX_BROUGHT
 from workers.services import wiring
 from workers.works.opened import close_work, open_work
@@ -136,28 +134,3 @@ def test_search_engines_may_visit_this_page_and_public_works_alone() -> None:
     answer = Client().get("/robots.txt")
     assert answer.headers["Content-Type"].startswith("text/plain")
     assert answer.content.decode().splitlines() == ["User-agent: *", "Allow: /id/", "Allow: /static/", "Disallow: /"]
-
-
-@pytest.mark.parametrize(("size", "scripts"), [(PHONE, False), (DESKTOP, True)])
-def test_people_ask_in_a_browser_with_and_without_scripts(
-    site: Site,
-    size: tuple[int, int],
-    scripts: bool,  # noqa: FBT001
-) -> None:
-    cache.clear()
-    open_work(
-        site.services, register(site.services, owner("studio"), photograph(1), "Harbour").work, contact="", by="Ann"
-    )
-    person = site.nobody(size=size, javascript=scripts)
-    for data, said in (
-        (photograph(1), "byte for byte"),
-        (copy_of(photograph(1)), "another file"),
-        (CROPPED, "A part of"),
-        (photograph(77), "Not known here"),
-    ):
-        person.open(reverse("ask"))
-        file: FilePayload = {"name": "seen.jpg", "mimeType": "image/jpeg", "buffer": data}
-        person.page.get_by_label("Picture", exact=True).set_input_files(file)
-        person.page.get_by_role("button", name="Ask").click()
-        person.page.get_by_role("heading", name=said).wait_for()
-        person.check() if scripts else person.fits()

@@ -1,0 +1,41 @@
+"""People ask whose a picture is in a browser; in a file of its own, since the other tests' scene holds the database."""
+
+import io
+
+import pytest
+from django.core.cache import cache
+from django.urls import reverse
+from PIL import Image
+from playwright.sync_api import FilePayload
+
+from tests.assets.rows import copy_of, jpeg, owner, photograph, register
+from tests.assets.site_browser import DESKTOP, PHONE, Site, site
+from workers.works.opened import open_work
+
+__all__ = ["site"]
+CROPPED = jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))
+
+
+@pytest.mark.parametrize(("size", "scripts"), [(PHONE, False), (DESKTOP, True)])
+def test_people_ask_in_a_browser_with_and_without_scripts(
+    site: Site,
+    size: tuple[int, int],
+    scripts: bool,  # noqa: FBT001
+) -> None:
+    cache.clear()
+    open_work(
+        site.services, register(site.services, owner("studio"), photograph(1), "Harbour").work, contact="", by="Ann"
+    )
+    person = site.nobody(size=size, javascript=scripts)
+    for data, said in (
+        (photograph(1), "byte for byte"),
+        (copy_of(photograph(1)), "another file"),
+        (CROPPED, "A part of"),
+        (photograph(77), "Not known here"),
+    ):
+        person.open(reverse("ask"))
+        file: FilePayload = {"name": "seen.jpg", "mimeType": "image/jpeg", "buffer": data}
+        person.page.get_by_label("Picture", exact=True).set_input_files(file)
+        person.page.get_by_role("button", name="Ask").click()
+        person.page.get_by_role("heading", name=said).wait_for()
+        person.check() if scripts else person.fits()
