@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.assets.bundles import RECORDS, Scene, logged, make_scene
 from tests.assets.changes import Change, Files, flipped, without
 from tests.assets.cocaptures import LIES, sealed_in, seen_twice
 from tests.assets.partners import new_signer
+from tests.assets.passkeys import signed_scene
 from tests.assets.tampering import files_of, rebagged, zipped
 from tests.assets.witnesses import with_cosigner
 from tools import verify_outside
@@ -33,6 +35,7 @@ STAMPS, BLOCKS = "Stamps of time-stamping authorities", "Bitcoin blocks"
 LOG, LEDGERS = "The place in the log, by sigstore's verifier", "Receipts of EVM chains"
 COSIGNED = "Witnesses of the log"
 SEEN = "Captures seen by two"
+DECIDED = "Who decided"
 WEB, HELD = "Records of the web", "What captures hold"
 
 
@@ -106,6 +109,24 @@ def test_a_copy_that_withholds_a_sealed_file_passes_and_one_that_withholds_the_f
     assert found(written(copy, tmp_path / "copy"), roots, BYTES)[BYTES].state == "passed"
     listed = {**without("data/facts.json")(copy), "proofs/withheld.json": canonical({"files": ["data/facts.json"]})}
     assert found(written(rebagged(listed), tmp_path / "listed"), roots, BYTES)[BYTES].state == "FAILED"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
+def test_the_answer_of_a_passkey_is_checked_by_openssl(scene: Scene, tmp_path: Path) -> None:
+    lies: dict[str, dict[str, Any]] = {
+        "": {},
+        "another statement": {"assertion": lambda one: replace(one, statement=replace(one.statement, by="Bob"))},
+        "another site": {"site": "other.example"},
+        "nobody verified": {"flags": 0x01},
+        "another entry": {"opening": lambda one: {**one, "assertion": "00" * 32}},
+        "another signature": {
+            "assertion": lambda one: replace(one, signature=one.signature[:-1] + bytes([one.signature[-1] ^ 1]))
+        },
+    }
+    for number, (what, lie) in enumerate(lies.items()):
+        path = signed_scene(scene, **lie).write(tmp_path / f"{number}.zip")
+        state = found(written(files_of(path), tmp_path / str(number)), None, DECIDED)[DECIDED].state
+        assert state == ("FAILED" if what else "passed"), what
 
 
 def test_no_file_of_a_bundle_is_ever_run(whole: Files, roots: Path, tmp_path: Path) -> None:
