@@ -111,7 +111,7 @@ def seen_by_two(a: Installation, b: Installation, key: KeySigner, folder: Path, 
         told.update(bundle)
         return any(check["name"] == "cosigned" and check["state"] == "passed" for check in told["checks"])
 
-    wait_until(both_have_cosigned, seconds=400)
+    wait_until(both_have_cosigned, seconds=600)
     checks = {check["name"]: check for check in told["checks"]}
     assert checks["seen-twice:01-1-1"]["state"] == "passed"
     missing = "'c' was asked to visit with it; its answer is missing: 'nonsense'."
@@ -141,7 +141,7 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
             told = a.run.run("verify", zipped, "--trust", trust, code=None).out
             return "2 of 2 pinned witnesses have cosigned a head over the seal: b, c." in told
 
-        wait_until(both_have_cosigned, seconds=400)
+        wait_until(both_have_cosigned, seconds=600)
         for one in made.values():
             assert "Nothing is wrong" in one.run.run("partner", "compare").out
 
