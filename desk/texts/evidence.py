@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from desk.texts.sentences import in_words
 from evidence.anchors import KINDS
 from evidence.facts.case import WitnessFacts
-from registry.models import Bundle, Capture, Case, LogEntry, StepState
+from registry.models import Bundle, Capture, Case, StepState
 from workers.evidence.facts import Place
 from workers.log.witnessed import Witnessed
 
@@ -47,7 +47,7 @@ def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newe
     steps.append(_sealed(case, bundle))
     if bundle.seal_digest is None:
         return steps
-    entry = LogEntry.objects.filter(submission=bundle.submission_id).first()
+    entry = getattr(bundle.submission, "entry", None)
     number = "" if entry is None else _("entry %(n)d") % {"n": entry.sequence}
     waiting = _("Written into the log within a minute.")
     steps.append(Step(_("Logged"), None, number or waiting, done=entry is not None, target="bundles"))

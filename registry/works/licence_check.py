@@ -10,10 +10,17 @@ from enum import StrEnum
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from django.db.models import Q
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Prefetch, Q, Value, prefetch_related_objects
 
 from exhibit.network.urls import host_of
-from registry.models import Case, Licence, Sighting, Work
+from registry.models import Case, CaseSighting, Licence, Sighting, Work
+
+SEEN = Prefetch(
+    "case_sightings",
+    CaseSighting.objects.select_related("sighting").order_by("-sighting__last_seen", "-sighting"),
+)
+"""Where cases were seen, the latest first: loaded once for all that look at a case."""
 
 MAX_FITS = 20
 """Licences that are proposed for one case."""
@@ -145,6 +152,11 @@ class Ledger:
         found = [licence for licence in self._named(work, place) if obstacle(licence, place) is None]
         return min(found, key=lambda licence: licence.number, default=None)
 
+    def of_work(self, work: int) -> list[Licence]:
+        """Those that name this work, or no work in particular, by number."""
+        found = (licence for licence, works in self.licences if not works or work in works)
+        return sorted(found, key=lambda licence: licence.number)
+
     def near(self, work: int, place: Place) -> dict[int, Obstacle | None]:
         """The licences that name this work and place, by number, with what of time or territory keeps each off it."""
         found = {licence.number: obstacle(licence, place) for licence in self._named(work, place)}
@@ -162,11 +174,9 @@ class Ledger:
 
 def ledger_of(owner: int, *, without: frozenset[int] = frozenset()) -> Ledger:
     """All licences of an owner, by primary key, without some of them."""
-    named: dict[int, set[int]] = defaultdict(set)
-    for licence, work in Licence.objects.filter(owner=owner).exclude(works=None).values_list("pk", "works"):
-        named[licence].add(work)
-    rows = Licence.objects.filter(owner=owner).exclude(pk__in=without)
-    return Ledger((row, frozenset(named.get(row.pk, ()))) for row in rows)
+    named = ArrayAgg("works", filter=Q(works__isnull=False), default=Value([]))
+    rows = Licence.objects.filter(owner=owner).exclude(pk__in=without).annotate(named=named)
+    return Ledger((row, frozenset(row.named)) for row in rows)
 
 
 def covering(licences: Iterable[Licence], sighting: Sighting) -> Licence | None:
@@ -180,15 +190,16 @@ def licences_for(work: Work) -> list[Licence]:
     return list(rows.distinct().order_by("number"))
 
 
-def fitting(case: Case, most: int = MAX_FITS) -> list[Fit]:
+def fitting(case: Case, most: int = MAX_FITS, ledger: Ledger | None = None) -> list[Fit]:
     """The licences that may permit what a case holds, the likeliest first: what to propose when a person licenses it.
 
     First those that cover every sighting, then some, then those that name the right place but not the right time or
-    territory, then the rest by number. Two queries.
+    territory, then the rest by number. Two queries, or fewer where the owner's ledger and the case's places are known.
     """
-    rows = case.case_sightings.select_related("sighting").order_by("pk")
-    places = list({row.sighting_id: row.sighting for row in rows}.values())
-    return sorted([_fit(licence, places) for licence in licences_for(case.work)], key=_rank)[:most]
+    prefetch_related_objects([case], SEEN)
+    places = list({row.sighting_id: row.sighting for row in case.case_sightings.all()}.values())
+    licences = licences_for(case.work) if ledger is None else ledger.of_work(case.work_id)
+    return sorted([_fit(licence, places) for licence in licences], key=_rank)[:most]
 
 
 def _fit(licence: Licence, places: list[Sighting]) -> Fit:

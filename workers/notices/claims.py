@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import prefetch_related_objects
+from django.db.models import Func, TextField, Value, prefetch_related_objects
 from django.utils.translation import gettext as _, ngettext
 
 from exhibit.digests import Digest
@@ -19,9 +19,9 @@ from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.network.urls import host_of, registrable_domain
 from registry.cases import recaptures
-from registry.models import Canary, Capture, Case, CaseSighting, ClaimAnswer, Sighting, StepState, User
+from registry.models import Canary, Capture, Case, ClaimAnswer, Sighting, StepState, User
 from registry.notices.claims import keep_answer, lost
-from registry.works.licence_check import ledger_of
+from registry.works.licence_check import SEEN, Ledger, ledger_of
 from workers.notices.page_claims import MAX_BYTES, What, read_page, resellers, squashed, stated_in
 from workers.services.wiring import Services
 from workers.works.ownership import warnings_of
@@ -33,7 +33,6 @@ _CONTEXT = re.compile(
     r"rezension|kritik|zitat|nachrichten)(?![a-z])|(评论|书评|影评|引用|新闻|报道|戏仿|论文)",
     re.IGNORECASE,
 )
-_NEEDED = ("page_key", "image_key", "page_url", "image_url", "host", "party", "context", "page_title", "last_seen")
 
 
 class Kind(StrEnum):
@@ -105,11 +104,11 @@ class Check:
         ]
 
 
-def check(services: Services, cases: Sequence[Case]) -> dict[int, Check]:
+def check(services: Services, cases: Sequence[Case], ledger: Ledger | None = None) -> dict[int, Check]:
     """The claim check of cases of one owner, by number. Nothing is fetched."""
     if not cases:
         return {}
-    known = _Known(services, cases)
+    known = _Known(services, cases, ledger or ledger_of(cases[0].owner_id))
     return {case.number: known.check(case) for case in cases}
 
 
@@ -144,25 +143,27 @@ def answer(services: Services, case: Case, kind: str, mark: str, words: str, *, 
 class _Known:
     """What is known of some cases of one owner, in as many queries as for one."""
 
-    def __init__(self, services: Services, cases: Sequence[Case]) -> None:
-        self.services, owner, ids = services, cases[0].owner, [case.pk for case in cases]
-        prefetch_related_objects(cases, "work__remarks", "work__conflicts")
+    def __init__(self, services: Services, cases: Sequence[Case], ledger: Ledger) -> None:
+        self.services, self.ledger, owner, ids = services, ledger, cases[0].owner, [case.pk for case in cases]
+        prefetch_related_objects(cases, "work__remarks", "work__conflicts", "captures", SEEN)
         for case in cases:
             case.work.owner = owner  # it is the cases' own
         works = [case.work_id for case in cases]
-        rows = CaseSighting.objects.filter(case__in=ids).order_by("-sighting__last_seen", "-sighting")
         self.places: dict[int, dict[tuple[bytes, bytes], Sighting]] = defaultdict(dict)
-        for row in rows.select_related("sighting").only("case", *(f"sighting__{name}" for name in _NEEDED)):
+        for row in (row for case in cases for row in case.case_sightings.all()):
             self.places[row.case_id].setdefault(recaptures.place_of(row.sighting), row.sighting)
-        visits = Capture.objects.filter(case__in=ids, state=StepState.DONE).order_by("number")
-        kept = visits.only("case", "page_key", "image_key", "files")
-        self.visits = {(row.case_id, *recaptures.place_of(row)): row for row in kept if _page_of(row)}
+        kept = [row for case in cases for row in case.captures.all() if row.state == StepState.DONE and _page_of(row)]
+        self.visits = {
+            (row.case_id, *recaptures.place_of(row)): row for row in sorted(kept, key=lambda row: row.number)
+        }
         self.answers = {(row.case_id, row.point): row for row in ClaimAnswer.objects.filter(case__in=ids)}
-        self.ledger, self.lost = ledger_of(owner.pk), lost(works)
-        mails = User.objects.filter(memberships__owner=owner).values_list("email", flat=True)
-        self.own_domains = {registrable_domain(mail.rpartition("@")[2]) for mail in mails}
-        pages = Canary.objects.filter(owner=owner, removed_at=None).values_list("key", flat=True)
-        self.own_pages = {bytes(key) for key in pages}
+        self.lost = lost(works)
+        mails = User.objects.filter(memberships__owner=owner).values_list(Value("mail"), "email")
+        key = Func("key", Value("hex"), function="encode", output_field=TextField())
+        pages = Canary.objects.filter(owner=owner, removed_at=None).order_by().values_list(Value("page"), key)
+        own = list(mails.union(pages))
+        self.own_domains = {registrable_domain(mail.rpartition("@")[2]) for what, mail in own if what == "mail"}
+        self.own_pages = {bytes.fromhex(page) for what, page in own if what == "page"}
         sold = Case.objects.filter(owner=owner, work__in=works, party__in=list(resellers())).order_by("number")
         self.sold_cases = list(sold.values_list("work", "number"))
         names = {*map(squashed, resellers().values())}

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -33,7 +33,7 @@ from registry.accounts import scoped
 from registry.cases import history, queue, recaptures
 from registry.cases.triage import likelihood
 from registry.models import UNFINISHED, Bundle, Case, Match, Owner
-from registry.works.licence_check import fitting
+from registry.works.licence_check import SEEN, fitting, ledger_of
 from workers.cases import decisions
 from workers.cases.decisions import Choice, Wish
 from workers.cases.reported import goes_along, report_picture
@@ -85,12 +85,17 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     newest = list(found.order_by("-sighting__last_seen", "pk")[: ROWS + 1])
     rows = newest[:ROWS]
     licences = {row.sighting_id: row.licence for row in rows}
-    bundles = [_with_witnesses(bundle) for bundle in row.bundles.order_by("-number")]
-    captures = list(row.captures.order_by("pk"))
+    bundles = [
+        _with_witnesses(bundle) for bundle in row.bundles.select_related("submission__entry").order_by("-number")
+    ]
+    prefetch_related_objects([row], "captures", SEEN)
+    row.shown = next((one for one in row.case_sightings.all() if one.pk == row.shown_id), None)
+    captures = sorted(row.captures.all(), key=lambda one: one.pk)
     standings = recaptures.standings(captures)
     places = places_of(rows)
     matches = _matches(row, [row.match for row in rows])
-    decides, fits = may_decide(request, owner), fitting(row, 8)
+    ledger = ledger_of(owner.pk)
+    decides, fits = may_decide(request, owner), fitting(row, 8, ledger)
     events = page_of(request, row.events.all(), "history", EVENTS)
     hidden = bool(scoped.hidden_among(owner, [match.found for match in matches]))
     values = {
@@ -117,7 +122,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "awaited": _awaited(bundles),
         "chain": chain(row, places, captures, bundles[0] if bundles else None),
         "papers": PAPERS if any(bundle.seal_digest for bundle, *_rest in bundles) else (),
-        **claims.shown(owner, check(wiring.services(), [row])),
+        **claims.shown(owner, check(wiring.services(), [row], ledger)),
         "history": events,
         "events": [(event, cases.line(event)) for event in events],
         "others": _others(row),
