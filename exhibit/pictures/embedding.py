@@ -85,13 +85,22 @@ def _png(data: bytes, statement: RightsStatement) -> Iterator[bytes]:
         (size,) = struct.unpack_from(">I", data, place)
         chunk = data[place : place + 12 + size]
         if chunk[4:8] == b"iTXt" and chunk[8:].startswith(_PNG_XMP):
-            old = chunk[8 + len(_PNG_XMP) : -4].split(b"\0", 4)[-1] if chunk[8 + len(_PNG_XMP)] == 0 else b""
+            told = chunk[8 + len(_PNG_XMP) : -4]  # whether and how it is compressed, two names, the packet
+            packet = told[2:].split(b"\0", 2)[-1]
+            old = _inflated(packet) if told[:1] == b"\1" else packet
         else:
             kept.append(chunk)
         place += 12 + size
     body = b"iTXt" + _PNG_XMP + b"\0\0\0\0" + _packet(old, statement)
     written = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
     yield from (_PNG, *kept[:1], written, *kept[1:])
+
+
+def _inflated(packet: bytes) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(packet, MAX_XMP + 1)
+    except zlib.error:
+        return b""
 
 
 def _packet(old: bytes, statement: RightsStatement) -> bytes:

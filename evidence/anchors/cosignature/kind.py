@@ -55,7 +55,6 @@ def build(given: CosignatureConfig, session: "requests.Session", log: "OwnLog | 
     """The adapter of a witness."""
     from evidence.anchors.cosignature.anchor import WitnessAnchor
 
-    assert log is not None, "a witness is asked about this installation's own log"
     return WitnessAnchor(given.name, given.urls[0], given.key, log, development=given.development, session=session)
 
 

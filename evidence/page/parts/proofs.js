@@ -200,11 +200,11 @@ async function checkWitnesses(inspection, facts, logged) {
   for (const record of records) {
     const check = await checked(`anchor:${record.file.split("/").pop()}`, (name) => receiptCheck(inspection, record, subjects, name));
     const called = check.state === "failed" || check.sentence.includes(record.witness) ? "" : ` The bundle calls this witness ${JSON.stringify(record.witness.slice(0, 60))}.`;
-    checks.push({ subject: subjects.get(record.digest), check: { ...check, sentence: check.sentence + called } });
+    checks.push({ subject: subjects.get(record.digest), kind: record.kind, check: { ...check, sentence: check.sentence + called } });
   }
   const earliest = (pattern, asked) => timeCheck(checks.filter(({ subject }) => pattern.test(subject)).map(({ check }) => check), asked);
   const time = earliest(/^(manifest$|checkpoint$|later checkpoint)/, inspection.trust.requires?.witnesses ?? 1);
-  const cosigned = cosignedCheck(inspection.trust, checks.filter(({ subject }) => /^(checkpoint$|later checkpoint)/.test(subject)));
+  const cosigned = cosignedCheck(inspection.trust, checks.filter(({ kind, subject }) => kind === "cosignature" && /^(checkpoint$|later checkpoint)/.test(subject)));
   return { checks: [...unread, ...checks.map(({ check }) => check), ...cosigned, time], logged: earliest(/^(checkpoint$|later checkpoint)/, 1).time || null, pairs: checks };
 }
 

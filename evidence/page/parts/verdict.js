@@ -79,10 +79,14 @@ async function readTrust(bytes) {
   const trust = parseJson(bytes, "The trust list");
   checkSchema(trust, "trust", "The trust list");
   if (trust.format !== "exhibit-trust/1") throw new Broken("The trust list isn't in the format exhibit-trust/1.");
-  const all = [...trust.authorities, ...trust.chains, ...(trust.ledgers || []), ...trust.logs, ...trust.keys, ...(trust.partners || [])];
-  const witnesses = new Set([...trust.authorities, ...trust.chains, ...(trust.ledgers || [])].map(({ name }) => name)).size;
+  const cosigners = trust.cosigners || [];
+  const pins = [...trust.authorities, ...trust.chains, ...(trust.ledgers || []), ...cosigners];
+  const all = [...pins, ...trust.logs, ...trust.keys, ...(trust.partners || [])];
+  const [witnesses, known] = [pins, cosigners].map((of) => new Set(of.map(({ name }) => name)).size);
   const asked = trust.requires?.witnesses ?? 1;
   if (asked < 1 || asked > Math.max(witnesses, 1)) throw new Broken(`The trust list asks for ${asked} witnesses and pins ${witnesses}.`);
+  const wanted = trust.requires?.cosigners ?? 0;
+  if (wanted < 0 || wanted > known) throw new Broken(`The trust list asks for ${wanted} cosigners and pins ${known}.`);
   if (all.some((entry) => entry.development && !entry.label)) throw new Broken("The trust list has an entry for development without a label.");
   for (const { name, validators = [], quorum = 0 } of trust.ledgers || []) {
     const count = validators.length;
@@ -92,6 +96,8 @@ async function readTrust(bytes) {
   for (const authority of trust.authorities) readCertificates([...authority.certificates, ...(authority.qualified || [])].map(utf8));
   for (const log of [...trust.logs, ...(trust.partners || [])])
     if (!(await parseVerifierKey(log.vkey))) throw new Broken(`The trust list has ${JSON.stringify(log.vkey.slice(0, 80))}, which isn't a log's public key.`);
+  for (const { vkey } of cosigners)
+    if (!(await parseVerifierKey(vkey, 4))) throw new Broken(`The trust list has ${JSON.stringify(vkey.slice(0, 80))}, which isn't the public key of a witness of logs.`);
   if (trust.keys.some((key) => !isSoundPoint(fromHex(key.public)))) throw new Broken("The trust list has a key of small order, or one that isn't in its one form.");
   return trust;
 }

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from evidence.anchors import KINDS
+from evidence.anchors.cosignature.kind import KIND as COSIGNATURE
 from evidence.bundle.bag import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, checkpoint_digest
 from evidence.facts.case import CaseFacts
 from evidence.formats.codec import FormatError
@@ -50,10 +51,13 @@ def check_witnesses(inspection: Inspection, facts: CaseFacts | None, *, is_logge
         name = f"anchor:{PurePosixPath(record.file).name}"
         pairs.append((subjects.get(record.digest, ""), checked(name, _anchor, inspection, name, record, subjects)))
     unread = check_unread(inspection, frozenset(path for record in records for path in (record.file, *record.material)))
-    logged = [check for subject, check in pairs if _is_of_the_log(subject)]
+    made = zip(records, pairs, strict=True)
+    of_log = [(record, check) for record, (subject, check) in made if _is_of_the_log(subject)]
+    logged = [check for _, check in of_log]
     whole = [check for subject, check in pairs if subject == "manifest" or _is_of_the_log(subject)]
     time = _check_time(whole, inspection.trust.witnesses_asked)
-    cosigned = _check_cosigned(inspection.trust, logged)
+    heads = [check for record, check in of_log if record.kind == COSIGNATURE.name]
+    cosigned = _check_cosigned(inspection.trust, heads)
     return Witnessed((*unread, *(check for _, check in pairs), *cosigned, time), _check_time(logged).time, tuple(pairs))
 
 

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from evidence.anchors import KINDS
 from evidence.bundle.bag import CounterSignature
 from evidence.development.authority import Authority
 from evidence.facts.cocapture import asks_consent, page_language, page_text
 from evidence.facts.passkey import ASSERTION_PATH
+from evidence.formats.codec import FormatError
 from evidence.keys.ed25519 import KeySigner
-from evidence.verdict.trust import load_trust
+from evidence.verdict.trust import Requirements, Trust, load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -30,7 +32,7 @@ from tests.assets.judged import FORGED, NOT_ON_THE_PAGE
 from tests.assets.passkeys import LIES as LIES_OF_PASSKEYS, RSA_KEY, SITE, signed_scene
 from tests.assets.renewals import make_renewed
 from tests.assets.resealing import LIES, sealed_lie, signed
-from tests.assets.sealed_blocks import STATES, with_ledger
+from tests.assets.sealed_blocks import STATES, ledger, with_ledger
 from tests.assets.stamp_kinds import bundle_of
 from tests.assets.tampering import files_of, packed, rebagged
 from tests.assets.verify_page import WORDS, Page, by_python, differences
@@ -145,6 +147,40 @@ def test_cosignatures_read_alike(browser: Chromium, scene: Scene, tmp_path: Path
         assert differences(told[-1], by_python(path, trust)) == {}, place
     assert told[0][1]["cosigned"] == "passed"
     assert {states["cosigned"] for _, states in told[1:]} == {"not checked"}
+    [witness], [authority, *_] = trust.cosigners, trust.authorities
+    namesake = replace(trust, cosigners=(replace(witness, name=authority.name),))  # a stamp is no cosignature
+    page.pin(namesake)
+    path = scene.write(tmp_path / "stamped.zip")
+    told.append(page.check(path))
+    assert (told[-1][1]["cosigned"], differences(told[-1], by_python(path, namesake))) == ("not checked", {})
+
+
+def test_trust_lists_are_refused_alike(browser: Chromium, scene: Scene, tmp_path: Path) -> None:
+    _, trust = with_cosigner(scene.log, scene.proofs, scene.trust)
+    [witness], asked = trust.cosigners, Requirements(1)
+    names = {pin.name for kind in KINDS.values() for pin in getattr(trust, kind.pins)}
+    page = Page(browser.tab(), scene.trust, tmp_path)
+    for other, is_good in (
+        (replace(trust, requires=replace(asked, witnesses=len(names))), True),
+        (replace(trust, requires=replace(asked, witnesses=len(names) + 1)), False),
+        (replace(trust, requires=replace(asked, cosigners=1)), True),
+        (replace(trust, requires=replace(asked, cosigners=2)), False),
+        (replace(trust, requires=replace(asked, cosigners=-1)), False),
+        (replace(trust, cosigners=(replace(witness, development=True, label=""),)), False),
+        (replace(trust, cosigners=(replace(witness, vkey=trust.logs[0].vkey),)), False),
+        (replace(trust, ledgers=(*trust.ledgers, ledger(quorum=2))), False),
+    ):
+        (tmp_path / "list.json").write_bytes(other.to_json())
+        page.tab.ask("document.getElementById('status').textContent = ''")
+        page.tab.choose("#list", [tmp_path / "list.json"])
+        page.tab.wait("Boolean(document.getElementById('status').textContent)")
+        assert ("from now on" in page.tab.ask("document.getElementById('status').textContent")) is is_good
+        try:
+            Trust.from_json(other.to_json())
+        except FormatError:
+            assert not is_good
+        else:
+            assert is_good
 
 
 def test_blocks_that_validators_sealed_read_alike(browser: Chromium, tmp_path: Path) -> None:

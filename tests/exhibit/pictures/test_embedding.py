@@ -10,7 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 from exhibit.errors import RefusedError
 from exhibit.pictures.decode import Limits
 from exhibit.pictures.embedding import PROHIBITED, RightsStatement, with_rights
-from exhibit.pictures.metadata import read_metadata
+from exhibit.pictures.metadata import MAX_XMP, read_metadata
 from tests.exhibit.pictures.test_metadata import MADE, XMP, exif, jpeg, png
 
 SAID = RightsStatement(
@@ -25,10 +25,10 @@ def xmp_of(data: bytes) -> str:
     return packet if isinstance(packet, str) else bytes(packet).decode()
 
 
-def packed(packet: str) -> bytes:
-    """A PNG with an XMP packet."""
+def packed(packet: str, *, small: bool = False) -> bytes:
+    """A PNG with an XMP packet, compressed or not."""
     out, info = io.BytesIO(), PngInfo()
-    info.add_itxt("XML:com.adobe.xmp", packet)
+    info.add_itxt("XML:com.adobe.xmp", packet, zip=small)
     Image.new("RGB", (40, 30)).save(out, "PNG", pnginfo=info)
     return out.getvalue()
 
@@ -52,7 +52,7 @@ def test_what_is_written_is_read_again_and_no_pixel_changes(data: bytes) -> None
 
 
 def test_what_the_file_says_besides_stays() -> None:
-    for data in (jpeg(xmp=MADE.encode()), packed(MADE)):
+    for data in (jpeg(xmp=MADE.encode()), packed(MADE), packed(MADE, small=True)):
         said = read_metadata(with_rights(data, SAID), Limits())
         assert (said.aigc, said.author) == (read_metadata(data, Limits()).aigc, "Ann Lee")
     assert "trainedAlgorithmicMedia" in xmp_of(with_rights(jpeg(xmp=MADE.encode()), SAID))
@@ -68,6 +68,8 @@ def test_what_the_file_says_besides_stays() -> None:
 )
 def test_a_packet_that_cannot_be_read_makes_room(packet: bytes) -> None:
     assert read_metadata(with_rights(jpeg(xmp=packet), SAID), Limits()).author == "Ann Lee"
+    bomb = with_rights(packed("<a>" + " " * (MAX_XMP << 1), small=True), SAID)
+    assert len(bomb) < 10_000
 
 
 def test_other_formats_and_damaged_files_are_refused() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from evidence.anchors.cosignature.kind import CosignatureConfig
 from evidence.anchors.evm.kind import EvmConfig
 from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
 from evidence.anchors.rfc3161.kind import Rfc3161Config
@@ -14,6 +15,7 @@ from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
 from exhibit.config.config import Config
 from tests.assets.clocks import set_clock
+from tests.assets.local_witness import running_witness
 from workers.configuration import load_config
 from workers.operations import doctor
 from workers.operations.checks import Check
@@ -82,7 +84,11 @@ def test_a_clock_that_is_minutes_off_the_database_s_is_told(
 
 
 def test_each_witness_is_asked_how_it_is_and_one_that_is_silent_is_no_hindrance(fresh: Config, tmp_path: Path) -> None:
-    with running_authority(tmp_path / "authority") as authority, running_chain(tmp_path / "chain") as chain:
+    with (
+        running_authority(tmp_path / "authority") as authority,
+        running_chain(tmp_path / "chain") as chain,
+        running_witness() as friend,
+    ):
         (tmp_path / "root.pem").write_bytes(authority.root_pem)
         gone = "http://127.0.0.1:9"
         calendars = (chain.url, gone)
@@ -90,11 +96,13 @@ def test_each_witness_is_asked_how_it_is_and_one_that_is_silent_is_no_hindrance(
             Rfc3161Config(kind="rfc3161", name="authority", urls=(authority.url,), roots=tmp_path / "root.pem"),
             OpenTimestampsConfig(kind="opentimestamps", name="blind", urls=calendars, development=True),
             OpenTimestampsConfig(kind="opentimestamps", name="bitcoin", urls=(gone,), bitcoin_source=chain.url),
+            CosignatureConfig(kind="cosignature", name="friend", urls=(friend.url,), key=friend.vkey),
             EvmConfig(kind="evm", name="chain", urls=(gone,), chain_id=1, contract=bytes(20), key_variable="NO_KEY"),
         )
         checks = found(replace(fresh, anchors=given))
     assert checks["witness authority"].ok
     assert "valid until" in checks["witness authority"].sentence
+    assert checks["witness friend"].sentence == "It answers."
     assert checks["witness blind"].sentence.startswith("1 of 2 calendars answer; without a source of blocks")
     for name in ("witness bitcoin", "witness chain"):
         assert (checks[name].ok, checks[name].needed) == (False, False)

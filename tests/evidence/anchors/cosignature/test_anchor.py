@@ -1,5 +1,6 @@
 """A witness of another program cosigns heads; what it has seen otherwise, or answers wrongly, is told."""
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,6 +115,14 @@ def test_an_answer_that_is_not_its_cosignature_is_no_receipt(witness: LocalWitne
     witness.answer, witness.time = None, int(now().timestamp()) + 7200
     with pytest.raises(IntegrityError, match="ahead"):
         anchor_of(witness, heads).submit(digest)
+
+
+def test_a_line_by_another_key_of_its_name_stands_in_nobodys_way(witness: LocalWitness, heads: Heads) -> None:
+    digest = heads.grow(4)
+    line = anchor_of(witness, heads).submit(digest).proof.splitlines(keepends=True)[-1]
+    other = b" ".join([*line.split()[:2], base64.b64encode(bytes(76))]) + b"\n"
+    witness.answer = (200, other + line)
+    assert anchor_of(witness, heads).submit(digest).proof.endswith(line)
 
 
 def test_it_is_checked_offline_by_the_pinned_key_alone(witness: LocalWitness, heads: Heads) -> None:
