@@ -85,7 +85,7 @@ def answer_of(user: User, given: Mapping[str, Any] | str | None) -> Answer | Non
             "user_verification": UserVerificationRequirement.REQUIRED,
         }
         found = auth.get_server().authenticate_complete(state, auth.get_credentials(user), plain)
-    except (ValueError, TypeError, KeyError, AttributeError, ValidationError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ValidationError) as error:
         raise WrongUseError(_("The passkey's answer doesn't hold.")) from error
     authenticator = auth.get_authenticator_by_credential_id(user, found.credential_id)
     assert authenticator is not None

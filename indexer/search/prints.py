@@ -21,7 +21,6 @@ from indexer.picture.features import Features
 from indexer.picture.hashes import turned_hashes
 from indexer.picture.spaces import DESCRIPTOR, PHASH, TRIMMED, WHOLE
 
-FORMAT = "exhibit-fingerprints/1"
 PRINTS = "prints-1"
 """Version of everything that stated fingerprints and what is found by them depend on; raise it with either space."""
 MAX_FILE, MAX_WORKS = 8 << 20, 1_000

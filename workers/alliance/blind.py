@@ -48,8 +48,6 @@ SEARCH_SECONDS = 3_600.0
 """A search that takes longer is given up."""
 _RECORD = 1_024
 """Every record is as long as this, so that its length says nothing."""
-_SEALED = _RECORD + 28
-_ENTRY = 16 + 18
 
 
 def _masks(output: bytes, salt: bytes, number: int) -> tuple[bytes, bytes]:
@@ -140,7 +138,7 @@ def search(services: Services, partner: Partner, more: Callable[[int], None] = l
     try:
         found = _search(services, partner, count, more)
         count["found"] = len(found)
-    except (ValueError, KeyError, TypeError, AttributeError, WrongUseError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, WrongUseError) as error:
         raise ServiceMissingError(f"The partner {partner.name} answers nonsense: {type(error).__name__}.") from error
     finally:
         if count["points"]:

@@ -64,7 +64,7 @@ def send(
         with session_for(services, partner.url, seconds) as session:
             answer = session.post(address, body, headers=headers, allow_redirects=False)
             told = json.loads(read_limited(answer, MAX_ANSWER, seconds))
-    except (requests.RequestException, ValueError) as error:
+    except (requests.RequestException, ValueError, RecursionError) as error:
         raise ServiceMissingError(f"The partner {partner.name} doesn't answer: {type(error).__name__}.") from error
     if not isinstance(told, dict) or answer.status_code >= requests.codes.server_error:
         raise ServiceMissingError(f"The partner {partner.name} can't answer now ({answer.status_code}).")
@@ -75,7 +75,7 @@ def send(
 
 
 def session_for(services: Services, url: str, seconds: float = 30.0) -> requests.Session:
-    """A guarded session that reaches a site at the address that the operator wrote, and the public internet."""
+    """A guarded session that reaches a site at the address that the operator has agreed to, and the public internet."""
     networks = (*services.config.allowed_networks, *named_addresses([url]))
     guard = Guard(allowed_networks=networks, allowed_ports=frozenset((80, 443, *named_ports([url]))))
     return guarded_session(guard, timeout=seconds, user_agent=services.user_agent)

@@ -71,7 +71,7 @@ def fetch_card(services: Services, url: str) -> bytes:
     """What a site tells as its card; raises ``ServiceMissingError``."""
     try:
         with session_for(services, url) as session:
-            answer = session.get(f"{url.rstrip('/')}/witness/card")
+            answer = session.get(f"{url.rstrip('/')}/witness/card", allow_redirects=False)
             answer.raise_for_status()
             return read_limited(answer, MAX_CARD)
     except requests.RequestException as error:

@@ -136,8 +136,8 @@ class _Asked:
     def send(self, services: Services, signed: tuple[bytes, str]) -> None:
         try:
             self.came.append(send(services, self.partner, CALL, signed, seconds=SECONDS))
-        except RefusedError:
-            self.came.append("refused")
+        except RefusedError as error:  # by the partner, or by limits and the guard of this side
+            self.came.append("refused" if error.reason == "partner" else "no-answer")
         except ExhibitError:
             self.came.append("no-answer")
 

@@ -39,10 +39,10 @@ def compare_heads(services: Services) -> dict[str, str]:
     """
     there = list(partners.active())
     told = {partner.name: _cosigned_by(services, partner) for partner in there}
-    wrong = {}
+    wrong, here = {}, heads_seen()
     for partner in there:
         known = [(name, note) for name, notes in told.items() for note in _of(partner.origin, notes)]
-        known += [("this installation", note) for note in _of(partner.origin, heads_seen())]
+        known += [("this installation", note) for note in _of(partner.origin, here)]
         own = _of(services.log.origin, told[partner.name])
         fault = " ".join(filter(None, (_fault(services, partner, known), _own_fault(services, own))))
         partners.looked_at(partner, fault)
@@ -115,7 +115,7 @@ def _fetcher(session: requests.Session, partner: Partner) -> Callable[[str, int]
         if time.monotonic() > until:
             raise ServiceMissingError(Sentence("Its log is shown too slowly."))
         try:
-            answer = session.get(f"{partner.url.rstrip('/')}/log/{path}")
+            answer = session.get(f"{partner.url.rstrip('/')}/log/{path}", allow_redirects=False)
             answer.raise_for_status()
             return read_limited(answer, most, SECONDS)
         except requests.RequestException as error:

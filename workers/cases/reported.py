@@ -40,13 +40,15 @@ def report_picture(services: Services, case: Case, *, by: str, reason: str, pass
     assert picture.digest is not None
     passkeys.needed(case.owner, Act.PURGE, {"picture": picture.digest.hex}, passkey)
     made = {"case": case, "reported_by": by, "reason": reason, "reported_at": now()}
+    others = cases_with(picture.digest).exclude(owner=case.owner_id)
+    held = others.exists() or WorkPicture.objects.filter(picture=picture).exists()
     with transaction.atomic():
+        signed = passkeys.take(case.owner, Act.PURGE, {"picture": picture.digest.hex}, passkey) if held else None
         _row, new = PictureReport.objects.get_or_create(owner=case.owner, picture=picture, defaults=made)
         if new:
             history.record(case, "reported", by, ("reported", {}), words=reason)
-            audit_log.noted(case, "reported", by=by)
-    others = cases_with(picture.digest).exclude(owner=case.owner_id)
-    if others.exists() or WorkPicture.objects.filter(picture=picture).exists():
+            audit_log.noted(case, "reported", by=by, **passkeys.details(signed))
+    if held:
         _let_go_of_copies(services, case.owner, picture.digest)
     else:
         purge(services, picture.digest, by=by, reason=reason, passkey=passkey)

@@ -25,7 +25,6 @@ from indexer.calibration.recall import Figures, Recall
 from indexer.picture.card import Card, check
 from indexer.picture.descriptor import MAX_FILE_BYTES
 
-FORMAT = "exhibit-model/1"
 HEAD = b"exhibit model card v1\n"
 CARD, NETWORK = "card.json", "network.onnx"
 MAX_CARD = 1 << 17

@@ -46,7 +46,7 @@ def export_model(
         raise WrongUseError(f"{row} comes with Exhibit: others have it.")
     if row.shared is not None and (author or terms or price):
         raise WrongUseError(f"{row} is somebody else's: it is passed on with the card of its author.")
-    plain = row.shared or _signed_now(row, author or services.config.log_origin, terms, price, signer)
+    plain = row.shared or _signed_now(row, one_line(author) or services.config.log_origin, terms, price, signer)
     card_from(plain)
     about = {"network": str(row), "digest": row.digest.hex, "author": plain["author"], "key": plain["key"]}
     audit_log.changed("network exported", by=by, about=about)

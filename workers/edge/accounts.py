@@ -41,7 +41,7 @@ def read_account(data: bytes, key: str = "") -> dict[str, Json]:
     """
     try:
         plain = parse_json(data, what="The account", limit=MAX_BYTES)
-        signature, named = bytes.fromhex(plain.pop("signature")), plain["key"]
+        signature, named = bytes.fromhex(plain.pop("signature")), str(plain["key"])
         sound = plain["format"] == FORMAT and all(row["name"] for row in plain["contributors"])
         signed = canonical(plain)
     except (FormatError, ValueError, TypeError, KeyError, AttributeError):

@@ -48,7 +48,7 @@ class Answer:
 
 
 def ask(owner: Owner, user: User, act: Act, subject: Mapping[str, Any], site: str) -> PasskeyQuestion:
-    """Keep what a person is to sign, for passkeys of a site; the person's older questions are forgotten."""
+    """Keep what a person is to sign, for passkeys of a site; questions of the person that are too old are forgotten."""
     moment = now()
     statement = SignedDecision(
         act, owner.name, dict(subject), user.get_username(), site, moment, secrets.token_bytes(32)
@@ -120,7 +120,10 @@ def details(assertion: Assertion | None) -> dict[str, Any]:
 
 
 def of_case(case: Case, bundle: int) -> dict[str, Any]:
-    """What is signed of a case that is to be confirmed: it, the number of its next bundle, and the pictures seen."""
+    """What is signed of a case that is to be confirmed: it, the number of its next bundle, and the pictures seen.
+
+    Of more than :data:`MAX_PICTURES` pictures only the first by digest are signed.
+    """
     rows = case.case_sightings.values_list("sighting__picture__digest", flat=True).order_by().distinct()
     unlicensed = rows.filter(licence=None)
     pictures = sorted(digest.hex for digest in unlicensed or rows if digest is not None)[:MAX_PICTURES]

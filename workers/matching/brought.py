@@ -128,7 +128,7 @@ def whose(services: Services, data: bytes) -> Whose:
         if not rows:
             complete = not search.damaged
             break
-        left = left.exclude(work__owner__in={row.work.owner_id for row in rows})
+        left = left.exclude(work__owner__in={row.work.owner_id for row in rows}).exclude(picture__in=compared)
     named = _in_turns(claims.values())
     plain = tuple(reason for reason in found.low_information if reason not in (COLLAGE, PAGE))
     owners = len({claim.work.owner_id for claim in claims.values()})

@@ -138,7 +138,7 @@ class SomeWorks(RegisteredWorks):
     def features(self, work: int) -> Features | None:
         """What was measured of a registered picture, while there is time."""
         if time.monotonic() > self.until:
-            raise ServiceMissingError(f"The search takes longer than {MAX_SECONDS:g} s.", hint="Try again later.")
+            raise ServiceMissingError("The search takes too long.", hint="Try again later.")
         return super().features(work)
 
     def _own(self, index: VectorIndex) -> VectorIndex:

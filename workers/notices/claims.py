@@ -1,7 +1,8 @@
 """The claim check: what may speak against a claim, gathered before anybody is accused. It decides nothing.
 
-Each point says on what it rests and where that was found; a member answers it, and no notice is signed or sent while a
-point is unanswered. What a page says of itself is its party's word: it raises a question, and settles none.
+Each point says on what it rests and where that was found; a member answers it, and no notice is signed, or mailed from
+here, while a point is unanswered. What a page says of itself is its party's word: it raises a question, and settles
+none.
 """
 
 import re

@@ -5,6 +5,7 @@ from typing import Annotated, BinaryIO
 from django.core.files.uploadedfile import UploadedFile
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.http import content_disposition_header
 from ninja import Path
 
 from desk.api.common.auth import Call, of
@@ -44,7 +45,7 @@ def zip_answer(row: Package) -> StreamingHttpResponse:
 def download(content: bytes | BinaryIO, name: str, media_type: str) -> HttpResponseBase:
     """A file to keep under this name."""
     if isinstance(content, bytes):
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        headers = {"Content-Disposition": content_disposition_header(True, name) or "attachment"}  # noqa: FBT003 - Django's
         answer: HttpResponseBase = HttpResponse(content, content_type=media_type, headers=headers)
     else:
         answer = FileResponse(content, as_attachment=True, filename=name, content_type=media_type)

@@ -43,6 +43,9 @@ def add_partner(*, desk: Desk, name: Word, card: str, yes: Yes) -> None:
 
     data = fetch_card(desk.services, card) if card.startswith(("http://", "https://")) else _read(Path(card))
     found = read_card(desk.services, data)
+    if card.startswith(("http://", "https://")) and found.url.rstrip("/") != card.rstrip("/"):
+        hint = "If its operator has told you that address, name it instead."
+        raise WrongUseError(f"The card names another address, {found.url}.", hint=hint)
     fields(("address", found.url), ("log", found.log), ("witness", found.witness))
     if not yes:
         ask("Are these the keys that its operator told you?")

@@ -158,7 +158,7 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         part = request.POST.get("next", "") or request.GET.get("page", "")
         return redirect(f"{address}?page={part}#cases" if part.isdecimal() and len(part) < 5 else address)
     items = items_of(row)
-    missing = [*gaps(row, items), *unanswered(check(wiring.services(), [item.row.case for item in items]))]
+    missing = gaps(row, items)
     person = person_of(request)
     values = {
         "notice": row,

@@ -22,6 +22,7 @@ from tests.assets.passkeys import KEY, OTHER, SITE, Passkey
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.sealed import sealed, verified
 from tests.assets.verify_page import by_python
+from tests.workers.cases.test_reported import with_a_case
 from workers.cases.decisions import Choice, Wish, confirm, decide_each, reopen
 from workers.cases.purge import purge
 from workers.cases.reported import report_picture
@@ -191,6 +192,22 @@ def test_a_notice_a_purge_and_a_key_need_one_too(inline: SyncRunner) -> None:
     passkey = signed(studio, ann, Act.REVOKE, {"key": bytes(32).hex()})
     keys.revoke(key, by=ann.username, reason="Lost.", passkey=passkey)
     assert last_details("key")["assertion"]["statement"]["act"] == "revoke"
+
+
+def test_a_report_that_purges_nothing_uses_its_answer_up(inline: SyncRunner) -> None:
+    studio, agency = owner("studio"), owner("agency")
+    picture = with_a_case(inline, studio, agency)
+    people.add_member(studio, "ann@example.org", "owner", "correct horse battery staple", by="test")
+    ann = User.objects.get()
+    passkeys.switch(studio, wanted=True, by=ann.username)
+    assert picture.digest is not None
+    passkey = signed(studio, ann, Act.PURGE, {"picture": picture.digest.hex})
+    told: dict[str, Any] = {"services": inline.services, "case": studio.cases.get(), "by": ann.username}
+    report_picture(**told, reason="Illegal.", passkey=passkey)
+    assert picture.digest in inline.services.blobs
+    assert PasskeyQuestion.objects.exclude(answer="").count() == 1
+    with pytest.raises(ConflictError, match="used already"):
+        report_picture(**told, reason="Illegal.", passkey=passkey)
 
 
 def test_needing_none_any_more_needs_one(studio: Owner, ann: User) -> None:

@@ -102,7 +102,7 @@ def _sought(services: Services, ids: Iterable[int]) -> Iterator[Sought]:
 def _by_prints(services: Services, ids: list[int]) -> list[int]:
     """Search for the works of which only fingerprints were stated, and take them off the list; captures that wait."""
     captures = []
-    for row in WorkPicture.objects.select_related("picture", "work").filter(pk__in=ids).exclude(stated=None):
+    for row in WorkPicture.objects.filter(pk__in=ids).exclude(stated=None):
         ids.remove(row.pk)
         with steps.ending(WorkPicture, [row.pk]):
             captures += prints.search_past(services, row)

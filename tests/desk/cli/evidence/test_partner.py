@@ -50,6 +50,18 @@ def test_a_partner_is_added_by_its_card_changed_listed_and_revoked(cli: Terminal
     assert sorted(whats) == ["partner added", "partner changed", "partner revoked"]
 
 
+def test_a_card_that_names_another_address_than_it_was_had_from_is_refused(cli: Terminal) -> None:
+    with Site() as site:
+        site.routes["/witness/card"] = Answer(
+            json.dumps(card_of(url="https://10.0.0.7:8443")).encode(), "application/json"
+        )
+        said = cli.run("partner", "add", "anna", site.url(""), "--yes", code=2).err
+        assert "names another address, https://10.0.0.7:8443" in said.replace("\n", " ")
+        site.routes["/witness/card"] = Answer(json.dumps(card_of(url=site.url(""))).encode(), "application/json")
+        cli.run("partner", "add", "anna", site.url(""), "--yes")
+    assert Partner.objects.count() == 1
+
+
 def test_visits_with_a_partner_are_asked_for_and_allowed_each_by_itself(cli: Terminal) -> None:
     partner_of(new_signer())
     assert "Give --ask" in cli.run("partner", "capture", "b", code=2).err

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils.http import parse_header_parameters
 
 from desk.web.common.access import Telling, attached, page_of
 from exhibit.entries import EntryType
@@ -85,6 +86,15 @@ POSTED |= {"add-webhook", "change-webhook"}  # of being told
 
 
 POSTED |= {"plant-canary", "withdraw-canary", "add-sources", "remove-source"}
+
+
+def test_a_file_whose_name_a_stranger_chose_is_attached_under_that_name_alone() -> None:
+    assert (
+        attached(b"", "letter.pdf", "text/plain").headers["Content-Disposition"] == 'attachment; filename="letter.pdf"'
+    )
+    for name in ("a\"; filename*=UTF-8''evil.html; x=\"b.txt", "许可.pdf"):
+        told = attached(b"", name, "text/plain").headers["Content-Disposition"]
+        assert parse_header_parameters(told) == ("attachment", {"filename": name})
 
 
 def test_a_member_sees_every_page_and_file(scene: Scene) -> None:
