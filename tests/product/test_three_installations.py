@@ -68,6 +68,18 @@ def three(folder: Path) -> Iterator[dict[str, Installation]]:
         yield made
 
 
+def verified(one: Installation, files: list[str], trust: Path) -> dict[str, Any]:
+    """What ``exhibit verify`` says of a bundle."""
+    told = json.loads(one.run.run("verify", *files, "--trust", trust, "--json", code=None).out)
+    return told["bundles"][0]
+
+
+def has_cosigners(bundle: dict[str, Any]) -> bool:
+    """Whether both witnesses have cosigned a head over the seal."""
+    said = "2 of 2 pinned witnesses have cosigned a head over the seal: b, c."
+    return any(check["sentence"] == said and check["state"] == "passed" for check in bundle["checks"])
+
+
 def outsider_asks(a: Installation, address: str) -> None:
     """Somebody without an account brings a cropped copy of an opened work, to the API and to the page's form."""
     part = jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))
@@ -107,9 +119,8 @@ def seen_by_two(a: Installation, b: Installation, key: KeySigner, folder: Path, 
 
     def both_have_cosigned() -> bool:
         files = a.run.ask("bundle", "get", 1, "--out", folder / "bundles")["files"]
-        (bundle,) = json.loads(a.run.run("verify", *files, "--trust", trust, "--json", code=None).out)["bundles"]
-        told.update(bundle)
-        return any(check["name"] == "cosigned" and check["state"] == "passed" for check in told["checks"])
+        told.update(verified(a, files, trust))
+        return has_cosigners(told)
 
     wait_until(both_have_cosigned, seconds=120)
     checks = {check["name"]: check for check in told["checks"]}
@@ -138,8 +149,7 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
         def both_have_cosigned() -> bool:
             files = a.run.ask("work", "certificate", 1, "--out", record)["files"]
             zipped = next(name for name in files if name.endswith(".zip"))
-            told = a.run.run("verify", zipped, "--trust", trust, code=None).out
-            return "2 of 2 pinned witnesses have cosigned a head over the seal: b, c." in told
+            return has_cosigners(verified(a, [zipped], trust))
 
         wait_until(both_have_cosigned, seconds=120)
         for one in made.values():
