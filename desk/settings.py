@@ -117,6 +117,7 @@ ACCOUNT_RATE_LIMITS = {
     "reply": "30/m/ip",
     "asked": "10/m/ip,100/h/ip",
     "content": "10/m/ip",
+    "head": "60/m/ip",
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = CONFIG.proxies
 MFA_ADAPTER = "desk.web.account.sign_in.Authenticators"

@@ -16,7 +16,10 @@ NAME = "witness.tests.example"
 
 @dataclass
 class LocalWitness:
-    """What it remembers: sizes and roots by origin. ``answer`` is sent instead of its own, where it is set."""
+    """What it remembers: sizes and roots by origin. ``answer`` is sent instead of its own, where it is set.
+
+    ``between`` are heads that others bring: the next of them before each request.
+    """
 
     url: str
     time: int = 1_760_000_000
@@ -25,6 +28,7 @@ class LocalWitness:
     heads: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     asked: list[bytes] = field(default_factory=list)
     answer: tuple[int, bytes] | None = None
+    between: list[tuple[int, bytes]] = field(default_factory=list)
 
     @property
     def raw(self) -> bytes:
@@ -64,6 +68,8 @@ class LocalWitness:
             Ed25519PublicKey.from_public_bytes(self.logs[origin]).verify(signed, f"{text}\n".encode())
         except InvalidSignature:
             return 403, b""
+        if self.between:
+            self.heads[origin] = self.between.pop(0)
         known, known_root = self.heads.get(origin, (0, b""))
         if int(first.removeprefix("old ")) != known:
             return 409, f"{known}\n".encode()

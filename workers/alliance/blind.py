@@ -8,8 +8,8 @@ import hmac
 import json
 import secrets
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from django.db.models.functions import Coalesce
 
 from evidence.keys.oprf import Answering, Blinded
 from exhibit.clock import rfc3339
-from exhibit.errors import ServiceMissingError, WrongUseError
+from exhibit.errors import RefusedError, ServiceMissingError, WrongUseError
 from exhibit.plain import one_line
 from indexer.picture.spaces import PHASH, WHOLE
 from indexer.vectors.bands import BANDS, elements
@@ -45,7 +45,7 @@ MAX_POINTS = 1_000
 """Points in one request."""
 MAX_PAGES = 10_000
 SEARCH_SECONDS = 3_600.0
-"""A search that takes longer is given up."""
+"""A search that takes longer ends with what was found."""
 _RECORD = 1_024
 """Every record is as long as this, so that its length says nothing."""
 
@@ -128,64 +128,79 @@ class Found:
     told: dict[str, str]
 
 
-def search(services: Services, partner: Partner, more: Callable[[int], None] = lambda _pages: None) -> list[Found]:
-    """Look in a partner's pictures for those of all works here; ``more`` is called with the pages read so far.
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What was found at a partner's, and why not all of its pictures were looked at; empty when they were."""
 
-    Raises ``ServiceMissingError`` when it doesn't answer, or answers nonsense; ``RefusedError`` with what it says
-    against it. What was asked is in the log in each case.
+    found: list[Found]
+    missing: str
+
+
+def search(services: Services, partner: Partner) -> Search:
+    """Look in a partner's pictures for those of all works here, as far as it answers within an hour.
+
+    Raises ``ServiceMissingError`` when it doesn't answer at first, or answers nonsense; ``RefusedError`` with what it
+    says against it. What was asked is in the log in each case.
     """
     count = {"points": 0, "pages": 0, "found": 0}
     try:
-        found = _search(services, partner, count, more)
-        count["found"] = len(found)
+        done = _search(services, partner, count)
+        count["found"] = len(done.found)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, WrongUseError) as error:
         raise ServiceMissingError(f"The partner {partner.name} answers nonsense: {type(error).__name__}.") from error
     finally:
         if count["points"]:
             agreements.asked(partner, count)
-    return found
+    return done
 
 
-def _search(services: Services, partner: Partner, count: dict[str, int], more: Callable[[int], None]) -> list[Found]:
+def _search(services: Services, partner: Partner, count: dict[str, int]) -> Search:
     until = time.monotonic() + SEARCH_SECONDS
     living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
     stated = living.exclude(stated=None).values("stated")[:1]
     rows = Picture.objects.filter(Exists(living)).annotate(named=Coalesce(Subquery(stated), "digest"))
     pictures = dict(rows.values_list("pk", "named"))
     hashes = _hashes(pictures)
-    blinded = [
-        (picture, Blinded(element))
-        for picture, digest in pictures.items()
-        for element in elements(digest.raw, hashes.get(picture))
-    ]
-    outputs: list[tuple[int, bytes, bytes]] = []  # picture, element, output
+    having = defaultdict[bytes, list[int]](list)  # pictures by element: what several have is asked once
+    for picture, digest in pictures.items():
+        for element in elements(digest.raw, hashes.get(picture)):
+            having[element].append(picture)
+    blinded = [Blinded(element) for element in having]
+    outputs: list[tuple[list[int], bytes, bytes]] = []  # pictures, element, output
     for start in range(0, len(blinded), MAX_POINTS):
         some = blinded[start : start + MAX_POINTS]
         count["points"] += len(some)
-        points = [one.sent().hex() for _, one in some]
+        points = [one.sent().hex() for one in some]
         answered = ask(services, partner, "blind-points", {"points": points})["points"]
         if len(answered) != len(some):
             raise ValueError
         pairs = zip(some, answered, strict=True)
-        outputs += [(picture, one.element, one.output(bytes.fromhex(back))) for (picture, one), back in pairs]
+        outputs += [(having[one.element], one.element, one.output(bytes.fromhex(back))) for one, back in pairs]
     found: dict[tuple[int, int, int], Found] = {}
     after: int | None = 0 if outputs else None
+    missing = ""
     while after is not None:
         if count["pages"] >= MAX_PAGES or time.monotonic() > until:
-            raise ServiceMissingError(f"The partner {partner.name} takes too long.")
+            missing = f"The partner {partner.name} takes too long."
+            break
         count["pages"] += 1
-        page = ask(services, partner, "blind-index", {"after": after}, seconds=60)
+        try:
+            page = ask(services, partner, "blind-index", {"after": after}, seconds=60)
+        except (ServiceMissingError, RefusedError) as error:
+            if after == 0:
+                raise
+            missing = error.message
+            break
         _open(page, outputs, found, count["pages"])
         before, after = after, page["next"]
         if after is not None and int(after) <= before:
             raise ValueError
-        more(count["pages"])
-    return sorted(found.values(), key=lambda one: (one.picture, not one.exact, -one.bands))
+    return Search(sorted(found.values(), key=lambda one: (one.picture, not one.exact, -one.bands)), missing)
 
 
 def _open(
     page: Mapping[str, Any],
-    outputs: Iterable[tuple[int, bytes, bytes]],
+    outputs: Iterable[tuple[list[int], bytes, bytes]],
     found: dict[tuple[int, int, int], Found],
     number: int,
 ) -> None:
@@ -194,7 +209,7 @@ def _open(
     entries = {entry[:16]: entry[16:] for entry in map(bytes.fromhex, page["entries"])}
     if len(records) > PAGE or len(page["entries"]) > PAGE * (1 + BANDS):
         raise ValueError
-    for picture, element, output in outputs:
+    for pictures, element, output in outputs:
         for times in range(PAGE):
             tag, cover = _masks(output, salt, times)
             if (covered := entries.get(tag)) is None:
@@ -205,11 +220,12 @@ def _open(
                 told = json.loads(AESGCM(inner[2:]).decrypt(record[:12], record[12:], salt))
             except InvalidTag:
                 raise ValueError from None
-            place = (picture, number, position)
             exact = element.startswith(b"digest")
-            known = found.get(place, Found(picture, exact=exact, bands=0, told={}))
             plain = {name: one_line(str(told[name]))[:500] for name in agreements.FIELDS if name in told}
-            found[place] = Found(picture, known.exact or exact, known.bands + (not exact), plain)
+            for picture in pictures:
+                place = (picture, number, position)
+                known = found.get(place, Found(picture, exact=exact, bands=0, told={}))
+                found[place] = Found(picture, known.exact or exact, known.bands + (not exact), plain)
 
 
 def works_of(picture: int) -> list[str]:

@@ -7,7 +7,7 @@ A request states who asks whom for what, when, and a nonce. The header ``Exhibit
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -81,9 +81,12 @@ def session_for(services: Services, url: str, seconds: float = 30.0) -> requests
     return guarded_session(guard, timeout=seconds, user_agent=services.user_agent)
 
 
-def receive(services: Services, body: bytes, signature: str, call: str) -> Partner:
+def receive(
+    services: Services, body: bytes, signature: str, call: str, limit: Callable[[Partner], None] = lambda _row: None
+) -> Partner:
     """Let a request in: who asks, once it is known that it is theirs, meant for this log and this call, and new.
 
+    ``limit`` raises for one that asks too often, and its request isn't noted: it may come again.
     Raises ``RefusedError`` for whatever it can't be, and ``ConflictError`` for one that came before.
     """
     try:
@@ -101,5 +104,6 @@ def receive(services: Services, body: bytes, signature: str, call: str) -> Partn
         raise RefusedError("The request is meant for another log, or for another call.", reason="partner")
     if apart > MAX_APART:
         raise RefusedError("The request is old, or one of the two clocks is wrong.", reason="partner")
+    limit(partner)
     partners.note_call(partner, nonce, call)
     return partner

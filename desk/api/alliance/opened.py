@@ -93,13 +93,13 @@ def ask(request: HttpRequest, file: File[SentFile]) -> Whose:
 
     Each address may ask so often. The picture isn't kept; its digest and the answer are, as an entry of the log.
     """
-    return answer_to(request, file)
+    return answer_to(file)
 
 
-def answer_to(request: HttpRequest, file: "UploadedFile[bytes]") -> Whose:
+def answer_to(file: "UploadedFile[bytes]") -> Whose:
     """What a stranger is told of a picture, on the site as by the API; raises ``Problem`` for too many."""
     services = wiring.services()
-    with one_asked(request):
+    with one_asked():
         data = picture_in(file, brought_limits(services))
         found = whose(services, data)
         return Whose.from_row(found, claims=[_told(services, claim, data) for claim in found.claims])

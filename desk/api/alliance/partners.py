@@ -52,12 +52,15 @@ class Signed(Permitted):
     def __call__(self, request: HttpRequest) -> Any:  # noqa: ANN401 - not an actor of an owner
         """The partner; raises where it is nobody (403), too often (429), or a second time (409)."""
         call = request.path.rstrip("/").rpartition("/")[2]
+        signature = request.headers.get(calls.SIGNATURE, "")
+
+        def limit(row: Partner) -> None:
+            limits.count(request, f"partner:{row.pk}")
+
         try:
-            row = calls.receive(wiring.services(), request.body, request.headers.get(calls.SIGNATURE, ""), call)
+            return calls.receive(wiring.services(), request.body, signature, call, limit)
         except RefusedError as error:
             raise Problem(HTTPStatus.FORBIDDEN, error.message) from error
-        limits.count(request, f"partner:{row.pk}")
-        return row
 
 
 PARTNER = Signed(Scope.READ)

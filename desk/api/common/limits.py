@@ -11,7 +11,6 @@ from functools import cache
 from http import HTTPStatus
 
 import redis
-from allauth.core import ratelimit
 from django.conf import settings
 from django.http import HttpRequest
 
@@ -41,15 +40,11 @@ def one_search(user: int) -> Iterator[None]:
 
 
 @contextmanager
-def one_asked(request: HttpRequest) -> Iterator[None]:
-    """Let strangers ask whose a picture is: so often from one address, one at a time in this process.
+def one_asked() -> Iterator[None]:
+    """Let one stranger at a time have a picture looked at in this process.
 
     They wait for each other, and members for none of them.
     """
-    if not ratelimit.consume(request, action="asked"):
-        raise _too_many(
-            Sentence("Too many pictures were brought from your address; try again in some minutes."), WINDOW
-        )
     with _alone(ASKED):
         yield
 

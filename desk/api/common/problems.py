@@ -21,6 +21,7 @@ _DETAILS: dict[int, str] = {
     HTTPStatus.NOT_FOUND: "There is nothing here.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This address doesn't take that method; the header Allow names those it takes.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Send less at once.",
+    HTTPStatus.TOO_MANY_REQUESTS: "There were too many requests from your address; try again in some minutes.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Something that is needed doesn't answer; try again.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong here. Tell the operator if it happens again.",
 }

@@ -126,15 +126,14 @@ def state(request: Call, file: File[UploadedFile]) -> schemas.StatedWorks:
     """
     if (file.size or 0) > MAX_FILE:
         raise RefusedError(f"The file has more than {MAX_FILE:,} bytes.", reason="too-many-bytes")
-    works, failed = [], []
+    owner, made, failed = of(request), [], []
     for told in read_prints(file.read()):
         try:
-            made = register_stated(wiring.services(), of(request), told)
+            made.append(register_stated(wiring.services(), owner, told))
         except RefusedError as error:
             failed.append(schemas.RefusedWork(file=told.file, reason=error.reason, sentence=str(error)))
-            continue
-        row = schemas.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
-        works.append(schemas.RegisteredWork.from_row(row, new=made.new))
+    rows = schemas.with_pictures(Work.objects.all()).in_bulk([one.work.pk for one in made])
+    works = [schemas.RegisteredWork.from_row(rows[one.work.pk], new=one.new) for one in made]
     return schemas.StatedWorks(works=works, failed=failed)
 
 

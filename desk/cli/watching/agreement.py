@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import click
 
 from desk.cli.common.command import AsJson, Number, Word, command
-from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import listed, moment, say
+from desk.cli.common.frame import Desk, finish, person
+from desk.cli.common.show import listed, moment, note, say
+from exhibit.errors import ExitCode
 
 agreement_command = click.Group("agreement", help="Search without seeing; docs/alliance.md says what each side learns.")
 
@@ -70,14 +71,17 @@ def search_partner(*, desk: Desk, name: Word, as_json: AsJson) -> None:
     from registry.alliance import partners
     from workers.alliance.blind import search, works_of
 
+    done = search(desk.services, partners.named(name))
     found = [
-        BlindFind(works=works_of(one.picture), exact=one.exact, bands=one.bands, told=one.told)
-        for one in search(desk.services, partners.named(name))
+        BlindFind(works=works_of(one.picture), exact=one.exact, bands=one.bands, told=one.told) for one in done.found
     ]
 
     def line(row: BlindFind) -> tuple[object, ...]:
         how = "the same bytes" if row.exact else f"{row.bands} of 16 parts of the hash"
         return ", ".join(row.works), how, row.told.get("page") or row.told.get("digest", ""), row.told.get("seen", "")
 
-    nothing = f"Nothing that {name} has seen matches."
+    nothing = f"Nothing {'of what was looked at' if done.missing else f'that {name} has seen'} matches."
     listed("found", found, ("works", "agrees", "page", "seen"), line, nothing=nothing, as_json=as_json)
+    if done.missing:
+        note(f"Not all that {name} has seen was looked at. {done.missing}")
+        finish(ExitCode.INCOMPLETE)

@@ -1,5 +1,6 @@
-"""How large a request may be: asked before anything of it is read."""
+"""How large a request may be, and how often strangers bring pictures: asked before anything is read."""
 
+from allauth.core import ratelimit
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
@@ -18,11 +19,15 @@ BROUGHT = {"/id/", "/api/v1/id"}
 
 @middleware
 def request_limit(request: HttpRequest, answer: Answer) -> HttpResponseBase:
-    """Middleware that refuses what is larger, with a sentence."""
+    """Middleware that refuses what is larger, or brought too often from one address, with a sentence."""
     told = request.META.get("CONTENT_LENGTH") or "0"
     size = int(told) if told.isdecimal() else 0
     if size > MAX_OF_NOBODY and size > (most := _most(request)):
         return render(request, "413.html", {"most": most}, status=413)
+    if request.method == "POST" and request.path in BROUGHT and not ratelimit.consume(request, action="asked"):
+        refusal: HttpResponseBase = ratelimit.respond_429(request)
+        refusal.headers["Retry-After"] = "60"
+        return refusal
     return answer(request)
 
 

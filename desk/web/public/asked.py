@@ -36,7 +36,7 @@ def ask(request: HttpRequest) -> HttpResponse:
         try:
             if (file := request.FILES.get("file")) is None:
                 raise WrongUseError(_("Choose a file."))
-            found = answer_to(request, file)
+            found = answer_to(file)
             values |= {"found": found, "claims": [(SAID[claim.verdict], claim) for claim in found.claims]}
         except (ExhibitError, Problem) as error:
             values["problem"] = in_words(error)

@@ -9,6 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from desk.api.common.limits import one_asked
+from desk.api.common.problems import Problem
 from desk.texts.sentences import in_words
 from desk.web.middleware.limits import MAX_OF_NOBODY
 from evidence.keys.credentials import SOFT_BINDING
@@ -50,13 +52,16 @@ def by_content(request: HttpRequest) -> JsonResponse:
     services = wiring.services()
     most = replace(services.limits, max_bytes=MAX_OF_NOBODY, max_pixels=MAX_PIXELS, seconds=MAX_SECONDS)
     try:
-        iscc = iscc_of(request.read(MAX_OF_NOBODY + 1), most)
+        with one_asked():
+            iscc = iscc_of(request.read(MAX_OF_NOBODY + 1), most)
         value = b64encode(iscc.binding).decode()
         return _matches(request, request.GET.get("alg", SOFT_BINDING), value)
     except RefusedError as refused:
         return _refused(refused, 415)
     except WrongUseError as wrong:
         return _refused(wrong, 400)
+    except Problem as busy:
+        return _refused(busy, busy.status)
 
 
 @require_safe
@@ -91,6 +96,6 @@ def _matches(request: HttpRequest, algorithm: str, value: str) -> JsonResponse:
     return JsonResponse({"matches": told}, headers=HEADERS)
 
 
-def _refused(error: ExhibitError, status: int) -> JsonResponse:
+def _refused(error: ExhibitError | Problem, status: int) -> JsonResponse:
     told = {"title": in_words(error), "status": status}
     return JsonResponse(told, status=status, content_type="application/problem+json", headers=HEADERS)

@@ -1,5 +1,6 @@
 """What others need to have their logs witnessed here: this installation's card, and the witness itself (C2SP)."""
 
+from allauth.decorators import rate_limit
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
@@ -9,6 +10,7 @@ from workers.services import wiring
 
 
 @require_safe
+@rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def card(request: HttpRequest) -> JsonResponse:
     """Who this installation is: address, key of its log, and key with which it cosigns."""
     return JsonResponse(cards.own_card(wiring.services()), headers={"Access-Control-Allow-Origin": "*"})
@@ -16,8 +18,12 @@ def card(request: HttpRequest) -> JsonResponse:
 
 @csrf_exempt
 @require_POST
+@rate_limit(action="head")  # type: ignore[untyped-decorator]
 def add_checkpoint(request: HttpRequest) -> HttpResponse:
-    """Cosign the head of a log that is known here (C2SP tlog-witness)."""
+    """Cosign the head of a log that is known here (C2SP tlog-witness).
+
+    Counted by address, not by log: heads are public, and whoever brought them could use up what a log may ask.
+    """
     try:
         body = request.read(witnessing.MAX_BODY + 1)
         line = witnessing.add_checkpoint(wiring.services(), body)

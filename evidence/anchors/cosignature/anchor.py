@@ -23,7 +23,8 @@ AHEAD = timedelta(hours=1)
 """By so much the clock of a witness may be ahead of ours."""
 _SIZE = re.compile(rb"(0|[1-9][0-9]{0,18})\n?")
 _HEADERS = {"Content-Type": "text/plain; charset=utf-8"}
-_CONFLICT = 409
+MAX_QUESTIONS = 4
+"""So often a head is brought until the size that the witness knows holds still."""
 
 
 @dataclass(eq=False, repr=False)
@@ -48,27 +49,34 @@ class WitnessAnchor:
     def submit(self, digest: Digest) -> Receipt:
         """Have the head with this digest cosigned; the receipt is complete at once, and checked.
 
-        Raises ``ServiceMissingError``, ``IntegrityError`` for a refusal, for an answer that doesn't hold, or when the
-        witness has seen more of this log than there is, and ``SupersededError`` when it has cosigned a later head.
+        Raises ``ServiceMissingError``, also where it is asked too much, ``IntegrityError`` for a refusal, for an answer
+        that doesn't hold, or when the witness has seen more of this log than there is, and ``SupersededError`` when it
+        has cosigned a later head.
         """
         log = self.log
         assert log is not None, "a witness cosigns heads of this installation's own log"
         text = log.note(digest)
         size = parse_note(text).size
-        status, answer = self._ask(log, text, min(self._cosigned, size))
-        if status == _CONFLICT and (match := _SIZE.fullmatch(answer)):
-            self._cosigned = int(match[1])
-            if self._cosigned > (held := log.size()):
-                about = {"name": self.name, "seen": self._cosigned, "size": held}
+        old = min(self._cosigned, size)
+        for _ in range(MAX_QUESTIONS):  # other processes of this installation may have it cosign heads in between
+            status, answer = self._ask(log, text, old)
+            match = _SIZE.fullmatch(answer) if status == requests.codes.conflict else None
+            if match is None or int(match[1]) == old:
+                break
+            old = self._cosigned = int(match[1])
+            if old > (held := log.size()):
+                about = {"name": self.name, "seen": old, "size": held}
                 lost = "The witness %(name)s has seen %(seen)s entries of this log, which has %(size)s."
                 raise IntegrityError(Sentence(lost, **about))
-            if self._cosigned > size:
+            if old > size:
                 raise SupersededError(f"The witness {self.name} has cosigned a later head.")
-            status, answer = self._ask(log, text, self._cosigned)
+        else:
+            raise ServiceMissingError(f"The witness {self.name} cosigns other heads of this log meanwhile.")
         if status != requests.codes.ok:
             about = {"name": self.name, "status": status, "why": answer[:200].decode("utf-8", "replace").strip()}
             refused = Sentence("The witness %(name)s refused (%(status)s): %(why)s", **about)
-            raise (ServiceMissingError if status >= requests.codes.server_error else IntegrityError)(refused)
+            busy = status >= requests.codes.server_error or status == requests.codes.too_many_requests
+            raise (ServiceMissingError if busy else IntegrityError)(refused)
         cosigned, time = self._checked(text, answer)
         self._cosigned = size
         return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, cosigned, (), time)

@@ -56,7 +56,7 @@ def test_only_what_matches_is_learnt(services: Services, live_server: LiveServer
     row = agreed(partner)
     register(services, owner("studio"), photograph(1))
     seen(services, photograph(1), copy_of(photograph(1)), photograph(2))
-    found = search(services, partner)
+    found = search(services, partner).found
     assert [(one.exact, one.told["digest"]) for one in found] == [
         (True, Digest.of(photograph(1)).hex),
         (False, Digest.of(copy_of(photograph(1))).hex),
@@ -78,7 +78,41 @@ def test_a_work_of_which_only_fingerprints_were_stated_is_looked_for_by_the_stat
     data = photograph(1)
     register_stated(services, owner("studio"), StatedPicture.of("a.jpg", len(data), extract(data)))
     seen(services, data, copy_of(data))
-    assert sorted(one.exact for one in search(services, partner)) == [False, True]
+    assert sorted(one.exact for one in search(services, partner).found) == [False, True]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_several_pictures_have_is_asked_once(services: Services, live_server: LiveServer) -> None:
+    partner = itself(services, live_server.url.replace("localhost", "127.0.0.1"))
+    row = agreed(partner)
+    resaved = copy_of(photograph(1))
+    register(services, owner("studio"), photograph(1))
+    register(services, owner("agency"), resaved)
+    seen(services, photograph(1))
+    assert [one.exact for one in search(services, partner).found] == [True, False]
+    row.refresh_from_db()
+    assert 18 <= row.used - 1 < 2 * 17
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_search_that_ends_early_tells_what_it_found_and_that_it_is_not_complete(
+    services: Services, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blind, "PAGE", 1)
+    partner = itself(services, live_server.url.replace("localhost", "127.0.0.1"))
+    agreed(partner, queries=17 + 1)
+    register(services, owner("studio"), photograph(1))
+    seen(services, photograph(1), copy_of(photograph(1)))
+    part = search(services, partner)
+    assert ([one.exact for one in part.found], "allows 18 queries" in part.missing) == ([True], True)
+    Agreement.objects.update(queries=100)
+    monkeypatch.setattr(blind, "MAX_PAGES", 1)
+    part = search(services, partner)
+    assert ([one.exact for one in part.found], "too long" in part.missing) == ([True], True)
+    monkeypatch.setattr(blind, "MAX_PAGES", 9)
+    assert search(services, partner).missing == ""
+    monkeypatch.setattr(blind, "SEARCH_SECONDS", 0.0)
+    assert search(services, partner) == blind.Search([], "The partner itself takes too long.")
 
 
 def test_the_index_shows_nothing_by_itself(services: Services, signer_of_b: Partner) -> None:

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
 from evidence.log.append_only import Log
@@ -115,3 +116,15 @@ def test_it_answers_over_http_as_the_protocol_says(log: Log) -> None:
     card = client.get("/witness/card").json()
     shown = wiring.services()
     assert card["witness"] == cosigner_key(shown.witness_name, shown.witness_signer.public_key)
+
+
+def test_one_address_is_answered_as_often_as_honest_logs_sign(log: Log) -> None:
+    cache.clear()
+    client, body = Client(), grown(log, 3, 0)
+    told = [client.post("/witness/add-checkpoint", body, "text/plain").status_code for _ in range(61)]
+    assert told == [HTTPStatus.OK, *[HTTPStatus.CONFLICT] * 59, HTTPStatus.TOO_MANY_REQUESTS]
+    other = client.post("/witness/add-checkpoint", body, "text/plain", REMOTE_ADDR="192.0.2.7")
+    assert other.status_code == HTTPStatus.CONFLICT
+    cards = [client.get("/witness/card").status_code for _ in range(61)]
+    assert cards == [HTTPStatus.OK] * 60 + [HTTPStatus.TOO_MANY_REQUESTS]
+    cache.clear()

@@ -2,14 +2,16 @@
 
 import json
 import secrets
+import time
 
 import pytest
 from django.test import Client
 
+from desk.api.common import limits
 from evidence.keys.ed25519 import KeySigner
 from exhibit.clock import now, rfc3339
 from registry.alliance import partners
-from registry.models import LogSubmission
+from registry.models import LogSubmission, Partner
 from tests.assets.partners import new_signer, partner_of
 from workers.alliance.calls import HEAD, SIGNATURE
 from workers.services import wiring
@@ -33,7 +35,12 @@ def asked(signer: KeySigner, **about: str) -> tuple[int, dict[str, object]]:
     return answer.status_code, answer.json()
 
 
-def test_a_visit_is_made_sealed_and_counted(signer: KeySigner) -> None:
+def test_a_visit_is_made_sealed_and_counted(signer: KeySigner, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:  # what the limit of requests refuses is no visit
+        patched.setattr(time, "time", lambda: 4_100_000_000.0)
+        key = f"exhibit:api:partner:{Partner.objects.get().pk}:{int(time.time()) // 60}"
+        limits._redis().set(key, 10**6, ex=60)
+        assert [asked(signer)[0] for _ in range(3)] == [429] * 3
     status, told = asked(signer)
     assert status == 200
     assert set(told) == {"statement", "sequence", "time", "salt", "size", "path", "checkpoint"}

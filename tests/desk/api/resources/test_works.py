@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from PIL import Image
+from pytest_django import DjangoAssertNumQueries
 
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
@@ -215,3 +216,16 @@ def test_works_are_registered_by_fingerprints_alone(studio: Owner, alice: Progra
     assert (status, refused["reason"]) == (422, "too-many-bytes")
     status, refused = alice.form("/works/fingerprints", {"file": file_of("c.json", told.replace(b"prints-1", b"x"))})
     assert (status, refused["reason"]) == (422, "fingerprints")
+
+
+def test_works_stated_in_one_file_are_read_together(
+    studio: Owner, alice: Program, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    pictures = [StatedPicture.of(f"{seed}.jpg", 9, extract(photograph(seed))) for seed in (81, 82, 83, 84)]
+    told = StatedFile(works=tuple(pictures)).model_dump_json().encode()
+    assert len(alice.form("/works/fingerprints", {"file": file_of("works.json", told)})[1]["works"]) == 4
+    with django_assert_max_num_queries(200) as counted:
+        again = alice.form("/works/fingerprints", {"file": file_of("works.json", told)})[1]["works"]
+    assert [(one["title"], one["new"]) for one in again] == [(str(seed), False) for seed in (81, 82, 83, 84)]
+    reads = [one["sql"] for one in counted.captured_queries if one["sql"].startswith("SELECT")]
+    assert sum('FROM "registry_work" WHERE "registry_work"."id" ' in sql for sql in reads) == 1

@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image
 
+from desk.api.common import limits
 from exhibit.pictures.iscc import iscc_of
 from registry.models import BytesState, SignedCopy, Work
 from tests.assets.desk_scene import Scene, module_scene, scene
@@ -140,6 +141,13 @@ def test_what_cannot_be_answered_is_said(work: Work) -> None:
     assert Client().get(address, {"returnActiveManifest": "true"}).status_code == 400
     told = Client().get(reverse("soft-binding-algorithms")).json()
     assert told == {"watermarks": [], "fingerprints": [{"alg": ALG}]}
+
+
+def test_strangers_pictures_are_measured_one_at_a_time(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PATIENCE", 0.01)
+    with limits.ASKED:
+        answer = Client().post(reverse("soft-binding-content"), photograph(7), content_type="image/jpeg")
+    assert (answer.status_code, answer.json()["status"]) == (429, 429)
 
 
 def test_a_strangers_picture_costs_little(work: Work) -> None:

@@ -104,6 +104,32 @@ def test_a_witness_that_has_seen_more_or_another_history_is_told(
         anchor_of(witness, heads).submit(digest)
 
 
+def test_a_witness_that_is_asked_too_much_is_missing_for_a_while(witness: LocalWitness, heads: Heads) -> None:
+    digest, witness.answer = heads.grow(4), (429, b"")
+    with pytest.raises(ServiceMissingError, match=r"refused \(429\)"):
+        anchor_of(witness, heads).submit(digest)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "raised"),
+    [((1, 2), None), ((1, 5), SupersededError), ((1, 2, 3, 1), ServiceMissingError)],
+)
+def test_heads_that_others_bring_in_between_are_no_refusal(
+    witness: LocalWitness, heads: Heads, sizes: tuple[int, ...], raised: type[Exception] | None
+) -> None:
+    digest = heads.grow(4)
+    heads.grow(2)
+    witness.between = [(size, heads.log.root(size)) for size in sizes]
+    if raised is None:
+        assert anchor_of(witness, heads).submit(digest).time is not None
+    else:
+        with pytest.raises(raised):
+            anchor_of(witness, heads).submit(digest)
+    witness.answer = (409, b"4\n")  # another head of this very size: no race
+    with pytest.raises(IntegrityError, match=r"refused \(409\)"):
+        anchor_of(witness, heads).submit(digest)
+
+
 def test_an_answer_that_is_not_its_cosignature_is_no_receipt(witness: LocalWitness, heads: Heads) -> None:
     digest = heads.grow(4)
     other = cosigner_key(NAME, new_signer().public_key)
