@@ -137,8 +137,14 @@ class _Tree:
         return merkle.root(size, self._node)
 
     def consistency(self, old: int) -> tuple[bytes, ...]:
-        """The proof from an earlier size to this one, as the tiles give it."""
-        return tuple(merkle.consistency(old, self._size, self._node))
+        """The proof from an earlier size to this one, as the tiles give it.
+
+        RFC 9162 leaves out the earlier root where that size is a power of two, since who checks has it. Who checks
+        another root hasn't: it goes first then.
+        """
+        path = merkle.consistency(old, self._size, self._node)
+        left_out = 0 < old < self._size and not old & (old - 1)
+        return (self.root(old), *path) if left_out else tuple(path)
 
     def _node(self, level: int, index: int) -> bytes:
         """A complete subtree: a hash of a tile, or made of two below it."""

@@ -44,17 +44,19 @@ def add_checkpoint(services: Services, body: bytes) -> str:
         raise NotCosignedError(error.message, HTTPStatus.FORBIDDEN) from error
     with transaction.atomic():
         known = heads.hold(partner)
+        root = bytes(known.root) or merkle.EMPTY_ROOT  # before the first head, that of no entries is known
         refusal = None
         if heads.has_forked(note.origin):
             said = "This log has signed two histories. Nothing of it is cosigned."
             refusal = NotCosignedError(said, HTTPStatus.FORBIDDEN)
-        elif head.size == known.size and head.root != bytes(known.root):
-            heads.note_fork(partner, known.note, text, "brought to be cosigned")
+        elif head.size == known.size and head.root != root:
+            if known.note:
+                heads.note_fork(partner, known.note, text, "brought to be cosigned")
             refusal = NotCosignedError("Another head of this size was cosigned.", HTTPStatus.CONFLICT, known.size)
         elif old != known.size:
             said = f"A head of {known.size} entries was cosigned last."
             refusal = NotCosignedError(said, HTTPStatus.CONFLICT, known.size)
-        elif not _continues(SignedCheckpoint(known.origin, known.size, bytes(known.root), known.note), head, path):
+        elif not _continues(SignedCheckpoint(known.origin, known.size, root, known.note), head, path):
             said = "The proof doesn't show that this head continues the one cosigned last."
             refusal = NotCosignedError(said, HTTPStatus.UNPROCESSABLE_ENTITY)
         else:

@@ -61,6 +61,21 @@ def test_each_head_has_to_continue_the_last(services: Services, log: Log) -> Non
     assert refused(services, grown(log, 1, 0)) == (HTTPStatus.CONFLICT, 307)
 
 
+def test_a_log_may_begin_with_the_head_of_no_entries(services: Services, log: Log) -> None:
+    empty = b"old 0\n\n" + log.checkpoint().note.encode()
+    for body in (empty, empty, grown(log, 3, 0)):
+        assert add_checkpoint(services, body)
+    assert not LogFork.objects.exists()
+
+
+def test_a_first_head_that_no_log_can_have_is_refused(services: Services) -> None:
+    signer = new_signer()
+    partner = partner_of(signer)
+    impossible = sign_note(partner.origin, 0, b"\x01" * 32, signer).note
+    assert refused(services, b"old 0\n\n" + impossible.encode()) == (HTTPStatus.CONFLICT, 0)
+    assert not LogFork.objects.exists()  # there is no other head that it contradicts
+
+
 def test_another_program_would_cosign_what_is_cosigned_here(services: Services, log: Log) -> None:
     witness = LocalWitness("")
     witness.know(log.vkey())
