@@ -21,6 +21,7 @@ class Owner(Answer):
     members: Annotated[int, From(lambda row: row.memberships.count())]
     derived: bool = Field(description="Whether works derived from theirs are shown.")
     passkeys: bool = Field(description="Whether grave decisions have to be signed with a passkey.")
+    web_archive: bool = Field(description="Whether a web archive is asked to save pages of confirmed cases, too.")
 
 
 class Member(Answer):

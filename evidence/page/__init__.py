@@ -17,7 +17,7 @@ from evidence.verdict.grades import ALWAYS, BY_NAME, GRADES
 from evidence.verdict.trust import Trust, load_trust
 from exhibit.types import Json
 
-VERSION = 9  # of what the page checks; counts up when a check changes
+VERSION = 10  # of what the page checks; counts up when a check changes
 PARTS = (
     "bytes", "container", "ed25519", "log", "blocks", "ledgers", "validators", "der", "chains", "stamps", "decoding",
     "pictures", "contents", "proofs", "signers", "inflate", "captures", "cocaptures", "passkeys", "order",

@@ -18,6 +18,7 @@ from evidence.facts.case import FACTS_FORMATS, CaseFacts
 from evidence.facts.cocapture import COCAPTURE_FORMAT, Cocapture
 from evidence.facts.network import NetworkRecord
 from evidence.facts.passkey import ASSERTION_FORMAT, Assertion
+from evidence.facts.web_archive import WEB_ARCHIVE_FORMAT, WebArchive
 from evidence.formats.codec import Bytes32, may_lack
 from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
 from evidence.verdict.trust import TRUST_FORMAT, Trust
@@ -52,6 +53,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "network": schema_of(NetworkRecord),
         "assertion": schema_of(Assertion, (ASSERTION_FORMAT,)),
         "cocapture": schema_of(Cocapture, (COCAPTURE_FORMAT,)),
+        "web-archive": schema_of(WebArchive, (WEB_ARCHIVE_FORMAT,)),
         "calibration": schema_of(CalibrationFile, (CALIBRATION_FORMAT,)),
         "entry": schema_of(EntryFile),
         "inclusion": schema_of(InclusionFile),

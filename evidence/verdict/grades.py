@@ -30,7 +30,7 @@ GRADES = {
     "owner": Row(("signature", "key"), ("revoked", "countersignature:", "countersignatures"), "the pinned key of {}"),
     "capture": Row(
         ("slice:", "captures?"),
-        ("capture:", "wacz:", "seen-twice", "seen-twice:"),
+        ("capture:", "wacz:", "seen-twice", "seen-twice:", "web-archive:"),
         "the recording software, as logged by {}",
     ),
     "match": Row(

@@ -77,6 +77,10 @@ class Config:
             Without it every private, loopback and link-local address is refused.
         cocapture_networks: The same for visits that partners ask for, which `allowed_networks` doesn't open: for
             trials on one machine.
+        web_archive_url: A web archive that speaks the Internet Archive's Save Page Now (SPN2), such as
+            `https://web.archive.org`, which owners may have asked to save pages of confirmed cases. Its keys, as
+            `ACCESS:SECRET`, are taken from `WEB_ARCHIVE_KEYS` in the environment, or from `secrets/web_archive_keys`.
+            Empty: none is asked.
         retention_days: Days for which the bytes of pictures that matched nothing are kept.
         owner_quota_bytes: Bytes of registered pictures, and documents beside them, that one owner may keep.
         package_days: Days for which bundles that were put together for a download are kept; the bundles themselves
@@ -146,6 +150,7 @@ class Config:
     operator_name: str = setting("", values.text)
     allowed_networks: tuple[str, ...] = setting((), values.networks)
     cocapture_networks: tuple[str, ...] = setting((), values.networks)
+    web_archive_url: str = setting("", values.web_archive_url)
     retention_days: int = setting(30, values.whole_number(1, 36_500))
     owner_quota_bytes: int = setting(50 * _GIB, values.whole_number(1))
     package_days: int = setting(30, values.whole_number(1, 3_650))

@@ -87,6 +87,10 @@ mail_address = matching(
 contact = matching(
     r"(https?://[^\s/]+\S*|[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+)?", "{} is neither an e-mail address nor a web address"
 )
+web_archive_url = matching(
+    r"(https://[A-Za-z0-9.-]+(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?)?",  # keys travel under TLS
+    "it must look like https://web.archive.org; the keys stand in secrets/web_archive_keys",  # it isn't repeated
+)
 log_name = matching(r"[!-*,-~]{1,200}", "{} isn't a name such as example.org/log, without spaces and plus signs")
 
 

@@ -53,6 +53,13 @@ def add_owner_of(person: User, name: str, *, contact: str = "") -> Owner:
     return owner
 
 
+def ask_for_archive(owner: Owner, *, wanted: bool, by: str) -> None:
+    """Have a web archive asked to save the pages of the owner's confirmed cases from now on, or no more."""
+    with transaction.atomic():
+        Owner.objects.filter(pk=owner.pk).update(web_archive=wanted)
+        audit_log.changed("web archive asked for", by=by, owner=owner, about={"owner": owner.slug, "wanted": wanted})
+
+
 def ask_for_derived(owner: Owner, *, wanted: bool, by: str) -> None:
     """Have works derived from the owner's shown from now on, or no more; cases that are there stay."""
     with transaction.atomic():

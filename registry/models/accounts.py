@@ -41,6 +41,9 @@ class Owner(models.Model):
     quota_bytes = models.BigIntegerField(null=True, blank=True)
     derived = models.BooleanField(default=False, db_default=False, help_text="works derived from theirs are shown")
     passkeys = models.BooleanField(default=False, db_default=False, help_text="grave decisions need a fresh passkey")
+    web_archive = models.BooleanField(
+        default=False, db_default=False, help_text="a web archive is asked to save pages, too"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(User, through="Membership")
 

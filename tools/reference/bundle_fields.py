@@ -17,6 +17,7 @@ from evidence.facts.case import CaseFacts
 from evidence.facts.cocapture import Cocapture
 from evidence.facts.network import NetworkRecord
 from evidence.facts.passkey import Assertion
+from evidence.facts.web_archive import WebArchive
 from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
 from evidence.schemas import schemas
 from evidence.verdict.trust import Trust
@@ -30,6 +31,7 @@ WHOLE: dict[str, tuple[str, type]] = {
     "facts": ("data/facts.json", CaseFacts),
     "network": ("data/sightings/NN/capture-N/network.json, not canonical", NetworkRecord),
     "cocapture": ("data/sightings/NN/capture-N/cocapture.json", Cocapture),
+    "web-archive": ("data/sightings/NN/capture-N/web-archive.json", WebArchive),
     "assertion": ("data/decision.json", Assertion),
     "slice": ("data/sightings/NN/slice.json", SliceProof),
     "registration": ("data/work/registration.json", LogProof),

@@ -17,10 +17,11 @@ from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import CaseDecision
 from registry.accounts import scoped
-from registry.cases import history, look_alikes, matching, triage
+from registry.cases import history, look_alikes, matching, recaptures, triage
 from registry.cases.history import Said
 from registry.log import audit_log
 from registry.models import Bundle, Case, Licence, Owner, PasskeyQuestion
+from workers.alliance import web_archive
 from workers.evidence import passkeys
 from workers.evidence.bundles import request_bundle
 from workers.evidence.passkeys import Act, Answer
@@ -97,6 +98,7 @@ def confirm(
 ) -> None:
     """Confirm an open case and ask for its first bundle, which isn't sealed for a while.
 
+    Where the owner has a web archive asked, its places are visited once more before that.
     Raises ``WrongUseError`` when the owner has it signed with a passkey, and this answer isn't one to that.
     This, :func:`clear` and :func:`license_use` raise ``ConflictError`` for a decided case: it has to be reopened first.
     """
@@ -109,6 +111,8 @@ def confirm(
         entry = matching.decide(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who, assertion=digest)
         if passkey is not None and signed is not None:
             PasskeyQuestion.objects.filter(pk=passkey.question.pk).update(entry=entry)
+        if web_archive.wanted(services, case):
+            recaptures.visit_again(case, now() + undo_for)
         if undo_for:
             Bundle.objects.filter(pk=bundle.pk).update(not_before=now() + undo_for)
     services.enqueue("capture_asked", list(case.captures.filter(state="todo").values_list("pk", flat=True)))

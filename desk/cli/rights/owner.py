@@ -35,6 +35,19 @@ def derived_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     say(f"Derived works of {owner.name} are shown{'' if wanted == 'on' else ' no more'}.")
 
 
+@command("web-archive", "exhibit owner web-archive on", "exhibit owner web-archive off", of=owner_command)
+@click.argument("wanted", type=click.Choice(["on", "off"]), metavar="on|off")
+def web_archive_of_owner(*, wanted: str, owner: TheirOwner) -> None:
+    """Have a web archive asked to save the pages of confirmed cases, too, from now on, or no more.
+
+    It makes them public and learns their addresses. The operator names it: web_archive_url. Off at first.
+    """
+    from registry.accounts import people
+
+    people.ask_for_archive(owner, wanted=wanted == "on", by=by_person())
+    say(f"For {owner.name} a web archive is asked {'from now on' if wanted == 'on' else 'no more'}.")
+
+
 @command("passkeys", "exhibit owner passkeys on", "exhibit owner passkeys off", of=owner_command)
 @click.argument("wanted", type=click.Choice(["on", "off"]), metavar="on|off")
 def passkeys_of_owner(*, wanted: str, owner: TheirOwner) -> None:

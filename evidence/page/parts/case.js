@@ -92,7 +92,7 @@ async function checkCase(inspection, facts, progress) {
   const checks = await registrationChecks(inspection, own, facts);
   for (const sighting of facts.sightings) checks.push(await checked(`slice:${two(sighting.number)}`, (name) => sliceCheck(inspection, own, sighting, name)));
   if (facts.decision.passkey) checks.push(await checked("decision", (name) => decisionCheck(inspection, own, facts, name)));
-  checks.push(...(await checkCaptures(inspection, facts)), ...(await checkCocaptures(inspection, facts)), await picturesCheck(inspection, facts));
+  checks.push(...(await checkCaptures(inspection, facts)), ...(await checkCocaptures(inspection, facts)), ...(await checkWebArchives(inspection, facts)), await picturesCheck(inspection, facts));
   if (facts.party.kind !== "none" && !(facts.sightings.length && facts.matches.length)) checks.push(notChecked("slice:00", "The facts of a case hold no sighting or no match."));
   const calibrations = await readCalibrations(inspection, facts);
   for (const [place, match] of facts.matches.entries()) {

@@ -1,9 +1,10 @@
 /* Captures seen by two: whether a partner's statement is its own, of this visit, and agrees with it. The definitions are
-   those of evidence/facts/cocapture.py and evidence/verify/checks/cocaptures.py. */
+   those of evidence/facts/cocapture.py and evidence/verify/checks/cocaptures.py. And what a web archive told at a capture. */
 
 const SEEN = "seen-twice";
 const MAX_PARTNERS = 16;
 const MOST_ANSWERS = 400;
+const MAX_TOLD = 65536;
 const [VISIT_WITHIN, VISIT_CLOCKS] = [60_000, 300_000];
 const COMPARED = { picture: "bytes of the picture", page: "bytes of the page", text: "text of the page", location: "address", status: "status", certificate: "certificate", server: "server", language: "language", consent: "consent banner" };
 
@@ -149,6 +150,21 @@ async function ownOperator(inspection) {
   }
 }
 
+/** `web-archive:NN-N`: what a web archive told at the Nth capture of sighting NN; it never passes. */
+async function checkWebArchives(inspection, facts) {
+  const look = async ({ sighting, stated, path }) => {
+    must((await sealedBytes(inspection, path)).length <= MAX_TOLD, `${path} has more than ${MAX_TOLD} bytes.`);
+    const { archive, missing, address } = await inspection.readJson(path, "web-archive");
+    const found = /^(https?:\/\/[A-Za-z0-9.:-]{1,300})\/web\/([0-9]{14})\/(https?:\/\/[!-~]{1,9000})$/.exec(address);
+    must(missing ? !address : found?.[1] === archive, "It names no page of this archive, nor why there is none.");
+    const other = plainUrl(found[3]) === plainUrl(sighting.page_url) ? "" : " It isn't the address of the page.";
+    const time = found[2].replace(/(....)(..)(..)(..)(..)(..)/, "$1-$2-$3 $4:$5:$6 UTC");
+    throw new Unchecked(`${who} told that it saved the page at ${time}: ${address} (not checked here).${other}`);
+  };
+  const visits = cocaptured(inspection, facts, "web-archive").slice(0, MOST_ANSWERS);
+  return Promise.all(visits.map((visit) => checked(`web-archive:${visit.numbers}`, () => look(visit))));
+}
+
 /** Every statement of a partner in the bundle that can be read, as a proof. */
 async function statedByPartners(inspection, facts) {
   const found = [];
@@ -162,10 +178,10 @@ async function statedByPartners(inspection, facts) {
   return found.slice(0, MOST_ANSWERS);
 }
 
-/** The captures at which partners were asked: `{numbers, sighting, stated, path}`. */
-function cocaptured(inspection, facts) {
+/** The captures at which partners, or an archive, were asked: `{numbers, sighting, stated, path}`. */
+function cocaptured(inspection, facts, role = "cocapture") {
   const every = facts.sightings.flatMap((sighting) => sighting.captures.map((stated, place) => ({ numbers: `${two(sighting.number)}-${place + 1}`, sighting, stated })));
-  return every.map((visit) => ({ ...visit, path: fileOf(inspection, visit.stated, "cocapture") })).filter(({ path }) => path);
+  return every.map((visit) => ({ ...visit, path: fileOf(inspection, visit.stated, role) })).filter(({ path }) => path);
 }
 
 const fileOf = ({ listed }, { files }, role) => files.find((path) => listed.get(path)?.role === role);

@@ -42,11 +42,8 @@ RENDERED = {
     "wacz": "capture.wacz",
 }
 SERVED = {"exchange": "exchange.warc", "network": "network.json", "page": "page.html", "captured-image": "image"}
-NAMES = {
-    **SERVED,
-    **RENDERED,
-    "cocapture": "cocapture.json",
-}  # what the file of each role is called; an image's ending says its format
+TOLD = {"cocapture": "cocapture.json", "web-archive": "web-archive.json"}
+NAMES = {**SERVED, **RENDERED, **TOLD}  # what the file of each role is called; an image's ending says its format
 
 
 @dataclass(frozen=True, slots=True)

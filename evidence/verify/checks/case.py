@@ -20,7 +20,7 @@ from evidence.log.notes import parse_note
 from evidence.log.proofs import LogProof, SliceProof, record_leaf
 from evidence.verdict.result import Check, checked, expect, failed, not_checked, passed, second
 from evidence.verify.checks.captures import check_captures
-from evidence.verify.checks.cocaptures import check_cocaptures
+from evidence.verify.checks.cocaptures import check_cocaptures, check_web_archives
 from evidence.verify.checks.contents import some
 from evidence.verify.checks.decision import check_decision
 from evidence.verify.checks.inspection import Inspection
@@ -90,6 +90,7 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
         yield checked("decision", check_decision, inspection, own, facts, facts.decision.passkey)
     yield from check_captures(inspection, facts)
     yield from check_cocaptures(inspection, facts)
+    yield from check_web_archives(inspection, facts)
     yield check_pictures(inspection, facts)
     registered = {picture.digest: picture for picture in reversed(facts.work.pictures)}
     seen = {sighting.picture.digest: sighting.picture for sighting in reversed(facts.sightings)}

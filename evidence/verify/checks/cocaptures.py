@@ -1,9 +1,14 @@
-"""Checks of captures seen by two: whether a partner's statement is its own, of this visit, and agrees with it."""
+"""Checks of captures seen by two: whether a partner's statement is its own, of this visit, and agrees with it.
 
+And what a web archive told at a capture, which isn't checked here.
+"""
+
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NoReturn
 
 from evidence.facts.case import CaptureFacts, CaseFacts, SightingFacts
 from evidence.facts.cocapture import (
@@ -17,8 +22,10 @@ from evidence.facts.cocapture import (
     compare,
 )
 from evidence.facts.network import NetworkRecord
-from evidence.formats.codec import FormatError, from_plain, parse_json
+from evidence.facts.web_archive import WEB_ARCHIVE_FORMAT, WebArchive
+from evidence.formats.codec import FormatError, from_plain, parse_canonical, parse_json
 from evidence.formats.errors import UnknownWitnessError
+from evidence.formats.records import plain_url
 from evidence.log.notes import parse_note, parse_verifier_key, verify_note
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed, second
 from evidence.verdict.trust import TrustedLog
@@ -33,6 +40,9 @@ MAX_PARTNERS = 16
 MAX_ANSWERS = 400
 """So many answers of partners are looked at in a bundle."""
 MAX_BODY = 256 << 20
+MAX_TOLD = 64 << 10  # bytes of what a web archive told at one capture
+_SAVED = re.compile("(https?://[A-Za-z0-9.:-]{1,300})/web/([0-9]{14})/(https?://[!-~]{1,9000})")
+_MOMENT = re.compile("(....)(..)(..)(..)(..)(..)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +204,33 @@ def _own_operator(inspection: Inspection) -> str:
     return next(filter(None, named), origin)
 
 
+def expect_web_archive(told: WebArchive) -> re.Match[str] | None:
+    """Archive, time and page of a saved page, or ``None`` without one; raises ``FormatError`` for another archive's."""
+    expect(told.format == WEB_ARCHIVE_FORMAT, f"It isn't in the format {WEB_ARCHIVE_FORMAT}.")
+    found = _SAVED.fullmatch(told.address)
+    whole = not told.address if told.missing else found and found[1] == told.archive
+    expect(whole, "It names no page of this archive, nor why there is none.")
+    return found
+
+
+def check_web_archives(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
+    """``web-archive:NN-N``: what a web archive told at the Nth capture of sighting NN; it never passes."""
+    for visit in _visits(inspection, facts, "web-archive")[:MAX_ANSWERS]:
+        yield checked(f"web-archive:{visit.numbers}", _told, inspection, visit)
+
+
+def _told(inspection: Inspection, visit: _Visit) -> NoReturn:
+    plain = parse_canonical(inspection.sealed_bytes(visit.path, MAX_TOLD), what=visit.path)
+    told = from_plain(WebArchive, plain, where=visit.path)
+    saved = expect_web_archive(told)
+    who = "The Internet Archive" if told.archive == "https://web.archive.org" else f"The archive {told.archive[:80]!a}"
+    if saved is None:
+        raise NotFoundError(f"{who} was asked to save the page; its answer is missing: {told.missing[:40]!a}.")
+    other = "" if plain_url(saved[3]) == plain_url(visit.sighting.page_url) else " It isn't the address of the page."
+    time = _MOMENT.sub(r"\1-\2-\3 \4:\5:\6 UTC", saved[2])
+    raise NotFoundError(f"{who} told that it saved the page at {time}: {told.address} (not checked here).{other}")
+
+
 def sealed_statements(inspection: Inspection, facts: CaseFacts | None) -> list[SealedStatement]:
     """Every statement of a partner in the bundle that can be read."""
     found: list[SealedStatement] = []
@@ -204,12 +241,12 @@ def sealed_statements(inspection: Inspection, facts: CaseFacts | None) -> list[S
     return found[:MAX_ANSWERS]
 
 
-def _visits(inspection: Inspection, facts: CaseFacts) -> list[_Visit]:
+def _visits(inspection: Inspection, facts: CaseFacts, role: str = "cocapture") -> list[_Visit]:
     found = []
     for sighting in facts.sightings:
         for number, stated in enumerate(sighting.captures, 1):
             visit = _Visit(f"{sighting.number:02d}-{number}", sighting, stated, "")
-            if (path := visit.beside(inspection, "cocapture")) is not None:
+            if (path := visit.beside(inspection, role)) is not None:
                 found.append(_Visit(visit.numbers, sighting, stated, path))
     return found
 

@@ -18,7 +18,7 @@ from registry.db import steps
 from registry.log import audit_log
 from registry.models import Bundle, Capture, Case, Sighting, StepState
 from registry.models.fields import KeptFile
-from workers.alliance import cocaptures
+from workers.alliance import cocaptures, web_archive
 from workers.services.disk import NEARLY_FULL, disk_is_full
 from workers.services.wiring import Services
 from workers.steps.cases.seal import WAIT_FOR_CAPTURES
@@ -36,9 +36,9 @@ def capture_sightings(services: Services, ids: Sequence[int]) -> None:
 
 
 def _capture(services: Services, pk: int) -> None:
-    row = Capture.objects.select_related("sighting__picture", "case").get(pk=pk)
+    row = Capture.objects.select_related("sighting__picture", "case__owner").get(pk=pk)
     sighting = row.sighting
-    captured = _unvisited(sighting) or _allowed(_visited(services, sighting))
+    captured = _unvisited(sighting) or _allowed(_visited(services, row.case, sighting))
     files: list[KeptFile] = []
     for file in captured.files:
         digest, size = services.blobs.put(file.data).hex, len(file.data)
@@ -70,11 +70,12 @@ def _capture(services: Services, pk: int) -> None:
     services.enqueue("seal", list(waiting.values_list("pk", flat=True)))
 
 
-def _visited(services: Services, sighting: Sighting) -> Captured:
-    """The visit, and what partners saw who were asked to visit at the same time."""
-    asking = cocaptures.ask_partners(services, sighting)
+def _visited(services: Services, case: Case, sighting: Sighting) -> Captured:
+    """The visit, and what partners saw, and an archive told, who were asked at the same time."""
+    asking, add_archive = cocaptures.ask_partners(services, sighting), web_archive.ask(services, case, sighting)
     captured = services.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest, denials())
-    return captured if asking is None else asking.join(captured)
+    captured = captured if asking is None else asking.join(captured)
+    return captured if add_archive is None else add_archive(captured)
 
 
 def _unvisited(sighting: Sighting) -> Captured | None:
