@@ -23,7 +23,7 @@ from registry.cases import recaptures
 from registry.models import Canary, Capture, Case, ClaimAnswer, Sighting, StepState, User
 from registry.notices.claims import keep_answer, lost
 from registry.works.licence_check import SEEN, Ledger, ledger_of
-from workers.notices.page_claims import MAX_BYTES, What, read_page, resellers, squashed, stated_in
+from workers.notices.page_claims import MAX_BYTES, Stated, What, read_page, resellers, squashed, stated_in
 from workers.services.wiring import Services
 from workers.works.ownership import warnings_of
 
@@ -34,6 +34,11 @@ _CONTEXT = re.compile(
     r"rezension|kritik|zitat|nachrichten)(?![a-z])|(评论|书评|影评|引用|新闻|报道|戏仿|论文)",
     re.IGNORECASE,
 )
+
+
+_Page = tuple[list[Stated], bool]  # what a text states, and whether it names whom the work is by
+Pages = dict[tuple[str, ...], _Page]
+"""What kept pages state, by their digest, the picture's address and the names that were looked for."""
 
 
 class Kind(StrEnum):
@@ -105,11 +110,13 @@ class Check:
         ]
 
 
-def check(services: Services, cases: Sequence[Case], ledger: Ledger | None = None) -> dict[int, Check]:
-    """The claim check of cases of one owner, by number. Nothing is fetched."""
+def check(
+    services: Services, cases: Sequence[Case], ledger: Ledger | None = None, read: Pages | None = None
+) -> dict[int, Check]:
+    """The claim check of cases of one owner, by number. Nothing is fetched; what is in ``read`` isn't read again."""
     if not cases:
         return {}
-    known = _Known(services, cases, ledger or ledger_of(cases[0].owner_id))
+    known = _Known(services, cases, ledger or ledger_of(cases[0].owner_id), {} if read is None else read)
     return {case.number: known.check(case) for case in cases}
 
 
@@ -144,8 +151,9 @@ def answer(services: Services, case: Case, kind: str, mark: str, words: str, *, 
 class _Known:
     """What is known of some cases of one owner, in as many queries as for one."""
 
-    def __init__(self, services: Services, cases: Sequence[Case], ledger: Ledger) -> None:
-        self.services, self.ledger, owner, ids = services, ledger, cases[0].owner, [case.pk for case in cases]
+    def __init__(self, services: Services, cases: Sequence[Case], ledger: Ledger, read: Pages) -> None:
+        self.services, self.ledger, self.read = services, ledger, read
+        owner, ids = cases[0].owner, [case.pk for case in cases]
         prefetch_related_objects(cases, "work__remarks", "work__conflicts", "captures", SEEN)
         for case in cases:
             case.work.owner = owner  # it is the cases' own
@@ -216,25 +224,24 @@ class _Known:
             found += [({"what": each.what, "name": each.name, "page": ""}, Evidence("", each.words)) for each in own]
         for sighting in seen:
             visit = self.visits.get((case.pk, *recaptures.place_of(sighting)))
-            page = self._read(visit) if visit and pages < MAX_PAGES else None
-            text, stated = (
-                (sighting.context, stated_in(sighting.context)) if page is None else read_page(page, sighting.image_url)
-            )
+            page = self._read(visit, sighting.image_url, names) if visit and pages < MAX_PAGES else None
+            stated, credited = page or _credited(sighting.context, stated_in(sighting.context), names)
             pages += page is not None
-            credited = any(name in squashed(text) for name in names) if stated else False
             for each in stated:
                 told = {"what": each.what, "name": each.name, "near": each.near, "page": sighting.page_url}
                 where = Evidence(sighting.page_url, each.words, visit.pk if visit and page is not None else None)
                 found.append((told | {"credited": credited}, where))
         return sorted(found, key=lambda pair: canonical(pair[0])), pages
 
-    def _read(self, visit: Capture) -> bytes | None:
-        """The page that a visit kept, or nothing: it was removed for good, or the store is away."""
-        try:
-            with self.services.blobs.open(Digest.from_hex(_page_of(visit))) as stream:
-                return stream.read(MAX_BYTES)
-        except ExhibitError:
-            return None
+    def _read(self, visit: Capture, picture: str, names: Sequence[str]) -> _Page | None:
+        """What the page that a visit kept states, or nothing: it was removed for good, or the store is away."""
+        if (key := (_page_of(visit), picture, *names)) not in self.read:
+            try:
+                with self.services.blobs.open(Digest.from_hex(_page_of(visit))) as stream:
+                    self.read[key] = _credited(*read_page(stream.read(MAX_BYTES), picture), names)
+            except ExhibitError:
+                return None
+        return self.read[key]
 
     def _licences(self, case: Case, seen: Iterable[Sighting]) -> list[tuple[dict[str, Any], Evidence]]:
         """Licences that name a place: they cover it, or only their time or territory doesn't fit."""
@@ -255,6 +262,10 @@ class _Known:
                     yield where, Evidence(sighting.page_url)
             if bytes(sighting.page_key) in self.own_pages:
                 yield sighting.page_url, Evidence(sighting.page_url)
+
+
+def _credited(text: str, stated: list[Stated], names: Iterable[str]) -> _Page:
+    return stated, bool(stated) and any(name in squashed(text) for name in names)
 
 
 def _sorted(

@@ -11,12 +11,12 @@ from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import scoped
 from registry.db.rows import write
-from registry.models import Notice, NoticeMail
+from registry.models import Case, Notice, NoticeMail
 from registry.models.fields import KeptFile
 from registry.notices import mail, notices, replies
 from workers.evidence import passkeys
 from workers.evidence.passkeys import Act, Answer
-from workers.notices.claims import check, unanswered
+from workers.notices.claims import Pages, check, unanswered
 from workers.notices.contents import Letter, gaps, items_of, letter
 from workers.notices.paper import notice_pdf
 from workers.notify.mail import message_id
@@ -48,9 +48,10 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
     (:func:`read_mark`). Raises ``WrongUseError`` when something is missing, name or letter are others, or the owner has
     notices signed with a passkey and this answer isn't one to that.
     """
+    pages = _pages(services, notice)
     with notices.held_draft(notice) as held:
         items = items_of(held)
-        checks = check(services, [item.row.case for item in items])
+        checks = check(services, [item.row.case for item in items], read=pages)
         missing = [*gaps(held, items), *unanswered(checks)]
         if missing:
             raise WrongUseError(missing[0], hint=_("Nothing was signed."))
@@ -85,16 +86,17 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
     if not services.config.mail_url:
         said = _("No mail server is set, so nothing can be sent from here.")
         raise WrongUseError(said, hint=_("Take the PDF or the text, send it yourself, and say here that you did."))
+    pages = _pages(services, notice)
     with transaction.atomic():
         held = notices.held_signed(notice)
-        notices.check_rest([row.case for row in held.notice_cases.select_related("case")])
+        cases = _cases(held)
+        notices.check_rest(cases)
         to = str(held.fields.get("addressee_email", ""))
         if not to:
             said = _("The addressee has no e-mail address.")
             hint = _("Take the PDF or the text, send it yourself, and say here that you did.")
             raise WrongUseError(said, hint=hint)
-        open_points = unanswered(check(services, [row.case for row in held.notice_cases.select_related("case__owner")]))
-        if open_points:
+        if open_points := unanswered(check(services, cases, read=pages)):
             raise WrongUseError(
                 open_points[0], hint=_("Something speaks against it since it was signed. Answer it first.")
             )
@@ -102,6 +104,17 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
         made = mail.ask(held, to, name, by=by)
     services.enqueue("notice", [made.pk])
     return made
+
+
+def _cases(notice: Notice) -> list[Case]:
+    return [row.case for row in notice.notice_cases.select_related("case__owner")]
+
+
+def _pages(services: Services, notice: Notice) -> Pages:
+    """What kept pages state, read before the notice is held: then only those are that came in between."""
+    pages: Pages = {}
+    check(services, _cases(notice), read=pages)
+    return pages
 
 
 def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] | None:

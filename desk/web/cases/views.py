@@ -1,5 +1,7 @@
 """Cases: the list, the page of one with its pictures, and the decision."""
 
+from functools import lru_cache
+
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -27,6 +29,7 @@ from desk.web.common.access import (
     show,
 )
 from evidence.facts.case import WitnessFacts
+from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry.accounts import scoped
@@ -42,7 +45,7 @@ from workers.evidence.facts import Place, places_of
 from workers.log.proofs import witnesses_of
 from workers.log.witnessed import Witnessed, witnessed
 from workers.notices.claims import answer, check
-from workers.pictures.provenance import said_by
+from workers.pictures.provenance import FileStatement, said_by
 from workers.services import wiring
 
 PAPERS = (
@@ -147,10 +150,15 @@ def _along(row: Case) -> list[str]:
 
 def _stated(match: Match) -> list[tuple[str, str]]:
     """What the found picture's file says of itself."""
-    services, picture = wiring.services(), match.found
-    if picture.digest not in services.blobs:
+    if match.found.digest not in wiring.services().blobs:
         return []
-    return ownership.statement_rows(said_by(services, services.blobs.get(picture.digest), picture.format))
+    return ownership.statement_rows(_said_by(match.found.digest, match.found.format))
+
+
+@lru_cache(maxsize=256)
+def _said_by(digest: Digest, picture_format: str) -> FileStatement:
+    services = wiring.services()
+    return said_by(services, services.blobs.get(digest), picture_format)
 
 
 def _matches(row: Case, found: list[Match]) -> list[Match]:

@@ -1,12 +1,16 @@
 """Only what a person has read is signed, in that person's name, and kept byte by byte."""
 
+from typing import IO
+
 import pytest
+from django.db import connection
 
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.models import Owner
 from registry.notices import notices
 from tests.assets.noticed import begun, signed, studio
+from tests.workers.notices.test_claims import keep_page
 from workers.notices.contents import letter
 from workers.notices.signing import file_of, read_mark, send_by_mail, sign
 from workers.tasks.sync_runner import SyncRunner
@@ -23,6 +27,25 @@ def test_another_letter_or_another_name_is_not_signed(studio: Owner, inline: Syn
     with pytest.raises(WrongUseError, match="has changed since it was shown"):
         sign(inline.services, row, typed="Ann Example", read=mark, by="ann")
     assert notices.notice(studio, row.number).state == "draft"
+
+
+def test_pages_are_read_before_the_notice_is_held(
+    studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, blobs, held = begun(studio), inline.services.blobs, list[int]()
+    keep_page(inline, "<html>A shop</html>")
+
+    def opened(digest: Digest) -> IO[bytes]:
+        if digest == Digest.of(b"<html>A shop</html>"):
+            held.append(len(connection.savepoint_ids))
+        return type(blobs).open(blobs, digest)
+
+    outside = len(connection.savepoint_ids)
+    monkeypatch.setattr(blobs, "open", opened)
+    row = signed(inline, row)
+    assert held == [outside]
+    send_by_mail(inline.services, row, by="ann")
+    assert held == [outside] * 2
 
 
 def test_what_was_signed_is_kept_with_its_digest_and_leaves_as_one_mail(studio: Owner, inline: SyncRunner) -> None:

@@ -55,7 +55,9 @@ def read(client: Client, query: str = "") -> str:
     return flat(client.get(the_page() + query).content.decode())
 
 
-def test_what_the_found_file_says_of_itself_is_shown_as_its_word(inline: SyncRunner, ann: Client) -> None:
+def test_what_the_found_file_says_of_itself_is_shown_as_its_word(
+    inline: SyncRunner, ann: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "says of itself" not in read(ann)
     found = Match.objects.get().found
     out, said = io.BytesIO(), Image.Exif()
@@ -69,6 +71,9 @@ def test_what_the_found_file_says_of_itself_is_shown_as_its_word(inline: SyncRun
     assert "<dd>Label: 3</dd>" in page
     assert "<dd>&lt;b&gt;Ann&lt;/b&gt;</dd>" in page
     assert "Anybody can write there." in page
+    with monkeypatch.context() as patched:  # it is read once
+        patched.setattr(inline.services.blobs, "get", lambda _digest: pytest.fail("The picture was read again."))
+        assert "<dd>Label: 3</dd>" in read(ann)
     inline.services.blobs.remove(Picture.objects.get(pk=found.pk).digest)
     assert "says of itself" not in read(ann)
 
