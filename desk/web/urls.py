@@ -152,6 +152,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/downloads/reports/<int:number>/remove", reports.remove_report, name="remove-report"),
     path("o/<slug:slug>/downloads/reports/<int:number>/files/<str:name>", reports.report_file, name="report-file"),
     path("o/<slug:slug>/downloads/bundles/", packages.bundles, name="bundles"),
+    path("o/<slug:slug>/downloads/web-archive", packages.web_archive, name="web-archive"),
     path("o/<slug:slug>/downloads/packages", packages.request_package, name="request-package"),
     path("o/<slug:slug>/downloads/packages/<int:number>/", packages.package, name="package"),
     path("o/<slug:slug>/downloads/packages/<int:number>/state", packages.package_state, name="package-state"),

@@ -128,5 +128,5 @@ def _said(told: WebArchive) -> Sentence:
     archive, why = urlsplit(told.archive).netloc, MISSING.get(told.missing, NOT_SAVED)
     if told.missing:
         return Sentence("The web archive %(archive)s was to save the page, and %(why)s.", archive=archive, why=why)
-    said = "The web archive %(archive)s says that it saved the page: %(address)s"
-    return Sentence(said, archive=archive, address=told.address)
+    at = told.address
+    return Sentence("The web archive %(archive)s says that it saved the page: %(address)s", archive=archive, address=at)

@@ -10,11 +10,12 @@ from django.utils.translation import gettext as _
 
 from desk.api.common.files import zip_answer
 from desk.texts.sentences import in_words
+from desk.web.common import access
 from desk.web.common.access import Telling, decider_post, member_page, number_in, page_of, said, show, takes
 from desk.web.downloads.witnesses import said_by
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
-from registry.accounts import scoped
+from registry.accounts import people, scoped
 from registry.log.audit_log import Evidence
 from registry.models import Bundle, Owner, Package
 from registry.models.fields import KeptFile
@@ -50,7 +51,9 @@ def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
     page = page_of(request, rows.order_by("party", "number"))
     newest = packing.newest_bundles(owner, [case.number for case in page])
     lines = _lines(list(newest.values()))
+    archive = wiring.services().config.web_archive_url
     values = {
+        "archive": archive if archive and access.manages(request, owner) else "",
         "page": page,
         "lines": sorted(lines, key=lambda line: (line.bundle.case.party, line.bundle.case.number)),
         "q": q,
@@ -66,6 +69,13 @@ def _lines(rows: list[Bundle], files: dict[int, KeptFile] | None = None) -> list
     return [
         Line(row, [said_by(answer, moment) for answer in answers[row.pk]], (files or {}).get(row.pk)) for row in rows
     ]
+
+
+@access.manager_post
+def web_archive(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Have a web archive asked to save pages, too, or no more."""
+    people.ask_for_archive(owner, wanted=not owner.web_archive, by=request.user.get_username())
+    return redirect("bundles", slug=owner.slug)
 
 
 @decider_post

@@ -157,6 +157,8 @@ async function checkWebArchives(inspection, facts) {
     const { archive, missing, address } = await inspection.readJson(path, "web-archive");
     const found = /^(https?:\/\/[A-Za-z0-9.:-]{1,300})\/web\/([0-9]{14})\/(https?:\/\/[!-~]{1,9000})$/.exec(address);
     must(missing ? !address : found?.[1] === archive, "It names no page of this archive, nor why there is none.");
+    const who = archive === "https://web.archive.org" ? "The Internet Archive" : `The archive ${JSON.stringify(archive.slice(0, 80))}`;
+    if (missing) throw new Unchecked(`${who} was asked to save the page; its answer is missing: ${JSON.stringify(missing.slice(0, 40))}.`);
     const other = plainUrl(found[3]) === plainUrl(sighting.page_url) ? "" : " It isn't the address of the page.";
     const time = found[2].replace(/(....)(..)(..)(..)(..)(..)/, "$1-$2-$3 $4:$5:$6 UTC");
     throw new Unchecked(`${who} told that it saved the page at ${time}: ${address} (not checked here).${other}`);

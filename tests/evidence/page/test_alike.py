@@ -36,6 +36,7 @@ from tests.assets.sealed_blocks import STATES, ledger, with_ledger
 from tests.assets.stamp_kinds import bundle_of
 from tests.assets.tampering import files_of, packed, rebagged
 from tests.assets.verify_page import WORDS, Page, by_python, differences
+from tests.assets.web_archive import CHECK as ARCHIVE_CHECK, TOLD
 from tests.assets.witnesses import with_cosigner
 from tests.evidence.verify.test_forgeries import FORGERIES
 
@@ -220,6 +221,14 @@ def test_lies_of_a_second_pair_of_eyes_read_alike(
         told = page.check(path)
         assert differences(told, by_python(path, seen.trust)) == {}, name
         assert told[1][check] == state, name
+    for name, (tell, state, words) in TOLD.items():
+        path = packed(tmp_path / "told.zip", sealed_lie(seen.files, tell))
+        told = page.check(path)
+        assert differences(told, by_python(path, seen.trust)) == {}, name
+        assert told[1][ARCHIVE_CHECK] == state, name
+        assert words.replace("'", '"') in page.tab.ask("document.getElementById('result').textContent").replace(
+            "'", '"'
+        )
     for number, html in enumerate(ODD_PAGES):
         odd = replace(seen, files={**seen.files, CAPTURED[2]: html})
         about = {"text": Digest.of(page_text(html)), "language": page_language(html), "consent": asks_consent(html)}

@@ -72,6 +72,8 @@ def test_values_of_files_and_of_the_environment_mean_the_same() -> None:
     assert values.one_of("always", "never")("NEVER") == "never"
     assert (values.path(""), values.day(""), values.web_url("")) == (None, "", "")
     assert values.web_url("https://a.example/") == "https://a.example"
+    for url in ("", "https://web.archive.org", "https://a.example:8443", "http://127.0.0.1:8000", "http://localhost"):
+        assert values.web_archive_url(url) == url
     assert values.mail_url("smtp://ann:secret@localhost") == "smtp://ann:secret@localhost"
     assert values.blobs_url("s3://bucket/where/") == "s3://bucket/where"
     assert (values.blobs_url("file:///mnt/a%20b/"), values.blobs_url("")) == ("file:///mnt/a%20b", "")
@@ -102,6 +104,10 @@ def test_values_of_files_and_of_the_environment_mean_the_same() -> None:
         (values.milvus_url, "http://root:secret@milvus:19530"),
         (values.milvus_url, "http://milvus:19530/one/two"),
         (values.milvus_url, "http://milvus:19530?token=secret"),
+        (values.web_archive_url, "http://web.archive.org"),  # keys would travel in the clear
+        (values.web_archive_url, "http://localhost.example"),
+        (values.web_archive_url, "https://access:secret@web.archive.org"),
+        (values.web_archive_url, "https://web.archive.org/save"),
         (values.languages, "en,en"),
         (values.time_zone, "Mars/Olympus"),
         (values.day, "lately"),

@@ -1,4 +1,4 @@
-"""A web archive is asked where an owner wants it; what it tells is kept as its word, and nothing waits for it for ever."""
+"""A web archive is asked where an owner wants it; what it tells is kept as its word, and nothing waits for ever."""
 
 import logging
 import threading

@@ -17,6 +17,12 @@ def test_an_owner_asks_for_derived_works_and_no_more(cli: Terminal, studio: str)
         assert [owner["derived"] for owner in cli.ask("owner", "list")["owners"]] == [wanted == "on"]
 
 
+def test_an_owner_has_a_web_archive_asked_and_no_more(cli: Terminal, studio: str) -> None:
+    for wanted, said in (("on", "is asked from now on."), ("off", "is asked no more.")):
+        assert said in cli.run("owner", "web-archive", wanted).out
+        assert [owner["web_archive"] for owner in cli.ask("owner", "list")["owners"]] == [wanted == "on"]
+
+
 def test_an_owner_is_told_with_its_counts_and_has_its_name_alone(cli: Terminal) -> None:
     assert cli.run("owner", "list").out == 'There is no owner yet. Add one: exhibit owner add "NAME"\n'
     told = cli.ask("owner", "add", "The Studio", "--contact", "rights@studio.example")

@@ -64,7 +64,7 @@ POSTED = {
 
 
 POSTED |= {"decide-cases", "case-deed"}  # of cases
-POSTED |= {"answer-held", "derived", "open-work", "close-work", "export-work"}  # of works
+POSTED |= {"answer-held", "derived", "web-archive", "open-work", "close-work", "export-work"}  # of works
 POSTED |= {"ask-passkey", "choose-passkeys", "revoke-key"}  # of grave decisions
 
 
@@ -188,7 +188,7 @@ def test_a_viewer_looks_but_changes_nothing(scene: Scene) -> None:
 
 OF_OWNERS = {
     *("invite", "member-role", "remove-member", "revoke-invitation", "revoke-token"),
-    *("choose-passkeys", "revoke-key"),
+    *("choose-passkeys", "revoke-key", "web-archive"),
     *("add-webhook", "webhook", "change-webhook", *SEARCHES, "edit-wording"),
 }
 """What members in the role of owner alone may do."""

@@ -9,7 +9,9 @@ from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
 from tests.assets.bundles import make_scene
 from tests.assets.cocaptures import CHECK, LIES, WHOLE, SeenTwice, seen_twice
+from tests.assets.resealing import sealed_lie
 from tests.assets.tampering import packed
+from tests.assets.web_archive import CHECK as ARCHIVE_CHECK, TOLD
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +48,15 @@ def test_one_operator_of_both_is_nobody_else(seen: SeenTwice, tmp_path: Path) ->
     assert (told[CHECK].state, told[WHOLE].state) == (State.NOT_CHECKED, State.NOT_CHECKED)
     assert "Ann runs both logs" in told[CHECK].sentence
     assert verdict.failures == ()
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_a_web_archive_told_is_told_as_its_word(seen: SeenTwice, tmp_path: Path, name: str) -> None:
+    lie, state, words = TOLD[name]
+    whole = Verifier(seen.trust).verify(packed(tmp_path / "seen.zip", sealed_lie(seen.files, lambda *_: None)))
+    verdict = Verifier(seen.trust).verify(packed(tmp_path / "told.zip", sealed_lie(seen.files, lie)))
+    [check] = [one for one in verdict.checks if one.name == ARCHIVE_CHECK]
+    assert str(check.state) == state, check.sentence
+    assert words in check.sentence
+    grades = [next(one for one in each.grades if one.name == "capture") for each in (whole, verdict)]
+    assert (grades[0] == grades[1]) == (state == "not checked")  # it raises nothing
