@@ -1,5 +1,6 @@
 """The page of an owner's keys, where grave decisions are made to need a passkey, and what scripts ask for one."""
 
+from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
@@ -26,8 +27,15 @@ def ask(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 @member_page
 def security(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Whether grave decisions need a passkey, and the owner's keys, which are revoked here."""
-    return show(request, owner, "web/security.html", {"manages": manages(request, owner), "keys": keys_of(owner)})
+    """Whether grave decisions need a passkey, members' passkeys, and the owner's keys, which are revoked here.
+
+    Who doesn't run the owner sees no passkeys of others.
+    """
+    runs = manages(request, owner)
+    shown = {"user__memberships__owner": owner} if runs else {"user": person_of(request)}
+    rows = Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN, **shown).select_related("user")
+    values = {"manages": runs, "keys": keys_of(owner), "passkeys": rows.order_by("user__username", "created_at")}
+    return show(request, owner, "web/security.html", values)
 
 
 @manager_post
