@@ -9,14 +9,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import BasicConstraints, load_der_x509_certificate, load_pem_x509_certificates
 from django.conf import settings
 from django.utils.translation import gettext as _
-from fido2.attestation import AttestationResult, AttestationVerifier
+from fido2.attestation.base import AttestationResult, AttestationVerifier
 from fido2.webauthn import AuthenticatorData, RegistrationResponse
 
 from exhibit.errors import ConfigError, WrongUseError
-
-NO_AAGUID = str(UUID(int=0))
-UNSIGNED = "fido-u2f"
-"""The format whose signature doesn't cover the AAGUID: what stands there is anybody's word."""
 
 
 def demanded() -> bool:
@@ -37,14 +33,14 @@ def attested(credential: Mapping[str, Any], moment: datetime) -> dict[str, str] 
         response = RegistrationResponse.from_dict(credential).response
         found = response.attestation_object
         verifier.verify_attestation(found, response.client_data.hash)
-        aaguid = str(UUID(bytes=bytes(found.auth_data.credential_data.aaguid)))  # type: ignore[union-attr]
+        # the signature of the oldest format doesn't cover the AAGUID: what stands there is anybody's word
+        model = b"" if found.fmt == "fido-u2f" else found.auth_data.credential_data.aaguid  # type: ignore[union-attr]
     except Exception as error:  # whatever makes it unreadable
         sentence = _("No maker whom the operator trusts vouches for this passkey.")
         hint = _("Use a security key or device of a kind that the operator names, and let the browser tell the kind.")
         raise WrongUseError(sentence, hint=hint) from error
-    aaguid = NO_AAGUID if found.fmt == UNSIGNED else aaguid
-    allowed = settings.CONFIG.passkey_aaguids
-    if allowed and aaguid not in allowed:
+    aaguid = str(UUID(bytes=model.ljust(16, b"\0")))
+    if aaguid not in (settings.CONFIG.passkey_aaguids or [aaguid]):
         sentence = _("The operator doesn't allow passkeys of this kind (AAGUID %(aaguid)s).") % {"aaguid": aaguid}
         raise WrongUseError(sentence, hint=_("Use another one, or ask the operator to allow this kind."))
     return {"aaguid": aaguid, "format": found.fmt}

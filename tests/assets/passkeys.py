@@ -70,10 +70,12 @@ class Passkey:
     ) -> dict[str, Any]:
         """The credential that a browser makes for a new passkey: with a maker's statement, or the key's own."""
         told = json.dumps({"type": "webauthn.create", "challenge": challenge, "origin": origin}).encode()
-        public = ES256.from_cryptography_key(self.private.public_key())
+        public = ES256.from_cryptography_key(self.private.public_key())  # type: ignore[no-untyped-call]
         number = hashlib.sha256(self.public).digest()
         credential = AttestedCredentialData.create(aaguid.bytes, number, public)
-        data = AuthenticatorData.create(hashlib.sha256(site.encode()).digest(), 0x45, 0, credential)
+        data = AuthenticatorData.create(
+            hashlib.sha256(site.encode()).digest(), AuthenticatorData.FLAG(0x45), 0, credential
+        )
         signer, statement = self.private if maker is None else maker.private, {}
         signed = data + hashlib.sha256(told).digest()
         if form == "fido-u2f":

@@ -35,8 +35,8 @@ def demanding(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     def demanded(*kinds: UUID, pem: bytes = MAKER.pem, place: str = "makers") -> Any:  # noqa: ANN401 - Django's
         (tmp_path / "makers").mkdir(exist_ok=True)
         (tmp_path / "makers" / "maker.pem").write_bytes(pem)
-        wanted = {"passkey_roots": place, "passkey_aaguids": tuple(map(str, kinds))}
-        return override_settings(CONFIG=replace(settings.CONFIG, data_dir=tmp_path, **wanted))
+        config = replace(settings.CONFIG, data_dir=tmp_path, passkey_roots=place)
+        return override_settings(CONFIG=replace(config, passkey_aaguids=tuple(map(str, kinds))))
 
     return demanded  # type: ignore[return-value]
 
@@ -63,7 +63,7 @@ def add(client: Client, key: Passkey | None = None, **told: Any) -> str:  # noqa
 
 
 def keys() -> int:
-    return Authenticator.objects.filter(type="webauthn").count()
+    return len(Authenticator.objects.filter(type="webauthn"))
 
 
 def test_nobody_is_asked_by_default(client: Client) -> None:
@@ -131,7 +131,7 @@ def test_what_no_trusted_maker_vouches_for_is_refused_with_what_to_do(
 def test_a_statement_about_another_key_is_refused(client: Client, demanding: Callable[..., Any]) -> None:
     with demanding():
         options = client.get(ADD).context["js_data"]["creation_options"]["publicKey"]
-        here = {"site": "testserver", "origin": "http://testserver", "maker": MAKER}
+        here: dict[str, Any] = {"site": "testserver", "origin": "http://testserver", "maker": MAKER}
         vouched, lie = (new_key().registration(options["challenge"], **here) for _ in range(2))
         found, wanted = (
             AttestationObject(websafe_decode(one["response"]["attestationObject"])) for one in (vouched, lie)

@@ -77,15 +77,13 @@ def answered(asked: PasskeyQuestion, key: bytes, parts: tuple[bytes, bytes, byte
     return Answer(asked, assertion, key_entry)
 
 
-def log_key(
-    key: bytes, what: str, user: User, name: str, attested: Mapping[str, str] | None = None
-) -> LogSubmission:
+def log_key(key: bytes, what: str, user: User, name: str, attested: Mapping[str, str] | None = None) -> LogSubmission:
     """Put into the log that a passkey was ``created``, ``noted`` at its first use, or ``removed``, with whose it is.
 
     The member stands in the opening, unlike elsewhere: whoever checks a decision sees whose key it was said to be. So
     does what its maker attested, where that was demanded.
     """
-    opening = {"key": Digest.of(key).hex, "member": user.get_username(), "use": "passkey", "what": what}
+    opening: dict[str, Any] = {"key": Digest.of(key).hex, "member": user.get_username(), "use": "passkey", "what": what}
     opening |= {} if attested is None else {"attested": dict(attested)}
     return submit(EntryType.KEY, opening, details={"name": name})
 
@@ -140,7 +138,7 @@ def of_picture(digest: Digest) -> dict[str, Any]:
     return {"picture": digest.hex}
 
 
-def of_key(public_key: bytes) -> dict[str, Any]:
+def of_key(public_key: bytes | memoryview) -> dict[str, Any]:
     """What is signed of an owner's key that is to be revoked."""
     return {"key": bytes(public_key).hex()}
 

@@ -58,7 +58,7 @@ class NewKey(_Named, AddWebAuthnForm):
 
     def clean(self) -> dict[str, Any]:
         """What allauth checks, and who vouches for it."""
-        cleaned: dict[str, Any] = super().clean()
+        cleaned: dict[str, Any] = super().clean() or {}
         if "credential" in cleaned:
             try:
                 attested(cleaned["credential"], now())

@@ -2,19 +2,11 @@
 
 from django import template
 from django.conf import settings
-from django.utils.translation import gettext_lazy as _
 
 from desk.web.account.roles import NAMES
-from registry.log.keys import AnyKey, Use, use_of
 from registry.models import Scope
 
 register = template.Library()
-
-_USES = {
-    Use.SEALING: _("seals bundles"),
-    Use.DOCUMENTS: _("signs documents"),
-    Use.DEVICE: _("on a device of the owner's own: counter-signs"),
-}
 
 _BROWSERS = {"Edg": "Edge", "MicroMessenger": "WeChat", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
 """Programs by what they say of themselves; many say the later ones too."""
@@ -38,12 +30,6 @@ def browser_name(told: str) -> str:
 def role_name(role: str) -> str:
     """A role's name in the reader's language."""
     return str(NAMES.get(role, role))
-
-
-@register.filter
-def key_use(key: AnyKey) -> str:
-    """What a key of an owner signs, in the reader's language."""
-    return str(_USES[use_of(key)])
 
 
 @register.filter
