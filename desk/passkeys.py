@@ -16,8 +16,9 @@ from django.dispatch import receiver
 from django.utils.translation import gettext as _
 from fido2.cose import ES256, RS256, CoseKey
 from fido2.utils import websafe_encode
-from fido2.webauthn import AuthenticationResponse, UserVerificationRequirement
+from fido2.webauthn import AttestedCredentialData, AuthenticationResponse, UserVerificationRequirement
 
+from desk.attestation import attested
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.accounts import scoped
 from registry.log.keys import key_named
@@ -39,9 +40,11 @@ def asked(owner: Owner, user: User, act: str, of: str) -> dict[str, Any]:
     Raises ``NotFoundError`` where the owner has no such thing, ``WrongUseError`` for an unknown act or without passkey.
     """
     wanted = next((one for one in Act if one == act), None)
-    credentials = auth.get_credentials(user)
+    credentials = _credentials(user)
     if wanted is None or not credentials:
         problem = _("You have no passkey.") if wanted else _("Nothing of this kind is signed.")
+        if wanted and auth.get_credentials(user):
+            problem = _("None of your passkeys is of a kind that the operator trusts with this.")
         raise WrongUseError(problem, hint=_("Add one to your account first: Account, Second factor and passkeys."))
     server = auth.get_server()
     row = passkeys.ask(owner, user, wanted, _subject(owner, wanted, of), str(server.rp.id))
@@ -56,17 +59,17 @@ def _subject(owner: Owner, act: Act, of: str) -> dict[str, Any]:
     if act is Act.OFF:
         return {}
     if act is Act.REVOKE:
-        return {"key": bytes(key_named(owner, of).public_key).hex()}
+        return passkeys.of_key(key_named(owner, of).public_key)
     number = int(of) if of.isdecimal() and len(of) < 10 else 0
     if act is Act.SIGN:
         notice = notices.notice(owner, number)
-        return {"letter": read_mark(letter(notice, items_of(notice))), "notice": number}
+        return passkeys.of_letter(read_mark(letter(notice, items_of(notice))), number)
     case = scoped.case(owner, number)
     if act is Act.CONFIRM:
         return passkeys.of_case(case, next_number(case))
     if case.shown is None or case.shown.match.found.digest is None:
         raise NotFoundError(_("The case shows no picture."))
-    return {"picture": case.shown.match.found.digest.hex}
+    return passkeys.of_picture(case.shown.match.found.digest)
 
 
 def answer_of(user: User, given: Mapping[str, Any] | str | None) -> Answer | None:
@@ -84,7 +87,7 @@ def answer_of(user: User, given: Mapping[str, Any] | str | None) -> Answer | Non
             "challenge": websafe_encode(row.challenge.raw),
             "user_verification": UserVerificationRequirement.REQUIRED,
         }
-        found = auth.get_server().authenticate_complete(state, auth.get_credentials(user), plain)
+        found = auth.get_server().authenticate_complete(state, _credentials(user), plain)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ValidationError) as error:
         raise WrongUseError(_("The passkey's answer doesn't hold.")) from error
     authenticator = auth.get_authenticator_by_credential_id(user, found.credential_id)
@@ -92,6 +95,16 @@ def answer_of(user: User, given: Mapping[str, Any] | str | None) -> Answer | Non
     key = _public(found.public_key)
     parts = (bytes(response.authenticator_data), bytes(response.client_data), bytes(response.signature))
     return passkeys.answered(row, key, parts, _entry(authenticator, key))
+
+
+def _credentials(user: User) -> list[AttestedCredentialData]:
+    """The passkeys of a person that may sign grave decisions: any, or those for which a maker vouches, if demanded."""
+    found = []
+    for row in Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN):
+        with contextlib.suppress(WrongUseError):
+            attested(row.data.get("credential", {}), row.created_at)
+            found.append(row.wrap().authenticator_data.credential_data)
+    return found
 
 
 def _public(key: CoseKey) -> bytes:
@@ -113,7 +126,8 @@ def _public(key: CoseKey) -> bytes:
 def _entry(row: Authenticator, key: bytes, what: str = "noted") -> int:
     """The log's entry of a passkey, made where there is none: of passkeys older than this there isn't."""
     if "entry" not in row.data:
-        row.data["entry"] = passkeys.log_key(key, what, row.user, row.data["name"]).pk
+        row.data["attested"] = attested(row.data["credential"], row.created_at)
+        row.data["entry"] = passkeys.log_key(key, what, row.user, row.data["name"], row.data["attested"]).pk
         row.save(update_fields=["data"])
     return int(row.data["entry"])
 

@@ -3,7 +3,7 @@
 from allauth.account import views as accounts
 from django.urls import URLPattern, URLResolver, include, path
 
-from desk.web.account import members, passkeys, views as account
+from desk.web.account import members, passkeys, second_factors, views as account
 from desk.web.cases import queue, views as cases
 from desk.web.downloads import links, packages, reports, views as downloads
 from desk.web.licences import views as licences
@@ -40,6 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("operator/retry", operator.retry, name="operator-retry"),
     path("operator/leave", operator.leave, name="operator-leave"),
     path("account/", account.account, name="account"),
+    path("account/2fa/webauthn/add/", second_factors.AddKey.as_view(), name="mfa_add_webauthn"),
     path("account/", include("allauth.urls")),
     path("sign-in/", accounts.login, name="account_login"),  # named last, so that links lead here
     path("sign-out/", accounts.logout, name="account_logout"),

@@ -61,6 +61,11 @@ class Config:
             for `metrics_networks`; with 0 all visitors behind a proxy count as one.
         sign_up: Who can have an account: `invitation`, whom a member or the operator invites; `open`, whoever
             verifies an e-mail address, and may then add an owner of their own. `open` needs a `mail_url`.
+        passkey_roots: A file of root certificates (PEM) of makers of passkeys, or a folder of such files named `*.pem`.
+            Then a maker has to vouch for each passkey that is added (attestation), and only passkeys of such makers
+            sign grave decisions. Empty: nobody is asked.
+        passkey_aaguids: The kinds of devices that are allowed, by their AAGUIDs, such as
+            `["2fc0579f-8113-47ea-b116-bb5a8db9202a"]`. It needs `passkey_roots`. Empty: all kinds of these makers.
         mail_url: The server that takes our mail: `smtp+tls://user:password@mail.example.org:587` (STARTTLS),
             `smtps://…:465` (TLS from the beginning), or `smtp://localhost` for a relay of your own without TLS, which
             takes no password over a network. Signs such as `@` and `/` in user or password are percent-encoded.
@@ -143,6 +148,8 @@ class Config:
     allowed_hosts: tuple[str, ...] = setting((), values.texts)
     proxies: int = setting(0, values.whole_number(0, 16))
     sign_up: str = setting("invitation", values.one_of("invitation", "open"))
+    passkey_roots: str = setting("", values.text)
+    passkey_aaguids: tuple[str, ...] = setting((), values.aaguids)
     mail_url: str = setting("", values.mail_url)
     mail_from: str = setting("", values.mail_address)
     workers: int = setting(2, values.whole_number(1, 256))

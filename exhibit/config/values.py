@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
+from uuid import UUID
 
 T = TypeVar("T")
 
@@ -156,6 +157,11 @@ mail_url = server_url("smtp", "smtp+tls", "smtps")  # smtp+tls is STARTTLS, smtp
 def networks(value: object) -> tuple[str, ...]:
     """IP networks such as ``127.0.0.0/8``."""
     return tuple(str(ipaddress.ip_network(part)) for part in texts(value))
+
+
+def aaguids(value: object) -> tuple[str, ...]:
+    """Kinds of authenticators, as UUIDs in small letters."""
+    return tuple(str(UUID(part)) for part in texts(value))
 
 
 def languages(value: object) -> tuple[str, ...]:

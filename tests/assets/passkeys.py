@@ -7,19 +7,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from fido2.attestation.packed import OID_AAGUID
+from fido2.cose import ES256
+from fido2.utils import websafe_encode
+from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData
 
 from evidence.facts.case import CaseFacts, PasskeyFacts
 from evidence.facts.passkey import ASSERTION_PATH, Assertion, SignedDecision
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from tests.assets.bundles import Scene, logged, resealed
 
 SITE = "exhibit.example"
+MODEL = UUID("2fc0579f-8113-47ea-b116-bb5a8db9202a")
+"""The kind of device that a maker vouches for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,78 @@ class Passkey:
         signed = data + hashlib.sha256(client_data).digest()
         how = (ec.ECDSA(SHA256()),) if isinstance(self.private, ec.EllipticCurvePrivateKey) else (PKCS1v15(), SHA256())
         return Assertion(statement, self.public, data, client_data, self.private.sign(signed, *how))
+
+    def registration(
+        self,
+        challenge: str,
+        *,
+        maker: "Maker | None" = None,
+        form: str = "packed",
+        aaguid: UUID = MODEL,
+        site: str = SITE,
+        origin: str = f"https://{SITE}",
+    ) -> dict[str, Any]:
+        """The credential that a browser makes for a new passkey: with a maker's statement, or the key's own."""
+        told = json.dumps({"type": "webauthn.create", "challenge": challenge, "origin": origin}).encode()
+        public = ES256.from_cryptography_key(self.private.public_key())  # type: ignore[no-untyped-call]
+        number = hashlib.sha256(self.public).digest()
+        credential = AttestedCredentialData.create(aaguid.bytes, number, public)
+        data = AuthenticatorData.create(
+            hashlib.sha256(site.encode()).digest(), AuthenticatorData.FLAG(0x45), 0, credential
+        )
+        signer, statement = self.private if maker is None else maker.private, {}
+        signed = data + hashlib.sha256(told).digest()
+        if form == "fido-u2f":
+            point = b"\x04" + public[-2] + public[-3]
+            signed = b"\0" + data.rp_id_hash + hashlib.sha256(told).digest() + number + point
+        if form != "none":
+            statement = {"alg": -7, "sig": signer.sign(signed, ec.ECDSA(SHA256()))}
+            statement |= {} if maker is None else {"x5c": maker.path}
+        made = AttestationObject.create(form, data, statement)
+        response = {"clientDataJSON": websafe_encode(told), "attestationObject": websafe_encode(made)}
+        name = websafe_encode(number)
+        return {"id": name, "rawId": name, "type": "public-key", "response": response, "clientExtensionResults": {}}
+
+
+class Maker:
+    """A maker of devices: a root, a certificate below it, and the key that vouches for devices; each may be wrong."""
+
+    def __init__(
+        self, *, ca: bool = True, days: tuple[int, int] = (-9, 9), root: "Maker | None" = None, model: UUID = MODEL
+    ) -> None:
+        self.root_key, middle, self.private = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
+        self.root = _certificate("Root", self.root_key, "Root", self.root_key, days, ca=True)
+        signer = self if root is None else root
+        between = _certificate("Middle", middle, "Root", signer.root_key, days, ca=ca)
+        leaf = _certificate("Leaf", self.private, "Middle", middle, days, ca=False, model=model)
+        self.path = [one.public_bytes(Encoding.DER) for one in (leaf, between)]
+
+    @property
+    def pem(self) -> bytes:
+        return bytes(self.root.public_bytes(Encoding.PEM))
+
+
+def _certificate(
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    of: str,
+    signer: ec.EllipticCurvePrivateKey,
+    days: tuple[int, int],
+    *,
+    ca: bool,
+    model: UUID | None = None,
+) -> x509.Certificate:
+    parts = {"C": "DE", "O": "Maker", "OU": "Authenticator Attestation"}
+    subject, issuer = (
+        x509.Name.from_rfc4514_string(",".join(f"{k}={v}" for k, v in {**parts, "CN": cn}.items())) for cn in (name, of)
+    )
+    first, last = (now() + timedelta(days=day) for day in days)
+    builder = x509.CertificateBuilder(issuer, subject, key.public_key(), 7, first, last)
+    builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+    if model is not None:
+        value = x509.UnrecognizedExtension(OID_AAGUID, b"\x04\x10" + model.bytes)
+        builder = builder.add_extension(value, critical=False)
+    return builder.sign(signer, SHA256())
 
 
 KEY, OTHER = (Passkey(ec.generate_private_key(ec.SECP256R1())) for _ in range(2))

@@ -84,7 +84,7 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str, passkey: 
     ``WrongUseError`` while an owner whom it concerns has that signed with a passkey, and this answer isn't one to that.
     """
     with transaction.atomic():
-        signed = [passkeys.take(owner, Act.PURGE, {"picture": digest.hex}, passkey) for owner in _asking(digest)]
+        signed = [passkeys.take(owner, Act.PURGE, passkeys.of_picture(digest), passkey) for owner in _asking(digest)]
         picture = Picture.objects.select_for_update(no_key=True).filter(digest=digest).first()
         begun_again = _begin_reports_again(digest)
         along = touched(services, digest)

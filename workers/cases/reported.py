@@ -38,12 +38,12 @@ def report_picture(services: Services, case: Case, *, by: str, reason: str, pass
         raise WrongUseError(Sentence("Case %(number)s shows no picture.", number=case.number))
     picture = case.shown.match.found
     assert picture.digest is not None
-    passkeys.needed(case.owner, Act.PURGE, {"picture": picture.digest.hex}, passkey)
+    passkeys.needed(case.owner, Act.PURGE, passkeys.of_picture(picture.digest), passkey)
     made = {"case": case, "reported_by": by, "reason": reason, "reported_at": now()}
     others = cases_with(picture.digest).exclude(owner=case.owner_id)
     held = others.exists() or WorkPicture.objects.filter(picture=picture).exists()
     with transaction.atomic():
-        signed = passkeys.take(case.owner, Act.PURGE, {"picture": picture.digest.hex}, passkey) if held else None
+        signed = passkeys.take(case.owner, Act.PURGE, passkeys.of_picture(picture.digest), passkey) if held else None
         _row, new = PictureReport.objects.get_or_create(owner=case.owner, picture=picture, defaults=made)
         if new:
             history.record(case, "reported", by, ("reported", {}), words=reason)

@@ -74,7 +74,7 @@ def revoke(key: AnyKey, *, by: str, reason: str, passkey: Answer | None = None) 
     Raises ``WrongUseError`` where it does and this answer isn't one to that.
     """
     with transaction.atomic():
-        signed = passkeys.take(key.owner, Act.REVOKE, {"key": bytes(key.public_key).hex()}, passkey)
+        signed = passkeys.take(key.owner, Act.REVOKE, passkeys.of_key(key.public_key), passkey)
         return keys.revoke(key, by=by, reason=reason, details=passkeys.details(signed))
 
 

@@ -77,12 +77,14 @@ def answered(asked: PasskeyQuestion, key: bytes, parts: tuple[bytes, bytes, byte
     return Answer(asked, assertion, key_entry)
 
 
-def log_key(key: bytes, what: str, user: User, name: str) -> LogSubmission:
+def log_key(key: bytes, what: str, user: User, name: str, attested: Mapping[str, str] | None = None) -> LogSubmission:
     """Put into the log that a passkey was ``created``, ``noted`` at its first use, or ``removed``, with whose it is.
 
-    The member stands in the opening, unlike elsewhere: whoever checks a decision sees whose key it was said to be.
+    The member stands in the opening, unlike elsewhere: whoever checks a decision sees whose key it was said to be. So
+    does what its maker attested, where that was demanded.
     """
-    opening = {"key": Digest.of(key).hex, "member": user.get_username(), "use": "passkey", "what": what}
+    opening: dict[str, Any] = {"key": Digest.of(key).hex, "member": user.get_username(), "use": "passkey", "what": what}
+    opening |= {} if attested is None else {"attested": dict(attested)}
     return submit(EntryType.KEY, opening, details={"name": name})
 
 
@@ -129,6 +131,21 @@ def of_case(case: Case, bundle: int) -> dict[str, Any]:
     pictures = sorted(digest.hex for digest in unlicensed or rows if digest is not None)[:MAX_PICTURES]
     numbers = {"bundle": bundle, "case": str(case.number), "work": str(case.work.number)}
     return {**numbers, "party": case.party, "pictures": pictures}
+
+
+def of_picture(digest: Digest) -> dict[str, Any]:
+    """What is signed of a picture that is to be purged."""
+    return {"picture": digest.hex}
+
+
+def of_key(public_key: bytes | memoryview) -> dict[str, Any]:
+    """What is signed of an owner's key that is to be revoked."""
+    return {"key": bytes(public_key).hex()}
+
+
+def of_letter(mark: str, notice: int) -> dict[str, Any]:
+    """What is signed of a notice: its number, and what marks its letter (``read_mark``)."""
+    return {"letter": mark, "notice": notice}
 
 
 def of_decision(case: Case, moment: datetime | None) -> PasskeyQuestion | None:

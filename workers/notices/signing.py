@@ -61,8 +61,7 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
         if " ".join(typed.split()).casefold() != " ".join(held.fields["sender_name"].split()).casefold():
             said = _("The typed name isn't %(name)s.") % {"name": held.fields["sender_name"]}
             raise WrongUseError(said, hint=_("Type the name of the person who signs, as it stands in the notice."))
-        about = {"letter": read, "notice": held.number}
-        details = passkeys.details(passkeys.take(held.owner, Act.SIGN, about, passkey))
+        details = passkeys.details(passkeys.take(held.owner, Act.SIGN, passkeys.of_letter(read, held.number), passkey))
         signed, link = replace(made, text=made.signed), ""
         if services.config.public_url:
             token, until = replies.new_token()

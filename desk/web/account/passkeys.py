@@ -1,17 +1,24 @@
 """The page of an owner's keys, where grave decisions are made to need a passkey, and what scripts ask for one."""
 
+from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, gettext_lazy
 
 from desk.passkeys import answer_of, asked
 from desk.texts.sentences import in_words
 from desk.web.common.access import Telling, decider_post, manager_post, manages, member_page, person_of, said, show
 from exhibit.errors import ExhibitError
-from registry.log.keys import key_named, keys_of
+from registry.log.keys import Use, key_named, keys_of, use_of
 from registry.models import Owner
 from workers.evidence import keys, passkeys
+
+USES = {
+    Use.SEALING: gettext_lazy("seals bundles"),
+    Use.DOCUMENTS: gettext_lazy("signs documents"),
+    Use.DEVICE: gettext_lazy("on a device of the owner's own: counter-signs"),
+}
 
 
 @decider_post
@@ -26,8 +33,13 @@ def ask(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 @member_page
 def security(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Whether grave decisions need a passkey, and the owner's keys, which are revoked here."""
-    return show(request, owner, "web/security.html", {"manages": manages(request, owner), "keys": keys_of(owner)})
+    """Whether grave decisions need a passkey, and all keys; of others' passkeys only who runs the owner is told."""
+    runs = manages(request, owner)
+    shown = {"user__memberships__owner": owner} if runs else {"user": person_of(request)}
+    rows = Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN, **shown).select_related("user")
+    found = [(key, USES[use_of(key)]) for key in keys_of(owner)]
+    values = {"manages": runs, "keys": found, "passkeys": rows.order_by("user__username", "created_at")}
+    return show(request, owner, "web/security.html", values)
 
 
 @manager_post

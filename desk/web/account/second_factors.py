@@ -1,4 +1,6 @@
-"""allauth's forms of second factors: labels in the reader's language, and codes that are good once."""
+"""allauth's forms of second factors: labels in the reader's language, codes that are good once, kinds of passkeys."""
+
+from typing import Any
 
 from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa import app_settings
@@ -6,10 +8,16 @@ from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
+from allauth.mfa.webauthn.views import AddWebAuthnView
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.forms import Form
 from django.utils.translation import gettext_lazy as _
 
+from desk.attestation import attested, demanded
+from desk.texts.sentences import in_words
+from exhibit.clock import now
+from exhibit.errors import WrongUseError
 from exhibit.types import Untyped
 from registry.models import User
 
@@ -46,7 +54,28 @@ class _Named(Form):
 
 
 class NewKey(_Named, AddWebAuthnForm):
-    """A passkey or security key that is added."""
+    """A passkey or security key that is added: whatever its kind, or as the operator demands."""
+
+    def clean(self) -> dict[str, Any]:
+        """What allauth checks, and who vouches for it."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if "credential" in cleaned:
+            try:
+                attested(cleaned["credential"], now())
+            except WrongUseError as error:
+                raise ValidationError(in_words(error)) from error
+        return cleaned
+
+
+class AddKey(AddWebAuthnView):
+    """The page that adds one: where the operator demands it, the browser is asked who made it."""
+
+    def get_context_data(self, **kwargs: Untyped) -> dict[str, Any]:
+        """allauth's, with the form as it was refused, and what the browser is asked for."""
+        values: dict[str, Any] = super().get_context_data() | kwargs
+        if demanded():
+            values["js_data"]["creation_options"]["publicKey"]["attestation"] = "direct"
+        return values
 
 
 class RenamedKey(_Named, EditWebAuthnForm):

@@ -1,0 +1,71 @@
+"""Passkeys for whose kind of device a maker vouches, where the operator demands it (WebAuthn Level 2, section 6.5)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import BasicConstraints, load_der_x509_certificate, load_pem_x509_certificates
+from django.conf import settings
+from django.utils.translation import gettext as _
+from fido2.attestation.base import AttestationResult, AttestationVerifier
+from fido2.webauthn import AuthenticatorData, RegistrationResponse
+
+from exhibit.errors import ConfigError, WrongUseError
+
+
+def demanded() -> bool:
+    """Whether the operator demands that makers vouch for passkeys."""
+    return bool(settings.CONFIG.passkey_roots or settings.CONFIG.passkey_aaguids)
+
+
+def attested(credential: Mapping[str, Any], moment: datetime) -> dict[str, str] | None:
+    """What a maker says of the device of a new credential, certificates as of a moment: its ``aaguid`` and ``format``.
+
+    ``None`` where the operator demands nothing. Raises ``WrongUseError`` when nobody vouches whom the operator trusts,
+    or for another kind of device than those that are allowed; ``ConfigError`` where the settings can't be used.
+    """
+    if not demanded():
+        return None
+    verifier = _Makers(moment)
+    try:
+        response = RegistrationResponse.from_dict(credential).response
+        found = response.attestation_object
+        verifier.verify_attestation(found, response.client_data.hash)
+        # the signature of the oldest format doesn't cover the AAGUID: what stands there is anybody's word
+        model = b"" if found.fmt == "fido-u2f" else found.auth_data.credential_data.aaguid  # type: ignore[union-attr]
+    except Exception as error:  # whatever makes it unreadable
+        sentence = _("No maker whom the operator trusts vouches for this passkey.")
+        hint = _("Use a security key or device of a kind that the operator names, and let the browser tell the kind.")
+        raise WrongUseError(sentence, hint=hint) from error
+    aaguid = str(UUID(bytes=model.ljust(16, b"\0")))
+    if aaguid not in (settings.CONFIG.passkey_aaguids or [aaguid]):
+        sentence = _("The operator doesn't allow passkeys of this kind (AAGUID %(aaguid)s).") % {"aaguid": aaguid}
+        raise WrongUseError(sentence, hint=_("Use another one, or ask the operator to allow this kind."))
+    return {"aaguid": aaguid, "format": found.fmt}
+
+
+class _Makers(AttestationVerifier):
+    """Takes statements whose certificates lead to a root of the setting; the library checks signatures alone."""
+
+    def __init__(self, moment: datetime) -> None:
+        super().__init__()
+        place = settings.CONFIG.data_dir / settings.CONFIG.passkey_roots
+        try:
+            files = sorted(place.glob("*.pem")) if settings.CONFIG.passkey_roots and place.is_dir() else [place]
+            self._roots = [one for file in files for one in load_pem_x509_certificates(file.read_bytes())]
+        except (OSError, ValueError) as error:
+            hint = _("Tell the operator: a file of PEM certificates, or a folder of files named *.pem.")
+            raise ConfigError(_("The certificates of passkey_roots can't be read."), hint=hint) from error
+        self._moment = moment
+
+    def ca_lookup(self, attestation_result: AttestationResult, auth_data: AuthenticatorData) -> bytes | None:  # noqa: ARG002
+        """The root of a statement's certificates; none for a statement without any, such as a key's own."""
+        path = [load_der_x509_certificate(der) for der in attestation_result.trust_path]
+        if not all(one.extensions.get_extension_for_class(BasicConstraints).value.ca for one in path[1:]):
+            return None
+        root = next((one for one in self._roots if path and one.subject == path[-1].issuer), None)
+        chain = [*path, *filter(None, [root])]
+        valid = all(one.not_valid_before_utc <= self._moment <= one.not_valid_after_utc for one in chain)
+        return root.public_bytes(Encoding.DER) if root and valid else None
