@@ -88,5 +88,6 @@ def shown(owner: Owner, checks: Mapping[int, Check]) -> dict[str, Any]:
         "claims": rows,
         "claim_places": sum(check.places for check in checks.values()),
         "claim_pages": sum(check.pages for check in checks.values()),
+        "speaks": any(check.points for check in checks.values()),
         "friendly": any(check.friendly_first for check in checks.values()),
     }
