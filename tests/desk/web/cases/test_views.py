@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from exhibit.clock import now
 from registry.cases import history
-from registry.models import Bundle, Capture, Case, Match, Membership, Owner, Picture, User
+from registry.models import Bundle, Capture, Case, Match, Membership, Owner, Picture, Sighting, User
 from tests.assets.rows import bring, claimed_slice, jpeg, owner, photograph, register
 from tests.assets.site_browser import DESKTOP, PHONE, Site, use_house
 from tests.assets.source import flat
@@ -91,6 +91,9 @@ def test_the_page_says_what_where_since_when_how_much_and_how_sure_and_what_come
     for words in ("shop.example", "Under the wave", "Seen on one page since", "of your picture, mirrored", "measured"):
         assert words in lead[1]
     assert "Nothing is sealed until a person decides: not licensed." in page
+    assert "Nothing that speaks against it was found there." in page
+    Sighting.objects.update(context="Photo: CC BY 4.0")
+    assert "Nothing that speaks against it" not in read(ann)
     decisions.decide_each(inline.services, studio, [1], Wish(Choice.CONFIRM, "ann@example.org"))
     assert "a moment to undo" in read(ann)
 
