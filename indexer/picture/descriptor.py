@@ -109,10 +109,7 @@ class GuardedDescriptor(Descriptor):
 
     def open(self) -> None:
         """Have the helper examine the network now."""
-        data = self._load()
-        if len(data) > MAX_FILE_BYTES:
-            raise WrongUseError(f"The file has {len(data)} bytes; at most {MAX_FILE_BYTES} are taken.")
-        self._ask({"card": asdict(self.card)}, data)
+        self._ask({"card": asdict(self.card)}, self._load())
 
     def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the network gives for one picture, from the helper, which is told the network where it lacks it."""

@@ -157,29 +157,31 @@ class Asking:
         for _, thread in self.asked:
             thread.join(max(0.0, self.until - time.monotonic()))
         active = {row.pk for row in partners.active()}
-        answers = tuple(self._answer(one, captured, active) for one, _ in self.asked)
+        ours = {file.role: file.data for file in captured.files}
+        network = from_plain(NetworkRecord, parse_json(ours["network"], what="the record"), where="the record")
+        answers = tuple(self._answer(one, captured, active, network, ours.get("page")) for one, _ in self.asked)
         data = Cocapture(self.challenge, answers).to_json()
         file = CapturedFile("cocapture", "cocapture.json", "application/json", data)
         told = " ".join([captured.sentence, *map(_told, sorted(answers, key=lambda one: one.missing != ""))])
         return replace(captured, sentence=told, files=(*captured.files, file))
 
-    def _answer(self, one: _Asked, captured: Captured, active: set[int]) -> PartnerAnswer:
+    def _answer(
+        self, one: _Asked, captured: Captured, active: set[int], network: NetworkRecord, page: bytes | None
+    ) -> PartnerAnswer:
         missing = PartnerAnswer(one.partner.name, one.partner.log_key, "too-slow", (), (), None)
         if one.partner.pk not in active:
             return replace(missing, missing="revoked")
         came = one.came[0] if one.came else "too-slow"
         if isinstance(came, str):
             return replace(missing, missing=came)
-        files = {file.role: file.data for file in captured.files}
         try:
             if len(canonical(came)) > MAX_STATEMENT:
                 return replace(missing, missing="nonsense")
             sealed = from_plain(SealedStatement, came, where="the answer")
             expect_statement(sealed, one.partner.log_key, self._question(captured.started))
-            network = from_plain(NetworkRecord, parse_json(files["network"], what="the record"), where="the record")
         except (ExhibitError, ValueError):
             return replace(missing, missing="nonsense")
-        agrees, differs = compare(sealed.statement, network, files.get("page"), captured.image)
+        agrees, differs = compare(sealed.statement, network, page, captured.image)
         return replace(missing, missing="", agrees=agrees, differs=differs, sealed=sealed)
 
     def _question(self, started: datetime) -> Asked:

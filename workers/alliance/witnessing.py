@@ -10,7 +10,6 @@ from evidence.log.cosignatures import cosign
 from evidence.log.notes import MAX_NOTE, parse_note, strict_base64, verify_note
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, IntegrityError
-from exhibit.ports import SignedCheckpoint
 from registry.alliance import heads, partners
 from workers.services.wiring import Services
 
@@ -44,8 +43,7 @@ def add_checkpoint(services: Services, body: bytes) -> str:
         raise NotCosignedError(error.message, HTTPStatus.FORBIDDEN) from error
     with transaction.atomic():
         known = heads.hold(partner)
-        root = bytes(known.root) or merkle.EMPTY_ROOT  # before the first head, that of no entries is known
-        refusal = None
+        root, refusal = bytes(known.root) or merkle.EMPTY_ROOT, None
         if heads.has_forked(note.origin):
             said = "This log has signed two histories. Nothing of it is cosigned."
             refusal = NotCosignedError(said, HTTPStatus.FORBIDDEN)
@@ -56,7 +54,7 @@ def add_checkpoint(services: Services, body: bytes) -> str:
         elif old != known.size:
             said = f"A head of {known.size} entries was cosigned last."
             refusal = NotCosignedError(said, HTTPStatus.CONFLICT, known.size)
-        elif not _continues(SignedCheckpoint(known.origin, known.size, root, known.note), head, path):
+        elif not merkle.verify_consistency(known.size, head.size, root, head.root, path):
             said = "The proof doesn't show that this head continues the one cosigned last."
             refusal = NotCosignedError(said, HTTPStatus.UNPROCESSABLE_ENTITY)
         else:
@@ -87,9 +85,3 @@ def _read(body: bytes) -> tuple[int, list[bytes], str]:
     if match is None or not separator or len(good) < len(path) or len(path) > MAX_PATH or int(match[1]) > size:
         raise broken
     return int(match[1]), good, text
-
-
-def _continues(known: SignedCheckpoint, head: SignedCheckpoint, path: list[bytes]) -> bool:
-    if known.size == 0:
-        return not path
-    return merkle.verify_consistency(known.size, head.size, known.root, head.root, path)

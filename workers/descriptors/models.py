@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
+from evidence.formats.codec import from_plain
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
@@ -22,7 +23,7 @@ from registry.log import audit_log
 from registry.models import DescriptorModel, Picture, WorkPicture
 from registry.vectors import descriptors
 from registry.vectors.fingerprints import Collection
-from workers.descriptors.model_files import Compared, card_from, compared
+from workers.descriptors.model_files import CARD, Compared, SignedCard, compared
 from workers.services.indexes import index_place
 from workers.services.wiring import Services
 
@@ -223,7 +224,8 @@ def compared_of(row: DescriptorModel) -> Compared | None:
     """What the card of somebody else's network claims beside what was measured here; nothing before that."""
     if row.shared is None or not row.measurement:
         return None
-    return compared(card_from(row.shared).measured, kept_recall(row.measurement))
+    claimed = from_plain(SignedCard, row.shared, where=CARD).measured  # its signature was checked when it came
+    return compared(claimed, kept_recall(row.measurement))
 
 
 def kept_recall(measurement: dict[str, Any]) -> Recall:

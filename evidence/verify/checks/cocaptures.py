@@ -23,23 +23,23 @@ from evidence.facts.cocapture import (
 )
 from evidence.facts.network import NetworkRecord
 from evidence.facts.web_archive import WEB_ARCHIVE_FORMAT, WebArchive
-from evidence.formats.codec import FormatError, from_plain, parse_canonical, parse_json
+from evidence.formats.codec import MAX_JSON_BYTES, FormatError, from_plain, parse_canonical, parse_json
 from evidence.formats.errors import UnknownWitnessError
 from evidence.formats.records import plain_url
 from evidence.log.notes import parse_note, parse_verifier_key, verify_note
+from evidence.verdict.grades import SEEN
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed, second
 from evidence.verdict.trust import TrustedLog
+from evidence.verify.checks.captures import MAX_WARC
 from evidence.verify.checks.inspection import Inspection, log_proofs
 from evidence.verify.checks.proofs import expect_logged, read_checkpoint
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
 
-NAME = "seen-twice"
 MAX_PARTNERS = 16
 """So many partners are asked at one capture."""
 MAX_ANSWERS = 400
 """So many answers of partners are looked at in a bundle."""
-MAX_BODY = 256 << 20
 MAX_TOLD = 64 << 10  # bytes of what a web archive told at one capture
 _SAVED = re.compile("(https?://[A-Za-z0-9.:-]{1,300})/web/([0-9]{14})/(https?://[!-~]{1,9000})")
 _MOMENT = re.compile("(....)(..)(..)(..)(..)(..)")
@@ -114,11 +114,11 @@ def check_cocaptures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check
             expect(record.challenge not in bundle.known, f"{visit.path} has the challenge of another capture.")
         except (FormatError, NotFoundError) as error:
             say = failed if isinstance(error, FormatError) else not_checked
-            yield say(f"{NAME}:{visit.numbers}", error.message)
+            yield say(f"{SEEN}:{visit.numbers}", error.message)
             continue
         bundle.known.add(record.challenge)
         for place, answer in enumerate(record.answers, 1):
-            name, count = f"{NAME}:{visit.numbers}-{place}", count + 1
+            name, count = f"{SEEN}:{visit.numbers}-{place}", count + 1
             if count > MAX_ANSWERS:
                 yield not_checked(name, f"Only the first {MAX_ANSWERS} answers are looked at.")
                 continue
@@ -133,12 +133,12 @@ def check_cocaptures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check
 def _whole(inspection: Inspection, seen: dict[int, list[str]]) -> Check:
     alone = ", ".join(f"{number:02d}" for number, by in seen.items() if not by)
     if alone:
-        return not_checked(NAME, f"No pinned partner saw the picture of sighting {alone} at a capture.")
+        return not_checked(SEEN, f"No pinned partner saw the picture of sighting {alone} at a capture.")
     theirs = list(dict.fromkeys(by for each in seen.values() for by in each))
     count = {1: "two", 2: "three"}.get(len(theirs), "several")
     run = f"{', '.join([_own_operator(inspection), *theirs[:-1]])} and {theirs[-1]}"
     by = f"seen by {count}, run by {run}"
-    return passed(NAME, f"Each sighting's picture was {by}.", by)
+    return passed(SEEN, f"Each sighting's picture was {by}.", by)
 
 
 def _answer(bundle: _Bundle, visit: _Visit, challenge: bytes, answer: PartnerAnswer, name: str) -> Check:
@@ -252,8 +252,8 @@ def _visits(inspection: Inspection, facts: CaseFacts, role: str = "cocapture") -
 
 
 def _read(inspection: Inspection, path: str) -> Cocapture:
-    inspection.sealed_bytes(path, MAX_BODY)
-    record = inspection.read_as(Cocapture, path)
+    plain = parse_canonical(inspection.sealed_bytes(path, MAX_JSON_BYTES), what=path)
+    record = from_plain(Cocapture, plain, where=path)
     expect(record.format == COCAPTURE_FORMAT, f"{path} isn't in the format {COCAPTURE_FORMAT}.")
     return record
 
@@ -262,6 +262,6 @@ def _capture(inspection: Inspection, visit: _Visit) -> tuple[NetworkRecord, byte
     """The record of the surroundings and the page's bytes, as they are sealed."""
     network, page = (visit.beside(inspection, role) for role in ("network", "page"))
     expect(network, "The capture lacks the record of its surroundings.")
-    plain = parse_json(inspection.sealed_bytes(str(network), MAX_BODY), what=str(network))
-    body = None if page is None else inspection.sealed_bytes(page, MAX_BODY)
+    plain = parse_json(inspection.sealed_bytes(str(network), MAX_WARC), what=str(network))
+    body = None if page is None else inspection.sealed_bytes(page, MAX_WARC)
     return from_plain(NetworkRecord, plain, where=str(network)), body

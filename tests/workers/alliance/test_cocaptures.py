@@ -11,7 +11,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from evidence.facts.cocapture import Cocapture, PartnerAnswer
-from evidence.formats.codec import from_plain, parse_json, to_plain
+from evidence.formats.codec import FormatError, from_plain, parse_json, to_plain
 from evidence.log.append_only import Log
 from evidence.log.cosignatures import cosigner_key
 from exhibit.digests import Digest
@@ -255,6 +255,18 @@ def test_lies_are_found_when_they_are_told(services: Services, case: Case, shop:
     other = answered(picture={"sha256": "ab" * 32})
     assert (other.missing, "picture" in other.differs) == ("", True)
     assert "saw no such picture" in case.captures.get().sentence
+
+
+def test_a_fault_of_our_own_is_not_the_partners(services: Services, case: Case, shop: Site, tmp_path: Path) -> None:
+    signer = new_signer()
+    partners.set_captures(partner_of(signer, url=shop.url("")), ask=True, by="operator")
+    shop.routes["/api/v1/alliance/capture"] = told_by_a_liar(new_log(tmp_path, "b.example/log", signer), COPY, PAGE)
+    asking = cocaptures.ask_partners(services, case.captures.get().sighting)
+    assert asking is not None
+    visit = services.capturer.capture(shop.url("/page-0"), shop.url("/image-0.jpg"), Digest.of(COPY))
+    files = tuple(replace(file, data=b"{}") if file.role == "network" else file for file in visit.files)
+    with pytest.raises(FormatError, match="the record"):
+        asking.join(replace(visit, files=files))
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"junk", b'{"statement": 1}', b'{"sequence": NaN}'])

@@ -1,11 +1,14 @@
 """What a bundle says of a second pair of eyes is held against the partner's log, this capture, and the trust list."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from evidence.formats.codec import MAX_JSON_BYTES
 from evidence.verdict.result import State
+from evidence.verify.checks.inspection import Inspection
 from evidence.verify.verifier import Verifier
 from tests.assets.bundles import make_scene
 from tests.assets.cocaptures import CHECK, LIES, WHOLE, SeenTwice, seen_twice
@@ -28,6 +31,18 @@ def test_a_capture_seen_by_two_is_told_with_both(seen: SeenTwice, tmp_path: Path
     assert verdict.failures == ()
     [capture] = [grade for grade in verdict.grades if grade.name == "capture"]
     assert (capture.state, capture.by) == (State.PASSED, "seen by two, run by Ann and Bea")
+
+
+def test_each_answer_is_read_once(seen: SeenTwice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, times = Inspection.read, Counter[str]()
+
+    def counted(itself: Inspection, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
+        times[name.rpartition("/")[2]] += 1
+        return read(itself, name, limit)
+
+    monkeypatch.setattr(Inspection, "read", counted)
+    Verifier(seen.trust).verify(packed(tmp_path / "seen.zip", seen.files))
+    assert times["cocapture.json"] == 2  # for its check, and for the heads in it
 
 
 @pytest.mark.parametrize("name", LIES)
