@@ -2,10 +2,13 @@
 
 import json
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
+from http import HTTPStatus
 
 from allauth.decorators import rate_limit
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -14,7 +17,7 @@ from desk.api.common.problems import Problem
 from desk.texts.sentences import in_words
 from desk.web.middleware.limits import MAX_OF_NOBODY
 from evidence.keys.credentials import SOFT_BINDING
-from exhibit.errors import ExhibitError, RefusedError, WrongUseError
+from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
 from exhibit.pictures.iscc import iscc_of, read_binding
 from exhibit.types import Untyped
 from registry.works.signed_copies import found_by, manifest_store
@@ -24,6 +27,27 @@ MOST, USUAL = 50, 10  # manifests of an answer
 MAX_PIXELS, MAX_SECONDS = 25_000_000, 3.0
 """What a stranger's picture may cost at most."""
 HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
+View = Callable[..., HttpResponse]
+
+
+def _counted(action: str) -> Callable[[View], View]:
+    """Limits how often one address asks; programs are told so as they are told the rest, and not by a page."""
+
+    def counted(view: View) -> View:
+        limited: View = rate_limit(action=action, limit_get=True)(view)
+
+        @wraps(view)
+        def answered(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
+            answer = limited(request, *args, **kwargs)
+            if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+                return answer
+            refused = _refused(WrongUseError("Too many requests; go on in a minute."), HTTPStatus.TOO_MANY_REQUESTS)
+            refused["Retry-After"] = "60"
+            return refused
+
+        return answered
+
+    return counted
 
 
 @require_safe
@@ -34,7 +58,7 @@ def algorithms(_request: HttpRequest) -> JsonResponse:
 
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
-@rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
+@_counted("link")
 def by_binding(request: HttpRequest) -> JsonResponse:
     """The manifests that the value of a soft binding leads to."""
     try:
@@ -46,7 +70,7 @@ def by_binding(request: HttpRequest) -> JsonResponse:
 
 @csrf_exempt
 @require_POST
-@rate_limit(action="content", limit_get=True)  # type: ignore[untyped-decorator]
+@_counted("content")
 def by_content(request: HttpRequest) -> JsonResponse:
     """The manifests that a picture leads to. It is measured and forgotten."""
     services = wiring.services()
@@ -65,13 +89,13 @@ def by_content(request: HttpRequest) -> JsonResponse:
 
 
 @require_safe
-@rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
+@_counted("link")
 def manifest(request: HttpRequest, name: str) -> HttpResponse:
     """A manifest store, as it was signed."""
     if request.GET.get("returnActiveManifest", "false").lower() == "true":
         return _refused(WrongUseError("Only whole manifest stores are kept here."), 400)
     if (store := manifest_store(name)) is None:
-        raise Http404
+        return _refused(NotFoundError("There is no such manifest here."), 404)
     return HttpResponse(store, content_type="application/c2pa", headers=HEADERS)
 
 
