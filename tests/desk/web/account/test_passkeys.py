@@ -1,16 +1,25 @@
 """A case is confirmed, a picture reported and a key revoked by a passkey, in a real browser."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qs
 
 from allauth.mfa.models import Authenticator
-from django.test import Client
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
+from django.conf import settings
+from django.test import Client, override_settings
 from django.urls import reverse
+from fido2.utils import websafe_decode
+from fido2.webauthn import AttestationObject
 
 from registry.accounts import people
 from registry.log.keys import add_device_key
 from registry.models import Case, LogOpening, Owner, PasskeyQuestion, User
 from tests.assets.accounts import PASSWORD
 from tests.assets.noticed import answer_all, begun
+from tests.assets.passkeys import Maker
 from tests.assets.rows import owner
 from tests.assets.site_browser import Site, Visitor
 from tests.workers.evidence.test_passkeys import found
@@ -38,6 +47,28 @@ def with_passkey(site: Site) -> Visitor:
     page.get_by_role("button", name="Add").click()
     page.wait_for_url("**/recovery-codes/**")
     return ann
+
+
+def test_a_browser_tells_the_maker_where_the_operator_demands_it(site: Site, tmp_path: Path) -> None:
+    ann, roots = with_passkey(site), tmp_path / "root.pem"
+    page = ann.page
+    roots.write_bytes(Maker().pem)
+    with override_settings(CONFIG=replace(settings.CONFIG, passkey_roots=str(roots))):
+        Authenticator.objects.filter(type="webauthn").delete()
+        ann.open("/account/2fa/webauthn/add/")
+        with page.expect_request(lambda request: request.method == "POST") as sent:
+            page.get_by_role("button", name="Add").click()
+        page.get_by_text("No maker whom the operator trusts vouches for this passkey.").wait_for()
+        ann.check()
+        told = json.loads(parse_qs(sent.value.post_data or "")["credential"][0])
+        found = AttestationObject(websafe_decode(told["response"]["attestationObject"]))
+        of_device = load_der_x509_certificate(found.att_stmt["x5c"][-1])  # it signed itself: this device's own root
+        roots.write_bytes(of_device.public_bytes(Encoding.PEM))
+        page.get_by_role("button", name="Add").click()
+        page.wait_for_url("**/2fa/")
+        ann.open(reverse("security", args=["studio"]))
+        page.get_by_text("its maker vouches for it (packed").wait_for()
+        ann.check()
 
 
 def entries(**content: object) -> int:
