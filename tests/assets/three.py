@@ -78,7 +78,17 @@ def verified_alone(one: Installation, files: list[str], trust: Path) -> dict[str
     permits = (
         shutil.which("unshare") and not subprocess.run([*ALONE, "true"], check=False, capture_output=True).returncode
     )
-    line = [*(ALONE if permits else []), sys.executable, "-m", "desk", "verify", *files, "--trust", trust, "--json"]
+    line = [
+        *(ALONE if permits else []),
+        sys.executable,
+        "-m",
+        "desk",
+        "verify",
+        *files,
+        "--trust",
+        str(trust),
+        "--json",
+    ]
     environ = {**one.run.environ, "EXHIBIT_DATA": f"{one.run.data}-elsewhere"}
     run = subprocess.run(line, cwd=CHECKOUT, env=environ, capture_output=True, text=True, timeout=240, check=False)
     told: dict[str, Any] = json.loads(run.stdout)["bundles"][0]

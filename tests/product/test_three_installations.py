@@ -69,7 +69,10 @@ def accused_answers(a: Installation) -> None:
 def seen_by_two(
     a: Installation, b: Installation, key: KeySigner, folder: Path, trust: Path
 ) -> tuple[list[str], dict[str, Any]]:
-    """A's evidence says that b saw the same, and that c, whose log's key this is, told something else; its files and verdict."""
+    """A's evidence says that b saw the same, and that c, whose log's key this is, told something else.
+
+    Returns its files, and what was said of them.
+    """
     routes: dict[str, Route] = {
         "/": Answer(b'<p>Sale</p><img src="/copy.jpg">'),
         "/copy.jpg": Answer(copy_of(photograph(1)), "image/jpeg"),
