@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated
 
 from django.conf import settings
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Hex, Moment
 from registry import models
-
-if TYPE_CHECKING:
-    from workers.pictures import provenance
 
 
 class Receipt(Answer):
@@ -43,17 +40,13 @@ class Manifest(Answer):
 class FileStatement(Answer):
     """What a picture's file says of itself; nobody has examined any of it."""
 
-    metadata: dict[str, str] = Field(
+    metadata: Annotated[
+        dict[str, str], From(lambda row: {name: said for name, said in asdict(row.metadata).items() if said})
+    ] = Field(
         description="From XMP, IPTC and EXIF, what there is: `title`, `author`, `created`, `rights`, `credit`, "
         "`holder`, `licence`, `source_type` (IPTC digital source type) and `aigc` (label of GB 45438-2025)."
     )
     manifest: Manifest | None = Field(description="None when nobody looked: without the optional part `c2pa`.")
-
-    @classmethod
-    def of(cls, said: "provenance.FileStatement") -> Self:
-        """What a file says, without the fields of which it says nothing."""
-        metadata = {name: text for name, text in asdict(said.metadata).items() if text}
-        return cls(metadata=metadata, manifest=None if said.manifest is None else Manifest.from_row(said.manifest))
 
 
 class BundleLine(Answer):

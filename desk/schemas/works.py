@@ -19,7 +19,6 @@ from workers.works.ownership import terms
 
 if TYPE_CHECKING:
     from workers.matching import identify
-    from workers.works.registrations import Registration
 
 
 class Mask(Answer):
@@ -300,7 +299,17 @@ class Piece(Answer):
     transform: list[list[float]]
 
 
-class FoundWork(Answer):
+class Logged(Answer):
+    """What the log holds of something."""
+
+    entry: int | None = Field(alias="log.entry", description="Of the log; none while it waits for its number.")
+    checkpoint: int | None = Field(
+        alias="log.checkpoint.size", description="Entries under the signed one that covers it."
+    )
+    receipts: Annotated[list[Receipt], From(lambda row: row.log.witnesses if row.log else ())]
+
+
+class FoundWork(Logged):
     """A work that a picture shows, with the figures of the comparison, which docs/stand-alone.md explains."""
 
     number: int = Field(alias="work.number", examples=[12])
@@ -338,28 +347,21 @@ class FoundWork(Answer):
         return [{**as_plain(row.verification), "sentences": words} for row, words in zip(rows, said, strict=True)]
 
 
-class LoggedWork(FoundWork):
-    """A work that a picture shows, with what the log holds of its registration."""
-
-    entry: int | None = Field(description="Of the log; none while it waits for its number.")
-    checkpoint: int | None = Field(description="Entries under the signed checkpoint that covers it; none until then.")
-    receipts: list[Receipt]
-
-    @classmethod
-    def of(cls, found: "identify.FoundWork", registration: "Registration | None", **more: object) -> Self:
-        """A found work with its registration's place in the log; ``None`` where the log holds none."""
-        proofs = {
-            "entry": registration and registration.entry,
-            "checkpoint": registration and registration.checkpoint and registration.checkpoint.size,
-            "receipts": Receipt.from_rows(registration.witnesses if registration else ()),
-        }
-        return cls.from_row(found, **proofs, **more)
-
-
-class ProvenWork(LoggedWork):
+class ProvenWork(FoundWork):
     """A work that a picture shows, with the proofs of its registration."""
 
     files: list[str] = Field(description="That were written.")
+
+
+class MadeCopy(Logged):
+    """A copy for publishing that the owner had made; who published it isn't shown."""
+
+    work: int = Field(examples=[12])
+    made_at: Moment = Field(alias="log.submission.time", examples=[NOON])
+    key: str = Field(description="The owner's, that signed its credentials, where the file is that copy byte for byte.")
+    revoked: bool = Field(description="Whether that key was revoked.")
+    recipient: str = Field(description="For whom it was marked, where the picture carries its invisible mark.")
+    chance: float = Field(description="At most, that a picture without any of the marks agrees with one so well.")
 
 
 class Identified(Answer):
@@ -367,18 +369,17 @@ class Identified(Answer):
 
     digest: Hex = Field(alias="features.digest")
     too_plain: list[str] = Field(description="Why it can't be told apart from others; empty when it can.")
-    works: list[LoggedWork]
+    works: list[FoundWork]
     said: FileStatement
+    copies: list[MadeCopy]
+    marks: int = Field(description="Invisible ones that were looked for. One that wasn't found proves nothing.")
 
 
-class IdentifiedFile(Answer):
+class IdentifiedFile(Identified):
     """What came of one picture that a command was given."""
 
     image: str
-    digest: str
-    too_plain: list[str]
-    works: list[ProvenWork]
-    said: FileStatement
+    works: list[ProvenWork]  # type: ignore[assignment]
 
 
 class UnreadFile(Answer):

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from evidence.keys.documents import DocumentKey, key_usage
@@ -34,6 +34,7 @@ class Credentialed:
 
     file: bytes
     manifest: str  # identifier of the active manifest
+    key: str  # public half of the key that signed them, compressed, in hex
     store: bytes  # the manifest store (JUMBF), ``application/c2pa``
 
 
@@ -81,7 +82,8 @@ def with_credentials(
             manifest = str(json.loads(reader.json())["active_manifest"])
     except c2pa.C2paError as error:
         raise RefusedError("Credentials can't be written into this file.", reason="broken") from error
-    return Credentialed(out.getvalue(), manifest, store)
+    public = key.private.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    return Credentialed(out.getvalue(), manifest, public.hex(), store)
 
 
 def _chain(key: DocumentKey) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from io import BytesIO
 from typing import Any
 
 from PIL import Image
@@ -23,6 +24,8 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
             from exhibit.pictures.iscc import computed_here  # noqa: PLC0415 - seldom asked for
 
             return {"iscc": asdict(computed_here(data, limits))}, b""
+        if question["what"] == "profile":
+            return {}, Image.open(BytesIO(data)).info.get("icc_profile") or b""
         if question["what"] == "inspect":
             return {"info": asdict(picture_file.inspect(data, limits))}, b""
         picture = picture_file.decode(data, limits, question["at_least"])

@@ -3,10 +3,6 @@
 import base64
 import io
 import json
-import re
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,68 +12,27 @@ from PIL import Image
 
 from evidence.keys.ed25519 import KeySigner, signer_from_file
 from evidence.log.notes import parse_note, sign_note
+from tests.assets.accused import TOLD, answered, letter_signed, signed_in, submit
 from tests.assets.cocaptures import new_log, told_by_a_liar
-from tests.assets.command_line import CommandLine
-from tests.assets.installed import install
-from tests.assets.processes import free_port, processes_of, wait_until
+from tests.assets.processes import processes_of, wait_until
 from tests.assets.rows import copy_of, jpeg, photograph
 from tests.assets.site import Answer, Route, Site
-
-NAMES = ("a", "b", "c")
-
-
-@dataclass(frozen=True)
-class Installation:
-    """One of them: its command line, the address of its site, and its card."""
-
-    run: CommandLine
-    url: str
-
-    def heads(self) -> str:
-        return requests.get(f"{self.url}/log/checkpoint", timeout=10).text
+from tests.assets.three import NAMES, Installation, has_cosigners, three, verified, verified_alone
 
 
-@contextmanager
-def three(folder: Path) -> Iterator[dict[str, Installation]]:
-    """All of them run, each a partner of the others; a's log has both others as witnesses."""
-    made, cards = {}, {}
-    for name in NAMES:
-        port = free_port()
-        url = f"http://127.0.0.1:{port}"
-        more = {"EXHIBIT_WEB_PORT": str(port), "EXHIBIT_WORKERS": "1", "EXHIBIT_PUBLIC_URL": url}
-        more |= dict.fromkeys(("EXHIBIT_ALLOWED_NETWORKS", "EXHIBIT_COCAPTURE_NETWORKS"), "127.0.0.0/8")
-        more |= {"EXHIBIT_LOG_ORIGIN": f"{name}.example/log", "EXHIBIT_CHECKPOINT_SECONDS": "1"}
-        line = CommandLine(folder / name, more)
-        install(line.data)
-        made[name] = Installation(line, url)
-        cards[name] = json.loads(line.run("partner", "card").out)
-        (folder / f"{name}.json").write_text(json.dumps(cards[name]))
-    tables = (
-        f'[[anchors]]\nkind = "cosignature"\nname = "{name}"\nurls = ["{made[name].url}/witness"]\n'
-        f'key = "{cards[name]["witness"]}"\n'
-        for name in ("b", "c")
-    )
-    (folder / "a" / "exhibit.toml").write_text("\n".join(tables))
-    with ExitStack() as stack:
-        for name, one in reversed(made.items()):  # a last: its witnesses are there when it asks them
-            for other in NAMES:
-                if other != name:
-                    one.run.run("partner", "add", other, folder / f"{other}.json", "--yes")
-            one.run.run("up", "--detach")
-            stack.callback(one.run.run, "down", code=None)
-        yield made
-
-
-def verified(one: Installation, files: list[str], trust: Path) -> dict[str, Any]:
-    """What ``exhibit verify`` says of a bundle."""
-    told = json.loads(one.run.run("verify", *files, "--trust", trust, "--json", code=None).out)
-    return told["bundles"][0]
-
-
-def has_cosigners(bundle: dict[str, Any]) -> bool:
-    """Whether both witnesses have cosigned a head over the seal."""
-    said = "2 of 2 pinned witnesses have cosigned a head over the seal: b, c."
-    return any(check["sentence"] == said and check["state"] == "passed" for check in bundle["checks"])
+def found_blindly(a: Installation, c: Installation) -> None:
+    """C has seen a copy of a's work; a learns of it without showing the work, and is refused more than was agreed."""
+    copy = Answer(copy_of(photograph(1)), "image/jpeg")
+    with Site(routes={"/": Answer(b'<img src="/copy.jpg">'), "/copy.jpg": copy}) as shop:
+        c.run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
+        c.run.run("watch", "run", "shop", "--wait")
+    assert "no agreement with you" in a.run.run("agreement", "search", "c", code=None).err
+    c.run.run("agreement", "add", "a", "--fields", "page", "--until", "2090-01-01", "--queries", "30")
+    (found,) = a.run.ask("agreement", "search", "c")["found"]
+    assert (found["works"], found["told"]) == (["studio/1"], {"page": shop.url()})
+    assert "allows 30 queries" in a.run.run("agreement", "search", "c", code=None).err
+    told = json.loads(c.run.run("agreement", "list", "--json").out)["agreements"]
+    assert [(one["used"], one["queries"]) for one in told] == [(18, 30)]
 
 
 def outsider_asks(a: Installation, address: str) -> None:
@@ -86,17 +41,38 @@ def outsider_asks(a: Installation, address: str) -> None:
     told = requests.post(f"{a.url}/api/v1/id", files={"file": ("seen.jpg", part)}, timeout=60).json()
     assert (told["verdict"], [claim["address"] for claim in told["claims"]]) == ("part", [address])
     with requests.Session() as browser:
-        form = browser.get(f"{a.url}/id/", timeout=10).text
-        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)
-        assert token is not None
-        data = {"csrfmiddlewaretoken": token[1]}
-        page = browser.post(f"{a.url}/id/", data, files={"file": ("seen.jpg", part)}, timeout=60).text
+        page = submit(browser, f"{a.url}/id/", file=("seen.jpg", part))
     assert "A part of the registered picture" in page
     assert f'href="{address}"' in page
 
 
-def seen_by_two(a: Installation, b: Installation, key: KeySigner, folder: Path, trust: Path) -> None:
-    """A's evidence says that b saw the same, and that c, whose log's key this is, told something else."""
+def accused_answers(a: Installation) -> None:
+    """The case's party gets a letter, and shows a licence by its link: case and log say so, and the notice rests."""
+    password = a.run.run("user", "add", "ann@example.org", "--generate").out.split()[-1]
+    with signed_in(a.url, "ann@example.org", password) as member:
+        page, link = letter_signed(member, f"{a.url}/o/studio", 1)
+        assert "Received: There is a licence, or another permission" in answered(link)
+        shown = member.get(page, timeout=30).text
+        assert TOLD in shown
+        assert "The notice rests" in shown
+        again = {"case": "1", "kind": "offer.en"}
+        assert "Case 1 rests" in submit(member, f"{a.url}/o/studio/notices/new?case=1", **again)
+        told = [event["sentence"] for event in a.run.ask("case", "show", 1)["history"]]
+        assert "Notice 1: an answer came on its page; it rests until a member has looked." in told
+        entries = a.run.ask("log", "list", "--last", 50)["entries"]
+        (entry,) = [one for one in entries if TOLD in json.dumps(one)]
+        assert entry["type"] == "case"
+        submit(member, page, f"{page}seen")
+        assert "The notice rests" not in member.get(page, timeout=30).text
+
+
+def seen_by_two(
+    a: Installation, b: Installation, key: KeySigner, folder: Path, trust: Path
+) -> tuple[list[str], dict[str, Any]]:
+    """A's evidence says that b saw the same, and that c, whose log's key this is, told something else.
+
+    Returns its files, and what was said of them.
+    """
     routes: dict[str, Route] = {
         "/": Answer(b'<p>Sale</p><img src="/copy.jpg">'),
         "/copy.jpg": Answer(copy_of(photograph(1)), "image/jpeg"),
@@ -116,9 +92,10 @@ def seen_by_two(a: Installation, b: Installation, key: KeySigner, folder: Path, 
         a.run.run("case", "confirm", 1, "--reason", "A copy", "--wait")
     a.run.run("trust", trust, "--cosigners", "2")
     told: dict[str, Any] = {}
+    files: list[str] = []
 
     def both_have_cosigned() -> bool:
-        files = a.run.ask("bundle", "get", 1, "--out", folder / "bundles")["files"]
+        files[:] = a.run.ask("bundle", "get", 1, "--out", folder / "bundles")["files"]
         told.update(verified(a, files, trust))
         return has_cosigners(told)
 
@@ -131,6 +108,7 @@ def seen_by_two(a: Installation, b: Installation, key: KeySigner, folder: Path, 
     assert by == "seen by two, run by a.example/log and b"
     assert not [check for check in checks.values() if check["state"] == "failed"]
     a.run.run("partner", "add", "c", folder / "c.json", "--yes")
+    return files, told
 
 
 @pytest.mark.long
@@ -152,25 +130,18 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
             return has_cosigners(verified(a, [zipped], trust))
 
         wait_until(both_have_cosigned, seconds=120)
+        (dead,) = [one for one in a.run.ask("anchor", "list")["witnesses"] if one["name"] == "d"]
+        assert dead["silent_since"]
+        assert "doesn't answer" in dead["error"]
         for one in made.values():
             assert "Nothing is wrong" in one.run.run("partner", "compare").out
 
-        # c has seen a copy of a's work; a learns of it without showing the work, until it asks for more than was agreed
-        copy = Answer(copy_of(photograph(1)), "image/jpeg")
-        with Site(routes={"/": Answer(b'<img src="/copy.jpg">'), "/copy.jpg": copy}) as shop:
-            c.run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
-            c.run.run("watch", "run", "shop", "--wait")
-        assert "no agreement with you" in a.run.run("agreement", "search", "c", code=None).err
-        c.run.run("agreement", "add", "a", "--fields", "page", "--until", "2090-01-01", "--queries", "30")
-        (found,) = a.run.ask("agreement", "search", "c")["found"]
-        assert (found["works"], found["told"]) == (["studio/1"], {"page": shop.url()})
-        assert "allows 30 queries" in a.run.run("agreement", "search", "c", code=None).err
-        told = json.loads(c.run.run("agreement", "list", "--json").out)["agreements"]
-        assert [(one["used"], one["queries"]) for one in told] == [(18, 30)]
+        found_blindly(a, c)
 
         # b visits a copy with a at its capture; c answers with what it says of other captures, and isn't heard
         key = signer_from_file(open_folder / "c" / "secrets" / "log.key")
-        seen_by_two(a, b, key, open_folder, trust)
+        files, told = seen_by_two(a, b, key, open_folder, trust)
+        accused_answers(a)
 
         # an outsider asks whose the work is, and no more once it is closed
         address = a.run.run("work", "open", 1).out.split()[-1]
@@ -195,3 +166,7 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
         b.run.run("partner", "revoke", "c", "--reason", "Its log has signed two histories.")
         assert requests.post(f"{b.url}/witness/add-checkpoint", body, timeout=10).status_code == 404
     wait_until(lambda: not processes_of(open_folder))
+
+    # all of them are down: what a has handed out stands by itself
+    alone = verified_alone(a, files, trust)
+    assert (alone["verdict"], alone["checks"], alone["grades"]) == (told["verdict"], told["checks"], told["grades"])

@@ -2,6 +2,7 @@
 
 import io
 import json
+import secrets
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,14 +10,17 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from django.db import transaction
+from PIL import Image
 
 from evidence.facts.provenance import MEDIA_TYPES
 from evidence.keys.credentials import with_credentials
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.pictures.decode import asked, decode
 from exhibit.pictures.embedding import RightsStatement, with_rights
 from exhibit.pictures.iscc import iscc_of
+from indexer.draw.invisible import marked
 from registry.log.audit_log import changed
 from registry.models import SignedCopy, Work
 from workers.evidence.facts import software
@@ -36,12 +40,14 @@ class Wanted:
     licensor: str = ""  # address at which a licence is to be had
     no_mining: bool = False  # data mining and training aren't allowed: PLUS, and CAWG where it is signed
     signed: bool = False  # credentials (C2PA) by the owner's key
+    recipient: str = ""  # for whom the copies are marked invisibly; empty for none
 
 
 def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iterator[tuple[str, bytes]]:
-    """File names and bytes of a work's JPEG and PNG pictures with what is declared of it; no pixel is changed.
+    """File names and bytes of a work's JPEG and PNG pictures with what is declared of it.
 
-    What the owner's key signs is an entry of the log, and the newest credentials are kept for copies that lose them.
+    No pixel is changed unless they are marked: then each is encoded anew, without what its file said. Marks, and what
+    the owner's key signs, are entries of the log; the newest credentials are kept for copies that lose them.
 
     Raises ``WrongUseError`` for an address that isn't of the web, ``NotFoundError`` for bytes that are gone,
     ``RefusedError`` for other formats, and ``ServiceMissingError`` without the optional part ``c2pa``.
@@ -62,7 +68,8 @@ def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iter
         picture = row.picture
         if picture.digest not in services.blobs:
             raise NotFoundError(f"The bytes of work {work.number} aren't stored any more.")
-        data = with_rights(services.blobs.get(picture.digest), statement)
+        data, seed = services.blobs.get(picture.digest), secrets.token_bytes(32)
+        data = with_rights(_marked(services, data, seed) if wanted.recipient else data, statement)
         if wanted.signed:
             made, iscc = software(), iscc_of(data, services.limits)
             copy = with_credentials(
@@ -76,14 +83,25 @@ def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iter
             )
             data = copy.file
             with transaction.atomic():
-                told = {"digest": Digest.of(data).hex, "manifest": copy.manifest, "work": work.number}
+                told = {"digest": Digest.of(data).hex, "key": copy.key, "manifest": copy.manifest, "work": work.number}
                 changed("copy signed", by=by, owner=work.owner, about=told)
                 if len(copy.store) <= MAX_STORE:
                     kept = {"manifest": copy.manifest, "store": copy.store, "signed_at": now(), **iscc.bodies}
                     SignedCopy.objects.update_or_create(work_picture=row, defaults=kept)
+        if wanted.recipient:
+            told = {"picture": picture.digest.hex, "seed": seed.hex(), "for": wanted.recipient, "work": work.number}
+            changed("copy marked", by=by, owner=work.owner, about={"digest": Digest.of(data).hex, **told})
         suffix = ".png" if picture.format == "PNG" else ".jpg"
         stem = PurePosixPath(work.source_name).stem or "work"
         yield f"{work.number:05d}-{place}-{stem[:80]}{suffix}", data
+
+
+def _marked(services: Services, data: bytes, seed: bytes) -> bytes:
+    """A picture with the mark of a seed, in its own format and colours."""
+    picture, profile, out = decode(data, services.limits), asked("profile", data, services.limits)[1], io.BytesIO()
+    how = {"quality": 95, "subsampling": 0, "icc_profile": bytes(profile)}
+    Image.fromarray(marked(picture.pixels, seed)).save(out, picture.info.format, **how)
+    return out.getvalue()
 
 
 def packed(services: Services, work: Work, wanted: Wanted, *, by: str) -> bytes:

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -26,15 +26,17 @@ from registry.crawls.crawling import denied
 from registry.models import Owner, Picture, Work, WorkPicture
 from registry.vectors.calibrations import active
 from registry.vectors.fingerprints import Collection, additions
+from workers.matching.handed_out import MadeCopy, marked_copies, signed_copies
 from workers.matching.registered_works import RegisteredWorks
 from workers.pictures.provenance import FileStatement, said_by
 from workers.services.wiring import Services
+from workers.works.registrations import Registration, registration_of
 
 MAX_SECONDS = 30.0  # after so long a search begins no more comparison
 FURTHER = 8  # so many times more hits are asked for when others' stand before an owner's own
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FoundWork:
     """A work that the picture shows, or may show; the given picture was verified as the found one."""
 
@@ -42,6 +44,11 @@ class FoundWork:
     picture: Picture
     verification: Verification
     calibration: Calibration | None  # what gave its probability
+
+    @cached_property
+    def log(self) -> Registration | None:
+        """What the log holds of its registration."""
+        return registration_of(self.work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,8 @@ class Answer:
     features: Features
     works: tuple[FoundWork, ...]
     said: FileStatement  # what the file says of itself
+    copies: tuple[MadeCopy, ...]  # of the owner's, that it is: byte for byte, or by the mark that it carries
+    marks: int  # that were looked for; none where no copy of what it shows was marked
 
     @property
     def too_plain(self) -> tuple[str, ...]:
@@ -79,12 +88,17 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
         calibration = active(shown[row.picture_id].pipeline)
         measured = calibrated(shown[row.picture_id], calibration)
         works.append(FoundWork(row.work, row.picture, measured, calibration))
-    return Answer(found, tuple(sorted(works, key=_promise)), said_by(services, data, found.info.format))
+    said = said_by(services, data, found.info.format)
+    pairs = {one.picture.digest.hex: partial(pair_of, services, one, data) for one in works}
+    marks, carried = marked_copies(owner, pairs)
+    return Answer(
+        found, tuple(sorted(works, key=_promise)), said, (*signed_copies(owner, found.digest), *carried), marks
+    )
 
 
 def pair_of(services: Services, found: FoundWork, data: bytes) -> Pair | None:
-    """Both pictures, to be drawn; ``None`` when they couldn't be laid on each other."""
-    if found.verification.transform is None:
+    """Both pictures, to be drawn; ``None`` when they couldn't be laid on each other, or the registered one is gone."""
+    if found.verification.transform is None or found.picture.digest not in services.blobs:
         return None
     return Pair.of(data, services.blobs.get(found.picture.digest), found.verification, services.limits)
 

@@ -18,7 +18,7 @@ from workers.services.wiring import Services
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """How far a work's registration is witnessed."""
+    """How far a work's registration, or whatever else was submitted, is witnessed."""
 
     submission: LogSubmission
     entry: int | None  # its number in the log, from 0; ``None`` while it waits for one
@@ -58,8 +58,11 @@ def _first_of(work: Work) -> LogSubmission | None:
 def registration_of(work: Work) -> Registration | None:
     """What is there at this moment."""
     submission = first_submission_of(work)
-    if submission is None:
-        return None
+    return None if submission is None else logged(submission)
+
+
+def logged(submission: LogSubmission) -> Registration:
+    """The same of any submission."""
     entry = LogEntry.objects.filter(submission=submission).first()
     checkpoint = best_covering(submission.pk)
     number = None if entry is None else entry.sequence

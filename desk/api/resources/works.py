@@ -16,7 +16,6 @@ from desk.api.common.files import download, picture_in, taken
 from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import downloads, requests, works as schemas
 from desk.schemas.base import Piece
-from desk.schemas.evidence import FileStatement
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
@@ -36,7 +35,6 @@ from workers.services import wiring
 from workers.works import declarations as declaring
 from workers.works.ownership import answer
 from workers.works.registration import NewWork, register_work, remove_work
-from workers.works.registrations import registration_of
 from workers.works.stated import register_stated
 from workers.works.tables import checked_date, plain_name
 from workers.works.uploads import check_disk
@@ -191,13 +189,14 @@ class Publishing(requests.Given):
     )
     no_training: bool = Field(default=False, description="Data mining and training of models aren't allowed.")
     sign: bool = Field(default=False, description="Credentials (C2PA) that the owner's key signs.")
+    mark_for: requests.Short = Field("", description="For whom the copies are marked invisibly; encoded anew, then.")
 
 
 @router.post(ONE + "/export", WRITE, name="export_work", file="application/zip", keyed=False)
 def export(request: Call, number: int, new: Publishing) -> HttpResponseBase:
-    """Make copies of a work for publishing, which say whose they are, as a ZIP; no pixel is changed."""
+    """Make copies of a work for publishing, which say whose they are, as a ZIP; no pixel is changed without a mark."""
     row = scoped.work(of(request), number)
-    wanted = Wanted(new.licence_url, new.no_training, new.sign)
+    wanted = Wanted(new.licence_url, new.no_training, new.sign, new.mark_for.strip())
     data = packed(wiring.services(), row, wanted, by=request.auth.by)
     return download(data, packed_name(row), "application/zip")
 
@@ -247,8 +246,7 @@ def identify(request: Call, file: File[UploadedFile]) -> schemas.Identified:
     data = picture_in(file, services.limits)
     with limits.one_search(request.auth.user.pk):
         found = search(services, of(request), data)
-    works = [schemas.LoggedWork.of(work, registration_of(work.work)) for work in found.works]
-    return schemas.Identified.from_row(found, works=works, said=FileStatement.of(found.said))
+    return schemas.Identified.from_row(found)
 
 
 class NewDocument(requests.Given):

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from os.path import commonpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,9 @@ from desk.cli.common.show import counted, echo_json, fields, moment, note, say, 
 from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
 
 if TYPE_CHECKING:
-    from desk.schemas.works import IdentifiedFile, ProvenWork, UnreadFile
+    from desk.schemas.works import IdentifiedFile, UnreadFile
     from registry.models import Owner
-    from workers.matching.identify import FoundWork
-    from workers.pictures.provenance import FileStatement
+    from workers.matching.identify import Answer, FoundWork
     from workers.works.registrations import Registration
 
 STANDARD_INPUT = "-"
@@ -32,25 +32,12 @@ SAID = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A work with everything that is told of it."""
-
-    found: "FoundWork"
-    sentences: tuple[str, ...]
-    registration: "Registration | None"
-    folder: Path
-    files: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Result:
-    """What came of one picture: its works, or why there is no answer."""
+    """What came of one picture: its works with the files that were written of each, or why there is no answer."""
 
     image: str
-    digest: str = ""
-    works: tuple[_Found, ...] = ()
-    too_plain: tuple[str, ...] = ()
-    said: "FileStatement | None" = None
+    works: Sequence[tuple["FoundWork", list[str]]] = ()
+    answer: "Answer | None" = None
     error: ExhibitError | None = None
 
 
@@ -67,9 +54,9 @@ def identify_command(*, images: tuple[str, ...], owner: OwnerName, out: Path | N
     """Say which of the owner's works each of IMAGES shows, whole or in part.
 
     An image is a file, - for standard input, or an http(s) address, which is fetched if the operator's rules permit
-    it. What the file says of itself (EXIF, IPTC, XMP, C2PA) is told, too. Nothing of it is stored. Ends
-    with 0 when a work was found, 1 when none was, 2 when an image can't be read, 3 when a server can't
-    be reached; the others are answered all the same.
+    it. What the file says of itself (EXIF, IPTC, XMP, C2PA) is told, too, and which signed or marked copy of `exhibit
+    work export` it is. Nothing of it is stored. Ends with 0 when a work was found, 1 when none was, 2 when an image
+    can't be read, 3 when a server can't be reached; the others are answered all the same.
     """
     if images.count(STANDARD_INPUT) > 1:
         raise WrongUseError("Standard input can be read once only.")
@@ -88,8 +75,6 @@ def identify_command(*, images: tuple[str, ...], owner: OwnerName, out: Path | N
 
 def _identified(desk: Desk, of: "Owner", image: str, out: Path | None) -> _Result:
     from workers.matching.identify import identify
-    from workers.texts.sentences import words_of
-    from workers.works.registrations import registration_of
 
     try:
         data = _read(desk, image)
@@ -97,12 +82,10 @@ def _identified(desk: Desk, of: "Owner", image: str, out: Path | None) -> _Resul
         digest, works = answer.features.digest.hex, []
         for work in answer.works:
             folder = (out or Path()) / f"{_stem(image)}-{digest[:8]}-work-{work.work.number}"
-            files = () if out is None else _written(desk, work, data, folder)
-            sentences = words_of(work.verification, work.calibration)
-            works.append(_Found(work, sentences, registration_of(work.work), folder, files))
+            works.append((work, [] if out is None else _written(desk, work, data, folder)))
     except ExhibitError as error:
         return _Result(image, error=error)
-    return _Result(image, digest, tuple(works), answer.too_plain, answer.said)
+    return _Result(image, works, answer)
 
 
 def _read(desk: Desk, image: str) -> bytes:
@@ -125,7 +108,7 @@ def _stem(image: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60] or "picture"
 
 
-def _written(desk: Desk, found: "FoundWork", data: bytes, folder: Path) -> tuple[str, ...]:
+def _written(desk: Desk, found: "FoundWork", data: bytes, folder: Path) -> list[str]:
     """Write the drawings and the proofs of one work; returns their paths."""
     from indexer.draw.draw import View, draw
     from workers.matching.identify import pair_of
@@ -136,25 +119,17 @@ def _written(desk: Desk, found: "FoundWork", data: bytes, folder: Path) -> tuple
     files |= {f"registration/{name}": content for name, content in proof_files(desk.services, found.work).items()}
     for name, content in files.items():
         write_file(made_folder((folder / name).parent) / Path(name).name, content)
-    return tuple(str(folder / name) for name in files)
+    return [str(folder / name) for name in files]
 
 
 def _plain(result: _Result) -> "IdentifiedFile | UnreadFile":
-    from desk.schemas.evidence import FileStatement
-    from desk.schemas.works import IdentifiedFile, UnreadFile
+    from desk.schemas.works import IdentifiedFile, ProvenWork, UnreadFile
 
-    if result.said is None:
+    if result.answer is None:
         reason = result.error.reason if isinstance(result.error, RefusedError) else "failed"
         return UnreadFile(image=result.image, reason=reason, sentence=str(result.error))
-    return IdentifiedFile.from_row(
-        result, works=[_told(found) for found in result.works], said=FileStatement.of(result.said)
-    )
-
-
-def _told(work: _Found) -> "ProvenWork":
-    from desk.schemas.works import ProvenWork
-
-    return ProvenWork.of(work.found, work.registration, files=list(work.files))
+    works = [ProvenWork.from_row(found, files=files) for found, files in result.works]
+    return IdentifiedFile.from_row(result.answer, image=result.image, works=works)
 
 
 def _tell(desk: Desk, results: Sequence[_Result]) -> None:
@@ -163,51 +138,64 @@ def _tell(desk: Desk, results: Sequence[_Result]) -> None:
     for one in results:
         if one.error is not None:
             note(f"{one.image}: {one.error}")
-    for place, one in enumerate([answer for answer in results if answer.error is None]):
+    for place, (one, answer) in enumerate([(one, one.answer) for one in results if one.answer is not None]):
         if place:
             click.echo()
         if not one.works:
             say(f"{one.image}: no registered work was found in it.")
-        if one.too_plain and not one.works:
-            why = ", ".join(one.too_plain)
+        if answer.too_plain and not one.works:
+            why = ", ".join(answer.too_plain)
             say(f"  It is too plain to be told apart ({why}): only exact copies are recognised.")
-        for found in one.works:
-            _tell_work(desk, one.image, found)
-        if one.said is not None and (stated := statement_rows(one.said)):
+        for found, files in one.works:
+            _tell_work(desk, one.image, found, files)
+        _tell_copies(desk, answer)
+        if stated := statement_rows(answer.said):
             say("  The file says of itself, and nobody has examined it:")
             fields(*((f"    {name}", text) for name, text in stated))
 
 
-def _tell_work(desk: Desk, image: str, one: _Found) -> None:
+def _tell_work(desk: Desk, image: str, found: "FoundWork", files: list[str]) -> None:
     from desk.texts.cases import further_in_words, remarks_of
+    from workers.texts.sentences import words_of
 
-    work, verification = one.found.work, one.found.verification
+    work, verification = found.work, found.verification
     say(f"{image}: work {work.number}, {work.title}")
     say(f"  {verification.decision}: {SAID[verification.decision]}")
-    for sentence in filter(None, (*one.sentences, further_in_words(len(verification.further)))):
+    said = words_of(verification, found.calibration)
+    for sentence in filter(None, (*said, further_in_words(len(verification.further)))):
         say(f"  {sentence}")
     for remark in remarks_of(verification.reasons):
         say(f"  {remark}")
     fields(
         ("  registered", moment(work.registered_at, desk.zone)),
-        *(("  log", text) for text in _log(one.registration)),
-        *(("  witness", text) for text in _witnesses(desk, one.registration)),
-        ("  written", f"{one.folder} ({counted(len(one.files), 'file')})" if one.files else ""),
+        *_logged(desk, found.log),
+        ("  written", f"{commonpath(files)} ({counted(len(files), 'file')})" if files else ""),
     )
 
 
-def _log(registration: "Registration | None") -> Iterator[str]:
+def _tell_copies(desk: Desk, answer: "Answer") -> None:
+    for one in answer.copies:
+        what = f"byte for byte, a copy of work {one.work} with credentials of the owner's key"
+        if one.recipient:
+            by_chance = f"by chance at most 1 picture in {1 / max(one.chance, 1e-99):.0e} is taken for one"
+            what = f"by its invisible mark, from the copy of work {one.work} for {one.recipient}; {by_chance}"
+        say(f"  It is, {what}.")
+        key, made = f"{one.key}{', revoked' if one.revoked else ''}", moment(one.log.submission.time, desk.zone)
+        fields(("  key", key), ("  made", made), *_logged(desk, one.log))
+    if answer.marks:
+        say(f"  {counted(answer.marks, 'mark')} looked for. None shows who published it; a lack of one proves nothing.")
+
+
+def _logged(desk: Desk, registration: "Registration | None") -> Iterator[tuple[str, str]]:
+    """What the log holds of something, and who has witnessed that."""
     if registration is None:
-        yield "no entry"
+        yield "  log", "no entry"
     elif registration.entry is None:
-        yield "waits for its number; workers give it, or --out"
+        yield "  log", "waits for its number; workers give it, or --out"
     elif registration.checkpoint is None:
-        yield f"entry {registration.entry}, not yet under a signed checkpoint; workers sign one, or --out"
+        yield "  log", f"entry {registration.entry}, not yet under a signed checkpoint; workers sign one, or --out"
     else:
-        yield f"entry {registration.entry}, under the checkpoint of {registration.checkpoint.size} entries"
-
-
-def _witnesses(desk: Desk, registration: "Registration | None") -> Iterator[str]:
+        yield "  log", f"entry {registration.entry}, under the checkpoint of {registration.checkpoint.size} entries"
     for one in () if registration is None else registration.witnesses:
         said = f"existed no later than {moment(one.time, desk.zone)}" if one.time else "hasn't answered completely yet"
-        yield f"{one.name}: {said}{' (for trials, without legal weight)' if one.development else ''}"
+        yield "  witness", f"{one.name}: {said}{' (for trials, without legal weight)' if one.development else ''}"

@@ -11,7 +11,7 @@ from desk.cli.common.files import Given, Out, pictures_in, read_picture, written
 from desk.cli.common.frame import Desk, finish, open_desk, person, taken
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, size, tell, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
-from exhibit.types import DeclaredWork
+from exhibit.types import DeclaredWork, Untyped
 
 if TYPE_CHECKING:
     from desk.schemas.works import AddedWork, ListedWork, Picture, Remark, Work as ToldWork
@@ -280,18 +280,21 @@ def _deposit_files(desk: Desk, row: "Work", folder: Path) -> Iterator[str]:
     "export",
     "exhibit work export 12 --out publish --licence-url https://studio.example/licences",
     "exhibit work export 12 13 --out publish --no-training --sign",
+    'exhibit work export 12 --out for-heron --mark-for "Heron Magazine"',
     of=work_command,
 )
-@click.option("--licence-url", default="", metavar="URL", help="Where a licence is to be had.")
-@click.option("--no-training", is_flag=True, help="Say that data mining and training of models aren't allowed.")
-@click.option("--sign", is_flag=True, help="Add credentials (C2PA) that the owner's key signs; needs the part c2pa.")
-def export_works(
-    *, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, licence_url: str, no_training: bool, sign: bool
-) -> None:
+@click.option("--licence-url", "licensor", default="", metavar="URL", help="Where a licence is to be had.")
+@click.option("--no-training", "no_mining", is_flag=True, help="Data mining and training of models aren't allowed.")
+@click.option("--sign", "signed", is_flag=True, help="Credentials (C2PA) by the owner's key; needs the part c2pa.")
+@click.option(
+    "--mark-for", "recipient", default="", metavar="NAME", help="Mark the copies invisibly as those for NAME."
+)
+def export_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, **wanted: Untyped) -> None:
     """Write copies of the works NUMBERS for publishing into a folder, which say whose they are.
 
-    Title, author, credit, rights and holder as declared go into the file (IPTC and PLUS, as XMP), into JPEG and PNG;
-    no pixel is changed. With --no-training a file tdmrep.json for your site is written, too (TDMRep).
+    Title, author, credit, rights and holder as declared go into the file (IPTC and PLUS, as XMP), into JPEG and PNG; no
+    pixel is changed. With --no-training a file tdmrep.json for your site is written, too (TDMRep). With --mark-for each
+    is encoded anew with a mark that nobody sees; `exhibit identify` finds it, and the log keeps for whom it was made.
     """
     from registry.accounts import scoped
     from workers.evidence.exporting import TDMREP, Wanted, exported, tdm_reservation
@@ -299,8 +302,8 @@ def export_works(
     rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
     files: dict[str, bytes] = {}
     for row in tracked(rows, "Exporting"):
-        files |= exported(desk.services, row, Wanted(licence_url, no_training, sign), by=person())
-    if no_training:
+        files |= exported(desk.services, row, Wanted(**wanted), by=person())
+    if wanted["no_mining"]:
         files[TDMREP] = tdm_reservation(list(files))
     for name, data in files.items():
         with written_whole(out / name) as file:

@@ -109,7 +109,8 @@ def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Copies for publishing, which say whose they are, as a ZIP."""
     row, given = scoped.work(owner, number), request.POST
     with Telling(request):
-        wanted = exporting.Wanted(said(given.get("licence_url", "")), "no_training" in given, "sign" in given)
+        licensor, recipient = (said(given.get(name, "")) for name in ("licence_url", "mark_for"))
+        wanted = exporting.Wanted(licensor, "no_training" in given, "sign" in given, recipient)
         data = exporting.packed(wiring.services(), row, wanted, by=request.user.get_username())
         return attached(data, exporting.packed_name(row), "application/zip")
     return redirect("work", slug=owner.slug, number=number)

@@ -1,12 +1,10 @@
 """Works and what was found in a picture, as programs are told of them."""
 
 from desk.schemas import works as schemas
-from desk.schemas.evidence import FileStatement
 from registry.models import Work
 from tests.assets.rows import copy_of, owner, photograph, register
 from workers.matching.identify import identify
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.registrations import registration_of
 
 
 def test_a_work_is_told_with_its_picture_and_that_somebody_was_earlier(inline: SyncRunner) -> None:
@@ -25,11 +23,7 @@ def test_a_work_is_told_with_its_picture_and_that_somebody_was_earlier(inline: S
 def test_a_found_work_comes_with_the_figures_of_its_comparison(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1), "The First")
-    found = schemas.Identified.from_row(
-        answer := identify(inline.services, studio, copy_of(photograph(1))),
-        works=[schemas.LoggedWork.of(work, registration_of(work.work)) for work in answer.works],
-        said=FileStatement.of(answer.said),
-    )
+    found = schemas.Identified.from_row(identify(inline.services, studio, copy_of(photograph(1))))
     (work,) = found.works
     assert (work.number, work.title, work.decision, found.too_plain) == (1, "The First", "certain", [])
     assert work.overlap_work > 0.95

@@ -63,6 +63,12 @@ def test_copies_for_publishing_come_as_a_zip(studio: Owner, alice: Program, inli
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.namelist()[1:] == ["tdmrep.json"]
         assert b"https://studio.example/licences" in archive.read(archive.namelist()[0])
+    wanted = {"mark_for": " Heron Magazine "}
+    answer = alice.client.post(f"{ROOT}/works/1/export", wanted, content_type="application/json")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        given = file_of("given.jpg", copy_of(archive.read(archive.namelist()[0])))
+    _, told = alice.form("/identify", {"file": given})
+    assert [(copy["work"], copy["recipient"]) for copy in told["copies"]] == [(1, "Heron Magazine")]
     bad = alice.client.post(f"{ROOT}/works/1/export", {"licence_url": "ftp://x"}, content_type="application/json")
     assert bad.status_code == 400
     register(inline.services, owner("agency"), photograph(2))

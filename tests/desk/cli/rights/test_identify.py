@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from registry.models import Owner
+import pytest
+
+from registry.models import DocumentKey, Owner
 from tests.assets.command_line import Terminal
+from tests.assets.documented import json_keys
 from tests.assets.redrawn import scene
 from tests.assets.rows import copy_of, photograph, register
 from tests.assets.textured import encoded
@@ -26,6 +29,45 @@ def test_a_copy_is_told_with_its_figures_and_proofs_and_nothing_of_it_is_stored(
     assert ran.out.startswith(f"{folder / 'found.jpg'}: work 1, The First\n  certain: They agree as a copy")
     kept = [path.name for path in (cli.data / "blobs").rglob("*") if path.is_file()]
     assert found["digest"] not in kept
+
+
+def test_a_marked_copy_is_told_with_whom_it_was_for_and_what_that_does_not_show(
+    cli: Terminal, studio: str, folder: Path
+) -> None:
+    register(cli.desk.services, Owner.objects.get(), photograph(1), "The First")
+    assert "mark" not in cli.run("identify", _written(folder, photograph(1))).out
+    cli.run("work", "export", 1, "--out", folder / "given", "--mark-for", "Heron Magazine")
+    (given,) = (folder / "given").iterdir()
+    seen = _written(folder, copy_of(given.read_bytes()))
+    said = " ".join(cli.run("identify", seen).out.split())
+    assert "by its invisible mark, from the copy of work 1 for Heron Magazine; by chance at most 1 picture in" in said
+    assert "1 mark looked for. None shows who published it; a lack of one proves nothing." in said
+    (image,) = cli.ask("identify", seen)["images"]
+    (copy,) = image["copies"]
+    assert set(copy) == json_keys("copy told by `identify`")
+    assert (copy["work"], copy["recipient"], copy["key"], image["marks"]) == (1, "Heron Magazine", "", 1)
+    said = " ".join(cli.run("identify", _written(folder, photograph(1))).out.split())
+    assert "Heron" not in said
+    assert "1 mark looked for." in said
+
+
+def _written(folder: Path, data: bytes) -> Path:
+    path = folder / "seen.jpg"
+    path.write_bytes(data)
+    return path
+
+
+def test_a_signed_copy_is_told_with_the_key(cli: Terminal, studio: str, folder: Path) -> None:
+    pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+    register(cli.desk.services, Owner.objects.get(), photograph(1), "The First")
+    cli.run("work", "export", 1, "--out", folder / "signed", "--sign")
+    (given,) = (folder / "signed").iterdir()
+    said = " ".join(cli.run("identify", given).out.split())
+    key = bytes(DocumentKey.objects.get().public_key).hex()
+    assert "byte for byte, a copy of work 1 with credentials of the owner's key" in said
+    assert f"key {key} " in said
+    cli.run("key", "revoke", key, "--reason", "Stolen")
+    assert f"key {key}, revoked" in " ".join(cli.run("identify", given).out.split())
 
 
 def test_a_redrawn_work_is_told_to_who_asks_for_derived_ones(cli: Terminal, studio: str, folder: Path) -> None:

@@ -22,6 +22,7 @@ from tests.assets.site_browser import PHONE, Site, site
 from tests.assets.textured import textured
 from tests.desk.web.works.test_declarations import credited
 from tests.desk.web.works.test_uploads import ann, at, studio
+from workers.matching.identify import identify
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 from workers.works.registration import NewWork, register_work, remove_work
@@ -44,6 +45,12 @@ def test_copies_for_publishing_are_downloaded_from_the_page_of_a_work(
     said = read_metadata(data, inline.services.limits)
     assert (said.licence, tdmrep) == ("https://studio.example/licences", "tdmrep.json")
     assert b"DMI-PROHIBITED" in data
+    assert b'name="mark_for"' in ann.get(at("work", 1)).content
+    answer = ann.post(at("export-work", 1), {"mark_for": "Heron Magazine"})
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        (marked,) = (archive.read(name) for name in archive.namelist())
+    (copy,) = identify(inline.services, studio, marked).copies
+    assert copy.recipient == "Heron Magazine"
     refused = ann.post(at("export-work", 1), {"licence_url": "javascript:1"}, follow=True)
     assert "begins with https://" in refused.content.decode()
     assert b"no_training" not in Client().post(at("export-work", 1)).content

@@ -1,0 +1,101 @@
+"""Three installations with sites of their own, each a partner of the others; one has a fourth witness that is dead."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests import CHECKOUT
+from tests.assets.command_line import CommandLine, forking
+from tests.assets.installed import install
+from tests.assets.local_witness import LocalWitness
+from tests.assets.processes import free_port
+
+NAMES = ("a", "b", "c")
+ALONE = ["unshare", "--map-root-user", "--net"]
+"""Runs a command in a network of its own, in which nothing is there, not even itself."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One of them: its command line, the address of its site, and its card."""
+
+    run: CommandLine
+    url: str
+
+    def heads(self) -> str:
+        return requests.get(f"{self.url}/log/checkpoint", timeout=10).text
+
+
+@contextmanager
+def three(folder: Path) -> Iterator[dict[str, Installation]]:
+    """All of them run; a's log has both others as witnesses, and d, at whose address nothing answers."""
+    made, cards = {}, {}
+    for name in NAMES:
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        more = {"EXHIBIT_WEB_PORT": str(port), "EXHIBIT_WORKERS": "1", "EXHIBIT_PUBLIC_URL": url}
+        more |= dict.fromkeys(("EXHIBIT_ALLOWED_NETWORKS", "EXHIBIT_COCAPTURE_NETWORKS"), "127.0.0.0/8")
+        more |= {"EXHIBIT_LOG_ORIGIN": f"{name}.example/log", "EXHIBIT_CHECKPOINT_SECONDS": "1"}
+        line = CommandLine(folder / name, more)
+        install(line.data)
+        made[name] = Installation(line, url)
+        cards[name] = json.loads(line.run("partner", "card").out)
+        (folder / f"{name}.json").write_text(json.dumps(cards[name]))
+    dead = LocalWitness(f"http://127.0.0.1:{free_port()}")
+    witnesses = {name: (f"{made[name].url}/witness", cards[name]["witness"]) for name in ("b", "c")}
+    tables = (
+        f'[[anchors]]\nkind = "cosignature"\nname = "{name}"\nurls = ["{url}"]\nkey = "{key}"\n'
+        for name, (url, key) in {**witnesses, "d": (dead.url, dead.vkey)}.items()
+    )
+    (folder / "a" / "exhibit.toml").write_text("\n".join(tables))
+    with ExitStack() as stack:
+        for name, one in reversed(list(made.items())):  # a last: its witnesses are there when it asks them
+            for other in NAMES:
+                if other != name:
+                    one.run.run("partner", "add", other, folder / f"{other}.json", "--yes")
+            one.run.run("up", "--detach")
+            stack.callback(one.run.run, "down", code=None)
+            made[name] = Installation(stack.enter_context(forking(one.run)), one.url)
+        yield made
+
+
+def verified(one: Installation, files: list[str], trust: Path) -> dict[str, Any]:
+    """What ``exhibit verify`` says of a bundle."""
+    told: dict[str, Any] = one.run.run("verify", *files, "--trust", trust, "--json", code=None).answer["bundles"][0]
+    return told
+
+
+def verified_alone(one: Installation, files: list[str], trust: Path) -> dict[str, Any]:
+    """The same, in a process without a network where the system permits that, and without the installation's data."""
+    permits = (
+        shutil.which("unshare") and not subprocess.run([*ALONE, "true"], check=False, capture_output=True).returncode
+    )
+    line = [
+        *(ALONE if permits else []),
+        sys.executable,
+        "-m",
+        "desk",
+        "verify",
+        *files,
+        "--trust",
+        str(trust),
+        "--json",
+    ]
+    environ = {**one.run.environ, "EXHIBIT_DATA": f"{one.run.data}-elsewhere"}
+    run = subprocess.run(line, cwd=CHECKOUT, env=environ, capture_output=True, text=True, timeout=240, check=False)
+    told: dict[str, Any] = json.loads(run.stdout)["bundles"][0]
+    return told
+
+
+def has_cosigners(bundle: dict[str, Any]) -> bool:
+    """Whether both witnesses that live have cosigned a head over the seal."""
+    said = "2 of 3 pinned witnesses have cosigned a head over the seal: b, c."
+    return any(check["sentence"] == said and check["state"] == "passed" for check in bundle["checks"])

@@ -1,0 +1,47 @@
+"""Marks that nobody sees: found where they are, and by chance no oftener than is said."""
+
+import numpy as np
+from PIL import Image
+
+from exhibit.pictures.decode import decode
+from exhibit.types import Decision, Verification
+from indexer.draw.invisible import cells_of, chance, marked
+from indexer.draw.pair import Pair
+from tests.assets.textured import encoded, textured
+
+SEEDS = [bytes([number % 256, number // 256]) * 16 for number in range(2000)]
+SAME = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+def laid(found: bytes, registered: bytes, shift: float = 0.0) -> Pair:
+    """A pair of pictures of one size, the found one moved to the right by so many pixels."""
+    transform = ((1.0, 0.0, shift), SAME[1], SAME[2])
+    said = Verification(Decision.CERTAIN, 0, 0, 1.0, transform, False, 0, 1.0, 1.0, None, "")  # noqa: FBT003 - a field
+    return Pair.of(found, registered, said)
+
+
+def test_by_chance_a_picture_agrees_no_oftener_than_is_said() -> None:
+    registered = encoded(textured(1))
+    cells = cells_of(laid(encoded(textured(1), "JPEG"), registered))
+    by_chance = np.array([chance(cells, seed) for seed in SEEDS])
+    for bound in (0.3, 0.1, 0.01, 0.001):
+        assert (by_chance <= bound).mean() <= bound
+    assert by_chance.min() > 1e-6
+    assert (by_chance < 0.3).any()
+
+
+def test_a_mark_is_faint_and_sure() -> None:
+    registered = encoded(textured(1))
+    pixels = decode(registered).pixels
+    made = marked(pixels, SEEDS[7])
+    assert 1 <= np.abs(made.astype(int) - pixels).mean() < 3
+    cells = cells_of(laid(encoded(Image.fromarray(made)), registered))
+    assert chance(cells, SEEDS[7]) < 1e-50
+    assert chance(cells, SEEDS[8]) > 1e-6
+
+
+def test_where_nothing_is_shared_nothing_is_said() -> None:
+    registered = encoded(textured(1))
+    cells = cells_of(laid(registered, registered, shift=5000.0))
+    assert not cells.any()
+    assert chance(cells, SEEDS[1]) == 1.0
