@@ -96,7 +96,7 @@ def receive(
         meant = receiver == services.log.origin and asked["call"] == call and re.fullmatch("[0-9a-f]{32}", nonce)
     except (ValueError, KeyError, TypeError, RecursionError):
         raise RefusedError("This isn't a partner's request.", reason="partner") from None
-    partner = partners.of_log(sender[:200])
+    partner = partners.of_log(sender[:200]) if sender.isprintable() else None
     signed = bytes.fromhex(signature) if _SIGNED.fullmatch(signature) else b""
     if partner is None or not holds(parse_verifier_key(partner.log_key)[1], signed, HEAD + body):
         raise RefusedError("No partner here has signed this.", reason="partner")

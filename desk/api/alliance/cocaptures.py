@@ -16,14 +16,15 @@ from workers.services import wiring
 
 router = Resource("alliance")
 MAX_URL = 4_000
+URL = r"https?://[^\x00-\x1f\x7f]*"
 
 
 class CaptureRequest(PartnerRequest):
     """What is to be visited."""
 
-    page: str = Field(pattern="^https?://", max_length=MAX_URL, examples=["https://shop.example/sale"])
+    page: str = Field(pattern=f"^{URL}$", max_length=MAX_URL, examples=["https://shop.example/sale"])
     picture: str = Field(
-        pattern="^(https?://|$)", max_length=MAX_URL, description="Empty where it lies inside the page.",
+        pattern=f"^({URL})?$", max_length=MAX_URL, description="Empty where it lies inside the page.",
         examples=["https://shop.example/sale.jpg"],
     )  # fmt: skip
     challenge: str = Field(pattern="^[0-9a-f]{64}$", description="Random, new for each capture.", examples=["5c" * 32])

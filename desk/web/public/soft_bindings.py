@@ -94,7 +94,7 @@ def manifest(request: HttpRequest, name: str) -> HttpResponse:
     """A manifest store, as it was signed."""
     if request.GET.get("returnActiveManifest", "false").lower() == "true":
         return _refused(WrongUseError("Only whole manifest stores are kept here."), 400)
-    if (store := manifest_store(name)) is None:
+    if not name.isprintable() or (store := manifest_store(name)) is None:
         return _refused(NotFoundError("There is no such manifest here."), 404)
     return HttpResponse(store, content_type="application/c2pa", headers=HEADERS)
 

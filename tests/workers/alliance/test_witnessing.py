@@ -115,20 +115,6 @@ def test_a_log_that_signs_two_histories_is_caught_and_cosigned_no_more(services:
     assert (told.details["known"], told.details["other"]) == (first, other)
 
 
-def test_the_head_of_an_empty_log_is_no_fork(services: Services, log: Log) -> None:
-    add_checkpoint(services, grown(log, 0, 0))
-    add_checkpoint(services, grown(log, 3, 0))
-    assert not LogFork.objects.exists()
-
-
-def test_a_first_head_over_nothing_has_the_root_of_nothing(services: Services, tmp_path: Path) -> None:
-    signer = new_signer()
-    partner = partner_of(signer)
-    made_up = sign_note(partner.origin, 0, b"\x01" * 32, signer).note
-    assert refused(services, b"old 0\n\n" + made_up.encode()) == (HTTPStatus.UNPROCESSABLE_ENTITY, None)
-    assert not LogFork.objects.exists()
-
-
 def test_a_revoked_partner_is_not_witnessed(services: Services, log: Log) -> None:
     partners.revoke(Partner.objects.get(), by="operator", reason="")
     assert refused(services, grown(log, 1, 0)) == (HTTPStatus.NOT_FOUND, None)

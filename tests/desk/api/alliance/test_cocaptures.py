@@ -55,7 +55,8 @@ def test_a_visit_is_made_sealed_and_counted(signer: KeySigner, monkeypatch: pyte
 
 @pytest.mark.parametrize(
     "about",
-    [{"page": "ftp://a.example/"}, {"page": ""}, {"page": "file:///etc/passwd"}, {"picture": "data:image/png;base64,"},
+    [{"page": "ftp://a.example/"}, {"page": "https://a.example/\0"}, {"picture": "https://a.example/\n"},
+     {"page": ""}, {"page": "file:///etc/passwd"}, {"picture": "data:image/png;base64,"},
      {"challenge": "ab"}, {"page": "https://a.example/" + "x" * 4_000}],
     ids=lambda about: str(about)[:40],
 )  # fmt: skip

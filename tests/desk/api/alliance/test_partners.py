@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from django.test import Client
 
 from exhibit.clock import now, rfc3339
@@ -27,6 +28,14 @@ def test_a_partner_is_let_in_once(db: None) -> None:
     assert Client().post(ADDRESS, body, "application/json", headers=headers).status_code == 409
     other = body.replace("ab" * 16, "cd" * 16)
     assert Client().post(ADDRESS, other, "application/json", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("name", ["\0", "\ud800", "b%", "x" * 100_000, ["b.example/log"]])
+def test_whoever_gives_a_strange_name_is_nobody(db: None, name: object) -> None:
+    partner_of(new_signer())
+    asked = {"from": name, "to": wiring.services().log.origin, "call": "heads", "at": rfc3339(now())}
+    answer = Client().post(ADDRESS, json.dumps(asked | {"nonce": "ab" * 16}), "application/json")
+    assert answer.status_code == 403
 
 
 def test_no_token_opens_it(scene_of_programs: Scene) -> None:

@@ -140,6 +140,7 @@ def test_what_cannot_be_answered_is_said(work: Work) -> None:
     assert text.status_code == 415
     address = reverse("manifest", args=[row.manifest])
     assert Client().get(address, {"returnActiveManifest": "true"}).status_code == 400
+    assert Client().get(reverse("manifest", args=["\0"])).status_code == 404
     told = Client().get(reverse("soft-binding-algorithms")).json()
     assert told == {"watermarks": [], "fingerprints": [{"alg": ALG}]}
 
