@@ -37,7 +37,7 @@ from workers.works import declarations as declaring
 from workers.works.ownership import answer
 from workers.works.registration import NewWork, register_work, remove_work
 from workers.works.registrations import registration_of
-from workers.works.stated import register_stated
+from workers.works.stated import register_all
 from workers.works.tables import checked_date, plain_name
 from workers.works.uploads import check_disk
 
@@ -124,14 +124,10 @@ def state(request: Call, file: File[UploadedFile]) -> schemas.StatedWorks:
 
     What is registered already stays the same work. What is found by fingerprints goes to review.
     """
-    if (file.size or 0) > MAX_FILE:
-        raise RefusedError(f"The file has more than {MAX_FILE:,} bytes.", reason="too-many-bytes")
     works, failed = [], []
-    for told in read_prints(file.read()):
-        try:
-            made = register_stated(wiring.services(), of(request), told)
-        except RefusedError as error:
-            failed.append(schemas.RefusedWork(file=told.file, reason=error.reason, sentence=str(error)))
+    for name, made in register_all(wiring.services(), of(request), read_prints(file.read(MAX_FILE + 1)), {}):
+        if isinstance(made, RefusedError):
+            failed.append(schemas.RefusedWork(file=name, reason=made.reason, sentence=str(made)))
             continue
         row = schemas.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
         works.append(schemas.RegisteredWork.from_row(row, new=made.new))

@@ -104,19 +104,14 @@ def _stated(
 ) -> Iterator[tuple[str, "RegistrationResult | RefusedError"]]:
     """Register what a file of fingerprints tells, without the pictures."""
     from indexer.search.prints import MAX_FILE, read_prints
-    from workers.works.stated import register_stated
+    from workers.works.stated import register_all
 
     try:
         told = read_prints(read_picture(file.path, MAX_FILE))
     except RefusedError as error:
         yield file.name, error
-        return
-    for one in tracked(told, "Registering"):
-        new = _new_work(Given(Path(one.file), one.file), declared, metadata=False)
-        try:
-            yield one.file, register_stated(desk.services, of, one, new.declared)
-        except RefusedError as error:
-            yield one.file, error
+    else:
+        yield from register_all(desk.services, of, tracked(told, "Registering"), declared)
 
 
 def _shapes(registered: "Sequence[tuple[str, RegistrationResult]]") -> "list[AddedWork]":

@@ -72,7 +72,7 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "problems": [(problem, upload_words.why(problem), upload_words.what_to_do(problem)) for problem in problems],
         "related": searching.search(owner, only=searching.Only.RELATED, upload=number).count(),
         "given_up": row.files.filter(state="failed").exists(),
-        "lines": lines[:LINES_SHOWN] if row.closed_at else (),
+        "lines": lines.values_list("file", flat=True)[:LINES_SHOWN] if row.closed_at else (),
         "line_count": lines.count() if row.closed_at else 0,
         "several": uploading.lines_of_several(row)[:LINES_SHOWN],
         **_limits(),
