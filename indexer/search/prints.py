@@ -114,9 +114,7 @@ def read_prints(data: bytes) -> tuple[StatedPicture, ...]:
     said = re.search(rb'"pipeline"\s*:\s*"([ -~]{1,40}?)"', data)
     if said is not None and said[1] != PRINTS.encode():
         other = Sentence(
-            "The fingerprints are of the version %(theirs)s; this installation compares %(ours)s.",
-            theirs=said[1].decode(),
-            ours=PRINTS,
+            "The fingerprints are of version %(theirs)s, not %(ours)s.", theirs=said[1].decode(), ours=PRINTS
         )
         raise RefusedError(other, reason="fingerprints", hint=_AGAIN)
     try:

@@ -83,12 +83,10 @@ def register_all(
     """
     for one in told:
         line = declared.get(plain_name(one.file)) or declared.get(plain_name(PurePosixPath(one.file).name))
-        result: RegistrationResult | RefusedError
         try:
-            result = register_stated(services, owner, one, line)
+            yield one.file, register_stated(services, owner, one, line)
         except RefusedError as error:
-            result = error
-        yield one.file, result
+            yield one.file, error
 
 
 def _stand_in(told: StatedPicture) -> Picture:

@@ -53,8 +53,7 @@ def test_works_are_registered_without_their_pictures_and_what_is_refused_stops_n
     BlockedDigest.objects.create(digest=Digest.of(photograph(2)), reason="reported")
     table = b"file,title,author\n1.jpg,Harbour,Ann Lee\nshot/3.jpg,Quay,Ann Lee\n9.jpg,Nothing,Ann Lee\n"
     page = sent(ann, told(1, 2, 3), table)
-    assert "2 works are new." in page
-    assert "were registered before" not in page
+    assert "New: 2. Registered before: 0." in page
     assert '<td class="url">shot/2.jpg</td><td data-label="Why">The operator\'s blocklist names these bytes.' in page
     assert "shot/1.jpg" not in page
     assert '<li class="url">9.jpg</li>' in page  # a misspelt line of the table is told
@@ -64,7 +63,7 @@ def test_works_are_registered_without_their_pictures_and_what_is_refused_stops_n
         ("Quay", "Ann Lee"),
     ]
     assert not Work.objects.exclude(pictures__bytes_state=BytesState.NEVER).exists()
-    assert "0 works are new. 2 were registered before." in sent(ann, told(1, 3))
+    assert "New: 0. Registered before: 2." in sent(ann, told(1, 3))
     assert Work.objects.count() == 2
     assert "Quay" in ann.get(reverse("works", args=["studio"])).content.decode()
 
@@ -76,13 +75,13 @@ def test_a_file_that_cannot_be_taken_is_explained_and_registers_nothing(ann: Cli
     for data, said in (
         (b"\xff\xd8 a picture", "These aren't fingerprints that can be taken: the file: Invalid JSON"),
         (bad, "works.1.whole: no hash of a picture"),
-        (json.dumps({**good, "pipeline": "prints-0"}).encode(), "are of the version prints-0"),
+        (json.dumps({**good, "pipeline": "prints-0"}).encode(), "are of version prints-0"),
         (b" " * (MAX_FILE + 1), "The file has more than 8,388,608 bytes. Make several"),
     ):
         page = sent(ann, data)
         assert said in page
         assert 'class="message error" role="alert"' in page
-        assert "works are new" not in page
+        assert "New: " not in page
     assert "Choose a file." in ann.post(AT).content.decode()
     assert "has a column “titel” that isn't known" in sent(ann, told(1), b"file,titel\na,b\n")
     assert not Work.objects.exists()
@@ -110,5 +109,5 @@ def test_a_member_finds_the_page_and_is_told_what_it_means(site: Site, tmp_path:
     file.write_bytes(told(1))
     page.get_by_label("File of fingerprints").set_input_files(file)
     page.get_by_role("button", name="Register").click()
-    page.get_by_text("1 work is new.").wait_for()
+    page.get_by_text("New: 1.").wait_for()
     visitor.check()
