@@ -177,13 +177,14 @@ def test_pictures_seen_here_that_are_like_a_partners_are_found_and_logged(
 ) -> None:
     services, page = inline.services, "https://b.example/id/abc/"
     flat = jpeg(Image.new("RGB", (320, 240), (90, 90, 90)))
-    seen(services, copy_of(photograph(1)), photograph(2), flat)
+    seen(services, copy_of(photograph(1)), private=True)
+    seen(services, copy_of(photograph(1)), photograph(2), flat, b"no picture")
     publisher.shows(line_of(services, photograph(3)), line_of(services, photograph(1), page))
     read = read_feed(services, publisher.row)
     found, compared = near(services, read, seen_publicly().order_by("pk"))
     ((bits, theirs, where),) = found
     assert (theirs, where.picture.digest, compared) == (page, extract(copy_of(photograph(1))).digest, 2)
-    assert 0 < bits <= 31
+    assert (0 < bits <= 31, where.private_to) == (True, None)
     logged = dict(LogOpening.objects.get(content__what="feed of a partner read").details or {})
     assert logged.pop("salt")
     assert logged == {"by": "", "partner": "b", "log": publisher.row.log_key, "feed": rfc3339(read.at), "hashes": 2}
