@@ -104,3 +104,14 @@ class BlindFind(Answer):
     exact: bool
     bands: int
     told: dict[str, str]
+
+
+class FeedFind(Answer):
+    """Where a picture was seen here whose hash is near one of a partner's feed."""
+
+    bits: int
+    theirs: str
+    page: str = Field(alias="page_url")
+    image: str = Field(alias="image_url")
+    seen: Moment = Field(alias="first_seen")
+    digest: Digits = Field(alias="picture.digest.raw")

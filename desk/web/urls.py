@@ -71,6 +71,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/works/", works.works, name="works"),
     path("o/<slug:slug>/works/derived", works.derived, name="derived"),
     path("o/<slug:slug>/works/add", uploads.add, name="add-works"),
+    path("o/<slug:slug>/works/add/fingerprints", uploads.state, name="state-works"),
     path("o/<slug:slug>/works/uploads/", uploads.uploads, name="uploads"),
     path("o/<slug:slug>/works/uploads/<int:number>/", uploads.upload, name="upload"),
     path("o/<slug:slug>/works/uploads/<int:number>/progress", uploads.progress, name="upload-progress"),

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from exhibit.plain import one_line
+from exhibit.sentences import Sentence
 from exhibit.types import Decision, Fingerprint, Verification
 from indexer.layout.information import COMPOSED
 from indexer.picture.features import Features
@@ -34,7 +35,7 @@ UNIT = 1e-3
 """By which a descriptor's length may differ from 1."""
 REASON = "prints"
 NOT_COMPARED = 256
-_AGAIN = "Make the file with this version of Exhibit: exhibit fingerprint FILES --out works.json"
+_AGAIN = Sentence("Make the file with this version of Exhibit: exhibit fingerprint FILES --out works.json")
 
 
 def _hash(text: str) -> str:
@@ -108,17 +109,21 @@ class StatedFile(BaseModel):
 def read_prints(data: bytes) -> tuple[StatedPicture, ...]:
     """What a file of fingerprints tells; raises ``RefusedError``, whose hint says what to do."""
     if len(data) > MAX_FILE:
-        raise RefusedError(f"The file has more than {MAX_FILE:,} bytes.", reason="too-many-bytes", hint="Split it.")
+        large = Sentence("The file has more than %(bytes)s bytes.", bytes=f"{MAX_FILE:,}")
+        raise RefusedError(large, reason="too-many-bytes", hint=Sentence("Make several, of fewer pictures each."))
     said = re.search(rb'"pipeline"\s*:\s*"([ -~]{1,40}?)"', data)
     if said is not None and said[1] != PRINTS.encode():
-        sentence = f"The fingerprints are of the version {said[1].decode()}; this installation compares {PRINTS}."
-        raise RefusedError(sentence, reason="fingerprints", hint=_AGAIN)
+        other = Sentence(
+            "The fingerprints are of version %(theirs)s, not %(ours)s.", theirs=said[1].decode(), ours=PRINTS
+        )
+        raise RefusedError(other, reason="fingerprints", hint=_AGAIN)
     try:
         return StatedFile.model_validate_json(data).works
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "the file"
-        sentence = f"These aren't fingerprints that can be taken: {place}: {first['msg']}."
+        why = first["msg"].removeprefix("Value error, ")
+        sentence = Sentence("These aren't fingerprints that can be taken: %(place)s: %(why)s.", place=place, why=why)
         raise RefusedError(sentence, reason="fingerprints", hint=_AGAIN) from error
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -18,6 +18,7 @@ from registry.models import (
     CrawlSlice,
     Match,
     Picture,
+    PictureReport,
     Sighting as SightingRow,
     StepState,
     WorkPicture,
@@ -33,6 +34,13 @@ def blocked(digests: Iterable[Digest]) -> set[Digest]:
     """Those of the digests whose bytes may not be stored."""
     rows = BlockedDigest.objects.filter(digest__in=list(digests)).values_list("digest", flat=True)
     return {digest for digest in rows if digest is not None}
+
+
+def seen_publicly() -> QuerySet[Picture]:
+    """Pictures that watches saw which aren't private: neither purged ones nor those that were reported as illegal."""
+    public = SightingRow.objects.filter(picture=OuterRef("pk"), private_to=None)
+    reported = PictureReport.objects.filter(picture=OuterRef("pk"))
+    return Picture.objects.filter(Exists(public), ~Exists(reported), ~Q(bytes_state=BytesState.PURGED))
 
 
 def of_crawl(crawl_id: int, digests: Iterable[Digest]) -> set[Digest]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from evidence.keys.oprf import Answering, Blinded
@@ -25,13 +25,12 @@ from exhibit.plain import one_line
 from indexer.picture.spaces import PHASH, WHOLE
 from indexer.vectors.bands import BANDS, elements
 from registry.alliance import agreements
+from registry.crawls.sightings import seen_publicly
 from registry.models import (
     Agreement,
-    BytesState,
     FingerprintRow,
     Partner,
     Picture,
-    PictureReport,
     Sighting,
     WorkPicture,
 )
@@ -68,10 +67,7 @@ def index_page(services: Services, partner: Partner, after: int) -> dict[str, An
     """A page of the index of the pictures seen here, of those after a number; raises ``RefusedError``."""
     row = agreements.spend(partner, 1, "index")
     side = _side(services, row)
-    public = Sighting.objects.filter(picture=OuterRef("pk"), private_to=None)
-    reported = PictureReport.objects.filter(picture=OuterRef("pk"))
-    seen = Picture.objects.filter(Exists(public), ~Exists(reported), ~Q(bytes_state=BytesState.PURGED), pk__gt=after)
-    pictures = list(seen.order_by("pk")[:PAGE])
+    pictures = list(seen_publicly().filter(pk__gt=after).order_by("pk")[:PAGE])
     hashes = _hashes(picture.pk for picture in pictures)
     salt, times, entries, records = secrets.token_bytes(16), Counter[bytes](), [], []
     secrets.SystemRandom().shuffle(pictures)

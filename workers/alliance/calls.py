@@ -19,6 +19,7 @@ from exhibit.clock import now, parse_rfc3339, rfc3339
 from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
+from exhibit.sentences import Sentence
 from registry.alliance import partners
 from registry.models import Partner
 from workers.services.anchors import named_addresses, named_ports
@@ -79,6 +80,17 @@ def session_for(services: Services, url: str, seconds: float = 30.0) -> requests
     networks = (*services.config.allowed_networks, *named_addresses([url]))
     guard = Guard(allowed_networks=networks, allowed_ports=frozenset((80, 443, *named_ports([url]))))
     return guarded_session(guard, timeout=seconds, user_agent=services.user_agent)
+
+
+def fetch(session: requests.Session, address: str, most: int, seconds: float = 30.0) -> bytes:
+    """What a partner's site shows to everybody; raises ``ServiceMissingError``, ``RefusedError`` for more bytes."""
+    try:
+        with session.get(address, allow_redirects=False) as answer:
+            answer.raise_for_status()
+            return read_limited(answer, most, seconds)
+    except requests.RequestException as error:
+        said = Sentence("%(address)s can't be read: %(why)s.", address=address, why=type(error).__name__)
+        raise ServiceMissingError(said) from error
 
 
 def receive(

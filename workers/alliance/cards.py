@@ -4,14 +4,11 @@ import json
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import requests
-
 from evidence.log.cosignatures import cosigner_key, parse_cosigner_key
 from evidence.log.notes import parse_verifier_key
-from exhibit.errors import ServiceMissingError, WrongUseError
-from exhibit.network.http import read_limited
+from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
-from workers.alliance.calls import session_for
+from workers.alliance.calls import fetch, session_for
 from workers.servers.addresses import local_site
 from workers.services.wiring import Services
 
@@ -69,10 +66,5 @@ def read_card(services: Services, data: bytes) -> Card:
 
 def fetch_card(services: Services, url: str) -> bytes:
     """What a site tells as its card; raises ``ServiceMissingError``."""
-    try:
-        with session_for(services, url) as session:
-            answer = session.get(f"{url.rstrip('/')}/witness/card", allow_redirects=False)
-            answer.raise_for_status()
-            return read_limited(answer, MAX_CARD)
-    except requests.RequestException as error:
-        raise ServiceMissingError(f"{url} doesn't tell its card: {type(error).__name__}.") from error
+    with session_for(services, url) as session:
+        return fetch(session, f"{url.rstrip('/')}/witness/card", MAX_CARD)

@@ -14,12 +14,11 @@ from evidence.log import merkle
 from evidence.log.notes import MAX_NOTE, verify_note
 from evidence.log.tiles import HEIGHT, WIDTH, Tile, tile_path
 from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
-from exhibit.network.http import read_limited
 from exhibit.ports import SignedCheckpoint
 from exhibit.sentences import Sentence
 from registry.alliance import heads, partners
 from registry.models import Partner
-from workers.alliance.calls import ask, session_for
+from workers.alliance import calls
 from workers.alliance.witnessing import heads_seen
 from workers.services.wiring import Services
 
@@ -57,7 +56,7 @@ def _of(origin: str, notes: Sequence[str]) -> list[str]:
 
 def _cosigned_by(services: Services, partner: Partner) -> list[str]:
     try:
-        notes = ask(services, partner, "heads", {}, seconds=SECONDS).get("heads")
+        notes = calls.ask(services, partner, "heads", {}, seconds=SECONDS).get("heads")
     except ExhibitError:  # it is told when its own log is looked at
         return []
     return [str(note)[:MAX_NOTE] for note in notes[:MAX_HEADS]] if isinstance(notes, list) else []
@@ -68,7 +67,7 @@ def _fault(services: Services, partner: Partner, known: Known) -> str:
     if heads.has_forked(partner.origin):
         return FORKED
     try:
-        with session_for(services, partner.url, SECONDS) as session:
+        with calls.session_for(services, partner.url, SECONDS) as session:
             fetch = _fetcher(session, partner)
             head = verify_note(fetch("checkpoint", MAX_NOTE).decode("utf-8", "replace"), partner.log_key)
             shown = _Tree(head.size, fetch)
@@ -114,13 +113,7 @@ def _fetcher(session: requests.Session, partner: Partner) -> Callable[[str, int]
     def fetch(path: str, most: int) -> bytes:
         if time.monotonic() > until:
             raise ServiceMissingError(Sentence("Its log is shown too slowly."))
-        try:
-            answer = session.get(f"{partner.url.rstrip('/')}/log/{path}", allow_redirects=False)
-            answer.raise_for_status()
-            return read_limited(answer, most, SECONDS)
-        except requests.RequestException as error:
-            said = Sentence("Its log can't be read: %(why)s.", why=type(error).__name__)
-            raise ServiceMissingError(said) from error
+        return calls.fetch(session, f"{partner.url.rstrip('/')}/log/{path}", most, SECONDS)
 
     return fetch
 

@@ -4,6 +4,7 @@ A row of another name stands for the picture, so that nothing that was only said
 """
 
 import secrets
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from django.db import transaction
@@ -35,6 +36,7 @@ from workers.works.registration import (
     waiting_searches,
     work_of,
 )
+from workers.works.tables import plain_name
 
 
 def register_stated(
@@ -70,6 +72,21 @@ def register_stated(
         note(work)
     services.enqueue("search", waiting_searches(work))
     return RegistrationResult(work, new=True, low_information=(), earlier=earliest)
+
+
+def register_all(
+    services: Services, owner: Owner, told: Iterable[StatedPicture], declared: Mapping[str, DeclaredWork]
+) -> Iterator[tuple[str, RegistrationResult | RefusedError]]:
+    """Register what a file of fingerprints tells, one after the other, each with its name: who is refused stops nobody.
+
+    What is declared of a file stands under its plain name, with or without folders.
+    """
+    for one in told:
+        line = declared.get(plain_name(one.file)) or declared.get(plain_name(PurePosixPath(one.file).name))
+        try:
+            yield one.file, register_stated(services, owner, one, line)
+        except RefusedError as error:
+            yield one.file, error
 
 
 def _stand_in(told: StatedPicture) -> Picture:

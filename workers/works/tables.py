@@ -2,10 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -107,6 +107,11 @@ def plain_name(name: str) -> str:
     composed = unicodedata.normalize("NFC", name).replace("\\", "/")  # file systems of one maker decompose them
     printable = "".join(character for character in composed if character.isprintable())
     return printable.strip("/ ")[-WORK_COLUMNS["file"] :] or "?"
+
+
+def lines_without(declared: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Files of a table that aren't among these names, whether it names them with their folders or without."""
+    return sorted(set(declared) - {plain_name(one) for name in names for one in (name, PurePosixPath(name).name)})
 
 
 def registration(text: str) -> dict[str, str] | None:

@@ -35,7 +35,7 @@ from workers.services import wiring
 from workers.works import declarations as declaring
 from workers.works.ownership import answer
 from workers.works.registration import NewWork, register_work, remove_work
-from workers.works.stated import register_stated
+from workers.works.stated import register_all
 from workers.works.tables import checked_date, plain_name
 from workers.works.uploads import check_disk
 
@@ -122,14 +122,12 @@ def state(request: Call, file: File[UploadedFile]) -> schemas.StatedWorks:
 
     What is registered already stays the same work. What is found by fingerprints goes to review.
     """
-    if (file.size or 0) > MAX_FILE:
-        raise RefusedError(f"The file has more than {MAX_FILE:,} bytes.", reason="too-many-bytes")
     owner, made, failed = of(request), [], []
-    for told in read_prints(file.read()):
-        try:
-            made.append(register_stated(wiring.services(), owner, told))
-        except RefusedError as error:
-            failed.append(schemas.RefusedWork(file=told.file, reason=error.reason, sentence=str(error)))
+    for name, one in register_all(wiring.services(), owner, read_prints(file.read(MAX_FILE + 1)), {}):
+        if isinstance(one, RefusedError):
+            failed.append(schemas.RefusedWork(file=name, reason=one.reason, sentence=str(one)))
+        else:
+            made.append(one)
     rows = schemas.with_pictures(Work.objects.all()).in_bulk([one.work.pk for one in made])
     works = [schemas.RegisteredWork.from_row(rows[one.work.pk], new=one.new) for one in made]
     return schemas.StatedWorks(works=works, failed=failed)

@@ -6,7 +6,8 @@ import click
 
 from desk.cli.common.command import AsJson, Reason, Word, Yes, command
 from desk.cli.common.frame import Desk, ask, person
-from desk.cli.common.show import echo_json, fields, listed, moment, say
+from desk.cli.common.show import counted, echo_json, fields, listed, moment, say, table, tell, tracked
+from exhibit.clock import rfc3339
 from exhibit.errors import WrongUseError
 
 partner_command = click.Group("partner", help="Other installations that you work with; docs/alliance.md explains.")
@@ -126,6 +127,35 @@ def compare_logs(*, desk: Desk) -> None:
     if wrong:
         raise click.exceptions.Exit(1)
     say("Nothing is wrong with what could be compared.")
+
+
+@command(
+    "feed", "exhibit partner feed anna --most 5000", of=partner_command, short_help="Look for what a partner publishes."
+)
+@click.option("--most", type=click.IntRange(1), default=10_000, metavar="N", help="So many pictures seen, the newest.")
+def read_partners_feed(*, desk: Desk, name: Word, most: int, as_json: AsJson) -> None:
+    """Look which pictures seen here look like those that the partner NAME publishes in its feed of PDQ hashes.
+
+    The feed counts when its log's key has signed it and none that was read before is newer. It is held against the
+    newest pictures seen in public whose bytes are here; mirrored, turned and cropped copies are mostly missed. A near
+    hash proves nothing and makes no case: look at both pictures.
+    """
+    from desk.schemas.log import FeedFind
+    from registry.alliance import partners
+    from registry.crawls.sightings import seen_publicly
+    from workers.alliance.pdq_feed import near, read_feed
+
+    feed = read_feed(desk.services, partners.named(name))
+    held = list(seen_publicly().filter(bytes_state="stored").order_by("-pk")[:most])
+    found, compared = near(desk.services, feed, tracked(held, "Comparing"))
+    rows = [FeedFind.from_row(seen, bits=bits, theirs=page) for bits, page, seen in found]
+    told = {"feed_at": rfc3339(feed.at), "hashes": len(feed.pages), "compared": compared, "found": rows}
+    hashes = counted(len(feed.pages), "hash", "hashes")
+    heading = f"{hashes} of {moment(feed.at, desk.zone)}; pictures compared: {compared:,}; near: {len(rows):,}."
+    tell(told, heading, as_json=as_json)
+    if rows and not as_json:
+        lines = [(row.bits, row.page, row.theirs, moment(row.seen, desk.zone)) for row in rows]
+        table(("bits of 256 that differ", "seen on", "their page", "first seen"), lines)
 
 
 @command("forks", "exhibit partner forks > proof.json", of=partner_command, short_help="Print contradicting heads.")

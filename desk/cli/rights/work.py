@@ -53,7 +53,7 @@ def add_works(
     if not files:
         raise WrongUseError("There are no pictures there.", hint="Name files, or folders that hold pictures.")
     desk = open_desk()
-    from workers.works.tables import plain_name, read_works, table_bytes
+    from workers.works.tables import lines_without, read_works, table_bytes
     from workers.works.uploads import check_disk
 
     check_disk(desk.services)
@@ -67,9 +67,8 @@ def add_works(
         else:
             registered.append((name, result))
     works = _shapes(registered)
-    came = {plain_name(name) for file in files for name in (file.name, file.path.name)}
-    came |= {plain_name(name) for name, _ in registered} | {plain_name(one["file"]) for one in failed}
-    without_file = sorted(declared.keys() - came)
+    names = [*(file.name for file in files), *(name for name, _ in registered), *(one["file"] for one in failed)]
+    without_file = lines_without(declared, names)
     if as_json:
         echo_json({"works": works, "failed": failed, "lines_without_file": without_file})
     else:
@@ -82,13 +81,20 @@ def _registered(
     desk: Desk, of: "Owner", files: Sequence[Given], declared: "Mapping[str, DeclaredWork]", *, metadata: bool
 ) -> Iterator[tuple[str, "RegistrationResult | RefusedError"]]:
     """Register one file after the other; yields the name of each with its work or why there is none."""
-    told = [file for file in files if file.path.suffix.lower() == STATED_SUFFIX]
-    for file in told:
-        yield from _stated(desk, of, file, declared)
-    files = [file for file in files if file not in told]
+    from indexer.search.prints import MAX_FILE, read_prints
     from workers.works.prefetch import measured_ahead
     from workers.works.registration import register_work
+    from workers.works.stated import register_all
 
+    told = [file for file in files if file.path.suffix.lower() == STATED_SUFFIX]
+    for file in told:
+        try:
+            prints = read_prints(read_picture(file.path, MAX_FILE))
+        except RefusedError as error:
+            yield file.name, error
+        else:
+            yield from register_all(desk.services, of, tracked(prints, "Registering"), declared)
+    files = [file for file in files if file not in told]
     with measured_ahead(desk.config, [file.path for file in files]) as wait:
         for file in tracked(files, "Registering"):
             wait()
@@ -97,26 +103,6 @@ def _registered(
                 yield file.name, register_work(desk.services, of, data, _new_work(file, declared, metadata=metadata))
             except RefusedError as error:
                 yield file.name, error
-
-
-def _stated(
-    desk: Desk, of: "Owner", file: Given, declared: "Mapping[str, DeclaredWork]"
-) -> Iterator[tuple[str, "RegistrationResult | RefusedError"]]:
-    """Register what a file of fingerprints tells, without the pictures."""
-    from indexer.search.prints import MAX_FILE, read_prints
-    from workers.works.stated import register_stated
-
-    try:
-        told = read_prints(read_picture(file.path, MAX_FILE))
-    except RefusedError as error:
-        yield file.name, error
-        return
-    for one in tracked(told, "Registering"):
-        new = _new_work(Given(Path(one.file), one.file), declared, metadata=False)
-        try:
-            yield one.file, register_stated(desk.services, of, one, new.declared)
-        except RefusedError as error:
-            yield one.file, error
 
 
 def _shapes(registered: "Sequence[tuple[str, RegistrationResult]]") -> "list[AddedWork]":

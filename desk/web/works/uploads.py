@@ -17,12 +17,15 @@ from desk.texts import uploads as upload_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import decider_form, decider_post, member_page, number_in, page_of, said, show
 from desk.web.middleware.limits import MAX_REQUEST
-from exhibit.errors import ExhibitError, RefusedError
+from exhibit.errors import ExhibitError, RefusedError, WrongUseError
+from indexer.search.prints import MAX_FILE, MAX_WORKS, read_prints
 from registry.accounts import scoped
 from registry.models import Owner, Upload, UploadLine
 from registry.works import works as searching
 from workers.services import wiring
 from workers.works import uploads as uploading
+from workers.works.stated import register_all
+from workers.works.tables import lines_without, read_works
 
 MAX_LEFT_OUT = 1_000
 """Files that one portion may name as too large."""
@@ -51,6 +54,32 @@ def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return _gone_on(request, upload)
 
 
+@decider_form
+def state(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    """Registering without the pictures, by a file of fingerprints: the form, and what came of each picture."""
+    values: dict[str, object] = {"most_bytes": MAX_FILE, "most_works": MAX_WORKS}
+    if request.method == "POST":
+        try:
+            values |= _stated(request, owner)
+        except ExhibitError as error:
+            values["problem"] = in_words(error)
+    return show(request, owner, "web/state-works.html", values)
+
+
+def _stated(request: HttpRequest, owner: Owner) -> dict[str, object]:
+    file, table = request.FILES.get("file"), request.FILES.get("table")
+    if file is None:
+        raise WrongUseError(_("Choose a file."))
+    declared = {} if table is None else read_works(str(table.name), table.read())
+    results = list(register_all(wiring.services(), owner, read_prints(file.read(MAX_FILE + 1)), declared))
+    refused = [(name, in_words(made)) for name, made in results if isinstance(made, RefusedError)]
+    new = sum(made.new for _name, made in results if not isinstance(made, RefusedError))
+    lines = lines_without(declared, (name for name, _made in results))
+    counts = {"new": new, "known": len(results) - len(refused) - new, "more": max(len(refused) - LINES_SHOWN, 0)}
+    told = {"refused": refused[:LINES_SHOWN], "lines": lines[:LINES_SHOWN], "line_count": len(lines)}
+    return {"told": True, **counts, **told}
+
+
 @member_page
 def uploads(request: HttpRequest, owner: Owner) -> HttpResponse:
     """What was brought, newest first."""
@@ -72,7 +101,7 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "problems": [(problem, upload_words.why(problem), upload_words.what_to_do(problem)) for problem in problems],
         "related": searching.search(owner, only=searching.Only.RELATED, upload=number).count(),
         "given_up": row.files.filter(state="failed").exists(),
-        "lines": lines[:LINES_SHOWN] if row.closed_at else (),
+        "lines": lines.values_list("file", flat=True)[:LINES_SHOWN] if row.closed_at else (),
         "line_count": lines.count() if row.closed_at else 0,
         "several": uploading.lines_of_several(row)[:LINES_SHOWN],
         **_limits(),

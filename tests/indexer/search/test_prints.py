@@ -94,7 +94,7 @@ def test_what_is_no_such_file_is_refused(data: bytes) -> None:
 
 def test_another_version_is_refused_with_what_to_do() -> None:
     other = written().replace(PRINTS.encode(), b"prints-0")
-    with pytest.raises(RefusedError, match=r"of the version prints-0; this installation compares prints-1") as refused:
+    with pytest.raises(RefusedError, match=r"of version prints-0, not prints-1") as refused:
         read_prints(other)
     assert "Make the file with this version" in str(refused.value.hint)
 

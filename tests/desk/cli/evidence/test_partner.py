@@ -11,7 +11,9 @@ from registry.alliance import heads, partners
 from registry.models import LogOpening, Partner
 from tests.assets.command_line import Terminal
 from tests.assets.partners import new_signer, partner_of
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site import Answer, Site
+from workers.alliance.pdq_feed import feed, publish
 from workers.services import wiring
 
 ODD = ["", "[]", "{}", "7", '{"url": "https://b.example"}', "\u00ff" * 9]
@@ -82,7 +84,7 @@ def test_a_card_can_be_fetched_from_its_site(cli: Terminal) -> None:
         site.routes["/witness/card"] = Answer(json.dumps(card_of(url=site.url(""))).encode(), "application/json")
         cli.run("partner", "add", "anna", site.url(""), "--yes")
         assert Partner.objects.get().url == site.url("")
-        assert "doesn't tell its card" in cli.run("partner", "add", "bob", site.url("/x"), "--yes", code=3).err
+        assert "/x/witness/card can't be read" in cli.run("partner", "add", "bob", site.url("/x"), "--yes", code=3).err
 
 
 @pytest.mark.parametrize("text", ODD)
@@ -113,10 +115,37 @@ def test_names_addresses_and_logs_that_cannot_be_are_refused(cli: Terminal, tmp_
 def test_what_is_wrong_is_told_with_the_proof(cli: Terminal) -> None:
     assert cli.run("partner", "compare").out.startswith("Nothing is wrong")
     row = partner_of(new_signer())
-    assert "b: Its log can't be read" in cli.run("partner", "compare", code=1).out
+    assert "b: http://127.0.0.1:9/log/checkpoint can't be read" in cli.run("partner", "compare", code=1).out
     heads.note_fork(row, "one", "other", "a test", (b"\x01" * 32,))
     assert "b: Its log has signed two histories." in cli.run("partner", "compare", code=1).out
     assert "its log has forked" in cli.run("partner", "list").out
     (fork,) = json.loads(cli.run("partner", "forks").out)["forks"]
     assert (fork["log"], fork["known"], fork["other"], fork["path"]) == (row.log_key, "one", "other", ["01" * 32])
     assert partners.active().get().fault == "Its log has signed two histories."
+
+
+def test_a_partners_feed_is_held_against_what_was_seen(cli: Terminal) -> None:
+    services = wiring.services()
+    to, epoch = claimed_slice(owner("seer"))
+    bring(services, to, epoch, [photograph(1), copy_of(photograph(2))], host="shop.invalid")
+    publish(services, register(services, owner("studio"), photograph(2)).work, by="Ann")
+    files = feed(services)
+    with Site() as site:
+        row = partner_of(new_signer(), url=site.url(""))
+        Partner.objects.update(log_key=services.log.vkey())
+        for kind in ("csv", "note"):
+            site.routes[f"/pdq/feed.{kind}"] = Answer(files[f"feed.{kind}"].encode(), "text/plain")
+        told = cli.ask("partner", "feed", "b")
+        assert (told["hashes"], told["compared"], len(told["found"])) == (1, 2, 1)
+        (found,) = told["found"]
+        assert found["bits"] <= 31
+        assert "shop.invalid" in found["page"]
+        assert set(found) == {"bits", "theirs", "page", "image", "seen", "digest"}
+        shown = cli.run("partner", "feed", "b").out
+        assert "1 hash of " in shown
+        assert "pictures compared: 2; near: 1." in shown
+        assert found["page"] in shown
+        assert cli.ask("partner", "feed", "b", "--most", "1")["compared"] == 1
+    assert "can't be read" in cli.run("partner", "feed", "b", code=3).err
+    partners.revoke(row, by="operator", reason="over")
+    assert "There is no partner" in cli.run("partner", "feed", "b", code=2).err

@@ -1,0 +1,113 @@
+"""Registering works on the site by a file of fingerprints: what it says, what is refused, and that others go on."""
+
+import json
+from pathlib import Path
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from exhibit.digests import Digest
+from indexer.picture.features import extract
+from indexer.search.prints import MAX_FILE, StatedFile, StatedPicture
+from registry.models import BlockedDigest, BytesState, Membership, Owner, Role, User, Work
+from tests.assets.rows import owner, photograph
+from tests.assets.site_browser import PHONE, Site, chromium, site, use_house
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["chromium", "site"]
+AT = "/o/studio/works/add/fingerprints"
+
+
+def told(*numbers: int) -> bytes:
+    """A file of fingerprints of photographs, ``N.jpg`` in a folder."""
+    datas = {number: photograph(number) for number in numbers}
+    works = [StatedPicture.of(f"shot/{one}.jpg", len(data), extract(data)) for one, data in datas.items()]
+    return StatedFile(works=tuple(works)).model_dump_json(exclude_none=True).encode()
+
+
+def member(role: Role) -> Client:
+    user = User.objects.create_user(f"{role}@example.org", f"{role}@example.org", "not used")
+    Membership.objects.create(user=user, owner=Owner.objects.get(), role=role)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def ann(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Client:
+    use_house(monkeypatch, inline.services)
+    owner("studio")
+    return member(Role.REVIEWER)
+
+
+def sent(client: Client, data: bytes, table: bytes = b"") -> str:
+    given = {"file": SimpleUploadedFile("works.json", data)}
+    given |= {"table": SimpleUploadedFile("works.csv", table)} if table else {}
+    return " ".join(client.post(AT, given).content.decode().replace("&#x27;", "'").split())
+
+
+@pytest.mark.django_db
+def test_works_are_registered_without_their_pictures_and_what_is_refused_stops_no_other(ann: Client) -> None:
+    BlockedDigest.objects.create(digest=Digest.of(photograph(2)), reason="reported")
+    table = b"file,title,author\n1.jpg,Harbour,Ann Lee\nshot/3.jpg,Quay,Ann Lee\n9.jpg,Nothing,Ann Lee\n"
+    page = sent(ann, told(1, 2, 3), table)
+    assert "New: 2. Registered before: 0." in page
+    assert '<td class="url">shot/2.jpg</td><td data-label="Why">The operator\'s blocklist names these bytes.' in page
+    assert "shot/1.jpg" not in page
+    assert '<li class="url">9.jpg</li>' in page  # a misspelt line of the table is told
+    assert '<li class="url">1.jpg</li>' not in page
+    assert list(Work.objects.order_by("number").values_list("title", "author")) == [
+        ("Harbour", "Ann Lee"),
+        ("Quay", "Ann Lee"),
+    ]
+    assert not Work.objects.exclude(pictures__bytes_state=BytesState.NEVER).exists()
+    assert "New: 0. Registered before: 2." in sent(ann, told(1, 3))
+    assert Work.objects.count() == 2
+    assert "Quay" in ann.get(reverse("works", args=["studio"])).content.decode()
+
+
+@pytest.mark.django_db
+def test_a_file_that_cannot_be_taken_is_explained_and_registers_nothing(ann: Client) -> None:
+    good = json.loads(told(1))
+    bad = json.dumps({**good, "works": [*good["works"], {**good["works"][0], "whole": "00" * 32}]}).encode()
+    for data, said in (
+        (b"\xff\xd8 a picture", "These aren't fingerprints that can be taken: the file: Invalid JSON"),
+        (bad, "works.1.whole: no hash of a picture"),
+        (json.dumps({**good, "pipeline": "prints-0"}).encode(), "are of version prints-0"),
+        (b" " * (MAX_FILE + 1), "The file has more than 8,388,608 bytes. Make several"),
+    ):
+        page = sent(ann, data)
+        assert said in page
+        assert 'class="message error" role="alert"' in page
+        assert "New: " not in page
+    assert "Choose a file." in ann.post(AT).content.decode()
+    assert "has a column “titel” that isn't known" in sent(ann, told(1), b"file,titel\na,b\n")
+    assert not Work.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_viewer_registers_nothing(ann: Client) -> None:
+    viewer = member(Role.VIEWER)
+    assert viewer.get(AT).status_code == 403
+    assert viewer.post(AT, {"file": SimpleUploadedFile("works.json", told(1))}).status_code == 403
+    assert not Work.objects.exists()
+    del ann
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_member_finds_the_page_and_is_told_what_it_means(site: Site, tmp_path: Path) -> None:
+    visitor = site.member(owner("studio"), size=PHONE)
+    page = visitor.open(reverse("add-works", args=["studio"]))
+    page.get_by_role("link", name="Register without the pictures").click()
+    text = page.get_by_role("main").inner_text()
+    for said in ("never leave your machine", "goes to review only", "Evidence needs the picture", "8.0\xa0MB"):
+        assert said in text
+    visitor.check()
+    file = tmp_path / "works.json"
+    file.write_bytes(told(1))
+    page.get_by_label("File of fingerprints").set_input_files(file)
+    page.get_by_role("button", name="Register").click()
+    page.get_by_text("New: 1.").wait_for()
+    visitor.check()
