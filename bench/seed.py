@@ -10,7 +10,6 @@ import itertools
 import random
 import sys
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bench.seeded_rows import Seed, Sizes
@@ -24,7 +23,22 @@ if TYPE_CHECKING:
 
 OWNER, PERSON, PASSWORD = "seeded", "operator@example.org", "seeded for trials"
 PICTURES = 40
-ATTENTION = "registry.migrations.0031_attention_of_earlier_cases"
+ATTENTION = """
+UPDATE registry_case c
+SET waits = (c.decision = 'open'), places = s.places, likelihood = s.likelihood, shown_id = s.shown
+FROM (
+    SELECT cs.case_id, count(DISTINCT (g.page_key, g.image_key)) AS places,
+           max(coalesce(m.probability, CASE m.decision WHEN 'certain' THEN 0.9 ELSE 0.3 END)) AS likelihood,
+           (array_agg(cs.id ORDER BY m.decision = 'certain' DESC, coalesce(m.probability, 0) DESC,
+                      m.dense DESC, m.id, g.last_seen DESC, cs.id DESC))[1] AS shown
+    FROM registry_casesighting cs
+    JOIN registry_match m ON m.id = cs.match_id
+    JOIN registry_sighting g ON g.id = cs.sighting_id
+    GROUP BY cs.case_id
+) s
+WHERE s.case_id = c.id
+"""
+"""What the queue sorts by."""
 
 
 def seed(services: "Services", sizes: Sizes) -> None:
@@ -46,7 +60,7 @@ def seed(services: "Services", sizes: Sizes) -> None:
         for name, model, rows in Seed(owner.pk, PERSON, sizes, thumbnails, now(), random.Random(1)).tables():
             print(f"  {_copy(model, rows):>9,} {name}", flush=True)
         with connection.cursor() as cursor:
-            cursor.execute(import_module(ATTENTION).Migration.operations[0].sql)
+            cursor.execute(ATTENTION)
 
 
 def _thumbnails(services: "Services") -> list[bytes]:

@@ -15,7 +15,7 @@ HELD_SINCE = models.DateTimeField(blank=True, help_text="since when the machine 
 class Migration(migrations.Migration):
     """Two columns for every row that a step works off."""
 
-    dependencies: ClassVar = [("registry", "0045_ledger_effects")]
+    dependencies: ClassVar = [("registry", "0001_squashed_0045_ledger_effects")]
     operations: ClassVar = [
         migrations.AddField(model, name, field)
         for model in ROWS.split()

@@ -14,7 +14,7 @@ from exhibit.errors import ServiceMissingError
 from indexer.calibration.shipped import shipped_calibration
 from indexer.picture.spaces import DESCRIPTOR
 from workers.configuration import load_config
-from workers.database.restore import take_up
+from workers.database.restore import LAST_OF_FIRST, take_up
 from workers.services.same_secrets import keep_marks
 from workers.services.wiring import Services
 
@@ -24,8 +24,8 @@ _LOCK = 0x45584D47
 def migrate() -> bool:
     """Apply what is missing and return whether anything was; some 50 ms when nothing is.
 
-    Raises ``ServiceMissingError`` when the database doesn't answer or refuses, ``ConfigError`` when the secrets here
-    aren't those of the installation.
+    Raises ``ServiceMissingError`` when the database doesn't answer, refuses or is of too early a version,
+    ``ConfigError`` when the secrets here aren't those of the installation.
     """
     config = load_config()
     end_restore = take_up(config)
@@ -63,13 +63,19 @@ def _keep_shipped() -> None:
 
 
 def is_behind() -> bool:
-    """Whether the database's schema is of an earlier version, by the names of migrations alone: all commands ask it."""
+    """Whether the database's schema is of an earlier version, by the names of migrations alone: all commands ask it.
+
+    Raises ``ServiceMissingError`` where it is too early a one.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass('django_migrations')")
         if cursor.fetchone() == (None,):
             return True
         cursor.execute("SELECT app, name FROM django_migrations")
         done = set(cursor.fetchall())
+    if ("registry", LAST_OF_FIRST) not in done and any(label == "registry" for label, _ in done):
+        hint = "Start a version in between once, then this one."
+        raise ServiceMissingError("The database is of a version that is too early.", hint=hint)
     files = ((app.label, path) for app in apps.get_app_configs() for path in Path(app.path).glob("migrations/[!_]*.py"))
     return any((label, path.stem) not in done for label, path in files)
 

@@ -1,16 +1,14 @@
-"""The schema as the migrations from 0001 to 0064 make it, in one step: for empty databases.
+"""The schema as the first 45 migrations made it, and PostgreSQL's own refusal to change what the log has said.
 
-One that some of them have gone through goes on one by one; what comes later is a migration of its own.
+What comes later is a migration of its own. A database has gone through none of the first ones, or through all.
 """
 
 import uuid
-from importlib import import_module
 
 import django.contrib.auth.models
 import django.contrib.auth.validators
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import django.db.models.functions.comparison
 import django.db.models.functions.datetime
 import django.db.models.functions.text
 import django.utils.timezone
@@ -22,11 +20,41 @@ from django.db.migrations.state import ProjectState
 
 import registry.models.fields
 
-LOG, ORIGINS, WAITING = (
-    import_module(f"registry.migrations.{name}")
-    for name in ("0002_append_only", "0009_keys_and_origins", "0019_log_waiting")
+PROTECTED = """
+CREATE FUNCTION registry_log_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the log is append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE FUNCTION registry_log_contiguous() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.sequence <> (SELECT coalesce(max(sequence) + 1, 0) FROM registry_logentry) THEN
+        RAISE EXCEPTION 'the log has no gaps: entry % is out of order', NEW.sequence USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER log_contiguous BEFORE INSERT ON registry_logentry
+    FOR EACH ROW EXECUTE FUNCTION registry_log_contiguous();
+CREATE FUNCTION registry_log_waits() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO registry_logwaiting (submission_id) VALUES (NEW.id);
+    RETURN NULL;
+END $$;
+CREATE FUNCTION registry_log_numbered() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM registry_logwaiting WHERE submission_id = NEW.submission_id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER log_waits AFTER INSERT ON registry_logsubmission
+    FOR EACH ROW EXECUTE FUNCTION registry_log_waits();
+CREATE TRIGGER log_numbered AFTER INSERT ON registry_logentry
+    FOR EACH ROW EXECUTE FUNCTION registry_log_numbered();
+""" + "".join(
+    f"CREATE TRIGGER log_no_change BEFORE UPDATE OR DELETE ON registry_{table} "
+    "FOR EACH ROW EXECUTE FUNCTION registry_log_refuse();\n"
+    f"CREATE TRIGGER log_no_truncate BEFORE TRUNCATE ON registry_{table} "
+    "FOR EACH STATEMENT EXECUTE FUNCTION registry_log_refuse();\n"
+    for table in ("logentry", "lognode", "logcheckpoint", "logsubmission", "logorigin")
 )
-PROTECTED = LOG.FUNCTION + LOG.triggers() + LOG.CONTIGUOUS + ORIGINS.ORIGINS + WAITING.TRIGGERS
 
 
 class Tables(Operation):
@@ -97,22 +125,6 @@ class Migration(migrations.Migration):
         ('registry', '0043_quick_lists'),
         ('registry', '0044_dismissals'),
         ('registry', '0045_ledger_effects'),
-        ('registry', '0046_faults'),
-        ('registry', '0047_papers'),
-        ('registry', '0049_floods'),
-        ('registry', '0050_relations'),
-        ('registry', '0051_pieces'),
-        ('registry', '0052_derived'),
-        ('registry', '0053_certificates'),
-        ('registry', '0054_address_lists'),
-        ('registry', '0055_search_consents'),
-        ('registry', '0058_known_pages'),
-        ('registry', '0059_search_charges'),
-        ('registry', '0060_patterns'),
-        ('registry', '0061_leases'),
-        ('registry', '0062_secrets'),
-        ('registry', '0063_index_manifests'),
-        ('registry', '0064_packs'),
     ]
 
     initial = True
@@ -124,45 +136,26 @@ class Migration(migrations.Migration):
     operations = [
         Tables([
         migrations.CreateModel(
-            name='AddressList',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('watch', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lists', to='registry.watch')),
-                ('key', models.BinaryField(help_text="128-bit key of the file's path and of what is wanted")),
-                ('path', models.TextField()),
-                ('stamp', models.CharField(help_text='size and time of the file, which say whether it has changed', max_length=60)),
-                ('lines', models.BigIntegerField(default=0, help_text='lines that were read; reading goes on behind them')),
-                ('kept', models.BigIntegerField(default=0)),
-                ('skipped', models.JSONField(blank=True, default=dict, help_text='by reason: how many, and the first addresses')),
-                ('whole', models.BooleanField(default=False, help_text='read to its end')),
-            ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('watch', 'key'), name='address_list_identity')],
-            },
-        ),
-        migrations.CreateModel(
             name='AnchorReceipt',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
                 ('error', models.TextField(blank=True)),
-                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
                 ('kind', models.CharField(max_length=16)),
                 ('witness', models.CharField(max_length=100)),
                 ('development', models.BooleanField(default=False)),
-                ('checkpoint', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='receipts', to='registry.logcheckpoint')),
-                ('bundle', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='receipts', to='registry.bundle')),
                 ('digest', registry.models.fields.DigestField(help_text="what was witnessed: of the checkpoint's note, or of the manifest")),
                 ('proof', models.BinaryField(blank=True, null=True)),
-                ('grown_at', models.DateTimeField(blank=True, help_text='when the proof last changed', null=True)),
                 ('material', models.JSONField(blank=True, default=dict, help_text='file name → base64 of certificates, block headers')),
                 ('time', models.DateTimeField(blank=True, null=True)),
+                ('bundle', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='receipts', to='registry.bundle')),
+                ('checkpoint', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='receipts', to='registry.logcheckpoint')),
                 ('qualified', models.CharField(blank=True, default='', help_text="day of the operator's list that named the witness qualified", max_length=10)),
+                ('grown_at', models.DateTimeField(blank=True, help_text='when the proof last changed', null=True)),
+                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['not_before'], name='anchor_receipt_todo')],
@@ -173,8 +166,6 @@ class Migration(migrations.Migration):
             name='ApiToken',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to='registry.owner')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
                 ('name', models.CharField(max_length=100)),
                 ('begins', models.CharField(help_text='its first characters, by which people tell it from others', max_length=12)),
                 ('digest', registry.models.fields.DigestField(unique=True)),
@@ -183,6 +174,8 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField()),
                 ('used_at', models.DateTimeField(blank=True, help_text='when last, to the minute', null=True)),
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to='registry.owner')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'indexes': [models.Index(fields=['owner', '-made_at'], name='api_token_list')],
@@ -203,21 +196,19 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
                 ('error', models.TextField(blank=True)),
-                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bundles', to='registry.case')),
                 ('number', models.PositiveSmallIntegerField()),
                 ('seal_digest', registry.models.fields.DigestField(blank=True, null=True, unique=True)),
                 ('manifest', registry.models.fields.DigestField(blank=True, help_text='the canonical manifest in the blob store', null=True)),
                 ('signature', models.BinaryField(blank=True, null=True)),
-                ('key', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.sealingkey')),
                 ('contents', models.JSONField(blank=True, default=list, help_text='list of {path, digest}: every sealed file')),
                 ('sealed_at', models.DateTimeField(blank=True, null=True)),
+                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bundles', to='registry.case')),
                 ('submission', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.logsubmission')),
+                ('key', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.sealingkey')),
+                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
                 ('witnessed_at', models.DateTimeField(blank=True, help_text='when enough witnesses had answered in full', null=True)),
             ],
             options={
@@ -241,16 +232,16 @@ class Migration(migrations.Migration):
             name='Canary',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='canaries', to='registry.owner')),
                 ('number', models.PositiveIntegerField()),
-                ('work', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='canaries', to='registry.work')),
-                ('watch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='canaries', to='registry.watch')),
                 ('url', models.TextField(help_text='the page that shows the copy')),
                 ('key', models.BinaryField(help_text="of the page's normalised URL")),
-                ('leads_to', models.TextField(blank=True, help_text='where the page led when it was last visited, if elsewhere')),
                 ('added_by', models.CharField(max_length=300)),
                 ('added_at', models.DateTimeField()),
                 ('removed_at', models.DateTimeField(blank=True, null=True)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='canaries', to='registry.owner')),
+                ('watch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='canaries', to='registry.watch')),
+                ('work', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='canaries', to='registry.work')),
+                ('leads_to', models.TextField(blank=True, help_text='where the page led when it was last visited, if elsewhere')),
             ],
             options={
                 'verbose_name_plural': 'canaries',
@@ -265,25 +256,23 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
                 ('error', models.TextField(blank=True)),
-                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='captures', to='registry.case')),
                 ('page_key', models.BinaryField()),
                 ('image_key', models.BinaryField()),
                 ('number', models.PositiveSmallIntegerField(default=1, help_text='1 for the first visit, more for recaptures')),
-                ('sighting', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='captures', to='registry.sighting')),
-                ('method', models.CharField(default='http', help_text='http, or browser when the page was rendered', max_length=8)),
                 ('outcome', models.CharField(blank=True, max_length=16)),
                 ('sentence', models.TextField(blank=True)),
                 ('started_at', models.DateTimeField(blank=True, null=True)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('files', models.JSONField(blank=True, default=list, help_text='list of {role, name, media_type, digest, size}')),
-                ('digests', models.JSONField(blank=True, default=list, help_text='of everything that the files carry or show, in hex')),
+                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='captures', to='registry.case')),
+                ('sighting', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='captures', to='registry.sighting')),
+                ('method', models.CharField(default='http', help_text='http, or browser when the page was rendered', max_length=8)),
                 ('next_at', models.DateTimeField(blank=True, help_text='when the place is to be visited again', null=True)),
+                ('digests', models.JSONField(blank=True, default=list, help_text='of everything that the files carry or show, in hex')),
+                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='capture_todo'), models.Index(condition=models.Q(('next_at__isnull', False)), fields=['next_at'], name='capture_next')],
@@ -294,9 +283,7 @@ class Migration(migrations.Migration):
             name='Case',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='registry.owner')),
                 ('number', models.PositiveIntegerField()),
-                ('work', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='registry.work')),
                 ('party', models.CharField(max_length=260)),
                 ('decision', models.CharField(choices=[('open', 'Open'), ('confirmed', 'Confirmed'), ('licensed', 'Licensed'), ('cleared', 'Cleared')], default='open', max_length=9)),
                 ('decided_at', models.DateTimeField(blank=True, null=True)),
@@ -304,16 +291,18 @@ class Migration(migrations.Migration):
                 ('reason', models.TextField(blank=True)),
                 ('demonstration', models.BooleanField(default=False, help_text='confirmed by the switch meant for demonstrations')),
                 ('opened_at', models.DateTimeField()),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='registry.owner')),
+                ('work', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='registry.work')),
                 ('disputed_at', models.DateTimeField(blank=True, help_text='since when a member says it was decided wrongly', null=True)),
-                ('waits', models.BooleanField(db_default=True, default=True, help_text='a person has to look at it')),
                 ('likelihood', models.FloatField(db_default=0, default=0, help_text='of its strongest match, to sort by')),
                 ('places', models.PositiveIntegerField(db_default=0, default=0, help_text='different images on different pages')),
-                ('standing', models.CharField(blank=True, db_default='', default='', help_text='how its places stand; empty before a visit', max_length=8)),
                 ('shown', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='registry.casesighting')),
+                ('waits', models.BooleanField(db_default=True, default=True, help_text='a person has to look at it')),
+                ('standing', models.CharField(blank=True, db_default='', default='', help_text='how its places stand; empty before a visit', max_length=8)),
             ],
             options={
                 'ordering': ['owner', 'number'],
-                'indexes': [models.Index(condition=models.Q(('waits', True)), fields=['owner', 'party'], name='case_waiting'), models.Index(condition=models.Q(('waits', True)), fields=['owner', '-likelihood', 'number'], name='case_next'), models.Index(fields=['owner', 'decision', 'number'], name='case_by_decision'), models.Index(fields=['owner', '-opened_at', '-id'], name='case_newest')],
+                'indexes': [models.Index(condition=models.Q(('waits', True)), fields=['owner', 'party'], name='case_waiting'), models.Index(fields=['owner', 'decision', 'number'], name='case_by_decision'), models.Index(condition=models.Q(('waits', True)), fields=['owner', '-likelihood', 'number'], name='case_next'), models.Index(fields=['owner', '-opened_at', '-id'], name='case_newest')],
                 'constraints': [models.UniqueConstraint(fields=('owner', 'work', 'party'), name='case_identity'), models.UniqueConstraint(fields=('owner', 'number'), name='case_number')],
             },
         ),
@@ -321,13 +310,13 @@ class Migration(migrations.Migration):
             name='CaseEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='registry.case')),
                 ('at', models.DateTimeField()),
                 ('kind', models.CharField(max_length=20)),
                 ('actor', models.CharField(blank=True, max_length=300)),
+                ('sentence', models.TextField(blank=True, help_text="a person's words; of rows without phrases the whole line")),
+                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='registry.case')),
                 ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('said', models.JSONField(blank=True, db_default=[], default=list, help_text='list of [name of a phrase, its values]')),
-                ('sentence', models.TextField(blank=True, help_text="a person's words; of rows without phrases the whole line")),
             ],
             options={
                 'ordering': ['-at', '-id'],
@@ -337,11 +326,11 @@ class Migration(migrations.Migration):
             name='CaseSighting',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('licences_searched_at', models.DateTimeField(blank=True, null=True)),
                 ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='case_sightings', to='registry.case')),
+                ('licence', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='registry.licence')),
                 ('match', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='case_sightings', to='registry.match')),
                 ('sighting', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='case_sightings', to='registry.sighting')),
-                ('licence', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='registry.licence')),
-                ('licences_searched_at', models.DateTimeField(blank=True, null=True)),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('case', 'match', 'sighting'), name='case_sighting_identity')],
@@ -351,10 +340,10 @@ class Migration(migrations.Migration):
             name='Countersignature',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('bundle', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='countersignatures', to='registry.bundle')),
-                ('key', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='countersignatures', to='registry.devicekey')),
                 ('signature', models.BinaryField()),
                 ('made_at', models.DateTimeField(auto_now_add=True)),
+                ('bundle', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='countersignatures', to='registry.bundle')),
+                ('key', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='countersignatures', to='registry.devicekey')),
                 ('submission', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.logsubmission')),
             ],
             options={
@@ -365,15 +354,13 @@ class Migration(migrations.Migration):
             name='Crawl',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('watch', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='crawls', to='registry.watch')),
                 ('number', models.PositiveIntegerField()),
-                ('sources', models.JSONField(db_default=[], default=list, help_text="the watch's when it began")),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('reason', models.CharField(blank=True, help_text='why it ended: finished, budget-pages, stopped, …', max_length=40)),
                 ('started_at', models.DateTimeField()),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('pages', models.PositiveIntegerField(default=0)),
-                ('by_change', models.BooleanField(db_default=False, default=False, help_text='known pages are visited by how probably they have changed')),
+                ('watch', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='crawls', to='registry.watch')),
                 ('pictures', models.PositiveIntegerField(blank=True, help_text='different ones, counted at the end', null=True)),
             ],
             options={
@@ -387,19 +374,17 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
                 ('error', models.TextField(blank=True)),
-                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
-                ('crawl', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='slices', to='registry.crawl')),
                 ('number', models.PositiveIntegerField()),
                 ('epoch', models.PositiveIntegerField(default=0, help_text='rises with each claim; an older claim may not write')),
                 ('started_at', models.DateTimeField(blank=True, null=True)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('counts', models.JSONField(blank=True, default=dict)),
+                ('crawl', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='slices', to='registry.crawl')),
                 ('submission', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='crawl_slice', to='registry.logsubmission')),
+                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='crawl_slice_todo')],
@@ -412,17 +397,15 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
                 ('error', models.TextField(blank=True)),
                 ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
-                ('webhook', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='registry.webhook')),
-                ('event', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='registry.event')),
                 ('answers', models.JSONField(default=list, help_text='of the last tries: at, status, milliseconds, sentence')),
                 ('tries', models.PositiveIntegerField(default=0)),
                 ('delivered_at', models.DateTimeField(blank=True, null=True)),
+                ('event', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='registry.event')),
+                ('webhook', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='registry.webhook')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('state__in', ['todo', 'doing'])), fields=['id'], name='delivery_todo'), models.Index(fields=['webhook', '-id'], name='delivery_log')],
@@ -433,14 +416,14 @@ class Migration(migrations.Migration):
             name='Deposit',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('work', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deposits', to='registry.work')),
                 ('number', models.PositiveSmallIntegerField()),
                 ('seal_digest', registry.models.fields.DigestField(help_text='of the canonical manifest, which lies in the blob store', unique=True)),
                 ('signature', models.BinaryField()),
-                ('key', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.sealingkey')),
                 ('made_by', models.CharField(max_length=300)),
                 ('sealed_at', models.DateTimeField()),
+                ('key', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.sealingkey')),
                 ('submission', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.logsubmission')),
+                ('work', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deposits', to='registry.work')),
             ],
             options={
                 'ordering': ['work', '-number'],
@@ -451,8 +434,8 @@ class Migration(migrations.Migration):
             name='DescriptorChoice',
             fields=[
                 ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('serving', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.descriptormodel')),
                 ('building', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='registry.descriptormodel')),
+                ('serving', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.descriptormodel')),
             ],
             options={
                 'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='descriptor_choice_single')],
@@ -462,9 +445,9 @@ class Migration(migrations.Migration):
             name='DescriptorGap',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='gaps', to='registry.descriptormodel')),
-                ('picture', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.picture')),
                 ('reason', models.CharField(blank=True, max_length=300)),
+                ('picture', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.picture')),
+                ('model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='gaps', to='registry.descriptormodel')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('model', 'picture'), name='descriptor_gap_identity')],
@@ -476,23 +459,21 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
                 ('error', models.TextField(blank=True)),
-                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
                 ('name', models.CharField(max_length=40)),
                 ('version', models.CharField(max_length=40)),
                 ('digest', registry.models.fields.DigestField(help_text='of the ONNX file, which is among the blobs')),
                 ('size', models.BigIntegerField()),
                 ('card', models.JSONField()),
-                ('space', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.spacerow')),
                 ('shipped', models.BooleanField(default=False, help_text='it came with the software')),
                 ('added_at', models.DateTimeField(auto_now_add=True)),
                 ('measurement', models.JSONField(blank=True, null=True)),
                 ('measured_at', models.DateTimeField(blank=True, null=True)),
                 ('cursor', models.BigIntegerField(default=0, help_text='pictures up to here were described, or were not there')),
+                ('space', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.spacerow')),
+                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
             ],
             options={
                 'ordering': ['pk'],
@@ -508,8 +489,8 @@ class Migration(migrations.Migration):
                 ('retired_at', models.DateTimeField(blank=True, help_text='since when another is used instead', null=True)),
                 ('revoked_at', models.DateTimeField(blank=True, help_text='since when nothing that it signs counts', null=True)),
                 ('revoked_reason', models.TextField(blank=True)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='device_keys', to='registry.owner')),
                 ('name', models.CharField(max_length=100)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='device_keys', to='registry.owner')),
             ],
             options={
                 'abstract': False,
@@ -538,9 +519,9 @@ class Migration(migrations.Migration):
                 ('retired_at', models.DateTimeField(blank=True, help_text='since when another is used instead', null=True)),
                 ('revoked_at', models.DateTimeField(blank=True, help_text='since when nothing that it signs counts', null=True)),
                 ('revoked_reason', models.TextField(blank=True)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='document_keys', to='registry.owner')),
                 ('encrypted_private_key', models.BinaryField()),
                 ('certificate', models.BinaryField(help_text='DER')),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='document_keys', to='registry.owner')),
             ],
             options={
                 'abstract': False,
@@ -550,12 +531,9 @@ class Migration(migrations.Migration):
             name='DownloadLink',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='download_links', to='registry.owner')),
                 ('number', models.PositiveIntegerField()),
                 ('token_digest', registry.models.fields.DigestField(help_text='SHA-256 of the token in the address', unique=True)),
                 ('password', models.CharField(blank=True, help_text='hashed as Django hashes passwords; may be empty', max_length=200)),
-                ('package', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='links', to='registry.package')),
-                ('report', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='links', to='registry.report')),
                 ('note', models.CharField(blank=True, help_text='for whom it is; shown to members alone', max_length=200)),
                 ('made_by', models.CharField(max_length=300)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -565,6 +543,9 @@ class Migration(migrations.Migration):
                 ('last_used_at', models.DateTimeField(blank=True, null=True)),
                 ('failures', models.PositiveSmallIntegerField(default=0, help_text='wrong passwords in a row')),
                 ('locked_until', models.DateTimeField(blank=True, null=True)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='download_links', to='registry.owner')),
+                ('package', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='links', to='registry.package')),
+                ('report', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='links', to='registry.report')),
             ],
             options={
                 'ordering': ['owner', '-number'],
@@ -575,11 +556,11 @@ class Migration(migrations.Migration):
             name='Event',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='registry.owner')),
-                ('kind', models.CharField(choices=[('case.opened', 'a case was opened'), ('case.decided', 'a case was decided, or opened again'), ('bundle.sealed', 'evidence was sealed'), ('bundle.witnessed', 'enough witnesses have answered for sealed evidence'), ('watch.missed-canary', 'a watch missed a known copy'), ('work.held', 'a work is held back, found on far more sites than ever'), ('report.ready', 'a report is ready'), ('notice.due', 'a notice is due to be looked at again'), ('webhook.paused', "a webhook didn't answer for days and was paused"), ('test', 'a test that a member asked for')], max_length=32)),
+                ('kind', models.CharField(choices=[('case.opened', 'a case was opened'), ('case.decided', 'a case was decided, or opened again'), ('bundle.sealed', 'evidence was sealed'), ('bundle.witnessed', 'enough witnesses have answered for sealed evidence'), ('watch.missed-canary', 'a watch missed a known copy'), ('report.ready', 'a report is ready'), ('notice.due', 'a notice is due to be looked at again'), ('webhook.paused', "a webhook didn't answer for days and was paused"), ('test', 'a test that a member asked for')], max_length=32)),
                 ('name', models.CharField(blank=True, help_text='what happens once only has a name', max_length=80)),
                 ('about', models.JSONField(help_text='which case, bundle, watch; plain data')),
                 ('at', models.DateTimeField()),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='registry.owner')),
             ],
             options={
                 'indexes': [models.Index(fields=['owner', 'id'], name='event_of_owner'), models.Index(fields=['at'], name='event_expiry')],
@@ -590,10 +571,10 @@ class Migration(migrations.Migration):
             name='Feed',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='feeds', to='registry.owner')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='feeds', to=settings.AUTH_USER_MODEL)),
                 ('digest', registry.models.fields.DigestField(unique=True)),
                 ('made_at', models.DateTimeField()),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='feeds', to='registry.owner')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='feeds', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('owner', 'user'), name='feed_identity')],
@@ -603,61 +584,19 @@ class Migration(migrations.Migration):
             name='FingerprintRow',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('picture', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='fingerprints', to='registry.picture')),
-                ('space', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.spacerow')),
                 ('part', models.CharField(max_length=16)),
                 ('vector', models.BinaryField()),
+                ('picture', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='fingerprints', to='registry.picture')),
+                ('space', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.spacerow')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('picture', 'space', 'part'), name='fingerprint_identity')],
             },
         ),
         migrations.CreateModel(
-            name='Flood',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
-                ('error', models.TextField(blank=True)),
-                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
-                ('work', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='floods', to='registry.work')),
-                ('at', models.DateTimeField(help_text='since when nothing is opened')),
-                ('sites', models.PositiveIntegerField(help_text='on which the work would have been found newly on that day')),
-                ('different', models.PositiveIntegerField(help_text='those of them whose picture looked like none before')),
-                ('limit', models.PositiveIntegerField(help_text='beyond which that was')),
-                ('decision', models.CharField(blank=True, choices=[('', 'None'), ('dismissed', 'Dismissed'), ('opened', 'Opened')], default='', max_length=9)),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('decided_by', models.CharField(blank=True, max_length=300)),
-                ('released', models.PositiveIntegerField(default=0, help_text='new sites that were taken up: its past from then on')),
-            ],
-            options={
-                'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='flood_todo')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('decision__in', ['', 'dismissed'])), fields=('work',), name='flood_of_work')],
-            },
-        ),
-        migrations.CreateModel(
-            name='FoundDay',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('work', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='found_days', to='registry.work')),
-                ('day', models.DateField()),
-                ('sites', models.PositiveIntegerField(default=0, help_text='parties for which a case was opened')),
-                ('different', models.PositiveIntegerField(default=0, help_text='those of them whose picture looked like none before')),
-                ('looks', models.BinaryField(default=b'', help_text='hashes of those pictures, one after the other')),
-            ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('work', 'day'), name='found_day_identity')],
-            },
-        ),
-        migrations.CreateModel(
             name='FrontierUrl',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('crawl', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='frontier', to='registry.crawl')),
                 ('key', models.BinaryField(help_text='128-bit key of the normalised URL, and of its page for an image')),
                 ('url', models.TextField()),
                 ('host', models.CharField(max_length=260)),
@@ -665,16 +604,14 @@ class Migration(migrations.Migration):
                 ('depth', models.PositiveSmallIntegerField(default=0)),
                 ('page_url', models.TextField(blank=True, help_text='for an image of a sitemap or feed, the page that shows it')),
                 ('context', models.TextField(blank=True, help_text='the words that stood beside it there')),
-                ('state', models.CharField(choices=[('pending', 'Pending'), ('leased', 'Leased'), ('done', 'Done'), ('refused', 'Refused'), ('left-out', 'Left Out')], default='pending', max_length=8)),
-                ('slice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='urls', to='registry.crawlslice')),
+                ('state', models.CharField(choices=[('pending', 'Pending'), ('leased', 'Leased'), ('done', 'Done'), ('refused', 'Refused')], default='pending', max_length=8)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('crawl', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='frontier', to='registry.crawl')),
+                ('slice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='urls', to='registry.crawlslice')),
                 ('position', models.TextField(blank=True, db_default='', help_text='how far a folder or a WARC file has been read')),
-                ('pattern', models.BinaryField(help_text='128-bit key of what it shares with other addresses of its kind', null=True)),
-                ('turn', models.PositiveIntegerField(db_default=0, default=0, help_text='among those of its pattern; 0 for a picture')),
-                ('shows_new', models.BooleanField(help_text='whether it showed or led to what its crawl had not seen', null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 'pending')), fields=['crawl', 'host', 'depth', 'turn', 'id'], name='frontier_pending'), models.Index(condition=models.Q(('pattern__isnull', False)), fields=['crawl', 'pattern', 'turn'], name='frontier_pattern'), models.Index(condition=models.Q(('pattern__isnull', False), ('state', 'done')), fields=['crawl', 'pattern', 'turn'], name='frontier_pattern_done'), models.Index(condition=models.Q(('state__in', ['done', 'refused'])), fields=['crawl', 'id'], name='frontier_visited'), models.Index(condition=models.Q(('state', 'leased')), fields=['slice'], name='frontier_leased')],
+                'indexes': [models.Index(condition=models.Q(('state', 'pending')), fields=['crawl', 'host', 'id'], name='frontier_pending'), models.Index(condition=models.Q(('state', 'leased')), fields=['slice'], name='frontier_leased')],
                 'constraints': [models.UniqueConstraint(fields=('crawl', 'key'), name='frontier_url_identity')],
             },
         ),
@@ -700,9 +637,9 @@ class Migration(migrations.Migration):
             name='HostLease',
             fields=[
                 ('host', models.CharField(max_length=260, primary_key=True, serialize=False)),
-                ('slice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='leases', to='registry.crawlslice')),
                 ('epoch', models.BigIntegerField(default=0)),
                 ('expires_at', models.DateTimeField()),
+                ('slice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='leases', to='registry.crawlslice')),
             ],
         ),
         migrations.CreateModel(
@@ -710,31 +647,15 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('collection', models.CharField(choices=[('works', 'Works'), ('pictures', 'Pictures')], max_length=8)),
-                ('space', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.spacerow')),
                 ('number', models.BigIntegerField()),
                 ('operation', models.CharField(choices=[('add', 'Add'), ('remove', 'Remove')], max_length=6)),
-                ('fingerprint', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='registry.fingerprintrow')),
                 ('removes', models.BigIntegerField(blank=True, help_text='the number of the addition that is taken back', null=True)),
+                ('fingerprint', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='registry.fingerprintrow')),
+                ('space', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.spacerow')),
             ],
             options={
                 'indexes': [models.Index(fields=['fingerprint', 'collection'], name='index_change_of_fingerprint')],
                 'constraints': [models.UniqueConstraint(fields=('collection', 'space', 'number'), name='index_change_identity')],
-            },
-        ),
-        migrations.CreateModel(
-            name='IndexManifest',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('collection', models.CharField(choices=[('works', 'Works'), ('pictures', 'Pictures')], max_length=8)),
-                ('space', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.spacerow')),
-                ('generation', models.BigIntegerField(default=0, help_text='grows by one with each write')),
-                ('sequence', models.BigIntegerField(default=0, help_text='the highest change number that the segments contain')),
-                ('segments', models.JSONField(default=list, help_text='name, and the file of its removed rows or null, of each')),
-                ('files', models.JSONField(default=dict, help_text='SHA-256, bytes and, of numbers, how many, of each file by name')),
-                ('unnamed', models.JSONField(default=dict, help_text='what else is stored, and since when it was seen that it is')),
-            ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('collection', 'space'), name='index_manifest_identity')],
             },
         ),
         migrations.CreateModel(
@@ -743,24 +664,20 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
                 ('error', models.TextField(blank=True)),
                 ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
-                ('crawl', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='inquiries', to='registry.crawl')),
                 ('service', models.SlugField(max_length=60)),
                 ('words', models.JSONField(blank=True, default=list, help_text="what is asked for; empty: the owner's pictures")),
                 ('cursor', models.BigIntegerField(default=0, help_text='the last registered picture, or number of words, done with')),
                 ('page', models.TextField(blank=True, help_text='what names the next page of the present subject')),
                 ('pages', models.PositiveIntegerField(default=0, help_text='asked for of the present subject')),
                 ('left', models.PositiveIntegerField(help_text='subjects that may still be asked for')),
-                ('allowed', models.PositiveIntegerField(blank=True, help_text='how many that were when it began', null=True)),
                 ('asked', models.PositiveIntegerField(default=0, help_text='requests that were answered')),
                 ('found', models.PositiveIntegerField(default=0, help_text='addresses of pictures that came')),
                 ('outcome', models.CharField(blank=True, help_text='why it ended before its subjects did', max_length=20)),
-                ('stopped_at', models.JSONField(blank=True, db_default={}, default=dict, help_text='where money ran out')),
+                ('crawl', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='inquiries', to='registry.crawl')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='inquiry_todo')],
@@ -771,7 +688,6 @@ class Migration(migrations.Migration):
             name='Invitation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='registry.owner')),
                 ('email', models.EmailField(blank=True, help_text='whom it is for; empty for the operator', max_length=254)),
                 ('role', models.CharField(blank=True, choices=[('owner', 'Owner'), ('reviewer', 'Reviewer'), ('viewer', 'Viewer')], max_length=8)),
                 ('digest', registry.models.fields.DigestField(unique=True)),
@@ -780,6 +696,7 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField()),
                 ('accepted_at', models.DateTimeField(blank=True, null=True)),
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
+                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='registry.owner')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(condition=models.Q(('accepted_at', None), ('revoked_at', None)), fields=('owner', 'email'), name='invitation_identity')],
@@ -802,52 +719,23 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='KnownPage',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('watch', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='known_pages', to='registry.watch')),
-                ('key', models.BinaryField(help_text='128-bit key of the normalised URL')),
-                ('url', models.TextField()),
-                ('depth', models.PositiveSmallIntegerField(help_text='links followed since the source, the fewest so far')),
-                ('shown', models.BinaryField(help_text='digest of the pictures and words that it showed when it was visited last')),
-                ('visited_at', models.DateTimeField()),
-                ('visits', models.PositiveIntegerField(default=0, help_text='that could be compared with the one before')),
-                ('changes', models.PositiveIntegerField(default=0, help_text='of those, visits that found it changed')),
-                ('days', models.FloatField(default=0, help_text='between its first visit and its last')),
-            ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('watch', 'key'), name='known_page_identity')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Lease',
-            fields=[
-                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('holder', models.CharField(blank=True, help_text='the process; empty when it has ended', max_length=200)),
-                ('epoch', models.BigIntegerField(help_text='how many holders there have been')),
-                ('expires_at', models.DateTimeField(help_text="by the database's clock")),
-            ],
-        ),
-        migrations.CreateModel(
             name='LedgerChange',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
                 ('error', models.TextField(blank=True)),
                 ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ledger_changes', to='registry.owner')),
                 ('kind', models.CharField(choices=[('added', 'Added'), ('changed', 'Changed'), ('ended', 'Ended')], max_length=7)),
                 ('at', models.DateTimeField()),
                 ('by', models.CharField(blank=True, max_length=300)),
                 ('reason', models.TextField(blank=True)),
                 ('before', models.JSONField(blank=True, default=dict, help_text='the words of a changed licence as they were')),
-                ('looked_until', models.BigIntegerField(db_default=0, default=0, help_text='the last case that was looked at')),
                 ('licences', models.ManyToManyField(related_name='changes', to='registry.licence')),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ledger_changes', to='registry.owner')),
+                ('looked_until', models.BigIntegerField(db_default=0, default=0, help_text='the last case that was looked at')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='ledger_change_todo'), models.Index(fields=['owner', '-id'], name='ledger_change_of_owner')],
@@ -857,9 +745,9 @@ class Migration(migrations.Migration):
             name='LedgerEffect',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('change', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='effects', to='registry.ledgerchange')),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.case')),
                 ('what', models.CharField(choices=[('licensed', 'Licensed'), ('reopened', 'Reopened'), ('stayed', 'Stayed')], max_length=8)),
+                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.case')),
+                ('change', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='effects', to='registry.ledgerchange')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('change', 'case'), name='ledger_effect_identity')],
@@ -869,7 +757,6 @@ class Migration(migrations.Migration):
             name='Licence',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='licences', to='registry.owner')),
                 ('number', models.PositiveIntegerField()),
                 ('licensee', models.CharField(max_length=300)),
                 ('domain', models.CharField(blank=True, help_text='with its subdomains; empty for any', max_length=253)),
@@ -880,6 +767,7 @@ class Migration(migrations.Migration):
                 ('valid_until', models.DateField(blank=True, null=True)),
                 ('reason', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='licences', to='registry.owner')),
                 ('works', models.ManyToManyField(blank=True, related_name='licences', to='registry.work')),
             ],
             options={
@@ -905,10 +793,10 @@ class Migration(migrations.Migration):
             name='LogEntry',
             fields=[
                 ('sequence', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('submission', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='entry', to='registry.logsubmission')),
                 ('type', models.CharField(max_length=16)),
                 ('time', models.DateTimeField()),
                 ('commitment', models.BinaryField()),
+                ('submission', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='entry', to='registry.logsubmission')),
             ],
         ),
         migrations.CreateModel(
@@ -927,9 +815,9 @@ class Migration(migrations.Migration):
             name='LogOpening',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('submission', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='opening', to='registry.logsubmission')),
                 ('salt', models.BinaryField()),
                 ('content', models.JSONField()),
+                ('submission', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='opening', to='registry.logsubmission')),
                 ('details', models.JSONField(blank=True, help_text='what the content states the digest of, if anything', null=True)),
             ],
         ),
@@ -939,8 +827,8 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=200, unique=True)),
                 ('began_at', models.DateTimeField()),
-                ('public_key', models.BinaryField(blank=True, help_text='of the key that signs under it, where it is known', null=True)),
                 ('submission', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.logsubmission')),
+                ('public_key', models.BinaryField(blank=True, help_text='of the key that signs under it, where it is known', null=True)),
             ],
         ),
         migrations.CreateModel(
@@ -966,13 +854,12 @@ class Migration(migrations.Migration):
             name='LookAlike',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='look_alikes', to='registry.owner')),
-                ('registered', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.picture')),
-                ('found', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.picture')),
-                ('case', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='look_alikes', to='registry.case')),
-                ('flood', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='look_alikes', to='registry.flood')),
                 ('cleared_by', models.CharField(max_length=300)),
                 ('cleared_at', models.DateTimeField()),
+                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='look_alikes', to='registry.case')),
+                ('found', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.picture')),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='look_alikes', to='registry.owner')),
+                ('registered', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.picture')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('owner', 'registered', 'found'), name='look_alike_identity')],
@@ -984,17 +871,15 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
                 ('error', models.TextField(blank=True)),
                 ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mail_choices', to=settings.AUTH_USER_MODEL)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mail_choices', to='registry.owner')),
                 ('how_often', models.CharField(choices=[('at-once', 'at once'), ('daily', 'once a day'), ('weekly', 'once a week'), ('never', 'never')], default='daily', max_length=8)),
                 ('told_until', models.BigIntegerField(help_text="the last event that the member was told of, or needn't be")),
                 ('sent_at', models.DateTimeField(blank=True, null=True)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mail_choices', to='registry.owner')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mail_choices', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('state', 'todo')), fields=['not_before'], name='mail_choice_due')],
@@ -1005,8 +890,6 @@ class Migration(migrations.Migration):
             name='Match',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('registered', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='matches_as_registered', to='registry.picture')),
-                ('found', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='matches_as_found', to='registry.picture')),
                 ('pipeline', models.CharField(max_length=80)),
                 ('decision', models.CharField(max_length=8)),
                 ('hamming', models.PositiveSmallIntegerField()),
@@ -1018,14 +901,14 @@ class Migration(migrations.Migration):
                 ('overlap_work', models.FloatField(default=0)),
                 ('overlap_picture', models.FloatField(default=0)),
                 ('probability', models.FloatField(blank=True, null=True)),
-                ('calibration', registry.models.fields.DigestField(blank=True, help_text='of the calibration that gave the probability', null=True)),
                 ('reasons', models.JSONField(blank=True, default=list)),
+                ('made_at', models.DateTimeField(auto_now_add=True)),
+                ('found', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='matches_as_found', to='registry.picture')),
+                ('registered', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='matches_as_registered', to='registry.picture')),
+                ('calibration', registry.models.fields.DigestField(blank=True, help_text='of the calibration that gave the probability', null=True)),
                 ('in_place', models.FloatField(blank=True, null=True)),
                 ('drift', models.FloatField(blank=True, null=True)),
                 ('further', models.JSONField(blank=True, default=list, help_text='transforms of further copies of the same picture')),
-                ('pieces', models.JSONField(blank=True, db_default=[], default=list, help_text='where no single transform describes the copy')),
-                ('survival', models.JSONField(blank=True, db_default=[], default=list, help_text='what survives of each cell of the registered picture')),
-                ('made_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('decision', 'none'), _negated=True), fields=['found'], name='match_of_found')],
@@ -1036,9 +919,9 @@ class Migration(migrations.Migration):
             name='Membership',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('role', models.CharField(choices=[('owner', 'Owner'), ('reviewer', 'Reviewer'), ('viewer', 'Viewer')], default='reviewer', max_length=8)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='registry.owner')),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('reviewer', 'Reviewer'), ('viewer', 'Viewer')], default='reviewer', max_length=8)),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('user', 'owner'), name='membership_identity')],
@@ -1048,7 +931,6 @@ class Migration(migrations.Migration):
             name='Notice',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='registry.owner')),
                 ('number', models.PositiveIntegerField()),
                 ('kind', models.CharField(choices=[('dmca', 'Dmca'), ('dsa', 'Dsa'), ('prc', 'Prc'), ('offer', 'Offer')], max_length=5)),
                 ('language', models.CharField(max_length=10)),
@@ -1064,6 +946,7 @@ class Migration(migrations.Migration):
                 ('text', registry.models.fields.DigestField(blank=True, help_text='of the signed text, UTF-8', null=True)),
                 ('due_on', models.DateField(blank=True, null=True)),
                 ('due_what', models.CharField(blank=True, max_length=20)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='registry.owner')),
                 ('told_due', models.DateField(blank=True, help_text='the due day that members were told of last', null=True)),
             ],
             options={
@@ -1076,10 +959,10 @@ class Migration(migrations.Migration):
             name='NoticeCase',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('notice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notice_cases', to='registry.notice')),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notice_cases', to='registry.case')),
                 ('answers', models.JSONField(blank=True, default=dict, help_text='purpose, nature, amount, market; words')),
                 ('term_reason', models.TextField(blank=True, help_text='why it is sent although the term is over on the dates entered')),
+                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notice_cases', to='registry.case')),
+                ('notice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notice_cases', to='registry.notice')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('notice', 'case'), name='notice_case_identity')],
@@ -1089,12 +972,12 @@ class Migration(migrations.Migration):
             name='NoticeEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('notice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='registry.notice')),
                 ('at', models.DateTimeField()),
                 ('kind', models.CharField(max_length=10)),
                 ('day', models.DateField(blank=True, help_text='on which it happened, if a person says so', null=True)),
                 ('by', models.CharField(blank=True, max_length=300)),
                 ('words', models.TextField(blank=True)),
+                ('notice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='registry.notice')),
             ],
             options={
                 'ordering': ['-at', '-id'],
@@ -1106,16 +989,14 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
                 ('error', models.TextField(blank=True)),
                 ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
-                ('notice', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='mail', to='registry.notice')),
                 ('to', models.EmailField(max_length=300)),
                 ('by', models.CharField(max_length=300)),
                 ('message_id', models.CharField(max_length=200)),
+                ('notice', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='mail', to='registry.notice')),
                 ('begun_at', models.DateTimeField(blank=True, help_text='since when a mail server has it, or may have it; none while none has', null=True)),
                 ('file', models.JSONField(blank=True, default=dict, help_text='its exact bytes: {name, media_type, digest, size}')),
             ],
@@ -1127,7 +1008,6 @@ class Migration(migrations.Migration):
             name='NoticeWording',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notice_wordings', to='registry.owner')),
                 ('kind', models.CharField(choices=[('dmca', 'Dmca'), ('dsa', 'Dsa'), ('prc', 'Prc'), ('offer', 'Offer')], max_length=5)),
                 ('language', models.CharField(max_length=10)),
                 ('subject', models.TextField()),
@@ -1135,6 +1015,7 @@ class Migration(migrations.Migration):
                 ('item', models.TextField()),
                 ('changed_at', models.DateTimeField()),
                 ('changed_by', models.CharField(max_length=300)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notice_wordings', to='registry.owner')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('owner', 'kind', 'language'), name='notice_wording_identity')],
@@ -1148,7 +1029,6 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=200)),
                 ('contact', models.CharField(blank=True, max_length=200)),
                 ('quota_bytes', models.BigIntegerField(blank=True, null=True)),
-                ('derived', models.BooleanField(db_default=False, default=False, help_text='works derived from theirs are shown')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('members', models.ManyToManyField(through='registry.Membership', to=settings.AUTH_USER_MODEL)),
             ],
@@ -1157,13 +1037,13 @@ class Migration(migrations.Migration):
             name='OwnershipRemark',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('work', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='remarks', to='registry.work')),
                 ('kind', models.CharField(choices=[('credit', 'Credit'), ('manifest', 'Manifest'), ('term', 'Term'), ('dedication', 'Dedication')], max_length=10)),
                 ('details', models.JSONField(default=dict)),
                 ('noted_at', models.DateTimeField()),
                 ('reason', models.TextField(blank=True, help_text="why it doesn't stand against the work, as a person said")),
                 ('answered_by', models.CharField(blank=True, max_length=300)),
                 ('answered_at', models.DateTimeField(blank=True, null=True)),
+                ('work', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='remarks', to='registry.work')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('answered_at', None)), fields=['work'], name='ownership_remark_open')],
@@ -1171,36 +1051,15 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Pack',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='of the object; its first two digits say its turn', max_length=32, unique=True)),
-                ('size', models.BigIntegerField(help_text='bytes, with those that are handed to nobody any more')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='PackGap',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', registry.models.fields.DigestField()),
-                ('pack', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='gaps', to='registry.pack')),
-                ('size', models.IntegerField()),
-                ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-            ],
-        ),
-        migrations.CreateModel(
             name='Package',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
                 ('error', models.TextField(blank=True)),
                 ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='packages', to='registry.owner')),
                 ('number', models.PositiveIntegerField()),
                 ('recipient', models.CharField(choices=[('court', 'Court'), ('other-side', 'Other Side')], max_length=10)),
                 ('reason', models.TextField(blank=True, help_text='why originals are withheld; the copies say so')),
@@ -1212,6 +1071,7 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField(blank=True, help_text='when its files are removed', null=True)),
                 ('removed_at', models.DateTimeField(blank=True, help_text='its files are gone, its number stays taken', null=True)),
                 ('bundles', models.ManyToManyField(related_name='packages', to='registry.bundle')),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='packages', to='registry.owner')),
             ],
             options={
                 'ordering': ['owner', '-number'],
@@ -1220,26 +1080,14 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='PackedBytes',
-            fields=[
-                ('digest', registry.models.fields.DigestField(primary_key=True, serialize=False)),
-                ('pack', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pieces', to='registry.pack')),
-                ('start', models.BigIntegerField()),
-                ('size', models.IntegerField()),
-            ],
-        ),
-        migrations.CreateModel(
             name='Picture',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
                 ('error', models.TextField(blank=True)),
-                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
                 ('digest', registry.models.fields.DigestField(unique=True)),
                 ('size', models.BigIntegerField()),
                 ('format', models.CharField(blank=True, max_length=12)),
@@ -1251,6 +1099,7 @@ class Migration(migrations.Migration):
                 ('bytes_state', models.CharField(choices=[('stored', 'Stored'), ('expired', 'Expired'), ('purged', 'Purged')], default='stored', max_length=8)),
                 ('thumbnail', registry.models.fields.DigestField(blank=True, null=True)),
                 ('searched', models.CharField(blank=True, help_text='what the search that is done depends on', max_length=160)),
+                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='picture_todo'), models.Index(condition=models.Q(('bytes_state', 'stored')), fields=['first_seen'], name='picture_expiry')],
@@ -1260,12 +1109,12 @@ class Migration(migrations.Migration):
             name='PictureReport',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='picture_reports', to='registry.owner')),
-                ('picture', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reports', to='registry.picture')),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.case')),
                 ('reported_by', models.CharField(max_length=300)),
                 ('reason', models.TextField()),
                 ('reported_at', models.DateTimeField()),
+                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.case')),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='picture_reports', to='registry.owner')),
+                ('picture', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reports', to='registry.picture')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('owner', 'picture'), name='picture_report_identity')],
@@ -1275,13 +1124,13 @@ class Migration(migrations.Migration):
             name='Refusal',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('crawl', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refusals', to='registry.crawl')),
                 ('key', models.BinaryField()),
                 ('url', models.TextField()),
                 ('page_url', models.TextField(blank=True)),
                 ('reason', models.CharField(max_length=40)),
                 ('sentence', models.TextField(blank=True)),
                 ('at', models.DateTimeField()),
+                ('crawl', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refusals', to='registry.crawl')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('crawl', 'key', 'reason'), name='refusal_identity')],
@@ -1291,10 +1140,10 @@ class Migration(migrations.Migration):
             name='RegistrationConflict',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('work', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conflicts', to='registry.work')),
-                ('earlier', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.work')),
                 ('kind', models.CharField(choices=[('same', 'Same'), ('near', 'Near')], max_length=4)),
                 ('earlier_registered_at', models.DateTimeField()),
+                ('earlier', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.work')),
+                ('work', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conflicts', to='registry.work')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('work', 'earlier'), name='registration_conflict_identity')],
@@ -1306,18 +1155,16 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
                 ('error', models.TextField(blank=True)),
-                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='registry.owner')),
                 ('number', models.PositiveIntegerField()),
                 ('parameters', models.JSONField(blank=True, default=dict)),
-                ('progress', models.JSONField(blank=True, default=dict, help_text='numbers of its cases, volumes, the one begun last')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('files', models.JSONField(blank=True, default=list, help_text='list of {name, media_type, digest, size}')),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='registry.owner')),
+                ('progress', models.JSONField(blank=True, default=dict, help_text='numbers of its cases, volumes, the one begun last')),
+                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
                 ('removed_at', models.DateTimeField(blank=True, help_text='its files are gone, its number stays taken', null=True)),
             ],
             options={
@@ -1329,10 +1176,6 @@ class Migration(migrations.Migration):
             name='Revisit',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisits', to='registry.owner')),
-                ('registered', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisits_as_registered', to='registry.picture')),
-                ('found', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisits_as_found', to='registry.picture')),
-                ('crawl', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisits', to='registry.crawl')),
                 ('hamming', models.PositiveSmallIntegerField(help_text="bits between the hashes; 256 when they weren't compared")),
                 ('inliers', models.PositiveIntegerField(blank=True, help_text='details found again in the small copy', null=True)),
                 ('dense', models.FloatField(blank=True, help_text="share of the small copy's pixels that agree", null=True)),
@@ -1340,6 +1183,10 @@ class Migration(migrations.Migration):
                 ('sentence', models.TextField(blank=True)),
                 ('asked_at', models.DateTimeField()),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('crawl', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisits', to='registry.crawl')),
+                ('found', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisits_as_found', to='registry.picture')),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisits', to='registry.owner')),
+                ('registered', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisits_as_registered', to='registry.picture')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('outcome', 'waiting')), fields=['crawl'], name='revisit_waiting')],
@@ -1351,70 +1198,32 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_key', models.BinaryField(unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('retired_at', models.DateTimeField(blank=True, help_text='since when another is used instead', null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, help_text='since when nothing that it signs counts', null=True)),
-                ('revoked_reason', models.TextField(blank=True)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sealing_keys', to='registry.owner')),
                 ('encrypted_private_key', models.BinaryField()),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('revoked_at', models.DateTimeField(blank=True, help_text='since when nothing that it signs counts', null=True)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sealing_keys', to='registry.owner')),
+                ('retired_at', models.DateTimeField(blank=True, help_text='since when another is used instead', null=True)),
+                ('revoked_reason', models.TextField(blank=True)),
             ],
-            options={
-                'abstract': False,
-            },
-        ),
-        migrations.CreateModel(
-            name='SearchCharge',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('inquiry', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='charges', to='registry.inquiry')),
-                ('at', models.DateTimeField()),
-                ('millionths', models.BigIntegerField(help_text="of the currency's unit; 0 for a free one")),
-                ('currency', models.CharField(max_length=3)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='SearchConsent',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='search_consents', to='registry.owner')),
-                ('service', models.SlugField(max_length=60)),
-                ('host', models.CharField(help_text='what is sent copies; none other is', max_length=253)),
-                ('given_by', models.CharField(max_length=300)),
-                ('given_at', models.DateTimeField()),
-            ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('owner', 'service'), name='search_consent_identity')],
-            },
         ),
         migrations.CreateModel(
             name='SearchKey',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='search_keys', to='registry.owner')),
                 ('service', models.SlugField(max_length=60)),
                 ('encrypted', models.BinaryField()),
                 ('added_by', models.CharField(max_length=300)),
                 ('added_at', models.DateTimeField()),
-                ('price', models.JSONField(blank=True, help_text="what its account pays; null: the mapping's price", null=True)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='search_keys', to='registry.owner')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('owner', 'service'), name='search_key_identity')],
             },
         ),
         migrations.CreateModel(
-            name='SecretMark',
-            fields=[
-                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('fingerprint', models.CharField(help_text='SHA-256 over name and secret', max_length=64)),
-            ],
-        ),
-        migrations.CreateModel(
             name='Sighting',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('crawl', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sightings', to='registry.crawl')),
-                ('slice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sightings', to='registry.crawlslice')),
-                ('picture', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sightings', to='registry.picture')),
                 ('page_key', models.BinaryField()),
                 ('image_key', models.BinaryField()),
                 ('page_url', models.TextField()),
@@ -1430,11 +1239,13 @@ class Migration(migrations.Migration):
                 ('request_headers', models.JSONField(blank=True, default=list)),
                 ('response_headers', models.JSONField(blank=True, default=list)),
                 ('peer', models.CharField(blank=True, max_length=60)),
-                ('certificate', models.CharField(blank=True, db_default='', default='', help_text='of the server: as checked, and its SHA-256', max_length=160)),
                 ('first_seen', models.DateTimeField()),
                 ('last_seen', models.DateTimeField()),
                 ('bytes_came', models.BooleanField(default=True, help_text='false when the server said that nothing had changed')),
+                ('crawl', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sightings', to='registry.crawl')),
+                ('picture', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sightings', to='registry.picture')),
                 ('private_to', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.owner')),
+                ('slice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sightings', to='registry.crawlslice')),
             ],
             options={
                 'indexes': [models.Index(fields=['picture', 'party'], name='sighting_of_picture')],
@@ -1476,7 +1287,6 @@ class Migration(migrations.Migration):
             name='Upload',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='uploads', to='registry.owner')),
                 ('number', models.PositiveIntegerField()),
                 ('announced', models.PositiveIntegerField(default=0, help_text='files that were to come, as their sender said')),
                 ('author', models.CharField(blank=True, help_text='declared of all files that nothing else names', max_length=300)),
@@ -1486,6 +1296,7 @@ class Migration(migrations.Migration):
                 ('started_by', models.CharField(max_length=300)),
                 ('started_at', models.DateTimeField()),
                 ('closed_at', models.DateTimeField(blank=True, help_text='when its sender said that all have been sent', null=True)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='uploads', to='registry.owner')),
             ],
             options={
                 'ordering': ['owner', '-number'],
@@ -1498,20 +1309,18 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
                 ('error', models.TextField(blank=True)),
                 ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
-                ('upload', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='files', to='registry.upload')),
                 ('name', models.CharField(max_length=300)),
                 ('digest', registry.models.fields.DigestField(blank=True, help_text='absent for what was too large to be taken', null=True)),
                 ('size', models.BigIntegerField()),
-                ('line', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='files', to='registry.uploadline')),
                 ('outcome', models.CharField(blank=True, choices=[('registered', 'Registered'), ('known', 'Known'), ('refused', 'Refused')], max_length=10)),
                 ('reason', models.CharField(blank=True, help_text='why it was refused, a stable word', max_length=40)),
+                ('upload', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='files', to='registry.upload')),
                 ('work', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='upload_files', to='registry.work')),
+                ('line', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='files', to='registry.uploadline')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='upload_file_todo'), models.Index(fields=['upload', 'outcome', 'name'], name='upload_file_results')],
@@ -1522,9 +1331,9 @@ class Migration(migrations.Migration):
             name='UploadLine',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('upload', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='registry.upload')),
                 ('file', models.CharField(max_length=300)),
                 ('declared', models.JSONField()),
+                ('upload', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='registry.upload')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('upload', 'file'), name='upload_line_identity')],
@@ -1544,12 +1353,11 @@ class Migration(migrations.Migration):
                 ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
                 ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
                 ('email', models.EmailField(max_length=254, unique=True)),
-                ('language', models.CharField(blank=True, db_default='', help_text="empty for the browser's", max_length=10)),
-                ('browser_language', models.CharField(blank=True, db_default='', help_text="the browser's, last seen", max_length=10)),
-                ('time_zone', models.CharField(blank=True, db_default='', help_text='where the browser was last', max_length=64)),
-                ('blurs', models.BooleanField(db_default=False, default=False, help_text='found pictures are blurred until asked for')),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ('blurs', models.BooleanField(db_default=False, default=False, help_text='found pictures are blurred until asked for')),
+                ('language', models.CharField(blank=True, db_default='', help_text="empty for the browser's", max_length=10)),
+                ('time_zone', models.CharField(blank=True, db_default='', help_text='where the browser was last', max_length=64)),
             ],
             options={
                 'verbose_name': 'user',
@@ -1564,7 +1372,6 @@ class Migration(migrations.Migration):
             name='Watch',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='watches', to='registry.owner')),
                 ('number', models.PositiveIntegerField()),
                 ('name', models.CharField(max_length=200)),
                 ('sources', models.JSONField(help_text='list of {"kind": "site|sitemap|feed|list|folder|warc", "url": …}')),
@@ -1575,6 +1382,7 @@ class Migration(migrations.Migration):
                 ('paused', models.BooleanField(default=False)),
                 ('private', models.BooleanField(default=False, help_text='sightings belong to this owner alone')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='watches', to='registry.owner')),
                 ('removed_at', models.DateTimeField(blank=True, null=True)),
             ],
             options={
@@ -1587,7 +1395,6 @@ class Migration(migrations.Migration):
             name='Webhook',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='webhooks', to='registry.owner')),
                 ('number', models.PositiveIntegerField()),
                 ('url', models.TextField()),
                 ('kinds', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=32), help_text='of events; all, when empty', size=None)),
@@ -1601,21 +1408,11 @@ class Migration(migrations.Migration):
                 ('misses', models.PositiveIntegerField(default=0, help_text='tries in a row without a good answer')),
                 ('failing_since', models.DateTimeField(blank=True, null=True)),
                 ('ask_after', models.DateTimeField(blank=True, help_text='until then it is left in peace', null=True)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='webhooks', to='registry.owner')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('owner', 'number'), name='webhook_identity')],
             },
-        ),
-        migrations.CreateModel(
-            name='WithheldFile',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', registry.models.fields.DigestField(unique=True)),
-                ('because', registry.models.fields.DigestField(help_text='of the picture that was purged')),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('kept', models.BooleanField(help_text="lies set aside; else it held the picture's bytes, or was made from them")),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-            ],
         ),
         migrations.CreateModel(
             name='WitnessState',
@@ -1623,12 +1420,12 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(max_length=16)),
                 ('witness', models.CharField(max_length=100)),
-                ('question', models.CharField(choices=[('submit', 'Submit'), ('upgrade', 'Upgrade')], default='submit', max_length=8)),
                 ('answered_at', models.DateTimeField(blank=True, null=True)),
                 ('silent_since', models.DateTimeField(blank=True, null=True)),
                 ('failures', models.PositiveIntegerField(default=0, help_text='questions in a row without an answer')),
                 ('ask_after', models.DateTimeField(blank=True, null=True)),
                 ('error', models.TextField(blank=True)),
+                ('question', models.CharField(choices=[('submit', 'Submit'), ('upgrade', 'Upgrade')], default='submit', max_length=8)),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('kind', 'witness', 'question'), name='witness_state_identity')],
@@ -1638,28 +1435,28 @@ class Migration(migrations.Migration):
             name='Work',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='works', to='registry.owner')),
                 ('number', models.PositiveIntegerField()),
                 ('title', models.CharField(max_length=500)),
                 ('author', models.CharField(blank=True, max_length=300)),
                 ('rights_statement', models.TextField(blank=True)),
                 ('first_publication', models.CharField(blank=True, help_text='ISO 8601 date, or as much as is known', max_length=40)),
                 ('registrations', models.JSONField(blank=True, default=list, help_text='office, number, date')),
-                ('holder', models.CharField(blank=True, db_default='', help_text="if it isn't the owner", max_length=300)),
-                ('credit', models.CharField(blank=True, db_default='', help_text='how the work is to be credited', max_length=300)),
-                ('created', models.CharField(blank=True, db_default='', help_text='when it was made, like a date above', max_length=40)),
-                ('author_kind', models.CharField(choices=[('person', 'Person'), ('anonymous', 'Anonymous'), ('organisation', 'Organisation')], db_default='person', default='person', max_length=12)),
-                ('author_died', models.PositiveSmallIntegerField(blank=True, help_text='year', null=True)),
-                ('medium', models.CharField(blank=True, choices=[('', 'Unsaid'), ('photograph', 'Photograph'), ('other', 'Other')], db_default='', default='', max_length=10)),
-                ('metadata', models.JSONField(blank=True, db_default={}, default=dict, help_text='what the file itself states')),
-                ('registration', models.ForeignKey(blank=True, help_text='the first', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.logsubmission')),
-                ('declaration', models.ForeignKey(blank=True, help_text='of what is so now', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.logsubmission')),
-                ('words', models.GeneratedField(db_persist=True, expression=django.db.models.functions.text.Lower(django.db.models.functions.text.Concat('title', models.Value(' '), 'author', models.Value(' '), 'holder', models.Value(' '), 'source_name', output_field=models.TextField())), help_text='what is searched', output_field=models.TextField())),
                 ('source_name', models.CharField(blank=True, help_text='name of the file that was registered', max_length=300)),
                 ('low_information', models.JSONField(blank=True, default=list, help_text="why it can't be matched safely")),
                 ('registered_at', models.DateTimeField()),
                 ('removed_at', models.DateTimeField(blank=True, null=True)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='works', to='registry.owner')),
                 ('pictures', models.ManyToManyField(through='registry.WorkPicture', to='registry.picture')),
+                ('author_died', models.PositiveSmallIntegerField(blank=True, help_text='year', null=True)),
+                ('author_kind', models.CharField(choices=[('person', 'Person'), ('anonymous', 'Anonymous'), ('organisation', 'Organisation')], db_default='person', default='person', max_length=12)),
+                ('created', models.CharField(blank=True, db_default='', help_text='when it was made, like a date above', max_length=40)),
+                ('credit', models.CharField(blank=True, db_default='', help_text='how the work is to be credited', max_length=300)),
+                ('declaration', models.ForeignKey(blank=True, help_text='of what is so now', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.logsubmission')),
+                ('holder', models.CharField(blank=True, db_default='', help_text="if it isn't the owner", max_length=300)),
+                ('medium', models.CharField(blank=True, choices=[('', 'Unsaid'), ('photograph', 'Photograph'), ('other', 'Other')], db_default='', default='', max_length=10)),
+                ('metadata', models.JSONField(blank=True, db_default={}, default=dict, help_text='what the file itself states')),
+                ('registration', models.ForeignKey(blank=True, help_text='the first', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.logsubmission')),
+                ('words', models.GeneratedField(db_persist=True, expression=django.db.models.functions.text.Lower(django.db.models.functions.text.Concat('title', models.Value(' '), 'author', models.Value(' '), 'holder', models.Value(' '), 'source_name', output_field=models.TextField())), help_text='what is searched', output_field=models.TextField())),
             ],
             options={
                 'ordering': ['owner', 'number'],
@@ -1670,7 +1467,6 @@ class Migration(migrations.Migration):
             name='WorkAttachment',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('work', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='registry.work')),
                 ('number', models.PositiveSmallIntegerField()),
                 ('name', models.CharField(max_length=200)),
                 ('about', models.CharField(blank=True, help_text="what it is, in its owner's words", max_length=300)),
@@ -1679,6 +1475,7 @@ class Migration(migrations.Migration):
                 ('added_by', models.CharField(max_length=300)),
                 ('added_at', models.DateTimeField()),
                 ('removed_at', models.DateTimeField(blank=True, null=True)),
+                ('work', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='registry.work')),
             ],
             options={
                 'ordering': ['work', 'number'],
@@ -1690,13 +1487,13 @@ class Migration(migrations.Migration):
             name='WorkChange',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('work', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='registry.work')),
                 ('number', models.PositiveIntegerField()),
                 ('at', models.DateTimeField()),
                 ('by', models.CharField(max_length=300)),
                 ('kind', models.CharField(help_text='edited, attached, detached, answered', max_length=12)),
                 ('details', models.JSONField(default=dict, help_text='by field: before and after; or what it was about')),
                 ('reason', models.TextField(blank=True)),
+                ('work', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='registry.work')),
             ],
             options={
                 'ordering': ['work', '-number'],
@@ -1709,40 +1506,20 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
                 ('error', models.TextField(blank=True)),
-                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
-                ('work', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='work_pictures', to='registry.work')),
-                ('picture', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='work_pictures', to='registry.picture')),
                 ('role', models.CharField(choices=[('master', 'Master'), ('version', 'Version')], default='master', max_length=8)),
+                ('picture', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='work_pictures', to='registry.picture')),
+                ('work', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='work_pictures', to='registry.work')),
+                ('progress', models.JSONField(blank=True, default=dict, help_text='how far the search of the past is, in counts')),
                 ('captions', models.JSONField(blank=True, default=list, help_text="rectangles that aren't compared, as shares: edges")),
                 ('marks', models.JSONField(blank=True, default=list, help_text='the same: what other works of the owner show, too')),
-                ('progress', models.JSONField(blank=True, default=dict, help_text='how far the search of the past is, in counts')),
+                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
             ],
             options={
                 'indexes': [models.Index(fields=['state', 'id'], name='work_picture_todo')],
                 'constraints': [models.UniqueConstraint(fields=('work', 'picture'), name='work_picture_identity')],
-            },
-        ),
-        migrations.CreateModel(
-            name='WorkRelation',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('work', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='relations', to='registry.work')),
-                ('other', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='related_to', to='registry.work')),
-                ('kind', models.CharField(help_text='what the work is to the other one: exhibit.types.Relation', max_length=9)),
-                ('work_shown', models.FloatField(help_text="share of the work's picture that the other one shows, 0 to 1")),
-                ('other_shown', models.FloatField(help_text="share of the other one's picture that the work shows")),
-                ('dense', models.FloatField(help_text='share of the textured windows that agree')),
-                ('in_place', models.FloatField(help_text='share of the patches that lie where the transform says', null=True)),
-                ('drift', models.FloatField(help_text='pixels by which neighbouring patches are displaced together', null=True)),
-                ('noted_at', models.DateTimeField()),
-            ],
-            options={
-                'constraints': [models.UniqueConstraint(django.db.models.functions.comparison.Least('work', 'other'), django.db.models.functions.comparison.Greatest('work', 'other'), name='work_relation_identity')],
             },
         ),
         ]),
