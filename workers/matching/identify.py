@@ -18,7 +18,6 @@ from exhibit.ports import VectorIndex
 from exhibit.sentences import Sentence
 from exhibit.types import Decision, Hit, Verification
 from indexer.draw.pair import Pair
-from indexer.layout.pages import COLLAGE, PAGE
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import ROOTSIFT
 from indexer.votes.index import VoteIndex
@@ -51,11 +50,6 @@ class Answer:
     features: Features
     works: tuple[FoundWork, ...]
     said: FileStatement  # what the file says of itself
-
-    @property
-    def too_plain(self) -> tuple[str, ...]:
-        """Why the picture can't be told apart from others; that it is a page or a collage says nothing against it."""
-        return tuple(reason for reason in self.features.low_information if reason not in (COLLAGE, PAGE))
 
 
 def identify(services: Services, owner: Owner, data: bytes) -> Answer:

@@ -102,7 +102,7 @@ def _identified(desk: Desk, of: "Owner", image: str, out: Path | None) -> _Resul
             works.append(_Found(work, sentences, registration_of(work.work), folder, files))
     except ExhibitError as error:
         return _Result(image, error=error)
-    return _Result(image, digest, tuple(works), answer.too_plain, answer.said)
+    return _Result(image, digest, tuple(works), answer.features.too_plain, answer.said)
 
 
 def _read(desk: Desk, image: str) -> bytes:
