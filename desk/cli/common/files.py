@@ -60,7 +60,7 @@ def read_file(path: Path, most: int) -> bytes:
     try:
         return read_picture(path, most)
     except RefusedError as error:
-        raise WrongUseError(f"{path}: {error.message}") from error
+        raise WrongUseError(f"{path} can't be read. {error.message}") from error
 
 
 def made_folder(folder: Path) -> Path:
