@@ -368,7 +368,7 @@ class Identified(Answer):
     """What came of one picture: the surest work first."""
 
     digest: Hex = Field(alias="features.digest")
-    too_plain: list[str] = Field(description="Why it can't be told apart from others; empty when it can.")
+    too_plain: list[str] = Field(alias="features.too_plain", description="Why it can't be told apart, if it can't.")
     works: list[FoundWork]
     said: FileStatement
     copies: list[MadeCopy]

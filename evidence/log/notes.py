@@ -62,10 +62,7 @@ def parse_verifier_key(vkey: str, algorithm: bytes = ED25519) -> tuple[str, byte
     """The name and the 32 bytes of the public key; raises ``WrongUseError`` when the text isn't such a key."""
     name, _, rest = vkey.partition("+")
     identity, _, encoded = rest.partition("+")
-    try:
-        raw = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        raw = b""
+    raw = strict_base64(encoded) or b""
     whose = "log" if algorithm == ED25519 else "witness"
     known = len(raw) == 33 and raw[:1] == algorithm and _NAME.fullmatch(name)
     if not known or key_id(name, raw[1:], algorithm).hex() != identity:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 from evidence.anchors import KINDS
 from evidence.anchors.cosignature.kind import TrustedWitness
-from evidence.anchors.evm.kind import TrustedLedger
+from evidence.anchors.evm.kind import TrustedLedger, validators_fault
 from evidence.anchors.opentimestamps.kind import TrustedChain
 from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.formats.codec import Bytes32, Canonical, FormatError, from_plain, parse_json
@@ -128,8 +128,8 @@ class Trust(Canonical):
 
 def _check_pins(trust: Trust, what: str) -> None:
     for ledger in trust.ledgers:
-        if ledger.fault:
-            raise FormatError(f"{what}: of {ledger.name}, {ledger.fault}.")
+        if fault := validators_fault(ledger.validators, ledger.quorum):
+            raise FormatError(f"{what}: of {ledger.name}, {fault}.")
     for authority in trust.authorities:
         _check_certificates(authority, what)
     logs = (log.vkey for log in (*trust.logs, *trust.partners))

@@ -13,7 +13,7 @@ from exhibit.digests import Digest
 from exhibit.pictures.decode import Limits, decode
 from exhibit.types import Fingerprint, PictureInfo, Space
 from indexer.layout.borders import content_box
-from indexer.layout.information import low_information
+from indexer.layout.information import COMPOSED, low_information
 from indexer.layout.insets import inset
 from indexer.layout.masks import masked_boxes
 from indexer.layout.orientation import ORIENTATIONS, Box
@@ -143,6 +143,11 @@ class Features:
     def is_icon(self) -> bool:
         """Whether the picture is so small that its hash tells all there is to tell."""
         return min(self.info.width, self.info.height) < ICON_SIDE
+
+    @property
+    def too_plain(self) -> tuple[str, ...]:
+        """Why it can't be told apart from others; that it is a page or a collage says nothing against it."""
+        return tuple(reason for reason in self.low_information if reason not in COMPOSED)
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:

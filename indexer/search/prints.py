@@ -17,7 +17,6 @@ from exhibit.errors import RefusedError
 from exhibit.plain import one_line
 from exhibit.sentences import Sentence
 from exhibit.types import Decision, Fingerprint, Verification
-from indexer.layout.information import COMPOSED
 from indexer.picture.features import Features
 from indexer.picture.hashes import turned_hashes
 from indexer.picture.spaces import DESCRIPTOR, PHASH, TRIMMED, WHOLE
@@ -74,7 +73,7 @@ class StatedPicture(BaseModel):
     @classmethod
     def of(cls, name: str, size: int, features: Features) -> "StatedPicture":
         """What a picture's file is told by; raises ``RefusedError`` for one that many others look like."""
-        if features.is_icon or not COMPOSED.issuperset(features.low_information):
+        if features.is_icon or features.too_plain:
             why = ", ".join(features.low_information) or "small"
             sentence = f"By fingerprints alone it can't be told from others ({why})."
             raise RefusedError(sentence, reason="low-information", hint="Register the picture itself.")

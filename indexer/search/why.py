@@ -18,7 +18,6 @@ from exhibit.types import Decision, Hit, Verification
 from indexer.compare.rules import Condition, Way, ways_to_certain, ways_to_review
 from indexer.compare.thresholds import THRESHOLDS
 from indexer.compare.verify import HASH, PROMISING_AGREEMENT, PROMISING_INLIERS, Examined
-from indexer.layout.information import COMPOSED
 from indexer.picture.descriptor import BUILT_IN, Descriptor
 from indexer.picture.features import DEFAULT_LIMITS, ICON_SIDE, NORMAL, Features, extract
 from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
@@ -169,7 +168,7 @@ class _Pair(Generic[Key]):
     @property
     def is_plain(self) -> bool:
         """Whether only nearly exact copies of the original are shown."""
-        return not COMPOSED.issuperset(self.original.low_information)
+        return bool(self.original.too_plain)
 
     @property
     def before(self) -> list[Key] | None:

@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.config.anchors import short_name
-from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.errors import ConflictError, WrongUseError
+from registry.db.rows import there
 from registry.log import audit_log
 from registry.models import Partner, PartnerCall
 
@@ -23,10 +24,9 @@ def active() -> QuerySet[Partner]:
 
 def named(name: str) -> Partner:
     """The partner of this name; raises ``NotFoundError``."""
-    row = active().filter(name=name).first()
-    if row is None:
-        raise NotFoundError(f"There is no partner {name!r}.", hint="List them: exhibit partner list")
-    return row
+    return there(
+        active().filter(name=name).first(), f"There is no partner {name!r}.", "List them: exhibit partner list"
+    )
 
 
 def of_log(origin: str) -> Partner | None:

@@ -55,6 +55,15 @@ CREATE TRIGGER log_numbered AFTER INSERT ON registry_logentry
     "FOR EACH STATEMENT EXECUTE FUNCTION registry_log_refuse();\n"
     for table in ("logentry", "lognode", "logcheckpoint", "logsubmission", "logorigin")
 )
+STEP = [
+    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+    ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+    ('claimed_at', models.DateTimeField(blank=True, null=True)),
+    ('attempts', models.PositiveSmallIntegerField(default=0)),
+    ('not_before', models.DateTimeField(blank=True, null=True)),
+    ('error', models.TextField(blank=True)),
+]
+"""What every step's row begins with."""
 
 
 class Tables(Operation):
@@ -138,12 +147,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='AnchorReceipt',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                *STEP,
                 ('kind', models.CharField(max_length=16)),
                 ('witness', models.CharField(max_length=100)),
                 ('development', models.BooleanField(default=False)),
@@ -193,12 +197,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Bundle',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                *STEP,
                 ('number', models.PositiveSmallIntegerField()),
                 ('seal_digest', registry.models.fields.DigestField(blank=True, null=True, unique=True)),
                 ('manifest', registry.models.fields.DigestField(blank=True, help_text='the canonical manifest in the blob store', null=True)),
@@ -253,12 +252,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Capture',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                *STEP,
                 ('page_key', models.BinaryField()),
                 ('image_key', models.BinaryField()),
                 ('number', models.PositiveSmallIntegerField(default=1, help_text='1 for the first visit, more for recaptures')),
@@ -371,12 +365,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='CrawlSlice',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                *STEP,
                 ('number', models.PositiveIntegerField()),
                 ('epoch', models.PositiveIntegerField(default=0, help_text='rises with each claim; an older claim may not write')),
                 ('started_at', models.DateTimeField(blank=True, null=True)),
@@ -394,12 +383,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Delivery',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                *STEP,
                 ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
                 ('answers', models.JSONField(default=list, help_text='of the last tries: at, status, milliseconds, sentence')),
                 ('tries', models.PositiveIntegerField(default=0)),
@@ -456,12 +440,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='DescriptorModel',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                *STEP,
                 ('name', models.CharField(max_length=40)),
                 ('version', models.CharField(max_length=40)),
                 ('digest', registry.models.fields.DigestField(help_text='of the ONNX file, which is among the blobs')),
@@ -661,12 +640,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Inquiry',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                *STEP,
                 ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
                 ('service', models.SlugField(max_length=60)),
                 ('words', models.JSONField(blank=True, default=list, help_text="what is asked for; empty: the owner's pictures")),
@@ -721,12 +695,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='LedgerChange',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                *STEP,
                 ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
                 ('kind', models.CharField(choices=[('added', 'Added'), ('changed', 'Changed'), ('ended', 'Ended')], max_length=7)),
                 ('at', models.DateTimeField()),
@@ -868,12 +837,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='MailChoice',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                *STEP,
                 ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
                 ('how_often', models.CharField(choices=[('at-once', 'at once'), ('daily', 'once a day'), ('weekly', 'once a week'), ('never', 'never')], default='daily', max_length=8)),
                 ('told_until', models.BigIntegerField(help_text="the last event that the member was told of, or needn't be")),
@@ -986,12 +950,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='NoticeMail',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                *STEP,
                 ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
                 ('to', models.EmailField(max_length=300)),
                 ('by', models.CharField(max_length=300)),
@@ -1053,12 +1012,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Package',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                *STEP,
                 ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
                 ('number', models.PositiveIntegerField()),
                 ('recipient', models.CharField(choices=[('court', 'Court'), ('other-side', 'Other Side')], max_length=10)),
@@ -1082,12 +1036,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Picture',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                *STEP,
                 ('digest', registry.models.fields.DigestField(unique=True)),
                 ('size', models.BigIntegerField()),
                 ('format', models.CharField(blank=True, max_length=12)),
@@ -1152,12 +1101,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Report',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                *STEP,
                 ('number', models.PositiveIntegerField()),
                 ('parameters', models.JSONField(blank=True, default=dict)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -1306,12 +1250,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='UploadFile',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                *STEP,
                 ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
                 ('name', models.CharField(max_length=300)),
                 ('digest', registry.models.fields.DigestField(blank=True, help_text='absent for what was too large to be taken', null=True)),
@@ -1503,12 +1442,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='WorkPicture',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                *STEP,
                 ('role', models.CharField(choices=[('master', 'Master'), ('version', 'Version')], default='master', max_length=8)),
                 ('picture', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='work_pictures', to='registry.picture')),
                 ('work', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='work_pictures', to='registry.work')),

@@ -81,7 +81,7 @@ def draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by:
         said = {"kind": kind, "language": language, "party": cases[0].party, "fields": sender}
         made = Notice.objects.create(owner=owner, number=number, created_at=now(), created_by=by, **said)
         NoticeCase.objects.bulk_create([NoticeCase(notice=made, case=case) for case in cases])
-        _event(made, "drafted", by=by)
+        keep_event(made, "drafted", by=by)
     return made
 
 
@@ -138,7 +138,7 @@ def discard(row: Notice, *, by: str) -> None:
     with transaction.atomic():
         held = _hold_draft(row)
         write(held, state=State.DISCARDED)
-        _event(held, "discarded", by=by)
+        keep_event(held, "discarded", by=by)
 
 
 @contextmanager
@@ -168,7 +168,7 @@ def keep_signed(
     that the log's entries keep.
     """
     write(held, state=State.SIGNED, signed_at=now(), signed_by=by, files=files, text=text)
-    _event(held, "signed", by=by)
+    keep_event(held, "signed", by=by)
     for case in held.notice_cases.select_related("case__work", "case__owner"):
         about = {"considered": case.answers, "files": _digests(files), "claims": list(claims[case.case.number])}
         about |= details
@@ -194,14 +194,14 @@ def take_back(row: Notice, *, by: str) -> None:
             reply_token=None,
             reply_until=None,
         )
-        _event(held, "taken back", by=by)
-        for case in _cases(held):
+        keep_event(held, "taken back", by=by)
+        for case in cases_of(held):
             audit_log.noted(case, "notice taken back", by=by, notice=held.number)
 
 
 def held_signed(row: Notice) -> Notice:
     """A signed notice that hasn't left (else ``WrongUseError``), held until the caller's transaction ends."""
-    held = _hold(row)
+    held = hold(row)
     if held.state != State.SIGNED:
         raise WrongUseError(_("Notice %(number)d isn't signed, or has been sent.") % {"number": held.number})
     return held
@@ -215,7 +215,7 @@ def sent_by_hand(row: Notice, *, by: str) -> None:
     with transaction.atomic():
         held = held_signed(row)
         mail.stop(held)
-        check_rest(_cases(held))
+        check_rest(cases_of(held))
         keep_sent(held, "by hand", by=by)
 
 
@@ -225,15 +225,15 @@ def never_left(row: Notice, *, by: str) -> None:
     Raises ``WrongUseError`` when nothing has to be said of it.
     """
     with transaction.atomic():
-        held = _hold(row)
+        held = hold(row)
         mail.never_left(held)
-        _event(held, "not left", by=by)
+        keep_event(held, "not left", by=by)
 
 
 def has_left(row: Notice, *, by: str) -> None:
     """Record that, as a person says, a mail that may have left has; raises what :func:`never_left` raises."""
     with transaction.atomic():
-        held = _hold(row)
+        held = hold(row)
         file = mail.has_left(held).file  # none of a mail that waited when a backup was made
         keep_sent(held, "mail", by=by, files=[file] if file else [])
 
@@ -241,13 +241,13 @@ def has_left(row: Notice, *, by: str) -> None:
 def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[KeptFile] = ()) -> None:
     """Record that a signed notice has left, by ``mail`` or ``by hand``, with further files; twice is once."""
     with transaction.atomic():
-        held = _hold(row)
+        held = hold(row)
         if held.state != State.SIGNED:
             return
         due = due_after(held.kind, State.SENT, now().date(), reply_days(held.fields))
         write(held, state=State.SENT, sent_at=now(), files=[*held.files, *files], **_columns(due))
-        _event(held, "sent", by=by, words=how)
-        for case in _cases(held):
+        keep_event(held, "sent", by=by, words=how)
+        for case in cases_of(held):
             audit_log.noted(case, "notice sent", by=by, notice=held.number, how=how, files=_digests(held.files))
             history.record(case, "notice", by, ("notice-sent", {"number": held.number}))
 
@@ -261,7 +261,7 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
     if what not in HAPPENED:
         raise WrongUseError(_("Choose what has happened."))
     with transaction.atomic():
-        held = _hold(row)
+        held = hold(row)
         if held.state in (State.DRAFT, State.SIGNED, State.DISCARDED) or held.sent_at is None:
             raise WrongUseError(_("Notice %(number)d hasn't been sent.") % {"number": held.number})
         if not held.sent_at.date() - timedelta(days=1) <= day <= now().date() + timedelta(days=1):
@@ -269,18 +269,19 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
         if held.state != State.COUNTERED or what in (State.COUNTERED, State.RESOLVED):
             runs_on = what == State.ONLINE and held.due_what == "dsa-complaint"  # the time to complain
             write(held, state=State(what), **({} if runs_on else _columns(due_after(held.kind, what, day))))
-        _event(held, what, by=by, day=day, words=words)
-        for case in _cases(held):
+        keep_event(held, what, by=by, day=day, words=words)
+        for case in cases_of(held):
             audit_log.noted(case, f"notice {what}", by=by, notice=held.number, day=day.isoformat())
             history.record(case, "notice", by, (f"notice-{what}", {"number": held.number}))
 
 
-def _hold(row: Notice) -> Notice:
+def hold(row: Notice) -> Notice:
+    """A notice as it is now, which nobody else changes until the caller's transaction ends."""
     return Notice.objects.select_for_update(no_key=True).get(pk=row.pk)
 
 
 def _hold_draft(row: Notice) -> Notice:
-    held = _hold(row)
+    held = hold(row)
     if held.state != State.DRAFT:
         said = _("Notice %(number)d is signed or discarded, and can't be changed.") % {"number": held.number}
         raise WrongUseError(said, hint=_("Take the signature back first, as long as it hasn't been sent."))
@@ -291,11 +292,12 @@ def _columns(due: Due | None) -> dict[str, object]:
     return {"due_on": due.day, "due_what": due.what} if due else {"due_on": None, "due_what": ""}
 
 
-def _cases(row: Notice) -> QuerySet[Case]:
+def cases_of(row: Notice) -> QuerySet[Case]:
+    """The cases of a notice with their owner and works."""
     return Case.objects.filter(notice_cases__notice=row).select_related("owner", "work").order_by("pk")
 
 
-def _event(row: Notice, kind: str, *, by: str, day: date | None = None, words: str = "") -> None:
+def keep_event(row: Notice, kind: str, *, by: str, day: date | None = None, words: str = "") -> None:
     """Add a line to a notice's history."""
     NoticeEvent.objects.create(notice=row, at=now(), kind=kind, by=by, day=day, words=words)
 

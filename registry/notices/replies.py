@@ -16,7 +16,8 @@ from exhibit.plain import one_line, plain
 from registry.cases import history
 from registry.db.rows import there, write
 from registry.log import audit_log
-from registry.models import Case, EventKind, Notice, NoticeEvent, NoticeReply
+from registry.models import EventKind, Notice, NoticeReply
+from registry.notices.notices import cases_of, hold, keep_event
 from registry.notifications import events
 
 HOLDS = timedelta(days=365)
@@ -57,7 +58,7 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", name: str = "
     if kind in (NoticeReply.Kind.LICENCE, NoticeReply.Kind.DISPUTE) and not (words or data):
         raise RefusedError(_("Write some words, or add a file."), reason="empty")
     with transaction.atomic():
-        held = Notice.objects.select_for_update(no_key=True).select_related("owner").get(pk=row.pk)
+        held = hold(row)
         if held.reply_token is None or held.reply_token != row.reply_token:
             raise NotFoundError(_("This link leads nowhere."))
         count = held.replies.count()
@@ -71,9 +72,9 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", name: str = "
             file_name=one_line(name)[-200:] if data else "", file=data or None,
             file_digest=Digest.of(data) if data else None,
         )  # fmt: skip
-        NoticeEvent.objects.create(notice=held, at=made.at, kind="reply")
+        keep_event(held, "reply", by="")
         about = {"notice": held.number, "reply": made.number, "kind": kind, "words": words, "contact": contact}
-        for case in _cases(held):
+        for case in cases_of(held):
             digest = made.file_digest.hex if made.file_digest else ""
             audit_log.noted(case, "notice replied to", by="the addressee's page", file=digest, **about)
             history.record(case, "notice", "", ("notice-reply", {"number": held.number}))
@@ -97,15 +98,15 @@ def see(row: Notice, *, by: str) -> None:
     A term of law runs whatever somebody answers here, and isn't moved. A second time changes nothing.
     """
     with transaction.atomic():
-        held = Notice.objects.select_for_update(no_key=True).get(pk=row.pk)
+        held = hold(row)
         unseen = list(held.replies.filter(seen_at=None).order_by("number"))
         if not unseen:
             return
         held.replies.filter(seen_at=None).update(seen_at=now(), seen_by=by)
         if held.due_what == "reminder" and held.due_on is not None:
             write(held, due_on=held.due_on + timedelta(days=(now().date() - unseen[0].at.date()).days))
-        NoticeEvent.objects.create(notice=held, at=now(), kind="reply seen", by=by)
-        for case in _cases(held):
+        keep_event(held, "reply seen", by=by)
+        for case in cases_of(held):
             audit_log.noted(case, "notice reply seen", by=by, notice=held.number, last=unseen[-1].number)
 
 
@@ -113,7 +114,3 @@ def file_of(row: Notice, number: int) -> NoticeReply:
     """A reply that has a file; raises ``NotFoundError``."""
     found = row.replies.filter(number=number).exclude(file=None).first()
     return there(found, f"Reply {number} to notice {row.number} has no file.")
-
-
-def _cases(row: Notice) -> list[Case]:
-    return list(Case.objects.filter(notice_cases__notice=row).select_related("owner", "work").order_by("pk"))

@@ -7,6 +7,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from registry.models import SignedCopy
+from registry.works.works import opened_works
 
 BITS = 256
 MAX_APART = 25
@@ -47,4 +48,4 @@ def manifest_store(manifest: str) -> bytes | None:
 
 
 def _shown() -> QuerySet[SignedCopy]:
-    return SignedCopy.objects.filter(work_picture__work__opened_at__isnull=False, work_picture__work__removed_at=None)
+    return SignedCopy.objects.filter(work_picture__work__in=opened_works())

@@ -9,7 +9,7 @@ from evidence.log.notes import parse_verifier_key
 from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
 from workers.alliance.calls import fetch, session_for
-from workers.servers.addresses import local_site
+from workers.servers.addresses import absolute
 from workers.services.wiring import Services
 
 FORMAT = "exhibit-partner/1"
@@ -44,7 +44,7 @@ def own_card(services: Services) -> dict[str, str]:
     witness = cosigner_key(services.witness_name, services.witness_signer.public_key)
     return {
         "format": FORMAT,
-        "url": services.config.public_url or local_site(services.config),
+        "url": absolute(services.config),
         "log": services.log.vkey(),
         "witness": witness,
     }

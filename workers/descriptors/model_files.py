@@ -6,13 +6,14 @@ docs/protocols.md has the format.
 import math
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from evidence.formats.codec import Bytes32, FormatError, from_plain, parse_canonical, to_plain
-from evidence.formats.container import Member, NoBundleError, measured_of, read_all, zip_chunks
+from evidence.formats.container import NoBundleError, member_of, read_all, zip_chunks
 from evidence.formats.zipread import ZipContents
 from evidence.keys.ed25519 import holds
 from exhibit.digests import Digest
@@ -111,12 +112,7 @@ def card_from(plain: Json) -> SignedCard:
 
 def model_file(card: Json, network: bytes) -> Iterator[bytes]:
     """The one file of a signed card and its network, piece by piece."""
-    data = {CARD: canonical(card), NETWORK: network}
-    members = []
-    for name, content in data.items():
-        found = measured_of([content])
-        members.append(Member(name, found.size, found.crc, lambda content=content: iter([content])))  # type: ignore[misc]
-    return zip_chunks(members)
+    return zip_chunks([member_of(CARD, canonical(card)), member_of(NETWORK, network)])
 
 
 def read_model_file(path: Path) -> tuple[dict[str, Json], SignedCard, bytes]:
@@ -127,15 +123,12 @@ def read_model_file(path: Path) -> tuple[dict[str, Json], SignedCard, bytes]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES + MAX_CARD + 1024:
             raise WrongUseError(f"{path} has more than {MAX_FILE_BYTES} bytes.")
-        contents = ZipContents(path)
-        try:
+        with closing(ZipContents(path)) as contents:
             if contents.names != (CARD, NETWORK) or contents.left_over:
                 raise WrongUseError(f"{path} doesn't hold {CARD} and {NETWORK} and nothing else.", hint=_HINT)
             plain = parse_canonical(read_all(contents, CARD, MAX_CARD), what=CARD)
             card = card_from(plain)
             network = read_all(contents, NETWORK, MAX_FILE_BYTES)
-        finally:
-            contents.close()
     except (NoBundleError, FormatError) as error:
         raise WrongUseError(f"{path} isn't the file of a network: {error}", hint=_HINT) from error
     except OSError as error:

@@ -54,7 +54,7 @@ from registry.works.licence_check import licences_for, why_not
 from workers.crawls.slice_records import record_of
 from workers.evidence import passkeys
 from workers.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof
-from workers.pictures.provenance import making_of, provenance_of
+from workers.pictures.provenance import with_statements
 from workers.services.wiring import Services
 from workers.texts.sentences import Said, not_checked, said_of
 from workers.works.registrations import further_submissions_of, submission_of
@@ -107,9 +107,8 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
     for number, place in enumerate(places, 1):
         captures, of_place = _captures(case, place, number)
         sighting = _sighting(case, place, number, captures, proofs)
-        provenance, manifests = provenance_of(services, number, sighting.picture) if sealed else (None, ())
-        making = making_of(services, sighting.picture.digest) if sealed else None
-        sightings.append(replace(sighting, provenance=provenance, making=making))
+        sighting, manifests = with_statements(services, sighting) if sealed else (sighting, ())
+        sightings.append(sighting)
         files += [*of_place, *manifests]
     stated = dict(case.work.work_pictures.exclude(stated=None).values_list("picture", "stated"))
     shown = tuple(_match(match, number, places, stated) for number, match in enumerate(matches, 1))

@@ -20,7 +20,6 @@ from exhibit.types import Decision, Verification
 from indexer.draw.difference import share_differing
 from indexer.draw.draw import View, draw_small
 from indexer.draw.pair import Pair
-from indexer.layout.pages import COLLAGE, PAGE
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import PHASH
 from indexer.search.search import EXPLAINED
@@ -130,11 +129,10 @@ def whose(services: Services, data: bytes) -> Whose:
             break
         left = left.exclude(work__owner__in={row.work.owner_id for row in rows}).exclude(picture__in=compared)
     named = _in_turns(claims.values())
-    plain = tuple(reason for reason in found.low_information if reason not in (COLLAGE, PAGE))
     owners = len({claim.work.owner_id for claim in claims.values()})
-    further = claims.keys() | (_alike(services, opened, found) if claims and not plain else set())
+    further = claims.keys() | (_alike(services, opened, found) if claims and not found.too_plain else set())
     more = len(further - {claim.work.pk for claim in named[:MAX_NAMED]})
-    answer = Whose(found.digest, tuple(named[:MAX_NAMED]), more, owners, complete, plain)
+    answer = Whose(found.digest, tuple(named[:MAX_NAMED]), more, owners, complete, found.too_plain)
     told = {"verdict": str(answer.verdict), "works": [claim.work.public_name for claim in answer.claims]}
     details = {"digest": found.digest.hex, **told}
     submit(EntryType.ACCESS, {"way": "asked", "what": "whose picture it is"}, details=details)

@@ -18,7 +18,6 @@ from exhibit.ports import VectorIndex
 from exhibit.sentences import Sentence
 from exhibit.types import Decision, Hit, Verification
 from indexer.draw.pair import Pair
-from indexer.layout.pages import COLLAGE, PAGE
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import ROOTSIFT
 from indexer.votes.index import VoteIndex
@@ -60,11 +59,6 @@ class Answer:
     said: FileStatement  # what the file says of itself
     copies: tuple[MadeCopy, ...]  # of the owner's, that it is: byte for byte, or by the mark that it carries
     marks: int  # that were looked for; none where no copy of what it shows was marked
-
-    @property
-    def too_plain(self) -> tuple[str, ...]:
-        """Why the picture can't be told apart from others; that it is a page or a collage says nothing against it."""
-        return tuple(reason for reason in self.features.low_information if reason not in (COLLAGE, PAGE))
 
 
 def identify(services: Services, owner: Owner, data: bytes) -> Answer:

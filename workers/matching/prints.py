@@ -13,11 +13,10 @@ from django.db.models import Count
 
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from exhibit.types import Space, Verification
-from indexer.layout.information import COMPOSED
+from exhibit.types import Hit, Space, Verification
 from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
-from indexer.search.candidates import Candidate, asked
+from indexer.search.candidates import asked
 from indexer.search.prints import DESCRIPTOR_WITHIN, HASH_WITHIN, all_turned, resembling
 from registry.accounts import scoped
 from registry.cases import matching
@@ -49,10 +48,8 @@ def found_in(services: Services, measured: Sequence[tuple[Picture, Features]]) -
     likened = asked(described, vectors_of, NEAREST, DESCRIPTOR_WITHIN)
     pairs: Pairs = []
     for (row, features), near, like in zip(some, alike, likened, strict=True):
-        by_hash = [Candidate(PHASH.id, hit.number, hit.distance) for hit in chain(*near)]
-        by_look = [Candidate(described.space.id, hit.number, hit.distance) for hit in chain(*like)]
-        if (by_hash or by_look) and COMPOSED.issuperset(features.low_information):
-            named = _bits(services, Collection.PRINTS, by_hash), _named(services, Collection.PRINTS, by_look)
+        if any((*near, *like)) and not features.too_plain:
+            named = _named(services, Collection.PRINTS, near, like)
             stated = WorkPicture.objects.filter(picture__in={*named[0], *named[1]}, stated=row.digest)
             same = stated.values_list("picture", flat=True).first()
             pairs += [(work, row.pk, said) for work, said in resembling(*named, same).items()]
@@ -72,11 +69,8 @@ def search_past(services: Services, row: WorkPicture) -> list[int]:
     near = hashes.search(all_turned(codes), k=MAX_FOUND + 1, within=HASH_WITHIN)
     vector = np.array([np.frombuffer(bytes(look), "<f4") for look in looks], np.float32).reshape(-1, serving.width)
     like = described.search(vector, k=MAX_FOUND + 1, within=DESCRIPTOR_WITHIN) if len(vector) else []
-    by_hash = [Candidate(PHASH.id, hit.number, hit.distance) for hit in chain(*near)]
-    by_look = [Candidate(serving.id, hit.number, hit.distance) for hit in chain(*like)]
-    named = _bits(services, Collection.PICTURES, by_hash), _named(services, Collection.PICTURES, by_look)
     same = Picture.objects.filter(digest=row.stated).values_list("pk", flat=True).first()
-    said = resembling(*named, same)
+    said = resembling(*_named(services, Collection.PICTURES, near, like), same)
     with transaction.atomic():
         matching.lock_pictures(said)
         matching.keep_matches(_few([(row.picture_id, found, one) for found, one in said.items()]))
@@ -125,16 +119,13 @@ def _few(pairs: Pairs) -> Pairs:
     return [pair for pair in pairs if pair[0] not in many]
 
 
-def _named(services: Services, collection: Collection, candidates: Iterable[Candidate]) -> set[int]:
-    return set(services.indexes.pictures(collection, candidates).values())
-
-
-def _bits(services: Services, collection: Collection, candidates: Sequence[Candidate]) -> dict[int, int]:
-    """The fewest bits by which the hashes of each picture differ."""
-    pictures = services.indexes.pictures(collection, candidates)
-    bits: dict[int, int] = {}
-    for candidate in candidates:
-        picture = pictures.get((candidate.space, candidate.number))
-        if picture is not None:
-            bits[picture] = min(round(candidate.distance), bits.get(picture, round(candidate.distance)))
-    return bits
+def _named(
+    services: Services, collection: Collection, near: Iterable[list[Hit]], like: Iterable[list[Hit]]
+) -> tuple[dict[int, int], set[int]]:
+    """The pictures of hits: by hash, with the fewest bits by which each differs, and by descriptor."""
+    hashes, described = services.indexes.spaces
+    by_hash = sorted(chain(*near), key=lambda hit: -hit.distance)
+    by_look = {hit.number for hit in chain(*like)}
+    pictures = vectors.pictures_of(collection, hashes, {hit.number for hit in by_hash})
+    bits = {pictures[hit.number]: round(hit.distance) for hit in by_hash if hit.number in pictures}
+    return bits, set(vectors.pictures_of(collection, described, by_look).values())

@@ -4,7 +4,6 @@ from functools import partial
 
 from exhibit.clock import now
 from exhibit.types import Relation, Verification
-from indexer.layout.information import COMPOSED
 from indexer.picture.features import Features
 from indexer.search.search import find_works
 from indexer.search.series import relation_of
@@ -19,7 +18,7 @@ def note_relations(services: Services, row: WorkPicture, features: Features) -> 
     The indexes of the works have to be fresh. Doing it twice notes the same. Plain works all look alike: nothing is
     noted of them. A picture of several works counts as the last one's.
     """
-    if not COMPOSED.issuperset(features.low_information):
+    if features.too_plain:
         return 0
     living = WorkPicture.objects.filter(work__owner=row.work.owner_id, work__removed_at=None)
     others = living.exclude(work=row.work_id).exclude(picture=row.picture_id)

@@ -2,11 +2,11 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from html import unescape
+from itertools import islice
 from pathlib import Path
 
 from crawler.reading.encoding import decoded
@@ -64,7 +64,7 @@ def read_page(data: bytes, picture_url: str) -> tuple[str, list[Stated]]:
     """
     text = _ASIDE.sub(" ", decoded(data[:MAX_BYTES], "")[1])
     name = picture_url.partition("?")[0].rpartition("/")[2]
-    hits = _first(re.compile(re.escape(name)), text) if len(name) > 4 else ()
+    hits = islice(re.finditer(re.escape(name), text), MAX_HITS) if len(name) > 4 else ()
     return _TAGS.sub(" ", text), stated_in(text, [hit.start() for hit in hits])
 
 
@@ -72,7 +72,7 @@ def stated_in(text: str, pictures: list[int] | None = None) -> list[Stated]:
     """What a text states, what is beside the picture first: it is named at ``pictures``, ``None`` for anywhere."""
     found: dict[tuple[What, str], Stated] = {}
     for what, pattern in _READ.items():
-        for hit in _first(pattern, text):
+        for hit in islice(pattern.finditer(text), MAX_HITS):
             near = pictures is None or any(abs(hit.start() - at) <= NEAR for at in pictures)
             name = re.sub(r"(?<=\w)\s(?=[A-Z])", "-", " ".join(filter(None, hit.groups())).upper())
             if what is What.RESELLER:
@@ -83,10 +83,6 @@ def stated_in(text: str, pictures: list[int] | None = None) -> list[Stated]:
     if any(what is What.CREATIVE_COMMONS for what, _name in found):
         found.pop((What.LICENCE, ""), None)  # the same, said less exactly
     return sorted(found.values(), key=lambda stated: not stated.near)[:MAX_STATED]
-
-
-def _first(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    return (hit for _n, hit in zip(range(MAX_HITS), pattern.finditer(text), strict=False))
 
 
 def _around(text: str, hit: re.Match[str]) -> str:

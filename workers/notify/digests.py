@@ -15,10 +15,11 @@ from exhibit.errors import ExhibitError
 from registry.accounts import scoped
 from registry.models import Case, Event, EventKind, MailChoice, Owner
 from registry.notifications.mail_choices import zone_of
-from workers.notify.mail import absolute, message_id
+from workers.notify.mail import message_id
 from workers.notify.webhooks import page_of
 from workers.pictures import previews
 from workers.reports import titles
+from workers.servers.addresses import absolute
 from workers.services.wiring import Services
 
 SHOWN = 10  # cases that a mail shows, the likeliest first; the others are counted

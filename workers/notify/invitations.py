@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from exhibit.config.config import Config
 from registry.accounts import invitations
 from registry.models import Owner
-from workers.notify.mail import absolute
+from workers.servers.addresses import absolute
 
 
 def invite(config: Config, owner: Owner, email: str, role: str, *, by: str) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from exhibit.config.config import Config
-from workers.servers.addresses import local_site
 
 _SECONDS = 20
 REFUSALS = (
@@ -50,11 +49,6 @@ def sender(config: Config) -> str:
 def message_id(config: Config, name: str) -> str:
     """A Message-ID of the sender's domain, the same each time a mail is tried (RFC 5322, 3.6.4)."""
     return f"<{name}@{parseaddr(sender(config))[1].rpartition('@')[2]}>"
-
-
-def absolute(config: Config, path: str) -> str:
-    """The whole address of a page, for a mail or a document, on this machine where no ``public_url`` is set."""
-    return f"{config.public_url or local_site(config)}{path}"
 
 
 def words_of(error: Exception) -> str:

@@ -27,7 +27,7 @@ from exhibit.sentences import Sentence
 from registry.db.locks import Lock, hold
 from registry.log import audit_log
 from registry.models import Delivery, Event, EventKind, Owner, StepState, Webhook
-from workers.notify.mail import absolute
+from workers.servers.addresses import absolute
 from workers.services.same_secrets import encrypting_key
 from workers.services.wiring import Services
 

@@ -3,40 +3,30 @@
 from dataclasses import dataclass, replace
 
 from evidence.bundle.sealing import JSON, ContentFile, provenance_path
-from evidence.facts.case import MakingFacts, PictureFacts, ProvenanceFacts
+from evidence.facts.case import MakingFacts, ProvenanceFacts, SightingFacts
 from evidence.facts.provenance import read_provenance
-from exhibit.digests import Digest
 from exhibit.pictures.metadata import FileMetadata, read_metadata
 from workers.services.wiring import Services
 
 ROLE = "c2pa"
 
 
-def provenance_of(
-    services: Services, number: int, picture: PictureFacts
-) -> tuple[ProvenanceFacts | None, tuple[ContentFile, ...]]:
-    """What the manifest inside a sighting's picture states, with the file that holds all of it; sightings count from 1.
+def with_statements(services: Services, sighting: SightingFacts) -> tuple[SightingFacts, tuple[ContentFile, ...]]:
+    """A sighting with what its picture states of itself, manifest and making, and the file that holds all of the first.
 
-    ``None`` when nobody looked: without the optional part, or when the bytes aren't stored any more.
+    Each is ``None`` when nobody looked: without the optional part, or when the bytes aren't stored any more.
     """
-    if picture.digest not in services.blobs:
-        return None, ()
-    found = read_provenance(services.blobs.get(picture.digest), picture.format)
-    if found is None:
-        return None, ()
-    facts, manifest = found
-    if not manifest:
-        return facts, ()
-    path = provenance_path(number)
-    return replace(facts, file=path), (ContentFile(path, ROLE, JSON, services.blobs.put(manifest)),)
-
-
-def making_of(services: Services, digest: Digest) -> MakingFacts | None:
-    """What the metadata of a seen picture states of its making; ``None`` when its bytes aren't stored any more."""
-    if digest not in services.blobs:
-        return None
-    said = read_metadata(services.blobs.get(digest), services.limits)
-    return MakingFacts(said.source_type, said.aigc)
+    if sighting.picture.digest not in services.blobs:
+        return sighting, ()
+    data = services.blobs.get(sighting.picture.digest)
+    files: tuple[ContentFile, ...] = ()
+    said = read_metadata(data, services.limits)
+    provenance, manifest = read_provenance(data, sighting.picture.format) or (None, b"")
+    if provenance and manifest:
+        path = provenance_path(sighting.number)
+        provenance = replace(provenance, file=path)
+        files = (ContentFile(path, ROLE, JSON, services.blobs.put(manifest)),)
+    return replace(sighting, provenance=provenance, making=MakingFacts(said.source_type, said.aigc)), files
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,3 +85,8 @@ def local_site(config: Config) -> str:
     """Where the site is opened on this machine, without a slash at the end."""
     host = "127.0.0.1" if config.web_host in {"0.0.0.0", "::", ""} else config.web_host  # noqa: S104 - compared only
     return f"http://[{host}]:{config.web_port}" if ":" in host else f"http://{host}:{config.web_port}"
+
+
+def absolute(config: Config, path: str = "") -> str:
+    """The whole address of a page, for a mail or a document, on this machine where no ``public_url`` is set."""
+    return f"{config.public_url or local_site(config)}{path}"

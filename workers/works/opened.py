@@ -17,7 +17,7 @@ from exhibit.types import Untyped
 from registry.log.log import submit
 from registry.models import Work
 from registry.works.works import opened_works
-from workers.servers.addresses import local_site
+from workers.servers.addresses import absolute
 from workers.services.wiring import Services
 
 MAX_CONTACT = 300
@@ -68,7 +68,7 @@ def opened_work(name: str) -> Work | None:
 def public_address(config: Config, work: Work) -> str | None:
     """The whole address of a work's public page; ``None`` while it isn't open."""
     open_now = work.opened_at is not None and work.removed_at is None
-    return f"{config.public_url or local_site(config)}/id/{work.public_name}/" if open_now else None
+    return absolute(config, f"/id/{work.public_name}/") if open_now else None
 
 
 def public_facts(config: Config, work: Work) -> dict[str, Untyped]:

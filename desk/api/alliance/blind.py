@@ -1,15 +1,12 @@
 """What partners ask under an agreement: blinded points, and the index that opens with what comes back."""
 
-from http import HTTPStatus
 from typing import Annotated
 
 from pydantic import Field
 
 from desk.api.alliance.partners import PARTNER, PartnerCall, PartnerRequest
-from desk.api.common.problems import Problem
 from desk.api.common.resource import Resource
 from desk.schemas.base import Answer
-from exhibit.errors import RefusedError
 from workers.alliance.blind import MAX_POINTS, answer_points, index_page
 from workers.services import wiring
 
@@ -51,17 +48,11 @@ class IndexPage(Answer):
 @router.post("/alliance/blind-points", PARTNER, keyed=False)
 def blind_points(request: PartnerCall, new: PointsRequest) -> Points:
     """Multiply blinded points by the agreement's key; each counts as a query."""
-    try:
-        row, points = answer_points(wiring.services(), request.auth, new.points)
-    except RefusedError as error:
-        raise Problem(HTTPStatus.FORBIDDEN, error.message) from error
+    row, points = answer_points(wiring.services(), request.auth, new.points)
     return Points(points=points, agreement=row.pk, left=row.queries - row.used)
 
 
 @router.post("/alliance/blind-index", PARTNER, keyed=False)
 def blind_index(request: PartnerCall, new: IndexRequest) -> IndexPage:
     """A page of the index of pictures seen here; it counts as a query."""
-    try:
-        return IndexPage(**index_page(wiring.services(), request.auth, new.after))
-    except RefusedError as error:
-        raise Problem(HTTPStatus.FORBIDDEN, error.message) from error
+    return IndexPage(**index_page(wiring.services(), request.auth, new.after))

@@ -1,16 +1,13 @@
 """What partners ask at the moment of a capture: to visit the page as well, and to seal what is seen."""
 
-from http import HTTPStatus
 from typing import Any
 
 from pydantic import Field
 
 from desk.api.alliance.partners import PARTNER, PartnerCall, PartnerRequest
-from desk.api.common.problems import Problem
 from desk.api.common.resource import Resource
 from desk.schemas.base import Answer
 from evidence.formats.codec import to_plain
-from exhibit.errors import RefusedError
 from workers.alliance.cocaptures import visit_for
 from workers.services import wiring
 
@@ -45,8 +42,5 @@ class Seen(Answer):
 @router.post("/alliance/capture", PARTNER, keyed=False)
 def visit_with(request: PartnerCall, new: CaptureRequest) -> Seen:
     """Visit a public page and its picture now; each counts among the partner's visits of the day."""
-    try:
-        sealed = visit_for(wiring.services(), request.auth, new.page, new.picture, bytes.fromhex(new.challenge))
-    except RefusedError as error:
-        raise Problem(HTTPStatus.FORBIDDEN, error.message) from error
-    return Seen(**to_plain(sealed))
+    challenge = bytes.fromhex(new.challenge)
+    return Seen(**to_plain(visit_for(wiring.services(), request.auth, new.page, new.picture, challenge)))

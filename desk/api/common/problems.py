@@ -25,6 +25,10 @@ _DETAILS: dict[int, str] = {
     HTTPStatus.SERVICE_UNAVAILABLE: "Something that is needed doesn't answer; try again.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong here. Tell the operator if it happens again.",
 }
+_REFUSED = {
+    "disk": HTTPStatus.INSUFFICIENT_STORAGE,
+    **dict.fromkeys(("agreement", "partner", "visits"), HTTPStatus.FORBIDDEN),
+}
 
 
 class Problem(Exception):  # noqa: N818 - the name of the standard
@@ -58,8 +62,8 @@ def status_of(error: ExhibitError) -> int:
         (RefusedError, HTTPStatus.UNPROCESSABLE_ENTITY),
         (ServiceMissingError, HTTPStatus.SERVICE_UNAVAILABLE),
     )
-    if isinstance(error, RefusedError) and error.reason == "disk":
-        return HTTPStatus.INSUFFICIENT_STORAGE
+    if isinstance(error, RefusedError) and error.reason in _REFUSED:
+        return _REFUSED[error.reason]
     return next((status for kind, status in kinds if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 

@@ -13,8 +13,8 @@ from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Package, Report
 from workers.evidence import links, packages as packing
-from workers.notify.mail import absolute
 from workers.pictures.kept_files import remove_row
+from workers.servers.addresses import absolute
 from workers.services import wiring
 
 router = Resource("packages")

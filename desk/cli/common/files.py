@@ -55,6 +55,14 @@ def read_picture(path: Path, most: int) -> bytes:
         raise RefusedError(f"It can't be read: {error.strerror}.", reason="unreadable") from error
 
 
+def read_file(path: Path, most: int) -> bytes:
+    """The same of a file that a command can't do without: raises ``WrongUseError``, which names it."""
+    try:
+        return read_picture(path, most)
+    except RefusedError as error:
+        raise WrongUseError(f"{path} can't be read. {error.message}") from error
+
+
 def made_folder(folder: Path) -> Path:
     """The folder, made if missing; raises ``WrongUseError`` where that can't be."""
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from desk.cli.common.command import AsJson, Reason, Word, Yes, command
+from desk.cli.common.files import read_file
 from desk.cli.common.frame import Desk, ask, person
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, say, table, tell, tracked
 from exhibit.clock import rfc3339
@@ -40,11 +41,11 @@ def add_partner(*, desk: Desk, name: Word, card: str, yes: Yes) -> None:
     exhibit.toml, and ask its operator to add you.
     """
     from registry.alliance import partners
-    from workers.alliance.cards import fetch_card, read_card
+    from workers.alliance.cards import MAX_CARD, fetch_card, read_card
 
-    data = fetch_card(desk.services, card) if card.startswith(("http://", "https://")) else _read(Path(card))
-    found = read_card(desk.services, data)
-    if card.startswith(("http://", "https://")) and found.url.rstrip("/") != card.rstrip("/"):
+    on_web = card.startswith(("http://", "https://"))
+    found = read_card(desk.services, fetch_card(desk.services, card) if on_web else read_file(Path(card), MAX_CARD))
+    if on_web and found.url.rstrip("/") != card.rstrip("/"):
         hint = "If its operator has told you that address, name it instead."
         raise WrongUseError(f"The card names another address, {found.url}.", hint=hint)
     fields(("address", found.url), ("log", found.log), ("witness", found.witness))
@@ -55,16 +56,6 @@ def add_partner(*, desk: Desk, name: Word, card: str, yes: Yes) -> None:
     lines = ("[[anchors]]", 'kind = "cosignature"', f'name = "{name}"', f'urls = ["{found.url}/witness"]')
     for line in ("", *lines, f'key = "{found.witness}"'):
         say(line)
-
-
-def _read(file: Path) -> bytes:
-    from workers.alliance.cards import MAX_CARD
-
-    try:
-        with file.open("rb") as opened:
-            return opened.read(MAX_CARD)
-    except OSError as error:
-        raise WrongUseError(f"The card {file} can't be read: {error.strerror}.") from error
 
 
 @command("list", "exhibit partner list", of=partner_command, short_help="Say who they are, and how their logs are.")

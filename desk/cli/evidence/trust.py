@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from desk.cli.common.command import FileName, command
-from desk.cli.common.files import write_file
+from desk.cli.common.command import TO_WRITE, FileName, command
+from desk.cli.common.files import read_file, write_file
 from desk.cli.common.frame import open_desk
 from desk.cli.common.show import say
 from exhibit.digests import Digest
@@ -37,7 +37,7 @@ NOTE = (
 @click.option("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
 @click.option("--witnesses", default=1, metavar="N", help="So many of the witnesses have to state a time.")
 @click.option("--cosigners", default=0, metavar="N", help="So many witnesses of the log have to have cosigned it.")
-@click.option("--qualified", type=click.Path(path_type=Path, dir_okay=False), metavar="CERTS", help=QUALIFIED)
+@click.option("--qualified", type=TO_WRITE, metavar="CERTS", help=QUALIFIED)
 @click.option("--asks", type=click.Choice(GRADES), multiple=True, help=ASKED)
 def trust_command(
     *, file: FileName, label: str, witnesses: int, cosigners: int, qualified: Path | None, asks: tuple[str, ...]
@@ -104,11 +104,10 @@ def with_qualified(trust: "Trust", path: Path) -> "Trust":
     from ssl import DER_cert_to_PEM_cert
 
     from evidence.anchors.rfc3161.certificates import find_root, load_certificates
+    from evidence.verdict.trust import MAX_TRUST_BYTES
 
     try:
-        found = load_certificates([path.read_bytes()])
-    except OSError as error:
-        raise WrongUseError(f"{path} can't be read: {error.strerror}.") from error
+        found = load_certificates([read_file(path, MAX_TRUST_BYTES)])
     except IntegrityError as error:
         raise WrongUseError(f"{path} holds no certificates that can be read.") from error
     compared = [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.command import TO_WRITE, AsJson, GivenFile, Word, command
-from desk.cli.common.files import write_file
+from desk.cli.common.files import read_file, write_file
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, echo_json, listed, moment, note, say, table, tell
 from exhibit.errors import NotFoundError
@@ -24,9 +24,10 @@ edge_command = click.Group("edge", help="Machines of others that help: they fetc
 def invite_contributor(*, desk: Desk, name: Word, as_json: AsJson) -> None:
     """Let somebody help, under NAME: prints a token, once, with which one machine joins."""
     from registry.edge import contributors
+    from workers.servers.addresses import absolute
 
     row, token = contributors.invite(name, by=person())
-    url = desk.config.public_url or f"http://{desk.config.web_host}:{desk.config.web_port}"
+    url = absolute(desk.config)
     said = "The token is shown this once. On the other machine, where Exhibit is installed:"
     tell({"name": row.name, "token": token, "url": url}, said, f"  exhibit edge join {url} {token}", as_json=as_json)
 
@@ -100,8 +101,7 @@ def check_account(*, file: GivenFile, key: str, as_json: AsJson) -> None:
     """
     from workers.edge.accounts import MAX_BYTES, read_account
 
-    with file.open("rb") as opened:
-        account = read_account(opened.read(MAX_BYTES + 1), key)
+    account = read_account(read_file(file, MAX_BYTES), key)
     if as_json:
         echo_json(account)
         return

@@ -15,7 +15,7 @@ from registry.accounts import feeds, scoped
 from registry.models import MailChoice
 from registry.notifications import mail_choices
 from workers.notify.digests import SALT
-from workers.notify.mail import absolute
+from workers.servers.addresses import absolute
 from workers.services import wiring
 
 MAX_CASES = 50

@@ -24,7 +24,7 @@ from registry.accounts import feeds, scoped
 from registry.models import Feed, MailChoice, Owner, Role
 from registry.notifications import events, mail_choices
 from workers.notify import webhooks
-from workers.notify.mail import absolute
+from workers.servers.addresses import absolute
 from workers.services import wiring
 
 

@@ -90,11 +90,6 @@ class TrustedLedger:
     validators: tuple[bytes, ...] = field(default=(), metadata=LATER)
     quorum: Count = field(default=0, metadata=LATER)
 
-    @property
-    def fault(self) -> str:
-        """Why its validators can't count, or nothing."""
-        return validators_fault(self.validators, self.quorum)
-
 
 def validators_fault(validators: Sequence[bytes], quorum: int) -> str:
     """Why so many of these validators can't be asked for, or nothing."""

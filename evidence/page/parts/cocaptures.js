@@ -78,9 +78,7 @@ async function mustAnswer({ statement, ...proof }, key, own, { sighting, stated 
   const note = parseNote(proof.checkpoint);
   const commitment = hex(await sha256(concat(fromHex(proof.salt), canonical(statement))));
   must(await isUnder({ ...proof, type: "cocapture", commitment }, note), "The entry isn't included under the checkpoint's root.");
-  const lines = note.signatures.filter((line) => line.name === key.name && same(line.keyId, key.keyId));
-  must(lines.length && note.origin === key.name, "Another key than the partner's has signed the head over its statement.");
-  for (const { signature } of lines) must(await verifyEd25519(key.key, signature, utf8(note.body)), `The signature of ${key.name} under the checkpoint doesn't hold.`);
+  must(await isSignedBy(note, key), "Another key than the partner's has signed the head over its statement.");
   must(statement.format === "exhibit-cocapture/1", "The statement isn't in the format exhibit-cocapture/1.");
   must(own.has(statement.asked_by), "The statement answers another log.");
   must(statement.challenge === challenge, "The statement answers another challenge: it is of another capture.");

@@ -2,13 +2,13 @@
 
 const P = 2n ** 255n - 19n;
 const L = 2n ** 252n + 27742317777372353535851937790883648493n;
-const mod = (value) => ((value % P) + P) % P;
+const mod = (value, modulus = P) => ((value % modulus) + modulus) % modulus;
 
-function power(base, exponent) {
+function power(base, exponent, modulus = P) {
   let result = 1n;
-  for (let factor = mod(base); exponent; exponent >>= 1n) {
-    if (exponent & 1n) result = mod(result * factor);
-    factor = mod(factor * factor);
+  for (let factor = mod(base, modulus); exponent; exponent >>= 1n) {
+    if (exponent & 1n) result = mod(result * factor, modulus);
+    factor = mod(factor * factor, modulus);
   }
   return result;
 }
@@ -44,11 +44,11 @@ function add([x1, y1, z1, t1], [x2, y2, z2, t2]) {
   return [mod(e * f), mod(g * h), mod(f * g), mod(e * h)];
 }
 
-function multiply(factor, one) {
-  let result = [0n, 1n, 1n, 0n];
+function multiply(factor, one, none = [0n, 1n, 1n, 0n], sum = add) {
+  let result = none;
   for (let current = one; factor; factor >>= 1n) {
-    if (factor & 1n) result = add(result, current);
-    current = add(current, current);
+    if (factor & 1n) result = sum(result, current);
+    current = sum(current, current);
   }
   return result;
 }

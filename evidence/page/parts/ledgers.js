@@ -112,7 +112,7 @@ const bytesOf = (item) => {
 function numberOf(item) {
   const bytes = bytesOf(item);
   if (bytes.length > 32 || bytes[0] === 0) throw noRlp();
-  return bytes.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
+  return bigEndian(bytes);
 }
 
 const nibbles = (bytes) => Array.from(bytes).flatMap((byte) => [byte >> 4, byte & 15]);
@@ -159,10 +159,7 @@ function checkLedger(proof, wanted, trust) {
   if (fields.length < 15) throw new Broken("The block header lacks fields.");
   const [root, number, seconds] = [bytesOf(fields[5]), numberOf(fields[8]), numberOf(fields[11])];
   if (root.length !== 32 || seconds > 253402300799n) throw new Broken("The block header has a field that can't be.");
-  const place = [];
-  for (let rest = read.transaction; rest; rest = Math.floor(rest / 256)) place.unshift(rest % 256);
-  const key = place.length === 1 && place[0] < 0x80 ? place : [0x80 + place.length, ...place];
-  checkLogOf(trieValue(root, key, read.nodes.map(fromHex)), read.log, fromHex(wanted));
+  checkLogOf(trieValue(root, rlpEncoded(shortest(read.transaction)), read.nodes.map(fromHex)), read.log, fromHex(wanted));
   const hash = hex(keccak256(header));
   const time = new Date(Number(seconds) * 1000);
   let few = "";

@@ -83,17 +83,22 @@ async function parseVerifierKey(vkey, algorithm = 1) {
   return hex(keyId) === identity ? { name, keyId, key: raw.slice(1) } : null;
 }
 
+/** The signatures under a note that name a key. */
+const signaturesOf = (note, { name, keyId }) => note.signatures.filter((line) => line.name === name && same(line.keyId, keyId)).map(({ signature }) => signature);
+
+/** Whether a note is of the log with a key, and signed by it; throws Broken when a signature doesn't hold. */
+async function isSignedBy(note, known) {
+  const signatures = note.origin === known.name ? signaturesOf(note, known) : [];
+  for (const signature of signatures) must(await verifyEd25519(known.key, signature, utf8(note.body)), `The signature of ${known.name} under the checkpoint doesn't hold.`);
+  return signatures.length > 0;
+}
+
 /** The pinned log that signed a note; throws Broken when its signature doesn't hold, UnknownWitness when nobody did. */
 async function pinnedLogOf(note, trust) {
   for (const log of trust.logs) {
     const known = await parseVerifierKey(log.vkey);
     if (!known) throw new Broken("A log's public key on the trust list can't be read.");
-    const wanted = note.signatures.filter((line) => line.name === known.name && same(line.keyId, known.keyId));
-    if (!wanted.length || note.origin !== known.name) continue;
-    for (const line of wanted)
-      if (!(await verifyEd25519(known.key, line.signature, utf8(note.body))))
-        throw new Broken(`The signature of ${known.name} under the checkpoint doesn't hold.`);
-    return log;
+    if (await isSignedBy(note, known)) return log;
   }
   throw new UnknownWitness(`no pinned key belongs to the log ${JSON.stringify(note.origin.slice(0, 80))}.`);
 }
@@ -106,9 +111,8 @@ async function checkCosigned(proof, wanted, trust) {
   if (hex(await sha256(utf8(own))) !== wanted) throw new Broken("The cosignature is under another head.");
   for (const witness of trust.cosigners || []) {
     const known = await parseVerifierKey(witness.vkey, 4);
-    const lines = note.signatures.filter((line) => line.name === known.name && same(line.keyId, known.keyId));
     const times = [];
-    for (const { signature } of lines) {
+    for (const signature of signaturesOf(note, known)) {
       const seconds = signature.length === 72 ? Number(new DataView(signature.buffer, signature.byteOffset).getBigUint64(0)) : 0;
       const signed = utf8(`cosignature/v1\ntime ${seconds}\n${note.body}`);
       if (!(seconds > 0 && seconds < 253370764800 && (await verifyEd25519(known.key, signature.slice(8), signed))))

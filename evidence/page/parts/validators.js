@@ -5,16 +5,7 @@ const FIELD = 2n ** 256n - 2n ** 32n - 977n;
 const GROUP = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 const GENERATOR = [0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798n, 0x483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8n, 1n];
 
-const within = (value, modulus = FIELD) => ((value % modulus) + modulus) % modulus;
-
-function raised(base, exponent, modulus = FIELD) {
-  let result = 1n;
-  for (let factor = within(base, modulus); exponent; exponent >>= 1n) {
-    if (exponent & 1n) result = (result * factor) % modulus;
-    factor = (factor * factor) % modulus;
-  }
-  return result;
-}
+const within = (value) => mod(value, FIELD);
 
 /** The double of a point in Jacobian coordinates. */
 function doubled([x, y, z]) {
@@ -35,15 +26,7 @@ function summed(one, other) {
   return [x, within(r * (v - x) - s1 * h ** 3n), within(h * z1 * z2)];
 }
 
-function multiple(factor, one) {
-  let result = [0n, 1n, 0n];
-  for (const bit of factor.toString(2)) {
-    result = doubled(result);
-    if (bit === "1") result = summed(result, one);
-  }
-  return result;
-}
-
+const multiple = (factor, one) => multiply(mod(factor, GROUP), one, [0n, 1n, 0n], summed);
 const bigEndian = (bytes) => bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 const in32 = (number) => fromHex(number.toString(16).padStart(64, "0"));
 
@@ -52,14 +35,21 @@ function signerOf(digest, seal) {
   const [r, s, parity] = [bigEndian(seal.slice(0, 32)), bigEndian(seal.slice(32, 64)), seal[64]];
   if (seal.length !== 65 || parity > 1 || !(r && r < GROUP && s && s < GROUP)) return null;
   const square = within(r ** 3n + 7n);
-  const y = raised(square, (FIELD + 1n) / 4n);
+  const y = power(square, (FIELD + 1n) / 4n, FIELD);
   if (within(y * y) !== square) return null;
-  const inverted = raised(r, GROUP - 2n, GROUP);
+  const inverted = power(r, GROUP - 2n, GROUP);
   const point = [r, y % 2n === BigInt(parity) ? y : FIELD - y, 1n];
-  const [x, found, z] = summed(multiple(within(-bigEndian(digest) * inverted, GROUP), GENERATOR), multiple(within(s * inverted, GROUP), point));
+  const [x, found, z] = summed(multiple(-bigEndian(digest) * inverted, GENERATOR), multiple(s * inverted, point));
   if (!z) return null;
-  const over = raised(z, FIELD - 2n);
+  const over = power(z, FIELD - 2n, FIELD);
   return hex(keccak256(concat(in32(within(x * over ** 2n)), in32(within(found * over ** 3n)))).slice(12));
+}
+
+/** A number's big-endian bytes, none of zero. */
+function shortest(number) {
+  const bytes = [];
+  for (let rest = number; rest; rest = Math.floor(rest / 256)) bytes.unshift(rest % 256);
+  return Uint8Array.from(bytes);
 }
 
 function rlpEncoded(item) {
@@ -67,8 +57,7 @@ function rlpEncoded(item) {
   if (!Array.isArray(item) && inside.length === 1 && inside[0] < 0x80) return inside;
   const base = Array.isArray(item) ? 0xc0 : 0x80;
   if (inside.length < 56) return concat(Uint8Array.of(base + inside.length), inside);
-  const size = [];
-  for (let rest = inside.length; rest; rest = Math.floor(rest / 256)) size.unshift(rest % 256);
+  const size = shortest(inside.length);
   return concat(Uint8Array.of(base + 55 + size.length, ...size), inside);
 }
 
