@@ -143,8 +143,8 @@ def _tell(desk: Desk, results: Sequence[_Result]) -> None:
             click.echo()
         if not one.works:
             say(f"{one.image}: no registered work was found in it.")
-        if answer.too_plain and not one.works:
-            why = ", ".join(answer.too_plain)
+        if answer.features.too_plain and not one.works:
+            why = ", ".join(answer.features.too_plain)
             say(f"  It is too plain to be told apart ({why}): only exact copies are recognised.")
         for found, files in one.works:
             _tell_work(desk, one.image, found, files)
