@@ -303,9 +303,7 @@ class Logged(Answer):
     """What the log holds of something."""
 
     entry: int | None = Field(alias="log.entry", description="Of the log; none while it waits for its number.")
-    checkpoint: int | None = Field(
-        alias="log.checkpoint.size", description="Entries under the signed one that covers it."
-    )
+    checkpoint: int | None = Field(alias="log.checkpoint.size", description="Entries under the signed head over it.")
     receipts: Annotated[list[Receipt], From(lambda row: row.log.witnesses if row.log else ())]
 
 

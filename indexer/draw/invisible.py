@@ -41,7 +41,7 @@ def cells_of(pair: Pair) -> NDArray[np.float32]:
     planes = apart, shared.astype(np.float32)
     cells, weight = (cv2.resize(plane, (CELLS, CELLS), interpolation=cv2.INTER_AREA) for plane in planes)
     around, seen = (cv2.boxFilter(plane, -1, (AROUND, AROUND)) for plane in (cells, weight))
-    return np.asarray(np.sign(cells * seen - weight * around) * (weight > 0.5), np.float32)
+    return np.asarray(np.sign(cells * seen - weight * around), np.float32)
 
 
 def chance(cells: NDArray[np.float32], seed: bytes) -> float:

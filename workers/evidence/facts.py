@@ -54,10 +54,10 @@ from registry.works.licence_check import licences_for, why_not
 from workers.crawls.slice_records import record_of
 from workers.evidence import passkeys
 from workers.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof
+from workers.log.registrations import further_submissions_of, submission_of
 from workers.pictures.provenance import with_statements
 from workers.services.wiring import Services
 from workers.texts.sentences import Said, not_checked, said_of
-from workers.works.registrations import further_submissions_of, submission_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from exhibit.entries import EntryType
 from indexer.draw.invisible import cells_of, chance
 from indexer.draw.pair import Pair
 from registry.models import DocumentKey, LogSubmission, Owner
-from workers.works.registrations import Registration, logged
+from workers.log.registrations import Registration, logged
 
 SURE = 1e-6
 """Chance, over all marks that were looked for, below which a picture is said to carry one."""

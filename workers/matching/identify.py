@@ -25,11 +25,11 @@ from registry.crawls.crawling import denied
 from registry.models import Owner, Picture, Work, WorkPicture
 from registry.vectors.calibrations import active
 from registry.vectors.fingerprints import Collection, additions
+from workers.log.registrations import Registration, registration_of
 from workers.matching.handed_out import MadeCopy, marked_copies, signed_copies
 from workers.matching.registered_works import RegisteredWorks
 from workers.pictures.provenance import FileStatement, said_by
 from workers.services.wiring import Services
-from workers.works.registrations import Registration, registration_of
 
 MAX_SECONDS = 30.0  # after so long a search begins no more comparison
 FURTHER = 8  # so many times more hits are asked for when others' stand before an owner's own

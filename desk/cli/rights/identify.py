@@ -19,8 +19,8 @@ from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
 if TYPE_CHECKING:
     from desk.schemas.works import IdentifiedFile, UnreadFile
     from registry.models import Owner
+    from workers.log.registrations import Registration
     from workers.matching.identify import Answer, FoundWork
-    from workers.works.registrations import Registration
 
 STANDARD_INPUT = "-"
 DRAWN = "Write drawings of the comparison, and the proofs of the registration; made if missing."
@@ -111,8 +111,8 @@ def _stem(image: str) -> str:
 def _written(desk: Desk, found: "FoundWork", data: bytes, folder: Path) -> list[str]:
     """Write the drawings and the proofs of one work; returns their paths."""
     from indexer.draw.draw import View, draw
+    from workers.log.registrations import proof_files
     from workers.matching.identify import pair_of
-    from workers.works.registrations import proof_files
 
     pair = pair_of(desk.services, found, data)
     files = {} if pair is None else {view.file_name: draw(view, pair) for view in View}

@@ -25,11 +25,11 @@ from registry.works import works as searching
 from registry.works.relations import related_to
 from workers.evidence import deposits, exporting
 from workers.evidence.bundles import in_a_file
+from workers.log.registrations import registration_of
 from workers.pictures.previews import LARGE, SMALL, shown
 from workers.services import wiring
 from workers.works.opened import public_address
 from workers.works.ownership import terms
-from workers.works.registrations import registration_of
 
 ONLY = (
     ("", _("All")),

@@ -76,6 +76,9 @@ def test_of_marks_that_one_picture_carries_each_is_told_the_surest_first(inline:
     assert {copy.recipient for copy in answer.copies} == {HERON, WREN}
     assert [copy.chance for copy in answer.copies] == sorted(copy.chance for copy in answer.copies)
     assert 0 < answer.copies[1].chance < 1e-6
+    copied(inline, work, recipient="Owl Prints")
+    again = identify(inline.services, work.owner, jpeg(Image.blend(first, second, 0.5)))
+    assert again.copies[0].chance / answer.copies[0].chance == pytest.approx(1.5)  # one more was tried
 
 
 def test_nobody_else_learns_for_whom_a_copy_was_made(inline: SyncRunner, work: Work) -> None:
@@ -105,6 +108,12 @@ def test_the_entry_of_the_log_says_for_whom_and_with_which_seed(inline: SyncRunn
     assert said is not None
     assert (said["by"], said["for"], said["work"], len(bytes.fromhex(said["seed"]))) == ("Ann", HERON, 1, 32)
     assert HERON not in str(LogOpening.objects.get(content__what="copy marked").content)
+
+
+def test_no_mark_is_looked_for_where_the_registered_bytes_are_gone(inline: SyncRunner, work: Work) -> None:
+    data = copied(inline, work, recipient=HERON)
+    inline.services.blobs.remove(work.work_pictures.get().picture.digest)
+    assert told(inline, work.owner, data) == (0, [])
 
 
 def test_a_signed_copy_is_known_by_its_bytes_with_the_key_and_the_log(inline: SyncRunner, work: Work) -> None:

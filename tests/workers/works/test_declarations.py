@@ -11,11 +11,11 @@ from tests.assets.rows import owner, photograph, register
 from workers.cases.purge import purge
 from workers.evidence.bundles import sealed_facts
 from workers.evidence.deposits import make_deposit, sealed_deposit
+from workers.log.registrations import registration_of
 from workers.operations.retention import expire_bytes
 from workers.tasks.sync_runner import SyncRunner
 from workers.works import declarations
 from workers.works.declarations import attach, detach, edit
-from workers.works.registrations import registration_of
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from evidence.formats.codec import parse_json
 from exhibit.digests import Digest
 from registry.models import LogCheckpoint, Work
 from tests.assets.rows import owner, photograph, register
+from workers.log.registrations import proof_files, registration_of
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.registrations import proof_files, registration_of
 
 
 @pytest.fixture
