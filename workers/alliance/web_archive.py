@@ -75,9 +75,10 @@ def ask(services: Services, case: Case, sighting: Sighting) -> Callable[[Capture
 
 def _is_public(services: Services, page: str) -> bool:
     """Whether a page is on the public internet: those of the operator's own networks are told to nobody."""
-    guard, parts = Guard(allowed_networks=services.config.cocapture_networks), urlsplit(page)
+    guard = Guard(allowed_networks=services.config.cocapture_networks)
     try:
         guard.check_url(page)
+        parts = urlsplit(page)
         return bool(guard.resolve(parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]))
     except ExhibitError:
         return False

@@ -46,7 +46,7 @@ ODD: list[tuple[dict[str, object] | Answer, str]] = [
     (Answer(b"<html>", "text/html"), "nonsense"),
     (Answer(b"[]", "application/json"), "nonsense"),
     (Answer(b"[" * 100_000, "application/json"), "nonsense"),
-    (Answer(b" " * (web_archive.MAX_ANSWER + 1), "application/json"), "nonsense"),
+    (Answer(b'{"status": "error", "status_ext": "x"}' + b" " * web_archive.MAX_ANSWER, "application/json"), "nonsense"),
     (told({"message": "Too many requests."}, 429), "refused"),
     (told({}, 503), "no-answer"),
     (told({}, 404), "no-answer"),
