@@ -71,7 +71,8 @@ def three(folder: Path) -> Iterator[dict[str, Installation]]:
 def verified(one: Installation, files: list[str], trust: Path) -> dict[str, Any]:
     """What ``exhibit verify`` says of a bundle."""
     told = json.loads(one.run.run("verify", *files, "--trust", trust, "--json", code=None).out)
-    return told["bundles"][0]
+    bundle: dict[str, Any] = told["bundles"][0]
+    return bundle
 
 
 def has_cosigners(bundle: dict[str, Any]) -> bool:
