@@ -175,23 +175,25 @@ def _search(services: Services, partner: Partner, count: dict[str, int]) -> Sear
     found: dict[tuple[int, int, int], Found] = {}
     after: int | None = 0 if outputs else None
     missing = ""
-    while after is not None:
-        if count["pages"] >= MAX_PAGES or time.monotonic() > until:
-            missing = f"The partner {partner.name} takes too long."
-            break
-        count["pages"] += 1
-        try:
-            page = ask(services, partner, "blind-index", {"after": after}, seconds=60)
-        except (ServiceMissingError, RefusedError) as error:
-            if after == 0:
-                raise
-            missing = error.message
-            break
-        _open(page, outputs, found, count["pages"])
-        before, after = after, page["next"]
-        if after is not None and int(after) <= before:
-            raise ValueError
+    try:
+        while after is not None:
+            page = _page(services, partner, after, count, until)
+            _open(page, outputs, found, count["pages"])
+            before, after = after, page["next"]
+            if after is not None and int(after) <= before:
+                raise ValueError
+    except (ServiceMissingError, RefusedError) as error:
+        if not after:
+            raise
+        missing = error.message
     return Search(sorted(found.values(), key=lambda one: (one.picture, not one.exact, -one.bands)), missing)
+
+
+def _page(services: Services, partner: Partner, after: int, count: dict[str, int], until: float) -> dict[str, Any]:
+    if count["pages"] >= MAX_PAGES or time.monotonic() > until:
+        raise ServiceMissingError(f"The partner {partner.name} takes too long.")
+    count["pages"] += 1
+    return ask(services, partner, "blind-index", {"after": after}, seconds=60)
 
 
 def _open(

@@ -94,7 +94,7 @@ def fetch(session: requests.Session, address: str, most: int, seconds: float = 3
 
 
 def receive(
-    services: Services, body: bytes, signature: str, call: str, limit: Callable[[Partner], None] = lambda _row: None
+    services: Services, body: bytes, signature: str, call: str, limit: Callable[[str], None] = lambda _ident: None
 ) -> Partner:
     """Let a request in: who asks, once it is known that it is theirs, meant for this log and this call, and new.
 
@@ -116,6 +116,6 @@ def receive(
         raise RefusedError("The request is meant for another log, or for another call.", reason="partner")
     if apart > MAX_APART:
         raise RefusedError("The request is old, or one of the two clocks is wrong.", reason="partner")
-    limit(partner)
+    limit(f"partner:{partner.pk}")
     partners.note_call(partner, nonce, call)
     return partner

@@ -48,7 +48,8 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
     (:func:`read_mark`). Raises ``WrongUseError`` when something is missing, name or letter are others, or the owner has
     notices signed with a passkey and this answer isn't one to that.
     """
-    pages = _pages(services, notice)
+    pages: Pages = {}
+    check(services, _cases(notice), read=pages)  # below, where the notice is held, only pages that came since are read
     with notices.held_draft(notice) as held:
         items = items_of(held)
         checks = check(services, [item.row.case for item in items], read=pages)
@@ -85,7 +86,8 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
     if not services.config.mail_url:
         said = _("No mail server is set, so nothing can be sent from here.")
         raise WrongUseError(said, hint=_("Take the PDF or the text, send it yourself, and say here that you did."))
-    pages = _pages(services, notice)
+    pages: Pages = {}
+    check(services, _cases(notice), read=pages)  # below, where the notice is held, only pages that came since are read
     with transaction.atomic():
         held = notices.held_signed(notice)
         cases = _cases(held)
@@ -107,13 +109,6 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
 
 def _cases(notice: Notice) -> list[Case]:
     return [row.case for row in notice.notice_cases.select_related("case__owner")]
-
-
-def _pages(services: Services, notice: Notice) -> Pages:
-    """What kept pages state, read before the notice is held: then only those are that came in between."""
-    pages: Pages = {}
-    check(services, _cases(notice), read=pages)
-    return pages
 
 
 def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] | None:

@@ -52,13 +52,9 @@ class Signed(Permitted):
     def __call__(self, request: HttpRequest) -> Any:  # noqa: ANN401 - not an actor of an owner
         """The partner; raises where it is nobody (403), too often (429), or a second time (409)."""
         call = request.path.rstrip("/").rpartition("/")[2]
-        signature = request.headers.get(calls.SIGNATURE, "")
-
-        def limit(row: Partner) -> None:
-            limits.count(request, f"partner:{row.pk}")
-
+        signature, services = request.headers.get(calls.SIGNATURE, ""), wiring.services()
         try:
-            return calls.receive(wiring.services(), request.body, signature, call, limit)
+            return calls.receive(services, request.body, signature, call, lambda ident: limits.count(request, ident))
         except RefusedError as error:
             raise Problem(HTTPStatus.FORBIDDEN, error.message) from error
 

@@ -1,7 +1,6 @@
 """Works that their owners have opened to everybody. Closed, removed and unknown ones get the same answer."""
 
 import json
-from collections.abc import Callable
 
 from allauth.decorators import rate_limit
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -16,17 +15,9 @@ from workers.alliance.pdq_feed import feed
 from workers.services import wiring
 from workers.works.opened import opened_work, public_facts
 
-View = Callable[..., HttpResponse]
-
-
-def _counted(view: View) -> View:
-    """Whoever asks, for open works or others, is counted by address, as with links."""
-    counted: View = rate_limit(action="link", limit_get=True)(view)
-    return counted
-
 
 @require_safe
-@_counted
+@rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def page(request: HttpRequest, name: str) -> HttpResponse:
     """What an owner tells everybody of a work."""
     work, facts = _found(name)
@@ -37,7 +28,7 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @require_safe
-@_counted
+@rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def facts(request: HttpRequest, name: str) -> HttpResponse:
     """The same for programs, as JSON-LD."""
     headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
@@ -45,7 +36,7 @@ def facts(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @require_safe
-@_counted
+@rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def pdq_feed(request: HttpRequest, kind: str) -> HttpResponse:
     """PDQ hashes of the works whose owners publish them: ``csv`` or ``txt``, and the ``note`` that signs both."""
     try:

@@ -38,7 +38,7 @@ def words(answer: Any) -> str:  # noqa: ANN401
     return re.sub(r'value="[A-Za-z0-9]{64}"|"X-CSRFToken": "\w+"', "", answer.content.decode())
 
 
-def test_whoever_asks_is_told_what_is_compared_and_what_is_kept() -> None:
+def test_whoever_asks_is_told_what_is_compared_and_what_is_kept(db: None) -> None:
     page = Client().get(reverse("ask"))
     assert page.status_code == 200
     assert "It isn't kept" in page.content.decode()
