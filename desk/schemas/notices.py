@@ -13,7 +13,7 @@ from registry.notices.mail import may_have_left
 from registry.notices.notices import BEGUN
 from workers.notices.claims import Check, check, unanswered
 from workers.notices.contents import gaps, items_of, letter
-from workers.notices.signing import TEXT_NAME, file_of, read_mark
+from workers.notices.signing import TEXT_NAME, file_of
 from workers.services.wiring import Services
 
 
@@ -139,7 +139,6 @@ class FullNotice(NoticeLine):
 
     fields: dict[str, str]
     text: str
-    mark: str = Field(description="Marks the letter of a draft, for who signs it; else empty.")
     claims: list[ClaimCheck] = Field(description="What speaks against the claims, of a notice that hasn't been sent.")
     missing: list[str] = Field(description="What it lacks before it can be signed.")
     cases: list[NoticedCase]
@@ -157,7 +156,6 @@ class FullNotice(NoticeLine):
         return cls.from_row(
             row,
             text=_text(services, row) if made is None else made.whole,
-            mark="" if made is None else read_mark(made),
             claims=ClaimCheck.of(checks),
             missing=[*gaps(row, items), *unanswered(checks)] if is_draft else [],
             cases=[NoticedCase.from_row(item, places=len(item.there)) for item in items],

@@ -297,15 +297,6 @@ class NewNotice(Given):
     cases: list[Number] = Field(min_length=1, max_length=100, description="Their numbers.", examples=[[1]])
 
 
-class Signature(Given):
-    """What the person who signs has read, typed and confirmed."""
-
-    name: Name = Field(description="The signer's, as it stands in the notice.", examples=["Ann Example"])
-    read: str = Field(pattern="^[0-9a-f]{64}$", description="The `mark` of the letter that the person has read.")
-    have_read: Literal[True] = Field(description="That it was read, every case of it.")
-    authorised: Literal[True] = Field(description="That the person may sign it, with all that the letter states.")
-
-
 Line = Annotated[str, Field(max_length=300, pattern=IN_LINE)]
 
 

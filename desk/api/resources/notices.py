@@ -1,4 +1,4 @@
-"""Notices: drafts, signatures, and what became of them. Sending is a person's, on the site."""
+"""Notices: drafts, and what became of them. Signing and sending are a person's, on the site."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from registry.accounts import scoped
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.notices import notices, replies
-from workers.notices.signing import file_of, sign
+from workers.notices.signing import file_of
 from workers.services import wiring
 
 router = Resource("notices")
@@ -45,8 +45,8 @@ def get_notice(request: Call, number: int) -> schemas.FullNotice:
 def draft_notice(request: Call, new: requests.NewNotice) -> schemas.FullNotice:
     """Draft a notice about confirmed cases of one party. Nothing leaves by that.
 
-    What a member considers about fair use, answers to the claim check, and sending are for a person with a session of
-    their own on the site: no token can do them, and there is no operation for them.
+    What a member considers about fair use, the signature, and sending are for a person with a session of their own on
+    the site: no token can do them, and there is no operation for them.
     """
     for number in set(new.cases):  # a letter about fewer cases than were named would surprise its sender
         scoped.case(of(request), number)
@@ -67,18 +67,6 @@ def edit_notice(request: Call, number: int, fields: requests.NoticeFields) -> sc
 def discard_notice(request: Call, number: int) -> None:
     """Throw a draft away; its number isn't given again."""
     notices.discard(notices.notice(of(request), number), by=request.auth.by)
-
-
-@router.post(ONE + "/sign", SEND, 201)
-def sign_notice(request: Call, number: int, new: requests.Signature) -> schemas.FullNotice:
-    """Sign a draft for the person who has read it. Nothing leaves by that: a member sends it on the site.
-
-    What speaks against the claims has to have been answered. Where the owner has notices signed with a passkey it
-    answers 422: that is done on the site.
-    """
-    row = notices.notice(of(request), number)
-    sign(wiring.services(), row, typed=new.name, read=new.read, by=request.auth.by)
-    return _told(request, number)
 
 
 @router.post(ONE + "/events", SEND, 201)

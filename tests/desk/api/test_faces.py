@@ -19,7 +19,7 @@ ACTION = re.compile(r"""action="\{% url '([\w-]+)'""")
 DEED = re.compile(r'name="(?:do|deed|decision|decide)" value="([^"]*)"')
 TAG = re.compile(r"\{[%{].*?[%}]\}")
 
-BY_HAND = "is sent, answered or worded by a person who has read it"
+BY_HAND = "is signed, sent or worded by a person who has read it"
 A_PERSONS = "is about one person, who is asked for it in a browser"
 THE_OPERATORS = "is for whoever runs the installation, who has the command line on the server"
 OUTSIDE = "is for people without an account, by an address of its own"
@@ -30,7 +30,7 @@ WITHOUT = {
     **dict.fromkeys(("home", "account", "language", "blur", "leave", "make-token", "choose-mail"), A_PERSONS),
     **dict.fromkeys(("change-feed", "change-feed:make", "change-feed:revoke"), A_PERSONS),
     **dict.fromkeys(("operator", "operator-retry", "operator-leave"), THE_OPERATORS),
-    **dict.fromkeys(("send-notice", "answer-claim", "see-replies", "wordings", "edit-wording"), BY_HAND),
+    **dict.fromkeys(("sign-notice", "send-notice", "answer-claim", "see-replies", "wordings", "edit-wording"), BY_HAND),
     "why": BY_EYE,
     **dict.fromkeys(("derived", "web-archive", "security", "choose-passkeys", "revoke-key"), ONCE),
     **dict.fromkeys(("feed", "unsubscribe", "link", "link-file", "reply", "invitation"), OUTSIDE),

@@ -6,8 +6,8 @@ import pytest
 from exhibit.config.config import Config
 from workers.configuration import load_config
 from workers.notify.mail import django_mail, message_id, sender
-from workers.servers.addresses import absolute
 from workers.operations.doctor import examine
+from workers.servers.addresses import absolute
 
 
 @pytest.fixture

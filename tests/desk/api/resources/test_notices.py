@@ -1,13 +1,13 @@
-"""Notices and trials of licences through the API: programs draft, sign and follow; sending stays with a person."""
+"""Notices and trials of licences through the API: programs draft and follow; signing and sending stay with a person."""
 
 import pytest
 
 from desk.api.api import api
 from exhibit.clock import now
 from registry.accounts import tokens
-from registry.models import LogSubmission, Membership, Notice, Owner, Role, Scope, User, Work
+from registry.models import LogSubmission, Membership, Notice, Owner, Role, Scope, User
 from registry.notices import notices
-from tests.assets.noticed import SENDER, answer_all, begun, signed, studio
+from tests.assets.noticed import SENDER, begun, signed, studio
 from tests.assets.programs import ROOT, Program
 from workers.services import wiring
 from workers.tasks.sync_runner import SyncRunner
@@ -46,46 +46,17 @@ def test_a_program_drafts_edits_reads_and_discards(program: Program, studio: Own
     assert program.get("/notices")[1]["items"] == []
 
 
-def test_no_operation_sends_or_answers_for_the_signer(program: Program, studio: Owner) -> None:
+def test_no_operation_signs_sends_or_answers_for_the_signer(program: Program, studio: Owner) -> None:
     paths = {path for path in api.get_openapi_schema()["paths"] if "/notices" in path}
     assert {path.rsplit("/notices", 1)[1] for path in paths} == {
         "",
         "/{number}",
         "/{number}/events",
-        "/{number}/sign",
         "/{number}/files/{name}",
         "/{number}/replies/{reply}/file",
     }
     program.post("/notices", {"kind": "dmca", "cases": [1]})
     assert program.send("PATCH", "/notices/1", {"purpose": "commercial"})[0] == 400
-
-
-def test_a_program_signs_what_its_person_has_read(program: Program, studio: Owner, inline: SyncRunner) -> None:
-    begun(studio)
-    told = program.get("/notices/1")[1]
-    wanted = {"name": "Ann  example", "read": told["mark"], "have_read": True, "authorised": True}
-
-    def sign(**other: object) -> tuple[int, str]:
-        status, said = program.post("/notices/1/sign", wanted | other)
-        return status, said.get("detail", said.get("state"))
-
-    assert sign(have_read=False)[0] == sign(authorised=False)[0] == sign(read="x")[0] == 400
-    assert sign(name="Bob") == (422, "The typed name isn't Ann Example.")
-    assert sign(read="00" * 32)[0] == 422
-    Owner.objects.update(passkeys=True)
-    assert sign() == (422, f"{studio.name} has this signed with a passkey.")
-    Owner.objects.update(passkeys=False)
-    Work.objects.filter(number=1).update(rights_statement="CC BY 4.0")
-    read = program.get("/notices/1")[1]["mark"]
-    assert sign(read=read) == (422, "Case 1: 1 point of the claim check is unanswered.")
-    answer_all(inline.services, studio, "Nobody was told so.")
-    assert sign(read=read) == (201, "signed")
-    told = program.get("/notices/1")[1]
-    assert told["signed_by"] == "alice@example.org (token program)"
-    assert "/s/ Ann Example" in told["text"]
-    assert told["mark"] == ""
-    assert told["sent_at"] is None
-    assert sign()[0] == 422
 
 
 def test_what_became_of_a_notice_is_written_down(program: Program, studio: Owner, inline: SyncRunner) -> None:
