@@ -160,7 +160,7 @@ class Asking:
         answers = tuple(self._answer(one, captured, active) for one, _ in self.asked)
         data = Cocapture(self.challenge, answers).to_json()
         file = CapturedFile("cocapture", "cocapture.json", "application/json", data)
-        told = " ".join([captured.sentence, *map(_told, answers)])
+        told = " ".join([captured.sentence, *map(_told, sorted(answers, key=lambda one: one.missing != ""))])
         return replace(captured, sentence=told, files=(*captured.files, file))
 
     def _answer(self, one: _Asked, captured: Captured, active: set[int]) -> PartnerAnswer:
@@ -210,9 +210,9 @@ def _told(answer: PartnerAnswer) -> str:
     name = answer.name
     if answer.missing:
         why = MISSING[answer.missing]
-        return Sentence("Not seen by two: %(name)s was asked to visit with us, and %(why)s.", name=name, why=why)
+        return Sentence("%(name)s was asked to visit with us, and %(why)s.", name=name, why=why)
     if "picture" not in answer.agrees:
-        return Sentence("Not seen by two: %(name)s visited with us and saw no such picture.", name=name)
+        return Sentence("%(name)s visited with us and saw no such picture.", name=name)
     if "text" in answer.agrees:
         return Sentence("Seen by two: %(name)s saw the same picture and the same text.", name=name)
     return Sentence("Seen by two: %(name)s saw the same picture, and other text on the page.", name=name)
