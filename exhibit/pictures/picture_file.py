@@ -57,6 +57,12 @@ def inspect(data: bytes, limits: Limits) -> PictureInfo:
         return _info(picture, stream)
 
 
+def profile(data: bytes, limits: Limits) -> bytes:
+    """The ICC profile of an RGB picture, which its decoded pixels keep; of other ones, and where there is none, empty."""
+    with opened(data, limits) as (picture, _stream):
+        return (picture.info.get("icc_profile") or b"") if picture.mode in {"RGB", "RGBA"} else b""
+
+
 def decode(data: bytes, limits: Limits, at_least: int | None = None) -> DecodedPicture:
     """See :func:`exhibit.pictures.decode.decode`."""
     with opened(data, limits) as (picture, stream):

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from io import BytesIO
 from typing import Any
 
 from PIL import Image
@@ -25,7 +24,7 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
 
             return {"iscc": asdict(computed_here(data, limits))}, b""
         if question["what"] == "profile":
-            return {}, Image.open(BytesIO(data)).info.get("icc_profile") or b""
+            return {}, picture_file.profile(data, limits)
         if question["what"] == "inspect":
             return {"info": asdict(picture_file.inspect(data, limits))}, b""
         picture = picture_file.decode(data, limits, question["at_least"])

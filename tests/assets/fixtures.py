@@ -72,9 +72,11 @@ def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[milvus_p
 
 
 @pytest.fixture
-def cloud(s3: S3, db: None, tmp_path_factory: pytest.TempPathFactory) -> Cloud:
+def cloud(s3: S3, db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """What machines share that have indexes in a bucket: one of this test's own, and its database."""
-    return Cloud(bucket_on(s3, tmp_path_factory.mktemp("keys")))
+    fingerprints.forget_cached_spaces()
+    yield Cloud(bucket_on(s3, tmp_path_factory.mktemp("keys")))
+    fingerprints.forget_cached_spaces()
 
 
 @pytest.fixture

@@ -100,6 +100,11 @@ def test_a_marked_copy_keeps_its_colours_and_looks_the_same(inline: SyncRunner) 
             assert (copy.format, copy.info["icc_profile"]) == (file_format, profile)
             apart = ImageChops.difference(copy.convert("RGB"), opened(out.getvalue())).convert("L")
             assert ImageStat.Stat(apart).mean[0] < 4
+    out = io.BytesIO()
+    opened(photograph(4)).convert("L").save(out, "JPEG", icc_profile=profile)
+    row = register(inline.services, Owner.objects.get(slug="studio"), out.getvalue()).work
+    with Image.open(io.BytesIO(copied(inline, row, recipient=HERON))) as copy:
+        assert "icc_profile" not in copy.info  # it is of the grey levels that the copy's colours aren't
 
 
 def test_the_entry_of_the_log_says_for_whom_and_with_which_seed(inline: SyncRunner, work: Work) -> None:

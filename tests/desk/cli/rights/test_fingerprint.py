@@ -35,7 +35,7 @@ def test_works_are_registered_by_a_file_that_no_picture_is_in(cli: Terminal, stu
     told.write_text(bad, "utf-8")
     (refused,) = cli.ask("work", "add", told, "--owner", studio, code=4)["failed"]
     assert (refused["file"], refused["reason"]) == ("works.json", "fingerprints")
-    assert "of the version prints-9" in refused["sentence"]
+    assert "of version prints-9, not prints-1" in refused["sentence"]
 
 
 def test_nothing_is_written_where_nothing_can_be_told(alone: Terminal, folder: Path) -> None:
