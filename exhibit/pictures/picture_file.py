@@ -58,7 +58,7 @@ def inspect(data: bytes, limits: Limits) -> PictureInfo:
 
 
 def profile(data: bytes, limits: Limits) -> bytes:
-    """The ICC profile of an RGB picture, which its decoded pixels keep; of other ones, and where there is none, empty."""
+    """The ICC profile of an RGB picture, which its decoded pixels keep; of other ones, and where none is, empty."""
     with opened(data, limits) as (picture, _stream):
         return (picture.info.get("icc_profile") or b"") if picture.mode in {"RGB", "RGBA"} else b""
 
