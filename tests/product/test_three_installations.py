@@ -59,9 +59,13 @@ def accused_answers(a: Installation) -> None:
         assert "Case 1 rests" in submit(member, f"{a.url}/o/studio/notices/new?case=1", **again)
         told = [event["sentence"] for event in a.run.ask("case", "show", 1)["history"]]
         assert "Notice 1: an answer came on its page; it rests until a member has looked." in told
-        entries = a.run.ask("log", "list", "--last", 50)["entries"]
-        (entry,) = [one for one in entries if TOLD in json.dumps(one)]
-        assert entry["type"] == "case"
+
+        def logged() -> list[str]:  # entries get their numbers at the next tick
+            entries = a.run.ask("log", "list", "--last", 50)["entries"]
+            return [one["type"] for one in entries if TOLD in json.dumps(one)]
+
+        wait_until(logged, seconds=60)
+        assert logged() == ["case"]
         submit(member, page, f"{page}seen")
         assert "The notice rests" not in member.get(page, timeout=30).text
 
