@@ -91,7 +91,9 @@ def _save(services: Services, page: str, came: list[WebArchive], until: float) -
         told = _call(services, until, "POST", "/save", form)
         while told.get("status", "pending") == "pending":
             came.append(replace(came[0], job=_word(told.get("job_id", came[-1].job))))
-            time.sleep(max(0.0, min(PAUSE, until - time.monotonic())))
+            if time.monotonic() + PAUSE > until:
+                return  # nobody waits any more: it stays too slow
+            time.sleep(PAUSE)
             told = _call(services, until, "GET", f"/save/status/{came[-1].job}")
         if told["status"] == "success":
             address = f"{came[0].archive}/web/{told['timestamp']}/{quote(told['original_url'], safe=_SAFE)}"

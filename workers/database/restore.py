@@ -51,7 +51,8 @@ def put_back(config: Config, place: Path, tell: Tell) -> Restored:
     4. Hold the log's root against the backup's, and make the indexes again.
 
     Raises ``IntegrityError`` when the backup is damaged, or the restored log isn't that of the backup,
-    ``WrongUseError`` when the product runs, there are rows, the backup is of a later version, or the disk is too small.
+    ``WrongUseError`` when the product runs, there are rows, the backup is of a later version or too early a one, or the
+    disk is too small.
     """
     with _alone(config):
         tell("Reading the backup.")
@@ -151,17 +152,22 @@ def _staged(made: Path, place: Path, description: Description) -> Path:
                 missing.remove(name)
             if not missing:
                 break
-        _refuse_later(dump, description)
+        _refuse_others(dump, description)
     except ExhibitError:
         shutil.rmtree(made)
         raise
     return dump
 
 
-def _refuse_later(dump: Path, description: Description) -> None:
-    """Raise ``WrongUseError`` for rows in a form that only a later version knows."""
+def _refuse_others(dump: Path, description: Description) -> None:
+    """Raise ``WrongUseError`` for rows in a form that only a later version knows, or this one no more."""
     known = {path.stem for path in (Path(__file__).parents[2] / "registry" / "migrations").glob("0*.py")}
-    later = sorted(name for name in migrations_in(dump, "registry") - known if name > LAST_OF_FIRST)
+    held = migrations_in(dump, "registry")
+    if LAST_OF_FIRST not in held:
+        told = f"This backup is of too early a version of Exhibit ({description.version})"
+        hint = "Restore it with a version in between, start that once, and make a backup with it."
+        raise WrongUseError(f"{told}: nothing was restored.", hint=hint)
+    later = sorted(name for name in held - known if name > LAST_OF_FIRST)
     if later:
         told = f"This backup is of a later version of Exhibit ({description.version}, {later[-1]})"
         hint = "Restore it with the version that made it, or a later one."

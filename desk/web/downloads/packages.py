@@ -10,8 +10,18 @@ from django.utils.translation import gettext as _
 
 from desk.api.common.files import zip_answer
 from desk.texts.sentences import in_words
-from desk.web.common import access
-from desk.web.common.access import Telling, decider_post, member_page, number_in, page_of, said, show, takes
+from desk.web.common.access import (
+    Telling,
+    decider_post,
+    manager_post,
+    manages,
+    member_page,
+    number_in,
+    page_of,
+    said,
+    show,
+    takes,
+)
 from desk.web.downloads.witnesses import said_by
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
@@ -53,7 +63,7 @@ def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
     lines = _lines(list(newest.values()))
     archive = wiring.services().config.web_archive_url
     values = {
-        "archive": archive if archive and access.manages(request, owner) else "",
+        "archive": archive if archive and manages(request, owner) else "",
         "page": page,
         "lines": sorted(lines, key=lambda line: (line.bundle.case.party, line.bundle.case.number)),
         "q": q,
@@ -71,10 +81,10 @@ def _lines(rows: list[Bundle], files: dict[int, KeptFile] | None = None) -> list
     ]
 
 
-@access.manager_post
+@manager_post
 def web_archive(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Have a web archive asked to save pages, too, or no more."""
-    people.ask_for_archive(owner, wanted=not owner.web_archive, by=request.user.get_username())
+    people.ask_for_archive(owner, wanted=request.POST.get("wanted") == "on", by=request.user.get_username())
     return redirect("bundles", slug=owner.slug)
 
 

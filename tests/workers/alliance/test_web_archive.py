@@ -211,8 +211,13 @@ def test_one_that_never_ends_is_too_slow(
     services: Services, case: Case, archive: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web_archive, "SECONDS", 0.3)
+    before = set(threading.enumerate())
     saving(archive, *[PENDING] * 1000)
     assert record(services, case) == WebArchive(archive.url(""), JOB, "too-slow", "")
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+    asked = len(archive.seen)
+    assert 1 < asked < 40  # with a pause between, and no more once nobody waits
 
 
 # who is asked, and when

@@ -28,6 +28,7 @@ from tests.assets.command_line import CommandLine, forking
 from tests.assets.processes import processes_of, wait_until
 from tests.assets.stack import connected_to
 from workers.configuration import load_config
+from workers.database import restore
 from workers.database.backup import log_state
 from workers.database.backup_format import DESCRIPTION, members as members_of
 from workers.database.restore import put_back
@@ -124,6 +125,17 @@ def test_after_whatever_refusal_and_a_sudden_end_a_start_a_backup_and_the_restor
     # other commands come between, and make secrets of their own
     with forking(cli) as quick, EmbeddedServers(config):
         work_goes_on(quick, members, open_folder)
+
+
+def test_a_backup_of_too_early_a_version_is_refused_before_anything_is_put_back(
+    open_folder: Path, members: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restore, "LAST_OF_FIRST", "0046_faults")  # the kept backup ends before it
+    config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
+    with pytest.raises(WrongUseError, match=r"too early a version of Exhibit .*: nothing was restored") as refused:
+        put_back(config, tar_of(members, open_folder / "early.tar"), nothing)
+    assert refused.value.hint == "Restore it with a version in between, start that once, and make a backup with it."
+    assert not {"blobs", "restoring", "exhibit.toml"} & left(CommandLine(config.data_dir))
 
 
 def work_goes_on(cli: CommandLine, members: Members, folder: Path) -> None:
