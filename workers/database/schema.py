@@ -7,14 +7,14 @@ from pathlib import Path
 
 import django
 from django.apps import apps
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 
 from exhibit.config.secrets import master_key
 from exhibit.errors import ServiceMissingError
 from indexer.calibration.shipped import shipped_calibration
 from indexer.picture.spaces import DESCRIPTOR
 from workers.configuration import load_config
-from workers.database.restore import LAST_OF_FIRST, take_up
+from workers.database.restore import take_up, too_early
 from workers.services.same_secrets import keep_marks
 from workers.services.wiring import Services
 
@@ -36,7 +36,7 @@ def migrate() -> bool:
         if behind:
             from django.core.management import call_command
 
-            with _alone():
+            with _alone(), transaction.atomic():  # killed meanwhile, none is applied
                 call_command("migrate", verbosity=0, interactive=False)
         _keep_shipped()
         end_restore()
@@ -73,7 +73,8 @@ def is_behind() -> bool:
             return True
         cursor.execute("SELECT app, name FROM django_migrations")
         done = set(cursor.fetchall())
-    if ("registry", LAST_OF_FIRST) not in done and any(label == "registry" for label, _ in done):
+    of_registry = {name for label, name in done if label == "registry"}
+    if of_registry and too_early(of_registry):
         hint = "Start a version in between once, then this one."
         raise ServiceMissingError("The database is of a version that is too early.", hint=hint)
     files = ((app.label, path) for app in apps.get_app_configs() for path in Path(app.path).glob("migrations/[!_]*.py"))
