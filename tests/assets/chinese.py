@@ -1,0 +1,65 @@
+"""What is left in English where people read Chinese: on pages, in mails, in documents."""
+
+import re
+from collections.abc import Iterable
+from html.parser import HTMLParser
+
+NAMES = frozenset(
+    """
+    AI API C2PA CA CDN CSV DMCA DNS DSA Ed EIP EVM EXIF FIPS FRE GB GDPR GMT HEIC HEIF HDR HTML HTTP HTTPS IANA ICP ID IP IPTC
+    JPEG JSON KB MB MD PDF PIN PIPL PNG QOI RAW RDAP RFC RSS SHA SVG TLS UK URL USD UTC WARC WEBP WHOIS WebP WebSocket XLSX XML
+    XMP ZIP eIDAS gzip md Atom Bitcoin CDXJ Ed25519 Enter Esc Exhibit GiB JavaScript OpenTimestamps Photoshop PostScript
+    OpenEXR DDS Service Worker Shift Webhook Webhooks WebAuthn WebSub Standard MiB TB GB
+    EUR CNY Mastodon Bluesky
+    eBay Etsy Google Images TinEye Vision Yandex Tineye
+    """.split()
+)
+"""Names, abbreviations, formats and keys that stand in Chinese text as they are."""
+SILENT = frozenset({"script", "style", "code", "kbd", "pre", "textarea", "option-code"})
+"""Elements whose text is code, or what somebody wrote."""
+SPOKEN = frozenset({"alt", "aria-label", "placeholder", "title"})
+"""Attributes that people read or hear."""
+VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+NO_WORDS = re.compile(
+    r"""\S*(?:://|[/_.@=\\*-])[\x21-\x7e]*"""  # addresses, paths, file names, options, versions
+    r"""|\b(?=[0-9a-f]*\d)[0-9a-f]{3,}\b|\b[0-9a-f]{16,}\b""",  # digests
+    re.ASCII,
+)
+
+
+class _Reader(HTMLParser):
+    """Collects what people read of a page in its own language, save what is quoted in another one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+        self._open: list[tuple[str, bool]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        foreign = not (given.get("lang") or "zh").startswith("zh") or given.get("translate") == "no"
+        if tag not in VOID:
+            self._open.append((tag, foreign or tag in SILENT))
+        if not foreign:
+            self.read += [value for name, value in attrs if name in SPOKEN and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not any(silent for _tag, silent in self._open):
+            self.read.append(data)
+
+
+def read_of(page: str) -> str:
+    """What people read of an HTML page, a line a piece."""
+    reader = _Reader()
+    reader.feed(page)
+    return "\n".join(" ".join(piece.split()) for piece in reader.read if piece.strip())
+
+
+def english_in(text: str, known: Iterable[str] = ()) -> list[str]:
+    """Words of Latin letters that are neither names, nor known, nor parts of addresses, paths, digests and versions."""
+    names = NAMES.union(known)
+    return [word for word in re.findall(r"[A-Za-z][A-Za-z]+", NO_WORDS.sub(" ", text)) if word not in names]
