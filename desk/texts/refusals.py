@@ -106,7 +106,7 @@ def spending_in_words(crawl: Crawl) -> str:
 
 def amounts(spent: Iterable[Money]) -> str:
     """Amounts of several currencies."""
-    return ", ".join(map(money, spent)) or _("nothing")
+    return _(", ").join(map(money, spent)) or _("nothing")
 
 
 def refusal_in_words(reason: str, sentence: str = "") -> str:

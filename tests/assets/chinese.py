@@ -15,7 +15,7 @@ NAMES = frozenset(
     """.split()
 )
 """Names, abbreviations, formats and keys that stand in Chinese text as they are."""
-SILENT = frozenset({"script", "style", "code", "kbd", "pre", "textarea", "option-code"})
+SILENT = frozenset({"script", "style", "code", "kbd", "pre", "textarea"})
 """Elements whose text is code, or what somebody wrote."""
 SPOKEN = frozenset({"alt", "aria-label", "placeholder", "title"})
 """Attributes that people read or hear."""
@@ -25,6 +25,8 @@ NO_WORDS = re.compile(
     r"""|\b(?=[0-9a-f]*\d)[0-9a-f]{3,}\b|\b[0-9a-f]{16,}\b""",  # digests
     re.ASCII,
 )
+
+HALF_WIDTH = re.compile(r".{0,9}[\u4e00-\u9fff][,;:!?(](?!//)[^\n]{0,9}|.{0,9}[,;:!?)] ?[\u4e00-\u9fff][^\n]{0,9}")
 
 
 class _Reader(HTMLParser):
@@ -63,3 +65,8 @@ def english_in(text: str, known: Iterable[str] = ()) -> list[str]:
     """Words of Latin letters that are neither names, nor known, nor parts of addresses, paths, digests and versions."""
     names = NAMES.union(known)
     return [word for word in re.findall(r"[A-Za-z][A-Za-z]+", NO_WORDS.sub(" ", text)) if word not in names]
+
+
+def half_width_in(text: str) -> list[str]:
+    """Where Chinese words stand beside punctuation of other languages."""
+    return HALF_WIDTH.findall(text)

@@ -1,0 +1,46 @@
+"""Whoever reads Chinese reads no English on any page, and no punctuation of other languages."""
+
+from contextlib import suppress
+
+import pytest
+from django.test import Client
+from django.urls import NoReverseMatch, reverse
+
+from registry.models import User
+from tests.assets.chinese import english_in, half_width_in, read_of
+from tests.assets.desk_scene import Scene, module_scene, patterns, scene
+
+__all__ = ["module_scene", "scene"]
+
+ZH = {"HTTP_ACCEPT_LANGUAGE": "zh-CN,zh;q=0.9"}
+GIVEN = "Ann Nightly Studio page studio watch work".split()
+"""What people and pages of the scene are called, save for single letters."""
+CODE = "asked crawl default evidence files match upkeep visits pictures prints works".split()
+"""What queues and indexes are called on the command line."""
+COLUMNS = "author created credit domain file holder licensee registrations rights territories title".split()
+"""Columns of tables that people bring, as the first line of a file names them."""
+
+
+def general() -> list[str]:
+    """The addresses that belong to no owner."""
+    found = []
+    for pattern in patterns():
+        with suppress(NoReverseMatch):
+            found.append(reverse(pattern.name or ""))
+    return found
+
+
+@pytest.mark.django_db
+def test_no_page_has_english_or_half_width_punctuation_in_it(scene: Scene) -> None:
+    User.objects.filter(pk=scene.ann.pk).update(is_superuser=True)
+    left, seen = [], 0
+    for client, addresses in ((scene.alice, [*general(), *scene.addresses().values()]), (Client(), general())):
+        for address in addresses:
+            answer = client.get(address, **ZH)
+            page = b"".join(answer).decode(errors="replace")
+            if "text/html" in answer.headers["Content-Type"] and page:
+                text, seen = read_of(page), seen + 1
+                wrong = english_in(text, (*GIVEN, *CODE, *COLUMNS)) + half_width_in(text)
+                left += [f"{address}: {words}" for words in wrong]
+    assert seen > 60
+    assert left == []
