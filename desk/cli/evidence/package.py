@@ -38,7 +38,7 @@ def make_package(
 ) -> None:
     """Put the newest bundles of CASES into one ZIP, with the receipts that witnesses have given until now.
 
-    Only of cases that a person has confirmed. Waits for bundles that aren't sealed yet.
+    Only of cases that a person has decided: not licensed. Waits for bundles that aren't sealed yet.
     """
     desk = open_desk()
     from workers.evidence.packages import request_package

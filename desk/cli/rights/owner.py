@@ -38,7 +38,7 @@ def derived_of_owner(*, wanted: str, owner: TheirOwner) -> None:
 @command("web-archive", "exhibit owner web-archive on", "exhibit owner web-archive off", of=owner_command)
 @click.argument("wanted", type=click.Choice(["on", "off"]), metavar="on|off")
 def web_archive_of_owner(*, wanted: str, owner: TheirOwner) -> None:
-    """Have a web archive asked to save the pages of confirmed cases, too, from now on, or no more.
+    """Have a web archive asked to save the pages of cases that are not licensed, too, from now on, or no more.
 
     It makes them public and learns their addresses. The operator names it: web_archive_url. Off at first.
     """

@@ -114,7 +114,7 @@ def test_an_error_with_its_hint_is_said_in_the_readers_language() -> None:
     with translation.override("zh-hans"):
         assert in_words("There are no words. Say why the decision stands.") == "没有填写内容。请说明为何维持原决定。"
         opened = "Opened: shop.example shows what may be a copy of work 3."
-        assert in_words(opened) == "已立案：shop.example 展示了疑似作品 3 复制件的图片。"
+        assert in_words(opened) == "案件已建立：shop.example 展示了疑似作品 3 复制件的图片。"
 
 
 def test_what_a_person_wrote_stays_as_it_is() -> None:
