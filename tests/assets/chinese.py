@@ -4,29 +4,34 @@ import re
 from collections.abc import Iterable
 from html.parser import HTMLParser
 
-NAMES = frozenset(
-    """
-    AI API C2PA CA CDN CSV DMCA DNS DSA Ed EIP EVM EXIF FIPS FRE GB GDPR GMT HEIC HEIF HDR HTML HTTP HTTPS IANA ICP ID IP IPTC
-    JPEG JSON KB MB MD PDF PIN PIPL PNG QOI RAW RDAP RFC RSS SHA SVG TLS UK URL USD UTC WARC WEBP WHOIS WebP WebSocket XLSX XML
-    XMP ZIP eIDAS gzip md Atom Bitcoin CDXJ Ed25519 Enter Esc Exhibit GiB JavaScript OpenTimestamps Photoshop PostScript
-    OpenEXR DDS Service Worker Shift Webhook Webhooks WebAuthn WebSub Standard MiB TB GB
-    EUR CNY Mastodon Bluesky
-    eBay Etsy Google Images TinEye Vision Yandex Tineye
-    """.split()
-)
+NAMES = frozenset({
+    "AI", "API", "CA", "CDXJ", "CN", "CSV", "DDS", "DMCA", "DNS", "EIP", "EVM", "EXIF", "FIPS", "FRE", "GB",
+    "GDPR", "GMT", "HDR", "HEIC", "HEIF", "HTML", "HTTP", "HTTPS", "IANA", "ID", "IP", "IPTC", "JPEG", "JSON",
+    "KB", "MB", "MD", "PDF", "PIN", "PIPL", "PNG", "QOI", "RAW", "RFC", "SHA", "SVG", "TB", "TLS", "URL", "URI",
+    "USD", "UTC", "WARC", "WEBP", "XLSX", "XML", "XMP", "ZIP", "Ed", "GiB", "KiB", "MiB", "gzip", "md", "Atom",
+    "Bitcoin", "Enter", "Exhibit", "JavaScript", "OpenEXR", "OpenTimestamps", "Photoshop", "PostScript",
+    "RootSIFT", "Service", "Worker", "Standard", "Webhook", "Webhooks", "WebP", "WebSocket", "eIDAS", "Etsy",
+    "Google", "Images", "TinEye", "Vision", "Yandex", "eBay",
+})  # fmt: skip
 """Names, abbreviations, formats and keys that stand in Chinese text as they are."""
 SILENT = frozenset({"script", "style", "code", "kbd", "pre", "textarea"})
 """Elements whose text is code, or what somebody wrote."""
 SPOKEN = frozenset({"alt", "aria-label", "placeholder", "title"})
 """Attributes that people read or hear."""
-VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+VOID = frozenset({
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr",
+})  # fmt: skip
 NO_WORDS = re.compile(
     r"""\S*(?:://|[/_.@=\\*-])[\x21-\x7e]*"""  # addresses, paths, file names, options, versions
-    r"""|\b(?=[0-9a-f]*\d)[0-9a-f]{3,}\b|\b[0-9a-f]{16,}\b""",  # digests
+    r"""|\b(?=[0-9a-f]*\d)[0-9a-f]{3,}\b|\b[0-9a-f]{16,}\b|\b(?=\w*\d)\w{8,}\b""",  # digests and codes
     re.ASCII,
 )
 
-HALF_WIDTH = re.compile(r".{0,9}[\u4e00-\u9fff][,;:!?(](?!//)[^\n]{0,9}|.{0,9}[,;:!?)] ?[\u4e00-\u9fff][^\n]{0,9}")
+HALF_WIDTH = re.compile(
+    r".{0,9}[\u4e00-\u9fff](?:[,;:!?](?!//)| ?\((?!\w{1,3}\)))[^\n]{0,9}"
+    r"|.{0,9}[^\s][,;:!?] ?[\u4e00-\u9fff][^\n]{0,9}"
+)
+"""Punctuation of other languages beside Chinese words, with some of what stands around it."""
 
 
 class _Reader(HTMLParser):
@@ -64,7 +69,7 @@ def read_of(page: str) -> str:
 def english_in(text: str, known: Iterable[str] = ()) -> list[str]:
     """Words of Latin letters that are neither names, nor known, nor parts of addresses, paths, digests and versions."""
     names = NAMES.union(known)
-    return [word for word in re.findall(r"[A-Za-z][A-Za-z]+", NO_WORDS.sub(" ", text)) if word not in names]
+    return [word for word in re.findall(r"\b[A-Za-z]{2,}", NO_WORDS.sub(" ", text), re.ASCII) if word not in names]
 
 
 def half_width_in(text: str) -> list[str]:

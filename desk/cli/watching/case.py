@@ -69,8 +69,8 @@ def _line(case: "Case") -> list[object]:
     matches = {use.match for use in case.uses if use.licence is None} or {use.match for use in case.uses}
     match = "certain" if "certain" in matches else ", ".join(sorted(matches))
     sealed = sum(bundle.seal is not None for bundle in case.bundles)
-    title = short(f"{case.work.number}: {case.work.title}", 40)
-    return [case.number, title, case.party or "(files)", match, len(case.uses), decision_in_words(case.decision), sealed]
+    title, decided = short(f"{case.work.number}: {case.work.title}", 40), decision_in_words(case.decision)
+    return [case.number, title, case.party or "(files)", match, len(case.uses), decided, sealed]
 
 
 @command("show", "exhibit case show 3", of=case_command)
