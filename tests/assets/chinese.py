@@ -14,6 +14,18 @@ NAMES = frozenset({
     "Google", "Images", "TinEye", "Vision", "Yandex", "eBay",
 })  # fmt: skip
 """Names, abbreviations, formats and keys that stand in Chinese text as they are."""
+_GIVEN = {"Ann", "Nightly", "Studio", "page", "studio", "watch", "work"}
+"""What people and pages of ``tests/assets/desk_scene.py`` are called."""
+_CODE = {"asked", "crawl", "default", "evidence", "files", "match", "upkeep", "visits", "pictures", "prints", "works"}
+"""What queues and indexes are called on the command line."""
+_EXAMPLES = {"AT", "CH", "DE", "id", "secret"}
+"""What people are shown to write."""
+_COLUMNS = {
+    "author", "created", "credit", "domain", "file", "holder", "licensee", "registrations", "rights",
+    "territories", "title",
+}  # fmt: skip
+"""Columns of tables that people bring, as the first line of a file names them."""
+KNOWN = frozenset({*_GIVEN, *_CODE, *_EXAMPLES, *_COLUMNS})
 SILENT = frozenset({"script", "style", "code", "kbd", "pre", "textarea"})
 """Elements whose text is code, or what somebody wrote."""
 SPOKEN = frozenset({"alt", "aria-label", "placeholder", "title"})

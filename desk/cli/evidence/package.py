@@ -58,7 +58,7 @@ def _cases(of: "Owner", cases: Sequence[int], party: str | None) -> list[int]:
 
     found = list(deliverable(of).filter(party=party).order_by("number").values_list("number", flat=True))
     if not found:
-        hint = "`exhibit case list` names the parties; a case is sealed when a person confirms it."
+        hint = "`exhibit case list` names the parties; a case is sealed when a person decides: not licensed."
         raise NotFoundError(f"Nothing is sealed of {party}.", hint=hint)
     return found
 

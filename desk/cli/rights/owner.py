@@ -53,8 +53,8 @@ def web_archive_of_owner(*, wanted: str, owner: TheirOwner) -> None:
 def passkeys_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     """Have members sign grave decisions with a passkey from now on, or no more.
 
-    These are: confirming a case, signing a notice, purging a picture, revoking a key. A terminal can't ask for a
-    passkey and refuses them then; they are done on the site, one at a time.
+    These are: calling a case not licensed, signing a notice, purging a picture, revoking a key. A terminal can't ask
+    for a passkey and refuses them then; they are done on the site, one at a time.
     """
     from workers.evidence.passkeys import switch
 

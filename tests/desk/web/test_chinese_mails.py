@@ -13,14 +13,25 @@ from django.utils import translation
 
 from exhibit.clock import now
 from exhibit.config.config import Config
-from registry.models import Owner, Role, User
+from registry.models import Event, EventKind, Owner, Role, User
+from registry.notifications import events, mail_choices
 from tests.assets.accounts import ann, browser
-from tests.assets.chinese import english_in
+from tests.assets.chinese import english_in, half_width_in, read_of
+from workers.notify.digests import digest_mail
 from workers.notify.invitations import invite
+from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["ann", "browser"]
 
 ACCOUNTS = Path(allauth.__file__).parent / "templates"
+TOLD = {
+    EventKind.CANARY_MISSED: {"watch": 1, "name": "秋山", "page": "https://shop.example/a"},
+    EventKind.WORK_HELD: {"work": 1, "sites": 12},
+    EventKind.REPORT_READY: {"report": 1},
+    EventKind.NOTICE_DUE: {"notice": 4, "party": "shop.example", "due": "2026-12-04"},
+    EventKind.NOTICE_REPLIED: {"notice": 4, "party": "shop.example"},
+    EventKind.WEBHOOK_PAUSED: {"webhook": 1, "address": "https://studio.example/hook"},
+}
 MAILS = sorted(str(path.relative_to(ACCOUNTS)) for path in ACCOUNTS.glob("*/email/*.txt"))
 
 
@@ -30,7 +41,22 @@ def reader(ann: User) -> User:
     browser = Client()
     browser.force_login(ann)
     assert browser.get("/account/", headers={"Accept-Language": "zh-CN,zh;q=0.9"}).status_code == 200
+    ann.refresh_from_db()
     return ann
+
+
+@pytest.mark.parametrize("title", ["Report 1 for Studio", "报告"])
+def test_a_digest_of_all_that_mails_tell_has_no_english_in_it(inline: SyncRunner, reader: User, title: str) -> None:
+    studio = Owner.objects.get()
+    for kind, about in TOLD.items():
+        events.record(studio, kind, {**about, "title": title})
+    choice = mail_choices.choice(studio, reader)
+    sent = digest_mail(inline.services, choice, list(Event.objects.order_by("pk")))
+    assert sent is not None
+    for text in (sent.subject, str(sent.body), read_of(str(sent.alternatives[0].content))):
+        assert english_in(text, ("Studio",)) == []
+        assert half_width_in(text) == []
+    assert str(sent.body).count("/o/studio/") > len(TOLD)
 
 
 @pytest.mark.parametrize("template", MAILS)
