@@ -10,6 +10,7 @@ import pytest
 
 from evidence.documents.phrases import FOLDER
 from tests import CHECKOUT
+from tests.assets.chinese import half_width_in
 from tools import messages
 
 TERMS, NEVER = (CHECKOUT / "docs/glossary.md").read_text(encoding="utf-8").split("## Never")
@@ -17,6 +18,7 @@ CELLS = re.compile(r"^\| ([^|]+) \| ([^|]+) \|", re.MULTILINE)
 HEADS = ("English", "not")
 CODE = re.compile(r"`[^`]*`|%\(\w+\)[ds]|\{\w*\}|\bexhibit [a-z].*|--\w+|docs/\S+|\b[a-z]+_[a-z]+\b")
 """Names of values, commands and columns, which are the same in every language."""
+VALUE, DATE = re.compile(r"%\(\w+\)[ds]|\{\w*\}|<[^>]+>"), re.compile(r"\d+年\d+月\d+日")
 OTHERWISE = ("Its proponent", "written notice", "of the machine", "Milvus refuses the token", "notices and renewals")
 """Where a statute or another program means something else by a word."""
 
@@ -76,6 +78,13 @@ def test_a_word_of_another_is_never_said(words: str, instead: str) -> None:
     never = re.compile("|".join(forms), re.IGNORECASE)
     said = re.compile("|".join((CODE.pattern, *instead.split(", "))))
     assert [pair for pair in sentences() if never.search(said.sub(" ", "\n".join(pair)))] == []
+
+
+def test_chinese_has_its_punctuation_and_a_space_beside_latin_words_and_figures() -> None:
+    beside = re.compile(r"[\u4e00-\u9fff][A-Za-z0-9]|[A-Za-z0-9%][\u4e00-\u9fff]")
+    said = [VALUE.sub("", DATE.sub("", chinese)) for _, chinese in sentences()]
+    assert len(said) > 2000
+    assert [one for one in said if half_width_in(one) or beside.search(one)] == []
 
 
 def test_the_terminal_names_a_decision_as_pages_do() -> None:
