@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.urls import reverse
-from django.utils.translation import gettext as _, gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy, pgettext
 
 from desk.texts import cases, ownership
 from registry.models import Owner
@@ -75,7 +75,7 @@ def _stated(each: Mapping[str, Any]) -> str:
         told += [_("in the words of the work itself")]
     if each["name"].endswith("4.0"):
         told += [_("version 4.0 restores the licence when a fault is mended within 30 days of its discovery (6(b))")]
-    return "; ".join(told)
+    return pgettext("between parts of a sentence", "; ").join(told)
 
 
 def shown(owner: Owner, checks: Mapping[int, Check]) -> dict[str, Any]:

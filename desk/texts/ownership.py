@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.utils import formats, timezone
-from django.utils.translation import gettext as _, gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy, gettext_noop, pgettext
 
 from desk.texts.numbers import grouped
 from exhibit.clock import parse_rfc3339
 from exhibit.types import Json
+from registry.cases.history import joined
 from registry.models import Flood, OwnershipRemark, Work, WorkChange
 from workers.pictures.provenance import FileStatement
 from workers.works.copyright_terms import By, Finding, Standing
@@ -24,6 +25,16 @@ COUNTRIES = {
     "CA": gettext_lazy("Canada"),
     "IN": gettext_lazy("India"),
 }
+LAWS = (
+    gettext_noop("17 U.S.C. §§ 302-305"),
+    gettext_noop("Directive 2006/116/EC, Articles 1 and 8"),
+    gettext_noop("Copyright, Designs and Patents Act 1988, section 12"),
+    gettext_noop("著作权法 (2020) 23, 65"),
+    gettext_noop("著作権法 51, as of 30 December 2018"),
+    gettext_noop("Copyright Act, section 6, as of 30 December 2022"),
+    gettext_noop("Copyright Act 1957, sections 22-23"),
+)
+"""The sources of ``workers/works/terms.toml``, so that they are said in the reader's language."""
 STANDINGS = {
     Standing.OVER: gettext_lazy("may be over on the dates entered"),
     Standing.RUNNING: gettext_lazy("not over on the dates entered"),
@@ -129,8 +140,9 @@ def warnings(warned: Warnings) -> list[str]:
             said.append(str(EARLIER_REGISTRATION[details["alike"]]) % {"day": day})
             continue
         one = said_of(OwnershipRemark(kind=kind, details=dict(details)))
-        named = "; ".join(f"{name}: {text}" if name else text for name, text in one.stated)
-        said.append(" ".join(filter(None, (one.sentence, named))))
+        colon, semicolon = pgettext("after a label", ": "), pgettext("between parts of a sentence", "; ")
+        named = semicolon.join(f"{name}{colon}{text}" if name else text for name, text in one.stated)
+        said.append(joined((one.sentence, named)))
     return said
 
 
@@ -141,7 +153,7 @@ def term_rows(findings: tuple[Finding, ...]) -> list[tuple[str, str, str, str]]:
             str(COUNTRIES.get(finding.country, finding.country)),
             str(STANDINGS[finding.standing]),
             str(BY[finding.by]) % {"number": finding.number},
-            finding.source,
+            _(finding.source),
         )
         for finding in findings
     ]
@@ -190,7 +202,8 @@ def plain(name: str, value: Json) -> str:
     if name == "medium":
         return str(MEDIUMS.get(value, value))
     if name == "registrations":
-        return "; ".join(" ".join(filter(None, (one["office"], one["number"], one["date"]))) for one in value) or "–"
+        said = (" ".join(filter(None, (one["office"], one["number"], one["date"]))) for one in value)
+        return pgettext("between parts of a sentence", "; ").join(said) or "–"
     return str(value) if value not in (None, "") else "–"
 
 

@@ -106,7 +106,7 @@ def spending_in_words(crawl: Crawl) -> str:
 
 def amounts(spent: Iterable[Money]) -> str:
     """Amounts of several currencies."""
-    return ", ".join(map(money, spent)) or _("nothing")
+    return _(", ").join(map(money, spent)) or _("nothing")
 
 
 def refusal_in_words(reason: str, sentence: str = "") -> str:
@@ -119,7 +119,7 @@ def refusal_in_words(reason: str, sentence: str = "") -> str:
         return _("The server had a fault (status %(status)s).") % {"status": reason[5:]}
     if reason.startswith("http-"):
         return _("The server answered with status %(status)s.") % {"status": reason[5:]}
-    return sentence or reason
+    return in_words(sentence) or reason
 
 
 def end_in_words(reason: str) -> str:

@@ -15,6 +15,7 @@ from django.db.models import Max, OuterRef, QuerySet, Subquery
 from exhibit.clock import now
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.network.urls import normalise, same_domain, url_key
+from exhibit.sentences import Sentence
 from exhibit.types import Decision
 from registry.crawls.crawling import STOPPED
 from registry.log import audit_log
@@ -72,14 +73,16 @@ def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
     """
     normal = normalise(url)
     if not normal.startswith(("http://", "https://")):
-        raise WrongUseError(f"{url!r} isn't the address of a page.", hint="Give it as http:// or https://.")
+        sentence = Sentence("%(url)s isn't the address of a page.", url=url)
+        raise WrongUseError(sentence, hint=Sentence("Give it as http:// or https://."))
     if watch.private:
-        raise WrongUseError(f"The watch {watch.name} visits no pages.", hint="Name a watch over pages.")
+        sentence = Sentence("The watch %(name)s visits no pages.", name=watch.name)
+        raise WrongUseError(sentence, hint=Sentence("Name a watch over pages."))
     key, owner = url_key(normal), work.owner
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         if Watch.objects.filter(pk=watch.pk).exclude(removed_at=None).exists():
-            raise NotFoundError(f"The watch {watch.name} was deleted meanwhile.")
+            raise NotFoundError(Sentence("This watch was deleted meanwhile."))
         if known := active(owner).filter(work=work, watch=watch, key=key).first():
             return known
         number = (owner.canaries.aggregate(last=Max("number"))["last"] or 0) + 1

@@ -20,6 +20,7 @@ from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.pictures.decode import asked, decode
 from exhibit.pictures.embedding import RightsStatement, with_rights
 from exhibit.pictures.iscc import iscc_of
+from exhibit.sentences import Sentence
 from indexer.draw.invisible import marked
 from registry.log.audit_log import changed
 from registry.models import SignedCopy, Work
@@ -54,7 +55,7 @@ def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iter
     """
     licensor = wanted.licensor
     if licensor and (not licensor.startswith(("https://", "http://")) or len(licensor) > MAX_ADDRESS):
-        raise WrongUseError("The address of licences begins with https:// or http://.")
+        raise WrongUseError(Sentence("The address of licences begins with https:// or http://."))
     statement = RightsStatement(
         title=work.title,
         creator=work.author,
@@ -67,7 +68,7 @@ def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iter
     for place, row in enumerate(work.work_pictures.select_related("picture").order_by("pk"), 1):
         picture = row.picture
         if picture.digest not in services.blobs:
-            raise NotFoundError(f"The bytes of work {work.number} aren't stored any more.")
+            raise NotFoundError(Sentence("The bytes of work %(number)s aren't stored any more.", number=work.number))
         data, seed = services.blobs.get(picture.digest), secrets.token_bytes(32)
         data = with_rights(_marked(services, data, seed) if wanted.recipient else data, statement)
         if wanted.signed:

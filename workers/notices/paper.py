@@ -22,7 +22,7 @@ _HEADING = re.compile(r"(\d{1,2}\.|[一二三四五六七八九十]{1,2}、)\s*\
 
 SHOWN = {
     "en": ("The pictures side by side", "{n}. {title}: the work, and what was recorded at {page}", "not shown: {why}"),
-    "zh-Hans": ("图片对照", "{n}. {title}：作品，以及在 {page} 记录到的图片", "未显示：{why}"),
+    "zh-Hans": ("图片对照", "{n}. {title}：作品，以及在 {page} 记录到的图片", "未能显示"),
 }
 
 

@@ -29,7 +29,7 @@ ANSWER = {
         "You can answer without an account, until {day}: show a licence, say that a credit was corrected, disagree, "
         "or ask for an offer. Answering is no admission. {link}"
     ),
-    "zh-Hans": "在 {day} 之前，您无需账号即可在以下页面答复：出示许可、说明已更正署名、提出异议，或请求报价。"
+    "zh-Hans": "在 {day} 之前，您无需账户即可在以下页面答复：出示许可、说明已更正署名、提出异议，或请求报价。"
     "答复不构成任何承认。{link}",
 }
 """Stands below the letter, in the notice's language, where the installation has a public address."""

@@ -9,7 +9,7 @@ from django.core import signing
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import formats, timezone, translation
-from django.utils.translation import gettext as _, ngettext
+from django.utils.translation import gettext as _, ngettext, pgettext
 
 from exhibit.errors import ExhibitError
 from registry.accounts import scoped
@@ -123,4 +123,4 @@ def _subject(owner: Owner, cases: int, others: Sequence[tuple[str, str]]) -> str
         words = ngettext("%(number)d likely copy", "%(number)d likely copies", cases) % {"number": cases}
     else:
         words = others[0][0]
-    return f"{owner.name}: {words}".replace("\r", " ").replace("\n", " ")[:200]
+    return f"{owner.name}{pgettext('after a label', ': ')}{words}".replace("\r", " ").replace("\n", " ")[:200]

@@ -133,12 +133,12 @@ def _crawls(found: Status) -> Iterator[Check]:
 def _canaries(found: Status) -> Iterator[Check]:
     for canary in found.missed:
         values = {"watch": canary.watch.name, "owner": canary.watch.owner.name, "number": canary.number}
-        sentence = _("The watch %(watch)s of %(owner)s has missed its canary %(number)s.") % values
+        sentence = _("The watch %(watch)s of %(owner)s has missed its known copy %(number)s.") % values
         named = f"{quote(canary.watch.name)} --owner {canary.watch.owner.slug}"
         remedy = _("See what it refused: exhibit crawl show %(watch)s") % {"watch": named}
         yield Check("canary", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not found.missed:
-        yield Check("canaries", ok=True, sentence=_("No canary was missed."), needed=False)
+        yield Check("canaries", ok=True, sentence=_("No known copy was missed."), needed=False)
 
 
 def _floods(found: Status) -> Iterator[Check]:

@@ -13,6 +13,7 @@ from exhibit.config.config import Config
 from exhibit.entries import EntryType
 from exhibit.errors import RefusedError, UnreadablePictureError
 from exhibit.pictures.iscc import iscc_of
+from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 from registry.log.log import submit
 from registry.models import Work
@@ -39,7 +40,7 @@ def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
     with transaction.atomic():
         row = Work.objects.select_for_update(of=("self",), no_key=True).select_related("owner").get(pk=work.pk)
         if row.removed_at is not None:
-            raise RefusedError("The work is removed.", reason="removed")
+            raise RefusedError(Sentence("The work is removed."), reason="removed")
         if row.opened_at is not None and row.licence_contact == contact:
             return row
         row.public_name = row.public_name or secrets.token_hex(8)
@@ -119,7 +120,8 @@ def checked_contact(contact: str) -> str:
     contact = contact.strip()
     fits = any(_fits(one, contact) for one in (URLValidator(schemes=list(ADDRESS)), EmailValidator()))
     if contact and (len(contact) > MAX_CONTACT or not fits):
-        raise RefusedError("The contact is neither a web address nor an e-mail address.", reason="contact")
+        sentence = Sentence("The contact is neither a web address nor an e-mail address.")
+        raise RefusedError(sentence, reason="contact")
     return contact
 
 

@@ -176,8 +176,9 @@ def check_room(services: Services, owner: Owner, size: int) -> None:
     """Raise ``RefusedError`` where the owner's quota doesn't leave so many bytes."""
     if size > (left := room_left(services, owner)):
         quota = owner.quota_bytes or services.config.owner_quota_bytes
-        hint = "Remove works, or ask the operator for more room."
-        raise RefusedError(f"{owner.name} has used {quota - left} of {quota} bytes.", reason="quota", hint=hint)
+        used = {"owner": owner.name, "used": quota - left, "quota": quota}
+        sentence = Sentence("%(owner)s has used %(used)s of %(quota)s bytes.", **used)
+        raise RefusedError(sentence, reason="quota", hint=Sentence("Remove works, or ask the operator for more room."))
 
 
 def _completed(new: NewWork, stated: Mapping[str, Any]) -> DeclaredWork:

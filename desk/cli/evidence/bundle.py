@@ -74,7 +74,7 @@ def list_bundles(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     rows = Bundle.objects.filter(case__owner=owner).select_related("case__owner", "submission")
     found = schemas.Bundle.from_rows(rows.order_by("case__number", "number"))
     columns = ("case", "bundle", "sealed", "witnesses", "seal")
-    nothing = "There is no bundle yet. Confirming a case makes one: exhibit case confirm N"
+    nothing = "There is no bundle yet. A case that is not licensed gets one: exhibit case confirm N"
     listed("bundles", found, columns, lambda bundle: _line(desk, bundle), nothing=nothing, as_json=as_json)
 
 

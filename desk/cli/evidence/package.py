@@ -38,7 +38,7 @@ def make_package(
 ) -> None:
     """Put the newest bundles of CASES into one ZIP, with the receipts that witnesses have given until now.
 
-    Only of cases that a person has confirmed. Waits for bundles that aren't sealed yet.
+    Only of cases that a person has decided: not licensed. Waits for bundles that aren't sealed yet.
     """
     desk = open_desk()
     from workers.evidence.packages import request_package
@@ -58,7 +58,7 @@ def _cases(of: "Owner", cases: Sequence[int], party: str | None) -> list[int]:
 
     found = list(deliverable(of).filter(party=party).order_by("number").values_list("number", flat=True))
     if not found:
-        hint = "`exhibit case list` names the parties; a case is sealed when a person confirms it."
+        hint = "`exhibit case list` names the parties; a case is sealed when a person decides: not licensed."
         raise NotFoundError(f"Nothing is sealed of {party}.", hint=hint)
     return found
 

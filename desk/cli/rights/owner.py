@@ -38,7 +38,7 @@ def derived_of_owner(*, wanted: str, owner: TheirOwner) -> None:
 @command("web-archive", "exhibit owner web-archive on", "exhibit owner web-archive off", of=owner_command)
 @click.argument("wanted", type=click.Choice(["on", "off"]), metavar="on|off")
 def web_archive_of_owner(*, wanted: str, owner: TheirOwner) -> None:
-    """Have a web archive asked to save the pages of confirmed cases, too, from now on, or no more.
+    """Have a web archive asked to save the pages of cases that are not licensed, too, from now on, or no more.
 
     It makes them public and learns their addresses. The operator names it: web_archive_url. Off at first.
     """
@@ -53,8 +53,8 @@ def web_archive_of_owner(*, wanted: str, owner: TheirOwner) -> None:
 def passkeys_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     """Have members sign grave decisions with a passkey from now on, or no more.
 
-    These are: confirming a case, signing a notice, purging a picture, revoking a key. A terminal can't ask for a
-    passkey and refuses them then; they are done on the site, one at a time.
+    These are: calling a case not licensed, signing a notice, purging a picture, revoking a key. A terminal can't ask
+    for a passkey and refuses them then; they are done on the site, one at a time.
     """
     from workers.evidence.passkeys import switch
 

@@ -26,13 +26,13 @@ def add_canary(*, desk: Desk, owner: TheirOwner, work: int, url: str, watch_name
     from workers.crawls.watches import plant
 
     row = plant(desk.services, scoped.work(owner, work), scoped.watch(owner, watch_name), url, by=person())
-    said = f"Canary {row.number}: from its next run on, {row.watch.name} has to find work {work} at {row.url}"
+    said = f"Known copy {row.number}: from its next run on, {row.watch.name} has to find work {work} at {row.url}"
     tell(schemas.Canary.from_row(row), said, as_json=as_json)
 
 
 @command("list", "exhibit canary list", of=canary_command)
 def list_canaries(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
-    """List the canaries, and what the last run that had to find each made of it."""
+    """List the known copies, and what the last run that had to find each made of it."""
     from desk.schemas import watches as schemas
     from desk.texts.canaries import last_run
     from registry.crawls import canaries
@@ -44,13 +44,13 @@ def list_canaries(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
         return canary.number, canary.work, canary.url, canary.watch, moment(canary.added_at, desk.zone), last
 
     columns = ("canary", "work", "page", "watch", "planted", "last run")
-    nothing = "There is no canary yet. Plant one: exhibit canary add --work N --url URL --watch NAME"
+    nothing = "There is no known copy yet. Plant one: exhibit canary add --work N --url URL --watch NAME"
     listed("canaries", found, columns, line, nothing=nothing, as_json=as_json)
 
 
 @command("remove", "exhibit canary remove 3", of=canary_command)
 def remove_canaries(*, numbers: Numbers, owner: TheirOwner) -> None:
-    """Expect the canaries NUMBERS no longer. What earlier runs made of them stays."""
+    """Expect the known copies NUMBERS no longer. What earlier runs made of them stays."""
     from registry.accounts import scoped
     from registry.crawls import canaries
 

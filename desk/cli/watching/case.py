@@ -59,22 +59,25 @@ def _tell_missed(of: "Owner") -> None:
 
     for crawl, result in canaries.missed_lately(of):
         why = f" ({result.reason})" if result.reason else ""
-        canary = f"canary {result.canary.number}, {result.canary.url}"
+        canary = f"number {result.canary.number}, {result.canary.url}"
         note(f"The watch {crawl.watch.name} missed a known copy in its last run{why}: {canary}.")
 
 
 def _line(case: "Case") -> list[object]:
+    from desk.texts.cases import decision_in_words
+
     matches = {use.match for use in case.uses if use.licence is None} or {use.match for use in case.uses}
     match = "certain" if "certain" in matches else ", ".join(sorted(matches))
     sealed = sum(bundle.seal is not None for bundle in case.bundles)
-    title = short(f"{case.work.number}: {case.work.title}", 40)
-    return [case.number, title, case.party or "(files)", match, len(case.uses), case.decision, sealed]
+    title, decided = short(f"{case.work.number}: {case.work.title}", 40), decision_in_words(case.decision)
+    return [case.number, title, case.party or "(files)", match, len(case.uses), decided, sealed]
 
 
 @command("show", "exhibit case show 3", of=case_command)
 def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
     """Show case NUMBER: where the work was seen, how alike it is, what was captured, and its history."""
     from desk.schemas import cases as schemas
+    from desk.texts.cases import decision_in_words
     from registry.accounts import scoped
     from registry.log import audit_log
 
@@ -84,7 +87,8 @@ def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
     if as_json:
         echo_json(one)
         return
-    decided = f"{row.decision}, by {row.decided_by}" if row.decided_by else row.decision
+    said = decision_in_words(row.decision)
+    decided = f"{said}, by {row.decided_by}" if row.decided_by else said
     fields(
         ("case", str(row.number)),
         ("work", f"{row.work.number}: {row.work.title}"),
@@ -154,8 +158,8 @@ def _show_evidence(desk: Desk, one: "FullCase") -> None:
 def look_at_case(*, desk: Desk, number: Number, owner: TheirOwner, picture: Path, side_by_side: Path | None) -> None:
     """Compare the picture of a work that was never held here with what case NUMBER found by its fingerprints.
 
-    The file's digest has to be the stated one; nothing of it is kept. Then clear the case or license it; to confirm it,
-    register the file, because evidence needs the picture.
+    The file's digest has to be the stated one; nothing of it is kept. Then clear the case or license it; to call it not
+    licensed, register the file, because evidence needs the picture.
     """
     from desk.cli.evidence.compare import compare_command
     from registry.accounts import scoped
@@ -187,19 +191,19 @@ def look_at_case(*, desk: Desk, number: Number, owner: TheirOwner, picture: Path
 def confirm_cases(
     *, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: str, by: By, demonstration: bool, wait: bool
 ) -> None:
-    """Confirm that cases NUMBERS are uses without permission; their evidence is captured and sealed.
+    """Decide that cases NUMBERS are not licensed; their evidence is captured and sealed.
 
-    The site and all documents say *Not licensed*. One that is confirmed already keeps its first reason.
+    One that is decided so already keeps its first reason.
     """
     from registry.models import Bundle
     from workers.cases import decisions
 
     who = decisions.DEMONSTRATION if demonstration else by
     undo_for = decisions.AT_ONCE if wait else decisions.UNDO_FOR
-    outcomes = _decide(desk, owner, numbers, "Confirmed", "CONFIRM", by=who, reason=reason, undo_for=undo_for)
+    outcomes = _decide(desk, owner, numbers, "Not licensed", "CONFIRM", by=who, reason=reason, undo_for=undo_for)
     if before := [outcome.case.number for outcome in outcomes if not outcome.done]:
         kept = " Its first reason stays; add to it: exhibit case note" if reason else ""
-        note(f"Confirmed already, and left as it was: {_listed(before)}.{kept}")
+        note(f"Not licensed already, and left as it was: {_listed(before)}.{kept}")
     if wait:
         rows = [outcome.case for outcome in outcomes]
         wait_for_seals(desk, rows)
@@ -238,7 +242,7 @@ def reopen_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Rea
 def undo_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, by: By) -> None:
     """Take back what you decided of cases NUMBERS: they are open again. What somebody else decided stays.
 
-    Evidence isn't sealed within 20 seconds after a case is confirmed, unless --wait was said. Ends with 2 when somebody
+    Evidence isn't sealed within 20 seconds after a case is decided, unless --wait was said. Ends with 2 when somebody
     else has decided a case meanwhile.
     """
     _decide(desk, owner, numbers, "Undone", "UNDO", by=by)
@@ -247,7 +251,7 @@ def undo_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, by: By) -> No
 def _decide(
     desk: Desk, owner: "Owner", numbers: Sequence[int], word: str, choice: str, *, reason: str = "", **wished: Untyped
 ) -> "list[Outcome]":
-    """Decide cases and say of which it is so now; to confirm what is confirmed already is no mistake.
+    """Decide cases and say of which it is so now; to decide once more: not licensed, is no mistake.
 
     Where some were decided otherwise the first one's ``ConflictError`` is raised, and the others are said.
     """

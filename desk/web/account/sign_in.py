@@ -18,12 +18,14 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from desk.web.middleware.requests import whole_address
 from exhibit.errors import IntegrityError
 from exhibit.types import Untyped
 from registry.accounts import invitations
+from registry.accounts.people import language_of
 from registry.models import Invitation, User
 
 INVITED = "invitation"
@@ -62,9 +64,12 @@ class Accounts(DefaultAccountAdapter):
         return whole_address(request, reverse("account_confirm_email", args=[emailconfirmation.key]))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send a mail; when the server doesn't take it, say so instead of failing."""
+        """Send a mail in the language of its reader; when the server doesn't take it, say so instead of failing."""
+        person = context.get("user")
+        names = (email, person.get_username()) if isinstance(person, User) else (email,)
         try:
-            super().send_mail(template_prefix, email, context)
+            with translation.override(language_of(*names) or translation.get_language()):
+                super().send_mail(template_prefix, email, context)
         except (OSError, SMTPException):
             _log.exception("a mail couldn't be sent")
             messages.error(self.request, _("The mail couldn't be sent. Try again later, or tell the operator."))

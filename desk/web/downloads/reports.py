@@ -138,14 +138,14 @@ def limits_of(report: Report) -> Iterator[str]:
     if scope.watch:
         yield _("watch “%(name)s”") % {"name": scope.watch}
     if scope.works:
-        shown = ", ".join(map(str, scope.works[:MAX_SHOWN])) + (" …" if len(scope.works) > MAX_SHOWN else "")
+        shown = _(", ").join(map(str, scope.works[:MAX_SHOWN])) + (" …" if len(scope.works) > MAX_SHOWN else "")
         yield ngettext("work %(numbers)s", "works %(numbers)s", len(scope.works)) % {"numbers": shown}
     if scope.first:
         yield _("seen on %(day)s or later") % {"day": day_in_words(scope.first)}
     if scope.last:
         yield _("first seen on %(day)s or earlier") % {"day": day_in_words(scope.last)}
     if scope.decisions != EVERYTHING.decisions:
-        yield ", ".join(str(OFFERED[CaseDecision(decision)]) for decision in scope.decisions)
+        yield _(", ").join(str(OFFERED[CaseDecision(decision)]) for decision in scope.decisions)
 
 
 def day_in_words(text: str) -> str:

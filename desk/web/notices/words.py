@@ -120,6 +120,6 @@ def standings(item: NoticeItem) -> tuple[list[str], datetime | None]:
     counts = Counter(place.standing for place in item.places if place.licence is None)
     told = [words % {"n": grouped(counts[standing])} for standing, words in STANDINGS.items() if counts[standing]]
     if licensed := sum(1 for place in item.places if place.licence is not None):
-        covered = {"n": grouped(licensed), "numbers": ", ".join(map(str, item.licences))}
+        covered = {"n": grouped(licensed), "numbers": _(", ").join(map(str, item.licences))}
         told.append(_("%(n)s covered by licence %(numbers)s and not listed") % covered)
     return told, max((place.visited for place in item.places if place.visited is not None), default=None)

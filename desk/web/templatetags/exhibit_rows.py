@@ -1,6 +1,6 @@
 """What pages ask of rows."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,12 @@ for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, takes_lists):
 def grouped_or_more(count: int) -> str:
     """A number of addresses, which aren't counted any further than to a limit."""
     return grouped(count) + ("+" if count >= MAX_COUNTED else "")
+
+
+@register.filter
+def listed(values: Iterable[object]) -> str:
+    """Several things as a list in the reader's language."""
+    return gettext(", ").join(map(str, values))
 
 
 @register.filter

@@ -86,7 +86,7 @@ def _hosts(said: Mapping[str, Any], wording: Wording) -> list[str]:
     named = _items(said.get("names_visited_hosts"))
     clean = wording.say("environment.hosts_clean")
     words = wording.say("environment.hosts_named", names=", ".join(map(str, named))) if named else clean
-    return [f"{said.get('path', '')}: {words}", f"SHA-256 {said['sha256']}"]
+    return [words, str(said.get("path", "")), f"SHA-256 {said['sha256']}"]
 
 
 def _clock(said: Mapping[str, Any], wording: Wording) -> str:

@@ -28,7 +28,12 @@ REACH_PAGES = (
     "exhibit/helper.py",
     "exhibit/pictures/picture_file.py",
     "evidence/capture/visitor.py",
+    "registry/crawls/canaries.py",
     "registry/crawls/watching.py",
+    "workers/works/opened.py",
+    "workers/works/registration.py",
+    "workers/evidence/exporting.py",
+    "workers/steps/matching/register.py",
     "workers/evidence/bundles.py",
     "workers/cases/decisions.py",
     "workers/cases/reported.py",
@@ -109,7 +114,7 @@ def test_an_error_with_its_hint_is_said_in_the_readers_language() -> None:
     with translation.override("zh-hans"):
         assert in_words("There are no words. Say why the decision stands.") == "没有填写内容。请说明为何维持原决定。"
         opened = "Opened: shop.example shows what may be a copy of work 3."
-        assert in_words(opened) == "已立案：shop.example 展示了疑似作品 3 复制件的图片。"
+        assert in_words(opened) == "案件已建立：shop.example 展示了疑似作品 3 复制件的图片。"
 
 
 def test_what_a_person_wrote_stays_as_it_is() -> None:

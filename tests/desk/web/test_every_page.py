@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from registry.models import User
+from tests.assets.chinese import KNOWN, english_in, half_width_in
 from tests.assets.desk_scene import Scene, patterns
 from tests.assets.site_browser import DESKTOP, PHONE, TABLET, Site
 
@@ -15,17 +16,17 @@ RARELY = [(PHONE, "light", "en"), (TABLET, "dark", "en"), (DESKTOP, "dark", "zh-
 LOOK = ("size", "scheme", "language")
 SHARED = 7
 """In `make test` each look sees one page of so many, and no two looks the same; in `make test-long` all."""
-LEFT_IN_ENGLISH = """() => {
+IN_CHINESE = """() => {
   const left = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const within = node.parentElement
     const quoted = within.closest('code, kbd, pre:not([lang]), textarea')
     if (quoted || !within.closest('[lang]').lang.startsWith('zh')) continue
-    if (/[a-z]{2,}( [a-z]{2,}){2,}/i.test(node.data)) left.push(node.data.trim().slice(0, 120))
+    if (/\\S/.test(node.data)) left.push(node.data.trim())
   }
   return left
 }"""
-"""What people read in English sentences where the page says that it speaks Chinese."""
+"""What people read where the page says that it speaks Chinese, a script's words too."""
 NO_VALUE = re.compile(r"(^|[:：·] ?)(None|nan|NaN|undefined)( ?·|$)|\[object |\{\{|%\(", re.MULTILINE)
 """What stands where a value should."""
 
@@ -57,7 +58,8 @@ def look_at(site: Site, size: tuple[int, int], scheme: str, language: str, first
         alice.resize(size)
         wrong += [(address, found.group()) for found in NO_VALUE.finditer(page.inner_text("body"))]
         if language == "zh-CN":
-            wrong += [(address, words) for words in page.evaluate(LEFT_IN_ENGLISH)]
+            read = "\n".join(page.evaluate(IN_CHINESE))
+            wrong += [(address, words) for words in (*english_in(read, KNOWN), *half_width_in(read))]
     assert not wrong, "\n".join(map(str, wrong))
 
 

@@ -121,7 +121,7 @@ def in_a_terminal(inline: SyncRunner) -> Callable[..., Result]:
 def test_a_slip_in_a_terminal_is_undone_by_whoever_made_it(
     inline: SyncRunner, studio: Owner, in_a_terminal: Callable[..., Result]
 ) -> None:
-    assert in_a_terminal("confirm", "2", "1").stdout == "Confirmed: 2, 1.\n"
+    assert in_a_terminal("confirm", "2", "1").stdout == "Not licensed: 2, 1.\n"
     assert Bundle.objects.filter(not_before__gt=now()).count() == 2
     decisions.decide_each(inline.services, studio, [3], Wish(Choice.CLEAR, "Ben"))
     undone = in_a_terminal("undo", "3", "1")
@@ -139,7 +139,7 @@ def test_a_terminal_says_of_each_case_whether_it_was_decided(
     assert cleared.stderr == "Case 2 is decided: not licensed.\n"
     again = in_a_terminal("clear", "3", "--reason", "Ours.")
     assert (again.stdout, str(again.exception)) == ("", f"Case 3 is decided: cleared. {hint}")
-    assert in_a_terminal("confirm", "2").stderr.startswith("Confirmed already, and left as it was: 2.\n")
+    assert in_a_terminal("confirm", "2").stderr.startswith("Not licensed already, and left as it was: 2.\n")
     assert decided(studio) == [("confirmed", "Ben"), ("confirmed", "Ben"), ("cleared", "Ann")]
 
 
@@ -148,6 +148,6 @@ def test_a_case_that_has_grown_is_decided_in_a_terminal_as_on_the_site(
 ) -> None:
     decisions.decide_each(inline.services, studio, [1], Wish(Choice.CLEAR, "Ben"))
     studio.cases.filter(number=1).update(waits=True)
-    assert in_a_terminal("confirm", "1").stdout == "Confirmed: 1.\n"
+    assert in_a_terminal("confirm", "1").stdout == "Not licensed: 1.\n"
     [_confirmed, grown, *_earlier] = studio.cases.get(number=1).events.all()
     assert in_english(grown.said) == "Open. Something new was seen since the decision."

@@ -2,10 +2,17 @@
 
 from registry.models import Owner
 from registry.notices import notices
+from tests.assets.chinese import english_in, half_width_in
 from tests.assets.noticed import begun, studio
 from workers.notices.contents import gaps, is_address, items_of, letter, parts_of, us_unregistered
 
 __all__ = ["studio"]
+
+GIVEN = {
+    "Agent", "Ann", "Copyright", "Example", "Harbour", "Kiel", "Road", "Studio", "Two", "harbour", "owner",
+    "parrots",
+}  # fmt: skip
+"""What persons said, as the scene has it."""
 
 
 def test_a_letter_lists_each_case_with_its_places_and_lacks_nothing(studio: Owner) -> None:
@@ -21,6 +28,14 @@ def test_a_letter_lists_each_case_with_its_places_and_lacks_nothing(studio: Owne
         assert words in made.text
     assert made.text != made.signed
     assert us_unregistered(items) == [1, 2]
+
+
+def test_a_chinese_letter_has_no_english_of_the_softwares(studio: Owner) -> None:
+    for kind in ("prc", "offer"):
+        row = begun(studio, kind, "zh-Hans")
+        made = letter(row, items_of(row))
+        assert english_in(f"{made.subject} {made.whole}", GIVEN) == []
+        assert half_width_in(made.whole) == []
 
 
 def test_what_a_draft_lacks_is_told_case_by_case(studio: Owner) -> None:

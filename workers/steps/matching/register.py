@@ -8,6 +8,7 @@ from django.db import transaction
 
 from exhibit.errors import NotFoundError, RefusedError, ServiceMissingError
 from exhibit.machine import machine_fault
+from exhibit.sentences import Sentence
 from exhibit.types import DeclaredWork
 from registry.db import steps
 from registry.models import StepState, UploadFile, Work
@@ -42,7 +43,8 @@ def _take_in(services: Services, row: UploadFile) -> None:
     try:
         data = services.uploads.room(row.upload_id).get(row.digest)
     except NotFoundError as error:
-        raise RefusedError("Its bytes aren't here any more.", reason="missing", hint="Send it again.") from error
+        gone = Sentence("Its bytes aren't here any more.")
+        raise RefusedError(gone, reason="missing", hint=Sentence("Send it again.")) from error
     # in the transaction that registers: a killed worker leaves both or neither
     with_it = partial(_end, row, UploadFile.Outcome.REGISTERED)
     registered = register_work(services, owner, data, _new_work(row), with_it)

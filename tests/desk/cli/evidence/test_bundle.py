@@ -32,7 +32,7 @@ def _everything(path: str) -> bytes:
 
 
 def test_without_a_bundle_the_list_says_how_one_is_made(cli: Terminal, studio: str) -> None:
-    assert cli.run("bundle", "list").out.startswith("There is no bundle yet. Confirming a case makes one")
+    assert cli.run("bundle", "list").out.startswith("There is no bundle yet. A case that is not licensed gets one")
     assert cli.ask("bundle", "list") == {"bundles": []}
 
 

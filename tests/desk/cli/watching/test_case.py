@@ -37,9 +37,9 @@ def test_decisions_are_made_refused_taken_back_and_made_anew(cli: Terminal, stud
     assert "is decided: cleared" in cli.run("case", "confirm", "1", code=2).err
     assert cli.run("case", "reopen", "1", "--reason", "Ours after all.").out == "Open again: 1.\n"
     ran = cli.run("case", "confirm", "1", "--reason", "No order.", "--by", "Ann")
-    assert (ran.out, "start them with `exhibit up`, or add --wait" in ran.err) == ("Confirmed: 1.\n", True)
+    assert (ran.out, "start them with `exhibit up`, or add --wait" in ran.err) == ("Not licensed: 1.\n", True)
     again = cli.run("case", "confirm", "1", "--reason", "Another.")
-    assert "Confirmed already, and left as it was: 1. Its first reason stays" in again.err
+    assert "Not licensed already, and left as it was: 1. Its first reason stays" in again.err
     assert not again.out
     assert "is decided: not licensed" in cli.run("case", "clear", "1", "--reason", "no", code=2).err
     assert cli.run("case", "undo", "1", "--by", "Ann").out == "Undone: 1.\n"

@@ -101,7 +101,7 @@ def test_a_notice_that_is_due_is_told_with_its_day_in_the_readers_form(inline: S
     events.record(studio, EventKind.NOTICE_DUE, about)
     settle()
     (sent,) = send_due(inline)
-    assert sent.subject == "Studio: 关于 shop.example 的通知书 4：请在 2026年12月4日 前再查看。"
+    assert sent.subject == "Studio：关于 shop.example 的通知书 4：请在 2026年12月4日前再查看。"
     assert "http://127.0.0.1:8080/o/studio/notices/4/" in sent.body
 
 
@@ -115,7 +115,7 @@ def test_who_works_in_a_chinese_browser_gets_chinese_mail_and_who_has_chosen_wha
     assert browser.get("/o/studio/told/").status_code == 200
     opened(inline, studio, 1)
     (sent,) = send_due(inline)
-    assert sent.subject == "Studio: 1 件疑似复制"
+    assert sent.subject == "Studio：1 件疑似复制件"
     browser.post("/language", {"language": "en"})
     ann.refresh_from_db()
     assert (ann.reads, ann.browser_language) == ("en", "zh-hans")

@@ -163,7 +163,7 @@ def test_each_thing_that_is_amiss_is_one_sentence(own: Services) -> None:
         "Waiting for 3\xa0hours: pictures found",
         "Given up: 1 (new works",
         "1 watch should have run",
-        "has missed its canary 1",
+        "has missed its known copy 1",
         "isn't signed any more",
         "Outside witnesses: 2 needed, 1 configured",
         "The witness bitcoin has been silent for 1\xa0day: No route.",

@@ -16,13 +16,15 @@ from evidence.capture.visits import WALLS
 from evidence.documents.papers.rendering import PAPERS, render_paper
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.spoken import told
+from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.typeset.fonts import installed_fonts
-from evidence.facts.case import CaseFacts
+from evidence.facts.case import CaseFacts, PartyFacts
 from exhibit.browser.loading import BOTH_SIGNS
 from exhibit.sentences import CONTEXT
 from registry.works.licence_check import Gap, Obstacle
 from tests import CHECKOUT
+from tests.assets.chinese import english_in, half_width_in
 from tests.assets.documents_sample import sample_case, sample_pictures, sample_report
 from tests.assets.papers_sample import NETWORK, sample_sealed
 from tests.assets.reports import render_report_pdf
@@ -48,14 +50,8 @@ SEEN = (
     "The page is there. The image was served with exactly the bytes that were seen before. "
     "The rendered page shows it at 2 places."
 )
-NAMES = {
-    "CN", "C2PA", "CA", "CSV", "DNS", "Ed25519", "EVM", "FIPS", "FRE", "GDPR", "GMT", "HTTP", "HTTPS", "IANA",
-    "ID", "PA", "Ed", "JPEG", "JSON", "KB", "PDF", "PIPL", "RFC", "SHA", "TLS", "UTC",
-    "URL", "USD", "VERIFY", "WARC", "WEBP", "XLSX", "ZIP",
-    "Asia", "Bitcoin", "Exhibit", "Executed", "Lund", "MD", "OpenTimestamps", "Shanghai", "U", "S", "eIDAS", "md",
-    "on", "at", "HTML", "WebSocket", "Service", "Worker", "proofs",
-}  # fmt: skip
-"""Names, abbreviations and units that stand in Chinese text as they are."""
+SAID = ("Asia", "Executed", "Lund", "Shanghai", "at", "on", "proofs")
+"""What the sample names, and what a statute has in its own words beside the Chinese ones."""
 
 
 def text_of(pdf: bytes) -> str:
@@ -90,19 +86,13 @@ def chinese(case: CaseFacts) -> CaseFacts:
     )
 
 
-def english_in(text: str) -> list[str]:
-    """Words of Latin letters that are neither names nor parts of addresses, paths, digests and versions."""
-    plain = re.sub(r"\S*(?:://|[/_.@=\-])\S*", " ", text)
-    plain = re.sub(r"\b(?=[0-9a-f]*\d)[0-9a-f]{3,}\b|\b[0-9a-f]{16,}\b", " ", plain)
-    return [word for word in re.findall(r"[A-Za-z][A-Za-z]+", plain) if word not in NAMES]
-
-
 def test_no_english_of_the_softwares_stands_in_a_chinese_sheet() -> None:
     case = chinese(with_probability(sample_case()))
     text = text_of(render_exhibit_sheet(case, sample_pictures(), "zh-Hans"))
     assert "许可 3（某公司）：针对账号 1。" in "".join(text.split("\n"))
     assert "呈现的页面在 2 处展示了它。" in "".join(text.split("\n"))
-    assert set(english_in(text)) == set()
+    assert set(english_in(text, SAID)) == set()
+    assert half_width_in(text) == []
 
 
 def test_no_english_of_the_softwares_stands_in_a_chinese_report() -> None:
@@ -113,7 +103,9 @@ def test_no_english_of_the_softwares_stands_in_a_chinese_report() -> None:
     report = replace(
         report, title="报告", owner=facts.owner, preparer="王某", cases=(shown,), coverage=crawls, not_checked=()
     )
-    assert set(english_in(text_of(render_report_pdf(report, pictures, "zh-Hans")))) == set()
+    text = text_of(render_report_pdf(report, pictures, "zh-Hans"))
+    assert set(english_in(text, SAID)) == set()
+    assert half_width_in(text) == []
 
 
 @pytest.mark.parametrize("kind", PAPERS)
@@ -126,7 +118,15 @@ def test_no_english_of_the_softwares_stands_in_a_chinese_paper(kind: str) -> Non
     text = " ".join(text_of(pdf).split())
     for form in ("within", "without"):  # what the statute prescribes stands in its own words, too
         text = text.replace(re.findall(r"I declare.*", CHINESE.say(f"us902.{form}"))[0], "")
-    assert set(english_in(text)) <= {"http", "proxy", "etc", "hosts", "txt"}
+    assert set(english_in(text, SAID)) <= {"http", "proxy", "etc", "hosts", "txt"}
+    assert half_width_in(text) == []
+
+
+def test_no_english_of_the_softwares_stands_in_a_chinese_deposit_record() -> None:
+    facts = replace(chinese(sample_case()), sightings=(), matches=(), party=PartyFacts(DEPOSIT_PARTY, ""))
+    text = text_of(render_deposit_record(facts, sample_pictures(), "zh-Hans"))
+    assert set(english_in(text, SAID)) == set()
+    assert half_width_in(text) == []
 
 
 def visits() -> Iterator[str]:

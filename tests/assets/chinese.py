@@ -1,0 +1,89 @@
+"""What is left in English where people read Chinese: on pages, in mails, in documents."""
+
+import re
+from collections.abc import Iterable
+from html.parser import HTMLParser
+
+NAMES = frozenset({
+    "AI", "API", "CA", "CDXJ", "CN", "CSV", "DDS", "DMCA", "DNS", "EIP", "EVM", "EXIF", "FIPS", "FRE", "GB",
+    "GDPR", "GMT", "HDR", "HEIC", "HEIF", "HTML", "HTTP", "HTTPS", "IANA", "ID", "IP", "IPTC", "JPEG", "JSON",
+    "KB", "MB", "MD", "PDF", "PIN", "PIPL", "PNG", "QOI", "RAW", "RFC", "SHA", "SVG", "TB", "TLS", "URL", "URI",
+    "USD", "UTC", "WARC", "WEBP", "XLSX", "XML", "XMP", "ZIP", "Ed", "GiB", "KiB", "MiB", "gzip", "md", "Atom",
+    "Bitcoin", "Enter", "Exhibit", "JavaScript", "OpenEXR", "OpenTimestamps", "Photoshop", "PostScript",
+    "RootSIFT", "Service", "Worker", "Standard", "Webhook", "Webhooks", "WebP", "WebSocket", "eIDAS", "Etsy",
+    "Google", "Images", "TinEye", "Vision", "Yandex", "eBay",
+})  # fmt: skip
+"""Names, abbreviations, formats and keys that stand in Chinese text as they are."""
+_GIVEN = {"Ann", "Nightly", "Studio", "page", "studio", "watch", "work"}
+"""What people and pages of ``tests/assets/desk_scene.py`` are called."""
+_CODE = {"asked", "crawl", "default", "evidence", "files", "match", "upkeep", "visits", "pictures", "prints", "works"}
+"""What queues and indexes are called on the command line."""
+_EXAMPLES = {"AT", "CH", "DE", "id", "secret"}
+"""What people are shown to write."""
+_COLUMNS = {
+    "author", "created", "credit", "domain", "file", "holder", "licensee", "registrations", "rights",
+    "territories", "title",
+}  # fmt: skip
+"""Columns of tables that people bring, as the first line of a file names them."""
+KNOWN = frozenset({*_GIVEN, *_CODE, *_EXAMPLES, *_COLUMNS})
+SILENT = frozenset({"script", "style", "code", "kbd", "pre", "textarea"})
+"""Elements whose text is code, or what somebody wrote."""
+SPOKEN = frozenset({"alt", "aria-label", "placeholder", "title"})
+"""Attributes that people read or hear."""
+VOID = frozenset({
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr",
+})  # fmt: skip
+NO_WORDS = re.compile(
+    r"""\S*(?:://|[/_.@=\\*-])[\x21-\x7e]*"""  # addresses, paths, file names, options, versions
+    r"""|\b(?=[0-9a-f]*\d)[0-9a-f]{3,}\b|\b[0-9a-f]{16,}\b|\b(?=\w*\d)\w{8,}\b""",  # digests and codes
+    re.ASCII,
+)
+
+HALF_WIDTH = re.compile(
+    r".{0,9}[\u4e00-\u9fff](?:[,;:!?](?!//)| ?\((?!\w{1,3}\)))[^\n]{0,9}"
+    r"|.{0,9}[^\s][,;:!?] ?[\u4e00-\u9fff][^\n]{0,9}"
+)
+"""Punctuation of other languages beside Chinese words, with some of what stands around it."""
+
+
+class _Reader(HTMLParser):
+    """Collects what people read of a page in its own language, save what is quoted in another one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+        self._open: list[tuple[str, bool]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        foreign = not (given.get("lang") or "zh").startswith("zh") or given.get("translate") == "no"
+        if tag not in VOID:
+            self._open.append((tag, foreign or tag in SILENT))
+        if not foreign:
+            self.read += [value for name, value in attrs if name in SPOKEN and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not any(silent for _tag, silent in self._open):
+            self.read.append(data)
+
+
+def read_of(page: str) -> str:
+    """What people read of an HTML page, a line a piece."""
+    reader = _Reader()
+    reader.feed(page)
+    return "\n".join(" ".join(piece.split()) for piece in reader.read if piece.strip())
+
+
+def english_in(text: str, known: Iterable[str] = ()) -> list[str]:
+    """Words of Latin letters that are neither names, nor known, nor parts of addresses, paths, digests and versions."""
+    names = NAMES.union(known)
+    return [word for word in re.findall(r"\b[A-Za-z]{2,}", NO_WORDS.sub(" ", text), re.ASCII) if word not in names]
+
+
+def half_width_in(text: str) -> list[str]:
+    """Where Chinese words stand beside punctuation of other languages."""
+    return HALF_WIDTH.findall(text)

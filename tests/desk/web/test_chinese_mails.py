@@ -1,0 +1,93 @@
+"""Whoever reads Chinese gets mails without English in them, whoever causes them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import allauth
+import pytest
+from django.core.mail import EmailMessage
+from django.template.loader import render_to_string
+from django.test import Client
+from django.utils import translation
+
+from exhibit.clock import now
+from exhibit.config.config import Config
+from registry.models import Event, EventKind, Owner, Role, User
+from registry.notifications import events, mail_choices
+from tests.assets.accounts import ann, browser
+from tests.assets.chinese import english_in, half_width_in, read_of
+from workers.notify.digests import digest_mail
+from workers.notify.invitations import invite
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["ann", "browser"]
+
+ACCOUNTS = Path(allauth.__file__).parent / "templates"
+TOLD = {
+    EventKind.CANARY_MISSED: {"watch": 1, "name": "秋山", "page": "https://shop.example/a"},
+    EventKind.WORK_HELD: {"work": 1, "sites": 12},
+    EventKind.REPORT_READY: {"report": 1},
+    EventKind.NOTICE_DUE: {"notice": 4, "party": "shop.example", "due": "2026-12-04"},
+    EventKind.NOTICE_REPLIED: {"notice": 4, "party": "shop.example"},
+    EventKind.WEBHOOK_PAUSED: {"webhook": 1, "address": "https://studio.example/hook"},
+}
+MAILS = sorted(str(path.relative_to(ACCOUNTS)) for path in ACCOUNTS.glob("*/email/*.txt"))
+
+
+@pytest.fixture
+def reader(ann: User) -> User:
+    """Somebody who was last seen in a Chinese browser."""
+    browser = Client()
+    browser.force_login(ann)
+    assert browser.get("/account/", headers={"Accept-Language": "zh-CN,zh;q=0.9"}).status_code == 200
+    ann.refresh_from_db()
+    return ann
+
+
+@pytest.mark.parametrize("title", ["Report 1 for Studio", "报告"])
+def test_a_digest_of_all_that_mails_tell_has_no_english_in_it(inline: SyncRunner, reader: User, title: str) -> None:
+    studio = Owner.objects.get()
+    for kind, about in TOLD.items():
+        events.record(studio, kind, {**about, "title": title})
+    choice = mail_choices.choice(studio, reader)
+    sent = digest_mail(inline.services, choice, list(Event.objects.order_by("pk")))
+    assert sent is not None
+    for text in (sent.subject, str(sent.body), read_of(str(sent.alternatives[0].content))):
+        assert english_in(text, ("Studio",)) == []
+        assert half_width_in(text) == []
+    assert str(sent.body).count("/o/studio/") > len(TOLD)
+
+
+@pytest.mark.parametrize("template", MAILS)
+def test_a_mail_about_an_account_has_no_english_in_it(template: str) -> None:
+    values = {
+        **dict.fromkeys(("password_reset_url", "activate_url"), "https://exhibit.example/account/"),
+        **dict.fromkeys(("email", "from_email", "to_email", "deleted_email", "username"), "ann@example.org"),
+        "user": User(username="ann@example.org"),
+        "current_site": SimpleNamespace(name="Exhibit", domain="exhibit.example"),
+        "timestamp": now(),
+    }
+    with translation.override("zh-hans"):
+        assert english_in(render_to_string(template, values)) == []
+
+
+def test_a_mail_about_an_account_is_in_the_language_of_its_person_whoever_asks(
+    reader: User, browser: Callable[[], Client], mailoutbox: list[EmailMessage]
+) -> None:
+    browser().post("/account/password/reset/", {"email": reader.email}, headers={"Accept-Language": "en"})
+    [sent] = mailoutbox
+    assert sent.subject == "重置密码"
+    assert english_in(str(sent.body), ("testserver",)) == []
+
+
+def test_an_invitation_is_in_the_language_of_the_invited_then_of_who_invites(
+    config: Config, reader: User, mailoutbox: list[EmailMessage]
+) -> None:
+    bo = User.objects.create_user("bo@example.org", "bo@example.org", "not used", language="en")
+    studio = Owner.objects.get()
+    for email in (bo.email, "cy@example.org"):
+        invite(config, studio, email, Role.VIEWER, by=reader.username)
+    first, second = mailoutbox
+    assert first.subject == f"{reader.username} invites you to Studio"
+    assert english_in(second.subject + str(second.body), ("Studio",)) == []
