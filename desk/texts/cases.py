@@ -71,6 +71,15 @@ def seen(case: Case, first: datetime) -> str:
     return words % {"n": grouped(case.places), "day": formats.date_format(timezone.localtime(first), "DATE_FORMAT")}
 
 
+def mailed(case: Case, first: datetime) -> list[str]:
+    """What a mail says of a case, line by line: how sure and how much, where and since when, how often that is wrong."""
+    if case.shown is None:
+        return [seen(case, first)]
+    match, place = case.shown.match, where(case.shown.sighting.page_url)
+    sure = _("%(sure)s. %(much)s") % {"sure": how_sure(match), "much": how_much(match)}
+    return [sure, _("%(seen)s: %(where)s") % {"seen": seen(case, first), "where": place}, false_alarms(match)]
+
+
 def how_much(match: Match) -> str:
     """How much of the work the found picture shows, and how it lies."""
     if match.decision == Decision.DERIVED:

@@ -167,6 +167,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/told/mail", told.choose_mail, name="choose-mail"),
     path("o/<slug:slug>/told/feed", told.change_feed, name="change-feed"),
     path("feeds/<str:secret>/cases.atom", feeds.feed, name="feed"),
+    path("mail/open/<str:signed>", feeds.open_link, name="mail-link"),
     path("mail/unsubscribe/<str:token>", feeds.unsubscribe, name="unsubscribe"),
     path("o/<slug:slug>/told/webhooks", told.add_webhook, name="add-webhook"),
     path("o/<slug:slug>/told/webhooks/<int:number>/", told.webhook, name="webhook"),
