@@ -64,7 +64,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@rate_limit(action="link", limit_get=True)
+@rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def open_link(request: HttpRequest, signed: str) -> HttpResponseBase:
     """The page that a mail's link leads to, signed in where the browser is known; looking at it changes nothing.
 
