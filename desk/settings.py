@@ -54,6 +54,7 @@ MIDDLEWARE = [
     "desk.web.middleware.requests.plain_words",
     "allauth.account.middleware.AccountMiddleware",
     "desk.web.middleware.reader.reader",
+    "desk.web.middleware.devices.device",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -120,6 +121,7 @@ ACCOUNT_RATE_LIMITS = {
     "head": "60/m/ip",
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = CONFIG.proxies
+USERSESSIONS_ADAPTER = "desk.web.account.sign_in.Sessions"
 MFA_ADAPTER = "desk.web.account.sign_in.Authenticators"
 MFA_FORMS = {
     "activate_totp": "desk.web.account.second_factors.FirstCode",

@@ -13,6 +13,7 @@ from desk.api.alliance import blind, cocaptures, opened, partners
 from desk.api.common.auth import READ
 from desk.api.common.openapi import FORM, JSON, described, is_file
 from desk.api.common.problems import Problem, tell_problems
+from desk.api.common.reference import Pages
 from desk.api.common.rendering import Renderer
 from desk.api.resources import (
     cases,
@@ -84,7 +85,7 @@ def _check_form(request: HttpRequest, fields: Mapping[str, Any]) -> None:
 
 
 api = Api(
-    title="Exhibit", version="1", description=WORDS, docs_url=None, auth=READ, urls_namespace="api", renderer=Renderer()
+    title="Exhibit", version="1", description=WORDS, docs=Pages(), auth=READ, urls_namespace="api", renderer=Renderer()
 )
 tell_problems(api)
 for resource in (owners, works, uploads, watches, licences, cases, evidence, notices, reports, packages):

@@ -14,7 +14,7 @@ from evidence.documents.phrases import load_phrases
 from exhibit.comparison.calibration import Bound
 from exhibit.comparison.derived import grade
 from exhibit.digests import Digest
-from exhibit.types import CaseDecision, Decision
+from exhibit.types import CaseDecision, Decision, Verification
 from registry.cases import history, matching
 from registry.cases.recaptures import Standing, Visited
 from registry.models import Capture, Case, CaseEvent, Match, StepState
@@ -71,7 +71,16 @@ def seen(case: Case, first: datetime) -> str:
     return words % {"n": grouped(case.places), "day": formats.date_format(timezone.localtime(first), "DATE_FORMAT")}
 
 
-def how_much(match: Match) -> str:
+def mailed(case: Case, first: datetime) -> list[str]:
+    """What a mail says of a case, line by line: how sure, how much, where and since when, how often that is wrong."""
+    if case.shown is None:
+        return [seen(case, first)]
+    match, place = case.shown.match, where(case.shown.sighting.page_url)
+    sure = _("%(sure)s. %(much)s") % {"sure": how_sure(match), "much": how_much(match)}
+    return [sure, _("%(seen)s: %(where)s") % {"seen": seen(case, first), "where": place}, false_alarms(match)]
+
+
+def how_much(match: Match | Verification) -> str:
     """How much of the work the found picture shows, and how it lies."""
     if match.decision == Decision.DERIVED:
         return _("What survives of your picture is graded %(grade)s, of 0 to 5.") % {"grade": grade(match.survival)}
@@ -89,7 +98,7 @@ def how_much(match: Match) -> str:
     return _("It shows %(share)s of your picture.") % share
 
 
-def how_sure(match: Match) -> str:
+def how_sure(match: Match | Verification) -> str:
     """How likely it is that the picture is a copy."""
     return str(SURE.get(Decision(match.decision), SURE[Decision.REVIEW]))
 

@@ -13,7 +13,7 @@ from desk.web.notifications import feeds, views as told
 from desk.web.operator import views as operator
 from desk.web.public import asked, log, opened, replies, soft_bindings, views as public, witness
 from desk.web.watches import crawls, new, searches, sources, views as watches
-from desk.web.works import declarations, held, uploads, views as works, why
+from desk.web.works import declarations, held, mine, uploads, views as works, why
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", public.home, name="home"),
@@ -80,6 +80,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/works/uploads/<int:number>/close", uploads.close, name="close-upload"),
     path("o/<slug:slug>/works/uploads/<int:number>/again", uploads.again, name="upload-again"),
     path("o/<slug:slug>/works/uploads/<int:number>/results.csv", uploads.results, name="upload-results"),
+    path("o/<slug:slug>/works/mine", mine.mine, name="mine"),
     path("o/<slug:slug>/works/<int:number>/", works.work, name="work"),
     path("o/<slug:slug>/works/<int:number>/held", held.answer_held, name="answer-held"),
     path("o/<slug:slug>/works/<int:number>/why", why.why, name="why"),
@@ -167,6 +168,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/told/mail", told.choose_mail, name="choose-mail"),
     path("o/<slug:slug>/told/feed", told.change_feed, name="change-feed"),
     path("feeds/<str:secret>/cases.atom", feeds.feed, name="feed"),
+    path("mail/open/<str:signed>", feeds.open_link, name="mail-link"),
     path("mail/unsubscribe/<str:token>", feeds.unsubscribe, name="unsubscribe"),
     path("o/<slug:slug>/told/webhooks", told.add_webhook, name="add-webhook"),
     path("o/<slug:slug>/told/webhooks/<int:number>/", told.webhook, name="webhook"),

@@ -73,6 +73,9 @@ class Config:
             so.
         mail_from: The sender, such as `Exhibit <exhibit@example.org>`. Empty: `exhibit@` and the host of
             `public_url`.
+        mail_sign_in: Whether links in mails to members open their page signed in, for three days: only in a browser in
+            which the member has signed in before and hasn't signed out, after a press of a button, and with the second
+            factor of who has one. False: links ask for the password where nobody is signed in.
         workers: Processes for crawling, and as many again for matching and evidence; five more do what is short and
             what people ask for. Each uses one core and up to 1 GB.
         contact: E-mail address or web page in the crawler's user agent, where a site's owner can complain or opt out.
@@ -152,6 +155,7 @@ class Config:
     passkey_aaguids: tuple[str, ...] = setting((), values.aaguids)
     mail_url: str = setting("", values.mail_url)
     mail_from: str = setting("", values.mail_address)
+    mail_sign_in: bool = setting(default=True, check=values.truth)
     workers: int = setting(2, values.whole_number(1, 256))
     contact: str = setting("", values.contact)
     operator_name: str = setting("", values.text)

@@ -17,6 +17,9 @@ class User(AbstractUser):
     browser_language = models.CharField(max_length=10, blank=True, db_default="", help_text="the browser's, last seen")
     time_zone = models.CharField(max_length=64, blank=True, db_default="", help_text="where the browser was last")
     blurs = models.BooleanField(default=False, db_default=False, help_text="found pictures are blurred until asked for")
+    devices_ended = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="how often all known browsers were forgotten"
+    )
 
     @property
     def reads(self) -> str:

@@ -25,7 +25,8 @@ TOLD = (
 """What a mail tells."""
 
 MORNING = time(7)
-AT_MOST_EVERY = timedelta(minutes=15)
+SOONEST, AT_MOST_EVERY = timedelta(minutes=1), timedelta(minutes=15)
+"""Between two mails at once: so long after a quiet half hour, then twice what passed before the last, up to this."""
 HowOften = MailChoice.HowOften
 
 
@@ -51,10 +52,14 @@ def choose(owner: Owner, user: User, how_often: HowOften, *, by: str) -> None:
         audit_log.changed("mail choice", by=by, owner=owner, about=about)
 
 
-def next_mail(user: User, how_often: str) -> datetime:
-    """When the next mail may go: in the morning of the member's day, on Mondays when it is weekly."""
+def next_mail(user: User, how_often: str, before: datetime | None = None) -> datetime:
+    """When the next mail may go after one at this moment: in the morning of the member's day, on Mondays when weekly.
+
+    At once, the pause grows while mail follows mail; ``before`` is when the last one went.
+    """
     if how_often == HowOften.AT_ONCE:
-        return now() + AT_MOST_EVERY
+        passed = now() - before if before else 2 * AT_MOST_EVERY
+        return now() + (SOONEST if passed >= 2 * AT_MOST_EVERY else min(max(2 * passed, SOONEST), AT_MOST_EVERY))
     here = now().astimezone(zone_of(user))
     day = here.date() + timedelta(days=0 if here.time() < MORNING else 1)
     if how_often == HowOften.WEEKLY:

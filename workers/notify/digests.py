@@ -1,8 +1,10 @@
 """What a mail tells a member of an owner's matters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from email.mime.image import MIMEImage
+from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core import signing
@@ -12,7 +14,8 @@ from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _, ngettext, pgettext
 
 from exhibit.errors import ExhibitError
-from registry.accounts import scoped
+from registry.accounts import devices, scoped
+from registry.cases.queue import seen_between
 from registry.models import Case, Event, EventKind, MailChoice, Owner
 from registry.notifications.mail_choices import zone_of
 from workers.notify.mail import message_id
@@ -22,7 +25,7 @@ from workers.reports import titles
 from workers.servers.addresses import absolute
 from workers.services.wiring import Services
 
-SHOWN = 10  # cases that a mail shows, the likeliest first; the others are counted
+PARTIES, SHOWN = 5, 10  # parties and cases that a mail shows, the likeliest first; the others are counted
 SALT = "exhibit.unsubscribe"
 
 
@@ -31,24 +34,18 @@ def digest_mail(services: Services, choice: MailChoice, told: Sequence[Event]) -
     user, owner = choice.user, choice.owner
     with translation.override(user.reads or settings.LANGUAGE_CODE), timezone.override(zone_of(user)):
         waiting = _waiting(owner, told)
-        others = [(_sentence(event), absolute(services.config, page_of(event))) for event in told if _sentence(event)]
+        others = [(_sentence(event), _link(services, choice, page_of(event))) for event in told if _sentence(event)]
         if not waiting and not others:
             return None
-        pictures = {} if user.blurs else _pictures(services, waiting[:SHOWN])
-        names = {case: name for case, (name, _) in pictures.items()}
-        queue = absolute(services.config, f"/o/{owner.slug}/cases/")
-        cases = [
-            {"case": case, "url": f"{queue}{case.number}/", "picture": names.get(case.pk, "")}
-            for case in waiting[:SHOWN]
-        ]
+        groups, pictures = _groups(services, choice, waiting)
         unsubscribe = absolute(services.config, f"/mail/unsubscribe/{signing.dumps(choice.pk, salt=SALT)}")
         values = {
             "owner": owner,
-            "cases": cases,
-            "more": len(waiting) - len(cases),
-            "queue": queue,
+            "groups": groups,
+            "more": len(waiting) - sum(group["size"] for group in groups),
+            "queue": _link(services, choice, f"/o/{owner.slug}/cases/"),
             "others": others,
-            "settings": absolute(services.config, f"/o/{owner.slug}/told/"),
+            "settings": _link(services, choice, f"/o/{owner.slug}/told/"),
             "unsubscribe": unsubscribe,
         }
         words = render_to_string("mail/digest.txt", values).lstrip()
@@ -61,7 +58,7 @@ def digest_mail(services: Services, choice: MailChoice, told: Sequence[Event]) -
         "Message-ID": message_id(services.config, f"digest-{choice.pk}-{told[-1].pk}"),
     }
     mail.mixed_subtype = "related"  # type: ignore[attr-defined] # the pictures belong to the text
-    for name, data in pictures.values():
+    for name, data in pictures.items():
         image = MIMEImage(data, "jpeg")
         image.add_header("Content-ID", f"<{name}>")
         image.add_header("Content-Disposition", "inline", filename=f"{name}.jpg")
@@ -69,27 +66,73 @@ def digest_mail(services: Services, choice: MailChoice, told: Sequence[Event]) -
     return mail
 
 
-def _waiting(owner: Owner, told: Sequence[Event]) -> list[Case]:
-    """The cases that were opened and still wait for a person, the likeliest first."""
+def _link(services: Services, choice: MailChoice, path: str) -> str:
+    """The address of a page, opened signed in where the browser is known and the operator allows that."""
+    signed = services.config.mail_sign_in
+    way = f"/mail/open/{devices.link(choice.owner, choice.user, path)}" if signed else path
+    return absolute(services.config, way)
+
+
+def _waiting(owner: Owner, told: Sequence[Event]) -> list[tuple[int, str]]:
+    """The cases that were opened and still wait for a person, each with its party, the likeliest first."""
     opened = {event.about["case"] for event in told if event.kind == EventKind.CASE_OPENED}
     rows = scoped.cases(owner).filter(number__in=opened, decision=Case.Decision.OPEN, waits=True)
-    return list(rows.select_related("shown__sighting__picture").order_by("-likelihood", "number"))
+    return list(rows.order_by("-likelihood", "number").values_list("pk", "party"))
 
 
-def _pictures(services: Services, cases: Sequence[Case]) -> dict[int, tuple[str, bytes]]:
-    """The found picture of each case, small, with its Content-ID; one that is gone or hidden is left out."""
-    shown = {case: case.shown.sighting.picture for case in cases if case.shown is not None}
-    hidden = scoped.hidden_among(cases[0].owner, shown.values()) if shown else set()
-    found = {}
-    for case, picture in shown.items():
-        if picture.pk in hidden:
+def _groups(
+    services: Services, choice: MailChoice, waiting: Sequence[tuple[int, str]]
+) -> tuple[list[dict[str, Any]], Mapping[str, bytes]]:
+    """The parties with the likeliest cases, some cases of each, and the pictures of these by their names."""
+    parties: dict[str, list[int]] = {}
+    for pk, party in waiting:
+        parties.setdefault(party, []).append(pk)
+    named = list(parties.items())[:PARTIES]
+    most = SHOWN // max(len(named), 1)
+    wanted = [pk for _party, keys in named for pk in keys[:most]]
+    with_pictures = ("shown__match__registered", "shown__match__found", "shown__sighting")
+    rows = scoped.cases(choice.owner).select_related(*with_pictures).in_bulk(wanted)
+    times = seen_between(list(rows.values()))
+    pairs, pictures = ({}, {}) if choice.user.blurs else _pictures(services, choice.owner, list(rows.values()))
+    queue = f"/o/{choice.owner.slug}/cases/"
+    groups = []
+    for party, keys in named:
+        cases = [
+            {
+                "case": row,
+                "url": _link(services, choice, f"{queue}{row.number}/"),
+                "since": times[row.pk][0] if row.pk in times else row.opened_at,
+                "pictures": pairs.get(row.pk),
+            }
+            for row in (rows[pk] for pk in keys[:most] if pk in rows)
+        ]
+        url = _link(services, choice, f"{queue}?{urlencode({'q': party})}")
+        groups.append({"party": party, "size": len(keys), "cases": cases, "more": len(keys) - len(cases), "url": url})
+    return groups, pictures
+
+
+def _pictures(
+    services: Services, owner: Owner, cases: Sequence[Case]
+) -> tuple[dict[int, tuple[str, str]], dict[str, bytes]]:
+    """The names of the registered and the found picture of each case, and each picture, small, by its name.
+
+    A case whose found picture is gone or hidden has none.
+    """
+    shown = {case: case.shown.match for case in cases if case.shown is not None}
+    hidden = scoped.hidden_among(owner, [match.found for match in shown.values()])
+    names: dict[int, tuple[str, str]] = {}
+    made: dict[str, bytes] = {}
+    for case, match in shown.items():
+        if match.found_id in hidden:
             continue
+        own, found = f"work-{match.registered.digest.hex}", f"case-{case.number}-{match.found.digest.hex}"
         try:
-            data = previews.shown(services, picture)
+            pair = {own: previews.shown(services, match.registered), found: previews.shown(services, match.found)}
         except ExhibitError:
             continue
-        found[case.pk] = (f"case-{case.number}-{picture.digest.hex}", data)
-    return found
+        names[case.pk] = (own, found)
+        made |= pair
+    return names, made
 
 
 def _sentence(event: Event) -> str:

@@ -22,6 +22,7 @@ ASKED = "asked"  # short work that a person waits for, taken by its own worker a
 FILES = "files"  # files that a person waits for: what takes long goes on behind the others after some seconds
 VISITS = "visits"  # visits for evidence that a person waits for; those of what a crawl brings are in "evidence"
 DEFAULT = "default"  # what is short, and what others are told
+MAIL = "mail"  # mails to members, who are told within two minutes: nothing else stands before them
 UPKEEP = "upkeep"  # what nobody waits for
 
 MAX_MESSAGES = 8
@@ -108,7 +109,7 @@ _STEPS = (
         settled={"begun_at__isnull": False},
     ),
     Step("package", "cases.package.make_packages", FILES, "Package", "owner"),
-    Step("mail", "notify.mail.send_digests", DEFAULT, "MailChoice", "owner", batch=10),
+    Step("mail", "notify.mail.send_digests", MAIL, "MailChoice", "owner", batch=10),
     Step("deliver", "notify.deliver.deliver", DEFAULT, "Delivery", "webhook__owner", batch=50),
     Step("slice", "crawls.slice.crawl_slices", "crawl", "CrawlSlice", "crawl__watch__owner"),
     Step("edge", "crawls.edge.take_results", "crawl", "EdgeResult", batch=200),

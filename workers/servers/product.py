@@ -43,10 +43,10 @@ def services(config: Config) -> tuple[Child, ...]:
     """Everything that runs beside the servers: the site, on which a start waits, then the workers and the tick."""
     return (
         Child(name="web", command=web_command(config), environ=environment(config), folder=CHECKOUT),
-        _worker(config, "worker-default", "default,upkeep", 2),
+        _worker(config, "worker-default", "default,upkeep,mail", 2),
         _worker(config, "worker-crawl", "crawl", config.workers),
         _worker(config, "worker-match", "match,evidence,asked", config.workers),
-        _worker(config, "worker-asked", "asked", 1),
+        _worker(config, "worker-asked", "asked,mail", 1),
         _worker(config, "worker-files", "files", 1),
         _worker(config, "worker-visits", "visits", 1),
         Child(

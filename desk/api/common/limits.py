@@ -23,6 +23,8 @@ PATIENCE = 2.0
 """Seconds that a search waits for the one before it in this process."""
 SEARCHING = threading.BoundedSemaphore(1)
 """Held by the search under way; other requests go on in other threads."""
+FETCHING = threading.BoundedSemaphore(1)
+"""Held by the fetch under way, which may take as long as a stranger's server likes: no search waits for it."""
 ASKED = threading.BoundedSemaphore(1)
 """The same of strangers' searches."""
 
@@ -30,12 +32,16 @@ ASKED = threading.BoundedSemaphore(1)
 @contextmanager
 def one_search(user: int) -> Iterator[None]:
     """Let one search run at a time in this process, and so many a minute for each member; others are a problem."""
-    used, left = _used(f"identify:{user}")
-    if used > (limit := settings.CONFIG.identifications_a_minute):
-        counts = {"limit": limit, "left": left}
-        said = Sentence("At most %(limit)s pictures a minute are identified; go on in %(left)s seconds.", **counts)
-        raise _too_many(said, left)
+    _check_minute(f"identify:{user}")
     with _alone(SEARCHING):
+        yield
+
+
+@contextmanager
+def one_fetch(user: int) -> Iterator[None]:
+    """Let one picture of the web at a time be fetched for members in this process, and as many a minute for each."""
+    _check_minute(f"fetch:{user}")
+    with _alone(FETCHING):
         yield
 
 
@@ -47,6 +53,14 @@ def one_asked() -> Iterator[None]:
     """
     with _alone(ASKED):
         yield
+
+
+def _check_minute(ident: str) -> None:
+    used, left = _used(ident)
+    if used > (limit := settings.CONFIG.identifications_a_minute):
+        counts = {"limit": limit, "left": left}
+        said = Sentence("At most %(limit)s pictures a minute are identified; go on in %(left)s seconds.", **counts)
+        raise _too_many(said, left)
 
 
 @contextmanager

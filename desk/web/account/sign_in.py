@@ -3,12 +3,14 @@
 import base64
 import logging
 import secrets
+from collections.abc import Sequence
 from smtplib import SMTPException
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,9 +26,12 @@ from django.utils.translation import gettext as _
 from desk.web.middleware.requests import whole_address
 from exhibit.errors import IntegrityError
 from exhibit.types import Untyped
-from registry.accounts import invitations
+from registry.accounts import devices, invitations
 from registry.accounts.people import language_of
 from registry.models import Invitation, User
+
+if TYPE_CHECKING:
+    from allauth.usersessions.models import UserSession
 
 INVITED = "invitation"
 """In a session: the invitation with which somebody is about to sign up."""
@@ -73,6 +78,16 @@ class Accounts(DefaultAccountAdapter):
         except (OSError, SMTPException):
             _log.exception("a mail couldn't be sent")
             messages.error(self.request, _("The mail couldn't be sent. Try again later, or tell the operator."))
+
+
+class Sessions(DefaultUserSessionsAdapter):
+    """Whoever ends the other sessions has lost a device, perhaps: none is known any more by its cookie."""
+
+    def end_sessions(self, sessions: "Sequence[UserSession]") -> None:
+        """End them."""
+        for user in {session.user_id for session in sessions}:
+            devices.forget(user)
+        super().end_sessions(sessions)
 
 
 class Authenticators(DefaultMFAAdapter):

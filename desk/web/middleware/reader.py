@@ -25,7 +25,7 @@ def reader(request: HttpRequest, answer: Answer) -> HttpResponseBase:
 
     Both are kept with a person who is signed in, for the mails that are sent to them.
     """
-    person, zone = _person(request), request.COOKIES.get(ZONE, "")
+    person, zone = person_of(request), request.COOKIES.get(ZONE, "")
     zone = zone if zone in _zones() else ""
     if person is not None:
         seen = {"time_zone": zone or person.time_zone, "browser_language": translation.get_language() or ""}
@@ -45,7 +45,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     wanted = request.POST.get("language", "")
     response = _back(request)
     if wanted in dict(settings.LANGUAGES):
-        person = _person(request)
+        person = person_of(request)
         if person is not None:
             User.objects.filter(pk=person.pk).update(language=wanted)
         response.set_cookie(
@@ -58,7 +58,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
 @login_required
 def choose_blur(request: HttpRequest) -> HttpResponse:
     """Blur found pictures until the person asks for one, or don't."""
-    person = _person(request)
+    person = person_of(request)
     if person is not None:
         User.objects.filter(pk=person.pk).update(blurs=request.POST.get("blur") == "on")
     return _back(request)
@@ -71,7 +71,7 @@ def _back(request: HttpRequest) -> HttpResponse:
     return redirect(back if safe else "home")
 
 
-def _person(request: HttpRequest) -> User | None:
+def person_of(request: HttpRequest) -> User | None:
     """Who is signed in; without a session nothing is asked, so that public answers stay the same for all."""
     if settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return None

@@ -1,17 +1,23 @@
-"""What is reached by an address of its own, without signing in: a feed, and the end of mails."""
+"""What is reached by an address of its own, without signing in: a feed, a mail's links, and the end of mails."""
 
+from allauth.account.utils import perform_login
+from allauth.decorators import rate_limit
+from django.conf import settings
 from django.core import signing
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
 from django.utils import translation
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.translation import gettext as _, ngettext
+from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from desk.texts.cases import decision_in_words
 from desk.texts.numbers import grouped
-from registry.accounts import feeds, scoped
+from desk.web.middleware.devices import COOKIE
+from registry.accounts import devices, feeds, scoped
+from registry.log import audit_log
 from registry.models import MailChoice
 from registry.notifications import mail_choices
 from workers.notify.digests import SALT
@@ -54,6 +60,29 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
             )
     headers = {"Cache-Control": "private, max-age=300", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
     return HttpResponse(made.writeString("utf-8"), content_type=made.content_type, headers=headers)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
+def open_link(request: HttpRequest, signed: str) -> HttpResponseBase:
+    """The page that a mail's link leads to, signed in where the browser is known; looking at it changes nothing.
+
+    A second factor is asked for as with a password, and whatever needs a fresh proof of who it is still does.
+    """
+    link = devices.read(signed)
+    if link is None:
+        raise Http404
+    member, kept = link.membership, request.COOKIES.get(COOKIE, "")
+    usable = settings.CONFIG.mail_sign_in and not request.user.is_authenticated
+    if member is None or not usable or not devices.knows(kept, member.user):
+        return redirect(link.path)
+    if request.method == "POST":
+        about = {"page": link.path, "user": member.user.get_username()}
+        audit_log.changed("mail link followed", by=member.user.get_username(), owner=member.owner, about=about)
+        entered: HttpResponseBase = perform_login(request, member.user, redirect_url=link.path)
+        return entered
+    return render(request, "web/mail-link.html", {"member": member})
 
 
 @csrf_exempt

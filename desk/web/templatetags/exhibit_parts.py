@@ -1,5 +1,6 @@
 """Parts of pages that come again: times, tables, labelled fields, forms of one button, ways to other pages."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -10,14 +11,15 @@ from django.template import Context
 from django.template.defaulttags import querystring
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _, pgettext
 
 from desk.texts.numbers import grouped
 
 register = template.Library()
+_MARKS = re.compile(r"`+([^`]+)`+|\[(\w+)\]\(#(\w+)\)")
 
 PAGES = {
     "cases": _("Cases"),
@@ -37,6 +39,17 @@ PAGES = {
     "usersessions_list": _("Sessions"),
 }
 """Pages to which others lead, by their names."""
+
+
+@register.filter
+def marked(text: str) -> SafeString:
+    """What the API says of itself: with its `code` and its [links](#to) on the same page."""
+    linked = _MARKS.sub(lambda mark: _mark(*mark.groups()), escape(text))
+    return mark_safe(linked)  # noqa: S308 - escaped before
+
+
+def _mark(code: str | None, words: str, place: str) -> str:
+    return f"<code>{code}</code>" if code else f'<a href="#{place}">{words}</a>'
 
 
 @register.filter

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext, gettext_lazy as _, ngettext
 
 from crawler.search_mapping import Conditions, Service
-from desk.texts.cases import decision_in_words, reason_in_words, standing_in_words, who_in_words
+from desk.texts.cases import decision_in_words, mailed, reason_in_words, standing_in_words, who_in_words
 from desk.texts.evidence import witness_kind, witness_subject
 from desk.texts.numbers import grouped, money
 from desk.texts.sentences import in_words
@@ -26,7 +26,7 @@ from workers.crawls.search_services import services
 from workers.services import wiring
 
 register = template.Library()
-_WORDS = (decision_in_words, grouped, in_words, money, reason_in_words, standing_in_words, who_in_words)
+_WORDS = (decision_in_words, grouped, in_words, mailed, money, reason_in_words, standing_in_words, who_in_words)
 _WORDS_OF_EVIDENCE = (bundles_for, day_in_words, limits_of, title_of, witness_kind, witness_subject)
 for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, takes_lists):
     register.filter(said.__name__, said)

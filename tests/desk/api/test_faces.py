@@ -33,7 +33,7 @@ WITHOUT = {
     **dict.fromkeys(("sign-notice", "send-notice", "answer-claim", "see-replies", "wordings", "edit-wording"), BY_HAND),
     "why": BY_EYE,
     **dict.fromkeys(("derived", "web-archive", "security", "choose-passkeys", "revoke-key"), ONCE),
-    **dict.fromkeys(("feed", "unsubscribe", "link", "link-file", "reply", "invitation"), OUTSIDE),
+    **dict.fromkeys(("feed", "unsubscribe", "mail-link", "link", "link-file", "reply", "invitation"), OUTSIDE),
     **dict.fromkeys(("accuracy", "healthz", "metrics", "log-entries", "log-tile"), PUBLIC),
     **dict.fromkeys(("add-checkpoint", "partner-card", "public-work", "public-work-facts", "robots"), PUBLIC),
     **dict.fromkeys(

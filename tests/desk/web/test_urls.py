@@ -33,6 +33,7 @@ OPEN = {
     "link-file",
     "invitation",
     "unsubscribe",
+    "mail-link",
     "feed",
     "account_login",
     "account_logout",
@@ -81,7 +82,7 @@ def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -
     own = {"home", "owners", "accuracy", "blur", "account", "usersessions_list"}
     theirs = {name for name in without if name.startswith(("account_", "mfa_"))}
     of_the_operator = {"operator", "operator-retry", "operator-leave"}
-    secret = {"reply", "link", "link-file", "feed", "invitation", "unsubscribe"}
+    secret = {"reply", "link", "link-file", "feed", "invitation", "unsubscribe", "mail-link"}
     public = {"healthz", "metrics", "language", "log-checkpoint", "log-tile", "log-entries"}
     public |= {"add-checkpoint", "partner-card", "public-work", "public-work-facts", "ask", "robots", "pdq-feed"}
     public |= {"soft-binding", "soft-binding-content", "manifest", "soft-binding-algorithms"}

@@ -36,7 +36,7 @@ def happened(to: Owner, kind: EventKind = EventKind.REPORT_READY) -> Event:
         ("daily", "2026-11-18T20:00", "Asia/Tokyo", "2026-11-18T22:00"),
         ("weekly", "2026-11-18T08:00", "", "2026-11-23T07:00"),
         ("weekly", "2026-11-23T05:00", "", "2026-11-23T07:00"),
-        ("at-once", "2026-11-18T08:00", "", "2026-11-18T08:15"),
+        ("at-once", "2026-11-18T08:00", "", "2026-11-18T08:01"),
     ],
 )
 def test_the_next_mail_goes_in_the_morning_of_the_members_day(
@@ -73,3 +73,17 @@ def test_who_wanted_none_is_not_told_afterwards_what_happened_meanwhile(studio: 
     assert mail_choices.due(STALE, 9) == []
     happened(studio)
     assert mail_choices.due(STALE, 9) == [MailChoice.objects.get().pk]
+
+
+def test_mail_follows_mail_in_pauses_that_grow_to_a_quarter_of_an_hour_and_begin_anew_after_a_quiet_half_hour(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moment, before, pauses = datetime(2026, 11, 18, 8, tzinfo=UTC), None, []
+    for _ in range(7):
+        monkeypatch.setattr(mail_choices, "now", lambda at=moment: at)
+        following = mail_choices.next_mail(User(), HowOften.AT_ONCE, before)
+        pauses.append((following - moment).total_seconds() / 60)
+        before, moment = moment, following
+    assert pauses == [1, 2, 4, 8, 15, 15, 15]
+    monkeypatch.setattr(mail_choices, "now", lambda: moment + timedelta(minutes=20))
+    assert mail_choices.next_mail(User(), HowOften.AT_ONCE, before) - mail_choices.now() == mail_choices.SOONEST

@@ -63,8 +63,10 @@ def _send(services: Services, row: MailChoice) -> bool:
     with transaction.atomic():
         if told:
             MailChoice.objects.filter(pk=row.pk).update(told_until=told[-1].pk)
+        until = mail_choices.next_mail(row.user, row.how_often, row.sent_at)
         if mail is not None:
             MailChoice.objects.filter(pk=row.pk).update(sent_at=now())
-        until = mail_choices.next_mail(row.user, row.how_often)
+        elif row.how_often == MailChoice.HowOften.AT_ONCE:
+            until = now()
         steps.wait(MailChoice, row.pk, until)
     return True

@@ -1,0 +1,158 @@
+"""What people read of each operation and of what travels, made from the OpenAPI document; the page that shows it."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from ninja import NinjaAPI
+from ninja.openapi.docs import DocsBase
+from ninja.responses import NinjaJSONEncoder
+
+PIECE = "Piece_"
+EVERYWHERE = frozenset({"400", "401", "403", "404", "422", "429", "503"})
+"""The errors of every operation."""
+WORDS = {"date-time": "time", "date": "day", "binary": "file"}
+WORDS |= {"string": "text", "integer": "whole number", "boolean": "true or false"}
+Schema = Mapping[str, Any]
+_REFERENCE = re.compile(r"\]\(#(\w+)\)")
+
+
+Fields = tuple[tuple[str, str], ...]
+"""What is said of each field: its kind, default and description, with `code` and [links](#to) what travels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """What travels."""
+
+    name: str
+    words: str
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation; its texts with `code` and links as those of fields."""
+
+    name: str
+    address: str  # with its method
+    subject: str
+    needs: str  # which scope
+    words: str
+    takes: str  # what body, empty for none
+    fields: Fields
+    answers: str
+
+
+@cache
+def read(api: NinjaAPI) -> tuple[str, list[Operation], list[Thing]]:
+    """What the document says of the whole, of each operation, subject by subject, and of what travels, by its name."""
+    document = json.loads(json.dumps(api.get_openapi_schema(), cls=NinjaJSONEncoder))
+    return document["info"]["description"], list(_operations(api, document)), list(_things(document))
+
+
+def _operations(api: NinjaAPI, document: Schema) -> Iterator[Operation]:
+    permitted = dict(_scopes(api))
+    below = next(iter(document["paths"])).partition("/owners")[0]
+    for path, of_path in document["paths"].items():
+        for method, one in of_path.items():
+            asked = [given for given in one["parameters"] if given["in"] == "query"]
+            fields, takes = tuple((given["name"], _said(given["schema"], given)) for given in asked), ""
+            for kind, content in one.get("requestBody", {}).get("content", {}).items():
+                takes = f"JSON: {shape(content['schema'])}" if "$ref" in content["schema"] else f"a form (`{kind}`)"
+                fields += () if "$ref" in content["schema"] else _fields(content["schema"])
+            address = f"{method.upper()} {path.removeprefix(below)}"
+            name, words = one["operationId"], one["description"].strip()
+            answers = _answers(one["responses"])
+            yield Operation(name, address, one["tags"][0], permitted[name], words, takes, fields, answers)
+
+
+def _things(document: Schema) -> Iterator[Thing]:
+    for name, one in sorted(document["components"]["schemas"].items()):
+        if not name.startswith(PIECE):
+            words = " ".join(one.get("description", "").replace("``", "`").split())
+            plain = "" if "properties" in one else f" {shape(one)}."
+            yield Thing(name, words + plain, _fields(one))
+
+
+def shape(schema: Schema) -> str:
+    """What kind of value it is, in words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        inner = name.removeprefix(PIECE).rstrip("_")
+        return f"{'a piece of a list of ' * name.startswith(PIECE)}[{inner}](#{inner.lower()})"
+    for several in ("anyOf", "allOf", "oneOf"):
+        if several in schema:
+            return " or ".join(shape(one) for one in schema[several])
+    if choices := schema.get("enum", [schema["const"]] if "const" in schema else []):
+        return ", ".join(f"`{one}`" for one in choices)
+    if inner := schema.get({"array": "items", "object": "additionalProperties"}.get(schema.get("type", ""), "")):
+        kind = "list" if schema["type"] == "array" else "object"
+        return kind if inner is True else f"{kind} of {shape(inner)}"
+    return WORDS.get(schema.get("format", "")) or WORDS.get(schema.get("type", "")) or schema.get("type", "anything")
+
+
+def named_in(shown: list[Operation], all_things: list[Thing]) -> list[Thing]:
+    """Those things to which operations lead, one way or another."""
+    left = {thing.name.lower(): thing for thing in all_things}
+    texts = [text for one in shown for text in (one.takes, one.answers, *(said for _name, said in one.fields))]
+    found = []
+    while texts:
+        for name in _REFERENCE.findall(texts.pop()):
+            if (thing := left.pop(name, None)) is not None:
+                found.append(thing)
+                texts += [thing.words, *(said for _name, said in thing.fields)]
+    return sorted(found, key=lambda thing: thing.name)
+
+
+class Pages(DocsBase):
+    """The API to browse: all operations, or those of one subject with what travels in them."""
+
+    def render_page(self, request: HttpRequest, api: NinjaAPI, **_path: object) -> HttpResponse:
+        """The page; whoever isn't signed in reads it, too."""
+        about, found, travels = read(api)
+        shown = [one for one in found if one.subject == request.GET.get("of")]
+        subjects = list(dict.fromkeys(one.subject for one in found))
+        values = {"about": about, "operations": found, "subjects": subjects, "shown": shown}
+        return render(request, "web/api.html", values | {"things": named_in(shown, travels)})
+
+
+def _scopes(api: NinjaAPI) -> Iterator[tuple[str, str]]:
+    """The scope that each operation asks for, by its name."""
+    for router in api._get_bound_routers():  # noqa: SLF001 - the document has no place for scopes
+        for view in router.path_operations.values():
+            for one in view.operations:
+                scopes = [f"scope `{auth.scope.value}`" for auth in one.auth_callbacks]  # type: ignore[attr-defined]
+                yield str(one.operation_id), (scopes or ["without a token"])[0]
+
+
+def _answers(responses: Schema) -> str:
+    """What it answers with, and the errors that not every operation has."""
+    told = []
+    for status, answer in responses.items():
+        if status.startswith("2"):
+            contents = [
+                shape(content["schema"]) if "json" in kind else f"a file, `{kind}`"
+                for kind, content in answer.get("content", {}).items()
+            ]
+            told.append(f"{status}{': ' if contents else ''}{', '.join(contents)}")
+    more = ", ".join(sorted(status for status in responses if status[0] in "45" and status not in EVERYWHERE))
+    return f"Answers {' or '.join(told)}.{f' Further errors: {more}.' if more else ''}"
+
+
+def _fields(schema: Schema) -> Fields:
+    needed, properties = schema.get("required", []), schema.get("properties", {})
+    return tuple((name, _said(one, {"in": "body", "required": name in needed})) for name, one in properties.items())
+
+
+def _said(schema: Schema, given: Schema) -> str:
+    words = given.get("description") or schema.get("description") or ""
+    default = schema.get("default")
+    absent = "; may be left out" if given["in"] == "body" and not given["required"] else ""
+    notes = f"; `{json.dumps(default)}` by default" if default not in (None, "", [], {}) else absent
+    return f"{shape(schema)}{notes}{'. ' if words else ''}{words}"

@@ -1,0 +1,64 @@
+"""Which of an owner's works a picture on the web shows: asked with its address, as a browser's bookmark brings it."""
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from desk.api.common.limits import one_fetch, one_search
+from desk.api.common.problems import Problem
+from desk.texts.cases import how_much, how_sure
+from desk.texts.refusals import refusal_in_words
+from desk.texts.sentences import in_words
+from desk.web.common.access import member_view, person_of, show
+from desk.web.middleware.requests import whole_address
+from exhibit.errors import ExhibitError, RefusedError
+from exhibit.plain import plain
+from registry.models import Owner
+from workers.matching import identify
+from workers.services import wiring
+
+MAX_URL = 4_000
+SECONDS = 10.0
+"""For so long each stage of fetching the picture may take: a person waits, and a thread of the site."""
+SCRIPT = (
+    "javascript:(()=>{let b='',a=0;for(const i of document.images){const s=i.naturalWidth*i.naturalHeight,"
+    "u=i.currentSrc||i.src;if(s>a&&/^http/.test(u)){a=s;b=u}}location.href='%s?url='+encodeURIComponent(b||"
+    "location.href)+'&page='+encodeURIComponent(location.href)})()"
+)
+"""The bookmark: brings the address of a page's largest picture, and the page's own. It fetches and sends nothing."""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_view
+def mine(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    """The form with the address, and what was found; an address is fetched only when the form is sent."""
+    given = request.POST if request.method == "POST" else request.GET
+    url, page = (plain(given.get(name, "")).strip()[:MAX_URL] for name in ("url", "page"))
+    here = whole_address(request, reverse("mine", args=[owner.slug]))
+    values: dict[str, object] = {"url": url, "at": page, "script": SCRIPT % here}
+    if request.method == "POST":
+        try:
+            values["found"] = _found(request, owner, url)
+        except RefusedError as error:
+            values["problem"] = refusal_in_words(error.reason, in_words(error))
+        except (ExhibitError, Problem) as error:
+            values["problem"] = in_words(error)
+    return show(request, owner, "web/mine.html", values, status=422 if "problem" in values else 200)
+
+
+def _found(request: HttpRequest, owner: Owner, url: str) -> list[dict[str, object]]:
+    services, person = wiring.services(), person_of(request)
+    with one_fetch(person.pk):
+        data = identify.fetch(services, url, SECONDS)
+    with one_search(person.pk):
+        answer = identify.identify(services, owner, data)
+    return [
+        {
+            "work": one.work,
+            "picture": one.picture,
+            "sure": how_sure(one.verification),
+            "much": how_much(one.verification),
+        }
+        for one in answer.works
+    ]

@@ -1,0 +1,109 @@
+"""Is this mine: the page to which a browser's bookmark brings the address of a picture."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.test import Client
+from PIL import Image
+
+from desk.api.common.limits import FETCHING
+from registry.models import Owner, Picture
+from tests.assets.rows import copy_of, jpeg, owner, photograph, register
+from tests.assets.shop import LOOPBACK
+from tests.assets.site import Answer, Site as Web
+from tests.assets.site_browser import PHONE, Site, chromium, site
+from tests.assets.source import flat
+from tests.desk.web.works.test_uploads import ann, at, studio
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["ann", "chromium", "site", "studio"]
+
+
+@pytest.fixture
+def web(inline: SyncRunner) -> Iterator[Web]:
+    inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
+    with Web(host="127.0.0.7") as shop:
+        shop.routes["/seen.jpg"] = Answer(copy_of(photograph(1)), media_type="image/jpeg")
+        shop.routes["/other.jpg"] = Answer(photograph(50), media_type="image/jpeg")
+        shop.routes["/"] = Answer(b"<html><img src='/seen.jpg'>", media_type="text/html")
+        yield shop
+
+
+def test_an_address_is_fetched_when_the_form_is_sent_and_not_before_and_nothing_is_kept(
+    ann: Client, inline: SyncRunner, studio: Owner, web: Web
+) -> None:
+    register(inline.services, studio, photograph(1), "Harbour")
+    asked = {"url": web.url("/seen.jpg"), "page": web.url("/")}
+    before = ann.get(at("mine"), asked).content.decode()
+    assert web.seen == []
+    assert f'value="{web.url("/seen.jpg")}"' in before
+    found = flat(ann.post(at("mine"), asked).content.decode())
+    assert at("work", 1) in found
+    assert "Very likely a copy. It shows 99% of your picture." in found
+    assert f'name="address" value="{web.url("/")}"' in found
+    none = ann.post(at("mine"), {"url": web.url("/other.jpg")})
+    assert "None of your works was found in this picture." in none.content.decode()
+    assert Picture.objects.count() == 1
+
+
+def test_works_of_others_are_not_told_and_strangers_do_not_ask(
+    ann: Client, inline: SyncRunner, studio: Owner, web: Web
+) -> None:
+    register(inline.services, owner("rival"), photograph(1), "Theirs")
+    page = ann.post(at("mine"), {"url": web.url("/seen.jpg")}).content.decode()
+    assert "None of your works" in page
+    assert ann.post("/o/rival/works/mine", {"url": web.url("/seen.jpg")}).status_code == 404
+    asked = Client().get(at("mine"), {"url": web.url("/seen.jpg")})
+    assert asked.headers["Location"].startswith("/sign-in/?next=")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://10.0.0.1/a.jpg", "The address isn&#x27;t on the public internet."),
+        ("file:///etc/passwd", "The address isn&#x27;t one of the web."),
+        ("", "The address can&#x27;t be read."),
+        ("http://127.0.0.7:1/a.jpg", "127.0.0.7 can&#x27;t be reached."),
+        ("/gone.jpg", "There is nothing at this address."),
+        ("/", "This is an HTML page."),
+    ],
+)
+def test_what_cannot_be_fetched_is_said(ann: Client, web: Web, url: str, words: str) -> None:
+    answer = ann.post(at("mine"), {"url": web.url(url) if url.startswith("/") else url})
+    assert answer.status_code == 422
+    (problem,) = re.findall(r'role="alert">(.*?)</p>', answer.content.decode())
+    assert words in problem
+
+
+def test_one_picture_at_a_time_is_fetched_and_so_many_a_minute(ann: Client, web: Web) -> None:
+    with FETCHING:
+        answer = ann.post(at("mine"), {"url": web.url("/other.jpg")})
+    assert "try again in 5 seconds" in answer.content.decode()
+    assert web.seen == []
+
+
+def test_the_bookmark_brings_the_largest_picture_of_a_page(site: Site, inline: SyncRunner, studio: Owner) -> None:
+    viewer = site.member(studio, "viewer", size=PHONE)
+    page = viewer.open(at("mine"))
+    viewer.check()
+    script = page.get_by_role("link", name="Is this mine?").get_attribute("href")
+    assert script is not None
+    small = "<img src='/small.jpg'><img src='data:image/gif;base64,R0lGODlhAQABAAAAACw='>"
+    with Web() as web:
+        web.routes["/large.jpg"] = Answer(photograph(2), media_type="image/jpeg")
+        web.routes["/small.jpg"] = Answer(jpeg(Image.new("RGB", (20, 20))), media_type="image/jpeg")
+        shop = f"<html>{small}<img src='/large.jpg'><img src='/small.jpg'>"
+        web.routes["/shop"] = Answer(shop.encode(), media_type="text/html")
+        page.goto(web.url("/shop"))
+        page.evaluate(script.removeprefix("javascript:"))
+        page.wait_for_url("**/works/mine?**")
+    brought = parse_qs(urlsplit(unescape(page.url)).query)
+    assert brought["page"] == [web.url("/shop")]
+    assert brought["url"] == [web.url("/large.jpg")]
+    assert page.get_by_label("Address of a picture").input_value() == brought["url"][0]
+    viewer.outside.clear()
+    viewer.errors.clear()

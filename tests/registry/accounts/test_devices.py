@@ -1,0 +1,73 @@
+"""What a mail's link says and a browser keeps, and what ends both."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.core import signing
+
+from registry.accounts import devices
+from registry.models import LogSubmission, Membership, Owner, User
+from tests.assets.rows import owner
+
+PATH = "/o/studio/cases/1/"
+
+
+@pytest.fixture
+def ann(db: None) -> User:
+    user = User.objects.create_user("ann", "ann@example.org", "a long password")
+    Membership.objects.create(owner=owner("studio"), user=user)
+    return user
+
+
+def lets_in(signed: str) -> bool:
+    found = devices.read(signed)
+    assert found is not None
+    assert found.path == PATH
+    return found.membership is not None
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda ann: ann.set_password("another long password"),
+        lambda ann: setattr(ann, "email", "ann@elsewhere.example"),
+        lambda ann: setattr(ann, "is_active", False),
+        lambda ann: ann.memberships.all().delete(),
+        lambda ann: (devices.forget(ann.pk), ann.refresh_from_db()),
+    ],
+)
+def test_a_link_ends_with_password_address_account_membership_and_lost_devices(
+    ann: User, end: Callable[[User], object]
+) -> None:
+    signed = devices.link(Owner.objects.get(), ann, PATH)
+    assert lets_in(signed)
+    end(ann)
+    ann.save()
+    assert not lets_in(signed)
+
+
+def test_a_link_ends_after_three_days_and_a_mark_after_half_a_year(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    signed, kept, begun = devices.link(Owner.objects.get(), ann, PATH), devices.mark(ann), time.time()
+    moment = begun
+    monkeypatch.setattr(time, "time", lambda: moment)
+    for span, link, mark in ((2.9, True, True), (3.1, False, True), (179, False, True), (181, False, False)):
+        moment = begun + timedelta(days=span).total_seconds()
+        assert (lets_in(signed), devices.knows(kept, ann)) == (link, mark), span
+
+
+def test_neither_is_the_other_nor_somebody_elses(ann: User) -> None:
+    signed, kept = devices.link(Owner.objects.get(), ann, PATH), devices.mark(ann)
+    assert devices.read(kept) is None
+    assert devices.read(signing.dumps([ann.pk, 1, PATH, "x"], salt="another")) is None
+    assert not devices.knows(signed, ann)
+    assert not devices.knows(kept, User.objects.create_user("bob", "bob@example.org"))
+
+
+def test_that_devices_were_forgotten_stands_in_the_log(ann: User) -> None:
+    kept = devices.mark(ann)
+    devices.forget(ann.pk)
+    ann.refresh_from_db()
+    assert not devices.knows(kept, ann)
+    assert LogSubmission.objects.filter(opening__content__what="devices forgotten").count() == 1
