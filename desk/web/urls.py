@@ -37,6 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("c2pa/services/supportedAlgorithms", soft_bindings.algorithms, name="soft-binding-algorithms"),
     path("metrics", public.metrics, name="metrics"),
     path("operator/", operator.operator, name="operator"),
+    path("operator/details", operator.details, name="operator-details"),
     path("operator/retry", operator.retry, name="operator-retry"),
     path("operator/leave", operator.leave, name="operator-leave"),
     path("account/", account.account, name="account"),

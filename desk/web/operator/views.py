@@ -23,22 +23,32 @@ from workers.services import wiring
 @require_safe
 @operator_view
 def operator(request: HttpRequest) -> HttpResponse:
-    """How the installation is: what is amiss first, then the figures."""
+    """Whether all is well; else what is amiss, in sentences that say what to do, and what was given up."""
     found = status_of(wiring.services())
     checks = health.checks(found, wiring.services().config, in_words)
+    values = {
+        "amiss": [check for check in checks if not check.ok],
+        "well": [check for check in checks if check.ok],
+        "failures": [(step_in_words(failure.step), failure) for failure in found.failures if not failure.dismissed],
+        "dismissed": [(step_in_words(failure.step), failure) for failure in found.failures if failure.dismissed],
+    }
+    return render(request, "web/operator.html", values)
+
+
+@require_safe
+@operator_view
+def details(request: HttpRequest) -> HttpResponse:
+    """How the installation is, in figures."""
+    found = status_of(wiring.services())
     costs = costs_of(found.taken, wiring.services().config.processor_hour_price)
     values = {
         "found": found,
-        "amiss": [check for check in checks if not check.ok],
-        "well": [check for check in checks if check.ok],
         "steps": [
             (step_in_words(step.step), step, found.taken.get(step.step))
             for step in found.steps
             if step.waiting or step.under_way or step.failed or step.step in found.taken
         ],
         "queues": [(queue, taken_by(queue), _waited(found, queue)) for queue in found.queues],
-        "failures": [(step_in_words(failure.step), failure) for failure in found.failures if not failure.dismissed],
-        "dismissed": [(step_in_words(failure.step), failure) for failure in found.failures if failure.dismissed],
         "ended": [(end_in_words(reason), count) for reason, count in found.crawls.ended.items()],
         "contributors": Contributor.objects.order_by("pk") if "edge" in found.taken else (),
         "costs": costs,
@@ -46,7 +56,7 @@ def operator(request: HttpRequest) -> HttpResponse:
         "cost_days": COST_DAYS,
         "silent_before": found.at - SILENT,
     }
-    return render(request, "web/operator.html", values)
+    return render(request, "web/operator-details.html", values)
 
 
 def _waited(found: Status, queue: str) -> str:

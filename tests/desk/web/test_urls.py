@@ -80,7 +80,7 @@ def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -
     without = {one.name for one in patterns() if one.name and "slug" not in one.pattern.converters}
     own = {"home", "owners", "accuracy", "blur", "account", "usersessions_list"}
     theirs = {name for name in without if name.startswith(("account_", "mfa_"))}
-    of_the_operator = {"operator", "operator-retry", "operator-leave"}
+    of_the_operator = {"operator", "operator-details", "operator-retry", "operator-leave"}
     secret = {"reply", "link", "link-file", "feed", "invitation", "unsubscribe"}
     public = {"healthz", "metrics", "language", "log-checkpoint", "log-tile", "log-entries"}
     public |= {"add-checkpoint", "partner-card", "public-work", "public-work-facts", "ask", "robots", "pdq-feed"}
