@@ -13,7 +13,7 @@ from desk.web.common.access import Telling, operator_view, said
 from registry.db.running import SILENT
 from registry.models import Contributor
 from workers.operations import health
-from workers.operations.backlog import dismiss, try_again
+from workers.operations.backlog import MOST, dismiss, try_again
 from workers.operations.cost import costs_of
 from workers.operations.status import COST_DAYS, Status, status_of
 from workers.pipeline.steps import step_in_words, taken_by
@@ -24,7 +24,7 @@ from workers.services import wiring
 @operator_view
 def operator(request: HttpRequest) -> HttpResponse:
     """Whether all is well; else what is amiss, in sentences that say what to do, and what was given up."""
-    found = status_of(wiring.services())
+    found = status_of(wiring.services(), MOST)
     checks = health.checks(found, wiring.services().config, in_words)
     values = {
         "amiss": [check for check in checks if not check.ok],
@@ -39,7 +39,7 @@ def operator(request: HttpRequest) -> HttpResponse:
 @operator_view
 def details(request: HttpRequest) -> HttpResponse:
     """How the installation is, in figures."""
-    found = status_of(wiring.services())
+    found = status_of(wiring.services(), MOST)
     costs = costs_of(found.taken, wiring.services().config.processor_hour_price)
     values = {
         "found": found,
