@@ -70,7 +70,8 @@ def remove_sample(owner: Owner, *, by: str) -> None:
 def _register(services: Services, owner: Owner, by: str) -> None:
     """Bring the works as a member does."""
     paths = [ASSETS / name for name, _edit, _host in FINDS]
-    table, out = csv.DictReader((ASSETS / "works" / "works.csv").open(encoding="utf-8")), io.StringIO()
+    table = csv.DictReader(io.StringIO((ASSETS / "works" / "works.csv").read_text("utf-8")))
+    out = io.StringIO()
     writer = csv.DictWriter(out, table.fieldnames or ())
     writer.writeheader()
     writer.writerows(row for row in table if row["file"] in {path.name for path in paths})

@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _, ngettext
+from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from desk.texts.numbers import grouped, lasting
@@ -18,6 +18,13 @@ from workers.operations.cost import costs_of
 from workers.operations.status import COST_DAYS, Status, status_of
 from workers.pipeline.steps import step_in_words, taken_by
 from workers.services import wiring
+
+COLLECTIONS = {
+    "works": gettext_lazy("Registered works"),
+    "pictures": gettext_lazy("Pictures seen"),
+    "prints": gettext_lazy("Stated fingerprints"),
+}
+"""What indexes hold."""
 
 
 @require_safe
@@ -49,6 +56,7 @@ def details(request: HttpRequest) -> HttpResponse:
             if step.waiting or step.under_way or step.failed or step.step in found.taken
         ],
         "queues": [(queue, taken_by(queue), _waited(found, queue)) for queue in found.queues],
+        "indexes": [(COLLECTIONS.get(index.collection, index.collection), index) for index in found.indexes],
         "ended": [(end_in_words(reason), count) for reason, count in found.crawls.ended.items()],
         "contributors": Contributor.objects.order_by("pk") if "edge" in found.taken else (),
         "costs": costs,

@@ -35,7 +35,7 @@ def first_steps(context: Context) -> dict[str, object]:
     steps = [
         (works, _("Add works"), reverse("add-works", args=[owner.slug])),
         (watch, _("Make the first watch"), reverse("new-watch", args=[owner.slug])),
-        (found, _("Wait for the first find"), reverse("watches", args=[owner.slug])),
+        (found, _("Wait for the first find"), ""),
         (decided, _("Decide the first case"), reverse("cases", args=[owner.slug])),
     ]
     following, url = next((words, url) for done, words, url in steps if not done)
@@ -44,11 +44,15 @@ def first_steps(context: Context) -> dict[str, object]:
         _("“Cleared: not a copy” is learned: the same look-alike goes to a drawer of its own and asks nobody again."),
         _("Found pictures can be blurred until you ask for them: in the menu Account."),
     ]
+    asked = "HX-Request" in request.headers
+    waits = watch and not found
     return {
         "steps": [(done, words) for done, words, _url in steps],
         "next": following,
         "url": url,
-        "waits": watch and (under_way or owner.sample) and not found,
-        "hints": hints if found else [],
-        "request": request,
+        "waits": waits,
+        "under_way": under_way or owner.sample,
+        "polls": waits and match.url_name == "cases" and request.path,
+        "here": request.path == url and not asked,
+        "hints": hints if found and not asked else [],
     }

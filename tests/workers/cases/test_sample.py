@@ -1,4 +1,4 @@
-"""The sample owner: finds to try things on, of which nothing is logged, told, visited or sent, and which goes wholly."""
+"""The sample owner: finds to try things on; nothing of it is logged, told, visited or sent, and it goes wholly."""
 
 from dataclasses import replace
 
@@ -54,10 +54,9 @@ def made(inline: SyncRunner, name: str = "ann") -> Owner:
 
 @pytest.mark.django_db
 def test_it_brings_finds_that_can_be_decided_and_undone_and_logs_and_tells_nothing(inline: SyncRunner) -> None:
-    logged = LogSubmission.objects.count()
     ann = made(inline)
     assert sample.add_sample(inline.services, User.objects.get()) == ann  # one each
-    assert sorted(ann.works.values_list("title", flat=True))[-1] == "Sailing regatta"
+    assert "Sailing regatta" in ann.works.values_list("title", flat=True)
     assert {case.party for case in ann.cases.all()} == {sample.SHOP, sample.BLOG}
     assert ann.cases.count() == len(sample.FINDS)
     wish = Wish(Choice.CONFIRM, by="ann")
@@ -66,7 +65,7 @@ def test_it_brings_finds_that_can_be_decided_and_undone_and_logs_and_tells_nothi
     inline.run_until_idle()
     assert ann.cases.get(number=2).decision == "confirmed"
     assert [model.objects.count() for model in (Capture, Bundle, AnchorReceipt, Event)] == [0, 0, 0, 0]
-    assert LogSubmission.objects.count() == logged
+    assert set(LogSubmission.objects.values_list("type", "owner")) <= {("setting", None)}  # of the installation
     assert [present_accuracy().rate(kind).decided for kind in CLASSES] == [0, 0]
 
 
