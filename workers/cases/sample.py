@@ -8,6 +8,7 @@ import io
 from pathlib import Path
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from PIL import Image
 
@@ -17,7 +18,7 @@ from exhibit.types import Sighting
 from indexer.edits import apply
 from registry.accounts import samples
 from registry.crawls.sightings import keep_sightings
-from registry.models import Crawl, CrawlSlice, Owner, Picture, StepState, User, Watch
+from registry.models import Crawl, CrawlSlice, Match, Owner, Picture, StepState, User, Watch
 from registry.vectors import fingerprints as vectors
 from workers.matching.search_version import search_mark
 from workers.services.wiring import Services
@@ -57,14 +58,20 @@ def add_sample(services: Services, person: User) -> Owner:
 
 
 def remove_sample(owner: Owner, *, by: str) -> None:
-    """Take a sample away with all that was done in it; raises ``WrongUseError`` for a real owner."""
+    """Take a sample away with all that was done in it; raises ``WrongUseError`` for a real owner.
+
+    The bytes of its pictures expire as those of any that matched nothing.
+    """
     with transaction.atomic():
         seen = set(Picture.objects.filter(sightings__private_to=owner).values_list("pk", flat=True))
         for work in owner.works.all() if owner.sample else ():
             remove_work(work, by=by)
         samples.delete(owner)
-        elsewhere = Picture.objects.filter(pk__in=seen, sightings__isnull=False).values_list("pk", flat=True)
-        vectors.remove_from(vectors.Collection.PICTURES, sorted(seen - set(elsewhere)))
+        elsewhere = Picture.objects.filter(Q(sightings__isnull=False) | Q(work_pictures__isnull=False), pk__in=seen)
+        gone = sorted(seen - set(elsewhere.values_list("pk", flat=True)))
+        vectors.remove_from(vectors.Collection.PICTURES, gone)
+        Match.objects.filter(found__in=gone).delete()  # nothing keeps their bytes any more
+        Picture.objects.filter(pk__in=gone).update(searched="")
 
 
 def _register(services: Services, owner: Owner, by: str) -> None:

@@ -17,9 +17,9 @@ SHOWN = frozenset({"cases", "works", "add-works", "upload", "watches", "watch", 
 @register.inclusion_tag("web/first-steps.html", takes_context=True)
 def first_steps(context: Context) -> dict[str, object]:
     """Steps from nothing to the first decision, with the one that is next; nothing once something is decided."""
-    owner, request = context.get("owner"), context.get("request")
-    match = request and request.resolver_match
-    if not isinstance(owner, Owner) or not match or match.url_name not in SHOWN:
+    owner, request = context.get("owner"), context["request"]
+    page = request.resolver_match.url_name if request.resolver_match else ""
+    if not isinstance(owner, Owner) or page not in SHOWN or not context.get("may_decide"):
         return {}
     cases, watches = Case.objects.filter(owner=OuterRef("pk")), Watch.objects.filter(owner=OuterRef("pk"))
     there = Owner.objects.filter(pk=owner.pk).values_list(
@@ -52,7 +52,7 @@ def first_steps(context: Context) -> dict[str, object]:
         "url": url,
         "waits": waits,
         "under_way": under_way or owner.sample,
-        "polls": waits and match.url_name == "cases" and request.path,
+        "polls": waits and page == "cases" and request.path,
         "here": request.path == url and not asked,
         "hints": hints if found and not asked else [],
     }
