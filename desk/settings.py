@@ -72,6 +72,7 @@ TEMPLATES = [
                 "django.templatetags.i18n",
                 "django.templatetags.static",
                 "desk.web.templatetags.exhibit_accounts",
+                "desk.web.templatetags.exhibit_steps",
                 "desk.web.templatetags.exhibit_notices",
                 "desk.web.templatetags.exhibit_parts",
                 "desk.web.templatetags.exhibit_rows",

@@ -22,6 +22,7 @@ class Owner(Answer):
     derived: bool = Field(description="Whether works derived from theirs are shown.")
     passkeys: bool = Field(description="Whether grave decisions have to be signed with a passkey.")
     web_archive: bool = Field(description="Whether a web archive is asked to save pages of confirmed cases, too.")
+    sample: bool = Field(description="Whether it is an example to look around in: nothing of it is real.")
 
 
 class Member(Answer):

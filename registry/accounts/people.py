@@ -47,7 +47,7 @@ def add_owner_of(person: User, name: str, *, contact: str = "") -> Owner:
     with transaction.atomic():
         hold(Lock.OWNERS)  # of two at the same moment one gets the name, and each a short name of its own
         _check_name(name, knows=knows)
-        owner = _added(name, _free_slug(name), contact=contact[:200], by=by)
+        owner = _added(name, free_slug(name), contact=contact[:200], by=by)
         Membership.objects.create(user=person, owner=owner, role=Role.OWNER)
         audit_log.changed("role given", by=by, owner=owner, about={"owner": owner.slug, "role": "owner", "user": by})
     return owner
@@ -146,7 +146,7 @@ def add_member(owner: Owner, email: str, role: str, password: str | None, *, by:
     return membership
 
 
-def _free_slug(name: str) -> str:
+def free_slug(name: str) -> str:
     """A short name that nobody has: made of the name, with a number behind it where that is taken."""
     start = slugify(name)[: MAX_SLUG - 6].strip("-") or "owner"
     taken = set(Owner.objects.filter(slug__startswith=start).values_list("slug", flat=True))

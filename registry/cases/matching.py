@@ -123,7 +123,8 @@ def _matters(
                 WHERE earlier.picture_id = s.picture_id AND earlier.party = s.party AND c.work_id = w.id) AS known
             ) its
             WHERE m.decision <> 'none' AND (m.found_id = ANY(%s) OR m.registered_id = ANY(%s))
-              AND (s.private_to_id IS NULL OR s.private_to_id = w.owner_id) AND w.id = COALESCE(%s, w.id)
+              AND (s.private_to_id = w.owner_id OR s.private_to_id IS NULL AND NOT o.sample)
+              AND w.id = COALESCE(%s, w.id)
               AND NOT EXISTS (
                 SELECT 1 FROM registry_match newer
                 WHERE newer.registered_id = m.registered_id AND newer.found_id = m.found_id
@@ -226,10 +227,11 @@ def _of_earlier_versions(
 
 
 def first_captures(wanted: Iterable[tuple[Case, Sighting]]) -> list[int]:
-    """The captures that visit the places of sightings for cases; those that still wait."""
+    """The captures that visit the places of sightings for cases; those that still wait. Those of a sample aren't."""
     first = [
         Capture(case=case, page_key=seen.page_key, image_key=seen.image_key, number=1, sighting=seen)
         for case, seen in wanted
+        if not case.owner.sample
     ]
     Capture.objects.bulk_create(first, ignore_conflicts=True)
     places = {(row.case_id, bytes(row.page_key), bytes(row.image_key)) for row in first}
@@ -278,7 +280,7 @@ def decide(  # noqa: PLR0913 - each is named at the call, and a decision is no l
     who: Decider = Decider.PERSON,
     copies: bool = False,
     assertion: Digest | None = None,
-) -> LogSubmission:
+) -> LogSubmission | None:
     """Record a decision with its reason: the row, a line of history and a log entry. Inside a transaction.
 
     The log's entry says what the machine had said of the case and whether the person found it to be right: from those

@@ -10,7 +10,7 @@ from django.db.models import Max
 from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
-from registry.accounts import scoped
+from registry.accounts import samples, scoped
 from registry.crawls import budgets, canaries, crawling, revisits, schedules
 from registry.db.rows import there, write
 from registry.log import audit_log
@@ -60,6 +60,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     mixed. The budget (:class:`crawler.formats.job.Limits`) is :data:`USUAL` where it says nothing; politeness is that
     of :class:`crawler.formats.job.Politeness`. It runs first when one period has passed, unless ``first`` says when.
     """
+    samples.refuse(owner)
     group = _one_group(kind for kind, _url in sources)
     _check(name, every)
     budget = _checked_budget(group, {**USUAL[group], **budget})
@@ -308,6 +309,7 @@ def _set_paused(watch: Watch, *, by: str, paused: bool) -> None:
 
 
 def _refuse_past(watch: Watch) -> None:
+    samples.refuse(watch.owner)
     if revisits.is_past(watch):
         raise WrongUseError(
             f"{watch.name} has no times of its own.",

@@ -49,17 +49,20 @@ def submit(
     owner: Owner | None = None,
     time: datetime | None = None,
     details: Mapping[str, Any] | None = None,
-) -> LogSubmission:
+) -> LogSubmission | None:
     """Write an entry down in the transaction of the deed it witnesses; it gets its sequence number later.
+
+    Nothing of a sample owner is logged: ``None``.
 
     The opening, plain JSON that the entry commits to, is kept apart, so that it can be erased. It holds the digest of
     the details, salted, so that it can be shown to others without them.
     """
-    return submit_all([Deed(type_, opening, owner, time, details)])[0]
+    return next(iter(submit_all([Deed(type_, opening, owner, time, details)])), None)
 
 
 def submit_all(deeds: Sequence[Deed]) -> list[LogSubmission]:
     """Write entries down in this order, as :func:`submit` does each."""
+    deeds = [deed for deed in deeds if deed.owner is None or not deed.owner.sample]
     sealed = [_with_digest(deed.opening, deed.details) for deed in deeds]
     committed = [commit(content) for _, content in sealed]
     with transaction.atomic(savepoint=False):

@@ -47,6 +47,7 @@ class Owner(models.Model):
     web_archive = models.BooleanField(
         default=False, db_default=False, help_text="a web archive is asked to save pages, too"
     )
+    sample = models.BooleanField(default=False, db_default=False, help_text="an example: nothing of it is real")
     created_at = models.DateTimeField(auto_now_add=True)
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(User, through="Membership")
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
+from registry.accounts import samples
 from registry.cases import history
 from registry.db.rows import there, write
 from registry.log import audit_log
@@ -69,6 +70,7 @@ def draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by:
 
     Raises ``WrongUseError`` when a case isn't confirmed or is paused, or the cases are too many or of several parties.
     """
+    samples.refuse(owner)
     if kind not in Notice.Kind.values or language not in LANGUAGES[Notice.Kind(kind)]:
         raise WrongUseError(_("There is no such notice."))
     cases = list(Case.objects.filter(owner=owner, number__in=numbers).order_by("number"))

@@ -105,6 +105,9 @@ def confirm(
     with transaction.atomic():
         case = _open(case)
         who = matching.Decider.DEMONSTRATION if by == DEMONSTRATION else matching.Decider.PERSON
+        if case.owner.sample:  # there is nothing to seal
+            matching.decide(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who)
+            return
         bundle = request_bundle(case)
         signed = passkeys.take(case.owner, Act.CONFIRM, passkeys.of_case(case, bundle.number), passkey)
         digest = None if signed is None else Digest.of(signed.to_json())

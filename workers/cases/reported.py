@@ -8,6 +8,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
+from registry.accounts import samples
 from registry.cases import history
 from registry.log import audit_log
 from registry.models import BytesState, Case, Owner, Package, PictureReport, Report, StepState, WorkPicture
@@ -31,6 +32,7 @@ def report_picture(services: Services, case: Case, *, by: str, reason: str, pass
     it; the reporting owner isn't told which it is. Where the owner has purges signed with a passkey, this has to be its
     answer (``WrongUseError``).
     """
+    samples.refuse(case.owner)
     if not reason:
         hint = Sentence("Say what the picture shows, without describing it in detail.")
         raise WrongUseError(Sentence("There are no words."), hint=hint)

@@ -17,6 +17,7 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
+from registry.accounts import samples
 from registry.cases import history, matching
 from registry.log.log import submit
 from registry.models import (
@@ -167,6 +168,7 @@ def request_bundle(case: Case) -> Bundle:
 
     Raises ``ConflictError`` where no picture of the work has been compared: whoever checks a bundle compares it again.
     """
+    samples.refuse(case.owner)
     if not case.case_sightings.exclude(match__registered__bytes_state=BytesState.NEVER).exists():
         waits = case.work.work_pictures.exclude(stated=None).exists()
         sentence = Sentence(

@@ -17,8 +17,9 @@ from evidence.log.proofs import LogProof
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
+from registry.accounts import samples
 from registry.log.audit_log import changed
-from registry.log.log import submit
+from registry.log.log import Deed, submit_all
 from registry.models import Deposit, LogCheckpoint, LogSubmission, Work
 from workers.evidence.bundles import purged, sealed_facts
 from workers.evidence.documents import in_each_language, languages_of
@@ -37,6 +38,7 @@ NOT_SEARCHED = "Not searched: this is the record of a work, not of a use."
 
 def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
     """The record of a work as declared now, the newest if nothing changed; raises ``NotFoundError`` for lost bytes."""
+    samples.refuse(work.owner)
     last = work.deposits.first()
     if last is not None and _says_the_same(services, last, work):
         return last
@@ -63,7 +65,7 @@ def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
             key=key,
             made_by=by,
             sealed_at=sealed.manifest.sealed_at,
-            submission=submit(EntryType.SEAL, seal_opening(sealed), work.owner),
+            submission=submit_all([Deed(EntryType.SEAL, seal_opening(sealed), work.owner)])[0],
         )
 
 

@@ -22,6 +22,7 @@ from exhibit.pictures.embedding import RightsStatement, with_rights
 from exhibit.pictures.iscc import iscc_of
 from exhibit.sentences import Sentence
 from indexer.draw.invisible import marked
+from registry.accounts import samples
 from registry.log.audit_log import changed
 from registry.models import SignedCopy, Work
 from workers.evidence.facts import software
@@ -53,6 +54,7 @@ def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iter
     Raises ``WrongUseError`` for an address that isn't of the web, ``NotFoundError`` for bytes that are gone,
     ``RefusedError`` for other formats, and ``ServiceMissingError`` without the optional part ``c2pa``.
     """
+    samples.refuse(work.owner)
     licensor = wanted.licensor
     if licensor and (not licensor.startswith(("https://", "http://")) or len(licensor) > MAX_ADDRESS):
         raise WrongUseError(Sentence("The address of licences begins with https:// or http://."))

@@ -12,6 +12,7 @@ from evidence.formats.container import Member, zip_chunks, zip_size
 from exhibit.clock import now
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import NotFoundError, WrongUseError
+from registry.accounts import samples
 from registry.db import steps
 from registry.models import Bundle, Case, Owner, Package, StepState
 from registry.models.fields import KeptFile
@@ -29,6 +30,7 @@ def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: s
 
     Raises ``WrongUseError`` for no case, too many, or one of which nothing is sealed.
     """
+    samples.refuse(owner)
     if recipient not in Recipient.values:
         raise WrongUseError(_("Whom are the bundles for?"), hint=_("Choose the court or the other side."))
     numbers = sorted(set(cases))

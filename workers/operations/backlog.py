@@ -1,25 +1,34 @@
 """How much work waits, step by step, since when, and what was given up."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
-from operator import or_
+from operator import itemgetter, or_
 from typing import Any
 
-from django.db import transaction
-from django.db.models import CharField, Count, Exists, Max, Min, OuterRef, Q, QuerySet, Value
+from django.db import connection, transaction
+from django.db.models import Case, CharField, Count, Exists, Min, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Greatest
 
 from exhibit.clock import now
 from registry.db import steps
 from registry.log.audit_log import changed
-from registry.models import Dismissal, MailChoice, StepState
+from registry.models import UNFINISHED, Dismissal, MailChoice, StepState
 from registry.models.steps import Claimable
 from registry.notifications import mail_choices
 from workers.pipeline.steps import QUEUES, STEPS, Step, step_with_rows, with_rows
 
-OPEN = [StepState.TODO, StepState.DOING, StepState.FAILED]
+COUNTED = """
+SELECT %s, count(*) FILTER (WHERE state = 'todo'), count(*) FILTER (WHERE state = 'doing'), min(since), count(*)
+FROM ({rows}) AS open
+"""
+HELD_UP = """
+SELECT %s, error, max(not_before)
+FROM ({rows}) AS open WHERE state = 'todo' AND held_since IS NOT NULL GROUP BY error
+"""
+MOST = 1_000
+"""Rows that wait for a step which a page counts, the oldest ones: it is quick however many wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +40,40 @@ class Backlog:
     under_way: int  # rows that somebody has claimed
     failed: int  # rows that were given up and that somebody should look at
     oldest: datetime | None  # since when the one waits that could be taken first, if one could; not of mails
+    more: bool = False  # whether more wait than were counted
+
+    @property
+    def in_all(self) -> str:
+        """How many wait, with a plus behind it where that isn't all."""
+        return f"{self.waiting:,}{'+' * self.more}"
 
 
-def by_task() -> dict[str, Backlog]:
-    """What waits for each task of each step, in the order of the tick; asks the database once."""
+def by_task(most: int | None = None) -> dict[str, Backlog]:
+    """What waits for each task of each step, in the order of the tick; asks the database once.
+
+    Of what waits at most so many are counted. What is under way and given up is counted with a step's own task.
+    """
     tasks = [(step, task) for step in with_rows() for task in step.queues]
-    counted = [_counted(step, task) for step, task in tasks]
-    found = {row["step"]: Backlog(**row) for row in counted[0].union(*counted[1:], all=True)}
-    return {task: found.get(task, Backlog(task, 0, 0, 0, None)) for _, task in tasks}
+    found = {task: Backlog(task, 0, 0, 0, None) for _, task in tasks}
+    open_rows = {task: _open(step, task)[:most] for step, task in tasks}
+    for task, waiting, under_way, oldest, rows in _over(COUNTED, open_rows):
+        found[task] = Backlog(task, waiting, under_way, 0, oldest, more=rows == most)
+    failed = [_failed(step) for step in with_rows()]
+    for row in failed[0].union(*failed[1:], all=True):
+        found[row["step"]] = replace(found[row["step"]], **row)
+    return found
+
+
+def _over(select: str, rows: Mapping[str, QuerySet[Any, Any]]) -> list[tuple[Any, ...]]:
+    """What a SELECT, whose first value is the name, finds in each of these named rows; asks the database once."""
+    asked, values = [], []
+    for name, each in rows.items():
+        sql, given = each.query.sql_with_params()
+        asked.append(select.format(rows=sql))
+        values += [name, *given]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(asked), values)
+        return list(cursor.fetchall())
 
 
 def oldest_by_queue(found: Mapping[str, Backlog]) -> dict[str, datetime | None]:
@@ -56,18 +91,25 @@ def settled(step: Step) -> Q:
     return reduce(or_, conditions, Q(pk__in=[]))
 
 
-def _counted(step: Step, task: str) -> QuerySet[Any, Any]:
+def _open(step: Step, task: str) -> QuerySet[Any, Any]:
     due = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=now()))
-    failed = Q(state=StepState.FAILED) & ~settled(step) & ~Q(_dismissed(step.name))
-    rows = step.rows._default_manager.filter(state__in=OPEN, **step.only(task)).order_by()
+    rows = _unfinished(step).filter(**step.only(task))
     if step.rows is MailChoice:  # each member has one, whose time may have come long before there was something to tell
-        rows, due = rows.filter(Q(state=StepState.FAILED) | mail_choices.with_news()), Q(pk=None)
-    return rows.values(step=Value(task, CharField())).annotate(
-        waiting=Count("pk", filter=Q(state=StepState.TODO)),
-        under_way=Count("pk", filter=Q(state=StepState.DOING)),
-        failed=Count("pk", filter=failed),
-        oldest=Min(Greatest("waits_since", "not_before"), filter=due),
+        rows, due = rows.filter(mail_choices.with_news()), Q(pk__lt=0)
+    return rows.annotate(since=Case(When(due, then=Greatest("waits_since", "not_before")))).values_list(
+        "state", "since"
     )
+
+
+def _unfinished(step: Step) -> QuerySet[Claimable]:
+    """Rows to do and under way, in the order of an index of theirs: the first are found among all that is done."""
+    return step.rows._default_manager.filter(state__in=UNFINISHED).order_by("state", "pk")
+
+
+def _failed(step: Step) -> QuerySet[Any, Any]:
+    rows = step.rows._default_manager.filter(state=StepState.FAILED).exclude(settled(step)).order_by()
+    rows = rows.exclude(_dismissed(step.name))
+    return rows.values(step=Value(step.name, CharField())).annotate(failed=Count("pk"))
 
 
 def backlog() -> dict[str, dict[str, int]]:
@@ -76,15 +118,11 @@ def backlog() -> dict[str, dict[str, int]]:
     return {row.step: {"waiting": row.waiting, "under_way": row.under_way, "given_up": row.failed} for row in found}
 
 
-def held_up() -> dict[str, str]:
-    """What keeps rows of a step from being done, by step; steps that nothing holds up are left out."""
-    told = [_held_up(step) for step in with_rows()]
-    return {row["step"]: row["error"] for row in told[0].union(*told[1:], all=True).order_by("last")}
-
-
-def _held_up(step: Step) -> QuerySet[Any, Any]:
-    rows = step.rows._default_manager.filter(state=StepState.TODO, held_since__isnull=False)
-    return rows.order_by().values("error", step=Value(step.name, CharField())).annotate(last=Max("not_before"))
+def held_up(most: int | None = None) -> dict[str, str]:
+    """What keeps rows of a step from being done, by step, as far as so many rows tell; others are left out."""
+    columns = ("state", "error", "not_before", "held_since")
+    told = _over(HELD_UP, {step.name: _unfinished(step).values_list(*columns)[:most] for step in with_rows()})
+    return {step: error for step, error, _last in sorted(told, key=itemgetter(2))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,8 @@ def cost_of_a_million(services: Services) -> CostFacts | None:
     """By the works that are registered now; ``None`` where the operator's file of prices can't be read."""
     config, laws = services.config, laws_here(services)
     path = prices_file(config.data_dir)
-    asked = Asked(Work.objects.filter(removed_at=None).count(), MILLION, retention_days=config.retention_days)
+    works = Work.objects.filter(removed_at=None, owner__sample=False).count()
+    asked = Asked(works, MILLION, retention_days=config.retention_days)
     try:
         found = plan(asked, laws, prices_in(path))
     except WrongUseError as error:  # a report isn't held up by that

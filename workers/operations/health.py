@@ -97,7 +97,7 @@ def _late(found: Status) -> Iterator[Check]:
     late = [row for row in found.steps if row.oldest and found.at - row.oldest > LONG and not STEPS[row.step].slow]
     for row in late:
         assert row.oldest is not None
-        values = {"what": step_in_words(row.step), "age": _ago(row.oldest, found.at), "count": f"{row.waiting:,}"}
+        values = {"what": step_in_words(row.step), "age": _ago(row.oldest, found.at), "count": row.in_all}
         sentence = _("Waiting for %(age)s: %(what)s (%(count)s in all).") % values
         remedy = _("Raise EXHIBIT_WORKERS or add a machine, unless a worker is missing.")
         yield Check("late", ok=False, sentence=sentence, remedy=remedy, needed=False)

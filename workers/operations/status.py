@@ -92,14 +92,17 @@ class Status:
     floods: Sequence[tuple[str, int, int]] = ()  # owner and number of each work held back, and on how many sites
 
 
-def status_of(services: Services) -> Status:
-    """Look at everything once: some twenty questions to the database, however much there is."""
-    waiting = by_task()
+def status_of(services: Services, most: int | None = None) -> Status:
+    """Look at everything once: some twenty questions to the database, however much there is.
+
+    Of rows that wait for a step at most so many are counted.
+    """
+    waiting = by_task(most)
     return Status(
         at=now(),
         steps=[waiting[step.name] for step in with_rows()],
         failures=failures(),
-        held_up=held_up(),
+        held_up=held_up(most),
         queues=oldest_by_queue(waiting),
         heartbeats=running.heartbeats(),
         crawls=_crawls(),

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from evidence.formats.codec import to_plain
+from registry.accounts import samples
 from registry.db import steps
 from registry.models import Owner, Report
 from workers.pictures.kept_files import remove_row
@@ -22,6 +23,7 @@ def request_report(owner: Owner, *, preparer: str, title: str = "", wanted: Want
 
     Raises ``WrongUseError`` when such a report can't be made, ``NotFoundError`` when the owner has no such watch.
     """
+    samples.refuse(owner)
     check(owner, wanted)
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)

@@ -15,6 +15,7 @@ from exhibit.errors import RefusedError, UnreadablePictureError
 from exhibit.pictures.iscc import iscc_of
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
+from registry.accounts import samples
 from registry.log.log import submit
 from registry.models import Work
 from registry.works.works import opened_works
@@ -31,6 +32,7 @@ def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
     Opened again it has the address that it had. The ISCC of each registered file is computed now, if it isn't there;
     a file that is gone or can't be decoded has none. Raises ``RefusedError`` for another contact and a removed work.
     """
+    samples.refuse(work.owner)
     contact = checked_contact(contact)
     for shown in work.work_pictures.filter(iscc={}, work__removed_at=None).select_related("picture"):
         with suppress(UnreadablePictureError):

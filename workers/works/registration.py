@@ -280,8 +280,11 @@ def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
 
 def note_conflicts(work: Work, picture: int, near: Iterable[int]) -> datetime | None:
     """Note earlier registrations of the same or a near-same picture by somebody else; returns when the first was."""
+    if work.owner.sample:
+        return None
     kind = RegistrationConflict.Kind
     others = Work.objects.filter(removed_at=None, registered_at__lte=work.registered_at).exclude(owner=work.owner)
+    others = others.filter(owner__sample=False)
     alike = others.annotate(same=Q(pictures=picture)).filter(pictures__in={picture, *near}).order_by("same")
     earlier = {found.pk: found for found in alike}
     for found in earlier.values():

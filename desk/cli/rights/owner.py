@@ -62,6 +62,28 @@ def passkeys_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     say(f"Grave decisions of {owner.name} need a passkey {'from now on' if wanted == 'on' else 'no more'}.")
 
 
+@command("sample", "exhibit owner sample on ann@example.org", of=owner_command)
+@click.argument("wanted", type=click.Choice(["on", "off"]), metavar="on|off")
+@click.argument("email")
+def sample_owner(*, wanted: str, email: str) -> None:
+    """Give the user EMAIL a sample owner to look around in, or take it away with all that was done in it.
+
+    It holds four works and finds on two sites that don't exist. Nothing of it is logged, counted or sent.
+    """
+    desk = open_desk()
+    from registry.accounts import people, samples
+    from workers.cases.sample import add_sample, remove_sample
+
+    person = people.user(email)
+    if wanted == "on":
+        say(f"{add_sample(desk.services, person).name}: it is in the list of owners on the site.")
+    elif (there := samples.sample_of(person)) is None:
+        say("There is no sample.")
+    else:
+        remove_sample(there, by=by_person())
+        say("The sample is gone, with all that was done in it.")
+
+
 @command("list", "exhibit owner list", "exhibit owner list --json", of=owner_command)
 def list_owners(*, as_json: AsJson) -> None:
     """List all rights holders."""

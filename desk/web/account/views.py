@@ -16,16 +16,18 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from desk.texts.sentences import in_words
 from desk.web.account.roles import MEANS
 from desk.web.account.sign_in import INVITED, invited
-from desk.web.common.access import person_of, said
+from desk.web.common.access import Telling, manager_post, person_of, said
 from exhibit.errors import ExhibitError
 from registry.accounts import invitations, people
 from registry.db.rows import write
-from registry.models import Invitation, Role, User
+from registry.models import Invitation, Owner, Role, User
+from workers.cases import sample
+from workers.services import wiring
 
 
 class Beginning(forms.Form):
@@ -76,6 +78,25 @@ def owners(request: HttpRequest) -> HttpResponseBase:
         else:
             return redirect("cases", slug=made.slug)
     return render(request, "web/owners.html", values)
+
+
+@require_POST
+@login_required
+def add_sample(request: HttpRequest) -> HttpResponse:
+    """Make a sample owner for the person to look around in."""
+    with Telling(request):
+        made = sample.add_sample(wiring.services(), person_of(request))
+        return redirect("cases", slug=made.slug)
+    return redirect("owners")
+
+
+@manager_post
+def remove_sample(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Take a sample owner away, with all that was done in it."""
+    with Telling(request):
+        sample.remove_sample(owner, by=request.user.get_username())
+        messages.success(request, _("The sample is gone, with all that was done in it."))
+    return redirect("owners")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -132,7 +153,8 @@ def _own(request: HttpRequest) -> dict[str, object]:
     person = person_of(request)
     memberships = person.memberships.select_related("owner").order_by("owner__name")
     may_add = settings.CONFIG.sign_up == "open" or people.is_operator(person)
-    return {"memberships": memberships, "may_add": may_add}
+    has_sample = any(one.owner.sample for one in memberships)
+    return {"memberships": memberships, "may_add": may_add, "has_sample": has_sample}
 
 
 def _tried(request: HttpRequest, found: Invitation, person: User) -> bool:

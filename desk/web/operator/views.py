@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _, ngettext
+from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from desk.texts.numbers import grouped, lasting
@@ -13,32 +13,50 @@ from desk.web.common.access import Telling, operator_view, said
 from registry.db.running import SILENT
 from registry.models import Contributor
 from workers.operations import health
-from workers.operations.backlog import dismiss, try_again
+from workers.operations.backlog import MOST, dismiss, try_again
 from workers.operations.cost import costs_of
 from workers.operations.status import COST_DAYS, Status, status_of
 from workers.pipeline.steps import step_in_words, taken_by
 from workers.services import wiring
 
+COLLECTIONS = {
+    "works": gettext_lazy("Registered works"),
+    "pictures": gettext_lazy("Pictures seen"),
+    "prints": gettext_lazy("Stated fingerprints"),
+}
+"""What indexes hold."""
+
 
 @require_safe
 @operator_view
 def operator(request: HttpRequest) -> HttpResponse:
-    """How the installation is: what is amiss first, then the figures."""
-    found = status_of(wiring.services())
+    """Whether all is well; else what is amiss, in sentences that say what to do, and what was given up."""
+    found = status_of(wiring.services(), MOST)
     checks = health.checks(found, wiring.services().config, in_words)
+    values = {
+        "amiss": [check for check in checks if not check.ok],
+        "well": [check for check in checks if check.ok],
+        "failures": [(step_in_words(failure.step), failure) for failure in found.failures if not failure.dismissed],
+        "dismissed": [(step_in_words(failure.step), failure) for failure in found.failures if failure.dismissed],
+    }
+    return render(request, "web/operator.html", values)
+
+
+@require_safe
+@operator_view
+def details(request: HttpRequest) -> HttpResponse:
+    """How the installation is, in figures."""
+    found = status_of(wiring.services(), MOST)
     costs = costs_of(found.taken, wiring.services().config.processor_hour_price)
     values = {
         "found": found,
-        "amiss": [check for check in checks if not check.ok],
-        "well": [check for check in checks if check.ok],
         "steps": [
             (step_in_words(step.step), step, found.taken.get(step.step))
             for step in found.steps
             if step.waiting or step.under_way or step.failed or step.step in found.taken
         ],
         "queues": [(queue, taken_by(queue), _waited(found, queue)) for queue in found.queues],
-        "failures": [(step_in_words(failure.step), failure) for failure in found.failures if not failure.dismissed],
-        "dismissed": [(step_in_words(failure.step), failure) for failure in found.failures if failure.dismissed],
+        "indexes": [(COLLECTIONS.get(index.collection, index.collection), index) for index in found.indexes],
         "ended": [(end_in_words(reason), count) for reason, count in found.crawls.ended.items()],
         "contributors": Contributor.objects.order_by("pk") if "edge" in found.taken else (),
         "costs": costs,
@@ -46,7 +64,7 @@ def operator(request: HttpRequest) -> HttpResponse:
         "cost_days": COST_DAYS,
         "silent_before": found.at - SILENT,
     }
-    return render(request, "web/operator.html", values)
+    return render(request, "web/operator-details.html", values)
 
 
 def _waited(found: Status, queue: str) -> str:

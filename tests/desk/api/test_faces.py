@@ -28,8 +28,9 @@ ONCE = "is turned on or off once in a while; a program has the command"
 PUBLIC = "is there for everybody, programs too, at the same address"
 WITHOUT = {
     **dict.fromkeys(("home", "account", "language", "blur", "leave", "make-token", "choose-mail"), A_PERSONS),
+    **dict.fromkeys(("add-sample", "remove-sample"), A_PERSONS),
     **dict.fromkeys(("change-feed", "change-feed:make", "change-feed:revoke"), A_PERSONS),
-    **dict.fromkeys(("operator", "operator-retry", "operator-leave"), THE_OPERATORS),
+    **dict.fromkeys(("operator", "operator-details", "operator-retry", "operator-leave"), THE_OPERATORS),
     **dict.fromkeys(("sign-notice", "send-notice", "answer-claim", "see-replies", "wordings", "edit-wording"), BY_HAND),
     "why": BY_EYE,
     **dict.fromkeys(("derived", "web-archive", "security", "choose-passkeys", "revoke-key"), ONCE),

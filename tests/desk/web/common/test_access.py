@@ -72,7 +72,7 @@ OWN = {"leave", "make-token", "choose-mail", "change-feed"}
 """What each member may do, whatever the role."""
 
 
-POSTED |= {"invite", "member-role", "remove-member", "revoke-invitation", "revoke-token", *OWN}
+POSTED |= {"remove-sample", "invite", "member-role", "remove-member", "revoke-invitation", "revoke-token", *OWN}
 
 
 SEARCHES = {"keep-search-key", "drop-search-key", "search-price", "allow-search", "disallow-search"}

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
 from exhibit.clock import now
+from exhibit.digests import Digest
 from registry.crawls import canaries
 from registry.db import running
 from registry.edge import checks, contributors
@@ -37,7 +38,7 @@ from tests.assets.site_browser import PHONE, Site, use_house
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.matching.index_upkeep import IndexState
 from workers.operations import health
-from workers.operations.backlog import failures, try_again
+from workers.operations.backlog import by_task, failures, held_up, try_again
 from workers.operations.cost import costs_of
 from workers.operations.status import status_of
 from workers.pipeline.celery import all_queues
@@ -79,14 +80,15 @@ def amiss(services: Services) -> list[str]:
 
 
 def test_nobody_but_the_operator_sees_it(own: Services) -> None:
-    for address in ("/operator/", "/operator/retry", "/operator/leave"):
+    for address in ("/operator/", "/operator/details", "/operator/retry", "/operator/leave"):
         assert Client().get(address).status_code in (302, 405)
         assert Client().post(address).status_code in (302, 405)
         stranger = Client()
         stranger.force_login(User.objects.get_or_create(username="eve", email="eve@example.org")[0])
         assert stranger.get(address).status_code in (404, 405)
         assert stranger.post(address).status_code in (404, 405)
-    assert person(staff=False).get("/operator/").status_code == 404
+    alice = person(staff=False)
+    assert [alice.get(address).status_code for address in ("/operator/", "/operator/details")] == [404, 404]
     assert b"/operator/" not in person_page(staff=False)
     assert b"/operator/" in person_page(staff=True)
 
@@ -127,7 +129,7 @@ def test_without_workers_it_says_what_to_do(own: Services) -> None:
 
 def test_each_queue_says_how_long_its_oldest_row_has_waited(own: Services) -> None:
     Report.objects.create(owner=owner("studio"), number=1, waits_since=now() - timedelta(minutes=4))
-    page = person(staff=True).get("/operator/").content.decode()
+    page = person(staff=True).get("/operator/details").content.decode()
     said = dict(
         re.findall(r"<td>(\w+)</td>\s*<td data-label=\"What\">[^<]+</td>\s*<td class=\"number\"[^>]+>([^<]+)", page)
     )
@@ -181,16 +183,16 @@ def test_how_far_indexes_are_behind_is_said(own: Services) -> None:
 
 def test_contributors_stand_there_with_what_they_did_and_why_one_was_thrown_out(own: Services) -> None:
     client = person(staff=True)
-    assert "Contributors" not in client.get("/operator/").content.decode()
+    assert "Contributors" not in client.get("/operator/details").content.decode()
     row, _ = contributors.invite("Ann", by="operator")
     running.add_time("edge", rows=1, seconds=0.5, processor_seconds=0.5)
     Contributor.objects.update(pictures=1_234, seconds=5_678, checked=91, wrong=2)
-    page = client.get("/operator/").content.decode()
+    page = client.get("/operator/details").content.decode()
     table = page[page.index('id="contributors"') : page.index('id="witnesses"')]
     cells = [cell.strip() for cell in re.findall(r"<td[^>]*>([^<]*)", table)]
     assert cells == ["Ann", "1,234", "5,678", "91", "2", "–"]
     contributors.throw_out(row, by="", reason=checks.FALSE, drop=True)
-    assert "The same bytes measure otherwise than it says." in client.get("/operator/").content.decode()
+    assert "The same bytes measure otherwise than it says." in client.get("/operator/details").content.decode()
 
 
 def test_only_a_witness_that_has_answered_is_said_to_answer(own: Services) -> None:
@@ -281,9 +283,22 @@ def test_the_page_asks_few_questions(
     WorkPicture.objects.update(state="failed", error=GONE)
     sequence_log(own)
     assert sign_checkpoint(own) is not None
-    with CaptureQueriesContext(connection) as asked:
-        client.get("/operator/")
-    assert len(asked) <= 30, "\n".join(one["sql"][:100] for one in asked)
+    for address in ("/operator/", "/operator/details"):
+        with CaptureQueriesContext(connection) as asked:
+            client.get(address)
+        assert len(asked) <= 30, "\n".join(one["sql"][:100] for one in asked)
+
+
+def test_counting_ends_where_a_page_would_get_slow(own: Services) -> None:
+    rows = [Picture(digest=Digest.of(bytes([n])), size=1, first_seen=now(), state="todo") for n in range(5)]
+    rows[4].held_since, rows[4].error = now(), "No room."
+    Picture.objects.bulk_create(rows)
+    Picture.objects.filter(digest=rows[2].digest).update(waits_since=now() - timedelta(hours=3))
+    assert [(one.waiting, one.in_all) for one in (by_task()["match"], by_task(3)["match"])] == [(5, "5"), (3, "3+")]
+    assert by_task(3)["match"].oldest == by_task()["match"].oldest
+    assert [held_up(), held_up(3)] == [{"match": "No room."}, {}]
+    (late,) = [one for one in health.checks(status_of(own, 3), own.config) if one.name == "late"]
+    assert late.sentence == "Waiting for 3\xa0hours: pictures found, to be compared with the works (3+ in all)."
 
 
 def test_cost_is_measured_seconds_times_the_price(own: Services) -> None:
@@ -297,7 +312,7 @@ def test_cost_is_measured_seconds_times_the_price(own: Services) -> None:
     assert [(one.step, str(one.money)) for one in costs.steps] == [("match", "25.00"), ("slice", "15.00")]
     assert str(costs.total.money) == "40.00"
     own.config = replace(own.config, processor_hour_price="0.36 EUR")
-    assert "40.00 EUR" in person(staff=True).get("/operator/").content.decode()
+    assert "40.00 EUR" in person(staff=True).get("/operator/details").content.decode()
     StepTime.objects.filter(step="match").update(rows=99)
     assert costs_of(running.taken_since(now()), "").total is None
 
@@ -345,5 +360,5 @@ def test_large_numbers_have_their_thousands_apart(own: Services) -> None:
     Crawl.objects.update(pages=20_000)
     client = person(staff=True)
     for language in ("en", "zh-CN"):
-        page = client.get("/operator/", headers={"Accept-Language": language}).content.decode()
+        page = client.get("/operator/details", headers={"Accept-Language": language}).content.decode()
         assert ">20,000</td>" in page

@@ -1,0 +1,58 @@
+"""What comes next for a new owner, until its first decision."""
+
+from django import template
+from django.db.models import Exists, OuterRef
+from django.template.context import Context
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from registry.models import UNFINISHED, Case, Crawl, Owner, Watch, Work
+
+register = template.Library()
+
+SHOWN = frozenset({"cases", "works", "add-works", "upload", "watches", "watch", "crawl"})
+"""Pages that say it."""
+
+
+@register.inclusion_tag("web/first-steps.html", takes_context=True)
+def first_steps(context: Context) -> dict[str, object]:
+    """Steps from nothing to the first decision, with the one that is next; nothing once something is decided."""
+    owner, request = context.get("owner"), context["request"]
+    page = request.resolver_match.url_name if request.resolver_match else ""
+    if not isinstance(owner, Owner) or page not in SHOWN or not context.get("may_decide"):
+        return {}
+    cases, watches = Case.objects.filter(owner=OuterRef("pk")), Watch.objects.filter(owner=OuterRef("pk"))
+    there = Owner.objects.filter(pk=owner.pk).values_list(
+        Exists(Work.objects.filter(owner=OuterRef("pk"), removed_at=None)),
+        Exists(watches.filter(removed_at=None)),
+        Exists(cases),
+        Exists(cases.exclude(decision=Case.Decision.OPEN)),
+        Exists(Crawl.objects.filter(watch__owner=OuterRef("pk"), state__in=UNFINISHED)),
+    )
+    works, watch, found, decided, under_way = there.get()
+    if decided:
+        return {}
+    steps = [
+        (works, _("Add works"), reverse("add-works", args=[owner.slug])),
+        (watch, _("Make the first watch"), reverse("new-watch", args=[owner.slug])),
+        (found, _("Wait for the first find"), ""),
+        (decided, _("Decide the first case"), reverse("cases", args=[owner.slug])),
+    ]
+    following, url = next((words, url) for done, words, url in steps if not done)
+    hints = [
+        _("“Not licensed” and the other buttons can be taken back: Undo stands at the top of the list, and on U."),
+        _("“Cleared: not a copy” is learned: the same look-alike goes to a drawer of its own and asks nobody again."),
+        _("Found pictures can be blurred until you ask for them: in the menu Account."),
+    ]
+    asked = "HX-Request" in request.headers
+    waits = watch and not found
+    return {
+        "steps": [(done, words) for done, words, _url in steps],
+        "next": following,
+        "url": url,
+        "waits": waits,
+        "under_way": under_way or owner.sample,
+        "polls": waits and page == "cases" and request.path,
+        "here": request.path == url and not asked,
+        "hints": hints if found and not asked else [],
+    }

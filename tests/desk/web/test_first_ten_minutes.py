@@ -1,0 +1,119 @@
+"""A new owner's first ten minutes in a browser: from the first link to the first find, led by the pages themselves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Locator, expect
+
+from registry.accounts import invitations
+from registry.models import Case, Crawl, Owner
+from tests.assets.rows import copy_of, owner, photograph, register
+from tests.assets.site import Answer, Site as Shop
+from tests.assets.site_browser import DESKTOP, PHONE, Look, Site
+from workers.cases import sample
+
+PASSWORD = "a long enough secret"
+
+
+@dataclass
+class Clicks:
+    """Counts them."""
+
+    made: int = 0
+
+    def on(self, what: Locator) -> None:
+        what.click()
+        self.made += 1
+
+
+@pytest.fixture
+def shop(site: Site) -> Iterator[Shop]:
+    """A site on loopback that shows a copy, which the installation may visit."""
+    site.services.config = replace(site.services.config, allowed_networks=("127.0.0.0/8",))
+    with Shop() as running:
+        running.page("/", '<title>The shop</title><img src="/wave.jpg" alt="">')
+        running.routes["/wave.jpg"] = Answer(copy_of(photograph(1)), "image/jpeg")
+        yield running
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_from_the_first_link_to_the_first_find(site: Site, shop: Shop, tmp_path: Path, size: tuple[int, int]) -> None:
+    clicks, ann = Clicks(), site.nobody(size=size)
+    page = ann.open(reverse("invitation", args=[invitations.invite_operator(by="")]))
+    page.get_by_label("E-mail address").fill("ann@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Name of the rights holder").fill("Studio Ann")
+    clicks.on(page.get_by_role("button", name="Begin"))
+    panel = page.get_by_role("complementary", name="What comes next")
+    clicks.on(panel.get_by_role("link", name="Add works"))
+    ann.check()
+    (tmp_path / "wave.jpg").write_bytes(photograph(1))
+    page.get_by_label("Pictures", exact=True).set_input_files(tmp_path / "wave.jpg")
+    clicks.on(page.get_by_role("button", name="Upload"))
+    page.wait_for_url("**/uploads/1/")
+    site.inline.run_until_idle()
+    page.reload()
+    clicks.on(panel.get_by_role("link", name="Make the first watch"))
+    ann.check()
+    page.get_by_label("Address of the site").fill(shop.url("/"))
+    clicks.on(page.get_by_role("button", name="Look at the site"))
+    clicks.on(page.get_by_role("button", name="Make this watch"))
+    expect(panel).to_contain_text("Pages are visited")
+    page.goto(page.url.split("/watches/")[0] + "/cases/")  # waiting there shows it by itself
+    ann.check()
+    site.inline.run_until(lambda: Case.objects.exists() and Crawl.objects.get().finished_at is not None)
+    clicks.on(panel.get_by_role("link", name="Decide the first case"))
+    expect(page.get_by_text("127.0.0.1").first).to_be_visible()
+    expect(panel).to_contain_text("Undo")
+    ann.check()
+    assert clicks.made <= 7
+    Case.objects.update(decision="cleared")
+    page.reload()
+    expect(panel).to_have_count(0)  # once something is decided it is gone
+
+
+@pytest.mark.parametrize(
+    "look", [Look(size=PHONE, scheme="dark"), pytest.param(Look(language="zh-CN"), marks=pytest.mark.long)]
+)
+def test_a_sample_is_added_tried_and_taken_away(site: Site, look: Look) -> None:
+    studio = owner("studio")
+    register(site.services, studio, photograph(1))
+    ann = site.member(studio, **look)
+    english = look.get("language") is None
+    page, add = ann.open("/owners/"), page_button(english, "Add the sample", "添加样例")
+    ann.check()
+    page.get_by_role("button", name=add).click()
+    page.locator("#what-next").wait_for()
+    site.inline.run_until_idle()
+    page.reload()
+    expect(page.locator(".item")).to_have_count(len(sample.FINDS))
+    ann.check()
+    made = Owner.objects.get(sample=True)
+    for name in ("works", "watches", "licences", "notices", "downloads", "members"):
+        ann.open(reverse(name, args=[made.slug]))
+        expect(page.locator("aside.warning").first).to_contain_text("Sample." if english else "样例")
+    ann.open(reverse("case", args=[made.slug, 1]))
+    ann.check()
+    ann.open("/owners/")
+    page.get_by_role("button", name=page_button(english, "Remove the sample", "移除样例")).click()
+    expect(page.get_by_role("button", name=add)).to_be_visible()
+    assert list(Owner.objects.all()) == [studio]
+
+
+def page_button(english: bool, *names: str) -> str:  # noqa: FBT001 - one of two languages
+    """What a button is called."""
+    return names[0 if english else 1]
+
+
+def test_a_new_owner_is_told_one_thing_at_a_time(site: Site) -> None:
+    studio = owner("studio")
+    ann = site.member(studio)
+    page = ann.open(reverse("watches", args=["studio"]))
+    panel = page.locator("#what-next")
+    expect(panel.get_by_role("link")).to_have_text("Add works")
+    register(site.services, studio, photograph(1))
+    page.reload()
+    expect(panel.get_by_role("link")).to_have_text("Make the first watch")

@@ -1,0 +1,156 @@
+"""The sample owner: finds to try things on; nothing of it is logged, told, visited or sent, and it goes wholly."""
+
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+
+from evidence.accuracy.error_rates import CLASSES
+from exhibit.errors import ServiceMissingError, WrongUseError
+from registry.accounts import samples
+from registry.models import (
+    AnchorReceipt,
+    Bundle,
+    Capture,
+    Case,
+    Event,
+    IndexChange,
+    LogSubmission,
+    Match,
+    Membership,
+    Owner,
+    RegistrationConflict,
+    Sighting,
+    Upload,
+    User,
+    Watch,
+    Work,
+)
+from registry.notices.notices import draft
+from tests.assets.rows import bring, claimed_slice, owner, register
+from workers.cases import sample
+from workers.cases.decisions import Choice, Wish, decide_each
+from workers.cases.reported import report_picture
+from workers.evidence.bundles import request_bundle
+from workers.evidence.deposits import make_deposit
+from workers.evidence.exporting import Wanted, packed
+from workers.evidence.packages import request_package
+from workers.log.accuracy import present_accuracy
+from workers.operations.cost import cost_of_a_million
+from workers.reports.requests import request_report
+from workers.steps.crawls import plan
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+from workers.works.opened import open_work
+
+PHOTOGRAPH = sample.ASSETS / "works" / "regatta.jpg"
+
+
+def made(inline: SyncRunner, name: str = "ann") -> Owner:
+    person = User.objects.create_user(name, f"{name}@example.org")
+    found = sample.add_sample(inline.services, person)
+    inline.run_until_idle()
+    return found
+
+
+@pytest.mark.django_db
+def test_it_brings_finds_that_can_be_decided_and_undone_and_logs_and_tells_nothing(inline: SyncRunner) -> None:
+    ann = made(inline)
+    assert sample.add_sample(inline.services, User.objects.get()) == ann  # one each
+    assert "Sailing regatta" in ann.works.values_list("title", flat=True)
+    assert {case.party for case in ann.cases.all()} == {sample.SHOP, sample.BLOG}
+    assert ann.cases.count() == len(sample.FINDS)
+    wish = Wish(Choice.CONFIRM, by="ann")
+    assert [one.done for one in decide_each(inline.services, ann, [1, 2], wish)] == [True, True]
+    assert [one.done for one in decide_each(inline.services, ann, [1], replace(wish, choice=Choice.UNDO))] == [True]
+    inline.run_until_idle()
+    assert ann.cases.get(number=2).decision == "confirmed"
+    assert [model.objects.count() for model in (Capture, Bundle, AnchorReceipt, Event)] == [0, 0, 0, 0]
+    assert set(LogSubmission.objects.values_list("type", "owner")) <= {("setting", None)}  # of the installation
+    assert [present_accuracy().rate(kind).decided for kind in CLASSES] == [0, 0]
+
+
+@pytest.mark.django_db
+def test_nothing_of_it_goes_out(inline: SyncRunner) -> None:
+    ann = made(inline)
+    services, work, case, watch = inline.services, ann.works.first(), ann.cases.first(), ann.watches.get()
+    assert work is not None
+    assert case is not None
+    decide_each(services, ann, [case.number], Wish(Choice.CONFIRM, by="ann"))
+    for go in (
+        lambda: request_report(ann, preparer="Ann"),
+        lambda: request_package(ann, [case.number], "court", by="ann"),
+        lambda: request_bundle(case),
+        lambda: draft(ann, [case.number], "dmca", "en", by="ann"),
+        lambda: make_deposit(services, work, by="ann"),
+        lambda: open_work(services, work, contact="ann@example.org", by="ann"),
+        lambda: packed(services, work, Wanted(), by="ann"),
+        lambda: report_picture(services, case, by="ann", reason="x"),
+        lambda: plan.start_now(services, watch),
+    ):
+        with pytest.raises(WrongUseError, match="This is a sample"):
+            go()
+
+
+@pytest.mark.django_db
+def test_it_and_what_is_real_dont_know_of_each_other(inline: SyncRunner) -> None:
+    ann, studio = made(inline), owner("studio")
+    before = cost_of_a_million(inline.services)
+    result = register(inline.services, studio, PHOTOGRAPH.read_bytes())
+    inline.run_until_idle()
+    assert result.earlier is None
+    assert not Case.objects.filter(owner=studio).exists()  # what the sample sites show is the sample's alone
+    planned, epoch = claimed_slice(studio)
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [PHOTOGRAPH.read_bytes()]))
+    assert [case.party for case in Case.objects.filter(owner=studio)] == ["shop.example"]
+    assert ann.cases.count() == len(sample.FINDS)
+    made(inline, "bob")
+    assert not RegistrationConflict.objects.exists()
+    assert before is not None
+    assert before.works == 0
+
+
+@pytest.mark.django_db
+def test_it_goes_wholly_and_can_come_again(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    register(inline.services, studio, PHOTOGRAPH.read_bytes())
+    ann = made(inline)
+    decide_each(inline.services, ann, [1], Wish(Choice.CLEAR, by="ann"))
+    with pytest.raises(WrongUseError):
+        sample.remove_sample(studio, by="ann")
+    sample.remove_sample(ann, by="ann")
+    assert list(Owner.objects.all()) == [studio]
+    assert [model.objects.count() for model in (Case, Sighting, Watch, Upload, Membership)] == [0] * 5
+    assert list(Work.objects.values_list("owner", flat=True)) == [studio.pk]
+    assert not Match.objects.exists()
+    kept = IndexChange.objects.filter(operation="add").values_list("number", "space", "collection")
+    gone = set(IndexChange.objects.filter(operation="remove").values_list("removes", "space", "collection"))
+    left = {one[2] for one in kept if one not in gone}
+    assert left == {"works"}  # the studio's own picture stays searchable
+    again = sample.add_sample(inline.services, User.objects.get())
+    inline.run_until_idle()
+    assert again.cases.count() == len(sample.FINDS)
+
+
+@pytest.mark.django_db
+def test_without_the_pictures_it_says_so(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sample, "ASSETS", sample.ASSETS / "none")
+    with pytest.raises(ServiceMissingError, match="aren't here"):
+        sample.add_sample(inline.services, User.objects.create_user("ann"))
+
+
+@pytest.mark.django_db
+def test_only_whoever_runs_it_takes_it_away(inline: SyncRunner) -> None:
+    person = User.objects.create_user("ann", "ann@example.org")
+    ann = samples.make(person)
+    eve = Client()
+    eve.force_login(User.objects.create_user("eve", "eve@example.org"))
+    assert eve.post(f"/o/{ann.slug}/sample/remove").status_code == 404
+    client = Client()
+    client.force_login(person)
+    page = client.get("/owners/").content.decode()
+    assert "Remove the sample" in page
+    assert "Add the sample" not in page
+    assert "Nothing here is real" in client.get(f"/o/{ann.slug}/works/").content.decode()
+    client.post(f"/o/{ann.slug}/sample/remove")
+    assert not Owner.objects.exists()
