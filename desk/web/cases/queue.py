@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy, ngettext
+from django.views.decorators.cache import cache_control
 
 from desk.texts import cases as case_words
 from desk.texts.cases import remarks_of
@@ -26,7 +27,7 @@ from registry.cases.recaptures import Standing, Visited
 from registry.models import Case, Owner
 from registry.works.licence_check import fitting
 from workers.cases import decisions
-from workers.cases.decisions import Choice, Outcome, Wish
+from workers.cases.decisions import UNDO_FOR, Choice, Outcome, Wish
 from workers.services import wiring
 
 ROWS = 40
@@ -61,6 +62,7 @@ Otherwise = TypeVar("Otherwise")
 
 
 @member_page
+@cache_control(private=True, no_store=True)  # who comes back sees how it is now, without a script too
 def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's cases, those that wait for a person first asked for."""
     wanted = _wanted(request)
@@ -116,7 +118,7 @@ def licences_for(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
     """The licences that may permit what a case holds, the likeliest first; for these cases, this one among them."""
     case = scoped.case(owner, number)
     numbers = [number for number in map(number_in, request.GET.get("cases", "").split()) if number] or [number]
-    values = {"fits": fitting(case), "numbers": " ".join(map(str, numbers))}
+    values = {"case": case, "fits": fitting(case), "numbers": " ".join(map(str, numbers))}
     return show(request, owner, "web/cases-licences.html", values)
 
 
@@ -145,7 +147,8 @@ def _tell(request: HttpRequest, choice: str, outcomes: Sequence[Outcome]) -> Non
 
 def _told(outcome: Outcome) -> dict[str, object]:
     case = outcome.case
-    html = render_to_string("web/cases-outcome.html", {"one": outcome, "word": case_words.state_of(case)})
+    values = {"one": outcome, "word": case_words.state_of(case), "undo_for": UNDO_FOR.seconds}
+    html = render_to_string("web/cases-outcome.html", values)
     told = {"number": case.number, "decision": case.decision, "open": case.waits}
     return told | {"done": outcome.done, "html": html}
 
@@ -179,6 +182,7 @@ def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int], now: V
         item |= {
             "match": match,
             "hidden": match.found_id in hidden,
+            "page": row.shown.sighting.page_url,
             "where": case_words.where(row.shown.sighting.page_url),
             "seen": case_words.seen(row, times[row.pk][0]),
             "how_much": case_words.how_much(match),

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
 
 from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words, spending_in_words
 from desk.web.common.access import decider_post, member_page, page_of, show
@@ -39,6 +40,7 @@ def progress_of(crawl: Crawl) -> dict[str, object]:
 
 
 @member_page
+@cache_control(private=True, no_store=True)
 def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
     """One crawl: what it visited, what it saw, what it refused and why."""
     row = scoped.crawl(owner, watch_number, number)

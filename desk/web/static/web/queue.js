@@ -170,7 +170,7 @@
     const answer = await fetch(`${link.dataset.licences}${numbers ? `?cases=${encodeURIComponent(numbers)}` : ""}`);
     if (!answer.ok) { location.href = link.href; return; }
     place.innerHTML = await answer.text();
-    if (current === asked) place.querySelector("button")?.focus();
+    if (current === asked) place.querySelector("button, a").focus();
   }
 
   function press(key) {
