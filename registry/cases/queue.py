@@ -1,5 +1,6 @@
 """The queue of cases: which of an owner's cases are asked for, and in which order, group by group."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -58,9 +59,19 @@ class Wanted:
     words: str = ""  # in the party's name or the work's title
     sure: Sure = Sure.ANY
     work: int | None = None  # its number
+    party: str = ""  # its whole name
     standing: Standing | None = None  # how its places stood at the last visits
     sort: Sort = Sort.LIKELY  # which groups come first
     group: Group = Group.PARTY
+
+
+_KINDS: dict[str, Callable[[Any], Any]] = {"state": State, "sure": Sure, "standing": Standing, "sort": Sort, "group": Group}
+
+
+def wanted_of(kept: Mapping[str, Any]) -> Wanted:
+    """What was asked for, as a row keeps it."""
+    made = {name: value if value is None else _KINDS.get(name, lambda said: said)(value) for name, value in kept.items()}
+    return Wanted(**made)
 
 
 _STATES = {
@@ -93,6 +104,8 @@ def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
     rows = scoped.cases(of).filter(_STATES[wanted.state]).order_by()
     if wanted.words:
         rows = rows.filter(Q(party__icontains=wanted.words) | Q(work__title__icontains=wanted.words))
+    if wanted.party:
+        rows = rows.filter(party=wanted.party)
     if wanted.work is not None:
         rows = rows.filter(work__number=wanted.work)
     if wanted.standing is not None:

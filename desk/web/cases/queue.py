@@ -1,6 +1,7 @@
 """The queue of cases: groups of a party or a work, many decided at once, and what was decided taken back."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -18,13 +19,14 @@ from desk.texts.cases import remarks_of
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
 from desk.web.common.access import decider_post, may_decide, member_page, number_in, said, show
+from exhibit.clock import now
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import CaseDecision
 from registry.accounts import scoped
 from registry.cases import floods, queue, recaptures
 from registry.cases.queue import Group, Listed, Sort, State, Sure, Wanted
 from registry.cases.recaptures import Standing, Visited
-from registry.models import Case, Owner
+from registry.models import UNFINISHED, Case, GroupDecision, Owner
 from registry.works.licence_check import fitting
 from workers.cases import decisions
 from workers.cases.decisions import UNDO_FOR, Choice, Outcome, Wish
@@ -65,13 +67,14 @@ Otherwise = TypeVar("Otherwise")
 @cache_control(private=True, no_store=True)  # who comes back sees how it is now, without a script too
 def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's cases, those that wait for a person first asked for."""
-    wanted = _wanted(request)
+    wanted = wanted_in(request)
     skip = number_in(request.GET.get("skip")) or 0
     found = queue.in_groups(owner, wanted, skip, ROWS + 1)
     more, found = len(found) > ROWS, found[:ROWS]
     decides = may_decide(request, owner)
     values = {
         "wanted": wanted,
+        "narrowed": bool(wanted.words or wanted.sure or wanted.standing or wanted.work or wanted.party),
         "states": STATES,
         "sorts": SORTS,
         "group_kinds": GROUPS,
@@ -85,6 +88,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "may_decide": decides,
         "undo": request.session.get(LAST, {}).get(owner.slug, []) if decides else [],
         "held": floods.undecided().filter(work__owner=owner).exists,
+        "aside": _told_of(owner),
         "anything": bool(found) or Case.objects.filter(owner=owner).exists(),
     }
     return show(request, owner, "web/cases.html", values)
@@ -159,6 +163,12 @@ def _back(request: HttpRequest, owner: Owner) -> HttpResponse:
     return redirect(f"{address}?{query}" if query else address)
 
 
+def _told_of(owner: Owner) -> GroupDecision | None:
+    """What was put aside at once last, while that goes on and for a day after."""
+    last = owner.group_decisions.order_by("-pk").first()
+    return last if last and (last.state in UNFINISHED or last.at > now() - timedelta(days=1)) else None
+
+
 def _groups(owner: Owner, found: Sequence[Listed], wanted: Wanted) -> list[dict[str, Any]]:
     """The rows of a page, group by group, with the words of each."""
     cases = [row.case for row in found]
@@ -193,12 +203,14 @@ def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int], now: V
     return item
 
 
-def _wanted(request: HttpRequest) -> Wanted:
+def wanted_in(request: HttpRequest) -> Wanted:
+    """Which cases an address asks for."""
     return Wanted(
         state=_one_of(State, request.GET.get("state", ""), State.WAITING),
         words=said(request.GET.get("q", "")),
         sure=_one_of(Sure, request.GET.get("sure", ""), Sure.ANY),
         work=number_in(request.GET.get("work")),
+        party=said(request.GET.get("party", "")),
         standing=_one_of(Standing, request.GET.get("now", ""), None),
         sort=_one_of(Sort, request.GET.get("sort", ""), Sort.LIKELY),
         group=_one_of(Group, request.GET.get("group", ""), Group.PARTY),
