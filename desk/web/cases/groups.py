@@ -27,10 +27,10 @@ def put_aside(request: HttpRequest, owner: Owner) -> HttpResponse:
         newest, by = number_in(request.POST.get("newest")) or 0, request.user.get_username()
         copies, reason = request.POST.get("decide") == "copies", said(request.POST.get("reason", ""))
         with Telling(request):
-            group = decisions.clear_group(
+            made = decisions.clear_group(
                 wiring.services(), owner, wanted, newest=newest, by=by, reason=reason, copies=copies
             )
-            return redirect("group-decision", slug=owner.slug, number=group.pk)
+            return redirect("group-decision", slug=owner.slug, group=made.pk)
         return redirect("cases", slug=owner.slug)
     wanted = replace(wanted, state=queue.State.WAITING)
     rows = [row.case for row in queue.in_groups(owner, wanted, 0, SHOWN)]
@@ -45,28 +45,28 @@ def put_aside(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 @member_page
-def group_decision(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+def group_decision(request: HttpRequest, owner: Owner, group: int) -> HttpResponse:
     """How far it is with cases that were put aside at once, or are opened again."""
-    group = _group(owner, number)
+    row = _group(owner, group)
     values = {
-        "group": group,
-        "cleared": group.cases.filter(decision=Case.Decision.CLEARED).count(),
-        "goes_on": group.state in UNFINISHED,
-        "mine": group.by == request.user.get_username(),
+        "group": row,
+        "cleared": row.cases.filter(decision=Case.Decision.CLEARED).count(),
+        "goes_on": row.state in UNFINISHED,
+        "mine": row.by == request.user.get_username(),
     }
     return show(request, owner, "web/group-decision.html", values)
 
 
 @decider_post
-def undo_group(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+def undo_group(request: HttpRequest, owner: Owner, group: int) -> HttpResponse:
     """Open again what was put aside at once."""
     with Telling(request):
-        decisions.undo_group(wiring.services(), _group(owner, number), by=request.user.get_username())
+        decisions.undo_group(wiring.services(), _group(owner, group), by=request.user.get_username())
         messages.success(request, _("They are opened again, one after the other."))
-    return redirect("group-decision", slug=owner.slug, number=number)
+    return redirect("group-decision", slug=owner.slug, group=group)
 
 
-def _group(owner: Owner, number: int) -> GroupDecision:
-    if (group := owner.group_decisions.filter(pk=number).first()) is None:
+def _group(owner: Owner, pk: int) -> GroupDecision:
+    if (row := owner.group_decisions.filter(pk=pk).first()) is None:
         raise Http404
-    return group
+    return row
