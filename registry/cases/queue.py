@@ -1,6 +1,5 @@
 """The queue of cases: which of an owner's cases are asked for, and in which order, group by group."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -65,15 +64,6 @@ class Wanted:
     group: Group = Group.PARTY
 
 
-_KINDS: dict[str, Callable[[Any], Any]] = {"state": State, "sure": Sure, "standing": Standing, "sort": Sort, "group": Group}
-
-
-def wanted_of(kept: Mapping[str, Any]) -> Wanted:
-    """What was asked for, as a row keeps it."""
-    made = {name: value if value is None else _KINDS.get(name, lambda said: said)(value) for name, value in kept.items()}
-    return Wanted(**made)
-
-
 _STATES = {
     State.WAITING: Q(waits=True),
     State.CONFIRMED: Q(decision=Case.Decision.CONFIRMED),
@@ -100,7 +90,7 @@ def left(of: Owner) -> int:
 
 
 def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
-    """The cases that are asked for, in no order."""
+    """The cases that are asked for, in no order; a row may keep what is asked for as plain words."""
     rows = scoped.cases(of).filter(_STATES[wanted.state]).order_by()
     if wanted.words:
         rows = rows.filter(Q(party__icontains=wanted.words) | Q(work__title__icontains=wanted.words))
@@ -110,9 +100,9 @@ def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
         rows = rows.filter(work__number=wanted.work)
     if wanted.standing is not None:
         rows = rows.filter(standing=wanted.standing)
-    if wanted.sure is Sure.REVIEW:
+    if wanted.sure == Sure.REVIEW:
         rows = rows.exclude(shown__match__decision__in=[Decision.CERTAIN, Decision.DERIVED])
-    elif wanted.sure is not Sure.ANY:
+    elif wanted.sure != Sure.ANY:
         rows = rows.filter(shown__match__decision=wanted.sure)
     return rows
 

@@ -68,9 +68,7 @@ class GroupDecision(Claimable):
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="group_decisions")
     wanted = models.JSONField(help_text="which cases: what the queue was asked for")
-    newest = models.PositiveIntegerField(help_text="the highest number that a case had when the person looked")
-    copies = models.BooleanField(help_text="the pictures are copies, and nothing is wrong with that")
-    total = models.PositiveIntegerField(help_text="cases at that time")
+    total = models.PositiveIntegerField(help_text="of them, at that time")
     by = models.CharField(max_length=300)
     reason = models.TextField(blank=True)
     at = models.DateTimeField()

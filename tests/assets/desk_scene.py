@@ -85,7 +85,7 @@ class Scene:
         Webhook.objects.create(
             owner=self.studio, number=1, url="https://example.org/", kinds=[], encrypted_secret=b"", made_at=now()
         )
-        decided = {"newest": 1, "copies": True, "total": 1, "by": "alice@example.org", "at": now(), "state": "done"}
+        decided = {"total": 1, "by": "alice@example.org", "at": now(), "state": "done"}
         self.group = self.studio.group_decisions.create(wanted=asdict(Wanted()), **decided)
         self.alice, self.bob = (
             self.person("alice", self.studio, Role.OWNER),

@@ -136,19 +136,16 @@ def clear(case: Case, *, by: str, reason: str, copies: bool = False, group: Grou
         triage.set_aside(case)
 
 
-def clear_group(
-    services: Services, owner: Owner, wanted: Wanted, *, newest: int, by: str, reason: str, copies: bool
-) -> GroupDecision:
-    """Put aside all cases that wait and are asked for, up to the number ``newest``: a step does it, one by one.
+def clear_group(services: Services, owner: Owner, wanted: Wanted, *, by: str, reason: str) -> GroupDecision:
+    """Put aside all cases that wait by now and are asked for, as no copies; a step does it, one after the other.
 
     Raises ``ConflictError`` when there is none.
     """
-    wanted = replace(wanted, state=State.WAITING)
-    total = chosen(owner, wanted).filter(number__lte=newest).count()
-    if not total:
+    wanted, at = replace(wanted, state=State.WAITING), now()
+    if not (total := chosen(owner, wanted).filter(opened_at__lte=at).count()):
         raise ConflictError(Sentence("No such case waits any more."))
-    about = {"copies": copies, "by": by, "reason": reason, "at": now()}
-    group = owner.group_decisions.create(wanted=asdict(wanted), newest=newest, total=total, **about)
+    about = {"wanted": asdict(wanted), "total": total, "by": by, "reason": reason, "at": at}
+    group: GroupDecision = owner.group_decisions.create(**about)
     services.enqueue("group", [group.pk])
     return group
 
@@ -171,13 +168,12 @@ def undo_group(services: Services, group: GroupDecision, *, by: str) -> None:
 
 def decide_in_group(services: Services, group: GroupDecision, case: Case) -> None:
     """Clear one case of a group, or open it again once the group is taken back; what others decided stays."""
-    if group.undone_at is not None:
-        mine = group.pk
-        _open_again(case, lambda present: present.decided_in_id == mine, by=group.by, why=[("undone", {})], group=group)
+    if group.undone_at is None:
+        with suppress(ConflictError):
+            _decide(services, case, Wish(Choice.CLEAR, group.by, group.reason), group)
         return
-    with suppress(ConflictError):
-        wish = Wish(Choice.COPIES if group.copies else Choice.CLEAR, group.by, group.reason)
-        _decide(services, case, wish, group)
+    pk = group.pk
+    _open_again(case, lambda present: present.decided_in_id == pk, by=group.by, why=[("undone", {})], group=group)
 
 
 def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:

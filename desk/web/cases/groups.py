@@ -1,6 +1,4 @@
-"""Cases that are alike, put aside at once: what that would be, how far it is, and taken back."""
-
-from dataclasses import replace
+"""Cases that are alike, put aside at once: how far it is, and taken back."""
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -8,52 +6,29 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from desk.web.cases.queue import wanted_in
-from desk.web.common.access import Telling, decider_form, decider_post, member_page, number_in, said, show
-from registry.accounts import scoped
-from registry.cases import queue
+from desk.web.common.access import Telling, decider_post, member_page, said, show
 from registry.models import UNFINISHED, Case, GroupDecision, Owner
 from workers.cases import decisions
 from workers.services import wiring
 
-SHOWN = 6
-"""Of the cases that would be put aside, those that are shown: the likeliest."""
 
-
-@decider_form
+@decider_post
 def put_aside(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Show how many cases wait that are like this, and the likeliest of them; clear them all when that is sent."""
-    wanted = wanted_in(request)
-    if request.method == "POST":
-        newest, by = number_in(request.POST.get("newest")) or 0, request.user.get_username()
-        copies, reason = request.POST.get("decide") == "copies", said(request.POST.get("reason", ""))
-        with Telling(request):
-            made = decisions.clear_group(
-                wiring.services(), owner, wanted, newest=newest, by=by, reason=reason, copies=copies
-            )
-            return redirect("group-decision", slug=owner.slug, group=made.pk)
-        return redirect("cases", slug=owner.slug)
-    wanted = replace(wanted, state=queue.State.WAITING)
-    rows = [row.case for row in queue.in_groups(owner, wanted, 0, SHOWN)]
-    values = {
-        "wanted": wanted,
-        "count": queue.chosen(owner, wanted).count(),
-        "cases": rows,
-        "hidden": scoped.hidden_among(owner, [row.shown.match.found for row in rows if row.shown]),
-        "newest": owner.cases.order_by("-number").values_list("number", flat=True).first(),
-    }
-    return show(request, owner, "web/put-aside.html", values)
+    """Clear all cases that wait and are as the address says."""
+    by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
+    with Telling(request):
+        group = decisions.clear_group(wiring.services(), owner, wanted_in(request), by=by, reason=reason)
+        return redirect("group-decision", slug=owner.slug, group=group.pk)
+    return redirect("cases", slug=owner.slug)
 
 
 @member_page
 def group_decision(request: HttpRequest, owner: Owner, group: int) -> HttpResponse:
     """How far it is with cases that were put aside at once, or are opened again."""
     row = _group(owner, group)
-    values = {
-        "group": row,
-        "cleared": row.cases.filter(decision=Case.Decision.CLEARED).count(),
-        "goes_on": row.state in UNFINISHED,
-        "mine": row.by == request.user.get_username(),
-    }
+    cleared = row.cases.filter(decision=Case.Decision.CLEARED).count()
+    mine = row.by == request.user.get_username()
+    values = {"group": row, "cleared": cleared, "goes_on": row.state in UNFINISHED, "mine": mine}
     return show(request, owner, "web/group-decision.html", values)
 
 

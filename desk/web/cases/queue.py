@@ -26,7 +26,7 @@ from registry.accounts import scoped
 from registry.cases import floods, queue, recaptures
 from registry.cases.queue import Group, Listed, Sort, State, Sure, Wanted
 from registry.cases.recaptures import Standing, Visited
-from registry.models import UNFINISHED, Case, GroupDecision, Owner
+from registry.models import Case, Owner
 from registry.works.licence_check import fitting
 from workers.cases import decisions
 from workers.cases.decisions import UNDO_FOR, Choice, Outcome, Wish
@@ -88,7 +88,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "may_decide": decides,
         "undo": request.session.get(LAST, {}).get(owner.slug, []) if decides else [],
         "held": floods.undecided().filter(work__owner=owner).exists,
-        "aside": _told_of(owner),
+        "aside": owner.group_decisions.filter(at__gt=now() - timedelta(days=1)).order_by("-pk").first(),
         "anything": bool(found) or Case.objects.filter(owner=owner).exists(),
     }
     return show(request, owner, "web/cases.html", values)
@@ -161,12 +161,6 @@ def _back(request: HttpRequest, owner: Owner) -> HttpResponse:
     query = request.POST.get("query", "")
     address = reverse("cases", args=[owner.slug])
     return redirect(f"{address}?{query}" if query else address)
-
-
-def _told_of(owner: Owner) -> GroupDecision | None:
-    """What was put aside at once last, while that goes on and for a day after."""
-    last = owner.group_decisions.order_by("-pk").first()
-    return last if last and (last.state in UNFINISHED or last.at > now() - timedelta(days=1)) else None
 
 
 def _groups(owner: Owner, found: Sequence[Listed], wanted: Wanted) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from exhibit.clock import now
 from registry.cases import triage
-from registry.cases.queue import chosen, wanted_of
+from registry.cases.queue import Wanted, chosen
 from registry.db import steps
 from registry.models import Case, GroupDecision
 from workers.cases.decisions import decide_in_group
@@ -37,7 +37,7 @@ def _some(services: Services, pk: int) -> bool:
     with transaction.atomic():
         group = GroupDecision.objects.select_for_update(no_key=True, of=("self",)).select_related("owner").get(pk=pk)
         own = list(_own(group)[:CASES_AT_ONCE])
-        others = [] if own or group.copies else list(_others(group)[:CASES_AT_ONCE])
+        others = [] if own else list(_others(group)[:CASES_AT_ONCE])
         if not own and not others:
             steps.finish(GroupDecision, [pk])
             return False
@@ -53,7 +53,7 @@ def _some(services: Services, pk: int) -> bool:
 def _own(group: GroupDecision) -> QuerySet[Case]:
     """The group's cases that are still to be decided, or to be opened again."""
     if group.undone_at is None:
-        rows = chosen(group.owner, wanted_of(group.wanted)).filter(number__lte=group.newest)
+        rows = chosen(group.owner, Wanted(**group.wanted)).filter(opened_at__lte=group.at)
     else:
         rows = group.cases.filter(decision=Case.Decision.CLEARED)
     return rows.filter(pk__gt=group.looked_until).order_by("pk")

@@ -232,6 +232,7 @@
   }
   window.addEventListener("beforeunload", (event) => { if (waiting) event.preventDefault(); });
   form?.addEventListener("submit", (event) => {
+    if (event.submitter?.hasAttribute("formaction")) return; // a group that is longer than the page
     event.preventDefault();
     if (event.submitter?.value) decide(event.submitter.value);
   });

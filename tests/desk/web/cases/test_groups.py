@@ -20,13 +20,11 @@ def test_more_cases_than_a_page_shows_are_put_aside_at_once_and_taken_back(
     studio = cases_of(site, 3)
     ann = queue(site.member(studio, javascript=javascript, size=PHONE))
     page = ann.page
+    reason = page.locator("#reason")
+    reason.focus()
+    reason.fill("A logo.")
     page.locator(".whole summary").first.click()
-    page.get_by_role("link", name="Put all 3 aside at once").click()
-    expect(page.get_by_role("heading", name="Put 3 cases aside")).to_be_visible()
-    expect(page.locator(".cards img")).to_have_count(3)
-    if javascript:
-        ann.check()
-    page.get_by_role("button", name="Cleared: not copies").click()
+    page.get_by_role("button", name="Cleared: all 3, not copies").click()
     expect(page.locator("#group")).to_contain_text("0 of 3 are put aside.")
     expect(page.locator("progress")).to_be_visible()
     assert page.locator("noscript meta").count() == (0 if javascript else 1)
@@ -36,26 +34,27 @@ def test_more_cases_than_a_page_shows_are_put_aside_at_once_and_taken_back(
     page.reload()
     expect(page.locator("#group")).to_contain_text("3 of 3 are put aside.")
     assert set(studio.cases.values_list("decision", flat=True)) == {"cleared"}
+    assert set(studio.cases.values_list("reason", flat=True)) == {"A logo."}
     queue(ann)
     expect(page.locator(".message")).to_contain_text("ann@example.org put 3 cases aside at once.")
     page.get_by_role("link", name="How far it is, and undo").click()
     page.get_by_role("button", name="Undo").click()
     site.inline.run_until_idle()
     page.reload()
-    expect(page.locator("#group")).to_contain_text("Taken back. 0 are still put aside.")
+    expect(page.locator("#group")).to_contain_text("Taken back. 0 of 3 are put aside.")
     assert set(studio.cases.values_list("decision", "waits")) == {("open", True)}
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)
 
 
 def test_what_a_filter_shows_is_put_aside_and_nothing_else(site: Site) -> None:
     studio = cases_of(site, 1, ("a.example", "b.example"))
-    ann = queue(site.member(studio), "?q=b.ex")
-    ann.page.get_by_role("link", name="Put all of these aside at once").click()
-    ann.page.get_by_role("button", name="Cleared: copies, and nothing is wrong").click()
+    ann = queue(site.member(studio))
+    expect(ann.page.get_by_role("button", name="Cleared: all that this list shows")).to_have_count(0)
+    queue(ann, "?q=b.ex")
+    ann.page.get_by_role("button", name="Cleared: all that this list shows, on all its pages").click()
     ann.page.locator("#group").wait_for()
     site.inline.run_until_idle()
     assert dict(studio.cases.values_list("party", "decision")) == {"a.example": "open", "b.example": "cleared"}
-    assert GroupDecision.objects.get().copies
     stranger, eve = Client(), User.objects.create_user("eve", "eve@example.org", "not used")
     owner("elsewhere").memberships.create(user=eve)
     stranger.force_login(eve)

@@ -1,9 +1,12 @@
 """Cases put aside at once: all that waited and were alike, in bounded pieces, and taken back."""
 
+from datetime import timedelta
+
 import pytest
 
+from exhibit.clock import now
 from exhibit.errors import ConflictError
-from registry.cases.queue import State, Wanted
+from registry.cases.queue import State, Sure, Wanted
 from registry.models import Case, GroupDecision, LookAlike, Owner
 from tests.desk.web.cases.test_queue import cases_of
 from workers.cases import decisions
@@ -20,11 +23,9 @@ def studio(inline: SyncRunner) -> Owner:
     return cases_of(inline, 2, ("a.example", "b.example"))
 
 
-def put_aside(inline: SyncRunner, of: Owner, *, newest: int = 4, copies: bool = False) -> GroupDecision:
-    wanted = Wanted(State.ALL, party="a.example")
-    return decisions.clear_group(
-        inline.services, of, wanted, newest=newest, by=ANN, reason="Another photograph.", copies=copies
-    )
+def put_aside(inline: SyncRunner, of: Owner) -> GroupDecision:
+    wanted = Wanted(State.ALL, sure=Sure.CERTAIN, party="a.example")
+    return decisions.clear_group(inline.services, of, wanted, by=ANN, reason="Another photograph.")
 
 
 def standing(of: Owner) -> dict[tuple[str, int], tuple[str, bool]]:
@@ -63,20 +64,21 @@ def test_a_group_is_cleared_and_taught_in_pieces_and_taken_back(
         decisions.undo_group(inline.services, group, by=ANN)
 
 
-def test_only_what_waited_then_and_is_alike_is_cleared_and_copies_teach_nothing(
+def test_only_what_waited_by_then_is_cleared_and_what_others_decide_meanwhile_stays(
     inline: SyncRunner, studio: Owner
 ) -> None:
-    a = list(studio.cases.filter(party="a.example").order_by("number"))
-    put_aside(inline, studio, newest=a[0].number, copies=True)
+    first, second = studio.cases.filter(party="a.example").order_by("number")
+    Case.objects.filter(pk=second.pk).update(opened_at=now() + timedelta(hours=1))
+    assert put_aside(inline, studio).total == 1
     inline.run_until_idle()
-    assert [Case.objects.get(pk=one.pk).decision for one in a] == ["cleared", "open"]
-    assert set(studio.cases.filter(party="b.example").values_list("decision", "waits")) == {("open", True)}
+    assert [Case.objects.get(pk=one.pk).decision for one in (first, second)] == ["cleared", "open"]
     with pytest.raises(ConflictError):
-        put_aside(inline, studio, newest=a[0].number)
+        put_aside(inline, studio)
+    Case.objects.filter(pk=second.pk).update(opened_at=now())
     late = put_aside(inline, studio)
-    decisions.decide_each(inline.services, studio, [a[1].number], Wish(Choice.CONFIRM, BEN))
+    decisions.decide_each(inline.services, studio, [second.number], Wish(Choice.CONFIRM, BEN))
     inline.run_until_idle()
-    assert Case.objects.get(pk=a[1].pk).decided_by == BEN
+    assert Case.objects.get(pk=second.pk).decided_by == BEN
     assert late.cases.count() == 0
 
 
