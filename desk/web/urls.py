@@ -4,7 +4,7 @@ from allauth.account import views as accounts
 from django.urls import URLPattern, URLResolver, include, path
 
 from desk.web.account import members, passkeys, second_factors, views as account
-from desk.web.cases import queue, views as cases
+from desk.web.cases import groups, queue, views as cases
 from desk.web.downloads import links, packages, reports, views as downloads
 from desk.web.licences import views as licences
 from desk.web.middleware import reader
@@ -65,6 +65,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/tokens/<int:token>/revoke", members.revoke_token, name="revoke-token"),
     path("o/<slug:slug>/cases/", queue.cases, name="cases"),
     path("o/<slug:slug>/cases/decide", queue.decide_cases, name="decide-cases"),
+    path("o/<slug:slug>/cases/put-aside", groups.put_aside, name="put-aside"),
+    path("o/<slug:slug>/cases/groups/<int:group>/", groups.group_decision, name="group-decision"),
+    path("o/<slug:slug>/cases/groups/<int:group>/undo", groups.undo_group, name="undo-group"),
     path("o/<slug:slug>/cases/<int:number>/", cases.case, name="case"),
     path("o/<slug:slug>/cases/<int:number>/licences", queue.licences_for, name="licences-for"),
     path("o/<slug:slug>/cases/<int:number>/decide", cases.decide, name="decide"),

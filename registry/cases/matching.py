@@ -27,6 +27,7 @@ from registry.models import (
     Case,
     CaseSighting,
     EventKind,
+    GroupDecision,
     Licence,
     LogSubmission,
     Match,
@@ -280,6 +281,7 @@ def decide(  # noqa: PLR0913 - each is named at the call, and a decision is no l
     who: Decider = Decider.PERSON,
     copies: bool = False,
     assertion: Digest | None = None,
+    group: GroupDecision | None = None,
 ) -> LogSubmission | None:
     """Record a decision with its reason: the row, a line of history and a log entry. Inside a transaction.
 
@@ -287,13 +289,13 @@ def decide(  # noqa: PLR0913 - each is named at the call, and a decision is no l
     entries the error rate of this installation follows (``accuracy.error_rates``). Names and reasons stand in it as a
     digest only, so that it can be shown without them. ``why`` stands before a person's words, the reason; ``copies``
     says of a cleared case that the pictures are copies and nothing is wrong with them. ``assertion`` is the digest of
-    a passkey's answer that signed it. Returns the entry.
+    a passkey's answer that signed it, and ``group`` the decision about many of which this is one. Returns the entry.
     """
     moment, whole = now(), history.in_english(why, reason)
     case.decision, case.decided_at, case.decided_by = decision, moment, by
     case.reason, case.demonstration = whole, who is Decider.DEMONSTRATION
-    case.disputed_at, case.waits = None, decision == Case.Decision.OPEN
-    fields = ["decision", "decided_at", "decided_by", "reason", "demonstration", "disputed_at", "waits"]
+    case.disputed_at, case.waits, case.decided_in = None, decision == Case.Decision.OPEN, group
+    fields = ["decision", "decided_at", "decided_by", "reason", "demonstration", "disputed_at", "waits", "decided_in"]
     case.save(update_fields=fields)
     phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
     history.record(case, str(decision), by, (phrase, {}), *why, words=reason)

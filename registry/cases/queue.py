@@ -58,6 +58,7 @@ class Wanted:
     words: str = ""  # in the party's name or the work's title
     sure: Sure = Sure.ANY
     work: int | None = None  # its number
+    party: str = ""  # its whole name
     standing: Standing | None = None  # how its places stood at the last visits
     sort: Sort = Sort.LIKELY  # which groups come first
     group: Group = Group.PARTY
@@ -89,17 +90,19 @@ def left(of: Owner) -> int:
 
 
 def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
-    """The cases that are asked for, in no order."""
+    """The cases that are asked for, in no order; a row may keep what is asked for as plain words."""
     rows = scoped.cases(of).filter(_STATES[wanted.state]).order_by()
     if wanted.words:
         rows = rows.filter(Q(party__icontains=wanted.words) | Q(work__title__icontains=wanted.words))
+    if wanted.party:
+        rows = rows.filter(party=wanted.party)
     if wanted.work is not None:
         rows = rows.filter(work__number=wanted.work)
     if wanted.standing is not None:
         rows = rows.filter(standing=wanted.standing)
-    if wanted.sure is Sure.REVIEW:
+    if wanted.sure == Sure.REVIEW:
         rows = rows.exclude(shown__match__decision__in=[Decision.CERTAIN, Decision.DERIVED])
-    elif wanted.sure is not Sure.ANY:
+    elif wanted.sure != Sure.ANY:
         rows = rows.filter(shown__match__decision=wanted.sure)
     return rows
 

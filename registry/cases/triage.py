@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import transaction
-from django.db.models import BinaryField, Count, Func, Q
+from django.db.models import BinaryField, Count, Func, Q, QuerySet
 
 from exhibit.types import Decision
 from registry.cases import look_alikes
@@ -65,13 +65,23 @@ def set_aside(case: Case) -> None:
 
     Each in a transaction of its own.
     """
-    registered = Match.objects.filter(case_sightings__case=case).values("registered_id")
+    for pk in concerned_by(case.owner_id, Case.objects.filter(pk=case.pk)).values_list("pk", flat=True):
+        look_again(pk)
+
+
+def concerned_by(owner: int, taught: QuerySet[Case]) -> QuerySet[Case]:
+    """The owner's other open cases that hold registered pictures of some cases; each once, in no order."""
+    registered = Match.objects.filter(case_sightings__case__in=taught.values("pk")).values("registered_id")
     others = Case.objects.filter(
-        owner=case.owner_id, decision=Case.Decision.OPEN, case_sightings__match__registered__in=registered
-    ).exclude(pk=case.pk)
-    for pk in others.distinct().values_list("pk", flat=True):
-        with transaction.atomic():
-            look_after([Case.objects.select_for_update(no_key=True).get(pk=pk)])
+        owner=owner, decision=Case.Decision.OPEN, case_sightings__match__registered__in=registered
+    )
+    return others.exclude(pk__in=taught.values("pk")).distinct().order_by()
+
+
+def look_again(pk: int) -> None:
+    """Bring up to date what the queue knows of one case, in a transaction."""
+    with transaction.atomic():
+        look_after([Case.objects.select_for_update(no_key=True).get(pk=pk)])
 
 
 def take_out(case: Case) -> bool:

@@ -8,6 +8,7 @@ from registry.models.cases import (
     CaseSighting,
     Flood,
     FoundDay,
+    GroupDecision,
     LedgerChange,
     LedgerEffect,
     LookAlike,

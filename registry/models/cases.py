@@ -41,6 +41,9 @@ class Case(models.Model):
     standing = models.CharField(
         max_length=8, blank=True, db_default="", default="", help_text="how its places stand; empty before a visit"
     )
+    decided_in = models.ForeignKey(
+        "GroupDecision", null=True, blank=True, on_delete=models.SET_NULL, related_name="cases"
+    )
     shown = models.ForeignKey("CaseSighting", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
@@ -55,6 +58,26 @@ class Case(models.Model):
             Index(fields=["owner", "-opened_at", "-id"], name="case_newest"),
         ]
         ordering = ["owner", "number"]
+
+
+class GroupDecision(Claimable):
+    """Cases that a person put aside at once: all that waited and were alike. Its step clears one after the other.
+
+    Once the person takes it back, its step opens those again that nobody has decided otherwise since.
+    """
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="group_decisions")
+    wanted = models.JSONField(help_text="which cases: what the queue was asked for")
+    total = models.PositiveIntegerField(help_text="of them, at that time")
+    by = models.CharField(max_length=300)
+    reason = models.TextField(blank=True)
+    at = models.DateTimeField()
+    undone_at = models.DateTimeField(null=True, blank=True)
+    looked_until = models.BigIntegerField(default=0, db_default=0, help_text="the last of its cases that was looked at")
+    taught_until = models.BigIntegerField(default=0, db_default=0, help_text="the last other case that learned of it")
+
+    class Meta:
+        indexes = [Index(fields=["id"], name="group_decision_todo", condition=~Q(state="done"))]
 
 
 class CaseSighting(models.Model):

@@ -5,7 +5,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Self
 
 import pytest
@@ -20,6 +20,7 @@ from pytest_django import DjangoDbBlocker
 from exhibit.clock import now
 from exhibit.config.config import Config
 from registry.accounts import invitations, tokens
+from registry.cases.queue import Wanted
 from registry.models import (
     Membership,
     Notice,
@@ -84,6 +85,8 @@ class Scene:
         Webhook.objects.create(
             owner=self.studio, number=1, url="https://example.org/", kinds=[], encrypted_secret=b"", made_at=now()
         )
+        decided = {"total": 1, "by": "alice@example.org", "at": now(), "state": "done"}
+        self.group = self.studio.group_decisions.create(wanted=asdict(Wanted()), **decided)
         self.alice, self.bob = (
             self.person("alice", self.studio, Role.OWNER),
             self.person("bob", self.studio, Role.VIEWER),
@@ -128,6 +131,7 @@ class Scene:
             "match": self.case.case_sightings.get().match_id,
             "drawing": "overlay.jpg",
             "attachment": self.attachment,
+            "group": self.group.pk,
             "remark": self.remark.pk,
             "capture": self.capture.pk,
             "paper": "us-902",

@@ -5,7 +5,8 @@ was decided is written over unseen.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -19,8 +20,9 @@ from exhibit.types import CaseDecision
 from registry.accounts import scoped
 from registry.cases import history, look_alikes, matching, recaptures, triage
 from registry.cases.history import Said
+from registry.cases.queue import State, Wanted, chosen
 from registry.log import audit_log
-from registry.models import Bundle, Case, Licence, Owner, PasskeyQuestion
+from registry.models import UNFINISHED, Bundle, Case, GroupDecision, Licence, Owner, PasskeyQuestion, StepState
 from workers.alliance import web_archive
 from workers.evidence import passkeys
 from workers.evidence.bundles import request_bundle
@@ -122,18 +124,59 @@ def confirm(
     services.enqueue("seal", [bundle.pk])
 
 
-def clear(case: Case, *, by: str, reason: str, copies: bool = False) -> None:
+def clear(case: Case, *, by: str, reason: str, copies: bool = False, group: GroupDecision | None = None) -> None:
     """Record that the found pictures aren't copies or, with ``copies``, that they are and nothing is wrong with it.
 
-    Pictures that aren't copies are learned: the owner's other cases that hold nothing else are put aside.
+    Pictures that aren't copies are learned: the owner's other cases that hold nothing else are put aside, of a group's
+    once for all of it.
     """
     with transaction.atomic():
         case = _open(case)
-        matching.decide(case, Case.Decision.CLEARED, by=by, reason=reason, copies=copies)
+        matching.decide(case, Case.Decision.CLEARED, by=by, reason=reason, copies=copies, group=group)
         if not copies:
             look_alikes.learn(case, by)
-    if not copies:
+    if not copies and group is None:
         triage.set_aside(case)
+
+
+def clear_group(services: Services, owner: Owner, wanted: Wanted, *, by: str, reason: str) -> GroupDecision:
+    """Put aside all cases that wait by now and are asked for, as no copies; a step does it, one after the other.
+
+    Raises ``ConflictError`` when there is none.
+    """
+    wanted, at = replace(wanted, state=State.WAITING), now()
+    if not (total := chosen(owner, wanted).filter(opened_at__lte=at).count()):
+        raise ConflictError(Sentence("No such case waits any more."))
+    about = {"wanted": asdict(wanted), "total": total, "by": by, "reason": reason, "at": at}
+    group: GroupDecision = owner.group_decisions.create(**about)
+    services.enqueue("group", [group.pk])
+    return group
+
+
+def undo_group(services: Services, group: GroupDecision, *, by: str) -> None:
+    """Take back what this person put aside at once, as far as nobody has decided it otherwise; a step does it.
+
+    Raises ``ConflictError`` when it is taken back already, or was somebody else's.
+    """
+    with transaction.atomic():
+        row = GroupDecision.objects.select_for_update(no_key=True).get(pk=group.pk)
+        if row.undone_at is not None or row.by != by:
+            raise ConflictError(Sentence("This is taken back already, or was decided by somebody else."))
+        row.undone_at, row.looked_until, row.taught_until = now(), 0, 0
+        if row.state not in UNFINISHED:  # else it goes over to that by itself
+            row.state, row.attempts, row.error, row.waits_since = StepState.TODO, 0, "", now()
+        row.save()
+    services.enqueue("group", [row.pk])
+
+
+def decide_in_group(services: Services, group: GroupDecision, case: Case) -> None:
+    """Clear one case of a group, or open it again once the group is taken back; what others decided stays."""
+    if group.undone_at is None:
+        with suppress(ConflictError):
+            _decide(services, case, Wish(Choice.CLEAR, group.by, group.reason), group)
+        return
+    pk = group.pk
+    _open_again(case, lambda present: present.decided_in_id == pk, by=group.by, why=[("undone", {})], group=group)
 
 
 def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:
@@ -225,7 +268,7 @@ def _outcome(services: Services, case: Case, wish: Wish) -> Outcome:
     return Outcome(case, refusal)
 
 
-def _decide(services: Services, case: Case, wish: Wish) -> None:
+def _decide(services: Services, case: Case, wish: Wish, group: GroupDecision | None = None) -> None:
     choice, by, reason = wish.choice, wish.by, wish.reason
     if choice not in (Choice.REOPEN, Choice.UNDO):
         _open_again(case, lambda present: present.waits, by=by, why=[("grown", {})])
@@ -238,11 +281,17 @@ def _decide(services: Services, case: Case, wish: Wish) -> None:
     elif choice is Choice.LICENSE and wish.licence is not None:
         license_use(case, wish.licence, by=by, reason=reason)
     else:
-        clear(case, by=by, reason=reason, copies=choice is Choice.COPIES)
+        clear(case, by=by, reason=reason, copies=choice is Choice.COPIES, group=group)
 
 
 def _open_again(
-    case: Case, may: Callable[[Case], bool], *, by: str, reason: str = "", why: Sequence[Said] = ()
+    case: Case,
+    may: Callable[[Case], bool],
+    *,
+    by: str,
+    reason: str = "",
+    why: Sequence[Said] = (),
+    group: GroupDecision | None = None,
 ) -> bool:
     """Open a decided case again, if it may be as it is once nobody else can change it; returns whether it was."""
     with transaction.atomic():
@@ -250,9 +299,9 @@ def _open_again(
         if case.decision == Case.Decision.OPEN or not may(case):
             return False
         matching.search_again(case)
-        matching.decide(case, Case.Decision.OPEN, by=by, reason=reason, why=why)
+        matching.decide(case, Case.Decision.OPEN, by=by, reason=reason, why=why, group=group)
         forgotten = look_alikes.forget(case)
-    if forgotten:
+    if forgotten and group is None:
         triage.set_aside(case)
     return True
 

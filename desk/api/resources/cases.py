@@ -45,10 +45,9 @@ class Wanted(requests.Given):
 @router.get(CASES)
 def list_cases(request: Call, wanted: Query[Wanted], cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.CaseLine]:
     """The cases: each is one work shown by one party."""
-    rows = queue.chosen(of(request), queue.Wanted(wanted.state, wanted.q, wanted.sure, wanted.work))
+    rows = queue.chosen(of(request), queue.Wanted(wanted.state, wanted.q, wanted.sure, wanted.work, wanted.party))
     if wanted.decision is not None:
         rows = rows.filter(decision=wanted.decision.value)
-    rows = rows.filter(party=wanted.party) if wanted.party else rows
     return page(rows, schemas.CaseLine, cursor, limit)
 
 

@@ -1,6 +1,7 @@
 """The queue of cases: groups of a party or a work, many decided at once, and what was decided taken back."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -11,12 +12,14 @@ from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy, ngettext
+from django.views.decorators.cache import cache_control
 
 from desk.texts import cases as case_words
 from desk.texts.cases import remarks_of
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
 from desk.web.common.access import decider_post, may_decide, member_page, number_in, said, show
+from exhibit.clock import now
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import CaseDecision
 from registry.accounts import scoped
@@ -26,7 +29,7 @@ from registry.cases.recaptures import Standing, Visited
 from registry.models import Case, Owner
 from registry.works.licence_check import fitting
 from workers.cases import decisions
-from workers.cases.decisions import Choice, Outcome, Wish
+from workers.cases.decisions import UNDO_FOR, Choice, Outcome, Wish
 from workers.services import wiring
 
 ROWS = 40
@@ -61,15 +64,17 @@ Otherwise = TypeVar("Otherwise")
 
 
 @member_page
+@cache_control(private=True, no_store=True)  # who comes back sees how it is now, without a script too
 def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's cases, those that wait for a person first asked for."""
-    wanted = _wanted(request)
+    wanted = wanted_in(request)
     skip = number_in(request.GET.get("skip")) or 0
     found = queue.in_groups(owner, wanted, skip, ROWS + 1)
     more, found = len(found) > ROWS, found[:ROWS]
     decides = may_decide(request, owner)
     values = {
         "wanted": wanted,
+        "narrowed": bool(wanted.words or wanted.sure or wanted.standing or wanted.work or wanted.party),
         "states": STATES,
         "sorts": SORTS,
         "group_kinds": GROUPS,
@@ -83,6 +88,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "may_decide": decides,
         "undo": request.session.get(LAST, {}).get(owner.slug, []) if decides else [],
         "held": floods.undecided().filter(work__owner=owner).exists,
+        "aside": owner.group_decisions.filter(at__gt=now() - timedelta(days=1)).order_by("-pk").first(),
         "anything": bool(found) or Case.objects.filter(owner=owner).exists(),
     }
     return show(request, owner, "web/cases.html", values)
@@ -116,7 +122,7 @@ def licences_for(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
     """The licences that may permit what a case holds, the likeliest first; for these cases, this one among them."""
     case = scoped.case(owner, number)
     numbers = [number for number in map(number_in, request.GET.get("cases", "").split()) if number] or [number]
-    values = {"fits": fitting(case), "numbers": " ".join(map(str, numbers))}
+    values = {"case": case, "fits": fitting(case), "numbers": " ".join(map(str, numbers))}
     return show(request, owner, "web/cases-licences.html", values)
 
 
@@ -145,7 +151,8 @@ def _tell(request: HttpRequest, choice: str, outcomes: Sequence[Outcome]) -> Non
 
 def _told(outcome: Outcome) -> dict[str, object]:
     case = outcome.case
-    html = render_to_string("web/cases-outcome.html", {"one": outcome, "word": case_words.state_of(case)})
+    values = {"one": outcome, "word": case_words.state_of(case), "undo_for": UNDO_FOR.seconds}
+    html = render_to_string("web/cases-outcome.html", values)
     told = {"number": case.number, "decision": case.decision, "open": case.waits}
     return told | {"done": outcome.done, "html": html}
 
@@ -179,6 +186,7 @@ def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int], now: V
         item |= {
             "match": match,
             "hidden": match.found_id in hidden,
+            "page": row.shown.sighting.page_url,
             "where": case_words.where(row.shown.sighting.page_url),
             "seen": case_words.seen(row, times[row.pk][0]),
             "how_much": case_words.how_much(match),
@@ -189,12 +197,14 @@ def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int], now: V
     return item
 
 
-def _wanted(request: HttpRequest) -> Wanted:
+def wanted_in(request: HttpRequest) -> Wanted:
+    """Which cases an address asks for."""
     return Wanted(
         state=_one_of(State, request.GET.get("state", ""), State.WAITING),
         words=said(request.GET.get("q", "")),
         sure=_one_of(Sure, request.GET.get("sure", ""), Sure.ANY),
         work=number_in(request.GET.get("work")),
+        party=said(request.GET.get("party", "")),
         standing=_one_of(Standing, request.GET.get("now", ""), None),
         sort=_one_of(Sort, request.GET.get("sort", ""), Sort.LIKELY),
         group=_one_of(Group, request.GET.get("group", ""), Group.PARTY),

@@ -33,7 +33,7 @@ from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry.accounts import scoped
-from registry.cases import history, queue, recaptures
+from registry.cases import queue, recaptures
 from registry.cases.triage import likelihood
 from registry.models import UNFINISHED, Bundle, Case, Match, Owner
 from registry.works.licence_check import SEEN, fitting, ledger_of
@@ -80,6 +80,7 @@ EVENTS, VISITS = 100, 50
 
 
 @member_page
+@cache_control(private=True, no_store=True)
 def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One case: the sentence, both pictures, the decision, the evidence, the history."""
     row = scoped.case(owner, number)
@@ -101,6 +102,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     decides, fits = may_decide(request, owner), fitting(row, 8, ledger)
     events = page_of(request, row.events.all(), "history", EVENTS)
     hidden = bool(scoped.hidden_among(owner, [match.found for match in matches]))
+    told = decides and "decided" in request.GET and not row.waits
     values = {
         "case": row,
         "state": cases.state_of(row),
@@ -118,7 +120,9 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         ],
         "fits": [(fit, cases.why_not(fit.obstacle)) for fit in fits],
         "granted": [(fit.licence.number, f"{fit.licence}{'' if fit.obstacle else ' ✓'}") for fit in fits],
-        "sealed": cases.what_is_sealed(len(places), matches, captures) if decides and row.waits else (),
+        "sealed": cases.what_is_sealed(len(places), matches, captures) if decides and (row.waits or told) else (),
+        "told": told,
+        "undo_for": decisions.UNDO_FOR.seconds,
         "captures": Paginator(captures[::-1], VISITS).get_page(request.GET.get("visits")),
         "visiting": any(capture.state in UNFINISHED for capture in captures),
         "bundles": bundles,
@@ -171,8 +175,10 @@ def _matches(row: Case, found: list[Match]) -> list[Match]:
 def _words(row: Case, matches: list[Match], places: list[Place]) -> dict[str, str]:
     if not matches or not places:
         return {}
+    page = row.shown.sighting.page_url if row.shown else places[0].first.page_url
     return {
-        "where": cases.where(row.shown.sighting.page_url if row.shown else places[0].first.page_url),
+        "page": page,
+        "where": cases.where(page),
         "seen": cases.seen(row, min(place.first_seen for place in places)),
         "how_much": cases.how_much(matches[0]),
         "how_sure": cases.how_sure(matches[0]),
@@ -212,21 +218,13 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         passkey = answer_of(person_of(request), request.POST.get("passkey"))
         wish = Wish(Choice(choice), by, reason, granted, passkey=passkey)
         (outcome,) = decisions.decide_each(wiring.services(), owner, [number], wish)
-        if outcome.done:
-            messages.success(request, _decided_in_words(outcome.case))
-        else:
+        if not outcome.done:
             messages.error(request, cases.taken(outcome.case))
+        elif outcome.case.decision == Case.Decision.OPEN:
+            messages.success(request, gettext("Case %(n)s is open again.") % {"n": number})
+        else:
+            return redirect(f"{reverse('case', args=[owner.slug, number])}?decided")
     return redirect("case", slug=owner.slug, number=number)
-
-
-def _decided_in_words(row: Case) -> str:
-    if row.decision == Case.Decision.OPEN:
-        return gettext("Case %(n)s is open again.") % {"n": row.number}
-    told = gettext("Case %(n)s is decided: %(what)s.") % {"n": row.number, "what": cases.state_of(row)}
-    if row.decision != Case.Decision.CONFIRMED:
-        return told
-    later = gettext("It is sealed after %(n)s seconds; until then you can undo it.")
-    return history.joined([told, later % {"n": int(decisions.UNDO_FOR.total_seconds())}])
 
 
 @decider_post

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import Truncator
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _, pgettext
 
@@ -40,6 +41,9 @@ PAGES = {
 }
 """Pages to which others lead, by their names."""
 
+MAX_ADDRESS = 160
+"""Characters of an address that are shown."""
+
 
 @register.filter
 def marked(text: str) -> SafeString:
@@ -66,6 +70,25 @@ def as_time(at: datetime | None) -> str:
 def as_last_time(at: datetime | None) -> str:
     """The same at the end of a sentence."""
     return format_html("{}{}", as_time(at), pgettext("ends a sentence", "."))
+
+
+@register.filter
+def as_time_anywhere(at: datetime) -> str:
+    """A moment for readers whose zone may not be known, with how far the zone it is told in is from UTC."""
+    zone = localtime(at).isoformat()[-6:]
+    return format_html("{} (UTC{})", as_time(at), "" if zone == "+00:00" else zone)
+
+
+@register.filter
+def as_link(url: str, words: str = "") -> str:
+    """An address of the web as a link to it, by these words or as it is, not endless; any other stays text.
+
+    Its server doesn't learn whence somebody comes, and gets neither hold of this page nor a recommendation.
+    """
+    shown = words or Truncator(url).chars(MAX_ADDRESS)
+    if not url.lower().startswith(("http://", "https://")):
+        return format_html('<span class="url">{}</span>', shown)
+    return format_html('<a class="url" href="{}" rel="noreferrer noopener nofollow">{}</a>', url, shown)
 
 
 @register.simple_block_tag

@@ -1,17 +1,29 @@
 """Crawls: how far one is while it runs, and what it saw and refused."""
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
 
 from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words, spending_in_words
 from desk.web.common.access import decider_post, member_page, page_of, show
 from registry.accounts import scoped
-from registry.crawls import crawling
-from registry.models import UNFINISHED, CaseSighting, Crawl, Owner, Picture
+from registry.crawls import crawling, watching
+from registry.models import UNFINISHED, CaseSighting, Crawl, Owner, Picture, Watch
 from workers.services import wiring
 from workers.steps.crawls import plan
+
+
+def not_through(watch: Watch) -> Crawl | None:
+    """The crawl that is under way, or else the last one while pictures that it saw are still to be compared."""
+    last = watch.crawls.order_by("-number").first()
+    return watching.crawl_under_way(watch) or (last if last and _uncompared(last).exists() else None)
+
+
+def _uncompared(crawl: Crawl) -> QuerySet[Picture]:
+    return Picture.objects.filter(state__in=UNFINISHED, pk__in=crawl.sightings.values("picture"))
 
 
 def progress_of(crawl: Crawl) -> dict[str, object]:
@@ -30,7 +42,7 @@ def progress_of(crawl: Crawl) -> dict[str, object]:
         "most": visited + waiting,
         "pictures": seen.distinct().count() if crawl.pictures is None else crawl.pictures,
         "refused": crawl.refusals.count(),
-        "uncompared": Picture.objects.filter(state__in=UNFINISHED, pk__in=seen).count(),
+        "uncompared": _uncompared(crawl).count(),
         "cases": seen_in.values("case").distinct().count(),
         "end": end_in_words(crawl.reason),
         "inquiries": [(inquiry, inquiry_in_words(inquiry)) for inquiry in crawl.inquiries.order_by("pk")],
@@ -39,6 +51,7 @@ def progress_of(crawl: Crawl) -> dict[str, object]:
 
 
 @member_page
+@cache_control(private=True, no_store=True)
 def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
     """One crawl: what it visited, what it saw, what it refused and why."""
     row = scoped.crawl(owner, watch_number, number)

@@ -10,7 +10,7 @@ from desk.texts.refusals import amounts, end_in_words
 from desk.texts.schedules import budget, politeness, schedule
 from desk.texts.sentences import in_words
 from desk.web.common.access import Telling, decider_form, decider_post, member_page, number_in, page_of, said, show
-from desk.web.watches.crawls import progress_of
+from desk.web.watches.crawls import not_through, progress_of
 from desk.web.watches.forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
 from registry.accounts import scoped
@@ -42,7 +42,7 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One watch: its sources, its schedule, what it may spend, its crawls."""
     row = scoped.watch_numbered(owner, number)
     page = page_of(request, row.crawls.order_by("-number"))
-    under_way = watching.crawl_under_way(row)
+    crawl = not_through(row)
     values = {
         "watch": row,
         "schedule": "" if is_past(row) else schedule(row),
@@ -54,8 +54,8 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "visits_sites": watching.visits_sites(row),
         "page": page,
         "crawls": [(row, end_in_words(row.reason)) for row in page],
-        "crawl": under_way,
-        "progress": None if under_way is None else progress_of(under_way),
+        "crawl": crawl,
+        "progress": None if crawl is None else progress_of(crawl),
     }
     return show(request, owner, "web/watch.html", values)
 

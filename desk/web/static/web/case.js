@@ -121,10 +121,10 @@
   }
 
   // each of the decision's three is opened by its key; Enter or the key again presses what it holds
-  for (const one of document.querySelectorAll("#decision [data-key]")) {
+  for (const one of document.querySelectorAll(":is(#done, #decision) [data-key]")) {
     DO[one.dataset.key] = () => {
       if (one.tagName !== "DETAILS") { one.click(); return; }
-      const button = one.querySelector("button");
+      const button = one.querySelector("button") ?? one.querySelector("a");
       if (one.open && button && document.activeElement === button) { button.click(); return; }
       for (const other of document.querySelectorAll("#decision details[open]")) other.open = false;
       one.open = true;

@@ -170,7 +170,7 @@
     const answer = await fetch(`${link.dataset.licences}${numbers ? `?cases=${encodeURIComponent(numbers)}` : ""}`);
     if (!answer.ok) { location.href = link.href; return; }
     place.innerHTML = await answer.text();
-    if (current === asked) place.querySelector("button")?.focus();
+    if (current === asked) place.querySelector("button, a").focus();
   }
 
   function press(key) {
@@ -232,6 +232,7 @@
   }
   window.addEventListener("beforeunload", (event) => { if (waiting) event.preventDefault(); });
   form?.addEventListener("submit", (event) => {
+    if (event.submitter?.hasAttribute("formaction")) return; // a group that is longer than the page
     event.preventDefault();
     if (event.submitter?.value) decide(event.submitter.value);
   });

@@ -210,26 +210,47 @@ def test_the_found_picture_lies_where_it_was_taken_from(site: Site) -> None:
     expect(page.locator(".drawing")).to_have_attribute("src", ending("points.jpg"))
 
 
-@pytest.mark.long
-def test_two_taps_on_a_phone_confirm_and_say_first_what_is_sealed(site: Site) -> None:
+def test_two_taps_on_a_phone_confirm_without_scrolling_and_say_that_it_worked(site: Site) -> None:
     studio = with_a_case(site.services)
     ann = site.member(studio, size=PHONE)
     page = ann.open(the_page())
+    for summary in page.locator("#decision .choices-of-case > details > summary").all():
+        assert summary.evaluate(IN_SIGHT)
+    expect(page.locator("#reason")).to_be_hidden()
     assert page.locator("kbd").count() > 0  # nobody on a phone is told of keys
     assert [one.inner_text() for one in page.locator("kbd").all() if one.is_visible()] == []
     page.locator("#decision summary").filter(has_text="Not licensed").tap()
     expect(page.locator("details.confirm")).to_contain_text("2 pictures, byte for byte")
     expect(page.locator("details.confirm")).to_contain_text("1 place with its times")
-    page.get_by_role("button", name="Not licensed: seal it").tap()
+    seal = page.get_by_role("button", name="Not licensed: seal it")
+    assert seal.evaluate(IN_SIGHT)
+    assert page.locator("#reason").evaluate(IN_SIGHT)
+    ann.check()
+    assert page.evaluate("scrollY") == 0
+    seal.tap()
     expect(page.locator("#decision strong").first).to_have_text("not licensed")
     assert Case.objects.get().decision == "confirmed"
-    expect(page.locator(".message")).to_have_text(
+    expect(page.locator("#done-said")).to_have_text(
         "Case 1 is decided: not licensed. It is sealed after 20 seconds; until then you can undo it."
     )
     expect(page.locator("#history")).to_contain_text("Not licensed.")
-    page.get_by_role("button", name="Undo").tap()
+    page.get_by_text("What is sealed, and what comes next").tap()
+    expect(page.locator("#done")).to_contain_text("2 pictures, byte for byte")
+    expect(page.locator("#done")).to_contain_text("Nothing is sent to the other side")
+    ann.check()
+    undo = page.get_by_role("button", name="Undo")
+    assert undo.evaluate(IN_SIGHT)
+    undo.tap()
     expect(page.locator("#decision strong").first).to_have_text("open")
     expect(page.locator(".message")).to_have_text("Case 1 is open again.")
+
+
+IN_SIGHT = """(one) => {
+  const box = one.getBoundingClientRect();
+  const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
+  return box.top >= 0 && box.bottom <= innerHeight && one.contains(document.elementFromPoint(x, y));
+}"""
+"""Whether something can be pressed as the page lies: all of it is on the screen, and nothing covers it."""
 
 
 def test_illegal_content_is_reported_and_gone_from_every_page(site: Site) -> None:
@@ -302,3 +323,27 @@ def test_what_is_being_sealed_is_shown_as_it_is_without_loading_again(site: Site
     expect(page.locator(".chain")).to_contain_text("1 visit")
     expect(page.locator("#bundles[hx-get], #visits[hx-get]")).to_have_count(0)
     assert page.evaluate("window.kept")
+
+
+def test_what_was_decided_just_now_is_said_until_it_is_sealed(site: Site) -> None:
+    studio = with_a_case(site.services)
+    page = site.member(studio).page
+    page.clock.install()
+    page.goto(site.base + the_page())
+    page.keyboard.press("c")
+    page.keyboard.press("c")
+    expect(page.locator("#done-said")).to_contain_text("It is sealed after 20 seconds")
+    Bundle.objects.update(state="failed", error="The key is gone.")
+    page.clock.fast_forward(10_000)
+    expect(page.locator("#done-said")).to_contain_text("Not sealed. The key is gone.")
+    page.keyboard.press("u")
+    expect(page.locator(".message")).to_have_text("Case 1 is open again.")
+
+
+def test_addresses_lead_there_and_hostile_ones_nowhere(ann: Client) -> None:
+    assert f'<a class="url" href="{Sighting.objects.get().page_url}" rel="noreferrer noopener nofollow">' in read(ann)
+    Sighting.objects.update(page_url="javascript:alert(1)", image_url="data:text/html,x")
+    page = read(ann)
+    assert '<span class="url">javascript:alert(1)</span>' in page
+    assert 'href="javascript' not in page
+    assert 'href="data:' not in page.replace('href="data:,"', "")

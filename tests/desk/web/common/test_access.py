@@ -63,7 +63,7 @@ POSTED = {
 }
 
 
-POSTED |= {"decide-cases", "case-deed"}  # of cases
+POSTED |= {"decide-cases", "case-deed", "put-aside", "undo-group"}  # of cases
 POSTED |= {"answer-held", "derived", "web-archive", "open-work", "close-work", "export-work"}  # of works
 POSTED |= {"ask-passkey", "choose-passkeys", "revoke-key"}  # of grave decisions
 

@@ -68,6 +68,7 @@ def test_whoever_has_a_link_takes_the_file_without_signing_in(studio: Owner) -> 
     token = token_to(studio)
     page = Client().get(f"/d/{token}")
     assert b"Files from Studio" in page.content
+    assert b"</time> (UTC)" in page.content
     assert b"/o/studio/" not in page.content
     name = f"studio-court-1-case-{now().date().isoformat()}.zip"
     assert name in page.content.decode()

@@ -25,6 +25,32 @@ def test_a_moment_is_in_the_zone_of_the_reader_with_utc_beside_it() -> None:
         assert shown("{{ at|as_last_time }}", at=at) == f"{told}."
 
 
+def test_a_moment_for_anybody_names_its_zone() -> None:
+    at = datetime(2024, 5, 31, 22, 30, 1, tzinfo=UTC)
+    with timezone.override("Asia/Kolkata"):
+        assert shown("{{ at|as_time_anywhere }}", at=at).endswith("</time> (UTC+05:30)")
+    assert shown("{{ at|as_time_anywhere }}", at=at).endswith("</time> (UTC)")
+
+
+def test_only_addresses_of_the_web_are_links_and_none_tells_whence_somebody_comes() -> None:
+    link = '<a class="url" href="{}" rel="noreferrer noopener nofollow">{}</a>'
+    told = shown("{{ url|as_link }}", url='HTTPS://shop.example/?a=1&b="x')
+    assert told == link.format(*["HTTPS://shop.example/?a=1&amp;b=&quot;x"] * 2)
+    assert shown("{{ url|as_link:words }}", url="http://shop.example/", words="<b>") == link.format(
+        "http://shop.example/", "&lt;b&gt;"
+    )
+    for url in (
+        "javascript:alert(1)",
+        "\x01javascript:alert(1)",
+        "data:text/html,x",
+        "//shop.example/",
+        " http://x",
+        "",
+    ):
+        assert shown("{{ url|as_link }}", url=url) == f'<span class="url">{url}</span>'
+    assert len(shown("{{ url|as_link:'' }}", url="x" * 5_000)) < 200
+
+
 def test_a_table_has_a_head_and_a_region_where_it_is_named() -> None:
     body = '{% heads "Name" many numbers="2" %}<tr></tr>{% endtable %}'
     head = '<thead><tr><th scope="col">Name</th><th class="number" scope="col">How &lt;many&gt;</th></tr></thead>'

@@ -3,13 +3,15 @@
 import re
 
 from django.test import Client
+from playwright.sync_api import expect
 
 from exhibit.clock import now
 from exhibit.network.urls import url_key
 from registry.crawls import crawling, watching
-from registry.models import Crawl, Refusal, Watch
-from tests.assets.rows import bring, claim, photograph
-from tests.desk.web.watches.test_views import ADDRESS, ann, shop, studio
+from registry.models import Crawl, Picture, Refusal, Watch
+from tests.assets.rows import bring, claim, owner, photograph
+from tests.assets.site_browser import Site
+from tests.desk.web.watches.test_views import ADDRESS, DAY, SHOP, ann, shop, studio
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["ann", "shop", "studio"]
@@ -38,6 +40,35 @@ def test_the_progress_asks_for_itself_until_the_run_has_ended_and_all_is_compare
     assert "still to be compared" not in page
     assert "hx-get" not in page
     assert Crawl.objects.get().pictures == 2
+
+
+def test_the_pages_of_an_ended_run_keep_up_until_all_is_compared(site: Site) -> None:
+    looked_at = watching.add_watch(owner("studio"), "shop", SHOP, every=DAY, budget={}, politeness={}, by="Ann")
+    crawl = watching.start_now(looked_at)
+    planned = crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5)
+    assert planned is not None
+    bring(site.services, planned, claim(planned), [photograph(1), photograph(2)])
+    Crawl.objects.update(state="done", finished_at=now())
+    bare = site.member(crawl.watch.owner, javascript=False)
+    pages = [ADDRESS, f"{ADDRESS}crawls/1/"]
+    tabs = []
+    for address in pages:
+        assert bare.open(address).locator('noscript meta[http-equiv="refresh"][content="10"]').count() == 1
+        page = site.member(crawl.watch.owner).page
+        page.clock.install()
+        page.goto(site.base + address)
+        page.evaluate("window.kept = true")
+        tabs.append(page)
+    for left in (1, 0):
+        Picture.objects.filter(pk=Picture.objects.filter(state="todo").values("pk")[:1]).update(state="done")
+        for page in tabs:
+            page.clock.fast_forward(6_000)
+            expect(page.locator(".progress").get_by_text("still to be compared")).to_have_count(min(left, 1))
+            expect(page.locator(".progress[hx-get]")).to_have_count(min(left, 1))
+            assert page.evaluate("window.kept")
+    bare.open(pages[0])
+    assert bare.page.locator(".progress, noscript meta").count() == 0
+    assert bare.open(pages[1]).locator("noscript meta").count() == 0
 
 
 def test_a_run_that_is_stopped_begins_no_slice_and_ends(inline: SyncRunner, ann: Client, shop: Watch) -> None:

@@ -1,0 +1,60 @@
+"""The queue where people stumbled: Back, a phone's screen, a licence that isn't there yet."""
+
+from django.urls import reverse
+from playwright.sync_api import expect
+
+from registry.models import Case
+from tests.assets.site_browser import PHONE, Site
+from tests.desk.web.cases.test_queue import cases_of, queue, settled
+from tests.desk.web.cases.test_views import IN_SIGHT
+
+
+def test_back_shows_the_queue_as_it_is_without_a_script_too(site: Site) -> None:
+    ann = queue(site.member(cases_of(site, 2), javascript=False))
+    page = ann.page
+    page.locator(".item h3 a").first.click()
+    page.locator("details.confirm summary").click()
+    page.get_by_role("button", name="Not licensed: seal it").click()
+    expect(page.locator("#done")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#decision strong").first).to_have_text("not licensed")
+    page.go_back()
+    settled(ann, 1)
+    expect(page.locator(".item")).to_have_count(1)
+
+
+def test_on_a_phone_the_first_case_is_decided_without_scrolling_and_a_reason_takes_no_room(site: Site) -> None:
+    studio = cases_of(site, 2)
+    ann = queue(site.member(studio, size=PHONE))
+    page = ann.page
+    for button in page.locator(".item").first.locator(".buttons > *").all():
+        assert button.evaluate(IN_SIGHT)
+    reason, undo = page.locator("#reason"), page.locator("#undo")
+    assert not reason.evaluate(IN_SIGHT)
+    page.locator("label[for=reason]").tap()
+    assert reason.evaluate(IN_SIGHT)
+    assert undo.evaluate(IN_SIGHT)
+    ann.check()
+    page.keyboard.type("No permission.")
+    page.locator(".item").first.get_by_role("button", name="Not licensed").tap()
+    settled(ann, 1)
+    assert Case.objects.get(decision="confirmed").reason == "No permission."
+    expect(page.locator(".outcome").first).to_contain_text("It is sealed after 20 seconds; until then you can undo it.")
+    assert not reason.evaluate(IN_SIGHT)
+    expect(page.get_by_label("Party or title")).to_be_hidden()
+    page.get_by_text("Filters, order and groups").tap()
+    expect(page.get_by_label("Party or title")).to_be_visible()
+
+
+def test_l_without_any_licence_leads_to_writing_one_down(site: Site) -> None:
+    ann = queue(site.member(cases_of(site, 1)))
+    ann.page.keyboard.press("l")
+    add = ann.page.locator(".licences a")
+    expect(add).to_be_focused()
+    ann.check()
+    ann.page.keyboard.press("Enter")
+    expect(ann.page.locator("#domain")).to_have_value("shop.example")
+    expect(ann.page.locator("#works")).to_have_value("1")
+    ann.open(reverse("case", args=["studio", 1]))
+    ann.page.keyboard.press("l")
+    expect(ann.page.get_by_role("link", name="Add a licence for it")).to_be_focused()

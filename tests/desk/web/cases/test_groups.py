@@ -1,0 +1,65 @@
+"""A whole group put aside on the site: what it would be, how far it is, undone; and whose it is."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import expect
+
+from desk.web.cases import queue as test_queue_rows
+from registry.models import GroupDecision, User
+from tests.assets.rows import owner
+from tests.assets.site_browser import PHONE, Site
+from tests.desk.web.cases.test_queue import cases_of, queue
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_more_cases_than_a_page_shows_are_put_aside_at_once_and_taken_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch, *, javascript: bool
+) -> None:
+    monkeypatch.setattr(test_queue_rows, "ROWS", 2)
+    studio = cases_of(site, 3)
+    ann = queue(site.member(studio, javascript=javascript, size=PHONE))
+    page = ann.page
+    reason = page.locator("#reason")
+    reason.focus()
+    reason.fill("A logo.")
+    page.locator(".whole summary").first.click()
+    page.get_by_role("button", name="Cleared: all 3, not copies").click()
+    expect(page.locator("#group")).to_contain_text("0 of 3 are put aside.")
+    expect(page.locator("progress")).to_be_visible()
+    assert page.locator("noscript meta").count() == (0 if javascript else 1)
+    if javascript:
+        ann.check()
+    site.inline.run_until_idle()
+    page.reload()
+    expect(page.locator("#group")).to_contain_text("3 of 3 are put aside.")
+    assert set(studio.cases.values_list("decision", flat=True)) == {"cleared"}
+    assert set(studio.cases.values_list("reason", flat=True)) == {"A logo."}
+    queue(ann)
+    expect(page.locator(".message")).to_contain_text("ann@example.org put 3 cases aside at once.")
+    page.get_by_role("link", name="How far it is, and undo").click()
+    page.get_by_role("button", name="Undo").click()
+    site.inline.run_until_idle()
+    page.reload()
+    expect(page.locator("#group")).to_contain_text("Taken back. 0 of 3 are put aside.")
+    assert set(studio.cases.values_list("decision", "waits")) == {("open", True)}
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+
+
+def test_what_a_filter_shows_is_put_aside_and_nothing_else(site: Site) -> None:
+    studio = cases_of(site, 1, ("a.example", "b.example"))
+    ann = queue(site.member(studio))
+    expect(ann.page.get_by_role("button", name="Cleared: all that this list shows")).to_have_count(0)
+    queue(ann, "?q=b.ex")
+    ann.page.get_by_role("button", name="Cleared: all that this list shows, on all its pages").click()
+    ann.page.locator("#group").wait_for()
+    site.inline.run_until_idle()
+    assert dict(studio.cases.values_list("party", "decision")) == {"a.example": "open", "b.example": "cleared"}
+    stranger, eve = Client(), User.objects.create_user("eve", "eve@example.org", "not used")
+    owner("elsewhere").memberships.create(user=eve)
+    stranger.force_login(eve)
+    number = GroupDecision.objects.get().pk
+    for name, slug in (("group-decision", "studio"), ("group-decision", "elsewhere")):
+        assert stranger.get(reverse(name, args=[slug, number])).status_code == 404
+    assert stranger.post(reverse("undo-group", args=["elsewhere", number])).status_code == 404
+    assert GroupDecision.objects.get().undone_at is None
