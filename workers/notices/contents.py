@@ -262,8 +262,21 @@ def _seen(item: NoticeItem, words: Wording) -> str:
     return words.say("seen", first=first, last=last)
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that a draft lacks."""
+
+    at: str  # the field that it is about, or ``case-`` with a case's number
+    sentence: str  # for the person who writes it
+
+
 def gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[str]:
     """What a draft still lacks before it can be signed, each as a sentence for the person who writes it."""
+    return [gap.sentence for gap in missing(notice, items)]
+
+
+def missing(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
+    """The same with the field that each is about."""
     given, found = notice.fields, []
     needed = {
         "addressee_name": _("Name the addressee."),
@@ -274,20 +287,25 @@ def gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[str]:
     if notice.kind in (Notice.Kind.DMCA, Notice.Kind.PRC):
         needed["sender_address"] = _("Write the signer's address.")
         needed["sender_telephone"] = _("Write the signer's telephone number.")
-    found += [sentence for name, sentence in needed.items() if not str(given.get(name, "")).strip()]
+    found += [Gap(name, sentence) for name, sentence in needed.items() if not str(given.get(name, "")).strip()]
     for name in ("addressee_email", "sender_email"):
         if (address := str(given.get(name, ""))) and not is_address(address):
-            found.append(_("“%(given)s” isn't an e-mail address.") % {"given": address[:100]})
-    for item in items:
-        case = {"case": item.row.case.number}
-        if notice.kind == Notice.Kind.DMCA:
-            found += [sentence % case for sentence in _unconsidered(item.row)]
-        if not item.there and item.licences:
-            case["licence"] = item.licences[0]
-            covered = _("Case %(case)d: licence %(licence)d covers what is left of it. Look at the case again.")
-            found.append(covered % case)
-        elif not item.there:
-            found.append(_("Case %(case)d: the last visits found the picture gone at every place.") % case)
+            found.append(Gap(name, _("“%(given)s” isn't an e-mail address.") % {"given": address[:100]}))
+    return found + [
+        Gap(f"case-{item.row.case.number}", sentence) for item in items for sentence in of_case(item, notice)
+    ]
+
+
+def _of_case(item: NoticeItem, notice: Notice) -> list[str]:
+    """What a case of a draft lacks."""
+    case, found = {"case": item.row.case.number}, []
+    if notice.kind == Notice.Kind.DMCA:
+        found += [sentence % case for sentence in _unconsidered(item.row)]
+    if not item.there and item.licences:
+        case["licence"] = item.licences[0]
+        found.append(_("Case %(case)d: licence %(licence)d covers what is left of it. Look at the case again.") % case)
+    elif not item.there:
+        found.append(_("Case %(case)d: the last visits found the picture gone at every place.") % case)
     return found
 
 
