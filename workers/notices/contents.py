@@ -292,7 +292,7 @@ def missing(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
         if (address := str(given.get(name, ""))) and not is_address(address):
             found.append(Gap(name, _("“%(given)s” isn't an e-mail address.") % {"given": address[:100]}))
     return found + [
-        Gap(f"case-{item.row.case.number}", sentence) for item in items for sentence in of_case(item, notice)
+        Gap(f"case-{item.row.case.number}", sentence) for item in items for sentence in _of_case(item, notice)
     ]
 
 
