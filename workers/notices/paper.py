@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from evidence.documents.phrases import load_phrases
@@ -17,10 +18,29 @@ from workers.evidence.drawings import pair_of
 from workers.notices.contents import MAX_PICTURES, Letter, NoticeItem
 from workers.services.wiring import Services
 
+FEET = {
+    "de": ("de", "Keine Rechtsberatung. Von keinem Gericht, Notar oder Amt.", "{page} von {pages}"),
+    "fr": (
+        "fr",
+        "Ne constitue pas un conseil juridique. Établi par aucun tribunal, notaire ou autorité.",
+        "{page} sur {pages}",
+    ),
+}
+"""Languages of notices for which other documents have no catalogue: what the foot of their pages says."""
 HEIGHT = 70  # most millimetres of two pictures
 _HEADING = re.compile(r"(\d{1,2}\.|[一二三四五六七八九十]{1,2}、)\s*\S")
 
 SHOWN = {
+    "de": (
+        "Die Bilder nebeneinander",
+        "{n}. {title}: das Werk, und was unter {page} aufgezeichnet wurde",
+        "nicht gezeigt: {why}",
+    ),
+    "fr": (
+        "Les images côte à côte",
+        "{n}. {title} : l'œuvre, et ce qui a été enregistré à {page}",
+        "non montrée : {why}",
+    ),
     "en": ("The pictures side by side", "{n}. {title}: the work, and what was recorded at {page}", "not shown: {why}"),
     "zh-Hans": ("图片对照", "{n}. {title}：作品，以及在 {page} 记录到的图片", "未显示：{why}"),
 }
@@ -38,7 +58,9 @@ def notice_pdf(
     if link:
         files.append(TypesetFile("pictures/answer.png", qr_png(link)))
         opening.append(Plates((Plate("pictures/answer.png", "", link, link),), 35))
-    words = Wording(load_phrases(notice.language))
+    setting = Wording(load_phrases("en" if notice.language in FEET else notice.language)).setting()
+    if foot := FEET.get(notice.language):
+        setting = replace(setting, lang=foot[0], region=foot[0], footer=foot[1], page_of=foot[2])
     sections = []
     if notice.kind != Notice.Kind.OFFER and (plates := _plates(services, notice, items, files)):
         sections.append(Section(SHOWN[notice.language][0], tuple(plates), level=2, new_page=True))
@@ -50,7 +72,7 @@ def notice_pdf(
         heading=letter.subject,
         subtitle="",
         header=f"{notice.owner.name} · {notice.number}",
-        language=words.setting(),
+        language=setting,
         opening=tuple(opening),
         sections=tuple(sections),
     )

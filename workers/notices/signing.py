@@ -16,8 +16,10 @@ from registry.models.fields import KeptFile
 from registry.notices import mail, notices, replies
 from workers.evidence import passkeys
 from workers.evidence.passkeys import Act, Answer
+from workers.notices import enclosures
+from workers.notices.checker import gaps
 from workers.notices.claims import Pages, check, unanswered
-from workers.notices.contents import Letter, gaps, items_of, letter
+from workers.notices.contents import Letter, items_of, letter
 from workers.notices.paper import notice_pdf
 from workers.notify.mail import message_id
 from workers.pictures.picture_usage import cases_with
@@ -28,6 +30,14 @@ ANSWER = {
     "en": (
         "You can answer without an account, until {day}: show a licence, say that a credit was corrected, disagree, "
         "or ask for an offer. Answering is no admission. {link}"
+    ),
+    "de": (
+        "Sie können bis {day} ohne Konto antworten: eine Lizenz zeigen, eine berichtigte Namensnennung melden, "
+        "widersprechen oder um ein Angebot bitten. Eine Antwort ist kein Anerkenntnis. {link}"
+    ),
+    "fr": (
+        "Vous pouvez répondre sans compte jusqu'au {day} : présenter une licence, signaler un crédit corrigé, "
+        "contester ou demander une offre. Répondre ne vaut pas reconnaissance. {link}"
     ),
     "zh-Hans": "在 {day} 之前，您无需账号即可在以下页面答复：出示许可、说明已更正署名、提出异议，或请求报价。"
     "答复不构成任何承认。{link}",
@@ -64,7 +74,9 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
             raise WrongUseError(said, hint=_("Type the name of the person who signs, as it stands in the notice."))
         details = passkeys.details(passkeys.take(held.owner, Act.SIGN, passkeys.of_letter(read, held.number), passkey))
         signed, link = replace(made, text=made.signed), ""
-        if services.config.public_url:
+        if bundles := enclosures.link(services, held, by=by):
+            signed = replace(signed, text=f"{signed.text}\n{bundles}\n")
+        if services.config.public_url and held.kind not in notices.FILINGS:
             token, until = replies.new_token()
             link = f"{services.config.public_url}/n/{token}"
             said = ANSWER[held.language].format(link=link, day=f"{until:%Y-%m-%d}")
@@ -73,6 +85,8 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
         text = signed.whole.encode()
         pdf = notice_pdf(services, held, signed, items, now(), link)
         files = [_kept(services, TEXT_NAME, "text/plain", text), _kept(services, PDF_NAME, "application/pdf", pdf)]
+        cases = [item.row.case for item in items]
+        files += [_kept(services, *enclosed) for enclosed in enclosures.files(services, held, cases)]
         claims = {number: found.record() for number, found in checks.items()}
         notices.keep_signed(held, files, Digest.of(text), claims, by=by, details=details)
 
@@ -83,6 +97,8 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
     Raises ``WrongUseError`` when it isn't signed, there is no address, no mail server is set, or something speaks
     against it since that no member has answered.
     """
+    if notice.kind in notices.FILINGS:
+        raise WrongUseError(_("It is filed by a person, and goes by no mail."))
     if not services.config.mail_url:
         said = _("No mail server is set, so nothing can be sent from here.")
         raise WrongUseError(said, hint=_("Take the PDF or the text, send it yourself, and say here that you did."))

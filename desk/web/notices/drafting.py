@@ -9,16 +9,18 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, ngettext
 
 from desk.texts.sentences import in_words
 from desk.web.common.access import decider_form, number_in, person_of, said, show
 from desk.web.notices import words
 from exhibit.errors import ExhibitError, WrongUseError
-from registry.models import Case, Notice, Owner
-from registry.notices import notices
+from registry.models import Case, Notice, Owner, Sender
+from registry.notices import notices, senders
 from workers.notices.addressees import addressee_of, proposals
-from workers.notices.contents import FIELDS, QUESTIONS, Gap, NoticeItem, items_of, missing
+from workers.notices.checker import Gap, missing
+from workers.notices.contents import FIELDS, QUESTIONS, NoticeItem, items_of
+from workers.notices.enclosures import deposits_of, packages
 from workers.services import wiring
 
 CASES_AT_ONCE = 20
@@ -105,10 +107,28 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         "cases": _considered(row, page, {gap.at for gap in lacks}),
         "fair_use": row.kind == Notice.Kind.DMCA,
         "proposals": proposals(wiring.services(), row),
+        "senders": Sender.objects.filter(owner=owner).defer("file"),
+        "files": row.kind in notices.FILINGS,
+        "chinese": row.kind in (Notice.Kind.PRC, Notice.Kind.COURT),
+        "smaller": ((None, "–"), ("yes", _("Yes, a smaller claim")), ("no", _("No"))),
+        **words.spoken_in(row),
+        **_enclosed(row, items),
         "lacking": {gap.at.partition("_")[0] for gap in lacks},
         **shown_gaps(items, lacks),
     }
     return show(request, owner, "web/notice-edit.html", values)
+
+
+def _enclosed(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
+    """What can go with it: deposit records of its works, and packages of its cases where links can be made."""
+    count = len(deposits_of([item.row.case for item in items]))
+    deposits = ngettext("Enclose %(n)d record", "Enclose %(n)d records", count) % {"n": count}
+    made = packages(row)[:20] if wiring.services().config.public_url else ()
+    listed = [(str(one.number), _("Package %(n)d") % {"n": one.number}) for one in made]
+    return {
+        "deposits": [(None, _("Enclose none")), ("1", deposits)] if count else [],
+        "packages": [(None, _("No link")), *listed] if listed else [],
+    }
 
 
 def _considered(row: Notice, items: Iterable[NoticeItem], lacks: Container[str]) -> list[dict[str, Any]]:
@@ -145,6 +165,10 @@ def _keep(request: HttpRequest, row: Notice) -> None:
         found = proposals(wiring.services(), row)
         given |= addressee_of(found[int(use)]) if int(use) < len(found) else {}
     notices.fill(row, given, list(given))
+    if number := number_in(request.POST.get("sender")):
+        senders.take(row, senders.sender(row.owner, number))
+    if language := request.POST.get("language"):
+        notices.speak(row, language)
     for number in row.notice_cases.values_list("case__number", flat=True):
         if f"case-{number}" in request.POST:
             answers = {name: said(request.POST.get(f"{name}-{number}", "")) for name in (*QUESTIONS, "words")}

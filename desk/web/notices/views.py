@@ -34,8 +34,9 @@ from registry.models import Notice, NoticeReply, NoticeWording, Owner, Role
 from registry.notices import notices, replies
 from registry.notices.mail import may_have_left
 from workers.notices import wording
+from workers.notices.checker import Gap, missing, us_unregistered
 from workers.notices.claims import check, unanswered
-from workers.notices.contents import MAX_PLACES, Gap, items_of, letter, missing, parts_of, us_unregistered
+from workers.notices.contents import MAX_PLACES, items_of, letter, parts_of
 from workers.notices.signing import TEXT_NAME, file_of, read_mark, send_by_mail, sign
 from workers.services import wiring
 from workers.works.tables import day
@@ -114,12 +115,14 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "events": [
             (event, words.EVENTS.get(event.kind, event.kind), words.WAYS.get(event.words)) for event in row.events.all()
         ],
-        "happened": [(None, "–"), *words.HAPPENED.items()],
+        "happened": [(None, "–"), *(words.FILED if row.kind in notices.FILINGS else words.HAPPENED).items()],
+        "files": row.kind in notices.FILINGS,
         "replies": [(one, words.REPLIES[NoticeReply.Kind(one.kind)]) for one in row.replies.defer("file")],
         "unseen": row.replies.filter(seen_at=None).exists(),
         "mail": mail,
         "maybe": mail is not None and may_have_left(mail),
-        "can_mail": bool(wiring.services().config.mail_url and row.fields.get("addressee_email")),
+        "can_mail": row.kind not in notices.FILINGS
+        and bool(wiring.services().config.mail_url and row.fields.get("addressee_email")),
         "today": timezone.localdate().isoformat(),
     }
     return show(request, owner, "web/notice.html", values)

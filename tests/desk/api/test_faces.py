@@ -31,6 +31,7 @@ WITHOUT = {
     **dict.fromkeys(("change-feed", "change-feed:make", "change-feed:revoke"), A_PERSONS),
     **dict.fromkeys(("operator", "operator-retry", "operator-leave"), THE_OPERATORS),
     **dict.fromkeys(("sign-notice", "send-notice", "answer-claim", "see-replies", "wordings", "edit-wording"), BY_HAND),
+    **dict.fromkeys(("senders", "edit-sender"), BY_HAND),
     "why": BY_EYE,
     **dict.fromkeys(("derived", "web-archive", "security", "choose-passkeys", "revoke-key"), ONCE),
     **dict.fromkeys(("feed", "unsubscribe", "link", "link-file", "reply", "invitation"), OUTSIDE),
