@@ -62,10 +62,11 @@ def _needed_to_file(notice: Notice, given: Mapping[str, str]) -> dict[str, str]:
     needed = {
         "respondent_name": _("Name the respondent: a person or an organisation, and not a site."),
         "respondent_address": _("Write the respondent's address."),
-        "relief": _("Write what you ask for; for the Board, with the harm."),
+        "relief": _("Write what you ask for."),
     }
     if notice.kind == Notice.Kind.CCB:
         needed["addressee_name"] = ""
+        needed["relief"] = _("Write what you ask for, and the harm.")
         needed["facts"] = _("Write the facts of the use, as far as you know them.")
         needed["smaller"] = _("Say whether you ask for a smaller claim.")
     else:

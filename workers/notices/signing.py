@@ -138,6 +138,12 @@ def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] 
     return None if found is None else (services.blobs.get(Digest.from_hex(found["digest"])), found["media_type"])
 
 
+def download_name(notice: Notice, name: str) -> str:
+    """What one of its files is called where it is taken to, such as ``studio-notice-3.pdf``."""
+    stem, own = f"{notice.owner.slug}-notice-{notice.number}", (TEXT_NAME, PDF_NAME, MAIL_NAME)
+    return f"{stem}.{name.rsplit('.', 1)[-1]}" if name in own else f"{stem}-{name}"
+
+
 def _shows_reported(notice: Notice) -> bool:
     reported = scoped.reported(notice.owner, since=notice.signed_at)
     return any(cases_with(digest).filter(notice_cases__notice=notice).exists() for digest in reported)

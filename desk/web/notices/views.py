@@ -37,7 +37,7 @@ from workers.notices import wording
 from workers.notices.checker import Gap, missing, us_unregistered
 from workers.notices.claims import check, unanswered
 from workers.notices.contents import MAX_PLACES, items_of, letter, parts_of
-from workers.notices.signing import TEXT_NAME, file_of, read_mark, send_by_mail, sign
+from workers.notices.signing import TEXT_NAME, download_name, file_of, read_mark, send_by_mail, sign
 from workers.services import wiring
 from workers.works.tables import day
 
@@ -181,7 +181,7 @@ def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     takes(request, Evidence.PAPER, owner, notice=number, file=name)
     data, media_type = found
     kind = f"{media_type}; charset=utf-8" if media_type == "text/plain" else media_type
-    return attached(data, f"{owner.slug}-notice-{number}.{name.rsplit('.', 1)[-1]}", kind)
+    return attached(data, download_name(row, name), kind)
 
 
 @decider_post

@@ -175,4 +175,4 @@ def spoken_in(notice: Notice) -> dict[str, object]:
 
 
 def _joined(names: Iterable[str]) -> str:
-    return gettext(", ").join(names)
+    return gettext(", ").join(map(str, names))

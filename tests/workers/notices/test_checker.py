@@ -70,7 +70,7 @@ def test_a_complaint_needs_a_court_a_defendant_and_sealed_evidence_which_it_list
     notices.fill(row, {"sender_code": "9144030071526726XG"}, ["sender_code"])
     for case in Case.objects.all():
         digest = Digest.of(bytes([case.number]))
-        Bundle.objects.create(case=case, number=1, seal_digest=digest, sealed_at=now())
+        Bundle.objects.update_or_create(case=case, number=1, defaults={"seal_digest": digest, "sealed_at": now()})
     assert lacking(row) == []
     text = letter(notices.notice(studio, row.number)).text
     for words in ("某区人民法院", "Shop Inc.", "王某，经理", "统一社会信用代码：9144030071526726XG", "证据目录"):
