@@ -177,7 +177,7 @@ def letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> Letter:
     statements = {name: re.sub("  +", " ", filled(text, values)).strip() for name, text in words.statements.items()}
     everything = {**values, **statements}
     subject = " ".join(filled(words.subject, everything).split())
-    below = enclosures.said(notice, [item.row.case for item in items])
+    below = enclosures.said(notice, [item.row.case for item in items], words)
     draft = filled(words.body, {**everything, "signature": words.say("unsigned", **_signer(notice))})
     return Letter(subject, draft + below, day, filled(words.body, everything) + below)
 

@@ -18,34 +18,6 @@ from workers.services.wiring import Services
 MAX_DEPOSITS = 20
 """Deposit records that go with one notice."""
 
-WORDS = {
-    "en": (
-        "Enclosed: {what}",
-        "deposit record {n} of “{title}”, sealed on {day}, manifest SHA-256 {digest}",
-        "business licence",
-        "The evidence bundles, sealed, can be fetched until {day}: {link}",
-    ),
-    "de": (
-        "Anlage: {what}",
-        "Hinterlegungsprotokoll {n} zu „{title}“, versiegelt am {day}, Manifest SHA-256 {digest}",
-        "Gewerbenachweis",
-        "Die versiegelten Beweispakete können bis {day} abgerufen werden: {link}",
-    ),
-    "fr": (
-        "Pièce jointe : {what}",
-        "procès-verbal de dépôt {n} de « {title} », scellé le {day}, manifeste SHA-256 {digest}",
-        "licence commerciale",
-        "Les dossiers de preuve scellés peuvent être obtenus jusqu'au {day} : {link}",
-    ),
-    "zh-Hans": (
-        "附件：{what}",
-        "作品《{title}》第 {n} 号存证记录，于 {day} 封存，清单 SHA-256：{digest}",
-        "营业执照",
-        "经封存的证据包可在 {day} 之前由此获取：{link}",
-    ),
-}
-"""In each language of a notice: a line, a deposit record, the licence, and the link to bundles."""
-
 
 def bundles_of(cases: Sequence[Case]) -> dict[int, Bundle]:
     """The last sealed bundle of each case that has one."""
@@ -75,15 +47,16 @@ def evidence_list(cases: Sequence[Case], words: Wording) -> str:
     return "\n\n".join(lines)
 
 
-def said(notice: Notice, cases: Sequence[Case]) -> str:
+def said(notice: Notice, cases: Sequence[Case], words: Wording) -> str:
     """What stands below the letter of what is enclosed with it, a line each."""
-    line, deposit, licence, _link = WORDS[notice.language]
     told = [
-        deposit.format(n=row.number, title=case.work.title, day=f"{row.sealed_at:%Y-%m-%d}", digest=row.seal_digest.hex)
+        words.say(
+            "deposit", n=row.number, title=case.work.title, day=f"{row.sealed_at:%Y-%m-%d}", digest=row.seal_digest.hex
+        )
         for case, row in _deposits(notice, cases)
     ]
-    told += [licence] if _licence(notice) else []
-    return "".join(f"\n{line.format(what=what)}\n" for what in told)
+    told += [words.say("business_licence")] if _licence(notice) else []
+    return "".join(f"\n{words.say('enclosed', what=what)}\n" for what in told)
 
 
 def files(services: Services, notice: Notice, cases: Sequence[Case]) -> Iterator[tuple[str, str, bytes]]:
@@ -99,7 +72,7 @@ def files(services: Services, notice: Notice, cases: Sequence[Case]) -> Iterator
         yield f"business-licence.{ending}", kind, data
 
 
-def link(services: Services, notice: Notice, *, by: str) -> str:
+def link(services: Services, notice: Notice, words: Wording, *, by: str) -> str:
     """A link to the package of bundles that was chosen, made now, in a sentence; empty without one.
 
     Raises ``WrongUseError`` when the package isn't there any more, or this site has no public address.
@@ -111,8 +84,8 @@ def link(services: Services, notice: Notice, *, by: str) -> str:
     if row is None or not services.config.public_url:
         raise WrongUseError(_("The package of bundles isn't there any more."), hint=_("Choose another one, or none."))
     made, token = make_link(notice.owner, row, days=MAX_DAYS, by=by, note=f"Notice {notice.number}")
-    told = {"day": f"{made.expires_at:%Y-%m-%d}", "link": f"{services.config.public_url}/d/{token}"}
-    return WORDS[notice.language][3].format(**told)
+    where = f"{services.config.public_url}/d/{token}"
+    return words.say("bundles", day=f"{made.expires_at:%Y-%m-%d}", link=where)
 
 
 def packages(notice: Notice) -> QuerySet[Package]:

@@ -21,28 +21,12 @@ from workers.notices.checker import gaps
 from workers.notices.claims import Pages, check, unanswered
 from workers.notices.contents import Letter, items_of, letter
 from workers.notices.paper import notice_pdf
+from workers.notices.wording import wording
 from workers.notify.mail import message_id
 from workers.pictures.picture_usage import cases_with
 from workers.services.wiring import Services
 
 TEXT_NAME, PDF_NAME, MAIL_NAME = "notice.txt", "notice.pdf", "mail.eml"
-ANSWER = {
-    "en": (
-        "You can answer without an account, until {day}: show a licence, say that a credit was corrected, disagree, "
-        "or ask for an offer. Answering is no admission. {link}"
-    ),
-    "de": (
-        "Sie können bis {day} ohne Konto antworten: eine Lizenz zeigen, eine berichtigte Namensnennung melden, "
-        "widersprechen oder um ein Angebot bitten. Eine Antwort ist kein Anerkenntnis. {link}"
-    ),
-    "fr": (
-        "Vous pouvez répondre sans compte jusqu'au {day} : présenter une licence, signaler un crédit corrigé, "
-        "contester ou demander une offre. Répondre ne vaut pas reconnaissance. {link}"
-    ),
-    "zh-Hans": "在 {day} 之前，您无需账号即可在以下页面答复：出示许可、说明已更正署名、提出异议，或请求报价。"
-    "答复不构成任何承认。{link}",
-}
-"""Stands below the letter, in the notice's language, where the installation has a public address."""
 _UNSIGN = Sentence("As long as it hasn't been sent: take the signature back, and sign the notice without the picture.")
 
 
@@ -74,12 +58,13 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
             raise WrongUseError(said, hint=_("Type the name of the person who signs, as it stands in the notice."))
         details = passkeys.details(passkeys.take(held.owner, Act.SIGN, passkeys.of_letter(read, held.number), passkey))
         signed, link = replace(made, text=made.signed), ""
-        if bundles := enclosures.link(services, held, by=by):
+        words = wording(held.owner, held.kind, held.language)
+        if bundles := enclosures.link(services, held, words, by=by):
             signed = replace(signed, text=f"{signed.text}\n{bundles}\n")
         if services.config.public_url and held.kind not in notices.FILINGS:
             token, until = replies.new_token()
             link = f"{services.config.public_url}/n/{token}"
-            said = ANSWER[held.language].format(link=link, day=f"{until:%Y-%m-%d}")
+            said = words.say("answer", link=link, day=f"{until:%Y-%m-%d}")
             signed = replace(signed, text=f"{signed.text}\n{said}\n")
             write(held, reply_token=Digest.of(token.encode()), reply_until=until)
         text = signed.whole.encode()
