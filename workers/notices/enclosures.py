@@ -109,5 +109,7 @@ def _deposits(notice: Notice, cases: Sequence[Case]) -> list[tuple[Case, Deposit
 
 def _licence(notice: Notice) -> bool:
     """Whether the sender's business licence goes with it: where it names who writes to China."""
-    wanted = notice.kind in (Notice.Kind.PRC, Notice.Kind.COURT)
-    return bool(wanted and notice.sender is not None and notice.sender.file_name)
+    if notice.kind not in (Notice.Kind.PRC, Notice.Kind.COURT) or notice.sender is None:
+        return False
+    same = notice.fields.get("sender_organisation", "") == notice.sender.organisation
+    return same and bool(notice.sender.file_name)

@@ -99,17 +99,20 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
     lacks = missing(row, items)
     person = person_of(request)
     page = Paginator(items, CASES_AT_ONCE).get_page(request.GET.get("page"))
+    fields = {"sender_name": person.get_full_name(), "sender_email": person.email} | row.fields
+    chinese = row.kind in (Notice.Kind.PRC, Notice.Kind.COURT)
     values = {
         "notice": row,
         "kind": words.KINDS[Notice.Kind(row.kind)],
-        "fields": {"sender_name": person.get_full_name(), "sender_email": person.email} | row.fields,
+        "fields": fields,
+        "sender_fields": words.sender_fields(fields, "sender_", chinese=chinese),
         "page": page,
         "cases": _considered(row, page, {gap.at for gap in lacks}),
         "fair_use": row.kind == Notice.Kind.DMCA,
         "proposals": proposals(wiring.services(), row),
         "senders": Sender.objects.filter(owner=owner).defer("file"),
         "files": row.kind in notices.FILINGS,
-        "chinese": row.kind in (Notice.Kind.PRC, Notice.Kind.COURT),
+        "chinese": chinese,
         "smaller": ((None, "–"), ("yes", _("Yes, a smaller claim")), ("no", _("No"))),
         **words.spoken_in(row),
         **_enclosed(row, items),
@@ -137,7 +140,13 @@ def _considered(row: Notice, items: Iterable[NoticeItem], lacks: Container[str])
     for item in items:
         number, answers = item.row.case.number, item.row.answers
         asked = words.QUESTIONS if row.kind == Notice.Kind.DMCA else ()
-        told = {"item": item, "number": number, "answers": answers, "lacks": f"case-{number}" in lacks}
+        told = {
+            "item": item,
+            "number": number,
+            "places": len(item.there),
+            "answers": answers,
+            "lacks": f"case-{number}" in lacks,
+        }
         told["asked"] = [
             (f"{name}-{number}", question, ((None, _("Choose")), *choices), answers.get(name))
             for name, question, choices in asked

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from desk.texts.sentences import in_words
 from desk.web.common.access import decider_form, said, show
+from desk.web.notices import words
 from exhibit.errors import WrongUseError
 from registry.models import Owner, Sender
 from registry.notices import senders
@@ -34,5 +35,6 @@ def edit_sender(request: HttpRequest, owner: Owner, number: int = 0) -> HttpResp
             problem = in_words(error)
     status = 400 if problem else 200
     rows = Sender.objects.filter(owner=owner).defer("file")
-    shown = {"senders": rows, "sender": row, "values": values, "problem": problem}
+    fields = words.sender_fields(values)
+    shown = {"senders": rows, "sender": row, "sender_fields": fields, "problem": problem}
     return show(request, owner, "web/sender.html", shown, status)

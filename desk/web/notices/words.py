@@ -1,8 +1,9 @@
 """Words of the notices' pages: kinds, questions, answers, states and terms, in the reader's language."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.utils.translation import get_language_info, gettext, gettext_lazy as _
 
@@ -10,6 +11,7 @@ from desk.texts.numbers import grouped
 from registry.cases.recaptures import Standing
 from registry.models import Notice, NoticeReply
 from registry.notices.notices import LANGUAGES as LANGUAGES_OF_KINDS
+from registry.notices.senders import FIELDS
 from registry.works.licence_check import country_of
 from workers.notices.contents import NoticeItem
 
@@ -156,6 +158,29 @@ def standings(item: NoticeItem) -> tuple[list[str], datetime | None]:
         covered = {"n": grouped(licensed), "numbers": ", ".join(map(str, item.licences))}
         told.append(_("%(n)s covered by licence %(numbers)s and not listed") % covered)
     return told, max((place.visited for place in item.places if place.visited is not None), default=None)
+
+
+SENDER = (
+    ("name", _("Who signs"), None, "name"),
+    ("capacity", _("In what capacity"), None, None),
+    ("address", _("Address"), None, "street-address"),
+    ("telephone", _("Telephone"), "tel", "tel"),
+    ("email", _("E-mail"), "email", "email"),
+    ("organisation", _("Organisation"), None, "organization"),
+    ("representative", _("Legal representative and position"), None, None),
+    ("code", _("Unified social credit code"), None, None),
+)
+"""What is said of a sender: the field, its label, and what it is for a browser. The last two are for China."""
+
+
+def sender_fields(
+    values: Mapping[str, Any], prefix: str = "", *, chinese: bool = True
+) -> list[tuple[str, str, object, str | None, str | None, int]]:
+    """The fields of a sender as a form shows them: name, label, value, type, what fills it in, most characters."""
+    return [
+        (f"{prefix}{name}", str(label), values.get(f"{prefix}{name}", ""), kind, filled, FIELDS[name])
+        for name, label, kind, filled in (SENDER if chinese else SENDER[:-2])
+    ]
 
 
 def spoken_in(notice: Notice) -> dict[str, object]:

@@ -52,6 +52,9 @@ def test_a_business_licence_goes_to_china_only_and_stays_as_it_was_signed(studio
         notices.fill(draft, contact, contact)
     friendly, row = (notices.notice(studio, draft.number) for draft in (friendly, row))
     assert "营业执照" in letter(row).text
+    notices.fill(row, {"sender_organisation": "另一公司"}, ["sender_organisation"])
+    assert "营业执照" not in letter(row).text
+    notices.fill(row, {"sender_organisation": told["organisation"]}, ["sender_organisation"])
     assert "统一社会信用代码：9144030071526726XG" in letter(row).text
     row = signed(inline, row)
     assert names(row)[2:] == ["business-licence.png"]
