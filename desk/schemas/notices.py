@@ -11,8 +11,9 @@ from desk.texts import claims
 from registry import models
 from registry.notices.mail import may_have_left
 from registry.notices.notices import BEGUN
+from workers.notices.checker import gaps
 from workers.notices.claims import Check, check, unanswered
-from workers.notices.contents import gaps, items_of, letter
+from workers.notices.contents import items_of, letter
 from workers.notices.signing import TEXT_NAME, file_of
 from workers.services.wiring import Services
 

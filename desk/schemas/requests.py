@@ -265,12 +265,23 @@ class NoticeKind(StrEnum):
     DSA = Notice.Kind.DSA.value
     PRC = Notice.Kind.PRC.value
     OFFER = Notice.Kind.OFFER.value
+    CCB = Notice.Kind.CCB.value
+    COURT = Notice.Kind.COURT.value
 
 
 class Language(StrEnum):
     """Of a document."""
 
     ENGLISH = "en"
+    CHINESE = "zh-Hans"
+
+
+class NoticeLanguage(StrEnum):
+    """Of a notice."""
+
+    ENGLISH = "en"
+    GERMAN = "de"
+    FRENCH = "fr"
     CHINESE = "zh-Hans"
 
 
@@ -291,8 +302,8 @@ class NewNotice(Given):
     """A notice to be drafted about confirmed cases of one party."""
 
     kind: NoticeKind = Field(examples=["dmca"])
-    language: Language = Field(
-        Language.ENGLISH, description="Not each kind is there in each language.", examples=["en"]
+    language: NoticeLanguage = Field(
+        NoticeLanguage.ENGLISH, description="Not each kind is there in each language.", examples=["en"]
     )
     cases: list[Number] = Field(min_length=1, max_length=100, description="Their numbers.", examples=[[1]])
 
@@ -313,6 +324,16 @@ class NoticeFields(Given):
     sender_address: Line = ""
     sender_telephone: Line = ""
     sender_email: Line = ""
+    sender_code: Line = Field("", description="Unified social credit code (GB 32100-2015) of a Chinese organisation.")
+    sender_representative: Line = Field("", description="Of the organisation, with the position.")
+    respondent_name: Line = Field("", description="Of what is filed with a board or a court, as all that follows it.")
+    respondent_representative: Line = ""
+    respondent_address: Line = ""
+    respondent_contact: Line = ""
+    facts: Long = ""
+    relief: Long = ""
+    amount: Line = ""
+    smaller: Literal["", "yes", "no"] = Field("", description="Whether the Board is asked for a smaller claim.")
     fee: Line = Field("", description="Of an offer.")
     reply_days: int = Field(14, ge=1, le=365, description="Of an offer.")
     further: Long = Field("", description="The sender's own words, below the rest.")

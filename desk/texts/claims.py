@@ -1,13 +1,13 @@
 """The claim check in words: what may speak against a claim, and where that was found. They judge nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _, gettext_lazy, pgettext
 
 from desk.texts import cases, ownership
-from registry.models import Owner
+from registry.models import Case, Owner
 from registry.works.licence_check import Gap, Obstacle
 from workers.notices.claims import Check, Kind, Point
 from workers.notices.page_claims import What
@@ -76,6 +76,28 @@ def _stated(each: Mapping[str, Any]) -> str:
     if each["name"].endswith("4.0"):
         told += [_("version 4.0 restores the licence when a fault is mended within 30 days of its discovery (6(b))")]
     return pgettext("between parts of a sentence", "; ").join(told)
+
+
+OWNERSHIP = (Kind.TERM, Kind.DEDICATION, Kind.CREDIT, Kind.MANIFEST, Kind.EARLIER)
+"""Points that speak against a work being its owner's."""
+
+
+def doubts(checks: Mapping[int, Check], cases: Iterable[Case]) -> list[tuple[int, str, str, str]]:
+    """What was noted about whose works these are: the case, a sentence, and who has answered it in what words."""
+    found = []
+    for case in cases:
+        points = [point for point in checks[case.number].points if point.kind in OWNERSHIP]
+        told = {str(point.kind): (sentence(point), point.answer) for point in points}
+        found += [
+            (case.number, said, given.by if given else "", given.words if given else "")
+            for said, given in told.values()
+        ]
+        found += [
+            (case.number, ownership.warnings({remark.kind: remark.details})[0], remark.answered_by, remark.reason)
+            for remark in case.work.remarks.all()
+            if remark.answered_at is not None and remark.kind not in told
+        ]
+    return found
 
 
 def shown(owner: Owner, checks: Mapping[int, Check]) -> dict[str, Any]:

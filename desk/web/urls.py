@@ -8,7 +8,7 @@ from desk.web.cases import groups, queue, views as cases
 from desk.web.downloads import links, packages, reports, views as downloads
 from desk.web.licences import views as licences
 from desk.web.middleware import reader
-from desk.web.notices import views as notices
+from desk.web.notices import drafting, senders, views as notices
 from desk.web.notifications import feeds, views as told
 from desk.web.operator import views as operator
 from desk.web.public import asked, log, opened, replies, soft_bindings, views as public, witness
@@ -133,11 +133,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/licences/<int:number>/edit", licences.write, name="edit-licence"),
     path("o/<slug:slug>/licences/<int:number>/end", licences.end, name="end-licence"),
     path("o/<slug:slug>/notices/", notices.notice_list, name="notices"),
-    path("o/<slug:slug>/notices/new", notices.new_notice, name="new-notice"),
+    path("o/<slug:slug>/notices/new", drafting.new_notice, name="new-notice"),
     path("o/<slug:slug>/notices/wording/", notices.wordings, name="wordings"),
     path("o/<slug:slug>/notices/wording/<str:kind>.<str:language>", notices.edit_wording, name="edit-wording"),
+    path("o/<slug:slug>/notices/senders/", senders.edit_sender, name="senders"),
+    path("o/<slug:slug>/notices/senders/<int:number>", senders.edit_sender, name="edit-sender"),
     path("o/<slug:slug>/notices/<int:number>/", notices.notice, name="notice"),
-    path("o/<slug:slug>/notices/<int:number>/edit", notices.edit_notice, name="edit-notice"),
+    path("o/<slug:slug>/notices/<int:number>/edit", drafting.edit_notice, name="edit-notice"),
     path("o/<slug:slug>/notices/<int:number>/sign", notices.sign_notice, name="sign-notice"),
     path("o/<slug:slug>/notices/<int:number>/send", notices.send_notice, name="send-notice"),
     path("o/<slug:slug>/notices/<int:number>/happened", notices.track_notice, name="track-notice"),

@@ -75,6 +75,7 @@ from registry.models.notices import (
     NoticeMail,
     NoticeReply,
     NoticeWording,
+    Sender,
 )
 from registry.models.notifications import Delivery, Event, EventKind, Feed, MailChoice, Webhook
 from registry.models.pictures import BlockedDigest, BytesState, Pack, PackedBytes, PackGap, Picture, WithheldFile

@@ -8,6 +8,27 @@ from registry.models.fields import DigestField, KeptFiles
 from registry.models.steps import Claimable
 
 
+class Sender(models.Model):
+    """Whoever signs for an owner, kept to be chosen in drafts; what is signed keeps its own copy."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="senders")
+    number = models.PositiveIntegerField()
+    name = models.CharField(max_length=200)
+    capacity = models.CharField(max_length=200, blank=True)
+    organisation = models.CharField(max_length=200, blank=True)
+    representative = models.CharField(max_length=200, blank=True, help_text="of the organisation, with the position")
+    code = models.CharField(max_length=18, blank=True, help_text="unified social credit code, GB 32100-2015")
+    address = models.CharField(max_length=500, blank=True)
+    telephone = models.CharField(max_length=60, blank=True)
+    email = models.CharField(max_length=300, blank=True)
+    file = models.BinaryField(null=True, blank=True, help_text="the business licence as it came; nothing decodes it")
+    file_name = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="sender_identity")]
+        ordering = ["owner", "number"]
+
+
 class Notice(models.Model):
     """One letter about cases of one party, and how it stands."""
 
@@ -18,6 +39,8 @@ class Notice(models.Model):
         DSA = "dsa"
         PRC = "prc"
         OFFER = "offer"
+        CCB = "ccb"
+        COURT = "court"
 
     class State(models.TextChoices):
         """What has happened last."""
@@ -38,6 +61,7 @@ class Notice(models.Model):
     language = models.CharField(max_length=10)
     party = models.CharField(max_length=260)
     state = models.CharField(max_length=9, choices=State.choices, default=State.DRAFT)
+    sender = models.ForeignKey(Sender, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     fields = models.JSONField(default=dict, blank=True, help_text="addressee, sender, and what a person adds")
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=300)

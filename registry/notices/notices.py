@@ -16,7 +16,7 @@ from registry.accounts import samples
 from registry.cases import history
 from registry.db.rows import there, write
 from registry.log import audit_log
-from registry.models import Case, Notice, NoticeCase, NoticeEvent, Owner
+from registry.models import Case, Notice, NoticeCase, NoticeEvent, Owner, Sender
 from registry.models.fields import KeptFile
 from registry.notices import mail
 from registry.notices.terms import Due, due_after, reply_days
@@ -32,11 +32,16 @@ OPEN_STATES = (State.SENT, State.ANSWERED, State.COUNTERED, State.ONLINE)
 HAPPENED = (State.ANSWERED, State.COUNTERED, State.REMOVED, State.ONLINE, State.RESOLVED)
 """What a person can say has happened to a notice that was sent."""
 
+FILINGS = (Notice.Kind.CCB, Notice.Kind.COURT)
+"""Kinds that a person files with a board or a court: they go to no party, and by no mail."""
+
 LANGUAGES = {
     Notice.Kind.DMCA: ("en",),
-    Notice.Kind.DSA: ("en",),
+    Notice.Kind.DSA: ("en", "de", "fr"),
     Notice.Kind.PRC: ("zh-Hans",),
     Notice.Kind.OFFER: ("en", "zh-Hans"),
+    Notice.Kind.CCB: ("en",),
+    Notice.Kind.COURT: ("zh-Hans",),
 }
 """In which languages a kind is shipped, the first by itself."""
 
@@ -48,7 +53,9 @@ def notices(of: Owner) -> QuerySet[Notice]:
 
 def notice(of: Owner, number: int) -> Notice:
     """One of the owner's notices; raises ``NotFoundError``."""
-    found = Notice.objects.filter(owner=of, number=number).select_related("owner").first()
+    found = (
+        Notice.objects.filter(owner=of, number=number).select_related("owner", "sender").defer("sender__file").first()
+    )
     return there(found, f"{of.name} has no notice {number}.")
 
 
@@ -80,7 +87,13 @@ def draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by:
         last = Notice.objects.filter(owner=owner).order_by("-number").first()
         sender = {name: text for name, text in (last.fields if last else {}).items() if name.startswith("sender_")}
         number = last.number + 1 if last else 1
-        said = {"kind": kind, "language": language, "party": cases[0].party, "fields": sender}
+        said: dict[str, Any] = {
+            "kind": kind,
+            "language": language,
+            "party": cases[0].party,
+            "fields": sender,
+            "sender_id": last.sender_id if last else None,
+        }
         made = Notice.objects.create(owner=owner, number=number, created_at=now(), created_by=by, **said)
         NoticeCase.objects.bulk_create([NoticeCase(notice=made, case=case) for case in cases])
         keep_event(made, "drafted", by=by)
@@ -115,12 +128,22 @@ def check_rest(cases: Iterable[Case]) -> None:
         raise WrongUseError(said, hint=_("Read the answer on that notice first."))
 
 
-def fill(row: Notice, given: Mapping[str, str], names: Iterable[str]) -> None:
-    """Keep fields of a draft; raises ``WrongUseError`` when it is signed already."""
+def fill(row: Notice, given: Mapping[str, str], names: Iterable[str], *, sender: Sender | None = None) -> None:
+    """Keep fields of a draft, perhaps with whose they are; raises ``WrongUseError`` when it is signed already."""
     with transaction.atomic():
         held = _hold_draft(row)
-        write(held, fields={**held.fields, **{name: given.get(name, "") for name in names}})
+        kept = {**held.fields, **{name: given.get(name, "") for name in names}}
+        write(held, fields=kept, **({} if sender is None else {"sender": sender}))
     row.fields = held.fields
+
+
+def speak(row: Notice, language: str) -> None:
+    """Have a draft speak another language of its kind; raises ``WrongUseError`` for others, and when it is signed."""
+    with transaction.atomic():
+        held = _hold_draft(row)
+        if language not in LANGUAGES[Notice.Kind(held.kind)]:
+            raise WrongUseError(_("There is no such notice."))
+        write(held, language=language)
 
 
 def consider(row: Notice, case: int, answers: Mapping[str, str]) -> None:
@@ -260,7 +283,7 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
     A counter-notice pauses its cases until the notice is resolved: whatever else is recorded in between is kept in the
     history, and changes neither that nor the term that runs.
     """
-    if what not in HAPPENED:
+    if what not in HAPPENED or (row.kind in FILINGS and what == State.COUNTERED):
         raise WrongUseError(_("Choose what has happened."))
     with transaction.atomic():
         held = hold(row)

@@ -1,7 +1,7 @@
 """By when somebody has to look at a notice again: terms of law, and reminders of ours."""
 
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -16,7 +16,9 @@ from registry.notifications import events
 REPLY_DAYS, MAX_REPLY_DAYS = 14, 365
 """In which an offer asks for an answer."""
 
-AHEAD = {"reminder": 0, "dmca-counter": 4, "prc-statement": 5, "dsa-complaint": 14}
+AHEAD = {
+    "reminder": 0, "dmca-counter": 4, "prc-statement": 5, "dsa-complaint": 14, "court-filing": 0, "ccb-service": 30,
+}  # fmt: skip
 """So many days before the due day members are told: a term of law leaves time to act."""
 
 
@@ -69,16 +71,15 @@ def due_after(kind: str, what: str, day: date, days: int = REPLY_DAYS) -> Due | 
     17 U.S.C. 512(g)(2)(C): material is put back 10 to 14 business days after a counter-notice unless the provider is
     told before that of an action; business days are counted without regard to holidays, so that the day is never late.
     PRC E-Commerce Law, Art. 43: 15 days from the statement's arrival. DSA, Art. 20: six months to complain of a
-    decision. What follows a letter that was just sent is a reminder of ours and no term of law.
+    decision. PRC Civil Procedure Law, Art. 126: a court registers a complaint or rejects it within 7 days. 17 U.S.C.
+    1506(g): proof of service within 90 days of the Board's word that a claim may be served. What follows a letter that
+    was just sent is a reminder of ours and no term of law.
     """
+    if (what, kind) in TERMS:
+        name, ends = TERMS[what, kind]
+        return Due(ends(day), name)
     if what == Notice.State.SENT:
         return Due(day + timedelta(days=days if kind == Notice.Kind.OFFER else 7), "reminder")
-    if what == Notice.State.COUNTERED and kind == Notice.Kind.DMCA:
-        return Due(business_day(day, 10), "dmca-counter")
-    if what == Notice.State.COUNTERED and kind == Notice.Kind.PRC:
-        return Due(day + timedelta(days=15), "prc-statement")
-    if what == Notice.State.ANSWERED and kind == Notice.Kind.DSA:
-        return Due(months_later(day, 6), "dsa-complaint")
     if what in (Notice.State.COUNTERED, Notice.State.ANSWERED, Notice.State.ONLINE):
         return Due(day + timedelta(days=7), "reminder")
     return None
@@ -96,3 +97,13 @@ def months_later(day: date, months: int) -> date:
     """The same day some months later, or the last day of that month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+TERMS: Mapping[tuple[str, str], tuple[str, Callable[[date], date]]] = {
+    (Notice.State.COUNTERED, Notice.Kind.DMCA): ("dmca-counter", lambda day: business_day(day, 10)),
+    (Notice.State.COUNTERED, Notice.Kind.PRC): ("prc-statement", lambda day: day + timedelta(days=15)),
+    (Notice.State.ANSWERED, Notice.Kind.DSA): ("dsa-complaint", lambda day: months_later(day, 6)),
+    (Notice.State.SENT, Notice.Kind.COURT): ("court-filing", lambda day: day + timedelta(days=7)),
+    (Notice.State.ANSWERED, Notice.Kind.CCB): ("ccb-service", lambda day: day + timedelta(days=90)),
+}
+"""Terms of law, by what has happened to which kind: their name, and the day on which they end."""

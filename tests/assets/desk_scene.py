@@ -30,6 +30,7 @@ from registry.models import (
     Package,
     Report,
     Role,
+    Sender,
     User,
     Webhook,
 )
@@ -70,6 +71,7 @@ class Scene:
         uploads.receive(inline.services, began, [uploads.Sent("a.jpg", len(data), lambda: data)])
         about = {"kind": "dmca", "language": "en", "party": "shop.example", "files": [file], "created_at": now()}
         letter = Notice.objects.create(owner=self.studio, number=1, created_by="Ann", **about)
+        Sender.objects.create(owner=self.studio, number=1, name="Ann")
         said = {"kind": "licence", "file": b"a", "file_name": "licence.pdf", "at": now()}
         NoticeReply.objects.create(notice=letter, number=1, **said)
         self.attachment = attach(inline.services, self.work, "a.pdf", b"%PDF", about="", by="Ann").number

@@ -18,7 +18,8 @@ from exhibit.errors import NotFoundError
 from exhibit.network.urls import registrable_domain
 from registry.models import Capture, Crawl, FrontierUrl, Notice, StepState
 from registry.models.fields import KeptFile
-from workers.notices.contents import is_address
+from registry.notices.notices import FILINGS
+from workers.notices.checker import is_address
 from workers.services.wiring import Services
 
 TABLE = Path(__file__).parent / "platforms.toml"
@@ -69,6 +70,8 @@ def platforms() -> tuple[Platform, ...]:
 
 def proposals(services: Services, notice: Notice) -> list[Proposal]:
     """Possible addressees of a notice, the best known first. Nothing is fetched: it was captured and crawled."""
+    if notice.kind in FILINGS:
+        return []
     found = [*_of_table(notice), *_of_captures(services, notice), *_of_crawls(notice)]
     if notice.kind == Notice.Kind.DMCA:
         found.append(Proposal("office", "", "", DIRECTORY, DIRECTORY, None, first_hand=False))

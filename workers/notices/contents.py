@@ -6,10 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
-from django.utils.translation import gettext as _
-
 from evidence.documents.phrases.wording import percent
 from exhibit.clock import now
 from registry.cases import recaptures
@@ -26,14 +22,17 @@ from registry.models import (
     Sighting,
     StepState,
 )
+from registry.notices import senders
 from registry.notices.terms import reply_days
 from registry.works.licence_check import Ledger, ledger_of
+from workers.notices import enclosures
 from workers.notices.wording import Wording, filled, wording
 
 FIELDS = (
-    "addressee_name", "addressee_email", "addressee_address", "addressee_source",
-    "sender_name", "sender_capacity", "sender_organisation", "sender_address", "sender_telephone", "sender_email",
-    "fee", "reply_days", "further",
+    "addressee_name", "addressee_email", "addressee_address", "addressee_source", "addressee_country",
+    *(f"sender_{name}" for name in senders.FIELDS),
+    "respondent_name", "respondent_representative", "respondent_address", "respondent_contact",
+    "facts", "relief", "amount", "smaller", "fee", "reply_days", "further", "deposits", "package",
 )  # fmt: skip
 """What a person fills in."""
 
@@ -178,8 +177,9 @@ def letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> Letter:
     statements = {name: re.sub("  +", " ", filled(text, values)).strip() for name, text in words.statements.items()}
     everything = {**values, **statements}
     subject = " ".join(filled(words.subject, everything).split())
+    below = enclosures.said(notice, [item.row.case for item in items], words)
     draft = filled(words.body, {**everything, "signature": words.say("unsigned", **_signer(notice))})
-    return Letter(subject, draft, day, filled(words.body, everything))
+    return Letter(subject, draft + below, day, filled(words.body, everything) + below)
 
 
 def _signer(notice: Notice) -> dict[str, str]:
@@ -191,8 +191,8 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
     addressee = [given["addressee_name"], given["addressee_address"], given["addressee_email"]]
     contact = "\n".join(
         words.say(name, text=given[f"sender_{name}"])
-        for name in ("name", "organisation", "capacity", "address", "telephone", "email")
-        if given[f"sender_{name}"]
+        for name in ("name", "organisation", "code", "representative", "capacity", "address", "telephone", "email")
+        if given[f"sender_{name}"] and name in words.words
     )
     return {
         "number": str(notice.number),
@@ -209,6 +209,26 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
         "fee": given["fee"] or words.words.get("fee_asked", ""),
         "reply_by": (day + timedelta(days=reply_days(notice.fields))).isoformat(),
         "shown": _shown(items, words),
+        **_filed(given, words),
+        "evidence_list": enclosures.evidence_list([item.row.case for item in items], words),
+        "respondent_name": given["respondent_name"] or notice.party,
+    }
+
+
+def _filed(given: Mapping[str, str], words: Wording) -> dict[str, str]:
+    """What only a paper for a board or a court says."""
+    respondent = [
+        words.say(name, text=given[f"respondent_{name}"])
+        for name in ("name", "representative", "address")
+        if given[f"respondent_{name}"] and name in words.words
+    ]
+    return {
+        "respondent": "\n".join(filter(None, [*respondent, given["respondent_contact"]])),
+        "relief": given["relief"],
+        "facts": given["facts"],
+        "amount": words.say("amount", text=given["amount"]) if given["amount"] and "amount" in words.words else "",
+        "smaller": words.words.get(f"smaller_{given['smaller']}", ""),
+        "natural": words.words.get("natural", ""),
     }
 
 
@@ -260,64 +280,3 @@ def _seen(item: NoticeItem, words: Wording) -> str:
     moments = min(each.first_seen for each in item.there), max(each.seen.last_seen for each in item.there)
     first, last = (f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" for moment in moments)
     return words.say("seen", first=first, last=last)
-
-
-def gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[str]:
-    """What a draft still lacks before it can be signed, each as a sentence for the person who writes it."""
-    given, found = notice.fields, []
-    needed = {
-        "addressee_name": _("Name the addressee."),
-        "sender_name": _("Write the name of the person who signs."),
-        "sender_capacity": _("Write in what capacity that person signs, such as owner or authorised agent."),
-        "sender_email": _("Write an e-mail address at which the signer is reached."),
-    }
-    if notice.kind in (Notice.Kind.DMCA, Notice.Kind.PRC):
-        needed["sender_address"] = _("Write the signer's address.")
-        needed["sender_telephone"] = _("Write the signer's telephone number.")
-    found += [sentence for name, sentence in needed.items() if not str(given.get(name, "")).strip()]
-    for name in ("addressee_email", "sender_email"):
-        if (address := str(given.get(name, ""))) and not is_address(address):
-            found.append(_("“%(given)s” isn't an e-mail address.") % {"given": address[:100]})
-    for item in items:
-        case = {"case": item.row.case.number}
-        if notice.kind == Notice.Kind.DMCA:
-            found += [sentence % case for sentence in _unconsidered(item.row)]
-        if not item.there and item.licences:
-            case["licence"] = item.licences[0]
-            covered = _("Case %(case)d: licence %(licence)d covers what is left of it. Look at the case again.")
-            found.append(covered % case)
-        elif not item.there:
-            found.append(_("Case %(case)d: the last visits found the picture gone at every place.") % case)
-    return found
-
-
-def is_address(text: str) -> bool:
-    """Whether a mail can be sent there."""
-    try:
-        validate_email(text)
-    except ValidationError:
-        return False
-    return True
-
-
-def _unconsidered(row: NoticeCase) -> list[str]:
-    answers = row.answers
-    if any(answers.get(name) not in choices for name, choices in QUESTIONS.items()):
-        return [_("Case %(case)d: answer all four questions about fair use.")]
-    speaks = any((name, answers[name]) in SPEAK_FOR_FAIR_USE for name in QUESTIONS)
-    if speaks and not str(answers.get("words", "")).strip():
-        return [_("Case %(case)d: an answer may speak for fair use. Write why you believe that the use isn't one.")]
-    return []
-
-
-def us_unregistered(items: Sequence[NoticeItem]) -> list[int]:
-    """Cases whose works show no registration with an office of the United States."""
-    return [item.row.case.number for item in items if not _registered_in_us(item.row.case.work.registrations)]
-
-
-def _registered_in_us(registrations: Sequence[Mapping[str, str]]) -> bool:
-    named = [
-        set(str(registration.get("office", "")).upper().replace(".", "").replace(",", " ").split())
-        for registration in registrations
-    ]
-    return any(case & {"US", "USA", "USCO", "LOC"} or {"UNITED", "STATES"} <= case for case in named)

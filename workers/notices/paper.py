@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from evidence.documents.phrases import load_phrases
@@ -15,15 +16,11 @@ from indexer.draw.draw import View, draw
 from registry.models import Match, Notice
 from workers.evidence.drawings import pair_of
 from workers.notices.contents import MAX_PICTURES, Letter, NoticeItem
+from workers.notices.wording import Wording as NoticeWording, wording
 from workers.services.wiring import Services
 
 HEIGHT = 70  # most millimetres of two pictures
 _HEADING = re.compile(r"(\d{1,2}\.|[一二三四五六七八九十]{1,2}、)\s*\S")
-
-SHOWN = {
-    "en": ("The pictures side by side", "{n}. {title}: the work, and what was recorded at {page}", "not shown: {why}"),
-    "zh-Hans": ("图片对照", "{n}. {title}：作品，以及在 {page} 记录到的图片", "未能显示"),
-}
 
 
 def notice_pdf(
@@ -38,10 +35,15 @@ def notice_pdf(
     if link:
         files.append(TypesetFile("pictures/answer.png", qr_png(link)))
         opening.append(Plates((Plate("pictures/answer.png", "", link, link),), 35))
-    words = Wording(load_phrases(notice.language))
+    said, speaks = wording(notice.owner, notice.kind, notice.language), notice.language
+    if (foot := said.words.get("foot")) is None:
+        setting = Wording(load_phrases(speaks)).setting()
+    else:  # a language in which only notices are written
+        setting = Wording(load_phrases("en")).setting()
+        setting = replace(setting, lang=speaks, region=speaks, footer=foot, page_of=said.words["page_of"])
     sections = []
-    if notice.kind != Notice.Kind.OFFER and (plates := _plates(services, notice, items, files)):
-        sections.append(Section(SHOWN[notice.language][0], tuple(plates), level=2, new_page=True))
+    if notice.kind != Notice.Kind.OFFER and (plates := _plates(services, said, items, files)):
+        sections.append(Section(said.say("side_by_side"), tuple(plates), level=2, new_page=True))
     document = Document(
         title=letter.subject[:200],
         author=notice.owner.name,
@@ -50,7 +52,7 @@ def notice_pdf(
         heading=letter.subject,
         subtitle="",
         header=f"{notice.owner.name} · {notice.number}",
-        language=words.setting(),
+        language=setting,
         opening=tuple(opening),
         sections=tuple(sections),
     )
@@ -66,21 +68,22 @@ def _paragraphs(text: str) -> list[Block]:
     return made
 
 
-def _plates(services: Services, notice: Notice, items: Sequence[NoticeItem], files: list[TypesetFile]) -> list[Block]:
+def _plates(
+    services: Services, said: NoticeWording, items: Sequence[NoticeItem], files: list[TypesetFile]
+) -> list[Block]:
     made: list[Block] = []
-    _, caption, missing = SHOWN[notice.language]
     shown = [item.shown.match_id for item in items[:MAX_PICTURES] if item.shown is not None]
     matches = Match.objects.select_related("registered", "found").in_bulk(shown)
     for n, item in enumerate(items[:MAX_PICTURES], 1):
         if item.shown is None:
             continue
-        words = caption.format(n=n, title=item.row.case.work.title[:100], page=item.shown.sighting.page_url[:200])
+        words = said.say("caption", n=n, title=item.row.case.work.title[:100], page=item.shown.sighting.page_url[:200])
         path, why = f"pictures/{n}.jpg", ""
         try:
             files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(services, matches[item.shown.match_id]))))
         except ExhibitError as error:
             if error.retry:  # the place of the bytes doesn't answer
                 raise
-            path, why = "", missing.format(why=error.message)
+            path, why = "", said.say("not_shown", why=error.message)
         made.append(Plates((Plate(path or None, why, words, words),), HEIGHT))
     return made

@@ -16,23 +16,17 @@ from registry.models.fields import KeptFile
 from registry.notices import mail, notices, replies
 from workers.evidence import passkeys
 from workers.evidence.passkeys import Act, Answer
+from workers.notices import enclosures
+from workers.notices.checker import gaps
 from workers.notices.claims import Pages, check, unanswered
-from workers.notices.contents import Letter, gaps, items_of, letter
+from workers.notices.contents import Letter, items_of, letter
 from workers.notices.paper import notice_pdf
+from workers.notices.wording import wording
 from workers.notify.mail import message_id
 from workers.pictures.picture_usage import cases_with
 from workers.services.wiring import Services
 
 TEXT_NAME, PDF_NAME, MAIL_NAME = "notice.txt", "notice.pdf", "mail.eml"
-ANSWER = {
-    "en": (
-        "You can answer without an account, until {day}: show a licence, say that a credit was corrected, disagree, "
-        "or ask for an offer. Answering is no admission. {link}"
-    ),
-    "zh-Hans": "在 {day} 之前，您无需账户即可在以下页面答复：出示许可、说明已更正署名、提出异议，或请求报价。"
-    "答复不构成任何承认。{link}",
-}
-"""Stands below the letter, in the notice's language, where the installation has a public address."""
 _UNSIGN = Sentence("As long as it hasn't been sent: take the signature back, and sign the notice without the picture.")
 
 
@@ -64,15 +58,20 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
             raise WrongUseError(said, hint=_("Type the name of the person who signs, as it stands in the notice."))
         details = passkeys.details(passkeys.take(held.owner, Act.SIGN, passkeys.of_letter(read, held.number), passkey))
         signed, link = replace(made, text=made.signed), ""
-        if services.config.public_url:
+        words = wording(held.owner, held.kind, held.language)
+        if bundles := enclosures.link(services, held, words, by=by):
+            signed = replace(signed, text=f"{signed.text}\n{bundles}\n")
+        if services.config.public_url and held.kind not in notices.FILINGS:
             token, until = replies.new_token()
             link = f"{services.config.public_url}/n/{token}"
-            said = ANSWER[held.language].format(link=link, day=f"{until:%Y-%m-%d}")
+            said = words.say("answer", link=link, day=f"{until:%Y-%m-%d}")
             signed = replace(signed, text=f"{signed.text}\n{said}\n")
             write(held, reply_token=Digest.of(token.encode()), reply_until=until)
         text = signed.whole.encode()
         pdf = notice_pdf(services, held, signed, items, now(), link)
         files = [_kept(services, TEXT_NAME, "text/plain", text), _kept(services, PDF_NAME, "application/pdf", pdf)]
+        cases = [item.row.case for item in items]
+        files += [_kept(services, *enclosed) for enclosed in enclosures.files(services, held, cases)]
         claims = {number: found.record() for number, found in checks.items()}
         notices.keep_signed(held, files, Digest.of(text), claims, by=by, details=details)
 
@@ -83,6 +82,8 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
     Raises ``WrongUseError`` when it isn't signed, there is no address, no mail server is set, or something speaks
     against it since that no member has answered.
     """
+    if notice.kind in notices.FILINGS:
+        raise WrongUseError(_("It is filed by a person, and goes by no mail."))
     if not services.config.mail_url:
         said = _("No mail server is set, so nothing can be sent from here.")
         raise WrongUseError(said, hint=_("Take the PDF or the text, send it yourself, and say here that you did."))
@@ -120,6 +121,12 @@ def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] 
         raise NotFoundError(Sentence("It may show a picture that was reported as illegal."), hint=_UNSIGN)
     found = next((file for file in notice.files if file["name"] == name), None)
     return None if found is None else (services.blobs.get(Digest.from_hex(found["digest"])), found["media_type"])
+
+
+def download_name(notice: Notice, name: str) -> str:
+    """What one of its files is called where it is taken to, such as ``studio-notice-3.pdf``."""
+    stem, own = f"{notice.owner.slug}-notice-{notice.number}", (TEXT_NAME, PDF_NAME, MAIL_NAME)
+    return f"{stem}.{name.rsplit('.', 1)[-1]}" if name in own else f"{stem}-{name}"
 
 
 def _shows_reported(notice: Notice) -> bool:

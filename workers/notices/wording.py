@@ -19,8 +19,12 @@ from registry.models import Notice, NoticeWording, Owner
 FOLDER = Path(__file__).parent / "wording"
 MAX_WORDING = 20_000
 
+FILED = ("respondent", "respondent_name", "relief", "amount", "facts", "smaller", "natural", "evidence_list")
+"""Names of what is filed with a board or a court; empty in letters."""
+
 LETTER = (
     "number", "date", "owner", "party", "addressee", "count", "items", "contact", "identity", "further", "signature",
+    *FILED,
 )  # fmt: skip
 ITEM = (
     "n", "title", "author", "holder", "first_publication", "registrations", "case",
@@ -33,7 +37,11 @@ NEEDED = {
     Notice.Kind.DSA: ("reasons", "items", "contact", "bona_fide", "signature"),
     Notice.Kind.PRC: ("identity", "items", "evidence", "truth", "signature"),
     Notice.Kind.OFFER: ("items", "offer", "contact", "signature"),
-}
+    Notice.Kind.CCB: ("identity", "respondent", "items", "declared", "facts", "relief", "certification", "signature"),
+    Notice.Kind.COURT: (
+        "identity", "respondent", "relief", "amount", "declared", "items", "evidence_list", "truth", "signature",
+    ),
+}  # fmt: skip
 """What no letter of a kind may be without; the statements among them stay in the words of the law."""
 
 NEEDED_OF_ITEM = {
@@ -41,6 +49,8 @@ NEEDED_OF_ITEM = {
     Notice.Kind.DSA: ("title", "holder", "places", "seen", "aligned", "licences"),
     Notice.Kind.PRC: ("title", "holder", "places", "seen", "aligned", "licences"),
     Notice.Kind.OFFER: ("title", "places"),
+    Notice.Kind.CCB: ("title", "author", "registrations", "places", "seen"),
+    Notice.Kind.COURT: ("title", "holder", "places", "seen", "aligned", "licences"),
 }
 """The same of each work in it: what the statements say stands with it."""
 
@@ -67,8 +77,10 @@ class Wording:
 def shipped(kind: str, language: str) -> Wording:
     """The wording that comes with the software."""
     table = tomllib.loads((FOLDER / f"{kind}.{language}.toml").read_text(encoding="utf-8"))
-    body, item = table["body"].strip("\n"), table["item"].strip("\n")
-    return Wording(table["subject"], body, item, table["statements"], table["words"])
+    like = shipped(*table["like"].split(".")) if "like" in table else None
+    item = table["item"].strip("\n") if "item" in table or like is None else like.item
+    words = {**(like.words if like else {}), **table.get("words", {})}
+    return Wording(table["subject"], table["body"].strip("\n"), item, table["statements"], words)
 
 
 def wording(owner: Owner, kind: str, language: str) -> Wording:

@@ -15,7 +15,7 @@ from registry.accounts import scoped
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.notices import notices, replies
-from workers.notices.signing import file_of
+from workers.notices.signing import download_name, file_of
 from workers.services import wiring
 
 router = Resource("notices")
@@ -92,7 +92,7 @@ def get_notice_file(request: Call, number: int, name: FileName) -> HttpResponseB
     found = file_of(wiring.services(), row, name)
     content, media_type = there(found, f"Notice {number} has no such file.")
     taken(request, Evidence.PAPER, notice=number, file=name)
-    return download(content, f"{of(request).slug}-notice-{number}.{name.rsplit('.', 1)[-1]}", media_type)
+    return download(content, download_name(row, name), media_type)
 
 
 def _told(request: Call, number: int) -> schemas.FullNotice:

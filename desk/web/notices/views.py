@@ -16,12 +16,10 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import (
     Telling,
     attached,
-    decider_form,
     decider_post,
     manages,
     member_page,
     member_view_of,
-    number_in,
     page_of,
     person_of,
     said,
@@ -29,16 +27,17 @@ from desk.web.common.access import (
     takes,
 )
 from desk.web.notices import words
-from exhibit.errors import ExhibitError, WrongUseError
+from desk.web.notices.drafting import CLAIMS, shown_gaps
+from exhibit.errors import WrongUseError
 from registry.log.audit_log import Evidence
-from registry.models import Case, Notice, NoticeReply, NoticeWording, Owner, Role
+from registry.models import Notice, NoticeReply, NoticeWording, Owner, Role
 from registry.notices import notices, replies
 from registry.notices.mail import may_have_left
 from workers.notices import wording
-from workers.notices.addressees import addressee_of, proposals
+from workers.notices.checker import Gap, missing, us_unregistered
 from workers.notices.claims import check, unanswered
-from workers.notices.contents import FIELDS, MAX_PLACES, QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
-from workers.notices.signing import TEXT_NAME, file_of, read_mark, send_by_mail, sign
+from workers.notices.contents import MAX_PLACES, items_of, letter, parts_of
+from workers.notices.signing import TEXT_NAME, download_name, file_of, read_mark, send_by_mail, sign
 from workers.services import wiring
 from workers.works.tables import day
 
@@ -66,15 +65,6 @@ STATES = (
     ("done", gettext_lazy("done")),
 )
 
-CASES_AT_ONCE = 20
-"""Cases whose questions a page asks."""
-
-PARTIES = 50
-"""Parties that a new notice offers: those with the most confirmed cases."""
-
-MAX_GAPS = 10
-"""Things that are missing which a page names; the others are counted."""
-
 
 @member_page
 def notice_list(request: HttpRequest, owner: Owner) -> HttpResponse:
@@ -98,94 +88,6 @@ def notice_list(request: HttpRequest, owner: Owner) -> HttpResponse:
     return show(request, owner, "web/notices.html", values)
 
 
-@decider_form
-def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Begin a notice: a party, its confirmed cases, a kind. Cases may be named in the address: ``?case=3&case=4``."""
-    given = request.POST if request.method == "POST" else request.GET
-    numbers = [number for number in map(number_in, given.getlist("case")) if number]
-    party, problem = said(given.get("party", "")), ""
-    if not party and numbers:
-        party = Case.objects.filter(owner=owner, number=numbers[0]).values_list("party", flat=True).first() or ""
-    if request.method == "POST":
-        kind, _sep, language = given.get("kind", "").partition(".")
-        try:
-            made = notices.draft(owner, numbers, kind, language, by=request.user.get_username())
-            return redirect("edit-notice", slug=owner.slug, number=made.number)
-        except WrongUseError as error:
-            problem = in_words(error)
-    kinds = [
-        (f"{kind}.{language}", words.KINDS[kind], words.FOR_WHOM[kind], words.LANGUAGES[language])
-        for kind, languages in notices.LANGUAGES.items()
-        for language in languages
-    ]
-    confirmed = Case.objects.filter(owner=owner, decision=Case.Decision.CONFIRMED)
-    parties = confirmed.values_list("party").annotate(n=Count("pk")).order_by("-n", "party")[: PARTIES + 1]
-    values = {
-        "party": party,
-        **(_choice(owner, party, numbers) if party else {}),
-        "kinds": kinds,
-        "kind": given.get("kind", ""),
-        "parties": [] if party else list(parties[:PARTIES]),
-        "more_parties": not party and len(parties) > PARTIES,
-        "problem": problem,
-    }
-    return show(request, owner, "web/notice-new.html", values)
-
-
-def _choice(owner: Owner, party: str, numbers: list[int]) -> dict[str, object]:
-    """The cases of a party to choose from: ticked are those that were named, or those that no notice is about."""
-    rows = notices.may_be_noticed(owner, party, numbers)
-    cases = [(row, getattr(row, "noticed", None)) for row in rows[: notices.MAX_CASES]]
-    shown = [(one, notice, one.number in numbers if numbers else notice is None) for one, notice in cases]
-    left_out = sorted(set(numbers).difference(one.number for one, __ in cases))
-    return {"cases": shown, "more": rows.count() - len(shown), "left_out": _(", ").join(map(str, left_out))}
-
-
-@decider_form
-def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """The fields of a draft, and what its signer considers about each case."""
-    row = notices.notice(owner, number)
-    if row.state != Notice.State.DRAFT:
-        return redirect("notice", slug=owner.slug, number=number)
-    address = reverse("edit-notice", args=[owner.slug, number])
-    if request.method == "POST":
-        try:
-            _keep(request, row)
-        except ExhibitError as error:
-            messages.error(request, in_words(error))
-        if "read" in request.POST:
-            return redirect("notice", slug=owner.slug, number=number)
-        part = request.POST.get("next", "") or request.GET.get("page", "")
-        return redirect(f"{address}?page={part}#cases" if part.isdecimal() and len(part) < 5 else address)
-    items = items_of(row)
-    missing = gaps(row, items)
-    person = person_of(request)
-    values = {
-        "notice": row,
-        "kind": words.KINDS[Notice.Kind(row.kind)],
-        "fields": {"sender_name": person.get_full_name(), "sender_email": person.email} | row.fields,
-        "page": Paginator(items, CASES_AT_ONCE).get_page(request.GET.get("page")),
-        "asked": words.QUESTIONS if row.kind == Notice.Kind.DMCA else (),
-        "proposals": proposals(wiring.services(), row),
-        "gaps": missing[:MAX_GAPS],
-        "more_gaps": len(missing[MAX_GAPS:]),
-    }
-    return show(request, owner, "web/notice-edit.html", values)
-
-
-def _keep(request: HttpRequest, row: Notice) -> None:
-    """Keep what was filled in; of a case, only what its own part of the form says."""
-    given = {name: said(request.POST.get(name, "")) for name in FIELDS if name in request.POST}
-    if (use := request.POST.get("use", "")).isdecimal() and len(use) < 3:
-        found = proposals(wiring.services(), row)
-        given |= addressee_of(found[int(use)]) if int(use) < len(found) else {}
-    notices.fill(row, given, list(given))
-    for number in row.notice_cases.values_list("case__number", flat=True):
-        if f"case-{number}" in request.POST:
-            answers = {name: said(request.POST.get(f"{name}-{number}", "")) for name in (*QUESTIONS, "words")}
-            notices.consider(row, number, answers)
-
-
 @member_page
 def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """A notice word for word, what it lacks, and what became of it."""
@@ -194,7 +96,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     made = letter(row, items) if row.state == Notice.State.DRAFT else None
     signed = None if made else file_of(wiring.services(), row, TEXT_NAME)
     checks = check(wiring.services(), [item.row.case for item in items]) if row.state in notices.BEGUN else {}
-    missing = [*gaps(row, items), *unanswered(checks)] if made else []
+    lacks = [*missing(row, items), *(Gap(CLAIMS, sentence) for sentence in unanswered(checks))] if made else []
     text = made.whole if made else signed[0].decode() if signed else ""
     mail = getattr(row, "mail", None)
     values = {
@@ -206,19 +108,21 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "page": Paginator(parts_of(text), 1).get_page(request.GET.get("page")),
         "read": read_mark(made) if made else "",
         **claims.shown(owner, checks),
-        "gaps": missing[:MAX_GAPS],
-        "more_gaps": len(missing[MAX_GAPS:]),
+        **shown_gaps(items, lacks, reverse("edit-notice", args=[owner.slug, number])),
+        "doubts": claims.doubts(checks, [item.row.case for item in items]) if made else [],
         "unregistered": us_unregistered(items) if row.kind == Notice.Kind.DMCA else [],
         "items": [(item, *words.standings(item), max(0, len(item.there) - MAX_PLACES)) for item in items],
         "events": [
             (event, words.EVENTS.get(event.kind, event.kind), words.WAYS.get(event.words)) for event in row.events.all()
         ],
-        "happened": [(None, "–"), *words.HAPPENED.items()],
+        "happened": [(None, "–"), *(words.FILED if row.kind in notices.FILINGS else words.HAPPENED).items()],
+        "files": row.kind in notices.FILINGS,
         "replies": [(one, words.REPLIES[NoticeReply.Kind(one.kind)]) for one in row.replies.defer("file")],
         "unseen": row.replies.filter(seen_at=None).exists(),
         "mail": mail,
         "maybe": mail is not None and may_have_left(mail),
-        "can_mail": bool(wiring.services().config.mail_url and row.fields.get("addressee_email")),
+        "can_mail": row.kind not in notices.FILINGS
+        and bool(wiring.services().config.mail_url and row.fields.get("addressee_email")),
         "today": timezone.localdate().isoformat(),
     }
     return show(request, owner, "web/notice.html", values)
@@ -277,7 +181,7 @@ def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     takes(request, Evidence.PAPER, owner, notice=number, file=name)
     data, media_type = found
     kind = f"{media_type}; charset=utf-8" if media_type == "text/plain" else media_type
-    return attached(data, f"{owner.slug}-notice-{number}.{name.rsplit('.', 1)[-1]}", kind)
+    return attached(data, download_name(row, name), kind)
 
 
 @decider_post

@@ -1,13 +1,18 @@
 """Words of the notices' pages: kinds, questions, answers, states and terms, in the reader's language."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import get_language_info, gettext, gettext_lazy as _
 
 from desk.texts.numbers import grouped
 from registry.cases.recaptures import Standing
 from registry.models import Notice, NoticeReply
+from registry.notices.notices import LANGUAGES as LANGUAGES_OF_KINDS
+from registry.notices.senders import FIELDS
+from registry.works.licence_check import country_of
 from workers.notices.contents import NoticeItem
 
 KINDS = {
@@ -15,18 +20,33 @@ KINDS = {
     Notice.Kind.DSA: _("Notice to a hosting service, Digital Services Act, Art. 16"),
     Notice.Kind.PRC: _("Notice to a network service provider, PRC Civil Code, Art. 1195"),
     Notice.Kind.OFFER: _("Offer of a licence"),
+    Notice.Kind.CCB: _("Claim for the Copyright Claims Board, 17 U.S.C. § 1506"),
+    Notice.Kind.COURT: _("Complaint for a Chinese basic court, with parties and list of evidence"),
 }
 FOR_WHOM = {
     Notice.Kind.DMCA: _(
         "In English, to providers in the United States; six elements, and four questions about fair use for each case."
     ),
-    Notice.Kind.DSA: _(
-        "In English, to a host in the European Union; with the reasons, exact addresses and the licence check."
-    ),
+    Notice.Kind.DSA: _("To a host in the European Union; with the reasons, exact addresses and the licence check."),
     Notice.Kind.PRC: _("In Chinese, to a provider in mainland China; with identity and preliminary evidence."),
     Notice.Kind.OFFER: _("A friendly letter to the party itself."),
+    Notice.Kind.CCB: _(
+        "What you enter in the Board's system: for registered works, or works whose registration is applied for, and a "
+        "respondent in the United States; sums up to $30,000."
+    ),
+    Notice.Kind.COURT: _(
+        "In Chinese, to be signed or sealed by hand and filed; since November 2025 such cases go to ordinary basic "
+        "courts (Fa Shi [2025] No. 14)."
+    ),
 }
-LANGUAGES = {"en": _("English"), "zh-Hans": _("Chinese")}
+LANGUAGES = {"en": _("English"), "de": _("German"), "fr": _("French"), "zh-Hans": _("Chinese")}
+SPOKEN = {
+    "AT": "de", "BE": "nl fr de", "BG": "bg", "CY": "el", "CZ": "cs", "DE": "de", "DK": "da", "EE": "et", "ES": "es",
+    "FI": "fi sv", "FR": "fr", "GR": "el", "HR": "hr", "HU": "hu", "IE": "en ga", "IT": "it", "LT": "lt",
+    "LU": "fr de", "LV": "lv", "MT": "en", "NL": "nl", "PL": "pl", "PT": "pt", "RO": "ro", "SE": "sv", "SI": "sl",
+    "SK": "sk",
+}  # fmt: skip
+"""Official languages of the Union's members, by ISO 3166-1 and ISO 639-1."""
 
 _PURPOSES = (
     ("commercial", _("To sell or to advertise something")),
@@ -73,6 +93,13 @@ HAPPENED = {
     Notice.State.ONLINE: _("It is still online"),
     Notice.State.RESOLVED: _("It is resolved"),
 }
+FILED = {
+    Notice.State.ANSWERED: _("The board or the court answered: it may go on"),
+    Notice.State.REMOVED: HAPPENED[Notice.State.REMOVED],
+    Notice.State.ONLINE: HAPPENED[Notice.State.ONLINE],
+    Notice.State.RESOLVED: _("It is over: decided, settled, withdrawn, or the respondent opted out"),
+}
+"""What can happen to what was filed with a board or a court."""
 REPLIES = {
     NoticeReply.Kind.LICENCE: _("There is a licence, or another permission"),
     NoticeReply.Kind.CREDIT: _("The credit has been corrected"),
@@ -100,6 +127,14 @@ DUE = {
         "Fifteen days after the statement arrived: on an e-commerce platform measures end unless a complaint or a suit "
         "is reported by then (E-Commerce Law, Art. 43); elsewhere within a reasonable time (Civil Code, Art. 1196)."
     ),
+    "court-filing": _(
+        "Seven days after it was filed: by then a court registers a complaint that meets the conditions, or rules that "
+        "it doesn't (Civil Procedure Law, Art. 126)."
+    ),
+    "ccb-service": _(
+        "Ninety days after the Board said that the claim may be served: by then the proof of service is filed "
+        "(17 U.S.C. § 1506(g)). After service the respondent has sixty days to opt out."
+    ),
     "dsa-complaint": _(
         "Six months after the decision: until then you may complain to the platform (DSA, Art. 20; not to micro and "
         "small ones)."
@@ -123,3 +158,46 @@ def standings(item: NoticeItem) -> tuple[list[str], datetime | None]:
         covered = {"n": grouped(licensed), "numbers": _(", ").join(map(str, item.licences))}
         told.append(_("%(n)s covered by licence %(numbers)s and not listed") % covered)
     return told, max((place.visited for place in item.places if place.visited is not None), default=None)
+
+
+SENDER = (
+    ("name", _("Who signs"), None, "name"),
+    ("capacity", _("In what capacity"), None, None),
+    ("address", _("Address"), None, "street-address"),
+    ("telephone", _("Telephone"), "tel", "tel"),
+    ("email", _("E-mail"), "email", "email"),
+    ("organisation", _("Organisation"), None, "organization"),
+    ("representative", _("Legal representative and position"), None, None),
+    ("code", _("Unified social credit code"), None, None),
+)
+"""What is said of a sender: the field, its label, and what it is for a browser. The last two are for China."""
+
+
+def sender_fields(
+    values: Mapping[str, Any], prefix: str = "", *, chinese: bool = True
+) -> list[tuple[str, str, object, str | None, str | None, int]]:
+    """The fields of a sender as a form shows them: name, label, value, type, what fills it in, most characters."""
+    return [
+        (f"{prefix}{name}", str(label), values.get(f"{prefix}{name}", ""), kind, filled, FIELDS[name])
+        for name, label, kind, filled in (SENDER if chinese else SENDER[:-2])
+    ]
+
+
+def spoken_in(notice: Notice) -> dict[str, object]:
+    """For a notice to a host in the Union: its country, as said or by the host's ending, and the languages there."""
+    if notice.kind != Notice.Kind.DSA:
+        return {}
+    country = str(notice.fields.get("addressee_country") or country_of(notice.party.split("/")[0])).upper()
+    spoken = SPOKEN.get(country, "").split()
+    others = {code: name for code, name in LANGUAGES.items() if code in LANGUAGES_OF_KINDS[Notice.Kind.DSA]}
+    return {
+        "country": country,
+        "countries": [(None, "–"), *((code, code) for code in SPOKEN)],
+        "spoken": _joined(get_language_info(code)["name_translated"] for code in spoken),
+        "fits": notice.language in spoken,
+        "languages": [(code, name) for code, name in others.items() if code in spoken and code != notice.language],
+    }
+
+
+def _joined(names: Iterable[str]) -> str:
+    return gettext(", ").join(map(str, names))

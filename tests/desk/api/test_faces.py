@@ -32,6 +32,7 @@ WITHOUT = {
     **dict.fromkeys(("change-feed", "change-feed:make", "change-feed:revoke"), A_PERSONS),
     **dict.fromkeys(("operator", "operator-details", "operator-retry", "operator-leave"), THE_OPERATORS),
     **dict.fromkeys(("sign-notice", "send-notice", "answer-claim", "see-replies", "wordings", "edit-wording"), BY_HAND),
+    **dict.fromkeys(("senders", "edit-sender"), BY_HAND),
     "why": BY_EYE,
     **dict.fromkeys(("derived", "web-archive", "security", "choose-passkeys", "revoke-key"), ONCE),
     **dict.fromkeys(("feed", "unsubscribe", "mail-link", "link", "link-file", "reply", "invitation"), OUTSIDE),

@@ -31,8 +31,9 @@ from tests.assets.noticed import ANSWERS, answer_all, begun, signed
 from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.notices import addressees, wording
+from workers.notices.checker import gaps, us_unregistered
 from workers.notices.claims import check
-from workers.notices.contents import QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
+from workers.notices.contents import QUESTIONS, items_of, letter, parts_of
 from workers.notices.signing import file_of, read_mark, sign
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner

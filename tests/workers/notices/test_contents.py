@@ -4,7 +4,8 @@ from registry.models import Owner
 from registry.notices import notices
 from tests.assets.chinese import english_in, half_width_in
 from tests.assets.noticed import begun, studio
-from workers.notices.contents import gaps, is_address, items_of, letter, parts_of, us_unregistered
+from workers.notices.checker import gaps, is_address, us_unregistered
+from workers.notices.contents import items_of, letter, parts_of
 
 __all__ = ["studio"]
 

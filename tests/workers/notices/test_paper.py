@@ -26,3 +26,20 @@ def test_it_has_the_letter_and_the_pictures_and_says_which_cannot_be_shown(studi
     assert pdf.count(b"/DCTDecode") == 1
     offer = begun(studio, "offer")
     assert b"/DCTDecode" not in notice_pdf(inline.services, offer, letter(offer), items_of(offer), now())
+
+
+def test_a_language_in_which_only_notices_are_written_has_its_own_feet_and_captions(
+    studio: Owner, inline: SyncRunner
+) -> None:
+    row = begun(studio, "dsa", "de")
+    pdf = notice_pdf(inline.services, row, letter(row), items_of(row), now())
+    reader = pypdf.PdfReader(io.BytesIO(pdf))
+    text = " ".join(" ".join(page.extract_text().split()) for page in reader.pages)
+    for words in (
+        "in gutem Glauben",
+        "1. Two parrots: das Werk",
+        "Keine Rechtsberatung.",
+        f"1 von {len(reader.pages)}",
+    ):
+        assert words in text
+    assert reader.trailer["/Root"]["/Lang"].startswith("de")

@@ -96,4 +96,7 @@ def _message(services: Services, row: NoticeMail) -> OneMail:
         headers={"Message-ID": row.message_id},
     )
     message.attach(f"notice-{notice.number}.pdf", pdf[0], "application/pdf")
+    for file in notice.files:
+        if file["name"] not in (TEXT_NAME, PDF_NAME) and (found := file_of(services, notice, file["name"])):
+            message.attach(file["name"], *found)
     return message

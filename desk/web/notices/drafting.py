@@ -1,0 +1,184 @@
+"""A notice from its beginning to the point where it is read: the choice of its cases and kind, and its form."""
+
+from collections.abc import Container, Iterable, Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _, ngettext
+
+from desk.texts.sentences import in_words
+from desk.web.common.access import decider_form, number_in, person_of, said, show
+from desk.web.notices import words
+from exhibit.errors import ExhibitError, WrongUseError
+from registry.models import Case, Notice, Owner, Sender
+from registry.notices import notices, senders
+from workers.notices.addressees import addressee_of, proposals
+from workers.notices.checker import Gap, missing
+from workers.notices.contents import FIELDS, QUESTIONS, NoticeItem, items_of
+from workers.notices.enclosures import deposits_of, packages
+from workers.services import wiring
+
+CASES_AT_ONCE = 20
+"""Cases whose questions a page asks."""
+
+PARTIES = 50
+"""Parties that a new notice offers: those with the most confirmed cases."""
+
+MAX_GAPS = 10
+"""Things that are missing which a page names; the others are counted."""
+
+CLAIMS = "claims"
+"""Where the page of a notice shows what speaks against it."""
+
+
+@decider_form
+def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Begin a notice: a party, its confirmed cases, a kind. Cases may be named in the address: ``?case=3&case=4``."""
+    given = request.POST if request.method == "POST" else request.GET
+    numbers = [number for number in map(number_in, given.getlist("case")) if number]
+    party, problem = said(given.get("party", "")), ""
+    if not party and numbers:
+        party = Case.objects.filter(owner=owner, number=numbers[0]).values_list("party", flat=True).first() or ""
+    if request.method == "POST":
+        kind, _sep, language = given.get("kind", "").partition(".")
+        try:
+            made = notices.draft(owner, numbers, kind, language, by=request.user.get_username())
+            return redirect("edit-notice", slug=owner.slug, number=made.number)
+        except WrongUseError as error:
+            problem = in_words(error)
+    kinds = [
+        (f"{kind}.{language}", words.KINDS[kind], words.FOR_WHOM[kind], words.LANGUAGES[language])
+        for kind, languages in notices.LANGUAGES.items()
+        for language in languages
+    ]
+    confirmed = Case.objects.filter(owner=owner, decision=Case.Decision.CONFIRMED)
+    parties = confirmed.values_list("party").annotate(n=Count("pk")).order_by("-n", "party")[: PARTIES + 1]
+    values = {
+        "party": party,
+        **(_choice(owner, party, numbers) if party else {}),
+        "kinds": kinds,
+        "kind": given.get("kind", ""),
+        "parties": [] if party else list(parties[:PARTIES]),
+        "more_parties": not party and len(parties) > PARTIES,
+        "problem": problem,
+    }
+    return show(request, owner, "web/notice-new.html", values)
+
+
+def _choice(owner: Owner, party: str, numbers: list[int]) -> dict[str, object]:
+    """The cases of a party to choose from: ticked are those that were named, or those that no notice is about."""
+    rows = notices.may_be_noticed(owner, party, numbers)
+    cases = [(row, getattr(row, "noticed", None)) for row in rows[: notices.MAX_CASES]]
+    shown = [(one, notice, one.number in numbers if numbers else notice is None) for one, notice in cases]
+    left_out = sorted(set(numbers).difference(one.number for one, __ in cases))
+    return {"cases": shown, "more": rows.count() - len(shown), "left_out": _(", ").join(map(str, left_out))}
+
+
+@decider_form
+def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """The fields of a draft, and what its signer considers about each case."""
+    row = notices.notice(owner, number)
+    if row.state != Notice.State.DRAFT:
+        return redirect("notice", slug=owner.slug, number=number)
+    address = reverse("edit-notice", args=[owner.slug, number])
+    if request.method == "POST":
+        try:
+            _keep(request, row)
+        except ExhibitError as error:
+            messages.error(request, in_words(error))
+        if "read" in request.POST:
+            return redirect("notice", slug=owner.slug, number=number)
+        part = request.POST.get("next", "") or request.GET.get("page", "")
+        return redirect(f"{address}?page={part}#cases" if part.isdecimal() and len(part) < 5 else address)
+    items = items_of(row)
+    lacks = missing(row, items)
+    person = person_of(request)
+    page = Paginator(items, CASES_AT_ONCE).get_page(request.GET.get("page"))
+    fields = {"sender_name": person.get_full_name(), "sender_email": person.email} | row.fields
+    chinese = row.kind in (Notice.Kind.PRC, Notice.Kind.COURT)
+    values = {
+        "notice": row,
+        "kind": words.KINDS[Notice.Kind(row.kind)],
+        "fields": fields,
+        "sender_fields": words.sender_fields(fields, "sender_", chinese=chinese),
+        "page": page,
+        "cases": _considered(row, page, {gap.at for gap in lacks}),
+        "fair_use": row.kind == Notice.Kind.DMCA,
+        "proposals": proposals(wiring.services(), row),
+        "senders": Sender.objects.filter(owner=owner).defer("file"),
+        "files": row.kind in notices.FILINGS,
+        "chinese": chinese,
+        "smaller": ((None, "–"), ("yes", _("Yes, a smaller claim")), ("no", _("No"))),
+        **words.spoken_in(row),
+        **_enclosed(row, items),
+        "lacking": {gap.at.partition("_")[0] for gap in lacks},
+        **shown_gaps(items, lacks),
+    }
+    return show(request, owner, "web/notice-edit.html", values)
+
+
+def _enclosed(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
+    """What can go with it: deposit records of its works, and packages of its cases where links can be made."""
+    count = len(deposits_of([item.row.case for item in items]))
+    deposits = ngettext("Enclose %(n)d record", "Enclose %(n)d records", count) % {"n": count}
+    made = packages(row)[:20] if wiring.services().config.public_url else ()
+    listed = [(str(one.number), _("Package %(n)d") % {"n": one.number}) for one in made]
+    return {
+        "deposits": [(None, _("Enclose none")), ("1", deposits)] if count else [],
+        "packages": [(None, _("No link")), *listed] if listed else [],
+    }
+
+
+def _considered(row: Notice, items: Iterable[NoticeItem], lacks: Container[str]) -> list[dict[str, Any]]:
+    """The cases of a page of the form; the first that lacks something is open."""
+    shown: list[dict[str, Any]] = []
+    for item in items:
+        number, answers = item.row.case.number, item.row.answers
+        asked = words.QUESTIONS if row.kind == Notice.Kind.DMCA else ()
+        told = {
+            "item": item,
+            "number": number,
+            "places": len(item.there),
+            "answers": answers,
+            "lacks": f"case-{number}" in lacks,
+        }
+        told["asked"] = [
+            (f"{name}-{number}", question, ((None, _("Choose")), *choices), answers.get(name))
+            for name, question, choices in asked
+        ]
+        told["open"] = told["lacks"] and not any(each["lacks"] for each in shown)
+        shown.append(told)
+    return shown
+
+
+def shown_gaps(items: Sequence[NoticeItem], lacks: Sequence[Gap], form: str = "") -> dict[str, object]:
+    """What is missing, each with where it is mended: in the form at this address, or on the page itself."""
+    parts = {f"case-{item.row.case.number}": n // CASES_AT_ONCE + 1 for n, item in enumerate(items)}
+    part = {at: f"?page={n}" for at, n in parts.items() if len(items) > CASES_AT_ONCE}
+    told = [
+        (f"#{gap.at}" if gap.at == CLAIMS else f"{form}{part.get(gap.at, '')}#{gap.at}", gap.sentence)
+        for gap in lacks[:MAX_GAPS]
+    ]
+    return {"gaps": told, "more_gaps": len(lacks[MAX_GAPS:]), "all_gaps": len(lacks)}
+
+
+def _keep(request: HttpRequest, row: Notice) -> None:
+    """Keep what was filled in; of a case, only what its own part of the form says."""
+    given = {name: said(request.POST.get(name, "")) for name in FIELDS if name in request.POST}
+    if (use := request.POST.get("use", "")).isdecimal() and len(use) < 3:
+        found = proposals(wiring.services(), row)
+        given |= addressee_of(found[int(use)]) if int(use) < len(found) else {}
+    notices.fill(row, given, list(given))
+    if number := number_in(request.POST.get("sender")):
+        senders.take(row, senders.sender(row.owner, number))
+    if language := request.POST.get("language"):
+        notices.speak(row, language)
+    for number in row.notice_cases.values_list("case__number", flat=True):
+        if f"case-{number}" in request.POST:
+            answers = {name: said(request.POST.get(f"{name}-{number}", "")) for name in (*QUESTIONS, "words")}
+            notices.consider(row, number, answers)

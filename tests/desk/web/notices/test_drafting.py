@@ -1,0 +1,96 @@
+"""A notice is begun and filled in: what is missing stands first, each with the way to its field."""
+
+import re
+
+from django.test import Client
+from django.urls import reverse
+
+from registry.models import Case, Notice, Owner, Work
+from registry.notices import notices
+from tests.assets.site_browser import PHONE, Site
+from tests.assets.source import flat
+from tests.desk.web.notices.test_views import ANSWERS, FIELDS, PAGE, ann, studio
+
+__all__ = ["ann", "studio"]
+
+
+def test_what_is_missing_stands_first_and_leads_to_its_field(ann: Client, studio: Owner) -> None:
+    address = ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1", "2"], "kind": "dmca.en"}).headers[
+        "Location"
+    ]
+    page = flat(ann.get(address).content.decode())
+    assert page.index("Still missing:") < page.index('<form method="post" class="notice-form"')
+    for target in re.findall(r'<li><a href="#([^"]+)">', page):
+        assert f'id="{target}"' in page
+    assert {"addressee_name", "sender_address", "case-1", "case-2"} <= set(re.findall(r'href="#([^"]+)"', page))
+    assert 'id="case-1" open' in page
+    assert 'id="case-2">' in page
+    considered = {f"{name}-{case}": text for case in (1, 2) for name, text in ANSWERS.items()}
+    ann.post(address, {**FIELDS, **considered, "case-1": "1", "case-2": "1"})
+    page = flat(ann.get(address).content.decode())
+    assert "Nothing is missing." in page
+    assert '<details class="part" open>' not in page
+    ann.post(address, {"sender_email": "nobody"})
+    read = flat(ann.get(f"{PAGE}1/").content.decode())
+    assert f'<a href="{address}#sender_email">“nobody” isn' in read
+
+
+def test_the_form_is_short_on_a_phone_once_it_is_known_who_writes(site: Site, studio: Owner) -> None:
+    row = notices.draft(studio, (1, 2), "dmca", "en", by="Ann")
+    notices.fill(row, FIELDS, FIELDS)
+    ann = site.member(studio, size=PHONE)
+    page = ann.open(reverse("edit-notice", args=["studio", 1]))
+    box = page.get_by_text("Still missing:").bounding_box()
+    assert box is not None
+    assert box["y"] < PHONE[1]
+    assert page.evaluate("document.documentElement.scrollHeight") < 2_400
+    ann.check()
+
+
+def test_nothing_about_fair_use_is_chosen_before_the_signer_chooses(ann: Client) -> None:
+    answer = ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1", "2"], "kind": "dmca.en"}, follow=True)
+    page = answer.content.decode()
+    questions = page[page.index("What you considered") : page.index("<footer")]
+    assert questions.count("<select ") == 2 * 4
+    assert questions.count(" selected>") == questions.count('value="" selected>') == 2 * 4
+    assert "Case 2: answer all four questions about fair use." in page
+    assert 'class="sign"' not in ann.get(f"{PAGE}1/").content.decode()
+
+
+def test_a_party_with_many_cases_is_written_to_in_portions(ann: Client, studio: Owner) -> None:
+    like = Case.objects.get(number=1)
+    works = Work.objects.bulk_create(
+        Work(owner=studio, number=n, title=f"Work {n}", registered_at=like.opened_at) for n in range(3, 106)
+    )
+    told = {"owner": studio, "party": like.party, "decision": "confirmed", "opened_at": like.opened_at}
+    Case.objects.bulk_create(Case(number=work.number, work=work, **told) for work in works)
+    ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1"], "kind": "offer.en"})
+    page = flat(ann.get(f"{PAGE}new", {"party": "shop.example"}).content.decode())
+    assert page.count('name="case"') == page.count(" checked>") == 100
+    assert "5 more cases are for another notice." in page
+    page = flat(ann.get(f"{PAGE}new", {"case": ["1", "105"]}).content.decode())
+    assert re.findall(r'name="case" value="(\d+)" checked', page) == ["1", "105"]
+    assert "in notice 1" in page
+    many = [str(n) for n in range(2, 102)]
+    address = ann.post(f"{PAGE}new", {"party": "shop.example", "case": many, "kind": "dmca.en"}).headers["Location"]
+    first, last = (flat(ann.get(address, {"page": n}).content.decode()) for n in (1, 5))
+    assert 'name="purpose-2"' in first
+    assert 'name="purpose-101"' in last
+    assert 'name="purpose-2"' not in last
+    assert "things more</li>" in first
+    answer = ann.post(f"{address}?page=1", {"case-2": "1", "purpose-2": "plain", "next": "2"})
+    assert answer.headers["Location"] == f"{address}?page=2#cases"
+    assert Notice.objects.get(number=2).notice_cases.get(case__number=2).answers["purpose"] == "plain"
+    for page in (first, last, ann.get(f"{PAGE}2/").content.decode()):
+        assert len(page.encode()) < 100_000
+
+
+def test_an_addressee_is_taken_from_what_is_proposed(ann: Client, studio: Owner) -> None:
+    Notice.objects.all().delete()
+    Case.objects.update(party="taobao.com")
+    ann.post(f"{PAGE}new", {"party": "taobao.com", "case": ["1"], "kind": "prc.zh-Hans"})
+    assert 'name="use" value="0"' in ann.get(f"{PAGE}1/edit").content.decode()
+    ann.post(f"{PAGE}1/edit", {"use": "0", "addressee_name": "", "addressee_email": "", "sender_name": "Ann"})
+    fields = notices.notice(studio, 1).fields
+    assert (fields["addressee_email"], fields["sender_name"]) == ("ipr@alibaba-inc.com", "Ann")
+    assert fields["addressee_source"].startswith("https://ipp.alibabagroup.com")

@@ -1,0 +1,50 @@
+"""Senders are kept for an owner, chosen in drafts, and leave what was signed alone."""
+
+import pytest
+
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.models import LogSubmission, Sender
+from registry.notices import senders
+from tests.assets.rows import owner
+
+GIVEN = {"name": " Ann\nExample ", "capacity": "owner", "code": "9144 0300 7152 6726 xg", "telephone": "1" * 99}
+
+
+def test_a_credit_code_is_checked_by_its_last_character() -> None:
+    for known in ("9144030071526726XG", "91110000802100433B", "91350100M000100Y43"):
+        assert senders.is_credit_code(known)
+        for wrong in (known[:-1] + "7", known[:3] + known[4] + known[3] + known[5:], known[:-1], "I" + known[1:], ""):
+            assert not senders.is_credit_code(wrong)
+
+
+@pytest.mark.django_db
+def test_what_is_kept_is_short_and_checked_and_each_change_is_logged() -> None:
+    studio = owner("studio")
+    before = LogSubmission.objects.filter(type="setting").count()
+    made = senders.keep(studio, None, GIVEN, by="ann", file=b"%PDF-1.7", name="licence.pdf")
+    assert (made.number, made.name, made.code, len(made.telephone)) == (1, "Ann Example", "9144030071526726XG", 60)
+    for given, file, said in (
+        ({"name": " "}, b"", "Write the name"),
+        ({"name": "A", "code": "9144030071526726XX"}, b"", "isn't a unified social credit code"),
+        ({"name": "A"}, b"<html>", "neither a PDF"),
+        ({"name": "A"}, b"%PDF-" + bytes(senders.MAX_FILE), "larger than 2 MB"),
+    ):
+        with pytest.raises(WrongUseError, match=said):
+            senders.keep(studio, None, given, by="ann", file=file)
+    senders.keep(studio, 1, {"name": "Ann B."}, by="ann")
+    assert bytes(Sender.objects.get().file or b"") == b"%PDF-1.7"
+    with pytest.raises(NotFoundError):
+        senders.keep(owner("agency"), 1, GIVEN, by="bob")
+    senders.remove(studio, 1, by="ann")
+    assert not Sender.objects.exists()
+    assert LogSubmission.objects.filter(type="setting").count() == before + 3
+
+
+@pytest.mark.django_db
+def test_an_owner_has_only_so_many_senders(monkeypatch: pytest.MonkeyPatch) -> None:
+    studio = owner("studio")
+    monkeypatch.setattr(senders, "MAX_SENDERS", 1)
+    senders.keep(studio, None, GIVEN, by="ann")
+    senders.keep(studio, 1, GIVEN, by="ann")
+    with pytest.raises(WrongUseError, match="1 senders already"):
+        senders.keep(studio, None, GIVEN, by="ann")
