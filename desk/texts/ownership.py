@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils import formats, timezone
@@ -125,13 +126,22 @@ def warnings(warned: Warnings) -> list[str]:
     said = []
     for kind, details in warned.items():
         if kind == EARLIER:
-            day = formats.date_format(timezone.localtime(parse_rfc3339(details["registered_at"])), "DATE_FORMAT")
-            said.append(str(EARLIER_REGISTRATION[details["alike"]]) % {"day": day})
+            said.append(str(EARLIER_REGISTRATION[details["alike"]]) % {"day": _day(parse_rfc3339(details["registered_at"]))})
             continue
         one = said_of(OwnershipRemark(kind=kind, details=dict(details)))
         named = "; ".join(f"{name}: {text}" if name else text for name, text in one.stated)
         said.append(" ".join(filter(None, (one.sentence, named))))
     return said
+
+
+def in_short(work: Work) -> list[str]:
+    """What speaks against a work and nobody has answered, a sentence each; reads its conflicts and open ``doubts``."""
+    said = [str(EARLIER_REGISTRATION[row.kind]) % {"day": _day(row.earlier_registered_at)} for row in work.conflicts.all()]
+    return said[:1] + [said_of(remark).sentence for remark in work.doubts]  # type: ignore[attr-defined] # prefetched
+
+
+def _day(moment: datetime) -> str:
+    return formats.date_format(timezone.localtime(moment), "DATE_FORMAT")
 
 
 def term_rows(findings: tuple[Finding, ...]) -> list[tuple[str, str, str, str]]:

@@ -13,7 +13,7 @@ from desk.web.notifications import feeds, views as told
 from desk.web.operator import views as operator
 from desk.web.public import asked, log, opened, replies, soft_bindings, views as public, witness
 from desk.web.watches import crawls, new, searches, sources, views as watches
-from desk.web.works import declarations, held, uploads, views as works, why
+from desk.web.works import declarations, held, listing, uploads, views as works, why
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", public.home, name="home"),
@@ -68,7 +68,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/cases/<int:number>/claims", cases.answer_claim, name="answer-claim"),
     path("o/<slug:slug>/cases/<int:number>/deed", cases.deed, name="case-deed"),
     path("o/<slug:slug>/cases/<int:number>/matches/<int:match>/<str:drawing>", cases.drawing, name="drawing"),
-    path("o/<slug:slug>/works/", works.works, name="works"),
+    path("o/<slug:slug>/works/", listing.works, name="works"),
     path("o/<slug:slug>/works/derived", works.derived, name="derived"),
     path("o/<slug:slug>/works/add", uploads.add, name="add-works"),
     path("o/<slug:slug>/works/add/fingerprints", uploads.state, name="state-works"),

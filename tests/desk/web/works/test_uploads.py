@@ -144,7 +144,7 @@ def test_what_a_browser_cannot_send_stops_nothing_and_is_sent_by_pressing_again(
         (tmp_path / f"{number}.jpg").write_bytes(photograph(number))
     ann = site.member(studio)
     page = ann.open(at("add-works"))
-    page.get_by_label("Pictures", exact=True).set_input_files(sorted(tmp_path.glob("*.jpg")))
+    page.get_by_label("Choose pictures").set_input_files(sorted(tmp_path.glob("*.jpg")))
     (tmp_path / "1.jpg").unlink()  # moved away before it was sent
     refused = {"sentence": "There is no room left on the disk."}
     page.route("**/files", lambda route: route.fulfill(status=507, json=refused))
