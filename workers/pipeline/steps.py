@@ -97,6 +97,7 @@ _STEPS = (
     Step("witness", "cases.witness.ask_witnesses", DEFAULT, "AnchorReceipt", batch=50),
     Step("report", "cases.report.make_reports", FILES, "Report", "owner"),
     Step("ledger", "cases.ledger.look_at_ledger", ASKED, "LedgerChange", "owner"),
+    Step("bulk", "works.bulk.edit_works", ASKED, "BulkEdit", "owner"),
     Step("release", "cases.release.release", ASKED, "Flood", "work__owner"),
     # once a notice's mail has begun, a member says whether it has left
     Step(
@@ -129,6 +130,7 @@ LABELS = {
     "witness": gettext_noop("receipts that witnesses owe"),
     "report": gettext_noop("reports"),
     "ledger": gettext_noop("changes of licences, to be applied"),
+    "bulk": gettext_noop("changes of many works at once"),
     "release": gettext_noop("works held back, whose cases are to be opened"),
     "notice": gettext_noop("notices to be sent"),
     "package": gettext_noop("bundles to be put together in one file"),
