@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _, gettext_lazy
 from desk.texts.numbers import grouped
 from exhibit.clock import parse_rfc3339
 from exhibit.types import Json
-from registry.models import Flood, OwnershipRemark, Work, WorkChange
+from registry.models import BulkEdit, Flood, OwnershipRemark, Work, WorkChange
 from workers.pictures.provenance import FileStatement
+from workers.works.bulk import PUT, TAKE
 from workers.works.copyright_terms import By, Finding, Standing
 from workers.works.ownership import EARLIER, Warnings
 
@@ -55,6 +56,7 @@ FIELDS = {
     "first_publication": gettext_lazy("First publication"),
     "medium": gettext_lazy("Kind"),
     "registrations": gettext_lazy("Official registrations"),
+    "collections": gettext_lazy("Collections"),
     "manifest": gettext_lazy("Manifest (C2PA)"),
     "source_type": gettext_lazy("Digital source type (IPTC)"),
     "aigc": gettext_lazy("Label of generated content (GB 45438-2025)"),
@@ -84,6 +86,7 @@ EARLIER_REGISTRATION = {
 }
 KINDS = {
     "edited": gettext_lazy("Changed"),
+    "collected": gettext_lazy("Collections changed"),
     "attached": gettext_lazy("Document added"),
     "detached": gettext_lazy("Document taken off"),
     "answered": gettext_lazy("Reason given"),
@@ -176,12 +179,24 @@ def statement_rows(said: FileStatement) -> list[tuple[str, str]]:
 
 def change_rows(change: WorkChange) -> list[tuple[str, str, str]]:
     """Of a change: field, before, after."""
-    if change.kind == "edited":
+    if change.kind in ("edited", "collected"):
         return [
             (str(FIELDS.get(name, name)), plain(name, both["before"]), plain(name, both["after"]))
             for name, both in change.details.items()
         ]
     return [("", "", str(change.details.get("name", "")))] if "name" in change.details else []
+
+
+def bulk_in_words(edit: BulkEdit) -> str:
+    """What a change of many works does, or which one it undoes."""
+    if edit.undoes is not None:
+        return _("Undone: %(what)s") % {"what": bulk_in_words(edit.undoes)}
+    told = {"name": edit.value, "field": str(FIELDS.get(edit.what, "")), "value": plain(edit.what, edit.value)}
+    if edit.what == PUT:
+        return _("Put into the collection “%(name)s”") % told
+    if edit.what == TAKE:
+        return _("Taken out of the collection “%(name)s”") % told
+    return _("%(field)s: “%(value)s”") % told
 
 
 def why_held(flood: Flood) -> str:
@@ -201,6 +216,8 @@ def plain(name: str, value: Json) -> str:
         return str(MEDIUMS.get(value, value))
     if name == "registrations":
         return "; ".join(" ".join(filter(None, (one["office"], one["number"], one["date"]))) for one in value) or "–"
+    if name == "collections":
+        return _list(iter(value)) or "–"
     return str(value) if value not in (None, "") else "–"
 
 

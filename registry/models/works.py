@@ -12,7 +12,7 @@ from exhibit.types import DeclaredWork
 from registry.models.accounts import Owner
 from registry.models.fields import DigestField
 from registry.models.pictures import Picture
-from registry.models.steps import Claimable
+from registry.models.steps import Claimable, StepState
 
 _BLANK = models.Value(" ")
 _SEARCHED = Concat("title", _BLANK, "author", _BLANK, "holder", _BLANK, "source_name", output_field=models.TextField())
@@ -82,7 +82,7 @@ class Work(models.Model):
         constraints = [UniqueConstraint(fields=["owner", "number"], name="work_identity")]
         indexes = [
             Index("owner", Lower("title"), "number", name="work_titles", condition=Q(removed_at=None)),
-            Index("owner", Lower("author"), "number", name="work_authors", condition=Q(removed_at=None)),
+            Index(fields=["owner", "author", "number"], name="work_authors", condition=Q(removed_at=None)),
             Index(fields=["owner", "number"], name="work_living", condition=Q(removed_at=None)),
             Index(fields=["owner", "number"], name="work_unsafe", condition=Q(removed_at=None) & ~Q(low_information=[])),
         ]
@@ -289,6 +289,12 @@ class BulkEdit(Claimable):
         constraints = [UniqueConstraint(fields=["owner", "number"], name="bulk_edit_identity")]
         indexes = [Index(fields=["state", "id"], name="bulk_edit_todo")]
         ordering = ["owner", "-number"]
+
+    @property
+    def may_be_undone(self) -> bool:
+        """Whether it is over, has changed something, and neither undoes another one nor was undone."""
+        over = self.state in (StepState.DONE, StepState.FAILED) and self.changed > 0
+        return over and self.undoes_id is None and not hasattr(self, "undone_by")
 
 
 class WorkChange(models.Model):

@@ -62,7 +62,7 @@ def undo(services: Services, bulk: BulkEdit, *, by: str) -> BulkEdit:
 
     Raises ``ConflictError`` where it isn't done, was undone already, or undoes another one.
     """
-    if bulk.state not in (StepState.DONE, StepState.FAILED) or bulk.undoes_id is not None or BulkEdit.objects.filter(undoes=bulk).exists():
+    if not BulkEdit.objects.get(pk=bulk.pk).may_be_undone:
         raise ConflictError(_("This can't be undone."), hint=_("It is under way, was undone already, or undoes another change."))
     changed = Work.objects.filter(changes__bulk=bulk, removed_at=None)
     return _begun(services, bulk.owner, changed, by=by, reason="", what=bulk.what, value=bulk.value, undoes=bulk)

@@ -52,6 +52,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "conflict": row.conflicts.order_by("earlier_registered_at").first(),
         "doubts": ownership.warnings(warnings_of(row)),
         "remarks": [ownership.said_of(remark) for remark in row.remarks.order_by("answered_at", "pk")],
+        "collections": row.collections.order_by("name"),
         "terms": ownership.term_rows(terms(row)),
         "stated": ownership.stated_rows(row.metadata),
         "kind": ownership.plain("author_kind", row.author_kind),
