@@ -129,7 +129,9 @@ def warnings(warned: Warnings) -> list[str]:
     said = []
     for kind, details in warned.items():
         if kind == EARLIER:
-            said.append(str(EARLIER_REGISTRATION[details["alike"]]) % {"day": _day(parse_rfc3339(details["registered_at"]))})
+            said.append(
+                str(EARLIER_REGISTRATION[details["alike"]]) % {"day": _day(parse_rfc3339(details["registered_at"]))}
+            )
             continue
         one = said_of(OwnershipRemark(kind=kind, details=dict(details)))
         named = "; ".join(f"{name}: {text}" if name else text for name, text in one.stated)
@@ -139,7 +141,9 @@ def warnings(warned: Warnings) -> list[str]:
 
 def in_short(work: Work) -> list[str]:
     """What speaks against a work and nobody has answered, a sentence each; reads its conflicts and open ``doubts``."""
-    said = [str(EARLIER_REGISTRATION[row.kind]) % {"day": _day(row.earlier_registered_at)} for row in work.conflicts.all()]
+    said = [
+        str(EARLIER_REGISTRATION[row.kind]) % {"day": _day(row.earlier_registered_at)} for row in work.conflicts.all()
+    ]
     return said[:1] + [said_of(remark).sentence for remark in work.doubts]  # type: ignore[attr-defined] # prefetched
 
 

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TypeVar
 
-from django.contrib.postgres.fields.array import ArrayLenTransform
-from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, Model, OuterRef, Q, QuerySet, Subquery
 
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
@@ -75,7 +74,7 @@ def bulk_edits(of: Owner) -> QuerySet[BulkEdit]:
     """Changes of many of the owner's works at once, newest first, without the keys of the works."""
     rows = BulkEdit.objects.filter(owner=of).select_related("owner", "undoes", "undone_by")
     keys = ("works", "undoes__works", "undone_by__works")
-    return rows.annotate(count=ArrayLenTransform("works")).defer(*keys).order_by("-number")
+    return rows.annotate(count=F("works__len")).defer(*keys).order_by("-number")
 
 
 def licences(of: Owner) -> QuerySet[Licence]:

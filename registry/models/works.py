@@ -84,7 +84,9 @@ class Work(models.Model):
             Index("owner", Lower("title"), "number", name="work_titles", condition=Q(removed_at=None)),
             Index(fields=["owner", "author", "number"], name="work_authors", condition=Q(removed_at=None)),
             Index(fields=["owner", "number"], name="work_living", condition=Q(removed_at=None)),
-            Index(fields=["owner", "number"], name="work_unsafe", condition=Q(removed_at=None) & ~Q(low_information=[])),
+            Index(
+                fields=["owner", "number"], name="work_unsafe", condition=Q(removed_at=None) & ~Q(low_information=[])
+            ),
         ]
         ordering = ["owner", "number"]
 

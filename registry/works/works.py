@@ -8,7 +8,17 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Lower
 
 from registry.accounts import scoped
-from registry.models import Case, Collection, Flood, Owner, OwnershipRemark, RegistrationConflict, Sighting, UploadFile, Work
+from registry.models import (
+    Case,
+    Collection,
+    Flood,
+    Owner,
+    OwnershipRemark,
+    RegistrationConflict,
+    Sighting,
+    UploadFile,
+    Work,
+)
 from registry.works.relations import living
 
 
@@ -65,7 +75,7 @@ def search(
     if only in set(Only):
         rows = rows.filter(_which(of, Only(only)))
     if collection is not None:
-        within = Collection.works.through.objects.filter(collection__owner=of, collection__number=collection)
+        within = Collection.works.through._default_manager.filter(collection__owner=of, collection__number=collection)
         rows = rows.filter(pk__in=within.values("work"))
     if upload is not None:
         rows = rows.filter(_has(UploadFile, upload__owner=of, upload__number=upload, outcome="registered"))
@@ -76,7 +86,7 @@ def piece(rows: QuerySet[Work], sort: str, before: int | None, after: int | None
     """So many of these works in an order, from before or after the one with a number; the first ones without."""
     key, down = _KEYS.get(Sort(sort)), sort == Sort.NEWEST
     rows, back = rows.annotate(key=key) if key is not None else rows, before is not None
-    edge = rows.model.objects.filter(owner__in=rows.values("owner")[:1], number=before if back else after)
+    edge = Work.objects.filter(owner__in=rows.values("owner")[:1], number=before if back else after)
     at = edge.annotate(key=key or F("number")).values_list("key", "number").first()
     if at is not None:
         way = "lt" if back != down else "gt"
@@ -92,6 +102,13 @@ def piece(rows: QuerySet[Work], sort: str, before: int | None, after: int | None
         return Piece(found, None, None)
     first, last = found[0].number, found[-1].number
     return Piece(found, first if (more if back else at) else None, last if back or more else None)
+
+
+def in_order(rows: QuerySet[Work], sort: str) -> QuerySet[Work]:
+    """All of these works in an order."""
+    key = _KEYS.get(Sort(sort))
+    last = "-number" if sort == Sort.NEWEST else "number"
+    return rows.order_by(last) if key is None else rows.annotate(key=key).order_by("key", last)
 
 
 def counts(of: Owner) -> dict[str, int]:

@@ -5,7 +5,6 @@ A few works are changed before the call returns, many by the step ``bulk``, in p
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -27,6 +26,8 @@ FIELDS = (
     "author", "holder", "credit", "rights_statement", "created", "first_publication", "medium", "author_kind",
 )  # fmt: skip
 """What can be declared of many works at once."""
+MAX_LENGTHS = {"author": 300, "holder": 300, "credit": 300}
+"""Characters of fields that are shorter than others."""
 PUT, TAKE = "put", "take"
 """Into a collection, and out of it."""
 PORTION = 200
@@ -48,9 +49,9 @@ def edit_many(
             raise WrongUseError(_("There is no collection “%(name)s”.") % {"name": value})
         value = row.name
     elif what in FIELDS:
-        with_title = replace(DeclaredWork(title="–"), **{what: value})
-        value = getattr(checked(with_title), what)
-        if len(value) > (Work._meta.get_field(what).max_length or 1_000):
+        said: dict[str, Any] = {"title": "–", what: value}
+        value = getattr(checked(DeclaredWork(**said)), what)
+        if len(value) > MAX_LENGTHS.get(what, 1_000):
             raise WrongUseError(_("That is too long."))
     else:
         raise WrongUseError(_("That can't be chosen."))
@@ -63,7 +64,8 @@ def undo(services: Services, bulk: BulkEdit, *, by: str) -> BulkEdit:
     Raises ``ConflictError`` where it isn't done, was undone already, or undoes another one.
     """
     if not BulkEdit.objects.get(pk=bulk.pk).may_be_undone:
-        raise ConflictError(_("This can't be undone."), hint=_("It is under way, was undone already, or undoes another change."))
+        hint = _("It is under way, was undone already, or undoes another change.")
+        raise ConflictError(_("This can't be undone."), hint=hint)
     changed = Work.objects.filter(changes__bulk=bulk, removed_at=None)
     return _begun(services, bulk.owner, changed, by=by, reason="", what=bulk.what, value=bulk.value, undoes=bulk)
 
@@ -130,15 +132,15 @@ def _collected(bulk: BulkEdit, rows: list[Work]) -> int:
     if collection is None:  # removed or renamed meanwhile
         return 0
     put, link = (bulk.what == PUT) != (bulk.undoes_id is not None), Collection.works.through
-    within = set(link.objects.filter(collection=collection, work__in=rows).values_list("work_id", flat=True))
+    within = set(link._default_manager.filter(collection=collection, work__in=rows).values_list("work_id", flat=True))
     rows = [row for row in rows if (row.pk in within) != put]
     names: dict[int, list[str]] = defaultdict(list)
-    for work, name in link.objects.filter(work__in=rows).values_list("work_id", "collection__name"):
+    for work, name in link._default_manager.filter(work__in=rows).values_list("work_id", "collection__name"):
         names[work].append(name)
     if put:
-        link.objects.bulk_create(link(collection_id=collection.pk, work_id=row.pk) for row in rows)
+        link._default_manager.bulk_create(link(collection_id=collection.pk, work_id=row.pk) for row in rows)
     else:
-        link.objects.filter(collection=collection, work__in=rows).delete()
+        link._default_manager.filter(collection=collection, work__in=rows).delete()
     lines, changes = _next_lines(rows), []
     for row in rows:
         before = sorted(names[row.pk])

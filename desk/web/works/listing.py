@@ -59,7 +59,9 @@ class Card:
 def with_cards(rows: QuerySet[Work]) -> QuerySet[Work]:
     """Works with what their cards read, in few queries."""
     doubts = OwnershipRemark.objects.filter(answered_at=None)
-    return rows.defer("metadata").prefetch_related("pictures", "conflicts", Prefetch("remarks", doubts, to_attr="doubts"))
+    return rows.defer("metadata").prefetch_related(
+        "pictures", "conflicts", Prefetch("remarks", doubts, to_attr="doubts")
+    )
 
 
 def cards_of(rows: Iterable[Work]) -> list[Card]:
@@ -83,9 +85,13 @@ class Asked:
     @classmethod
     def of(cls, given: QueryDict) -> Self:
         """From an address, or the hidden fields of a form."""
-        sort, numbers = given.get("sort", ""), (number_in(given.get(name)) for name in ("upload", "collection"))
+        sort, upload, collection = (
+            given.get("sort", ""),
+            number_in(given.get("upload")),
+            number_in(given.get("collection")),
+        )
         order = sort if sort in set(searching.Sort) else searching.Sort.NEWEST
-        return cls(said(given.get("q", "")), given.get("only", ""), *numbers, order)
+        return cls(said(given.get("q", "")), given.get("only", ""), upload, collection, order)
 
     def rows(self, owner: Owner) -> QuerySet[Work]:
         """The works that were asked for."""
@@ -115,7 +121,7 @@ def works(request: HttpRequest, owner: Owner) -> HttpResponse:
         "sorts": SORTS,
         "collections": [("", _("all collections")), *((row.number, row.name) for row in collections)],
         "collection": next((row for row in collections if row.number == asked.collection), None),
-        "done": scoped.bulk_edits(owner).filter(number=number_in(given.get("bulk"))).first(),
+        "done": scoped.bulk_edits(owner).filter(number=number_in(given.get("bulk")) or 0).first(),
         "whats": WHATS,
     }
     return show(request, owner, "web/works.html", values)

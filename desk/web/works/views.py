@@ -30,6 +30,7 @@ from workers.services import wiring
 from workers.works.opened import public_address
 from workers.works.ownership import terms, warnings_of
 
+
 @decider_post
 def derived(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask for works derived from the owner's, or no more."""

@@ -46,6 +46,7 @@ def test_each_work_gets_its_line_of_history_and_its_entry_as_by_hand(inline: Syn
     assert at_once.declaration is not None
     opening = at_once.declaration.opening
     assert (opening.content["author"], opening.content["edited"]) == ("Ann Lee", 1)
+    assert opening.details is not None
     assert opening.details["reason"] == "All are hers."
     assert Work.objects.get(title="Not theirs").author == ""
 

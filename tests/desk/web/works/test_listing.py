@@ -32,18 +32,22 @@ def many(like: Work, count: int) -> None:
         "author": "CASE WHEN n % 10 = 0 THEN '' ELSE 'Author ' || n * 13 % 97 END",
         "low_information": "CASE WHEN n % 200 = 0 THEN '[\"plain\"]' ELSE '[]' END::jsonb",
         "digest": "sha256(n::text::bytea)",
-        "work_id": "(SELECT id FROM registry_work WHERE number = n AND owner_id = %s)" % like.owner_id,
+        "work_id": f"(SELECT id FROM registry_work WHERE number = n AND owner_id = {like.owner_id})",  # noqa: S608 - ours
         "picture_id": "(SELECT id FROM registry_picture WHERE digest = sha256(n::text::bytea))",
     }
     with connection.cursor() as cursor:
-        for model, pk in ((Work, like.pk), (Picture, like.pictures.get().pk), (WorkPicture, like.work_pictures.get().pk)):
-            fields = [f.column for f in model._meta.concrete_fields if not f.primary_key and not f.generated]
+        for model, pk in (
+            (Work, like.pk),
+            (Picture, like.pictures.get().pk),
+            (WorkPicture, like.work_pictures.get().pk),
+        ):
+            fields = [f.column or "" for f in model._meta.concrete_fields if not f.primary_key and not f.generated]
             columns = ", ".join(fields)
             values = ", ".join(varied.get(f, f) for f in fields)
             table = model._meta.db_table
             cursor.execute(
-                f"INSERT INTO {table} ({columns}) SELECT {values} FROM {table}, generate_series(2, {count}) AS n "
-                f"WHERE {table}.id = {pk}"
+                f"INSERT INTO {table} ({columns}) SELECT {values} "  # noqa: S608 - ours
+                f"FROM {table}, generate_series(2, {count}) AS n WHERE {table}.id = {pk}"
             )
             cursor.execute(f"ANALYZE {table}")
 
@@ -62,14 +66,15 @@ def test_a_hundred_thousand_works_feel_like_a_hundred(
         OwnershipRemark(work=work, kind="term", details={"countries": ["EU"]}, noted_at=now()) for work in works[:300]
     )
     cases = (
-        Case(owner=studio, number=n, work=works[n * 5], party=f"shop-{n}.example", opened_at=now()) for n in range(5_000)
+        Case(owner=studio, number=n, work=works[n * 5], party=f"shop-{n}.example", opened_at=now())
+        for n in range(5_000)
     )
     Case.objects.bulk_create(cases, batch_size=500)
     link = make_collection(studio, "Harbours", by="Ann").works.through
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {link._meta.db_table} (collection_id, work_id) SELECT %s, id FROM registry_work "
-            "WHERE number %% 2 = 0",
+            f"INSERT INTO {link._meta.db_table} (collection_id, work_id) "  # noqa: S608 - ours
+            "SELECT %s, id FROM registry_work WHERE number %% 2 = 0",
             [studio.collections.get().pk],
         )
         cursor.execute("VACUUM ANALYZE")
@@ -137,7 +142,14 @@ def test_all_that_match_are_changed_and_undone_as_one(ann: Client, inline: SyncR
     work = register(inline.services, studio, photograph(1), "A harbour").work
     many(work, 60)
     register(inline.services, owner("agency"), photograph(2), "A harbour")
-    given = {"all": "1", "q": "harbour", "only": "authorless", "what": "credit", "value": "Photo: Lee", "reason": "Asked by the agency."}
+    given = {
+        "all": "1",
+        "q": "harbour",
+        "only": "authorless",
+        "what": "credit",
+        "value": "Photo: Lee",
+        "reason": "Asked by the agency.",
+    }
     page = ann.post(at("edit-works"), given, follow=True).content.decode()
     chosen = Work.objects.filter(credit="Photo: Lee")
     assert set(chosen) == set(scoped.works(studio).filter(author=""))
@@ -147,7 +159,7 @@ def test_all_that_match_are_changed_and_undone_as_one(ann: Client, inline: SyncR
     assert "Credit: – → Photo: Lee" in ann.get(at("work", chosen[0].number)).content.decode()
     page = ann.post(at("undo-bulk-edit", 1), follow=True).content.decode()
     assert "Undone: Credit: “Photo: Lee”" in page
-    assert not chosen.exists()
+    assert not chosen.all().exists()
     assert at("undo-bulk-edit", 2) not in ann.get(at("bulk-edits")).content.decode()
     assert "This can&#x27;t be undone." in ann.post(at("undo-bulk-edit", 1), follow=True).content.decode()
 
