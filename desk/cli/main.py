@@ -32,7 +32,10 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Rights": {
         "owner": "Rights holders: add, derived, web-archive, passkeys, list.",
         "user": "People who sign in: add, list, operator, password.",
-        "work": "Registered works: add, list, show, held, certificate, export, open, close, publish, remove.",
+        "work": (
+            "Registered works: add, list, show, change, undo, collections, collection, held, certificate, export, "
+            "open, close, publish, remove."
+        ),
         "licence": "Permitted uses: import, list.",
         "fingerprint": "Write what registers pictures that stay where they are, without servers.",
         "identify": "Say which work a picture shows, whole or in part.",

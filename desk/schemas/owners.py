@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Moment
+from desk.texts.ownership import bulk_in_words
 from exhibit.types import CaseDecision
 from registry.accounts import scoped
 
@@ -103,3 +104,30 @@ class Contributor(Answer):
     seconds: Annotated[int, From(lambda row: round(row.seconds))] = Field(examples=[2_112])
     checked: int = Field(description="For which a picture came here too.", examples=[97])
     wrong: int = Field(description="Of these, for which something else came; and broken deliveries.", examples=[2])
+
+
+class Collection(Answer):
+    """A named set of the owner's works."""
+
+    number: int = Field(examples=[2])
+    name: str = Field(examples=["Harbours"])
+    works: int = Field(alias="count", description="How many are in it.", examples=[120])
+    made_at: Moment = Field(examples=[NOON])
+
+
+class BulkEdit(Answer):
+    """A change of many works at once."""
+
+    number: int = Field(examples=[3])
+    at: Moment = Field(examples=[NOON])
+    by: str = Field(examples=["ann@example.org"])
+    what: str = Field(description="A field, or `put` or `take` of a collection.", examples=["author"])
+    value: str = Field(examples=["A. Example"])
+    reason: str
+    state: str = Field(description="`todo`, `doing`, `done` or `failed`.", examples=["done"])
+    works: int = Field(alias="count", description="How many were chosen.", examples=[120])
+    looked_at: int = Field(description="Of these.", examples=[120])
+    changed: int = Field(description="Of those looked at; the others say so already.", examples=[118])
+    undoes: int | None = Field(alias="undoes.number", description="The change that it undoes.", examples=[2])
+    may_be_undone: bool
+    sentence: Annotated[str, From(bulk_in_words)] = Field(examples=["Author: “A. Example”"])

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from exhibit.types import CaseDecision
 from registry.models import EventKind, Notice
+from registry.works.works import Only
 from workers.cases.decisions import MAX_CASES
 from workers.cases.floods import Answer
 
@@ -51,6 +52,21 @@ class OfferedKind(StrEnum):
     NOTICE_REPLIED = EventKind.NOTICE_REPLIED.value
 
 
+class BulkField(StrEnum):
+    """What can be changed of many works at once."""
+
+    PUT = "put"
+    TAKE = "take"
+    AUTHOR = "author"
+    AUTHOR_KIND = "author_kind"
+    HOLDER = "holder"
+    CREDIT = "credit"
+    RIGHTS = "rights"
+    CREATED = "created"
+    FIRST_PUBLICATION = "first_publication"
+    MEDIUM = "medium"
+
+
 class Given(Schema):
     """Takes nothing that it doesn't know."""
 
@@ -61,6 +77,33 @@ class HeldAnswer(Given):
     """What is to become of a work that is held back."""
 
     answer: Answer = Field(description="`open` its cases, `dismiss` what waits, or `undo` that.", examples=["open"])
+    reason: Long = ""
+
+
+class CollectionName(Given):
+    """What a collection is called."""
+
+    name: Name = Field(examples=["Harbours"])
+
+
+class Sought(Given):
+    """Which works are meant: all that match."""
+
+    q: str = Field("", max_length=200, pattern=CLEAN, description="Parts of title, author, holder, file; or a number.")
+    only: Only | None = Field(None, description="Only those that need something.")
+    upload: Number | None = Field(None, description="Only those it brought.")
+    collection: Number | None = Field(None, description="Only those in it.")
+
+
+class BulkChange(Given):
+    """One change of many works, named by their numbers or all that match."""
+
+    works: Annotated[list[Number], Field(max_length=1_000)] | None = Field(None, examples=[[1, 2]])
+    match: Sought | None = Field(None, description="Where no numbers are given.")
+    what: BulkField = Field(description="A field to declare, or `put` or `take` of a collection.", examples=["author"])
+    value: Long = Field(
+        description="What it says from then on, or the name of the collection.", examples=["A. Example"]
+    )
     reason: Long = ""
 
 

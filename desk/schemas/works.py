@@ -201,6 +201,7 @@ class FullWork(Work):
     terms: Annotated[list[Term], From(terms)]
     documents: Annotated[list[Document], From(lambda row: row.attachments.filter(removed_at=None))]
     held: Annotated[Held | None, From(lambda row: models.Flood.in_force().filter(work=row).first())]
+    collections: Annotated[list[str], From(lambda row: row.collections.order_by("name").values_list("name", flat=True))]
     relations: Annotated[list[Relation], From(related_to)]
     cases: Annotated[list[WorkCase], From(lambda row: scoped.cases(row.owner).filter(work=row))]
     search: Annotated[list[dict[str, Any]], From(searches_of)]

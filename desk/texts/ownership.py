@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils import formats, timezone
@@ -11,8 +12,9 @@ from desk.texts.numbers import grouped
 from exhibit.clock import parse_rfc3339
 from exhibit.types import Json
 from registry.cases.history import joined
-from registry.models import Flood, OwnershipRemark, Work, WorkChange
+from registry.models import BulkEdit, Flood, OwnershipRemark, Work, WorkChange
 from workers.pictures.provenance import FileStatement
+from workers.works.bulk import PUT, TAKE
 from workers.works.copyright_terms import By, Finding, Standing
 from workers.works.ownership import EARLIER, Warnings
 
@@ -65,6 +67,7 @@ FIELDS = {
     "first_publication": gettext_lazy("First publication"),
     "medium": gettext_lazy("Kind"),
     "registrations": gettext_lazy("Official registrations"),
+    "collections": gettext_lazy("Collections"),
     "manifest": gettext_lazy("Manifest (C2PA)"),
     "source_type": gettext_lazy("Digital source type (IPTC)"),
     "aigc": gettext_lazy("Label of generated content (GB 45438-2025)"),
@@ -94,6 +97,7 @@ EARLIER_REGISTRATION = {
 }
 KINDS = {
     "edited": gettext_lazy("Changed"),
+    "collected": gettext_lazy("Collections changed"),
     "attached": gettext_lazy("Document added"),
     "detached": gettext_lazy("Document taken off"),
     "answered": gettext_lazy("Reason given"),
@@ -136,14 +140,27 @@ def warnings(warned: Warnings) -> list[str]:
     said = []
     for kind, details in warned.items():
         if kind == EARLIER:
-            day = formats.date_format(timezone.localtime(parse_rfc3339(details["registered_at"])), "DATE_FORMAT")
-            said.append(str(EARLIER_REGISTRATION[details["alike"]]) % {"day": day})
+            said.append(
+                str(EARLIER_REGISTRATION[details["alike"]]) % {"day": _day(parse_rfc3339(details["registered_at"]))}
+            )
             continue
         one = said_of(OwnershipRemark(kind=kind, details=dict(details)))
         colon, semicolon = pgettext("after a label", ": "), pgettext("between parts of a sentence", "; ")
         named = semicolon.join(f"{name}{colon}{text}" if name else text for name, text in one.stated)
         said.append(joined((one.sentence, named)))
     return said
+
+
+def in_short(work: Work) -> list[str]:
+    """What speaks against a work and nobody has answered, a sentence each; reads its conflicts and open ``doubts``."""
+    said = [
+        str(EARLIER_REGISTRATION[row.kind]) % {"day": _day(row.earlier_registered_at)} for row in work.conflicts.all()
+    ]
+    return said[:1] + [said_of(remark).sentence for remark in work.doubts]  # type: ignore[attr-defined] # prefetched
+
+
+def _day(moment: datetime) -> str:
+    return formats.date_format(timezone.localtime(moment), "DATE_FORMAT")
 
 
 def term_rows(findings: tuple[Finding, ...]) -> list[tuple[str, str, str, str]]:
@@ -178,12 +195,24 @@ def statement_rows(said: FileStatement) -> list[tuple[str, str]]:
 
 def change_rows(change: WorkChange) -> list[tuple[str, str, str]]:
     """Of a change: field, before, after."""
-    if change.kind == "edited":
+    if change.kind in ("edited", "collected"):
         return [
             (str(FIELDS.get(name, name)), plain(name, both["before"]), plain(name, both["after"]))
             for name, both in change.details.items()
         ]
     return [("", "", str(change.details.get("name", "")))] if "name" in change.details else []
+
+
+def bulk_in_words(edit: BulkEdit) -> str:
+    """What a change of many works does, or which one it undoes."""
+    if edit.undoes is not None:
+        return _("Undone: %(what)s") % {"what": bulk_in_words(edit.undoes)}
+    told = {"name": edit.value, "field": str(FIELDS.get(edit.what, "")), "value": plain(edit.what, edit.value)}
+    if edit.what == PUT:
+        return _("Put into the collection “%(name)s”") % told
+    if edit.what == TAKE:
+        return _("Taken out of the collection “%(name)s”") % told
+    return _("%(field)s: “%(value)s”") % told
 
 
 def why_held(flood: Flood) -> str:
@@ -203,7 +232,9 @@ def plain(name: str, value: Json) -> str:
         return str(MEDIUMS.get(value, value))
     if name == "registrations":
         said = (" ".join(filter(None, (one["office"], one["number"], one["date"]))) for one in value)
-        return pgettext("between parts of a sentence", "; ").join(said) or "–"
+        return pgettext("between parts of a sentence", "; ").join(said) or "â"
+    if name == "collections":
+        return _list(iter(value)) or "â"
     return str(value) if value not in (None, "") else "–"
 
 

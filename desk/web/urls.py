@@ -13,7 +13,7 @@ from desk.web.notifications import feeds, views as told
 from desk.web.operator import views as operator
 from desk.web.public import asked, log, opened, replies, soft_bindings, views as public, witness
 from desk.web.watches import crawls, new, searches, sources, views as watches
-from desk.web.works import declarations, held, mine, uploads, views as works, why
+from desk.web.works import declarations, held, listing, mine, uploads, views as works, why
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", public.home, name="home"),
@@ -74,7 +74,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/cases/<int:number>/claims", cases.answer_claim, name="answer-claim"),
     path("o/<slug:slug>/cases/<int:number>/deed", cases.deed, name="case-deed"),
     path("o/<slug:slug>/cases/<int:number>/matches/<int:match>/<str:drawing>", cases.drawing, name="drawing"),
-    path("o/<slug:slug>/works/", works.works, name="works"),
+    path("o/<slug:slug>/works/", listing.works, name="works"),
+    path("o/<slug:slug>/works/change", listing.edit_works, name="edit-works"),
+    path("o/<slug:slug>/works/changes/", listing.bulk_edits, name="bulk-edits"),
+    path("o/<slug:slug>/works/changes/<int:number>/", listing.bulk_edit, name="bulk-edit"),
+    path("o/<slug:slug>/works/changes/<int:number>/undo", listing.undo_bulk_edit, name="undo-bulk-edit"),
+    path("o/<slug:slug>/works/collections/<int:number>", listing.change_collection, name="change-collection"),
     path("o/<slug:slug>/works/derived", works.derived, name="derived"),
     path("o/<slug:slug>/works/add", uploads.add, name="add-works"),
     path("o/<slug:slug>/works/add/fingerprints", uploads.state, name="state-works"),

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TypeVar
 
-from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, Model, OuterRef, Q, QuerySet, Subquery
 
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry.db.rows import there
 from registry.models import (
+    BulkEdit,
     Bundle,
     BytesState,
     Canary,
@@ -67,6 +68,13 @@ def deposit(of: Owner, work_number: int, number: int) -> Deposit:
 def uploads(of: Owner) -> QuerySet[Upload]:
     """The owner's uploads of works, newest first."""
     return Upload.objects.filter(owner=of).select_related("owner").order_by("-number")
+
+
+def bulk_edits(of: Owner) -> QuerySet[BulkEdit]:
+    """Changes of many of the owner's works at once, newest first, without the keys of the works."""
+    rows = BulkEdit.objects.filter(owner=of).select_related("owner", "undoes", "undone_by")
+    keys = ("works", "undoes__works", "undone_by__works")
+    return rows.annotate(count=F("works__len")).defer(*keys).order_by("-number")
 
 
 def licences(of: Owner) -> QuerySet[Licence]:
@@ -201,6 +209,7 @@ def _numbered(rows: Callable[[Owner], QuerySet[Row]], noun: str) -> Callable[[Ow
 
 work = _numbered(works, "work")
 upload = _numbered(uploads, "upload")
+bulk_edit = _numbered(bulk_edits, "bulk edit")
 licence = _numbered(licences, "licence")
 watch_numbered = _numbered(watches, "watch")
 canary = _numbered(lambda of: Canary.objects.filter(owner=of), "canary")

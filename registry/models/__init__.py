@@ -81,6 +81,8 @@ from registry.models.notifications import Delivery, Event, EventKind, Feed, Mail
 from registry.models.pictures import BlockedDigest, BytesState, Pack, PackedBytes, PackGap, Picture, WithheldFile
 from registry.models.steps import UNFINISHED, Claimable, Dismissal, Heartbeat, Lease, StepState, StepTime
 from registry.models.works import (
+    BulkEdit,
+    Collection,
     Licence,
     OwnershipRemark,
     RegistrationConflict,

@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Index, Q, UniqueConstraint
 from django.db.models.functions import Concat, Greatest, Least, Lower
@@ -11,7 +12,7 @@ from exhibit.types import DeclaredWork
 from registry.models.accounts import Owner
 from registry.models.fields import DigestField
 from registry.models.pictures import Picture
-from registry.models.steps import Claimable
+from registry.models.steps import Claimable, StepState
 
 _BLANK = models.Value(" ")
 _SEARCHED = Concat("title", _BLANK, "author", _BLANK, "holder", _BLANK, "source_name", output_field=models.TextField())
@@ -79,6 +80,14 @@ class Work(models.Model):
 
     class Meta:
         constraints = [UniqueConstraint(fields=["owner", "number"], name="work_identity")]
+        indexes = [
+            Index("owner", Lower("title"), "number", name="work_titles", condition=Q(removed_at=None)),
+            Index(fields=["owner", "author", "number"], name="work_authors", condition=Q(removed_at=None)),
+            Index(fields=["owner", "number"], name="work_living", condition=Q(removed_at=None)),
+            Index(
+                fields=["owner", "number"], name="work_unsafe", condition=Q(removed_at=None) & ~Q(low_information=[])
+            ),
+        ]
         ordering = ["owner", "number"]
 
     def __str__(self) -> str:
@@ -243,6 +252,53 @@ class WorkAttachment(models.Model):
         ordering = ["work", "number"]
 
 
+class Collection(models.Model):
+    """A named set of works of one owner. A work may be in several, or in none."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="collections")
+    number = models.PositiveIntegerField()
+    name = models.CharField(max_length=200)
+    works: "models.ManyToManyField[Work, models.Model]" = models.ManyToManyField(Work, related_name="collections")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["owner", "number"], name="collection_identity"),
+            UniqueConstraint(fields=["owner", "name"], name="collection_name"),
+        ]
+        ordering = ["owner", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BulkEdit(Claimable):
+    """One change of many works at once. Its step works it off in portions; it is undone as one, by another."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="bulk_edits")
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    by = models.CharField(max_length=300)
+    reason = models.TextField(blank=True)
+    what = models.CharField(max_length=20, help_text="a field of the declaration; put or take, of a collection")
+    value = models.TextField(blank=True, help_text="of the field from then on; name of the collection")
+    undoes = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="undone_by")
+    works = ArrayField(models.BigIntegerField(), default=list, help_text="that were chosen, in order")
+    looked_at = models.PositiveIntegerField(default=0, help_text="of these, from the first")
+    changed = models.PositiveIntegerField(default=0, help_text="of those looked at: the others were so already")
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["owner", "number"], name="bulk_edit_identity")]
+        indexes = [Index(fields=["state", "id"], name="bulk_edit_todo")]
+        ordering = ["owner", "-number"]
+
+    @property
+    def may_be_undone(self) -> bool:
+        """Whether it is over, has changed something, and neither undoes another one nor was undone."""
+        over = self.state in (StepState.DONE, StepState.FAILED) and self.changed > 0
+        return over and self.undoes_id is None and not hasattr(self, "undone_by")
+
+
 class WorkChange(models.Model):
     """One line of a work's history: who changed what, from what to what."""
 
@@ -250,9 +306,10 @@ class WorkChange(models.Model):
     number = models.PositiveIntegerField()
     at = models.DateTimeField()
     by = models.CharField(max_length=300)
-    kind = models.CharField(max_length=12, help_text="edited, attached, detached, answered")
+    kind = models.CharField(max_length=12, help_text="edited, collected, attached, detached, answered")
     details = models.JSONField(default=dict, help_text="by field: before and after; or what it was about")
     reason = models.TextField(blank=True)
+    bulk = models.ForeignKey(BulkEdit, null=True, on_delete=models.PROTECT, related_name="changes")
 
     class Meta:
         constraints = [UniqueConstraint(fields=["work", "number"], name="work_change_identity")]

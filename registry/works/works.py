@@ -1,12 +1,24 @@
 """Searching among an owner's works, and what a list of them shows beside each."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Lower
 
 from registry.accounts import scoped
-from registry.models import Case, Flood, Owner, OwnershipRemark, RegistrationConflict, Sighting, UploadFile, Work
+from registry.models import (
+    Case,
+    Collection,
+    Flood,
+    Owner,
+    OwnershipRemark,
+    RegistrationConflict,
+    Sighting,
+    UploadFile,
+    Work,
+)
 from registry.works.relations import living
 
 
@@ -26,28 +38,102 @@ def opened_works() -> QuerySet[Work]:
     return Work.objects.filter(removed_at=None).exclude(opened_at=None)
 
 
-def search(of: Owner, words: str = "", only: str = "", upload: int | None = None) -> QuerySet[Work]:
+class Sort(StrEnum):
+    """In which order."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    TITLE = "title"
+    AUTHOR = "author"
+
+
+_KEYS = {Sort.TITLE: Lower("title"), Sort.AUTHOR: F("author")}
+"""By what is sorted before the number; so do indexes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some works of a long list, and where it goes on."""
+
+    works: list[Work]
+    before: int | None  # the number before which there are others, in the order of the list
+    after: int | None
+
+
+def search(
+    of: Owner, words: str = "", only: str = "", upload: int | None = None, collection: int | None = None
+) -> QuerySet[Work]:
     """The owner's works, newest first, in which all of these words stand: title, author, holder, file or number.
 
-    Parts of words count. ``only`` is an :class:`Only`, or nothing; ``upload`` the number of the one that brought them.
+    Parts of words count. ``only`` is an :class:`Only`, or nothing; ``upload`` the number of the one that brought them,
+    ``collection`` of one that they are in.
     """
     rows = scoped.works(of).order_by("-number")
     for word in words.lower().split()[:10]:
         number = Q(number=int(word)) if word.isascii() and word.isdecimal() and len(word) < 10 else Q(pk__in=[])
         rows = rows.filter(Q(words__contains=word) | number)
-    remarked = OwnershipRemark.objects.filter(answered_at=None).values("work")
-    which: dict[str, Q] = {
-        Only.DOUBTFUL: Q(pk__in=remarked) | Q(pk__in=RegistrationConflict.objects.values("work")),
-        Only.UNSAFE: ~Q(low_information=[]),
-        Only.SEEN: Q(_has(Case)),
-        Only.HELD: Q(pk__in=Flood.in_force().values("work")),
-        Only.AUTHORLESS: Q(author=""),
-        Only.RELATED: Q(pk__in=living().values("work")) | Q(pk__in=living().values("other")),
-    }
-    rows = rows.filter(which.get(only, Q()))
+    if only in set(Only):
+        rows = rows.filter(_which(of, Only(only)))
+    if collection is not None:
+        within = Collection.works.through._default_manager.filter(collection__owner=of, collection__number=collection)
+        rows = rows.filter(pk__in=within.values("work"))
     if upload is not None:
         rows = rows.filter(_has(UploadFile, upload__owner=of, upload__number=upload, outcome="registered"))
     return rows
+
+
+def piece(rows: QuerySet[Work], sort: str, before: int | None, after: int | None, size: int) -> Piece:
+    """So many of these works in an order, from before or after the one with a number; the first ones without."""
+    key, down = _KEYS.get(Sort(sort)), sort == Sort.NEWEST
+    rows, back = rows.annotate(key=key) if key is not None else rows, before is not None
+    edge = Work.objects.filter(owner__in=rows.values("owner")[:1], number=before if back else after)
+    at = edge.annotate(key=key or F("number")).values_list("key", "number").first()
+    if at is not None:
+        way = "lt" if back != down else "gt"
+        beyond = Q(**{f"number__{way}": at[1]})
+        if key is not None:  # the first part alone says where an index begins
+            beyond = Q(**{f"key__{way}e": at[0]}) & (Q(**{f"key__{way}": at[0]}) | beyond)
+        rows = rows.filter(beyond)
+    order = ["number"] if key is None else ["key", "number"]
+    found = list(rows.order_by(*(f"-{name}" if back != down else name for name in order))[: size + 1])
+    more, found = len(found) > size, found[:size]
+    found = found[::-1] if back else found
+    if not found:
+        return Piece(found, None, None)
+    first, last = found[0].number, found[-1].number
+    return Piece(found, first if (more if back else at) else None, last if back or more else None)
+
+
+def in_order(rows: QuerySet[Work], sort: str) -> QuerySet[Work]:
+    """All of these works in an order."""
+    key = _KEYS.get(Sort(sort))
+    last = "-number" if sort == Sort.NEWEST else "number"
+    return rows.order_by(last) if key is None else rows.annotate(key=key).order_by("key", last)
+
+
+def counts(of: Owner) -> dict[str, int]:
+    """How many works the owner has, and how many of each :class:`Only`; by its value, empty for all."""
+    rows = scoped.works(of).order_by()
+    return {"": rows.count()} | {only: rows.filter(_which(of, only)).count() for only in Only}
+
+
+def _which(of: Owner, only: Only) -> Q:
+    """Which works these are. Few rows say so of some, and are looked at first."""
+    related = living().filter(work__owner=of)
+    match only:
+        case Only.DOUBTFUL:
+            conflicts = RegistrationConflict.objects.filter(work__owner=of).values("work")
+            return Q(pk__in=OwnershipRemark.objects.filter(answered_at=None).values("work").union(conflicts))
+        case Only.UNSAFE:
+            return ~Q(low_information=[])
+        case Only.SEEN:
+            return Q(pk__in=Case.objects.filter(owner=of).values("work"))
+        case Only.AUTHORLESS:
+            return Q(author="")
+        case Only.HELD:
+            return Q(pk__in=Flood.in_force().values("work"))
+        case Only.RELATED:
+            return Q(pk__in=related.values("work").union(related.values("other")))
 
 
 def case_counts(works: Iterable[Work]) -> dict[int, int]:
@@ -64,5 +150,5 @@ def seen_in(cases: QuerySet[Case]) -> QuerySet[Case]:
     return cases.annotate(first_seen=first, last_seen=last).order_by("-number")
 
 
-def _has(model: type[Case | UploadFile], **which: object) -> Exists:
+def _has(model: type[UploadFile], **which: object) -> Exists:
     return Exists(model.objects.filter(work=OuterRef("pk"), **which))

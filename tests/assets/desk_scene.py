@@ -19,7 +19,7 @@ from pytest_django import DjangoDbBlocker
 
 from exhibit.clock import now
 from exhibit.config.config import Config
-from registry.accounts import invitations, tokens
+from registry.accounts import invitations, scoped, tokens
 from registry.cases.queue import Wanted
 from registry.models import (
     Membership,
@@ -43,7 +43,7 @@ from workers.evidence.deposits import make_deposit
 from workers.evidence.links import make_link
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
-from workers.works import uploads
+from workers.works import bulk, uploads
 from workers.works.declarations import attach
 
 
@@ -76,6 +76,7 @@ class Scene:
         NoticeReply.objects.create(notice=letter, number=1, **said)
         self.attachment = attach(inline.services, self.work, "a.pdf", b"%PDF", about="", by="Ann").number
         self.deposit = make_deposit(inline.services, self.work, by="Ann").number
+        bulk.edit_many(inline.services, self.studio, scoped.works(self.studio), "put", "Harbours", by="Ann")
         self.remark = OwnershipRemark.objects.create(
             work=self.work, kind="term", details={"countries": ["EU"]}, noted_at=now()
         )

@@ -99,6 +99,7 @@ _STEPS = (
     Step("report", "cases.report.make_reports", FILES, "Report", "owner"),
     Step("ledger", "cases.ledger.look_at_ledger", ASKED, "LedgerChange", "owner"),
     Step("group", "cases.group.decide_groups", ASKED, "GroupDecision", "owner"),
+    Step("bulk", "works.bulk.edit_works", ASKED, "BulkEdit", "owner"),
     Step("release", "cases.release.release", ASKED, "Flood", "work__owner"),
     # once a notice's mail has begun, a member says whether it has left
     Step(
@@ -132,6 +133,7 @@ LABELS = {
     "report": gettext_noop("reports"),
     "ledger": gettext_noop("changes of licences, to be applied"),
     "group": gettext_noop("groups of cases, to be put aside or opened again"),
+    "bulk": gettext_noop("changes of many works at once"),
     "release": gettext_noop("works held back, whose cases are to be opened"),
     "notice": gettext_noop("notices to be sent"),
     "package": gettext_noop("bundles to be put together in one file"),

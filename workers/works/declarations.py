@@ -15,7 +15,7 @@ from exhibit.types import DeclaredWork
 from registry.crawls.sightings import blocked
 from registry.db.locks import Lock, hold
 from registry.log.audit_log import changed
-from registry.log.log import submit
+from registry.log.log import Deed, submit_all
 from registry.models import Owner, Work, WorkAttachment
 from workers.services.wiring import Services
 from workers.works.ownership import add_change, note
@@ -32,7 +32,7 @@ def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: i
     Raises ``WrongUseError`` for a wrong date, and ``ConflictError`` when the work has more changes by now than the
     ``version`` that the person had seen.
     """
-    new = _checked(new)
+    new = checked(new)
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
         row = Work.objects.select_related("owner").get(pk=work.pk)
@@ -47,14 +47,19 @@ def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: i
         for name, value in after.items():
             setattr(row, name, value)
         change = add_change(row, "edited", different, by=by, reason=reason)
-        first = row.work_pictures.select_related("picture").order_by("pk")[0]
-        held = {} if first.stated is None else {"stated": True}
-        opening = {**registration_opening(row, first.digest), **held, "edited": change.number}
-        row.declaration = submit(EntryType.REGISTRATION, opening, row.owner, details={"by": by, "reason": reason})
+        row.declaration = submit_all([declaration_of(row, change.number, by=by, reason=reason)])[0]
         row.save(update_fields=[*after, "declaration"])
         note(row, by=by)
     work.refresh_from_db()
     return True
+
+
+def declaration_of(row: Work, change: int, *, by: str, reason: str) -> Deed:
+    """What the log witnesses when a work is declared anew, by the line of its history that says so."""
+    first = min(row.work_pictures.all(), key=lambda picture: picture.pk)
+    held = {} if first.stated is None else {"stated": True}
+    opening = {**registration_opening(row, first.digest), **held, "edited": change}
+    return Deed(EntryType.REGISTRATION, opening, row.owner, details={"by": by, "reason": reason})
 
 
 def attach(services: Services, work: Work, name: str, data: bytes, *, about: str, by: str) -> WorkAttachment:
@@ -100,8 +105,8 @@ def detach(attachment: WorkAttachment, *, by: str) -> None:
             changed("work attachment removed", by=by, owner=work.owner, about=about)
 
 
-def _checked(new: DeclaredWork) -> DeclaredWork:
-    """The same with its dates as ISO 8601, and lines that are lines."""
+def checked(new: DeclaredWork) -> DeclaredWork:
+    """The same with its dates as ISO 8601, and lines that are lines; raises ``WrongUseError`` for what can't be so."""
     new = replace(
         new,
         title=one_line(new.title),

@@ -16,6 +16,7 @@ from desk.api.common.files import download, picture_in, taken
 from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import downloads, requests, works as schemas
 from desk.schemas.base import Piece
+from desk.schemas.owners import BulkEdit, Collection
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
@@ -24,7 +25,7 @@ from registry.accounts import scoped
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.models import Deposit, OwnershipRemark, Work
-from registry.works import works as searching
+from registry.works import collections, works as searching
 from workers.cases.floods import answer_flood
 from workers.evidence import deposits
 from workers.evidence.bundles import in_a_file
@@ -32,7 +33,7 @@ from workers.evidence.exporting import MAX_ADDRESS, Wanted, packed, packed_name
 from workers.matching.identify import identify as search
 from workers.pictures.previews import LARGE, SMALL, shown
 from workers.services import wiring
-from workers.works import declarations as declaring
+from workers.works import bulk, declarations as declaring
 from workers.works.ownership import answer
 from workers.works.registration import NewWork, register_work, remove_work
 from workers.works.stated import register_all
@@ -44,6 +45,7 @@ WORKS, ONE = "/owners/{slug:owner}/works", "/owners/{slug:owner}/works/{int:numb
 DEPOSIT = ONE + "/deposits/{int:deposit}"
 Query = Annotated[str, Field(max_length=200, pattern=requests.CLEAN)]
 Only = Annotated[searching.Only | None, QueryValue(description="Only those that need something.")]
+Within = Annotated[int | None, QueryValue(ge=1, le=2_147_483_647, description="Only those in this collection.")]
 Brought = Annotated[int | None, QueryValue(ge=1, le=2_147_483_647, description="Only those it brought.")]
 PictureDigest = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 
@@ -92,10 +94,16 @@ class Changes(requests.Given):
 
 @router.get(WORKS)
 def list_works(
-    request: Call, q: Query = "", only: Only = None, upload: Brought = None, cursor: Cursor = "", limit: Limit = 50
+    request: Call,
+    q: Query = "",
+    only: Only = None,
+    upload: Brought = None,
+    collection: Within = None,
+    cursor: Cursor = "",
+    limit: Limit = 50,
 ) -> Piece[schemas.Work]:
     """The registered works; `q` finds parts of title, author, holder and file, and numbers."""
-    rows = searching.search(of(request), q, only or "", upload)
+    rows = searching.search(of(request), q, only or "", upload, collection)
     return page(schemas.with_pictures(rows), schemas.Work, cursor, limit)
 
 
@@ -131,6 +139,62 @@ def state(request: Call, file: File[UploadedFile]) -> schemas.StatedWorks:
     rows = schemas.with_pictures(Work.objects.all()).in_bulk([one.work.pk for one in made])
     works = [schemas.RegisteredWork.from_row(rows[one.work.pk], new=one.new) for one in made]
     return schemas.StatedWorks(works=works, failed=failed)
+
+
+CHANGES, COLLECTIONS = WORKS + "/changes", "/owners/{slug:owner}/collections"
+CHANGE, COLLECTION = CHANGES + "/{int:number}", COLLECTIONS + "/{int:number}"
+router.lists(CHANGES, "list_bulk_edits", BulkEdit, scoped.bulk_edits, "Changes of many works at once.")
+router.shows(CHANGE, "get_bulk_edit", BulkEdit, scoped.bulk_edit, "A change of many works, and how far it is.")
+
+
+@router.post(CHANGES, WRITE, 201)
+def change_works(request: Call, new: requests.BulkChange) -> BulkEdit:
+    """Change many works at once. Each gets its line of history and its entry of the log; many are worked off later."""
+    if (new.works is None) == (new.match is None):
+        raise WrongUseError("Say which works: either `works` or `match`.")
+    if (match := new.match) is None:
+        chosen = scoped.works(of(request)).filter(number__in=new.works or ())
+    else:
+        chosen = searching.search(of(request), match.q, match.only or "", match.upload, match.collection)
+    what = "rights_statement" if new.what == requests.BulkField.RIGHTS else new.what.value
+    made = bulk.edit_many(
+        wiring.services(), of(request), chosen, what, new.value, by=request.auth.by, reason=new.reason
+    )
+    return BulkEdit.from_row(scoped.bulk_edit(of(request), made.number))
+
+
+@router.post(CHANGE + "/undo", WRITE, 201)
+def undo_bulk_edit(request: Call, number: int) -> BulkEdit:
+    """Undo a change of many works as one; what somebody has changed since stays as it is."""
+    made = bulk.undo(wiring.services(), scoped.bulk_edit(of(request), number), by=request.auth.by)
+    return BulkEdit.from_row(scoped.bulk_edit(of(request), made.number))
+
+
+@router.get(COLLECTIONS)
+def list_collections(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[Collection]:
+    """The named sets of works. Works are put into them and taken out by `change_works`."""
+    return page(collections.counted(collections.collections_of(of(request))), Collection, cursor, limit)
+
+
+@router.post(COLLECTIONS, WRITE, 201)
+def make_collection(request: Call, new: requests.CollectionName) -> Collection:
+    """Make a collection; where there is one with this name, it is that one."""
+    made = collections.make_collection(of(request), new.name, by=request.auth.by)
+    return Collection.from_row(collections.collection_of(of(request), made.number))
+
+
+@router.patch(COLLECTION, WRITE)
+def rename_collection(request: Call, number: int, new: requests.CollectionName) -> Collection:
+    """Give a collection another name; where another one has it, the answer is 409."""
+    row = collections.collection_of(of(request), number)
+    collections.rename_collection(row, new.name, by=request.auth.by)
+    return Collection.from_row(row)
+
+
+@router.delete(COLLECTION, WRITE)
+def remove_collection(request: Call, number: int) -> None:
+    """Remove a collection. Its works stay."""
+    collections.remove_collection(collections.collection_of(of(request), number), by=request.auth.by)
 
 
 FULL = "One work with its cases, and how far the search of what was seen before is."

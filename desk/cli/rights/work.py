@@ -8,6 +8,7 @@ import click
 
 from desk.cli.common.command import FILE, THERE, AsJson, Number, Numbers, OwnerName, TheirOwner, command
 from desk.cli.common.files import Given, Out, pictures_in, read_picture, written_whole
+from desk.cli.common.finding import finds, found_works
 from desk.cli.common.frame import Desk, finish, open_desk, person, taken
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, size, tell, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
@@ -148,13 +149,18 @@ def _tell(works: "Sequence[AddedWork]", failed: Sequence[Mapping[str, Any]], wit
         note(f"  and {counted(len(without_file) - LINES_SHOWN, 'line')} more of the table without a file.")
 
 
-@command("list", "exhibit work list", "exhibit work list --json", of=work_command)
-def list_works(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
+@command("list", "exhibit work list", "exhibit work list --in Harbours --sort title --json", of=work_command)
+@finds
+@click.option("--sort", type=click.Choice(("newest", "oldest", "title", "author")), default="oldest", show_default=True)
+def list_works(
+    *, desk: Desk, owner: TheirOwner, match: str, only: str | None, within: str | None, sort: str, as_json: AsJson
+) -> None:
     """List the registered works, with a word for each remark on one; `exhibit work show` has the sentences."""
     from desk.schemas import works as schemas
-    from registry.accounts import scoped
+    from registry.works.works import in_order
 
-    rows = schemas.with_pictures(scoped.works(owner)).prefetch_related("remarks")
+    works = in_order(found_works(owner, match, only, within), sort)
+    rows = schemas.with_pictures(works).prefetch_related("remarks")
     found = schemas.ListedWork.from_rows(rows)
     columns = ("work", "title", "file", "registered", "remarks")
     nothing = "There is no work yet. Register some: exhibit work add PATHS"
@@ -377,3 +383,6 @@ def remove_works(*, numbers: Numbers, owner: TheirOwner) -> None:
     for row in [scoped.work(owner, number) for number in numbers]:
         remove_work(row, by=person())
     say(f"Removed: {', '.join(map(str, numbers))}.")
+
+
+from desk.cli.rights import work_many  # noqa: E402, F401 - adds its commands

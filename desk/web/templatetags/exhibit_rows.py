@@ -15,6 +15,7 @@ from crawler.search_mapping import Conditions, Service
 from desk.texts.cases import decision_in_words, mailed, reason_in_words, standing_in_words, who_in_words
 from desk.texts.evidence import witness_kind, witness_subject
 from desk.texts.numbers import grouped, money
+from desk.texts.ownership import bulk_in_words
 from desk.texts.sentences import in_words
 from desk.web.downloads.reports import bundles_for, day_in_words, limits_of, title_of
 from indexer.layout.information import COMPOSED
@@ -26,7 +27,9 @@ from workers.crawls.search_services import services
 from workers.services import wiring
 
 register = template.Library()
-_WORDS = (decision_in_words, grouped, in_words, mailed, money, reason_in_words, standing_in_words, who_in_words)
+_WORDS = (
+    bulk_in_words, decision_in_words, grouped, in_words, mailed, money, reason_in_words, standing_in_words, who_in_words,
+)  # fmt: skip
 _WORDS_OF_EVIDENCE = (bundles_for, day_in_words, limits_of, title_of, witness_kind, witness_subject)
 for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, takes_lists):
     register.filter(said.__name__, said)

@@ -17,6 +17,7 @@ from desk.texts import uploads as upload_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import decider_form, decider_post, member_page, number_in, page_of, said, show
 from desk.web.middleware.limits import MAX_REQUEST
+from desk.web.works.listing import cards_of, with_cards
 from exhibit.errors import ExhibitError, RefusedError, WrongUseError
 from indexer.search.prints import MAX_FILE, MAX_WORKS, read_prints
 from registry.accounts import scoped
@@ -31,6 +32,8 @@ MAX_LEFT_OUT = 1_000
 """Files that one portion may name as too large."""
 
 LINES_SHOWN = 100
+BROUGHT_SHOWN = 12
+"""Works that the page of an upload shows of those it brought."""
 JSON = "application/json"
 
 
@@ -99,6 +102,7 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "progress": uploading.progress_of([row])[row.pk],
         "page": problems,
         "problems": [(problem, upload_words.why(problem), upload_words.what_to_do(problem)) for problem in problems],
+        "brought": cards_of(with_cards(searching.search(owner, upload=number).order_by("number"))[:BROUGHT_SHOWN]),
         "related": searching.search(owner, only=searching.Only.RELATED, upload=number).count(),
         "given_up": row.files.filter(state="failed").exists(),
         "lines": lines.values_list("file", flat=True)[:LINES_SHOWN] if row.closed_at else (),

@@ -3,7 +3,6 @@
 from functools import partial
 
 from django.contrib import messages
-from django.db.models import Prefetch
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -14,13 +13,13 @@ from desk.schemas.works import searches_of, seen_before
 from desk.texts import ownership
 from desk.texts.masks import masks
 from desk.texts.past import relation_in_words, search_in_words
-from desk.web.common.access import Telling, attached, decider_post, member_page, number_in, page_of, said, show, takes
+from desk.web.common.access import Telling, attached, decider_post, member_page, page_of, said, show, takes
 from desk.web.works.held import held
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry.accounts import people, scoped
 from registry.log.audit_log import Evidence
-from registry.models import Flood, Owner, OwnershipRemark
+from registry.models import Owner
 from registry.works import works as searching
 from registry.works.relations import related_to
 from workers.evidence import deposits, exporting
@@ -29,39 +28,7 @@ from workers.log.registrations import registration_of
 from workers.pictures.previews import LARGE, SMALL, shown
 from workers.services import wiring
 from workers.works.opened import public_address
-from workers.works.ownership import terms
-
-ONLY = (
-    ("", _("All")),
-    (searching.Only.DOUBTFUL, _("Something speaks against them")),
-    (searching.Only.UNSAFE, _("Can't be matched safely")),
-    (searching.Only.SEEN, _("Seen somewhere")),
-    (searching.Only.AUTHORLESS, _("Without an author")),
-    (searching.Only.HELD, _("Held back")),
-    (searching.Only.RELATED, _("Belong together")),
-)
-
-
-@member_page
-def works(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """The owner's works, newest first: searched, and those only that need something."""
-    words, only = said(request.GET.get("q", "")), request.GET.get("only", "")
-    upload = number_in(request.GET.get("upload"))
-    rows = searching.search(owner, words, only, upload)
-    doubts = OwnershipRemark.objects.filter(answered_at=None)
-    rows = rows.prefetch_related("pictures", "conflicts", Prefetch("remarks", doubts, to_attr="doubts"))
-    page = page_of(request, rows)
-    counts = searching.case_counts(page.object_list)
-    values = {
-        "page": page,
-        "held": set(Flood.in_force().filter(work__in=list(page)).values_list("work", flat=True)),
-        "rows": [(row, counts.get(row.pk, 0)) for row in page],
-        "q": words,
-        "only": only,
-        "choices": ONLY,
-        "upload": upload,
-    }
-    return show(request, owner, "web/works.html", values)
+from workers.works.ownership import terms, warnings_of
 
 
 @decider_post
@@ -84,7 +51,9 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "masked": [mask.sentence for picture in row.work_pictures.all() for mask in masks(picture)],
         "held": held(owner, row),
         "conflict": row.conflicts.order_by("earlier_registered_at").first(),
+        "doubts": ownership.warnings(warnings_of(row)),
         "remarks": [ownership.said_of(remark) for remark in row.remarks.order_by("answered_at", "pk")],
+        "collections": row.collections.order_by("name"),
         "terms": ownership.term_rows(terms(row)),
         "stated": ownership.stated_rows(row.metadata),
         "kind": ownership.plain("author_kind", row.author_kind),
@@ -92,6 +61,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "registration": registration_of(row),
         "attachments": row.attachments.filter(removed_at=None),
         "page": page_of(request, found),
+        "undecided": found.filter(decision="open").count(),
         "deposits": row.deposits.all(),
         "history": history,
         "changes": [

@@ -8,6 +8,8 @@
   const PICTURE = /\.(jpe?g|jpe|jfif|png|webp|gif|tiff?|bmp|ico|avif)$/i, TABLE = /\.(csv|tsv|xlsx)$/i;
   const status = form.querySelector("[data-status]"), bar = form.querySelector("[data-bar]");
   const progress = bar.querySelector("progress"), drop = form.querySelector("[data-drop]");
+  const previews = form.querySelector("[data-previews]"), more = form.querySelector("[data-more]"), PREVIEWS = 24;
+  const leftOut = new Set();
   let dropped = [], droppedTable = null, stopped = false, sending = false;
   let to = words.page ? words : null; // addresses of the upload, once it has begun
 
@@ -18,18 +20,48 @@
   const inFolder = (name) => name.includes("/");
   const hidden = (name) => name.split("/").some((part) => part.startsWith("."));
 
+  const keyOf = (one) => `${one.name}\n${one.file.size}`;
+
   function chosen() {
     const given = [...dropped];
     for (const input of form.querySelectorAll("input[name=files]"))
       for (const file of input.files) given.push({ name: file.webkitRelativePath || file.name, file });
     const names = new Map();
     for (const one of given)
-      if (!hidden(one.name) && (!inFolder(one.name) || PICTURE.test(one.name))) names.set(`${one.name}\n${one.file.size}`, one);
-    return [...names.values()];
+      if (!hidden(one.name) && (!inFolder(one.name) || PICTURE.test(one.name))) names.set(keyOf(one), one);
+    return [...names.values()].filter((one) => !leftOut.has(keyOf(one)));
   }
 
+  // Shows the first pictures that are chosen, each with its name; what no browser draws has its name alone.
+  function preview(files) {
+    previews.hidden = !files.length;
+    previews.replaceChildren(...files.slice(0, PREVIEWS).map((one) => {
+      const item = document.createElement("li"), image = new Image(), off = document.createElement("button");
+      image.alt = "";
+      image.src = URL.createObjectURL(one.file);
+      image.onload = () => URL.revokeObjectURL(image.src);
+      image.onerror = () => { URL.revokeObjectURL(image.src); image.replaceWith(gone.cloneNode()); };
+      off.type = "button";
+      off.textContent = "×";
+      off.setAttribute("aria-label", words.leave.replace("{name}", one.name));
+      off.onclick = () => { leftOut.add(keyOf(one)); tellChosen(); };
+      item.append(image, one.name, off);
+      if (one.file.size > Number(words.mostBytes)) {
+        const flag = item.appendChild(document.createElement("span"));
+        flag.className = "flag";
+        flag.textContent = words.tooLarge;
+      }
+      return item;
+    }));
+    more.hidden = files.length <= PREVIEWS;
+    more.textContent = words.more.replace("{n}", (files.length - PREVIEWS).toLocaleString(document.documentElement.lang));
+  }
+  const gone = document.createElement("p");
+  gone.className = "gone";
+
   function tellChosen() {
-    const table = tableFile(), count = chosen().length;
+    const table = tableFile(), files = chosen(), count = files.length;
+    preview(files);
     const said = [count ? words.chosen : "", table ? words.withTable : ""].filter(Boolean).join(" ");
     say(said || words.nothing, { n: count.toLocaleString(document.documentElement.lang), name: table ? table.name : "" });
   }
@@ -167,12 +199,13 @@
     location.assign(to.page);
   }
 
+  form.classList.add("scripted");
   drop.querySelector("[data-drop-words]").hidden = false;
   drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
   drop.addEventListener("dragleave", () => drop.classList.remove("over"));
   drop.addEventListener("drop", take);
   for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault()); // beside it
-  form.addEventListener("change", (event) => { if (event.target.type === "file") tellChosen(); });
+  form.addEventListener("change", (event) => { if (event.target.type === "file") { leftOut.clear(); tellChosen(); } });
   bar.querySelector("[data-stop]").addEventListener("click", () => { stopped = true; });
   window.addEventListener("beforeunload", (event) => { if (sending) event.preventDefault(); });
   form.addEventListener("submit", async (event) => {

@@ -235,3 +235,37 @@ def test_works_stated_in_one_file_are_read_together(
     assert [(one["title"], one["new"]) for one in again] == [(str(seed), False) for seed in (81, 82, 83, 84)]
     reads = [one["sql"] for one in counted.captured_queries if one["sql"].startswith("SELECT")]
     assert sum('FROM "registry_work" WHERE "registry_work"."id" ' in sql for sql in reads) == 1
+
+
+def test_many_works_are_changed_at_once_and_that_is_undone(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+    for number, title in enumerate(("Harbour", "Tower", "Harbour at dawn"), 1):
+        register(inline.services, studio, photograph(number), title)
+    given = {"match": {"q": "harbour"}, "what": "rights", "value": "© Ann Lee", "reason": "All hers."}
+    _, made = alice.post("/works/changes", given)
+    assert (made["number"], made["changed"], made["works"], made["state"]) == (1, 2, 2, "done")
+    assert Work.objects.get(title="Tower").rights_statement == ""
+    alice.post("/works/changes", {"works": [2, 99], "what": "put", "value": "Towers"})
+    (row,) = alice.get("/collections")[1]["items"]
+    assert (row["name"], row["works"]) == ("Towers", 1)
+    (work,) = alice.get("/works?collection=1")[1]["items"]
+    assert (work["number"], alice.get("/works/2")[1]["collections"]) == (2, ["Towers"])
+    assert alice.post("/works/changes/1/undo", {})[1]["undoes"] == 1
+    assert not Work.objects.exclude(rights_statement="").exists()
+    assert [one["may_be_undone"] for one in alice.get("/works/changes")[1]["items"]] == [False, True, False]
+
+
+def test_collections_are_made_renamed_and_removed(studio: Owner, alice: Program) -> None:
+    made = alice.post("/collections", {"name": "Harbours"})
+    assert made[0] == 201
+    assert alice.post("/collections", {"name": "Harbours"}) == made
+    alice.post("/collections", {"name": "Towers"})
+    assert alice.send("PATCH", "/collections/1", {"name": "Towers"})[0] == 409
+    assert alice.send("PATCH", "/collections/1", {"name": "Ports"})[1]["name"] == "Ports"
+    assert alice.client.delete(ROOT + "/collections/1").status_code == 204
+    assert [one["name"] for one in alice.get("/collections")[1]["items"]] == ["Towers"]
+
+
+@pytest.mark.parametrize("given", [{}, {"works": [1], "match": {}}, {"works": [], "match": None}])
+def test_a_change_of_many_works_says_which(studio: Owner, alice: Program, given: dict[str, Any]) -> None:
+    whole = {"what": "author", "value": "Ann"} | given
+    assert alice.post("/works/changes", whole)[0] == 422

@@ -64,6 +64,7 @@ POSTED = {
 
 
 POSTED |= {"decide-cases", "case-deed", "put-aside", "undo-group"}  # of cases
+POSTED |= {"edit-works", "undo-bulk-edit", "change-collection"}  # of many works
 POSTED |= {"answer-held", "derived", "web-archive", "open-work", "close-work", "export-work"}  # of works
 POSTED |= {"ask-passkey", "choose-passkeys", "revoke-key"}  # of grave decisions
 

@@ -73,7 +73,7 @@ def test_a_doubt_is_shown_until_a_reason_is_given_and_the_reason_stays(
     ann: Client, inline: SyncRunner, studio: Owner
 ) -> None:
     remark = credited(inline, studio).remarks.get()
-    assert "something speaks against it" in ann.get(at("works")).content.decode()
+    assert "The file names somebody else than you declare." in ann.get(at("works")).content.decode()  # says what
     assert "Two parrots" in ann.get(at("works"), {"only": "doubtful"}).content.decode()
     page = ann.get(at("work", 1)).content.decode()
     assert "The file names somebody else than you declare." in page

@@ -144,7 +144,7 @@ def test_what_a_browser_cannot_send_stops_nothing_and_is_sent_by_pressing_again(
         (tmp_path / f"{number}.jpg").write_bytes(photograph(number))
     ann = site.member(studio)
     page = ann.open(at("add-works"))
-    page.get_by_label("Pictures", exact=True).set_input_files(sorted(tmp_path.glob("*.jpg")))
+    page.get_by_label("Choose pictures").set_input_files(sorted(tmp_path.glob("*.jpg")))
     (tmp_path / "1.jpg").unlink()  # moved away before it was sent
     refused = {"sentence": "There is no room left on the disk."}
     page.route("**/files", lambda route: route.fulfill(status=507, json=refused))
@@ -181,6 +181,26 @@ def test_a_folder_that_is_dropped_is_read_with_its_table(site: Site, studio: Own
     upload = Upload.objects.get()
     assert (upload.files.count(), upload.table_name) == (130, "works.csv")
     assert upload.files.get(line__file="7.jpg").name == "shoot/day 1/7.jpg"
+
+
+def test_what_is_chosen_is_shown_and_may_be_left_out(site: Site, studio: Owner, tmp_path: Path) -> None:
+    for number in range(26):
+        (tmp_path / f"{number:02}.jpg").write_bytes(photograph(number % 3))
+    ann = site.member(studio, size=PHONE)
+    page = ann.open(at("add-works"))
+    expect(page.get_by_text("Drop pictures")).to_be_hidden()  # nobody drops anything on a phone
+    page.get_by_label("Choose pictures").set_input_files(sorted(tmp_path.glob("*.jpg")))
+    chosen = page.get_by_role("list", name="Chosen pictures")
+    expect(chosen.get_by_role("listitem")).to_have_count(24)
+    expect(page.get_by_text("and 2 more")).to_be_visible()
+    assert chosen.locator("img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 320
+    ann.check()
+    page.get_by_label("Choose pictures").set_input_files([tmp_path / "00.jpg", tmp_path / "01.jpg"])
+    page.get_by_role("button", name="Leave out 00.jpg").click()
+    expect(page.get_by_role("status")).to_have_text("Chosen: 1 pictures.")
+    page.get_by_role("button", name="Upload").click()
+    page.wait_for_url("**" + at("upload", 1))
+    assert list(Upload.objects.get().files.values_list("name", flat=True)) == ["01.jpg"]
 
 
 def test_a_folder_is_sent_and_goes_on_after_an_interruption(site: Site, studio: Owner, tmp_path: Path) -> None:

@@ -1,0 +1,179 @@
+"""The list of an owner's works: searched, sorted, chosen from, and many changed at once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from django.contrib import messages
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from desk.texts import ownership
+from desk.texts.numbers import grouped
+from desk.web.common.access import ROWS, Telling, decider_post, member_page, number_in, page_of, said, show
+from registry.accounts import scoped
+from registry.models import Flood, Owner, OwnershipRemark, Work
+from registry.works import works as searching
+from registry.works.collections import collection_of, collections_of, remove_collection, rename_collection
+from workers.services import wiring
+from workers.works import bulk
+
+ONLY = (
+    ("", _("All")),
+    (searching.Only.DOUBTFUL, _("Something speaks against them")),
+    (searching.Only.UNSAFE, _("Can't be matched safely")),
+    (searching.Only.SEEN, _("Seen somewhere")),
+    (searching.Only.AUTHORLESS, _("Without an author")),
+    (searching.Only.HELD, _("Held back")),
+    (searching.Only.RELATED, _("Belong together")),
+)
+
+
+SORTS = (
+    (searching.Sort.NEWEST, _("newest first")),
+    (searching.Sort.OLDEST, _("oldest first")),
+    (searching.Sort.TITLE, _("by title")),
+    (searching.Sort.AUTHOR, _("by author")),
+)
+WHATS = (
+    (bulk.PUT, _("Put into the collection")),
+    (bulk.TAKE, _("Take out of the collection")),
+    *((name, ownership.FIELDS[name]) for name in bulk.FIELDS if name not in ("medium", "author_kind")),
+)
+"""What the list offers to do with many works; the rest is for programs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A work as a list shows it."""
+
+    work: Work
+    cases: int
+    held: bool
+    doubts: list[str]  # what speaks against it and nobody has answered
+
+
+def with_cards(rows: QuerySet[Work]) -> QuerySet[Work]:
+    """Works with what their cards read, in few queries."""
+    doubts = OwnershipRemark.objects.filter(answered_at=None)
+    return rows.defer("metadata").prefetch_related(
+        "pictures", "conflicts", Prefetch("remarks", doubts, to_attr="doubts")
+    )
+
+
+def cards_of(rows: Iterable[Work]) -> list[Card]:
+    """The cards of works from :func:`with_cards`."""
+    works = list(rows)
+    counts = searching.case_counts(works)
+    held = set(Flood.in_force().filter(work__in=works).values_list("work", flat=True))
+    return [Card(row, counts.get(row.pk, 0), row.pk in held, ownership.in_short(row)) for row in works]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a list was asked for."""
+
+    words: str
+    only: str
+    upload: int | None
+    collection: int | None
+    sort: str
+
+    @classmethod
+    def of(cls, given: QueryDict) -> Self:
+        """From an address, or the hidden fields of a form."""
+        sort, upload, collection = (
+            given.get("sort", ""),
+            number_in(given.get("upload")),
+            number_in(given.get("collection")),
+        )
+        order = sort if sort in set(searching.Sort) else searching.Sort.NEWEST
+        return cls(said(given.get("q", "")), given.get("only", ""), upload, collection, order)
+
+    def rows(self, owner: Owner) -> QuerySet[Work]:
+        """The works that were asked for."""
+        return searching.search(owner, self.words, self.only, self.upload, self.collection)
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether works are left out."""
+        return bool(self.words or self.only or self.upload or self.collection)
+
+
+@member_page
+def works(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """The owner's works: searched, sorted, counted, and those only that need something or belong to a collection."""
+    given, counts = request.GET, searching.counts(owner)
+    asked = Asked.of(given)
+    rows = asked.rows(owner)
+    before, after = number_in(given.get("before")), number_in(given.get("after"))
+    piece = searching.piece(with_cards(rows), asked.sort, before, after, ROWS)
+    collections = list(collections_of(owner))
+    values = {
+        "piece": piece,
+        "cards": cards_of(piece.works),
+        "asked": asked,
+        "count": rows.count() if asked.narrowed else counts[""],
+        "choices": [(value, f"{words} {grouped(counts[value])}") for value, words in ONLY],
+        "sorts": SORTS,
+        "collections": [("", _("all collections")), *((row.number, row.name) for row in collections)],
+        "collection": next((row for row in collections if row.number == asked.collection), None),
+        "done": scoped.bulk_edits(owner).filter(number=number_in(given.get("bulk")) or 0).first(),
+        "whats": WHATS,
+    }
+    return show(request, owner, "web/works.html", values)
+
+
+@decider_post
+def edit_works(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Change the chosen works at once, or all that match what was asked for."""
+    given = request.POST
+    numbers = [number for text in given.getlist("work")[:ROWS] if (number := number_in(text)) is not None]
+    chosen = Asked.of(given).rows(owner) if "all" in given else scoped.works(owner).filter(number__in=numbers)
+    back = QueryDict(mutable=True)
+    back.update({name: given[name] for name in ("q", "only", "upload", "collection", "sort") if given.get(name)})
+    with Telling(request):
+        what, value, reason = (said(given.get(name, "")) for name in ("what", "value", "reason"))
+        by = request.user.get_username()
+        done = bulk.edit_many(wiring.services(), owner, chosen, what, value, by=by, reason=reason)
+        back["bulk"] = str(done.number)
+    return redirect(f"{reverse('works', args=[owner.slug])}?{back.urlencode()}")
+
+
+@member_page
+def bulk_edits(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """What was changed of many works at once, newest first."""
+    return show(request, owner, "web/works-changes.html", {"page": page_of(request, scoped.bulk_edits(owner))})
+
+
+@member_page
+def bulk_edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """How far one of these is, as a part of a page."""
+    row = scoped.bulk_edit(owner, number)
+    return show(request, owner, "web/works-change.html", {"done": row})
+
+
+@decider_post
+def undo_bulk_edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Undo one of these."""
+    row = scoped.bulk_edit(owner, number)
+    with Telling(request):
+        done = bulk.undo(wiring.services(), row, by=request.user.get_username())
+        return redirect(f"{reverse('works', args=[owner.slug])}?bulk={done.number}")
+    return redirect("bulk-edits", slug=owner.slug)
+
+
+@decider_post
+def change_collection(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Rename a collection, or remove it; its works stay."""
+    row, by = collection_of(owner, number), request.user.get_username()
+    if request.POST.get("do") == "remove":
+        remove_collection(row, by=by)
+        messages.success(request, _("The collection is removed; its works stay."))
+        return redirect("works", slug=owner.slug)
+    with Telling(request):
+        rename_collection(row, said(request.POST.get("name", "")), by=by)
+    return redirect(f"{reverse('works', args=[owner.slug])}?collection={number}")

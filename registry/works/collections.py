@@ -1,0 +1,81 @@
+"""Collections: named sets of an owner's works."""
+
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Max, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.plain import one_line
+from registry.log.audit_log import changed
+from registry.models import Collection, Owner
+
+MAX_COLLECTIONS = 1_000  # of one owner
+MAX_NAME = 200
+
+
+def collections_of(owner: Owner) -> QuerySet[Collection]:
+    """The owner's collections by name."""
+    return Collection.objects.filter(owner=owner).order_by("name")
+
+
+def counted(rows: QuerySet[Collection]) -> QuerySet[Collection]:
+    """The same, each with its ``count`` of works that aren't removed."""
+    return rows.annotate(count=Count("works", filter=Q(works__removed_at=None)))
+
+
+def collection_of(owner: Owner, number: int) -> Collection:
+    """One of the owner's collections; raises ``NotFoundError``."""
+    row = counted(collections_of(owner)).filter(number=number).first()
+    if row is None:
+        raise NotFoundError(f"{owner.name} has no collection {number}.")
+    return row
+
+
+def named(owner: Owner, name: str) -> Collection | None:
+    """The owner's collection with this name, if there is one."""
+    return Collection.objects.filter(owner=owner, name=_checked(name)).first()
+
+
+def make_collection(owner: Owner, name: str, *, by: str) -> Collection:
+    """The owner's collection with this name, made where there is none."""
+    name = _checked(name)
+    with transaction.atomic():
+        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        if (there := named(owner, name)) is not None:
+            return there
+        if owner.collections.count() >= MAX_COLLECTIONS:
+            raise WrongUseError(_("There may be %(most)d collections.") % {"most": MAX_COLLECTIONS})
+        number = (owner.collections.aggregate(last=Max("number"))["last"] or 0) + 1
+        made = Collection.objects.create(owner=owner, number=number, name=name, made_at=now())
+        changed("collection made", by=by, owner=owner, about={"collection": number, "name": name})
+    return made
+
+
+def rename_collection(row: Collection, name: str, *, by: str) -> None:
+    """Give a collection another name; raises ``ConflictError`` where another one has it."""
+    name = _checked(name)
+    try:
+        with transaction.atomic():
+            Collection.objects.filter(pk=row.pk).update(name=name)
+            about = {"before": row.name, "collection": row.number, "name": name}
+            changed("collection renamed", by=by, owner=row.owner, about=about)
+    except IntegrityError as error:
+        sentence = _("There is a collection “%(name)s” already.") % {"name": name}
+        raise ConflictError(sentence, hint=_("Choose another name.")) from error
+    row.name = name
+
+
+def remove_collection(row: Collection, *, by: str) -> None:
+    """Remove a collection. Its works stay."""
+    with transaction.atomic():
+        about = {"collection": row.number, "name": row.name, "works": row.works.count()}
+        changed("collection removed", by=by, owner=row.owner, about=about)
+        row.delete()
+
+
+def _checked(name: str) -> str:
+    name = one_line(name).strip()
+    if not name or len(name) > MAX_NAME:
+        raise WrongUseError(_("A collection needs a name of at most %(most)d characters.") % {"most": MAX_NAME})
+    return name

@@ -1,0 +1,1 @@
+"""Steps of works: many that are changed at once."""
