@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import BooleanField, Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BooleanField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Trunc
 
 from registry.accounts import scoped
@@ -23,8 +23,9 @@ class Newly(NamedTuple):
 
 def cases_of(owner: Owner, work: Work) -> QuerySet[Case]:
     """The cases of a work that nobody cleared, in the order in which they were seen, with when first and last."""
-    rows = seen_in(scoped.cases(owner).filter(work=work).exclude(decision=Case.Decision.CLEARED))
-    return rows.exclude(first_seen=None).order_by("first_seen", "number")
+    seen = Exists(CaseSighting.objects.filter(case=OuterRef("pk")))
+    rows = scoped.cases(owner).filter(seen, work=work).exclude(decision=Case.Decision.CLEARED)
+    return seen_in(rows).order_by(F("first_seen"), "number")
 
 
 def newly_seen(cases: Collection[Case], period: str) -> Mapping[int, list[Newly]]:
@@ -51,5 +52,6 @@ def notices_sent(cases: Collection[Case]) -> Mapping[int, list[datetime]]:
     rows = NoticeCase.objects.filter(case__in=[case.pk for case in cases], notice__sent_at__isnull=False)
     found: dict[int, list[datetime]] = defaultdict(list)
     for case, sent in rows.order_by("notice__sent_at").values_list("case", "notice__sent_at"):
-        found[case].append(sent)
+        if sent is not None:
+            found[case].append(sent)
     return found

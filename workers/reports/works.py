@@ -34,25 +34,27 @@ def accounts_of(
     keys = [work.pk for work in works.values()]
     cases: dict[int, list[int]] = defaultdict(list)
     unlisted = Counter[int]()
-    for work, number in cases_whatever_decided(owner, scope, zone).filter(work__in=keys).values_list("work", "number"):
+    for key, number in cases_whatever_decided(owner, scope, zone).filter(work__in=keys).values_list("work", "number"):
         if number in listed:
-            cases[work].append(number)
+            cases[key].append(number)
         else:
-            unlisted[work] += 1
+            unlisted[key] += 1
     waits = Count("pk", filter=~Q(state=StepState.DONE))
-    pictures = WorkPicture.objects.filter(work__in=keys).order_by().values_list("work")
-    counted = {work: counts for work, *counts in pictures.annotate(every=Count("pk"), waits=waits)}
-    shown = {"case__owner": owner, "case__number__in": [number for found in cases.values() for number in found]}
+    pictures = (
+        WorkPicture.objects.filter(work__in=keys).order_by().values_list("work").annotate(Count("pk"), waits=waits)
+    )
+    counted = {key: (every, waiting) for key, every, waiting in pictures}
+    shown = {"case__owner": owner, "case__number__in": [number for some in cases.values() for number in some]}
+    places = CaseSighting.objects.filter(seen_in(owner, scope, zone), **shown).order_by().values_list("case__work")
     times = {"first": Min("sighting__first_seen"), "last": Max("sighting__last_seen")}
-    rows = CaseSighting.objects.filter(seen_in(owner, scope, zone), **shown).order_by().values_list("case__work")
-    seen = {work: found for work, *found in rows.annotate(places=PLACES, **times)}
+    seen = {key: (count, first, last) for key, count, first, last in places.annotate(places=PLACES, **times)}
     told = []
     for work in filter(None, map(works.get, numbers)):
         why = () if COMPOSED.issuperset(work.low_information) else tuple(work.low_information)
-        places, first, last = seen.get(work.pk, (0, None, None))
-        found = tuple(cases[work.pk]), places, unlisted[work.pk], first, last
-        declared = work.number, work.title, work.author, work.registered_at
-        told.append(WorkAccount(*declared, why, *counted.get(work.pk, (0, 0)), *found))
+        every, waiting = counted.get(work.pk, (0, 0))
+        count, first, last = seen.get(work.pk, (0, None, None))
+        found = tuple(cases[work.pk]), count, unlisted[work.pk], first, last
+        told.append(WorkAccount(work.number, work.title, work.author, work.registered_at, why, every, waiting, *found))
     return tuple(told)
 
 

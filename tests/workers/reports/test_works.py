@@ -12,7 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from evidence.documents.report.facts import IN_A_VOLUME, WORKS_IN_A_VOLUME, ReportScope
 from exhibit.clock import now
 from exhibit.digests import Digest
+from indexer.picture.spaces import PIPELINE
 from registry.models import Case, CaseSighting, Crawl, Owner, Picture, Sighting, Work, WorkPicture
+from registry.vectors import calibrations
+from tests.assets.bundles import CALIBRATION
 from tests.assets.rows import bring, claimed_slice, found_case, owner, photograph
 from workers.reports.requests import request_report
 from workers.reports.scope import Wanted
@@ -96,7 +99,11 @@ def test_what_was_looked_at_is_counted_and_holds_until_the_last_crawl_ended(inli
     Crawl.objects.update(finished_at=ended)
     assert looked_for(studio, EVERY, "UTC", {1}, list(Crawl.objects.all()), moment).until == ended
     assert looked_for(studio, EVERY, "UTC", {1}, [], moment).until is None
-    assert running.calibration is not None
+    assert running.calibration is None
+    calibrations.use(replace(CALIBRATION, name="ours", pipeline=PIPELINE))
+    sure = looked_for(studio, EVERY, "UTC", {1}, [], moment).calibration
+    assert sure is not None
+    assert (sure.name, sure.certain.photographs) == ("ours", CALIBRATION.certain.photographs)
 
 
 def test_another_owners_works_and_cases_are_not_in_it(inline: SyncRunner, studio: Owner) -> None:
