@@ -46,6 +46,7 @@ class Scope(Answer):
 
     watch: str = Field(description="The name of one; all when empty.")
     works: list[int] = Field(description="Numbers; all when empty.")
+    every_work: bool = Field(description="Whether each is named, with or without finds.")
     decisions: list[str] = Field(examples=[["open", "confirmed", "licensed"]])
     first: str = Field(examples=["2026-11-01"])
     last: str = Field(examples=["2026-11-30"])

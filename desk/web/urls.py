@@ -13,7 +13,7 @@ from desk.web.notifications import feeds, views as told
 from desk.web.operator import views as operator
 from desk.web.public import asked, log, opened, replies, soft_bindings, views as public, witness
 from desk.web.watches import crawls, new, searches, sources, views as watches
-from desk.web.works import declarations, held, listing, mine, uploads, views as works, why
+from desk.web.works import declarations, held, listing, mine, spread, uploads, views as works, why
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", public.home, name="home"),
@@ -94,6 +94,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/works/mine", mine.mine, name="mine"),
     path("o/<slug:slug>/works/<int:number>/", works.work, name="work"),
     path("o/<slug:slug>/works/<int:number>/held", held.answer_held, name="answer-held"),
+    path("o/<slug:slug>/works/<int:number>/spread/", spread.spread, name="spread"),
     path("o/<slug:slug>/works/<int:number>/why", why.why, name="why"),
     path("o/<slug:slug>/works/<int:number>/edit", declarations.edit, name="edit-work"),
     path("o/<slug:slug>/works/<int:number>/remove", declarations.remove, name="remove-work"),

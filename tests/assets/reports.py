@@ -5,7 +5,7 @@ from io import BytesIO
 
 from evidence.documents.report.facts import ReportFacts
 from evidence.documents.report.pdf import unset_report
-from evidence.documents.report.rows import csv_head, csv_lines
+from evidence.documents.report.rows import csv_head, csv_lines, rows_of
 from evidence.documents.report.xlsx import write_xlsx, xlsx_rows
 from evidence.documents.typeset.fonts import FontSet, installed_fonts
 from evidence.documents.typeset.pictures import Pictures
@@ -18,10 +18,10 @@ def render_report_pdf(
 
 
 def render_report_csv(report: ReportFacts) -> bytes:
-    return csv_head() + csv_lines(report.cases)
+    return csv_head() + csv_lines(rows_of(report.cases))
 
 
 def render_report_xlsx(report: ReportFacts) -> bytes:
     out = BytesIO()
-    write_xlsx(out, [xlsx_rows(report.cases)])
+    write_xlsx(out, [xlsx_rows(rows_of(report.cases))])
     return out.getvalue()

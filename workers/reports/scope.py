@@ -16,7 +16,7 @@ from evidence.formats.codec import from_plain, to_plain
 from exhibit.errors import WrongUseError
 from exhibit.types import CaseDecision
 from registry.accounts import scoped
-from registry.models import Case, CaseSighting, Crawl, Owner
+from registry.models import Case, CaseSighting, Crawl, Owner, Work
 
 EVERYTHING = ReportScope()  # all watches, works and times, and every case that wasn't cleared
 MAX_NUMBER = 9
@@ -74,6 +74,12 @@ def cases_whatever_decided(owner: Owner, scope: ReportScope, zone: str) -> Query
     rows = scoped.cases(owner)
     if scope.works:
         rows = rows.filter(work__number__in=scope.works)
+    seen = seen_in(owner, scope, zone)
+    return rows.filter(Exists(CaseSighting.objects.filter(seen, case=OuterRef("pk")))) if seen else rows
+
+
+def seen_in(owner: Owner, scope: ReportScope, zone: str) -> Q:
+    """Which rows of sightings in cases lie within the watch and the days of a scope; empty for all of them."""
     seen = Q()
     if scope.watch:
         seen &= Q(sighting__crawl__watch__owner=owner, sighting__crawl__watch__name=scope.watch)
@@ -81,7 +87,7 @@ def cases_whatever_decided(owner: Owner, scope: ReportScope, zone: str) -> Query
         seen &= Q(sighting__last_seen__gte=_begin_of(scope.first, zone))
     if scope.last:
         seen &= Q(sighting__first_seen__lt=_end_of(scope.last, zone))
-    return rows.filter(Exists(CaseSighting.objects.filter(seen, case=OuterRef("pk")))) if seen else rows
+    return seen
 
 
 def crawls_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Crawl]:
@@ -102,9 +108,10 @@ def period_of(scope: ReportScope, zone: str) -> tuple[datetime | None, datetime 
     return first, _end_of(scope.last, zone) if scope.last else None
 
 
-def works_in(owner: Owner, scope: ReportScope) -> int:
-    """How many works a report is about."""
-    return len(scope.works) or scoped.works(owner).count()
+def works_in(owner: Owner, scope: ReportScope) -> QuerySet[Work]:
+    """The works that a report is about, by number."""
+    rows = scoped.works(owner).order_by("number")
+    return rows.filter(number__in=scope.works) if scope.works else rows
 
 
 def numbers_of(text: str) -> tuple[int, ...]:

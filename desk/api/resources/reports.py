@@ -40,6 +40,7 @@ class NewReport(requests.Given):
     title: str = Field("", max_length=200, pattern=requests.IN_LINE, examples=["November"])
     watch: str = Field("", max_length=200, pattern=requests.IN_LINE, description="The name of one.")
     works: list[requests.Number] = Field([], max_length=MAX_WORKS, description="Their numbers; all when empty.")
+    every_work: bool = Field(default=False, description="Whether each work is named, with or without finds.")
     decisions: list[CaseDecision] = Field(
         [CaseDecision.OPEN, CaseDecision.CONFIRMED, CaseDecision.LICENSED],
         min_length=1,
@@ -62,7 +63,8 @@ def ask_for_report(request: Call, new: NewReport) -> schemas.Report:
     """Ask for a report; it is made in the background, and is there when its `state` is `done`."""
     days = {name: day.isoformat() for name, day in (("first", new.first), ("last", new.last)) if day is not None}
     decisions = tuple(dict.fromkeys(decision.value for decision in new.decisions))
-    scope = ReportScope(watch=new.watch, works=tuple(sorted(set(new.works))), decisions=decisions, **days)
+    works = tuple(sorted(set(new.works)))
+    scope = ReportScope(watch=new.watch, works=works, decisions=decisions, every_work=new.every_work, **days)
     formats = tuple(dict.fromkeys(wanted_format.value for wanted_format in new.formats))
     wanted = Wanted(scope, formats, tuple(dict.fromkeys(language.value for language in new.languages)))
     return _begun(request_report(of(request), preparer=request.auth.by, title=new.title.strip(), wanted=wanted))

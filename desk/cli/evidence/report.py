@@ -22,6 +22,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
 SEVERAL: dict[str, Any] = {"multiple": True, "show_default": True}
 DECIDED = "Cases that were decided so; may be given several times."
 MADE = "Files that are made; may be given several times."
+EVERY_WORK = "Name every work, with or without finds, and say what was looked at for it."
 OF_PDF = "Of the PDF; those of the installation by default."
 report_command = click.Group("report", help="Accounts of an owner's cases as PDF, CSV, XLSX and JSON.")
 
@@ -31,6 +32,7 @@ report_command = click.Group("report", help="Accounts of an owner's cases as PDF
     "exhibit report make --out reports",
     'exhibit report make --out reports --title "May 2026" --from 2026-05-01 --until 2026-05-31',
     'exhibit report make --out reports --watch shop --works "3, 7-9" --decision confirmed --format pdf',
+    "exhibit report make --out reports --every-work --format pdf --format csv",
     of=report_command,
 )
 @click.option("--title", default="", metavar="TEXT", help="Its title; numbered by default.")
@@ -38,6 +40,7 @@ report_command = click.Group("report", help="Accounts of an owner's cases as PDF
 @click.option("--works", default="", metavar="NUMBERS", help="Only of these works, such as 3, 7-9.")
 @click.option("--from", "first", type=DAY, metavar="DAY", help="Only what was seen on this day or later.")
 @click.option("--until", "last", type=DAY, metavar="DAY", help="Only what was first seen on this day or earlier.")
+@click.option("--every-work", is_flag=True, help=EVERY_WORK)
 @click.option("--decision", "decisions", type=click.Choice(DECISIONS), default=DECISIONS[:-1], help=DECIDED, **SEVERAL)
 @click.option("--format", "formats", type=click.Choice(FORMATS), default=FORMATS, help=MADE, **SEVERAL)
 @click.option("--language", "languages", type=click.Choice(["en", "zh-Hans"]), multiple=True, help=OF_PDF)
@@ -70,7 +73,8 @@ def _wanted(limits: Mapping[str, Any]) -> "Wanted":
 
     days = {name: "" if limits[name] is None else limits[name].date().isoformat() for name in ("first", "last")}
     decisions = tuple(decision for decision in DECISIONS if decision in limits["decisions"])
-    scope = ReportScope(watch=limits["watch"], works=numbers_of(limits["works"]), decisions=decisions, **days)
+    asked = {"watch": limits["watch"], "every_work": limits["every_work"], "decisions": decisions}
+    scope = ReportScope(works=numbers_of(limits["works"]), **asked, **days)
     formats = tuple(name for name in FORMATS if name in limits["formats"])
     return Wanted(scope, formats, tuple(dict.fromkeys(limits["languages"])))
 

@@ -49,7 +49,7 @@ def report_form(request: HttpRequest, owner: Owner) -> HttpResponse:
     asked.setlist("decision", list(ReportScope().decisions))
     asked.setlist("format", list(FORMATS))
     asked.setlist("language", languages_of(wiring.services()))
-    asked.update({name: request.GET[name] for name in ("watch", "works") if name in request.GET})
+    asked.update({name: request.GET[name] for name in ("watch", "works", "every_work") if name in request.GET})
     return _form(request, owner, asked)
 
 
@@ -83,7 +83,8 @@ def _wanted(asked: QueryDict) -> Wanted:
     """What the form asks for; what isn't in it has no limit."""
     limits = {name: said(asked.get(name, "")) for name in ("watch", "first", "last")}
     decisions = tuple(decision.value for decision in OFFERED if decision in asked.getlist("decision"))
-    scope = ReportScope(works=numbers_of(said(asked.get("works", ""))), decisions=decisions, **limits)
+    works, every_work = numbers_of(said(asked.get("works", ""))), "every_work" in asked
+    scope = ReportScope(works=works, decisions=decisions, every_work=every_work, **limits)
     formats = tuple(name for name in FORMATS if name in asked.getlist("format"))
     return Wanted(scope, formats, tuple(language for language in LANGUAGES if language in asked.getlist("language")))
 
@@ -133,13 +134,15 @@ def title_of(report: Report) -> str:
 
 
 def limits_of(report: Report) -> Iterator[str]:
-    """What a report was limited to, a phrase for each limit; none for a report of all cases that weren't cleared."""
+    """What a report was limited to, a phrase for each; none for a report of all cases that weren't cleared."""
     scope = wanted_of(report.parameters).scope
     if scope.watch:
         yield _("watch “%(name)s”") % {"name": scope.watch}
     if scope.works:
         shown = _(", ").join(map(str, scope.works[:MAX_SHOWN])) + (" …" if len(scope.works) > MAX_SHOWN else "")
         yield ngettext("work %(numbers)s", "works %(numbers)s", len(scope.works)) % {"numbers": shown}
+    if scope.every_work:
+        yield _("every work, with or without finds")
     if scope.first:
         yield _("seen on %(day)s or later") % {"day": day_in_words(scope.first)}
     if scope.last:

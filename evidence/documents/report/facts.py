@@ -5,16 +5,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import BinaryIO
 
-from evidence.facts.case import CaseFacts, OwnerFacts, SoftwareFacts, WitnessFacts
+from evidence.facts.case import CalibrationFacts, CaseFacts, OwnerFacts, SoftwareFacts, WitnessFacts
 from evidence.formats.codec import Canonical, to_plain
 from exhibit.digests import Digest
 from exhibit.entries import canonical
-from exhibit.types import LATER
+from exhibit.types import LATER, Count, Number
 
 REPORT_FORMAT = "exhibit-report/1"
 AT_LENGTH = 24
 """Cases up to which a report shows each at length, on pages of its own; more stand on cards, three to a page."""
 IN_A_VOLUME = 250  # cases of one volume: a file that a mail takes and a reader opens, made within a bounded memory
+WORKS_IN_A_VOLUME = 1_000
+"""Works of one volume of a report that names each: some thirty pages."""
 _NO_CASES = b'{"cases":[],'
 
 
@@ -90,6 +92,7 @@ class ReportScope:
     decisions: tuple[str, ...] = ("open", "confirmed", "licensed")  # cases with one of these are listed
     first: str = ""  # first day, ISO 8601, in the report's time zone; empty without a limit
     last: str = ""  # last day, likewise
+    every_work: bool = field(default=False, metadata=LATER)  # whether each work is named, with or without finds
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,54 @@ class ReportCase:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkAccount:
+    """One work that was looked for, and what was found of it. No find says only that: none in what was looked at."""
+
+    number: Number
+    title: str
+    author: str
+    registered_at: datetime  # aware, UTC
+    unsafe: tuple[str, ...]  # why it can't be matched safely, such as ``flat``; empty where it can
+    pictures: Count  # of the work
+    waiting: Count  # of these, not yet compared with all that had been seen before
+    cases: tuple[int, ...]  # numbers of the cases that the report lists, ascending
+    places: Count  # images on pages, of these cases, within what the report is limited to
+    unlisted: Count  # its further cases, which were decided otherwise than the report lists
+    first_seen: datetime | None  # of these places, aware, UTC
+    last_seen: datetime | None
+
+    @property
+    def standing(self) -> str:
+        """``found``, ``unlisted`` (only in cases that aren't listed), ``unsafe``, ``waiting`` or ``not-found``."""
+        if self.cases:
+            return "found"
+        return "unlisted" if self.unlisted else "unsafe" if self.unsafe else "waiting" if self.waiting else "not-found"
+
+
+@dataclass(frozen=True, slots=True)
+class LookedFacts:
+    """What a report that names every work says of all of them together, and of the looking."""
+
+    works: Count  # that were asked for
+    found: Count  # of these, with a case that is listed
+    places: Count  # of the listed cases, within what the report is limited to
+    unlisted: Count  # works of which only cases that aren't listed were found
+    unsafe: Count  # works without a case that can't be matched safely
+    waiting: Count  # further works without a case, not yet compared with all that had been seen before
+    watches: Count  # whose crawls are in the coverage
+    hosts: Count  # different ones on which pictures were seen
+    uncompared: Count  # pictures among those seen that hadn't been compared with the works yet
+    unreadable: Count  # and that couldn't be, such as broken ones
+    until: datetime | None  # when the last of the crawls ended, or now while one ran; ``None`` without any
+    calibration: CalibrationFacts | None  # how figures are judged; ``None`` where nothing was measured
+
+    @property
+    def without(self) -> int:
+        """Works without a listed case."""
+        return self.works - self.found
+
+
+@dataclass(frozen=True, slots=True)
 class CostFacts:
     """What looking at a million pictures costs whoever runs the software, by its figures and a list of prices."""
 
@@ -135,6 +186,12 @@ class Volume:
     of: int
     first: int  # place of its first case among all cases of the report, from 1
     cases: int  # cases of the whole report
+    works: int = field(default=0, metadata=LATER)  # that the whole report names; 0 where it names only those of cases
+
+    @property
+    def first_work(self) -> int:
+        """Place of its first work among all that are named, from 1."""
+        return (self.number - 1) * WORKS_IN_A_VOLUME + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +218,8 @@ class ReportFacts(Canonical):
     volume: Volume | None = field(default=None, metadata=LATER)  # which part this is, or ``None`` for the whole
     scope: ReportScope | None = field(default=None, metadata=LATER)
     cost: CostFacts | None = field(default=None, metadata=LATER)
+    looked: LookedFacts | None = field(default=None, metadata=LATER)  # of a report that names every work
+    works: tuple[WorkAccount, ...] = field(default=(), metadata=LATER)  # each of them; in a volume, its own
 
     @property
     def at_length(self) -> bool:
@@ -168,15 +227,20 @@ class ReportFacts(Canonical):
         return (len(self.cases) if self.volume is None else self.volume.cases) <= AT_LENGTH
 
 
-def json_cases(cases: Iterable[ReportCase]) -> bytes:
-    """Some cases as they stand in the array of a report, with commas between them."""
-    return b",".join(canonical(to_plain(case)) for case in cases)
+def json_parts(facts: Iterable[ReportCase] | Iterable[WorkAccount]) -> bytes:
+    """Some cases, or works, as they stand in an array of a report, with commas between them."""
+    return b",".join(canonical(to_plain(part)) for part in facts)
 
 
-def write_report_json(out: BinaryIO, report: ReportFacts, parts: Iterable[bytes]) -> None:
-    """Write what ``to_json`` of the whole report gives, of which ``parts`` are what :func:`json_cases` gave."""
-    rest = canonical(to_plain(replace(report, cases=())))
-    assert rest.startswith(_NO_CASES)  # the first of the sorted keys
+def write_report_json(out: BinaryIO, report: ReportFacts, cases: Iterable[bytes], works: Iterable[bytes] = ()) -> None:
+    """Write what ``to_json`` of the whole report gives, of which the parts are what :func:`json_parts` gave."""
+    rest = canonical(to_plain(replace(report, cases=(), works=())))
+    assert rest.startswith(_NO_CASES)  # the first of the sorted keys; works is the last, and left out without any
     out.write(_NO_CASES[:-2])
-    out.writelines(b"," * (number > 0) + part for number, part in enumerate(parts))
-    out.write(b"]," + rest[len(_NO_CASES) :])
+    out.writelines(b"," * (number > 0) + part for number, part in enumerate(cases))
+    out.write(b"]," + rest[len(_NO_CASES) : -1])
+    begun = False
+    for part in works:
+        out.write((b"," if begun else b',"works":[') + part)
+        begun = True
+    out.write(b"]}" if begun else b"}")

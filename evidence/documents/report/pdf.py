@@ -10,6 +10,7 @@ from evidence.documents.phrases import load_phrases, own_unchecked
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.report.cards import case_card
 from evidence.documents.report.facts import CostFacts, CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportScope
+from evidence.documents.report.works import works_section
 from evidence.documents.typeset.blocks import (
     Attachment,
     Block,
@@ -59,6 +60,7 @@ def unset_report(report: ReportFacts, pictures: Mapping[str, Pictures], language
     sections = (
         _about(report, wording),
         _summary(report, wording),
+        *works_section(report, wording),
         *_cases(report, galleries, wording),
         _coverage(report, wording),
         of_case.unchecked_section(report.not_checked, wording),
@@ -94,7 +96,9 @@ def _about(report: ReportFacts, wording: Wording) -> Section:
     if report.volume is not None:
         part = report.volume
         last = part.first + len(report.cases) - 1
-        told = wording.say("report.volume", number=part.number, of=part.of, first=part.first, last=last, all=part.cases)
+        places = {"first": part.first, "last": last, "all": part.cases}
+        key = "report.volume" if report.cases or not part.works else "report.volume_works"
+        told = wording.say(key, number=part.number, of=part.of, **places)
         rows.insert(2, wording.row("volume", Speaker.RECORDED, told))
     if report.scope is not None:
         rows.insert(1, wording.row("scope", Speaker.RECORDED, *_limits_of(report.scope, wording)))
@@ -122,6 +126,8 @@ def _limits_of(scope: ReportScope, wording: Wording) -> list[str]:
         limits.append(wording.say("report.scope_watch", watch=scope.watch))
     if scope.works:
         limits.append(wording.say("report.scope_works", works=", ".join(map(str, scope.works))))
+    if scope.every_work:
+        limits.append(wording.say("report.scope_every_work"))
     if scope.first:
         limits.append(wording.say("report.scope_first", day=scope.first))
     if scope.last:
@@ -138,7 +144,7 @@ def _summary(report: ReportFacts, wording: Wording) -> Section:
         head = ("case", "work", "party", "first_seen", "aligned", "decision", "bundle", "page")
         rows = tuple(_case_cells(position, case, wording) for position, case in enumerate(report.cases))
         blocks.append(Table(tuple(wording.say(f"column.{name}") for name in head), rows, (0, 10, 9, 0, 0, 9, 0, 0)))
-    else:
+    elif not report.volume or not report.volume.cases:
         blocks.append(Text(wording.say("report.no_cases")))
     return Section(wording.say("report.summary"), tuple(blocks), 1)
 

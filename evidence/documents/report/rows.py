@@ -1,4 +1,4 @@
-"""The report as rows of typed values, one for each sighting of each case: what CSV and XLSX both hold.
+"""The report as rows of typed values, one for each sighting of each case, or for each work: what CSV and XLSX hold.
 
 CSV follows RFC 4180: commas, CRLF, quotes doubled; UTF-8 with a byte order mark, without which common spreadsheets
 garble Chinese titles. A text that a spreadsheet would compute gets an apostrophe in front; line breaks become spaces,
@@ -7,12 +7,12 @@ other controls their code points.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from evidence.documents.phrases.wording import floored, ratio_words
-from evidence.documents.report.facts import ReportCase
+from evidence.documents.report.facts import ReportCase, WorkAccount
 from evidence.documents.typeset.compiler import showable
 from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts, SightingFacts, WitnessFacts
 from exhibit.clock import rfc3339
@@ -84,6 +84,16 @@ COLUMNS = (
     Column("prior", "prior", 4),
 )
 
+TIMES = ("registered_at", "first_seen", "last_seen")
+WORK_COLUMNS = tuple(
+    Column(f"work_{name}" if name in {"number", "title"} else f"{name}_utc" if name in TIMES else name, name, width=20)
+    for name in (
+        "number", "title", "author", "registered_at", "standing", "unsafe", "pictures", "waiting", "places", "cases",
+        "unlisted", "first_seen", "last_seen",
+    )
+)  # fmt: skip
+"""Of a report that names every work, a row for each."""
+
 
 @dataclass(frozen=True)
 class _Line:
@@ -151,14 +161,24 @@ def case_rows(case: ReportCase) -> Iterator[list[Value]]:
         yield [_value(line, column.value) for column in COLUMNS]
 
 
-def csv_head() -> bytes:
+def rows_of(cases: Iterable[ReportCase]) -> Iterator[list[Value]]:
+    """The rows of some cases."""
+    return (row for case in cases for row in case_rows(case))
+
+
+def work_rows(works: Iterable[WorkAccount]) -> Iterator[list[Value]]:
+    """A row for each work, as long as :data:`WORK_COLUMNS`."""
+    return ([_value(work, column.value) for column in WORK_COLUMNS] for work in works)
+
+
+def csv_head(columns: Sequence[Column] = COLUMNS) -> bytes:
     """The byte order mark and the header line."""
-    return _written([[column.name for column in COLUMNS]]).encode("utf-8-sig")
+    return _written([[column.name for column in columns]]).encode("utf-8-sig")
 
 
-def csv_lines(cases: Iterable[ReportCase]) -> bytes:
-    """The lines of some cases: a report is the head and the lines of its volumes, one after the other."""
-    return _written([*map(_shown, row, COLUMNS)] for case in cases for row in case_rows(case)).encode()
+def csv_lines(rows: Iterable[list[Value]], columns: Sequence[Column] = COLUMNS) -> bytes:
+    """Lines of rows: a report is the head and the lines of its volumes, one after the other."""
+    return _written([*map(_shown, row, columns)] for row in rows).encode()
 
 
 def safe_cell(text: str) -> str:
@@ -167,12 +187,14 @@ def safe_cell(text: str) -> str:
     return f"'{shown}" if text.startswith(("\t", "\r", "\n")) or shown.lstrip().startswith(FORMULA_SIGNS) else shown
 
 
-def _value(line: _Line, path: str) -> Value:
+def _value(line: _Line | WorkAccount, path: str) -> Value:
     value: Untyped = line
     for name in path.split("."):
         value = None if value is None else getattr(value, name)
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return value.hex if isinstance(value, Digest) else value
 
 

@@ -14,9 +14,16 @@ from math import ceil
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from evidence.documents.report.facts import IN_A_VOLUME, ReportFacts, Volume, json_cases, write_report_json
+from evidence.documents.report.facts import (
+    IN_A_VOLUME,
+    WORKS_IN_A_VOLUME,
+    ReportFacts,
+    Volume,
+    json_parts,
+    write_report_json,
+)
 from evidence.documents.report.pdf import unset_report
-from evidence.documents.report.rows import csv_head, csv_lines
+from evidence.documents.report.rows import WORK_COLUMNS, csv_head, csv_lines, rows_of, work_rows
 from evidence.documents.report.xlsx import write_xlsx, xlsx_rows
 from evidence.documents.typeset.compiler import Unset, forget
 from evidence.documents.typeset.fonts import FontSet, installed_fonts
@@ -34,10 +41,10 @@ HEAD_FILE = "head.json"
 LARGEST_HEAD = 256 << 20
 
 
-def volumes_of(cases: int) -> tuple[Volume, ...]:
-    """The volumes of a report over so many cases; one at least."""
-    of = max(1, ceil(cases / IN_A_VOLUME))
-    return tuple(Volume(number, of, (number - 1) * IN_A_VOLUME + 1, cases) for number in range(1, of + 1))
+def volumes_of(cases: int, works: int = 0) -> tuple[Volume, ...]:
+    """The volumes of a report over so many cases, which names so many works; one at least."""
+    of = max(1, ceil(cases / IN_A_VOLUME), ceil(works / WORKS_IN_A_VOLUME))
+    return tuple(Volume(number, of, (number - 1) * IN_A_VOLUME + 1, cases, works) for number in range(1, of + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,7 @@ class ReportFolder:
         """Everything but the cases, as it was when the report was begun; asked of ``made`` at the beginning."""
         path = self.folder / HEAD_FILE
         if not path.exists():
-            self._keep(path, json.dumps(to_plain(replace(made(), cases=()))).encode())
+            self._keep(path, json.dumps(to_plain(replace(made(), cases=(), works=()))).encode())
         plain = parse_json(path.read_bytes(), what=HEAD_FILE, limit=LARGEST_HEAD)
         return from_plain(ReportFacts, plain, where=HEAD_FILE)
 
@@ -92,8 +99,13 @@ class ReportFolder:
         """
         part = report if volume.of == 1 else replace(report, volume=volume)
         unset = {language: unset_report(part, pictures, language) for language in self._languages}
-        for kind, made in (("cases", json_cases), ("csv", csv_lines), ("rows", xlsx_rows)):
-            self._keep(self._part(volume, kind), made(part.cases))
+        self._keep(self._part(volume, "cases"), json_parts(part.cases))
+        self._keep(self._part(volume, "csv"), csv_lines(rows_of(part.cases)))
+        self._keep(self._part(volume, "rows"), xlsx_rows(rows_of(part.cases)))
+        if volume.works:
+            self._keep(self._part(volume, "works"), json_parts(part.works))
+            self._keep(self._part(volume, "works.csv"), csv_lines(work_rows(part.works), WORK_COLUMNS))
+            self._keep(self._part(volume, "works.rows"), xlsx_rows(work_rows(part.works), WORK_COLUMNS))
         self.wait()
         self._under_way = self._setting.submit(self._set, volume, unset)
 
@@ -115,15 +127,19 @@ class ReportFolder:
         def parts(kind: str) -> Iterator[bytes]:
             return (self._part(volume, kind).read_bytes() for volume in volumes)
 
+        named = bool(volumes[0].works)
+        works = (filter(None, parts("works")), parts("works.rows")) if named else ((), None)
         writers: dict[str, Callable[[BinaryIO], object]] = {
-            "json": lambda out: write_report_json(out, report, filter(None, parts("cases"))),
-            "csv": lambda out: out.writelines(chain((csv_head(),), parts("csv"))),
-            "xlsx": lambda out: write_xlsx(out, parts("rows")),
+            ".json": lambda out: write_report_json(out, report, filter(None, parts("cases")), works[0]),
+            ".csv": lambda out: out.writelines(chain((csv_head(),), parts("csv"))),
+            ".xlsx": lambda out: write_xlsx(out, parts("rows"), works=works[1]),
         }
+        if named:
+            writers["-works.csv"] = lambda out: out.writelines(chain((csv_head(WORK_COLUMNS),), parts("works.csv")))
         files = [
-            MadeFile(f"{stem}.{kind}", FORMATS[kind], self._whole(self.folder / f"whole.{kind}", write))
-            for kind, write in writers.items()
-            if kind in formats
+            MadeFile(f"{stem}{end}", FORMATS[kind], self._whole(self.folder / f"whole{end}", write))
+            for end, write in writers.items()
+            if (kind := end.rpartition(".")[2]) in formats
         ]
         for place, language in enumerate(self._languages):
             for volume in volumes:

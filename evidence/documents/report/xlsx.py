@@ -6,14 +6,13 @@ macro and no link. Rows are written once and never read back, so a report of any
 
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import IO, BinaryIO
 from xml.sax.saxutils import escape
 
 from evidence.documents.phrases.wording import floored
-from evidence.documents.report.facts import ReportCase
-from evidence.documents.report.rows import COLUMNS, Column, Value, case_rows
+from evidence.documents.report.rows import COLUMNS, WORK_COLUMNS, Column, Value
 from evidence.documents.typeset.compiler import showable
 
 MAX_ROWS = 1_048_576  # rows of one sheet, as the format has it; further ones stand on another
@@ -38,45 +37,52 @@ _TIME, _HEAD = 1, len(_FORMATS)
 _STYLE_OF_DIGITS = {0: 0, 4: 2, 6: 3}
 
 
-def xlsx_rows(cases: Iterable[ReportCase]) -> bytes:
-    """The rows of some cases as they stand in the sheet, behind a line that says how many they are."""
-    rows = [f"<row>{''.join(map(_cell, row, COLUMNS))}</row>" for case in cases for row in case_rows(case)]
-    return f"{len(rows)}\n{''.join(rows)}".encode()
+def xlsx_rows(rows: Iterable[list[Value]], columns: Sequence[Column] = COLUMNS) -> bytes:
+    """Rows as they stand in a sheet, behind a line that says how many they are."""
+    written = [f"<row>{''.join(map(_cell, row, columns))}</row>" for row in rows]
+    return f"{len(written)}\n{''.join(written)}".encode()
 
 
-def write_xlsx(out: BinaryIO, parts: Iterable[bytes], most_rows: int = MAX_ROWS) -> None:
+def write_xlsx(
+    out: BinaryIO, parts: Iterable[bytes], most_rows: int = MAX_ROWS, works: Iterable[bytes] | None = None
+) -> None:
     """Write the workbook, part by part as :func:`xlsx_rows` gives them; starts another sheet where one is full.
 
-    No part is larger than a sheet; its head is among its rows.
+    No part is larger than a sheet; its head is among its rows. ``works`` are the rows of a report that names each.
     """
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        sheets = _write_sheets(archive, parts, most_rows - 1)
-        for name, text in _frame(sheets).items():
+        names = _write_sheets(archive, "sightings", COLUMNS, parts, most_rows - 1, 0)
+        if works is not None:
+            names += _write_sheets(archive, "works", WORK_COLUMNS, works, most_rows - 1, len(names))
+        for name, text in _frame(names).items():
             archive.writestr(_member(name), text)
 
 
-def _write_sheets(archive: zipfile.ZipFile, parts: Iterable[bytes], most: int) -> int:
-    """Returns how many sheets there are."""
-    number, left = 1, most
-    sheet = _begin(archive, number)
+def _write_sheets(
+    archive: zipfile.ZipFile, name: str, columns: Sequence[Column], parts: Iterable[bytes], most: int, before: int
+) -> list[str]:
+    """Returns the names of the sheets, one at least, which stand behind so many others."""
+    names, left = [name], most
+    sheet = _begin(archive, before + 1, columns)
     for part in parts:
         count, _, rows = part.partition(b"\n")
         if int(count) > left:
             _end(sheet)
-            number, left = number + 1, most
-            sheet = _begin(archive, number)
+            names.append(f"{name} {len(names) + 1}")
+            left = most
+            sheet = _begin(archive, before + len(names), columns)
         sheet.write(rows)
         left -= int(count)
     _end(sheet)
-    return number
+    return names
 
 
-def _begin(archive: zipfile.ZipFile, number: int) -> IO[bytes]:
+def _begin(archive: zipfile.ZipFile, number: int, columns: Sequence[Column]) -> IO[bytes]:
     sheet = archive.open(_member(f"xl/worksheets/sheet{number}.xml"), "w", force_zip64=True)
     pane = '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
-    numbered = enumerate(COLUMNS, 1)
+    numbered = enumerate(columns, 1)
     widths = "".join(f'<col min="{n}" max="{n}" width="{column.width}" customWidth="1"/>' for n, column in numbered)
-    head = "".join(_text(column.name, _HEAD) for column in COLUMNS)
+    head = "".join(_text(column.name, _HEAD) for column in columns)
     sheet.write(
         f'{_XML}<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0">{pane}</sheetView></sheetViews>'
         f"<cols>{widths}</cols><sheetData><row>{head}</row>".encode()
@@ -123,9 +129,9 @@ def _serial(moment: datetime) -> str:
     return f"{since.days + (since.seconds + since.microseconds / 1e6) / DAY:.9f}"
 
 
-def _frame(sheets: int) -> dict[str, str]:
+def _frame(names: Sequence[str]) -> dict[str, str]:
     """The parts around the sheets."""
-    numbers = range(1, sheets + 1)
+    numbers = range(1, len(names) + 1)
     overrides = "".join(
         f'<Override PartName="/xl/{name}.xml" ContentType="{_CONTENT}.{kind}+xml"/>'
         for name, kind in (
@@ -135,11 +141,10 @@ def _frame(sheets: int) -> dict[str, str]:
         )
     )
     named = "".join(
-        f'<sheet name="{"sightings" if number == 1 else f"sightings {number}"}" sheetId="{number}" r:id="rId{number}"/>'
-        for number in numbers
+        f'<sheet name="{name}" sheetId="{number}" r:id="rId{number}"/>' for number, name in enumerate(names, 1)
     )
     targets = [*((f"rId{number}", "worksheet", f"worksheets/sheet{number}.xml") for number in numbers)]
-    targets.append((f"rId{sheets + 1}", "styles", "styles.xml"))
+    targets.append((f"rId{len(names) + 1}", "styles", "styles.xml"))
     book = f'<workbook xmlns="{_MAIN}" xmlns:r="{_RELATIONS}"><sheets>{named}</sheets></workbook>'
     return {
         "[Content_Types].xml": f'{_XML}<Types xmlns="{_PACKAGE}/content-types">'

@@ -79,4 +79,4 @@ def test_a_case_counts_on_the_days_of_the_reports_zone(inline: SyncRunner) -> No
     Case.objects.update(decision="cleared")
     assert (listed(EVERYTHING), listed(replace(EVERYTHING, decisions=("cleared",)))) == (0, 1)
     assert [crawls_in(studio, replace(EVERYTHING, watch=name), ZONE).count() for name in ("watch", "x")] == [1, 0]
-    assert (works_in(studio, EVERYTHING), works_in(studio, replace(EVERYTHING, works=(5, 6)))) == (1, 2)
+    assert [work.number for work in works_in(studio, EVERYTHING)] == [1]

@@ -8,7 +8,15 @@ from secrets import token_hex
 from django.db import transaction
 from django.db.models import Count
 
-from evidence.documents.report.facts import AT_LENGTH, IN_A_VOLUME, ReportFacts, ReportScope, ReportSummary, Volume
+from evidence.documents.report.facts import (
+    AT_LENGTH,
+    IN_A_VOLUME,
+    WORKS_IN_A_VOLUME,
+    ReportFacts,
+    ReportScope,
+    ReportSummary,
+    Volume,
+)
 from evidence.documents.report.pdf import CARD_SIDE, PICTURE_SIDE
 from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
 from evidence.facts.case import OwnerFacts
@@ -34,6 +42,7 @@ from workers.reports.scope import (
     wanted_of,
     works_in,
 )
+from workers.reports.works import accounts_of, looked_for, numbers_in_order
 from workers.services.wiring import Services
 from workers.texts.sentences import not_checked
 
@@ -63,9 +72,10 @@ def make_reports(services: Services, ids: Sequence[int]) -> None:
 
 def _make(services: Services, report: Report) -> list[KeptFile] | None:
     """Make what is still to be made; the stored files, or ``None`` when the time is over before all are made."""
-    numbers = _begun(services, report)
-    volumes = volumes_of(len(numbers))
+    numbers, works = _begun(services, report)
+    volumes = volumes_of(len(numbers), len(works))
     side = PICTURE_SIDE if len(numbers) <= AT_LENGTH else CARD_SIDE
+    listed = frozenset(numbers)
     over = time.monotonic() + WORK_SECONDS
     wanted = wanted_of(report.parameters)
     languages = wanted.languages or tuple(languages_of(services))
@@ -80,24 +90,27 @@ def _make(services: Services, report: Report) -> list[KeptFile] | None:
                 return None
             rows = scoped.cases(report.owner).filter(number__in=numbers[volume.first - 1 :][:IN_A_VOLUME])
             cases = [shown_case(services, case, languages[0], side) for case in rows]
-            whole = replace(head, cases=tuple(case.case for case in cases))
+            named = works[volume.first_work - 1 :][:WORKS_IN_A_VOLUME]
+            accounts = accounts_of(report.owner, wanted.scope, head.time_zone, named, listed)
+            whole = replace(head, cases=tuple(case.case for case in cases), works=accounts)
             folder.add(volume, whole, {case.case.facts.number: case.pictures for case in cases})
         stem = f"{report.owner.slug}-report-{report.number}"
         files = folder.put_together(head, volumes, stem, wanted.formats)
         return [_kept(services, file) for file in files]
 
 
-def _begun(services: Services, report: Report) -> list[int]:
-    """The numbers of its cases, written down when it is begun, so that all its volumes are of one piece."""
+def _begun(services: Services, report: Report) -> tuple[list[int], list[int]]:
+    """The numbers of its cases, and of the works that it names, as they were when it was begun: it is of one piece."""
     if "cases" not in report.progress:
         clear_folder(services, report)
-        shown = cases_in(report.owner, wanted_of(report.parameters).scope, services.config.time_zone)
-        numbers = list(shown.values_list("number", flat=True))
-        made_of = {"run": token_hex(4), "cases": numbers, "volumes": len(volumes_of(len(numbers)))}
-        report.progress = {**made_of, "begun": 0}
+        scope = wanted_of(report.parameters).scope
+        numbers = list(cases_in(report.owner, scope, services.config.time_zone).values_list("number", flat=True))
+        works = numbers_in_order(report.owner, scope, numbers) if scope.every_work else []
+        volumes = len(volumes_of(len(numbers), len(works)))
+        report.progress = {"run": token_hex(4), "cases": numbers, "works": works, "volumes": volumes, "begun": 0}
         report.save(update_fields=["progress"])
     cases: list[int] = report.progress["cases"]
-    return cases
+    return cases, report.progress.get("works", [])
 
 
 def _tell(report: Report, volume: Volume) -> bool:
@@ -135,9 +148,11 @@ def _head(services: Services, report: Report, scope: ReportScope, language: str)
     cases = cases_whatever_decided(owner, scope, zone).order_by()
     decided = dict(cases.values_list("decision").annotate(count=Count("pk")))
     seen = Sighting.objects.filter(crawl__in=[crawl.pk for crawl in crawls]).values("picture").distinct().count()
+    listed = frozenset(report.progress["cases"])
     first, last = period_of(scope, zone)
+    period_end = moment if last is None else min(last, moment)
     summary = ReportSummary(
-        works=works_in(owner, scope),
+        works=works_in(owner, scope).count(),
         pages=sum(crawl.pages for crawl in crawls),
         pictures=seen,
         cases=sum(decided.values()),
@@ -148,7 +163,7 @@ def _head(services: Services, report: Report, scope: ReportScope, language: str)
         owner=OwnerFacts(owner.name, owner.contact),
         preparer=report.parameters["preparer"],
         period_start=first or min((crawl.started_at for crawl in crawls), default=moment),
-        period_end=moment if last is None else min(last, moment),
+        period_end=period_end,
         generated_at=moment,
         time_zone=services.config.time_zone,
         software=software(),
@@ -158,6 +173,7 @@ def _head(services: Services, report: Report, scope: ReportScope, language: str)
         not_checked=not_checked(language),
         scope=None if scope == EVERYTHING else scope,
         cost=cost_of_a_million(services),
+        looked=looked_for(owner, scope, zone, listed, crawls, period_end) if scope.every_work else None,
     )
 
 

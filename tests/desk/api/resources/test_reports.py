@@ -19,11 +19,18 @@ __all__ = ["decider", "module_scene", "scene", "scene_of_programs"]
 def test_a_report_is_limited_made_again_linked_and_removed(scene_of_programs: Scene, decider: Program) -> None:
     wanted = {
         "title": "November", "works": [1], "decisions": ["confirmed"], "formats": ["csv"], "languages": ["en"],
-        "first": "2026-11-01", "last": "2026-11-30",
+        "first": "2026-11-01", "last": "2026-11-30", "every_work": True,
     }  # fmt: skip
     status, told = decider.post("/reports", wanted)
     assert (status, told["formats"], told["languages"]) == (202, ["csv"], ["en"])
-    scope = {"watch": "", "works": [1], "decisions": ["confirmed"], "first": "2026-11-01", "last": "2026-11-30"}
+    scope: dict[str, object] = {
+        "watch": "",
+        "works": [1],
+        "decisions": ["confirmed"],
+        "first": "2026-11-01",
+        "last": "2026-11-30",
+    }
+    scope["every_work"] = True
     assert told["scope"] == scope
     assert decider.post("/reports", {"first": "2026-11-30", "last": "2026-11-01"})[0] == 422
     again = decider.post(f"/reports/{told['number']}/again", {})[1]

@@ -82,6 +82,24 @@ def desk(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return Desk(inline)
 
 
+def test_a_report_names_every_work_where_that_is_asked_for(desk: Desk) -> None:
+    register(desk.inline.services, desk.studio, photograph(3), "Nowhere")
+    page = desk.client.get("/o/studio/downloads/new-report").content.decode()
+    assert 'name="every_work">' in page
+    assert (
+        'name="every_work" checked>' in desk.client.get("/o/studio/downloads/new-report?every_work=1").content.decode()
+    )
+    assert "works" not in desk.plain(desk.ask())
+    report = desk.ask(every_work="on")
+    plain = desk.plain(report)
+    assert [(work["title"], bool(work["cases"])) for work in plain["works"]] == [
+        ("Work 1", True), ("Work 2", True), ("Nowhere", False),
+    ]  # fmt: skip
+    assert (plain["looked"]["works"], plain["looked"]["found"]) == (3, 2)
+    assert list(limits_of(report)) == ["every work, with or without finds"]
+    assert [work["title"] for work in desk.plain(desk.ask(every_work="on", works="3"))["works"]] == ["Nowhere"]
+
+
 def test_a_report_has_what_was_asked_for_and_nothing_else(desk: Desk) -> None:
     assert desk.listed() == ["1", "2"]
     assert desk.listed(watch="watch-2") == ["2"]

@@ -4,7 +4,7 @@ import io
 import json
 from dataclasses import replace
 
-from evidence.documents.report.facts import AT_LENGTH, RefusalCount, Volume, json_cases, write_report_json
+from evidence.documents.report.facts import AT_LENGTH, RefusalCount, Volume, json_parts, write_report_json
 from tests.assets.documents_sample import sample_coverage, sample_report
 
 
@@ -39,5 +39,5 @@ def test_what_is_written_in_parts_is_what_is_written_at_once() -> None:
     for number in (0, 1, 5):
         facts, _ = sample_report(number)
         out = io.BytesIO()
-        write_report_json(out, facts, [json_cases(facts.cases[start : start + 2]) for start in range(0, number, 2)])
+        write_report_json(out, facts, [json_parts(facts.cases[start : start + 2]) for start in range(0, number, 2)])
         assert out.getvalue() == facts.to_json()

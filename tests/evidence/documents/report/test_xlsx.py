@@ -14,7 +14,7 @@ from openpyxl.cell.cell import MergedCell
 from openpyxl.worksheet.worksheet import Worksheet
 
 from evidence.documents.report.facts import ReportFacts
-from evidence.documents.report.rows import COLUMNS
+from evidence.documents.report.rows import COLUMNS, rows_of
 from evidence.documents.report.xlsx import write_xlsx, xlsx_rows
 from tests.assets.documents_sample import sample_report
 from tests.assets.reports import render_report_csv, render_report_xlsx
@@ -89,7 +89,7 @@ def test_a_very_long_text_is_cut_to_what_a_cell_holds() -> None:
 
 def test_rows_that_no_longer_fit_stand_on_another_sheet() -> None:
     report, _ = sample_report(3)
-    parts = [xlsx_rows(report.cases), xlsx_rows(report.cases[:2])]
+    parts = [xlsx_rows(rows_of(report.cases)), xlsx_rows(rows_of(report.cases[:2]))]
     out = io.BytesIO()
     write_xlsx(out, parts, most_rows=4)
     book = openpyxl.load_workbook(io.BytesIO(out.getvalue()))

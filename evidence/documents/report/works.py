@@ -1,0 +1,84 @@
+"""Every work that was asked for, as the PDF of a report tells it, and what was looked at for it.
+
+A work without finds wasn't found in what was looked at; nothing here says that nobody uses it.
+"""
+
+from evidence.documents.phrases.wording import Wording
+from evidence.documents.report.facts import LookedFacts, ReportFacts, WorkAccount
+from evidence.documents.typeset.blocks import Block, Cell, Row, Rows, Section, Speaker, Table, Text, cell
+from evidence.facts.case import CalibrationFacts
+
+MAX_TITLE = 80
+SHOWN_CASES = 12  # numbers of cases beside one work
+COLUMNS = {"work_number": 0, "work": 7, "result": 6, "places": 0, "cases": 4, "first_seen": 0, "last_seen": 0}
+"""With their widths."""
+
+
+def works_section(report: ReportFacts, wording: Wording) -> list[Section]:
+    """The account of all works in words, then a line for each of this volume; nothing unless it was asked for."""
+    looked = report.looked
+    if looked is None:
+        return []
+    rows = [
+        wording.row("looked_at", Speaker.RECORDED, _looked(report, looked, wording)),
+        wording.row("holds_until", Speaker.RECORDED, _until(looked, wording)),
+        wording.row("uncompared", Speaker.RECORDED, _say("uncompared", wording, looked, "uncompared", "unreadable")),
+        _sure(looked.calibration, wording),
+    ]
+    summary = [_say("summary", wording, looked, "works", "found", "places", "without")]
+    summary += [
+        _say(name, wording, looked, name) for name in ("unsafe", "waiting", "unlisted") if getattr(looked, name)
+    ]
+    texts = wording.say("works.between").join(summary), wording.say("works.says")
+    blocks: list[Block] = [*map(Text, texts), Rows(tuple(rows))]
+    if report.works:
+        head = tuple(wording.say(f"column.{name}") for name in COLUMNS)
+        cells = tuple(_cells(work, wording) for work in report.works)
+        blocks.append(Table(head, cells, tuple(COLUMNS.values())))
+    running = wording.clipped(report.title or report.owner.name, MAX_TITLE)
+    return [Section(wording.say("heading.works"), tuple(blocks), 1, running=running, new_page=True)]
+
+
+def _say(key: str, wording: Wording, looked: LookedFacts, *names: str) -> str:
+    return wording.say(f"works.{key}", **{name: f"{getattr(looked, name):,}" for name in names})
+
+
+def _looked(report: ReportFacts, looked: LookedFacts, wording: Wording) -> str:
+    if not report.coverage:
+        return wording.say("works.no_crawls")
+    begun = wording.time(min(crawl.started for crawl in report.coverage))
+    failed, refused = (sum(getattr(run, name) for run in report.coverage) for name in ("failed_count", "refused_count"))
+    counts = {"watches": looked.watches, "crawls": len(report.coverage), "hosts": looked.hosts}
+    counts |= {"pages": report.summary.pages, "pictures": report.summary.pictures, "failed": failed, "refused": refused}
+    return wording.say("works.looked_at", first=begun, **{name: f"{count:,}" for name, count in counts.items()})
+
+
+def _until(looked: LookedFacts, wording: Wording) -> str:
+    if looked.until is None:
+        return wording.say("works.no_crawls")
+    return wording.say("works.holds_until", time=wording.time(looked.until))
+
+
+def _sure(calibration: CalibrationFacts | None, wording: Wording) -> Row:
+    """The bounds of false alarms; how many copies are overlooked is what canaries tell."""
+    if calibration is None:
+        return wording.row("calibration", Speaker.RECORDED, wording.say("match.not_calibrated"))
+    data, digest = wording.told(calibration.data), calibration.digest.hex
+    lines = [wording.say("match.calibration", name=calibration.name, data=data, digest=digest)]
+    for decision, bound in (("certain", calibration.certain), ("review", calibration.review)):
+        counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
+        lines.append(wording.say(f"match.bound_{decision}", **counts, others=f"{bound.photographs - 1:,}"))
+    return wording.row("calibration", Speaker.RECORDED, *lines, wording.say("works.overlooked"))
+
+
+def _cells(work: WorkAccount, wording: Wording) -> tuple[Cell, ...]:
+    cases = ", ".join(map(str, work.cases[:SHOWN_CASES])) + (" …" if len(work.cases) > SHOWN_CASES else "")
+    values = (
+        str(work.number),
+        wording.clipped(work.title or wording.say("document.unknown"), MAX_TITLE),
+        wording.phrases.word("work_standing", work.standing),
+        f"{work.places:,}" if work.cases else "—",
+        cases or "—",
+        *("—" if moment is None else wording.day(moment) for moment in (work.first_seen, work.last_seen)),
+    )
+    return tuple(map(cell, values))
