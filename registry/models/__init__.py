@@ -68,12 +68,18 @@ from registry.models.matching import (
 )
 from registry.models.notices import (
     ClaimAnswer,
+    Demand,
+    DemandEntry,
+    Fee,
+    FeeTable,
     Notice,
     NoticeCase,
     NoticeEvent,
     NoticeMail,
     NoticeReply,
     NoticeWording,
+    PartyLookup,
+    RdapAnswer,
 )
 from registry.models.notifications import Delivery, Event, EventKind, Feed, MailChoice, Webhook
 from registry.models.pictures import BlockedDigest, BytesState, Pack, PackedBytes, PackGap, Picture, WithheldFile

@@ -8,10 +8,13 @@ from django.db.models import Count
 from django.utils import timezone
 
 from desk.web.notices.words import STATES
+from desk.web.parties.words import amount, fee_in_words
 from registry.models import Case, Membership, Notice, Owner
 from registry.notices.terms import due, due_soon
 
 register = template.Library()
+register.filter("amount", amount)
+register.filter("fee_in_words", fee_in_words)
 
 SHOWN = 3
 """Notices that are named; that there are more is said."""

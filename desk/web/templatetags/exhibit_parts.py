@@ -21,6 +21,7 @@ register = template.Library()
 
 PAGES = {
     "cases": _("Cases"),
+    "parties": _("Parties"),
     "works": _("Works"),
     "watches": _("Watches"),
     "licences": _("Licences"),

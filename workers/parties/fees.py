@@ -1,0 +1,27 @@
+"""Tables of fees as people have them: CSV or XLSX, one line a use."""
+
+from collections.abc import Mapping
+
+from registry.parties.amounts import read_amount
+from registry.parties.demands import NewFee
+from workers.works.spreadsheets import read_lines
+
+COLUMNS = {"use": 300, "size": 100, "duration": 100, "amount": 20}
+ALIASES = {
+    "nutzung": "use",
+    "price": "amount",
+    "fee": "amount",
+    "用途": "use",
+    "尺寸": "size",
+    "期限": "duration",
+    "金额": "amount",
+}
+
+
+def fees_in_table(name: str, data: bytes, currency: str) -> list[NewFee]:
+    """The lines of a table; raises ``WrongUseError``, which names the line and what is wrong."""
+
+    def read(_line: int, row: Mapping[str, str]) -> NewFee:
+        return NewFee(row["use"], row["size"], row["duration"], read_amount(row["amount"], currency))
+
+    return read_lines(name, data, COLUMNS, needed="use", aliases=ALIASES, read=read)
