@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from django.db import transaction
 from django.db.models import Max, OuterRef, QuerySet, Subquery, Sum
+from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
@@ -34,13 +35,15 @@ class NewEntry:
 
 @dataclass(frozen=True, slots=True)
 class NewDemand:
-    """Money to be asked of a party."""
+    """Money to be asked of a party: what isn't said of currency, amount and basis is the fee's."""
 
     party: str
     cases: Sequence[int]  # their numbers
-    currency: str  # ISO 4217
-    basis: str  # on what the amount rests
     fee: Fee | None = None
+    currency: str = ""  # ISO 4217
+    amount: int | None = None  # in the currency's smallest unit
+    basis: str = ""  # on what the amount rests
+    due_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +81,31 @@ def totals(of: Owner) -> QuerySet[Demand, tuple[str, int | None, int | None, int
     return sums.values_list("currency", "all_asked", "all_agreed", "all_received")
 
 
-def begin(owner: Owner, new: NewDemand, first: NewEntry, *, by: str) -> Demand:
-    """Ask a party for money, on a basis and perhaps a line of a table of fees, for some of its confirmed cases.
+def begin(owner: Owner, new: NewDemand, *, by: str) -> Demand:
+    """Ask a party for money, by a line of a table of fees or an amount with its basis, for some of its confirmed cases.
 
-    Raises ``WrongUseError`` for cases that are another party's or that no person has confirmed, and without a basis.
+    Raises ``WrongUseError`` for cases that are another party's or that no person has confirmed, without an amount or a
+    basis, and for a fee of another currency.
     """
-    if not new.basis.strip():
+    fee = new.fee
+    basis = new.basis.strip() or (fee_in_words(fee) if fee else "")
+    amount = new.amount if new.amount is not None or fee is None else fee.amount
+    currency = currency_named(new.currency or (fee.table.currency if fee else ""))
+    if not basis or amount is None:
         raise WrongUseError(_("No basis is given."), hint=_("Write on what the amount rests, or choose a fee."))
+    if fee and fee.table.currency != currency:
+        raise WrongUseError(_("The fee is in %(currency)s.") % {"currency": fee.table.currency})
     found = Case.objects.filter(owner=owner, party=new.party, decision=Case.Decision.CONFIRMED, number__in=new.cases)
     rows = list(found[:MAX_CASES])
     if not rows or len(rows) < len(set(new.cases)):
         hint = _("Choose cases of one party that a person has called not licensed.")
         raise WrongUseError(_("Money is asked for cases of one party, at least one."), hint=hint)
-    about = {"party": new.party, "currency": currency_named(new.currency), "basis": new.basis.strip(), "fee": new.fee}
+    about = {"party": new.party, "currency": currency, "basis": basis, "fee": fee, "made_at": now()}
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        made = Demand.objects.create(owner=owner, number=_next(owner.demands.all()), made_at=now(), **about)
+        made = Demand.objects.create(owner=owner, number=_next(owner.demands.all()), **about)
         made.cases.set(rows)
-        add_entry(made, first, by=by)
+        add_entry(made, NewEntry(Kind.ASKED, amount, localdate(), new.due_on), by=by)
     return demand(owner, made.number)
 
 
@@ -171,6 +181,11 @@ def fee(of: Owner, table: int, number: int) -> Fee:
     """A line of one of the owner's tables; raises ``NotFoundError``."""
     found = Fee.objects.filter(table__owner=of, table__number=table, number=number).select_related("table").first()
     return there(found, f"{of.name} has no fee {number} in table {table}.")
+
+
+def fee_in_words(row: Fee) -> str:
+    """A line of a table of fees, without its amount."""
+    return " · ".join(filter(None, (row.table.name, row.use, row.size, row.duration)))
 
 
 def keep_fees(owner: Owner, name: str, currency: str, lines: Iterable[NewFee], *, by: str) -> FeeTable:

@@ -142,12 +142,18 @@ def look_up(of: Owner, name: str, *, by: str) -> PartyLookup:
         row, made = PartyLookup.objects.select_for_update(no_key=True).get_or_create(
             owner=of, party=name, defaults={"asked_by": by, "asked_at": moment}
         )
-        old = row.state == StepState.DONE and row.asked_at < moment - KEPT
-        if not made and (old or row.state == StepState.FAILED):
+        if not made and is_old(row):
             begun = {"state": StepState.TODO, "attempts": 0, "not_before": None, "error": "", "waits_since": moment}
             PartyLookup.objects.filter(pk=row.pk).update(asked_by=by, asked_at=moment, **begun)
             row.refresh_from_db()
     return row
+
+
+def is_old(row: PartyLookup | None) -> bool:
+    """Whether registries may be asked: for the first time, again after a day, or because it failed."""
+    if row is None or row.state == StepState.FAILED:
+        return True
+    return row.state == StepState.DONE and row.asked_at < now() - KEPT
 
 
 def lookup_of(of: Owner, name: str) -> PartyLookup | None:

@@ -1,7 +1,5 @@
 """Money asked of parties: the demands with their entries, the ledger as CSV, and tables of fees."""
 
-import csv
-import io
 from datetime import date
 
 from django.contrib import messages
@@ -27,7 +25,7 @@ from registry.models import DemandEntry, Owner
 from registry.parties import demands
 from registry.parties.amounts import currency_named, read_amount
 from registry.parties.demands import NewDemand, NewEntry
-from workers.parties.fees import fees_in_table
+from workers.parties.tables import fees_in_table, ledger_bytes
 from workers.works.tables import day
 
 MAX_TABLE = 2 * 1024 * 1024
@@ -61,18 +59,14 @@ def begin(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask a party for money: a line of a table of fees, or an amount with its basis."""
     given = {name: said(request.POST.get(name, "")) for name in ("party", "fee", "amount", "currency", "basis")}
     with Telling(request):
-        fee, currency, amount, basis = None, given["currency"], 0, given["basis"]
-        if given["fee"]:
-            table, _dot, line = given["fee"].partition(".")
-            fee = demands.fee(owner, number_in(table) or 0, number_in(line) or 0)
-            currency, amount = fee.table.currency, fee.amount
-            basis = basis or words.fee_in_words(fee)
-        if given["amount"] or fee is None:
-            amount = read_amount(given["amount"], currency_named(currency))
+        table, _dot, line = given["fee"].partition(".")
+        fee = demands.fee(owner, number_in(table) or 0, number_in(line) or 0) if table else None
+        currency = fee.table.currency if fee else currency_named(given["currency"])
+        amount = read_amount(given["amount"], currency) if given["amount"] or fee is None else None
         cases = [number for number in map(number_in, request.POST.getlist("case")) if number]
-        first = NewEntry("asked", amount, timezone.localdate(), _day(request, "due_on"))
-        new = NewDemand(given["party"], cases, currency, basis, fee)
-        made = demands.begin(owner, new, first, by=request.user.get_username())
+        due_on = _day(request, "due_on")
+        new = NewDemand(given["party"], cases, fee, currency, amount, given["basis"], due_on)
+        made = demands.begin(owner, new, by=request.user.get_username())
         return redirect("demand", slug=owner.slug, number=made.number)
     return (
         redirect("party", slug=owner.slug, name=given["party"]) if given["party"] else redirect("parties", owner.slug)
@@ -96,17 +90,6 @@ def add_entry(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 def ledger(request: HttpRequest, owner: Owner) -> HttpResponse:
     """All entries of the owner's demands, as CSV."""
     return attached(ledger_bytes(owner), f"{owner.slug}-money.csv", "text/csv; charset=utf-8")
-
-
-def ledger_bytes(owner: Owner) -> bytes:
-    """The ledger as CSV, in which a spreadsheet computes nothing."""
-    out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\r\n").writerows(map(_plain_line, demands.ledger(owner)))
-    return ("\ufeff" + out.getvalue()).encode()
-
-
-def _plain_line(line: tuple[object, ...]) -> list[str]:
-    return [f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text for text in map(str, line)]
 
 
 @decider_form

@@ -3,7 +3,7 @@
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
-from registry.models import DemandEntry, Fee
+from registry.models import DemandEntry
 from registry.parties.amounts import in_units
 
 ENTRIES = {
@@ -24,9 +24,3 @@ def amount(number: int | None, currency: str) -> str:
     if number is None:
         return "–"
     return number_format(in_units(number, currency), force_grouping=True) + "\u00a0" + currency
-
-
-def fee_in_words(fee: Fee) -> str:
-    """A line of a table of fees."""
-    parts = (fee.table.name, fee.use, fee.size, fee.duration, amount(fee.amount, fee.table.currency))
-    return " · ".join(part for part in parts if part)

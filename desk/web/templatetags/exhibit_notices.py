@@ -8,9 +8,10 @@ from django.db.models import Count
 from django.utils import timezone
 
 from desk.web.notices.words import STATES
-from desk.web.parties.words import amount, fee_in_words
+from desk.web.parties.words import amount
 from registry.models import Case, Membership, Notice, Owner
 from registry.notices.terms import due, due_soon
+from registry.parties.demands import fee_in_words
 
 register = template.Library()
 register.filter("amount", amount)

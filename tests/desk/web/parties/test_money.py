@@ -71,7 +71,7 @@ def test_an_entry_is_corrected_by_another_and_stays(studio: Owner, ann: Client) 
     assert "corrected by 5" in shown
     assert "510.00 EUR" in shown
     assert DemandEntry.objects.count() == 5
-    assert "received</dt><dd>250.00 EUR</dd>" in words(ann, "/o/studio/demands/")
+    assert "Received</dt><dd>250.00 EUR</dd>" in words(ann, "/o/studio/demands/")
 
 
 def test_what_cant_be_asked_is_refused_with_a_sentence(studio: Owner, ann: Client) -> None:
