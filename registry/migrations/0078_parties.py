@@ -15,9 +15,26 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='FeeTable',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField()),
+                ('name', models.CharField(max_length=200)),
+                ('currency', models.CharField(help_text='ISO 4217', max_length=3)),
+                ('made_at', models.DateTimeField()),
+                ('made_by', models.CharField(max_length=300)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='fee_tables', to='registry.owner')),
+            ],
+            options={
+                'ordering': ['owner', 'number'],
+                'constraints': [models.UniqueConstraint(fields=('owner', 'number'), name='fee_table_identity')],
+            },
+        ),
+        migrations.CreateModel(
             name='Fee',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('table', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='fees', to='registry.feetable')),
                 ('number', models.PositiveIntegerField()),
                 ('use', models.CharField(max_length=300)),
                 ('size', models.CharField(blank=True, max_length=100)),
@@ -26,6 +43,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['table', 'number'],
+                'constraints': [models.UniqueConstraint(fields=('table', 'number'), name='fee_identity')],
             },
         ),
         migrations.CreateModel(
@@ -43,46 +61,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['owner', 'number'],
+                'indexes': [models.Index(fields=['owner', 'party'], name='demand_party')],
+                'constraints': [models.UniqueConstraint(fields=('owner', 'number'), name='demand_identity')],
             },
-        ),
-        migrations.CreateModel(
-            name='FeeTable',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('name', models.CharField(max_length=200)),
-                ('currency', models.CharField(help_text='ISO 4217', max_length=3)),
-                ('made_at', models.DateTimeField()),
-                ('made_by', models.CharField(max_length=300)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='fee_tables', to='registry.owner')),
-            ],
-            options={
-                'ordering': ['owner', 'number'],
-            },
-        ),
-        migrations.AddField(
-            model_name='fee',
-            name='table',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='fees', to='registry.feetable'),
-        ),
-        migrations.CreateModel(
-            name='PartyLookup',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
-                ('error', models.TextField(blank=True)),
-                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
-                ('party', models.CharField(max_length=260)),
-                ('asked_by', models.CharField(max_length=300)),
-                ('asked_at', models.DateTimeField()),
-                ('answers', models.JSONField(blank=True, default=list)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='party_lookups', to='registry.owner')),
-            ],
         ),
         migrations.CreateModel(
             name='DemandEntry',
@@ -104,28 +85,27 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('demand', 'number'), name='demand_entry_identity')],
             },
         ),
-        migrations.AddIndex(
-            model_name='demand',
-            index=models.Index(fields=['owner', 'party'], name='demand_party'),
-        ),
-        migrations.AddConstraint(
-            model_name='demand',
-            constraint=models.UniqueConstraint(fields=('owner', 'number'), name='demand_identity'),
-        ),
-        migrations.AddConstraint(
-            model_name='feetable',
-            constraint=models.UniqueConstraint(fields=('owner', 'number'), name='fee_table_identity'),
-        ),
-        migrations.AddConstraint(
-            model_name='fee',
-            constraint=models.UniqueConstraint(fields=('table', 'number'), name='fee_identity'),
-        ),
-        migrations.AddIndex(
-            model_name='partylookup',
-            index=models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='party_lookup_todo'),
-        ),
-        migrations.AddConstraint(
-            model_name='partylookup',
-            constraint=models.UniqueConstraint(fields=('owner', 'party'), name='party_lookup_identity'),
+        migrations.CreateModel(
+            name='PartyLookup',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
+                ('claimed_at', models.DateTimeField(blank=True, null=True)),
+                ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('not_before', models.DateTimeField(blank=True, null=True)),
+                ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
+                ('error', models.TextField(blank=True)),
+                ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
+                ('party', models.CharField(max_length=260)),
+                ('asked_by', models.CharField(max_length=300)),
+                ('asked_at', models.DateTimeField()),
+                ('answers', models.JSONField(blank=True, default=list)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='party_lookups', to='registry.owner')),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='party_lookup_todo')],
+                'constraints': [models.UniqueConstraint(fields=('owner', 'party'), name='party_lookup_identity')],
+            },
         ),
     ]

@@ -1,6 +1,6 @@
 """Money that owners ask of parties: its basis, and the entries from which follows how it stands. Nothing is deleted."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -13,7 +13,7 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.db.rows import there
 from registry.models import Case, Demand, DemandEntry, Fee, FeeTable, Owner
-from registry.parties.amounts import checked_amount, currency_named, in_units
+from registry.parties.amounts import checked_amount, currency_named, in_units, read_amount
 
 MAX_CASES = 200
 MAX_FEES = 500
@@ -27,7 +27,7 @@ class NewEntry:
 
     kind: str
     amount: int  # in the currency's smallest unit
-    day: date
+    day: date | None = None  # today, if none
     due_on: date | None = None
     words: str = ""
     corrects: int | None = None  # number of the entry that counts no more
@@ -81,6 +81,23 @@ def totals(of: Owner) -> QuerySet[Demand, tuple[str, int | None, int | None, int
     return sums.values_list("currency", "all_asked", "all_agreed", "all_received")
 
 
+def typed(of: Owner, party: str, cases: Sequence[int], due_on: date | None, given: Mapping[str, str]) -> NewDemand:
+    """What a person typed: ``fee`` as ``TABLE.LINE``, ``amount`` such as ``1200.50``, ``currency``, ``basis``.
+
+    Raises ``WrongUseError`` for what can't be read, ``NotFoundError`` for a fee that the owner doesn't have.
+    """
+    table, _dot, line = given["fee"].partition(".")
+    row = _fee_named(of, table, line) if table else None
+    code = row.table.currency if row and not given["currency"] else currency_named(given["currency"])
+    amount = read_amount(given["amount"], code) if given["amount"] or row is None else None
+    return NewDemand(party, cases, row, code, amount, given["basis"], due_on)
+
+
+def _fee_named(of: Owner, table: str, line: str) -> Fee:
+    at, number = (int(text) if text.isdecimal() and len(text) < 9 else 0 for text in (table, line))
+    return fee(of, at, number)
+
+
 def begin(owner: Owner, new: NewDemand, *, by: str) -> Demand:
     """Ask a party for money, by a line of a table of fees or an amount with its basis, for some of its confirmed cases.
 
@@ -105,7 +122,7 @@ def begin(owner: Owner, new: NewDemand, *, by: str) -> Demand:
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         made = Demand.objects.create(owner=owner, number=_next(owner.demands.all()), **about)
         made.cases.set(rows)
-        add_entry(made, NewEntry(Kind.ASKED, amount, localdate(), new.due_on), by=by)
+        add_entry(made, NewEntry(Kind.ASKED, amount, due_on=new.due_on), by=by)
     return demand(owner, made.number)
 
 
@@ -116,7 +133,8 @@ def add_entry(row: Demand, new: NewEntry, *, by: str) -> DemandEntry:
     """
     if new.kind not in Kind.values:
         raise WrongUseError(_("Choose what has happened."))
-    if new.day > now().date() + timedelta(days=1):
+    day = new.day or localdate()
+    if day > now().date() + timedelta(days=1):
         raise WrongUseError(_("The day lies in the future."))
     with transaction.atomic():
         held = Demand.objects.select_for_update(no_key=True).get(pk=row.pk)
@@ -131,7 +149,7 @@ def add_entry(row: Demand, new: NewEntry, *, by: str) -> DemandEntry:
             number=_next(held.entries.all()),
             kind=new.kind,
             amount=checked_amount(new.amount),
-            day=new.day,
+            day=day,
             due_on=new.due_on,
             corrects=wrong,
             words=new.words.strip(),

@@ -40,7 +40,7 @@ def answering(site: Site) -> None:
     site.routes["/reg/domain/shop.example"] = told(domain)
     adr = ["adr", {"cc": "DE"}, "text", ["", "", "", "", "", "", ""]]
     owner = {"roles": ["registrant"], "vcardArray": card(fn="Shop", org="Shop Trading GmbH")}
-    owner["vcardArray"][1].append(adr)  # type: ignore[union-attr]
+    owner["vcardArray"][1].append(adr)
     site.routes["/registrar/domain/shop.example"] = told({**domain, "entities": [owner], "links": []})
     network = {
         "objectClassName": "ip network",

@@ -58,7 +58,7 @@ def ask_registries(services: Services, party: str, peer: str) -> list[RdapAnswer
             answer, said = _asked(services, session, "domain", name)
             answers.append(answer)
             if further := _further(said, answer["url"]):
-                answers.append(_answer(session, "domain", name, further)[0])
+                answers.append(_asked(services, session, "domain", name, further)[0])
         if address:
             answers.append(_asked(services, session, "ip", address)[0])
     return answers
@@ -90,34 +90,30 @@ def read_answer(about: str, query: str, url: str, said: Mapping[str, Any]) -> Rd
     )
 
 
-def _asked(services: Services, session: requests.Session, about: str, query: str) -> tuple[RdapAnswer, dict[str, Any]]:
+def _asked(
+    services: Services, session: requests.Session, about: str, query: str, url: str = ""
+) -> tuple[RdapAnswer, dict[str, Any]]:
+    """What is kept of an answer, and all of it: of a server that is known, or of the one that the registers name."""
+    said: dict[str, Any] = {}
     try:
-        server = _server(services, session, about, query)
-    except (ExhibitError, requests.RequestException, ValueError, RecursionError, TypeError, LookupError):
-        return _without(about, query, "", "no-answer"), {}
-    if not server:
-        return _without(about, query, "", "nobody"), {}
-    return _answer(session, about, query, f"{server.rstrip('/')}/{about}/{quote(query, safe=':')}")
+        if not url and (server := _server(services, session, about, query)):
+            url = f"{server.rstrip('/')}/{about}/{quote(query, safe=':')}"
+        said, missing = (_fetched(session, url), "") if url else ({}, "nobody")
+    except (ExhibitError, requests.RequestException) as error:
+        status = error.response.status_code if isinstance(error, requests.HTTPError) else 0
+        missing = "not-found" if url and status == requests.codes.not_found else "no-answer"
+    except (ValueError, RecursionError, TypeError, LookupError):
+        missing = "nonsense"
+    return {**read_answer(about, query, url, said), "missing": missing}, said
 
 
-def _answer(session: requests.Session, about: str, query: str, url: str) -> tuple[RdapAnswer, dict[str, Any]]:
-    try:
-        with session.get(url, headers={"Accept": "application/rdap+json"}) as response:
-            if response.status_code == requests.codes.not_found:
-                return _without(about, query, url, "not-found"), {}
-            response.raise_for_status()
-            said = json.loads(read_limited(response, MAX_ANSWER, SECONDS))
-    except (ValueError, RecursionError):
-        return _without(about, query, url, "nonsense"), {}
-    except (ExhibitError, requests.RequestException):
-        return _without(about, query, url, "no-answer"), {}
+def _fetched(session: requests.Session, url: str) -> dict[str, Any]:
+    with session.get(url, headers={"Accept": "application/rdap+json, application/json;q=0.9"}) as response:
+        response.raise_for_status()
+        said = json.loads(read_limited(response, MAX_ANSWER, SECONDS))
     if not isinstance(said, dict):
-        return _without(about, query, url, "nonsense"), {}
-    return read_answer(about, query, url, said), said
-
-
-def _without(about: str, query: str, url: str, missing: str) -> RdapAnswer:
-    return {**read_answer(about, query, url, {}), "missing": missing}
+        raise TypeError
+    return said
 
 
 def _server(services: Services, session: requests.Session, about: str, query: str) -> str:
@@ -139,9 +135,7 @@ def _server(services: Services, session: requests.Session, about: str, query: st
 def _register(session: requests.Session, url: str) -> list[Any]:
     at, services = _registers.get(url, (0.0, []))
     if not at or time.monotonic() > at + DAY:
-        with session.get(url) as response:
-            response.raise_for_status()
-            services = list(json.loads(read_limited(response, MAX_ANSWER, SECONDS))["services"])
+        services = list(_fetched(session, url)["services"])
         _registers[url] = time.monotonic(), services
     return services
 
@@ -170,7 +164,7 @@ def _is_public(address: str) -> bool:
 
 def _is_ip(host: str) -> bool:
     try:
-        return bool(ip_address(host.strip("[]")))
+        return bool(ip_address(host))
     except ValueError:
         return False
 

@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping
 
 from registry.models import Owner
-from registry.parties.amounts import read_amount
+from registry.parties.amounts import currency_named, read_amount
 from registry.parties.demands import NewFee, ledger
 from workers.works.spreadsheets import read_lines
 
@@ -15,9 +15,10 @@ ALIASES = {"price": "amount", "fee": "amount", "用途": "use", "尺寸": "size"
 
 def fees_in_table(name: str, data: bytes, currency: str) -> list[NewFee]:
     """The lines of a table; raises ``WrongUseError``, which names the line and what is wrong."""
+    code = currency_named(currency)
 
     def read(_line: int, row: Mapping[str, str]) -> NewFee:
-        return NewFee(row["use"], row["size"], row["duration"], read_amount(row["amount"], currency))
+        return NewFee(row["use"], row["size"], row["duration"], read_amount(row["amount"], code))
 
     return read_lines(name, data, COLUMNS, needed="use", aliases=ALIASES, read=read)
 

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 from ninja import Query
 
 from desk.api.common.auth import WRITE, Call, of
@@ -47,9 +46,8 @@ router.shows(DEMANDS + "/{int:number}", "get_demand", schemas.Demand, demands.de
 @router.post(DEMANDS + "/{int:number}/entries", WRITE, 201)
 def add_demand_entry(request: Call, number: int, new: schemas.NewEntry) -> schemas.Demand:
     """Write down what was asked, agreed or received. Nothing is deleted: another entry of its kind corrects one."""
-    row, about = demands.demand(of(request), number), new.model_dump()
-    about["day"] = new.day or timezone.localdate()
-    demands.add_entry(row, demands.NewEntry(**about), by=request.auth.by)
+    row = demands.demand(of(request), number)
+    demands.add_entry(row, demands.NewEntry(**new.model_dump()), by=request.auth.by)
     return schemas.Demand.from_row(demands.demand(of(request), number))
 
 

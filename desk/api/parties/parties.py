@@ -27,9 +27,9 @@ def list_parties(request: Call, q: Words = "", skip: Skip = 0, limit: Limit = 50
 
 
 @router.get("/owners/{slug:owner}/outcomes")
-def list_outcomes(request: Call) -> schemas.Outcomes:
+def list_outcomes(request: Call) -> schemas.NoticeOutcomes:
     """What came of the notices that were sent, by kind: removals, answers, and median days."""
-    return schemas.Outcomes(items=schemas.Outcome.from_rows(parties.outcomes(of(request))))
+    return schemas.NoticeOutcomes(items=schemas.NoticeOutcome.from_rows(parties.outcomes(of(request))))
 
 
 @router.post("/owners/{slug:owner}/lookups", WRITE, 201)

@@ -1,15 +1,14 @@
 """Money asked of parties."""
 
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import click
 
 from desk.cli.common.command import AsJson, FileName, GivenFile, Number, Numbers, Taken, TheirOwner, command
-from desk.cli.common.files import written_whole
+from desk.cli.common.files import write_file
 from desk.cli.common.frame import person
-from desk.cli.common.show import counted, echo_json, fields, listed, say, short, table, tell
+from desk.cli.common.show import counted, echo_json, listed, say, short, table, tell
 from exhibit.types import Untyped
 
 if TYPE_CHECKING:
@@ -58,17 +57,11 @@ def _show(owner: "Owner", number: int, *, as_json: bool) -> None:
     if as_json:
         echo_json(one)
         return
-    fields(
-        ("demand", one.number),
-        ("party", one.party),
-        ("cases", " ".join(map(str, one.cases))),
-        ("basis", one.basis),
-        *((name, _amount(getattr(one, name), one.currency)) for name in ("asked", "agreed", "received")),
-        ("due", one.due_on),
-    )
+    say(f"Demand {number}: {one.party}, case {', '.join(map(str, one.cases))}. {one.basis}")
+    amounts = [_amount(row.amount, one.currency) for row in one.entries]
     lines = [
-        [row.number, row.kind, _amount(row.amount, one.currency), row.day, row.due_on, row.corrects, row.words]
-        for row in one.entries
+        [row.number, row.kind, amount, row.day, row.due_on, row.corrects, row.words]
+        for row, amount in zip(one.entries, amounts, strict=True)
     ]
     table(("entry", "what", "amount", "day", "due", "in place of", "note"), lines)
 
@@ -78,19 +71,14 @@ def _show(owner: "Owner", number: int, *, as_json: bool) -> None:
 @click.option("--currency", default="", metavar="CODE", help="Such as EUR; the fee's, if absent.")
 @click.option("--basis", default="", metavar="TEXT", help="On what it rests; the fee in words, if absent.")
 @click.option("--fee", default="", metavar="TABLE.LINE", help="A line of a table of fees, such as 1.3.")
-def ask_for_money(*, numbers: Numbers, owner: TheirOwner, fee: str, due: Due, as_json: AsJson, **said: Untyped) -> None:
+def ask_for_money(*, numbers: Numbers, owner: TheirOwner, due: Due, as_json: AsJson, **said: Untyped) -> None:
     """Write down that money is asked for the confirmed cases NUMBERS of one party. Nothing is sent."""
     from registry.accounts import scoped
     from registry.parties import demands
-    from registry.parties.amounts import currency_named, read_amount
 
-    at, _dot, line = fee.partition(".")
-    row = demands.fee(owner, int(at) if at.isdecimal() else 0, int(line) if line.isdecimal() else 0) if fee else None
-    code = currency_named(said["currency"]) if said["currency"] or row is None else row.table.currency
-    asked = read_amount(said["amount"], code) if said["amount"] or row is None else None
-    about = (code, asked, said["basis"], due.date() if due else None)
-    new = demands.NewDemand(scoped.case(owner, numbers[0]).party, numbers, row, *about)
-    _show(owner, demands.begin(owner, new, by=person()).number, as_json=as_json)
+    party, until = scoped.case(owner, numbers[0]).party, due.date() if due else None
+    made = demands.begin(owner, demands.typed(owner, party, numbers, until, said), by=person())
+    _show(owner, made.number, as_json=as_json)
 
 
 @command("enter", "exhibit demand enter 1 received --amount 100", of=demand_command)
@@ -102,13 +90,11 @@ def add_entry(
     *, number: Number, kind: str, owner: TheirOwner, amount: Amount, due: Due, as_json: AsJson, **said: Untyped
 ) -> None:
     """Write down for demand NUMBER what was asked, agreed or received. Another entry corrects a wrong one."""
-    from django.utils.timezone import localdate
-
     from registry.parties import demands
     from registry.parties.amounts import read_amount
 
     row = demands.demand(owner, number)
-    on, until = said["day"].date() if said["day"] else localdate(), due.date() if due else None
+    on, until = (day.date() if day else None for day in (said["day"], due))
     new = demands.NewEntry(kind, read_amount(amount, row.currency), on, until, said["words"], said["corrects"])
     demands.add_entry(row, new, by=person())
     _show(owner, number, as_json=as_json)
@@ -116,12 +102,10 @@ def add_entry(
 
 @command("export", "exhibit demand export money.csv", of=demand_command)
 def export_ledger(*, path: FileName, owner: TheirOwner) -> None:
-    """Write all entries of all demands into FILE, as CSV."""
+    """Write all entries of all demands into PATH, as CSV."""
     from workers.parties.tables import ledger_bytes
 
-    with written_whole(path) as out:
-        out.write(ledger_bytes(owner))
-    say(f"Wrote {path}.")
+    write_file(path, ledger_bytes(owner))
 
 
 @command("fees", 'exhibit demand fees prices.csv --name "Own prices" --currency EUR', of=demand_command)
@@ -131,11 +115,9 @@ def import_fees(*, file: GivenFile, name: str, currency: str, owner: TheirOwner,
     """Keep the table of fees FILE (CSV or XLSX) with the columns use, size, duration, amount."""
     from desk.schemas.parties import demands as schemas
     from registry.parties import demands
-    from registry.parties.amounts import currency_named
     from workers.parties.tables import fees_in_table
     from workers.works.tables import table_bytes
 
-    lines = fees_in_table(file.name, table_bytes(Path(file)), code := currency_named(currency))
-    made = demands.keep_fees(owner, name, code, lines, by=person())
-    said = f"Table {made.number} is kept: {counted(len(lines), 'fee')}."
+    made = demands.keep_fees(owner, name, currency, fees_in_table(file.name, table_bytes(file), currency), by=person())
+    said = f"Table {made.number} is kept: {counted(made.fees.count(), 'fee')}."
     tell(schemas.FeeTable.from_row(made), said, as_json=as_json)

@@ -1,13 +1,16 @@
 """Parties: whoever showed a work of the owner."""
 
 from operator import attrgetter
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
 from desk.cli.common.command import AsJson, Taken, TheirOwner, Word, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import echo_json, fields, listed
+
+if TYPE_CHECKING:
+    from registry.models import Owner
 
 party_command = click.Group("party", help="Whoever showed a work: cases, contacts, what registries say, what worked.")
 Words = Annotated[str, Taken("--find", default="", metavar="TEXT", help="Only those with this in their name.")]
@@ -28,9 +31,7 @@ def list_parties(*, owner: TheirOwner, words: Words, as_json: AsJson) -> None:
 @command("show", "exhibit party show shop.example", of=party_command)
 def show_party(*, name: Word, owner: TheirOwner, as_json: AsJson) -> None:
     """Show the party NAME: cases, works, notices, contacts, and what registries said of it."""
-    from desk.schemas.parties import parties as schemas
-
-    _show(schemas.Party.of(owner, name), as_json=as_json)
+    _show(owner, name, as_json=as_json)
 
 
 @command("look-up", "exhibit party look-up shop.example", of=party_command)
@@ -39,12 +40,11 @@ def look_up_party(*, desk: Desk, name: Word, owner: TheirOwner, as_json: AsJson)
 
     They learn which name is asked about. What they said within a day is shown instead.
     """
-    from desk.schemas.parties import parties as schemas
     from workers.parties.rdap import have_asked
     from workers.steps.cases.lookup import look_up
 
     look_up(desk.services, [have_asked(desk.services, owner, name, by=person()).pk])
-    _show(schemas.Party.of(owner, name), as_json=as_json)
+    _show(owner, name, as_json=as_json)
 
 
 @command("worked", "exhibit party worked", of=party_command)
@@ -53,26 +53,22 @@ def show_outcomes(*, owner: TheirOwner, as_json: AsJson) -> None:
     from desk.schemas.parties import parties as schemas
     from registry.parties import parties
 
-    found = schemas.Outcome.from_rows(parties.outcomes(owner))
-    columns = ("kind", "sent", "removed", "answered", "days to removal", "days to answer")
-    line = attrgetter("kind", "sent", "removed", "answered", "days_to_removal", "days_to_answer")
-    listed("outcomes", found, columns, line, nothing="No notice was sent yet.", as_json=as_json)
+    found = schemas.NoticeOutcome.from_rows(parties.outcomes(owner))
+    names = ("kind", "sent", "removed", "answered", "days_to_removal", "days_to_answer")
+    columns = [name.replace("_", " ") for name in names]
+    listed("outcomes", found, columns, attrgetter(*names), nothing="No notice was sent yet.", as_json=as_json)
 
 
-def _show(one: object, *, as_json: bool) -> None:
+def _show(owner: "Owner", name: str, *, as_json: bool) -> None:
     from desk.schemas.parties import parties as schemas
 
-    assert isinstance(one, schemas.Party)
+    one = schemas.Party.of(owner, name)
     if as_json:
         echo_json(one)
         return
-    fields(
-        ("party", one.party),
-        *((name, getattr(one, name)) for name in ("cases", "waiting", "confirmed", "removed", "places")),
-        *((name, " ".join(map(str, getattr(one, name)))) for name in ("case_numbers", "works", "notices")),
-        *(("contact", " ".join(filter(None, (each.name, each.email, each.source)))) for each in one.contacts),
-    )
+    counted = ("party", "cases", "waiting", "confirmed", "removed", "places", "case_numbers", "works", "notices")
+    contacts = (("contact", " ".join(filter(None, (each.name, each.email, each.source)))) for each in one.contacts)
+    fields(*((name, getattr(one, name)) for name in counted), *contacts)
     for answer in one.lookup.answers if one.lookup else ():
         click.echo()
-        told = answer.model_dump(exclude={"abuse"}) | {"abuse": ", ".join(answer.abuse)}
-        fields(*told.items())
+        fields(*answer.model_dump().items())

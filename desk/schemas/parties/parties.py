@@ -105,7 +105,7 @@ class Parties(Answer):
     next: int | None = Field(description="Ask again with it as `skip`; null at the end.")
 
 
-class Outcome(Answer):
+class NoticeOutcome(Answer):
     """What notices of one kind brought about, as members wrote it down and as answers came on their pages."""
 
     kind: str = Field(examples=["dmca"])
@@ -116,10 +116,10 @@ class Outcome(Answer):
     days_to_answer: int | None
 
 
-class Outcomes(Answer):
+class NoticeOutcomes(Answer):
     """What notices brought about, by kind."""
 
-    items: list[Outcome]
+    items: list[NoticeOutcome]
 
 
 class PartyNamed(Given):

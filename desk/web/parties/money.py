@@ -23,8 +23,8 @@ from desk.web.parties import words
 from exhibit.errors import WrongUseError
 from registry.models import DemandEntry, Owner
 from registry.parties import demands
-from registry.parties.amounts import currency_named, read_amount
-from registry.parties.demands import NewDemand, NewEntry
+from registry.parties.amounts import read_amount
+from registry.parties.demands import NewEntry
 from workers.parties.tables import fees_in_table, ledger_bytes
 from workers.works.tables import day
 
@@ -57,20 +57,13 @@ def demand(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 @decider_post
 def begin(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask a party for money: a line of a table of fees, or an amount with its basis."""
-    given = {name: said(request.POST.get(name, "")) for name in ("party", "fee", "amount", "currency", "basis")}
+    given = {name: said(request.POST.get(name, "")) for name in ("fee", "amount", "currency", "basis")}
+    party, cases = said(request.POST.get("party", "")), list(filter(None, map(number_in, request.POST.getlist("case"))))
     with Telling(request):
-        table, _dot, line = given["fee"].partition(".")
-        fee = demands.fee(owner, number_in(table) or 0, number_in(line) or 0) if table else None
-        currency = fee.table.currency if fee else currency_named(given["currency"])
-        amount = read_amount(given["amount"], currency) if given["amount"] or fee is None else None
-        cases = [number for number in map(number_in, request.POST.getlist("case")) if number]
-        due_on = _day(request, "due_on")
-        new = NewDemand(given["party"], cases, fee, currency, amount, given["basis"], due_on)
+        new = demands.typed(owner, party, cases, _day(request, "due_on"), given)
         made = demands.begin(owner, new, by=request.user.get_username())
         return redirect("demand", slug=owner.slug, number=made.number)
-    return (
-        redirect("party", slug=owner.slug, name=given["party"]) if given["party"] else redirect("parties", owner.slug)
-    )
+    return redirect("party", slug=owner.slug, name=party) if party else redirect("parties", owner.slug)
 
 
 @decider_post
@@ -79,9 +72,8 @@ def add_entry(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     row = demands.demand(owner, number)
     with Telling(request):
         amount = read_amount(said(request.POST.get("amount", "")), row.currency)
-        on, corrects = _day(request, "day") or timezone.localdate(), number_in(request.POST.get("corrects"))
-        about = (said(request.POST.get("words", "")), corrects)
-        new = NewEntry(request.POST.get("kind", ""), amount, on, _day(request, "due_on"), *about)
+        about = (_day(request, "due_on"), said(request.POST.get("words", "")), number_in(request.POST.get("corrects")))
+        new = NewEntry(request.POST.get("kind", ""), amount, _day(request, "day"), *about)
         demands.add_entry(row, new, by=request.user.get_username())
     return redirect("demand", slug=owner.slug, number=number)
 
@@ -100,7 +92,7 @@ def fee_tables(request: HttpRequest, owner: Owner) -> HttpResponse:
             file, name = request.FILES.get("file"), said(request.POST.get("name", ""))
             if file is None or (file.size or 0) > MAX_TABLE:
                 raise WrongUseError(_("Choose a table of 2 MB at most."))
-            currency = currency_named(request.POST.get("currency", ""))
+            currency = said(request.POST.get("currency", ""))
             lines = fees_in_table(file.name or "", file.read(), currency)
             demands.keep_fees(owner, name, currency, lines, by=request.user.get_username())
             messages.success(request, _("The table is kept. Its fees are offered from now on."))

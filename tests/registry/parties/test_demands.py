@@ -4,7 +4,7 @@ import pytest
 from django.utils.timezone import localdate
 
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.models import Demand, Owner
+from registry.models import Demand, Fee, Owner
 from registry.parties import demands
 from registry.parties.demands import NewDemand, NewEntry, NewFee
 from tests.assets.noticed import studio
@@ -13,7 +13,7 @@ from tests.assets.rows import owner
 __all__ = ["studio"]
 
 
-def fee_of(of: Owner, currency: str = "EUR") -> demands.Fee:
+def fee_of(of: Owner, currency: str = "EUR") -> Fee:
     made = demands.keep_fees(of, "Own", currency, [NewFee("Website", "", "1 year", 5000)], by="ann")
     return demands.fee(of, made.number, 1)
 

@@ -25,8 +25,8 @@ def registries() -> Iterator[Site]:
 
 @pytest.fixture
 def services(inline: SyncRunner, registries: Site) -> Services:
-    about = {"rdap_url": registries.url("").rstrip("/"), "allowed_networks": ("127.0.0.1/32",)}
-    inline.services.config = replace(inline.services.config, **about)
+    networks, url = ("127.0.0.1/32",), registries.url("").rstrip("/")
+    inline.services.config = replace(inline.services.config, rdap_url=url, allowed_networks=networks)
     return inline.services
 
 
@@ -43,7 +43,7 @@ def test_a_domain_its_registrar_and_the_network_of_its_host_are_asked(services: 
     assert network["query"] == HOST_ADDRESS
     assert network["network"] == "HOSTER-NET 93.184.0.0–93.184.255.255"
     assert (network["country"], network["abuse"]) == ("NL", ["abuse@hoster.example"])
-    assert registries.seen[1].headers["accept"] == "application/rdap+json"
+    assert registries.seen[1].headers["accept"].startswith("application/rdap+json")
 
 
 def test_registers_are_fetched_once_a_day(
@@ -85,7 +85,7 @@ def test_who_has_no_registry_or_gets_no_answer_is_told_so(services: Services, re
         assert asked(services)[0]["missing"] == missing
     registries.routes["/dns.json"] = Answer(b'{"services": [1]}')
     rdap._registers.clear()
-    assert asked(services)[0]["missing"] == "no-answer"
+    assert asked(services)[0]["missing"] == "nonsense"
 
 
 def test_servers_on_private_addresses_are_not_asked(services: Services, registries: Site) -> None:

@@ -18,8 +18,8 @@ def registries(cli: Terminal, studio: str) -> Iterator[Site]:
     with Site() as site:
         answering(site)
         services = cli.desk.services
-        about = {"rdap_url": site.url("").rstrip("/"), "allowed_networks": ("127.0.0.1/32",)}
-        services.config = replace(services.config, **about)
+        networks, url = ("127.0.0.1/32",), site.url("").rstrip("/")
+        services.config = replace(services.config, rdap_url=url, allowed_networks=networks)
         yield site
     rdap._registers.clear()
 

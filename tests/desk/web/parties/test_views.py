@@ -126,8 +126,8 @@ def test_registries_are_asked_when_a_member_presses_the_button_and_not_before(
     studio: Owner, ann: Client, inline: SyncRunner, registries: Site
 ) -> None:
     Sighting.objects.update(peer=f"{HOST_ADDRESS}:80")
-    about = {"rdap_url": registries.url("").rstrip("/"), "allowed_networks": ("127.0.0.1/32",)}
-    inline.services.config = replace(inline.services.config, **about)
+    networks, url = ("127.0.0.1/32",), registries.url("").rstrip("/")
+    inline.services.config = replace(inline.services.config, rdap_url=url, allowed_networks=networks)
     words(ann, PAGE)
     assert registries.seen == []
     assert (
