@@ -11,11 +11,9 @@ from desk.web.notices.words import STATES
 from desk.web.parties.words import amount
 from registry.models import Case, Membership, Notice, Owner
 from registry.notices.terms import due, due_soon
-from registry.parties.demands import fee_in_words
 
 register = template.Library()
 register.filter("amount", amount)
-register.filter("fee_in_words", fee_in_words)
 
 SHOWN = 3
 """Notices that are named; that there are more is said."""
