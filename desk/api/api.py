@@ -15,6 +15,7 @@ from desk.api.common.openapi import FORM, JSON, described, is_file
 from desk.api.common.problems import Problem, tell_problems
 from desk.api.common.reference import Pages
 from desk.api.common.rendering import Renderer
+from desk.api.parties import demands, parties
 from desk.api.resources import (
     cases,
     edge,
@@ -88,7 +89,9 @@ api = Api(
     title="Exhibit", version="1", description=WORDS, docs=Pages(), auth=READ, urls_namespace="api", renderer=Renderer()
 )
 tell_problems(api)
-for resource in (owners, works, uploads, watches, licences, cases, evidence, notices, reports, packages):
+for resource in (
+    owners, works, uploads, watches, licences, cases, evidence, notices, reports, packages, parties, demands,
+):  # fmt: skip
     api.add_router("", resource.router.router)
 for router in (
     packages.link_router, notifications.router, owners.member_router, evidence.log_router, edge.router, partners.router,

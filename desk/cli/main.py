@@ -37,6 +37,8 @@ SECTIONS: dict[str, dict[str, str]] = {
             "open, close, publish, remove."
         ),
         "licence": "Permitted uses: import, list.",
+        "party": "Whoever showed a work: list, show, look-up, worked.",
+        "demand": "Money asked of parties: list, show, ask, enter, export, fees.",
         "fingerprint": "Write what registers pictures that stay where they are, without servers.",
         "identify": "Say which work a picture shows, whole or in part.",
     },

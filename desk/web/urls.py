@@ -11,6 +11,7 @@ from desk.web.middleware import reader
 from desk.web.notices import drafting, senders, views as notices
 from desk.web.notifications import feeds, views as told
 from desk.web.operator import views as operator
+from desk.web.parties import money, views as parties
 from desk.web.public import asked, log, opened, replies, soft_bindings, views as public, witness
 from desk.web.watches import crawls, new, searches, sources, views as watches
 from desk.web.works import declarations, held, listing, mine, spread, uploads, views as works, why
@@ -74,6 +75,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/cases/<int:number>/claims", cases.answer_claim, name="answer-claim"),
     path("o/<slug:slug>/cases/<int:number>/deed", cases.deed, name="case-deed"),
     path("o/<slug:slug>/cases/<int:number>/matches/<int:match>/<str:drawing>", cases.drawing, name="drawing"),
+    path("o/<slug:slug>/parties/", parties.party_list, name="parties"),
+    path("o/<slug:slug>/parties/look-up", parties.look_up, name="look-up"),
+    path("o/<slug:slug>/party/<path:name>", parties.party, name="party"),
+    path("o/<slug:slug>/demands/", money.demand_list, name="demands"),
+    path("o/<slug:slug>/demands/new", money.begin, name="new-demand"),
+    path("o/<slug:slug>/demands/ledger.csv", money.ledger, name="money-ledger"),
+    path("o/<slug:slug>/demands/<int:number>/", money.demand, name="demand"),
+    path("o/<slug:slug>/demands/<int:number>/entries", money.add_entry, name="add-entry"),
+    path("o/<slug:slug>/fees/", money.fee_tables, name="fees"),
     path("o/<slug:slug>/works/", listing.works, name="works"),
     path("o/<slug:slug>/works/change", listing.edit_works, name="edit-works"),
     path("o/<slug:slug>/works/changes/", listing.bulk_edits, name="bulk-edits"),

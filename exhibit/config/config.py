@@ -85,6 +85,8 @@ class Config:
             Without it every private, loopback and link-local address is refused.
         cocapture_networks: The same for visits that partners ask for, which `allowed_networks` doesn't open: for
             trials on one machine.
+        rdap_url: Where IANA's registers of RDAP servers stand (RFC 9224); members who press a button have those asked
+            that are named there. Empty: nobody can.
         web_archive_url: A web archive that speaks the Internet Archive's Save Page Now (SPN2), such as
             `https://web.archive.org`, which owners may have asked to save pages of confirmed cases. Its keys, as
             `ACCESS:SECRET`, are taken from `WEB_ARCHIVE_KEYS` in the environment, or from `secrets/web_archive_keys`.
@@ -161,6 +163,7 @@ class Config:
     operator_name: str = setting("", values.text)
     allowed_networks: tuple[str, ...] = setting((), values.networks)
     cocapture_networks: tuple[str, ...] = setting((), values.networks)
+    rdap_url: str = setting("https://data.iana.org/rdap", values.web_url)
     web_archive_url: str = setting("", values.web_archive_url)
     retention_days: int = setting(30, values.whole_number(1, 36_500))
     owner_quota_bytes: int = setting(50 * _GIB, values.whole_number(1))

@@ -78,6 +78,12 @@ def registrable_domain(host: str) -> str:
     return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else name
 
 
+def registered_name(host: str) -> str:
+    """As :func:`registrable_domain`, by the list's public part alone: what a registry knows, such as ``github.io``."""
+    found = _suffixes()(_ascii_host(host), include_psl_private_domains=False)
+    return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else host
+
+
 def same_domain(one: str, other: str) -> bool:
     """Whether two URLs lie below one registrable domain, so that one party answers for both."""
     return registrable_domain(host_of(one)) == registrable_domain(host_of(other))

@@ -69,12 +69,18 @@ from registry.models.matching import (
 )
 from registry.models.notices import (
     ClaimAnswer,
+    Demand,
+    DemandEntry,
+    Fee,
+    FeeTable,
     Notice,
     NoticeCase,
     NoticeEvent,
     NoticeMail,
     NoticeReply,
     NoticeWording,
+    PartyLookup,
+    RdapAnswer,
     Sender,
 )
 from registry.models.notifications import Delivery, Event, EventKind, Feed, MailChoice, Webhook

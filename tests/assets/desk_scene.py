@@ -22,6 +22,7 @@ from exhibit.config.config import Config
 from registry.accounts import invitations, scoped, tokens
 from registry.cases.queue import Wanted
 from registry.models import (
+    Demand,
     Membership,
     Notice,
     NoticeReply,
@@ -35,6 +36,7 @@ from registry.models import (
     Webhook,
 )
 from registry.models.fields import KeptFile
+from registry.parties.demands import NewEntry, NewFee, add_entry, keep_fees
 from registry.vectors import fingerprints
 from registry.works.licences import NewLicence, keep_licences
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
@@ -82,6 +84,11 @@ class Scene:
         )
         Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
         made = {"state": "done", "made_at": now(), "expires_at": now(), "files": [file | {"crc": zlib.crc32(b"a")}]}
+        kept = keep_fees(self.studio, "Own", "EUR", [NewFee("Website", "", "", 5000)], by="Ann")
+        asked = {"number": 1, "party": "shop.example", "currency": "EUR", "basis": "Fee", "made_at": now()}
+        demand = Demand.objects.create(owner=self.studio, fee=kept.fees.get(), **asked)
+        demand.cases.add(self.case)
+        add_entry(demand, NewEntry("asked", 5000), by="Ann")
         package = Package.objects.create(owner=self.studio, number=1, recipient="court", asked_by="Ann", **made)
         package.bundles.add(self.bundle)
         self.link_token = make_link(self.studio, package, days=1, by="Ann")[1]
@@ -149,8 +156,12 @@ class Scene:
             "token": tokens.make(self.studio, self.ann, name="Nightly", scopes=["read"], days=1)[0].pk,
             "invitation": invitations.invite(self.studio, "dora@example.org", "viewer", by="alice@example.org")[0].pk,
         }
+        of_page = {"party": {"name": "shop.example"}}
         return {
-            pattern.name: reverse(pattern.name, kwargs={key: values[key] for key in pattern.pattern.converters})
+            pattern.name: reverse(
+                pattern.name,
+                kwargs={key: (values | of_page.get(pattern.name, {}))[key] for key in pattern.pattern.converters},
+            )
             for pattern in patterns()
             if pattern.name is not None and "slug" in pattern.pattern.converters
         }

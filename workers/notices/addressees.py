@@ -13,10 +13,11 @@ from urllib.parse import unquote, urlsplit
 
 from django.db.models import Q
 
+from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from exhibit.network.urls import registrable_domain
-from registry.models import Capture, Crawl, FrontierUrl, Notice, StepState
+from registry.models import Capture, Crawl, FrontierUrl, Notice, PartyLookup, StepState
 from registry.models.fields import KeptFile
 from registry.notices.notices import FILINGS
 from workers.notices.checker import is_address
@@ -38,7 +39,7 @@ _TELLING = ("copyright", "dmca", "legal", "ipr", "abuse", "recht")
 class Proposal:
     """One possible addressee, as far as it is known."""
 
-    kind: str  # ``table``, ``page`` (an address on a captured page), ``link`` (a page to look at) or ``office``
+    kind: str  # ``table``, ``page`` (an address on a captured page), ``link`` (to be looked at), ``rdap``, ``office``
     name: str
     email: str
     url: str  # a form or a page
@@ -72,7 +73,7 @@ def proposals(services: Services, notice: Notice) -> list[Proposal]:
     """Possible addressees of a notice, the best known first. Nothing is fetched: it was captured and crawled."""
     if notice.kind in FILINGS:
         return []
-    found = [*_of_table(notice), *_of_captures(services, notice), *_of_crawls(notice)]
+    found = [*_of_table(notice), *_of_captures(services, notice), *_of_registries(notice), *_of_crawls(notice)]
     if notice.kind == Notice.Kind.DMCA:
         found.append(Proposal("office", "", "", DIRECTORY, DIRECTORY, None, first_hand=False))
     return found[:MAX_PROPOSALS]
@@ -126,6 +127,16 @@ def _addresses(page: str) -> list[str]:
     told = [*islice(links, MAX_ADDRESSES), *islice(words, MAX_ADDRESSES)]
     found = dict.fromkeys(address.strip().lower() for address in told)
     return [address for address in found if is_address(address) and not address.endswith(_FILES)]
+
+
+def _of_registries(notice: Notice) -> Iterable[Proposal]:
+    """Addresses for complaints that registries named when a member had them asked for the party; none is asked now."""
+    row = PartyLookup.objects.filter(owner=notice.owner_id, party=notice.party).first()
+    for answer in row.answers if row else ():
+        name = answer["network"] if answer["about"] == "ip" else answer["registrar"]
+        for email in answer["abuse"]:
+            day = parse_rfc3339(answer["at"]).date()
+            yield Proposal("rdap", name, email, "", answer["url"], day, first_hand=False)
 
 
 def _of_crawls(notice: Notice) -> list[Proposal]:

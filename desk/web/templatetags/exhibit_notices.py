@@ -8,10 +8,12 @@ from django.db.models import Count
 from django.utils import timezone
 
 from desk.web.notices.words import STATES
+from desk.web.parties.words import amount
 from registry.models import Case, Membership, Notice, Owner
 from registry.notices.terms import due, due_soon
 
 register = template.Library()
+register.filter("amount", amount)
 
 SHOWN = 3
 """Notices that are named; that there are more is said."""

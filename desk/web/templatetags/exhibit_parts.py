@@ -24,6 +24,7 @@ _MARKS = re.compile(r"`+([^`]+)`+|\[(\w+)\]\(#(\w+)\)")
 
 PAGES = {
     "cases": _("Cases"),
+    "parties": _("Parties"),
     "works": _("Works"),
     "watches": _("Watches"),
     "licences": _("Licences"),

@@ -66,6 +66,7 @@ POSTED = {
 POSTED |= {"decide-cases", "case-deed", "put-aside", "undo-group"}  # of cases
 POSTED |= {"edit-works", "undo-bulk-edit", "change-collection"}  # of many works
 POSTED |= {"answer-held", "derived", "web-archive", "open-work", "close-work", "export-work"}  # of works
+POSTED |= {"look-up", "new-demand", "add-entry"}  # of parties
 POSTED |= {"ask-passkey", "choose-passkeys", "revoke-key"}  # of grave decisions
 
 
@@ -106,7 +107,7 @@ def test_a_member_sees_every_page_and_file(scene: Scene) -> None:
         assert answer.status_code == expected, address
 
 
-NO_EVIDENCE = {"upload-results"}
+NO_EVIDENCE = {"upload-results", "money-ledger"}
 """Files that say what became of the member's own."""
 
 

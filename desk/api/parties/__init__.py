@@ -1,0 +1,1 @@
+"""Operations about parties and money."""

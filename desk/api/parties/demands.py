@@ -1,0 +1,65 @@
+"""Money asked of parties: how it stands, its entries, the ledger, and tables of fees."""
+
+from typing import Annotated
+
+from django.http.response import HttpResponseBase
+from ninja import Query
+
+from desk.api.common.auth import WRITE, Call, of
+from desk.api.common.files import download
+from desk.api.common.resource import Cursor, Limit, Resource, page
+from desk.schemas import requests
+from desk.schemas.base import Piece
+from desk.schemas.parties import demands as schemas
+from registry.parties import demands
+from workers.parties.tables import ledger_bytes
+
+router = Resource("money")
+DEMANDS = "/owners/{slug:owner}/demands"
+Party = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Only what is asked of this party.")]
+
+
+@router.get(DEMANDS)
+def list_demands(request: Call, party: Party = "", cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.DemandLine]:
+    """What was asked of whom, and how it stands."""
+    return page(demands.demands(of(request), party), schemas.DemandLine, cursor, limit)
+
+
+@router.post(DEMANDS, WRITE, 201)
+def begin_demand(request: Call, new: schemas.NewDemand) -> schemas.Demand:
+    """Write down that money is asked of a party for confirmed cases. It is the owner's own book; nothing is sent."""
+    to, about = of(request), new.model_dump(exclude={"fee_table", "fee"})
+    fee = demands.fee(to, new.fee_table or 0, new.fee or 0) if new.fee_table or new.fee else None
+    about |= {"fee": fee, "currency": new.currency or ""}
+    return schemas.Demand.from_row(demands.begin(to, demands.NewDemand(**about), by=request.auth.by))
+
+
+@router.get(DEMANDS + "/ledger", file="text/csv")
+def get_ledger(request: Call) -> HttpResponseBase:
+    """All entries of all demands, as CSV; amounts in the currency's unit, such as 1200.50."""
+    return download(ledger_bytes(of(request)), f"{of(request).slug}-money.csv", "text/csv; charset=utf-8")
+
+
+router.shows(DEMANDS + "/{int:number}", "get_demand", schemas.Demand, demands.demand, "One demand with its entries.")
+
+
+@router.post(DEMANDS + "/{int:number}/entries", WRITE, 201)
+def add_demand_entry(request: Call, number: int, new: schemas.NewEntry) -> schemas.Demand:
+    """Write down what was asked, agreed or received. Nothing is deleted: another entry of its kind corrects one."""
+    row = demands.demand(of(request), number)
+    demands.add_entry(row, demands.NewEntry(**new.model_dump()), by=request.auth.by)
+    return schemas.Demand.from_row(demands.demand(of(request), number))
+
+
+@router.get("/owners/{slug:owner}/fee-tables")
+def list_fee_tables(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.FeeTable]:
+    """Tables of what uses cost."""
+    return page(demands.fee_tables(of(request)).prefetch_related("fees"), schemas.FeeTable, cursor, limit)
+
+
+@router.post("/owners/{slug:owner}/fee-tables", WRITE, 201)
+def add_fee_table(request: Call, new: schemas.NewFeeTable) -> schemas.FeeTable:
+    """Keep a table of fees. It is offered in the place of an older one of the same name, which stays as it is."""
+    lines = [demands.NewFee(**fee.model_dump()) for fee in new.fees]
+    made = demands.keep_fees(of(request), new.name, new.currency, lines, by=request.auth.by)
+    return schemas.FeeTable.from_row(made)

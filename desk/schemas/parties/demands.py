@@ -1,0 +1,120 @@
+"""Money asked of parties, as programs are told of it and as they say it. Amounts are whole numbers."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from desk.schemas.base import NOON, Answer, From, Moment
+from desk.schemas.parties.parties import PartyNamed
+from desk.schemas.requests import Given, Long, Name, Number, Said, Short
+from registry.parties.amounts import MAX_AMOUNT
+from registry.parties.demands import MAX_CASES, MAX_FEES
+
+UNIT = "In the currency's smallest unit: cents of EUR, whole JPY."
+Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description=UNIT, examples=[120050])]
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", description="By ISO 4217.", examples=["EUR"])]
+EntryKind = Literal["asked", "agreed", "received"]
+
+
+class DemandEntry(Answer):
+    """What was asked, agreed or received."""
+
+    number: int
+    kind: str = Field(examples=["asked"])
+    amount: int = Field(description=UNIT)
+    day: date
+    due_on: date | None
+    corrects: int | None = Field(alias="corrects.number", description="The entry that counts no more because of it.")
+    corrected_by: int | None = Field(alias="correction.number")
+    words: str
+    by: str
+    at: Moment = Field(examples=[NOON])
+
+
+class DemandLine(Answer):
+    """Money asked of a party, and how it stands."""
+
+    number: int
+    party: str = Field(examples=["shop.example"])
+    currency: str = Field(examples=["EUR"])
+    basis: str
+    fee_table: int | None = Field(alias="fee.table.number", description="The table of fees on which it rests.")
+    fee: int | None = Field(alias="fee.number", description="The line of that table.")
+    asked: int | None = Field(description=f"The last that counts. {UNIT}")
+    agreed: int | None
+    received: int | None = Field(description="All that counts together.")
+    due_on: date | None
+    made_at: Moment = Field(examples=[NOON])
+
+
+class Demand(DemandLine):
+    """The same with its cases and entries."""
+
+    cases: Annotated[list[int], From(lambda row: row.cases.order_by("number").values_list("number", flat=True))]
+    entries: Annotated[list[DemandEntry], From(lambda row: row.entries.select_related("corrects", "correction"))]
+
+
+class Fee(Answer):
+    """A line of a table of fees."""
+
+    number: int
+    use: str
+    size: str
+    duration: str
+    amount: int = Field(description=UNIT)
+
+
+class FeeTable(Answer):
+    """What uses cost; a newer table of the same name is offered in its place."""
+
+    number: int
+    name: str
+    currency: str
+    made_at: Moment = Field(examples=[NOON])
+    made_by: str
+    fees: list[Fee]
+
+
+class NewEntry(Given):
+    """What happened to the money."""
+
+    kind: EntryKind = Field(examples=["received"])
+    amount: Amount
+    day: date | None = Field(None, description="On which day; today, if absent.")
+    due_on: date | None = None
+    words: Long = ""
+    corrects: Number | None = Field(None, description="The entry of the same kind in whose place it stands; say why.")
+
+
+class NewDemand(PartyNamed):
+    """Money to be asked of a party for confirmed cases: by a line of a table of fees, or an amount with its basis."""
+
+    cases: list[Number] = Field(min_length=1, max_length=MAX_CASES, examples=[[1]])
+    fee_table: Number | None = None
+    fee: Number | None = Field(
+        None, description="A line of that table: the currency and the amount, unless one is given."
+    )
+    amount: Amount | None = None
+    currency: Currency | None = None
+    basis: Long = Field(
+        "", description="On what the amount rests; the fee in words, if absent.", examples=["Usual fee"]
+    )
+    due_on: date | None = None
+
+
+class NewFee(Given):
+    """A line of a table of fees."""
+
+    use: Said = Field(examples=["Website"])
+    size: Short = ""
+    duration: Short = Field("", examples=["1 year"])
+    amount: Amount
+
+
+class NewFeeTable(Given):
+    """A table of fees: the owner's own, or one that the owner may use."""
+
+    name: Name = Field(examples=["Own prices"])
+    currency: Currency
+    fees: list[NewFee] = Field(min_length=1, max_length=MAX_FEES)

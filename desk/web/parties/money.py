@@ -1,0 +1,105 @@
+"""Money asked of parties: the demands with their entries, the ledger as CSV, and tables of fees."""
+
+from datetime import date
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from desk.web.common.access import (
+    Telling,
+    attached,
+    decider_form,
+    decider_post,
+    member_page,
+    number_in,
+    page_of,
+    said,
+    show,
+)
+from desk.web.parties import words
+from exhibit.errors import WrongUseError
+from registry.models import DemandEntry, Owner
+from registry.parties import demands
+from registry.parties.amounts import read_amount
+from registry.parties.demands import NewEntry
+from workers.parties.tables import fees_in_table, ledger_bytes
+from workers.works.tables import day
+
+MAX_TABLE = 2 * 1024 * 1024
+
+
+@member_page
+def demand_list(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """What was asked of whom and how it stands, with sums in each currency."""
+    page = page_of(request, demands.demands(owner))
+    values = {"page": page, "totals": list(demands.totals(owner)), "today": timezone.localdate()}
+    return show(request, owner, "web/demands.html", values)
+
+
+@member_page
+def demand(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """One demand with its basis and its entries."""
+    row = demands.demand(owner, number)
+    entries = row.entries.select_related("corrects", "correction")
+    values = {
+        "demand": row,
+        "cases": row.cases.select_related("work").order_by("number"),
+        "entries": [(entry, words.ENTRIES[DemandEntry.Kind(entry.kind)]) for entry in entries],
+        "kinds": words.ENTRIES.items(),
+        "today": timezone.localdate(),
+    }
+    return show(request, owner, "web/demand.html", values)
+
+
+@decider_post
+def begin(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Ask a party for money: a line of a table of fees, or an amount with its basis."""
+    given = {name: said(request.POST.get(name, "")) for name in ("fee", "amount", "currency", "basis")}
+    party, cases = said(request.POST.get("party", "")), list(filter(None, map(number_in, request.POST.getlist("case"))))
+    with Telling(request):
+        new = demands.typed(owner, party, cases, _day(request, "due_on"), given)
+        made = demands.begin(owner, new, by=request.user.get_username())
+        return redirect("demand", slug=owner.slug, number=made.number)
+    return redirect("party", slug=owner.slug, name=party) if party else redirect("parties", owner.slug)
+
+
+@decider_post
+def add_entry(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Write down what was asked, agreed or received, or correct an entry by another."""
+    row = demands.demand(owner, number)
+    with Telling(request):
+        amount = read_amount(said(request.POST.get("amount", "")), row.currency)
+        about = (_day(request, "due_on"), said(request.POST.get("words", "")), number_in(request.POST.get("corrects")))
+        new = NewEntry(request.POST.get("kind", ""), amount, _day(request, "day"), *about)
+        demands.add_entry(row, new, by=request.user.get_username())
+    return redirect("demand", slug=owner.slug, number=number)
+
+
+@member_page
+def ledger(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """All entries of the owner's demands, as CSV."""
+    return attached(ledger_bytes(owner), f"{owner.slug}-money.csv", "text/csv; charset=utf-8")
+
+
+@decider_form
+def fee_tables(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """The owner's tables of fees, and a form that brings another."""
+    if request.method == "POST":
+        with Telling(request):
+            file, name = request.FILES.get("file"), said(request.POST.get("name", ""))
+            if file is None or (file.size or 0) > MAX_TABLE:
+                raise WrongUseError(_("Choose a table of 2 MB at most."))
+            currency = said(request.POST.get("currency", ""))
+            lines = fees_in_table(file.name or "", file.read(), currency)
+            demands.keep_fees(owner, name, currency, lines, by=request.user.get_username())
+            messages.success(request, _("The table is kept. Its fees are offered from now on."))
+        return redirect("fees", slug=owner.slug)
+    values = {"page": page_of(request, demands.fee_tables(owner).prefetch_related("fees"), size=10)}
+    return show(request, owner, "web/fees.html", values)
+
+
+def _day(request: HttpRequest, name: str) -> date | None:
+    return day(said(request.POST.get(name, "")))

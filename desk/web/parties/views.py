@@ -1,0 +1,72 @@
+"""The list of parties with what notices brought about, and one party with all that an owner has of it."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from desk.web.common.access import Telling, decider_post, member_page, page_of, said, show
+from desk.web.notices import words as notice_words
+from desk.web.parties import words
+from registry.models import Case, Notice, NoticeReply, Owner, StepState
+from registry.notices import notices
+from registry.parties import demands, parties
+from workers.evidence import packages as packing
+from workers.parties.rdap import have_asked
+from workers.services import wiring
+
+
+@member_page
+def party_list(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """The parties of the owner's cases, and what notices brought about."""
+    q = said(request.GET.get("q", ""))
+    page = page_of(request, parties.parties(owner, q))
+    values = {
+        "page": page,
+        "lines": parties.lines(page),
+        "q": q,
+        "outcomes": [(notice_words.KINDS[Notice.Kind(one.kind)], one) for one in parties.outcomes(owner)],
+    }
+    return show(request, owner, "web/parties.html", values)
+
+
+@member_page
+def party(request: HttpRequest, owner: Owner, name: str) -> HttpResponse:
+    """One party: its cases, works, places, notices, bundles, contacts, money, and what registries say of it."""
+    line, lookup = parties.party(owner, name), parties.lookup_of(owner, name)
+    letters = notices.notices(owner).filter(party=name)
+    replies = NoticeReply.objects.filter(notice__in=letters).defer("file").select_related("notice").order_by("-at")
+    sealed = packing.deliverable(owner).filter(party=name).order_by("number").values_list("number", flat=True)
+    values = {
+        "party": line,
+        "cases": parties.cases_of(owner, name)[: parties.FEW],
+        "works": parties.works_of(owner, name)[: parties.FEW],
+        "places": parties.places_of(owner, name),
+        "notices": [(row, notice_words.STATES[Notice.State(row.state)]) for row in letters[: parties.FEW]],
+        "replies": [(row, notice_words.REPLIES[NoticeReply.Kind(row.kind)]) for row in replies[: parties.FEW]],
+        "sealed": list(sealed[: packing.MAX_BUNDLES]),
+        "packages": owner.packages.filter(bundles__case__party=name, removed_at=None)
+        .distinct()
+        .order_by("-number")[:3],
+        "contacts": parties.contacts_of(owner, name),
+        "lookup": lookup,
+        "looking": lookup is not None and lookup.state in (StepState.TODO, StepState.DOING),
+        "answers": [(one, words.MISSING.get(one["missing"])) for one in lookup.answers] if lookup else [],
+        "can_look_up": bool(wiring.services().config.rdap_url) and parties.is_old(lookup),
+        "demands": demands.demands(owner, name),
+        "fees": words.fees(demands.fees(owner)) if line.confirmed else (),
+        "askable": Case.objects.filter(owner=owner, party=name, decision=Case.Decision.CONFIRMED)
+        .order_by("number")
+        .values_list("number", flat=True)[: demands.MAX_CASES],
+        "today": timezone.localdate(),
+    }
+    return show(request, owner, "web/party.html", values)
+
+
+@decider_post
+def look_up(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Have registries asked who registered a party's domain, and whose network its host is in."""
+    name = said(request.POST.get("party", ""))
+    parties.party(owner, name)
+    with Telling(request):
+        have_asked(wiring.services(), owner, name, by=request.user.get_username())
+    return redirect("party", slug=owner.slug, name=name)

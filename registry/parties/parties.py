@@ -1,0 +1,186 @@
+"""What stands of parties: counted for a list, and of one all that an owner has; and what notices brought about."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from statistics import median_low
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce, TruncDate
+
+from exhibit.clock import now
+from exhibit.errors import NotFoundError
+from registry.accounts import scoped
+from registry.models import Case, CaseSighting, Notice, NoticeEvent, Owner, PartyLookup, StepState, Work
+from registry.notices.notices import State
+
+FEW = 12
+"""Works, cases and places that a party's page shows; it counts them all."""
+KEPT = timedelta(days=1)
+"""So long what registries said is shown instead of asking them anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartyLine:
+    """A party in a list."""
+
+    party: str
+    cases: int
+    waiting: int  # for a person
+    confirmed: int
+    removed: int  # cases of which the last visits found no place any more
+    places: int
+    newest: datetime  # when its last case was opened
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page of a party with a picture of a case."""
+
+    case: int
+    page_url: str
+    first_seen: datetime
+    last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What notices of one kind brought about, as members wrote it down."""
+
+    kind: str
+    sent: int
+    removed: int
+    answered: int  # by the addressee, a counter-notice too
+    days_to_removal: int | None  # the median, from sending
+    days_to_answer: int | None
+
+    @property
+    def removed_share(self) -> int:
+        """In percent of those sent, rounded down."""
+        return 100 * self.removed // self.sent
+
+    @property
+    def answered_share(self) -> int:
+        """In percent of those sent, rounded down."""
+        return 100 * self.answered // self.sent
+
+
+def parties(of: Owner, words: str = "") -> QuerySet[Case, Any]:
+    """The parties of an owner's cases, counted: those with the most confirmed and waiting cases first."""
+    rows = Case.objects.filter(owner=of).exclude(party="")
+    rows = rows.filter(party__icontains=words) if words else rows
+    counted = (
+        rows.order_by()
+        .values("party")
+        .annotate(
+            cases=Count("pk"),
+            waiting=Count("pk", filter=Q(waits=True)),
+            confirmed=Count("pk", filter=Q(decision=Case.Decision.CONFIRMED)),
+            removed=Count("pk", filter=Q(standing="removed")),
+            all_places=Sum("places"),
+            newest=Max("opened_at"),
+        )
+    )
+    return counted.order_by("-confirmed", "-waiting", "party")
+
+
+def lines(found: Iterable[dict[str, Any]]) -> list[PartyLine]:
+    """Some of :func:`parties`."""
+    return [
+        PartyLine(**{"places" if name == "all_places" else name: value for name, value in row.items()}) for row in found
+    ]
+
+
+def party(of: Owner, name: str) -> PartyLine:
+    """One of them; raises ``NotFoundError``."""
+    found = lines(parties(of).filter(party=name))
+    if not found:
+        raise NotFoundError(f"{of.name} has no case of {name}.")
+    return found[0]
+
+
+def cases_of(of: Owner, name: str) -> QuerySet[Case]:
+    """The owner's cases of a party: those that wait first, then the newest."""
+    return scoped.cases(of).filter(party=name).order_by("-waits", "-number")
+
+
+def works_of(of: Owner, name: str) -> QuerySet[Work]:
+    """The owner's works that the party showed, each with ``seen`` in so many cases."""
+    mine = Q(cases__party=name)
+    return Work.objects.filter(mine, owner=of).annotate(seen=Count("cases", filter=mine)).order_by("-seen", "number")
+
+
+def places_of(of: Owner, name: str, most: int = FEW) -> list[Place]:
+    """Pages of the party with pictures of the owner's cases, those seen last first."""
+    mine = CaseSighting.objects.filter(case__owner=of, case__party=name)
+    rows = mine.values("case__number", "sighting__page_url")
+    seen = rows.annotate(first=Min("sighting__first_seen"), last=Max("sighting__last_seen")).order_by("-last")
+    return [Place(row["case__number"], row["sighting__page_url"], row["first"], row["last"]) for row in seen[:most]]
+
+
+def contacts_of(of: Owner, name: str) -> list[tuple[str, str, str, int]]:
+    """Whom notices to the party name: name, address of mail, where it was found, the number of the last notice."""
+    rows = Notice.objects.filter(owner=of, party=name).exclude(state=State.DISCARDED).order_by("-number")
+    found: dict[tuple[str, str], tuple[str, str, str, int]] = {}
+    for number, fields in rows.values_list("number", "fields")[:50]:
+        who = (fields.get("addressee_name", ""), fields.get("addressee_email", ""))
+        if any(who):
+            found.setdefault(who, (*who, fields.get("addressee_source", ""), number))
+    return list(found.values())
+
+
+def look_up(of: Owner, name: str, *, by: str) -> PartyLookup:
+    """Have registries asked for a party, as a person wants; what they said within a day is kept instead.
+
+    Raises ``NotFoundError`` for a party of whom the owner has no case.
+    """
+    party(of, name)
+    with transaction.atomic():
+        moment = now()
+        row, made = PartyLookup.objects.select_for_update(no_key=True).get_or_create(
+            owner=of, party=name, defaults={"asked_by": by, "asked_at": moment}
+        )
+        if not made and is_old(row):
+            begun = {"state": StepState.TODO, "attempts": 0, "not_before": None, "error": "", "waits_since": moment}
+            PartyLookup.objects.filter(pk=row.pk).update(asked_by=by, asked_at=moment, **begun)
+            row.refresh_from_db()
+    return row
+
+
+def is_old(row: PartyLookup | None) -> bool:
+    """Whether registries may be asked: for the first time, again after a day, or because it failed."""
+    if row is None or row.state == StepState.FAILED:
+        return True
+    return row.state == StepState.DONE and row.asked_at < now() - KEPT
+
+
+def lookup_of(of: Owner, name: str) -> PartyLookup | None:
+    """What registries said of a party when a member asked, or that they are being asked."""
+    return PartyLookup.objects.filter(owner=of, party=name).first()
+
+
+def outcomes(of: Owner) -> list[Outcome]:
+    """What came of the notices that were sent, by kind."""
+    day = Coalesce("day", TruncDate("at"))
+
+    def first(*kinds: str) -> Subquery:
+        events = NoticeEvent.objects.filter(notice=OuterRef("pk"), kind__in=kinds).order_by()
+        return Subquery(events.values("notice").annotate(first=Min(day)).values("first"))
+
+    sent = Notice.objects.filter(owner=of, sent_at__isnull=False).exclude(state=State.DISCARDED)
+    found = sent.annotate(
+        on=TruncDate("sent_at"), gone=first("removed"), answer=first("answered", "countered", "reply")
+    ).values_list("kind", "on", "gone", "answer")
+    by_kind: dict[str, list[tuple[date, date | None, date | None]]] = {}
+    for kind, on, gone, answer in found:
+        by_kind.setdefault(kind, []).append((on, gone, answer))
+    return [_outcome(kind, by_kind[kind]) for kind in Notice.Kind.values if kind in by_kind]
+
+
+def _outcome(kind: str, rows: list[tuple[date, date | None, date | None]]) -> Outcome:
+    gone = [max(0, (day - on).days) for on, day, _ in rows if day is not None]
+    answered = [max(0, (day - on).days) for on, _, day in rows if day is not None]
+    medians = [median_low(days) if days else None for days in (gone, answered)]
+    return Outcome(kind, len(rows), len(gone), len(answered), *medians)

@@ -1,0 +1,53 @@
+"""Registries that answer by RDAP on loopback: IANA's registers, a registry that names its registrar's, a network's."""
+
+import json
+from typing import Any
+
+from tests.assets.site import Answer, Site
+
+HOST_ADDRESS = "93.184.215.14"
+ABUSE = {"objectClassName": "entity", "roles": ["abuse"]}
+
+
+def card(**properties: str) -> list[Any]:
+    """A jCard (RFC 7095)."""
+    return ["vcard", [["version", {}, "text", "4.0"], *([name, {}, "text", text] for name, text in properties.items())]]
+
+
+def told(about: object, status: int = 200) -> Answer:
+    """An answer of a registry."""
+    return Answer(json.dumps(about).encode(), "application/rdap+json", status=status)
+
+
+def answering(site: Site) -> None:
+    """Let a site be IANA, the registry of ``example``, its registrar, and that of the host's network."""
+    site.routes["/dns.json"] = told(
+        {"services": [[["com"], ["https://no.example/"]], [["example"], [site.url("/reg/")]]]}
+    )
+    networks = [[["93.0.0.0/8"], ["https://no.example/"]], [["93.184.0.0/16"], [site.url("/net/")]]]
+    site.routes["/ipv4.json"] = told({"services": networks})
+    registrar = {"roles": ["registrar"], "vcardArray": card(fn="Registrar Ltd"), "entities": []}
+    registrar["entities"] = [{**ABUSE, "vcardArray": card(email="Abuse@registrar.example")}]
+    domain = {
+        "objectClassName": "domain",
+        "ldhName": "shop.example",
+        "entities": [registrar],
+        "events": [{"eventAction": "registration", "eventDate": "2019-03-04T00:00:00Z"}],
+        "links": [
+            {"rel": "related", "type": "application/rdap+json", "href": site.url("/registrar/domain/shop.example")}
+        ],
+    }
+    site.routes["/reg/domain/shop.example"] = told(domain)
+    adr = ["adr", {"cc": "DE"}, "text", ["", "", "", "", "", "", ""]]
+    owner = {"roles": ["registrant"], "vcardArray": card(fn="Shop", org="Shop Trading GmbH")}
+    owner["vcardArray"][1].append(adr)
+    site.routes["/registrar/domain/shop.example"] = told({**domain, "entities": [owner], "links": []})
+    network = {
+        "objectClassName": "ip network",
+        "name": "HOSTER-NET",
+        "startAddress": "93.184.0.0",
+        "endAddress": "93.184.255.255",
+        "country": "NL",
+        "entities": [{**ABUSE, "vcardArray": card(fn="Abuse desk", email="abuse@hoster.example")}],
+    }
+    site.routes[f"/net/ip/{HOST_ADDRESS}"] = told(network)

@@ -1,0 +1,47 @@
+"""Money through the API: whole numbers, entries that correct entries, and tables of fees."""
+
+from registry.models import Owner
+from tests.assets.noticed import studio
+from tests.assets.programs import Program
+from tests.desk.api.resources.test_notices import program
+
+__all__ = ["program", "studio"]
+
+NEW = {"party": "shop.example", "cases": [1], "amount": 30000, "currency": "EUR", "basis": "Usual fee"}
+
+
+def test_money_is_asked_agreed_received_and_corrected(program: Program, studio: Owner) -> None:
+    status, made = program.post("/demands", NEW)
+    assert (status, made["number"], made["asked"], made["received"], made["cases"]) == (201, 1, 30000, None, [1])
+    for entry in ({"kind": "agreed", "amount": 25000}, {"kind": "received", "amount": 52000}):
+        status, made = program.post("/demands/1/entries", entry)
+    assert (status, made["agreed"], made["received"]) == (201, 25000, 52000)
+    assert program.post("/demands/1/entries", {"kind": "received", "amount": 25000, "corrects": 3})[0] == 422
+    about = {"kind": "received", "amount": 25000, "corrects": 3, "words": "A slip"}
+    made = program.post("/demands/1/entries", about)[1]
+    assert (made["received"], [one["corrected_by"] for one in made["entries"]]) == (25000, [None, None, 4, None])
+    assert program.get("/demands?party=shop.example")[1]["items"][0]["received"] == 25000
+    assert program.get("/demands?party=zoo.example")[1]["items"] == []
+    assert program.get("/demands/2")[0] == 404
+
+
+def test_a_fee_of_a_table_is_a_basis(program: Program, studio: Owner) -> None:
+    fees = [{"use": "Website", "duration": "1 year", "amount": 120050}]
+    assert program.post("/fee-tables", {"name": "Own", "currency": "EUR", "fees": fees})[0] == 201
+    assert program.get("/fee-tables")[1]["items"][0]["fees"][0]["amount"] == 120050
+    status, made = program.post("/demands", {"party": "shop.example", "cases": [1, 2], "fee_table": 1, "fee": 1})
+    assert (status, made["asked"], made["currency"], made["fee_table"], made["fee"]) == (201, 120050, "EUR", 1, 1)
+    assert program.post("/demands", {"party": "shop.example", "cases": [1], "fee_table": 1, "fee": 2})[0] == 404
+
+
+def test_what_cant_be_is_refused(program: Program, studio: Owner) -> None:
+    for change in (
+        {"amount": 1.5},
+        {"amount": -1},
+        {"currency": "EUX"},
+        {"cases": [7]},
+        {"amount": None},
+        {"basis": ""},
+    ):
+        assert program.post("/demands", NEW | change)[0] in (400, 422), change
+    assert program.get("/demands")[1]["items"] == []

@@ -1,0 +1,153 @@
+"""Money on the site: asked on a basis, corrected by entries and never changed, exported, with tables of fees."""
+
+import csv
+import io
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from registry.models import Case, Demand, DemandEntry, FeeTable, Owner, Role
+from tests.assets.noticed import confirmed
+from tests.assets.rows import owner
+from tests.assets.site_browser import PHONE, TABLET, Site, use_house
+from tests.assets.source import flat
+from tests.desk.web.notices.test_views import person
+from workers.tasks.sync_runner import SyncRunner
+
+TABLE = "use,size,duration,amount\nWebsite,full page,1 year,1200.50\n=1+1,,,99\n"
+ASK = {"party": "shop.example", "case": ["1"], "amount": "300", "currency": "eur", "basis": "Our usual fee"}
+
+
+@pytest.fixture
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    use_house(monkeypatch, inline.services)
+    return confirmed(inline)
+
+
+@pytest.fixture
+def ann(studio: Owner) -> Client:
+    return person(studio, "ann", Role.REVIEWER)
+
+
+def words(client: Client, address: str) -> str:
+    return flat(client.get(address).content.decode()).replace("\u00a0", " ")
+
+
+def bring(ann: Client, table: str = TABLE, name: str = "Own prices", currency: str = "eur") -> None:
+    file = SimpleUploadedFile("fees.csv", table.encode())
+    ann.post("/o/studio/fees/", {"name": name, "currency": currency, "file": file})
+
+
+def test_money_is_asked_by_a_fee_of_the_owners_table(studio: Owner, ann: Client) -> None:
+    bring(ann)
+    assert "Own prices · Website · full page · 1 year · 1,200.50 EUR" in words(ann, "/o/studio/party/shop.example")
+    about = {"party": "shop.example", "case": ["1", "2"], "fee": "1.1", "amount": "", "due_on": "2026-01-31"}
+    assert ann.post("/o/studio/demands/new", about).headers["Location"] == "/o/studio/demands/1/"
+    row = Demand.objects.get()
+    assert (row.currency, row.basis.split(" · ")[0], row.cases.count()) == ("EUR", "Own prices", 2)
+    assert row.entries.get().amount == 120_050
+    page = words(ann, "/o/studio/demands/1/")
+    assert "asked 1,200.50 EUR · agreed – · received –" in page
+    assert '<span class="flag">' in page, "its day is over"
+    assert "1,200.50 EUR" in words(ann, "/o/studio/party/shop.example")
+
+
+def test_an_entry_is_corrected_by_another_and_stays(studio: Owner, ann: Client) -> None:
+    ann.post("/o/studio/demands/new", ASK)
+    entries, page = "/o/studio/demands/1/entries", "/o/studio/demands/1/"
+    ann.post(entries, {"kind": "agreed", "amount": "250"})
+    ann.post(entries, {"kind": "received", "amount": "100", "day": "2026-11-20"})
+    ann.post(entries, {"kind": "received", "amount": "510"})
+    assert "received 610.00 EUR" in words(ann, page)
+    ann.post(entries, {"kind": "received", "amount": "150", "corrects": "4"})
+    assert "This corrects nothing." in words(ann, page), "no reason was given"
+    ann.post(entries, {"kind": "agreed", "amount": "150", "corrects": "4", "words": "Of another kind"})
+    assert DemandEntry.objects.count() == 4
+    ann.post(entries, {"kind": "received", "amount": "150", "corrects": "4", "words": "A slip"})
+    ann.post(entries, {"kind": "received", "amount": "0", "corrects": "4", "words": "Twice"})
+    shown = words(ann, page)
+    assert "asked 300.00 EUR · agreed 250.00 EUR · received 250.00 EUR" in shown
+    assert "corrected by 5" in shown
+    assert "510.00 EUR" in shown
+    assert DemandEntry.objects.count() == 5
+    assert "Received</dt><dd>250.00 EUR</dd>" in words(ann, "/o/studio/demands/")
+
+
+def test_what_cant_be_asked_is_refused_with_a_sentence(studio: Owner, ann: Client) -> None:
+    Case.objects.filter(number=2).update(decision="open")
+    for change, said in (
+        ({"currency": "EUX"}, "“EUX” isn&#x27;t a currency."),
+        ({"amount": "1.234"}, "isn&#x27;t an amount of EUR."),
+        ({"amount": "1,5"}, "isn&#x27;t an amount of EUR."),
+        ({"amount": "9" * 16}, "The amount is too large, or below nothing."),
+        ({"basis": ""}, "No basis is given."),
+        ({"case": ["1", "2"]}, "Money is asked for cases of one party, at least one."),
+        ({"case": []}, "Money is asked for cases of one party, at least one."),
+    ):
+        assert said in flat(ann.post("/o/studio/demands/new", ASK | change, follow=True).content.decode()), change
+    assert not Demand.objects.exists()
+    ann.post("/o/studio/demands/new", ASK)
+    late = {"kind": "received", "amount": "1", "day": "2999-01-01"}
+    assert "in the future" in flat(ann.post("/o/studio/demands/1/entries", late, follow=True).content.decode())
+    assert "Choose what has happened." in flat(
+        ann.post("/o/studio/demands/1/entries", {"kind": "given", "amount": "1"}, follow=True).content.decode()
+    )
+
+
+def test_the_ledger_is_a_csv_in_which_nothing_is_computed(studio: Owner, ann: Client) -> None:
+    bring(ann)
+    ann.post("/o/studio/demands/new", ASK | {"basis": "=HYPERLINK(1)"})
+    ann.post("/o/studio/demands/1/entries", {"kind": "asked", "amount": "200.5", "corrects": "1", "words": "Less"})
+    answer = ann.get("/o/studio/demands/ledger.csv")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    lines = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert [(one["entry"], one["amount"], one["corrects"], one["corrected_by"]) for one in lines] == [
+        ("1", "300.00", "", "2"),
+        ("2", "200.50", "1", ""),
+    ]
+    assert {one["basis"] for one in lines} == {"'=HYPERLINK(1)"}
+    assert lines[0]["currency"] == "EUR"
+
+
+def test_a_newer_table_of_the_same_name_is_offered_and_the_old_one_stays(studio: Owner, ann: Client) -> None:
+    bring(ann)
+    bring(ann, "用途,金额\n网站,800\n", currency="jpy")
+    page = words(ann, "/o/studio/party/shop.example")
+    assert "Own prices · 网站 · 800 JPY" in page
+    assert "1,200.50 EUR" not in page
+    assert "1,200.50 EUR" in words(ann, "/o/studio/fees/")
+    bring(ann, "use,amount\nWebsite,8.50\n", currency="jpy")
+    bring(ann, "use,amount\n" + "Website,8\n" * 501)
+    assert FeeTable.objects.count() == 2
+
+
+def test_viewers_look_and_others_find_nothing(studio: Owner, ann: Client) -> None:
+    bring(ann)
+    ann.post("/o/studio/demands/new", ASK)
+    eve = person(studio, "eve", Role.VIEWER)
+    assert "Write it down" not in words(eve, "/o/studio/demands/1/")
+    assert eve.post("/o/studio/demands/1/entries", {"kind": "received", "amount": "1"}).status_code == 403
+    bob = person(owner("agency"), "bob", Role.OWNER)
+    assert bob.get("/o/agency/demands/1/").status_code == 404
+    assert bob.get("/o/studio/demands/ledger.csv").status_code == 404
+    assert b"shop.example" not in bob.get("/o/agency/demands/ledger.csv").content
+    bob.post("/o/agency/demands/new", ASK | {"fee": "1.1"})
+    assert Demand.objects.count() == 1
+
+
+def test_the_pages_fit_a_phone_and_hold_nothing_that_axe_finds(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    made = confirmed(site.inline)
+    client = person(made, "max", Role.OWNER)
+    bring(client)
+    client.post("/o/studio/demands/new", ASK | {"due_on": "2026-01-31"})
+    client.post("/o/studio/demands/1/entries", {"kind": "received", "amount": "20"})
+    for size in (PHONE, TABLET):
+        ann = site.member(made, size=size)
+        for address in ("parties/", "party/shop.example", "demands/", "demands/1/", "fees/"):
+            page = ann.open(f"/o/studio/{address}")
+            for details in page.locator("main details").all():
+                details.evaluate("one => one.open = true")
+            ann.check()

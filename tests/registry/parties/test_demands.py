@@ -1,0 +1,58 @@
+"""Money asked of a party: what isn't said is the fee's, entries are numbered, and nothing is another owner's."""
+
+import pytest
+from django.utils.timezone import localdate
+
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.models import Demand, Fee, Owner
+from registry.parties import demands
+from registry.parties.demands import NewDemand, NewEntry, NewFee
+from tests.assets.noticed import studio
+from tests.assets.rows import owner
+
+__all__ = ["studio"]
+
+
+def fee_of(of: Owner, currency: str = "EUR") -> Fee:
+    made = demands.keep_fees(of, "Own", currency, [NewFee("Website", "", "1 year", 5000)], by="ann")
+    return demands.fee(of, made.number, 1)
+
+
+def test_what_isnt_said_is_the_fees(studio: Owner) -> None:
+    made = demands.begin(studio, NewDemand("shop.example", [1], fee_of(studio)), by="ann")
+    assert (made.currency, made.basis, made.asked) == ("EUR", "Own · Website · 1 year", 5000)  # type: ignore[attr-defined]
+    other = demands.begin(studio, NewDemand("shop.example", [2], fee_of(studio), amount=9, basis="Half"), by="ann")
+    assert (other.number, other.basis, other.asked) == (2, "Half", 9)  # type: ignore[attr-defined]
+    with pytest.raises(WrongUseError, match="The fee is in EUR"):
+        demands.begin(studio, NewDemand("shop.example", [1], fee_of(studio), currency="USD"), by="ann")
+
+
+def test_the_last_day_named_counts_and_sums_are_by_currency(studio: Owner) -> None:
+    for currency, amount in (("EUR", 100), ("EUR", 50), ("CNY", 7)):
+        demands.begin(studio, NewDemand("shop.example", [1], None, currency, amount, "Fee", localdate()), by="ann")
+    row = demands.demand(studio, 1)
+    demands.add_entry(row, NewEntry("agreed", 80, localdate()), by="ann")
+    assert demands.demand(studio, 1).due_on is None  # type: ignore[attr-defined]
+    demands.add_entry(row, NewEntry("received", 30, localdate()), by="ann")
+    assert list(demands.totals(studio)) == [("CNY", 7, None, None), ("EUR", 150, 80, 30)]
+
+
+def test_fees_and_demands_of_another_owner_are_not_there(studio: Owner) -> None:
+    agency = owner("agency")
+    fee_of(studio)
+    demands.begin(studio, NewDemand("shop.example", [1], None, "EUR", 1, "Fee"), by="ann")
+    for ask in (lambda: demands.fee(agency, 1, 1), lambda: demands.demand(agency, 1)):
+        with pytest.raises(NotFoundError):
+            ask()
+    assert list(demands.ledger(agency)) == [demands.HEAD]
+    assert not demands.fees(agency)
+
+
+def test_rows_of_money_keep_what_they_rest_on(studio: Owner) -> None:
+    from django.db.models import ProtectedError
+
+    fee = fee_of(studio)
+    demands.begin(studio, NewDemand("shop.example", [1], fee), by="ann")
+    for thing in (fee, Demand.objects.get()):
+        with pytest.raises(ProtectedError):
+            thing.delete()

@@ -1,0 +1,34 @@
+"""Tables of fees as people have them, CSV or XLSX, one line a use; and the ledger as CSV."""
+
+import csv
+import io
+from collections.abc import Mapping
+
+from registry.models import Owner
+from registry.parties.amounts import currency_named, read_amount
+from registry.parties.demands import NewFee, ledger
+from workers.works.spreadsheets import read_lines
+
+COLUMNS = {"use": 300, "size": 100, "duration": 100, "amount": 20}
+ALIASES = {"price": "amount", "fee": "amount", "用途": "use", "尺寸": "size", "期限": "duration", "金额": "amount"}
+
+
+def fees_in_table(name: str, data: bytes, currency: str) -> list[NewFee]:
+    """The lines of a table; raises ``WrongUseError``, which names the line and what is wrong."""
+    code = currency_named(currency)
+
+    def read(_line: int, row: Mapping[str, str]) -> NewFee:
+        return NewFee(row["use"], row["size"], row["duration"], read_amount(row["amount"], code))
+
+    return read_lines(name, data, COLUMNS, needed="use", aliases=ALIASES, read=read)
+
+
+def ledger_bytes(owner: Owner) -> bytes:
+    """The ledger of an owner as CSV, in which a spreadsheet computes nothing."""
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\r\n").writerows([_plain(str(cell)) for cell in line] for line in ledger(owner))
+    return ("\ufeff" + out.getvalue()).encode()
+
+
+def _plain(text: str) -> str:
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
