@@ -27,6 +27,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from exhibit.browser.program import find_browser
 from registry.models import Membership, Owner, Role, User
+from tests.assets.firefox import FIREFOX
+from tests.assets.firefox import launch as launch_firefox
 from workers.services import wiring
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
@@ -186,13 +188,32 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """The other browser for the tests of a module; they are skipped where there is none."""
+    if FIREFOX is None:
+        pytest.skip("Firefox isn't installed")
+    with pytest.MonkeyPatch.context() as patched, sync_playwright() as playwright:
+        patched.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        running = launch_firefox(playwright, tmp_path_factory.mktemp("firefox"))
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def browser(request: pytest.FixtureRequest) -> Browser:
+    """Which browser the site is looked at with: Chromium, unless a test asks for ``firefox`` (indirectly)."""
+    running: Browser = request.getfixturevalue(getattr(request, "param", "chromium"))
+    return running
+
+
 @pytest.fixture
 def site(
-    chromium: Browser, live_server: LiveServer, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, live_server: LiveServer, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Site]:
     """The site over an installation of this test's own."""
     use_house(monkeypatch, inline.services)
-    running = Site(chromium, live_server.url, inline)
+    running = Site(browser, live_server.url, inline)
     yield running
     running.close()
     for visitor in running.visitors:

@@ -44,6 +44,12 @@ def test_every_page_can_be_used_and_read(site: Site, size: tuple[int, int], sche
     look_at(site, size, scheme, language, 0, 1)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("browser", ["firefox"], indirect=True)
+def test_every_page_can_be_used_and_read_in_firefox(site: Site) -> None:
+    look_at(site, PHONE, "light", "zh-CN", 0, 1)
+
+
 def look_at(site: Site, size: tuple[int, int], scheme: str, language: str, first: int, step: int) -> None:
     """Look at pages of a member: at the first, and at each so many pages later."""
     scene = Scene(site.inline)
