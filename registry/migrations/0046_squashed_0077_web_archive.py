@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import registry.models.fields
-from registry.migrations._tables import STEP, table
+from registry.migrations._tables import MORE, STEP, table
 
 NAMES = (
     "0046_faults 0047_papers 0049_floods 0050_relations 0051_pieces 0052_derived 0053_certificates 0054_address_lists "
@@ -23,11 +23,6 @@ ROWS = (
     "anchorreceipt bundle capture crawlslice delivery descriptormodel inquiry ledgerchange mailchoice noticemail "
     "package picture report uploadfile workpicture"
 )
-MORE = [
-    ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
-    ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
-]
-"""What every step's row begins with, too, from here on."""
 SOURCES = """
 UPDATE registry_crawl SET sources = registry_watch.sources
 FROM registry_watch WHERE registry_watch.id = registry_crawl.watch_id

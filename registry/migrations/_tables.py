@@ -15,6 +15,11 @@ STEP = [
     ('waits_since', models.DateTimeField(db_default=Now(), help_text='when it was last put to work')),
 ]
 """What every step's row begins with."""
+MORE = [
+    ('claimed_by', models.CharField(blank=True, db_default='', help_text='the process', max_length=200)),
+    ('held_since', models.DateTimeField(blank=True, help_text='since when the machine keeps it from being done', null=True)),
+]
+"""What every step's row begins with, too, from migration 46 on."""
 
 
 def table(name: str, *fields: tuple[str, models.Field], **options: object) -> migrations.CreateModel:
