@@ -1,7 +1,8 @@
 """Firefox for Playwright: the system's own, over WebDriver BiDi (W3C).
 
-Playwright asks of every browser what Firefox's longest supported releases don't know yet. Run as a program, this starts
-Firefox and stands between the two: such a command is answered as if it had been carried out, everything else goes through.
+Playwright asks of every browser what Firefox's longest supported releases don't know yet. Run as a program, this
+starts Firefox and stands between the two: such a command is answered as if it had been carried out, everything else
+goes through.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import shutil
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -35,9 +37,8 @@ def launch(playwright: Playwright, folder: Path, *, dark: bool = False) -> Brows
         "network.dns.forceResolve": "127.0.0.1",
         "browser.cache.disk.enable": False,
     }
-    return playwright.firefox.launch(
-        channel="moz-firefox", executable_path=program, firefox_user_prefs=preferences, env={**os.environ, "HOME": str(folder)}
-    )
+    how: dict[str, Any] = {"env": {**os.environ, "HOME": str(folder)}, "firefox_user_prefs": preferences}
+    return playwright.firefox.launch(channel="moz-firefox", executable_path=program, **how)
 
 
 async def main(arguments: list[str]) -> int:
@@ -55,7 +56,8 @@ async def main(arguments: list[str]) -> int:
     async def relay(request: web.Request) -> web.WebSocketResponse:
         near = web.WebSocketResponse(max_msg_size=MOST)
         await near.prepare(request)
-        async with aiohttp.ClientSession() as session, session.ws_connect(f"{listening[1].decode()}/session", max_msg_size=MOST) as far:
+        there = f"{listening[1].decode()}/session"
+        async with aiohttp.ClientSession() as session, session.ws_connect(there, max_msg_size=MOST) as far:
 
             async def back() -> None:
                 async for message in far:
@@ -78,7 +80,8 @@ async def main(arguments: list[str]) -> int:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    print(f"WebDriver BiDi listening on ws://127.0.0.1:{runner.addresses[0][1]}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"WebDriver BiDi listening on ws://127.0.0.1:{runner.addresses[0][1]}\n")
+    sys.stderr.flush()
     rest = asyncio.create_task(firefox.stderr.read())
     code = await firefox.wait()
     await rest

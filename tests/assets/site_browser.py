@@ -27,8 +27,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from exhibit.browser.program import find_browser
 from registry.models import Membership, Owner, Role, User
-from tests.assets.firefox import FIREFOX
-from tests.assets.firefox import launch as launch_firefox
+from tests.assets.firefox import FIREFOX, launch as launch_firefox
 from workers.services import wiring
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner

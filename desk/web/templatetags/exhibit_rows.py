@@ -27,10 +27,8 @@ from workers.crawls.search_services import services
 from workers.services import wiring
 
 register = template.Library()
-_WORDS = (
-    bulk_in_words, decision_in_words, grouped, in_words, mailed, money, reason_in_words, standing_in_words, who_in_words,
-)  # fmt: skip
-_WORDS_OF_EVIDENCE = (bundles_for, day_in_words, limits_of, title_of, witness_kind, witness_subject)
+_WORDS = (bulk_in_words, decision_in_words, grouped, in_words, mailed, money, reason_in_words, standing_in_words)
+_WORDS_OF_EVIDENCE = (bundles_for, day_in_words, limits_of, title_of, who_in_words, witness_kind, witness_subject)
 for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, takes_lists):
     register.filter(said.__name__, said)
 
