@@ -14,7 +14,7 @@ from registry.models import Case, GroupDecision
 from workers.cases.decisions import decide_in_group
 from workers.services.wiring import Services
 
-CASES_AT_ONCE = 100
+CASES_AT_ONCE = 50
 WORK_SECONDS = 5.0  # after so long a group is put off where it is, so that others have their turn
 
 
