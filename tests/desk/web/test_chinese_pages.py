@@ -12,7 +12,7 @@ from tests.assets.desk_scene import Scene, module_scene, patterns, scene
 
 __all__ = ["module_scene", "scene"]
 
-ZH = {"HTTP_ACCEPT_LANGUAGE": "zh-CN,zh;q=0.9"}
+ZH = {"Accept-Language": "zh-CN,zh;q=0.9"}
 
 
 def general() -> list[str]:
@@ -30,7 +30,7 @@ def test_no_page_has_english_or_half_width_punctuation_in_it(scene: Scene) -> No
     left, seen = [], 0
     for client, addresses in ((scene.alice, [*general(), *scene.addresses().values()]), (Client(), general())):
         for address in addresses:
-            answer = client.get(address, **ZH)
+            answer = client.get(address, headers=ZH)
             page = b"".join(answer).decode(errors="replace")
             if "text/html" in answer.headers["Content-Type"] and page:
                 text, seen = read_of(page), seen + 1
