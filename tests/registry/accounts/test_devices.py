@@ -28,6 +28,11 @@ def lets_in(signed: str) -> bool:
     return found.membership is not None
 
 
+def lose(ann: User) -> None:
+    devices.forget(ann.pk)
+    ann.refresh_from_db()
+
+
 @pytest.mark.parametrize(
     "end",
     [
@@ -35,7 +40,7 @@ def lets_in(signed: str) -> bool:
         lambda ann: setattr(ann, "email", "ann@elsewhere.example"),
         lambda ann: setattr(ann, "is_active", False),
         lambda ann: ann.memberships.all().delete(),
-        lambda ann: (devices.forget(ann.pk), ann.refresh_from_db()),
+        lose,
     ],
 )
 def test_a_link_ends_with_password_address_account_membership_and_lost_devices(

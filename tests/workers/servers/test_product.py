@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workers.configuration import load_config
+from workers.pipeline.celery import all_queues
 from workers.servers.product import ONE_THREAD, environment, services, start_detached
 
 
@@ -22,6 +23,11 @@ def test_each_process_finds_this_configuration_and_a_worker_keeps_to_one_thread(
         words = " ".join(children[name].command)
         assert "-c 3" in words
         assert ONE_THREAD.items() <= (children[name].environ or {}).items()
+    taken = [
+        child.command[child.command.index("-Q") + 1].split(",") for child in children.values() if "-Q" in child.command
+    ]
+    assert {queue for queues in taken for queue in queues} == all_queues()
+    assert sum("mail" in queues for queues in taken) == 2  # one that is busy with a long task keeps no mail
     assert environment(replace(config, database_url=""))["DATABASE_URL"] == ""
 
 

@@ -15,11 +15,24 @@ from redis import Redis
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.models import AnchorReceipt, LedgerChange, LogCheckpoint, Owner, Upload, UploadFile
+from registry.models import (
+    AnchorReceipt,
+    Event,
+    EventKind,
+    LedgerChange,
+    LogCheckpoint,
+    MailChoice,
+    Membership,
+    Owner,
+    Upload,
+    UploadFile,
+    User,
+)
+from registry.notifications import events, mail_choices
 from tests.assets.clocks import YEAR, set_clock
 from tests.assets.rows import asked_for, found_case, owner, photograph, register
 from workers.cases.decisions import confirm
-from workers.pipeline.steps import MAX_MESSAGES, STEPS
+from workers.pipeline.steps import MAX_MESSAGES, QUEUES, STEPS
 from workers.servers.addresses import redis_url
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
@@ -102,6 +115,22 @@ def test_a_step_with_much_to_do_leaves_its_queue_to_the_others_too(told: Told) -
     tick(told)  # nothing is heard of so far: nothing is said again
     assert Counter(told.rows["witness"]) == Counter(receipts)
     assert AnchorReceipt.objects.count() == len(receipts)
+
+
+def test_mail_is_sent_off_however_many_messages_of_other_steps_wait(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    sent: list[str] = []
+    ann = User.objects.create_user("ann", "ann@example.org")
+    Membership.objects.create(owner=studio, user=ann)
+    mail_choices.choose(studio, ann, MailChoice.HowOften.AT_ONCE, by="Ann")
+    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "A"})
+    Event.objects.update(at=now() - events.SETTLING - timedelta(seconds=1))
+
+    def queued(step: str) -> int:
+        return MAX_MESSAGES if any(QUEUES[other] == QUEUES[step] for other in QUEUES if other != "mail") else 0
+
+    tick(Services(inline.services.config, lambda step, ids: sent.extend([step] * bool(ids)), queued))
+    assert sent == ["mail"]
 
 
 def test_where_nothing_waits_four_questions_are_asked_and_redis_none(

@@ -97,7 +97,7 @@ def test_cookies_are_for_the_site_alone_and_no_script_reads_the_session(
     client = browser()
     client.get(SIGN_IN)
     try_in(client, ann.email)
-    for name in ("sessionid", "csrftoken"):
+    for name in ("sessionid", "csrftoken", "device"):
         assert client.cookies[name]["httponly"]
         assert client.cookies[name]["samesite"] == "Lax"
         assert client.cookies[name]["path"] == "/"
@@ -105,7 +105,7 @@ def test_cookies_are_for_the_site_alone_and_no_script_reads_the_session(
     new = {"oldpassword": PASSWORD, "password1": PASSWORD + "2", "password2": PASSWORD + "2"}
     said = "Password successfully changed."
     assert said.encode() in client.post("/account/password/change/", new, follow=True).content
-    assert set(client.cookies) == {"sessionid", "csrftoken"}
+    assert set(client.cookies) == {"sessionid", "csrftoken", "device"}
 
 
 @pytest.mark.parametrize(
