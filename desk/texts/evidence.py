@@ -40,6 +40,11 @@ def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newe
     """The steps of a case's evidence in their order, those of its newest bundle."""
     first = min((place.first_seen for place in places), default=None)
     steps = [Step(_("Seen"), first, _("by a crawl of a watch"), first is not None, "places"), _captured(captures)]
+    if case.owner.sample:
+        return [
+            *steps[:1],
+            Step(_("Captured"), None, _("Not of a sample, and nothing is sealed."), done=False, target="visits"),
+        ]
     if newest is None:
         waits = _("Nothing is sealed until a person decides: not licensed.")
         return [*steps, Step(_("Sealed"), None, waits, done=False, target="decision")]

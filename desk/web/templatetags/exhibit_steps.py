@@ -30,6 +30,7 @@ def first_steps(context: Context) -> dict[str, object]:
         Exists(Crawl.objects.filter(watch__owner=OuterRef("pk"), state__in=UNFINISHED)),
     )
     works, watch, found, decided, under_way = there.get()
+    works = works or owner.sample  # workers register them
     if decided:
         return {}
     steps = [
@@ -53,6 +54,6 @@ def first_steps(context: Context) -> dict[str, object]:
         "waits": waits,
         "under_way": under_way or owner.sample,
         "polls": waits and page == "cases" and request.path,
-        "here": request.path == url and not asked,
+        "here": not asked and (request.path == url or (page == "watches" and works and not watch)),  # it has the button
         "hints": hints if found and not asked else [],
     }

@@ -1,0 +1,46 @@
+"""What pages tell a new owner to do next: one thing at a time, only those who may do it, and nothing in the end."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from registry.models import Membership, Role, User, Watch
+from tests.assets.rows import found_case, owner, photograph, register
+from tests.assets.site_browser import use_house
+from tests.assets.source import flat
+from workers.tasks.sync_runner import SyncRunner
+
+
+def member(slug: str, role: Role) -> Client:
+    of, client = owner(slug), Client()
+    person = User.objects.create_user(f"{slug}@example.org", f"{slug}@example.org")
+    Membership.objects.create(user=person, owner=of, role=role)
+    client.force_login(person)
+    return client
+
+
+def following(client: Client, slug: str, page: str = "works/") -> str:
+    """What the page of an owner says is next; nothing where it says nothing."""
+    shown = flat(client.get(f"/o/{slug}/{page}").content.decode())
+    panel = re.search(r'id="what-next".*?</aside>', shown)
+    return "".join(re.findall(r"<strong>([^<]+)", panel[0])) if panel else ""
+
+
+def test_a_new_owner_is_told_one_thing_at_a_time(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_house(monkeypatch, inline.services)
+    ann, looker = member("studio", Role.OWNER), member("agency", Role.VIEWER)
+    assert following(ann, "studio") == "Add works"
+    assert following(ann, "studio", "licences/") == ""
+    assert following(looker, "agency") == ""  # nothing of it may be done by those who look
+    studio = Membership.objects.get(role=Role.OWNER).owner
+    register(inline.services, studio, photograph(2))
+    assert following(ann, "studio", "watches/") == "Make the first watch"
+    assert flat(ann.get("/o/studio/watches/").content.decode()).count("Make the first watch</a>") == 1
+    Watch.objects.create(owner=studio, number=1, name="w", sources=[])
+    assert following(ann, "studio") == "Wait for the first find"
+    assert "Nothing was found so far." in ann.get("/o/studio/cases/").content.decode()
+    case = found_case(inline.services, studio)
+    assert following(ann, "studio", "cases/") == "Decide the first case"
+    type(case).objects.update(decision="confirmed")
+    assert following(ann, "studio", "cases/") == ""
