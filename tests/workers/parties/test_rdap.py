@@ -60,7 +60,10 @@ def test_registers_are_fetched_once_a_day(
 def test_a_name_below_a_platform_is_asked_of_as_what_was_registered(services: Services, registries: Site) -> None:
     asked(services, "shop.example/seller-7")
     assert "/reg/domain/shop.example" in registries.paths()
+    rdap._registers.clear()
+    registries.routes["/dns.json"] = told({"services": [[["io"], [registries.url("/reg/")]]]})
     asked(services, "somebody.github.io")
+    assert "/reg/domain/github.io" in registries.paths()
     assert not [path for path in registries.paths() if "somebody" in path]
 
 
