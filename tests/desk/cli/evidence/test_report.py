@@ -22,7 +22,7 @@ def test_a_report_is_written_in_the_formats_that_were_asked_for(cli: Terminal, s
     with Path(name).open(encoding="utf-8-sig", newline="") as file:
         assert [row for row in csv.reader(file) if "shop.example" in ",".join(row)] == []
     named = cli.ask("report", "make", "--out", folder / "every", "--every-work", "--format", "csv")["files"]
-    assert [Path(name).name for name in named] == ["studio-report-3.csv", "studio-report-3-works.csv"]
+    assert [Path(name).name for name in named] == ["the-studio-report-3.csv", "the-studio-report-3-works.csv"]
     with Path(named[1]).open(encoding="utf-8-sig", newline="") as file:
         assert [(row["work_number"], row["standing"]) for row in csv.DictReader(file)] == [("1", "found")]
     listed = cli.ask("report", "list")["reports"]

@@ -23,14 +23,15 @@ __all__ = ["ann", "site", "studio"]
 JUNE = datetime(2026, 6, 3, 12, tzinfo=UTC)
 
 
-def seen(case: Case, moment: datetime, last: datetime | None = None, count: int = 1) -> None:
-    """New places of a case at a moment."""
+def seen(case: Case, *moments: datetime) -> None:
+    """New places of a case, one at each moment."""
     like = CaseSighting.objects.filter(case__work=case.work).order_by("pk").first()
     assert like is not None
     fields = {one.attname: getattr(like.sighting, one.attname) for one in Sighting._meta.concrete_fields}
-    fields |= {"id": None, "first_seen": moment, "last_seen": last or moment, "party": case.party}
-    keys = ({"page_key": token_bytes(16), "image_key": token_bytes(16)} for _ in range(count))
-    rows = Sighting.objects.bulk_create(Sighting(**fields | key) for key in keys)
+    rows = Sighting.objects.bulk_create(
+        Sighting(**fields | {"id": None, "page_key": token_bytes(16), "first_seen": moment, "last_seen": moment})
+        for moment in moments
+    )
     CaseSighting.objects.bulk_create(CaseSighting(case=case, match=like.match, sighting=row) for row in rows)
     Case.objects.filter(pk=case.pk).update(places=case.case_sightings.count())
 
@@ -46,13 +47,13 @@ def spread_out(inline: SyncRunner, studio: Owner) -> Case:
     """A work that one party showed in June and, after a notice, in July, another one in August; one was cleared."""
     case = found_case(inline.services, studio)
     Sighting.objects.update(first_seen=JUNE, last_seen=JUNE + timedelta(days=80))
-    seen(case, JUNE + timedelta(days=1), count=3)
+    seen(case, *[JUNE + timedelta(days=1)] * 3)
     notice = Notice.objects.create(
         owner=studio, number=1, kind="dmca", language="en", party=case.party, created_at=JUNE, created_by="Ann",
         sent_at=JUNE + timedelta(days=20),
     )  # fmt: skip
     NoticeCase.objects.create(notice=notice, case=case)
-    seen(case, JUNE + timedelta(days=40), count=2)
+    seen(case, *[JUNE + timedelta(days=40)] * 2)
     Case.objects.filter(pk=case.pk).update(standing="online")
     seen(another(case, "laden.de"), JUNE + timedelta(days=70))
     seen(another(case, "cleared.example", decision="cleared"), JUNE - timedelta(days=9))
@@ -126,8 +127,7 @@ def test_many_parties_stand_on_several_light_pages(ann: Client, inline: SyncRunn
     case = spread_out(inline, studio)
     for number in range(40):
         other = another(case, f"a-shop-with-a-long-name-{number}.example")
-        for month in range(48):
-            seen(other, JUNE + timedelta(days=100 + 28 * month))
+        seen(other, *(JUNE + timedelta(days=100 + 28 * month) for month in range(48)))
     with CaptureQueriesContext(connection) as asked:
         page = ann.get(at("spread", 1)).content.decode()
     assert len(asked) <= 25
