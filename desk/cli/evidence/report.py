@@ -71,9 +71,11 @@ def _wanted(limits: Mapping[str, Any]) -> "Wanted":
     from evidence.documents.report.facts import ReportScope
     from workers.reports.scope import Wanted, numbers_of
 
-    days = {name: "" if limits[name] is None else limits[name].date().isoformat() for name in ("first", "last")}
+    days: dict[str, Any] = {
+        name: "" if limits[name] is None else limits[name].date().isoformat() for name in ("first", "last")
+    }
     decisions = tuple(decision for decision in DECISIONS if decision in limits["decisions"])
-    asked = {"watch": limits["watch"], "every_work": limits["every_work"], "decisions": decisions}
+    asked: dict[str, Any] = {"watch": limits["watch"], "every_work": limits["every_work"], "decisions": decisions}
     scope = ReportScope(works=numbers_of(limits["works"]), **asked, **days)
     formats = tuple(name for name in FORMATS if name in limits["formats"])
     return Wanted(scope, formats, tuple(dict.fromkeys(limits["languages"])))

@@ -92,6 +92,7 @@ def answered(checkpoint: LogCheckpoint, witness: str) -> None:
 
 def test_of_the_checkpoints_that_cover_a_seal_the_one_with_most_answers_shows_it_best(inline: SyncRunner) -> None:
     seal = submit(EntryType.SEAL, {"manifest": "00"})
+    assert seal is not None
     assert proofs.best_checkpoints([seal.pk]) == {}
     made = []
     for number in range(3):

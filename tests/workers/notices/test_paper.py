@@ -42,4 +42,4 @@ def test_a_language_in_which_only_notices_are_written_has_its_own_feet_and_capti
         f"1 von {len(reader.pages)}",
     ):
         assert words in text
-    assert reader.trailer["/Root"]["/Lang"].startswith("de")
+    assert str(reader.root_object["/Lang"]).startswith("de")

@@ -87,7 +87,8 @@ def test_a_group_is_taken_back_while_it_is_being_put_aside(
 ) -> None:
     monkeypatch.setattr(step, "CASES_AT_ONCE", 1)
     group = put_aside(inline, studio)
-    decide, seen = step.decide_in_group, []
+    decide = decisions.decide_in_group
+    seen: list[object] = []
 
     def undone_meanwhile(*told: object) -> None:
         decide(*told)  # type: ignore[arg-type]
