@@ -21,6 +21,10 @@ def test_back_shows_the_queue_as_it_is_without_a_script_too(site: Site) -> None:
     page.go_back()
     settled(ann, 1)
     expect(page.locator(".item")).to_have_count(1)
+    for address in ("cases/", "cases/1/"):  # else a browser that keeps pages shows them as they were
+        answer = page.goto(f"{site.base}/o/studio/{address}")
+        assert answer is not None
+        assert answer.headers["cache-control"] == "private, no-store"
 
 
 def test_on_a_phone_the_first_case_is_decided_without_scrolling_and_a_reason_takes_no_room(site: Site) -> None:

@@ -77,7 +77,9 @@ def test_a_run_that_is_stopped_begins_no_slice_and_ends(inline: SyncRunner, ann:
     said = ann.post(f"{ADDRESS}crawls/1/stop", follow=True).content.decode()
     assert '<p class="message success" role="status">The run ends with what it has.</p>' in said
     assert crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5) is None
-    assert "Being stopped" in ann.get(f"{ADDRESS}crawls/1/").content.decode()
+    page = ann.get(f"{ADDRESS}crawls/1/")
+    assert "Being stopped" in page.content.decode()
+    assert page.headers["Cache-Control"] == "private, no-store"
     crawl.slices.update(state="done")
     inline.run_until_idle()
     crawl.refresh_from_db()
