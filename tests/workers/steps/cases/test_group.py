@@ -87,11 +87,10 @@ def test_a_group_is_taken_back_while_it_is_being_put_aside(
 ) -> None:
     monkeypatch.setattr(step, "CASES_AT_ONCE", 1)
     group = put_aside(inline, studio)
-    decide = decisions.decide_in_group
-    seen: list[object] = []
+    seen: list[tuple[object, ...]] = []
 
     def undone_meanwhile(*told: object) -> None:
-        decide(*told)  # type: ignore[arg-type]
+        decisions.decide_in_group(*told)  # type: ignore[arg-type]
         if not seen:
             decisions.undo_group(inline.services, group, by=ANN)
         seen.append(told)
