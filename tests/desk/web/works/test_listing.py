@@ -88,13 +88,14 @@ def test_a_hundred_thousand_works_feel_like_a_hundred(
     for given in asked:
         with CaptureQueriesContext(connection) as queries:
             assert ann.get(at("works"), given).status_code == 200
-        assert len(queries) <= 25, given
+        count = len(queries)  # the next request forgets them
+        assert 0 < count <= 25, given
         took = []
         for _ in range(5):
             begun = time.perf_counter()
             ann.get(at("works"), given)
             took.append((time.perf_counter() - begun) * 1000)
-        log.info("%-60s %3d queries %6.0f ms", given, len(queries), min(took))
+        log.info("%-60s %3d queries %6.0f ms", given, count, min(took))
         slow.append(min(took))
     assert max(slow) <= MAX_MILLISECONDS
 
