@@ -72,7 +72,7 @@ def _show(owner: "Owner", number: int, *, as_json: bool) -> None:
 @click.option("--basis", default="", metavar="TEXT", help="On what it rests; the fee in words, if absent.")
 @click.option("--fee", default="", metavar="TABLE.LINE", help="A line of a table of fees, such as 1.3.")
 def ask_for_money(*, numbers: Numbers, owner: TheirOwner, due: Due, as_json: AsJson, **said: Untyped) -> None:
-    """Write down that money is asked for the confirmed cases NUMBERS of one party. Nothing is sent."""
+    """Write down that money is asked for cases NUMBERS of one party that are not licensed. Nothing is sent."""
     from registry.accounts import scoped
     from registry.parties import demands
 
