@@ -35,7 +35,7 @@ FOR_WHOM = {
         "respondent in the United States; sums up to $30,000."
     ),
     Notice.Kind.COURT: _(
-        "In Chinese, to be signed or sealed by hand and filed; since November 2025 such cases go to ordinary basic "
+        "In Chinese, to be signed, or stamped, by hand and filed; since November 2025 such cases go to ordinary basic "
         "courts (Fa Shi [2025] No. 14)."
     ),
 }
