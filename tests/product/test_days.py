@@ -5,7 +5,7 @@ What they press and read is looked up in the catalogue: a word that isn't transl
 
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,9 +29,10 @@ from workers.steps.notify.mail import send_digests
 
 @dataclass(frozen=True)
 class Ways:
-    """How somebody looks at the site: with which screen and in which language."""
+    """How somebody looks at the site: with which screen and in which language; and how often they pressed something."""
 
     look: Look
+    presses: list[str] = field(default_factory=list)
 
     def word(self, words: str, context: str = "", **values: object) -> str:
         """Words of the site as this person reads them."""
@@ -41,6 +42,7 @@ class Ways:
 
     def press(self, what: Locator) -> None:
         """Tap on a phone, click at a desk; Firefox sends no clicks for taps that a program makes."""
+        self.presses.append(str(what))
         touched = self.look["size"] == PHONE and "firefox" not in what.page.evaluate("navigator.userAgent").lower()
         (what.first.tap if touched else what.first.click)()
 
@@ -57,8 +59,13 @@ def on_all_ways(first: str) -> pytest.MarkDecorator:
     """One way in each run of the tests, the others in the long one; a phone and a desk in Firefox, too."""
     ways = [("chromium", name) for name in LOOKS] + [("firefox", name) for name in ("phone-zh", "desk-en")]
     marks = {one: () if one == ("chromium", first) else pytest.mark.long for one in ways}
-    given = [pytest.param(one[0], Ways(LOOKS[one[1]]), id="-".join(one), marks=marks[one]) for one in ways]
-    return pytest.mark.parametrize(("browser", "ways"), given, indirect=["browser"])
+    given = [pytest.param(one[0], LOOKS[one[1]], id="-".join(one), marks=marks[one]) for one in ways]
+    return pytest.mark.parametrize(("browser", "ways"), given, indirect=True)
+
+
+@pytest.fixture
+def ways(request: pytest.FixtureRequest) -> Ways:
+    return Ways(request.param)
 
 
 @pytest.fixture
@@ -118,6 +125,7 @@ def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(site: Sit
     expect(page.locator("details.confirm")).to_contain_text(ways.word("This is sealed:"))
     ann.check()
     ways.press(page.get_by_role("button", name=ways.word("Not licensed: seal it")))
+    assert len(ways.presses) <= 2  # and one in the mail
     expect(page.locator("#decision strong").first).to_have_text(ways.word("not licensed", "decision"))
     Bundle.objects.update(not_before=now())  # twenty seconds for a hand that slipped
     sealed(site.inline, Bundle.objects.get())
@@ -138,7 +146,7 @@ def test_the_clerk_empties_the_queue(site: Site, studio: Owner, ways: Ways) -> N
     page = ann.open(reverse("cases", args=["studio"]))
     left(page, 5)
     ann.check()
-    decide = page.keyboard.press if ways.look["size"] == DESKTOP else by_taps(page, ways)
+    decide = by_keys(page, ways) if ways.look["size"] == DESKTOP else by_taps(page, ways)
     decide("c")
     decide("x")
     left(page, 3)
@@ -156,11 +164,24 @@ def test_the_clerk_empties_the_queue(site: Site, studio: Owner, ways: Ways) -> N
     left(page, 1)
     decide("c")
     left(page, 0)
+    assert (
+        len(ways.presses) == 5 + 3
+    )  # one for each case; one was taken back and decided again, one asked which licence
     counts = [Case.objects.filter(decision=one).count() for one in ("confirmed", "cleared", "licensed", "open")]
     assert counts == [3, 1, 1, 0]
     ann.open(reverse("cases", args=["studio"]))
     ann.check()
     look_on(site, studio, ways, reverse("cases", args=["studio"]) + "?state=all", "#decide")
+
+
+def by_keys(page: Page, ways: Ways) -> Callable[[str], None]:
+    """A key, and no other."""
+
+    def press(key: str) -> None:
+        ways.presses.append(key)
+        page.keyboard.press(key)
+
+    return press
 
 
 def by_taps(page: Page, ways: Ways) -> Callable[[str], None]:
@@ -187,6 +208,7 @@ def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner,
     expect(page.locator("[name=case]:checked")).to_have_count(2)
     ann.check()
     ways.press(page.get_by_role("button", name=ways.word("Bundle for the court"), exact=True))
+    assert len(ways.presses) == 2  # from the party's name
     page.locator("[hx-trigger]").wait_for()
     make_packages(site.services, [Package.objects.get().pk])
     there = page.get_by_role("link", name=ways.word("Download the ZIP"))

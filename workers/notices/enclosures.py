@@ -11,7 +11,7 @@ from registry.models import Bundle, Case, Deposit, Notice, Package, StepState
 from registry.notices.notices import FILINGS
 from registry.notices.senders import TYPES
 from workers.evidence.deposits import record_files
-from workers.evidence.links import MAX_DAYS, make_link
+from workers.evidence.links import MAX_DAYS, links_of, live, make_link, revoke_link
 from workers.notices.wording import Wording
 from workers.services.wiring import Services
 
@@ -83,9 +83,19 @@ def link(services: Services, notice: Notice, words: Wording, *, by: str) -> str:
     row = packages(notice).filter(number=int(number[:9])).first()
     if row is None or not services.config.public_url:
         raise WrongUseError(_("The package of bundles isn't there any more."), hint=_("Choose another one, or none."))
-    made, token = make_link(notice.owner, row, days=MAX_DAYS, by=by, note=f"Notice {notice.number}")
+    made, token = make_link(notice.owner, row, days=MAX_DAYS, by=by, note=_note(notice))
     where = f"{services.config.public_url}/d/{token}"
     return words.say("bundles", day=f"{made.expires_at:%Y-%m-%d}", link=where)
+
+
+def revoke(notice: Notice, *, by: str) -> None:
+    """Take back the links that were made for a notice when it was signed."""
+    for row in live(links_of(notice.owner)).filter(note=_note(notice)):
+        revoke_link(notice.owner, row.number, by=by)
+
+
+def _note(notice: Notice) -> str:
+    return f"Notice {notice.number}"
 
 
 def packages(notice: Notice) -> QuerySet[Package]:

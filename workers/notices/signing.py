@@ -76,6 +76,13 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
         notices.keep_signed(held, files, Digest.of(text), claims, by=by, details=details)
 
 
+def take_back(notice: Notice, *, by: str) -> None:
+    """Take a signature back, as :func:`registry.notices.notices.take_back`; the link to bundles in it leads nowhere."""
+    with transaction.atomic():
+        notices.take_back(notice, by=by)
+        enclosures.revoke(notice, by=by)
+
+
 def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
     """Have a signed notice leave by mail, in the background; asked for twice it leaves once.
 

@@ -37,7 +37,7 @@ from workers.notices import wording
 from workers.notices.checker import Gap, missing, us_unregistered
 from workers.notices.claims import check, unanswered
 from workers.notices.contents import MAX_PLACES, items_of, letter, parts_of
-from workers.notices.signing import TEXT_NAME, download_name, file_of, read_mark, send_by_mail, sign
+from workers.notices.signing import TEXT_NAME, download_name, file_of, read_mark, send_by_mail, sign, take_back
 from workers.services import wiring
 from workers.works.tables import day
 
@@ -54,7 +54,7 @@ SAID = {
     "hand": notices.sent_by_hand,
     "left": notices.has_left,
     "not-left": notices.never_left,
-    "back": notices.take_back,
+    "back": take_back,
 }
 """What a person can say of a signed notice, by the word that the page sends."""
 

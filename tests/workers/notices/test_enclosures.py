@@ -11,9 +11,10 @@ from registry.models import Bundle, Case, DownloadLink, Notice, Owner, Package
 from registry.notices import notices, senders
 from tests.assets.noticed import begun, signed, studio
 from workers.evidence.deposits import make_deposit
+from workers.evidence.links import links_of
 from workers.notices.contents import letter
 from workers.notices.enclosures import packages
-from workers.notices.signing import file_of
+from workers.notices.signing import file_of, take_back
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["studio"]
@@ -88,3 +89,8 @@ def test_a_link_to_the_bundles_of_its_cases_is_made_when_it_is_signed(studio: Ow
     text = file_of(inline.services, row, "notice.txt")
     assert text is not None
     assert b"https://exhibit.example/d/" in text[0]
+    with pytest.raises(WrongUseError):
+        take_back(begun(studio, "prc", "zh-Hans", 2), by="ann")  # isn't signed
+    assert not links_of(studio).exclude(revoked_at=None).exists()
+    take_back(row, by="ann")
+    assert links_of(studio).exclude(revoked_at=None).get() == link
