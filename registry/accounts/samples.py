@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts.people import free_slug
-from registry.models import Case, LedgerChange, Membership, Owner, Role, User
+from registry.models import Case, DemandEntry, LedgerChange, Membership, Owner, Role, User
 
 
 def sample_of(person: User) -> Owner | None:
@@ -35,8 +35,14 @@ def delete(owner: Owner) -> None:
         raise WrongUseError(f"{owner.name} isn't a sample.")
     with transaction.atomic():
         Owner.objects.select_for_update().get(pk=owner.pk)
-        Case.objects.filter(owner=owner).delete()
-        LedgerChange.objects.filter(owner=owner).delete()
-        for rows in (owner.watches, owner.uploads, owner.licences, owner.works):
-            rows.all().delete()
+        entries = DemandEntry.objects.filter(demand__owner=owner)
+        entries.update(corrects=None)
+        owner.bulk_edits.update(undoes=None)
+        for rows in (entries, Case.objects.filter(owner=owner), LedgerChange.objects.filter(owner=owner)):
+            rows.delete()
+        for more in (
+            owner.demands, owner.group_decisions, owner.watches, owner.uploads, owner.licences, owner.works,
+            owner.bulk_edits, owner.collections,
+        ):  # fmt: skip
+            more.all().delete()
         owner.delete()

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from django.db import transaction
 from django.db.models import Min, Q
@@ -43,6 +43,18 @@ class Deed(NamedTuple):
     details: Mapping[str, Any] | None = None
 
 
+@overload
+def submit(
+    type_: EntryType, opening: Mapping[str, Any], *, details: Mapping[str, Any] | None = None
+) -> LogSubmission: ...
+@overload
+def submit(
+    type_: EntryType,
+    opening: Mapping[str, Any],
+    owner: Owner | None = None,
+    time: datetime | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> LogSubmission | None: ...
 def submit(
     type_: EntryType,
     opening: Mapping[str, Any],
@@ -57,12 +69,13 @@ def submit(
     The opening, plain JSON that the entry commits to, is kept apart, so that it can be erased. It holds the digest of
     the details, salted, so that it can be shown to others without them.
     """
-    return next(iter(submit_all([Deed(type_, opening, owner, time, details)])), None)
+    return submit_all([Deed(type_, opening, owner, time, details)])[0]
 
 
-def submit_all(deeds: Sequence[Deed]) -> list[LogSubmission]:
+def submit_all(deeds: Sequence[Deed]) -> list[LogSubmission | None]:
     """Write entries down in this order, as :func:`submit` does each."""
-    deeds = [deed for deed in deeds if deed.owner is None or not deed.owner.sample]
+    logged = [deed.owner is None or not deed.owner.sample for deed in deeds]
+    deeds = [deed for deed, is_logged in zip(deeds, logged, strict=True) if is_logged]
     sealed = [_with_digest(deed.opening, deed.details) for deed in deeds]
     committed = [commit(content) for _, content in sealed]
     with transaction.atomic(savepoint=False):
@@ -75,7 +88,8 @@ def submit_all(deeds: Sequence[Deed]) -> list[LogSubmission]:
             LogOpening(submission=row, salt=salt, content=content, details=details)
             for row, (_, salt), (details, content) in zip(rows, committed, sealed, strict=True)
         )
-    return rows
+    left = iter(rows)
+    return [next(left) if is_logged else None for is_logged in logged]
 
 
 def _not_before_others(moment: datetime) -> datetime:

@@ -42,7 +42,7 @@ from exhibit.sentences import Sentence
 from registry.alliance import partners
 from registry.crawls.crawling import denials
 from registry.db.locks import Lock, hold_long
-from registry.log.log import Deed, submit_all
+from registry.log.log import submit
 from registry.models import Partner, Sighting
 from workers.alliance.calls import send, signed_request
 from workers.log.proofs import checkpoint_covering, log_proof
@@ -80,7 +80,7 @@ def visit_for(services: Services, partner: Partner, page: str, picture: str, cha
         if not held:
             raise RefusedError("Other visits are still going on.", reason="visits")
         said = _seen(services, partner, page, picture, challenge)
-    submission = submit_all([Deed(EntryType.COCAPTURE, dict(to_plain(said)))])[0]
+    submission = submit(EntryType.COCAPTURE, dict(to_plain(said)))
     proof = log_proof(services, submission, checkpoint_covering(services, [submission]))
     assert proof is not None
     return SealedStatement(said, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)

@@ -19,7 +19,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.accounts import samples
 from registry.log.audit_log import changed
-from registry.log.log import Deed, submit_all
+from registry.log.log import submit
 from registry.models import Deposit, LogCheckpoint, LogSubmission, Work
 from workers.evidence.bundles import purged, sealed_facts
 from workers.evidence.documents import in_each_language, languages_of
@@ -57,6 +57,8 @@ def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
         if warned:
             about = {"record": number, "warned": warned, "work": work.number}
             changed("deposit record made", by=by, owner=work.owner, about=about)
+        entry = submit(EntryType.SEAL, seal_opening(sealed), work.owner)
+        assert entry is not None  # a sample has no records
         return Deposit.objects.create(
             work=work,
             number=number,
@@ -65,7 +67,7 @@ def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
             key=key,
             made_by=by,
             sealed_at=sealed.manifest.sealed_at,
-            submission=submit_all([Deed(EntryType.SEAL, seal_opening(sealed), work.owner)])[0],
+            submission=entry,
         )
 
 

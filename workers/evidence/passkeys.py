@@ -21,7 +21,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.log.audit_log import changed
-from registry.log.log import Deed, submit_all
+from registry.log.log import submit
 from registry.models import Case, LogSubmission, Owner, PasskeyQuestion, User
 
 MAX_PICTURES = 200  # that a statement about a case names
@@ -85,7 +85,7 @@ def log_key(key: bytes, what: str, user: User, name: str, attested: Mapping[str,
     """
     opening: dict[str, Any] = {"key": Digest.of(key).hex, "member": user.get_username(), "use": "passkey", "what": what}
     opening |= {} if attested is None else {"attested": dict(attested)}
-    return submit_all([Deed(EntryType.KEY, opening, details={"name": name})])[0]
+    return submit(EntryType.KEY, opening, details={"name": name})
 
 
 def needed(owner: Owner, act: Act, subject: Mapping[str, Any], given: Answer | None) -> bool:

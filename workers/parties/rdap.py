@@ -19,6 +19,7 @@ from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.network.http import guarded_session, read_limited
 from exhibit.network.urls import registered_name
 from exhibit.plain import plain
+from registry.accounts import samples
 from registry.models import Owner, PartyLookup, RdapAnswer
 from registry.parties import parties
 from workers.notices.checker import is_address
@@ -36,8 +37,9 @@ _registers: dict[str, tuple[float, list[Any]]] = {}
 def have_asked(services: Services, owner: Owner, party: str, *, by: str) -> PartyLookup:
     """Have registries asked for a party by a step, because a member wants it.
 
-    Raises ``WrongUseError`` where the operator lets nobody, ``NotFoundError`` for a party of no case of the owner.
+    Raises ``WrongUseError`` for a sample or where the operator lets nobody, ``NotFoundError`` for a party of no case of the owner.
     """
+    samples.refuse(owner)
     if not services.config.rdap_url:
         raise WrongUseError(_("Registries are asked for nobody here."), hint=_("The operator sets rdap_url."))
     row = parties.look_up(owner, party, by=by)

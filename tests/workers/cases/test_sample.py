@@ -6,6 +6,7 @@ import pytest
 
 from evidence.accuracy.error_rates import CLASSES
 from exhibit.errors import ServiceMissingError, WrongUseError
+from registry.cases import queue
 from registry.models import (
     AnchorReceipt,
     Bundle,
@@ -25,9 +26,10 @@ from registry.models import (
     Work,
 )
 from registry.notices.notices import draft
+from registry.parties import demands
 from tests.assets.rows import bring, claimed_slice, owner, register
 from workers.cases import sample
-from workers.cases.decisions import Choice, Wish, decide_each
+from workers.cases.decisions import Choice, Wish, clear_group, decide_each
 from workers.cases.reported import report_picture
 from workers.evidence.bundles import request_bundle
 from workers.evidence.deposits import make_deposit
@@ -35,10 +37,13 @@ from workers.evidence.exporting import Wanted, packed
 from workers.evidence.packages import request_package
 from workers.log.accuracy import present_accuracy
 from workers.operations.cost import cost_of_a_million
+from workers.parties.rdap import have_asked
 from workers.reports.requests import request_report
 from workers.steps.crawls import plan
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
+from workers.works import bulk
+from workers.works.declarations import edit
 from workers.works.opened import open_work
 
 PHOTOGRAPH = sample.ASSETS / "works" / "regatta.jpg"
@@ -83,6 +88,7 @@ def test_nothing_of_it_goes_out(inline: SyncRunner) -> None:
         lambda: make_deposit(services, work, by="ann"),
         lambda: open_work(services, work, contact="ann@example.org", by="ann"),
         lambda: packed(services, work, Wanted(), by="ann"),
+        lambda: have_asked(services, ann, case.party, by="ann"),
         lambda: report_picture(services, case, by="ann", reason="x"),
         lambda: plan.start_now(services, watch),
     ):
@@ -108,12 +114,29 @@ def test_it_and_what_is_real_dont_know_of_each_other(inline: SyncRunner) -> None
     assert before.works == 0
 
 
+def work_on(inline: SyncRunner, ann: Owner) -> None:
+    """What else a member can do in it."""
+    work = ann.works.get(number=1)
+    edit(work, replace(work.declared, title="Another title"), by="ann")
+    changed = bulk.edit_many(inline.services, ann, ann.works.all(), "author", "Ann", by="ann")
+    bulk.undo(inline.services, changed, by="ann")
+    bulk.edit_many(inline.services, ann, ann.works.all(), bulk.PUT, "Harbours", by="ann")
+    clear_group(inline.services, ann, queue.Wanted(), by="ann", reason="")
+    decide_each(inline.services, ann, [2], Wish(Choice.CONFIRM, by="ann"))
+    case = ann.cases.get(number=2)
+    demand = demands.begin(ann, demands.NewDemand(case.party, [2], None, "EUR", 100, "Usual"), by="ann")
+    for corrected in (None, 2):
+        demands.add_entry(demand, demands.NewEntry("received", 50, words="Too much", corrects=corrected), by="ann")
+    inline.run_until_idle()
+
+
 @pytest.mark.django_db
 def test_it_goes_wholly_and_can_come_again(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, PHOTOGRAPH.read_bytes())
     ann = made(inline)
     decide_each(inline.services, ann, [1], Wish(Choice.CLEAR, by="ann"))
+    work_on(inline, ann)
     with pytest.raises(WrongUseError, match="isn't a sample"):
         sample.remove_sample(studio, by="ann")
     sample.remove_sample(ann, by="ann")
