@@ -37,7 +37,8 @@ _registers: dict[str, tuple[float, list[Any]]] = {}
 def have_asked(services: Services, owner: Owner, party: str, *, by: str) -> PartyLookup:
     """Have registries asked for a party by a step, because a member wants it.
 
-    Raises ``WrongUseError`` for a sample or where the operator lets nobody, ``NotFoundError`` for a party of no case of the owner.
+    Raises ``WrongUseError`` for a sample or where the operator lets nobody, ``NotFoundError`` for a party of no case
+    of the owner.
     """
     samples.refuse(owner)
     if not services.config.rdap_url:
