@@ -30,7 +30,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "retry": "Try again what was given up, or list it.",
     },
     "Rights": {
-        "owner": "Rights holders: add, derived, web-archive, passkeys, list.",
+        "owner": "Rights holders: add, sample, derived, web-archive, passkeys, list.",
         "user": "People who sign in: add, list, operator, password.",
         "work": (
             "Registered works: add, list, show, change, undo, collections, collection, held, certificate, export, "

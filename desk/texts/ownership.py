@@ -13,8 +13,8 @@ from exhibit.clock import parse_rfc3339
 from exhibit.types import Json
 from registry.cases.history import joined
 from registry.models import BulkEdit, Flood, OwnershipRemark, Work, WorkChange
+from registry.works.collections import PUT, TAKE
 from workers.pictures.provenance import FileStatement
-from workers.works.bulk import PUT, TAKE
 from workers.works.copyright_terms import By, Finding, Standing
 from workers.works.ownership import EARLIER, Warnings
 
@@ -232,9 +232,9 @@ def plain(name: str, value: Json) -> str:
         return str(MEDIUMS.get(value, value))
     if name == "registrations":
         said = (" ".join(filter(None, (one["office"], one["number"], one["date"]))) for one in value)
-        return pgettext("between parts of a sentence", "; ").join(said) or "â"
+        return pgettext("between parts of a sentence", "; ").join(said) or "–"
     if name == "collections":
-        return _list(iter(value)) or "â"
+        return _list(iter(value)) or "–"
     return str(value) if value not in (None, "") else "–"
 
 

@@ -12,6 +12,8 @@ from registry.models import Collection, Owner
 
 MAX_COLLECTIONS = 1_000  # of one owner
 MAX_NAME = 200
+PUT, TAKE = "put", "take"
+"""What a bulk edit does with works: into a collection, and out of it."""
 
 
 def collections_of(owner: Owner) -> QuerySet[Collection]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from html.parser import HTMLParser
 
 NAMES = frozenset({
-    "AI", "API", "CA", "CDXJ", "CN", "CSV", "DDS", "DMCA", "DNS", "EIP", "EVM", "EXIF", "FIPS", "FRE", "GB",
+    "AI", "API", "CA", "CDXJ", "CN", "CSV", "DDS", "DMCA", "DNS", "EIP", "EUR", "EVM", "EXIF", "FIPS", "FRE", "GB",
     "GDPR", "GMT", "HDR", "HEIC", "HEIF", "HTML", "HTTP", "HTTPS", "IANA", "ID", "IP", "IPTC", "JPEG", "JSON",
     "KB", "MB", "MD", "PDF", "PIN", "PIPL", "PNG", "QOI", "RAW", "RFC", "SHA", "SVG", "TB", "TLS", "URL", "URI",
     "USD", "UTC", "WARC", "WEBP", "XLSX", "XML", "XMP", "ZIP", "Ed", "GiB", "KiB", "MiB", "gzip", "md", "Atom",
@@ -14,7 +14,7 @@ NAMES = frozenset({
     "Google", "Images", "TinEye", "Vision", "Yandex", "eBay",
 })  # fmt: skip
 """Names, abbreviations, formats and keys that stand in Chinese text as they are."""
-_GIVEN = {"Ann", "Nightly", "Studio", "page", "studio", "watch", "work"}
+_GIVEN = {"Ann", "Fee", "Harbours", "Nightly", "Own", "Studio", "Website", "page", "prices", "studio", "watch", "work"}
 """What people and pages of ``tests/assets/desk_scene.py`` are called."""
 _CODE = {"asked", "crawl", "default", "evidence", "files", "match", "upkeep", "visits", "pictures", "prints", "works"}
 """What queues and indexes are called on the command line."""

@@ -200,7 +200,7 @@ def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def browser(request: pytest.FixtureRequest) -> Browser:
+def engine(request: pytest.FixtureRequest) -> Browser:
     """Which browser the site is looked at with: Chromium, unless a test asks for ``firefox`` (indirectly)."""
     running: Browser = request.getfixturevalue(getattr(request, "param", "chromium"))
     return running
@@ -208,11 +208,11 @@ def browser(request: pytest.FixtureRequest) -> Browser:
 
 @pytest.fixture
 def site(
-    browser: Browser, live_server: LiveServer, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+    engine: Browser, live_server: LiveServer, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Site]:
     """The site over an installation of this test's own."""
     use_house(monkeypatch, inline.services)
-    running = Site(browser, live_server.url, inline)
+    running = Site(engine, live_server.url, inline)
     yield running
     running.close()
     for visitor in running.visitors:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from exhibit.clock import now
 from exhibit.errors import ServiceMissingError
+from exhibit.pictures.decode import decode
 from exhibit.types import Sighting
 from indexer.edits import apply
 from registry.accounts import samples
@@ -105,8 +106,8 @@ def _crawled(services: Services, owner: Owner) -> list[int]:
 
 
 def _copy(name: str, edit: str) -> bytes:
-    with Image.open(ASSETS / name) as picture:
-        return apply(edit, picture, (), 1).data
+    picture = Image.fromarray(decode((ASSETS / name).read_bytes()).pixels)
+    return apply(edit, picture, (), 1).data
 
 
 def _seen(services: Services, host: str, number: int, data: bytes) -> Sighting:

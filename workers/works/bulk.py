@@ -17,7 +17,7 @@ from exhibit.errors import ConflictError, WrongUseError
 from exhibit.types import DeclaredWork, Json
 from registry.log.log import submit_all
 from registry.models import BulkEdit, Collection, Owner, StepState, Work, WorkChange
-from registry.works.collections import make_collection, named
+from registry.works.collections import PUT, TAKE, make_collection, named
 from workers.services.wiring import Services
 from workers.works.declarations import checked, declaration_of
 from workers.works.ownership import note
@@ -28,8 +28,6 @@ FIELDS = (
 """What can be declared of many works at once."""
 MAX_LENGTHS = {"author": 300, "holder": 300, "credit": 300}
 """Characters of fields that are shorter than others."""
-PUT, TAKE = "put", "take"
-"""Into a collection, and out of it."""
 PORTION = 200
 """Works of one transaction; so many at most are changed before the call returns."""
 

@@ -151,7 +151,9 @@ def _tell(works: "Sequence[AddedWork]", failed: Sequence[Mapping[str, Any]], wit
 
 @command("list", "exhibit work list", "exhibit work list --in Harbours --sort title --json", of=work_command)
 @finds
-@click.option("--sort", type=click.Choice(("newest", "oldest", "title", "author")), default="oldest", show_default=True)
+@click.option(
+    "--sort", type=click.Choice(("newest", "oldest", "title", "author")), default="oldest", help="Their order."
+)
 def list_works(
     *, desk: Desk, owner: TheirOwner, match: str, only: str | None, within: str | None, sort: str, as_json: AsJson
 ) -> None:

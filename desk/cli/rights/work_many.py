@@ -38,9 +38,10 @@ def change_works(*, desk: Desk, numbers: tuple[int, ...], owner: TheirOwner, as_
     Each work gets its line of history, and where something is declared its entry of the log, as when it is changed by
     hand.
     """
+    from registry.works.collections import PUT, TAKE
     from workers.works import bulk
 
-    given = [(bulk.PUT, asked["put"]), (bulk.TAKE, asked["take"]), _assigned(asked["assigned"])]
+    given = [(PUT, asked["put"]), (TAKE, asked["take"]), _assigned(asked["assigned"])]
     wanted = [(what, value) for what, value in given if value is not None]
     if len(wanted) != 1:
         raise WrongUseError("Say one thing that is to change.", hint="Give --set FIELD=VALUE, --put or --take.")

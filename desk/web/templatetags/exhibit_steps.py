@@ -15,8 +15,11 @@ SHOWN = frozenset({"cases", "works", "add-works", "upload", "watches", "watch", 
 
 
 @register.inclusion_tag("web/first-steps.html", takes_context=True)
-def first_steps(context: Context) -> dict[str, object]:
-    """Steps from nothing to the first decision, with the one that is next; nothing once something is decided."""
+def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
+    """Steps from nothing to the first decision, with the one that is next; nothing once something is decided.
+
+    They stand above a page, but ``below`` a queue with cases, which are what comes next.
+    """
     owner, request = context.get("owner"), context["request"]
     page = request.resolver_match.url_name if request.resolver_match else ""
     if not isinstance(owner, Owner) or page not in SHOWN or not context.get("may_decide"):
@@ -31,7 +34,7 @@ def first_steps(context: Context) -> dict[str, object]:
     )
     works, watch, found, decided, under_way = there.get()
     works = works or owner.sample  # workers register them
-    if decided:
+    if decided or below != bool(found and page == "cases"):
         return {}
     steps = [
         (works, _("Add works"), reverse("add-works", args=[owner.slug])),

@@ -17,7 +17,7 @@ from desk.web.common.access import ROWS, Telling, decider_post, member_page, num
 from registry.accounts import scoped
 from registry.models import Flood, Owner, OwnershipRemark, Work
 from registry.works import works as searching
-from registry.works.collections import collection_of, collections_of, remove_collection, rename_collection
+from registry.works.collections import PUT, TAKE, collection_of, collections_of, remove_collection, rename_collection
 from workers.services import wiring
 from workers.works import bulk
 
@@ -39,8 +39,8 @@ SORTS = (
     (searching.Sort.AUTHOR, _("by author")),
 )
 WHATS = (
-    (bulk.PUT, _("Put into the collection")),
-    (bulk.TAKE, _("Take out of the collection")),
+    (PUT, _("Put into the collection")),
+    (TAKE, _("Take out of the collection")),
     *((name, ownership.FIELDS[name]) for name in bulk.FIELDS if name not in ("medium", "author_kind")),
 )
 """What the list offers to do with many works; the rest is for programs."""

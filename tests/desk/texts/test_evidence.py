@@ -5,7 +5,7 @@ from dataclasses import replace
 from desk.texts.evidence import chain, witness_kind, witness_name, witness_subject
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
-from registry.models import Bundle, Capture, Case
+from registry.models import Bundle, Capture, Case, Owner
 from tests.assets.sealed import sealed_bundle
 from workers.log.sequencer import sequence_log
 from workers.log.witnessed import Witnessed
@@ -16,14 +16,15 @@ NOBODY = Witnessed(0, 0, 1)
 
 
 def test_before_a_decision_it_is_said_what_follows_from_one() -> None:
-    steps = chain(Case(), [], [], None)
+    studio = Owner()
+    steps = chain(Case(owner=studio), [], [], None)
     assert [(one.name, one.done) for one in steps] == [("Seen", False), ("Captured", False), ("Sealed", False)]
     assert steps[2].words == "Nothing is sealed until a person decides: not licensed."
     failed = Bundle(number=1, state="failed", error="The disk is full.")
     visits = [Capture(state="done", finished_at=now()), Capture(state="todo")]
-    told = chain(Case(decision="confirmed"), [], visits, (failed, (), NOBODY))
+    told = chain(Case(owner=studio, decision="confirmed"), [], visits, (failed, (), NOBODY))
     assert [(one.words, one.done) for one in told[1:]] == [("1 visit", True), ("Not sealed. The disk is full.", False)]
-    waits = chain(Case(decision="confirmed"), [], visits[1:], (Bundle(number=1), (), NOBODY))
+    waits = chain(Case(owner=studio, decision="confirmed"), [], visits[1:], (Bundle(number=1), (), NOBODY))
     assert [one.words for one in waits[1:]] == [
         "A visit is under way.",
         "Being sealed: visits and the log are waited for, and a moment to undo.",

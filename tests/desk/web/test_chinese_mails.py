@@ -56,7 +56,7 @@ def test_a_digest_of_all_that_mails_tell_has_no_english_in_it(inline: SyncRunner
     for text in (str(sent.subject), str(sent.body), read_of(str(sent.alternatives[0][0]))):
         assert english_in(text, ("Studio",)) == []
         assert half_width_in(text) == []
-    assert str(sent.body).count("/o/studio/") > len(TOLD)
+    assert str(sent.body).count("/mail/open/") > len(TOLD)
 
 
 @pytest.mark.parametrize("template", MAILS)

@@ -45,7 +45,7 @@ def test_every_page_can_be_used_and_read(site: Site, size: tuple[int, int], sche
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("browser", ["firefox"], indirect=True)
+@pytest.mark.parametrize("engine", ["firefox"], indirect=True)
 def test_every_page_can_be_used_and_read_in_firefox(site: Site) -> None:
     look_at(site, PHONE, "light", "zh-CN", 0, 1)
 

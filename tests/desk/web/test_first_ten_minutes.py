@@ -51,7 +51,7 @@ def test_from_the_first_link_to_the_first_find(site: Site, shop: Shop, tmp_path:
     clicks.on(panel.get_by_role("link", name="Add works"))
     ann.check()
     (tmp_path / "wave.jpg").write_bytes(photograph(1))
-    page.get_by_label("Pictures", exact=True).set_input_files(tmp_path / "wave.jpg")
+    page.get_by_label("Choose pictures", exact=True).set_input_files(tmp_path / "wave.jpg")
     clicks.on(page.get_by_role("button", name="Upload"))
     page.wait_for_url("**/uploads/1/")
     site.inline.run_until_idle()

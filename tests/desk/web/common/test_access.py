@@ -190,7 +190,7 @@ def test_a_viewer_looks_but_changes_nothing(scene: Scene) -> None:
 
 OF_OWNERS = {
     *("invite", "member-role", "remove-member", "revoke-invitation", "revoke-token"),
-    *("choose-passkeys", "revoke-key", "web-archive"),
+    *("choose-passkeys", "revoke-key", "web-archive", "remove-sample"),
     *("add-webhook", "webhook", "change-webhook", *SEARCHES, "edit-wording"),
 }
 """What members in the role of owner alone may do."""
