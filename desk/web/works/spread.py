@@ -57,6 +57,7 @@ def spread(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 def _drawn(cases: Sequence[Case], first: datetime, last: datetime) -> dict[str, object]:
     span = max(last - first, timedelta(seconds=1))
     period, half, form = next((name, half, form) for name, (most, half, form) in STEPS.items() if span <= most)
+    span = max(span, 2 * half)  # of one step at least
     newly, sent = spreading.newly_seen(cases, period), spreading.notices_sent(cases)
     steps = [step for found in newly.values() for step in found]
     most = max(step.places for step in steps)
@@ -64,6 +65,8 @@ def _drawn(cases: Sequence[Case], first: datetime, last: datetime) -> dict[str, 
     for step in steps:
         every[step.begins] += step.places
         after[step.begins] += step.places * step.after_notice
+
+    days = (first, last) if last - first > span / 3 else (first,)  # else one would be written over the other
 
     def at(moment: datetime) -> str:
         return f"{2 + 96 * min(max((moment - first) / span, 0.0), 1.0):.1f}%"
@@ -80,7 +83,7 @@ def _drawn(cases: Sequence[Case], first: datetime, last: datetime) -> dict[str, 
     return {
         "lanes": [lane(place, case) for place, case in enumerate(cases, 1)],
         "height": TOP + LANE * len(cases) + 20,
-        "ticks": [(at(moment), date_format(localtime(moment), "DATE_FORMAT")) for moment in (first, last)],
+        "ticks": [(at(moment), date_format(localtime(moment), "DATE_FORMAT")) for moment in days],
         "steps": [(date_format(begins, form), every[begins], after[begins]) for begins in sorted(every)],
         "told": any(sent.values()),
     }
