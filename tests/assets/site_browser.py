@@ -22,7 +22,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    sync_playwright,
+)
 from pytest_django.live_server_helper import LiveServer
 
 from exhibit.browser.program import find_browser
@@ -174,29 +182,33 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def playing() -> Iterator[Playwright]:
+    """Playwright, once for all browsers of a module."""
+    with pytest.MonkeyPatch.context() as patched, sync_playwright() as playwright:
+        # Playwright keeps a loop in this thread, and Django would take every query for one within it
+        patched.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def chromium(playing: Playwright) -> Iterator[Browser]:
     """One browser for the tests of a module; they are skipped where there is none."""
     if CHROMIUM is None:
         pytest.skip("Chromium isn't installed")
     nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
-    with pytest.MonkeyPatch.context() as patched, sync_playwright() as playwright:
-        # Playwright keeps a loop in this thread, and Django would take every query for one within it
-        patched.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", nowhere])
-        yield browser
-        browser.close()
+    running = playing.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", nowhere])
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="module")
-def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def firefox(playing: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """The other browser for the tests of a module; they are skipped where there is none."""
     if FIREFOX is None:
         pytest.skip("Firefox isn't installed")
-    with pytest.MonkeyPatch.context() as patched, sync_playwright() as playwright:
-        patched.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        running = launch_firefox(playwright, tmp_path_factory.mktemp("firefox"))
-        yield running
-        running.close()
+    running = launch_firefox(playing, tmp_path_factory.mktemp("firefox"))
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="module")
