@@ -120,7 +120,7 @@ def work_on(inline: SyncRunner, ann: Owner) -> None:
     edit(work, replace(work.declared, title="Another title"), by="ann")
     changed = bulk.edit_many(inline.services, ann, ann.works.all(), "author", "Ann", by="ann")
     bulk.undo(inline.services, changed, by="ann")
-    bulk.edit_many(inline.services, ann, ann.works.all(), bulk.PUT, "Harbours", by="ann")
+    bulk.edit_many(inline.services, ann, ann.works.all(), "put", "Harbours", by="ann")
     clear_group(inline.services, ann, queue.Wanted(), by="ann", reason="")
     decide_each(inline.services, ann, [2], Wish(Choice.CONFIRM, by="ann"))
     case = ann.cases.get(number=2)
