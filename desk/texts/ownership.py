@@ -87,7 +87,7 @@ MEDIUMS = {
     Work.Medium.PHOTOGRAPH: gettext_lazy("a photograph"),
     Work.Medium.OTHER: gettext_lazy("another work"),
 }
-MANIFESTS = {
+SIGNATURES = {
     "valid": gettext_lazy("Its signature fits the file."),
     "invalid": gettext_lazy("Its signature doesn't fit the file."),
 }
@@ -127,7 +127,7 @@ def said_of(remark: OwnershipRemark) -> Said:
     if remark.kind == kinds.MANIFEST:
         sentence = _("The manifest in the file (C2PA) names somebody else than you declare.")
         names = (("", _list(iter(details["stated"]))),)
-        return Said(remark, sentence, names, str(MANIFESTS.get(details.get("standing", ""), "")))
+        return Said(remark, sentence, names, str(SIGNATURES.get(details.get("standing", ""), "")))
     stated = tuple((str(FIELDS.get(name, name)), text) for name, text in details["stated"].items())
     if remark.kind == kinds.DEDICATION:
         sentence = _("It is stated that the work is in the public domain.")

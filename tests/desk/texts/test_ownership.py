@@ -1,9 +1,17 @@
 """What speaks against a work being its owner's, and how it was changed, in words."""
 
-from desk.texts.ownership import change_rows, plain, said_of, stated_rows, term_rows, warnings
+from desk.texts.ownership import change_rows, plain, said_of, stated_rows, statement_rows, term_rows, warnings
+from evidence.facts.case import ProvenanceFacts
+from exhibit.pictures.metadata import FileMetadata
 from registry.models import OwnershipRemark, WorkChange
+from workers.pictures.provenance import FileStatement
 from workers.works.copyright_terms import By, Finding, Standing
 from workers.works.ownership import EARLIER
+
+
+def test_a_manifest_that_cannot_be_read_is_said() -> None:
+    found = statement_rows(FileStatement(FileMetadata(), ProvenanceFacts("unreadable")))
+    assert found == [("Manifest (C2PA)", "there is one that couldn't be read")]
 
 
 def test_remarks_say_what_was_stated_and_what_follows() -> None:
