@@ -42,7 +42,7 @@ def delete(owner: Owner) -> None:
             rows.delete()
         for more in (
             owner.demands, owner.group_decisions, owner.watches, owner.uploads, owner.licences, owner.works,
-            owner.bulk_edits, owner.collections,
+            owner.bulk_edits, owner.collections, owner.device_keys,
         ):  # fmt: skip
             more.all().delete()
         owner.delete()

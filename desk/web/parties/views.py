@@ -7,7 +7,7 @@ from django.utils import timezone
 from desk.web.common.access import Telling, decider_post, member_page, page_of, said, show
 from desk.web.notices import words as notice_words
 from desk.web.parties import words
-from registry.models import Case, Notice, NoticeReply, Owner, StepState
+from registry.models import UNFINISHED, Case, Notice, NoticeReply, Owner
 from registry.notices import notices
 from registry.parties import demands, parties
 from workers.evidence import packages as packing
@@ -49,7 +49,7 @@ def party(request: HttpRequest, owner: Owner, name: str) -> HttpResponse:
         .order_by("-number")[:3],
         "contacts": parties.contacts_of(owner, name),
         "lookup": lookup,
-        "looking": lookup is not None and lookup.state in (StepState.TODO, StepState.DOING),
+        "looking": lookup is not None and lookup.state in UNFINISHED,
         "answers": [(one, words.MISSING.get(one["missing"])) for one in lookup.answers] if lookup else [],
         "can_look_up": bool(wiring.services().config.rdap_url) and parties.is_old(lookup),
         "demands": demands.demands(owner, name),

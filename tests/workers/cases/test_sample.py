@@ -7,6 +7,7 @@ import pytest
 from evidence.accuracy.error_rates import CLASSES
 from exhibit.errors import ServiceMissingError, WrongUseError
 from registry.cases import queue
+from registry.log import keys
 from registry.models import (
     AnchorReceipt,
     Bundle,
@@ -115,7 +116,8 @@ def test_it_and_what_is_real_dont_know_of_each_other(inline: SyncRunner) -> None
 
 
 def work_on(inline: SyncRunner, ann: Owner) -> None:
-    """What else a member can do in it."""
+    """What else can be done in it."""
+    keys.add_device_key(ann, "laptop", bytes(32), by="ann")
     work = ann.works.get(number=1)
     edit(work, replace(work.declared, title="Another title"), by="ann")
     changed = bulk.edit_many(inline.services, ann, ann.works.all(), "author", "Ann", by="ann")
