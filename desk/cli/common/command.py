@@ -56,6 +56,7 @@ def command(
 ) -> Callable[[Callable[..., None]], click.Command]:
     """Make a command of a function, in a group or by itself, with examples of its use and, ``above`` them, notes.
 
+    An example is what follows the command's name, nothing if none is ``shown``; one that says `exhibit` stands alone.
     ``desk`` is the desk, opened. Every other parameter says by its type, as :class:`Taken`, or by a decorator of click
     what it is; decorated ones that have no name there come where the signature has ``**``.
     """
@@ -82,6 +83,8 @@ def command(
                 params.append(decorated.get(name) or marks[name].parameter(name))
         params.sort(key=lambda parameter: parameter.name == "as_json")
         make = click.command if of is None else of.command
-        return make(called, params=params, epilog=above + examples(*shown), **how)(run)
+        whole = " ".join(["exhibit", *([] if of is None else [str(of.name)]), called])
+        lines = [words if "exhibit " in words else f"{whole} {words}".rstrip() for words in shown or ("",)]
+        return make(called, params=params, epilog=above + examples(*lines), **how)(run)
 
     return made

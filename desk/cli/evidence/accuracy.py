@@ -32,7 +32,7 @@ def accuracy_command(context: click.Context, *, as_json: bool) -> None:
 
 @command(
     "export",
-    "exhibit accuracy export decisions.jsonl",
+    "decisions.jsonl",
     "exhibit trust our-keys.json",
     of=accuracy_command,
     short_help="Write what outsiders need to compute it.",

@@ -26,7 +26,7 @@ anchor_command = click.Group(
 )
 
 
-@command("list", "exhibit anchor list", of=anchor_command, short_help="Say how each has answered lately.")
+@command("list", of=anchor_command, short_help="Say how each has answered lately.")
 def list_anchors(*, desk: Desk, as_json: AsJson) -> None:
     """Say how each outside witness has answered lately, and what it owes. Asks nobody; `exhibit doctor` does."""
     from registry.log.witnesses import health
@@ -60,8 +60,8 @@ def _line(desk: Desk, one: "Witness") -> tuple[object, ...]:
 
 @command(
     "deploy",
-    "exhibit anchor deploy consortium",
-    "exhibit anchor deploy consortium --transaction 0x5c1f…",
+    "consortium",
+    "consortium --transaction 0x5c1f…",
     of=anchor_command,
     short_help="Make the contract of an EVM chain's anchor.",
 )

@@ -26,9 +26,9 @@ bundle_command = click.Group("bundle", help="Sealed evidence that can be checked
 
 @command(
     "get",
-    "exhibit bundle get 3 4 --out evidence",
-    "exhibit bundle get 3 --number 1 --out evidence",
-    "exhibit bundle get 3 --withhold originals --out for-the-other-side",
+    "3 4 --out evidence",
+    "3 --number 1 --out evidence",
+    "3 --withhold originals --out for-the-other-side",
     of=bundle_command,
 )
 @click.option("--reason", default="", help="Why something is withheld; the copy says so.")
@@ -65,7 +65,7 @@ def _written(desk: Desk, row: "Bundle", folder: Path, withhold: str | None, reas
     return str(path)
 
 
-@command("list", "exhibit bundle list", of=bundle_command)
+@command("list", of=bundle_command)
 def list_bundles(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the bundles of all cases."""
     from desk.schemas import evidence as schemas
@@ -85,7 +85,7 @@ def _line(desk: Desk, one: "ToldBundle") -> list[object]:
     return [one.case, one.number, sealed, witnesses, one.seal]
 
 
-@command("to-sign", "exhibit bundle to-sign 3 --out to-sign", of=bundle_command)
+@command("to-sign", "3 --out to-sign", of=bundle_command)
 def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Which, as_json: AsJson) -> None:
     """Write the manifest of a bundle of CASE into a folder, to be signed on the owner's own device."""
     from registry.accounts import scoped
@@ -106,7 +106,7 @@ def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Wh
     )
 
 
-@command("countersign", "exhibit bundle countersign 3 studio-case-3-bundle-1.manifest.json.sig", of=bundle_command)
+@command("countersign", "3 studio-case-3-bundle-1.manifest.json.sig", of=bundle_command)
 def countersign(*, desk: Desk, case: Number, file: GivenFile, owner: TheirOwner, number: Which) -> None:
     """File the signature in FILE, made on the owner's own device, with a bundle of CASE: it travels there from now on.
 
@@ -123,7 +123,7 @@ def countersign(*, desk: Desk, case: Number, file: GivenFile, owner: TheirOwner,
     say(f"Bundle {row.number} of case {case} is counter-signed by {kept.key.name}; the signature travels with it.")
 
 
-@command("sign", "exhibit bundle sign 3 --out signed", of=bundle_command)
+@command("sign", "3 --out signed", of=bundle_command)
 def sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Which, as_json: AsJson) -> None:
     """Write the exhibit sheet of a bundle of CASE with the owner's signature inside the PDF (PAdES) into a folder.
 

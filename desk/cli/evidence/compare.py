@@ -35,7 +35,7 @@ def _drawing_option(name: str, text: str) -> Callable[[F], F]:
     return click.option(name, metavar="FILE", type=TO_WRITE, callback=_drawing, help=text)
 
 
-@command("compare", "exhibit compare ours.jpg theirs.png --side-by-side both.jpg")
+@command("compare", "ours.jpg theirs.png --side-by-side both.jpg")
 @_drawing_option("--side-by-side", "Draw both, with what they share outlined.")
 @_drawing_option("--overlay", "Draw PICTURE laid on WORK.")
 @_drawing_option("--difference", "Draw what PICTURE has otherwise than WORK.")

@@ -19,7 +19,7 @@ use_option = click.option("--use", type=click.Choice(USES), default="sealing", s
 key_command = click.Group("key", help="Keys that sign for owners, and device keys of theirs that counter-sign.")
 
 
-@command("list", "exhibit key list", "exhibit key list --owner studio-example --json", of=key_command)
+@command("list", "", "--owner studio-example --json", of=key_command)
 def list_keys(*, owner: AnyOwner, as_json: AsJson) -> None:
     """List all keys, those too that are used no more."""
     from desk.schemas.log import Key
@@ -32,12 +32,7 @@ def list_keys(*, owner: AnyOwner, as_json: AsJson) -> None:
     listed("keys", found, columns, line, nothing=nothing, as_json=as_json)
 
 
-@command(
-    "rotate",
-    'exhibit key rotate --owner studio-example --reason "yearly"',
-    'exhibit key rotate --use documents --reason "…"',
-    of=key_command,
-)
+@command("rotate", '--owner studio-example --reason "yearly"', '--use documents --reason "…"', of=key_command)
 @use_option
 def rotate_key(*, desk: Desk, owner: TheirOwner, use: str, reason: Reason) -> None:
     """Make an owner's next key and use it from now on. What the earlier one signed stands."""
@@ -49,7 +44,7 @@ def rotate_key(*, desk: Desk, owner: TheirOwner, use: str, reason: Reason) -> No
     say("Those who check need the new public key: exhibit key export FILE")
 
 
-@command("revoke", 'exhibit key revoke 3f6a9c01 --reason "the disk was stolen"', of=key_command)
+@command("revoke", '3f6a9c01 --reason "the disk was stolen"', of=key_command)
 def revoke_key(*, desk: Desk, key: Word, owner: TheirOwner, reason: Reason) -> None:
     """Take back the trust in KEY (8 or more digits of its public half): what it signs from now on is refused.
 
@@ -63,7 +58,7 @@ def revoke_key(*, desk: Desk, key: Word, owner: TheirOwner, reason: Reason) -> N
     say(f"Revoked since {moment(since, desk.zone)}. {AFTERWARDS[use_of(row)]}")
 
 
-@command("add", "exhibit key add laptop device.pub --owner studio-example", of=key_command)
+@command("add", "laptop device.pub --owner studio-example", of=key_command)
 def add_key(*, name: Word, file: GivenFile, owner: TheirOwner) -> None:
     """Note the public half of a key on a device of the owner's own, called NAME, from FILE.
 
@@ -78,7 +73,7 @@ def add_key(*, name: Word, file: GivenFile, owner: TheirOwner) -> None:
     say(f"Noted the device key {bytes(row.public_key).hex()[:16]} of {row.owner.name}.")
 
 
-@command("export", "exhibit key export keys.json", "exhibit key export - --owner studio", of=key_command)
+@command("export", "keys.json", "- --owner studio", of=key_command)
 @click.argument("file", type=click.File("w", encoding="utf-8"))
 @click.option("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
 def export_keys(*, desk: Desk, file: Untyped, owner: AnyOwner, label: str) -> None:
@@ -99,7 +94,7 @@ def _tell_written(file: Untyped) -> None:
         say(f"Written to {file.name}.")
 
 
-@command("certificate", "exhibit key certificate studio.pem --owner studio-example", of=key_command)
+@command("certificate", "studio.pem --owner studio-example", of=key_command)
 @click.argument("file", type=click.File("wb"))
 def write_certificate(*, desk: Desk, file: Untyped, owner: TheirOwner) -> None:
     """Write the certificate of an owner's key for PDF signatures into FILE as PEM, for readers that are to trust it."""
@@ -116,7 +111,7 @@ def write_certificate(*, desk: Desk, file: Untyped, owner: TheirOwner) -> None:
     _tell_written(file)
 
 
-@command("master", 'exhibit key master --reason "an operator left"', of=key_command)
+@command("master", '--reason "an operator left"', of=key_command)
 def change_master(*, desk: Desk, reason: Reason) -> None:
     """Encrypt all keys under a new master key, which takes the old one's place in the folder `secrets`.
 

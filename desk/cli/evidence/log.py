@@ -23,7 +23,7 @@ log_command = click.Group(
 )
 
 
-@command("status", "exhibit log status", of=log_command)
+@command("status", of=log_command)
 def log_status(*, desk: Desk, as_json: AsJson) -> None:
     """Say how long the log is, what was signed last, under which names and key, and whether signing goes on.
 
@@ -55,7 +55,7 @@ def log_status(*, desk: Desk, as_json: AsJson) -> None:
     finish(ExitCode.CHECK_FAILED if stopped else ExitCode.DONE)
 
 
-@command("list", "exhibit log list", "exhibit log list --type access --last 100", of=log_command)
+@command("list", "", "--type access --last 100", of=log_command)
 @click.option("--type", "kind", metavar="TYPE", help="Only those of one type, such as decision, key or access.")
 @click.option("--last", type=click.IntRange(1, 100_000), default=20, show_default=True, metavar="N", help="How many.")
 def list_entries(*, desk: Desk, kind: str | None, last: int, as_json: AsJson) -> None:
@@ -85,7 +85,7 @@ def _words(entry: "Entry") -> str:
     return ", ".join(f"{name}: {value}" for name, value in short.items() if len(str(value)) < 60 and value != "")
 
 
-@command("verify", "exhibit log verify", "exhibit log verify --json", of=log_command)
+@command("verify", "", "--json", of=log_command)
 def verify_log(*, desk: Desk, as_json: AsJson) -> None:
     """Replay the whole log: entries, hashes, every signed head, and what entries commit to where it is kept.
 
@@ -105,13 +105,13 @@ def verify_log(*, desk: Desk, as_json: AsJson) -> None:
     finish(ExitCode.CHECK_FAILED if found.problems else ExitCode.DONE)
 
 
-@command("checkpoint", "exhibit log checkpoint", "exhibit log checkpoint --size 120", of=log_command)
+@command("checkpoint", "", "--size 120", of=log_command)
 def show_checkpoint(*, size: Size) -> None:
     """Print a signed head, a C2SP signed note, as witnesses are given it."""
     click.echo(_checkpoint(open_desk(), size).note, nl=False)
 
 
-@command("prove", "exhibit log prove 17", "exhibit log prove 17 --size 120", of=log_command)
+@command("prove", "17", "17 --size 120", of=log_command)
 def prove_entry(*, desk: Desk, sequence: Annotated[int, Taken(type=click.IntRange(min=0))], size: Size) -> None:
     """Print the inclusion proof (RFC 9162) of entry SEQUENCE as JSON, with the entry and the signed head.
 
@@ -129,7 +129,7 @@ def prove_entry(*, desk: Desk, sequence: Annotated[int, Taken(type=click.IntRang
     echo_json({**shown, "size": head.size, "path": [step.hex() for step in path], "checkpoint": head.note})
 
 
-@command("consistency", "exhibit log consistency 120", "exhibit log consistency 120 300", of=log_command)
+@command("consistency", "120", "120 300", of=log_command)
 @click.argument("new", type=click.IntRange(min=1), required=False)
 def prove_consistency(*, desk: Desk, old: Number, new: int | None) -> None:
     """Print the proof (RFC 9162) that the log of NEW entries continues that of OLD, as JSON with the signed head."""
@@ -149,7 +149,7 @@ def _checkpoint(desk: Desk, size: int | None) -> "LogCheckpoint":
     return found
 
 
-@command("check-against", "exhibit log check-against bundle.zip", "exhibit log check-against seen.txt", of=log_command)
+@command("check-against", "bundle.zip", "seen.txt", of=log_command)
 @click.argument("files", nargs=-1, required=True, type=THERE)
 def check_log_against(*, desk: Desk, files: tuple[Path, ...], as_json: AsJson) -> None:
     """Hold FILES (bundles that were handed out, or checkpoints that somebody kept) against the log.
@@ -172,7 +172,7 @@ def check_log_against(*, desk: Desk, files: tuple[Path, ...], as_json: AsJson) -
     finish(ExitCode.CHECK_FAILED if broken else ExitCode.DONE)
 
 
-@command("accept-head", 'exhibit log accept-head --reason "moved to a new disk"', of=log_command)
+@command("accept-head", '--reason "moved to a new disk"', of=log_command)
 def accept_log_head(*, desk: Desk, reason: Reason) -> None:
     """State that nothing was signed beyond what is known here, and go on signing under the same name.
 
@@ -184,7 +184,7 @@ def accept_log_head(*, desk: Desk, reason: Reason) -> None:
     say(f"Signing goes on after the head of {counted(head.size, 'entry', 'entries')}.")
 
 
-@command("new-origin", 'exhibit log new-origin --reason "restored the backup of Monday"', of=log_command)
+@command("new-origin", '--reason "restored the backup of Monday"', of=log_command)
 @click.option("--name", default="", metavar="NAME", help="The new name; made of the old one and the day by default.")
 def begin_new_origin(*, desk: Desk, reason: Reason, name: str) -> None:
     """Sign under a new name from now on, and record the break: after a restore that lost entries.
@@ -197,12 +197,7 @@ def begin_new_origin(*, desk: Desk, reason: Reason, name: str) -> None:
     say("Hand out its public key: exhibit trust FILE")
 
 
-@command(
-    "erase",
-    'exhibit log erase 17 --reason "asked for by mail"',
-    'exhibit log erase 17 23 40 --reason "asked for by mail"',
-    of=log_command,
-)
+@command("erase", '17 --reason "asked for by mail"', '17 23 40 --reason "asked for by mail"', of=log_command)
 @click.argument("sequences", nargs=-1, required=True, type=click.IntRange(min=0))
 def erase_entries(*, sequences: tuple[int, ...], reason: Reason) -> None:
     """Erase for good what the entries SEQUENCES commit to; they stay, tell nothing, and the log stays whole.

@@ -25,9 +25,9 @@ package_command = click.Group(
 
 @command(
     "make",
-    "exhibit package make 3 4 7 --for court --out evidence",
-    "exhibit package make --party shop.example --for court --out evidence",
-    'exhibit package make 3 4 --for other-side --reason "The originals stay with us." --out for-the-other-side',
+    "3 4 7 --for court --out evidence",
+    "--party shop.example --for court --out evidence",
+    '3 4 --for other-side --reason "The originals stay with us." --out for-the-other-side',
     of=package_command,
 )
 @click.option("--for", "recipient", required=True, type=click.Choice(["court", "other-side"]), help=LEAVES_OUT)
@@ -63,7 +63,7 @@ def _cases(of: "Owner", cases: Sequence[int], party: str | None) -> list[int]:
     return found
 
 
-@command("get", "exhibit package get 2 --out evidence", of=package_command)
+@command("get", "2 --out evidence", of=package_command)
 def get_package(*, desk: Desk, number: Number, owner: TheirOwner, out: Out, as_json: AsJson) -> None:
     """Write the ZIP of package NUMBER, which was asked for before and is still kept, into a folder.
 
@@ -92,7 +92,7 @@ def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None
     tell({"number": row.number, "file": str(path)}, f"Package {row.number}: {path}", as_json=as_json)
 
 
-@command("list", "exhibit package list", of=package_command)
+@command("list", of=package_command)
 def list_packages(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the packages, newest first. Their files are kept for some weeks; `exhibit package make` makes another."""
     from desk.schemas.downloads import CASES, ListedPackage

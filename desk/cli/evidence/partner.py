@@ -14,7 +14,7 @@ from exhibit.errors import WrongUseError
 partner_command = click.Group("partner", help="Other installations that you work with; docs/alliance.md explains.")
 
 
-@command("card", "exhibit partner card > our-card.json", of=partner_command, short_help="Print your own card.")
+@command("card", "> our-card.json", of=partner_command, short_help="Print your own card.")
 def print_card(*, desk: Desk) -> None:
     """Print this installation's card: the address of its site, and the public keys of its log and its witness.
 
@@ -27,8 +27,8 @@ def print_card(*, desk: Desk) -> None:
 
 @command(
     "add",
-    "exhibit partner add anna https://anna.example",
-    "exhibit partner add anna anna-card.json --yes",
+    "anna https://anna.example",
+    "anna anna-card.json --yes",
     of=partner_command,
     short_help="Work with another installation.",
 )
@@ -58,7 +58,7 @@ def add_partner(*, desk: Desk, name: Word, card: str, yes: Yes) -> None:
         say(line)
 
 
-@command("list", "exhibit partner list", of=partner_command, short_help="Say who they are, and how their logs are.")
+@command("list", of=partner_command, short_help="Say who they are, and how their logs are.")
 def list_partners(*, desk: Desk, as_json: AsJson) -> None:
     """List partners, those too that were revoked, with what was wrong when their logs were looked at last."""
     from desk.schemas.log import Partner as Told
@@ -75,13 +75,7 @@ def list_partners(*, desk: Desk, as_json: AsJson) -> None:
     listed("partners", found, ("name", "address", "log", "looked at", "state"), line, nothing=nothing, as_json=as_json)
 
 
-@command(
-    "capture",
-    "exhibit partner capture anna --ask",
-    "exhibit partner capture anna --allow 200",
-    of=partner_command,
-    short_help="Visit pages with each other.",
-)
+@command("capture", "anna --ask", "anna --allow 200", of=partner_command, short_help="Visit pages with each other.")
 @click.option("--ask/--no-ask", default=None, help="Whether it is asked to visit with us at each capture of a case.")
 @click.option(
     "--allow", type=click.IntRange(0, 100_000), metavar="N", help="So many visits a day are made for it here."
@@ -103,7 +97,7 @@ def set_captures(*, desk: Desk, name: Word, ask: bool | None, allow: int | None)
     say(f"{name} {asked}, and may have {row.visits} visits a day made here.")
 
 
-@command("compare", "exhibit partner compare", of=partner_command, short_help="Compare their logs' heads now.")
+@command("compare", of=partner_command, short_help="Compare their logs' heads now.")
 def compare_logs(*, desk: Desk) -> None:
     """Compare the heads of partners' logs now, as is done every hour; ends with 1 where something is wrong.
 
@@ -120,9 +114,7 @@ def compare_logs(*, desk: Desk) -> None:
     say("Nothing is wrong with what could be compared.")
 
 
-@command(
-    "feed", "exhibit partner feed anna --most 5000", of=partner_command, short_help="Look for what a partner publishes."
-)
+@command("feed", "anna --most 5000", of=partner_command, short_help="Look for what a partner publishes.")
 @click.option("--most", type=click.IntRange(1), default=10_000, metavar="N", help="So many pictures seen, the newest.")
 def read_partners_feed(*, desk: Desk, name: Word, most: int, as_json: AsJson) -> None:
     """Look which pictures seen here look like those that the partner NAME publishes in its feed of PDQ hashes.
@@ -149,7 +141,7 @@ def read_partners_feed(*, desk: Desk, name: Word, most: int, as_json: AsJson) ->
         table(("bits of 256 that differ", "seen on", "their page", "first seen"), lines)
 
 
-@command("forks", "exhibit partner forks > proof.json", of=partner_command, short_help="Print contradicting heads.")
+@command("forks", "> proof.json", of=partner_command, short_help="Print contradicting heads.")
 def print_forks(*, desk: Desk) -> None:
     """Print, as JSON, the pairs of signed heads by which logs have contradicted themselves.
 
@@ -167,7 +159,7 @@ def print_forks(*, desk: Desk) -> None:
     echo_json({"forks": told})
 
 
-@command("revoke", 'exhibit partner revoke anna --reason "Its log has forked"', of=partner_command)
+@command("revoke", 'anna --reason "Its log has forked"', of=partner_command)
 def revoke_partner(*, desk: Desk, name: Word, reason: Reason) -> None:
     """Take nothing more from the partner NAME, and ask it nothing more. What it has signed stays."""
     from registry.alliance import partners

@@ -29,10 +29,10 @@ report_command = click.Group("report", help="Accounts of an owner's cases as PDF
 
 @command(
     "make",
-    "exhibit report make --out reports",
-    'exhibit report make --out reports --title "May 2026" --from 2026-05-01 --until 2026-05-31',
-    'exhibit report make --out reports --watch shop --works "3, 7-9" --decision confirmed --format pdf',
-    "exhibit report make --out reports --every-work --format pdf --format csv",
+    "--out reports",
+    '--out reports --title "May 2026" --from 2026-05-01 --until 2026-05-31',
+    '--out reports --watch shop --works "3, 7-9" --decision confirmed --format pdf',
+    "--out reports --every-work --format pdf --format csv",
     of=report_command,
 )
 @click.option("--title", default="", metavar="TEXT", help="Its title; numbered by default.")
@@ -81,7 +81,7 @@ def _wanted(limits: Mapping[str, Any]) -> "Wanted":
     return Wanted(scope, formats, tuple(dict.fromkeys(limits["languages"])))
 
 
-@command("list", "exhibit report list", of=report_command)
+@command("list", of=report_command)
 def list_reports(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the reports, newest first."""
     from desk.schemas import downloads as schemas

@@ -33,7 +33,7 @@ NOTE = (
 )
 
 
-@command("trust", "exhibit trust our-list.json", "exhibit verify BUNDLE --trust our-list.json")
+@command("trust", "our-list.json", "exhibit verify BUNDLE --trust our-list.json")
 @click.option("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
 @click.option("--witnesses", default=1, metavar="N", help="So many of the witnesses have to state a time.")
 @click.option("--cosigners", default=0, metavar="N", help="So many witnesses of the log have to have cosigned it.")

@@ -33,10 +33,10 @@ OUR_LIST = (
 
 @command(
     "verify",
-    "exhibit verify bundle.zip",
-    "exhibit verify *.zip --trust court-list.json --json",
-    "exhibit verify bundle.zip --trust court-list.json --witnesses 2 --cosigners 2",
-    "exhibit verify --html verify.html --trust court-list.json",
+    "bundle.zip",
+    "*.zip --trust court-list.json --json",
+    "bundle.zip --trust court-list.json --witnesses 2 --cosigners 2",
+    "--html verify.html --trust court-list.json",
 )
 @click.argument("bundles", nargs=-1, type=PLACE)
 @click.option("--trust", metavar="FILE", type=PLACE, help="A list of whom to trust, instead of ours.")

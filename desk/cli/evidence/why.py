@@ -23,7 +23,7 @@ KEEP = "File the pair for `exhibit calibrate`, and say what it is."
 Keep = Annotated[str | None, Taken("--keep", type=click.Choice(["copy", "different"]), help=KEEP)]
 
 
-@command("why", "exhibit why ours.jpg theirs.png", "exhibit why 12 theirs.png --keep copy")
+@command("why", "ours.jpg theirs.png", "12 theirs.png --keep copy")
 def why_command(*, original: Word, copy: GivenFile, owner: OwnerName, keep: Keep, as_json: AsJson) -> None:
     """Say why COPY isn't found to show ORIGINAL: each stage's figures beside their limits, and where it fell.
 

@@ -21,7 +21,7 @@ Amount = Annotated[str, Taken("--amount", required=True, metavar="AMOUNT", help=
 Due = Annotated[datetime | None, Taken("--due", metavar="DAY", type=DAY, help="By when it is to be answered or paid.")]
 
 
-@command("list", "exhibit demand list", of=demand_command)
+@command("list", of=demand_command)
 def list_demands(*, owner: TheirOwner, as_json: AsJson) -> None:
     """List what was asked of whom and how it stands, newest first."""
     from desk.schemas.parties import demands as schemas
@@ -43,7 +43,7 @@ def _amount(amount: int | None, currency: str) -> str:
     return "" if amount is None else f"{in_units(amount, currency):,} {currency}"
 
 
-@command("show", "exhibit demand show 1", of=demand_command)
+@command("show", "1", of=demand_command)
 def show_demand(*, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
     """Show demand NUMBER with its entries."""
     _show(owner, number, as_json=as_json)
@@ -66,7 +66,7 @@ def _show(owner: "Owner", number: int, *, as_json: bool) -> None:
     table(("entry", "what", "amount", "day", "due", "in place of", "note"), lines)
 
 
-@command("ask", 'exhibit demand ask 3 --amount 300 --currency EUR --basis "Usual fee"', of=demand_command)
+@command("ask", '3 --amount 300 --currency EUR --basis "Usual fee"', of=demand_command)
 @click.option("--amount", default="", metavar="AMOUNT", help="Such as 1200.50; the fee's, if absent.")
 @click.option("--currency", default="", metavar="CODE", help="Such as EUR; the fee's, if absent.")
 @click.option("--basis", default="", metavar="TEXT", help="On what it rests; the fee in words, if absent.")
@@ -81,7 +81,7 @@ def ask_for_money(*, numbers: Numbers, owner: TheirOwner, due: Due, as_json: AsJ
     _show(owner, made.number, as_json=as_json)
 
 
-@command("enter", "exhibit demand enter 1 received --amount 100", of=demand_command)
+@command("enter", "1 received --amount 100", of=demand_command)
 @click.argument("kind", type=click.Choice(["asked", "agreed", "received"]))
 @click.option("--day", type=DAY, metavar="DAY", help="On which day; today, if absent.")
 @click.option("--corrects", type=click.IntRange(min=1), metavar="ENTRY", help="In whose place it stands; say why.")
@@ -100,7 +100,7 @@ def add_entry(
     _show(owner, number, as_json=as_json)
 
 
-@command("export", "exhibit demand export money.csv", of=demand_command)
+@command("export", "money.csv", of=demand_command)
 def export_ledger(*, path: FileName, owner: TheirOwner) -> None:
     """Write all entries of all demands into PATH, as CSV."""
     from workers.parties.tables import ledger_bytes
@@ -108,7 +108,7 @@ def export_ledger(*, path: FileName, owner: TheirOwner) -> None:
     write_file(path, ledger_bytes(owner))
 
 
-@command("fees", 'exhibit demand fees prices.csv --name "Own prices" --currency EUR', of=demand_command)
+@command("fees", 'prices.csv --name "Own prices" --currency EUR', of=demand_command)
 @click.option("--name", required=True, metavar="NAME", help="A newer table of the same name is offered in its place.")
 @click.option("--currency", required=True, metavar="CODE", help="Such as EUR.")
 def import_fees(*, file: GivenFile, name: str, currency: str, owner: TheirOwner, as_json: AsJson) -> None:

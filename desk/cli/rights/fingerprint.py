@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 30
 
 
-@command("fingerprint", "exhibit fingerprint ~/Pictures/portfolio --out works.json")
+@command("fingerprint", "~/Pictures/portfolio --out works.json")
 @click.argument("paths", nargs=-1, required=True, type=THERE)
 @click.option("--out", required=True, metavar="FILE", type=TO_WRITE, help="The file that tells them; JSON.")
 def fingerprint_command(*, paths: tuple[Path, ...], out: Path, as_json: AsJson) -> None:

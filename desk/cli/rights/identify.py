@@ -43,9 +43,9 @@ class _Result:
 
 @command(
     "identify",
-    "exhibit identify found.jpg",
-    "exhibit identify screenshot.png poster.jpg --out proofs",
-    "exhibit identify https://shop.example/banner.jpg --json",
+    "found.jpg",
+    "screenshot.png poster.jpg --out proofs",
+    "https://shop.example/banner.jpg --json",
     "curl -s https://shop.example/banner.jpg | exhibit identify -",
 )
 @click.argument("images", nargs=-1, required=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 licence_command = click.Group("licence", help="Uses that are permitted: what they cover is recorded, and is no case.")
 
 
-@command("import", "exhibit licence import licences.csv --owner studio-example", of=licence_command)
+@command("import", "licences.csv --owner studio-example", of=licence_command)
 def import_licences(*, desk: Desk, file: GivenFile, owner: TheirOwner, as_json: AsJson) -> None:
     """Add the licences in the table FILE (CSV or XLSX), all or none, and look for them in the open cases.
 
@@ -44,7 +44,7 @@ def import_licences(*, desk: Desk, file: GivenFile, owner: TheirOwner, as_json: 
         say(f"They cover case {', '.join(map(str, decided))}.")
 
 
-@command("list", "exhibit licence list", "exhibit licence list --json", of=licence_command)
+@command("list", "", "--json", of=licence_command)
 def list_licences(*, owner: TheirOwner, as_json: AsJson) -> None:
     """List the permitted uses."""
     from desk.schemas import licences as schemas

@@ -11,7 +11,7 @@ from desk.cli.common.show import listed, say, tell
 owner_command = click.Group("owner", help="Rights holders, each with works, watches and cases of its own.")
 
 
-@command("add", 'exhibit owner add "Studio Example" --contact rights@studio.example', of=owner_command)
+@command("add", '"Studio Example" --contact rights@studio.example', of=owner_command)
 @click.option("--slug", default="", metavar="WORD", help="A short name for commands; made of the name by default.")
 @click.option("--contact", default="", metavar="TEXT", help="Where it is reached; shown in documents.")
 def add_owner(*, name: Word, slug: str, contact: str, as_json: AsJson) -> None:
@@ -25,7 +25,7 @@ def add_owner(*, name: Word, slug: str, contact: str, as_json: AsJson) -> None:
     tell(schemas.Owner.from_row(owner), said, as_json=as_json)
 
 
-@command("derived", "exhibit owner derived on", "exhibit owner derived off", of=owner_command)
+@command("derived", "on", "off", of=owner_command)
 @click.argument("wanted", type=click.Choice(["on", "off"]), metavar="on|off")
 def derived_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     """Show works derived from the owner's, of which only structure survives, from now on, or no more."""
@@ -35,7 +35,7 @@ def derived_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     say(f"Derived works of {owner.name} are shown{'' if wanted == 'on' else ' no more'}.")
 
 
-@command("web-archive", "exhibit owner web-archive on", "exhibit owner web-archive off", of=owner_command)
+@command("web-archive", "on", "off", of=owner_command)
 @click.argument("wanted", type=click.Choice(["on", "off"]), metavar="on|off")
 def web_archive_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     """Have a web archive asked to save the pages of cases that are not licensed, too, from now on, or no more.
@@ -48,7 +48,7 @@ def web_archive_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     say(f"For {owner.name} a web archive is asked {'from now on' if wanted == 'on' else 'no more'}.")
 
 
-@command("passkeys", "exhibit owner passkeys on", "exhibit owner passkeys off", of=owner_command)
+@command("passkeys", "on", "off", of=owner_command)
 @click.argument("wanted", type=click.Choice(["on", "off"]), metavar="on|off")
 def passkeys_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     """Have members sign grave decisions with a passkey from now on, or no more.
@@ -62,7 +62,7 @@ def passkeys_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     say(f"Grave decisions of {owner.name} need a passkey {'from now on' if wanted == 'on' else 'no more'}.")
 
 
-@command("sample", "exhibit owner sample on ann@example.org", of=owner_command)
+@command("sample", "on ann@example.org", of=owner_command)
 @click.argument("wanted", type=click.Choice(["on", "off"]), metavar="on|off")
 @click.argument("email")
 def sample_owner(*, wanted: str, email: str) -> None:
@@ -84,7 +84,7 @@ def sample_owner(*, wanted: str, email: str) -> None:
         say("The sample is gone, with all that was done in it.")
 
 
-@command("list", "exhibit owner list", "exhibit owner list --json", of=owner_command)
+@command("list", "", "--json", of=owner_command)
 def list_owners(*, as_json: AsJson) -> None:
     """List all rights holders."""
     open_desk()

@@ -16,7 +16,7 @@ party_command = click.Group("party", help="Whoever showed a work: cases, contact
 Words = Annotated[str, Taken("--find", default="", metavar="TEXT", help="Only those with this in their name.")]
 
 
-@command("list", "exhibit party list", "exhibit party list --find shop --json", of=party_command)
+@command("list", "", "--find shop --json", of=party_command)
 def list_parties(*, owner: TheirOwner, words: Words, as_json: AsJson) -> None:
     """List the parties of the owner's cases, those with the most to do first."""
     from desk.schemas.parties import parties as schemas
@@ -28,13 +28,13 @@ def list_parties(*, owner: TheirOwner, words: Words, as_json: AsJson) -> None:
     listed("parties", found, columns, line, nothing="There is no such party.", as_json=as_json)
 
 
-@command("show", "exhibit party show shop.example", of=party_command)
+@command("show", "shop.example", of=party_command)
 def show_party(*, name: Word, owner: TheirOwner, as_json: AsJson) -> None:
     """Show the party NAME: cases, works, notices, contacts, and what registries said of it."""
     _show(owner, name, as_json=as_json)
 
 
-@command("look-up", "exhibit party look-up shop.example", of=party_command)
+@command("look-up", "shop.example", of=party_command)
 def look_up_party(*, desk: Desk, name: Word, owner: TheirOwner, as_json: AsJson) -> None:
     """Ask registries (RDAP) who registered the domain of the party NAME, and whose network its host is in.
 
@@ -47,7 +47,7 @@ def look_up_party(*, desk: Desk, name: Word, owner: TheirOwner, as_json: AsJson)
     _show(owner, name, as_json=as_json)
 
 
-@command("worked", "exhibit party worked", of=party_command)
+@command("worked", of=party_command)
 def show_outcomes(*, owner: TheirOwner, as_json: AsJson) -> None:
     """List what came of the notices that were sent, by kind: removals, answers, median days."""
     from desk.schemas.parties import parties as schemas

@@ -17,10 +17,7 @@ user_command = click.Group("user", help="People who sign in to the site.")
 
 
 @command(
-    "add",
-    "exhibit user add ann@studio.example --owner studio-example --role reviewer",
-    "exhibit user add ann@studio.example --generate",
-    of=user_command,
+    "add", "ann@studio.example --owner studio-example --role reviewer", "ann@studio.example --generate", of=user_command
 )
 @click.option(
     "--role", type=click.Choice(ROLES), help="What they may do; the first one of an owner is owner, others reviewer."
@@ -45,7 +42,7 @@ def add_user(*, email: Word, owner: TheirOwner, role: str | None, generate: bool
         say(f"Password, shown this once: {password}")
 
 
-@command("operator", "exhibit user operator", of=user_command)
+@command("operator", of=user_command)
 def make_operator_link(*, desk: Desk) -> None:
     """Print a link that lets one person run this installation: once, within 24 hours. Earlier links end."""
     from workers.notify.invitations import operator_link
@@ -53,7 +50,7 @@ def make_operator_link(*, desk: Desk) -> None:
     say(operator_link(desk.config, by=by_person()))
 
 
-@command("password", "exhibit user password ann@studio.example --generate", of=user_command)
+@command("password", "ann@studio.example --generate", of=user_command)
 @generate_option
 def change_password(*, email: Word, generate: bool) -> None:
     """Give the person with the address EMAIL a new password."""
@@ -68,7 +65,7 @@ def change_password(*, email: Word, generate: bool) -> None:
         say(f"Password, shown this once: {password}")
 
 
-@command("list", "exhibit user list", "exhibit user list --owner studio-example", of=user_command)
+@command("list", "", "--owner studio-example", of=user_command)
 def list_users(*, owner: AnyOwner, as_json: AsJson) -> None:
     """List who may sign in, with their roles."""
     from registry.models import Membership

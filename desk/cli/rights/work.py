@@ -29,9 +29,9 @@ work_command = click.Group("work", help="Works whose copies are looked for.")
 
 @command(
     "add",
-    "exhibit work add photo.jpg another.png",
-    "exhibit work add ~/Pictures/portfolio --csv works.csv",
-    "exhibit work add portfolio --owner studio-example --json",
+    "photo.jpg another.png",
+    "~/Pictures/portfolio --csv works.csv",
+    "portfolio --owner studio-example --json",
     of=work_command,
 )
 @click.argument("paths", nargs=-1, required=True, type=THERE)
@@ -149,7 +149,7 @@ def _tell(works: "Sequence[AddedWork]", failed: Sequence[Mapping[str, Any]], wit
         note(f"  and {counted(len(without_file) - LINES_SHOWN, 'line')} more of the table without a file.")
 
 
-@command("list", "exhibit work list", "exhibit work list --in Harbours --sort title --json", of=work_command)
+@command("list", "", "--in Harbours --sort title --json", of=work_command)
 @finds
 @click.option(
     "--sort", type=click.Choice(("newest", "oldest", "title", "author")), default="oldest", help="Their order."
@@ -176,7 +176,7 @@ def _line(desk: Desk, one: "ListedWork") -> list[object]:
     return [one.number, short(one.title), short(one.file), moment(one.registered_at, desk.zone), ", ".join(remarks)]
 
 
-@command("show", "exhibit work show 12", of=work_command)
+@command("show", "12", of=work_command)
 def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
     """Show work NUMBER with its pictures and cases, and how far the search of what was seen before is."""
     from desk.schemas import works as schemas
@@ -229,12 +229,7 @@ def _picture(picture: "Picture") -> str:
     return f"{picture.format} {picture.width}×{picture.height}, {size(picture.bytes)}, {picture.digest}{held}"
 
 
-@command(
-    "certificate",
-    "exhibit work certificate 12 --out records",
-    "exhibit work certificate 12 13 --out .",
-    of=work_command,
-)
+@command("certificate", "12 --out records", "12 13 --out .", of=work_command)
 def write_deposits(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, as_json: AsJson) -> None:
     """Write the deposit records of the works NUMBERS into a folder: a PDF, and a ZIP that `exhibit verify` checks.
 
@@ -272,9 +267,9 @@ def _deposit_files(desk: Desk, row: "Work", folder: Path) -> Iterator[str]:
 
 @command(
     "export",
-    "exhibit work export 12 --out publish --licence-url https://studio.example/licences",
-    "exhibit work export 12 13 --out publish --no-training --sign",
-    'exhibit work export 12 --out for-heron --mark-for "Heron Magazine"',
+    "12 --out publish --licence-url https://studio.example/licences",
+    "12 13 --out publish --no-training --sign",
+    '12 --out for-heron --mark-for "Heron Magazine"',
     of=work_command,
 )
 @click.option("--licence-url", "licensor", default="", metavar="URL", help="Where a licence is to be had.")
@@ -305,12 +300,7 @@ def export_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, *
         say(str(out / name))
 
 
-@command(
-    "held",
-    "exhibit work held 12 --answer open",
-    'exhibit work held 12 --answer dismiss --reason "A logo that many others show."',
-    of=work_command,
-)
+@command("held", "12 --answer open", '12 --answer dismiss --reason "A logo that many others show."', of=work_command)
 @click.option("--answer", required=True, type=click.Choice(["open", "dismiss", "undo"]), help="What is to be done.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the record.")
 def answer_held(*, desk: Desk, number: Number, owner: TheirOwner, answer: str, reason: str) -> None:
@@ -329,9 +319,7 @@ def answer_held(*, desk: Desk, number: Number, owner: TheirOwner, answer: str, r
         note("No worker runs to open them: start them with `exhibit up`.")
 
 
-@command(
-    "open", "exhibit work open 12", "exhibit work open 12 --contact https://studio.example/licences", of=work_command
-)
+@command("open", "12", "12 --contact https://studio.example/licences", of=work_command)
 @click.option("--contact", default="", metavar="ADDRESS", help="Whom to ask for a licence: web or e-mail address.")
 def open_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, contact: str, as_json: AsJson) -> None:
     """Show the works NUMBERS to everybody, each on a public page: what you declared, digests, entry of the log.
@@ -347,7 +335,7 @@ def open_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, contact: str,
     tell({"opened": shown}, *(f"{one['work']}: {one['address']}" for one in shown), as_json=as_json)
 
 
-@command("close", "exhibit work close 12", of=work_command)
+@command("close", "12", of=work_command)
 def close_works(*, numbers: Numbers, owner: TheirOwner) -> None:
     """Close the public pages of the works NUMBERS. Their addresses answer as if they had never been."""
     from registry.accounts import scoped
@@ -358,7 +346,7 @@ def close_works(*, numbers: Numbers, owner: TheirOwner) -> None:
     say(f"Closed: {', '.join(map(str, numbers))}.")
 
 
-@command("publish", "exhibit work publish 12 13", "exhibit work publish 12 --withdraw", of=work_command)
+@command("publish", "12 13", "12 --withdraw", of=work_command)
 @click.option("--withdraw", is_flag=True, help="Take them out of the feed; others keep what they have.")
 def publish_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, withdraw: bool) -> None:
     """Put the PDQ hashes of the works NUMBERS into the feed that everybody may fetch, in ThreatExchange's format.
@@ -376,7 +364,7 @@ def publish_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, withdraw: 
     say(f"{'Withdrawn' if withdraw else 'In the feed'}: {', '.join(map(str, numbers))}.")
 
 
-@command("remove", "exhibit work remove 12 13", of=work_command)
+@command("remove", "12 13", of=work_command)
 def remove_works(*, numbers: Numbers, owner: TheirOwner) -> None:
     """Stop looking for copies of the works NUMBERS. Their cases and their evidence stay."""
     from registry.accounts import scoped

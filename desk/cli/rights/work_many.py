@@ -20,9 +20,9 @@ AT_ONCE = "author holder credit rights created first_publication medium author_k
 
 @command(
     "change",
-    'exhibit work change 12 13 --set author="Ann Lee" --reason "All of that day are hers."',
-    "exhibit work change --match harbour --put Harbours",
-    "exhibit work change --all --in Harbours --take Harbours",
+    '12 13 --set author="Ann Lee" --reason "All of that day are hers."',
+    "--match harbour --put Harbours",
+    "--all --in Harbours --take Harbours",
     of=work_command,
 )
 @click.argument("numbers", nargs=-1, type=click.IntRange(min=1))
@@ -55,7 +55,7 @@ def change_works(*, desk: Desk, numbers: tuple[int, ...], owner: TheirOwner, as_
     _tell(desk, made, as_json=as_json)
 
 
-@command("undo", "exhibit work undo 3", of=work_command)
+@command("undo", "3", of=work_command)
 def undo_change(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
     """Undo a change of many works by its NUMBER; what somebody has changed since stays as it is."""
     from registry.accounts import scoped
@@ -64,7 +64,7 @@ def undo_change(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJso
     _tell(desk, bulk.undo(desk.services, scoped.bulk_edit(owner, number), by=person()), as_json=as_json)
 
 
-@command("collections", "exhibit work collections --json", of=work_command)
+@command("collections", "--json", of=work_command)
 def list_collections(*, owner: TheirOwner, as_json: AsJson) -> None:
     """List the collections with how many works are in each."""
     from desk.schemas.owners import Collection
@@ -78,12 +78,7 @@ def list_collections(*, owner: TheirOwner, as_json: AsJson) -> None:
     )
 
 
-@command(
-    "collection",
-    "exhibit work collection Harbours --rename Ports",
-    "exhibit work collection Ports --remove",
-    of=work_command,
-)
+@command("collection", "Harbours --rename Ports", "Ports --remove", of=work_command)
 @click.option("--rename", metavar="NAME", help="Its name from then on.")
 @click.option("--remove", is_flag=True, help="Remove it; its works stay.")
 def change_collection(*, name: Word, owner: TheirOwner, rename: str | None, remove: bool) -> None:

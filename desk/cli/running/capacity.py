@@ -29,9 +29,9 @@ PriceFile = Annotated[Path | None, Taken("--prices", metavar="FILE", type=PLACE,
 
 @command(
     "capacity",
-    "exhibit capacity --works 10k --pictures 1M",
-    "exhibit capacity --works 10e6 --pictures 100e9 --days 30",
-    "exhibit capacity --works 1_000_000 --pictures 100M --prices my-prices.toml --json",
+    "--works 10k --pictures 1M",
+    "--works 10e6 --pictures 100e9 --days 30",
+    "--works 1_000_000 --pictures 100M --prices my-prices.toml --json",
 )
 def capacity_command(*, works: Works, pictures: Pictures, days: Days, prices: PriceFile, as_json: AsJson) -> None:
     """Say what so many works and pictures take: machines, storage, requests and money, stage by stage.

@@ -11,7 +11,7 @@ from exhibit.errors import ExitCode
 from workers.configuration import load_config
 
 
-@command("doctor", "exhibit doctor")
+@command("doctor")
 def doctor_command(*, as_json: AsJson) -> None:
     """Say what this machine has and lacks, and how to get it; while Exhibit runs, also whether all is well.
 

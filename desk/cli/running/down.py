@@ -7,7 +7,7 @@ from exhibit.errors import ExitCode
 from workers.configuration import load_config
 
 
-@command("down", "exhibit down")
+@command("down")
 def down_command() -> None:
     """Stop what `exhibit up` started. Ends with 3 when nothing runs."""
     from workers.tasks.supervisor import stop_running

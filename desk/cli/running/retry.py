@@ -8,7 +8,7 @@ from desk.cli.common.show import counted, echo_json, say, table, tell
 from exhibit.errors import WrongUseError
 
 
-@command("retry", "exhibit retry", "exhibit retry match", "exhibit retry match seal", "exhibit retry match --leave")
+@command("retry", "", "match", "match seal", "match --leave")
 @click.argument("steps", nargs=-1)
 @click.option("--leave", is_flag=True, help="Leave it as it is instead: it is told no more, until it is tried again.")
 def retry_command(*, desk: Desk, steps: tuple[str, ...], leave: bool, as_json: AsJson) -> None:

@@ -30,7 +30,7 @@ run_as_option = click.option(
 )
 
 
-@command("install", "exhibit service install", "sudo bin/exhibit service install --run-as exhibit", of=service_command)
+@command("install", "", "sudo bin/exhibit service install --run-as exhibit", of=service_command)
 @run_as_option
 def install_command(*, run_as: str | None) -> None:
     """Start Exhibit now, and again after each reboot.
@@ -53,7 +53,7 @@ def install_command(*, run_as: str | None) -> None:
         say(f"It starts when you sign in. To start it with the machine: sudo loginctl enable-linger {user}")
 
 
-@command("remove", "exhibit service remove", of=service_command)
+@command("remove", of=service_command)
 def remove_command() -> None:
     """Stop the service and take it away; data and settings stay."""
     path = _unit_path()
@@ -65,7 +65,7 @@ def remove_command() -> None:
     say(f"Removed {path}. Data and settings are where they were.")
 
 
-@command("show", "exhibit service show", "exhibit service show > exhibit.service", of=service_command)
+@command("show", "", "> exhibit.service", of=service_command)
 @run_as_option
 def show_command(*, run_as: str | None) -> None:
     """Print the unit file that `install` writes; changes nothing."""

@@ -14,7 +14,7 @@ from exhibit.errors import ExitCode
 from workers.configuration import load_config
 
 
-@command("status", "exhibit status", "exhibit status --json")
+@command("status", "", "--json")
 def status_command(*, as_json: AsJson) -> None:
     """Say what runs, what waits, and how far long work is. Starts nothing.
 

@@ -24,7 +24,7 @@ PAUSE = 0.1
 """Seconds between two looks whether it runs: it writes that down, and may as well end before it does."""
 
 
-@command("up", "exhibit up", "exhibit up --detach")
+@command("up", "", "--detach")
 @click.option("--detach", is_flag=True, help="Return when the site answers; `exhibit down` stops it.")
 def up_command(*, detach: bool) -> None:
     """Start the servers, the workers, the tick and the site, and keep them running until Ctrl-C.

@@ -6,7 +6,7 @@ from desk.cli.common.show import say
 from desk.cli.upkeep.rules import host_meant
 
 
-@command("allow", "exhibit allow shop.example")
+@command("allow", "shop.example")
 def allow_command(*, host: Word) -> None:
     """Take back that HOST isn't visited."""
     name = host_meant(host)

@@ -9,7 +9,7 @@ from desk.cli.common.frame import Desk
 from desk.cli.common.show import counted, echo_json, note, say
 
 
-@command("backup", "exhibit backup /mnt/backup/exhibit", "exhibit backup /mnt/monday.tar")
+@command("backup", "/mnt/backup/exhibit", "/mnt/monday.tar")
 @click.argument("place", type=PLACE)
 @click.option("--without-keys", is_flag=True, help="Leave secrets/ out, to be kept apart; nothing is sealed without.")
 def backup_command(*, desk: Desk, place: Path, without_keys: bool, as_json: AsJson) -> None:

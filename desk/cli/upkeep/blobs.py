@@ -23,7 +23,7 @@ SECONDS = 5.0
 blobs_command = click.Group("blobs", help="The exact bytes: where they lie.")
 
 
-@command("move", "exhibit blobs move --to s3://bucket/exhibit", f"exhibit blobs move --to {HERE}", of=blobs_command)
+@command("move", "--to s3://bucket/exhibit", f"--to {HERE}", of=blobs_command)
 @click.option("--to", metavar="URL", required=True, help=f"As the setting blobs_url says it; {HERE}: its blobs/.")
 @click.option("--from", "source", metavar="URL", help="Where they lie, if not where blobs_url says.")
 def move_blobs(*, to: str, source: str | None, as_json: AsJson) -> None:

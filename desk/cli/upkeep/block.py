@@ -8,7 +8,7 @@ from desk.cli.common.show import say
 from desk.cli.upkeep.rules import digest_meant, list_rules, need_reason
 
 
-@command("block", 'exhibit block picture.jpg --reason "Opt-out"', "exhibit block --json")
+@command("block", 'picture.jpg --reason "Opt-out"', "--json")
 @click.argument("what", metavar="[DIGEST|FILE]", required=False)
 @click.option("--reason", default="", metavar="TEXT", help="Why; needed to block something.")
 def block_command(*, what: str | None, reason: str, as_json: AsJson) -> None:

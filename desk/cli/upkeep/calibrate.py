@@ -152,13 +152,7 @@ def _plain(outcome: "Outcome") -> dict[str, object]:
     }
 
 
-@command(
-    "show",
-    "exhibit calibrate show",
-    "exhibit calibrate show --json",
-    of=calibrate_command,
-    short_help="Show those there are.",
-)
+@command("show", "", "--json", of=calibrate_command, short_help="Show those there are.")
 def show_calibrations(*, as_json: AsJson) -> None:
     """Show the calibrations that were ever used, and which one is used now. Ends with 4 when none fits."""
     open_desk()
@@ -186,7 +180,7 @@ def show_calibrations(*, as_json: AsJson) -> None:
         finish(ExitCode.INCOMPLETE)
 
 
-@command("reset", "exhibit calibrate reset", of=calibrate_command, short_help="Use none of your own any more.")
+@command("reset", of=calibrate_command, short_help="Use none of your own any more.")
 def use_shipped() -> None:
     """Use none of your own calibrations any more, but the one that came with the software, for matches from now on.
 
@@ -206,8 +200,8 @@ def use_shipped() -> None:
 
 @command(
     "join",
-    "exhibit calibrate join ours.json theirs.json --out joined.json",
-    "exhibit calibrate join ours.json theirs.json --out joined.json --trust our-keys.json --trust their-keys.json",
+    "ours.json theirs.json --out joined.json",
+    "ours.json theirs.json --out joined.json --trust our-keys.json --trust their-keys.json",
     of=calibrate_command,
     short_help="Join signed counts of several installations.",
 )

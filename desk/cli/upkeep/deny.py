@@ -8,7 +8,7 @@ from desk.cli.common.show import say
 from desk.cli.upkeep.rules import host_meant, list_rules, need_reason
 
 
-@command("deny", 'exhibit deny shop.example --reason "Asked to be left out"', "exhibit deny")
+@command("deny", 'shop.example --reason "Asked to be left out"', "")
 @click.argument("host", required=False)
 @click.option("--reason", default="", metavar="TEXT", help="Why; needed to deny a host.")
 def deny_command(*, host: str | None, reason: str, as_json: AsJson) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 index_command = click.Group("index", help="The indexes, which are made of the rows and can be made again.")
 
 
-@command("stats", "exhibit index stats", of=index_command, short_help="Say what each index holds.")
+@command("stats", of=index_command, short_help="Say what each index holds.")
 def show_stats(*, desk: Desk, as_json: AsJson) -> None:
     """Say what each index holds.
 
@@ -39,7 +39,7 @@ def show_stats(*, desk: Desk, as_json: AsJson) -> None:
         say(f"On disk each of {each.works:,} registered works takes {whole} beside its file: {parts}.")
 
 
-@command("check", "exhibit index check", of=index_command)
+@command("check", of=index_command)
 def check_indexes(*, desk: Desk, as_json: AsJson) -> None:
     """Read every index whole and hold it against the rows. Ends with 1 when something is wrong."""
     from workers.matching import index_upkeep
@@ -57,7 +57,7 @@ def check_indexes(*, desk: Desk, as_json: AsJson) -> None:
         say(f"All is well. Changes not yet in an index: {behind:,} at most.")
 
 
-@command("rebuild", "exhibit index rebuild", of=index_command, short_help="Make every index again from the rows.")
+@command("rebuild", of=index_command, short_help="Make every index again from the rows.")
 def rebuild_indexes(*, desk: Desk) -> None:
     """Make every index again from the rows; whoever searches goes on meanwhile."""
     from workers.matching import index_upkeep

@@ -8,7 +8,7 @@ from desk.cli.common.show import counted, say
 from desk.cli.upkeep.rules import digest_meant
 
 
-@command("keep", 'exhibit keep picture.jpg --reason "A portrait; nothing forbids it."')
+@command("keep", 'picture.jpg --reason "A portrait; nothing forbids it."')
 @click.argument("what", metavar="DIGEST|FILE")
 def keep_command(*, what: str, reason: Reason) -> None:
     """Take back reports of a picture as illegal: it may stay, and the members who reported it see it again.

@@ -52,7 +52,7 @@ ANYWAY = "Although it finds less here than claimed"
 model_command = click.Group("model", help="The network that describes pictures, so that edited copies are found.")
 
 
-@command("add", "exhibit model add sscd.onnx --card sscd.toml", of=model_command, short_help="Add an ONNX file.")
+@command("add", "sscd.onnx --card sscd.toml", of=model_command, short_help="Add an ONNX file.")
 @click.option("--card", required=True, type=FILE, help="What the network needs, in TOML; docs/operator.md shows one.")
 def add_model(*, desk: Desk, file: GivenFile, card: Path, as_json: AsJson) -> None:
     """Add a network of your own as an ONNX file. It is tried at once; it can be used when it has been measured."""
@@ -68,8 +68,8 @@ def add_model(*, desk: Desk, file: GivenFile, card: Path, as_json: AsJson) -> No
 
 @command(
     "measure",
-    "exhibit model measure sscd",
-    "exhibit model measure sscd@1 --photos ~/Pictures",
+    "sscd",
+    "sscd@1 --photos ~/Pictures",
     of=model_command,
     short_help="Measure what one finds in edited pictures.",
 )
@@ -105,8 +105,8 @@ def _measured(desk: Desk, name: str, photos: Path | None, works: int) -> "Measur
 
 @command(
     "export",
-    "exhibit model export sscd --out sscd.zip",
-    'exhibit model export sscd --out sscd.zip --author Heron --key heron.pem --terms "Not for resale" --price "10 EUR"',
+    "sscd --out sscd.zip",
+    'sscd --out sscd.zip --author Heron --key heron.pem --terms "Not for resale" --price "10 EUR"',
     of=model_command,
     short_help="Write one into a file for others.",
 )
@@ -132,8 +132,8 @@ def export_model(*, desk: Desk, name: Word, out: Path, author: str, terms: str, 
 
 @command(
     "import",
-    "exhibit model import sscd.zip",
-    "exhibit model import sscd.zip --key 9c5e2ab07d41f386 --photos ~/Pictures",
+    "sscd.zip",
+    "sscd.zip --key 9c5e2ab07d41f386 --photos ~/Pictures",
     of=model_command,
     short_help="Take in one of somebody else, and measure it.",
 )
@@ -210,7 +210,7 @@ def _show_compared(name: str, beside: "Compared") -> None:
         say(f"{name} finds here what its card claims. Bring it into use: exhibit model use {name}")
 
 
-@command("list", "exhibit model list", above=FIGURES, of=model_command, short_help="List them, with state and figures.")
+@command("list", above=FIGURES, of=model_command, short_help="List them, with state and figures.")
 def list_models(*, desk: Desk, as_json: AsJson) -> None:
     """List the networks: which is in use, how far another is, and what was measured of each."""
     from workers.descriptors.models import model_states
@@ -226,13 +226,7 @@ def list_models(*, desk: Desk, as_json: AsJson) -> None:
             note(line)
 
 
-@command(
-    "use",
-    "exhibit model use sscd",
-    "exhibit model use descriptor",
-    of=model_command,
-    short_help="Bring a measured one into use.",
-)
+@command("use", "sscd", "descriptor", of=model_command, short_help="Bring a measured one into use.")
 @click.option("--anyway", is_flag=True, help=f"{ANYWAY}.")
 def use_model(*, desk: Desk, name: Word, anyway: bool) -> None:
     """Bring a network into use: all pictures are described anew in the background, and then it serves.
@@ -255,7 +249,7 @@ def use_model(*, desk: Desk, name: Word, anyway: bool) -> None:
         note("The workers do it; start them: exhibit up")
 
 
-@command("drop", "exhibit model drop sscd", of=model_command, short_help="Remove one that isn't in use.")
+@command("drop", "sscd", of=model_command, short_help="Remove one that isn't in use.")
 def drop_model(*, desk: Desk, name: Word) -> None:
     """Remove a network that isn't in use, with everything that was described by it."""
     from workers.descriptors import models

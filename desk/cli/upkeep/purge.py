@@ -10,7 +10,7 @@ from desk.cli.common.show import counted, say
 from desk.cli.upkeep.rules import digest_meant
 
 
-@command("purge", 'exhibit purge picture.jpg --reason "Court order 12/2026" --yes')
+@command("purge", 'picture.jpg --reason "Court order 12/2026" --yes')
 @click.argument("what", metavar="DIGEST|FILE")
 def purge_command(*, what: str, reason: Reason, yes: Yes) -> None:
     """Remove a picture's bytes everywhere, for good, and never store them again.

@@ -21,7 +21,7 @@ log must never sign other entries under numbers that it has signed before. Only 
 docs/log.md says why. The installation that the backup is of must not run any more."""
 
 
-@command("restore", "exhibit restore /mnt/backup/exhibit", "exhibit restore /mnt/monday.tar")
+@command("restore", "/mnt/backup/exhibit", "/mnt/monday.tar")
 @click.argument("place", type=THERE)
 def restore_command(*, place: Path, as_json: AsJson) -> None:
     """Put the backup PLACE back into an empty data folder, and say what the log needs to know.

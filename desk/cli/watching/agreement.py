@@ -14,7 +14,7 @@ agreement_command = click.Group("agreement", help="Search without seeing; docs/a
 
 @command(
     "add",
-    "exhibit agreement add anna --fields page,image,seen --until 2027-06-30 --queries 100000",
+    "anna --fields page,image,seen --until 2027-06-30 --queries 100000",
     of=agreement_command,
     short_help="Let a partner search blindly here.",
 )
@@ -34,7 +34,7 @@ def add_agreement(*, desk: Desk, name: Word, fields: str, until: datetime, queri
     say(f"Agreement {row.pk} holds.")
 
 
-@command("list", "exhibit agreement list", of=agreement_command, short_help="Say what holds, and what was used.")
+@command("list", of=agreement_command, short_help="Say what holds, and what was used.")
 def list_agreements(*, desk: Desk, as_json: AsJson) -> None:
     """List agreements, those too that have ended."""
     from desk.schemas.log import Agreement as Told
@@ -51,7 +51,7 @@ def list_agreements(*, desk: Desk, as_json: AsJson) -> None:
     listed("agreements", found, heads, line, nothing=nothing, as_json=as_json)
 
 
-@command("end", "exhibit agreement end 1", of=agreement_command, short_help="Answer nothing more.")
+@command("end", "1", of=agreement_command, short_help="Answer nothing more.")
 def end_agreement(*, desk: Desk, number: Number) -> None:
     """Answer nothing under the agreement NUMBER any more."""
     from registry.alliance import agreements
@@ -61,7 +61,7 @@ def end_agreement(*, desk: Desk, number: Number) -> None:
     say(f"Agreement {number} has ended.")
 
 
-@command("search", "exhibit agreement search anna", of=agreement_command, short_help="Search a partner's pictures.")
+@command("search", "anna", of=agreement_command, short_help="Search a partner's pictures.")
 def search_partner(*, desk: Desk, name: Word, as_json: AsJson) -> None:
     """Search what the partner NAME has seen for the pictures of all works here; it learns only how many they are.
 

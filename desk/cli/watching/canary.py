@@ -11,7 +11,7 @@ from desk.cli.common.show import listed, moment, say, tell
 canary_command = click.Group("canary", help="Known copies on pages of your own: a watch that misses one says so.")
 
 
-@command("add", "exhibit canary add --work 12 --url https://studio.example/hidden --watch shop", of=canary_command)
+@command("add", "--work 12 --url https://studio.example/hidden --watch shop", of=canary_command)
 @click.option("--work", type=click.IntRange(min=1), required=True, metavar="N", help="Which work the page shows.")
 @click.option("--url", required=True, metavar="URL", help="The page that shows the copy.")
 @click.option("--watch", "watch_name", required=True, metavar="NAME", help="Which watch has to find it.")
@@ -30,7 +30,7 @@ def add_canary(*, desk: Desk, owner: TheirOwner, work: int, url: str, watch_name
     tell(schemas.Canary.from_row(row), said, as_json=as_json)
 
 
-@command("list", "exhibit canary list", of=canary_command)
+@command("list", of=canary_command)
 def list_canaries(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the known copies, and what the last run that had to find each made of it."""
     from desk.schemas import watches as schemas
@@ -48,7 +48,7 @@ def list_canaries(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     listed("canaries", found, columns, line, nothing=nothing, as_json=as_json)
 
 
-@command("remove", "exhibit canary remove 3", of=canary_command)
+@command("remove", "3", of=canary_command)
 def remove_canaries(*, numbers: Numbers, owner: TheirOwner) -> None:
     """Expect the known copies NUMBERS no longer. What earlier runs made of them stays."""
     from registry.accounts import scoped

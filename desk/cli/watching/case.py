@@ -35,7 +35,7 @@ case_command = click.Group(
 )
 
 
-@command("list", "exhibit case list", "exhibit case list --decision open --json", of=case_command)
+@command("list", "", "--decision open --json", of=case_command)
 @click.option("--decision", type=click.Choice(DECISIONS), help="Only those decided so.")
 def list_cases(*, owner: TheirOwner, decision: str | None, as_json: AsJson) -> None:
     """List the cases."""
@@ -73,7 +73,7 @@ def _line(case: "Case") -> list[object]:
     return [case.number, title, case.party or "(files)", match, len(case.uses), decided, sealed]
 
 
-@command("show", "exhibit case show 3", of=case_command)
+@command("show", "3", of=case_command)
 def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
     """Show case NUMBER: where the work was seen, how alike it is, what was captured, and its history."""
     from desk.schemas import cases as schemas
@@ -152,7 +152,7 @@ def _show_evidence(desk: Desk, one: "FullCase") -> None:
         table(("when", "what"), [(moment(event.at, desk.zone), event.sentence) for event in one.history])
 
 
-@command("look", "exhibit case look 3 --picture ours.jpg --side-by-side both.jpg", of=case_command)
+@command("look", "3 --picture ours.jpg --side-by-side both.jpg", of=case_command)
 @click.option("--picture", required=True, metavar="FILE", type=FILE, help="The work's picture; it isn't stored.")
 @click.option("--side-by-side", metavar="FILE", type=TO_WRITE, help="Draw both, with what they share outlined.")
 def look_at_case(*, desk: Desk, number: Number, owner: TheirOwner, picture: Path, side_by_side: Path | None) -> None:
@@ -179,12 +179,7 @@ def look_at_case(*, desk: Desk, number: Number, owner: TheirOwner, picture: Path
             click.get_current_context().invoke(compare_command, work=picture, picture=found, side_by_side=drawn)
 
 
-@command(
-    "confirm",
-    'exhibit case confirm 3 4 --reason "No permission was given."',
-    "exhibit case confirm 3 --wait",
-    of=case_command,
-)
+@command("confirm", '3 4 --reason "No permission was given."', "3 --wait", of=case_command)
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the record.")
 @click.option("--demonstration", is_flag=True, help="For demonstrations: the record says that nobody looked.")
 @click.option("--wait", is_flag=True, help="Return when the evidence is sealed; ends with 4 when it isn't.")
@@ -213,7 +208,7 @@ def confirm_cases(
         note("No worker runs to seal the evidence: start them with `exhibit up`, or add --wait.")
 
 
-@command("clear", 'exhibit case clear 5 --reason "Not our picture."', of=case_command)
+@command("clear", '5 --reason "Not our picture."', of=case_command)
 @click.option(
     "--copies", is_flag=True, help="They are copies, and nothing is wrong with them: no error of the comparison."
 )
@@ -222,7 +217,7 @@ def clear_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Reas
     _decide(desk, owner, numbers, "Cleared", "COPIES" if copies else "CLEAR", by=by, reason=reason)
 
 
-@command("license", 'exhibit case license 6 --licence 2 --reason "Agreed by mail."', of=case_command)
+@command("license", '6 --licence 2 --reason "Agreed by mail."', of=case_command)
 @click.option("--licence", required=True, type=click.IntRange(min=1), metavar="N", help="The licence that permits it.")
 def license_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, licence: int, reason: Reason, by: By) -> None:
     """Record that a licence permits the uses of cases NUMBERS."""
@@ -232,13 +227,13 @@ def license_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, licence: i
     _decide(desk, owner, numbers, "Licensed", "LICENSE", by=by, reason=reason, licence=granted)
 
 
-@command("reopen", 'exhibit case reopen 5 --reason "It is our picture after all."', of=case_command)
+@command("reopen", '5 --reason "It is our picture after all."', of=case_command)
 def reopen_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Reason, by: By) -> None:
     """Open the decided cases NUMBERS again; their history and their bundles stay."""
     _decide(desk, owner, numbers, "Open again", "REOPEN", by=by, reason=reason)
 
 
-@command("undo", "exhibit case undo 5", of=case_command)
+@command("undo", "5", of=case_command)
 def undo_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, by: By) -> None:
     """Take back what you decided of cases NUMBERS: they are open again. What somebody else decided stays.
 
@@ -274,7 +269,7 @@ def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
 
 
-@command("note", 'exhibit case note 5 --words "Ask the gallery first."', of=case_command)
+@command("note", '5 --words "Ask the gallery first."', of=case_command)
 @click.option("--words", required=True, metavar="TEXT", help="What the other members should know.")
 def write_note(*, number: Number, owner: TheirOwner, words: str, by: By) -> None:
     """Write a note on case NUMBER, for the other members; its history keeps it."""
@@ -285,7 +280,7 @@ def write_note(*, number: Number, owner: TheirOwner, words: str, by: By) -> None
     say(f"Noted on case {number}.")
 
 
-@command("dispute", 'exhibit case dispute 5 --reason "It is our picture after all."', of=case_command)
+@command("dispute", '5 --reason "It is our picture after all."', of=case_command)
 def dispute_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) -> None:
     """Say that case NUMBER was decided wrongly. The decision stays until somebody settles it or reopens the case."""
     from registry.accounts import scoped
@@ -295,7 +290,7 @@ def dispute_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) -
     say(f"Disputed: the decision of case {number}.")
 
 
-@command("settle", 'exhibit case settle 5 --reason "I asked the photographer."', of=case_command)
+@command("settle", '5 --reason "I asked the photographer."', of=case_command)
 def settle_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) -> None:
     """Let the disputed decision of case NUMBER stand; to change it, use `exhibit case reopen`."""
     from registry.accounts import scoped
@@ -305,9 +300,7 @@ def settle_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) ->
     say(f"The decision of case {number} stands.")
 
 
-@command(
-    "papers", "exhibit case papers 3 --out papers", "exhibit case papers 3 --paper us-902 --out papers", of=case_command
-)
+@command("papers", "3 --out papers", "3 --paper us-902 --out papers", of=case_command)
 def write_papers(
     *, desk: Desk, number: Number, owner: TheirOwner, out: Out, kinds: Kinds, language: Language, as_json: AsJson
 ) -> None:

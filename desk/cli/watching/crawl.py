@@ -19,7 +19,7 @@ SHOWN = 20
 crawl_command = click.Group("crawl", help="Runs of watches.")
 
 
-@command("list", "exhibit crawl list", "exhibit crawl list shop", of=crawl_command)
+@command("list", "", "shop", of=crawl_command)
 @click.argument("name", required=False)
 def list_crawls(*, desk: Desk, name: str | None, owner: TheirOwner, as_json: AsJson) -> None:
     """List the crawls of all watches, or of the watch NAME, newest first."""
@@ -38,7 +38,7 @@ def _line(desk: Desk, one: "Crawl") -> list[object]:
     return [one.watch, one.number, moment(one.started_at, desk.zone), *counts, one.reason or "under way"]
 
 
-@command("show", "exhibit crawl show shop", "exhibit crawl show shop 3 --json", of=crawl_command)
+@command("show", "shop", "shop 3 --json", of=crawl_command)
 @click.argument("number", type=click.IntRange(min=1), required=False)
 def show_crawl(*, desk: Desk, name: Word, number: int | None, owner: TheirOwner, as_json: AsJson) -> None:
     """Show crawl NUMBER of the watch NAME, the newest by default, and all it refused."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 edge_command = click.Group("edge", help="Machines of others that help: they fetch and measure, and never see works.")
 
 
-@command("invite", 'exhibit edge invite "Ann\'s machine"', of=edge_command)
+@command("invite", '"Ann\'s machine"', of=edge_command)
 def invite_contributor(*, desk: Desk, name: Word, as_json: AsJson) -> None:
     """Let somebody help, under NAME: prints a token, once, with which one machine joins."""
     from registry.edge import contributors
@@ -32,7 +32,7 @@ def invite_contributor(*, desk: Desk, name: Word, as_json: AsJson) -> None:
     tell({"name": row.name, "token": token, "url": url}, said, f"  exhibit edge join {url} {token}", as_json=as_json)
 
 
-@command("join", "exhibit edge join https://exhibit.example exe_…", of=edge_command)
+@command("join", "https://exhibit.example exe_…", of=edge_command)
 def join_edge(*, url: Word, token: Word) -> None:
     """Help the installation at URL, with the TOKEN that its operator gave you, until Ctrl-C.
 
@@ -48,7 +48,7 @@ def join_edge(*, url: Word, token: Word) -> None:
         note(f"{counted(pictures, 'picture')} so far.")
 
 
-@command("list", "exhibit edge list", "exhibit edge list --json > account.json", of=edge_command)
+@command("list", "", "--json > account.json", of=edge_command)
 def list_contributors(*, desk: Desk, as_json: AsJson) -> None:
     """List who helps or has helped, what each has brought, what checks said, and why one was thrown out.
 
@@ -79,7 +79,7 @@ def _account(desk: Desk, rows: "Iterable[Contributor]") -> dict[str, object]:
     return signed_account(desk.services, {row.pk: Contributor.from_row(row).model_dump(mode="json") for row in rows})
 
 
-@command("account", 'exhibit edge account "Ann\'s machine" --out account.json', of=edge_command)
+@command("account", '"Ann\'s machine" --out account.json', of=edge_command)
 @click.option("--out", required=True, type=TO_WRITE, metavar="FILE", help="The file, JSON.")
 def write_account(*, desk: Desk, name: Word, out: Path) -> None:
     """Write what the contributor NAME has done until now, signed with the log's key, for whoever pays or thanks."""
@@ -92,7 +92,7 @@ def write_account(*, desk: Desk, name: Word, out: Path) -> None:
     say(f"Written to {out}, signed by {desk.services.log.vkey()}")
 
 
-@command("check", "exhibit edge check account.json --key exhibit.example/log+9b84e97f+AX…", of=edge_command)
+@command("check", "account.json --key exhibit.example/log+9b84e97f+AX…", of=edge_command)
 @click.option("--key", default="", metavar="KEY", help="The log's key, as the installation's operator told you.")
 def check_account(*, file: GivenFile, key: str, as_json: AsJson) -> None:
     """Check an account that somebody wrote, by its signature, and print it; ends with 1 where it was changed.
@@ -115,7 +115,7 @@ def check_account(*, file: GivenFile, key: str, as_json: AsJson) -> None:
     )
 
 
-@command("remove", 'exhibit edge remove "Ann\'s machine" --drop', of=edge_command)
+@command("remove", '"Ann\'s machine" --drop', of=edge_command)
 @click.option("--drop", is_flag=True, help="Drop all that it sent, too; its addresses are fetched here.")
 def remove_contributor(*, desk: Desk, name: Word, drop: bool) -> None:
     """Take no more results from the contributor NAME."""

@@ -35,11 +35,11 @@ KINDS = click.Choice(["image", "page"])
 
 @command(
     "ingest",
-    "exhibit ingest laion-part-00000.parquet --watch laion --min-width 300",
-    "exhibit ingest lists/ --watch agency --host shop.example --without-host cdn.shop.example",
-    "exhibit ingest addresses.csv.gz --watch agency --column image --word sunset --word beach",
+    "laion-part-00000.parquet --watch laion --min-width 300",
+    "lists/ --watch agency --host shop.example --without-host cdn.shop.example",
+    "addresses.csv.gz --watch agency --column image --word sunset --word beach",
     "AWS_SKIP_SIGNATURE=true AWS_REGION=us-east-1 exhibit ingest --bucket s3://lists/2026 --watch agency",
-    "exhibit ingest CC-MAIN-2026-01.warc.wat.gz cdx-00000.gz --watch crawl --only image --dry-run",
+    "CC-MAIN-2026-01.warc.wat.gz cdx-00000.gz --watch crawl --only image --dry-run",
 )
 @click.option("--watch", "name", required=True, metavar="NAME", help="The watch that visits them; made where missing.")
 @click.option("--bucket", "buckets", multiple=True, metavar="URL", help="What lies there, too: s3://…, gs://…, az://….")

@@ -15,7 +15,7 @@ search_command = click.Group(
 _LACKS = {"": "yes", "no-key": "no: needs a key", "no-consent": "no: isn't allowed to be sent copies of works"}
 
 
-@command("list", "exhibit search list", "exhibit search list --json", of=search_command)
+@command("list", "", "--json", of=search_command)
 def list_searches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the searches, and for which of them there is a key; never the key itself."""
     from desk.schemas import watches as schemas
@@ -29,7 +29,7 @@ def list_searches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     table(columns, [(row.search, row.name, row.takes, since[row.search], _LACKS[row.lacks]) for row in found])
 
 
-@command("show", "exhibit search show tineye", "exhibit search show tineye --json", of=search_command)
+@command("show", "tineye", "tineye --json", of=search_command)
 def show_search(*, desk: Desk, search: Word, owner: TheirOwner, as_json: AsJson) -> None:
     """Show what SEARCH costs, what it is sent, which terms bind, and whether it may be asked."""
     from desk.schemas import watches as schemas
@@ -44,7 +44,7 @@ def show_search(*, desk: Desk, search: Word, owner: TheirOwner, as_json: AsJson)
     say(f"May be asked: {_LACKS[row.lacks]}")
 
 
-@command("key", "exhibit search key tineye", "exhibit search key tineye < key.txt", of=search_command)
+@command("key", "tineye", "tineye < key.txt", of=search_command)
 def keep_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
     """Keep a key for SEARCH, encrypted, in place of an earlier one. It is never shown again.
 
@@ -63,7 +63,7 @@ def keep_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
     say(f"Ask with it: exhibit watch add NAME --search {search}")
 
 
-@command("forget", "exhibit search forget tineye", of=search_command)
+@command("forget", "tineye", of=search_command)
 def forget_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
     """Forget the key for SEARCH."""
     from registry.crawls import inquiries
@@ -74,12 +74,7 @@ def forget_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
     say(f"The key for {search} is removed." if there else f"There is no key for {search}.")
 
 
-@command(
-    "price",
-    "exhibit search price tineye 200USD --requests 5000",
-    "exhibit search price google-vision none",
-    of=search_command,
-)
+@command("price", "tineye 200USD --requests 5000", "google-vision none", of=search_command)
 @click.argument("amount")
 @click.option("--requests", type=AT_LEAST_1, default=1, show_default=True, metavar="N", help="So many cost it.")
 @click.option("--free", type=click.IntRange(0), default=0, metavar="N", help="Requests of a month that cost nothing.")
@@ -98,7 +93,7 @@ def set_price(*, desk: Desk, search: Word, amount: str, requests: int, free: int
     say(f"A request to {search} is counted as {price.each}." if price else f"What {search} costs isn't known.")
 
 
-@command("allow", "exhibit search allow tineye", of=search_command)
+@command("allow", "tineye", of=search_command)
 def allow_search(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
     """Allow SEARCH to be sent small copies of your works, until you take that back. Who did is in the log."""
     from workers.crawls.search_keys import consent
@@ -109,7 +104,7 @@ def allow_search(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
     say(f"{search} may be sent: {sent or 'small copies of your works.'}")
 
 
-@command("disallow", "exhibit search disallow tineye", of=search_command)
+@command("disallow", "tineye", of=search_command)
 def disallow_search(*, search: Word, owner: TheirOwner) -> None:
     """Take that back: SEARCH is sent nothing from now on."""
     from registry.crawls import inquiries

@@ -29,11 +29,11 @@ watch_command = click.Group("watch", help="Scheduled visits to places where copi
 
 @command(
     "add",
-    "exhibit watch add shop --site https://shop.example/ --every 24h --pages 500",
-    "exhibit watch add news --feed https://news.example/feed.xml --every 1h",
-    "exhibit watch add archive --warc crawl.warc.gz",
-    "exhibit watch add copies --search tineye --every 7d --searches 50",
-    "exhibit watch add copies --search google-vision --money 2USD --money-month 5USD --dry-run",
+    "shop --site https://shop.example/ --every 24h --pages 500",
+    "news --feed https://news.example/feed.xml --every 1h",
+    "archive --warc crawl.warc.gz",
+    "copies --search tineye --every 7d --searches 50",
+    "copies --search google-vision --money 2USD --money-month 5USD --dry-run",
     of=watch_command,
 )
 @options.source_options
@@ -83,9 +83,9 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
 
 @command(
     "edit",
-    "exhibit watch edit shop --every 7d --pages 2000",
-    "exhibit watch edit shop --feed https://shop.example/new.xml --remove https://shop.example/old/",
-    'exhibit watch edit shop --name "The shop"',
+    "shop --every 7d --pages 2000",
+    "shop --feed https://shop.example/new.xml --remove https://shop.example/old/",
+    'shop --name "The shop"',
     of=watch_command,
 )
 @click.option("--name", "new_name", metavar="NAME", help="Its name from now on.")
@@ -140,7 +140,7 @@ def _removed(watch: "Watch", urls: Sequence[str]) -> list[tuple[str, str]]:
     return found
 
 
-@command("list", "exhibit watch list", "exhibit watch list --json", of=watch_command)
+@command("list", "", "--json", of=watch_command)
 def list_watches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the watches."""
     from desk.schemas import watches as schemas
@@ -167,7 +167,7 @@ def _line(desk: Desk, one: "ToldWatch") -> list[object]:
     return [one.number, one.name, source, every, following, told]
 
 
-@command("run", "exhibit watch run shop", "exhibit watch run shop --wait", of=watch_command)
+@command("run", "shop", "shop --wait", of=watch_command)
 @click.option("--wait", is_flag=True, help="Return when the crawl has ended and all it brought is matched.")
 def run_watch(*, desk: Desk, name: Word, owner: TheirOwner, wait: bool, as_json: AsJson) -> None:
     """Run the watch NAME now, once, beside its schedule.
@@ -275,7 +275,7 @@ def _wait_for(desk: Desk, crawl: "Crawl") -> None:
     work_until(desk, done, label=f"Crawling {crawl.watch.name}", counted=so_far)
 
 
-@command("pause", "exhibit watch pause shop", of=watch_command)
+@command("pause", "shop", of=watch_command)
 def pause_watch(*, name: Word, owner: TheirOwner) -> None:
     """Start no more crawls of the watch NAME."""
     from registry.accounts import scoped
@@ -285,7 +285,7 @@ def pause_watch(*, name: Word, owner: TheirOwner) -> None:
     say(f"{name} is paused. Go on: exhibit watch resume {name}")
 
 
-@command("resume", "exhibit watch resume shop", of=watch_command)
+@command("resume", "shop", of=watch_command)
 def resume_watch(*, name: Word, owner: TheirOwner) -> None:
     """Start crawls of the watch NAME again, at the next of its usual times."""
     from registry.accounts import scoped
@@ -295,7 +295,7 @@ def resume_watch(*, name: Word, owner: TheirOwner) -> None:
     say(f"{name} runs again at its usual times.")
 
 
-@command("stop", "exhibit watch stop shop", of=watch_command)
+@command("stop", "shop", of=watch_command)
 def stop_watch(*, desk: Desk, name: Word, owner: TheirOwner) -> None:
     """Let the run of the watch NAME that is under way end with what it has. Its schedule stays."""
     from registry.accounts import scoped
@@ -312,7 +312,7 @@ def stop_watch(*, desk: Desk, name: Word, owner: TheirOwner) -> None:
         note("No worker runs: it ends when they do (exhibit up).")
 
 
-@command("delete", "exhibit watch delete shop --yes", of=watch_command)
+@command("delete", "shop --yes", of=watch_command)
 def delete_watch(*, desk: Desk, name: Word, owner: TheirOwner, yes: Yes) -> None:
     """Run the watch NAME no more, for good. Cases, evidence and what its runs saw stay; pausing can be undone."""
     from registry.accounts import scoped

@@ -37,6 +37,18 @@ def test_options_and_arguments_stand_in_the_order_of_the_signature_and_json_last
     assert (do.epilog, do.help) == ("Notes.\n\n\b\nExamples:\n  exhibit do it", "Do it.")
 
 
+def test_examples_are_what_follows_the_name_unless_they_say_it_themselves() -> None:
+    group = click.Group("things")
+    made = [
+        command("do", *shown, of=group)(lambda: None) for shown in ((), ("", "3 --late"), ("cat 3 | exhibit do -",))
+    ]
+    assert [one.epilog for one in made] == [
+        "\b\nExamples:\n  exhibit things do",
+        "\b\nExamples:\n  exhibit things do\n  exhibit things do 3 --late",
+        "\b\nExamples:\n  cat 3 | exhibit do -",
+    ]
+
+
 def test_the_desk_and_the_owner_are_handed_over() -> None:
     group = click.Group("things")
 
