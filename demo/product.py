@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from exhibit.errors import ExhibitError
+from exhibit.types import Json
 from workers.servers.processes import Progress
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
@@ -56,7 +57,7 @@ class Product:
             raise CommandError(f"{name} ended with {done.returncode}: {' '.join(last)}", hint=hint)
         return done.stdout
 
-    def ask(self, *words: str, accept: frozenset[int] = frozenset({0})) -> object:
+    def ask(self, *words: str, accept: frozenset[int] = frozenset({0})) -> Json:
         """Run `exhibit WORDS --json` and return what the JSON says."""
         answer = self.run(*words, "--json", accept=accept)
         try:

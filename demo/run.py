@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -186,11 +186,9 @@ def _register(product: Product, folders: Folders, photos: Path, display: Display
 def _licences(product: Product, folders: Folders, licences: Sequence[Terms]) -> None:
     table = folders.out / "licences.csv"
     with table.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["works", "licensee", "domain", "url_pattern", "valid_from", "valid_until", "reason"])
-        for one in licences:
-            row = (one.licensee, one.domain, one.url_pattern, one.valid_from, one.valid_until, one.reason)
-            writer.writerow([";".join(one.works), *row])
+        writer = csv.DictWriter(out, [field.name for field in fields(Terms)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(one) | {"works": ";".join(one.works)} for one in licences)
     product.run("licence", "import", str(table), "--owner", OWNER)
 
 
