@@ -47,7 +47,7 @@ class Product:
         name = f"`exhibit {' '.join(words[:3])}`"
         hint = f"All commands and their answers are in {self.log}."
         try:
-            done = ran([sys.executable, "-m", "desk", *words], REPOSITORY, {**os.environ, **self.settings}, moved)
+            done = _ran([sys.executable, "-m", "desk", *words], {**os.environ, **self.settings}, moved)
         except subprocess.TimeoutExpired as error:
             self._note(words, "[stands still]")
             raise CommandError(f"{name} got no further for {MAX_STILL:.0f} seconds.", hint=hint) from error
@@ -72,11 +72,8 @@ class Product:
             log.write(f"$ exhibit {' '.join(words)}\n{answer}\n")
 
 
-def ran(
-    command: Sequence[str],
-    folder: Path,
-    environ: Mapping[str, str] | None = None,
-    moved: Callable[[], object] | None = None,
+def _ran(
+    command: Sequence[str], environ: Mapping[str, str], moved: Callable[[], object] | None
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end.
 
@@ -85,7 +82,7 @@ def ran(
             processor, hasn't changed for so long.
     """
     with subprocess.Popen(
-        command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=REPOSITORY, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         stalled = Progress(process.pid, MAX_STILL).has_stalled if moved is None else _unchanged(moved)
         try:

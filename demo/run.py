@@ -81,7 +81,7 @@ class Result:
             *(f"Nothing records why {trap.image_url} was refused." for trap in self.tally.not_refused),
             *(f"{path} was fetched though robots.txt forbids it." for path in self.fetched_though_forbidden),
             *(f"{name}: {verdict}." for name, verdict in self.verdicts.items() if verdict != "complete"),
-            *(f"{check.bundle}: {check.tool} says: {check.sentence}" for check in broken),
+            *(f"{check.bundle}: {check.tool} says: {check.words}" for check in broken),
         )
 
 
@@ -91,7 +91,9 @@ def run(folders: Folders, photos: Path, display: Display) -> Result:
     Raises:
         ExhibitError: a stage couldn't be carried out.
     """
-    product = Product(_settings(folders), folders.out / "commands.log")
+    # whatever servers the environment names, this run has its own
+    settings = {"EXHIBIT_DATA": str(folders.data), "DATABASE_URL": "", "REDIS_URL": ""}
+    product = Product(settings, folders.out / "commands.log")
     with ExitStack() as stack:
         with display.stage("start", "Starting database, queue, workers, web server and development witnesses"):
             witnesses = stack.enter_context(running_witnesses(folders.out / "witnesses"))
@@ -122,11 +124,6 @@ def run(folders: Folders, photos: Path, display: Display) -> Result:
         ]
     forbidden = tuple(path for paths in served.requests for path in paths if " /members/" in path)
     return Result(tally(plan, cases, refusals), verdicts, outside, tuple(reports), forbidden, dict(display.seconds))
-
-
-def _settings(folders: Folders) -> dict[str, str]:
-    """Name the data folder; whatever servers the environment names, this run has its own."""
-    return {"EXHIBIT_DATA": str(folders.data), "DATABASE_URL": "", "REDIS_URL": ""}
 
 
 def _configuration() -> str:
@@ -248,15 +245,13 @@ def _verify(
     if not sealed:
         return {}, ()
     bundles = files_of(product.ask("bundle", "get", *sealed, "--owner", OWNER, "--out", str(folders.bundles)))
-    unpacked = folders.out / "unpacked"
     outside: list[OutsideCheck] = []
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(product.ask, "verify", *bundles, "--trust", str(trust), accept=frozenset({0, 1, 4}))
         for number, bundle in enumerate(bundles, 1):
-            outside += check_outside(Path(bundle), unpacked, witnesses.roots)
+            outside += check_outside(Path(bundle), witnesses.roots)
             display.progress(number, len(bundles), "bundles checked by sha256sum, bagit and openssl")
         answer = asked.result()
-    shutil.rmtree(unpacked, ignore_errors=True)
     return verdicts_of(answer), tuple(outside)
 
 
