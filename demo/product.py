@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -109,3 +110,10 @@ def _unchanged(moved: Callable[[], object]) -> Callable[[], bool]:
         return time.monotonic() - since > MAX_STILL
 
     return tell
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
