@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from demo.display import Display
-from demo.run import STAGES, Folders, default_photos, run
+from demo.run import STAGES, run
+from demo.stock import ASSETS
 from demo.table import summary, table
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 
@@ -18,16 +19,16 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     display = Display(STAGES, sys.stdout)
     try:
-        folders = Folders(_emptied(asked.out.resolve()))
-        result = run(folders, asked.photos.resolve(), display)
+        out = _emptied(asked.out.resolve())
+        result = run(out, asked.photos.resolve(), display)
     except ExhibitError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("Interrupted; the servers were stopped.", file=sys.stderr)
         return ExitCode.INTERRUPTED
-    (folders.out / "summary.json").write_text(summary(result), "utf-8")
-    display.table(table(result, folders, f"EXHIBIT_DATA={folders.data} {sys.executable} -m desk up"))
+    (out / "summary.json").write_text(summary(result), "utf-8")
+    display.say(table(result, out, f"EXHIBIT_DATA={out / 'data'} {sys.executable} -m desk up"))
     return ExitCode.CHECK_FAILED if result.failures else ExitCode.DONE
 
 
@@ -39,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, default=Path("demo-out"), help="where results go (default: demo-out)")
     parser.add_argument(
-        "--photos", type=Path, default=default_photos(), help="a folder of pictures to register instead of ours"
+        "--photos", type=Path, default=ASSETS / "works", help="a folder of pictures to register instead of ours"
     )
     return parser
 

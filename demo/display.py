@@ -39,10 +39,10 @@ class Display:
         """Announce a stage, and say how long it took when it ends without an error."""
         began = time.monotonic()
         self._last = began
-        self._line(f"{len(self.seconds) + 1}/{self.stages}  {sentence}")
+        self.say(f"{len(self.seconds) + 1}/{self.stages}  {sentence}")
         yield
         self.seconds[name] = round(time.monotonic() - began, 1)
-        self._line(f"     done in {self.seconds[name]} s")
+        self.say(f"     done in {self.seconds[name]} s")
 
     def progress(self, done: int, total: int, words: str) -> None:
         """Show how far a stage has come; elsewhere than on a terminal now and then."""
@@ -52,17 +52,14 @@ class Display:
             self.out.flush()
         elif time.monotonic() - self._last >= (AGAIN_SECONDS if text == self._said else EVERY_SECONDS):
             self._last, self._said = time.monotonic(), text
-            self._line(text)
+            self.say(text)
 
     def note(self, sentence: str) -> None:
         """Say one thing that a stage found."""
-        self._line(f"     {sentence}")
+        self.say(f"     {sentence}")
 
-    def table(self, text: str) -> None:
+    def say(self, text: str) -> None:
         """Print lines as they are."""
-        self._line(text)
-
-    def _line(self, text: str) -> None:
         before = f"\r{'':<{WIDTH}}\r" if self._live else ""
         self.out.write(f"{before}{text}\n")
         self.out.flush()

@@ -1,28 +1,13 @@
 """The twelve ways in which the demonstration's sites have changed the pictures that they copied."""
 
 from collections.abc import Sequence
-from typing import Final, Literal, get_args
+from typing import Final
 
 from PIL import Image
 
 from indexer.edits import EditedPicture, apply
 
-EditName = Literal[
-    "recompressed",
-    "resized",
-    "webp",
-    "mirrored",
-    "turned",
-    "cropped",
-    "captioned",
-    "bordered",
-    "watermarked",
-    "grey",
-    "screenshot",
-    "collage",
-]
-EDITS: Final[tuple[EditName, ...]] = get_args(EditName)
-_MADE_BY: Final[dict[EditName, str]] = {
+_MADE_BY: Final = {
     "recompressed": "jpeg30",
     "resized": "resize50",
     "webp": "webp",
@@ -36,10 +21,11 @@ _MADE_BY: Final[dict[EditName, str]] = {
     "screenshot": "webpage",
     "collage": "collage4",
 }
+EDITS: Final = tuple(_MADE_BY)
 LONG_SIDE: Final = 900
 
 
-def edited(name: EditName, picture: Image.Image, neighbours: Sequence[Image.Image], seed: int) -> EditedPicture:
+def edited(name: str, picture: Image.Image, neighbours: Sequence[Image.Image], seed: int) -> EditedPicture:
     """Copy a picture as a web site would, changed by the edit of that name; equal arguments give equal bytes.
 
     Args:

@@ -2,29 +2,15 @@
 
 import json
 import mimetypes
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from html import escape
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import urljoin
 
 from demo.plan import Site
 
-Technique = Literal[
-    "img",
-    "srcset",
-    "inline-style",
-    "stylesheet",
-    "link",
-    "picture",
-    "lazy",
-    "json-ld",
-    "og-image",
-    "sitemap",
-    "media-content",
-    "enclosure",
-]
 FIRST_DAY: Final = 1_793_491_200.0  # 2026-11-01: the day on which the first post of a site was written
 DAY: Final = 86_400.0
 ACCENTS: Final = {"prints": "#24405c", "walls": "#3c6e57", "notes": "#8a3b2a"}
@@ -36,7 +22,7 @@ class Shown:
     """One picture on a page: its address, how the page refers to it, and the words beside it."""
 
     url: str
-    technique: Technique
+    technique: str  # one of `_TAGS`, or what only a style sheet, the head, a sitemap or a feed names it by
     caption: str
 
 
@@ -54,7 +40,7 @@ class Page:
         """The path of the page's own stylesheet."""
         return f"/css{self.path.removesuffix('.html').rstrip('/')}.css"
 
-    def using(self, *techniques: Technique) -> tuple[Shown, ...]:
+    def using(self, *techniques: str) -> tuple[Shown, ...]:
         """Return the pictures that are shown in one of these ways."""
         return tuple(shown for shown in self.shown if shown.technique in techniques)
 
@@ -62,7 +48,7 @@ class Page:
 def page_html(page: Page, site: Site, links: Sequence[tuple[str, str]]) -> str:
     """Write a page: head, navigation by (path, words) links, text and pictures."""
     menu = " · ".join(f'<a href="{path}">{escape(words)}</a>' for path, words in links)
-    pictures = "\n".join(_FIGURES[shown.technique](shown) for shown in page.shown if shown.technique in _FIGURES)
+    pictures = "\n".join(_figure(shown) for shown in page.shown if shown.technique in _TAGS)
     classes = "\n".join(
         f'<div class="picture p{number}" role="img" aria-label="{escape(shown.caption)}"></div>'
         for number, shown in enumerate(page.using("stylesheet"))
@@ -183,44 +169,21 @@ def _head(page: Page, site: Site) -> str:
     return "\n".join(cards + data)
 
 
-def _figure(tag: str, shown: Shown) -> str:
-    return f"<figure>{tag}<figcaption>{escape(shown.caption)}</figcaption></figure>"
+_TAGS: Final = {
+    "img": '<img src="{url}" alt="{caption}">',
+    "srcset": '<img srcset="{url} 1x" alt="{caption}">',
+    "lazy": '<img data-src="{url}" loading="lazy" alt="{caption}">',
+    "picture": '<picture><source srcset="{url}" type="{media_type}"><img alt="{caption}"></picture>',
+    "link": '<p><a href="{url}">{caption}</a></p>',
+    "inline-style": '<div class="picture" style="background-image: url({url})"></div>',
+}
 
 
-def _img(shown: Shown) -> str:
-    return _figure(f'<img src="{shown.url}" alt="{escape(shown.caption)}">', shown)
-
-
-def _srcset(shown: Shown) -> str:
-    return _figure(f'<img srcset="{shown.url} 1x" alt="{escape(shown.caption)}">', shown)
-
-
-def _lazy(shown: Shown) -> str:
-    return _figure(f'<img data-src="{shown.url}" loading="lazy" alt="{escape(shown.caption)}">', shown)
-
-
-def _picture(shown: Shown) -> str:
-    source = f'<source srcset="{shown.url}" type="{_media_type(shown.url)}">'
-    return _figure(f'<picture>{source}<img alt="{escape(shown.caption)}"></picture>', shown)
-
-
-def _link(shown: Shown) -> str:
-    return f'<p><a href="{shown.url}">{escape(shown.caption)}</a></p>'
-
-
-def _inline_style(shown: Shown) -> str:
-    return _figure(f'<div class="picture" style="background-image: url({shown.url})"></div>', shown)
+def _figure(shown: Shown) -> str:
+    caption = escape(shown.caption)
+    tag = _TAGS[shown.technique].format(url=shown.url, caption=caption, media_type=_media_type(shown.url))
+    return tag if shown.technique == "link" else f"<figure>{tag}<figcaption>{caption}</figcaption></figure>"
 
 
 def _media_type(url: str) -> str:
     return "image/webp" if url.endswith(".webp") else mimetypes.guess_type(url)[0] or "image/jpeg"
-
-
-_FIGURES: Final[dict[Technique, Callable[[Shown], str]]] = {
-    "img": _img,
-    "srcset": _srcset,
-    "lazy": _lazy,
-    "picture": _picture,
-    "link": _link,
-    "inline-style": _inline_style,
-}

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from demo.edits import EditName
-
 SourceKind = Literal["site", "sitemap", "feed"]
 TrapKind = Literal[
     "private-address", "robots", "truncated", "html-named-jpg", "bomb-header", "empty", "not-a-picture", "missing"
@@ -27,7 +25,7 @@ class Use:
     """A copy of a work on a page. `work` is the name of the work's file."""
 
     work: str
-    edit: EditName
+    edit: str
     site: str
     page_url: str
     image_url: str

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from exhibit.errors import ExhibitError
+from exhibit.types import Json
 from workers.servers.processes import Progress
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
@@ -46,7 +48,7 @@ class Product:
         name = f"`exhibit {' '.join(words[:3])}`"
         hint = f"All commands and their answers are in {self.log}."
         try:
-            done = ran([sys.executable, "-m", "desk", *words], REPOSITORY, {**os.environ, **self.settings}, moved)
+            done = _ran([sys.executable, "-m", "desk", *words], {**os.environ, **self.settings}, moved)
         except subprocess.TimeoutExpired as error:
             self._note(words, "[stands still]")
             raise CommandError(f"{name} got no further for {MAX_STILL:.0f} seconds.", hint=hint) from error
@@ -56,7 +58,7 @@ class Product:
             raise CommandError(f"{name} ended with {done.returncode}: {' '.join(last)}", hint=hint)
         return done.stdout
 
-    def ask(self, *words: str, accept: frozenset[int] = frozenset({0})) -> object:
+    def ask(self, *words: str, accept: frozenset[int] = frozenset({0})) -> Json:
         """Run `exhibit WORDS --json` and return what the JSON says."""
         answer = self.run(*words, "--json", accept=accept)
         try:
@@ -71,11 +73,8 @@ class Product:
             log.write(f"$ exhibit {' '.join(words)}\n{answer}\n")
 
 
-def ran(
-    command: Sequence[str],
-    folder: Path,
-    environ: Mapping[str, str] | None = None,
-    moved: Callable[[], object] | None = None,
+def _ran(
+    command: Sequence[str], environ: Mapping[str, str], moved: Callable[[], object] | None
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end.
 
@@ -84,7 +83,7 @@ def ran(
             processor, hasn't changed for so long.
     """
     with subprocess.Popen(
-        command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=REPOSITORY, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         stalled = Progress(process.pid, MAX_STILL).has_stalled if moved is None else _unchanged(moved)
         try:
@@ -111,3 +110,10 @@ def _unchanged(moved: Callable[[], object]) -> Callable[[], bool]:
         return time.monotonic() - since > MAX_STILL
 
     return tell
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,9 +1,11 @@
 """Reads the JSON of the product's command line into the few facts that the demonstration needs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from exhibit.errors import IntegrityError
+from exhibit.types import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +54,32 @@ class SeenRefusal:
     reason: str
 
 
-def works_of(answer: object) -> list[RegisteredWork]:
+@contextmanager
+def _as_described() -> Iterator[None]:
+    """Raise ``IntegrityError`` where an answer lacks what is read of it."""
+    try:
+        yield
+    except (KeyError, TypeError) as error:
+        hint = "Look into the demonstration's log."
+        raise IntegrityError(f"An answer of the command line lacks {error}.", hint=hint) from error
+
+
+@_as_described()
+def works_of(answer: Json) -> list[RegisteredWork]:
     """Read `work add --json`: `{"works": [{"number", "file", "flags": […], "conflicts": [{"sentence"}]}]}`."""
     return [
         RegisteredWork(
-            _number(one, "number"),
-            _text(one, "file"),
-            tuple(map(str, _list(one, "flags"))),
-            tuple(_text(conflict, "sentence") for conflict in _list(one, "conflicts")),
+            one["number"],
+            one["file"],
+            tuple(one["flags"]),
+            tuple(conflict["sentence"] for conflict in one["conflicts"]),
         )
-        for one in _list(answer, "works")
+        for one in answer["works"]
     ]
 
 
-def cases_of(answer: object) -> list[SeenCase]:
+@_as_described()
+def cases_of(answer: Json) -> list[SeenCase]:
     """Read `case list --json`.
 
     `{"cases": [{"number", "work": {"file"}, "party", "decision", "uses": [{"page_url", "image_url", "match",
@@ -74,69 +88,37 @@ def cases_of(answer: object) -> list[SeenCase]:
     """
     return [
         SeenCase(
-            _number(one, "number"),
-            _text(_value(one, "work"), "file"),
-            _text(one, "party"),
-            _text(one, "decision"),
-            tuple(map(_use, _list(one, "uses"))),
-            sum(_value(bundle, "seal") is not None for bundle in _list(one, "bundles")),
-            sum(_answered(_list(bundle, "receipts")) for bundle in _list(one, "bundles")),
+            one["number"],
+            one["work"]["file"],
+            one["party"],
+            one["decision"],
+            tuple(SeenUse(use["page_url"], use["image_url"], use["match"], use["licence"]) for use in one["uses"]),
+            sum(bundle["seal"] is not None for bundle in one["bundles"]),
+            sum(_answered(bundle["receipts"]) for bundle in one["bundles"]),
         )
-        for one in _list(answer, "cases")
+        for one in answer["cases"]
     ]
 
 
-def _answered(receipts: list[object]) -> bool:
+def _answered(receipts: Json) -> bool:
     """Whether the log's checkpoint is witnessed, and no witness is still to answer in full."""
-    complete = all(_text(receipt, "state") == "complete" for receipt in receipts)
-    return complete and any(_text(receipt, "subject") == "checkpoint" for receipt in receipts)
+    complete = all(receipt["state"] == "complete" for receipt in receipts)
+    return complete and any(receipt["subject"] == "checkpoint" for receipt in receipts)
 
 
-def _use(one: object) -> SeenUse:
-    licence = _value(one, "licence")
-    return SeenUse(
-        _text(one, "page_url"),
-        _text(one, "image_url"),
-        _text(one, "match"),
-        licence if isinstance(licence, int) else None,
-    )
-
-
-def refusals_of(answer: object) -> list[SeenRefusal]:
+@_as_described()
+def refusals_of(answer: Json) -> list[SeenRefusal]:
     """Read `crawl show --json`: `{"refusals": [{"url", "reason"}]}`."""
-    return [SeenRefusal(_text(one, "url"), _text(one, "reason")) for one in _list(answer, "refusals")]
+    return [SeenRefusal(one["url"], one["reason"]) for one in answer["refusals"]]
 
 
-def files_of(answer: object) -> list[str]:
+@_as_described()
+def files_of(answer: Json) -> list[str]:
     """Read `report make --json` or `bundle get --json`: `{"files": ["path", …]}`."""
-    return [str(file) for file in _list(answer, "files")]
+    return list(answer["files"])
 
 
-def verdicts_of(answer: object) -> dict[str, str]:
+@_as_described()
+def verdicts_of(answer: Json) -> dict[str, str]:
     """Read `verify --json`: `{"bundles": [{"file", "verdict"}]}`; return the verdict by file."""
-    return {_text(one, "file"): _text(one, "verdict") for one in _list(answer, "bundles")}
-
-
-def _value(holder: object, key: str) -> object:
-    if not isinstance(holder, Mapping) or key not in holder:
-        raise IntegrityError(f"An answer of the command line lacks {key!r}.", hint="Look into the demonstration's log.")
-    found: object = holder[key]
-    return found
-
-
-def _text(holder: object, key: str) -> str:
-    return str(_value(holder, key))
-
-
-def _number(holder: object, key: str) -> int:
-    found = _value(holder, key)
-    if not isinstance(found, int):
-        raise IntegrityError(f"{key!r} isn't a number in an answer of the command line.")
-    return found
-
-
-def _list(holder: object, key: str) -> list[object]:
-    found = _value(holder, key)
-    if not isinstance(found, list):
-        raise IntegrityError(f"{key!r} isn't a list in an answer of the command line.")
-    return found
+    return {one["file"]: one["verdict"] for one in answer["bundles"]}

@@ -2,11 +2,10 @@
 
 import csv
 import shutil
-import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,49 +14,23 @@ from demo.display import Display
 from demo.outside import OutsideCheck, check_outside
 from demo.pictures import flat
 from demo.plan import Site, Terms
-from demo.product import Product
+from demo.product import Product, free_port
 from demo.reading import SeenCase, cases_of, files_of, refusals_of, verdicts_of, works_of
 from demo.serving import HOSTS, Served, serve
 from demo.sites import NAMES, build
-from demo.stock import ASSETS, choose_works
+from demo.stock import choose_works
 from demo.tally import Tally, tally
 from demo.witnesses import LABEL, Witnesses, running_witnesses
 from evidence.verdict.trust import load_trust
 
 STAGES: Final = 7
+BUNDLES: Final = "bundles"
 OWNER: Final = "Lighthouse Archive"
 OTHER_OWNER: Final = "Second Studio"
 LOOK_AGAIN_SECONDS: Final = 15.0
 """Each look is a command of its own, which takes its share of the processor from what is looked at."""
 PACE: Final = ("--every", "24h", "--delay", "0")
 """The sites are ours and on this machine: nobody has to be spared."""
-
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """Where the demonstration leaves what it makes."""
-
-    out: Path
-
-    @property
-    def data(self) -> Path:
-        """The product's data folder."""
-        return self.out / "data"
-
-    @property
-    def sites(self) -> tuple[Path, ...]:
-        """One folder for each web site."""
-        return tuple(self.out / "sites" / name for name in NAMES)
-
-    @property
-    def bundles(self) -> Path:
-        """The sealed bundles."""
-        return self.out / "bundles"
-
-    @property
-    def reports(self) -> Path:
-        """The report in its three forms."""
-        return self.out / "report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,40 +54,43 @@ class Result:
             *(f"Nothing records why {trap.image_url} was refused." for trap in self.tally.not_refused),
             *(f"{path} was fetched though robots.txt forbids it." for path in self.fetched_though_forbidden),
             *(f"{name}: {verdict}." for name, verdict in self.verdicts.items() if verdict != "complete"),
-            *(f"{check.bundle}: {check.tool} says: {check.sentence}" for check in broken),
+            *(f"{check.bundle}: {check.tool} says: {check.words}" for check in broken),
         )
 
 
-def run(folders: Folders, photos: Path, display: Display) -> Result:
+def run(out: Path, photos: Path, display: Display) -> Result:
     """Run everything; see the names of the stages in the order of the lines below.
 
     Raises:
         ExhibitError: a stage couldn't be carried out.
     """
-    product = Product(_settings(folders), folders.out / "commands.log")
+    # whatever servers the environment names, this run has its own
+    settings = {"EXHIBIT_DATA": str(out / "data"), "DATABASE_URL": "", "REDIS_URL": ""}
+    product = Product(settings, out / "commands.log")
     with ExitStack() as stack:
         with display.stage("start", "Starting database, queue, workers, web server and development witnesses"):
-            witnesses = stack.enter_context(running_witnesses(folders.out / "witnesses"))
-            _start(product, folders, witnesses, stack)
+            witnesses = stack.enter_context(running_witnesses(out / "witnesses"))
+            _start(product, out, witnesses, stack)
         with display.stage("register", "Registering works"):
-            works = _register(product, folders, photos, display)
+            works = _register(product, out, photos, display)
         with display.stage("sites", "Building three small web sites"):
-            served = stack.enter_context(serve(folders.sites))
-            plan = build(folders.sites, works, served.bases)
+            folders = [out / "sites" / name for name in NAMES]
+            served = stack.enter_context(serve(folders))
+            plan = build(folders, works, served.bases)
             display.note(
                 f"{plan.pictures} pictures; {len(plan.planted)} are copies, {len(plan.licensed)} licensed uses"
             )
         with display.stage("watch", "Running three watches"):
-            _licences(product, folders, plan.licences)
+            _licences(product, out, plan.licences)
             _watch(product, plan.sites, served, plan.pictures, display)
         with display.stage("cases", "Choosing the cases that are certain"):
             certain = [case for case in _cases(product) if case.is_certain]
             display.note(f"{len(certain)} cases, to be confirmed by the switch for demonstrations")
         with display.stage("seal", "Confirming them: capturing, sealing, logging and anchoring; writing the report"):
             cases = _confirm(product, certain, display)
-            reports = files_of(product.ask("report", "make", "--owner", OWNER, "--out", str(folders.reports)))
+            reports = files_of(product.ask("report", "make", "--owner", OWNER, "--out", str(out / "report")))
         with display.stage("verify", "Verifying every bundle by four tools"):
-            verdicts, outside = _verify(product, folders, witnesses, cases, display)
+            verdicts, outside = _verify(product, out, witnesses, cases, display)
         refusals = [
             refusal
             for site in plan.sites
@@ -122,11 +98,6 @@ def run(folders: Folders, photos: Path, display: Display) -> Result:
         ]
     forbidden = tuple(path for paths in served.requests for path in paths if " /members/" in path)
     return Result(tally(plan, cases, refusals), verdicts, outside, tuple(reports), forbidden, dict(display.seconds))
-
-
-def _settings(folders: Folders) -> dict[str, str]:
-    """Name the data folder; whatever servers the environment names, this run has its own."""
-    return {"EXHIBIT_DATA": str(folders.data), "DATABASE_URL": "", "REDIS_URL": ""}
 
 
 def _configuration() -> str:
@@ -137,33 +108,27 @@ def _configuration() -> str:
     networks = ", ".join(f'"{host}/32"' for host in HOSTS)
     return f"""contact = "demo@example.org"
 allowed_networks = [{networks}]
-web_port = {_free_port()}
+web_port = {free_port()}
 tick_seconds = 1
 checkpoint_seconds = 5
 """
 
 
-def _free_port() -> int:
-    """A port on 127.0.0.1 that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _start(product: Product, folders: Folders, witnesses: Witnesses, stack: ExitStack) -> None:
-    folders.data.mkdir(parents=True, exist_ok=True)
-    (folders.data / "exhibit.toml").write_text(_configuration() + witnesses.settings(), "utf-8")
+def _start(product: Product, out: Path, witnesses: Witnesses, stack: ExitStack) -> None:
+    data = out / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    (data / "exhibit.toml").write_text(_configuration() + witnesses.settings(), "utf-8")
     stack.callback(product.run, "down", accept=frozenset({0, 1, 3}))
     product.run("up", "--detach")
 
 
-def _register(product: Product, folders: Folders, photos: Path, display: Display) -> list[Path]:
+def _register(product: Product, out: Path, photos: Path, display: Display) -> list[Path]:
     """Register all files for one owner, the first for another too, and a flat one; return those that can be matched.
 
     A table `works.csv` beside the pictures gives title, author and rights.
     """
     files = choose_works(photos)
-    inbox = folders.out / "works"
+    inbox = out / "works"
     inbox.mkdir(parents=True, exist_ok=True)
     copies = [Path(shutil.copy(file, inbox)) for file in files]
     flat().save(inbox / "flat.png")
@@ -183,14 +148,12 @@ def _register(product: Product, folders: Folders, photos: Path, display: Display
     return [path for path in copies if path.name not in flagged]
 
 
-def _licences(product: Product, folders: Folders, licences: Sequence[Terms]) -> None:
-    table = folders.out / "licences.csv"
-    with table.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["works", "licensee", "domain", "url_pattern", "valid_from", "valid_until", "reason"])
-        for one in licences:
-            row = (one.licensee, one.domain, one.url_pattern, one.valid_from, one.valid_until, one.reason)
-            writer.writerow([";".join(one.works), *row])
+def _licences(product: Product, out: Path, licences: Sequence[Terms]) -> None:
+    table = out / "licences.csv"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Terms)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(one) | {"works": ";".join(one.works)} for one in licences)
     product.run("licence", "import", str(table), "--owner", OWNER)
 
 
@@ -241,27 +204,20 @@ def _confirm(product: Product, cases: Sequence[SeenCase], display: Display) -> l
 
 
 def _verify(
-    product: Product, folders: Folders, witnesses: Witnesses, cases: Sequence[SeenCase], display: Display
+    product: Product, out: Path, witnesses: Witnesses, cases: Sequence[SeenCase], display: Display
 ) -> tuple[dict[str, str], tuple[OutsideCheck, ...]]:
-    trust = folders.out / "trust.json"
+    trust = out / "trust.json"
     product.run("trust", str(trust), "--label", LABEL)
     trust.write_bytes(witnesses.trust(load_trust(trust)).to_json())
     sealed = [str(case.number) for case in cases if case.sealed]
     if not sealed:
         return {}, ()
-    bundles = files_of(product.ask("bundle", "get", *sealed, "--owner", OWNER, "--out", str(folders.bundles)))
-    unpacked = folders.out / "unpacked"
+    bundles = files_of(product.ask("bundle", "get", *sealed, "--owner", OWNER, "--out", str(out / BUNDLES)))
     outside: list[OutsideCheck] = []
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(product.ask, "verify", *bundles, "--trust", str(trust), accept=frozenset({0, 1, 4}))
         for number, bundle in enumerate(bundles, 1):
-            outside += check_outside(Path(bundle), unpacked, witnesses.roots)
+            outside += check_outside(Path(bundle), witnesses.roots)
             display.progress(number, len(bundles), "bundles checked by sha256sum, bagit and openssl")
         answer = asked.result()
-    shutil.rmtree(unpacked, ignore_errors=True)
     return verdicts_of(answer), tuple(outside)
-
-
-def default_photos() -> Path:
-    """Return the folder of the works that come with the demonstration."""
-    return ASSETS / "works"

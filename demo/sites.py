@@ -4,7 +4,7 @@ import io
 import os
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urljoin, urlsplit
@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from demo import broken
-from demo.edits import EDITS, EditName, edited
-from demo.pages import FIRST_DAY, Page, Shown, Technique, feed_xml, page_css, page_html, site_css, sitemap_xml
+from demo.edits import EDITS, edited
+from demo.pages import FIRST_DAY, Page, Shown, feed_xml, page_css, page_html, site_css, sitemap_xml
 from demo.pictures import textured
 from demo.plan import Placed, Plan, Site, SourceKind, Terms, Trap, TrapKind, Use
 from demo.serving import REDIRECTS
@@ -28,16 +28,8 @@ A_PAGE_HOLDS: Final = 9
 PRIVATE_TARGETS: Final = ("http://10.0.0.1/x.jpg", "http://169.254.169.254/latest/x.jpg", "http://127.0.0.1/x.jpg")
 SIZES: Final = ((400, 300), (300, 400), (360, 240), (320, 320))
 
-_SEEN_EVERYWHERE: Final[tuple[Technique, ...]] = (
-    "img",
-    "srcset",
-    "inline-style",
-    "stylesheet",
-    "link",
-    "picture",
-    "lazy",
-)
-_SITES: Final[tuple[tuple[str, SourceKind, str, tuple[Technique, ...]], ...]] = (
+_SEEN_EVERYWHERE: Final = ("img", "srcset", "inline-style", "stylesheet", "link", "picture", "lazy")
+_SITES: Final[tuple[tuple[str, SourceKind, str, tuple[str, ...]], ...]] = (
     ("Harbour Prints", "site", "/", (*_SEEN_EVERYWHERE, "json-ld", "og-image")),
     ("Daily Walls", "sitemap", "/sitemap.xml", (*_SEEN_EVERYWHERE, "sitemap", "sitemap")),
     ("Small Notes", "feed", "/feed.xml", (*_SEEN_EVERYWHERE, "media-content", "enclosure")),
@@ -56,7 +48,7 @@ class _Item:
     path: str
     data: bytes | None
     name: str = ""
-    edit: EditName | None = None
+    edit: str | None = None
     trap: TrapKind | None = None
     target: str | None = None
 
@@ -97,7 +89,7 @@ def _items(works: Sequence[Path], stock: Stock, seed: int) -> list[_Item]:
     return items
 
 
-def _placed_copies(works: Sequence[Path]) -> list[tuple[Path, EditName, int]]:
+def _placed_copies(works: Sequence[Path]) -> list[tuple[Path, str, int]]:
     """Share the works out among edits and sites, so that a work meets a site no second time while there are others."""
     each = min(COPIES_OF_EACH_EDIT, len(works))
     total = each * len(EDITS)
@@ -107,7 +99,7 @@ def _placed_copies(works: Sequence[Path]) -> list[tuple[Path, EditName, int]]:
     ]
 
 
-def _copy(work: Path, edit: EditName, site: int, role: Role, neighbours: Sequence[Image.Image], seed: int) -> _Item:
+def _copy(work: Path, edit: str, site: int, role: Role, neighbours: Sequence[Image.Image], seed: int) -> _Item:
     # the name of the work, not its place, decides: one picture more in a folder changes no other copy
     own = zlib.crc32(work.name.encode()) + seed
     random = np.random.default_rng([own, EDITS.index(edit), site])
@@ -124,18 +116,14 @@ def _licensed(
     works: Sequence[Path], taken: set[tuple[Path, int]], neighbours: Sequence[Image.Image], seed: int
 ) -> list[_Item]:
     """Make uses that licences permit: on all of one site, and below /press on another, of works not copied there."""
-    edits: tuple[EditName, ...] = ("resized", "cropped", "webp", "captioned")
+    edits = ("resized", "cropped", "webp", "captioned")
     items = []
     for site in (NOTES, PRINTS):
         free = [work for work in works if (work, site) not in taken][: len(edits)]
         for work, edit in zip(free, edits, strict=False):
             item = _copy(work, edit, site, "licensed", neighbours, seed)
-            items.append(item if site == NOTES else _moved(item, "/press"))
+            items.append(item if site == NOTES else replace(item, path=f"/press/{Path(item.path).name}"))
     return items
-
-
-def _moved(item: _Item, folder: str) -> _Item:
-    return _Item(item.site, item.role, f"{folder}/{Path(item.path).name}", item.data, item.name, item.edit)
 
 
 def _forbidden(works: Sequence[Path], neighbours: Sequence[Image.Image], seed: int) -> list[_Item]:
@@ -232,12 +220,18 @@ def _page(path: str, items: Sequence[_Item], site: Site, random: np.random.Gener
 
 
 def _plan(sites: tuple[Site, ...], homes: Sequence[tuple[_Item, str]]) -> Plan:
-    planted, licensed, forbidden = (_uses(sites, homes, role) for role in ("planted", "licensed", "forbidden"))
-    traps = [
-        Trap(item.trap, sites[item.site].name, page, urljoin(sites[item.site].base, item.path), item.target)
-        for item, page in homes
-        if item.trap is not None
-    ]
+    def at(item: _Item, page: str) -> tuple[str, str, str]:
+        site = sites[item.site]
+        return site.name, page, urljoin(site.base, item.path)
+
+    def uses(role: Role) -> tuple[Use, ...]:
+        return tuple(Use(one.name, one.edit, *at(one, page)) for one, page in homes if one.role == role and one.edit)
+
+    def placed(role: Role) -> tuple[Placed, ...]:
+        return tuple(Placed(one.name, *at(one, page)) for one, page in homes if one.role == role)
+
+    planted, licensed, forbidden = uses("planted"), uses("licensed"), uses("forbidden")
+    traps = [Trap(one.trap, *at(one, page), one.target) for one, page in homes if one.trap is not None]
     robots = [
         Trap("robots", use.site, use.page_url, use.image_url)
         for use in forbidden
@@ -248,26 +242,10 @@ def _plan(sites: tuple[Site, ...], homes: Sequence[tuple[_Item, str]]) -> Plan:
         planted,
         licensed,
         forbidden,
-        _placed(sites, homes, "lookalike"),
-        _placed(sites, homes, "unrelated"),
+        placed("lookalike"),
+        placed("unrelated"),
         (*traps, *robots),
         _licences(sites, planted, licensed),
-    )
-
-
-def _uses(sites: Sequence[Site], homes: Sequence[tuple[_Item, str]], role: str) -> tuple[Use, ...]:
-    return tuple(
-        Use(item.name, item.edit, sites[item.site].name, page, urljoin(sites[item.site].base, item.path))
-        for item, page in homes
-        if item.role == role and item.edit is not None
-    )
-
-
-def _placed(sites: Sequence[Site], homes: Sequence[tuple[_Item, str]], role: Role) -> tuple[Placed, ...]:
-    return tuple(
-        Placed(item.name, sites[item.site].name, page, urljoin(sites[item.site].base, item.path))
-        for item, page in homes
-        if item.role == role
     )
 
 

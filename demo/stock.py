@@ -1,25 +1,24 @@
 """Chooses the works, and the pictures that have nothing to do with them."""
 
-import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import UnreadablePictureError, WrongUseError
+from exhibit.pictures.decode import decode
+from indexer.picture.hashes import orientation_hashes, shrink
 
 ASSETS: Final = Path(__file__).parent / "assets"
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
 RESEMBLING_BITS: Final = 80
 SMALLEST_SIDE: Final = 200
-LARGEST_AREA: Final = 100_000_000
 
-Hashes = NDArray[np.bool_]
+Hashes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +73,15 @@ def _unlike(known: Sequence[Hashes], files: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def _hashes_of(file: Path) -> Hashes | None:
-    """Return the 256-bit pHashes of a picture in its 8 positions, shape (8, 256); None when it can't serve."""
+    """Return the 256-bit pHashes of a picture in its 8 positions, shape (8, 32); None when it can't serve."""
     try:
-        with Image.open(file) as picture:
-            if min(picture.size) < SMALLEST_SIDE or picture.width * picture.height > LARGEST_AREA:
-                return None
-            picture.draft("RGB", (512, 512))
-            small = picture.convert("L").resize((256, 256), Image.Resampling.BOX)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        picture = decode(file.read_bytes(), at_least=256)
+    except (OSError, UnreadablePictureError):
         return None
-    turned = [small, *(small.transpose(way) for way in Image.Transpose)]
-    return np.stack([imagehash.phash(position, hash_size=16).hash.ravel() for position in turned])
+    if min(picture.info.width, picture.info.height) < SMALLEST_SIDE:
+        return None
+    return orientation_hashes(shrink(Image.fromarray(picture.pixels).convert("L")))
 
 
 def _resemble(hashes: Hashes, others: Hashes) -> bool:
-    nearest = min(int((first != other).sum()) for first, other in itertools.product(hashes[:1], others))
-    return nearest <= RESEMBLING_BITS
+    return int(np.bitwise_count(hashes[0] ^ others).sum(axis=1).min()) <= RESEMBLING_BITS

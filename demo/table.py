@@ -2,8 +2,9 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 
-from demo.run import Folders, Result
+from demo.run import BUNDLES, Result
 
 
 def summary(result: Result) -> str:
@@ -20,11 +21,9 @@ def summary(result: Result) -> str:
     return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
 
 
-def table(result: Result, folders: Folders, opening: str) -> str:
+def table(result: Result, out: Path, opening: str) -> str:
     """Return the closing table; `opening` is the command that opens the site."""
-    return "\n".join(
-        [*_edits(result), "", *_others(result), "", *_seconds(result), "", *_places(result, folders, opening)]
-    )
+    return "\n".join([*_edits(result), "", *_others(result), "", *_seconds(result), "", *_places(result, out, opening)])
 
 
 def _edits(result: Result) -> list[str]:
@@ -58,12 +57,12 @@ def _seconds(result: Result) -> list[str]:
     return [*rows, f"  {'all':<22} {sum(result.seconds.values()):>6.1f} s"]
 
 
-def _places(result: Result, folders: Folders, opening: str) -> list[str]:
+def _places(result: Result, out: Path, opening: str) -> list[str]:
     return [
         *(f"  report    {file}" for file in result.reports),
-        f"  bundles   {folders.bundles}",
-        f"  sites     {folders.out / 'sites'}",
-        f"  summary   {folders.out / 'summary.json'}",
+        f"  bundles   {out / BUNDLES}",
+        f"  sites     {out / 'sites'}",
+        f"  summary   {out / 'summary.json'}",
         f"  open the site with: {opening}",
         "",
         "  All witnesses of this run are development witnesses, without legal weight.",

@@ -8,7 +8,6 @@ Needs a Chromium. The demonstration's data are copied first and stay as they are
 import argparse
 import io
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,6 @@ if str(ROOT) not in sys.path:
 if TYPE_CHECKING:
     from registry.models import Owner
 
-EXHIBIT = (sys.executable, "-m", "desk")
 PERSON = "ann@studio.example"
 LANGUAGES = {"en": "en-GB", "zh-hans": "zh-CN"}
 UNDECIDED = 30
@@ -80,25 +78,21 @@ def main(arguments: list[str] | None = None) -> int:
 @contextmanager
 def _running(data: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object]]]:
     """A copy of the demonstration with its site up; gives its address, the cookie of a member, and what fills pages."""
-    with tempfile.TemporaryDirectory(prefix="exhibit-shots-") as name, socket.socket() as free:
+    from demo.product import Product, free_port
+
+    with tempfile.TemporaryDirectory(prefix="exhibit-shots-") as name:
         Path(name).chmod(0o755)
         subprocess.run(["cp", "-a", str(data), f"{name}/data"], check=True)  # keeps whose files they are
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
-        given = {"EXHIBIT_DATA": f"{name}/data", "EXHIBIT_WEB_PORT": str(port), "DATABASE_URL": "", "REDIS_URL": ""}
-        subprocess.run([*EXHIBIT, "up", "--detach"], check=True, cwd=ROOT, env=os.environ | given)
+        port = str(free_port())
+        given = {"EXHIBIT_DATA": f"{name}/data", "EXHIBIT_WEB_PORT": port, "DATABASE_URL": "", "REDIS_URL": ""}
+        product = Product(given, Path(name) / "commands.log")
+        product.run("up", "--detach")
         try:
             # a copy of the log mustn't be signed on unless somebody says that it is the only one
-            subprocess.run(
-                [*EXHIBIT, "log", "accept-head", "--reason", "A copy for pictures."],
-                check=True,
-                cwd=ROOT,
-                env=os.environ | given,
-            )
+            product.run("log", "accept-head", "--reason", "A copy for pictures.")
             yield f"http://127.0.0.1:{port}/", *_prepared(given)
         finally:
-            subprocess.run([*EXHIBIT, "down"], check=True, cwd=ROOT, env=os.environ | given)
+            product.run("down")
 
 
 def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]:

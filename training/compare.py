@@ -25,6 +25,8 @@ from indexer.picture.embedding import embeddings
 from training.data import NEAR_SAME, Collection, collect, distances
 
 STRENGTHS = (0.3, 0.7)
+TRAINED_ON = Path(__file__).with_name("descriptor.training.txt")
+"""The hashes of all pictures that the network which comes with Exhibit was trained on."""
 BESIDE = 8
 """Pictures that stand beside and behind works; they are no references."""
 
@@ -75,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _untrained(collection: Collection, lists: Sequence[Path]) -> list[int]:
     """Pictures held out now that are like none of those that either network was trained on."""
-    lines = [line for path in (MODEL.with_name("descriptor.training.txt"), *lists) for line in path.read_text().split()]
+    lines = [line for path in (TRAINED_ON, *lists) for line in path.read_text().split()]
     trained = np.array([int(line, 16) for line in lines], np.uint64)
     pictures = collection.pictures
     return [one for one in collection.held_out if distances(trained, pictures[one].phash).min() > 2 * NEAR_SAME]

@@ -157,7 +157,7 @@ class FolderBlobStore(BlobStore):
 
     def _absent(self, digest: Digest) -> NotFoundError:
         self._check()
-        return NotFoundError(Sentence("The bytes of %(digest)s aren't here.", digest=digest))
+        return absent(digest)
 
     def _temporary(self) -> Path:
         self._check()
@@ -183,6 +183,11 @@ def verified(data: bytes, digest: Digest) -> bytes:
             hint=Sentence("Restore this file from a backup, or remove it."),
         )
     return data
+
+
+def absent(digest: Digest) -> NotFoundError:
+    """What is said of bytes that aren't here."""
+    return NotFoundError(Sentence("The bytes of %(digest)s aren't here.", digest=digest))
 
 
 def blob_store(data_dir: Path) -> FolderBlobStore:

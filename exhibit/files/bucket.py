@@ -25,7 +25,7 @@ from obstore.store import ObjectStore, from_url
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import IntegrityError, NotFoundError, StorageError
 from exhibit.files.ahead import ReadAhead
-from exhibit.files.blobs import verified
+from exhibit.files.blobs import absent, verified
 from exhibit.ports import BlobStore
 from exhibit.sentences import Sentence
 
@@ -250,7 +250,7 @@ class BucketBlobStore(BlobStore):
     def piece(self, digest: Digest, start: int, end: int) -> bytes:
         """Some of the bytes, which are there."""
         if (data := self.bucket.piece(self._key(digest), start, end)) is None:
-            raise _absent(digest)
+            raise absent(digest)
         return data
 
     def __contains__(self, digest: Digest) -> bool:
@@ -285,7 +285,7 @@ class BucketBlobStore(BlobStore):
                 yield objects
             except FileNotFoundError:
                 self.bucket.check()
-                raise _absent(digest) from None
+                raise absent(digest) from None
 
 
 class _Pieces(io.RawIOBase):
@@ -345,10 +345,6 @@ def _unchanged(file: BinaryIO, digest: Digest) -> Iterator[bytes]:
         yield piece
     if seen.digest() != digest.raw:
         raise IntegrityError(Sentence("The file was changed while it was read."), hint=Sentence("Try again."))
-
-
-def _absent(digest: Digest) -> NotFoundError:
-    return NotFoundError(Sentence("The bytes of %(digest)s aren't here.", digest=digest))
 
 
 def _gone() -> StorageError:

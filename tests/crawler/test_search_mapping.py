@@ -6,6 +6,7 @@ None of them was tried with the vendor's own server.
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -158,10 +159,8 @@ def test_etsy_is_asked_for_words_with_keystring_and_shared_secret(site: Site, tm
 
 @pytest.mark.parametrize("name", ["ebay", "ebay-images"])
 def test_ebay_goes_on_by_offsets_with_one_token(name: str, site: Site, tmp_path: Path) -> None:
-    path = put_shipped(tmp_path, name, site)
-    text = path.read_text(encoding="utf-8")
-    size = next(line for line in text.splitlines() if line.startswith("size = "))
-    service = read_service(text.replace(size, "size = 2"))
+    service = shipped(name, site, tmp_path)
+    service = replace(service, pace=replace(service.pace, size=2))
     site.routes[PATHS[name]] = lambda seen: ebay_answer(3, int(query(seen)["offset"]))
     site.routes[EBAY_TOKEN] = ebay_token(f"for {name}")
     first, second = asked(service), asked(service, offset=2)

@@ -1,6 +1,7 @@
 """What the descriptor is trained on: which pictures, which views, which works together."""
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 
 from bench.primitives import PRIMITIVES
 from bench.primitives.canvas import begun
+from indexer.picture.descriptor import MODEL
 from tests.assets.textured import encoded, textured
 from training.batches import LOOK_ALIKES, Picker
+from training.compare import TRAINED_ON
 from training.data import NOT_FOR_SHIPPED_WEIGHTS, Collection, Picture, collect
 from training.places import overlaps
 from training.views import COMPOSED_OF, Job, Recipe, Studio
@@ -142,3 +145,10 @@ def test_compositions_are_of_no_primitive_that_is_held_back_and_know_their_place
 def test_of_the_other_views_no_places_are_known() -> None:
     views = Studio(made(6).pixels, range(6), Recipe()).make(Job(1, (), 4, 64, 3))
     assert not views.overlaps[1:].any()
+
+
+def test_the_pictures_that_the_shipped_network_was_trained_on_can_be_left_out_of_a_benchmark() -> None:
+    listed = TRAINED_ON.read_text().split()
+    assert listed == sorted(set(listed))
+    assert all(re.fullmatch("[0-9a-f]{16}", one) for one in listed)
+    assert f"all {len(listed):,}" in (MODEL.parent / "MODEL_CARD.md").read_text("utf-8")
