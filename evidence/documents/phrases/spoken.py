@@ -1,8 +1,8 @@
 """Sentences that rows and sealed facts hold in English, said in a document's language.
 
-What is sealed stays as it was written. A document in another language recognises such a sentence by the English
-catalogue's group ``spoken``, which has a name wherever a value stands, and says it by its own. Several may follow each
-other; what no phrase fits, such as a person's own words, stays as it is.
+What is sealed stays as it was written. A document in another language recognises such a sentence by the keys of its
+catalogue's group ``spoken``, which have a name wherever a value stands. Several may follow each other; what no phrase
+fits, such as a person's own words, stays as it is.
 """
 
 import re
@@ -10,19 +10,16 @@ from functools import cache
 
 from evidence.documents.phrases import Phrases, load_phrases
 
-ORIGINAL = "en"
 _GROUP = "spoken."
 _NAME = re.compile(r"\{(\w+)\}")
 
 
 def told(text: str, phrases: Phrases) -> str:
     """The sentences of a text in the language of the phrases."""
-    if phrases.language == ORIGINAL:
-        return text
     found: list[str] = []
     left = text
     while left:
-        fits = [(match, key) for pattern, key in _patterns() if (match := pattern.match(left)) is not None]
+        fits = [(match, key) for pattern, key in _patterns(phrases.language) if (match := pattern.match(left))]
         if not fits:
             return " ".join((*found, left)) if found else text
         match, key = max(fits, key=lambda fit: (fit[0].end(), -sum(map(len, fit[0].groups()))))
@@ -32,10 +29,9 @@ def told(text: str, phrases: Phrases) -> str:
 
 
 @cache
-def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
-    english = load_phrases(ORIGINAL).sentences
-    keys = sorted(key for key in english if key.startswith(_GROUP))
-    return tuple((re.compile(_pattern(english[key]), re.DOTALL), key) for key in keys)
+def _patterns(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    keys = [key for key in load_phrases(language).sentences if key.startswith(_GROUP)]
+    return tuple((re.compile(_pattern(key.removeprefix(_GROUP)), re.DOTALL), key) for key in keys)
 
 
 def _pattern(phrase: str) -> str:
