@@ -270,7 +270,7 @@ def witness_blocks(witnesses: Sequence[WitnessFacts], wording: Wording, meaning:
     """
     if not witnesses:
         return [Text(wording.say("witness.none"))]
-    head = tuple(wording.say(f"column.{name}") for name in ("witness", "state", "time", "weight"))
+    head = wording.heads(("witness", "state", "time", "weight"))
     blocks: list[Block] = [Table(head, tuple(_witness_cells(witness, wording) for witness in witnesses), (4, 2, 4, 4))]
     if any(witness.state == "complete" for witness in witnesses):
         blocks.append(Quiet(wording.say(f"witness.{meaning}")))

@@ -24,6 +24,11 @@ class Phrases:
         """The sentence with its placeholders filled; raises ``KeyError`` for an unknown key or placeholder."""
         return self.sentences[key].format_map(values)
 
+    def first(self, name: str, *groups: str) -> str:
+        """The sentence of this name in the first of these groups that has one; raises ``KeyError`` without any."""
+        key = next((key for group in groups if (key := f"{group}.{name}") in self.sentences), f"{groups[-1]}.{name}")
+        return self.sentences[key]
+
     def word(self, group: str, name: str) -> str:
         """The sentence ``group.name``, or the name itself when the catalogue doesn't know it."""
         return self.sentences.get(f"{group}.{name}", name)

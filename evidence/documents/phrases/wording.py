@@ -47,6 +47,10 @@ class Wording:
         """Sentences of one group of the catalogue as a list."""
         return Bullets(tuple(self.say(f"{group}.{key}") for key in keys))
 
+    def heads(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The heads of a table's columns; what rows show too is called as their label calls it."""
+        return tuple(self.phrases.first(name, "column", "label") for name in names)
+
     def row(self, label: str, speaker: Speaker, *texts: str, style: Style = Style.PLAIN) -> Row:
         """A labelled value; an empty one reads "not stated"."""
         value = tuple(Line(self.clipped(text), style) for text in texts if text)

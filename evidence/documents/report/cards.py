@@ -80,7 +80,7 @@ def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]
     if first.page_url:
         image = wording.clipped(first.image_url, MAX_ADDRESS)
         rows.append(wording.row("image_url", Speaker.RECORDED, image, style=Style.MONO))
-    seen = wording.say("card.seen", first=wording.time(start), last=wording.time(last))
+    seen = wording.say("report.period", first=wording.time(start), last=wording.time(last))
     return [*rows, wording.row("seen", Speaker.RECORDED, seen)]
 
 

@@ -29,12 +29,11 @@ def works_section(report: ReportFacts, wording: Wording) -> list[Section]:
     summary += [
         _say(name, wording, looked, name) for name in ("unsafe", "waiting", "unlisted") if getattr(looked, name)
     ]
-    texts = wording.say("works.between").join(summary), wording.say("works.says")
+    texts = wording.say("document.sentences").join(summary), wording.say("works.says")
     blocks: list[Block] = [*map(Text, texts), Rows(tuple(rows))]
     if report.works:
-        head = tuple(wording.say(f"column.{name}") for name in COLUMNS)
         cells = tuple(_cells(work, wording) for work in report.works)
-        blocks.append(Table(head, cells, tuple(COLUMNS.values())))
+        blocks.append(Table(wording.heads(COLUMNS), cells, tuple(COLUMNS.values())))
     running = wording.clipped(report.title or report.owner.name, MAX_TITLE)
     return [Section(wording.say("heading.works"), tuple(blocks), 1, running=running, new_page=True)]
 

@@ -115,7 +115,7 @@ def _pictures(shown: Sequence[PictureFacts], gallery: Gallery) -> Section:
         blocks += [gallery.row({"registered": picture.file}, HEIGHT), Rows(_picture_rows(picture, wording))]
     if len(shown) > SHOWN_PICTURES:
         blocks.append(Text(wording.say("document.listed_of", shown=SHOWN_PICTURES, all=len(shown))))
-    return Section(wording.say("deposit.pictures"), tuple(blocks))
+    return Section(wording.say("column.pictures"), tuple(blocks))
 
 
 def _picture_rows(picture: PictureFacts, wording: Wording) -> tuple[Row, ...]:
