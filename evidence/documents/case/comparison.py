@@ -110,7 +110,8 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
         ]
     rows += ratio_rows(verification, calibration, wording)
     if calibration is not None:
-        rows.append(wording.row("calibration", Speaker.RECORDED, *_calibration(verification, calibration, wording)))
+        decided = "certain" if verification.decision is Decision.CERTAIN else "review"
+        rows.append(wording.row("calibration", Speaker.RECORDED, *calibration_told(calibration, wording, decided)))
     if verification.survival:
         told = wording.say("match.survival", grade=grade(verification.survival))
         rows.append(wording.row("survival", Speaker.RECORDED, told, *verification.survival, style=Style.MONO))
@@ -139,12 +140,12 @@ def ratio_told(group: str, verification: Verification, calibration: CalibrationF
     return wording.say(f"{group}.{limit}", ratio=ratio_words(ratio.value), photographs=photographs, prior=prior)
 
 
-def _calibration(verification: Verification, calibration: CalibrationFacts, wording: Wording) -> tuple[str, str]:
-    """Which calibration it was, and the bound that it states for what was decided."""
-    is_certain = verification.decision is Decision.CERTAIN
-    bound = calibration.certain if is_certain else calibration.review
-    counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
-    counts["others"] = f"{bound.photographs - 1:,}"
-    data = wording.told(calibration.data)
-    named = wording.say("match.calibration", name=calibration.name, data=data, digest=calibration.digest.hex)
-    return named, wording.say("match.bound_certain" if is_certain else "match.bound_review", **counts)
+def calibration_told(calibration: CalibrationFacts, wording: Wording, *decisions: str) -> list[str]:
+    """Which calibration it was, and the bound that it states for what was decided so: ``certain`` or ``review``."""
+    data, digest = wording.told(calibration.data), calibration.digest.hex
+    told = [wording.say("match.calibration", name=calibration.name, data=data, digest=digest)]
+    for decision in decisions:
+        bound = {"certain": calibration.certain, "review": calibration.review}[decision]
+        counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
+        told.append(wording.say(f"match.bound_{decision}", **counts, others=f"{bound.photographs - 1:,}"))
+    return told

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from evidence.documents.phrases import Phrases
-from evidence.documents.phrases.spoken import told
 from evidence.documents.typeset.blocks import Bullets, Line, Row, Setting, Speaker, Style
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
@@ -29,7 +28,7 @@ class Wording:
 
     def told(self, text: str) -> str:
         """What the software wrote down in English, in this language; a person's words stay as they are."""
-        return told(text, self.phrases)
+        return self.phrases.told(text)
 
     def setting(self) -> Setting:
         """How the language is set."""

@@ -14,15 +14,16 @@ from evidence.facts.case import CaptureFacts, CaseFacts, SightingFacts
 from evidence.facts.cocapture import (
     CLOCKS,
     COCAPTURE_FORMAT,
+    WEB_ARCHIVE_FORMAT,
     WITHIN,
     WORDS,
     Cocapture,
     PartnerAnswer,
     SealedStatement,
+    WebArchive,
     compare,
 )
 from evidence.facts.network import NetworkRecord
-from evidence.facts.web_archive import WEB_ARCHIVE_FORMAT, WebArchive
 from evidence.formats.codec import MAX_JSON_BYTES, FormatError, from_plain, parse_canonical, parse_json
 from evidence.formats.errors import UnknownWitnessError
 from evidence.formats.records import plain_url
