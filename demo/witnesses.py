@@ -10,8 +10,8 @@ from threading import Timer
 from typing import Final
 
 from demo.product import REPOSITORY
-from evidence.anchors.opentimestamps.headers import parse_header
 from evidence.anchors.opentimestamps.kind import TrustedChain
+from evidence.anchors.opentimestamps.proofs import parse_header
 from evidence.development.chain import Blocks
 from evidence.verdict.trust import Trust
 from exhibit.digests import Digest

@@ -50,8 +50,8 @@ def _check_all(name: str, contents: Contents, trust: Trust, makers: Makers | Non
         return Verdict(name, None, trust.dated, tuple(checks))
     checks, times, views = _checks(name, inspection, makers)
     container = _container(contents, worst(check.state for check in checks), inspection)
-    asked = None if trust.requires is None else trust.requires.grades
-    return Verdict(name, inspection.seal, trust.dated, (container, *checks), inspection.left_out, asked, times, views)
+    every = (container, *checks)
+    return Verdict(name, inspection.seal, trust.dated, every, inspection.left_out, trust.asked.grades, times, views)
 
 
 def _checks(

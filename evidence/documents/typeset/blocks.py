@@ -197,9 +197,7 @@ class Document:
     heading: str
     subtitle: str
     header: str  # right side of each page's header
-    language: Mapping[
-        str, str
-    ]  # ``lang``, ``region``, ``footer`` and ``page_of``, which has ``{page}`` and ``{pages}``
+    language: Mapping[str, str]  # ``lang``, ``region``, ``footer``, and ``page_of`` with ``{page}`` and ``{pages}``
     opening: tuple[Block, ...]  # blocks below the title
     sections: tuple[Section, ...]
     attachments: tuple[Attachment, ...] = ()
