@@ -15,8 +15,7 @@ from evidence.anchors.opentimestamps.kind import TrustedChain
 from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.formats.codec import Bytes32, Canonical, FormatError, from_plain, parse_json
 from evidence.keys.ed25519 import is_sound_point
-from evidence.log.cosignatures import parse_cosigner_key
-from evidence.log.notes import parse_verifier_key
+from evidence.log.notes import parse_cosigner_key, parse_verifier_key
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import LATER
 
