@@ -6,10 +6,10 @@ from datetime import datetime
 
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.qr import qr_png
 from evidence.documents.typeset.blocks import Block, Document, Line, Lines, Plate, Plates, Section, Style
 from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import installed_fonts
+from evidence.documents.typeset.pictures import qr_png
 from exhibit.errors import ExhibitError
 from indexer.draw.draw import View, draw
 from registry.models import Match, Notice

@@ -6,7 +6,6 @@ from evidence.documents.case.comparison import Gallery
 from evidence.documents.case.sections import development_warning, witness_blocks
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
-from evidence.documents.qr import qr_png
 from evidence.documents.typeset.blocks import (
     Attachment,
     Block,
@@ -23,7 +22,7 @@ from evidence.documents.typeset.blocks import (
 )
 from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import FontSet, installed_fonts
-from evidence.documents.typeset.pictures import Album, Pictures
+from evidence.documents.typeset.pictures import Album, Pictures, qr_png
 from evidence.facts.case import CaseFacts, PictureFacts
 
 DEPOSIT_PARTY = "none"  # kind of party in the facts of a deposit record: nobody is named in it
