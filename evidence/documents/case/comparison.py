@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from evidence.documents.phrases.wording import Wording, figure, percent, ratio_words
-from evidence.documents.typeset.blocks import Block, Plate, Plates, Row, Rows, Speaker, Style, Text
+from evidence.documents.typeset.blocks import Block, Plate, Plates, Rows, Speaker, Style, Text
 from evidence.documents.typeset.pictures import DRAWINGS, Album, Pictures
 from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts
 from exhibit.comparison.derived import grade
@@ -108,8 +108,11 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
             wording.row("overlap_work", Speaker.RECORDED, share(verification.overlap_work)),
             wording.row("overlap_picture", Speaker.RECORDED, share(verification.overlap_picture)),
         ]
-    rows += ratio_rows(verification, calibration, wording)
+    rows.append(wording.row("ratio", Speaker.RECORDED, ratio_told("match", verification, calibration, wording)))
     if calibration is not None:
+        if verification.probability is not None and calibration.prior is not None:
+            prior = wording.say("match.prior", prior=figure(calibration.prior))
+            rows.append(wording.row("prior", Speaker.RECORDED, prior))
         decided = "certain" if verification.decision is Decision.CERTAIN else "review"
         rows.append(wording.row("calibration", Speaker.RECORDED, *calibration_told(calibration, wording, decided)))
     if verification.survival:
@@ -120,14 +123,6 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
         rows.append(wording.row("remarks", Speaker.RECORDED, *remarks))
     rows.append(wording.row("pipeline", Speaker.RECORDED, verification.pipeline, style=Style.MONO))
     return Rows(tuple(rows), together=False)
-
-
-def ratio_rows(verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> list[Row]:
-    """The likelihood ratio, no larger than the photographs behind it support, and the prior that is the reader's."""
-    rows = [wording.row("ratio", Speaker.RECORDED, ratio_told("match", verification, calibration, wording))]
-    if verification.probability is not None and calibration is not None and calibration.prior is not None:
-        rows.append(wording.row("prior", Speaker.RECORDED, wording.say("match.prior", prior=figure(calibration.prior))))
-    return rows
 
 
 def ratio_told(group: str, verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> str:
