@@ -39,8 +39,8 @@ class Wording:
         return Bullets(tuple(self.say(f"{group}.{key}") for key in keys))
 
     def heads(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The heads of a table's columns; what rows show too is called as their label calls it."""
-        return tuple(self.phrases.first(name, "column", "label") for name in names)
+        """The heads of a table's columns; what rows or sections show too is called as there."""
+        return tuple(self.phrases.first(name, "column", "label", "heading") for name in names)
 
     def row(self, label: str, speaker: Speaker, *texts: str, style: Style = Style.PLAIN) -> Row:
         """A labelled value; an empty one reads "not stated"."""

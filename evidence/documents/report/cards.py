@@ -36,7 +36,8 @@ def _plates(facts: CaseFacts, gallery: Gallery) -> tuple[Plate, ...]:
     if match is None:
         return ()
     drawn = {role: path for role, path in match.drawings.items() if role in DRAWN} or both_pictures(facts, match)
-    captions = {role: gallery.wording.say(f"card.{role.replace('-', '_')}") for role in drawn}
+    first = gallery.wording.phrases.first
+    captions = {role: first(role.replace("-", "_"), "card", "picture") for role in drawn}
     return tuple(replace(gallery.plate(role, path, ACROSS), caption=captions[role]) for role, path in drawn.items())
 
 

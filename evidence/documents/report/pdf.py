@@ -325,6 +325,6 @@ def _reason(reason: str, wording: Wording) -> str:
 
 def glossary_section(wording: Wording) -> Section:
     """Each term with its meaning in this document."""
-    words = {term: wording.phrases.first(term, "term", "label") for term in TERMS}
+    words = {term: wording.phrases.first(term, "term", "label", "column", "field") for term in TERMS}
     rows = tuple(Row(word, (Line(wording.say(f"meaning.{term}")),), "") for term, word in words.items())
     return Section(wording.say("heading.glossary"), (Rows(rows, together=False),))
