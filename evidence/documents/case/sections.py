@@ -186,7 +186,7 @@ def decision_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     """Who decided what, when and why."""
     decision = facts.decision
     if decision.at is None:
-        return Section(wording.say("heading.decision"), (Text(wording.say("decision.open")),), level)
+        return Section(wording.say("label.decision"), (Text(wording.say("decision.open")),), level)
     speaker = Speaker.RECORDED if decision.demonstration else Speaker.DECLARED
     by = wording.told(decision.by) if decision.demonstration else decision.by
     rows = (
@@ -195,7 +195,7 @@ def decision_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
         wording.time_row("decided_at", decision.at),
         wording.row("reason", Speaker.DECLARED, wording.told(decision.reason)),
     )
-    return Section(wording.say("heading.decision"), (Rows(rows),), level)
+    return Section(wording.say("label.decision"), (Rows(rows),), level)
 
 
 def decision_words(facts: CaseFacts, wording: Wording) -> str:
