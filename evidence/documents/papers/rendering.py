@@ -11,7 +11,7 @@ from evidence.documents.papers.layout import SealedFacts
 from evidence.documents.papers.privacy_note import privacy_note
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
-from evidence.documents.typeset.blocks import Attachment, Block, Callout, Document, Section
+from evidence.documents.typeset.blocks import Block, Callout, Document, Section
 from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import FontSet, installed_fonts
 from exhibit.errors import WrongUseError
@@ -69,7 +69,7 @@ def _document(case: SealedFacts, paper: Paper, wording: Wording) -> Document:
         language=wording.setting(),
         opening=_notices(case, group, wording),
         sections=paper.sections(case, wording),
-        attachments=(Attachment(MANIFEST_FILE, "application/json", say("paper.attachment")),),
+        data=(MANIFEST_FILE, say("paper.attachment")),
     )
 
 

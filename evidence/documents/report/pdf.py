@@ -12,7 +12,6 @@ from evidence.documents.report.cards import case_card
 from evidence.documents.report.facts import CostFacts, CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportScope
 from evidence.documents.report.works import works_section
 from evidence.documents.typeset.blocks import (
-    Attachment,
     Block,
     Cell,
     Document,
@@ -247,7 +246,7 @@ def _document(report: ReportFacts, wording: Wording, sections: tuple[Section, ..
         contents=say("report.contents") if len(report.cases) >= CONTENTS_FROM else "",
         opening=_warnings(report, wording),
         sections=sections,
-        attachments=(Attachment(DATA_FILE, "application/json", say("report.attachment")),),
+        data=(DATA_FILE, say("report.attachment")),
     )
 
 

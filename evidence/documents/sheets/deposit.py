@@ -7,7 +7,6 @@ from evidence.documents.case.sections import development_warning, witness_blocks
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.typeset.blocks import (
-    Attachment,
     Block,
     Callout,
     Document,
@@ -156,5 +155,5 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
         language=wording.setting(),
         opening=(notice, *development_warning(facts.witnesses, wording)),
         sections=sections,
-        attachments=(Attachment(FACTS_FILE, "application/json", say("deposit.attachment")),),
+        data=(FACTS_FILE, say("deposit.attachment")),
     )

@@ -178,15 +178,6 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file that the PDF carries."""
-
-    path: str
-    media_type: str
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
 class Document:
     """Everything that the template needs, except fonts."""
 
@@ -200,6 +191,6 @@ class Document:
     language: Mapping[str, str]  # ``lang``, ``region``, ``footer``, and ``page_of`` with ``{page}`` and ``{pages}``
     opening: tuple[Block, ...]  # blocks below the title
     sections: tuple[Section, ...]
-    attachments: tuple[Attachment, ...] = ()
+    data: tuple[str, str] | None = None  # path of the JSON file that the PDF carries, and what it is
     large_headings: bool = False  # whether sections of level 1 are chapters
     contents: str = ""  # title of the table of contents, or empty for none
