@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from evidence.anchors.opentimestamps.headers import parse_header
 from evidence.anchors.opentimestamps.kind import TrustedChain
+from evidence.anchors.opentimestamps.proofs import parse_header
 from evidence.development.authority import running_authority
 from evidence.development.chain import Blocks, running_chain
 from evidence.verdict.trust import Trust

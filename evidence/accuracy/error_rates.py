@@ -72,8 +72,6 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class _Judgement:
-    """A person's judgement of a case."""
-
     case: int
     said: Decision
     copies: bool

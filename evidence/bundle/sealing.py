@@ -5,8 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any
+
+from PIL import Image
 
 from evidence.bundle.manifest import ALGORITHM, FACTS_PATH, STAND_IN, Manifest, ManifestFile, SealedMatter, SealingKey
 from evidence.facts.case import CaseFacts
@@ -15,21 +18,18 @@ from evidence.formats.container import measured_of
 from exhibit.digests import CHUNK, Digest
 from exhibit.entries import canonical
 from exhibit.errors import IntegrityError
+from exhibit.pictures.decode import decode
 from exhibit.ports import BlobStore, Signer
 
 JSON = "application/json"
+REDUCED_SIDE = 640  # pixels; three times what the comparison is computed on, so that it comes out the same
 TITLE_DOCUMENT = "title-document"  # the role of a document of the work's chain of title
 _PLAIN_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}", re.ASCII)
 _PICTURES = {
-    "AVIF": (".avif", "image/avif"),
-    "BMP": (".bmp", "image/bmp"),
-    "GIF": (".gif", "image/gif"),
-    "JPEG": (".jpg", "image/jpeg"),
+    **{name: (f".{name.lower()}", f"image/{name.lower()}") for name in ("AVIF", "BMP", "GIF", "PNG", "WEBP")},
+    **dict.fromkeys(("JPEG", "MPO"), (".jpg", "image/jpeg")),
     "JPEG2000": (".jp2", "image/jp2"),
-    "MPO": (".jpg", "image/jpeg"),
-    "PNG": (".png", "image/png"),
     "TIFF": (".tif", "image/tiff"),
-    "WEBP": (".webp", "image/webp"),
 }
 _MEDIA_TYPES = {
     **dict(_PICTURES.values()),
@@ -136,6 +136,15 @@ def reduced_path(path: str) -> str:
     """Where the reduced picture of a sealed one lies, such as ``data/work/01-reduced.jpg``."""
     original = PurePosixPath(path)
     return str(original.with_name(f"{original.stem}-reduced.jpg"))
+
+
+def stand_in(path: str, data: bytes, blobs: BlobStore) -> ContentFile:
+    """The reduced picture of a sealed one, put into the store; raises ``UnreadablePictureError``."""
+    picture = Image.fromarray(decode(data, at_least=2 * REDUCED_SIDE).pixels)
+    picture.thumbnail((REDUCED_SIDE, REDUCED_SIDE), Image.Resampling.LANCZOS)
+    out = BytesIO()
+    picture.save(out, "JPEG", quality=85)
+    return ContentFile(reduced_path(path), STAND_IN, "image/jpeg", blobs.put(out.getvalue()))
 
 
 def named_files(facts: CaseFacts) -> list[tuple[str, Digest | None]]:

@@ -64,7 +64,6 @@ class Visitor:
         return replace(made, exchanges=tuple(recorder.exchanges))
 
     def _followed(self, session: requests.Session, url: str, most: int, seconds: Left, question: Question) -> Visit:
-        """The visit, following redirects one by one."""
         steps: list[Step] = []
         asked = url
         try:

@@ -19,8 +19,7 @@ from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAtt
 from opentimestamps.core.op import OpAppend, OpSHA256
 from opentimestamps.core.timestamp import Timestamp, make_merkle_tree
 
-from evidence.anchors.opentimestamps.headers import HEADER_BYTES, BlockHeader, build_header, parse_header
-from evidence.anchors.opentimestamps.proofs import write_stamp
+from evidence.anchors.opentimestamps.proofs import HEADER_BYTES, BlockHeader, build_header, parse_header, write_stamp
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, IntegrityError

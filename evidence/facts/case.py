@@ -272,14 +272,11 @@ class LicenceCheckFacts:
     partly: bool = field(default=False, metadata=LATER)  # whether records cover some of the sightings and not all
 
     @property
-    def extent(self) -> str:
-        """``all``, ``some`` or ``none``: how many of the sightings records cover."""
-        return "all" if self.covered else "some" if self.partly else "none"
-
-    @property
     def outcome(self) -> str:
-        """The extent; ``unsearched`` where no licence had been entered, so that nothing could be searched."""
-        return "unsearched" if self.extent == "none" and not self.searched else self.extent
+        """``all``, ``some`` or ``none``: how many sightings records cover; ``unsearched`` where none was entered."""
+        if self.covered or self.partly:
+            return "all" if self.covered else "some"
+        return "none" if self.searched else "unsearched"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""The form of ``cocapture.json``: what partners saw who visited a page with us, and what of it agrees.
+"""What others told at a capture: ``cocapture.json``, what partners saw of the page, and ``web-archive.json``.
 
 A partner seals its statement into its own log. What agrees follows from that and from the files of our capture alone.
+What an archive told is its word, as the operator says that it came: who opens the address sees what lies there.
 """
 
 import re
@@ -15,6 +16,7 @@ from exhibit.entries import EntryType, commit
 from exhibit.types import Count, Number
 
 COCAPTURE_FORMAT = "exhibit-cocapture/1"
+WEB_ARCHIVE_FORMAT = "exhibit-web-archive/1"
 WITHIN = timedelta(seconds=60)
 """So long after a capture began a partner has seen the page, or is missing."""
 CLOCKS = timedelta(minutes=5)
@@ -103,6 +105,17 @@ class Cocapture(Canonical):
     challenge: Bytes32  # random, new for each capture
     answers: tuple[PartnerAnswer, ...]  # one for each partner that was asked
     format: str = COCAPTURE_FORMAT  # :data:`COCAPTURE_FORMAT`
+
+
+@dataclass(frozen=True, slots=True)
+class WebArchive(Canonical):
+    """The file: what came of asking the archive at one capture."""
+
+    archive: str  # its address
+    job: str  # its name of the request, as told, or empty
+    missing: str  # `no-answer`, `too-slow`, `refused`, `nonsense`, or its word for why nothing is saved; else empty
+    address: str  # of the saved page, made of what it told: `archive`, `/web/`, the time in 14 digits, `/`, the page
+    format: str = WEB_ARCHIVE_FORMAT  # :data:`WEB_ARCHIVE_FORMAT`
 
 
 def page_text(page: bytes) -> bytes:

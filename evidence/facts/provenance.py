@@ -12,15 +12,8 @@ from typing import Any
 
 from evidence.facts.case import ProvenanceFacts
 
-MEDIA_TYPES = {
-    "AVIF": "image/avif",
-    "GIF": "image/gif",
-    "JPEG": "image/jpeg",
-    "MPO": "image/jpeg",
-    "PNG": "image/png",
-    "TIFF": "image/tiff",
-    "WEBP": "image/webp",
-}
+MEDIA_TYPES = {name: f"image/{name.lower()}" for name in ("AVIF", "GIF", "JPEG", "PNG", "TIFF", "WEBP")}
+MEDIA_TYPES["MPO"] = "image/jpeg"
 MAX_BYTES = 64 << 20
 MAX_MANIFEST = 1 << 20  # bytes of a manifest, written as JSON, that are kept
 MAX_TEXT = 300

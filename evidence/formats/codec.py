@@ -64,9 +64,9 @@ def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Json:
     return value
 
 
-def parse_canonical(data: bytes, *, what: str) -> Json:
+def parse_canonical(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Json:
     """Parse JSON that has to be in its one canonical form (RFC 8785); raises ``FormatError``."""
-    plain = parse_json(data, what=what)
+    plain = parse_json(data, what=what, limit=limit)
     try:
         same = canonical(plain) == data
     except ValueError as error:

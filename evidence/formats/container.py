@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from evidence.formats.codec import FormatError
 from evidence.formats.names import check_names, is_left_over
@@ -189,15 +189,3 @@ def _walk(root: Path) -> Iterator[tuple[str, int]]:
                     yield name, entry.stat(follow_symlinks=False).st_size
                 else:
                     raise ContainerError(f"The folder has a link or a device: {name[:80]!a}.")
-
-
-def same_bytes(file: BinaryIO, expected: Iterator[bytes]) -> bool:
-    """Whether a file holds exactly these bytes from its start to its end; what gives them may read from it too."""
-    position = 0
-    for chunk in expected:
-        file.seek(position)
-        if file.read(len(chunk)) != chunk:
-            return False
-        position += len(chunk)
-    file.seek(position)
-    return not file.read(1)

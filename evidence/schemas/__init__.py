@@ -15,10 +15,9 @@ from evidence.anchors import KINDS
 from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import MANIFEST_FORMAT, Manifest
 from evidence.facts.case import FACTS_FORMATS, CaseFacts
-from evidence.facts.cocapture import COCAPTURE_FORMAT, Cocapture
+from evidence.facts.cocapture import COCAPTURE_FORMAT, WEB_ARCHIVE_FORMAT, Cocapture, WebArchive
 from evidence.facts.network import NetworkRecord
 from evidence.facts.passkey import ASSERTION_FORMAT, Assertion
-from evidence.facts.web_archive import WEB_ARCHIVE_FORMAT, WebArchive
 from evidence.formats.codec import Bytes32, may_lack
 from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
 from evidence.verdict.trust import TRUST_FORMAT, Trust

@@ -15,8 +15,7 @@ from evidence.anchors.opentimestamps.kind import TrustedChain
 from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.formats.codec import Bytes32, Canonical, FormatError, from_plain, parse_json
 from evidence.keys.ed25519 import is_sound_point
-from evidence.log.cosignatures import parse_cosigner_key
-from evidence.log.notes import parse_verifier_key
+from evidence.log.notes import parse_cosigner_key, parse_verifier_key
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import LATER
 
@@ -90,14 +89,9 @@ class Trust(Canonical):
     partners: tuple[TrustedLog, ...] = field(default=(), metadata=LATER)  # logs of those who visit pages with others
 
     @property
-    def cosigners_asked(self) -> int:
-        """How many pinned witnesses have to have cosigned the checkpoint."""
-        return 0 if self.requires is None else self.requires.cosigners
-
-    @property
-    def witnesses_asked(self) -> int:
-        """How many pinned witnesses have to state a time for the whole."""
-        return 1 if self.requires is None else self.requires.witnesses
+    def asked(self) -> Requirements:
+        """What it asks for, said or not."""
+        return self.requires or Requirements(witnesses=1)
 
     def key(self, public: bytes, use: Literal["sealing", "device"]) -> TrustedKey | None:
         """The pinned key of this use with this public half, or ``None``."""
@@ -114,11 +108,12 @@ class Trust(Canonical):
             if entry.development and not entry.label:
                 raise FormatError(f"{what} has an entry for development without a label.")
         pinned = {entry.name for entry in witnesses}
-        if not 1 <= trust.witnesses_asked <= max(len(pinned), 1):
-            raise FormatError(f"{what} asks for {trust.witnesses_asked} witnesses and pins {len(pinned)}.")
+        asked = trust.asked
+        if not 1 <= asked.witnesses <= max(len(pinned), 1):
+            raise FormatError(f"{what} asks for {asked.witnesses} witnesses and pins {len(pinned)}.")
         cosigners = {witness.name for witness in trust.cosigners}
-        if not 0 <= trust.cosigners_asked <= len(cosigners):
-            raise FormatError(f"{what} asks for {trust.cosigners_asked} cosigners and pins {len(cosigners)}.")
+        if not 0 <= asked.cosigners <= len(cosigners):
+            raise FormatError(f"{what} asks for {asked.cosigners} cosigners and pins {len(cosigners)}.")
         _check_pins(trust, what)
         for key in trust.keys:
             if not is_sound_point(key.public):

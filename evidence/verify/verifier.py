@@ -8,19 +8,25 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from evidence.formats.codec import FormatError
-from evidence.formats.container import Contents, FolderContents, Member, NoBundleError
+from evidence.bundle.bag import CHECKPOINT_PATH
+from evidence.bundle.manifest import FACTS_PATH
+from evidence.facts.case import CaseFacts
+from evidence.formats.codec import MAX_JSON_BYTES, FormatError
+from evidence.formats.container import Contents, FolderContents, Member, NoBundleError, read_all
 from evidence.formats.zipread import ZipContents, is_zip
+from evidence.log.notes import MAX_NOTE, parse_note
+from evidence.log.proofs import LATER_CHECKPOINT
 from evidence.verdict.result import Check, State, Time, Verdict, failed, passed, worst
 from evidence.verdict.trust import Trust, load_trust
 from evidence.verify.checks import proofs
 from evidence.verify.checks.anchors import check_witnesses
 from evidence.verify.checks.case import check_case, read_facts
 from evidence.verify.checks.contents import check_container, check_contents
-from evidence.verify.checks.inspection import Inspection, inspect, measure
+from evidence.verify.checks.inspection import Inspection, inspect, log_proofs, measure
 from evidence.verify.checks.order import check_order, check_version
 from evidence.verify.checks.remade import Makers
 from evidence.verify.split_views import View, split_views, views_of
+from exhibit.errors import IntegrityError, WrongUseError
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,8 @@ def _check_all(name: str, contents: Contents, trust: Trust, makers: Makers | Non
         return Verdict(name, None, trust.dated, tuple(checks))
     checks, times, views = _checks(name, inspection, makers)
     container = _container(contents, worst(check.state for check in checks), inspection)
-    asked = None if trust.requires is None else trust.requires.grades
-    return Verdict(name, inspection.seal, trust.dated, (container, *checks), inspection.left_out, asked, times, views)
+    every = (container, *checks)
+    return Verdict(name, inspection.seal, trust.dated, every, inspection.left_out, trust.asked.grades, times, views)
 
 
 def _checks(
@@ -96,3 +102,38 @@ def opened(path: Path) -> AbstractContextManager[Contents]:
         return closing(ZipContents(path))
     except OSError as error:
         raise NoBundleError(f"{path.name} can't be read: {error.strerror}.", hint=hint) from error
+
+
+def checkpoints_in(path: Path) -> list[str]:
+    """The signed notes in a bundle (ZIP or folder), or the one that a file holds; each once.
+
+    Raises ``WrongUseError`` or ``NoBundleError`` for what can't be opened, ``FormatError`` or ``IntegrityError`` for
+    facts or a checkpoint that can't be read.
+    """
+    try:
+        if path.is_dir() or is_zip(path):
+            with opened(path) as contents:
+                return list(dict.fromkeys(_of_bundle(contents)))
+        with path.open("rb") as file:
+            data = file.read(MAX_NOTE + 1)
+    except OSError as error:
+        raise WrongUseError(f"{path} is neither a bundle nor a checkpoint that can be read.") from error
+    return [_note(data, path.name)]
+
+
+def _note(data: bytes, name: str) -> str:
+    try:
+        text = data.decode("utf-8")
+        parse_note(text)
+    except (UnicodeDecodeError, IntegrityError) as error:
+        raise IntegrityError(f"{name} isn't a signed note, as a checkpoint is.") from error
+    return text
+
+
+def _of_bundle(contents: Contents) -> list[str]:
+    names = [name for name in sorted(contents.names) if name == CHECKPOINT_PATH or LATER_CHECKPOINT.fullmatch(name)]
+    found = [_note(read_all(contents, name, MAX_NOTE), name) for name in names]
+    if FACTS_PATH in contents.names:
+        facts = CaseFacts.from_json(read_all(contents, FACTS_PATH, MAX_JSON_BYTES))
+        found += [proof.checkpoint for _, proof in log_proofs(facts)]
+    return found

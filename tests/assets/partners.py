@@ -3,8 +3,7 @@
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.keys.ed25519 import KeySigner
-from evidence.log.cosignatures import cosigner_key
-from evidence.log.notes import verifier_key
+from evidence.log.notes import cosigner_key, verifier_key
 from registry.alliance import partners
 from registry.models import Partner
 

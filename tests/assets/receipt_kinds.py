@@ -12,7 +12,7 @@ from evidence.anchors.evm import rlp
 from evidence.anchors.evm.keccak import keccak256
 from evidence.anchors.evm.patricia import prove
 from evidence.anchors.evm.proofs import EVENT
-from evidence.anchors.opentimestamps.headers import build_header, parse_header
+from evidence.anchors.opentimestamps.proofs import build_header, parse_header
 from exhibit.entries import canonical
 from tests.assets.stamp_kinds import BAD, CHAIN, GOOD, SEALED, STRANGE, StampKind, base_files
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from evidence.anchors.evm.keccak import keccak256
 from evidence.anchors.evm.kind import TrustedLedger
-from evidence.anchors.opentimestamps.headers import parse_header
 from evidence.anchors.opentimestamps.kind import TrustedChain
+from evidence.anchors.opentimestamps.proofs import parse_header
 from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.bundle.bag import AnchorRecord
 from evidence.formats.codec import to_plain

@@ -11,8 +11,7 @@ from evidence.anchors.evm.kind import TrustedLedger
 from evidence.anchors.evm.proofs import verify_proof as verify_evm_proof
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
-from evidence.anchors.opentimestamps.headers import parse_header
-from evidence.anchors.opentimestamps.proofs import headers_in
+from evidence.anchors.opentimestamps.proofs import headers_in, parse_header
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest
 from evidence.development.authority import running_authority

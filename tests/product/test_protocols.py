@@ -9,8 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.keys.ed25519 import KeySigner
 from evidence.keys.oprf import ORDER, Answering, Blinded, to_curve
-from evidence.log.cosignatures import cosigner_key
-from evidence.log.notes import verifier_key
+from evidence.log.notes import cosigner_key, verifier_key
 from indexer.vectors.bands import elements
 from tests import CHECKOUT
 from workers.alliance.blind import _masks

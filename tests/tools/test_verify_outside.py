@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from evidence.bundle.bag import Withheld
-from evidence.log.cosignatures import cosigner_key
-from evidence.log.notes import verifier_key
+from evidence.log.notes import cosigner_key, verifier_key
 from exhibit.entries import EntryType, canonical
 from tests import CHECKOUT
 from tests.assets.bundles import RECORDS, Scene, logged, make_scene

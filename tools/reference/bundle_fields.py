@@ -14,10 +14,9 @@ from evidence.anchors.evm.proofs import EvmPending, EvmProof
 from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import Manifest
 from evidence.facts.case import CaseFacts
-from evidence.facts.cocapture import Cocapture
+from evidence.facts.cocapture import Cocapture, WebArchive
 from evidence.facts.network import NetworkRecord
 from evidence.facts.passkey import Assertion
-from evidence.facts.web_archive import WebArchive
 from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
 from evidence.schemas import schemas
 from evidence.verdict.trust import Trust

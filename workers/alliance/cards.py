@@ -4,8 +4,7 @@ import json
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from evidence.log.cosignatures import cosigner_key, parse_cosigner_key
-from evidence.log.notes import parse_verifier_key
+from evidence.log.notes import cosigner_key, parse_cosigner_key, parse_verifier_key
 from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
 from workers.alliance.calls import fetch, session_for

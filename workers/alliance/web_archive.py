@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from evidence.facts.web_archive import WebArchive
+from evidence.facts.cocapture import WebArchive
 from evidence.formats.codec import FormatError, parse_json
 from evidence.verify.checks.cocaptures import expect_web_archive
 from exhibit.config.secrets import secret_path

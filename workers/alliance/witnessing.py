@@ -6,8 +6,7 @@ from http import HTTPStatus
 from django.db import transaction
 
 from evidence.log import merkle
-from evidence.log.cosignatures import cosign
-from evidence.log.notes import MAX_NOTE, parse_note, strict_base64, verify_note
+from evidence.log.notes import MAX_NOTE, cosign, parse_note, strict_base64, verify_note
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, IntegrityError
 from registry.alliance import heads, partners

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from evidence.log.append_only import BrokenHistoryError, Log
 from evidence.log.notes import check_name, parse_verifier_key, verifier_key, verify_note
-from evidence.verify.checkpoints import checkpoints_in
+from evidence.verify.verifier import checkpoints_in
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, WrongUseError

@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.qr import qr_png
 from evidence.documents.typeset.blocks import Block, Document, Line, Lines, Plate, Plates, Section, Style
 from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import installed_fonts
+from evidence.documents.typeset.pictures import qr_png
 from exhibit.errors import ExhibitError
 from indexer.draw.draw import View, draw
 from registry.models import Match, Notice
@@ -39,8 +38,7 @@ def notice_pdf(
     if (foot := said.words.get("foot")) is None:
         setting = Wording(load_phrases(speaks)).setting()
     else:  # a language in which only notices are written
-        setting = Wording(load_phrases("en")).setting()
-        setting = replace(setting, lang=speaks, region=speaks, footer=foot, page_of=said.words["page_of"])
+        setting = {"lang": speaks, "region": speaks, "footer": foot, "page_of": said.words["page_of"]}
     sections = []
     if notice.kind != Notice.Kind.OFFER and (plates := _plates(services, said, items, files)):
         sections.append(Section(said.say("side_by_side"), tuple(plates), level=2, new_page=True))

@@ -10,8 +10,7 @@ import requests
 
 from evidence.anchors.fetch import ask
 from evidence.formats.errors import SupersededError, UnknownWitnessError
-from evidence.log.cosignatures import cosigned_at, parse_cosigner_key
-from evidence.log.notes import MAX_SIGNATURES, parse_note
+from evidence.log.notes import MAX_SIGNATURES, cosigned_at, parse_cosigner_key, parse_note
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, ServiceMissingError

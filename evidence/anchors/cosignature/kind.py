@@ -63,8 +63,7 @@ def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[Tr
 
     The receipt is that text with the cosignature as one more line.
     """
-    from evidence.log.cosignatures import cosigned_at
-    from evidence.log.notes import parse_note
+    from evidence.log.notes import cosigned_at, parse_note
 
     del material
     try:

@@ -231,8 +231,6 @@ def _hash_of(transaction: bytes) -> str:
 
 
 class _Terms(NamedTuple):
-    """What a signed transaction says."""
-
     nonce: int
     price: int
     gas: int

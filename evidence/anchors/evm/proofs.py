@@ -12,10 +12,9 @@ from typing import Any, TypeVar
 from evidence.anchors.evm import rlp
 from evidence.anchors.evm.keccak import keccak256
 from evidence.anchors.evm.patricia import check_proof
-from evidence.formats.codec import Canonical, FormatError, from_plain, parse_json
+from evidence.formats.codec import Canonical, FormatError, from_plain, parse_canonical
 from evidence.formats.errors import PendingProofError
 from exhibit.digests import Digest
-from exhibit.entries import canonical
 from exhibit.errors import IntegrityError
 from exhibit.types import LATER, Count
 
@@ -106,11 +105,9 @@ def read_header(chain: int, header: bytes, sealed: bytes = b"") -> tuple[EvmBloc
 
 def _parsed(proof: bytes) -> dict[str, Any]:
     try:
-        plain = parse_json(proof, what="The receipt", limit=MAX_PROOF)
+        plain = parse_canonical(proof, what="The receipt", limit=MAX_PROOF)
     except FormatError as error:
         raise IntegrityError(error.message) from error
-    if canonical(plain) != proof:
-        raise IntegrityError("The receipt isn't in its one canonical form (RFC 8785).")
     return plain if isinstance(plain, dict) else {}
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import requests
 
 from evidence.anchors.fetch import ask
-from evidence.anchors.opentimestamps.headers import Network, parse_header
+from evidence.anchors.opentimestamps.proofs import Network, parse_header
 from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError
 
 

@@ -108,7 +108,7 @@ def verify(digest: Digest, proof: bytes, material: Material, chains: Sequence[Tr
 
 
 def _is_pinned(chain: TrustedChain, header: bytes) -> bool:
-    from evidence.anchors.opentimestamps.headers import parse_header
+    from evidence.anchors.opentimestamps.proofs import parse_header
 
     if not chain.blocks:
         return chain.network == "main"
@@ -117,8 +117,7 @@ def _is_pinned(chain: TrustedChain, header: bytes) -> bool:
 
 def vouch(_: object, receipts: Iterable[tuple[Digest, Receipt]], _label: str, trials: str) -> tuple[TrustedChain, ...]:
     """The blocks of chains for trials that attest receipts: made at will, they count only by their hash."""
-    from evidence.anchors.opentimestamps.headers import parse_header
-    from evidence.anchors.opentimestamps.proofs import headers_in
+    from evidence.anchors.opentimestamps.proofs import headers_in, parse_header
 
     found: dict[str, dict[Digest, None]] = {}
     for receipt in (receipt for _, receipt in receipts if receipt.development):

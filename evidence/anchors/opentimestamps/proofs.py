@@ -1,22 +1,28 @@
-"""OpenTimestamps proofs, read and checked offline against block headers."""
+"""OpenTimestamps proofs and Bitcoin block headers with their work, read and checked offline, without a node."""
 
 import contextlib
 import hashlib
 import re
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAttestation
 from opentimestamps.core.op import OpSHA256
 from opentimestamps.core.serialize import BytesDeserializationContext, BytesSerializationContext, DeserializationError
 from opentimestamps.core.timestamp import DetachedTimestampFile, Timestamp
 
-from evidence.anchors.opentimestamps.headers import MINIMUM_DIFFICULTY, Network, check_work, parse_header
-from evidence.formats.errors import PendingProofError
+from evidence.formats.errors import PendingProofError, UnknownWitnessError
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
+
+Network = Literal["main", "regtest"]
+
+HEADER_BYTES = 80
+MINIMUM_DIFFICULTY = 5e13
+"""What a block of the main chain needs to count: 2·10²³ hashes, as all of its blocks have taken since 2024."""
 
 MAX_PROOF = 1 << 18
 NUMBER_BYTES = 7  # that a number may take in a proof: 49 bits, far more than any height or length needs
@@ -25,7 +31,60 @@ MAX_DEPTH, MAX_OPERATIONS, MAX_MESSAGE, MAX_PAYLOAD, MAX_ADDRESS = 256, 4096, 40
 _START = DetachedTimestampFile.HEADER_MAGIC + b"\x01\x08"
 _APPEND, _PREPEND, _SHA256, _ATTESTATION, _MORE = 0xF0, 0xF1, 0x08, 0x00, 0xFF
 _ADDRESS = re.compile(rb"[A-Za-z0-9._/:-]*")
+_LAYOUT = struct.Struct("<I32s32sIII")
+_DIFFICULTY_ONE = 0xFFFF << 208
 _HEADER = re.compile(r"block-(0|[1-9][0-9]{0,8})\.header")
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHeader:
+    """The 80 bytes at the head of a block; hashes are 32 bytes as hashed (the usual text form has them reversed)."""
+
+    previous: bytes  # hash of the block before
+    merkle_root: bytes  # over the block's transactions
+    time: datetime  # when the miner says it was made, aware, UTC; true within some two hours
+    bits: int  # the target in its compact form
+    hash: bytes  # the block's own
+
+    @property
+    def target(self) -> int:
+        """The number that the hash must not exceed; 0 when the compact form is invalid."""
+        exponent, mantissa = self.bits >> 24, self.bits & 0xFFFFFF
+        if mantissa > 0x7FFFFF or exponent > 32:
+            return 0
+        return mantissa << 8 * (exponent - 3) if exponent >= 3 else mantissa >> 8 * (3 - exponent)
+
+    @property
+    def text(self) -> str:
+        """The hash as block explorers write it."""
+        return self.hash[::-1].hex()
+
+
+def parse_header(data: bytes) -> BlockHeader:
+    """Read a header; raises ``IntegrityError`` when it doesn't have 80 bytes."""
+    if len(data) != HEADER_BYTES:
+        raise IntegrityError(f"A block header has {HEADER_BYTES} bytes, not {len(data)}.")
+    _, previous, merkle_root, time, bits, _ = _LAYOUT.unpack(data)
+    digest = hashlib.sha256(hashlib.sha256(data).digest()).digest()
+    return BlockHeader(previous, merkle_root, datetime.fromtimestamp(time, UTC), bits, digest)
+
+
+def build_header(previous: bytes, merkle_root: bytes, time: int, bits: int, nonce: int) -> bytes:
+    """The 80 bytes of a header of block version 4."""
+    return _LAYOUT.pack(4, previous, merkle_root, time, bits, nonce)
+
+
+def check_work(header: BlockHeader, network: Network, minimum_difficulty: float = MINIMUM_DIFFICULTY) -> None:
+    """Check the work behind a header; ``regtest`` asks for no difficulty: such blocks are made at will.
+
+    That the block is part of the main chain isn't shown by this: it shows what a forger would have had to pay. Whoever
+    has the chain compares :attr:`BlockHeader.text`. Raises ``IntegrityError`` when the hash misses the header's own
+    target, and ``UnknownWitnessError`` when that is too easy for the main chain.
+    """
+    if not 0 < int.from_bytes(header.hash, "little") <= header.target:
+        raise IntegrityError("The block header has no proof of work: it was changed, or made up.")
+    if network == "main" and header.target * minimum_difficulty > _DIFFICULTY_ONE:
+        raise UnknownWitnessError(f"The block {header.text} is too easy to be one of the Bitcoin main chain.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from evidence.documents.phrases.wording import Wording, figure, percent, ratio_words
-from evidence.documents.typeset.blocks import Block, Plate, Plates, Row, Rows, Speaker, Style, Text
+from evidence.documents.typeset.blocks import Block, Plate, Plates, Rows, Speaker, Style, Text
 from evidence.documents.typeset.pictures import DRAWINGS, Album, Pictures
 from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts
 from exhibit.comparison.derived import grade
@@ -108,9 +108,13 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
             wording.row("overlap_work", Speaker.RECORDED, share(verification.overlap_work)),
             wording.row("overlap_picture", Speaker.RECORDED, share(verification.overlap_picture)),
         ]
-    rows += ratio_rows(verification, calibration, wording)
+    rows.append(wording.row("ratio", Speaker.RECORDED, ratio_told("match", verification, calibration, wording)))
     if calibration is not None:
-        rows.append(wording.row("calibration", Speaker.RECORDED, *_calibration(verification, calibration, wording)))
+        if verification.probability is not None and calibration.prior is not None:
+            prior = wording.say("match.prior", prior=figure(calibration.prior))
+            rows.append(wording.row("prior", Speaker.RECORDED, prior))
+        decided = "certain" if verification.decision is Decision.CERTAIN else "review"
+        rows.append(wording.row("calibration", Speaker.RECORDED, *calibration_told(calibration, wording, decided)))
     if verification.survival:
         told = wording.say("match.survival", grade=grade(verification.survival))
         rows.append(wording.row("survival", Speaker.RECORDED, told, *verification.survival, style=Style.MONO))
@@ -119,14 +123,6 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
         rows.append(wording.row("remarks", Speaker.RECORDED, *remarks))
     rows.append(wording.row("pipeline", Speaker.RECORDED, verification.pipeline, style=Style.MONO))
     return Rows(tuple(rows), together=False)
-
-
-def ratio_rows(verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> list[Row]:
-    """The likelihood ratio, no larger than the photographs behind it support, and the prior that is the reader's."""
-    rows = [wording.row("ratio", Speaker.RECORDED, ratio_told("match", verification, calibration, wording))]
-    if verification.probability is not None and calibration is not None and calibration.prior is not None:
-        rows.append(wording.row("prior", Speaker.RECORDED, wording.say("match.prior", prior=figure(calibration.prior))))
-    return rows
 
 
 def ratio_told(group: str, verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> str:
@@ -139,12 +135,12 @@ def ratio_told(group: str, verification: Verification, calibration: CalibrationF
     return wording.say(f"{group}.{limit}", ratio=ratio_words(ratio.value), photographs=photographs, prior=prior)
 
 
-def _calibration(verification: Verification, calibration: CalibrationFacts, wording: Wording) -> tuple[str, str]:
-    """Which calibration it was, and the bound that it states for what was decided."""
-    is_certain = verification.decision is Decision.CERTAIN
-    bound = calibration.certain if is_certain else calibration.review
-    counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
-    counts["others"] = f"{bound.photographs - 1:,}"
-    data = wording.told(calibration.data)
-    named = wording.say("match.calibration", name=calibration.name, data=data, digest=calibration.digest.hex)
-    return named, wording.say("match.bound_certain" if is_certain else "match.bound_review", **counts)
+def calibration_told(calibration: CalibrationFacts, wording: Wording, *decisions: str) -> list[str]:
+    """Which calibration it was, and the bound that it states for what was decided so: ``certain`` or ``review``."""
+    data, digest = wording.told(calibration.data), calibration.digest.hex
+    told = [wording.say("match.calibration", name=calibration.name, data=data, digest=digest)]
+    for decision in decisions:
+        bound = {"certain": calibration.certain, "review": calibration.review}[decision]
+        counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
+        told.append(wording.say(f"match.bound_{decision}", **counts, others=f"{bound.photographs - 1:,}"))
+    return told

@@ -186,7 +186,7 @@ def decision_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     """Who decided what, when and why."""
     decision = facts.decision
     if decision.at is None:
-        return Section(wording.say("heading.decision"), (Text(wording.say("decision.open")),), level)
+        return Section(wording.say("label.decision"), (Text(wording.say("decision.open")),), level)
     speaker = Speaker.RECORDED if decision.demonstration else Speaker.DECLARED
     by = wording.told(decision.by) if decision.demonstration else decision.by
     rows = (
@@ -195,7 +195,7 @@ def decision_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
         wording.time_row("decided_at", decision.at),
         wording.row("reason", Speaker.DECLARED, wording.told(decision.reason)),
     )
-    return Section(wording.say("heading.decision"), (Rows(rows),), level)
+    return Section(wording.say("label.decision"), (Rows(rows),), level)
 
 
 def decision_words(facts: CaseFacts, wording: Wording) -> str:
@@ -270,7 +270,7 @@ def witness_blocks(witnesses: Sequence[WitnessFacts], wording: Wording, meaning:
     """
     if not witnesses:
         return [Text(wording.say("witness.none"))]
-    head = tuple(wording.say(f"column.{name}") for name in ("witness", "state", "time", "weight"))
+    head = wording.heads(("witness", "state", "time", "weight"))
     blocks: list[Block] = [Table(head, tuple(_witness_cells(witness, wording) for witness in witnesses), (4, 2, 4, 4))]
     if any(witness.state == "complete" for witness in witnesses):
         blocks.append(Quiet(wording.say(f"witness.{meaning}")))

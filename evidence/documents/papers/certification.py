@@ -33,7 +33,7 @@ def certification(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
         Section(say("us902.recorded"), tuple(_recorded(sighting, wording) for sighting in case.facts.sightings)),
         Section(say("us902.copied"), (algorithm, Text(say("us902.in_annex")), compared)),
         Section(say("heading.proofs"), tuple(witness_blocks(case.witnesses, wording))),
-        Section(say("us902.limits"), (Bullets(_limits(case, wording)),)),
+        Section(say("heading.limits"), (Bullets(_limits(case, wording)),)),
         Section(say("us902.further"), (wording.bullets("us902", FURTHER), blanks(wording, "business", lines=3))),
         Section(
             say("us902.declaration"),

@@ -29,7 +29,7 @@ class _Item:
 def evidence_list(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
     """The draft; what each item is to show, the submitter, the matter and the date stay empty."""
     say = wording.say
-    head = tuple(say(f"cnlist.{name}") for name in ("number", "item", "source", "purpose"))
+    head = (say("column.work_number"), *(say(f"cnlist.{name}") for name in ("item", "source", "purpose")))
     rows = tuple(_cells(number, item, wording) for number, item in enumerate(_items(case, wording), 1))
     return (
         Section(say("cnlist.about"), (blanks(wording, "matter", "translation"),), running=running(case, wording)),
@@ -69,7 +69,7 @@ def _items(case: SealedFacts, wording: Wording) -> Iterator[_Item]:
         yield _Item(say("cnlist.match", n=match.number), say("cnlist.made"), files or (f"{folder}/",))
     sheets = tuple(file.path for file in case.manifest.files if file.role == "exhibit-sheet")
     if sheets:
-        yield _Item(say("cnlist.sheet"), say("cnlist.made"), sheets)
+        yield _Item(say("sheet.header"), say("cnlist.made"), sheets)
     yield _Item(say("cnlist.seal", digest=case.seal.hex), say("cnlist.made"), (MANIFEST_PATH, SIGNATURE_PATH, KEY_PATH))
     yield _Item(_witnesses(case, wording), say("cnlist.proofs_source"), ("proofs/",))
 

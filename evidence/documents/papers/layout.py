@@ -49,7 +49,7 @@ def blanks(wording: Wording, *names: str, lines: int = 1) -> Blanks:
 def signing_section(name: str, wording: Wording) -> Section:
     """What a signature under the fields above means, with the lines to sign on, on one page."""
     blocks = (Text(wording.say(f"{name}.signed_for")), blanks(wording, "name", "signature", "date"))
-    return Section(wording.say(f"{name}.sign"), blocks, together=True)
+    return Section(wording.say("paper.sign"), blocks, together=True)
 
 
 def plain_row(wording: Wording, label: str, *texts: str, style: Style = Style.PLAIN) -> Row:

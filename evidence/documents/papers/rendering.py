@@ -11,7 +11,7 @@ from evidence.documents.papers.layout import SealedFacts
 from evidence.documents.papers.privacy_note import privacy_note
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
-from evidence.documents.typeset.blocks import Attachment, Block, Callout, Document, Section
+from evidence.documents.typeset.blocks import Block, Callout, Document, Section
 from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import FontSet, installed_fonts
 from exhibit.errors import WrongUseError
@@ -60,23 +60,23 @@ def _document(case: SealedFacts, paper: Paper, wording: Wording) -> Document:
         title=wording.clipped(f"{say(f'{group}.header')} · {facts.number}", 200),
         author=f"{facts.software.name} {facts.software.version}",
         description=say(f"{group}.description"),
-        kicker=say(f"{group}.kicker"),
+        kicker=wording.phrases.first("kicker", group, "paper"),
         heading=say(f"{group}.header"),
         subtitle=say(
-            "paper.subtitle", case=facts.number, bundle=facts.bundle, party=wording.clipped(facts.party.name, 80)
+            "sheet.subtitle", case=facts.number, bundle=facts.bundle, party=wording.clipped(facts.party.name, 80)
         ),
         header=say(f"{group}.header"),
         language=wording.setting(),
         opening=_notices(case, group, wording),
         sections=paper.sections(case, wording),
-        attachments=(Attachment(MANIFEST_FILE, "application/json", say("paper.attachment")),),
+        data=(MANIFEST_FILE, say("paper.attachment")),
     )
 
 
 def _notices(case: SealedFacts, group: str, wording: Wording) -> tuple[Block, ...]:
     """That nobody has signed it, what it is for, and what warns of demonstrations and trials."""
-    say, has = wording.say, wording.phrases.sentences
-    draft = f"{group}.draft_title" if f"{group}.draft_title" in has else "paper.draft_title"
-    purpose = (Callout(say(f"{group}.notice_title"), say(f"{group}.notice")),) if f"{group}.notice" in has else ()
+    say, draft = wording.say, wording.phrases.first("draft_title", group, "paper")
+    purpose = f"{group}.notice" in wording.phrases.sentences
+    notices = (Callout(say("paper.notice_title"), say(f"{group}.notice")),) if purpose else ()
     warnings = (*demonstration_warning(case.facts, wording), *development_warning(case.witnesses, wording))
-    return (Callout(say(draft), say("paper.draft")), *purpose, *warnings)
+    return (Callout(draft, say("paper.draft")), *notices, *warnings)

@@ -1,5 +1,6 @@
 """The catalogues: every sentence of the documents, one folder of TOML files a language, all with the same keys."""
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from pathlib import Path
 from exhibit.errors import WrongUseError
 
 FOLDER = Path(__file__).parent
+SPOKEN = "spoken."
+"""The group of sentences that rows and sealed facts hold in English; it has a name wherever a value stands."""
+_NAME = re.compile(r"\{(\w+)\}")
 STANDING = ("permission", "exceptions", "respondent", "title", "scripts", "elsewhere", "damages")
 """What the software never checks, in the words of the catalogues, so that facts and documents say it alike."""
 
@@ -24,9 +28,30 @@ class Phrases:
         """The sentence with its placeholders filled; raises ``KeyError`` for an unknown key or placeholder."""
         return self.sentences[key].format_map(values)
 
+    def first(self, name: str, *groups: str) -> str:
+        """The sentence of this name in the first of these groups that has one; raises ``KeyError`` without any."""
+        key = next((key for group in groups if (key := f"{group}.{name}") in self.sentences), f"{groups[-1]}.{name}")
+        return self.sentences[key]
+
     def word(self, group: str, name: str) -> str:
         """The sentence ``group.name``, or the name itself when the catalogue doesn't know it."""
         return self.sentences.get(f"{group}.{name}", name)
+
+    def told(self, text: str) -> str:
+        """The sentences of an English text that the software wrote, in this language: what is sealed stays as it was.
+
+        Several may follow each other; what no phrase fits, such as a person's own words, stays as it is.
+        """
+        found: list[str] = []
+        left = text
+        while left:
+            fits = [(match, key) for pattern, key in _patterns(self.language) if (match := pattern.match(left))]
+            if not fits:
+                return " ".join((*found, left)) if found else text
+            match, key = max(fits, key=lambda fit: (fit[0].end(), -sum(map(len, fit[0].groups()))))
+            found.append(self.say(key, **{name: self.told(value) for name, value in match.groupdict().items()}))
+            left = left[match.end() :].lstrip()
+        return "".join(found)
 
 
 def languages() -> tuple[str, ...]:
@@ -56,3 +81,20 @@ def own_unchecked(sentences: Sequence[str]) -> tuple[str, ...]:
     """Those of a case's sentences that aren't standing ones, in whichever language they were written."""
     standing = {sentence for language in languages() for sentence in standing_unchecked(language)}
     return tuple(sentence for sentence in sentences if sentence not in standing)
+
+
+@cache
+def _patterns(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    keys = [key for key in load_phrases(language).sentences if key.startswith(SPOKEN)]
+    return tuple((re.compile(_pattern(key.removeprefix(SPOKEN)), re.DOTALL), key) for key in keys)
+
+
+def _pattern(phrase: str) -> str:
+    """A phrase as an expression: a value ends where what follows it stands first; a word ends the phrase.
+
+    Nothing is tried again: where that place doesn't fit, no later one would.
+    """
+    first, *rest = _NAME.split(phrase)
+    values = [f"(?P<{name}>.+?)" + re.escape(after) for name, after in zip(rest[::2], rest[1::2], strict=True)]
+    *values, last = [re.escape(first), *values]
+    return "".join(f"(?>{part})" for part in (*values, last + r"(?=\s|$)"))

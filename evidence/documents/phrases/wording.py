@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from evidence.documents.phrases import Phrases
-from evidence.documents.phrases.spoken import told
-from evidence.documents.typeset.blocks import Bullets, Line, Row, Setting, Speaker, Style
+from evidence.documents.typeset.blocks import Bullets, Line, Row, Speaker, Style
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
 
@@ -29,23 +28,19 @@ class Wording:
 
     def told(self, text: str) -> str:
         """What the software wrote down in English, in this language; a person's words stay as they are."""
-        return told(text, self.phrases)
+        return self.phrases.told(text)
 
-    def setting(self) -> Setting:
-        """How the language is set."""
-        chinese = self.say("document.lang") == "zh"
-        return Setting(
-            lang=self.say("document.lang"),
-            region=self.say("document.region"),
-            tracking=0.2 if chinese else 0.08,
-            speaker_style="normal" if chinese else "italic",
-            footer=self.say("document.footer"),
-            page_of=self.say("document.page_of", page="{page}", pages="{pages}"),
-        )
+    def setting(self) -> dict[str, str]:
+        """How the language is set, and what the foot of every page says in it."""
+        return {name: self.phrases.sentences[f"document.{name}"] for name in ("lang", "region", "footer", "page_of")}
 
     def bullets(self, group: str, keys: Iterable[str]) -> Bullets:
         """Sentences of one group of the catalogue as a list."""
         return Bullets(tuple(self.say(f"{group}.{key}") for key in keys))
+
+    def heads(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The heads of a table's columns; what rows or sections show too is called as there."""
+        return tuple(self.phrases.first(name, "column", "label", "heading") for name in names)
 
     def row(self, label: str, speaker: Speaker, *texts: str, style: Style = Style.PLAIN) -> Row:
         """A labelled value; an empty one reads "not stated"."""

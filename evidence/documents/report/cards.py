@@ -36,7 +36,8 @@ def _plates(facts: CaseFacts, gallery: Gallery) -> tuple[Plate, ...]:
     if match is None:
         return ()
     drawn = {role: path for role, path in match.drawings.items() if role in DRAWN} or both_pictures(facts, match)
-    captions = {role: gallery.wording.say(f"card.{role.replace('-', '_')}") for role in drawn}
+    first = gallery.wording.phrases.first
+    captions = {role: first(role.replace("-", "_"), "card", "picture") for role in drawn}
     return tuple(replace(gallery.plate(role, path, ACROSS), caption=captions[role]) for role, path in drawn.items())
 
 
@@ -80,7 +81,7 @@ def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]
     if first.page_url:
         image = wording.clipped(first.image_url, MAX_ADDRESS)
         rows.append(wording.row("image_url", Speaker.RECORDED, image, style=Style.MONO))
-    seen = wording.say("card.seen", first=wording.time(start), last=wording.time(last))
+    seen = wording.say("report.period", first=wording.time(start), last=wording.time(last))
     return [*rows, wording.row("seen", Speaker.RECORDED, seen)]
 
 

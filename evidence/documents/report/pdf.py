@@ -12,7 +12,6 @@ from evidence.documents.report.cards import case_card
 from evidence.documents.report.facts import CostFacts, CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportScope
 from evidence.documents.report.works import works_section
 from evidence.documents.typeset.blocks import (
-    Attachment,
     Block,
     Cell,
     Document,
@@ -43,8 +42,8 @@ SHOWN_CRAWLS = 60
 SHOWN_SOURCES = 4
 MAX_SOURCE = 160
 TERMS = (
-    "recorded", "sighting", "sha256", "hash", "aligned", "ratio", "prior", "seal", "signature", "log", "checkpoint",
-    "rfc3161", "opentimestamps", "development", "canary", "not_checked",
+    "recorded", "sighting", "digest", "hash_distance", "aligned", "ratio", "prior", "seal", "signature", "log",
+    "checkpoint", "rfc3161", "opentimestamps", "development", "canary", "not_checked",
 )  # fmt: skip
 
 
@@ -143,7 +142,7 @@ def _summary(report: ReportFacts, wording: Wording) -> Section:
     if report.cases:
         head = ("case", "work", "party", "first_seen", "aligned", "decision", "bundle", "page")
         rows = tuple(_case_cells(position, case, wording) for position, case in enumerate(report.cases))
-        blocks.append(Table(tuple(wording.say(f"column.{name}") for name in head), rows, (0, 10, 9, 0, 0, 9, 0, 0)))
+        blocks.append(Table(wording.heads(head), rows, (0, 10, 9, 0, 0, 9, 0, 0)))
     elif not report.volume or not report.volume.cases:
         blocks.append(Text(wording.say("report.no_cases")))
     return Section(wording.say("report.summary"), tuple(blocks), 1)
@@ -247,7 +246,7 @@ def _document(report: ReportFacts, wording: Wording, sections: tuple[Section, ..
         contents=say("report.contents") if len(report.cases) >= CONTENTS_FROM else "",
         opening=_warnings(report, wording),
         sections=sections,
-        attachments=(Attachment(DATA_FILE, "application/json", say("report.attachment")),),
+        data=(DATA_FILE, say("report.attachment")),
     )
 
 
@@ -261,7 +260,7 @@ def _coverage(report: ReportFacts, wording: Wording) -> Section:
     rows = tuple(_crawl_cells(crawl, wording) for crawl in report.coverage[:SHOWN_CRAWLS])
     blocks: list[Block] = [
         Text(_canaries(report.coverage, wording)),
-        Table(tuple(wording.say(f"column.{name}") for name in names), rows, (6, 5, 0, 0, 0, 0, 0)),
+        Table(wording.heads(names), rows, (6, 5, 0, 0, 0, 0, 0)),
     ]
     if len(report.coverage) > SHOWN_CRAWLS:
         blocks.append(Text(wording.say("document.listed_of", shown=SHOWN_CRAWLS, all=len(report.coverage))))
@@ -325,5 +324,6 @@ def _reason(reason: str, wording: Wording) -> str:
 
 def glossary_section(wording: Wording) -> Section:
     """Each term with its meaning in this document."""
-    rows = tuple(Row(wording.say(f"term.{term}"), (Line(wording.say(f"meaning.{term}")),), "") for term in TERMS)
+    words = {term: wording.phrases.first(term, "term", "label", "column", "field") for term in TERMS}
+    rows = tuple(Row(word, (Line(wording.say(f"meaning.{term}")),), "") for term, word in words.items())
     return Section(wording.say("heading.glossary"), (Rows(rows, together=False),))

@@ -150,20 +150,15 @@ class _Line:
         return None if self.ratio is None or self.calibration is None else self.calibration.prior
 
 
-def case_rows(case: ReportCase) -> Iterator[list[Value]]:
-    """The rows of one case, each as long as :data:`COLUMNS`; one without a sighting where there is none."""
-    facts = case.facts
-    sightings: tuple[SightingFacts | None, ...] = facts.sightings or (None,)
-    for sighting in sightings:
-        number = 0 if sighting is None else sighting.number
-        match = next((item for item in facts.matches if number in item.sightings), None)
-        line = _Line(case, facts, sighting, match, None if match is None else facts.calibration_of(match))
-        yield [_value(line, column.value) for column in COLUMNS]
-
-
 def rows_of(cases: Iterable[ReportCase]) -> Iterator[list[Value]]:
-    """The rows of some cases."""
-    return (row for case in cases for row in case_rows(case))
+    """A row for each sighting of some cases, as long as :data:`COLUMNS`; one for a case without a sighting."""
+    for case in cases:
+        facts = case.facts
+        for sighting in facts.sightings or (None,):
+            number = 0 if sighting is None else sighting.number
+            match = next((item for item in facts.matches if number in item.sightings), None)
+            line = _Line(case, facts, sighting, match, None if match is None else facts.calibration_of(match))
+            yield [_value(line, column.value) for column in COLUMNS]
 
 
 def work_rows(works: Iterable[WorkAccount]) -> Iterator[list[Value]]:

@@ -3,6 +3,7 @@
 A work without finds wasn't found in what was looked at; nothing here says that nobody uses it.
 """
 
+from evidence.documents.case.comparison import calibration_told
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.report.facts import LookedFacts, ReportFacts, WorkAccount
 from evidence.documents.typeset.blocks import Block, Cell, Row, Rows, Section, Speaker, Table, Text, cell
@@ -29,12 +30,11 @@ def works_section(report: ReportFacts, wording: Wording) -> list[Section]:
     summary += [
         _say(name, wording, looked, name) for name in ("unsafe", "waiting", "unlisted") if getattr(looked, name)
     ]
-    texts = wording.say("works.between").join(summary), wording.say("works.says")
+    texts = wording.say("document.sentences").join(summary), wording.say("works.says")
     blocks: list[Block] = [*map(Text, texts), Rows(tuple(rows))]
     if report.works:
-        head = tuple(wording.say(f"column.{name}") for name in COLUMNS)
         cells = tuple(_cells(work, wording) for work in report.works)
-        blocks.append(Table(head, cells, tuple(COLUMNS.values())))
+        blocks.append(Table(wording.heads(COLUMNS), cells, tuple(COLUMNS.values())))
     running = wording.clipped(report.title or report.owner.name, MAX_TITLE)
     return [Section(wording.say("heading.works"), tuple(blocks), 1, running=running, new_page=True)]
 
@@ -63,11 +63,7 @@ def _sure(calibration: CalibrationFacts | None, wording: Wording) -> Row:
     """The bounds of false alarms; how many copies are overlooked is what canaries tell."""
     if calibration is None:
         return wording.row("calibration", Speaker.RECORDED, wording.say("match.not_calibrated"))
-    data, digest = wording.told(calibration.data), calibration.digest.hex
-    lines = [wording.say("match.calibration", name=calibration.name, data=data, digest=digest)]
-    for decision, bound in (("certain", calibration.certain), ("review", calibration.review)):
-        counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
-        lines.append(wording.say(f"match.bound_{decision}", **counts, others=f"{bound.photographs - 1:,}"))
+    lines = calibration_told(calibration, wording, "certain", "review")
     return wording.row("calibration", Speaker.RECORDED, *lines, wording.say("works.overlooked"))
 
 

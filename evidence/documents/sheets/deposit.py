@@ -6,9 +6,7 @@ from evidence.documents.case.comparison import Gallery
 from evidence.documents.case.sections import development_warning, witness_blocks
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
-from evidence.documents.qr import qr_png
 from evidence.documents.typeset.blocks import (
-    Attachment,
     Block,
     Callout,
     Document,
@@ -23,7 +21,7 @@ from evidence.documents.typeset.blocks import (
 )
 from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import FontSet, installed_fonts
-from evidence.documents.typeset.pictures import Album, Pictures
+from evidence.documents.typeset.pictures import Album, Pictures, qr_png
 from evidence.facts.case import CaseFacts, PictureFacts
 
 DEPOSIT_PARTY = "none"  # kind of party in the facts of a deposit record: nobody is named in it
@@ -115,7 +113,7 @@ def _pictures(shown: Sequence[PictureFacts], gallery: Gallery) -> Section:
         blocks += [gallery.row({"registered": picture.file}, HEIGHT), Rows(_picture_rows(picture, wording))]
     if len(shown) > SHOWN_PICTURES:
         blocks.append(Text(wording.say("document.listed_of", shown=SHOWN_PICTURES, all=len(shown))))
-    return Section(wording.say("deposit.pictures"), tuple(blocks))
+    return Section(wording.say("column.pictures"), tuple(blocks))
 
 
 def _picture_rows(picture: PictureFacts, wording: Wording) -> tuple[Row, ...]:
@@ -157,5 +155,5 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
         language=wording.setting(),
         opening=(notice, *development_warning(facts.witnesses, wording)),
         sections=sections,
-        attachments=(Attachment(FACTS_FILE, "application/json", say("deposit.attachment")),),
+        data=(FACTS_FILE, say("deposit.attachment")),
     )

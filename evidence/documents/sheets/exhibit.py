@@ -8,7 +8,7 @@ from evidence.documents.case import sections as of_case
 from evidence.documents.case.comparison import Gallery, Room
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
-from evidence.documents.typeset.blocks import Attachment, Block, Document, Quiet, Rows, Section, Speaker, Text
+from evidence.documents.typeset.blocks import Block, Document, Quiet, Rows, Section, Speaker, Text
 from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import FontSet, installed_fonts
 from evidence.documents.typeset.pictures import Album, Pictures
@@ -83,7 +83,7 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
         language=wording.setting(),
         opening=(*of_case.demonstration_warning(facts, wording), *trials),
         sections=sections,
-        attachments=(Attachment(FACTS_FILE, "application/json", say("sheet.attachment")),),
+        data=(FACTS_FILE, say("sheet.attachment")),
     )
 
 

@@ -1,5 +1,6 @@
 """What a document is made of before it is set: sections of blocks, all plain text. The template lays them out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -177,27 +178,6 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file that the PDF carries."""
-
-    path: str
-    media_type: str
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """How a language is set, and what the foot of every page says in it."""
-
-    lang: str
-    region: str
-    tracking: float  # letter spacing of the kicker, in em
-    speaker_style: str  # ``italic`` or ``normal``
-    footer: str
-    page_of: str  # with ``{page}`` and ``{pages}``
-
-
-@dataclass(frozen=True, slots=True)
 class Document:
     """Everything that the template needs, except fonts."""
 
@@ -208,9 +188,9 @@ class Document:
     heading: str
     subtitle: str
     header: str  # right side of each page's header
-    language: Setting
+    language: Mapping[str, str]  # ``lang``, ``region``, ``footer``, and ``page_of`` with ``{page}`` and ``{pages}``
     opening: tuple[Block, ...]  # blocks below the title
     sections: tuple[Section, ...]
-    attachments: tuple[Attachment, ...] = ()
+    data: tuple[str, str] | None = None  # path of the JSON file that the PDF carries, and what it is
     large_headings: bool = False  # whether sections of level 1 are chapters
     contents: str = ""  # title of the table of contents, or empty for none

@@ -55,7 +55,7 @@ def check_witnesses(inspection: Inspection, facts: CaseFacts | None, *, is_logge
     of_log = [(record, check) for record, (subject, check) in made if _is_of_the_log(subject)]
     logged = [check for _, check in of_log]
     whole = [check for subject, check in pairs if subject == "manifest" or _is_of_the_log(subject)]
-    time = _check_time(whole, inspection.trust.witnesses_asked)
+    time = _check_time(whole, inspection.trust.asked.witnesses)
     heads = [check for record, check in of_log if record.kind == COSIGNATURE.name]
     cosigned = _check_cosigned(inspection.trust, heads)
     return Witnessed((*unread, *(check for _, check in pairs), *cosigned, time), _check_time(logged).time, tuple(pairs))
@@ -63,7 +63,7 @@ def check_witnesses(inspection: Inspection, facts: CaseFacts | None, *, is_logge
 
 def _check_cosigned(trust: Trust, checks: list[Check]) -> tuple[Check, ...]:
     """Whether so many pinned witnesses have cosigned a head over the seal as the list asks for, if it asks."""
-    asked, pinned = trust.cosigners_asked, {witness.name for witness in trust.cosigners}
+    asked, pinned = trust.asked.cosigners, {witness.name for witness in trust.cosigners}
     if not asked:
         return ()
     good = {check.by: check.development for check in checks if check.state is State.PASSED and check.by in pinned}

@@ -14,15 +14,16 @@ from evidence.facts.case import CaptureFacts, CaseFacts, SightingFacts
 from evidence.facts.cocapture import (
     CLOCKS,
     COCAPTURE_FORMAT,
+    WEB_ARCHIVE_FORMAT,
     WITHIN,
     WORDS,
     Cocapture,
     PartnerAnswer,
     SealedStatement,
+    WebArchive,
     compare,
 )
 from evidence.facts.network import NetworkRecord
-from evidence.facts.web_archive import WEB_ARCHIVE_FORMAT, WebArchive
 from evidence.formats.codec import MAX_JSON_BYTES, FormatError, from_plain, parse_canonical, parse_json
 from evidence.formats.errors import UnknownWitnessError
 from evidence.formats.records import plain_url
@@ -63,12 +64,8 @@ class _Visit:
     numbers: str
     sighting: SightingFacts
     stated: CaptureFacts
-    path: str
-
-    def beside(self, inspection: Inspection, role: str) -> str | None:
-        """The path of the capture's file of this role."""
-        files = (inspection.manifest.file(path) for path in self.stated.files)
-        return next((file.path for file in files if file is not None and file.role == role), None)
+    path: str  # of what was told
+    files: dict[str, str]  # of the capture, by role
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,12 +239,12 @@ def sealed_statements(inspection: Inspection, facts: CaseFacts | None) -> list[S
 
 
 def _visits(inspection: Inspection, facts: CaseFacts, role: str = "cocapture") -> list[_Visit]:
-    found = []
+    found, roles = [], {file.path: file.role for file in inspection.manifest.files}
     for sighting in facts.sightings:
         for number, stated in enumerate(sighting.captures, 1):
-            visit = _Visit(f"{sighting.number:02d}-{number}", sighting, stated, "")
-            if (path := visit.beside(inspection, role)) is not None:
-                found.append(_Visit(visit.numbers, sighting, stated, path))
+            files = {roles[path]: path for path in reversed(stated.files) if path in roles}
+            if role in files:
+                found.append(_Visit(f"{sighting.number:02d}-{number}", sighting, stated, files[role], files))
     return found
 
 
@@ -260,7 +257,7 @@ def _read(inspection: Inspection, path: str) -> Cocapture:
 
 def _capture(inspection: Inspection, visit: _Visit) -> tuple[NetworkRecord, bytes | None]:
     """The record of the surroundings and the page's bytes, as they are sealed."""
-    network, page = (visit.beside(inspection, role) for role in ("network", "page"))
+    network, page = (visit.files.get(role) for role in ("network", "page"))
     expect(network, "The capture lacks the record of its surroundings.")
     plain = parse_json(inspection.sealed_bytes(str(network), MAX_WARC), what=str(network))
     body = None if page is None else inspection.sealed_bytes(page, MAX_WARC)

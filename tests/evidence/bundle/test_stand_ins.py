@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from evidence.bundle.bag import Proofs, Withheld
-from evidence.bundle.sealing import ContentFile, reduced_path, seal, seal_opening
-from evidence.bundle.stand_ins import LONG_SIDE, stand_in
+from evidence.bundle.sealing import REDUCED_SIDE, ContentFile, reduced_path, seal, seal_opening, stand_in
 from evidence.verdict.result import Check, State
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
@@ -76,7 +75,7 @@ def test_a_reduced_picture_of_something_else_is_found_out(scene: Scene, tmp_path
 def test_a_large_picture_is_reduced_and_compares_as_before(scene: Scene, tmp_path: Path) -> None:
     file = stand_in("data/work/02.png", encoded(textured(3, (1600, 1200)), "PNG"), scene.blobs)
     info = decode(scene.blobs.get(file.digest)).info
-    assert max(info.width, info.height) == LONG_SIDE
+    assert max(info.width, info.height) == REDUCED_SIDE
     assert file.path == "data/work/02-reduced.jpg"
 
 

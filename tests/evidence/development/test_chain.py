@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.anchors.opentimestamps.headers import parse_header
+from evidence.anchors.opentimestamps.proofs import parse_header
 from evidence.development.chain import Blocks, Chain, running_chain
 from evidence.development.server import Question
 from exhibit.errors import ConfigError

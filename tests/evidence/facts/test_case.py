@@ -49,10 +49,10 @@ def test_what_a_later_version_added_is_written_only_where_it_says_something() ->
 
 def test_licences_cover_all_some_or_none_or_were_not_searched() -> None:
     check = sample_case().licence_check
-    assert replace(check, covered=True).extent == "all"
-    assert replace(check, covered=False, partly=True).extent == "some"
+    assert replace(check, covered=True).outcome == "all"
+    assert replace(check, covered=False, partly=True).outcome == "some"
     none = replace(check, covered=False)
-    assert (none.extent, none.outcome, replace(none, searched=0).outcome) == ("none", "none", "unsearched")
+    assert (none.outcome, replace(none, searched=0).outcome) == ("none", "unsearched")
 
 
 def test_only_drawings_that_there_are_have_a_role() -> None:

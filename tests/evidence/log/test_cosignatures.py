@@ -8,8 +8,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from evidence.formats.errors import UnknownWitnessError
-from evidence.log.cosignatures import cosign, cosigned_at, cosigner_key, parse_cosigner_key
-from evidence.log.notes import Note, parse_note, sign_note, verifier_key
+from evidence.log.notes import (
+    Note,
+    cosign,
+    cosigned_at,
+    cosigner_key,
+    parse_cosigner_key,
+    parse_note,
+    sign_note,
+    verifier_key,
+)
 from exhibit.errors import IntegrityError, WrongUseError
 from tests.assets.local_witness import LocalWitness
 from tests.assets.partners import new_signer

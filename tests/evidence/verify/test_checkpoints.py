@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from evidence.bundle.bag import CHECKPOINT_PATH
-from evidence.verify.checkpoints import checkpoints_in
+from evidence.verify.verifier import checkpoints_in
 from exhibit.errors import IntegrityError
 from tests.assets.renewals import Renewed
 from tests.assets.tampering import files_of, packed

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pytest_django.live_server_helper import LiveServer
 
-from evidence.log.cosignatures import cosigner_key
+from evidence.log.notes import cosigner_key
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, RefusedError, ServiceMissingError

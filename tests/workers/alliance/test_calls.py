@@ -7,7 +7,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from evidence.keys.ed25519 import KeySigner
-from evidence.log.cosignatures import cosigner_key
+from evidence.log.notes import cosigner_key
 from exhibit.clock import now, rfc3339
 from exhibit.errors import ConflictError, RefusedError, ServiceMissingError
 from registry.alliance import partners

@@ -13,7 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 from evidence.facts.cocapture import Cocapture, PartnerAnswer
 from evidence.formats.codec import FormatError, from_plain, parse_json, to_plain
 from evidence.log.append_only import Log
-from evidence.log.cosignatures import cosigner_key
+from evidence.log.notes import cosigner_key
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from registry.alliance import partners

@@ -8,8 +8,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from evidence.keys.ed25519 import KeySigner
 from evidence.log import merkle
-from evidence.log.cosignatures import cosigner_key
-from evidence.log.notes import parse_note, sign_note
+from evidence.log.notes import cosigner_key, parse_note, sign_note
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from registry.alliance import heads, partners

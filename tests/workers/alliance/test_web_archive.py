@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from evidence.facts.web_archive import WebArchive
+from evidence.facts.cocapture import WebArchive
 from evidence.formats.codec import from_plain, parse_json
 from exhibit.clock import now
 from exhibit.digests import Digest

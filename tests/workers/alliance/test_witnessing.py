@@ -9,8 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from evidence.log.append_only import Log
-from evidence.log.cosignatures import cosigned_at, cosigner_key
-from evidence.log.notes import parse_note, sign_note
+from evidence.log.notes import cosigned_at, cosigner_key, parse_note, sign_note
 from exhibit.clock import now
 from exhibit.entries import Entry, EntryType
 from registry.alliance import partners

@@ -10,7 +10,7 @@ from evidence.anchors.rfc3161.kind import Rfc3161Config
 from evidence.log.append_only import BrokenHistoryError
 from evidence.log.notes import parse_verifier_key, verify_note
 from evidence.verdict.trust import load_trust
-from evidence.verify.checkpoints import checkpoints_in
+from evidence.verify.verifier import checkpoints_in
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, WrongUseError
 from registry.log.log import submit

@@ -8,8 +8,7 @@ from django.db import connection
 
 from desk.cli.evidence.trust import own_trust
 from evidence.verdict.result import State
-from evidence.verify.checkpoints import checkpoints_in
-from evidence.verify.verifier import Verifier
+from evidence.verify.verifier import Verifier, checkpoints_in
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.log.log import submit

@@ -196,7 +196,7 @@ def _bundle(bundle: Bundle, file: KeptFile, witnesses: Sequence[WitnessFacts], w
     case = bundle.case
     assert bundle.seal_digest is not None
     assert bundle.sealed_at is not None
-    yield wording.say("package.case", case=case.number, title=_line(case.work.title), party=_line(case.party))
+    yield wording.say("report.case_heading", case=case.number, title=_line(case.work.title), party=_line(case.party))
     yield "  " + wording.say("package.file", name=file["name"], size=f"{file['size']:,}")
     yield "  " + wording.say("package.sha256", digest=file["digest"])
     yield "  " + wording.say("package.seal", digest=bundle.seal_digest.hex, time=wording.time(bundle.sealed_at))

@@ -7,8 +7,7 @@ from functools import partial
 from django.db import transaction
 
 from evidence.anchors import KINDS
-from evidence.bundle.sealing import ContentFile, SealedCase, seal, seal_opening
-from evidence.bundle.stand_ins import stand_in
+from evidence.bundle.sealing import ContentFile, SealedCase, seal, seal_opening, stand_in
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.log.append_only import BrokenHistoryError
 from exhibit.clock import now

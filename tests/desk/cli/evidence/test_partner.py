@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.log.cosignatures import cosigner_key
-from evidence.log.notes import verifier_key
+from evidence.log.notes import cosigner_key, verifier_key
 from registry.alliance import heads, partners
 from registry.models import LogOpening, Partner
 from tests.assets.command_line import Terminal

@@ -10,7 +10,7 @@ from evidence.anchors.cosignature.anchor import WitnessAnchor
 from evidence.anchors.cosignature.kind import TrustedWitness, verify
 from evidence.formats.errors import SupersededError, UnknownWitnessError
 from evidence.log.append_only import Log
-from evidence.log.cosignatures import cosigner_key
+from evidence.log.notes import cosigner_key
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import Entry, EntryType

@@ -8,7 +8,7 @@ import pytest
 from evidence.anchors.opentimestamps import anchor as opentimestamps, proofs
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.anchors.opentimestamps.blocks import EsploraBlocks, JsonRpcBlocks
-from evidence.anchors.opentimestamps.headers import parse_header
+from evidence.anchors.opentimestamps.proofs import parse_header
 from evidence.development.chain import Chain
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.errors import ConfigError, ServiceMissingError

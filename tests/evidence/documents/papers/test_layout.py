@@ -38,8 +38,8 @@ def test_no_name_date_or_place_of_a_signer_is_filled_in(kind: str) -> None:
     [
         ("us-902", "us902.declaration"),
         ("cn-evidence-list", "cnlist.sign"),
-        ("cn-environment", "environment.sign"),
-        ("personal-data", "privacy.sign"),
+        ("cn-environment", "paper.sign"),
+        ("personal-data", "paper.sign"),
     ],
 )
 def test_what_is_signed_stands_on_the_page_of_the_signature(kind: str, heading: str) -> None:

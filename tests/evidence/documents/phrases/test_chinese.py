@@ -15,7 +15,6 @@ from evidence.capture.plain import METHOD
 from evidence.capture.visits import WALLS
 from evidence.documents.papers.rendering import PAPERS, render_paper
 from evidence.documents.phrases import load_phrases
-from evidence.documents.phrases.spoken import told
 from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.typeset.fonts import installed_fonts
@@ -140,13 +139,13 @@ def visits() -> Iterator[str]:
 def test_every_sentence_that_is_sealed_in_english_has_a_chinese_one() -> None:
     sentences = [*visits(), METHOD, BROWSER_METHOD, *WALLS.values(), *REASONS]
     assert len(sentences) > 20
-    assert [told(sentence, CHINESE) for sentence in sentences if english_in(told(sentence, CHINESE))] == []
+    assert [CHINESE.told(sentence) for sentence in sentences if english_in(CHINESE.told(sentence))] == []
 
 
 @pytest.mark.parametrize("use", [*USES.values(), USED])
 def test_what_a_rendered_page_does_with_a_picture_is_said_in_chinese(use: str) -> None:
     for where in ("one place", "3 places"):
-        assert not english_in(told(f"The page is there. The rendered page {use} at {where}.", CHINESE))
+        assert not english_in(CHINESE.told(f"The page is there. The rendered page {use} at {where}."))
 
 
 def test_what_an_address_serves_instead_of_an_image_is_said_in_chinese() -> None:
@@ -155,14 +154,14 @@ def test_what_an_address_serves_instead_of_an_image_is_said_in_chinese() -> None
     kinds = {one for one in strings if isinstance(one, str) and re.fullmatch(r"an? [\w ]+", one)}
     assert len(kinds) > 10
     for kind in kinds:
-        words = told(f"The image's address now serves {kind} instead of an image.", CHINESE)
+        words = CHINESE.told(f"The image's address now serves {kind} instead of an image.")
         assert kind not in words, words
 
 
 def test_a_persons_own_words_stay_as_they_are() -> None:
     for words in ("No order, no licence.", "Licence to print, says Bob", "他说：no licence"):
-        assert told(words, CHINESE) == words
-    assert told("The page is there. Bob says otherwise.", CHINESE) == "页面存在。 Bob says otherwise."
+        assert CHINESE.told(words) == words
+    assert CHINESE.told("The page is there. Bob says otherwise.") == "页面存在。 Bob says otherwise."
 
 
 def test_a_sheet_with_no_licences_never_says_that_they_cover_no_such_use() -> None:

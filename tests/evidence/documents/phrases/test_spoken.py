@@ -3,7 +3,6 @@
 import pytest
 
 from evidence.documents.phrases import load_phrases
-from evidence.documents.phrases.spoken import told
 
 pytestmark = pytest.mark.timeout(30)
 CHINESE, ENGLISH = load_phrases("zh-Hans"), load_phrases("en")
@@ -11,18 +10,18 @@ COVERED = "Licence L-1 (A (B)): it covers 2 of 3 sightings."
 
 
 def test_a_sentence_is_recognised_with_its_values_and_several_behind_each_other() -> None:
-    one = told(COVERED, CHINESE)
+    one = CHINESE.told(COVERED)
     assert one != COVERED
     assert all(value in one for value in ("L-1", "A (B)", "2", "3"))
-    assert told(f"{COVERED} {COVERED} Said by Ann.", CHINESE).endswith("Said by Ann.")
-    assert told(COVERED, ENGLISH) == COVERED
+    assert CHINESE.told(f"{COVERED} {COVERED} Said by Ann.").endswith("Said by Ann.")
+    assert ENGLISH.told(COVERED) == COVERED
 
 
 def test_a_person_s_own_words_stay() -> None:
-    assert told("It was mine: of course.", CHINESE) == "It was mine: of course."
+    assert CHINESE.told("It was mine: of course.") == "It was mine: of course."
 
 
 @pytest.mark.parametrize("times", [100, 2000])
 def test_a_sentence_made_to_be_tried_in_many_ways_stays_as_it_is(times: int) -> None:
     text = "Licence " + "x (" * times + "x): it covers " * times + "x of " * times + "x sightings"
-    assert told(text, CHINESE) == text
+    assert CHINESE.told(text) == text

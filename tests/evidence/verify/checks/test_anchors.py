@@ -10,7 +10,7 @@ from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest
 from evidence.development.authority import running_authority
 from evidence.formats.codec import FormatError
-from evidence.log.cosignatures import cosigner_key
+from evidence.log.notes import cosigner_key
 from evidence.verdict.result import State
 from evidence.verdict.trust import Requirements, Trust
 from evidence.verify.verifier import Verifier
