@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
-from registry.db.rows import there
+from registry.db.rows import alone_with, next_number, there
 from registry.log import audit_log
 from registry.models import Notice, Owner, Sender
 from registry.notices import notices
@@ -57,12 +56,11 @@ def keep(
         )
     if len(file) > MAX_FILE or (file and not file.startswith(tuple(TYPES))):
         raise WrongUseError(_("The file is larger than 2 MB, or neither a PDF, a JPEG nor a PNG."))
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=of.pk)
+    with alone_with(of):
         rows = Sender.objects.filter(owner=of)
         if number is None and rows.count() >= MAX_SENDERS:
             raise WrongUseError(_("There are %(n)d senders already.") % {"n": MAX_SENDERS})
-        new = (rows.aggregate(last=Max("number"))["last"] or 0) + 1
+        new = next_number(rows)
         added = {"file": file, "file_name": one_line(name)[-200:]} if file else {}
         held = Sender(owner=of, number=new) if number is None else sender(of, number)
         for field, value in (told | added).items():

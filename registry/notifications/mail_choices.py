@@ -3,12 +3,12 @@
 from datetime import datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from exhibit.clock import now
 from registry.db import steps
+from registry.db.rows import alone_with
 from registry.log import audit_log
 from registry.models import Event, EventKind, MailChoice, Membership, Owner, StepState, User
 from registry.notifications import events
@@ -38,8 +38,7 @@ def choice(owner: Owner, user: User) -> MailChoice:
 
 def choose(owner: Owner, user: User, how_often: HowOften, *, by: str) -> None:
     """Record a member's choice; what happened before it is told in its time, unless it was ``never``."""
-    with transaction.atomic():
-        row = MailChoice.objects.select_for_update(no_key=True).get(pk=choice(owner, user).pk)
+    with alone_with(choice(owner, user)) as row:
         if row.how_often == how_often:
             return
         if row.how_often == HowOften.NEVER:
