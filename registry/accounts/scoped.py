@@ -43,7 +43,9 @@ def owners_of(user: User) -> QuerySet[Owner]:
 
 def owner(slug: str) -> Owner:
     """An owner by its short name."""
-    return _one(Owner.objects.filter(slug=slug), f"There is no owner {slug!r}.", "`exhibit owner list` shows them all.")
+    return there(
+        Owner.objects.filter(slug=slug).first(), f"There is no owner {slug!r}.", "`exhibit owner list` shows them all."
+    )
 
 
 def works(of: Owner) -> QuerySet[Work]:
@@ -55,14 +57,14 @@ def attachment(of: Owner, work_number: int, number: int) -> WorkAttachment:
     """A document beside one of the owner's works; one that was taken off isn't there."""
     found = WorkAttachment.objects.filter(work__in=works(of), work__number=work_number, number=number, removed_at=None)
     found = found.select_related("work__owner")
-    return _one(found, f"{of.name} has no such document beside work {work_number}.")
+    return there(found.first(), f"{of.name} has no such document beside work {work_number}.")
 
 
 def deposit(of: Owner, work_number: int, number: int) -> Deposit:
     """A deposit record of one of the owner's works."""
     found = Deposit.objects.filter(work__owner=of, work__number=work_number, number=number)
     found = found.select_related("work__owner", "submission")
-    return _one(found, f"{of.name} has no such deposit record of work {work_number}.")
+    return there(found.first(), f"{of.name} has no such deposit record of work {work_number}.")
 
 
 def uploads(of: Owner) -> QuerySet[Upload]:
@@ -92,7 +94,7 @@ def watch(of: Owner, name: str) -> Watch:
     found = watches(of).filter(name=name)
     if not found.exists() and name.isdecimal():
         found = watches(of).filter(number=int(name))
-    return _one(found, f"{of.name} has no watch {name!r}.")
+    return there(found.first(), f"{of.name} has no watch {name!r}.")
 
 
 def last_crawls(of: Iterable[Watch]) -> dict[int, Crawl]:
@@ -111,7 +113,7 @@ def crawls(of: Owner) -> QuerySet[Crawl]:
 def crawl(of: Owner, watch_number: int, number: int) -> Crawl:
     """One crawl of one of the owner's watches."""
     found = crawls(of).filter(watch__number=watch_number, number=number)
-    return _one(found, f"{of.name}'s watch {watch_number} has no crawl {number}.")
+    return there(found.first(), f"{of.name}'s watch {watch_number} has no crawl {number}.")
 
 
 def refusal_counts(of: Crawl) -> dict[str, int]:
@@ -128,7 +130,7 @@ def bundle(of: Owner, case_number: int, number: int | None = None) -> Bundle:
     """A bundle of one of the owner's cases; the newest, if no number is given."""
     found = Bundle.objects.filter(case__owner=of, case__number=case_number).select_related("case__owner", "submission")
     found = found.order_by("-number") if number is None else found.filter(number=number)
-    return _one(found, f"{of.name} has no such bundle of case {case_number}.", "Confirming a case makes one.")
+    return there(found.first(), f"{of.name} has no such bundle of case {case_number}.", "Confirming a case makes one.")
 
 
 def reports(of: Owner) -> QuerySet[Report]:
@@ -150,7 +152,7 @@ def message(of: Webhook, named: str) -> Delivery:
     """One of a webhook's messages, by its name, such as ``evt_17``."""
     key = named.removeprefix("evt_")
     found = of.deliveries.filter(event=int(key) if key.isascii() and key.isdecimal() else 0).select_related("event")
-    return _one(found, f"The webhook {of.number} has no such message.")
+    return there(found.first(), f"The webhook {of.number} has no such message.")
 
 
 def picture(of: Owner, digest: Digest) -> Picture:
@@ -194,15 +196,11 @@ def reported(of: Owner, since: datetime | None = None) -> list[Digest]:
     return list(rows.values_list("picture__digest", flat=True))
 
 
-def _one(rows: QuerySet[Row], message: str, hint: str = "") -> Row:
-    return there(rows.first(), message, hint)
-
-
 def _numbered(rows: Callable[[Owner], QuerySet[Row]], noun: str) -> Callable[[Owner, int], Row]:
     """What finds one of these rows of an owner by its number."""
 
     def find(of: Owner, number: int) -> Row:
-        return _one(rows(of).filter(number=number), f"{of.name} has no {noun} {number}.")
+        return there(rows(of).filter(number=number).first(), f"{of.name} has no {noun} {number}.")
 
     return find
 

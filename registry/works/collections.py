@@ -5,9 +5,9 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
-from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.errors import ConflictError, WrongUseError
 from exhibit.plain import one_line
-from registry.db.rows import alone_with, next_number
+from registry.db.rows import alone_with, next_number, there
 from registry.log.audit_log import changed
 from registry.models import Collection, Owner
 
@@ -30,9 +30,7 @@ def counted(rows: QuerySet[Collection]) -> QuerySet[Collection]:
 def collection_of(owner: Owner, number: int) -> Collection:
     """One of the owner's collections; raises ``NotFoundError``."""
     row = counted(collections_of(owner)).filter(number=number).first()
-    if row is None:
-        raise NotFoundError(f"{owner.name} has no collection {number}.")
-    return row
+    return there(row, f"{owner.name} has no collection {number}.")
 
 
 def named(owner: Owner, name: str) -> Collection | None:
@@ -44,8 +42,8 @@ def make_collection(owner: Owner, name: str, *, by: str) -> Collection:
     """The owner's collection with this name, made where there is none."""
     name = _checked(name)
     with alone_with(owner):
-        if (there := named(owner, name)) is not None:
-            return there
+        if (known := named(owner, name)) is not None:
+            return known
         if owner.collections.count() >= MAX_COLLECTIONS:
             raise WrongUseError(_("There may be %(most)d collections.") % {"most": MAX_COLLECTIONS})
         number = next_number(owner.collections)
