@@ -239,11 +239,8 @@ def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
         row = rows.filter(due(stale_after), pk=slice_id).first()
         if row is None:
             return None
-        row.state, row.claimed_at, row.epoch = StepState.DOING, now(), row.epoch + 1
-        row.claimed_by, row.contributor = this_process(), None
-        row.attempts += 1
-        row.started_at = row.started_at or now()
-        row.save(update_fields=["state", "claimed_at", "claimed_by", "contributor", "epoch", "attempts", "started_at"])
+        claimed = {"state": StepState.DOING, "claimed_at": now(), "claimed_by": this_process(), "contributor": None}
+        write(row, **claimed, epoch=row.epoch + 1, attempts=row.attempts + 1, started_at=row.started_at or now())
         HostLease.objects.filter(slice=row).update(expires_at=now() + LEASE)
     return row.epoch
 

@@ -157,11 +157,10 @@ def change_subjects(watch: Watch, *, by: str, **asked: Unpack[Subjects]) -> None
             raise WrongUseError(Sentence("Say what to search for."))
         if asks_words and (said.get("works") or said.get("newest")):
             raise WrongUseError(Sentence("It asks for words, not for works."))
-        before = row.sources
-        row.sources = [{name: value for name, value in {**source, **said}.items() if value} for source in before]
-        if row.sources == before:
+        sources = [{name: value for name, value in {**source, **said}.items() if value} for source in row.sources]
+        if sources == row.sources:
             return
-        row.save(update_fields=["sources"])
+        write(row, sources=sources)
         audit_log.changed("watch's words changed", by=by, owner=watch.owner, about={"watch": row.name, **said})
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from exhibit.clock import now
 from registry.db import steps
-from registry.db.rows import alone_with
+from registry.db.rows import alone_with, write
 from registry.log import audit_log
 from registry.models import Event, EventKind, MailChoice, Membership, Owner, StepState, User
 from registry.notifications import events
@@ -41,12 +41,10 @@ def choose(owner: Owner, user: User, how_often: HowOften, *, by: str) -> None:
     with alone_with(choice(owner, user)) as row:
         if row.how_often == how_often:
             return
-        if row.how_often == HowOften.NEVER:
-            row.told_until = events.newest(owner)
-        row.how_often = how_often
-        row.not_before = None if how_often == HowOften.AT_ONCE else next_mail(user, how_often)
-        row.state, row.attempts, row.error = StepState.TODO, 0, ""
-        row.save(update_fields=["how_often", "told_until", "not_before", "state", "attempts", "error"])
+        told = events.newest(owner) if row.how_often == HowOften.NEVER else row.told_until
+        later = None if how_often == HowOften.AT_ONCE else next_mail(user, how_often)
+        fresh = {"state": StepState.TODO, "attempts": 0, "error": ""}
+        write(row, how_often=how_often, told_until=told, not_before=later, **fresh)
         about = {"how often": str(how_often), "user": user.get_username()}
         audit_log.changed("mail choice", by=by, owner=owner, about=about)
 

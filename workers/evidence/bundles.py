@@ -19,7 +19,7 @@ from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import samples
 from registry.cases import history, matching
-from registry.db.rows import next_number
+from registry.db.rows import next_number, write
 from registry.log.log import submit
 from registry.models import (
     AnchorReceipt,
@@ -140,8 +140,7 @@ def file_countersignature(services: Services, bundle: Bundle, signature: bytes) 
         if new:
             opening = {"key": bytes(key.public_key).hex(), "manifest": Digest.of(manifest).hex}
             opening |= {"signature": signature.hex(), "what": "countersignature"}
-            row.submission = submit(EntryType.SEAL, opening, bundle.case.owner)
-            row.save(update_fields=["submission"])
+            write(row, submission=submit(EntryType.SEAL, opening, bundle.case.owner))
             about = {"number": bundle.number, "name": key.name}
             history.record(bundle.case, "countersigned", "", ("countersigned", about))
     return row

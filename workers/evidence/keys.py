@@ -19,7 +19,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError
 from exhibit.sentences import Sentence
 from registry.db.locks import Lock, hold
-from registry.db.rows import alone_with, locked
+from registry.db.rows import alone_with, locked, write
 from registry.log import keys
 from registry.log.keys import AnyKey, Use, retire, witness
 from registry.log.log import submit
@@ -133,8 +133,7 @@ def _encrypt_all(services: Services, new: bytes) -> tuple[int, tuple[bytes, ...]
             named = bytes(row.public_key).hex()[:16]
             raise IntegrityError(f"The key {named} opens with neither master key.", hint=_LOST) from error
         if again != present:
-            row.encrypted_private_key = again
-            row.save(update_fields=["encrypted_private_key"])
+            write(row, encrypted_private_key=again)
             changed += 1
     return changed + _encrypt_secrets(old, new), tuple(lost)
 
