@@ -36,6 +36,26 @@ from registry.models import (
 Row = TypeVar("Row", bound=Model)
 
 
+def _rows(model: type[Row], *joined: str, order: str = "-number", **which: None) -> Callable[[Owner], QuerySet[Row]]:
+    """What finds all of an owner's rows of one kind, newest first, each with what is joined."""
+
+    def find(of: Owner) -> QuerySet[Row]:
+        rows = model._default_manager.filter(owner=of, **which).order_by(order)
+        return rows.select_related(*joined) if joined else rows
+
+    return find
+
+
+works = _rows(Work, order="number", removed_at=None)
+uploads = _rows(Upload, "owner")
+licences = _rows(Licence, order="number")
+watches = _rows(Watch, order="number", removed_at=None)
+cases = _rows(Case, "work", "owner", order="number")
+reports = _rows(Report, "owner", removed_at=None)
+packages = _rows(Package, "owner", removed_at=None)
+webhooks = _rows(Webhook, "owner", order="number", removed_at=None)
+
+
 def owners_of(user: User) -> QuerySet[Owner]:
     """The owners that a person is a member of."""
     return Owner.objects.filter(memberships__user=user).order_by("name")
@@ -46,11 +66,6 @@ def owner(slug: str) -> Owner:
     return there(
         Owner.objects.filter(slug=slug).first(), f"There is no owner {slug!r}.", "`exhibit owner list` shows them all."
     )
-
-
-def works(of: Owner) -> QuerySet[Work]:
-    """The owner's works that aren't removed."""
-    return Work.objects.filter(owner=of, removed_at=None).order_by("number")
 
 
 def attachment(of: Owner, work_number: int, number: int) -> WorkAttachment:
@@ -67,26 +82,11 @@ def deposit(of: Owner, work_number: int, number: int) -> Deposit:
     return there(found.first(), f"{of.name} has no such deposit record of work {work_number}.")
 
 
-def uploads(of: Owner) -> QuerySet[Upload]:
-    """The owner's uploads of works, newest first."""
-    return Upload.objects.filter(owner=of).select_related("owner").order_by("-number")
-
-
 def bulk_edits(of: Owner) -> QuerySet[BulkEdit]:
     """Changes of many of the owner's works at once, newest first, without the keys of the works."""
     rows = BulkEdit.objects.filter(owner=of).select_related("owner", "undoes", "undone_by")
     keys = ("works", "undoes__works", "undone_by__works")
     return rows.annotate(count=F("works__len")).defer(*keys).order_by("-number")
-
-
-def licences(of: Owner) -> QuerySet[Licence]:
-    """The owner's licences."""
-    return Licence.objects.filter(owner=of).order_by("number")
-
-
-def watches(of: Owner) -> QuerySet[Watch]:
-    """The owner's watches that aren't removed."""
-    return Watch.objects.filter(owner=of, removed_at=None).order_by("number")
 
 
 def watch(of: Owner, name: str) -> Watch:
@@ -121,31 +121,11 @@ def refusal_counts(of: Crawl) -> dict[str, int]:
     return dict(of.refusals.values_list("reason").annotate(count=Count("pk")).order_by("reason"))
 
 
-def cases(of: Owner) -> QuerySet[Case]:
-    """The owner's cases."""
-    return Case.objects.filter(owner=of).select_related("work", "owner").order_by("number")
-
-
 def bundle(of: Owner, case_number: int, number: int | None = None) -> Bundle:
     """A bundle of one of the owner's cases; the newest, if no number is given."""
     found = Bundle.objects.filter(case__owner=of, case__number=case_number).select_related("case__owner", "submission")
     found = found.order_by("-number") if number is None else found.filter(number=number)
     return there(found.first(), f"{of.name} has no such bundle of case {case_number}.", "Confirming a case makes one.")
-
-
-def reports(of: Owner) -> QuerySet[Report]:
-    """The owner's reports that weren't removed, newest first."""
-    return Report.objects.filter(owner=of, removed_at=None).select_related("owner").order_by("-number")
-
-
-def packages(of: Owner) -> QuerySet[Package]:
-    """The owner's packages that weren't removed, newest first."""
-    return Package.objects.filter(owner=of, removed_at=None).select_related("owner").order_by("-number")
-
-
-def webhooks(of: Owner) -> QuerySet[Webhook]:
-    """The owner's webhooks that aren't removed."""
-    return Webhook.objects.filter(owner=of, removed_at=None).select_related("owner").order_by("number")
 
 
 def message(of: Webhook, named: str) -> Delivery:

@@ -147,11 +147,10 @@ class Deposit(models.Model):
         ordering = ["work", "-number"]
 
 
-class DownloadLink(models.Model):
+class DownloadLink(Numbered):
     """A link to one package or one report, for somebody without an account, until a day. Only its digest is kept."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="download_links")
-    number = models.PositiveIntegerField()
     token_digest = DigestField(unique=True, help_text="SHA-256 of the token in the address")
     password = models.CharField(max_length=200, blank=True, help_text="hashed as Django hashes passwords; may be empty")
     package = models.ForeignKey(Package, null=True, blank=True, on_delete=models.PROTECT, related_name="links")
@@ -166,7 +165,7 @@ class DownloadLink(models.Model):
     failures = models.PositiveSmallIntegerField(default=0, help_text="wrong passwords in a row")
     locked_until = models.DateTimeField(null=True, blank=True)
 
-    class Meta:
+    class Meta(Numbered.Meta):
         constraints = [
             models.UniqueConstraint(fields=["owner", "number"], name="download_link_identity"),
             models.CheckConstraint(

@@ -179,19 +179,17 @@ class PartyLookup(Claimable):
         indexes = [models.Index(fields=["id"], name="party_lookup_todo", condition=~models.Q(state="done"))]
 
 
-class FeeTable(models.Model):
+class FeeTable(Numbered):
     """What uses cost: an owner's own prices, or a table such as a collecting society's; a later one changes none."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="fee_tables")
-    number = models.PositiveIntegerField()
     name = models.CharField(max_length=200)
     currency = models.CharField(max_length=3, help_text="ISO 4217")
     made_at = models.DateTimeField()
     made_by = models.CharField(max_length=300)
 
-    class Meta:
+    class Meta(Numbered.Meta):
         constraints = [models.UniqueConstraint(fields=["owner", "number"], name="fee_table_identity")]
-        ordering = ["owner", "number"]
 
 
 class Fee(models.Model):

@@ -263,11 +263,10 @@ class Collection(Numbered):
         return self.name
 
 
-class BulkEdit(Claimable):
+class BulkEdit(Numbered, Claimable):
     """One change of many works at once. Its step works it off in portions; it is undone as one, by another."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="bulk_edits")
-    number = models.PositiveIntegerField()
     at = models.DateTimeField()
     by = models.CharField(max_length=300)
     reason = models.TextField(blank=True)
@@ -278,7 +277,7 @@ class BulkEdit(Claimable):
     looked_at = models.PositiveIntegerField(default=0, help_text="of these, from the first")
     changed = models.PositiveIntegerField(default=0, help_text="of those looked at: the others were so already")
 
-    class Meta:
+    class Meta(Numbered.Meta):
         constraints = [UniqueConstraint(fields=["owner", "number"], name="bulk_edit_identity")]
         indexes = [Index(fields=["state", "id"], name="bulk_edit_todo")]
         ordering = ["owner", "-number"]
