@@ -46,6 +46,15 @@ def _rows(model: type[Row], *joined: str, order: str = "-number", **which: None)
     return find
 
 
+def numbered(rows: Callable[[Owner], QuerySet[Row]], noun: str) -> Callable[[Owner, int], Row]:
+    """What finds one of these rows of an owner by its number."""
+
+    def find(of: Owner, number: int) -> Row:
+        return there(rows(of).filter(number=number).first(), f"{of.name} has no {noun} {number}.")
+
+    return find
+
+
 works = _rows(Work, order="number", removed_at=None)
 uploads = _rows(Upload, "owner")
 licences = _rows(Licence, order="number")
@@ -176,22 +185,13 @@ def reported(of: Owner, since: datetime | None = None) -> list[Digest]:
     return list(rows.values_list("picture__digest", flat=True))
 
 
-def _numbered(rows: Callable[[Owner], QuerySet[Row]], noun: str) -> Callable[[Owner, int], Row]:
-    """What finds one of these rows of an owner by its number."""
-
-    def find(of: Owner, number: int) -> Row:
-        return there(rows(of).filter(number=number).first(), f"{of.name} has no {noun} {number}.")
-
-    return find
-
-
-work = _numbered(works, "work")
-upload = _numbered(uploads, "upload")
-bulk_edit = _numbered(bulk_edits, "bulk edit")
-licence = _numbered(licences, "licence")
-watch_numbered = _numbered(watches, "watch")
-canary = _numbered(lambda of: Canary.objects.filter(owner=of), "canary")
-case = _numbered(cases, "case")
-report = _numbered(reports, "report")
-package = _numbered(packages, "package")
-webhook = _numbered(webhooks, "webhook")
+work = numbered(works, "work")
+upload = numbered(uploads, "upload")
+bulk_edit = numbered(bulk_edits, "bulk edit")
+licence = numbered(licences, "licence")
+watch_numbered = numbered(watches, "watch")
+canary = numbered(lambda of: Canary.objects.filter(owner=of), "canary")
+case = numbered(cases, "case")
+report = numbered(reports, "report")
+package = numbered(packages, "package")
+webhook = numbered(webhooks, "webhook")

@@ -13,8 +13,9 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.accounts import samples
+from registry.accounts.scoped import numbered
 from registry.cases import history
-from registry.db.rows import alone_with, locked, there, write
+from registry.db.rows import alone_with, locked, write
 from registry.log import audit_log
 from registry.models import Case, Notice, NoticeCase, NoticeEvent, Owner, Sender
 from registry.models.fields import KeptFile
@@ -51,12 +52,11 @@ def notices(of: Owner) -> QuerySet[Notice]:
     return Notice.objects.filter(owner=of).exclude(state=State.DISCARDED).order_by("-number")
 
 
-def notice(of: Owner, number: int) -> Notice:
-    """One of the owner's notices; raises ``NotFoundError``."""
-    found = (
-        Notice.objects.filter(owner=of, number=number).select_related("owner", "sender").defer("sender__file").first()
-    )
-    return there(found, f"{of.name} has no notice {number}.")
+def _with_senders(of: Owner) -> QuerySet[Notice]:
+    return Notice.objects.filter(owner=of).select_related("owner", "sender").defer("sender__file")
+
+
+notice = numbered(_with_senders, "notice")
 
 
 def may_be_noticed(of: Owner, party: str, first: Sequence[int] = ()) -> QuerySet[Case]:

@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
-from registry.db.rows import alone_with, next_number, there
+from registry.accounts.scoped import numbered
+from registry.db.rows import alone_with, next_number
 from registry.log import audit_log
 from registry.models import Notice, Owner, Sender
 from registry.notices import notices
@@ -33,10 +34,7 @@ def is_credit_code(code: str) -> bool:
     return _DIGITS[-total % 31] == code[17]
 
 
-def sender(of: Owner, number: int) -> Sender:
-    """One of the owner's senders; raises ``NotFoundError``."""
-    found = Sender.objects.filter(owner=of, number=number).defer("file").first()
-    return there(found, f"{of.name} has no sender {number}.")
+sender = numbered(lambda of: Sender.objects.filter(owner=of).defer("file"), "sender")
 
 
 def keep(

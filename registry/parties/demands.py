@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
+from registry.accounts.scoped import numbered
 from registry.db.rows import alone_with, next_number, there
 from registry.models import Case, Demand, DemandEntry, Fee, FeeTable, Owner
 from registry.parties.amounts import checked_amount, currency_named, in_units, read_amount
@@ -58,9 +59,7 @@ def demands(of: Owner, party: str = "") -> QuerySet[Demand]:
     return rows.select_related("fee__table").order_by("-number")
 
 
-def demand(of: Owner, number: int) -> Demand:
-    """One of the owner's demands, as :func:`demands` has them; raises ``NotFoundError``."""
-    return there(demands(of).filter(number=number).first(), f"{of.name} has no demand {number}.")
+demand = numbered(demands, "demand")
 
 
 def totals(of: Owner) -> QuerySet[Demand, tuple[str, int | None, int | None, int | None]]:

@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.plain import one_line
-from registry.db.rows import alone_with, next_number, there
+from registry.accounts.scoped import numbered
+from registry.db.rows import alone_with, next_number
 from registry.log.audit_log import changed
 from registry.models import Collection, Owner
 
@@ -27,10 +28,7 @@ def counted(rows: QuerySet[Collection]) -> QuerySet[Collection]:
     return rows.annotate(count=Count("works", filter=Q(works__removed_at=None)))
 
 
-def collection_of(owner: Owner, number: int) -> Collection:
-    """One of the owner's collections; raises ``NotFoundError``."""
-    row = counted(collections_of(owner)).filter(number=number).first()
-    return there(row, f"{owner.name} has no collection {number}.")
+collection_of = numbered(lambda owner: counted(collections_of(owner)), "collection")
 
 
 def named(owner: Owner, name: str) -> Collection | None:
