@@ -13,7 +13,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.db.locks import Lock, hold
-from registry.db.rows import there, write
+from registry.db.rows import alone_with, there, write
 from registry.log import audit_log
 from registry.models import Invitation, Membership, Owner, Role, User
 
@@ -38,8 +38,7 @@ def invite(owner: Owner, email: str, role: str, *, by: str) -> tuple[Invitation,
         raise WrongUseError(_("Choose a role."))
     if Membership.objects.filter(owner=owner, user__email__iexact=email).exists():
         raise WrongUseError(_("%(email)s is a member already.") % {"email": email})
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    with alone_with(owner):
         if open_ones(owner).exclude(email=email).count() >= MAX_OPEN:
             raise WrongUseError(_("Too many invitations are open. Take some back first."))
         row, secret = _made(timedelta(days=DAYS), owner=owner, email=email, role=role, by=by)

@@ -36,6 +36,35 @@ from registry.models import (
 Row = TypeVar("Row", bound=Model)
 
 
+def _rows(model: type[Row], *joined: str, order: str = "-number", **which: None) -> Callable[[Owner], QuerySet[Row]]:
+    """What finds all of an owner's rows of one kind, newest first, each with what is joined."""
+
+    def find(of: Owner) -> QuerySet[Row]:
+        rows = model._default_manager.filter(owner=of, **which).order_by(order)
+        return rows.select_related(*joined) if joined else rows
+
+    return find
+
+
+def numbered(rows: Callable[[Owner], QuerySet[Row]], noun: str) -> Callable[[Owner, int], Row]:
+    """What finds one of these rows of an owner by its number."""
+
+    def find(of: Owner, number: int) -> Row:
+        return there(rows(of).filter(number=number).first(), f"{of.name} has no {noun} {number}.")
+
+    return find
+
+
+works = _rows(Work, order="number", removed_at=None)
+uploads = _rows(Upload, "owner")
+licences = _rows(Licence, order="number")
+watches = _rows(Watch, order="number", removed_at=None)
+cases = _rows(Case, "work", "owner", order="number")
+reports = _rows(Report, "owner", removed_at=None)
+packages = _rows(Package, "owner", removed_at=None)
+webhooks = _rows(Webhook, "owner", order="number", removed_at=None)
+
+
 def owners_of(user: User) -> QuerySet[Owner]:
     """The owners that a person is a member of."""
     return Owner.objects.filter(memberships__user=user).order_by("name")
@@ -43,31 +72,23 @@ def owners_of(user: User) -> QuerySet[Owner]:
 
 def owner(slug: str) -> Owner:
     """An owner by its short name."""
-    return _one(Owner.objects.filter(slug=slug), f"There is no owner {slug!r}.", "`exhibit owner list` shows them all.")
-
-
-def works(of: Owner) -> QuerySet[Work]:
-    """The owner's works that aren't removed."""
-    return Work.objects.filter(owner=of, removed_at=None).order_by("number")
+    return there(
+        Owner.objects.filter(slug=slug).first(), f"There is no owner {slug!r}.", "`exhibit owner list` shows them all."
+    )
 
 
 def attachment(of: Owner, work_number: int, number: int) -> WorkAttachment:
     """A document beside one of the owner's works; one that was taken off isn't there."""
     found = WorkAttachment.objects.filter(work__in=works(of), work__number=work_number, number=number, removed_at=None)
     found = found.select_related("work__owner")
-    return _one(found, f"{of.name} has no such document beside work {work_number}.")
+    return there(found.first(), f"{of.name} has no such document beside work {work_number}.")
 
 
 def deposit(of: Owner, work_number: int, number: int) -> Deposit:
     """A deposit record of one of the owner's works."""
     found = Deposit.objects.filter(work__owner=of, work__number=work_number, number=number)
     found = found.select_related("work__owner", "submission")
-    return _one(found, f"{of.name} has no such deposit record of work {work_number}.")
-
-
-def uploads(of: Owner) -> QuerySet[Upload]:
-    """The owner's uploads of works, newest first."""
-    return Upload.objects.filter(owner=of).select_related("owner").order_by("-number")
+    return there(found.first(), f"{of.name} has no such deposit record of work {work_number}.")
 
 
 def bulk_edits(of: Owner) -> QuerySet[BulkEdit]:
@@ -77,22 +98,12 @@ def bulk_edits(of: Owner) -> QuerySet[BulkEdit]:
     return rows.annotate(count=F("works__len")).defer(*keys).order_by("-number")
 
 
-def licences(of: Owner) -> QuerySet[Licence]:
-    """The owner's licences."""
-    return Licence.objects.filter(owner=of).order_by("number")
-
-
-def watches(of: Owner) -> QuerySet[Watch]:
-    """The owner's watches that aren't removed."""
-    return Watch.objects.filter(owner=of, removed_at=None).order_by("number")
-
-
 def watch(of: Owner, name: str) -> Watch:
     """One of the owner's watches, by its name or its number."""
     found = watches(of).filter(name=name)
     if not found.exists() and name.isdecimal():
         found = watches(of).filter(number=int(name))
-    return _one(found, f"{of.name} has no watch {name!r}.")
+    return there(found.first(), f"{of.name} has no watch {name!r}.")
 
 
 def last_crawls(of: Iterable[Watch]) -> dict[int, Crawl]:
@@ -111,7 +122,7 @@ def crawls(of: Owner) -> QuerySet[Crawl]:
 def crawl(of: Owner, watch_number: int, number: int) -> Crawl:
     """One crawl of one of the owner's watches."""
     found = crawls(of).filter(watch__number=watch_number, number=number)
-    return _one(found, f"{of.name}'s watch {watch_number} has no crawl {number}.")
+    return there(found.first(), f"{of.name}'s watch {watch_number} has no crawl {number}.")
 
 
 def refusal_counts(of: Crawl) -> dict[str, int]:
@@ -119,38 +130,18 @@ def refusal_counts(of: Crawl) -> dict[str, int]:
     return dict(of.refusals.values_list("reason").annotate(count=Count("pk")).order_by("reason"))
 
 
-def cases(of: Owner) -> QuerySet[Case]:
-    """The owner's cases."""
-    return Case.objects.filter(owner=of).select_related("work", "owner").order_by("number")
-
-
 def bundle(of: Owner, case_number: int, number: int | None = None) -> Bundle:
     """A bundle of one of the owner's cases; the newest, if no number is given."""
     found = Bundle.objects.filter(case__owner=of, case__number=case_number).select_related("case__owner", "submission")
     found = found.order_by("-number") if number is None else found.filter(number=number)
-    return _one(found, f"{of.name} has no such bundle of case {case_number}.", "Confirming a case makes one.")
-
-
-def reports(of: Owner) -> QuerySet[Report]:
-    """The owner's reports that weren't removed, newest first."""
-    return Report.objects.filter(owner=of, removed_at=None).select_related("owner").order_by("-number")
-
-
-def packages(of: Owner) -> QuerySet[Package]:
-    """The owner's packages that weren't removed, newest first."""
-    return Package.objects.filter(owner=of, removed_at=None).select_related("owner").order_by("-number")
-
-
-def webhooks(of: Owner) -> QuerySet[Webhook]:
-    """The owner's webhooks that aren't removed."""
-    return Webhook.objects.filter(owner=of, removed_at=None).select_related("owner").order_by("number")
+    return there(found.first(), f"{of.name} has no such bundle of case {case_number}.", "Confirming a case makes one.")
 
 
 def message(of: Webhook, named: str) -> Delivery:
     """One of a webhook's messages, by its name, such as ``evt_17``."""
     key = named.removeprefix("evt_")
     found = of.deliveries.filter(event=int(key) if key.isascii() and key.isdecimal() else 0).select_related("event")
-    return _one(found, f"The webhook {of.number} has no such message.")
+    return there(found.first(), f"The webhook {of.number} has no such message.")
 
 
 def picture(of: Owner, digest: Digest) -> Picture:
@@ -194,26 +185,13 @@ def reported(of: Owner, since: datetime | None = None) -> list[Digest]:
     return list(rows.values_list("picture__digest", flat=True))
 
 
-def _one(rows: QuerySet[Row], message: str, hint: str = "") -> Row:
-    return there(rows.first(), message, hint)
-
-
-def _numbered(rows: Callable[[Owner], QuerySet[Row]], noun: str) -> Callable[[Owner, int], Row]:
-    """What finds one of these rows of an owner by its number."""
-
-    def find(of: Owner, number: int) -> Row:
-        return _one(rows(of).filter(number=number), f"{of.name} has no {noun} {number}.")
-
-    return find
-
-
-work = _numbered(works, "work")
-upload = _numbered(uploads, "upload")
-bulk_edit = _numbered(bulk_edits, "bulk edit")
-licence = _numbered(licences, "licence")
-watch_numbered = _numbered(watches, "watch")
-canary = _numbered(lambda of: Canary.objects.filter(owner=of), "canary")
-case = _numbered(cases, "case")
-report = _numbered(reports, "report")
-package = _numbered(packages, "package")
-webhook = _numbered(webhooks, "webhook")
+work = numbered(works, "work")
+upload = numbered(uploads, "upload")
+bulk_edit = numbered(bulk_edits, "bulk edit")
+licence = numbered(licences, "licence")
+watch_numbered = numbered(watches, "watch")
+canary = numbered(lambda of: Canary.objects.filter(owner=of), "canary")
+case = numbered(cases, "case")
+report = numbered(reports, "report")
+package = numbered(packages, "package")
+webhook = numbered(webhooks, "webhook")

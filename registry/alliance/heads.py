@@ -1,11 +1,8 @@
 """Heads of others' logs: the last that was cosigned of each, and those that contradict one another."""
 
-from datetime import datetime
-
 from django.db import transaction
 
 from exhibit.clock import now
-from exhibit.ports import SignedCheckpoint
 from registry.log import audit_log
 from registry.models import LogFork, Partner, WitnessedHead
 
@@ -15,12 +12,6 @@ def hold(partner: Partner) -> WitnessedHead:
     row = WitnessedHead(partner=partner, origin=partner.origin, size=0, root=b"", note="", cosigned_at=now())
     WitnessedHead.objects.bulk_create([row], ignore_conflicts=True)
     return WitnessedHead.objects.select_for_update().get(origin=partner.origin)
-
-
-def advance(row: WitnessedHead, head: SignedCheckpoint, at: datetime) -> None:
-    """Remember a head that was cosigned at a time."""
-    row.size, row.root, row.note, row.cosigned_at = head.size, head.root, head.note, at
-    row.save()
 
 
 def seen() -> list[WitnessedHead]:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.config.anchors import short_name
 from exhibit.errors import ConflictError, WrongUseError
-from registry.db.rows import there
+from registry.db.rows import there, write
 from registry.log import audit_log
 from registry.models import Partner, PartnerCall
 
@@ -66,8 +66,7 @@ def revoke(row: Partner, *, by: str, reason: str) -> None:
 def set_captures(row: Partner, *, ask: bool | None = None, visits: int | None = None, by: str) -> None:
     """Whether a partner is asked to visit with us at each capture, and how many visits a day it may have made here."""
     with transaction.atomic():
-        row.captures, row.visits = row.captures if ask is None else ask, row.visits if visits is None else visits
-        row.save(update_fields=["captures", "visits"])
+        write(row, captures=row.captures if ask is None else ask, visits=row.visits if visits is None else visits)
         about = {"name": row.name, "log": row.log_key, "asked": row.captures, "visits": row.visits}
         audit_log.changed("captures with a partner", by=by, about=about)
 

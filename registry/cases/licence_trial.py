@@ -10,9 +10,10 @@ from django.db.models import Count, Q, QuerySet
 
 from exhibit.network.urls import registrable_domain
 from registry.cases.matching import LEDGER
+from registry.db.rows import next_number
 from registry.models import Case, CaseSighting, Licence, Owner
 from registry.works.licence_check import Ledger, Seen, ledger_of
-from registry.works.licences import NewLicence, next_number
+from registry.works.licences import NewLicence
 
 SHOWN = 50
 """Cases that a trial lists by name; all are counted."""
@@ -70,7 +71,7 @@ def try_licences(
     After so many seconds it ends where it is; it goes on where an earlier call has ended (``so_far``).
     """
     over, chunk = time.monotonic() + seconds, CASES_AT_ONCE
-    rows = [(new.row(owner, number), new) for number, new in enumerate(given, next_number(owner))]
+    rows = [(new.row(owner, number), new) for number, new in enumerate(given, next_number(owner.licences))]
     ledger = Ledger((row, frozenset(work.pk for work in new.works)) for row, new in rows)
     wanted = _wanted([row for row, _ in rows])
     others = ledger_of(owner.pk, without=frozenset({instead_of.pk})) if instead_of else None

@@ -292,11 +292,9 @@ def decide(  # noqa: PLR0913 - each is named at the call, and a decision is no l
     a passkey's answer that signed it, and ``group`` the decision about many of which this is one. Returns the entry.
     """
     moment, whole = now(), history.in_english(why, reason)
-    case.decision, case.decided_at, case.decided_by = decision, moment, by
-    case.reason, case.demonstration = whole, who is Decider.DEMONSTRATION
-    case.disputed_at, case.waits, case.decided_in = None, decision == Case.Decision.OPEN, group
-    fields = ["decision", "decided_at", "decided_by", "reason", "demonstration", "disputed_at", "waits", "decided_in"]
-    case.save(update_fields=fields)
+    decided = {"decision": decision, "decided_at": moment, "decided_by": by, "decided_in": group, "reason": whole}
+    waits, demonstration = decision == Case.Decision.OPEN, who is Decider.DEMONSTRATION
+    write(case, **decided, disputed_at=None, waits=waits, demonstration=demonstration)
     phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
     history.record(case, str(decision), by, (phrase, {}), *why, words=reason)
     opening = {

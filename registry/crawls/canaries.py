@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from django.db import transaction
-from django.db.models import Max, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from exhibit.clock import now
 from exhibit.errors import NotFoundError, WrongUseError
@@ -18,6 +18,7 @@ from exhibit.network.urls import normalise, same_domain, url_key
 from exhibit.sentences import Sentence
 from exhibit.types import Decision
 from registry.crawls.crawling import STOPPED
+from registry.db.rows import alone_with, next_number
 from registry.log import audit_log
 from registry.models import (
     UNFINISHED,
@@ -79,13 +80,12 @@ def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
         sentence = Sentence("The watch %(name)s visits no pages.", name=watch.name)
         raise WrongUseError(sentence, hint=Sentence("Name a watch over pages."))
     key, owner = url_key(normal), work.owner
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    with alone_with(owner):
         if Watch.objects.filter(pk=watch.pk).exclude(removed_at=None).exists():
             raise NotFoundError(Sentence("This watch was deleted meanwhile."))
         if known := active(owner).filter(work=work, watch=watch, key=key).first():
             return known
-        number = (owner.canaries.aggregate(last=Max("number"))["last"] or 0) + 1
+        number = next_number(owner.canaries)
         keep_licences(owner, [_licence(work, normal)], by=by)
         about = {"canary": number, "url": normal, "work": work.number}
         audit_log.changed("canary planted", by=by, owner=owner, about=about)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import cast
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from exhibit.clock import now
 from exhibit.entries import EntryType
@@ -15,7 +15,7 @@ from exhibit.network.hosts import names_of
 from exhibit.network.urls import host_of, url_key
 from registry.crawls.budgets import Left, left
 from registry.db.bulk import copy_values, storable
-from registry.db.rows import write
+from registry.db.rows import next_number, write
 from registry.db.steps import due
 from registry.frontier import patterns
 from registry.log.log import submit
@@ -135,7 +135,7 @@ def plan_slice(crawl_id: int, *, most_urls: int, most_hosts: int) -> CrawlSlice 
         if not urls:
             HostLease.objects.filter(host__in=hosts, slice=None).delete()
             return None
-        number = (crawl.slices.aggregate(last=Max("number"))["last"] or 0) + 1
+        number = next_number(crawl.slices)
         planned = CrawlSlice.objects.create(crawl=crawl, number=number)
         FrontierUrl.objects.filter(pk__in=urls).update(state=FrontierUrl.State.LEASED, slice=planned)
         HostLease.objects.filter(host__in=hosts).update(slice=planned, epoch=F("epoch") + 1, expires_at=now() + LEASE)
@@ -239,11 +239,8 @@ def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
         row = rows.filter(due(stale_after), pk=slice_id).first()
         if row is None:
             return None
-        row.state, row.claimed_at, row.epoch = StepState.DOING, now(), row.epoch + 1
-        row.claimed_by, row.contributor = this_process(), None
-        row.attempts += 1
-        row.started_at = row.started_at or now()
-        row.save(update_fields=["state", "claimed_at", "claimed_by", "contributor", "epoch", "attempts", "started_at"])
+        claimed = {"state": StepState.DOING, "claimed_at": now(), "claimed_by": this_process(), "contributor": None}
+        write(row, **claimed, epoch=row.epoch + 1, attempts=row.attempts + 1, started_at=row.started_at or now())
         HostLease.objects.filter(slice=row).update(expires_at=now() + LEASE)
     return row.epoch
 

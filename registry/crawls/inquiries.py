@@ -11,6 +11,7 @@ from exhibit.clock import now
 from exhibit.network.urls import url_key
 from registry.crawls.crawling import SEARCH, NewUrl, add_urls
 from registry.db import steps
+from registry.db.rows import write
 from registry.log.audit_log import changed
 from registry.models import Crawl, Inquiry, Owner, Refusal, SearchConsent, SearchKey, StepState, WorkPicture
 
@@ -95,9 +96,8 @@ def keep_answer(pk: int, urls: Iterable[NewUrl], *, page: str, pages: int, ends:
         row = held.select_related(None).first()
         if row is None:
             return False
-        row.found += add_urls(row.crawl_id, new)
-        row.asked, row.page, row.pages, row.claimed_at = row.asked + 1, page, pages, now()
-        row.save(update_fields=["found", "asked", "page", "pages", "claimed_at"])
+        found = row.found + add_urls(row.crawl_id, new)
+        write(row, found=found, asked=row.asked + 1, page=page, pages=pages, claimed_at=now())
         if ends is not None:
             done_with(pk, ends)
     return True

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from exhibit.clock import now
 from exhibit.network.urls import host_of, url_key
@@ -16,6 +16,7 @@ from exhibit.sentences import Sentence
 from registry.crawls import schedules
 from registry.crawls.crawling import PAST, NewUrl, add_urls, denied
 from registry.db.bulk import copy_into
+from registry.db.rows import next_number
 from registry.models import Crawl, FrontierUrl, Owner, Refusal, Revisit, Sighting, StepState, Watch
 
 Outcome = Revisit.Outcome
@@ -113,7 +114,7 @@ def _crawl(owner_id: int) -> Crawl:
 
 
 def _watch(owner: Owner) -> Watch:
-    number = (owner.watches.aggregate(last=Max("number"))["last"] or 0) + 1
+    number = next_number(owner.watches)
     name = NAME if not owner.watches.filter(name=NAME).exists() else f"{NAME} ({number})"
     return Watch.objects.create(owner=owner, number=number, name=name, sources=[SOURCE], paused=True)
 

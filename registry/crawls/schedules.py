@@ -3,12 +3,12 @@
 from datetime import datetime, time, timedelta, tzinfo
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils import timezone
 
 from exhibit.clock import SLACK, now
 from registry.crawls import changes, inquiries
 from registry.crawls.crawling import BULK, PAST, SEARCH, NewUrl, add_urls
+from registry.db.rows import next_number
 from registry.models import UNFINISHED, Crawl, StepState, Watch
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
@@ -105,7 +105,7 @@ def _has_crawl_under_way(watch: Watch) -> bool:
 
 def begin(watch: Watch, moment: datetime) -> Crawl:
     """Begin the next crawl of a watch that is held by this transaction and has none under way."""
-    number = (watch.crawls.aggregate(last=Max("number"))["last"] or 0) + 1
+    number = next_number(watch.crawls)
     made = {"state": StepState.DOING, "started_at": moment, "sources": watch.sources}
     crawl = Crawl.objects.create(watch=watch, number=number, **made)
     inquiries.begin(crawl, watch.sources)

@@ -5,14 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
 from django.db import transaction
-from django.db.models import Max
 
 from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import samples, scoped
 from registry.crawls import budgets, canaries, crawling, revisits, schedules
-from registry.db.rows import there, write
+from registry.db.rows import alone_with, next_number, there, write
 from registry.log import audit_log
 from registry.models import UNFINISHED, Crawl, Owner, Watch
 
@@ -67,10 +66,9 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     said = {name: value for name, value in asked.items() if value}
     if said and group != SEARCHES:
         raise WrongUseError(Sentence("Only a watch that asks a search has words or works to search for."))
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    with alone_with(owner):
         _refuse_known(owner, name)
-        number = (owner.watches.aggregate(last=Max("number"))["last"] or 0) + 1
+        number = next_number(owner.watches)
         watch = Watch.objects.create(
             owner=owner,
             number=number,
@@ -159,11 +157,10 @@ def change_subjects(watch: Watch, *, by: str, **asked: Unpack[Subjects]) -> None
             raise WrongUseError(Sentence("Say what to search for."))
         if asks_words and (said.get("works") or said.get("newest")):
             raise WrongUseError(Sentence("It asks for words, not for works."))
-        before = row.sources
-        row.sources = [{name: value for name, value in {**source, **said}.items() if value} for source in before]
-        if row.sources == before:
+        sources = [{name: value for name, value in {**source, **said}.items() if value} for source in row.sources]
+        if sources == row.sources:
             return
-        row.save(update_fields=["sources"])
+        write(row, sources=sources)
         audit_log.changed("watch's words changed", by=by, owner=watch.owner, about={"watch": row.name, **said})
 
 

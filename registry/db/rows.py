@@ -1,12 +1,16 @@
-"""One row: there or not, and with other values."""
+"""One row: there or not, with other values, held by a transaction; and the number that the next one gets."""
 
-from typing import TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
-from django.db.models import Model
+from django.db import transaction
+from django.db.models import Manager, Max, Model, QuerySet
 
 from exhibit.errors import NotFoundError
 
 Thing = TypeVar("Thing")
+Row = TypeVar("Row", bound=Model)
 
 
 def there(found: Thing | None, message: str, hint: str = "") -> Thing:
@@ -21,3 +25,20 @@ def write(row: Model, **values: object) -> None:
     for name, value in values.items():
         setattr(row, name, value)
     row.save(update_fields=values)
+
+
+def locked(row: Row) -> Row:
+    """A row as it is now, which nobody else changes until the transaction ends."""
+    return type(row)._default_manager.select_for_update(no_key=True).get(pk=row.pk)
+
+
+@contextmanager
+def alone_with(row: Row) -> Iterator[Row]:
+    """A transaction in which nobody else changes a row, nor what hangs on its lock; gives it as it is now."""
+    with transaction.atomic():
+        yield locked(row)
+
+
+def next_number(rows: Manager[Any] | QuerySet[Any]) -> int:
+    """One more than the highest of their numbers; two that ask at once are told the same, unless a lock parts them."""
+    return int(rows.aggregate(last=Max("number"))["last"] or 0) + 1

@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.errors import ConflictError, WrongUseError
 from exhibit.plain import one_line
+from registry.db.rows import there
 from registry.log import audit_log
 from registry.models import Contributor, Crawl, CrawlSlice, EdgeResult, FrontierUrl, StepState
 from registry.vectors import fingerprints as vectors
@@ -54,17 +55,13 @@ def enrol(row: Contributor, public_key: bytes) -> None:
 def hold(row: Contributor) -> Contributor:
     """Lock a contributor for this transaction; raises ``NotFoundError`` for one that was thrown out meanwhile."""
     locked = Contributor.objects.select_for_update(no_key=True).filter(pk=row.pk, revoked_at=None).first()
-    if locked is None:
-        raise NotFoundError("There is no such contributor any more.")
-    return locked
+    return there(locked, "There is no such contributor any more.")
 
 
 def named(name: str) -> Contributor:
     """The contributor of this name; raises ``NotFoundError``."""
     row = Contributor.objects.filter(name=name, revoked_at=None).first()
-    if row is None:
-        raise NotFoundError(f"There is no contributor {name!r}.", hint="List them: exhibit edge list")
-    return row
+    return there(row, f"There is no contributor {name!r}.", "List them: exhibit edge list")
 
 
 def throw_out(row: Contributor, *, by: str, reason: str = "", drop: bool) -> None:

@@ -86,12 +86,9 @@ def deliver(
         mine.update(pictures=F("pictures") + len(came), seconds=F("seconds") + seconds)
         row.urls.filter(edge_result__in=came).update(state=FrontierUrl.State.DONE)
         counts = {"reason": "contributed", "pages": 0, "images": len(came), "bytes": 0, "seconds": seconds}
-        crawling.finish_slice(slice_id, epoch, counts=counts, suspect=False, opening=_nothing_seen)
+        seen = {"crawl": row.crawl_id, "slice": row.number, "count": 0}
+        crawling.finish_slice(slice_id, epoch, counts=counts, suspect=False, opening=lambda _row: seen)
     return row.crawl_id, came
-
-
-def _nothing_seen(row: CrawlSlice) -> dict[str, object]:
-    return {"crawl": row.crawl_id, "slice": row.number, "count": 0}
 
 
 def places(pictures: Iterable[int]) -> list[tuple[str, str]]:

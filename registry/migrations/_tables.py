@@ -1,5 +1,7 @@
 """How migrations that stand for many say their tables."""
 
+from collections.abc import Mapping, Sequence
+
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
@@ -22,18 +24,47 @@ MORE = [
 """What every step's row begins with, too, from migration 46 on."""
 
 
-def table(name: str, *fields: tuple[str, models.Field], **options: object) -> migrations.CreateModel:
-    """A model's table, with the number that Django gives each row unless another field is its primary key."""
-    number = models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')
-    first = () if any(field.primary_key for _, field in fields) else (('id', number),)
-    return migrations.CreateModel(name, [*first, *fields], options)
+Part = tuple[str, models.Field | models.Manager] | models.Index | models.BaseConstraint | dict[str, object]
+"""Of a table: a column (or a manager) with its name, an index, a constraint, or further options of its model."""
+
+
+def step(todo: str, *more: Part) -> tuple[Part, ...]:
+    """What a step's row begins with, and the index of this name over those that aren't done."""
+    return (*STEP, *more, models.Index(condition=~models.Q(state='done'), fields=['id'], name=todo))
+
+
+def numbered(
+    parent: str, identity: str, order: str = 'number', column: type[models.Field] = models.PositiveIntegerField
+) -> tuple[Part, ...]:
+    """A number, unique below the parent by the constraint of this name, and the order in which rows are listed."""
+    unique = models.UniqueConstraint(fields=(parent, 'number'), name=identity)
+    return ('number', column()), unique, {'ordering': [parent, order]}
+
+
+def tables(given: Mapping[str, Sequence[Part]]) -> list[migrations.CreateModel]:
+    """Models' tables, each with the number that Django gives its rows unless another column is the primary key."""
+    return [_table(name, parts) for name, parts in given.items()]
+
+
+def _table(name: str, parts: Sequence[Part]) -> migrations.CreateModel:
+    named = [part for part in parts if isinstance(part, tuple)]
+    managers = [part for part in named if isinstance(part[1], models.Manager)]
+    columns = [part for part in named if part not in managers]
+    if not any(column.primary_key for _, column in columns):
+        number = models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')
+        columns.insert(0, ('id', number))
+    options = {name: value for part in parts if isinstance(part, dict) for name, value in part.items()}
+    for option, kind in (('indexes', models.Index), ('constraints', models.BaseConstraint)):
+        if found := [part for part in parts if isinstance(part, kind)]:
+            options[option] = found
+    return migrations.CreateModel(name, columns, options, managers=managers)
 
 
 class Tables(Operation):
     """Makes many tables at once: their models are rendered when all are known, and not all anew after each."""
 
-    def __init__(self, operations: list[migrations.CreateModel]) -> None:
-        self.operations = operations
+    def __init__(self, given: Mapping[str, Sequence[Part]]) -> None:
+        self.operations = tables(given)
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """Add all models."""

@@ -55,6 +55,17 @@ class Owner(models.Model):
         return self.name
 
 
+class Numbered(models.Model):
+    """What an owner's things have in common that people name by a number."""
+
+    number = models.PositiveIntegerField()
+
+    class Meta:
+        abstract = True
+        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="%(class)s_identity")]
+        ordering = ["owner", "number"]
+
+
 class Membership(models.Model):
     """One person's role with one owner."""
 

@@ -3,18 +3,17 @@
 from django.db import models
 from django.db.models import Index, Q, UniqueConstraint
 
-from registry.models.accounts import Owner
+from registry.models.accounts import Numbered, Owner
 from registry.models.fields import DigestField
 from registry.models.pictures import Picture
 from registry.models.steps import Claimable, StepState
 from registry.models.works import Work
 
 
-class Watch(models.Model):
+class Watch(Numbered):
     """A scheduled job: sources, budget, politeness, and when it runs next."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="watches")
-    number = models.PositiveIntegerField()
     name = models.CharField(max_length=200)
     sources = models.JSONField(help_text='list of {"kind": "site|sitemap|feed|list|folder|warc", "url": …}')
     interval_seconds = models.PositiveIntegerField(default=86_400)
@@ -26,13 +25,12 @@ class Watch(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
 
-    class Meta:
+    class Meta(Numbered.Meta):
         constraints = [
-            UniqueConstraint(fields=["owner", "number"], name="watch_identity"),
+            *Numbered.Meta.constraints,
             UniqueConstraint(fields=["owner", "name"], condition=Q(removed_at=None), name="watch_name"),
         ]
         indexes = [Index(fields=["next_run_at"], name="watch_due", condition=Q(paused=False))]
-        ordering = ["owner", "number"]
 
     def __str__(self) -> str:
         return self.name
@@ -313,11 +311,10 @@ class Revisit(models.Model):
         indexes = [Index(fields=["crawl"], name="revisit_waiting", condition=Q(outcome="waiting"))]
 
 
-class Canary(models.Model):
+class Canary(Numbered):
     """A copy of a work that the owner has put on a page of their own, for a watch to find."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="canaries")
-    number = models.PositiveIntegerField()
     work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="canaries")
     watch = models.ForeignKey(Watch, on_delete=models.PROTECT, related_name="canaries")
     url = models.TextField(help_text="the page that shows the copy")
@@ -327,11 +324,9 @@ class Canary(models.Model):
     added_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
 
-    class Meta:
+    class Meta(Numbered.Meta):
         verbose_name_plural = "canaries"
-        constraints = [UniqueConstraint(fields=["owner", "number"], name="canary_identity")]
         indexes = [Index(fields=["watch", "added_at"], name="canary_of_watch")]
-        ordering = ["owner", "number"]
 
 
 class Contributor(models.Model):

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from registry.models.accounts import Owner
+from registry.models.accounts import Numbered, Owner
 from registry.models.cases import Case
 from registry.models.fields import DigestField, KeptFiles
 from registry.models.log import LogCheckpoint, LogSubmission, SealingKey
@@ -81,23 +81,21 @@ class WitnessState(models.Model):
         constraints = [models.UniqueConstraint(fields=["kind", "witness", "question"], name="witness_state_identity")]
 
 
-class Report(Claimable):
+class Report(Numbered, Claimable):
     """The downloadable account of a watch or a set of works."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="reports")
-    number = models.PositiveIntegerField()
     parameters = models.JSONField(default=dict, blank=True)
     progress = models.JSONField(default=dict, blank=True, help_text="numbers of its cases, volumes, the one begun last")
     created_at = models.DateTimeField(auto_now_add=True)
     files: KeptFiles = models.JSONField(default=list, blank=True, help_text="list of {name, media_type, digest, size}")
     removed_at = models.DateTimeField(null=True, blank=True, help_text="its files are gone, its number stays taken")
 
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="report_identity")]
+    class Meta(Numbered.Meta):
         ordering = ["owner", "-number"]
 
 
-class Package(Claimable):
+class Package(Numbered, Claimable):
     """Bundles of several cases with the receipts of one day, to be taken away as one ZIP.
 
     Each bundle lies in the blob store as a ZIP of its own; the one ZIP around them is made while it is sent. So what
@@ -111,7 +109,6 @@ class Package(Claimable):
         OTHER_SIDE = "other-side"
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="packages")
-    number = models.PositiveIntegerField()
     recipient = models.CharField(max_length=10, choices=Recipient.choices)
     reason = models.TextField(blank=True, help_text="why originals are withheld; the copies say so")
     asked_by = models.CharField(max_length=300)
@@ -125,8 +122,7 @@ class Package(Claimable):
     expires_at = models.DateTimeField(null=True, blank=True, help_text="when its files are removed")
     removed_at = models.DateTimeField(null=True, blank=True, help_text="its files are gone, its number stays taken")
 
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="package_identity")]
+    class Meta(Numbered.Meta):
         indexes = [
             models.Index(fields=["id"], name="package_todo", condition=~models.Q(state="done")),
             models.Index(fields=["expires_at"], name="package_kept", condition=models.Q(removed_at=None)),
@@ -151,11 +147,10 @@ class Deposit(models.Model):
         ordering = ["work", "-number"]
 
 
-class DownloadLink(models.Model):
+class DownloadLink(Numbered):
     """A link to one package or one report, for somebody without an account, until a day. Only its digest is kept."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="download_links")
-    number = models.PositiveIntegerField()
     token_digest = DigestField(unique=True, help_text="SHA-256 of the token in the address")
     password = models.CharField(max_length=200, blank=True, help_text="hashed as Django hashes passwords; may be empty")
     package = models.ForeignKey(Package, null=True, blank=True, on_delete=models.PROTECT, related_name="links")
@@ -170,7 +165,7 @@ class DownloadLink(models.Model):
     failures = models.PositiveSmallIntegerField(default=0, help_text="wrong passwords in a row")
     locked_until = models.DateTimeField(null=True, blank=True)
 
-    class Meta:
+    class Meta(Numbered.Meta):
         constraints = [
             models.UniqueConstraint(fields=["owner", "number"], name="download_link_identity"),
             models.CheckConstraint(

@@ -47,8 +47,3 @@ class DigestField(models.BinaryField):  # type: ignore[type-arg]  # the stubs' p
         """Turn a digest into the column's bytes."""
         digest = self.to_python(value)
         return None if digest is None else digest.raw
-
-    def get_db_prep_value(self, value: Untyped, connection: Untyped, prepared: bool = False) -> Untyped:  # noqa: FBT001, FBT002 - Django's signature
-        """Turn a digest into the driver's binary value."""
-        raw = value if prepared and isinstance(value, bytes) else self.get_prep_value(value)
-        return super().get_db_prep_value(raw, connection, prepared)

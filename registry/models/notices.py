@@ -4,17 +4,16 @@ from typing import TypedDict
 
 from django.db import models
 
-from registry.models.accounts import Owner
+from registry.models.accounts import Numbered, Owner
 from registry.models.cases import Case
 from registry.models.fields import DigestField, KeptFiles
 from registry.models.steps import Claimable
 
 
-class Sender(models.Model):
+class Sender(Numbered):
     """Whoever signs for an owner, kept to be chosen in drafts; what is signed keeps its own copy."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="senders")
-    number = models.PositiveIntegerField()
     name = models.CharField(max_length=200)
     capacity = models.CharField(max_length=200, blank=True)
     organisation = models.CharField(max_length=200, blank=True)
@@ -26,12 +25,8 @@ class Sender(models.Model):
     file = models.BinaryField(null=True, blank=True, help_text="the business licence as it came; nothing decodes it")
     file_name = models.CharField(max_length=200, blank=True)
 
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="sender_identity")]
-        ordering = ["owner", "number"]
 
-
-class Notice(models.Model):
+class Notice(Numbered):
     """One letter about cases of one party, and how it stands."""
 
     class Kind(models.TextChoices):
@@ -58,7 +53,6 @@ class Notice(models.Model):
         DISCARDED = "discarded"
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="notices")
-    number = models.PositiveIntegerField()
     kind = models.CharField(max_length=5, choices=Kind.choices)
     language = models.CharField(max_length=10)
     party = models.CharField(max_length=260)
@@ -80,8 +74,7 @@ class Notice(models.Model):
     reply_token = DigestField(null=True, blank=True, unique=True, help_text="SHA-256 of the token in its letter's link")
     reply_until = models.DateTimeField(null=True, blank=True)
 
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="notice_identity")]
+    class Meta(Numbered.Meta):
         indexes = [
             models.Index(fields=["owner", "state", "due_on"], name="notice_due"),
             models.Index(fields=["owner", "party"], name="notice_party"),
@@ -186,19 +179,17 @@ class PartyLookup(Claimable):
         indexes = [models.Index(fields=["id"], name="party_lookup_todo", condition=~models.Q(state="done"))]
 
 
-class FeeTable(models.Model):
+class FeeTable(Numbered):
     """What uses cost: an owner's own prices, or a table such as a collecting society's; a later one changes none."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="fee_tables")
-    number = models.PositiveIntegerField()
     name = models.CharField(max_length=200)
     currency = models.CharField(max_length=3, help_text="ISO 4217")
     made_at = models.DateTimeField()
     made_by = models.CharField(max_length=300)
 
-    class Meta:
+    class Meta(Numbered.Meta):
         constraints = [models.UniqueConstraint(fields=["owner", "number"], name="fee_table_identity")]
-        ordering = ["owner", "number"]
 
 
 class Fee(models.Model):
@@ -216,11 +207,10 @@ class Fee(models.Model):
         ordering = ["table", "number"]
 
 
-class Demand(models.Model):
+class Demand(Numbered):
     """Money that an owner asks of a party for uses; how it stands follows from its entries."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="demands")
-    number = models.PositiveIntegerField()
     party = models.CharField(max_length=260)
     currency = models.CharField(max_length=3, help_text="ISO 4217")
     basis = models.TextField(help_text="on what the amount rests, in the owner's words")
@@ -228,10 +218,8 @@ class Demand(models.Model):
     cases = models.ManyToManyField(Case, related_name="demands", blank=True)
     made_at = models.DateTimeField()
 
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="demand_identity")]
+    class Meta(Numbered.Meta):
         indexes = [models.Index(fields=["owner", "party"], name="demand_party")]
-        ordering = ["owner", "number"]
 
 
 class DemandEntry(models.Model):

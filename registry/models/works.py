@@ -9,7 +9,7 @@ from django.db.models.functions import Concat, Greatest, Least, Lower
 
 from exhibit.digests import Digest
 from exhibit.types import DeclaredWork
-from registry.models.accounts import Owner
+from registry.models.accounts import Numbered, Owner
 from registry.models.fields import DigestField
 from registry.models.pictures import Picture
 from registry.models.steps import Claimable, StepState
@@ -18,7 +18,7 @@ _BLANK = models.Value(" ")
 _SEARCHED = Concat("title", _BLANK, "author", _BLANK, "holder", _BLANK, "source_name", output_field=models.TextField())
 
 
-class Work(models.Model):
+class Work(Numbered):
     """A registered work of one owner, with one or more pictures."""
 
     class AuthorKind(models.TextChoices):
@@ -36,7 +36,6 @@ class Work(models.Model):
         OTHER = "other"
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="works")
-    number = models.PositiveIntegerField()
     title = models.CharField(max_length=500)
     author = models.CharField(max_length=300, blank=True)
     rights_statement = models.TextField(blank=True)
@@ -78,8 +77,7 @@ class Work(models.Model):
     licence_contact = models.CharField(max_length=300, blank=True, db_default="", help_text="whom to ask for a licence")
     pictures: "models.ManyToManyField[Picture, WorkPicture]" = models.ManyToManyField(Picture, through="WorkPicture")
 
-    class Meta:
-        constraints = [UniqueConstraint(fields=["owner", "number"], name="work_identity")]
+    class Meta(Numbered.Meta):
         indexes = [
             Index("owner", Lower("title"), "number", name="work_titles", condition=Q(removed_at=None)),
             Index(fields=["owner", "author", "number"], name="work_authors", condition=Q(removed_at=None)),
@@ -88,7 +86,6 @@ class Work(models.Model):
                 fields=["owner", "number"], name="work_unsafe", condition=Q(removed_at=None) & ~Q(low_information=[])
             ),
         ]
-        ordering = ["owner", "number"]
 
     def __str__(self) -> str:
         return f"{self.number}: {self.title}"
@@ -183,11 +180,10 @@ class WorkRelation(models.Model):
         ]
 
 
-class Licence(models.Model):
+class Licence(Numbered):
     """A permitted use: which works, whom, where, from–until, and why."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="licences")
-    number = models.PositiveIntegerField()
     licensee = models.CharField(max_length=300)
     works: "models.ManyToManyField[Work, models.Model]" = models.ManyToManyField(
         Work, blank=True, related_name="licences"
@@ -200,10 +196,6 @@ class Licence(models.Model):
     valid_until = models.DateField(null=True, blank=True)
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [UniqueConstraint(fields=["owner", "number"], name="licence_identity")]
-        ordering = ["owner", "number"]
 
     def __str__(self) -> str:
         return f"{self.number}: {self.licensee}"
@@ -252,18 +244,17 @@ class WorkAttachment(models.Model):
         ordering = ["work", "number"]
 
 
-class Collection(models.Model):
+class Collection(Numbered):
     """A named set of works of one owner. A work may be in several, or in none."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="collections")
-    number = models.PositiveIntegerField()
     name = models.CharField(max_length=200)
     works: "models.ManyToManyField[Work, models.Model]" = models.ManyToManyField(Work, related_name="collections")
     made_at = models.DateTimeField()
 
-    class Meta:
+    class Meta(Numbered.Meta):
         constraints = [
-            UniqueConstraint(fields=["owner", "number"], name="collection_identity"),
+            *Numbered.Meta.constraints,
             UniqueConstraint(fields=["owner", "name"], name="collection_name"),
         ]
         ordering = ["owner", "name"]
@@ -272,11 +263,10 @@ class Collection(models.Model):
         return self.name
 
 
-class BulkEdit(Claimable):
+class BulkEdit(Numbered, Claimable):
     """One change of many works at once. Its step works it off in portions; it is undone as one, by another."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="bulk_edits")
-    number = models.PositiveIntegerField()
     at = models.DateTimeField()
     by = models.CharField(max_length=300)
     reason = models.TextField(blank=True)
@@ -287,7 +277,7 @@ class BulkEdit(Claimable):
     looked_at = models.PositiveIntegerField(default=0, help_text="of these, from the first")
     changed = models.PositiveIntegerField(default=0, help_text="of those looked at: the others were so already")
 
-    class Meta:
+    class Meta(Numbered.Meta):
         constraints = [UniqueConstraint(fields=["owner", "number"], name="bulk_edit_identity")]
         indexes = [Index(fields=["state", "id"], name="bulk_edit_todo")]
         ordering = ["owner", "-number"]
@@ -316,11 +306,10 @@ class WorkChange(models.Model):
         ordering = ["work", "-number"]
 
 
-class Upload(models.Model):
+class Upload(Numbered):
     """Files that somebody brings in one go, in portions. Their bytes wait in a folder until they are registered."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="uploads")
-    number = models.PositiveIntegerField()
     announced = models.PositiveIntegerField(default=0, help_text="files that were to come, as their sender said")
     author = models.CharField(max_length=300, blank=True, help_text="declared of all files that nothing else names")
     rights_statement = models.TextField(blank=True, help_text="declared likewise")
@@ -330,8 +319,7 @@ class Upload(models.Model):
     started_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True, help_text="when its sender said that all have been sent")
 
-    class Meta:
-        constraints = [UniqueConstraint(fields=["owner", "number"], name="upload_identity")]
+    class Meta(Numbered.Meta):
         ordering = ["owner", "-number"]
 
 

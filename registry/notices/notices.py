@@ -13,8 +13,9 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.accounts import samples
+from registry.accounts.scoped import numbered
 from registry.cases import history
-from registry.db.rows import there, write
+from registry.db.rows import alone_with, locked, write
 from registry.log import audit_log
 from registry.models import Case, Notice, NoticeCase, NoticeEvent, Owner, Sender
 from registry.models.fields import KeptFile
@@ -51,12 +52,11 @@ def notices(of: Owner) -> QuerySet[Notice]:
     return Notice.objects.filter(owner=of).exclude(state=State.DISCARDED).order_by("-number")
 
 
-def notice(of: Owner, number: int) -> Notice:
-    """One of the owner's notices; raises ``NotFoundError``."""
-    found = (
-        Notice.objects.filter(owner=of, number=number).select_related("owner", "sender").defer("sender__file").first()
-    )
-    return there(found, f"{of.name} has no notice {number}.")
+def _with_senders(of: Owner) -> QuerySet[Notice]:
+    return Notice.objects.filter(owner=of).select_related("owner", "sender").defer("sender__file")
+
+
+notice = numbered(_with_senders, "notice")
 
 
 def may_be_noticed(of: Owner, party: str, first: Sequence[int] = ()) -> QuerySet[Case]:
@@ -82,8 +82,7 @@ def draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by:
         raise WrongUseError(_("There is no such notice."))
     cases = list(Case.objects.filter(owner=owner, number__in=numbers).order_by("number"))
     _check(cases)
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    with alone_with(owner):
         last = Notice.objects.filter(owner=owner).order_by("-number").first()
         sender = {name: text for name, text in (last.fields if last else {}).items() if name.startswith("sender_")}
         number = last.number + 1 if last else 1
@@ -226,7 +225,7 @@ def take_back(row: Notice, *, by: str) -> None:
 
 def held_signed(row: Notice) -> Notice:
     """A signed notice that hasn't left (else ``WrongUseError``), held until the caller's transaction ends."""
-    held = hold(row)
+    held = locked(row)
     if held.state != State.SIGNED:
         raise WrongUseError(_("Notice %(number)d isn't signed, or has been sent.") % {"number": held.number})
     return held
@@ -249,24 +248,21 @@ def never_left(row: Notice, *, by: str) -> None:
 
     Raises ``WrongUseError`` when nothing has to be said of it.
     """
-    with transaction.atomic():
-        held = hold(row)
+    with alone_with(row) as held:
         mail.never_left(held)
         keep_event(held, "not left", by=by)
 
 
 def has_left(row: Notice, *, by: str) -> None:
     """Record that, as a person says, a mail that may have left has; raises what :func:`never_left` raises."""
-    with transaction.atomic():
-        held = hold(row)
+    with alone_with(row) as held:
         file = mail.has_left(held).file  # none of a mail that waited when a backup was made
         keep_sent(held, "mail", by=by, files=[file] if file else [])
 
 
 def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[KeptFile] = ()) -> None:
     """Record that a signed notice has left, by ``mail`` or ``by hand``, with further files; twice is once."""
-    with transaction.atomic():
-        held = hold(row)
+    with alone_with(row) as held:
         if held.state != State.SIGNED:
             return
         due = due_after(held.kind, State.SENT, now().date(), reply_days(held.fields))
@@ -285,8 +281,7 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
     """
     if what not in HAPPENED or (row.kind in FILINGS and what == State.COUNTERED):
         raise WrongUseError(_("Choose what has happened."))
-    with transaction.atomic():
-        held = hold(row)
+    with alone_with(row) as held:
         if held.state in (State.DRAFT, State.SIGNED, State.DISCARDED) or held.sent_at is None:
             raise WrongUseError(_("Notice %(number)d hasn't been sent.") % {"number": held.number})
         if not held.sent_at.date() - timedelta(days=1) <= day <= now().date() + timedelta(days=1):
@@ -300,13 +295,8 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
             history.record(case, "notice", by, (f"notice-{what}", {"number": held.number}))
 
 
-def hold(row: Notice) -> Notice:
-    """A notice as it is now, which nobody else changes until the caller's transaction ends."""
-    return Notice.objects.select_for_update(no_key=True).get(pk=row.pk)
-
-
 def _hold_draft(row: Notice) -> Notice:
-    held = hold(row)
+    held = locked(row)
     if held.state != State.DRAFT:
         said = _("Notice %(number)d is signed or discarded, and can't be changed.") % {"number": held.number}
         raise WrongUseError(said, hint=_("Take the signature back first, as long as it hasn't been sent."))

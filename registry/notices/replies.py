@@ -6,7 +6,6 @@ Whoever has the letter has the link. A reply is what somebody with the letter sa
 import secrets
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
@@ -14,10 +13,10 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError
 from exhibit.plain import one_line, plain
 from registry.cases import history
-from registry.db.rows import there, write
+from registry.db.rows import alone_with, there, write
 from registry.log import audit_log
 from registry.models import EventKind, Notice, NoticeReply
-from registry.notices.notices import cases_of, hold, keep_event
+from registry.notices.notices import cases_of, keep_event
 from registry.notifications import events
 
 HOLDS = timedelta(days=365)
@@ -57,8 +56,7 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", name: str = "
         raise RefusedError(_("The file is neither a PDF, a JPEG, a PNG nor plain text."), reason="file")
     if kind in (NoticeReply.Kind.LICENCE, NoticeReply.Kind.DISPUTE) and not (words or data):
         raise RefusedError(_("Write some words, or add a file."), reason="empty")
-    with transaction.atomic():
-        held = hold(row)
+    with alone_with(row) as held:
         if held.reply_token is None or held.reply_token != row.reply_token:
             raise NotFoundError(_("This link leads nowhere."))
         count = held.replies.count()
@@ -97,8 +95,7 @@ def see(row: Notice, *, by: str) -> None:
 
     A term of law runs whatever somebody answers here, and isn't moved. A second time changes nothing.
     """
-    with transaction.atomic():
-        held = hold(row)
+    with alone_with(row) as held:
         unseen = list(held.replies.filter(seen_at=None).order_by("number"))
         if not unseen:
             return

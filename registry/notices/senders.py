@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
-from registry.db.rows import there
+from registry.accounts.scoped import numbered
+from registry.db.rows import alone_with, next_number
 from registry.log import audit_log
 from registry.models import Notice, Owner, Sender
 from registry.notices import notices
@@ -34,10 +34,7 @@ def is_credit_code(code: str) -> bool:
     return _DIGITS[-total % 31] == code[17]
 
 
-def sender(of: Owner, number: int) -> Sender:
-    """One of the owner's senders; raises ``NotFoundError``."""
-    found = Sender.objects.filter(owner=of, number=number).defer("file").first()
-    return there(found, f"{of.name} has no sender {number}.")
+sender = numbered(lambda of: Sender.objects.filter(owner=of).defer("file"), "sender")
 
 
 def keep(
@@ -57,12 +54,11 @@ def keep(
         )
     if len(file) > MAX_FILE or (file and not file.startswith(tuple(TYPES))):
         raise WrongUseError(_("The file is larger than 2 MB, or neither a PDF, a JPEG nor a PNG."))
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=of.pk)
+    with alone_with(of):
         rows = Sender.objects.filter(owner=of)
         if number is None and rows.count() >= MAX_SENDERS:
             raise WrongUseError(_("There are %(n)d senders already.") % {"n": MAX_SENDERS})
-        new = (rows.aggregate(last=Max("number"))["last"] or 0) + 1
+        new = next_number(rows)
         added = {"file": file, "file_name": one_line(name)[-200:]} if file else {}
         held = Sender(owner=of, number=new) if number is None else sender(of, number)
         for field, value in (told | added).items():

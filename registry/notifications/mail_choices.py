@@ -3,12 +3,12 @@
 from datetime import datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from exhibit.clock import now
 from registry.db import steps
+from registry.db.rows import alone_with, write
 from registry.log import audit_log
 from registry.models import Event, EventKind, MailChoice, Membership, Owner, StepState, User
 from registry.notifications import events
@@ -38,16 +38,13 @@ def choice(owner: Owner, user: User) -> MailChoice:
 
 def choose(owner: Owner, user: User, how_often: HowOften, *, by: str) -> None:
     """Record a member's choice; what happened before it is told in its time, unless it was ``never``."""
-    with transaction.atomic():
-        row = MailChoice.objects.select_for_update(no_key=True).get(pk=choice(owner, user).pk)
+    with alone_with(choice(owner, user)) as row:
         if row.how_often == how_often:
             return
-        if row.how_often == HowOften.NEVER:
-            row.told_until = events.newest(owner)
-        row.how_often = how_often
-        row.not_before = None if how_often == HowOften.AT_ONCE else next_mail(user, how_often)
-        row.state, row.attempts, row.error = StepState.TODO, 0, ""
-        row.save(update_fields=["how_often", "told_until", "not_before", "state", "attempts", "error"])
+        told = events.newest(owner) if row.how_often == HowOften.NEVER else row.told_until
+        later = None if how_often == HowOften.AT_ONCE else next_mail(user, how_often)
+        fresh = {"state": StepState.TODO, "attempts": 0, "error": ""}
+        write(row, how_often=how_often, told_until=told, not_before=later, **fresh)
         about = {"how often": str(how_often), "user": user.get_username()}
         audit_log.changed("mail choice", by=by, owner=owner, about=about)
 

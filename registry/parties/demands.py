@@ -1,17 +1,17 @@
 """Money that owners ask of parties: its basis, and the entries from which follows how it stands. Nothing is deleted."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 
-from django.db import transaction
-from django.db.models import Max, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry.db.rows import there
+from registry.accounts.scoped import numbered
+from registry.db.rows import alone_with, next_number, there
 from registry.models import Case, Demand, DemandEntry, Fee, FeeTable, Owner
 from registry.parties.amounts import checked_amount, currency_named, in_units, read_amount
 
@@ -46,16 +46,6 @@ class NewDemand:
     due_on: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NewFee:
-    """A line of a table of fees."""
-
-    use: str
-    size: str
-    duration: str
-    amount: int
-
-
 def demands(of: Owner, party: str = "") -> QuerySet[Demand]:
     """The owner's demands, each with ``asked`` and ``agreed`` last, all that was ``received``, and ``due_on``."""
     live = DemandEntry.objects.filter(demand=OuterRef("pk"), correction=None).order_by("-number")
@@ -69,9 +59,7 @@ def demands(of: Owner, party: str = "") -> QuerySet[Demand]:
     return rows.select_related("fee__table").order_by("-number")
 
 
-def demand(of: Owner, number: int) -> Demand:
-    """One of the owner's demands, as :func:`demands` has them; raises ``NotFoundError``."""
-    return there(demands(of).filter(number=number).first(), f"{of.name} has no demand {number}.")
+demand = numbered(demands, "demand")
 
 
 def totals(of: Owner) -> QuerySet[Demand, tuple[str, int | None, int | None, int | None]]:
@@ -118,9 +106,8 @@ def begin(owner: Owner, new: NewDemand, *, by: str) -> Demand:
         hint = _("Choose cases of one party that a person has called not licensed.")
         raise WrongUseError(_("Money is asked for cases of one party, at least one."), hint=hint)
     about = {"party": new.party, "currency": currency, "basis": basis, "fee": fee, "made_at": now()}
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        made = Demand.objects.create(owner=owner, number=_next(owner.demands.all()), **about)
+    with alone_with(owner):
+        made = Demand.objects.create(owner=owner, number=next_number(owner.demands), **about)
         made.cases.set(rows)
         add_entry(made, NewEntry(Kind.ASKED, amount, due_on=new.due_on), by=by)
     return demand(owner, made.number)
@@ -136,30 +123,16 @@ def add_entry(row: Demand, new: NewEntry, *, by: str) -> DemandEntry:
     day = new.day or localdate()
     if day > now().date() + timedelta(days=1):
         raise WrongUseError(_("The day lies in the future."))
-    with transaction.atomic():
-        held = Demand.objects.select_for_update(no_key=True).get(pk=row.pk)
+    checked_amount(new.amount)
+    with alone_with(row) as held:
         wrong = None
         if new.corrects is not None:
             wrong = held.entries.filter(number=new.corrects, kind=new.kind, correction=None).first()
             if wrong is None or not new.words.strip():
                 hint = _("Name an entry of the same kind that isn't corrected yet, and say why.")
                 raise WrongUseError(_("This corrects nothing."), hint=hint)
-        return DemandEntry.objects.create(
-            demand=held,
-            number=_next(held.entries.all()),
-            kind=new.kind,
-            amount=checked_amount(new.amount),
-            day=day,
-            due_on=new.due_on,
-            corrects=wrong,
-            words=new.words.strip(),
-            by=by,
-            at=now(),
-        )
-
-
-def _next(rows: "QuerySet[Demand] | QuerySet[DemandEntry] | QuerySet[FeeTable]") -> int:
-    return int(rows.aggregate(last=Max("number"))["last"] or 0) + 1
+        said = asdict(new) | {"day": day, "corrects": wrong, "words": new.words.strip(), "by": by, "at": now()}
+        return DemandEntry.objects.create(demand=held, number=next_number(held.entries), **said)
 
 
 HEAD = (
@@ -206,8 +179,8 @@ def fee_in_words(row: Fee) -> str:
     return " · ".join(filter(None, (row.table.name, row.use, row.size, row.duration)))
 
 
-def keep_fees(owner: Owner, name: str, currency: str, lines: Iterable[NewFee], *, by: str) -> FeeTable:
-    """Keep a table of fees; one of the same name is offered no more, and stays for what rests on it.
+def keep_fees(owner: Owner, name: str, currency: str, lines: Iterable[Fee], *, by: str) -> FeeTable:
+    """Keep a table of fees and its lines, no rows yet; one of its name is offered no more, and stays for its uses.
 
     Raises ``WrongUseError`` without a name or lines, and for too many.
     """
@@ -215,23 +188,11 @@ def keep_fees(owner: Owner, name: str, currency: str, lines: Iterable[NewFee], *
     if not name.strip() or not 1 <= len(given) <= MAX_FEES:
         most = _("A table of fees has a name, and up to %(n)d lines.") % {"n": MAX_FEES}
         raise WrongUseError(most)
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        number, code = _next(owner.fee_tables.all()), currency_named(currency)
+    with alone_with(owner):
+        number, code = next_number(owner.fee_tables), currency_named(currency)
         about = {"name": name.strip(), "currency": code, "made_at": now(), "made_by": by}
         made = FeeTable.objects.create(owner=owner, number=number, **about)
-        rows = enumerate(given, 1)
-        Fee.objects.bulk_create(
-            [
-                Fee(
-                    table=made,
-                    number=at,
-                    use=new.use,
-                    size=new.size,
-                    duration=new.duration,
-                    amount=checked_amount(new.amount),
-                )
-                for at, new in rows
-            ]
-        )
+        for at, line in enumerate(given, 1):
+            line.table, line.number, line.amount = made, at, checked_amount(line.amount)
+        Fee.objects.bulk_create(given)
     return made

@@ -1,12 +1,14 @@
 """Collections: named sets of an owner's works."""
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
-from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.errors import ConflictError, WrongUseError
 from exhibit.plain import one_line
+from registry.accounts.scoped import numbered
+from registry.db.rows import alone_with, next_number
 from registry.log.audit_log import changed
 from registry.models import Collection, Owner
 
@@ -26,12 +28,7 @@ def counted(rows: QuerySet[Collection]) -> QuerySet[Collection]:
     return rows.annotate(count=Count("works", filter=Q(works__removed_at=None)))
 
 
-def collection_of(owner: Owner, number: int) -> Collection:
-    """One of the owner's collections; raises ``NotFoundError``."""
-    row = counted(collections_of(owner)).filter(number=number).first()
-    if row is None:
-        raise NotFoundError(f"{owner.name} has no collection {number}.")
-    return row
+collection_of = numbered(lambda owner: counted(collections_of(owner)), "collection")
 
 
 def named(owner: Owner, name: str) -> Collection | None:
@@ -42,13 +39,12 @@ def named(owner: Owner, name: str) -> Collection | None:
 def make_collection(owner: Owner, name: str, *, by: str) -> Collection:
     """The owner's collection with this name, made where there is none."""
     name = _checked(name)
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        if (there := named(owner, name)) is not None:
-            return there
+    with alone_with(owner):
+        if (known := named(owner, name)) is not None:
+            return known
         if owner.collections.count() >= MAX_COLLECTIONS:
             raise WrongUseError(_("There may be %(most)d collections.") % {"most": MAX_COLLECTIONS})
-        number = (owner.collections.aggregate(last=Max("number"))["last"] or 0) + 1
+        number = next_number(owner.collections)
         made = Collection.objects.create(owner=owner, number=number, name=name, made_at=now())
         changed("collection made", by=by, owner=owner, about={"collection": number, "name": name})
     return made

@@ -7,13 +7,12 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.network.urls import host_of
+from registry.db.rows import alone_with
 from registry.log import audit_log
 from registry.models import LedgerChange, Licence, Owner, Work
 
@@ -71,8 +70,7 @@ def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") ->
     What is new waits for the step that looks for it in the cases (:mod:`workers.steps.cases.ledger`). Returns the
     licences in the order given, and how many of them are new.
     """
-    with transaction.atomic():
-        _hold(owner)
+    with alone_with(owner):
         rows = owner.licences.prefetch_related("works")
         known = {_key(row, [work.pk for work in row.works.all()]): row for row in rows}
         number = max((row.number for row in known.values()), default=0)
@@ -95,8 +93,7 @@ def change_licence(licence: Licence, new: NewLicence, *, by: str, reason: str) -
 
     Returns the change, whose step does that; nothing when the words are the same.
     """
-    with transaction.atomic():
-        _hold(licence.owner)
+    with alone_with(licence.owner):
         row = Licence.objects.get(pk=licence.pk)
         works = [work.pk for work in row.works.all()]
         after = new.row(licence.owner, row.number)
@@ -115,8 +112,7 @@ def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> Le
     """
     if not reason.strip():
         raise WrongUseError(_("No reason is given."), hint=_("Write why the licence ends; it is kept with it."))
-    with transaction.atomic():
-        _hold(licence.owner)
+    with alone_with(licence.owner):
         row = Licence.objects.get(pk=licence.pk)
         if row.valid_until is not None and row.valid_until <= last_day:
             said = {"number": row.number, "day": row.valid_until.isoformat()}
@@ -146,11 +142,6 @@ _WORDS = tuple(field.name for field in fields(NewLicence) if field.name != "work
 
 def _columns(new: NewLicence) -> dict[str, Any]:
     return {name: getattr(new, name) for name in _WORDS} | {"territories": list(new.territories)}
-
-
-def _hold(owner: Owner) -> None:
-    """One change of an owner's ledger at a time."""
-    Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
 
 
 def _changed(
@@ -203,8 +194,3 @@ def _territories(given: Sequence[str]) -> tuple[str, ...]:
             said = _("“%(given)s” isn't a country.") % {"given": country[:40]}
             raise WrongUseError(said, hint=_("Write two letters for each, such as DE, AT, CN."))
     return tuple(found)
-
-
-def next_number(owner: Owner) -> int:
-    """The number that the owner's next licence gets."""
-    return (owner.licences.aggregate(last=Max("number"))["last"] or 0) + 1

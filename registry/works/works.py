@@ -78,7 +78,8 @@ def search(
         within = Collection.works.through._default_manager.filter(collection__owner=of, collection__number=collection)
         rows = rows.filter(pk__in=within.values("work"))
     if upload is not None:
-        rows = rows.filter(_has(UploadFile, upload__owner=of, upload__number=upload, outcome="registered"))
+        brought = UploadFile.objects.filter(upload__owner=of, upload__number=upload, outcome="registered")
+        rows = rows.filter(Exists(brought.filter(work=OuterRef("pk"))))
     return rows
 
 
@@ -148,7 +149,3 @@ def seen_in(cases: QuerySet[Case]) -> QuerySet[Case]:
     first = Subquery(seen.order_by("first_seen").values("first_seen")[:1])
     last = Subquery(seen.order_by("-last_seen").values("last_seen")[:1])
     return cases.annotate(first_seen=first, last_seen=last).order_by("-number")
-
-
-def _has(model: type[UploadFile], **which: object) -> Exists:
-    return Exists(model.objects.filter(work=OuterRef("pk"), **which))

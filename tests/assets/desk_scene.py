@@ -23,6 +23,7 @@ from registry.accounts import invitations, scoped, tokens
 from registry.cases.queue import Wanted
 from registry.models import (
     Demand,
+    Fee,
     Membership,
     Notice,
     NoticeReply,
@@ -36,7 +37,7 @@ from registry.models import (
     Webhook,
 )
 from registry.models.fields import KeptFile
-from registry.parties.demands import NewEntry, NewFee, add_entry, keep_fees
+from registry.parties.demands import NewEntry, add_entry, keep_fees
 from registry.vectors import fingerprints
 from registry.works.licences import NewLicence, keep_licences
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
@@ -84,7 +85,7 @@ class Scene:
         )
         Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
         made = {"state": "done", "made_at": now(), "expires_at": now(), "files": [file | {"crc": zlib.crc32(b"a")}]}
-        kept = keep_fees(self.studio, "Own", "EUR", [NewFee("Website", "", "", 5000)], by="Ann")
+        kept = keep_fees(self.studio, "Own", "EUR", [Fee(use="Website", amount=5000)], by="Ann")
         asked = {"number": 1, "party": "shop.example", "currency": "EUR", "basis": "Fee", "made_at": now()}
         demand = Demand.objects.create(owner=self.studio, fee=kept.fees.get(), **asked)
         demand.cases.add(self.case)

@@ -21,6 +21,7 @@ from registry.accounts import scoped
 from registry.cases import history, look_alikes, matching, recaptures, triage
 from registry.cases.history import Said
 from registry.cases.queue import State, Wanted, chosen
+from registry.db.rows import alone_with, locked
 from registry.log import audit_log
 from registry.models import UNFINISHED, Bundle, Case, GroupDecision, Licence, Owner, PasskeyQuestion, StepState
 from workers.alliance import web_archive
@@ -158,8 +159,7 @@ def undo_group(services: Services, group: GroupDecision, *, by: str) -> None:
 
     Raises ``ConflictError`` when it is taken back already, or was somebody else's.
     """
-    with transaction.atomic():
-        row = GroupDecision.objects.select_for_update(no_key=True).get(pk=group.pk)
+    with alone_with(group) as row:
         if row.undone_at is not None or row.by != by:
             raise ConflictError(Sentence("This is taken back already, or was decided by somebody else."))
         row.undone_at, row.looked_until, row.taught_until = now(), 0, 0
@@ -209,8 +209,7 @@ def dispute(case: Case, *, by: str, reason: str) -> None:
     Raises ``ConflictError`` for an open case, and ``WrongUseError`` without a reason.
     """
     reason = _written(reason, Sentence("Say what is wrong with the decision."))
-    with transaction.atomic():
-        row = _locked(case)
+    with alone_with(case) as row:
         if row.decision == Case.Decision.OPEN:
             raise ConflictError(Sentence("Case %(number)s is open: decide it instead.", number=row.number))
         Case.objects.filter(pk=row.pk).update(disputed_at=now())
@@ -221,8 +220,7 @@ def dispute(case: Case, *, by: str, reason: str) -> None:
 def settle(case: Case, *, by: str, reason: str) -> None:
     """Let a disputed decision stand, with a reason; raises ``ConflictError`` or ``WrongUseError``."""
     reason = _written(reason, Sentence("Say why the decision stands."))
-    with transaction.atomic():
-        row = _locked(case)
+    with alone_with(case) as row:
         if row.disputed_at is None:
             raise ConflictError(Sentence("The decision of case %(number)s isn't disputed.", number=row.number))
         Case.objects.filter(pk=row.pk).update(disputed_at=None)
@@ -295,7 +293,7 @@ def _open_again(
 ) -> bool:
     """Open a decided case again, if it may be as it is once nobody else can change it; returns whether it was."""
     with transaction.atomic():
-        case = _locked(case)
+        case = locked(case)
         if case.decision == Case.Decision.OPEN or not may(case):
             return False
         matching.search_again(case)
@@ -312,13 +310,9 @@ def _written(words: str, hint: str) -> str:
     return words.strip()
 
 
-def _locked(case: Case) -> Case:
-    return Case.objects.select_for_update(no_key=True).get(pk=case.pk)
-
-
 def _open(case: Case) -> Case:
     """The case, locked for this transaction; raises ``ConflictError`` where it is decided."""
-    case = _locked(case)
+    case = locked(case)
     if case.decision != Case.Decision.OPEN:
         decided = _DECIDED[Case.Decision(case.decision)]
         sentence = Sentence("Case %(number)s is decided: %(decision)s.", number=case.number, decision=decided)

@@ -19,6 +19,7 @@ from exhibit.types import Sighting
 from indexer.edits import apply
 from registry.accounts import samples
 from registry.crawls.sightings import keep_sightings
+from registry.db.rows import alone_with
 from registry.models import Crawl, CrawlSlice, Match, Owner, Picture, StepState, User, Watch
 from registry.vectors import fingerprints as vectors
 from workers.matching.search_version import search_mark
@@ -47,8 +48,7 @@ def add_sample(services: Services, person: User) -> Owner:
         return there
     if not (ASSETS / "works").is_dir():
         raise ServiceMissingError("The pictures of the sample aren't here.", hint="They are in demo/ of the source.")
-    with transaction.atomic():
-        User.objects.select_for_update(no_key=True).get(pk=person.pk)  # of two clicks one makes it
+    with alone_with(person):  # of two clicks one makes it
         if there := samples.sample_of(person):
             return there
         owner = samples.make(person)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Q
 
 from evidence.bundle.bag import Withheld, write_bundle
 from evidence.bundle.manifest import FACTS_PATH, Manifest
@@ -19,6 +19,7 @@ from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import samples
 from registry.cases import history, matching
+from registry.db.rows import next_number, write
 from registry.log.log import submit
 from registry.models import (
     AnchorReceipt,
@@ -139,8 +140,7 @@ def file_countersignature(services: Services, bundle: Bundle, signature: bytes) 
         if new:
             opening = {"key": bytes(key.public_key).hex(), "manifest": Digest.of(manifest).hex}
             opening |= {"signature": signature.hex(), "what": "countersignature"}
-            row.submission = submit(EntryType.SEAL, opening, bundle.case.owner)
-            row.save(update_fields=["submission"])
+            write(row, submission=submit(EntryType.SEAL, opening, bundle.case.owner))
             about = {"number": bundle.number, "name": key.name}
             history.record(bundle.case, "countersigned", "", ("countersigned", about))
     return row
@@ -158,11 +158,6 @@ def awaits_witnesses(bundle: Bundle) -> bool:
     return asked.filter(proof=None, error="").exists()
 
 
-def next_number(case: Case) -> int:
-    """The number that a case's next bundle gets."""
-    return int(case.bundles.aggregate(last=Max("number"))["last"] or 0) + 1
-
-
 def request_bundle(case: Case) -> Bundle:
     """Ask for a case's next bundle and the captures it lacks, in the transaction that confirms the case.
 
@@ -177,7 +172,7 @@ def request_bundle(case: Case) -> Bundle:
         found = Sentence("The picture of work %(work)s was compared, and isn't found there.", work=case.work.number)
         hint = Sentence("Register the file itself: the work keeps its number, and is compared again.")
         raise ConflictError(sentence if waits else found, hint=hint if waits else "")
-    number = next_number(case)
+    number = next_number(case.bundles)
     rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
     matching.first_captures((case, row.sighting) for row in rows)
     return Bundle.objects.create(case=case, number=number)

@@ -4,8 +4,7 @@ from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
-from django.db import transaction
-from django.db.models import Max, Min
+from django.db.models import Min
 
 from evidence.bundle.bag import write_bundle
 from evidence.bundle.manifest import Manifest
@@ -18,6 +17,7 @@ from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.accounts import samples
+from registry.db.rows import alone_with, next_number
 from registry.log.audit_log import changed
 from registry.log.log import submit
 from registry.models import Deposit, LogCheckpoint, LogSubmission, Work
@@ -42,13 +42,12 @@ def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
     last = work.deposits.first()
     if last is not None and _says_the_same(services, last, work):
         return last
-    number = (work.deposits.aggregate(last=Max("number"))["last"] or 0) + 1
+    number = next_number(work.deposits)
     facts = _facts(services, work, number)
     key = sealing_key(services, work.owner)
     files = _records(services, facts)
     sealed = seal(facts, files, signer_of(services, key), holder=HOLDER, sealed_at=now(), blobs=services.blobs)
-    with transaction.atomic():
-        Work.objects.select_for_update(no_key=True).get(pk=work.pk)
+    with alone_with(work):
         meanwhile = work.deposits.filter(number=number).first()
         if meanwhile is not None:
             return meanwhile

@@ -19,6 +19,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError
 from exhibit.sentences import Sentence
 from registry.db.locks import Lock, hold
+from registry.db.rows import alone_with, locked, write
 from registry.log import keys
 from registry.log.keys import AnyKey, Use, retire, witness
 from registry.log.log import submit
@@ -37,8 +38,7 @@ HeldKey = TypeVar("HeldKey", SealingKey, DocumentKey)
 
 def sealing_key(services: Services, owner: Owner) -> SealingKey:
     """The owner's present sealing key, made at the first seal; an entry of the log names its public half."""
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    with alone_with(owner):
         return _present(owner.sealing_keys.all()) or _new_sealing_key(services, owner)
 
 
@@ -49,8 +49,7 @@ def signer_of(services: Services, key: SealingKey) -> KeySigner:
 
 def document_key(services: Services, owner: Owner) -> UnlockedDocumentKey:
     """The owner's present key for PDF signatures with its certificate, unlocked; made when there is none."""
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    with alone_with(owner):
         key = _present(owner.document_keys.all()) or _new_document_key(services, owner)
 
     def unlocked(row: DocumentKey, master: bytes) -> UnlockedDocumentKey:
@@ -64,7 +63,7 @@ def still_counts(key: SealingKey) -> None:
 
     Raises ``IntegrityError`` if it was revoked since the seal was made.
     """
-    if SealingKey.objects.select_for_update(no_key=True).get(pk=key.pk).revoked_at is not None:
+    if locked(key).revoked_at is not None:
         raise IntegrityError(Sentence("The sealing key was revoked meanwhile; another one seals."), retry=True)
 
 
@@ -80,8 +79,7 @@ def revoke(key: AnyKey, *, by: str, reason: str, passkey: Answer | None = None) 
 
 def rotate(services: Services, owner: Owner, use: Use, *, by: str, reason: str) -> AnyKey:
     """Use another sealing key or document key from now on, and return it. What the earlier one signed stands."""
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    with alone_with(owner):
         hold(Lock.KEYS)  # before the rows, as whoever changes the master key does
         held = owner.sealing_keys.all() if use is Use.SEALING else owner.document_keys.all()
         for key in held.select_for_update():
@@ -135,8 +133,7 @@ def _encrypt_all(services: Services, new: bytes) -> tuple[int, tuple[bytes, ...]
             named = bytes(row.public_key).hex()[:16]
             raise IntegrityError(f"The key {named} opens with neither master key.", hint=_LOST) from error
         if again != present:
-            row.encrypted_private_key = again
-            row.save(update_fields=["encrypted_private_key"])
+            write(row, encrypted_private_key=again)
             changed += 1
     return changed + _encrypt_secrets(old, new), tuple(lost)
 

@@ -5,12 +5,13 @@ from datetime import timedelta
 
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
+from registry.db.rows import alone_with, locked, next_number
 from registry.log.audit_log import Evidence, Way, accessed, changed
 from registry.models import DownloadLink, Owner, Package, Report, StepState
 
@@ -31,10 +32,9 @@ def make_link(
         sentence = _("A link holds for 1 to %(most)s days.") % {"most": MAX_DAYS}
         raise WrongUseError(sentence, hint=_("Make another one later."))
     token, until = secrets.token_urlsafe(32), now() + timedelta(days=days)
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    with alone_with(owner):
         target = _held(to)
-        number = (DownloadLink.objects.filter(owner=owner).aggregate(last=Max("number"))["last"] or 0) + 1
+        number = next_number(DownloadLink.objects.filter(owner=owner))
         link = DownloadLink.objects.create(
             owner=owner,
             number=number,
@@ -53,7 +53,7 @@ def make_link(
 
 def _held(to: Package | Report) -> dict[str, Package | Report]:
     """What a link leads to, held until the end of the transaction; raises ``WrongUseError`` if it isn't there."""
-    row = type(to)._default_manager.select_for_update(no_key=True).get(pk=to.pk)
+    row = locked(to)
     if row.state != StepState.DONE or not row.files:
         raise WrongUseError(_("There is no file yet to which a link could lead."), hint=_("Wait until it is made."))
     return {"package" if isinstance(to, Package) else "report": row}
@@ -104,8 +104,7 @@ def check_link_password(link: DownloadLink, given: str) -> None:
     if not link.password:
         return
     refused: RefusedError | None = None
-    with transaction.atomic():  # one try at a time
-        row = DownloadLink.objects.select_for_update(no_key=True).get(pk=link.pk)
+    with alone_with(link) as row:  # one try at a time
         if row.locked_until is not None and row.locked_until > now():
             sentence = _("Too many wrong passwords.")
             raise RefusedError(sentence, reason="locked", hint=_("Try again later."))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _, ngettext
 
 from evidence.formats.container import Member, zip_chunks, zip_size
@@ -14,6 +14,7 @@ from exhibit.digests import CHUNK, Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.accounts import samples
 from registry.db import steps
+from registry.db.rows import alone_with, next_number
 from registry.models import Bundle, Case, Owner, Package, StepState
 from registry.models.fields import KeptFile
 from workers.pictures.kept_files import remove_unused
@@ -39,13 +40,12 @@ def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: s
     if len(numbers) > MAX_BUNDLES:
         most = ngettext("One ZIP holds %(n)s case at most.", "One ZIP holds %(n)s cases at most.", MAX_BUNDLES)
         raise WrongUseError(most % {"n": MAX_BUNDLES}, hint=_("Ask for several."))
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    with alone_with(owner):
         newest = newest_bundles(owner, numbers)
         if missing := [number for number in numbers if number not in newest]:
             sentence = _("Nothing is sealed of case %(number)s.") % {"number": missing[0]}
             raise WrongUseError(sentence, hint=_("A case is sealed once a person decides: not licensed."))
-        number = (Package.objects.filter(owner=owner).aggregate(last=Max("number"))["last"] or 0) + 1
+        number = next_number(Package.objects.filter(owner=owner))
         package = Package.objects.create(owner=owner, number=number, recipient=recipient, reason=reason, asked_by=by)
         package.bundles.set(newest.values())
     return package

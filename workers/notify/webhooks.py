@@ -12,7 +12,6 @@ from http import HTTPStatus
 
 import requests
 from django.db import transaction
-from django.db.models import Max
 from django.utils.translation import gettext as _
 from standardwebhooks import Webhook as Signer
 from urllib3.exceptions import HTTPError
@@ -25,6 +24,7 @@ from exhibit.machine import machine_fault
 from exhibit.network.http import guarded_session
 from exhibit.sentences import Sentence
 from registry.db.locks import Lock, hold
+from registry.db.rows import alone_with, next_number
 from registry.log import audit_log
 from registry.models import Delivery, Event, EventKind, Owner, StepState, Webhook
 from workers.servers.addresses import absolute
@@ -85,15 +85,14 @@ def add_webhook(services: Services, owner: Owner, url: str, kinds: Collection[st
     if set(kinds) - set(OFFERED):
         raise WrongUseError(_("There is no such kind of event."))
     secret = secrets.token_bytes(32)
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    with alone_with(owner):
         if owner.webhooks.filter(removed_at=None).count() >= MAX_WEBHOOKS:
             sentence = _("There are %(number)d webhooks already.") % {"number": MAX_WEBHOOKS}
             raise WrongUseError(sentence, hint=_("Remove one."))
         hold(Lock.KEYS)  # whoever changes the master key comes before this or after it
         row = Webhook(owner=owner, url=url, made_by=by, made_at=now())
         row.kinds = [kind.value for kind in OFFERED if kind in kinds]
-        row.number = (owner.webhooks.aggregate(last=Max("number"))["last"] or 0) + 1
+        row.number = next_number(owner.webhooks)
         row.encrypted_secret = encrypt(SECRET, row.identity.bytes, secret, encrypting_key(services.config))
         row.save()
         about = {"kinds": row.kinds, "url": url, "webhook": row.number}

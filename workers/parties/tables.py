@@ -4,21 +4,21 @@ import csv
 import io
 from collections.abc import Mapping
 
-from registry.models import Owner
+from registry.models import Fee, Owner
 from registry.parties.amounts import currency_named, read_amount
-from registry.parties.demands import NewFee, ledger
+from registry.parties.demands import ledger
 from workers.works.spreadsheets import read_lines
 
 COLUMNS = {"use": 300, "size": 100, "duration": 100, "amount": 20}
 ALIASES = {"price": "amount", "fee": "amount", "用途": "use", "尺寸": "size", "期限": "duration", "金额": "amount"}
 
 
-def fees_in_table(name: str, data: bytes, currency: str) -> list[NewFee]:
+def fees_in_table(name: str, data: bytes, currency: str) -> list[Fee]:
     """The lines of a table; raises ``WrongUseError``, which names the line and what is wrong."""
     code = currency_named(currency)
 
-    def read(_line: int, row: Mapping[str, str]) -> NewFee:
-        return NewFee(row["use"], row["size"], row["duration"], read_amount(row["amount"], code))
+    def read(_line: int, row: Mapping[str, str]) -> Fee:
+        return Fee(use=row["use"], size=row["size"], duration=row["duration"], amount=read_amount(row["amount"], code))
 
     return read_lines(name, data, COLUMNS, needed="use", aliases=ALIASES, read=read)
 

@@ -4,11 +4,11 @@ import shutil
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import Max
 
 from evidence.formats.codec import to_plain
 from registry.accounts import samples
 from registry.db import steps
+from registry.db.rows import alone_with, next_number
 from registry.models import Owner, Report
 from workers.pictures.kept_files import remove_row
 from workers.reports import titles
@@ -25,9 +25,8 @@ def request_report(owner: Owner, *, preparer: str, title: str = "", wanted: Want
     """
     samples.refuse(owner)
     check(owner, wanted)
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        number = (owner.reports.aggregate(last=Max("number"))["last"] or 0) + 1
+    with alone_with(owner):
+        number = next_number(owner.reports)
         named = {"preparer": preparer, "title": title or titles.numbered(number, owner.name)}
         return Report.objects.create(owner=owner, number=number, parameters=named | to_plain(wanted))
 

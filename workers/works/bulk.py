@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.types import DeclaredWork, Json
+from registry.db.rows import alone_with, next_number
 from registry.log.log import submit_all
 from registry.models import BulkEdit, Collection, Owner, StepState, Work, WorkChange
 from registry.works.collections import PUT, TAKE, make_collection, named
@@ -84,9 +85,8 @@ def change_portion(pk: int) -> bool:
 
 
 def _begun(services: Services, owner: Owner, chosen: QuerySet[Work], **about: object) -> BulkEdit:
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        number = (owner.bulk_edits.aggregate(last=Max("number"))["last"] or 0) + 1
+    with alone_with(owner):
+        number = next_number(owner.bulk_edits)
         made = BulkEdit.objects.create(owner=owner, number=number, at=now(), state=StepState.DONE, **about)
         keys = chosen.filter(owner=owner).order_by("number").values("pk")
         BulkEdit.objects.filter(pk=made.pk).update(works=ArraySubquery(keys))

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
@@ -14,6 +13,7 @@ from exhibit.plain import one_line, plain
 from exhibit.types import DeclaredWork
 from registry.crawls.sightings import blocked
 from registry.db.locks import Lock, hold
+from registry.db.rows import next_number
 from registry.log.audit_log import changed
 from registry.log.log import Deed, submit_all
 from registry.models import Owner, Work, WorkAttachment
@@ -80,7 +80,7 @@ def attach(services: Services, work: Work, name: str, data: bytes, *, about: str
         hold(Lock.FILES)
         if digest not in services.blobs:  # they were a report's, too, that somebody has removed meanwhile
             services.blobs.put(data)
-        number = (work.attachments.aggregate(last=Max("number"))["last"] or 0) + 1
+        number = next_number(work.attachments)
         made = WorkAttachment.objects.create(
             work=work, number=number, name=one_line(name)[-200:] or "document",
             about=one_line(about)[:300], digest=digest, size=len(data),

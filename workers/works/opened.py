@@ -16,6 +16,7 @@ from exhibit.pictures.iscc import iscc_of
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 from registry.accounts import samples
+from registry.db.rows import write
 from registry.log.log import submit
 from registry.models import Work
 from registry.works.works import opened_works
@@ -37,17 +38,15 @@ def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
     for shown in work.work_pictures.filter(iscc={}, work__removed_at=None).select_related("picture"):
         with suppress(UnreadablePictureError):
             if shown.picture.digest in services.blobs:
-                shown.iscc = asdict(iscc_of(services.blobs.get(shown.picture.digest), services.limits))
-                shown.save(update_fields=["iscc"])
+                write(shown, iscc=asdict(iscc_of(services.blobs.get(shown.picture.digest), services.limits)))
     with transaction.atomic():
         row = Work.objects.select_for_update(of=("self",), no_key=True).select_related("owner").get(pk=work.pk)
         if row.removed_at is not None:
             raise RefusedError(Sentence("The work is removed."), reason="removed")
         if row.opened_at is not None and row.licence_contact == contact:
             return row
-        row.public_name = row.public_name or secrets.token_hex(8)
-        row.opened_at, row.licence_contact = now(), contact
-        row.save(update_fields=["public_name", "opened_at", "licence_contact"])
+        name = row.public_name or secrets.token_hex(8)
+        write(row, public_name=name, opened_at=now(), licence_contact=contact)
         _log(row, opened=True, by=by)
     return row
 
@@ -58,8 +57,7 @@ def close_work(work: Work, *, by: str) -> None:
         row = Work.objects.select_for_update(of=("self",), no_key=True).select_related("owner").get(pk=work.pk)
         if row.opened_at is None:
             return
-        row.opened_at = None
-        row.save(update_fields=["opened_at"])
+        write(row, opened_at=None)
         _log(row, opened=False, by=by)
 
 

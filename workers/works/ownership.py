@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from evidence.facts.provenance import authors_of, read_provenance
@@ -18,6 +17,7 @@ from exhibit.clock import now, rfc3339
 from exhibit.errors import WrongUseError
 from exhibit.pictures.decode import Limits
 from exhibit.pictures.metadata import read_metadata
+from registry.db.rows import next_number
 from registry.log.audit_log import changed
 from registry.models import Owner, OwnershipRemark, Work, WorkChange
 from workers.works.copyright_terms import Dates, Finding, Standing, screen
@@ -161,7 +161,7 @@ def _same(word: str, other: str) -> bool:
 
 def add_change(work: Work, kind: str, details: Mapping[str, Any], *, by: str, reason: str = "") -> WorkChange:
     """Write a line of a work's history, under the lock of its owner."""
-    number = (work.changes.aggregate(last=Max("number"))["last"] or 0) + 1
+    number = next_number(work.changes)
     return work.changes.create(number=number, at=now(), by=by, kind=kind, details=dict(details), reason=reason)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Case, Exists, F, Max, Min, OuterRef, Q, Sum, Value, When
+from django.db.models import Case, Exists, F, Min, OuterRef, Q, Sum, Value, When
 from django.db.models.functions import Greatest
 from numpy.typing import NDArray
 
@@ -23,6 +23,7 @@ from indexer.picture.features import Features, fingerprints, local_fingerprint
 from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
 from registry.crawls.sightings import blocked, keep_pictures
 from registry.db.locks import Lock, hold
+from registry.db.rows import locked, next_number
 from registry.log.log import submit
 from registry.models import (
     BytesState,
@@ -141,7 +142,7 @@ def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, wit
     with transaction.atomic():
         picture = keep_pictures([(digest, len(data), now())])[digest]
         services.descriptors.check_serving()
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        locked(owner)
         if (earlier := work_of(owner, digest)) is not None:  # registered meanwhile, by somebody else of the same owner
             return known_result(earlier)
         row = stated_by(owner, digest)
@@ -202,7 +203,7 @@ def new_work(
     """The owner's next work, not kept yet. Inside a transaction that has locked the owner."""
     return Work(
         owner=owner,
-        number=(owner.works.aggregate(last=Max("number"))["last"] or 0) + 1,
+        number=next_number(owner.works),
         registered_at=now(),  # behind the locks: of two who register the same picture, the first has the earlier time
         low_information=low_information,
         metadata=metadata,

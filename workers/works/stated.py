@@ -7,8 +7,6 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
-from django.db import transaction
-
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
@@ -19,6 +17,7 @@ from indexer.picture.spaces import DESCRIPTOR, PHASH, WHOLE, WORK_PARTS
 from indexer.search.prints import StatedPicture, all_turned
 from registry.crawls.sightings import blocked
 from registry.db.locks import Lock, hold
+from registry.db.rows import alone_with
 from registry.models import BytesState, Owner, Picture, StepState
 from registry.vectors import fingerprints as vectors
 from workers.services.wiring import Services
@@ -51,8 +50,7 @@ def register_stated(
     if blocked([digest]):
         raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
     title = declared.title or one_line(PurePosixPath(told.file).stem) or "–"
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    with alone_with(owner):
         row = stated_by(owner, digest)
         if (earlier := work_of(owner, digest) if row is None else row.work) is not None:
             return known_result(earlier)

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from django.db import transaction
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
@@ -16,6 +15,7 @@ from exhibit.digests import Digest
 from exhibit.errors import RefusedError, WrongUseError
 from registry.crawls.sightings import blocked
 from registry.db import steps
+from registry.db.rows import alone_with, next_number
 from registry.models import Owner, StepState, Upload, UploadFile, UploadLine
 from workers.pipeline.steps import MAX_MESSAGES
 from workers.services.disk import disk_is_full
@@ -83,11 +83,10 @@ def begin(owner: Owner, declared: Declaration, *, by: str, table: tuple[str, byt
     if announced > MAX_FILES:
         raise _too_many()
     lines = read_works(*table) if table is not None else {}
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    with alone_with(owner):
         upload = Upload.objects.create(
             owner=owner,
-            number=(owner.uploads.aggregate(last=Max("number"))["last"] or 0) + 1,
+            number=next_number(owner.uploads),
             announced=announced,
             table_name="" if table is None else table[0][:MAX_NAME],
             started_by=by,
@@ -217,8 +216,7 @@ def _refused(upload: Upload, name: str, size: int, digest: Digest | None, reason
 def _keep(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
     """Keep rows of files, returns those that wait; one that came before stays, unless its refusal may have gone."""
     names = {row.name for row in rows}
-    with transaction.atomic():
-        Upload.objects.select_for_update(no_key=True).get(pk=upload.pk)
+    with alone_with(upload):
         wanted = names | {name.rsplit("/", 1)[-1] for name in names}
         lines = dict(upload.lines.filter(file__in=wanted).values_list("file", "pk"))
         for row in rows:

@@ -11,6 +11,7 @@ from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import requests
 from desk.schemas.base import Piece
 from desk.schemas.parties import demands as schemas
+from registry.models import Fee
 from registry.parties import demands
 from workers.parties.tables import ledger_bytes
 
@@ -60,6 +61,6 @@ def list_fee_tables(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Pi
 @router.post("/owners/{slug:owner}/fee-tables", WRITE, 201)
 def add_fee_table(request: Call, new: schemas.NewFeeTable) -> schemas.FeeTable:
     """Keep a table of fees. It is offered in the place of an older one of the same name, which stays as it is."""
-    lines = [demands.NewFee(**fee.model_dump()) for fee in new.fees]
+    lines = [Fee(**fee.model_dump()) for fee in new.fees]
     made = demands.keep_fees(of(request), new.name, new.currency, lines, by=request.auth.by)
     return schemas.FeeTable.from_row(made)

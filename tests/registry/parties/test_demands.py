@@ -6,7 +6,7 @@ from django.utils.timezone import localdate
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.models import Demand, Fee, Owner
 from registry.parties import demands
-from registry.parties.demands import NewDemand, NewEntry, NewFee
+from registry.parties.demands import NewDemand, NewEntry
 from tests.assets.noticed import studio
 from tests.assets.rows import owner
 
@@ -14,7 +14,7 @@ __all__ = ["studio"]
 
 
 def fee_of(of: Owner, currency: str = "EUR") -> Fee:
-    made = demands.keep_fees(of, "Own", currency, [NewFee("Website", "", "1 year", 5000)], by="ann")
+    made = demands.keep_fees(of, "Own", currency, [Fee(use="Website", duration="1 year", amount=5000)], by="ann")
     return demands.fee(of, made.number, 1)
 
 

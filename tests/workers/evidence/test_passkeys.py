@@ -15,6 +15,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, WrongUseError
 from registry.accounts import people
+from registry.db.rows import next_number
 from registry.log.keys import add_device_key
 from registry.models import Capture, Case, CrawlSlice, LogOpening, Notice, Owner, PasskeyQuestion, PictureReport, User
 from tests.assets.noticed import begun, confirmed
@@ -27,7 +28,7 @@ from workers.cases.decisions import Choice, Wish, confirm, decide_each, reopen
 from workers.cases.purge import purge
 from workers.cases.reported import report_picture
 from workers.evidence import keys, passkeys
-from workers.evidence.bundles import assemble, next_number
+from workers.evidence.bundles import assemble
 from workers.evidence.passkeys import Act, Answer
 from workers.notices.contents import letter
 from workers.notices.signing import read_mark, sign
@@ -75,7 +76,7 @@ def signed(of: Owner, user: User, act: Act, subject: dict[str, Any]) -> Answer:
 
 
 def of(case: Case, user: User) -> Answer:
-    return signed(case.owner, user, Act.CONFIRM, passkeys.of_case(case, next_number(case)))
+    return signed(case.owner, user, Act.CONFIRM, passkeys.of_case(case, next_number(case.bundles)))
 
 
 def refused(deed: Callable[..., object], match: str, **given: Any) -> None:  # noqa: ANN401 - whatever the deed takes

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from secrets import token_hex
 
-from django.db import transaction
 from django.db.models import Count
 
 from evidence.documents.report.facts import (
@@ -23,6 +22,7 @@ from evidence.facts.case import OwnerFacts
 from exhibit.clock import now
 from registry.accounts import scoped
 from registry.db import steps
+from registry.db.rows import alone_with
 from registry.models import EventKind, Report, Sighting, StepState
 from registry.models.fields import KeptFile
 from registry.notifications import events
@@ -129,8 +129,7 @@ def _is_being_made(pk: int) -> bool:
 
 def _finish(services: Services, report: Report, files: list[KeptFile]) -> bool:
     """Record the files; returns whether they count, which they don't if a purge came meanwhile."""
-    with transaction.atomic():
-        Report.objects.select_for_update(no_key=True).get(pk=report.pk)
+    with alone_with(report):
         if not _is_being_made(report.pk) or not all_kept(services, files):
             return False
         Report.objects.filter(pk=report.pk).update(files=files)

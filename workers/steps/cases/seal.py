@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
-from django.db import transaction
-
 from evidence.anchors import KINDS
 from evidence.bundle.sealing import ContentFile, SealedCase, seal, seal_opening, stand_in
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
@@ -16,6 +14,7 @@ from exhibit.entries import EntryType
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry.cases import history
 from registry.db import steps
+from registry.db.rows import alone_with, locked
 from registry.log import witnesses
 from registry.log.log import submit
 from registry.models import UNFINISHED, Bundle, Capture, Case, CrawlSlice, EventKind, SealingKey, StepState
@@ -69,9 +68,8 @@ def _seal(services: Services, bundle: Bundle) -> None:
     key = sealing_key(services, case.owner)
     signer = signer_of(services, key)
     sealed = seal(gathered.facts, files, signer, holder=HOLDER, sealed_at=now(), blobs=services.blobs)
-    with transaction.atomic():
-        present = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
-        if Bundle.objects.select_for_update(no_key=True).get(pk=bundle.pk).state != StepState.DOING:
+    with alone_with(case) as present:
+        if locked(bundle).state != StepState.DOING:
             return
         if (present.decision, present.decided_at) != (case.decision, case.decided_at):
             steps.fail(Bundle, bundle.pk, OPENED_AGAIN, retry=False)
