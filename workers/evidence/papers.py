@@ -9,10 +9,10 @@ from evidence.documents.signing import Authority, sign_pdf
 from evidence.formats.codec import FormatError, parse_json
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
-from registry.models import Bundle, LogEntry, Owner
+from registry.models import Bundle, Owner
 from workers.evidence.bundles import bundle_name, sealed_case, sealed_facts
 from workers.evidence.keys import document_key
-from workers.log.proofs import witnesses_of
+from workers.log.proofs import sequence_of, witnesses_of
 from workers.pictures.picture_usage import reported_files
 from workers.services.anchors import session_for
 from workers.services.wiring import Services
@@ -29,11 +29,10 @@ def draft_paper(services: Services, bundle: Bundle, kind: str, language: str = "
     ``WrongUseError`` for an unknown kind or language.
     """
     sealed = sealed_case(services, bundle)
-    entry = LogEntry.objects.filter(submission=bundle.submission_id).first()
     case = SealedFacts(
         facts=sealed_facts(services, sealed),
         manifest=sealed.manifest,
-        sequence=None if entry is None else entry.sequence,
+        sequence=sequence_of(bundle.submission_id),
         witnesses=witnesses_of(bundle),
         networks=_networks(services, sealed.manifest),
         made_at=now(),

@@ -51,6 +51,11 @@ def log_proof(
     )
 
 
+def sequence_of(submission: int | None) -> int | None:
+    """The number in the log of a submission (primary key), from 0; ``None`` while it waits for one."""
+    return LogEntry.objects.filter(submission=submission).values_list("sequence", flat=True).first()
+
+
 def checkpoint_covering(services: Services, submissions: list[LogSubmission]) -> LogCheckpoint:
     """The earliest checkpoint over all of these, signed now if there is none; raises ``ServiceMissingError``."""
     keys = [submission.pk for submission in submissions]

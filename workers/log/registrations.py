@@ -11,8 +11,15 @@ from evidence.facts.case import WitnessFacts
 from exhibit.clock import rfc3339
 from exhibit.entries import EntryType
 from exhibit.ports import Receipt
-from registry.models import LogCheckpoint, LogEntry, LogSubmission, Work
-from workers.log.proofs import best_covering, checkpoint_covering, checkpoint_witnesses, log_proof, receipt_of
+from registry.models import LogCheckpoint, LogSubmission, Work
+from workers.log.proofs import (
+    best_covering,
+    checkpoint_covering,
+    checkpoint_witnesses,
+    log_proof,
+    receipt_of,
+    sequence_of,
+)
 from workers.services.wiring import Services
 
 
@@ -63,10 +70,8 @@ def registration_of(work: Work) -> Registration | None:
 
 def logged(submission: LogSubmission) -> Registration:
     """The same of any submission."""
-    entry = LogEntry.objects.filter(submission=submission).first()
     checkpoint = best_covering(submission.pk)
-    number = None if entry is None else entry.sequence
-    return Registration(submission, number, checkpoint, checkpoint_witnesses(checkpoint))
+    return Registration(submission, sequence_of(submission.pk), checkpoint, checkpoint_witnesses(checkpoint))
 
 
 def proof_files(services: Services, work: Work) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from registry.models import Fee, Owner
 from registry.parties.amounts import currency_named, read_amount
 from registry.parties.demands import ledger
-from workers.works.spreadsheets import read_lines
+from workers.works.spreadsheets import read_lines, uncomputed
 
 COLUMNS = {"use": 300, "size": 100, "duration": 100, "amount": 20}
 ALIASES = {"price": "amount", "fee": "amount", "用途": "use", "尺寸": "size", "期限": "duration", "金额": "amount"}
@@ -26,9 +26,5 @@ def fees_in_table(name: str, data: bytes, currency: str) -> list[Fee]:
 def ledger_bytes(owner: Owner) -> bytes:
     """The ledger of an owner as CSV, in which a spreadsheet computes nothing."""
     out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\r\n").writerows([_plain(str(cell)) for cell in line] for line in ledger(owner))
+    csv.writer(out, lineterminator="\r\n").writerows([uncomputed(str(cell)) for cell in line] for line in ledger(owner))
     return ("\ufeff" + out.getvalue()).encode()
-
-
-def _plain(text: str) -> str:
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text

@@ -11,11 +11,11 @@ from indexer.draw.draw import View
 from indexer.draw.pair import MAX_SIDE
 from registry.accounts import scoped
 from registry.cases import recaptures
-from registry.models import Bundle, Case, LogEntry, Sighting
+from registry.models import Bundle, Case, Sighting
 from workers.evidence.bundles import sealed_case, sealed_facts
 from workers.evidence.drawings import kept_drawing
 from workers.evidence.facts import Gathered, gather
-from workers.log.proofs import witnesses_of
+from workers.log.proofs import sequence_of, witnesses_of
 from workers.pictures.lazy_pictures import LazyPictures
 from workers.pictures.picture_usage import reported_files
 from workers.services.wiring import Services
@@ -47,7 +47,7 @@ def shown_case(services: Services, case: Case, language: str, side: int = MAX_SI
         for file in sealed.manifest.files
         if file.media_type.startswith("image/") and "/capture-" not in file.path and file.path not in hidden
     }
-    proofs = bundle.seal_digest, _sequence(bundle), witnesses_of(bundle)
+    proofs = bundle.seal_digest, sequence_of(bundle.submission_id), witnesses_of(bundle)
     return ShownCase(ReportCase(facts, *proofs, standings=_standings(case)), LazyPictures(pictures))
 
 
@@ -60,7 +60,7 @@ def _present(services: Services, case: Case, sealed: Bundle | None, language: st
     )
     if sealed is None:
         return ShownCase(ReportCase(gathered.facts, None, None, ()), pictures)
-    proofs = sealed.seal_digest, _sequence(sealed), witnesses_of(sealed)
+    proofs = sealed.seal_digest, sequence_of(sealed.submission_id), witnesses_of(sealed)
     return ShownCase(ReportCase(gathered.facts, *proofs, earlier=True), pictures)
 
 
@@ -74,11 +74,6 @@ def _standings(case: Case) -> tuple[PlaceStanding, ...]:
         place = addresses[visit.sighting_id]
         found.append(PlaceStanding(place.page_url, place.image_url, str(standing), visit.finished_at))
     return tuple(found)
-
-
-def _sequence(bundle: Bundle) -> int | None:
-    entry = LogEntry.objects.filter(submission=bundle.submission_id).first()
-    return None if entry is None else entry.sequence
 
 
 def _originals(services: Services, facts: CaseFacts, hidden: Collection[Digest]) -> dict[str, Callable[[], bytes]]:

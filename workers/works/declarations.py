@@ -1,6 +1,7 @@
 """Changing what is declared of a work, and the documents beside it: each change is in its history and in the log."""
 
 from dataclasses import replace
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -107,14 +108,8 @@ def detach(attachment: WorkAttachment, *, by: str) -> None:
 
 def checked(new: DeclaredWork) -> DeclaredWork:
     """The same with its dates as ISO 8601, and lines that are lines; raises ``WrongUseError`` for what can't be so."""
-    new = replace(
-        new,
-        title=one_line(new.title),
-        author=one_line(new.author),
-        holder=one_line(new.holder),
-        credit=one_line(new.credit),
-        rights_statement=plain(new.rights_statement),
-    )
+    lines: dict[str, Any] = {name: one_line(getattr(new, name)) for name in ("title", "author", "holder", "credit")}
+    new = replace(new, **lines, rights_statement=plain(new.rights_statement))
     if not new.title:
         raise WrongUseError(_("A work needs a title."))
     created, published = checked_date(new.created), checked_date(new.first_publication)

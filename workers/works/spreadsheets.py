@@ -79,6 +79,11 @@ def read_lines(
     return made
 
 
+def uncomputed(text: str) -> str:
+    """A text of others for a cell of a CSV table, so that no spreadsheet computes it."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+
+
 def _filled(cells: Sequence[str], given: Sequence[str], columns: Mapping[str, int], needed: str) -> Mapping[str, str]:
     """The fields of a line by column; raises ``WrongUseError``."""
     if len(cells) != len(given):

@@ -25,6 +25,7 @@ from registry.models import Owner, Upload, UploadLine
 from registry.works import works as searching
 from workers.services import wiring
 from workers.works import uploads as uploading
+from workers.works.spreadsheets import uncomputed
 from workers.works.stated import register_all
 from workers.works.tables import lines_without, read_works
 
@@ -174,16 +175,11 @@ def _lines(row: Upload) -> Iterator[str]:
     yield writer.writerow([_("File"), _("Result"), _("Work"), _("Why"), _("What to do")])
     for one in row.files.annotate(work_number=F("work__number")).order_by("name", "pk").iterator(2000):
         told = (upload_words.result(one), one.work_number or "", upload_words.why(one), upload_words.what_to_do(one))
-        yield writer.writerow([_plain(one.name), *told])
+        yield writer.writerow([uncomputed(one.name), *told])
     missing = uploading.lines_without_files(row) if row.closed_at else UploadLine.objects.none()
     for file in missing.values_list("file", flat=True).iterator(chunk_size=2000):
         why, what = _("No such file came."), _("Send it, or mend its name in the table.")
-        yield writer.writerow([_plain(file), _("stands in the table only"), "", why, what])
-
-
-def _plain(text: str) -> str:
-    """A text that no spreadsheet computes."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+        yield writer.writerow([uncomputed(file), _("stands in the table only"), "", why, what])
 
 
 def _limits() -> dict[str, int]:
