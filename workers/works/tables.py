@@ -1,9 +1,8 @@
-"""Tables that people bring: what they declare of their works, and which uses they permit."""
+"""Tables that people bring of their works: what they declare of each."""
 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,7 +11,6 @@ from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError
 from exhibit.types import DeclaredWork
-from registry.works.licences import NewLicence
 from workers.works.spreadsheets import MAX_BYTES, read_lines
 
 WORK_COLUMNS = {
@@ -22,10 +20,6 @@ WORK_COLUMNS = {
 """Columns, and how many characters a field may have."""
 _DECLARED = {**{column: column for column in WORK_COLUMNS if column != "file"}, "rights": "rights_statement"}
 """The columns, and what each is of a declared work."""
-LICENCE_COLUMNS = {
-    "works": 10_000, "licensee": 300, "domain": 253, "url_pattern": 1_000, "account": 200, "territories": 1_000,
-    "valid_from": 40, "valid_until": 40, "reason": 10_000,
-}  # fmt: skip
 
 WORK_ALIASES = {
     "filename": "file", "file_name": "file", "文件": "file", "文件名": "file",
@@ -39,26 +33,11 @@ WORK_ALIASES = {
 }  # fmt: skip
 """Other names of columns, in lower case."""
 
-LICENCE_ALIASES = {
-    "作品": "works", "被许可人": "licensee", "被许可方": "licensee", "域名": "domain", "网址": "url_pattern",
-    "账号": "account", "地区": "territories",
-    "开始日期": "valid_from", "结束日期": "valid_until", "理由": "reason",
-}  # fmt: skip
-
 _DATES = (
     re.compile(r"(\d{4})(?:([-/.])(\d{1,2})(?:\2(\d{1,2}))?)?"),
     re.compile(r"(\d{4})年(?:()(\d{1,2})月(?:(\d{1,2})日)?)?"),
 )
 _CLOCK = re.compile(r"[ T]\d{1,2}:\d{2}(:\d{2})?$")
-
-
-@dataclass(frozen=True, slots=True)
-class LicenceLine:
-    """One permitted use as a table describes it, with its number in the file."""
-
-    line: int
-    works: tuple[str, ...]  # names of files or numbers; empty for all works
-    licence: NewLicence
 
 
 def table_bytes(path: Path) -> bytes:
@@ -95,11 +74,6 @@ def line_of(file: str, declared: DeclaredWork) -> dict[str, Any]:
     """The line that declares it of a file, as plain data; :func:`declared_in` reads it."""
     said = declared.columns()
     return {"file": file, **{column: said[name] for column, name in _DECLARED.items()}}
-
-
-def read_licences(name: str, data: bytes) -> list[LicenceLine]:
-    """Read a table of licences, CSV or XLSX; raises ``WrongUseError``, as :func:`read_lines`."""
-    return read_lines(name, data, LICENCE_COLUMNS, needed="licensee", aliases=LICENCE_ALIASES, read=_licence)
 
 
 def plain_name(name: str) -> str:
@@ -151,32 +125,13 @@ def checked_date(text: str) -> str:
     return read
 
 
-def _licence(line: int, row: Mapping[str, str]) -> LicenceLine:
-    if not (row["domain"] or row["url_pattern"]):
-        text = _("neither a domain nor a url_pattern is given.")
-        raise WrongUseError(text, hint=_("A licence names where the use is permitted."))
-    first, last = (day(row[column]) for column in ("valid_from", "valid_until"))
-    if first and last and last < first:
-        raise WrongUseError(_("valid_until is before valid_from."))
-    licence = NewLicence(
-        licensee=row["licensee"],
-        domain=row["domain"].lower(),
-        url_pattern=row["url_pattern"],
-        valid_from=first,
-        valid_until=last,
-        reason=row["reason"],
-        account=row["account"],
-        territories=_parts(row["territories"]),
-    )
-    return LicenceLine(line, _parts(row["works"]), licence)
-
-
-def _parts(text: str) -> tuple[str, ...]:
+def parts_of(text: str) -> tuple[str, ...]:
+    """The parts of a field that are divided by ``;``."""
     return tuple(filter(None, (part.strip() for part in text.split(";"))))
 
 
 def _registrations(text: str) -> Iterator[dict[str, str]]:
-    for part in _parts(text):
+    for part in parts_of(text):
         found = registration(part)
         if found is None:
             said = _("“%(given)s” isn't a registration.") % {"given": part[:100]}

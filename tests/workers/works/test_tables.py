@@ -1,5 +1,4 @@
 import unicodedata
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -8,10 +7,8 @@ from exhibit.errors import WrongUseError
 from exhibit.types import DeclaredWork
 from workers.works.spreadsheets import MAX_BYTES
 from workers.works.tables import (
-    LicenceLine,
     as_date,
     plain_name,
-    read_licences,
     read_works,
     table_bytes,
 )
@@ -19,10 +16,6 @@ from workers.works.tables import (
 
 def works(text: str | bytes) -> dict[str, DeclaredWork]:
     return read_works("table.csv", text if isinstance(text, bytes) else text.encode())
-
-
-def licences(text: str) -> list[LicenceLine]:
-    return read_licences("table.csv", text.encode())
 
 
 def test_works_are_read_by_file_with_a_byte_order_mark_and_quotes() -> None:
@@ -71,30 +64,6 @@ def test_a_table_of_works_that_cannot_be_used_is_refused_by_its_line(text: str |
 def test_a_table_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(WrongUseError, match="can't be read"):
         table_bytes(tmp_path / "missing.csv")
-
-
-def test_licences_are_read_with_their_works_and_days() -> None:
-    text = "works,licensee,domain,valid_from,valid_until,reason\na.jpg; 7 ;,Shop,Shop.Example,2024-01-01,2024-12-31,x\n"
-    (one,) = licences(text)
-    new = one.licence
-    assert (one.line, one.works, new.licensee, new.domain) == (2, ("a.jpg", "7"), "Shop", "shop.example")
-    assert (new.valid_from, new.valid_until, new.url_pattern) == (date(2024, 1, 1), date(2024, 12, 31), "")
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("licensee,domain\nShop,\n", "neither a domain nor a url_pattern"),
-        ("licensee,domain\n,a.example\n", "licensee is empty"),
-        ("licensee,domain,valid_from\nShop,a.example,1.1.2024\n", "“1.1.2024” isn't a day"),
-        ("licensee,domain,valid_from,valid_until\nS,a.example,2024-02-01,2024-01-01\n", "valid_until is before"),
-    ],
-)
-def test_a_table_of_licences_that_cannot_be_used_is_refused_by_its_line(text: str, sentence: str) -> None:
-    with pytest.raises(WrongUseError) as raised:
-        licences(text)
-    assert sentence in raised.value.message
-    assert "line 2" in raised.value.message
 
 
 def test_columns_may_have_chinese_names_and_excels_first_line_counts_for_nothing() -> None:
