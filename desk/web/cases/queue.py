@@ -63,7 +63,7 @@ One = TypeVar("One", State, Sort, Group, Sure, Standing)
 Otherwise = TypeVar("Otherwise")
 
 
-@member_page
+@member_page("cases/", "cases")
 @cache_control(private=True, no_store=True)  # who comes back sees how it is now, without a script too
 def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's cases, those that wait for a person first asked for."""
@@ -94,7 +94,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     return show(request, owner, "web/cases.html", values)
 
 
-@decider_post
+@decider_post("cases/decide", "decide-cases")
 def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Decide one or many cases, or take back what was decided: ``decide`` is a choice and the numbers.
 
@@ -117,13 +117,12 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return JsonResponse({"left": queue.left(owner), "cases": [_told(outcome) for outcome in outcomes]})
 
 
-@member_page
-def licences_for(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("cases/<int:number>/licences", "licences-for", "web/cases-licences.html")
+def licences_for(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """The licences that may permit what a case holds, the likeliest first; for these cases, this one among them."""
     case = scoped.case(owner, number)
     numbers = [number for number in map(number_in, request.GET.get("cases", "").split()) if number] or [number]
-    values = {"case": case, "fits": fitting(case), "numbers": " ".join(map(str, numbers))}
-    return show(request, owner, "web/cases-licences.html", values)
+    return {"case": case, "fits": fitting(case), "numbers": " ".join(map(str, numbers))}
 
 
 def _decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:

@@ -1,7 +1,8 @@
 """Who may see and do what, all through an owner of whom the person is a member; and what an owner's pages share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -11,11 +12,12 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
-from django.utils.functional import SimpleLazyObject
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods
 
 from desk.texts.sentences import in_words
 from exhibit.clock import now
@@ -39,54 +41,100 @@ ROWS = 50
 SEEN = "cases-seen"
 """In a session: the day, and the cases that were looked at on it."""
 
+SAFE, POST = ("GET", "HEAD"), ("POST",)
+FORM = (*SAFE, *POST)
+
+PAGES: list[URLPattern] = []
+"""The addresses of the site's views, as these enter them where they stand."""
+
 P = ParamSpec("P")
 Row = TypeVar("Row", bound=Model)
-OwnedView = Callable[Concatenate[HttpRequest, Owner, P], HttpResponseBase]
+Shown = HttpResponseBase | Mapping[str, object] | str | Promise | None
+"""An answer; or the values of a page's template; or what is said, if anything, on the page to which a deed leads."""
+OwnedView = Callable[Concatenate[HttpRequest, Owner, P], Shown]
 View = Callable[..., HttpResponseBase]
+V = TypeVar("V", bound=View)
 
 
-def member_view(view: OwnedView[P]) -> View:
-    """A view of an owner's things: a stranger gets 404 for whatever is asked, as if the owner weren't there."""
+def page_at(address: str, name: str, methods: Sequence[str] = ()) -> Callable[[V], V]:
+    """Enter a view under an address and its name; without methods it takes all."""
 
-    @wraps(view)
-    @login_required
-    def checked(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        owner = scoped.owners_of(person_of(request)).filter(slug=slug).first()
-        if owner is None:
-            raise Http404
-        try:
-            return view(request, owner, *args, **kwargs)
-        except NotFoundError as error:
-            raise Http404(error.message) from error
+    def entered(view: V) -> V:
+        PAGES.append(path(address, require_http_methods(methods)(view) if methods else view, name=name))
+        return view
 
-    return checked
+    return entered
 
 
-def member_view_of(*roles: Role) -> Callable[[OwnedView[P]], View]:
-    """As :func:`member_view`, for these roles; members with another are told that theirs doesn't permit it."""
+@dataclass(frozen=True, slots=True)
+class OwnersPage:
+    """How views of an owner's things are entered, below ``o/<slug>/``: by which methods and roles, any when empty.
 
-    def decorated(view: OwnedView[P]) -> View:
-        def checked(request: HttpRequest, owner: Owner, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            if not person_of(request).memberships.filter(owner=owner, role__in=roles).exists():
-                return forbidden(request)
-            return view(request, owner, *args, **kwargs)
+    A stranger gets 404 for whatever is asked, as if the owner weren't there; members with another role are told that
+    theirs doesn't permit it.
+    """
 
-        return wraps(view)(member_view(checked))
+    methods: Sequence[str]
+    roles: Collection[Role] = ()
 
-    return decorated
+    def __call__(
+        self, address: str, name: str, template: str = "", *, back: str = ""
+    ) -> Callable[[OwnedView[P]], View]:
+        """Enter a view. One that gives values needs the template; one that gives nothing or says something leads back.
+
+        ``back`` is the name of a page at or above the address. What is refused is said there, too.
+        """
+
+        def entered(view: OwnedView[P]) -> View:
+            @page_at(f"o/<slug:slug>/{address}", name, self.methods)
+            @wraps(view)
+            @login_required
+            def checked(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+                owner = scoped.owners_of(person_of(request)).filter(slug=slug).first()
+                if owner is None:
+                    raise Http404
+                if self.roles and not _has_role(request, owner, self.roles):
+                    return forbidden(request)
+                try:
+                    shown = view(request, owner, *args, **kwargs)
+                except NotFoundError as error:
+                    raise Http404(error.message) from error
+                except ExhibitError as error:
+                    if not back:
+                        raise
+                    messages.error(request, in_words(error))
+                    shown = None
+                if isinstance(shown, Mapping):
+                    return show(request, owner, template, shown)
+                return shown if isinstance(shown, HttpResponseBase) else _led(request, shown, back, slug=slug, **kwargs)
+
+            return checked
+
+        return entered
 
 
-def decider_view(view: OwnedView[P]) -> View:
-    """As :func:`member_view`, for whoever may decide cases and start work for the owner: everybody but viewers."""
-    return member_view_of(Role.OWNER, Role.REVIEWER)(view)
+def _led(request: HttpRequest, said: str | Promise | None, name: str, **parts: object) -> HttpResponse:
+    """The way to a page, which says this, with those parts of an address that belong to its own."""
+    if said is not None:
+        messages.success(request, str(said))
+    known = next(page.pattern.converters for page in PAGES if page.name == name)
+    return redirect(reverse(name, kwargs={part: value for part, value in parts.items() if part in known}))
 
 
-def shows_secret(view: OwnedView[P]) -> OwnedView[P]:
+DECIDERS = (Role.OWNER, Role.REVIEWER)
+"""Who may decide cases and start work for the owner: everybody but viewers."""
+member_page, member_form, member_post = (OwnersPage(methods) for methods in (SAFE, FORM, POST))
+decider_page, decider_form, decider_post = (OwnersPage(methods, DECIDERS) for methods in (SAFE, FORM, POST))
+manager_page, manager_form, manager_post = (OwnersPage(methods, (Role.OWNER,)) for methods in (SAFE, FORM, POST))
+"""For whoever runs the owner."""
+
+
+def shows_secret(view: V) -> V:
     """A view that makes a secret and shows it, this once: who is signed in shows first that it is still the person.
 
     Its answer is kept by no browser.
     """
-    asked: OwnedView[P] = reauthentication_required(never_cache(view))
+    asked: V = reauthentication_required(never_cache(view))
     return asked
 
 
@@ -111,12 +159,16 @@ def person_of(request: HttpRequest) -> User:
 
 def may_decide(request: HttpRequest, owner: Owner) -> bool:
     """Whether the person may decide cases and start work for the owner: everybody but viewers."""
-    return person_of(request).memberships.filter(owner=owner).exclude(role=Role.VIEWER).exists()
+    return _has_role(request, owner, DECIDERS)
 
 
 def manages(request: HttpRequest, owner: Owner) -> bool:
     """Whether the person runs the owner: members, settings, keys."""
-    return person_of(request).memberships.filter(owner=owner, role=Role.OWNER).exists()
+    return _has_role(request, owner, (Role.OWNER,))
+
+
+def _has_role(request: HttpRequest, owner: Owner, roles: Collection[Role]) -> bool:
+    return person_of(request).memberships.filter(owner=owner, role__in=roles).exists()
 
 
 def takes(request: HttpRequest, what: Evidence, owner: Owner, **about: Json) -> None:
@@ -149,26 +201,6 @@ def number_in(text: str | None) -> int | None:
 def forbidden(request: HttpRequest) -> HttpResponse:
     """The answer to a member whose role doesn't permit it."""
     return render(request, "403.html", status=403)
-
-
-def member_page(view: OwnedView[P]) -> View:
-    """A view for members that changes nothing."""
-    return require_safe(member_view(view))
-
-
-def decider_form(view: OwnedView[P]) -> View:
-    """A view for deciders that shows a form and takes it."""
-    return require_http_methods(["GET", "HEAD", "POST"])(decider_view(view))
-
-
-def decider_post(view: OwnedView[P]) -> View:
-    """A view for deciders that only takes a form."""
-    return require_POST(decider_view(view))
-
-
-def manager_post(view: OwnedView[P]) -> View:
-    """A view for whoever runs the owner that only takes a form."""
-    return require_POST(member_view_of(Role.OWNER)(view))
 
 
 def show(

@@ -19,7 +19,6 @@ from desk.web.common.access import (
     number_in,
     page_of,
     said,
-    show,
     takes,
 )
 from desk.web.downloads.witnesses import said_by
@@ -44,8 +43,8 @@ class Line:
     file: KeptFile | None = None
 
 
-@member_page
-def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("downloads/bundles/", "bundles", "web/bundles.html")
+def bundles(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The sealed cases of a party, to be ticked: found by its name. Cases may be named: ``?case=3&case=4``."""
     q, party = said(request.GET.get("q", "")), said(request.GET.get("party", ""))
     chosen = {number for number in map(number_in, request.GET.getlist("case")) if number}
@@ -62,7 +61,7 @@ def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
     newest = packing.newest_bundles(owner, [case.number for case in page])
     lines = _lines(list(newest.values()))
     archive = wiring.services().config.web_archive_url
-    values = {
+    return {
         "archive": archive if archive and manages(request, owner) else "",
         "page": page,
         "lines": sorted(lines, key=lambda line: (line.bundle.case.party, line.bundle.case.number)),
@@ -71,7 +70,6 @@ def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
         "chosen": chosen,
         "left_out": _(", ").join(map(str, left_out)),
     }
-    return show(request, owner, "web/bundles.html", values)
 
 
 def _lines(rows: list[Bundle], files: dict[int, KeptFile] | None = None) -> list[Line]:
@@ -81,35 +79,32 @@ def _lines(rows: list[Bundle], files: dict[int, KeptFile] | None = None) -> list
     ]
 
 
-@manager_post
-def web_archive(request: HttpRequest, owner: Owner) -> HttpResponse:
+@manager_post("downloads/web-archive", "web-archive", back="bundles")
+def web_archive(request: HttpRequest, owner: Owner) -> None:
     """Have a web archive asked to save pages, too, or no more."""
     people.ask_for_archive(owner, wanted=request.POST.get("wanted") == "on", by=request.user.get_username())
-    return redirect("bundles", slug=owner.slug)
 
 
-@decider_post
+@decider_post("downloads/packages", "request-package", back="bundles")
 def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask for the ticked cases' bundles as one ZIP; it is made in the background."""
     numbers = [number for number in map(number_in, request.POST.getlist("case")) if number]
     recipient, reason = request.POST.get("recipient", ""), said(request.POST.get("reason", ""))
-    with Telling(request):
-        row = packing.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
-        wiring.services().enqueue("package", [row.pk])
-        return redirect("package", slug=owner.slug, number=row.number)
-    return redirect("bundles", slug=owner.slug)
+    row = packing.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
+    wiring.services().enqueue("package", [row.pk])
+    return redirect("package", slug=owner.slug, number=row.number)
 
 
-@member_page
-def package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("downloads/packages/<int:number>/", "package", "web/package.html")
+def package(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One package: how far it is, what is in it, which witnesses have answered; prints as one sheet."""
-    return show(request, owner, "web/package.html", _values(scoped.package(owner, number)))
+    return _values(scoped.package(owner, number))
 
 
-@member_page
-def package_state(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("downloads/packages/<int:number>/state", "package-state", "web/package-state.html")
+def package_state(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """The changing part of its page; the answer asks for itself again until the ZIP is there."""
-    return show(request, owner, "web/package-state.html", _values(scoped.package(owner, number)))
+    return _values(scoped.package(owner, number))
 
 
 def _values(row: Package) -> dict[str, object]:
@@ -126,7 +121,7 @@ def _values(row: Package) -> dict[str, object]:
     }
 
 
-@decider_post
+@decider_post("downloads/packages/<int:number>/again", "package-again")
 def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask for the same cases again, with the receipts of now."""
     row = scoped.package(owner, number)
@@ -136,15 +131,14 @@ def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
     return redirect("package", slug=owner.slug, number=row.number)
 
 
-@decider_post
-def remove_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("downloads/packages/<int:number>/remove", "remove-package", back="downloads")
+def remove_package(request: HttpRequest, owner: Owner, number: int) -> str:
     """Remove a package with its files."""
     remove_row(wiring.services(), scoped.package(owner, number), by=request.user.get_username())
-    messages.success(request, _("Removed. The bundles themselves stay, and can be put together again."))
-    return redirect("downloads", slug=owner.slug)
+    return _("Removed. The bundles themselves stay, and can be put together again.")
 
 
-@member_page
+@member_page("downloads/packages/<int:number>/zip", "package-file")
 def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """The one ZIP, made while it is sent."""
     row = scoped.package(owner, number)

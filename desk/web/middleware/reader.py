@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone, translation
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
 
+from desk.web.common.access import POST, page_at
 from desk.web.middleware import Answer, middleware
 from registry.models import User
 
@@ -39,7 +39,7 @@ def reader(request: HttpRequest, answer: Answer) -> HttpResponseBase:
         return answer(request)
 
 
-@require_POST
+@page_at("language", "language", POST)
 def choose_language(request: HttpRequest) -> HttpResponse:
     """Show the site in another language from now on, here and wherever the person signs in."""
     wanted = request.POST.get("language", "")
@@ -54,7 +54,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_POST
+@page_at("blur", "blur", POST)
 @login_required
 def choose_blur(request: HttpRequest) -> HttpResponse:
     """Blur found pictures until the person asks for one, or don't."""

@@ -36,7 +36,7 @@ CLAIMS = "claims"
 """Where the page of a notice shows what speaks against it."""
 
 
-@decider_form
+@decider_form("notices/new", "new-notice")
 def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Begin a notice: a party, its confirmed cases, a kind. Cases may be named in the address: ``?case=3&case=4``."""
     given = request.POST if request.method == "POST" else request.GET
@@ -79,7 +79,7 @@ def _choice(owner: Owner, party: str, numbers: list[int]) -> dict[str, object]:
     return {"cases": shown, "more": rows.count() - len(shown), "left_out": _(", ").join(map(str, left_out))}
 
 
-@decider_form
+@decider_form("notices/<int:number>/edit", "edit-notice")
 def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The fields of a draft, and what its signer considers about each case."""
     row = notices.notice(owner, number)

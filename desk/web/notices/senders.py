@@ -6,14 +6,15 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_form, said, show
+from desk.web.common.access import decider_form, page_at, said, show
 from desk.web.notices import words
 from exhibit.errors import WrongUseError
 from registry.models import Owner, Sender
 from registry.notices import senders
 
 
-@decider_form
+@page_at("o/<slug:slug>/notices/senders/", "senders")
+@decider_form("notices/senders/<int:number>", "edit-sender")
 def edit_sender(request: HttpRequest, owner: Owner, number: int = 0) -> HttpResponse:
     """The senders, and the form of one: what a letter says of whoever signs, and the file of a business licence."""
     row = senders.sender(owner, number) if number else None

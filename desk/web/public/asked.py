@@ -3,11 +3,11 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _, gettext_lazy
-from django.views.decorators.http import require_http_methods, require_safe
 
 from desk.api.alliance.opened import answer_to
 from desk.api.common.problems import Problem, status_of
 from desk.texts.sentences import in_words
+from desk.web.common.access import FORM, SAFE, page_at
 from exhibit.errors import ExhibitError, WrongUseError
 from workers.matching.brought import MAX_BROUGHT, NO_CHANGE, Verdict
 
@@ -20,13 +20,13 @@ SAID = {
 }
 
 
-@require_safe
+@page_at("robots.txt", "robots", SAFE)
 def robots(request: HttpRequest) -> HttpResponse:
     """What search engines may visit: this question and the public pages. Answers to uploads have no address."""
     return HttpResponse(ROBOTS, content_type="text/plain; charset=utf-8")
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_at("id/", "ask", FORM)
 def ask(request: HttpRequest) -> HttpResponse:
     """A form for a picture, and whose it is, as far as works here are opened to everybody."""
     values: dict[str, object] = {"most": MAX_BROUGHT, "no_change": NO_CHANGE}

@@ -4,8 +4,8 @@ Leaves hold a type, a time and a salted commitment, and nothing of anybody.
 """
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
 
+from desk.web.common.access import SAFE, page_at
 from evidence.log.tiles import HEIGHT, LEVELS, Tile, entry_bundle, parse_tile
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import NotFoundError
@@ -18,7 +18,7 @@ FOR_LONG = "public, max-age=300"
 FOR_NOW = "public, max-age=5"
 
 
-@require_safe
+@page_at("log/checkpoint", "log-checkpoint", SAFE)
 def checkpoint(request: HttpRequest) -> HttpResponse:
     """The head that was signed last, a C2SP signed note."""
     newest = _newest()
@@ -27,7 +27,7 @@ def checkpoint(request: HttpRequest) -> HttpResponse:
     return _answer(newest.note.encode(), "text/plain; charset=utf-8", FOR_NOW)
 
 
-@require_safe
+@page_at("log/tile/<int:level>/<path:path>", "log-tile", SAFE)
 def hash_tile(request: HttpRequest, level: int, path: str) -> HttpResponse:
     """Hashes of complete subtrees of ``256**level`` leaves, 32 bytes each."""
     tile = _tile(path, level)
@@ -35,7 +35,7 @@ def hash_tile(request: HttpRequest, level: int, path: str) -> HttpResponse:
     return _answer(b"".join(PostgresLogStore().nodes(wanted)), "application/octet-stream", FOR_LONG)
 
 
-@require_safe
+@page_at("log/tile/entries/<path:path>", "log-entries", SAFE)
 def entries(request: HttpRequest, path: str) -> HttpResponse:
     """What is hashed into leaves: canonical JSON, each behind its length."""
     tile = _tile(path, 0)

@@ -7,8 +7,8 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
-from django.views.decorators.http import require_safe
 
+from desk.web.common.access import SAFE, page_at
 from exhibit.types import Untyped
 from registry.models import Work
 from workers.alliance.pdq_feed import feed
@@ -16,7 +16,7 @@ from workers.services import wiring
 from workers.works.opened import opened_work, public_facts
 
 
-@require_safe
+@page_at("id/<slug:name>/", "public-work", SAFE)
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def page(request: HttpRequest, name: str) -> HttpResponse:
     """What an owner tells everybody of a work."""
@@ -27,7 +27,7 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
     return answer
 
 
-@require_safe
+@page_at("id/<slug:name>/work.json", "public-work-facts", SAFE)
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def facts(request: HttpRequest, name: str) -> HttpResponse:
     """The same for programs, as JSON-LD."""
@@ -35,7 +35,7 @@ def facts(request: HttpRequest, name: str) -> HttpResponse:
     return JsonResponse(_found(name)[1], content_type="application/ld+json", headers=headers)
 
 
-@require_safe
+@page_at("pdq/feed.<str:kind>", "pdq-feed", SAFE)
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def pdq_feed(request: HttpRequest, kind: str) -> HttpResponse:
     """PDQ hashes of the works whose owners publish them: ``csv`` or ``txt``, and the ``note`` that signs both."""

@@ -3,21 +3,21 @@
 from allauth.decorators import rate_limit
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST, require_safe
 
+from desk.web.common.access import POST, SAFE, page_at
 from workers.alliance import cards, witnessing
 from workers.services import wiring
 
 
-@require_safe
+@page_at("witness/card", "partner-card", SAFE)
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def card(request: HttpRequest) -> JsonResponse:
     """Who this installation is: address, key of its log, and key with which it cosigns."""
     return JsonResponse(cards.own_card(wiring.services()), headers={"Access-Control-Allow-Origin": "*"})
 
 
+@page_at("witness/add-checkpoint", "add-checkpoint", POST)
 @csrf_exempt
-@require_POST
 @rate_limit(action="head")  # type: ignore[untyped-decorator]
 def add_checkpoint(request: HttpRequest) -> HttpResponse:
     """Cosign the head of a log that is known here (C2SP tlog-witness); counted by address, since anybody has heads."""

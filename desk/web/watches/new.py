@@ -21,7 +21,7 @@ from workers.crawls.watches import arrange
 from workers.services import wiring
 
 
-@decider_form
+@decider_form("watches/new", "new-watch")
 def new(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask for a site's address; look at the one given, and show what it offers."""
     if request.method != "POST":
@@ -34,7 +34,7 @@ def new(request: HttpRequest, owner: Owner) -> HttpResponse:
     return show(request, owner, "web/watch-new.html", values | {"form": WatchForm(name=name)})
 
 
-@decider_post
+@decider_post("watches/make", "make-watch")
 def make(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Make the watch, and run it at once if that is wished."""
     form = WatchForm(request.POST)

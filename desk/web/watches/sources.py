@@ -3,12 +3,11 @@
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from desk.texts.refusals import refusal_in_words
 from desk.texts.sentences import in_words
-from desk.web.common.access import Telling, decider_form, decider_post, show
+from desk.web.common.access import decider_form, decider_post, show
 from desk.web.watches.new import looked_at, places
 from exhibit.errors import ExhibitError, RefusedError
 from registry.accounts import scoped
@@ -20,7 +19,7 @@ from workers.services import wiring
 SHOWN = 50
 
 
-@decider_form
+@decider_form("watches/<int:number>/sources/", "watch-sources")
 def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The places that a watch looks at; another one is asked for, looked at, and shown with what it offers."""
     row = _watch_of_sites(owner, number)
@@ -32,8 +31,8 @@ def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return show(request, owner, "web/watch-sources.html", values, status=status)
 
 
-@decider_post
-def add(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("watches/<int:number>/sources/add", "add-sources", back="watch-sources")
+def add(request: HttpRequest, owner: Owner, number: int) -> None:
     """Let the watch look at what was chosen, too."""
     row = _watch_of_sites(owner, number)
     chosen = [(str(place.kind), place.url) for place in places(request.POST.getlist("source"))]
@@ -47,18 +46,15 @@ def add(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
             messages.success(request, _("Added. It is looked at from the next run on."))
         else:
             messages.error(request, _("Choose at least one place to look at."))
-    return redirect("watch-sources", slug=owner.slug, number=number)
 
 
-@decider_post
-def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("watches/<int:number>/sources/remove", "remove-source", back="watch-sources")
+def remove(request: HttpRequest, owner: Owner, number: int) -> str:
     """Let the watch look at a place no more."""
     row = _watch_of_sites(owner, number)
     kind, _blank, url = request.POST.get("source", "").partition(" ")
-    with Telling(request):
-        watching.change_sources(row, remove=[(kind, url)], by=request.user.get_username())
-        messages.success(request, _("It is looked at no more. What was seen there stays."))
-    return redirect("watch-sources", slug=owner.slug, number=number)
+    watching.change_sources(row, remove=[(kind, url)], by=request.user.get_username())
+    return _("It is looked at no more. What was seen there stays.")
 
 
 def _watch_of_sites(owner: Owner, number: int) -> Watch:

@@ -13,7 +13,7 @@ from desk.schemas.works import searches_of, seen_before
 from desk.texts import ownership
 from desk.texts.masks import masks
 from desk.texts.past import relation_in_words, search_in_words
-from desk.web.common.access import Telling, attached, decider_post, member_page, page_of, said, show, takes
+from desk.web.common.access import Telling, attached, decider_post, member_page, page_of, said, takes
 from desk.web.works.held import held
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
@@ -31,20 +31,19 @@ from workers.works.opened import public_address
 from workers.works.ownership import terms, warnings_of
 
 
-@decider_post
-def derived(request: HttpRequest, owner: Owner) -> HttpResponse:
+@decider_post("works/derived", "derived", back="works")
+def derived(request: HttpRequest, owner: Owner) -> None:
     """Ask for works derived from the owner's, or no more."""
     people.ask_for_derived(owner, wanted=not owner.derived, by=request.user.get_username())
-    return redirect("works", slug=owner.slug)
 
 
-@member_page
-def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("works/<int:number>/", "work", "web/work.html")
+def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One work: what was declared, what speaks against it, its proofs, where it was seen, and its history."""
     row = scoped.work(owner, number)
     found = searching.seen_in(scoped.cases(owner).filter(work=row))
     history = page_of(request, row.changes.all(), "history")
-    values = {
+    return {
         "work": row,
         "pictures": row.work_pictures.select_related("picture").order_by("pk"),
         "public": public_address(wiring.services().config, row),
@@ -71,10 +70,9 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "searches": [search_in_words(search) for search in searches_of(row)],
         "seen_before": seen_before(row),
     }
-    return show(request, owner, "web/work.html", values)
 
 
-@decider_post
+@decider_post("works/<int:number>/export", "export-work")
 def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Copies for publishing, which say whose they are, as a ZIP."""
     row, given = scoped.work(owner, number), request.POST
@@ -86,17 +84,16 @@ def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return redirect("work", slug=owner.slug, number=number)
 
 
-@decider_post
-def make_deposit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("works/<int:number>/deposit", "make-deposit", back="work")
+def make_deposit(request: HttpRequest, owner: Owner, number: int) -> None:
     """Make a deposit record of what is declared now."""
     row = scoped.work(owner, number)
     with Telling(request):
         made = deposits.make_deposit(wiring.services(), row, by=request.user.get_username())
         messages.success(request, _("Deposit record %(number)d is ready.") % {"number": made.number})
-    return redirect("work", slug=owner.slug, number=number)
 
 
-@member_page
+@member_page("works/<int:number>/deposits/<int:deposit>", "deposit")
 def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
     """A deposit record with the receipts of this moment."""
     row = scoped.deposit(owner, number, deposit)
@@ -108,7 +105,7 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
     return redirect("work", slug=owner.slug, number=number)
 
 
-@member_page
+@member_page("works/<int:number>/deposits/<int:deposit>/record", "deposit-record")
 def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponse:
     """The record itself, in the installation's first language."""
     row = scoped.deposit(owner, number, deposit)
@@ -120,7 +117,7 @@ def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Htt
     return redirect("work", slug=owner.slug, number=number)
 
 
-@member_page
+@member_page("pictures/<str:digest>", "picture")
 @cache_control(private=True, max_age=3600)
 def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
     """A small JPEG made of a picture; what was found on the web is never sent to a browser as it is."""
