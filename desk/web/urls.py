@@ -1,23 +1,17 @@
 """Addresses of the site: of its pages, each of which names its own where its view stands, and of allauth's."""
 
-# ruff: noqa: F401 - the pages are entered as their modules are loaded
+from importlib import import_module
+from pkgutil import walk_packages
 
 from allauth.account import views as accounts
 from django.urls import URLPattern, URLResolver, include, path
 
-from desk.web.account import members, passkeys, second_factors, views as account
-from desk.web.cases import groups, queue, views as cases
-from desk.web.common.access import PAGES
-from desk.web.downloads import links, packages, reports, views as downloads
-from desk.web.licences import views as licences
-from desk.web.middleware import reader
-from desk.web.notices import drafting, senders, views as notices
-from desk.web.notifications import feeds, views as told
-from desk.web.operator import views as operator
-from desk.web.parties import money, views as parties
-from desk.web.public import asked, log, opened, replies, soft_bindings, views as public, witness
-from desk.web.watches import crawls, new, searches, sources, views as watches
-from desk.web.works import declarations, held, listing, mine, spread, uploads, views as works, why
+from desk import web
+from desk.web.account import second_factors
+from desk.web.common.pages import PAGES
+
+for module in walk_packages(web.__path__, "desk.web."):
+    import_module(module.name)  # which enters its pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *PAGES,

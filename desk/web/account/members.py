@@ -10,16 +10,14 @@ from django.utils.translation import gettext as _, ngettext
 
 from desk.texts.sentences import in_words
 from desk.web.account.roles import MEANS, NAMES
-from desk.web.common.access import (
+from desk.web.common.access import manages, number_in, person_of
+from desk.web.common.pages import (
     Telling,
     forbidden,
     manager_post,
-    manages,
     member_page,
     member_post,
-    number_in,
     page_of,
-    person_of,
     show,
     shows_secret,
 )

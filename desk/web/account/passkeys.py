@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _, gettext_lazy
 
 from desk.passkeys import answer_of, asked
 from desk.texts.sentences import in_words
-from desk.web.common.access import Telling, decider_post, manager_post, manages, member_page, person_of, said
+from desk.web.common.access import manages, person_of, said
+from desk.web.common.pages import Telling, decider_post, manager_post, member_page
 from exhibit.errors import ExhibitError
 from registry.log.keys import Use, key_named, keys_of, use_of
 from registry.models import Owner

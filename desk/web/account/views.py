@@ -20,7 +20,8 @@ from django.views.decorators.cache import never_cache
 from desk.texts.sentences import in_words
 from desk.web.account.roles import MEANS
 from desk.web.account.sign_in import INVITED, invited
-from desk.web.common.access import FORM, POST, SAFE, Telling, manager_post, page_at, person_of, said
+from desk.web.common.access import person_of, said
+from desk.web.common.pages import FORM, POST, SAFE, Telling, manager_post, page_at
 from exhibit.errors import ExhibitError
 from registry.accounts import invitations, people
 from registry.db.rows import write

@@ -5,7 +5,8 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from desk.web.cases.queue import wanted_in
-from desk.web.common.access import decider_post, member_page, said
+from desk.web.common.access import said
+from desk.web.common.pages import decider_post, member_page
 from registry.models import UNFINISHED, Case, GroupDecision, Owner
 from workers.cases import decisions
 from workers.services import wiring

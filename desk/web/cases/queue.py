@@ -18,7 +18,8 @@ from desk.texts import cases as case_words
 from desk.texts.cases import remarks_of
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_post, may_decide, member_page, number_in, said, show
+from desk.web.common.access import may_decide, number_in, said
+from desk.web.common.pages import decider_post, member_page, show
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import CaseDecision

@@ -16,18 +16,8 @@ from desk.passkeys import answer_of
 from desk.texts import cases, claims, ownership
 from desk.texts.cases import further_in_words, remarks_of
 from desk.texts.evidence import chain
-from desk.web.common.access import (
-    Telling,
-    decider_post,
-    may_decide,
-    member_page,
-    number_in,
-    page_of,
-    person_of,
-    said,
-    sees,
-    show,
-)
+from desk.web.common.access import may_decide, number_in, person_of, said, sees
+from desk.web.common.pages import Telling, decider_post, member_page, page_of, show
 from evidence.facts.case import WitnessFacts
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError

@@ -13,18 +13,8 @@ from django.utils.translation import gettext as _
 
 from desk.api.common.files import zip_answer
 from desk.texts.sentences import in_words
-from desk.web.common.access import (
-    FORM,
-    SAFE,
-    Telling,
-    decider_post,
-    member_page,
-    number_in,
-    page_at,
-    page_of,
-    said,
-    show,
-)
+from desk.web.common.access import number_in, said
+from desk.web.common.pages import FORM, SAFE, Telling, decider_post, member_page, page_at, page_of, show
 from desk.web.middleware.requests import whole_address
 from exhibit.clock import now
 from exhibit.digests import Digest

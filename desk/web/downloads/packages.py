@@ -10,17 +10,8 @@ from django.utils.translation import gettext as _
 
 from desk.api.common.files import zip_answer
 from desk.texts.sentences import in_words
-from desk.web.common.access import (
-    Telling,
-    decider_post,
-    manager_post,
-    manages,
-    member_page,
-    number_in,
-    page_of,
-    said,
-    takes,
-)
+from desk.web.common.access import manages, number_in, said, takes
+from desk.web.common.pages import Telling, decider_post, manager_post, member_page, page_of
 from desk.web.downloads.witnesses import said_by
 from exhibit.clock import now
 from exhibit.errors import NotFoundError

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from desk.texts.cases import OFFERED
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_page, decider_post, member_page, said, show, takes
+from desk.web.common.access import said, takes
+from desk.web.common.pages import decider_page, decider_post, member_page, show
 from evidence.documents.report.facts import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, NotFoundError

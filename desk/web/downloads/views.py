@@ -8,7 +8,8 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 
-from desk.web.common.access import Telling, attached, member_page, page_of, sees, takes
+from desk.web.common.access import attached, sees, takes
+from desk.web.common.pages import Telling, member_page, page_of
 from evidence.documents.papers.rendering import PAPERS
 from exhibit.digests import Digest
 from registry.accounts import scoped

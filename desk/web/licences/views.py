@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
-from desk.web.common.access import MAX_FIELD, decider_form, member_page, page_at, page_of, said, show
+from desk.web.common.access import MAX_FIELD, said
+from desk.web.common.pages import decider_form, member_page, page_at, page_of, show
 from desk.web.licences import forms
 from exhibit.errors import WrongUseError
 from registry.accounts import scoped

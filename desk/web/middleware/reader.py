@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.utils import timezone, translation
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from desk.web.common.access import POST, page_at
+from desk.web.common.pages import POST, page_at
 from desk.web.middleware import Answer, middleware
 from registry.models import User
 

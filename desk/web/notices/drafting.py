@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _, ngettext
 
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_form, number_in, person_of, said, show
+from desk.web.common.access import number_in, person_of, said
+from desk.web.common.pages import decider_form, show
 from desk.web.notices import words
 from exhibit.errors import ExhibitError, WrongUseError
 from registry.models import Case, Notice, Owner, Sender

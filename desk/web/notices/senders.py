@@ -6,7 +6,8 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_form, page_at, said, show
+from desk.web.common.access import said
+from desk.web.common.pages import decider_form, page_at, show
 from desk.web.notices import words
 from exhibit.errors import WrongUseError
 from registry.models import Owner, Sender

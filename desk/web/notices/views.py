@@ -12,19 +12,8 @@ from django.utils.translation import gettext as _, gettext_lazy
 from desk.passkeys import answer_of
 from desk.texts import claims
 from desk.texts.sentences import in_words
-from desk.web.common.access import (
-    Telling,
-    attached,
-    decider_post,
-    manager_form,
-    manages,
-    member_page,
-    page_of,
-    person_of,
-    said,
-    show,
-    takes,
-)
+from desk.web.common.access import attached, manages, person_of, said, takes
+from desk.web.common.pages import Telling, decider_post, manager_form, member_page, page_of, show
 from desk.web.notices import words
 from desk.web.notices.drafting import CLAIMS, shown_gaps
 from exhibit.errors import WrongUseError

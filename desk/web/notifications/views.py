@@ -7,17 +7,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from desk.texts.sentences import in_words
-from desk.web.common.access import (
-    manager_page,
-    manager_post,
-    manages,
-    member_page,
-    member_post,
-    page_of,
-    person_of,
-    show,
-    shows_secret,
-)
+from desk.web.common.access import manages, person_of
+from desk.web.common.pages import manager_page, manager_post, member_page, member_post, page_of, show, shows_secret
 from exhibit.errors import ExhibitError
 from registry.accounts import feeds, scoped
 from registry.models import Feed, MailChoice, Owner

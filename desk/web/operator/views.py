@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from desk.texts.numbers import grouped, lasting
 from desk.texts.refusals import end_in_words
 from desk.texts.sentences import in_words
-from desk.web.common.access import POST, SAFE, Telling, operator_view, page_at, said
+from desk.web.common.access import said
+from desk.web.common.pages import POST, SAFE, Telling, operator_view, page_at
 from registry.db.running import SILENT
 from registry.models import Contributor
 from workers.operations import health

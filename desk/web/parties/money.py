@@ -8,17 +8,8 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from desk.web.common.access import (
-    Telling,
-    attached,
-    decider_form,
-    decider_post,
-    member_page,
-    number_in,
-    page_of,
-    said,
-    show,
-)
+from desk.web.common.access import attached, number_in, said
+from desk.web.common.pages import Telling, decider_form, decider_post, member_page, page_of, show
 from desk.web.parties import words
 from exhibit.errors import WrongUseError
 from registry.models import DemandEntry, Owner

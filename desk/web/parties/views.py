@@ -4,7 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from desk.web.common.access import Telling, decider_post, member_page, page_of, said
+from desk.web.common.access import said
+from desk.web.common.pages import Telling, decider_post, member_page, page_of
 from desk.web.notices import words as notice_words
 from desk.web.parties import words
 from registry.models import UNFINISHED, Case, Notice, NoticeReply, Owner

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 from desk.api.alliance.opened import answer_to
 from desk.api.common.problems import Problem, status_of
 from desk.texts.sentences import in_words
-from desk.web.common.access import FORM, SAFE, page_at
+from desk.web.common.pages import FORM, SAFE, page_at
 from exhibit.errors import ExhibitError, WrongUseError
 from workers.matching.brought import MAX_BROUGHT, NO_CHANGE, Verdict
 

@@ -5,7 +5,7 @@ Leaves hold a type, a time and a salted commitment, and nothing of anybody.
 
 from django.http import Http404, HttpRequest, HttpResponse
 
-from desk.web.common.access import SAFE, page_at
+from desk.web.common.pages import SAFE, page_at
 from evidence.log.tiles import HEIGHT, LEVELS, Tile, entry_bundle, parse_tile
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import NotFoundError

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 
-from desk.web.common.access import SAFE, page_at
+from desk.web.common.pages import SAFE, page_at
 from exhibit.types import Untyped
 from registry.models import Work
 from workers.alliance.pdq_feed import feed

@@ -6,7 +6,8 @@ from django.shortcuts import redirect, render
 from django.utils import translation
 
 from desk.texts.sentences import in_words
-from desk.web.common.access import FORM, page_at, said
+from desk.web.common.access import said
+from desk.web.common.pages import FORM, page_at
 from desk.web.notices.words import REPLIES
 from exhibit.errors import ExhibitError
 from registry.models import Notice

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from desk.texts.cases import SURE
-from desk.web.common.access import SAFE, page_at, person_of
+from desk.web.common.access import person_of
+from desk.web.common.pages import SAFE, page_at
 from desk.web.middleware.failures import each_within
 from evidence.accuracy.error_rates import CLASSES, Rate
 from exhibit.config.config import Config

@@ -4,7 +4,7 @@ from allauth.decorators import rate_limit
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from desk.web.common.access import POST, SAFE, page_at
+from desk.web.common.pages import POST, SAFE, page_at
 from workers.alliance import cards, witnessing
 from workers.services import wiring
 

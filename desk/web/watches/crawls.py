@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 
 from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words, spending_in_words
-from desk.web.common.access import decider_post, member_page, page_of, show
+from desk.web.common.pages import decider_post, member_page, page_of, show
 from registry.accounts import scoped
 from registry.crawls import crawling, watching
 from registry.models import UNFINISHED, CaseSighting, Crawl, Owner, Picture, Watch

@@ -9,7 +9,8 @@ from crawler.formats.job import SourceKind
 from crawler.site_probe import MAX_ADDRESS, Look, Proposal, Robots
 from desk.texts.refusals import refusal_in_words
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_form, decider_post, said, show
+from desk.web.common.access import said
+from desk.web.common.pages import decider_form, decider_post, show
 from desk.web.watches.forms import WatchForm
 from desk.web.watches.views import run_at_once
 from exhibit.errors import ExhibitError, RefusedError

@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 
 from desk.texts.schedules import costs
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_form, manager_post, manages, member_page, number_in, show
+from desk.web.common.access import manages, number_in
+from desk.web.common.pages import decider_form, manager_post, member_page, show
 from desk.web.watches.forms import SearchWatchForm
 from desk.web.watches.views import run_at_once
 from exhibit.errors import ExhibitError, WrongUseError

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from desk.texts.refusals import refusal_in_words
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_form, decider_post, show
+from desk.web.common.pages import decider_form, decider_post, show
 from desk.web.watches.new import looked_at, places
 from exhibit.errors import ExhibitError, RefusedError
 from registry.accounts import scoped

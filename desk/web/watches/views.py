@@ -9,7 +9,8 @@ from desk.texts.canaries import last_runs
 from desk.texts.refusals import amounts, end_in_words
 from desk.texts.schedules import budget, politeness, schedule
 from desk.texts.sentences import in_words
-from desk.web.common.access import Telling, decider_form, decider_post, member_page, number_in, page_of, said, show
+from desk.web.common.access import number_in, said
+from desk.web.common.pages import Telling, decider_form, decider_post, member_page, page_of, show
 from desk.web.watches.crawls import not_through, progress_of
 from desk.web.watches.forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError

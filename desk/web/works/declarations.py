@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 
 from desk.texts import ownership
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_form, decider_post, member_page, number_in, said, show, takes
+from desk.web.common.access import number_in, said, takes
+from desk.web.common.pages import decider_form, decider_post, member_page, show
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from exhibit.types import DeclaredWork
 from registry.accounts import scoped

@@ -5,7 +5,8 @@ from typing import Any
 from django.http import HttpRequest
 
 from desk.texts.ownership import KINDS, why_held
-from desk.web.common.access import decider_post, said
+from desk.web.common.access import said
+from desk.web.common.pages import decider_post
 from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.cases.floods import unlike

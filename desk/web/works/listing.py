@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from desk.texts import ownership
 from desk.texts.numbers import grouped
-from desk.web.common.access import ROWS, Telling, decider_post, member_page, number_in, page_of, said
+from desk.web.common.access import number_in, said
+from desk.web.common.pages import ROWS, Telling, decider_post, member_page, page_of
 from registry.accounts import scoped
 from registry.models import Flood, Owner, OwnershipRemark, Work
 from registry.works import works as searching

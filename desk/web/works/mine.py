@@ -9,7 +9,8 @@ from desk.api.common.problems import Problem
 from desk.texts.cases import how_much, how_sure
 from desk.texts.refusals import refusal_in_words
 from desk.texts.sentences import in_words
-from desk.web.common.access import member_form, person_of, show
+from desk.web.common.access import person_of
+from desk.web.common.pages import member_form, show
 from desk.web.middleware.requests import whole_address
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.plain import plain

@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 
 from desk.texts import uploads as upload_words
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_form, decider_post, member_page, number_in, page_of, said, show
+from desk.web.common.access import number_in, said
+from desk.web.common.pages import decider_form, decider_post, member_page, page_of, show
 from desk.web.middleware.limits import MAX_REQUEST
 from desk.web.works.listing import cards_of, with_cards
 from exhibit.errors import ExhibitError, RefusedError, WrongUseError

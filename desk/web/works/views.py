@@ -13,7 +13,8 @@ from desk.schemas.works import searches_of, seen_before
 from desk.texts import ownership
 from desk.texts.masks import masks
 from desk.texts.past import relation_in_words, search_in_words
-from desk.web.common.access import Telling, attached, decider_post, member_page, page_of, said, takes
+from desk.web.common.access import attached, said, takes
+from desk.web.common.pages import Telling, decider_post, member_page, page_of
 from desk.web.works.held import held
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError

@@ -10,7 +10,7 @@ from desk.api.common.limits import one_search
 from desk.api.common.problems import Problem
 from desk.texts.cases import remarks_of
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_form
+from desk.web.common.pages import decider_form
 from exhibit.errors import ExhibitError, WrongUseError
 from indexer.calibration.kept import Said
 from registry.accounts import scoped
