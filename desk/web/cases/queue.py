@@ -1,4 +1,4 @@
-"""The queue of cases: groups of a party or a work, many decided at once, and what was decided taken back."""
+"""The queue of cases: groups of a party or a work, many decided or put aside at once, and that taken back."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -6,12 +6,12 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.translation import gettext, gettext_lazy, ngettext
+from django.utils.translation import gettext, gettext as _, gettext_lazy, ngettext
 from django.views.decorators.cache import cache_control
 
 from desk.texts import cases as case_words
@@ -27,7 +27,7 @@ from registry.accounts import scoped
 from registry.cases import floods, queue, recaptures
 from registry.cases.queue import Group, Listed, Sort, State, Sure, Wanted
 from registry.cases.recaptures import Standing, Visited
-from registry.models import Case, Owner
+from registry.models import UNFINISHED, Case, GroupDecision, Owner
 from registry.works.licence_check import fitting
 from workers.cases import decisions
 from workers.cases.decisions import UNDO_FOR, Choice, Outcome, Wish
@@ -213,3 +213,33 @@ def wanted_in(request: HttpRequest) -> Wanted:
 
 def _one_of(kind: type[One], word: str, otherwise: Otherwise) -> One | Otherwise:
     return kind(word) if word in set(kind) else otherwise
+
+
+@decider_post("cases/put-aside", "put-aside", back="cases")
+def put_aside(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Clear all cases that wait and are as the address says."""
+    by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
+    group = decisions.clear_group(wiring.services(), owner, wanted_in(request), by=by, reason=reason)
+    return redirect("group-decision", slug=owner.slug, group=group.pk)
+
+
+@member_page("cases/groups/<int:group>/", "group-decision", "web/group-decision.html")
+def group_decision(request: HttpRequest, owner: Owner, group: int) -> dict[str, object]:
+    """How far it is with cases that were put aside at once, or are opened again."""
+    row = _group(owner, group)
+    cleared = row.cases.filter(decision=Case.Decision.CLEARED).count()
+    mine = row.by == request.user.get_username()
+    return {"group": row, "cleared": cleared, "goes_on": row.state in UNFINISHED, "mine": mine}
+
+
+@decider_post("cases/groups/<int:group>/undo", "undo-group", back="group-decision")
+def undo_group(request: HttpRequest, owner: Owner, group: int) -> str:
+    """Open again what was put aside at once."""
+    decisions.undo_group(wiring.services(), _group(owner, group), by=request.user.get_username())
+    return _("They are opened again, one after the other.")
+
+
+def _group(owner: Owner, pk: int) -> GroupDecision:
+    if (row := owner.group_decisions.filter(pk=pk).first()) is None:
+        raise Http404
+    return row

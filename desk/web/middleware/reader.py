@@ -1,4 +1,4 @@
-"""The language and the time zone of who reads: the browser's, until a person has chosen otherwise."""
+"""Who reads: in which language and time zone, the browser's until a person has chosen otherwise; in which browser."""
 
 import zoneinfo
 from functools import cache
@@ -12,6 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from desk.web.common.pages import POST, page_at
 from desk.web.middleware import Answer, middleware
+from registry.accounts import devices
 from registry.models import User
 
 ZONE = "zone"
@@ -81,3 +82,24 @@ def person_of(request: HttpRequest) -> User | None:
 @cache
 def _zones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
+
+
+_START = "__Host-" if settings.SESSION_COOKIE_SECURE else ""
+COOKIE = f"{_START}device"
+
+
+@middleware
+def device(request: HttpRequest, answer: Answer) -> HttpResponseBase:
+    """Middleware that marks a browser while somebody is signed in, and takes the mark off with signing out."""
+    before = person_of(request)
+    response = answer(request)
+    if before is None or not settings.CONFIG.mail_sign_in:
+        return response
+    if not isinstance(request.user, User):
+        response.delete_cookie(COOKIE, samesite="Lax")
+    elif not devices.knows(request.COOKIES.get(COOKIE, ""), request.user):
+        response.set_cookie(
+            COOKIE, devices.mark(request.user), max_age=devices.DEVICE_FOR, httponly=True, samesite="Lax",
+            secure=settings.SESSION_COOKIE_SECURE,
+        )  # fmt: skip
+    return response

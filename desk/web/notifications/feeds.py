@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from desk.texts.cases import decision_in_words
 from desk.texts.numbers import grouped
 from desk.web.common.pages import FORM, SAFE, page_at
-from desk.web.middleware.devices import COOKIE
+from desk.web.middleware.reader import COOKIE
 from registry.accounts import devices, feeds, scoped
 from registry.log import audit_log
 from registry.models import MailChoice
