@@ -63,19 +63,17 @@ def revoke_invitation(request: HttpRequest, owner: Owner, invitation: int) -> st
 
 
 @manager_post("members/<int:person>/role", "member-role", back="members")
-def change_role(request: HttpRequest, owner: Owner, person: int) -> None:
+def change_role(request: HttpRequest, owner: Owner, person: int) -> str:
     """Give a member another role."""
-    with Telling(request):
-        row = members.change_role(owner, person, request.POST.get("role", ""), by=request.user.get_username())
-        messages.success(request, _("The role of %(email)s was saved.") % {"email": row.user.email})
+    row = members.change_role(owner, person, request.POST.get("role", ""), by=request.user.get_username())
+    return _("The role of %(email)s was saved.") % {"email": row.user.email}
 
 
 @manager_post("members/<int:person>/remove", "remove-member", back="members")
-def remove_member(request: HttpRequest, owner: Owner, person: int) -> None:
+def remove_member(request: HttpRequest, owner: Owner, person: int) -> str:
     """Let a person be a member no more."""
-    with Telling(request):
-        row = members.remove(owner, person, by=request.user.get_username())
-        messages.success(request, _("%(email)s is no member any more.") % {"email": row.user.email})
+    row = members.remove(owner, person, by=request.user.get_username())
+    return _("%(email)s is no member any more.") % {"email": row.user.email}
 
 
 @member_post("members/leave", "leave")

@@ -6,9 +6,9 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext, gettext as _, gettext_lazy, ngettext
@@ -27,7 +27,7 @@ from registry.accounts import scoped
 from registry.cases import floods, queue, recaptures
 from registry.cases.queue import Group, Listed, Sort, State, Sure, Wanted
 from registry.cases.recaptures import Standing, Visited
-from registry.models import UNFINISHED, Case, GroupDecision, Owner
+from registry.models import UNFINISHED, Case, Owner
 from registry.works.licence_check import fitting
 from workers.cases import decisions
 from workers.cases.decisions import UNDO_FOR, Choice, Outcome, Wish
@@ -226,7 +226,7 @@ def put_aside(request: HttpRequest, owner: Owner) -> HttpResponse:
 @member_page("cases/groups/<int:group>/", "group-decision", "web/group-decision.html")
 def group_decision(request: HttpRequest, owner: Owner, group: int) -> dict[str, object]:
     """How far it is with cases that were put aside at once, or are opened again."""
-    row = _group(owner, group)
+    row = get_object_or_404(owner.group_decisions, pk=group)
     cleared = row.cases.filter(decision=Case.Decision.CLEARED).count()
     mine = row.by == request.user.get_username()
     return {"group": row, "cleared": cleared, "goes_on": row.state in UNFINISHED, "mine": mine}
@@ -235,11 +235,6 @@ def group_decision(request: HttpRequest, owner: Owner, group: int) -> dict[str, 
 @decider_post("cases/groups/<int:group>/undo", "undo-group", back="group-decision")
 def undo_group(request: HttpRequest, owner: Owner, group: int) -> str:
     """Open again what was put aside at once."""
-    decisions.undo_group(wiring.services(), _group(owner, group), by=request.user.get_username())
+    row = get_object_or_404(owner.group_decisions, pk=group)
+    decisions.undo_group(wiring.services(), row, by=request.user.get_username())
     return _("They are opened again, one after the other.")
-
-
-def _group(owner: Owner, pk: int) -> GroupDecision:
-    if (row := owner.group_decisions.filter(pk=pk).first()) is None:
-        raise Http404
-    return row

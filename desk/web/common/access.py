@@ -2,8 +2,7 @@
 
 from collections.abc import Collection
 
-from django.http import HttpRequest, HttpResponse
-from django.utils.http import content_disposition_header
+from django.http import HttpRequest
 
 from exhibit.clock import now
 from exhibit.plain import plain
@@ -70,9 +69,3 @@ def said(text: str) -> str:
 def number_in(text: str | None) -> int | None:
     """A number that an address or a form names; none if it isn't one, or is larger than any that is given."""
     return int(text) if text and text.isdecimal() and len(text) <= MAX_DIGITS else None
-
-
-def attached(data: bytes, name: str, media_type: str) -> HttpResponse:
-    """Bytes to keep under a name."""
-    headers = {"Content-Disposition": content_disposition_header(True, name) or "attachment"}  # noqa: FBT003 - Django's
-    return HttpResponse(data, content_type=media_type, headers=headers)

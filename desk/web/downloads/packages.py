@@ -1,18 +1,21 @@
-"""Bundles of several cases as one ZIP: choosing them by the party, how far it is, the sheet, the file."""
+"""Bundles of several cases as one ZIP: choosing them by the party, how far it is and what witnesses said, the file."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from desk.api.common.files import zip_answer
+from desk.texts.evidence import witness_name
 from desk.texts.sentences import in_words
 from desk.web.common.access import manages, number_in, said, takes
 from desk.web.common.pages import Telling, decider_post, manager_post, member_page, page_of
-from desk.web.downloads.witnesses import said_by
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
 from registry.accounts import people, scoped
@@ -20,7 +23,7 @@ from registry.log.audit_log import Evidence
 from registry.models import Bundle, Owner, Package
 from registry.models.fields import KeptFile
 from workers.evidence import packages as packing
-from workers.log.witness_answers import answers_of
+from workers.log.witness_answers import Answer, answers_of
 from workers.pictures.kept_files import remove_row
 from workers.services import wiring
 
@@ -141,3 +144,42 @@ def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
     seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
     takes(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, seals=seals)
     return answer
+
+
+SOON = timedelta(minutes=15)
+EVENING, MORNING = 18, 6
+"""Hours between which somebody says *tonight*."""
+
+
+def said_by(answer: Answer, moment: datetime) -> str:
+    """What a witness has said as of a moment, which is now, aware."""
+    name, expected = witness_name(answer.facts), answer.expected_at
+    if answer.facts.time is not None and answer.facts.state == "complete":
+        return _("%(name)s: existed no later than %(time)s") % {"name": name, "time": _moment(answer.facts.time)}
+    if answer.silent_since is not None:
+        since, again = _moment(answer.silent_since), _moment(answer.asked_again_at or moment)
+        told = {"name": name, "since": since, "again": again}
+        return _("%(name)s: hasn't answered since %(since)s; asked again %(again)s") % told
+    if expected is None:
+        return _("%(name)s: asked") % {"name": name}
+    if expected <= moment:
+        return _("%(name)s: was expected by %(time)s; it is asked again") % {"name": name, "time": _moment(expected)}
+    return _expected(name, expected, moment)
+
+
+def _expected(name: str, expected: datetime, moment: datetime) -> str:
+    if expected - moment <= SOON:
+        return _("%(name)s: expected within minutes") % {"name": name}
+    then, today = localtime(expected), localtime(moment)
+    days = (then.date() - today.date()).days
+    if (days == 0 and then.hour >= EVENING) or (days == 1 and then.hour < MORNING):
+        return _("%(name)s: expected tonight") % {"name": name}
+    if days == 0:
+        return _("%(name)s: expected today") % {"name": name}
+    if days == 1:
+        return _("%(name)s: expected tomorrow") % {"name": name}
+    return _("%(name)s: expected on %(day)s") % {"name": name, "day": date_format(then, "DATE_FORMAT")}
+
+
+def _moment(at: datetime) -> str:
+    return date_format(localtime(at), "DATETIME_FORMAT")

@@ -4,11 +4,12 @@ from functools import partial
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Value
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 
-from desk.web.common.access import attached, sees, takes
+from desk.api.common.files import download
+from desk.web.common.access import sees, takes
 from desk.web.common.pages import Telling, member_page, page_of
 from evidence.documents.papers.rendering import PAPERS
 from exhibit.digests import Digest
@@ -59,7 +60,7 @@ def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name
 
 
 @member_page("cases/<int:number>/papers/<str:paper>", "paper")
-def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpResponse:
+def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpResponseBase:
     """A draft paper about a case's newest bundle."""
     if paper not in PAPERS:
         raise Http404
@@ -69,12 +70,12 @@ def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpRe
     with Telling(request):
         data = draft_paper(wiring.services(), row, paper)
         takes(request, Evidence.PAPER, owner, bundle=row.number, case=number, paper=paper)
-        return attached(data, paper_name(row, paper), "application/pdf")
+        return download(data, paper_name(row, paper), "application/pdf")
     return redirect("case", slug=owner.slug, number=number)
 
 
 @member_page("downloads/bundles/<int:case>/<int:number>/signed", "signed")
-def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponse:
+def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
     """The exhibit sheet of a bundle with a signature inside the PDF."""
     row = scoped.bundle(owner, case, number)
     if row.seal_digest is None:
@@ -82,7 +83,7 @@ def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
     with Telling(request):
         data = signed_sheet(wiring.services(), row)
         takes(request, Evidence.SHEET, owner, bundle=number, case=case)
-        return attached(data, signed_name(row), "application/pdf")
+        return download(data, signed_name(row), "application/pdf")
     return redirect("case", slug=owner.slug, number=case)
 
 
@@ -92,4 +93,4 @@ def bundle(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
     row = scoped.bundle(owner, case, number)
     file = in_a_file(partial(assemble, wiring.services(), row))
     takes(request, Evidence.BUNDLE, owner, bundle=number, case=case, seal=str(row.seal_digest))
-    return FileResponse(file, as_attachment=True, filename=bundle_name(row), content_type="application/zip")
+    return download(file, bundle_name(row), "application/zip")

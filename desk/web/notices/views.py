@@ -4,15 +4,17 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, F, Q
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _, gettext_lazy
 
+from desk.api.common.files import download
 from desk.passkeys import answer_of
 from desk.texts import claims
 from desk.texts.sentences import in_words
-from desk.web.common.access import attached, manages, person_of, said, takes
+from desk.web.common.access import manages, person_of, said, takes
 from desk.web.common.pages import Telling, decider_post, manager_form, member_page, page_of, show
 from desk.web.notices import words
 from desk.web.notices.drafting import CLAIMS, shown_gaps
@@ -154,7 +156,7 @@ def track_notice(request: HttpRequest, owner: Owner, number: int) -> None:
 
 
 @member_page("notices/<int:number>/files/<str:name>", "notice-file")
-def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponse:
+def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
     """The signed bytes of a notice, to take away."""
     row = notices.notice(owner, number)
     found = file_of(wiring.services(), row, name)
@@ -163,7 +165,7 @@ def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     takes(request, Evidence.PAPER, owner, notice=number, file=name)
     data, media_type = found
     kind = f"{media_type}; charset=utf-8" if media_type == "text/plain" else media_type
-    return attached(data, download_name(row, name), kind)
+    return download(data, download_name(row, name), kind)
 
 
 @decider_post("notices/<int:number>/seen", "see-replies", back="notice")
@@ -173,11 +175,11 @@ def see_replies(request: HttpRequest, owner: Owner, number: int) -> None:
 
 
 @member_page("notices/<int:number>/replies/<int:reply>", "reply-file")
-def reply_file(request: HttpRequest, owner: Owner, number: int, reply: int) -> HttpResponse:
+def reply_file(request: HttpRequest, owner: Owner, number: int, reply: int) -> HttpResponseBase:
     """The file of a reply, as it came from a stranger, to take away."""
     found = replies.file_of(notices.notice(owner, number), reply)
     takes(request, Evidence.PAPER, owner, notice=number, reply=reply)
-    return attached(bytes(found.file or b""), found.file_name, "application/octet-stream")
+    return download(bytes(found.file or b""), found.file_name, "application/octet-stream")
 
 
 @member_page("notices/wording/", "wordings", "web/notice-wordings.html")

@@ -4,11 +4,13 @@ from datetime import date
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from desk.web.common.access import attached, number_in, said
+from desk.api.common.files import download
+from desk.web.common.access import number_in, said
 from desk.web.common.pages import Telling, decider_form, decider_post, member_page, page_of, show
 from desk.web.parties import words
 from exhibit.errors import WrongUseError
@@ -66,9 +68,9 @@ def add_entry(request: HttpRequest, owner: Owner, number: int) -> None:
 
 
 @member_page("demands/ledger.csv", "money-ledger")
-def ledger(request: HttpRequest, owner: Owner) -> HttpResponse:
+def ledger(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """All entries of the owner's demands, as CSV."""
-    return attached(ledger_bytes(owner), f"{owner.slug}-money.csv", "text/csv; charset=utf-8")
+    return download(ledger_bytes(owner), f"{owner.slug}-money.csv", "text/csv; charset=utf-8")
 
 
 @decider_form("fees/", "fees")

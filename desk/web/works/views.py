@@ -3,17 +3,18 @@
 from functools import partial
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 
+from desk.api.common.files import download
 from desk.schemas.works import searches_of, seen_before
 from desk.texts import ownership
 from desk.texts.masks import masks
 from desk.texts.past import relation_in_words, search_in_words
-from desk.web.common.access import attached, said, takes
+from desk.web.common.access import said, takes
 from desk.web.common.pages import Telling, decider_post, member_page, page_of
 from desk.web.works.held import held
 from exhibit.digests import Digest
@@ -74,14 +75,14 @@ def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
 
 
 @decider_post("works/<int:number>/export", "export-work")
-def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Copies for publishing, which say whose they are, as a ZIP."""
     row, given = scoped.work(owner, number), request.POST
     with Telling(request):
         licensor, recipient = (said(given.get(name, "")) for name in ("licence_url", "mark_for"))
         wanted = exporting.Wanted(licensor, "no_training" in given, "sign" in given, recipient)
         data = exporting.packed(wiring.services(), row, wanted, by=request.user.get_username())
-        return attached(data, exporting.packed_name(row), "application/zip")
+        return download(data, exporting.packed_name(row), "application/zip")
     return redirect("work", slug=owner.slug, number=number)
 
 
@@ -102,19 +103,19 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
         file = in_a_file(partial(deposits.assemble_deposit, wiring.services(), row))
         takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
         name = f"{deposits.deposit_name(row)}.zip"
-        return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
+        return download(file, name, "application/zip")
     return redirect("work", slug=owner.slug, number=number)
 
 
 @member_page("works/<int:number>/deposits/<int:deposit>/record", "deposit-record")
-def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponse:
+def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
     """The record itself, in the installation's first language."""
     row = scoped.deposit(owner, number, deposit)
     with Telling(request):
         files = deposits.record_files(wiring.services(), row)
         takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
         name, data = min(files.items(), key=lambda one: len(one[0]))
-        return attached(data, name, "application/pdf")
+        return download(data, name, "application/pdf")
     return redirect("work", slug=owner.slug, number=number)
 
 

@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.http import parse_header_parameters
 
-from desk.web.common.access import attached
+from desk.api.common.files import download
 from exhibit.entries import EntryType
 from registry.accounts import feeds, invitations
 from registry.models import (
@@ -85,10 +85,10 @@ POSTED |= {"plant-canary", "withdraw-canary", "add-sources", "remove-source"}
 
 def test_a_file_whose_name_a_stranger_chose_is_attached_under_that_name_alone() -> None:
     assert (
-        attached(b"", "letter.pdf", "text/plain").headers["Content-Disposition"] == 'attachment; filename="letter.pdf"'
+        download(b"", "letter.pdf", "text/plain").headers["Content-Disposition"] == 'attachment; filename="letter.pdf"'
     )
     for name in ("a\"; filename*=UTF-8''evil.html; x=\"b.txt", "许可.pdf"):
-        told = attached(b"", name, "text/plain").headers["Content-Disposition"]
+        told = download(b"", name, "text/plain").headers["Content-Disposition"]
         assert parse_header_parameters(told) == ("attachment", {"filename": name})
 
 
@@ -276,6 +276,6 @@ def test_words_of_strangers_are_shown_and_never_done(scene: Scene) -> None:
 
 
 def test_bytes_are_kept_under_a_name() -> None:
-    answer = attached(b"%PDF", "sheet.pdf", "application/pdf")
+    answer = download(b"%PDF", "sheet.pdf", "application/pdf")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="sheet.pdf"'
-    assert (answer.content, answer.headers["Content-Type"]) == (b"%PDF", "application/pdf")
+    assert (answer.getvalue(), answer.headers["Content-Type"]) == (b"%PDF", "application/pdf")
