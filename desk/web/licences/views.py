@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
 from desk.web.common.access import MAX_FIELD, said
-from desk.web.common.pages import decider_form, member_page, page_at, page_of, show
+from desk.web.common.pages import FORM, decider_form, member_page, page_at, page_of, show
 from desk.web.licences import forms
 from exhibit.errors import WrongUseError
 from registry.accounts import scoped
@@ -79,7 +79,7 @@ def licence(request: HttpRequest, owner: Owner, number: int) -> dict[str, object
     }
 
 
-@page_at("o/<slug:slug>/licences/new", "new-licence")
+@page_at("o/<slug:slug>/licences/new", "new-licence", FORM)
 @decider_form("licences/<int:number>/edit", "edit-licence")
 def write(request: HttpRequest, owner: Owner, number: int | None = None) -> HttpResponse:
     """Write a licence down, or give one other words, with the reason: tried against the cases first, then saved."""

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _, ngettext
 
 from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, person_of, said
-from desk.web.common.pages import decider_form, page_at, show
+from desk.web.common.pages import FORM, decider_form, page_at, show
 from desk.web.notices import words
 from exhibit.errors import ExhibitError, WrongUseError
 from registry.models import Case, Notice, Owner, Sender
@@ -185,7 +185,7 @@ def _keep(request: HttpRequest, row: Notice) -> None:
             notices.consider(row, number, answers)
 
 
-@page_at("o/<slug:slug>/notices/senders/", "senders")
+@page_at("o/<slug:slug>/notices/senders/", "senders", FORM)
 @decider_form("notices/senders/<int:number>", "edit-sender")
 def edit_sender(request: HttpRequest, owner: Owner, number: int = 0) -> HttpResponse:
     """The senders, and the form of one: what a letter says of whoever signs, and the file of a business licence."""
