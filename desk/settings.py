@@ -54,7 +54,7 @@ MIDDLEWARE = [
     "desk.web.middleware.requests.plain_words",
     "allauth.account.middleware.AccountMiddleware",
     "desk.web.middleware.reader.reader",
-    "desk.web.middleware.devices.device",
+    "desk.web.middleware.reader.device",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

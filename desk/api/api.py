@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
-from desk.api.alliance import blind, cocaptures, opened, partners
+from desk.api.alliance import opened, partners
 from desk.api.common.auth import READ
 from desk.api.common.openapi import FORM, JSON, described, is_file
 from desk.api.common.problems import Problem, tell_problems
@@ -95,6 +95,6 @@ for resource in (
     api.add_router("", resource.router.router)
 for router in (
     packages.link_router, notifications.router, owners.member_router, evidence.log_router, edge.router, partners.router,
-    blind.router, cocaptures.router, opened.router,
+    opened.router,
 ):  # fmt: skip
     api.add_router("", router.router)

@@ -81,10 +81,8 @@ def open_public_page(request: Call, number: int, new: Opening) -> PublicPage:
     return PublicPage.from_row(row, address=public_address(wiring.services().config, row))
 
 
-@router.delete(PUBLIC, WRITE)
-def close_public_page(request: Call, number: int) -> None:
-    """Close a work's public page: its address answers as if it had never been. It is an entry of the log."""
-    close_work(scoped.work(of(request), number), by=request.auth.by)
+CLOSED = "Close a work's public page: its address answers as if it had never been. It is an entry of the log."
+router.removes(PUBLIC, "close_public_page", close_work, CLOSED, scoped.work)
 
 
 @router.post("/id", None, name="ask_whose", keyed=False)

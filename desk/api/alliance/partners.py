@@ -1,10 +1,11 @@
 """What other installations ask: each request is signed by a partner's log key, for this log and this call, once.
 
-No token opens these operations; `exhibit partner add` does.
+No token opens these operations; `exhibit partner add` does. Partners ask for heads of logs, for blinded points and the
+index that opens with what comes back, and to visit a page as well and seal what is seen.
 """
 
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest
 from pydantic import Field
@@ -14,9 +15,13 @@ from desk.api.common.auth import Permitted
 from desk.api.common.problems import Problem
 from desk.api.common.resource import Resource
 from desk.schemas import log as schemas, requests
+from desk.schemas.base import Answer
+from evidence.formats.codec import to_plain
 from exhibit.errors import RefusedError
 from registry.models import Partner, Scope
 from workers.alliance import calls, witnessing
+from workers.alliance.blind import MAX_POINTS, answer_points, index_page
+from workers.alliance.cocaptures import visit_for
 from workers.services import wiring
 
 router = Resource("alliance")
@@ -66,3 +71,84 @@ PARTNER = Signed(Scope.READ)
 def heads_seen(request: PartnerCall, new: PartnerRequest) -> schemas.Heads:
     """The last heads that were cosigned here, of every log: whoever has others of them compares."""
     return schemas.Heads(heads=witnessing.heads_seen())
+
+
+POINT = "^[0-9a-f]{64}$"
+
+
+class PointsRequest(PartnerRequest):
+    """Blinded elements."""
+
+    points: list[Annotated[str, Field(pattern=POINT)]] = Field(
+        min_length=1, max_length=MAX_POINTS, description="x coordinates on P-256, hexadecimal.", examples=[["6b" * 32]]
+    )
+
+
+class IndexRequest(PartnerRequest):
+    """The page of the index that follows."""
+
+    after: int = Field(ge=0, le=2**62, description="The `next` of the page before; 0 at first.", examples=[0])
+
+
+class Points(Answer):
+    """The same points, in order, times the agreement's key."""
+
+    points: list[str]
+    agreement: int
+    left: int = Field(description="Queries that the agreement still allows.")
+
+
+class IndexPage(Answer):
+    """Entries that only the outputs of their elements find and uncover, and the records they open."""
+
+    salt: str
+    entries: list[str]
+    records: list[str]
+    next: int | None
+
+
+@router.post("/alliance/blind-points", PARTNER, keyed=False)
+def blind_points(request: PartnerCall, new: PointsRequest) -> Points:
+    """Multiply blinded points by the agreement's key; each counts as a query."""
+    row, points = answer_points(wiring.services(), request.auth, new.points)
+    return Points(points=points, agreement=row.pk, left=row.queries - row.used)
+
+
+@router.post("/alliance/blind-index", PARTNER, keyed=False)
+def blind_index(request: PartnerCall, new: IndexRequest) -> IndexPage:
+    """A page of the index of pictures seen here; it counts as a query."""
+    return IndexPage(**index_page(wiring.services(), request.auth, new.after))
+
+
+MAX_URL = 4_000
+URL = r"https?://[^\x00-\x1f\x7f]*"
+
+
+class CaptureRequest(PartnerRequest):
+    """What is to be visited."""
+
+    page: str = Field(pattern=f"^{URL}$", max_length=MAX_URL, examples=["https://shop.example/sale"])
+    picture: str = Field(
+        pattern=f"^({URL})?$", max_length=MAX_URL, description="Empty where it lies inside the page.",
+        examples=["https://shop.example/sale.jpg"],
+    )  # fmt: skip
+    challenge: str = Field(pattern="^[0-9a-f]{64}$", description="Random, new for each capture.", examples=["5c" * 32])
+
+
+class Seen(Answer):
+    """What was seen, as an entry of the log of whoever visited, with its place in a signed head."""
+
+    statement: dict[str, Any] = Field(description="The entry's opening: its fields are in docs/protocols.md.")
+    sequence: int
+    time: str
+    salt: str
+    size: int
+    path: list[str]
+    checkpoint: str
+
+
+@router.post("/alliance/capture", PARTNER, keyed=False)
+def visit_with(request: PartnerCall, new: CaptureRequest) -> Seen:
+    """Visit a public page and its picture now; each counts among the partner's visits of the day."""
+    challenge = bytes.fromhex(new.challenge)
+    return Seen(**to_plain(visit_for(wiring.services(), request.auth, new.page, new.picture, challenge)))

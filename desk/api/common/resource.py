@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from ninja import Query, Router, Status
 from ninja.constants import NOT_SET
 
-from desk.api.common.auth import READ, Call, Permitted, of
+from desk.api.common.auth import READ, WRITE, Call, Permitted, of
 from desk.api.common.idempotency import PARAMETER, once
 from desk.api.common.openapi import file_of
 from desk.schemas.base import Answer, Piece
@@ -99,6 +99,29 @@ class Resource:
             return page(rows(of(request), *_numbers(request)), kind, cursor, limit)
 
         self.get(path, auth)(_named(listed, name, words, Piece[kind]))  # type: ignore[valid-type] # made as it runs
+
+    def removes(
+        self, path: str, name: str, deed: View, words: str, row: View | None = None, auth: Permitted = WRITE
+    ) -> None:
+        """Add an operation after which something is no more: a row found as above, or what a deed finds itself."""
+
+        def removed(request: Call) -> None:
+            given = (of(request), *_numbers(request))
+            deed(*(given if row is None else (row(*given),)), by=request.auth.by)
+
+        self.delete(path, auth)(_named(removed, name, words, None))
+
+    def changes(
+        self, path: str, name: str, kind: type[Answer], row: View, deed: View, words: str, auth: Permitted = WRITE
+    ) -> None:
+        """Add an operation that does something with a row, and tells how it stands afterwards."""
+
+        def changed(request: Call) -> Answer:
+            given = (of(request), *_numbers(request))
+            deed(row(*given), by=request.auth.by)
+            return kind.from_row(row(*given))
+
+        self.post(path, auth)(_named(changed, name, words, kind))
 
 
 def _numbers(request: Call) -> list[int]:

@@ -63,10 +63,8 @@ def edit_notice(request: Call, number: int, fields: requests.NoticeFields) -> sc
     return _told(request, number)
 
 
-@router.delete(ONE, SEND)
-def discard_notice(request: Call, number: int) -> None:
-    """Throw a draft away; its number isn't given again."""
-    notices.discard(notices.notice(of(request), number), by=request.auth.by)
+DISCARDED = "Throw a draft away; its number isn't given again."
+router.removes(ONE, "discard_notice", notices.discard, DISCARDED, notices.notice, SEND)
 
 
 @router.post(ONE + "/events", SEND, 201)

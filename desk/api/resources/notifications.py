@@ -30,12 +30,7 @@ def add_webhook(request: Call, new: requests.NewWebhook) -> schemas.WebhookWithS
 
 
 router.shows(ONE, "get_webhook", schemas.Webhook, scoped.webhook, "One webhook.", MANAGE)
-
-
-@router.delete(ONE, MANAGE)
-def remove_webhook(request: Call, number: int) -> None:
-    """Send nothing more there."""
-    webhooks.remove_webhook(scoped.webhook(of(request), number), by=request.auth.by)
+router.removes(ONE, "remove_webhook", webhooks.remove_webhook, "Send nothing more there.", scoped.webhook, MANAGE)
 
 
 @router.post(ONE + "/test", MANAGE, 202)

@@ -55,11 +55,8 @@ def change_role(request: Call, person: int, new: NewRole) -> schemas.Member:
     return schemas.Member.from_row(members.change_role(of(request), person, new.role, by=request.auth.by))
 
 
-@member_router.delete(PERSON, MANAGE)
-def remove_member(request: Call, person: int) -> None:
-    """Let a person be a member no more: their tokens end, what they decided stays."""
-    members.remove(of(request), person, by=request.auth.by)
-
+GONE = "Let a person be a member no more: their tokens end, what they decided stays."
+member_router.removes(PERSON, "remove_member", members.remove, GONE, auth=MANAGE)
 
 OPEN = "The invitations that can still be accepted."
 member_router.lists(INVITATIONS, "list_invitations", schemas.Invitation, invitations.open_ones, OPEN, MANAGE)
@@ -78,17 +75,11 @@ def invite_member(request: Call, new: NewInvitation) -> schemas.InvitationWithLi
     return schemas.InvitationWithLink.from_row(row, link=link)
 
 
-@member_router.delete(INVITATIONS + "/{int:invitation}", MANAGE)
-def revoke_invitation(request: Call, invitation: int) -> None:
-    """Take an open invitation back."""
-    invitations.revoke(of(request), invitation, by=request.auth.by)
-
+INVITATION, TOKEN = INVITATIONS + "/{int:invitation}", OWNER + "/tokens/{int:token}"
+BACK = "Take an open invitation back."
+member_router.removes(INVITATION, "revoke_invitation", invitations.revoke, BACK, auth=MANAGE)
 
 THEIRS = "The tokens of the members; a person makes them on the page of the account."
 member_router.lists(OWNER + "/tokens", "list_tokens", schemas.Token, tokens.tokens_of, THEIRS, MANAGE)
-
-
-@member_router.delete(OWNER + "/tokens/{int:token}", MANAGE)
-def revoke_token(request: Call, token: int) -> None:
-    """Let a token be valid no more, from the next request on."""
-    tokens.revoke(of(request), token, by=request.auth.by)
+REVOKED = "Let a token be valid no more, from the next request on."
+member_router.removes(TOKEN, "revoke_token", tokens.revoke, REVOKED, auth=MANAGE)

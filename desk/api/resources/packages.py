@@ -102,10 +102,8 @@ def link_package(request: Call, number: int, new: NewLink) -> schemas.LinkWithAd
     return _made(request, scoped.package(of(request), number), new)
 
 
-@link_router.delete(OWNER + "/links/{int:number}", SEND)
-def revoke_link(request: Call, number: int) -> None:
-    """Take a link back: it leads nowhere any more."""
-    links.revoke_link(of(request), number, by=request.auth.by)
+LINK, ENDED = OWNER + "/links/{int:number}", "Take a link back: it leads nowhere any more."
+link_router.removes(LINK, "revoke_link", links.revoke_link, ENDED, auth=SEND)
 
 
 def _made(request: Call, to: Package | Report, new: NewLink) -> schemas.LinkWithAddress:

@@ -91,18 +91,9 @@ def remove_watch(request: Call, number: int) -> None:
     plan.remove_watch(wiring.services(), scoped.watch_numbered(of(request), number), by=request.auth.by)
 
 
-@router.post(ONE + "/pause", WRITE)
-def pause_watch(request: Call, number: int) -> schemas.Watch:
-    """Start no more crawls; one that is under way goes on."""
-    watching.pause(scoped.watch_numbered(of(request), number), by=request.auth.by)
-    return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
-
-
-@router.post(ONE + "/resume", WRITE)
-def resume_watch(request: Call, number: int) -> schemas.Watch:
-    """Start crawls again at the usual times."""
-    watching.resume(scoped.watch_numbered(of(request), number), by=request.auth.by)
-    return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
+PAUSED, RESUMED = "Start no more crawls; one that is under way goes on.", "Start crawls again at the usual times."
+router.changes(ONE + "/pause", "pause_watch", schemas.Watch, scoped.watch_numbered, watching.pause, PAUSED)
+router.changes(ONE + "/resume", "resume_watch", schemas.Watch, scoped.watch_numbered, watching.resume, RESUMED)
 
 
 @router.post(ONE + "/run", WRITE, 202)
@@ -152,10 +143,8 @@ def plant_canary(request: Call, number: int, new: requests.NewCanary) -> schemas
     return schemas.Canary.from_row(row)
 
 
-@router.delete("/owners/{slug:owner}/canaries/{int:number}", WRITE)
-def withdraw_canary(request: Call, number: int) -> None:
-    """Expect a canary no longer."""
-    canaries.withdraw(scoped.canary(of(request), number), by=request.auth.by)
+CANARY = "/owners/{slug:owner}/canaries/{int:number}"
+router.removes(CANARY, "withdraw_canary", canaries.withdraw, "Expect a canary no longer.", scoped.canary)
 
 
 SEARCHES = "/owners/{slug:owner}/searches"
@@ -176,10 +165,8 @@ def keep_search_key(request: Call, service: str, new: requests.NewSearchKey) -> 
     return _search(request, service)
 
 
-@router.delete(KEY, MANAGE)
-def forget_search_key(request: Call, service: str) -> None:
-    """Forget the key for a search; a watch that asks it says so from its next run on."""
-    inquiries.drop_key(of(request), service, by=request.auth.by)
+FORGOTTEN = "Forget the key for a search; a watch that asks it says so from its next run on."
+router.removes(KEY, "forget_search_key", inquiries.drop_key, FORGOTTEN, auth=MANAGE)
 
 
 @router.put(CONSENT, MANAGE)
@@ -189,10 +176,8 @@ def allow_search(request: Call, service: str) -> schemas.Search:
     return _search(request, service)
 
 
-@router.delete(CONSENT, MANAGE)
-def disallow_search(request: Call, service: str) -> None:
-    """Take that back: the search is sent nothing from now on."""
-    inquiries.withdraw_consent(of(request), service, by=request.auth.by)
+WITHDRAWN = "Take that back: the search is sent nothing from now on."
+router.removes(CONSENT, "disallow_search", inquiries.withdraw_consent, WITHDRAWN, auth=MANAGE)
 
 
 @router.put(PRICE, MANAGE)

@@ -191,12 +191,8 @@ def rename_collection(request: Call, number: int, new: requests.CollectionName) 
     return Collection.from_row(row)
 
 
-@router.delete(COLLECTION, WRITE)
-def remove_collection(request: Call, number: int) -> None:
-    """Remove a collection. Its works stay."""
-    collections.remove_collection(collections.collection_of(of(request), number), by=request.auth.by)
-
-
+GONE = "Remove a collection. Its works stay."
+router.removes(COLLECTION, "remove_collection", collections.remove_collection, GONE, collections.collection_of)
 FULL = "One work with its cases, and how far the search of what was seen before is."
 router.shows(ONE, "get_work", schemas.FullWork, scoped.work, FULL)
 
@@ -237,10 +233,8 @@ def answer_held(request: Call, number: int, new: requests.HeldAnswer) -> schemas
     return schemas.FullWork.from_row(row)
 
 
-@router.delete(ONE, WRITE, name="remove_work")
-def remove(request: Call, number: int) -> None:
-    """Stop looking for copies of a work. Its cases, its evidence and its place in the log stay."""
-    remove_work(scoped.work(of(request), number), by=request.auth.by)
+ENDED = "Stop looking for copies of a work. Its cases, its evidence and its place in the log stay."
+router.removes(ONE, "remove_work", remove_work, ENDED, scoped.work)
 
 
 class Publishing(requests.Given):
@@ -353,7 +347,6 @@ def get_document_file(request: Call, number: int, document: int) -> HttpResponse
     return download(wiring.services().blobs.open(row.digest), row.name, "application/octet-stream")
 
 
-@router.delete(ONE + "/documents/{int:document}", WRITE, name="detach_document")
-def detach(request: Call, number: int, document: int) -> None:
-    """Take a document off a work. Its bytes stay, since the log names their digest."""
-    declaring.detach(scoped.attachment(of(request), number, document), by=request.auth.by)
+DETACHED = "Take a document off a work. Its bytes stay, since the log names their digest."
+DOCUMENT = ONE + "/documents/{int:document}"
+router.removes(DOCUMENT, "detach_document", declaring.detach, DETACHED, scoped.attachment)

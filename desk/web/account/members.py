@@ -7,20 +7,17 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _, ngettext
-from django.views.decorators.http import require_POST
 
 from desk.texts.sentences import in_words
 from desk.web.account.roles import MEANS, NAMES
-from desk.web.common.access import (
+from desk.web.common.access import manages, number_in, person_of
+from desk.web.common.pages import (
     Telling,
     forbidden,
     manager_post,
-    manages,
     member_page,
-    member_view,
-    number_in,
+    member_post,
     page_of,
-    person_of,
     show,
     shows_secret,
 )
@@ -34,13 +31,13 @@ PERIODS = (7, 30, 90, 365)
 """Days for which a token can be valid, as the page offers them."""
 
 
-@member_page
+@member_page("members/", "members")
 def list_members(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Who is a member with which role; who runs the owner changes it."""
     return _members(request, owner)
 
 
-@manager_post
+@manager_post("members/invite", "invite")
 @shows_secret
 def invite(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Invite a person by mail; without a mail server the link is shown instead, once."""
@@ -58,34 +55,28 @@ def invite(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return redirect("members", slug=owner.slug)
 
 
-@manager_post
-def revoke_invitation(request: HttpRequest, owner: Owner, invitation: int) -> HttpResponseBase:
+@manager_post("invitations/<int:invitation>/revoke", "revoke-invitation", back="members")
+def revoke_invitation(request: HttpRequest, owner: Owner, invitation: int) -> str:
     """Take an open invitation back."""
     invitations.revoke(owner, invitation, by=request.user.get_username())
-    messages.success(request, _("The invitation was taken back."))
-    return redirect("members", slug=owner.slug)
+    return _("The invitation was taken back.")
 
 
-@manager_post
-def change_role(request: HttpRequest, owner: Owner, person: int) -> HttpResponseBase:
+@manager_post("members/<int:person>/role", "member-role", back="members")
+def change_role(request: HttpRequest, owner: Owner, person: int) -> str:
     """Give a member another role."""
-    with Telling(request):
-        row = members.change_role(owner, person, request.POST.get("role", ""), by=request.user.get_username())
-        messages.success(request, _("The role of %(email)s was saved.") % {"email": row.user.email})
-    return redirect("members", slug=owner.slug)
+    row = members.change_role(owner, person, request.POST.get("role", ""), by=request.user.get_username())
+    return _("The role of %(email)s was saved.") % {"email": row.user.email}
 
 
-@manager_post
-def remove_member(request: HttpRequest, owner: Owner, person: int) -> HttpResponseBase:
+@manager_post("members/<int:person>/remove", "remove-member", back="members")
+def remove_member(request: HttpRequest, owner: Owner, person: int) -> str:
     """Let a person be a member no more."""
-    with Telling(request):
-        row = members.remove(owner, person, by=request.user.get_username())
-        messages.success(request, _("%(email)s is no member any more.") % {"email": row.user.email})
-    return redirect("members", slug=owner.slug)
+    row = members.remove(owner, person, by=request.user.get_username())
+    return _("%(email)s is no member any more.") % {"email": row.user.email}
 
 
-@require_POST
-@member_view
+@member_post("members/leave", "leave")
 def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Be a member no more."""
     with Telling(request):
@@ -97,14 +88,13 @@ def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return redirect("members", slug=owner.slug)
 
 
-@member_page
+@member_page("tokens/", "tokens")
 def list_tokens(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Tokens of the owner's members, and a form for another."""
     return _tokens(request, owner)
 
 
-@require_POST
-@member_view
+@member_post("tokens/make", "make-token")
 @shows_secret
 def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Make a token."""
@@ -118,15 +108,13 @@ def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return _tokens(request, owner, made=made, secret=secret)
 
 
-@require_POST
-@member_view
-def revoke_token(request: HttpRequest, owner: Owner, token: int) -> HttpResponseBase:
+@member_post("tokens/<int:token>/revoke", "revoke-token", back="tokens")
+def revoke_token(request: HttpRequest, owner: Owner, token: int) -> HttpResponse | str:
     """Let a token be valid no more: one's own, or any for whoever runs the owner."""
     if not manages(request, owner) and not tokens.tokens_of(owner).filter(pk=token, user=request.user.pk).exists():
         return forbidden(request)
     tokens.revoke(owner, token, by=request.user.get_username())
-    messages.success(request, _("The token was revoked."))
-    return redirect("tokens", slug=owner.slug)
+    return _("The token was revoked.")
 
 
 def _members(request: HttpRequest, owner: Owner, link: str = "") -> HttpResponse:

@@ -2,13 +2,13 @@
 
 from allauth.mfa.models import Authenticator
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _, gettext_lazy
 
 from desk.passkeys import answer_of, asked
 from desk.texts.sentences import in_words
-from desk.web.common.access import Telling, decider_post, manager_post, manages, member_page, person_of, said, show
+from desk.web.common.access import manages, person_of, said
+from desk.web.common.pages import Telling, decider_post, manager_post, member_page
 from exhibit.errors import ExhibitError
 from registry.log.keys import Use, key_named, keys_of, use_of
 from registry.models import Owner
@@ -21,7 +21,7 @@ USES = {
 }
 
 
-@decider_post
+@decider_post("security/ask", "ask-passkey")
 def ask(request: HttpRequest, owner: Owner) -> HttpResponse:
     """What the person's passkeys are to sign, for the script beside a form."""
     act, of = request.POST.get("act", ""), request.POST.get("of", "")
@@ -31,33 +31,29 @@ def ask(request: HttpRequest, owner: Owner) -> HttpResponse:
         return JsonResponse({"problem": in_words(error)}, status=422)
 
 
-@member_page
-def security(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("security/", "security", "web/security.html")
+def security(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Whether grave decisions need a passkey, and all keys; of others' passkeys only who runs the owner is told."""
     runs = manages(request, owner)
     shown = {"user__memberships__owner": owner} if runs else {"user": person_of(request)}
     rows = Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN, **shown).select_related("user")
     found = [(key, USES[use_of(key)]) for key in keys_of(owner)]
-    values = {"manages": runs, "keys": found, "passkeys": rows.order_by("user__username", "created_at")}
-    return show(request, owner, "web/security.html", values)
+    return {"manages": runs, "keys": found, "passkeys": rows.order_by("user__username", "created_at")}
 
 
-@manager_post
-def choose(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+@manager_post("security/passkeys", "choose-passkeys", back="security")
+def choose(request: HttpRequest, owner: Owner) -> str:
     """Have grave decisions signed with a passkey from now on, or no more."""
-    with Telling(request):
-        wanted, given = request.POST.get("wanted") == "on", answer_of(person_of(request), request.POST.get("passkey"))
-        passkeys.switch(owner, wanted=wanted, by=request.user.get_username(), given=given)
-        messages.success(request, _("Saved."))
-    return redirect("security", slug=owner.slug)
+    wanted, given = request.POST.get("wanted") == "on", answer_of(person_of(request), request.POST.get("passkey"))
+    passkeys.switch(owner, wanted=wanted, by=request.user.get_username(), given=given)
+    return _("Saved.")
 
 
-@manager_post
-def revoke_key(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+@manager_post("security/revoke", "revoke-key", back="security")
+def revoke_key(request: HttpRequest, owner: Owner) -> None:
     """Take back the trust in one of the owner's keys."""
     with Telling(request):
         row, reason = key_named(owner, request.POST.get("key", "")), said(request.POST.get("reason", ""))
         given = answer_of(person_of(request), request.POST.get("passkey"))
         keys.revoke(row, by=request.user.get_username(), reason=reason, passkey=given)
         messages.success(request, _("The key is revoked. Tell those who check bundles."))
-    return redirect("security", slug=owner.slug)

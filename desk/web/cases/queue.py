@@ -1,4 +1,4 @@
-"""The queue of cases: groups of a party or a work, many decided at once, and what was decided taken back."""
+"""The queue of cases: groups of a party or a work, many decided or put aside at once, and that taken back."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -8,17 +8,18 @@ from typing import Any, TypeVar
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.translation import gettext, gettext_lazy, ngettext
+from django.utils.translation import gettext, gettext as _, gettext_lazy, ngettext
 from django.views.decorators.cache import cache_control
 
 from desk.texts import cases as case_words
 from desk.texts.cases import remarks_of
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_post, may_decide, member_page, number_in, said, show
+from desk.web.common.access import may_decide, number_in, said
+from desk.web.common.pages import decider_post, member_page, show
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import CaseDecision
@@ -26,7 +27,7 @@ from registry.accounts import scoped
 from registry.cases import floods, queue, recaptures
 from registry.cases.queue import Group, Listed, Sort, State, Sure, Wanted
 from registry.cases.recaptures import Standing, Visited
-from registry.models import Case, Owner
+from registry.models import UNFINISHED, Case, Owner
 from registry.works.licence_check import fitting
 from workers.cases import decisions
 from workers.cases.decisions import UNDO_FOR, Choice, Outcome, Wish
@@ -63,7 +64,7 @@ One = TypeVar("One", State, Sort, Group, Sure, Standing)
 Otherwise = TypeVar("Otherwise")
 
 
-@member_page
+@member_page("cases/", "cases")
 @cache_control(private=True, no_store=True)  # who comes back sees how it is now, without a script too
 def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's cases, those that wait for a person first asked for."""
@@ -94,7 +95,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     return show(request, owner, "web/cases.html", values)
 
 
-@decider_post
+@decider_post("cases/decide", "decide-cases")
 def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Decide one or many cases, or take back what was decided: ``decide`` is a choice and the numbers.
 
@@ -117,13 +118,12 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return JsonResponse({"left": queue.left(owner), "cases": [_told(outcome) for outcome in outcomes]})
 
 
-@member_page
-def licences_for(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("cases/<int:number>/licences", "licences-for", "web/cases-licences.html")
+def licences_for(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """The licences that may permit what a case holds, the likeliest first; for these cases, this one among them."""
     case = scoped.case(owner, number)
     numbers = [number for number in map(number_in, request.GET.get("cases", "").split()) if number] or [number]
-    values = {"case": case, "fits": fitting(case), "numbers": " ".join(map(str, numbers))}
-    return show(request, owner, "web/cases-licences.html", values)
+    return {"case": case, "fits": fitting(case), "numbers": " ".join(map(str, numbers))}
 
 
 def _decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
@@ -213,3 +213,28 @@ def wanted_in(request: HttpRequest) -> Wanted:
 
 def _one_of(kind: type[One], word: str, otherwise: Otherwise) -> One | Otherwise:
     return kind(word) if word in set(kind) else otherwise
+
+
+@decider_post("cases/put-aside", "put-aside", back="cases")
+def put_aside(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Clear all cases that wait and are as the address says."""
+    by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
+    group = decisions.clear_group(wiring.services(), owner, wanted_in(request), by=by, reason=reason)
+    return redirect("group-decision", slug=owner.slug, group=group.pk)
+
+
+@member_page("cases/groups/<int:group>/", "group-decision", "web/group-decision.html")
+def group_decision(request: HttpRequest, owner: Owner, group: int) -> dict[str, object]:
+    """How far it is with cases that were put aside at once, or are opened again."""
+    row = get_object_or_404(owner.group_decisions, pk=group)
+    cleared = row.cases.filter(decision=Case.Decision.CLEARED).count()
+    mine = row.by == request.user.get_username()
+    return {"group": row, "cleared": cleared, "goes_on": row.state in UNFINISHED, "mine": mine}
+
+
+@decider_post("cases/groups/<int:group>/undo", "undo-group", back="group-decision")
+def undo_group(request: HttpRequest, owner: Owner, group: int) -> str:
+    """Open again what was put aside at once."""
+    row = get_object_or_404(owner.group_decisions, pk=group)
+    decisions.undo_group(wiring.services(), row, by=request.user.get_username())
+    return _("They are opened again, one after the other.")

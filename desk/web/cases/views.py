@@ -16,18 +16,8 @@ from desk.passkeys import answer_of
 from desk.texts import cases, claims, ownership
 from desk.texts.cases import further_in_words, remarks_of
 from desk.texts.evidence import chain
-from desk.web.common.access import (
-    Telling,
-    decider_post,
-    may_decide,
-    member_page,
-    number_in,
-    page_of,
-    person_of,
-    said,
-    sees,
-    show,
-)
+from desk.web.common.access import may_decide, number_in, person_of, said, sees
+from desk.web.common.pages import Telling, decider_post, member_page, page_of, show
 from evidence.facts.case import WitnessFacts
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
@@ -79,7 +69,7 @@ EVENTS, VISITS = 100, 50
 """Lines of a case's history, and visits, on one page."""
 
 
-@member_page
+@member_page("cases/<int:number>/", "case")
 @cache_control(private=True, no_store=True)
 def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One case: the sentence, both pictures, the decision, the evidence, the history."""
@@ -206,7 +196,7 @@ def _awaited(bundles: list[tuple[Bundle, tuple[WitnessFacts, ...], Witnessed]]) 
     return 60 if any(witnesses and not counted.enough for _bundle, witnesses, counted in bundles[:1]) else 0
 
 
-@decider_post
+@decider_post("cases/<int:number>/decide", "decide")
 def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Record a person's decision, with the reason given."""
     by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
@@ -227,8 +217,8 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return redirect("case", slug=owner.slug, number=number)
 
 
-@decider_post
-def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("cases/<int:number>/deed", "case-deed", back="case")
+def deed(request: HttpRequest, owner: Owner, number: int) -> None:
     """What members do with a case besides deciding it: a note, a dispute and its end, out of the drawer."""
     row = scoped.case(owner, number)
     by, words = request.user.get_username(), said(request.POST.get("words", ""))
@@ -247,10 +237,9 @@ def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
             report_picture(wiring.services(), row, by=by, reason=words, passkey=passkey)
         if wanted in DEEDS:
             messages.success(request, str(DEEDS[wanted]))
-    return redirect("case", slug=owner.slug, number=number)
 
 
-@decider_post
+@decider_post("cases/<int:number>/claims", "answer-claim")
 def answer_claim(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Answer a point of the claim check, which stands for every notice about the case until its grounds change."""
     row, notice = scoped.case(owner, number), number_in(request.POST.get("notice"))
@@ -263,7 +252,7 @@ def answer_claim(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
     return redirect(f"{reverse(name, args=[owner.slug, shown])}#claims")
 
 
-@member_page
+@member_page("cases/<int:number>/matches/<int:match>/<str:drawing>", "drawing")
 @cache_control(private=True, max_age=3600)
 def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing: str) -> HttpResponse:
     """One view of the comparison in one of the case's matches."""

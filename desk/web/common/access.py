@@ -1,29 +1,12 @@
-"""Who may see and do what, all through an owner of whom the person is a member; and what an owner's pages share."""
+"""Who may see and do what, all through an owner of whom the person is a member; what a person takes, and has typed."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from functools import partial, wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from collections.abc import Collection
 
-from allauth.account.decorators import reauthentication_required
-from django.contrib import messages
-from django.contrib.auth.decorators import login_required
-from django.core.paginator import Page, Paginator
-from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
-from django.utils.functional import SimpleLazyObject
-from django.utils.http import content_disposition_header
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.http import HttpRequest
 
-from desk.texts.sentences import in_words
 from exhibit.clock import now
-from exhibit.errors import ExhibitError, NotFoundError
 from exhibit.plain import plain
 from exhibit.types import Json
-from registry.accounts import scoped
-from registry.accounts.people import is_operator
 from registry.log.audit_log import Evidence, Way, accessed
 from registry.models import Owner, Role, User
 
@@ -33,74 +16,11 @@ MAX_FIELD = 1_000
 MAX_DIGITS = 9
 """Digits of a number that an address or a form may name: rows can hold it."""
 
-ROWS = 50
-"""Rows of a long list on one page."""
-
 SEEN = "cases-seen"
 """In a session: the day, and the cases that were looked at on it."""
 
-P = ParamSpec("P")
-Row = TypeVar("Row", bound=Model)
-OwnedView = Callable[Concatenate[HttpRequest, Owner, P], HttpResponseBase]
-View = Callable[..., HttpResponseBase]
-
-
-def member_view(view: OwnedView[P]) -> View:
-    """A view of an owner's things: a stranger gets 404 for whatever is asked, as if the owner weren't there."""
-
-    @wraps(view)
-    @login_required
-    def checked(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        owner = scoped.owners_of(person_of(request)).filter(slug=slug).first()
-        if owner is None:
-            raise Http404
-        try:
-            return view(request, owner, *args, **kwargs)
-        except NotFoundError as error:
-            raise Http404(error.message) from error
-
-    return checked
-
-
-def member_view_of(*roles: Role) -> Callable[[OwnedView[P]], View]:
-    """As :func:`member_view`, for these roles; members with another are told that theirs doesn't permit it."""
-
-    def decorated(view: OwnedView[P]) -> View:
-        def checked(request: HttpRequest, owner: Owner, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            if not person_of(request).memberships.filter(owner=owner, role__in=roles).exists():
-                return forbidden(request)
-            return view(request, owner, *args, **kwargs)
-
-        return wraps(view)(member_view(checked))
-
-    return decorated
-
-
-def decider_view(view: OwnedView[P]) -> View:
-    """As :func:`member_view`, for whoever may decide cases and start work for the owner: everybody but viewers."""
-    return member_view_of(Role.OWNER, Role.REVIEWER)(view)
-
-
-def shows_secret(view: OwnedView[P]) -> OwnedView[P]:
-    """A view that makes a secret and shows it, this once: who is signed in shows first that it is still the person.
-
-    Its answer is kept by no browser.
-    """
-    asked: OwnedView[P] = reauthentication_required(never_cache(view))
-    return asked
-
-
-def operator_view(view: Callable[Concatenate[HttpRequest, P], HttpResponseBase]) -> View:
-    """A view of the installation itself: whoever doesn't run it gets 404."""
-
-    @wraps(view)
-    @login_required
-    def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        if not is_operator(person_of(request)):
-            raise Http404
-        return view(request, *args, **kwargs)
-
-    return checked
+DECIDERS = (Role.OWNER, Role.REVIEWER)
+"""Who may decide cases and start work for the owner: everybody but viewers."""
 
 
 def person_of(request: HttpRequest) -> User:
@@ -111,12 +31,17 @@ def person_of(request: HttpRequest) -> User:
 
 def may_decide(request: HttpRequest, owner: Owner) -> bool:
     """Whether the person may decide cases and start work for the owner: everybody but viewers."""
-    return person_of(request).memberships.filter(owner=owner).exclude(role=Role.VIEWER).exists()
+    return has_role(request, owner, DECIDERS)
 
 
 def manages(request: HttpRequest, owner: Owner) -> bool:
     """Whether the person runs the owner: members, settings, keys."""
-    return person_of(request).memberships.filter(owner=owner, role=Role.OWNER).exists()
+    return has_role(request, owner, (Role.OWNER,))
+
+
+def has_role(request: HttpRequest, owner: Owner, roles: Collection[Role]) -> bool:
+    """Whether the person has one of these roles with the owner."""
+    return person_of(request).memberships.filter(owner=owner, role__in=roles).exists()
 
 
 def takes(request: HttpRequest, what: Evidence, owner: Owner, **about: Json) -> None:
@@ -144,59 +69,3 @@ def said(text: str) -> str:
 def number_in(text: str | None) -> int | None:
     """A number that an address or a form names; none if it isn't one, or is larger than any that is given."""
     return int(text) if text and text.isdecimal() and len(text) <= MAX_DIGITS else None
-
-
-def forbidden(request: HttpRequest) -> HttpResponse:
-    """The answer to a member whose role doesn't permit it."""
-    return render(request, "403.html", status=403)
-
-
-def member_page(view: OwnedView[P]) -> View:
-    """A view for members that changes nothing."""
-    return require_safe(member_view(view))
-
-
-def decider_form(view: OwnedView[P]) -> View:
-    """A view for deciders that shows a form and takes it."""
-    return require_http_methods(["GET", "HEAD", "POST"])(decider_view(view))
-
-
-def decider_post(view: OwnedView[P]) -> View:
-    """A view for deciders that only takes a form."""
-    return require_POST(decider_view(view))
-
-
-def manager_post(view: OwnedView[P]) -> View:
-    """A view for whoever runs the owner that only takes a form."""
-    return require_POST(member_view_of(Role.OWNER)(view))
-
-
-def show(
-    request: HttpRequest, owner: Owner, template: str, values: Mapping[str, object], status: int = 200
-) -> HttpResponse:
-    """A page of an owner; whether the person may decide is asked only where the page says it."""
-    shown = {"owner": owner, "may_decide": SimpleLazyObject(partial(may_decide, request, owner)), **values}
-    return render(request, template, shown, status=status)
-
-
-def page_of(request: HttpRequest, rows: QuerySet[Row], name: str = "page", size: int = ROWS) -> Page[Row]:
-    """The page of a long list that the address asks for under this name; the nearest one when it doesn't exist."""
-    return Paginator(rows, size).get_page(request.GET.get(name))
-
-
-def attached(data: bytes, name: str, media_type: str) -> HttpResponse:
-    """Bytes to keep under a name."""
-    headers = {"Content-Disposition": content_disposition_header(True, name) or "attachment"}  # noqa: FBT003 - Django's
-    return HttpResponse(data, content_type=media_type, headers=headers)
-
-
-class Telling(AbstractContextManager["Telling"]):
-    """What is refused within the block ends it, and stands as a message on the next page."""
-
-    def __init__(self, request: HttpRequest) -> None:
-        self._request = request
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
-        if isinstance(error, ExhibitError):
-            messages.error(self._request, in_words(error))
-        return isinstance(error, ExhibitError)

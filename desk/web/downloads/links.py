@@ -5,17 +5,16 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from allauth.decorators import rate_limit
-from django.contrib import messages
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
 
 from desk.api.common.files import zip_answer
 from desk.texts.sentences import in_words
-from desk.web.common.access import Telling, decider_post, member_page, number_in, page_of, said, show
+from desk.web.common.access import number_in, said
+from desk.web.common.pages import FORM, SAFE, Telling, decider_post, member_page, page_at, page_of, show
 from desk.web.middleware.requests import whole_address
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -51,7 +50,7 @@ def _outside(
     return counted
 
 
-@require_safe
+@page_at("d/<str:token>", "link", SAFE)
 @_outside
 def outside(request: HttpRequest, link: DownloadLink) -> HttpResponse:
     """What a link leads to: from whom, what, how large, until when."""
@@ -77,7 +76,7 @@ def _files(link: DownloadLink) -> list[tuple[str, int]]:
     return [(file["name"], file["size"]) for file in link.report.files]
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_at("d/<str:token>/<str:name>", "link-file", FORM)
 @_outside
 def outside_file(request: HttpRequest, link: DownloadLink, name: str) -> HttpResponseBase:
     """One file by a link; where there is a password, the form of the link's page sends it along."""
@@ -104,20 +103,20 @@ def _file(link: DownloadLink, name: str) -> HttpResponseBase:
     return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
 
 
-@member_page
-def links(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("downloads/links/", "links", "web/links.html")
+def links(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The owner's links with their ends and how often each was used."""
     page = page_of(request, outside_links.links_of(owner))
-    return show(request, owner, "web/links.html", {"page": page, "now": now()})
+    return {"page": page, "now": now()}
 
 
-@decider_post
+@decider_post("downloads/packages/<int:number>/link", "link-package")
 def link_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Make a link to a package."""
     return _made(request, owner, scoped.package(owner, number), reverse("package", args=[owner.slug, number]))
 
 
-@decider_post
+@decider_post("downloads/reports/<int:number>/link", "link-report")
 def link_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Make a link to a report."""
     return _made(request, owner, scoped.report(owner, number), reverse("downloads", args=[owner.slug]))
@@ -136,9 +135,8 @@ def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -
     return redirect(back)
 
 
-@decider_post
-def revoke_link(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("downloads/links/<int:number>/revoke", "revoke-link", back="links")
+def revoke_link(request: HttpRequest, owner: Owner, number: int) -> str:
     """Take a link back."""
     outside_links.revoke_link(owner, number, by=request.user.get_username())
-    messages.success(request, _("The link leads nowhere any more."))
-    return redirect("links", slug=owner.slug)
+    return _("The link leads nowhere any more.")

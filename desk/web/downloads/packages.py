@@ -1,28 +1,21 @@
-"""Bundles of several cases as one ZIP: choosing them by the party, how far it is, the sheet, the file."""
+"""Bundles of several cases as one ZIP: choosing them by the party, how far it is and what witnesses said, the file."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from desk.api.common.files import zip_answer
+from desk.texts.evidence import witness_name
 from desk.texts.sentences import in_words
-from desk.web.common.access import (
-    Telling,
-    decider_post,
-    manager_post,
-    manages,
-    member_page,
-    number_in,
-    page_of,
-    said,
-    show,
-    takes,
-)
-from desk.web.downloads.witnesses import said_by
+from desk.web.common.access import manages, number_in, said, takes
+from desk.web.common.pages import Telling, decider_post, manager_post, member_page, page_of
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
 from registry.accounts import people, scoped
@@ -30,7 +23,7 @@ from registry.log.audit_log import Evidence
 from registry.models import Bundle, Owner, Package
 from registry.models.fields import KeptFile
 from workers.evidence import packages as packing
-from workers.log.witness_answers import answers_of
+from workers.log.witness_answers import Answer, answers_of
 from workers.pictures.kept_files import remove_row
 from workers.services import wiring
 
@@ -44,8 +37,8 @@ class Line:
     file: KeptFile | None = None
 
 
-@member_page
-def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("downloads/bundles/", "bundles", "web/bundles.html")
+def bundles(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The sealed cases of a party, to be ticked: found by its name. Cases may be named: ``?case=3&case=4``."""
     q, party = said(request.GET.get("q", "")), said(request.GET.get("party", ""))
     chosen = {number for number in map(number_in, request.GET.getlist("case")) if number}
@@ -62,7 +55,7 @@ def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
     newest = packing.newest_bundles(owner, [case.number for case in page])
     lines = _lines(list(newest.values()))
     archive = wiring.services().config.web_archive_url
-    values = {
+    return {
         "archive": archive if archive and manages(request, owner) else "",
         "page": page,
         "lines": sorted(lines, key=lambda line: (line.bundle.case.party, line.bundle.case.number)),
@@ -71,7 +64,6 @@ def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
         "chosen": chosen,
         "left_out": _(", ").join(map(str, left_out)),
     }
-    return show(request, owner, "web/bundles.html", values)
 
 
 def _lines(rows: list[Bundle], files: dict[int, KeptFile] | None = None) -> list[Line]:
@@ -81,35 +73,32 @@ def _lines(rows: list[Bundle], files: dict[int, KeptFile] | None = None) -> list
     ]
 
 
-@manager_post
-def web_archive(request: HttpRequest, owner: Owner) -> HttpResponse:
+@manager_post("downloads/web-archive", "web-archive", back="bundles")
+def web_archive(request: HttpRequest, owner: Owner) -> None:
     """Have a web archive asked to save pages, too, or no more."""
     people.ask_for_archive(owner, wanted=request.POST.get("wanted") == "on", by=request.user.get_username())
-    return redirect("bundles", slug=owner.slug)
 
 
-@decider_post
+@decider_post("downloads/packages", "request-package", back="bundles")
 def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask for the ticked cases' bundles as one ZIP; it is made in the background."""
     numbers = [number for number in map(number_in, request.POST.getlist("case")) if number]
     recipient, reason = request.POST.get("recipient", ""), said(request.POST.get("reason", ""))
-    with Telling(request):
-        row = packing.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
-        wiring.services().enqueue("package", [row.pk])
-        return redirect("package", slug=owner.slug, number=row.number)
-    return redirect("bundles", slug=owner.slug)
+    row = packing.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
+    wiring.services().enqueue("package", [row.pk])
+    return redirect("package", slug=owner.slug, number=row.number)
 
 
-@member_page
-def package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("downloads/packages/<int:number>/", "package", "web/package.html")
+def package(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One package: how far it is, what is in it, which witnesses have answered; prints as one sheet."""
-    return show(request, owner, "web/package.html", _values(scoped.package(owner, number)))
+    return _values(scoped.package(owner, number))
 
 
-@member_page
-def package_state(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("downloads/packages/<int:number>/state", "package-state", "web/package-state.html")
+def package_state(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """The changing part of its page; the answer asks for itself again until the ZIP is there."""
-    return show(request, owner, "web/package-state.html", _values(scoped.package(owner, number)))
+    return _values(scoped.package(owner, number))
 
 
 def _values(row: Package) -> dict[str, object]:
@@ -126,7 +115,7 @@ def _values(row: Package) -> dict[str, object]:
     }
 
 
-@decider_post
+@decider_post("downloads/packages/<int:number>/again", "package-again")
 def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask for the same cases again, with the receipts of now."""
     row = scoped.package(owner, number)
@@ -136,15 +125,14 @@ def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
     return redirect("package", slug=owner.slug, number=row.number)
 
 
-@decider_post
-def remove_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("downloads/packages/<int:number>/remove", "remove-package", back="downloads")
+def remove_package(request: HttpRequest, owner: Owner, number: int) -> str:
     """Remove a package with its files."""
     remove_row(wiring.services(), scoped.package(owner, number), by=request.user.get_username())
-    messages.success(request, _("Removed. The bundles themselves stay, and can be put together again."))
-    return redirect("downloads", slug=owner.slug)
+    return _("Removed. The bundles themselves stay, and can be put together again.")
 
 
-@member_page
+@member_page("downloads/packages/<int:number>/zip", "package-file")
 def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """The one ZIP, made while it is sent."""
     row = scoped.package(owner, number)
@@ -156,3 +144,42 @@ def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
     seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
     takes(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, seals=seals)
     return answer
+
+
+SOON = timedelta(minutes=15)
+EVENING, MORNING = 18, 6
+"""Hours between which somebody says *tonight*."""
+
+
+def said_by(answer: Answer, moment: datetime) -> str:
+    """What a witness has said as of a moment, which is now, aware."""
+    name, expected = witness_name(answer.facts), answer.expected_at
+    if answer.facts.time is not None and answer.facts.state == "complete":
+        return _("%(name)s: existed no later than %(time)s") % {"name": name, "time": _moment(answer.facts.time)}
+    if answer.silent_since is not None:
+        since, again = _moment(answer.silent_since), _moment(answer.asked_again_at or moment)
+        told = {"name": name, "since": since, "again": again}
+        return _("%(name)s: hasn't answered since %(since)s; asked again %(again)s") % told
+    if expected is None:
+        return _("%(name)s: asked") % {"name": name}
+    if expected <= moment:
+        return _("%(name)s: was expected by %(time)s; it is asked again") % {"name": name, "time": _moment(expected)}
+    return _expected(name, expected, moment)
+
+
+def _expected(name: str, expected: datetime, moment: datetime) -> str:
+    if expected - moment <= SOON:
+        return _("%(name)s: expected within minutes") % {"name": name}
+    then, today = localtime(expected), localtime(moment)
+    days = (then.date() - today.date()).days
+    if (days == 0 and then.hour >= EVENING) or (days == 1 and then.hour < MORNING):
+        return _("%(name)s: expected tonight") % {"name": name}
+    if days == 0:
+        return _("%(name)s: expected today") % {"name": name}
+    if days == 1:
+        return _("%(name)s: expected tomorrow") % {"name": name}
+    return _("%(name)s: expected on %(day)s") % {"name": name, "day": date_format(then, "DATE_FORMAT")}
+
+
+def _moment(at: datetime) -> str:
+    return date_format(localtime(at), "DATETIME_FORMAT")

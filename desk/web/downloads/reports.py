@@ -9,11 +9,11 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
-from django.views.decorators.http import require_safe
 
 from desk.texts.cases import OFFERED
 from desk.texts.sentences import in_words
-from desk.web.common.access import Telling, decider_post, decider_view, member_page, said, show, takes
+from desk.web.common.access import said, takes
+from desk.web.common.pages import decider_page, decider_post, member_page, show
 from evidence.documents.report.facts import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, NotFoundError
@@ -41,8 +41,7 @@ MAX_WATCHES = 500
 """Watches that the form offers; a page weighs little."""
 
 
-@require_safe
-@decider_view
+@decider_page("downloads/new-report", "report-form")
 def report_form(request: HttpRequest, owner: Owner) -> HttpResponse:
     """What a report can be limited to, with what is asked for most."""
     asked = QueryDict(mutable=True)
@@ -53,8 +52,8 @@ def report_form(request: HttpRequest, owner: Owner) -> HttpResponse:
     return _form(request, owner, asked)
 
 
-@decider_post
-def request_report(request: HttpRequest, owner: Owner) -> HttpResponse:
+@decider_post("downloads/report", "request-report", back="downloads")
+def request_report(request: HttpRequest, owner: Owner) -> HttpResponse | None:
     """Ask for a report; it is made in the background."""
     try:
         wanted = _wanted(request.POST)
@@ -63,7 +62,7 @@ def request_report(request: HttpRequest, owner: Owner) -> HttpResponse:
     except ExhibitError as error:
         return _form(request, owner, request.POST, in_words(error))
     wiring.services().enqueue("report", [report.pk])
-    return redirect("downloads", slug=owner.slug)
+    return None
 
 
 def _form(request: HttpRequest, owner: Owner, asked: QueryDict, error: str = "") -> HttpResponse:
@@ -89,29 +88,26 @@ def _wanted(asked: QueryDict) -> Wanted:
     return Wanted(scope, formats, tuple(language for language in LANGUAGES if language in asked.getlist("language")))
 
 
-@member_page
-def report_state(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("downloads/reports/<int:number>/state", "report-state", "web/report-state.html")
+def report_state(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """How far a report is; the answer asks for itself again until the report is there."""
-    return show(request, owner, "web/report-state.html", {"report": scoped.report(owner, number)})
+    return {"report": scoped.report(owner, number)}
 
 
-@decider_post
-def report_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("downloads/reports/<int:number>/again", "report-again", back="downloads")
+def report_again(request: HttpRequest, owner: Owner, number: int) -> None:
     """Ask for the same report again."""
     report = scoped.report(owner, number)
-    with Telling(request):
-        wiring.services().enqueue("report", [making.ask_again(report, by=request.user.get_username()).pk])
-    return redirect("downloads", slug=owner.slug)
+    wiring.services().enqueue("report", [making.ask_again(report, by=request.user.get_username()).pk])
 
 
-@decider_post
-def remove_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("downloads/reports/<int:number>/remove", "remove-report", back="downloads")
+def remove_report(request: HttpRequest, owner: Owner, number: int) -> None:
     """Remove a report with its files."""
     making.remove_report(wiring.services(), scoped.report(owner, number), by=request.user.get_username())
-    return redirect("downloads", slug=owner.slug)
 
 
-@member_page
+@member_page("downloads/reports/<int:number>/files/<str:name>", "report-file")
 def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
     """One file of a report."""
     report = scoped.report(owner, number)

@@ -4,11 +4,13 @@ from functools import partial
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Value
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 
-from desk.web.common.access import Telling, attached, member_page, page_of, sees, show, takes
+from desk.api.common.files import download
+from desk.web.common.access import sees, takes
+from desk.web.common.pages import Telling, member_page, page_of
 from evidence.documents.papers.rendering import PAPERS
 from exhibit.digests import Digest
 from registry.accounts import scoped
@@ -23,22 +25,21 @@ LISTED = 10
 """Packages, and reports, on a page that lists both."""
 
 
-@member_page
-def downloads(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("downloads/", "downloads", "web/downloads.html")
+def downloads(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """What was put together for a court or for the other side, and reports."""
     packed = scoped.packages(owner).annotate(
         cases=Count("bundles"), parties=ArrayAgg("bundles__case__party", distinct=True, default=Value([]))
     )
     packages = page_of(request, packed, "packages", LISTED)
-    values = {
+    return {
         "packages": packages,
         "listed": [(package, sum(file["size"] for file in package.files)) for package in packages],
         "reports": page_of(request, scoped.reports(owner), "reports", LISTED),
     }
-    return show(request, owner, "web/downloads.html", values)
 
 
-@member_page
+@member_page("cases/<int:number>/captures/<int:capture>/<str:name>", "captured")
 def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name: str) -> HttpResponseBase:
     """One file of a visit; screenshots are shown, everything else of a stranger's page is only handed out."""
     row = scoped.case(owner, number).captures.select_related("sighting__picture").filter(pk=capture).first()
@@ -58,8 +59,8 @@ def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name
     return FileResponse(stream, as_attachment=not shown, filename=name, content_type=media_type)
 
 
-@member_page
-def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpResponse:
+@member_page("cases/<int:number>/papers/<str:paper>", "paper")
+def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpResponseBase:
     """A draft paper about a case's newest bundle."""
     if paper not in PAPERS:
         raise Http404
@@ -69,12 +70,12 @@ def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpRe
     with Telling(request):
         data = draft_paper(wiring.services(), row, paper)
         takes(request, Evidence.PAPER, owner, bundle=row.number, case=number, paper=paper)
-        return attached(data, paper_name(row, paper), "application/pdf")
+        return download(data, paper_name(row, paper), "application/pdf")
     return redirect("case", slug=owner.slug, number=number)
 
 
-@member_page
-def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponse:
+@member_page("downloads/bundles/<int:case>/<int:number>/signed", "signed")
+def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
     """The exhibit sheet of a bundle with a signature inside the PDF."""
     row = scoped.bundle(owner, case, number)
     if row.seal_digest is None:
@@ -82,14 +83,14 @@ def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
     with Telling(request):
         data = signed_sheet(wiring.services(), row)
         takes(request, Evidence.SHEET, owner, bundle=number, case=case)
-        return attached(data, signed_name(row), "application/pdf")
+        return download(data, signed_name(row), "application/pdf")
     return redirect("case", slug=owner.slug, number=case)
 
 
-@member_page
+@member_page("downloads/bundles/<int:case>/<int:number>", "bundle")
 def bundle(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
     """A bundle with the receipts of this moment."""
     row = scoped.bundle(owner, case, number)
     file = in_a_file(partial(assemble, wiring.services(), row))
     takes(request, Evidence.BUNDLE, owner, bundle=number, case=case, seal=str(row.seal_digest))
-    return FileResponse(file, as_attachment=True, filename=bundle_name(row), content_type="application/zip")
+    return download(file, bundle_name(row), "application/zip")

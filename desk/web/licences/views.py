@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
-from desk.web.common.access import MAX_FIELD, decider_form, member_page, page_of, said, show
+from desk.web.common.access import MAX_FIELD, said
+from desk.web.common.pages import FORM, decider_form, member_page, page_at, page_of, show
 from desk.web.licences import forms
 from exhibit.errors import WrongUseError
 from registry.accounts import scoped
@@ -37,8 +38,8 @@ EFFECTS = {
 }
 
 
-@member_page
-def licences(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("licences/", "licences", "web/licences.html")
+def licences(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The owner's licences: those that are in force, those that are over, or all; found by words."""
     words, standing = said(request.GET.get("q", "")), request.GET.get("standing", "now")
     over = Q(valid_until__lt=timezone.localdate())
@@ -51,7 +52,7 @@ def licences(request: HttpRequest, owner: Owner) -> HttpResponse:
     page = page_of(request, rows)
     covered = CaseSighting.objects.filter(licence__in=[row.pk for row in page]).values("licence")
     counts = dict(covered.annotate(n=Count("case", distinct=True)).values_list("licence", "n"))
-    values = {
+    return {
         "page": page,
         "rows": [(row, counts.get(row.pk, 0)) for row in page],
         "q": words,
@@ -59,17 +60,16 @@ def licences(request: HttpRequest, owner: Owner) -> HttpResponse:
         "standings": STANDINGS.items(),
         "any": bool(page.object_list) or scoped.licences(owner).exists(),
     }
-    return show(request, owner, "web/licences.html", values)
 
 
-@member_page
-def licence(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("licences/<int:number>/", "licence", "web/licence.html")
+def licence(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One licence: its words, what became of it, and the cases that it covers."""
     row = scoped.licence(owner, number)
     cases = scoped.cases(owner).filter(case_sightings__licence=row).distinct().order_by("-number")
     history = page_of(request, LedgerChange.objects.filter(licences=row).order_by("-pk"), "history")
     effects = effects_of(list(history))
-    values = {
+    return {
         "licence": row,
         "works": list(row.works.all()),
         "page": page_of(request, cases),
@@ -77,10 +77,10 @@ def licence(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "changes": [(entry, list(effects.get(entry.pk, {}).items())) for entry in history],
         "over": row.valid_until is not None and row.valid_until < timezone.localdate(),
     }
-    return show(request, owner, "web/licence.html", values)
 
 
-@decider_form
+@page_at("o/<slug:slug>/licences/new", "new-licence", FORM)
+@decider_form("licences/<int:number>/edit", "edit-licence")
 def write(request: HttpRequest, owner: Owner, number: int | None = None) -> HttpResponse:
     """Write a licence down, or give one other words, with the reason: tried against the cases first, then saved."""
     row = None if number is None else scoped.licence(owner, number)
@@ -109,8 +109,8 @@ def write(request: HttpRequest, owner: Owner, number: int | None = None) -> Http
     return redirect("licence", slug=owner.slug, number=kept.number)
 
 
-@decider_form
-def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_form("licences/<int:number>/end", "end-licence", back="licence")
+def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse | str:
     """Let a licence end with a day, with the reason."""
     row = scoped.licence(owner, number)
     context = {"licence": row, "day": timezone.localdate().isoformat()}
@@ -123,11 +123,10 @@ def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         again = {**context, "day": given, "reason": reason, "problem": in_words(error)}
         return show(request, owner, "web/licence-end.html", again)
     _look(owner)
-    messages.success(request, _("Licence %(number)d ends.") % {"number": number})
-    return redirect("licence", slug=owner.slug, number=number)
+    return _("Licence %(number)d ends.") % {"number": number}
 
 
-@decider_form
+@decider_form("licences/import", "import-licences")
 def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Bring a table of licences: read and tried first, then saved, all or none."""
     context: dict[str, object] = {}

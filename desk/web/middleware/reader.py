@@ -1,4 +1,4 @@
-"""The language and the time zone of who reads: the browser's, until a person has chosen otherwise."""
+"""Who reads: in which language and time zone, the browser's until a person has chosen otherwise; in which browser."""
 
 import zoneinfo
 from functools import cache
@@ -9,9 +9,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone, translation
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
 
+from desk.web.common.pages import POST, page_at
 from desk.web.middleware import Answer, middleware
+from registry.accounts import devices
 from registry.models import User
 
 ZONE = "zone"
@@ -39,7 +40,7 @@ def reader(request: HttpRequest, answer: Answer) -> HttpResponseBase:
         return answer(request)
 
 
-@require_POST
+@page_at("language", "language", POST)
 def choose_language(request: HttpRequest) -> HttpResponse:
     """Show the site in another language from now on, here and wherever the person signs in."""
     wanted = request.POST.get("language", "")
@@ -54,7 +55,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_POST
+@page_at("blur", "blur", POST)
 @login_required
 def choose_blur(request: HttpRequest) -> HttpResponse:
     """Blur found pictures until the person asks for one, or don't."""
@@ -81,3 +82,24 @@ def person_of(request: HttpRequest) -> User | None:
 @cache
 def _zones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
+
+
+_START = "__Host-" if settings.SESSION_COOKIE_SECURE else ""
+COOKIE = f"{_START}device"
+
+
+@middleware
+def device(request: HttpRequest, answer: Answer) -> HttpResponseBase:
+    """Middleware that marks a browser while somebody is signed in, and takes the mark off with signing out."""
+    before = person_of(request)
+    response = answer(request)
+    if before is None or not settings.CONFIG.mail_sign_in:
+        return response
+    if not isinstance(request.user, User):
+        response.delete_cookie(COOKIE, samesite="Lax")
+    elif not devices.knows(request.COOKIES.get(COOKIE, ""), request.user):
+        response.set_cookie(
+            COOKIE, devices.mark(request.user), max_age=devices.DEVICE_FOR, httponly=True, samesite="Lax",
+            secure=settings.SESSION_COOKIE_SECURE,
+        )  # fmt: skip
+    return response

@@ -1,4 +1,4 @@
-"""A notice from its beginning to the point where it is read: the choice of its cases and kind, and its form."""
+"""A notice from its beginning to where it is read: the choice of its cases and kind, its form, and who signs it."""
 
 from collections.abc import Container, Iterable, Sequence
 from typing import Any
@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _, ngettext
 
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_form, number_in, person_of, said, show
+from desk.web.common.access import number_in, person_of, said
+from desk.web.common.pages import FORM, decider_form, page_at, show
 from desk.web.notices import words
 from exhibit.errors import ExhibitError, WrongUseError
 from registry.models import Case, Notice, Owner, Sender
@@ -36,7 +37,7 @@ CLAIMS = "claims"
 """Where the page of a notice shows what speaks against it."""
 
 
-@decider_form
+@decider_form("notices/new", "new-notice")
 def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Begin a notice: a party, its confirmed cases, a kind. Cases may be named in the address: ``?case=3&case=4``."""
     given = request.POST if request.method == "POST" else request.GET
@@ -79,7 +80,7 @@ def _choice(owner: Owner, party: str, numbers: list[int]) -> dict[str, object]:
     return {"cases": shown, "more": rows.count() - len(shown), "left_out": _(", ").join(map(str, left_out))}
 
 
-@decider_form
+@decider_form("notices/<int:number>/edit", "edit-notice")
 def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The fields of a draft, and what its signer considers about each case."""
     row = notices.notice(owner, number)
@@ -182,3 +183,31 @@ def _keep(request: HttpRequest, row: Notice) -> None:
         if f"case-{number}" in request.POST:
             answers = {name: said(request.POST.get(f"{name}-{number}", "")) for name in (*QUESTIONS, "words")}
             notices.consider(row, number, answers)
+
+
+@page_at("o/<slug:slug>/notices/senders/", "senders", FORM)
+@decider_form("notices/senders/<int:number>", "edit-sender")
+def edit_sender(request: HttpRequest, owner: Owner, number: int = 0) -> HttpResponse:
+    """The senders, and the form of one: what a letter says of whoever signs, and the file of a business licence."""
+    row = senders.sender(owner, number) if number else None
+    values, problem = {name: getattr(row, name, "") for name in senders.FIELDS}, ""
+    if request.method == "POST":
+        by, file = request.user.get_username(), request.FILES.get("file")
+        values = {name: said(request.POST.get(name, "")) for name in senders.FIELDS}
+        try:
+            if row is not None and "remove" in request.POST:
+                senders.remove(owner, row.number, by=by)
+                messages.success(request, _("The sender is removed. What was signed stays as it is."))
+            else:
+                data = b"" if file is None else file.read(senders.MAX_FILE + 1)
+                name = "" if file is None else file.name or ""
+                senders.keep(owner, row.number if row else None, values, by=by, file=data, name=name)
+                messages.success(request, _("Saved. Drafts can take this sender."))
+            return redirect("senders", slug=owner.slug)
+        except WrongUseError as error:
+            problem = in_words(error)
+    status = 400 if problem else 200
+    rows = Sender.objects.filter(owner=owner).defer("file")
+    fields = words.sender_fields(values)
+    shown = {"senders": rows, "sender": row, "sender_fields": fields, "problem": problem}
+    return show(request, owner, "web/sender.html", shown, status)

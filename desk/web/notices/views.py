@@ -4,33 +4,23 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, F, Q
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _, gettext_lazy
-from django.views.decorators.http import require_http_methods
 
+from desk.api.common.files import download
 from desk.passkeys import answer_of
 from desk.texts import claims
 from desk.texts.sentences import in_words
-from desk.web.common.access import (
-    Telling,
-    attached,
-    decider_post,
-    manages,
-    member_page,
-    member_view_of,
-    page_of,
-    person_of,
-    said,
-    show,
-    takes,
-)
+from desk.web.common.access import manages, person_of, said, takes
+from desk.web.common.pages import Telling, decider_post, manager_form, member_page, page_of, show
 from desk.web.notices import words
 from desk.web.notices.drafting import CLAIMS, shown_gaps
 from exhibit.errors import WrongUseError
 from registry.log.audit_log import Evidence
-from registry.models import Notice, NoticeReply, NoticeWording, Owner, Role
+from registry.models import Notice, NoticeReply, NoticeWording, Owner
 from registry.notices import notices, replies
 from registry.notices.mail import may_have_left
 from workers.notices import wording
@@ -66,8 +56,8 @@ STATES = (
 )
 
 
-@member_page
-def notice_list(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("notices/", "notices", "web/notices.html")
+def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The owner's notices; what is due soonest stands first."""
     wanted, party = request.GET.get("state", ""), said(request.GET.get("q", ""))
     rows = notices.notices(owner).annotate(cases=Count("notice_cases"))
@@ -76,7 +66,7 @@ def notice_list(request: HttpRequest, owner: Owner) -> HttpResponse:
     if party:
         rows = rows.filter(party__icontains=party)
     page = page_of(request, rows.order_by(F("due_on").asc(nulls_last=True), "-number"))
-    values = {
+    return {
         "page": page,
         "rows": [(row, words.KINDS[Notice.Kind(row.kind)], words.STATES[Notice.State(row.state)]) for row in page],
         "state": wanted if wanted in NAMED else "",
@@ -85,11 +75,10 @@ def notice_list(request: HttpRequest, owner: Owner) -> HttpResponse:
         "today": timezone.localdate(),
         "any": bool(page.object_list) or notices.notices(owner).exists(),
     }
-    return show(request, owner, "web/notices.html", values)
 
 
-@member_page
-def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("notices/<int:number>/", "notice", "web/notice.html")
+def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """A notice word for word, what it lacks, and what became of it."""
     row = notices.notice(owner, number)
     items = items_of(row)
@@ -99,7 +88,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     lacks = [*missing(row, items), *(Gap(CLAIMS, sentence) for sentence in unanswered(checks))] if made else []
     text = made.whole if made else signed[0].decode() if signed else ""
     mail = getattr(row, "mail", None)
-    values = {
+    return {
         "notice": row,
         "kind": words.KINDS[Notice.Kind(row.kind)],
         "state": words.STATES[Notice.State(row.state)],
@@ -125,11 +114,10 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         and bool(wiring.services().config.mail_url and row.fields.get("addressee_email")),
         "today": timezone.localdate().isoformat(),
     }
-    return show(request, owner, "web/notice.html", values)
 
 
-@decider_post
-def sign_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("notices/<int:number>/sign", "sign-notice", back="notice")
+def sign_notice(request: HttpRequest, owner: Owner, number: int) -> None:
     """Sign a draft that was read: by typing the name, and confirming."""
     row = notices.notice(owner, number)
     with Telling(request):
@@ -139,40 +127,36 @@ def sign_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         passkey = answer_of(person_of(request), request.POST.get("passkey"))
         sign(wiring.services(), row, typed=typed, read=mark, by=request.user.get_username(), passkey=passkey)
         messages.success(request, _("Signed. Nothing has been sent yet."))
-    return redirect("notice", slug=owner.slug, number=number)
 
 
-@decider_post
-def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("notices/<int:number>/send", "send-notice", back="notice")
+def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse | None:
     """Send a signed notice by mail, say how it has left or that it hasn't, or take the signature back."""
     row, by = notices.notice(owner, number), request.user.get_username()
     how = request.POST.get("how", "")
-    with Telling(request):
-        if how == "mail":
-            send_by_mail(wiring.services(), row, by=by)
-            messages.success(request, _("It is on its way."))
-        elif how in SAID:
-            SAID[how](row, by=by)
-        elif how == "discard":
-            notices.discard(row, by=by)
-            messages.success(request, _("The draft is discarded."))
-            return redirect("notices", slug=owner.slug)
-    return redirect("notice", slug=owner.slug, number=number)
+    if how == "mail":
+        send_by_mail(wiring.services(), row, by=by)
+        messages.success(request, _("It is on its way."))
+    elif how in SAID:
+        SAID[how](row, by=by)
+    elif how == "discard":
+        notices.discard(row, by=by)
+        messages.success(request, _("The draft is discarded."))
+        return redirect("notices", slug=owner.slug)
+    return None
 
 
-@decider_post
-def track_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("notices/<int:number>/happened", "track-notice", back="notice")
+def track_notice(request: HttpRequest, owner: Owner, number: int) -> None:
     """Say what became of a notice that was sent, and when."""
     row = notices.notice(owner, number)
-    with Telling(request):
-        on = day(said(request.POST.get("day", ""))) or timezone.localdate()
-        what, text = request.POST.get("what", ""), said(request.POST.get("words", ""))
-        notices.happened(row, what, on, text, by=request.user.get_username())
-    return redirect("notice", slug=owner.slug, number=number)
+    on = day(said(request.POST.get("day", ""))) or timezone.localdate()
+    what, text = request.POST.get("what", ""), said(request.POST.get("words", ""))
+    notices.happened(row, what, on, text, by=request.user.get_username())
 
 
-@member_page
-def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponse:
+@member_page("notices/<int:number>/files/<str:name>", "notice-file")
+def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
     """The signed bytes of a notice, to take away."""
     row = notices.notice(owner, number)
     found = file_of(wiring.services(), row, name)
@@ -181,37 +165,35 @@ def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     takes(request, Evidence.PAPER, owner, notice=number, file=name)
     data, media_type = found
     kind = f"{media_type}; charset=utf-8" if media_type == "text/plain" else media_type
-    return attached(data, download_name(row, name), kind)
+    return download(data, download_name(row, name), kind)
 
 
-@decider_post
-def see_replies(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("notices/<int:number>/seen", "see-replies", back="notice")
+def see_replies(request: HttpRequest, owner: Owner, number: int) -> None:
     """Say that a member has read what the addressee answered; the notice goes on."""
     replies.see(notices.notice(owner, number), by=request.user.get_username())
-    return redirect("notice", slug=owner.slug, number=number)
 
 
-@member_page
-def reply_file(request: HttpRequest, owner: Owner, number: int, reply: int) -> HttpResponse:
+@member_page("notices/<int:number>/replies/<int:reply>", "reply-file")
+def reply_file(request: HttpRequest, owner: Owner, number: int, reply: int) -> HttpResponseBase:
     """The file of a reply, as it came from a stranger, to take away."""
     found = replies.file_of(notices.notice(owner, number), reply)
     takes(request, Evidence.PAPER, owner, notice=number, reply=reply)
-    return attached(bytes(found.file or b""), found.file_name, "application/octet-stream")
+    return download(bytes(found.file or b""), found.file_name, "application/octet-stream")
 
 
-@member_page
-def wordings(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("notices/wording/", "wordings", "web/notice-wordings.html")
+def wordings(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """All wordings, with which of them are the owner's own."""
     own = set(NoticeWording.objects.filter(owner=owner).values_list("kind", "language"))
     rows = [
         (kind, language, words.KINDS[Notice.Kind(kind)], words.LANGUAGES[language], (kind, language) in own)
         for kind, language in sorted(KNOWN)
     ]
-    return show(request, owner, "web/notice-wordings.html", {"rows": rows, "may_edit": manages(request, owner)})
+    return {"rows": rows, "may_edit": manages(request, owner)}
 
 
-@require_http_methods(["GET", "POST"])
-@member_view_of(Role.OWNER)
+@manager_form("notices/wording/<str:kind>.<str:language>", "edit-wording")
 def edit_wording(request: HttpRequest, owner: Owner, kind: str, language: str) -> HttpResponse:
     """One wording: the letter and the part for each work, with the names that are filled in."""
     if (kind, language) not in KNOWN:

@@ -11,11 +11,11 @@ from django.utils.feedgenerator import Atom1Feed
 from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_safe
 
 from desk.texts.cases import decision_in_words
 from desk.texts.numbers import grouped
-from desk.web.middleware.devices import COOKIE
+from desk.web.common.pages import FORM, SAFE, page_at
+from desk.web.middleware.reader import COOKIE
 from registry.accounts import devices, feeds, scoped
 from registry.log import audit_log
 from registry.models import MailChoice
@@ -28,7 +28,7 @@ MAX_CASES = 50
 """Cases of a feed: the newest."""
 
 
-@require_safe
+@page_at("feeds/<str:secret>/cases.atom", "feed", SAFE)
 def feed(request: HttpRequest, secret: str) -> HttpResponse:
     """The newest cases of an owner as an Atom feed (RFC 4287); pictures and pages need signing in."""
     row = feeds.find(secret)
@@ -62,7 +62,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
     return HttpResponse(made.writeString("utf-8"), content_type=made.content_type, headers=headers)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_at("mail/open/<str:signed>", "mail-link", FORM)
 @never_cache
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def open_link(request: HttpRequest, signed: str) -> HttpResponseBase:
@@ -85,8 +85,8 @@ def open_link(request: HttpRequest, signed: str) -> HttpResponseBase:
     return render(request, "web/mail-link.html", {"member": member})
 
 
+@page_at("mail/unsubscribe/<str:token>", "unsubscribe", FORM)
 @csrf_exempt
-@require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """No more mail: asked by a person, or done at once by a program of mail (RFC 8058)."""
     try:

@@ -5,33 +5,23 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
 
 from desk.texts.sentences import in_words
-from desk.web.common.access import (
-    manager_post,
-    manages,
-    member_page,
-    member_view,
-    member_view_of,
-    page_of,
-    person_of,
-    show,
-    shows_secret,
-)
+from desk.web.common.access import manages, person_of
+from desk.web.common.pages import manager_page, manager_post, member_page, member_post, page_of, show, shows_secret
 from exhibit.errors import ExhibitError
 from registry.accounts import feeds, scoped
-from registry.models import Feed, MailChoice, Owner, Role
+from registry.models import Feed, MailChoice, Owner
 from registry.notifications import events, mail_choices
 from workers.notify import webhooks
 from workers.servers.addresses import absolute
 from workers.services import wiring
 
 
-@member_page
-def told(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("told/", "told", "web/told.html")
+def told(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """What is told, and how."""
-    return show(request, owner, "web/told.html", _values(request, owner))
+    return _values(request, owner)
 
 
 def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
@@ -45,25 +35,22 @@ def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
     }
 
 
-@require_POST
-@member_view
-def choose_mail(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_post("told/mail", "choose-mail", back="told")
+def choose_mail(request: HttpRequest, owner: Owner) -> None:
     """How often the member wants mail about this owner."""
     wanted = request.POST.get("how-often", "")
     if wanted in MailChoice.HowOften.values:
         mail_choices.choose(owner, person_of(request), MailChoice.HowOften(wanted), by=request.user.get_username())
         messages.success(request, _("Your choice is kept."))
-    return redirect("told", slug=owner.slug)
 
 
-@require_POST
-@member_view
-def change_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+@member_post("told/feed", "change-feed", back="told")
+def change_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase | None:
     """Make the member's address of the feed, or revoke it."""
     if request.POST.get("do") == "make":
         return _make_feed(request, owner)
     feeds.revoke(owner, person_of(request), by=request.user.get_username())
-    return redirect("told", slug=owner.slug)
+    return None
 
 
 @shows_secret
@@ -73,7 +60,7 @@ def _make_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return show(request, owner, "web/told.html", _values(request, owner) | {"feed_address": address})
 
 
-@manager_post
+@manager_post("told/webhooks", "add-webhook")
 @shows_secret
 def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Arrange a webhook."""
@@ -87,16 +74,15 @@ def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return show(request, owner, "web/webhook-secret.html", {"webhook": row, "secret": secret})
 
 
-@require_safe
-@member_view_of(Role.OWNER)
-def webhook(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@manager_page("told/webhooks/<int:number>/", "webhook", "web/webhook.html")
+def webhook(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One webhook, and what came of each message."""
     row = scoped.webhook(owner, number)
     deliveries = row.deliveries.select_related("event").order_by("-pk")
-    return show(request, owner, "web/webhook.html", {"webhook": row, "page": page_of(request, deliveries)})
+    return {"webhook": row, "page": page_of(request, deliveries)}
 
 
-@manager_post
+@manager_post("told/webhooks/<int:number>/change", "change-webhook")
 def change_webhook(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Pause it, resume it, test it, remove it, or send one message again."""
     row, by = scoped.webhook(owner, number), request.user.get_username()

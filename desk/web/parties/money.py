@@ -4,21 +4,14 @@ from datetime import date
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from desk.web.common.access import (
-    Telling,
-    attached,
-    decider_form,
-    decider_post,
-    member_page,
-    number_in,
-    page_of,
-    said,
-    show,
-)
+from desk.api.common.files import download
+from desk.web.common.access import number_in, said
+from desk.web.common.pages import Telling, decider_form, decider_post, member_page, page_of, show
 from desk.web.parties import words
 from exhibit.errors import WrongUseError
 from registry.models import DemandEntry, Owner
@@ -31,30 +24,28 @@ from workers.works.tables import day
 MAX_TABLE = 2 * 1024 * 1024
 
 
-@member_page
-def demand_list(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("demands/", "demands", "web/demands.html")
+def demand_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """What was asked of whom and how it stands, with sums in each currency."""
     page = page_of(request, demands.demands(owner))
-    values = {"page": page, "totals": list(demands.totals(owner)), "today": timezone.localdate()}
-    return show(request, owner, "web/demands.html", values)
+    return {"page": page, "totals": list(demands.totals(owner)), "today": timezone.localdate()}
 
 
-@member_page
-def demand(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("demands/<int:number>/", "demand", "web/demand.html")
+def demand(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One demand with its basis and its entries."""
     row = demands.demand(owner, number)
     entries = row.entries.select_related("corrects", "correction")
-    values = {
+    return {
         "demand": row,
         "cases": row.cases.select_related("work").order_by("number"),
         "entries": [(entry, words.ENTRIES[DemandEntry.Kind(entry.kind)]) for entry in entries],
         "kinds": words.ENTRIES.items(),
         "today": timezone.localdate(),
     }
-    return show(request, owner, "web/demand.html", values)
 
 
-@decider_post
+@decider_post("demands/new", "new-demand")
 def begin(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask a party for money: a line of a table of fees, or an amount with its basis."""
     given = {name: said(request.POST.get(name, "")) for name in ("fee", "amount", "currency", "basis")}
@@ -66,25 +57,23 @@ def begin(request: HttpRequest, owner: Owner) -> HttpResponse:
     return redirect("party", slug=owner.slug, name=party) if party else redirect("parties", owner.slug)
 
 
-@decider_post
-def add_entry(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("demands/<int:number>/entries", "add-entry", back="demand")
+def add_entry(request: HttpRequest, owner: Owner, number: int) -> None:
     """Write down what was asked, agreed or received, or correct an entry by another."""
     row = demands.demand(owner, number)
-    with Telling(request):
-        amount = read_amount(said(request.POST.get("amount", "")), row.currency)
-        about = (_day(request, "due_on"), said(request.POST.get("words", "")), number_in(request.POST.get("corrects")))
-        new = NewEntry(request.POST.get("kind", ""), amount, _day(request, "day"), *about)
-        demands.add_entry(row, new, by=request.user.get_username())
-    return redirect("demand", slug=owner.slug, number=number)
+    amount = read_amount(said(request.POST.get("amount", "")), row.currency)
+    about = (_day(request, "due_on"), said(request.POST.get("words", "")), number_in(request.POST.get("corrects")))
+    new = NewEntry(request.POST.get("kind", ""), amount, _day(request, "day"), *about)
+    demands.add_entry(row, new, by=request.user.get_username())
 
 
-@member_page
-def ledger(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("demands/ledger.csv", "money-ledger")
+def ledger(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """All entries of the owner's demands, as CSV."""
-    return attached(ledger_bytes(owner), f"{owner.slug}-money.csv", "text/csv; charset=utf-8")
+    return download(ledger_bytes(owner), f"{owner.slug}-money.csv", "text/csv; charset=utf-8")
 
 
-@decider_form
+@decider_form("fees/", "fees")
 def fee_tables(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's tables of fees, and a form that brings another."""
     if request.method == "POST":

@@ -4,7 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from desk.web.common.access import Telling, decider_post, member_page, page_of, said, show
+from desk.web.common.access import said
+from desk.web.common.pages import Telling, decider_post, member_page, page_of
 from desk.web.notices import words as notice_words
 from desk.web.parties import words
 from registry.models import UNFINISHED, Case, Notice, NoticeReply, Owner
@@ -15,28 +16,27 @@ from workers.parties.rdap import have_asked
 from workers.services import wiring
 
 
-@member_page
-def party_list(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("parties/", "parties", "web/parties.html")
+def party_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The parties of the owner's cases, and what notices brought about."""
     q = said(request.GET.get("q", ""))
     page = page_of(request, parties.parties(owner, q))
-    values = {
+    return {
         "page": page,
         "lines": parties.lines(page),
         "q": q,
         "outcomes": [(notice_words.KINDS[Notice.Kind(one.kind)], one) for one in parties.outcomes(owner)],
     }
-    return show(request, owner, "web/parties.html", values)
 
 
-@member_page
-def party(request: HttpRequest, owner: Owner, name: str) -> HttpResponse:
+@member_page("party/<path:name>", "party", "web/party.html")
+def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
     """One party: its cases, works, places, notices, bundles, contacts, money, and what registries say of it."""
     line, lookup = parties.party(owner, name), parties.lookup_of(owner, name)
     letters = notices.notices(owner).filter(party=name)
     replies = NoticeReply.objects.filter(notice__in=letters).defer("file").select_related("notice").order_by("-at")
     sealed = packing.deliverable(owner).filter(party=name).order_by("number").values_list("number", flat=True)
-    values = {
+    return {
         "party": line,
         "cases": parties.cases_of(owner, name)[: parties.FEW],
         "works": parties.works_of(owner, name)[: parties.FEW],
@@ -59,10 +59,9 @@ def party(request: HttpRequest, owner: Owner, name: str) -> HttpResponse:
         .values_list("number", flat=True)[: demands.MAX_CASES],
         "today": timezone.localdate(),
     }
-    return show(request, owner, "web/party.html", values)
 
 
-@decider_post
+@decider_post("parties/look-up", "look-up")
 def look_up(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Have registries asked who registered a party's domain, and whose network its host is in."""
     name = said(request.POST.get("party", ""))

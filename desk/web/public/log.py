@@ -1,16 +1,20 @@
 """The log for everybody, without signing in: its signed head and its tiles (C2SP tlog-tiles), to fetch and to keep.
 
-Leaves hold a type, a time and a salted commitment, and nothing of anybody.
+Leaves hold a type, a time and a salted commitment, and nothing of anybody. And what others need to have their logs
+witnessed here: this installation's card, and the witness itself (C2SP tlog-witness).
 """
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
+from allauth.decorators import rate_limit
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 
+from desk.web.common.pages import POST, SAFE, page_at
 from evidence.log.tiles import HEIGHT, LEVELS, Tile, entry_bundle, parse_tile
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import NotFoundError
 from registry.log.log import PostgresLogStore
 from registry.models import LogCheckpoint, LogEntry
+from workers.alliance import cards, witnessing
 from workers.services import wiring
 
 FOR_LONG = "public, max-age=300"
@@ -18,7 +22,7 @@ FOR_LONG = "public, max-age=300"
 FOR_NOW = "public, max-age=5"
 
 
-@require_safe
+@page_at("log/checkpoint", "log-checkpoint", SAFE)
 def checkpoint(request: HttpRequest) -> HttpResponse:
     """The head that was signed last, a C2SP signed note."""
     newest = _newest()
@@ -27,7 +31,7 @@ def checkpoint(request: HttpRequest) -> HttpResponse:
     return _answer(newest.note.encode(), "text/plain; charset=utf-8", FOR_NOW)
 
 
-@require_safe
+@page_at("log/tile/<int:level>/<path:path>", "log-tile", SAFE)
 def hash_tile(request: HttpRequest, level: int, path: str) -> HttpResponse:
     """Hashes of complete subtrees of ``256**level`` leaves, 32 bytes each."""
     tile = _tile(path, level)
@@ -35,7 +39,7 @@ def hash_tile(request: HttpRequest, level: int, path: str) -> HttpResponse:
     return _answer(b"".join(PostgresLogStore().nodes(wanted)), "application/octet-stream", FOR_LONG)
 
 
-@require_safe
+@page_at("log/tile/entries/<path:path>", "log-entries", SAFE)
 def entries(request: HttpRequest, path: str) -> HttpResponse:
     """What is hashed into leaves: canonical JSON, each behind its length."""
     tile = _tile(path, 0)
@@ -63,3 +67,25 @@ def _tile(path: str, level: int) -> Tile:
 def _answer(data: bytes, media_type: str, keep: str) -> HttpResponse:
     headers = {"Cache-Control": keep, "Access-Control-Allow-Origin": "*"}
     return HttpResponse(data, content_type=media_type, headers=headers)
+
+
+@page_at("witness/card", "partner-card", SAFE)
+@rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
+def card(request: HttpRequest) -> JsonResponse:
+    """Who this installation is: address, key of its log, and key with which it cosigns."""
+    return JsonResponse(cards.own_card(wiring.services()), headers={"Access-Control-Allow-Origin": "*"})
+
+
+@page_at("witness/add-checkpoint", "add-checkpoint", POST)
+@csrf_exempt
+@rate_limit(action="head")  # type: ignore[untyped-decorator]
+def add_checkpoint(request: HttpRequest) -> HttpResponse:
+    """Cosign the head of a log that is known here (C2SP tlog-witness); counted by address, since anybody has heads."""
+    try:
+        body = request.read(witnessing.MAX_BODY + 1)
+        line = witnessing.add_checkpoint(wiring.services(), body)
+    except witnessing.NotCosignedError as refusal:
+        if refusal.size is not None:
+            return HttpResponse(f"{refusal.size}\n", status=refusal.status, content_type="text/x.tlog.size")
+        return HttpResponse(f"{refusal.message}\n", status=refusal.status, content_type="text/plain; charset=utf-8")
+    return HttpResponse(line, content_type="text/plain; charset=utf-8")

@@ -1,4 +1,4 @@
-"""Works that their owners have opened to everybody. Closed, removed and unknown ones get the same answer."""
+"""Works that owners open to everybody, and whose a picture is. Closed, removed, unknown ones get the same answer."""
 
 import json
 
@@ -7,16 +7,22 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext as _, gettext_lazy
 
+from desk.api.alliance.opened import answer_to
+from desk.api.common.problems import Problem, status_of
+from desk.texts.sentences import in_words
+from desk.web.common.pages import FORM, SAFE, page_at
+from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import Untyped
 from registry.models import Work
 from workers.alliance.pdq_feed import feed
+from workers.matching.brought import MAX_BROUGHT, NO_CHANGE, Verdict
 from workers.services import wiring
 from workers.works.opened import opened_work, public_facts
 
 
-@require_safe
+@page_at("id/<slug:name>/", "public-work", SAFE)
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def page(request: HttpRequest, name: str) -> HttpResponse:
     """What an owner tells everybody of a work."""
@@ -27,7 +33,7 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
     return answer
 
 
-@require_safe
+@page_at("id/<slug:name>/work.json", "public-work-facts", SAFE)
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def facts(request: HttpRequest, name: str) -> HttpResponse:
     """The same for programs, as JSON-LD."""
@@ -35,7 +41,7 @@ def facts(request: HttpRequest, name: str) -> HttpResponse:
     return JsonResponse(_found(name)[1], content_type="application/ld+json", headers=headers)
 
 
-@require_safe
+@page_at("pdq/feed.<str:kind>", "pdq-feed", SAFE)
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def pdq_feed(request: HttpRequest, kind: str) -> HttpResponse:
     """PDQ hashes of the works whose owners publish them: ``csv`` or ``txt``, and the ``note`` that signs both."""
@@ -60,3 +66,40 @@ def _script(facts: dict[str, Untyped]) -> str:
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return format_html('<script type="application/ld+json">{}</script>', mark_safe(text))  # noqa: S308 (its signs are escaped above)
+
+
+ROBOTS = "User-agent: *\nAllow: /id/\nAllow: /static/\nDisallow: /\n"
+SAID = {
+    Verdict.SAME: gettext_lazy("The registered file, byte for byte"),
+    Verdict.CHANGED: gettext_lazy("The registered picture in another file"),
+    Verdict.PART: gettext_lazy("A part of the registered picture"),
+    Verdict.PERHAPS: gettext_lazy("Perhaps this picture: the comparison isn't sure"),
+}
+
+
+@page_at("robots.txt", "robots", SAFE)
+def robots(request: HttpRequest) -> HttpResponse:
+    """What search engines may visit: this question and the public pages. Answers to uploads have no address."""
+    return HttpResponse(ROBOTS, content_type="text/plain; charset=utf-8")
+
+
+@page_at("id/", "ask", FORM)
+def ask(request: HttpRequest) -> HttpResponse:
+    """A form for a picture, and whose it is, as far as works here are opened to everybody."""
+    values: dict[str, object] = {"most": MAX_BROUGHT, "no_change": NO_CHANGE}
+    status, headers = 200, {"Cache-Control": "no-store"}
+    if request.method == "POST":
+        headers["X-Robots-Tag"] = "noindex, nofollow"
+        try:
+            if (file := request.FILES.get("file")) is None:
+                raise WrongUseError(_("Choose a file."))
+            found = answer_to(file)
+            values |= {"found": found, "claims": [(SAID[claim.verdict], claim) for claim in found.claims]}
+        except (ExhibitError, Problem) as error:
+            values["problem"] = in_words(error)
+            status = error.status if isinstance(error, Problem) else status_of(error)
+            headers |= error.headers if isinstance(error, Problem) else {}
+    answer = render(request, "web/ask.html", values, status=status)
+    for name, value in headers.items():
+        answer.headers[name] = value
+    return answer

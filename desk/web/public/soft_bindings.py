@@ -10,11 +10,11 @@ from http import HTTPStatus
 from allauth.decorators import rate_limit
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from desk.api.common.limits import one_asked
 from desk.api.common.problems import Problem
 from desk.texts.sentences import in_words
+from desk.web.common.pages import FORM, POST, SAFE, page_at
 from desk.web.middleware.limits import MAX_OF_NOBODY
 from evidence.keys.credentials import SOFT_BINDING
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
@@ -50,14 +50,14 @@ def _counted(action: str) -> Callable[[View], View]:
     return counted
 
 
-@require_safe
+@page_at("c2pa/services/supportedAlgorithms", "soft-binding-algorithms", SAFE)
 def algorithms(_request: HttpRequest) -> JsonResponse:
     """Which soft bindings are known here."""
     return JsonResponse({"watermarks": [], "fingerprints": [{"alg": SOFT_BINDING}]}, headers=HEADERS)
 
 
+@page_at("c2pa/matches/byBinding", "soft-binding", FORM)
 @csrf_exempt
-@require_http_methods(["GET", "HEAD", "POST"])
 @_counted("link")
 def by_binding(request: HttpRequest) -> JsonResponse:
     """The manifests that the value of a soft binding leads to."""
@@ -68,8 +68,8 @@ def by_binding(request: HttpRequest) -> JsonResponse:
         return _refused(wrong, 400)
 
 
+@page_at("c2pa/matches/byContent", "soft-binding-content", POST)
 @csrf_exempt
-@require_POST
 @_counted("content")
 def by_content(request: HttpRequest) -> JsonResponse:
     """The manifests that a picture leads to. It is measured and forgotten."""
@@ -88,7 +88,7 @@ def by_content(request: HttpRequest) -> JsonResponse:
         return _refused(busy, busy.status)
 
 
-@require_safe
+@page_at("c2pa/manifests/<str:name>", "manifest", SAFE)
 @_counted("link")
 def manifest(request: HttpRequest, name: str) -> HttpResponse:
     """A manifest store, as it was signed."""

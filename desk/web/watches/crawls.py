@@ -3,12 +3,11 @@
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 
 from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words, spending_in_words
-from desk.web.common.access import decider_post, member_page, page_of, show
+from desk.web.common.pages import decider_post, member_page, page_of, show
 from registry.accounts import scoped
 from registry.crawls import crawling, watching
 from registry.models import UNFINISHED, CaseSighting, Crawl, Owner, Picture, Watch
@@ -50,7 +49,7 @@ def progress_of(crawl: Crawl) -> dict[str, object]:
     }
 
 
-@member_page
+@member_page("watches/<int:watch_number>/crawls/<int:number>/", "crawl")
 @cache_control(private=True, no_store=True)
 def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
     """One crawl: what it visited, what it saw, what it refused and why."""
@@ -71,18 +70,16 @@ def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) ->
     return show(request, owner, "web/crawl.html", values)
 
 
-@member_page
-def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
+@member_page("watches/<int:watch_number>/crawls/<int:number>/progress", "progress", "web/crawl-progress.html")
+def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> dict[str, object]:
     """The part of a page that says how far a crawl is; it asks for itself again until the crawl has ended."""
     row = scoped.crawl(owner, watch_number, number)
-    values = {"crawl": row, "watch": row.watch, "progress": progress_of(row)}
-    return show(request, owner, "web/crawl-progress.html", values)
+    return {"crawl": row, "watch": row.watch, "progress": progress_of(row)}
 
 
-@decider_post
-def stop(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
+@decider_post("watches/<int:watch_number>/crawls/<int:number>/stop", "stop-crawl", back="crawl")
+def stop(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> None:
     """Let a crawl end with what it has."""
     row = scoped.crawl(owner, watch_number, number)
     if plan.stop(wiring.services(), row, by=request.user.get_username()):
         messages.success(request, _("The run ends with what it has."))
-    return redirect("crawl", slug=owner.slug, watch_number=watch_number, number=number)

@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 
 from desk.texts.schedules import costs
 from desk.texts.sentences import in_words
-from desk.web.common.access import Telling, decider_form, manager_post, manages, member_page, number_in, show
+from desk.web.common.access import manages, number_in
+from desk.web.common.pages import decider_form, manager_post, member_page, show
 from desk.web.watches.forms import SearchWatchForm
 from desk.web.watches.views import run_at_once
 from exhibit.errors import ExhibitError, WrongUseError
@@ -22,8 +23,8 @@ from workers.crawls.watches import arrange
 from workers.services import wiring
 
 
-@member_page
-def searches(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("watches/searches/", "searches", "web/searches.html")
+def searches(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The searches that can be asked, and what the owner has for them; never a key itself."""
     keys = {row.service: row for row in owner.search_keys.defer("encrypted")}
     consents = {(row.service, row.host): row for row in owner.search_consents.all()}
@@ -32,12 +33,11 @@ def searches(request: HttpRequest, owner: Owner) -> HttpResponse:
     for name, one in sorted(services(house.config).items()):
         lacks, cost = lacking(house, owner, name, one), price_of(owner, name, one)
         found.append((name, one, keys.get(name), consents.get((name, one.host)), lacks, cost))
-    values = {"services": found, "may_keep": manages(request, owner)}
-    return show(request, owner, "web/searches.html", values)
+    return {"services": found, "may_keep": manages(request, owner)}
 
 
-@manager_post
-def keep(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
+@manager_post("watches/searches/<slug:service>/key", "keep-search-key", back="searches")
+def keep(request: HttpRequest, owner: Owner, service: str) -> None:
     """Keep the owner's key for a search."""
     try:
         keep_key(wiring.services(), owner, service, request.POST.get("key", ""), by=request.user.get_username())
@@ -45,46 +45,40 @@ def keep(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
         messages.error(request, _("This can't be a key. Paste it as the service shows it, in one line."))
     else:
         messages.success(request, _("The key is kept, encrypted. It won't be shown again."))
-    return redirect("searches", slug=owner.slug)
 
 
-@manager_post
-def drop(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
+@manager_post("watches/searches/<slug:service>/drop", "drop-search-key", back="searches")
+def drop(request: HttpRequest, owner: Owner, service: str) -> str:
     """Forget the owner's key for a search."""
     inquiries.drop_key(owner, service, by=request.user.get_username())
-    messages.success(request, _("The key is removed."))
-    return redirect("searches", slug=owner.slug)
+    return _("The key is removed.")
 
 
-@manager_post
-def allow(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
+@manager_post("watches/searches/<slug:service>/allow", "allow-search", back="searches")
+def allow(request: HttpRequest, owner: Owner, service: str) -> None:
     """Let a search be sent copies of the owner's works."""
     consent(wiring.services(), owner, service, by=request.user.get_username())
-    return redirect("searches", slug=owner.slug)
 
 
-@manager_post
-def disallow(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
+@manager_post("watches/searches/<slug:service>/disallow", "disallow-search", back="searches")
+def disallow(request: HttpRequest, owner: Owner, service: str) -> None:
     """Take that back."""
     inquiries.withdraw_consent(owner, service, by=request.user.get_username())
-    return redirect("searches", slug=owner.slug)
 
 
-@manager_post
-def price(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
+@manager_post("watches/searches/<slug:service>/price", "search-price", back="searches")
+def price(request: HttpRequest, owner: Owner, service: str) -> str:
     """Count what a search costs by what the owner's account pays; by its public price, where nothing is said."""
     said = {name: request.POST.get(name, "").strip() for name in ("amount", "requests", "free")}
-    with Telling(request):
-        count, free = number_in(said["requests"] or "1"), number_in(said["free"] or "0")
-        if count is None or free is None:
-            raise WrongUseError(Sentence("Write the numbers of requests in digits."))
-        new = Price(amount=said["amount"], requests=count, free=free) if said["amount"] else None
-        set_price(wiring.services(), owner, service, new, by=request.user.get_username())
-        messages.success(request, _("Saved."))
-    return redirect("searches", slug=owner.slug)
+    count, free = number_in(said["requests"] or "1"), number_in(said["free"] or "0")
+    if count is None or free is None:
+        raise WrongUseError(Sentence("Write the numbers of requests in digits."))
+    new = Price(amount=said["amount"], requests=count, free=free) if said["amount"] else None
+    set_price(wiring.services(), owner, service, new, by=request.user.get_username())
+    return _("Saved.")
 
 
-@decider_form
+@decider_form("watches/searches/<slug:service>/watch", "new-search-watch")
 def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     """A watch that asks a search with the owner's key."""
     house = wiring.services()

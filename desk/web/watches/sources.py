@@ -1,4 +1,4 @@
-"""The places that a watch looks at: more of them, or fewer."""
+"""The places that a watch looks at: an address is pasted, looked at, and becomes a new watch or one place more."""
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -6,21 +6,118 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
+from crawler.formats.job import SourceKind
+from crawler.site_probe import MAX_ADDRESS, Look, Proposal, Robots
 from desk.texts.refusals import refusal_in_words
 from desk.texts.sentences import in_words
-from desk.web.common.access import Telling, decider_form, decider_post, show
-from desk.web.watches.new import looked_at, places
+from desk.web.common.access import said
+from desk.web.common.pages import decider_form, decider_post, show
+from desk.web.watches.forms import WatchForm
+from desk.web.watches.views import run_at_once
 from exhibit.errors import ExhibitError, RefusedError
+from exhibit.network.urls import host_of
 from registry.accounts import scoped
 from registry.crawls import watching
 from registry.models import Owner, Watch
-from workers.crawls.site_probe import check_addresses
+from workers.crawls.site_probe import check_addresses, look_at_site
+from workers.crawls.watches import arrange
 from workers.services import wiring
+
+
+@decider_form("watches/new", "new-watch")
+def new(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Ask for a site's address; look at the one given, and show what it offers."""
+    if request.method != "POST":
+        return show(request, owner, "web/watch-new.html", {"address": ""})
+    values = looked_at(request)
+    if not values.get("offered"):
+        return show(request, owner, "web/watch-new.html", values, status=422)
+    address = str(values["address"])
+    name = watching.free_name(owner, host_of(address).removeprefix("www.") or address)
+    return show(request, owner, "web/watch-new.html", values | {"form": WatchForm(name=name)})
+
+
+@decider_post("watches/make", "make-watch")
+def make(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Make the watch, and run it at once if that is wished."""
+    form = WatchForm(request.POST)
+    offered, chosen = places(request.POST.getlist("offered")), places(request.POST.getlist("source"))
+    if form.is_valid():
+        try:
+            given, sources = form.settings(), [(str(source.kind), source.url) for source in chosen]
+            by = request.user.get_username()
+            watch = arrange(wiring.services(), owner, given.pop("name"), sources, **given, by=by)
+        except ExhibitError as error:
+            form.add_error(None, refusal_in_words(error.reason) if isinstance(error, RefusedError) else in_words(error))
+        else:
+            if request.POST.get("now"):
+                return run_at_once(request, watch)
+            messages.success(request, _("Saved."))
+            return redirect("watch", slug=owner.slug, number=watch.number)
+    shown = [choice(source, chosen=source in chosen) for source in offered]
+    values = {"form": form, "offered": shown, "address": offered[0].url if offered else ""}
+    return show(request, owner, "web/watch-new.html", values, status=422)
+
+
+PASSING = ("unreachable", "too-slow", "http-403", "http-429", "http-5")
+"""Beginnings of reasons why a look fails that may be gone when the watch runs."""
+MAX_SOURCES = 50
+KINDS = (SourceKind.SITE, SourceKind.SITEMAP, SourceKind.FEED, SourceKind.LIST)
+
+
+def looked_at(request: HttpRequest) -> dict[str, object]:
+    """What a page shows of a look at the address that a form sends: ``offered`` places, and what is said of them.
+
+    Without ``offered`` there is nothing to choose, and ``problem`` or ``robots`` says why.
+    """
+    address = said(request.POST.get("address", ""))
+    try:
+        look = look_at_site(wiring.services(), address)
+    except RefusedError as error:
+        problem: dict[str, object] = {"address": address, "problem": refusal_in_words(error.reason, error.message)}
+        if not error.reason.startswith(PASSING):
+            return problem
+        url = address if "://" in address else f"https://{address}"
+        return problem | {"offered": [choice(Proposal(SourceKind.SITE, url), chosen=True)]}
+    offered = [choice(proposal, chosen=True) for proposal in look.proposals]
+    return {"address": look.url, "look": look, "robots": _robots_in_words(look), "offered": offered}
+
+
+def _robots_in_words(look: Look) -> list[str]:
+    told = {
+        Robots.NONE: _("The site has no robots.txt: nothing is forbidden."),
+        Robots.ALLOWS: _("The site's robots.txt allows it."),
+        Robots.FORBIDS: _("The site's robots.txt forbids it to us, so a watch would see nothing there."),
+        Robots.UNREADABLE: _("The site's robots.txt couldn't be read, so nothing is visited there for now."),
+    }
+    sentences = [told[look.robots]]
+    if look.crawl_delay:
+        sentences.append(
+            _("It asks for %(n)s s between two requests; we wait as long.") % {"n": f"{look.crawl_delay:g}"}
+        )
+    if look.reserved:
+        sentences.append(
+            _("The site reserves its contents against text and data mining; we leave alone what is reserved.")
+        )
+    return sentences
+
+
+def choice(one: Proposal, *, chosen: bool) -> dict[str, object]:
+    """A place as a form offers it."""
+    return {"kind": one.kind, "url": one.url, "value": f"{one.kind} {one.url}", "chosen": chosen}
+
+
+def places(given: list[str]) -> list[Proposal]:
+    """Places as a form sends them, kind and address; what isn't one is left out."""
+    parts = (address.partition(" ") for address in given[:MAX_SOURCES])
+    known = ((kind, url) for kind, _blank, url in parts if kind in KINDS)
+    return [Proposal(SourceKind(kind), url) for kind, url in known if 0 < len(url) <= MAX_ADDRESS]
+
 
 SHOWN = 50
 
 
-@decider_form
+@decider_form("watches/<int:number>/sources/", "watch-sources")
 def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The places that a watch looks at; another one is asked for, looked at, and shown with what it offers."""
     row = _watch_of_sites(owner, number)
@@ -32,8 +129,8 @@ def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return show(request, owner, "web/watch-sources.html", values, status=status)
 
 
-@decider_post
-def add(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("watches/<int:number>/sources/add", "add-sources", back="watch-sources")
+def add(request: HttpRequest, owner: Owner, number: int) -> None:
     """Let the watch look at what was chosen, too."""
     row = _watch_of_sites(owner, number)
     chosen = [(str(place.kind), place.url) for place in places(request.POST.getlist("source"))]
@@ -47,18 +144,15 @@ def add(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
             messages.success(request, _("Added. It is looked at from the next run on."))
         else:
             messages.error(request, _("Choose at least one place to look at."))
-    return redirect("watch-sources", slug=owner.slug, number=number)
 
 
-@decider_post
-def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("watches/<int:number>/sources/remove", "remove-source", back="watch-sources")
+def remove(request: HttpRequest, owner: Owner, number: int) -> str:
     """Let the watch look at a place no more."""
     row = _watch_of_sites(owner, number)
     kind, _blank, url = request.POST.get("source", "").partition(" ")
-    with Telling(request):
-        watching.change_sources(row, remove=[(kind, url)], by=request.user.get_username())
-        messages.success(request, _("It is looked at no more. What was seen there stays."))
-    return redirect("watch-sources", slug=owner.slug, number=number)
+    watching.change_sources(row, remove=[(kind, url)], by=request.user.get_username())
+    return _("It is looked at no more. What was seen there stays.")
 
 
 def _watch_of_sites(owner: Owner, number: int) -> Watch:

@@ -9,7 +9,8 @@ from desk.texts.canaries import last_runs
 from desk.texts.refusals import amounts, end_in_words
 from desk.texts.schedules import budget, politeness, schedule
 from desk.texts.sentences import in_words
-from desk.web.common.access import Telling, decider_form, decider_post, member_page, number_in, page_of, said, show
+from desk.web.common.access import number_in, said
+from desk.web.common.pages import Telling, decider_form, decider_post, member_page, page_of, show
 from desk.web.watches.crawls import not_through, progress_of
 from desk.web.watches.forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
@@ -23,13 +24,12 @@ from workers.services import wiring
 from workers.steps.crawls import plan
 
 
-@member_page
-def watches(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("watches/", "watches", "web/watches.html")
+def watches(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The owner's watches with their last crawls."""
     page = page_of(request, scoped.watches(owner))
     last = scoped.last_crawls(page)
-    values = {"page": page, "rows": [_row(row, last.get(row.pk)) for row in page]}
-    return show(request, owner, "web/watches.html", values)
+    return {"page": page, "rows": [_row(row, last.get(row.pk)) for row in page]}
 
 
 def _row(watch: Watch, last: Crawl | None) -> dict[str, object]:
@@ -37,13 +37,13 @@ def _row(watch: Watch, last: Crawl | None) -> dict[str, object]:
     return {"watch": watch, "schedule": said, "last": last, "end": "" if last is None else end_in_words(last.reason)}
 
 
-@member_page
-def watch(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("watches/<int:number>/", "watch", "web/watch.html")
+def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One watch: its sources, its schedule, what it may spend, its crawls."""
     row = scoped.watch_numbered(owner, number)
     page = page_of(request, row.crawls.order_by("-number"))
     crawl = not_through(row)
-    values = {
+    return {
         "watch": row,
         "schedule": "" if is_past(row) else schedule(row),
         "budget": budget(row.budget),
@@ -57,10 +57,9 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "crawl": crawl,
         "progress": None if crawl is None else progress_of(crawl),
     }
-    return show(request, owner, "web/watch.html", values)
 
 
-@decider_form
+@decider_form("watches/<int:number>/edit", "edit-watch")
 def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Set name, schedule, budget and politeness of a watch."""
     row = scoped.watch_numbered(owner, number)
@@ -78,7 +77,7 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return show(request, owner, "web/watch-edit.html", values, status=422 if form.errors else 200)
 
 
-@decider_post
+@decider_post("watches/<int:number>/run", "run-watch")
 def run(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Start the watch now, beside its times."""
     return run_at_once(request, scoped.watch_numbered(owner, number))
@@ -92,31 +91,27 @@ def run_at_once(request: HttpRequest, row: Watch) -> HttpResponse:
     return redirect("watch", slug=row.owner.slug, number=row.number)
 
 
-@decider_post
-def pause(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("watches/<int:number>/pause", "pause-watch", back="watch")
+def pause(request: HttpRequest, owner: Owner, number: int) -> None:
     """Start no more crawls of the watch, or start them again."""
     row = scoped.watch_numbered(owner, number)
-    with Telling(request):
-        change = watching.resume if request.POST.get("to") == "resume" else watching.pause
-        change(row, by=request.user.get_username())
-    return redirect("watch", slug=owner.slug, number=number)
+    change = watching.resume if request.POST.get("to") == "resume" else watching.pause
+    change(row, by=request.user.get_username())
 
 
-@decider_form
+@decider_form("watches/<int:number>/delete", "remove-watch", back="watch")
 def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask whether the watch may go, and let it go."""
     row = scoped.watch_numbered(owner, number)
     if request.method != "POST":
         return show(request, owner, "web/watch-remove.html", {"watch": row})
-    with Telling(request):
-        plan.remove_watch(wiring.services(), row, by=request.user.get_username())
-        messages.success(request, _("%(watch)s is deleted. What it saw stays.") % {"watch": row.name})
-        return redirect("watches", slug=owner.slug)
-    return redirect("watch", slug=owner.slug, number=number)
+    plan.remove_watch(wiring.services(), row, by=request.user.get_username())
+    messages.success(request, _("%(watch)s is deleted. What it saw stays.") % {"watch": row.name})
+    return redirect("watches", slug=owner.slug)
 
 
-@decider_post
-def plant(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("watches/<int:number>/canaries", "plant-canary", back="watch")
+def plant(request: HttpRequest, owner: Owner, number: int) -> None:
     """Say that a page of the owner's shows a known copy of a work."""
     watch = scoped.watch_numbered(owner, number)
     url, work = said(request.POST.get("url", "")), said(request.POST.get("work", ""))
@@ -131,13 +126,11 @@ def plant(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         messages.error(request, _("This watch visits no pages, so it can't find one."))
     else:
         messages.success(request, _("From its next run on, this watch has to find it."))
-    return redirect("watch", slug=owner.slug, number=number)
 
 
-@decider_post
-def withdraw(request: HttpRequest, owner: Owner, number: int, canary: int) -> HttpResponse:
+@decider_post("watches/<int:number>/canaries/<int:canary>/withdraw", "withdraw-canary", back="watch")
+def withdraw(request: HttpRequest, owner: Owner, number: int, canary: int) -> str:
     """Expect a known copy no longer."""
     row = scoped.canary(owner, canary)
     canaries.withdraw(row, by=request.user.get_username())
-    messages.success(request, _("It is no longer expected. What earlier runs made of it stays."))
-    return redirect("watch", slug=owner.slug, number=number)
+    return _("It is no longer expected. What earlier runs made of it stays.")

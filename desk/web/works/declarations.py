@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 
 from desk.texts import ownership
 from desk.texts.sentences import in_words
-from desk.web.common.access import Telling, decider_form, decider_post, member_page, number_in, said, show, takes
+from desk.web.common.access import number_in, said, takes
+from desk.web.common.pages import decider_form, decider_post, member_page, show
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from exhibit.types import DeclaredWork
 from registry.accounts import scoped
@@ -29,7 +30,7 @@ MOST = {"title": 500, "author": 300, "holder": 300, "credit": 300}
 """Characters of fields that are shorter than others."""
 
 
-@decider_form
+@decider_form("works/<int:number>/edit", "edit-work")
 def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Change what is declared; gaps may be filled with what the file states."""
     row = scoped.work(owner, number)
@@ -57,35 +58,31 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     return show(request, owner, "web/edit-work.html", values, status=400 if error else 200)
 
 
-@decider_post
-def answer(request: HttpRequest, owner: Owner, number: int, remark: int) -> HttpResponseBase:
+@decider_post("works/<int:number>/remarks/<int:remark>", "answer-remark", back="work")
+def answer(request: HttpRequest, owner: Owner, number: int, remark: int) -> str:
     """Record why a doubt doesn't stand against the work."""
     row = scoped.work(owner, number).remarks.filter(pk=remark).select_related("work__owner").first()
     if row is None:
         raise Http404
-    with Telling(request):
-        answer_remark(row, by=request.user.get_username(), reason=said(request.POST.get("reason", "")))
-        messages.success(request, _("Your reason is kept, with your name and the time."))
-    return redirect("work", slug=owner.slug, number=number)
+    answer_remark(row, by=request.user.get_username(), reason=said(request.POST.get("reason", "")))
+    return _("Your reason is kept, with your name and the time.")
 
 
-@decider_post
-def attach(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+@decider_post("works/<int:number>/documents", "attach", back="work")
+def attach(request: HttpRequest, owner: Owner, number: int) -> str:
     """Keep a document beside a work."""
     row = scoped.work(owner, number)
     file = request.FILES.get("file")
-    with Telling(request):
-        if file is None:
-            raise WrongUseError(_("Choose a file."))
-        if (file.size or 0) > declaring.MAX_ATTACHMENT:
-            raise WrongUseError(_("The document is too large."))
-        about, by = said(request.POST.get("about", "")), request.user.get_username()
-        declaring.attach(wiring.services(), row, str(file.name), file.read(), about=about, by=by)
-        messages.success(request, _("The document is kept byte for byte; its digest is in the log."))
-    return redirect("work", slug=owner.slug, number=number)
+    if file is None:
+        raise WrongUseError(_("Choose a file."))
+    if (file.size or 0) > declaring.MAX_ATTACHMENT:
+        raise WrongUseError(_("The document is too large."))
+    about, by = said(request.POST.get("about", "")), request.user.get_username()
+    declaring.attach(wiring.services(), row, str(file.name), file.read(), about=about, by=by)
+    return _("The document is kept byte for byte; its digest is in the log.")
 
 
-@member_page
+@member_page("works/<int:number>/documents/<int:attachment>", "attachment")
 def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int) -> HttpResponseBase:
     """A document beside a work, as it came."""
     row = scoped.attachment(owner, number, attachment)
@@ -99,39 +96,34 @@ def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int)
     return FileResponse(stream, as_attachment=True, filename=row.name, content_type="application/octet-stream")
 
 
-@decider_post
-def detach(request: HttpRequest, owner: Owner, number: int, attachment: int) -> HttpResponseBase:
+@decider_post("works/<int:number>/documents/<int:attachment>/remove", "detach", back="work")
+def detach(request: HttpRequest, owner: Owner, number: int, attachment: int) -> None:
     """Take a document off a work."""
     declaring.detach(scoped.attachment(owner, number, attachment), by=request.user.get_username())
-    return redirect("work", slug=owner.slug, number=number)
 
 
-@decider_post
-def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+@decider_post("works/<int:number>/remove", "remove-work", back="works")
+def remove(request: HttpRequest, owner: Owner, number: int) -> str:
     """Stop looking for copies of a work."""
     row = scoped.work(owner, number)
     remove_work(row, by=request.user.get_username())
     text = _("Copies of “%(title)s” are searched for no more. Its cases and evidence stay.")
-    messages.success(request, text % {"title": row.title})
-    return redirect("works", slug=owner.slug)
+    return text % {"title": row.title}
 
 
-@decider_post
-def open_to_all(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+@decider_post("works/<int:number>/open", "open-work", back="work")
+def open_to_all(request: HttpRequest, owner: Owner, number: int) -> str:
     """Show a work to everybody on a public page, or give that page another contact."""
     row, contact = scoped.work(owner, number), said(request.POST.get("contact", ""))
-    with Telling(request):
-        open_work(wiring.services(), row, contact=contact, by=request.user.get_username())
-        messages.success(request, _("Everybody may see the public page of this work now."))
-    return redirect("work", slug=owner.slug, number=number)
+    open_work(wiring.services(), row, contact=contact, by=request.user.get_username())
+    return _("Everybody may see the public page of this work now.")
 
 
-@decider_post
-def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+@decider_post("works/<int:number>/closed", "close-work", back="work")
+def close(request: HttpRequest, owner: Owner, number: int) -> str:
     """Close a work's public page: its address answers as if it had never been."""
     close_work(scoped.work(owner, number), by=request.user.get_username())
-    messages.success(request, _("The public page is closed."))
-    return redirect("work", slug=owner.slug, number=number)
+    return _("The public page is closed.")
 
 
 def _stated(text: str | None) -> str:

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
 
 from desk.texts.ownership import KINDS, why_held
-from desk.web.common.access import Telling, decider_post, said
+from desk.web.common.access import said
+from desk.web.common.pages import decider_post
 from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.cases.floods import unlike
@@ -39,14 +38,12 @@ def held(owner: Owner, work: Work) -> dict[str, Any] | None:
     }
 
 
-@decider_post
-def answer_held(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("works/<int:number>/held", "answer-held", back="work")
+def answer_held(request: HttpRequest, owner: Owner, number: int) -> str:
     """Open the cases of a held work, say that the pictures aren't of it, or take that back."""
     row, answer = scoped.work(owner, number), request.POST.get("answer", "")
-    with Telling(request):
-        if answer not in set(Answer):
-            raise WrongUseError(f"{answer!r} is no answer.")
-        by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
-        answer_flood(wiring.services(), row, Answer(answer), by=by, reason=reason)
-        messages.success(request, str(KINDS[answer]))
-    return redirect("work", slug=owner.slug, number=number)
+    if answer not in set(Answer):
+        raise WrongUseError(f"{answer!r} is no answer.")
+    by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
+    answer_flood(wiring.services(), row, Answer(answer), by=by, reason=reason)
+    return str(KINDS[answer])

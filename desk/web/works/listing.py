@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from desk.texts import ownership
 from desk.texts.numbers import grouped
-from desk.web.common.access import ROWS, Telling, decider_post, member_page, number_in, page_of, said, show
+from desk.web.common.access import number_in, said
+from desk.web.common.pages import ROWS, Telling, decider_post, member_page, page_of
 from registry.accounts import scoped
 from registry.models import Flood, Owner, OwnershipRemark, Work
 from registry.works import works as searching
@@ -103,8 +104,8 @@ class Asked:
         return bool(self.words or self.only or self.upload or self.collection)
 
 
-@member_page
-def works(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("works/", "works", "web/works.html")
+def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The owner's works: searched, sorted, counted, and those only that need something or belong to a collection."""
     given, counts = request.GET, searching.counts(owner)
     asked = Asked.of(given)
@@ -112,7 +113,7 @@ def works(request: HttpRequest, owner: Owner) -> HttpResponse:
     before, after = number_in(given.get("before")), number_in(given.get("after"))
     piece = searching.piece(with_cards(rows), asked.sort, before, after, ROWS)
     collections = list(collections_of(owner))
-    values = {
+    return {
         "piece": piece,
         "cards": cards_of(piece.works),
         "asked": asked,
@@ -124,10 +125,9 @@ def works(request: HttpRequest, owner: Owner) -> HttpResponse:
         "done": scoped.bulk_edits(owner).filter(number=number_in(given.get("bulk")) or 0).first(),
         "whats": WHATS,
     }
-    return show(request, owner, "web/works.html", values)
 
 
-@decider_post
+@decider_post("works/change", "edit-works")
 def edit_works(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Change the chosen works at once, or all that match what was asked for."""
     given = request.POST
@@ -143,30 +143,28 @@ def edit_works(request: HttpRequest, owner: Owner) -> HttpResponse:
     return redirect(f"{reverse('works', args=[owner.slug])}?{back.urlencode()}")
 
 
-@member_page
-def bulk_edits(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("works/changes/", "bulk-edits", "web/works-changes.html")
+def bulk_edits(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """What was changed of many works at once, newest first."""
-    return show(request, owner, "web/works-changes.html", {"page": page_of(request, scoped.bulk_edits(owner))})
+    return {"page": page_of(request, scoped.bulk_edits(owner))}
 
 
-@member_page
-def bulk_edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("works/changes/<int:number>/", "bulk-edit", "web/works-change.html")
+def bulk_edit(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """How far one of these is, as a part of a page."""
     row = scoped.bulk_edit(owner, number)
-    return show(request, owner, "web/works-change.html", {"done": row})
+    return {"done": row}
 
 
-@decider_post
+@decider_post("works/changes/<int:number>/undo", "undo-bulk-edit", back="bulk-edits")
 def undo_bulk_edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Undo one of these."""
     row = scoped.bulk_edit(owner, number)
-    with Telling(request):
-        done = bulk.undo(wiring.services(), row, by=request.user.get_username())
-        return redirect(f"{reverse('works', args=[owner.slug])}?bulk={done.number}")
-    return redirect("bulk-edits", slug=owner.slug)
+    done = bulk.undo(wiring.services(), row, by=request.user.get_username())
+    return redirect(f"{reverse('works', args=[owner.slug])}?bulk={done.number}")
 
 
-@decider_post
+@decider_post("works/collections/<int:number>", "change-collection")
 def change_collection(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Rename a collection, or remove it; its works stay."""
     row, by = collection_of(owner, number), request.user.get_username()

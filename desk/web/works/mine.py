@@ -3,14 +3,14 @@
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
 
 from desk.api.common.limits import one_fetch, one_search
 from desk.api.common.problems import Problem
 from desk.texts.cases import how_much, how_sure
 from desk.texts.refusals import refusal_in_words
 from desk.texts.sentences import in_words
-from desk.web.common.access import member_view, person_of, show
+from desk.web.common.access import person_of
+from desk.web.common.pages import member_form, show
 from desk.web.middleware.requests import whole_address
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.plain import plain
@@ -29,8 +29,7 @@ SCRIPT = (
 """The bookmark: brings the address of a page's largest picture, and the page's own. It fetches and sends nothing."""
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@member_view
+@member_form("works/mine", "mine")
 def mine(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """The form with the address, and what was found; an address is fetched only when the form is sent."""
     given = request.POST if request.method == "POST" else request.GET

@@ -7,12 +7,12 @@ from math import sqrt
 from typing import NamedTuple
 
 from django.db.models import Max, Min
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from desk.texts.cases import standing_in_words
-from desk.web.common.access import member_page, page_of, show
+from desk.web.common.pages import member_page, page_of
 from registry.accounts import scoped
 from registry.cases import spread as spreading
 from registry.models import Case, Owner
@@ -42,8 +42,8 @@ class Lane(NamedTuple):
     standing: str
 
 
-@member_page
-def spread(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("works/<int:number>/spread/", "spread", "web/spread.html")
+def spread(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """The parties that showed a work, in the order in which they were seen, and when they did at new places."""
     work = scoped.work(owner, number)
     rows = spreading.cases_of(owner, work)
@@ -51,7 +51,7 @@ def spread(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     values: dict[str, object] = {"work": work, "page": page}
     if page.object_list:
         values |= _drawn(list(page.object_list), **rows.aggregate(first=Min("first_seen"), last=Max("last_seen")))
-    return show(request, owner, "web/spread.html", values)
+    return values
 
 
 def _drawn(cases: Sequence[Case], first: datetime, last: datetime) -> dict[str, object]:

@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 
 from desk.texts import uploads as upload_words
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_form, decider_post, member_page, number_in, page_of, said, show
+from desk.web.common.access import number_in, said
+from desk.web.common.pages import decider_form, decider_post, member_page, page_of, show
 from desk.web.middleware.limits import MAX_REQUEST
 from desk.web.works.listing import cards_of, with_cards
 from exhibit.errors import ExhibitError, RefusedError, WrongUseError
@@ -38,7 +39,7 @@ BROUGHT_SHOWN = 12
 JSON = "application/json"
 
 
-@decider_form
+@decider_form("works/add", "add-works")
 def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """The form, and the beginning of an upload; with files when the browser runs no script."""
     if request.method != "POST":
@@ -58,8 +59,8 @@ def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return _gone_on(request, upload)
 
 
-@decider_form
-def state(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+@decider_form("works/add/fingerprints", "state-works", "web/state-works.html")
+def state(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Registering without the pictures, by a file of fingerprints: the form, and what came of each picture."""
     values: dict[str, object] = {"most_bytes": MAX_FILE, "most_works": MAX_WORKS}
     if request.method == "POST":
@@ -67,7 +68,7 @@ def state(request: HttpRequest, owner: Owner) -> HttpResponseBase:
             values |= _stated(request, owner)
         except ExhibitError as error:
             values["problem"] = in_words(error)
-    return show(request, owner, "web/state-works.html", values)
+    return values
 
 
 def _stated(request: HttpRequest, owner: Owner) -> dict[str, object]:
@@ -84,21 +85,21 @@ def _stated(request: HttpRequest, owner: Owner) -> dict[str, object]:
     return {"told": True, **counts, **told}
 
 
-@member_page
-def uploads(request: HttpRequest, owner: Owner) -> HttpResponse:
+@member_page("works/uploads/", "uploads", "web/uploads.html")
+def uploads(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """What was brought, newest first."""
     page = page_of(request, scoped.uploads(owner))
     far = uploading.progress_of(page.object_list)
-    return show(request, owner, "web/uploads.html", {"page": page, "rows": [(row, far[row.pk]) for row in page]})
+    return {"page": page, "rows": [(row, far[row.pk]) for row in page]}
 
 
-@member_page
-def upload(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("works/uploads/<int:number>/", "upload", "web/upload.html")
+def upload(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One upload: how far it is, what couldn't be registered, and a way to send what is missing."""
     row = scoped.upload(owner, number)
     problems = page_of(request, uploading.problems(row))
     lines = uploading.lines_without_files(row)
-    values = {
+    return {
         "upload": row,
         "progress": uploading.progress_of([row])[row.pk],
         "page": problems,
@@ -111,10 +112,9 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "several": uploading.lines_of_several(row)[:LINES_SHOWN],
         **_limits(),
     }
-    return show(request, owner, "web/upload.html", values)
 
 
-@member_page
+@member_page("works/uploads/<int:number>/progress", "upload-progress")
 def progress(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """How far an upload is, as a part of its page."""
     row = scoped.upload(owner, number)
@@ -125,7 +125,7 @@ def progress(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return answer
 
 
-@decider_post
+@decider_post("works/uploads/<int:number>/files", "upload-files")
 def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Take a portion of files."""
     row = scoped.upload(owner, number)
@@ -136,13 +136,13 @@ def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     return _gone_on(request, row)
 
 
-@member_page
+@member_page("works/uploads/<int:number>/received", "upload-received")
 def received(request: HttpRequest, owner: Owner, number: int) -> JsonResponse:
     """Names and sizes of the files that are here, so that nobody sends them twice."""
     return JsonResponse({"files": list(uploading.received(scoped.upload(owner, number)).values_list("name", "size"))})
 
 
-@decider_post
+@decider_post("works/uploads/<int:number>/close", "close-upload")
 def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Note that all files have been sent."""
     row = scoped.upload(owner, number)
@@ -150,14 +150,13 @@ def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     return _gone_on(request, row)
 
 
-@decider_post
-def again(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+@decider_post("works/uploads/<int:number>/again", "upload-again", back="upload")
+def again(request: HttpRequest, owner: Owner, number: int) -> None:
     """Try once more what was given up."""
     uploading.try_again(wiring.services(), scoped.upload(owner, number))
-    return redirect("upload", slug=owner.slug, number=number)
 
 
-@member_page
+@member_page("works/uploads/<int:number>/results.csv", "upload-results")
 def results(request: HttpRequest, owner: Owner, number: int) -> StreamingHttpResponse:
     """What came of each file, as CSV."""
     headers = {"Content-Disposition": f'attachment; filename="{owner.slug}-upload-{number}-results.csv"'}

@@ -3,17 +3,19 @@
 from functools import partial
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 
+from desk.api.common.files import download
 from desk.schemas.works import searches_of, seen_before
 from desk.texts import ownership
 from desk.texts.masks import masks
 from desk.texts.past import relation_in_words, search_in_words
-from desk.web.common.access import Telling, attached, decider_post, member_page, page_of, said, show, takes
+from desk.web.common.access import said, takes
+from desk.web.common.pages import Telling, decider_post, member_page, page_of
 from desk.web.works.held import held
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
@@ -31,20 +33,19 @@ from workers.works.opened import public_address
 from workers.works.ownership import terms, warnings_of
 
 
-@decider_post
-def derived(request: HttpRequest, owner: Owner) -> HttpResponse:
+@decider_post("works/derived", "derived", back="works")
+def derived(request: HttpRequest, owner: Owner) -> None:
     """Ask for works derived from the owner's, or no more."""
     people.ask_for_derived(owner, wanted=not owner.derived, by=request.user.get_username())
-    return redirect("works", slug=owner.slug)
 
 
-@member_page
-def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@member_page("works/<int:number>/", "work", "web/work.html")
+def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One work: what was declared, what speaks against it, its proofs, where it was seen, and its history."""
     row = scoped.work(owner, number)
     found = searching.seen_in(scoped.cases(owner).filter(work=row))
     history = page_of(request, row.changes.all(), "history")
-    values = {
+    return {
         "work": row,
         "pictures": row.work_pictures.select_related("picture").order_by("pk"),
         "public": public_address(wiring.services().config, row),
@@ -71,32 +72,30 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "searches": [search_in_words(search) for search in searches_of(row)],
         "seen_before": seen_before(row),
     }
-    return show(request, owner, "web/work.html", values)
 
 
-@decider_post
-def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("works/<int:number>/export", "export-work")
+def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Copies for publishing, which say whose they are, as a ZIP."""
     row, given = scoped.work(owner, number), request.POST
     with Telling(request):
         licensor, recipient = (said(given.get(name, "")) for name in ("licence_url", "mark_for"))
         wanted = exporting.Wanted(licensor, "no_training" in given, "sign" in given, recipient)
         data = exporting.packed(wiring.services(), row, wanted, by=request.user.get_username())
-        return attached(data, exporting.packed_name(row), "application/zip")
+        return download(data, exporting.packed_name(row), "application/zip")
     return redirect("work", slug=owner.slug, number=number)
 
 
-@decider_post
-def make_deposit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+@decider_post("works/<int:number>/deposit", "make-deposit", back="work")
+def make_deposit(request: HttpRequest, owner: Owner, number: int) -> None:
     """Make a deposit record of what is declared now."""
     row = scoped.work(owner, number)
     with Telling(request):
         made = deposits.make_deposit(wiring.services(), row, by=request.user.get_username())
         messages.success(request, _("Deposit record %(number)d is ready.") % {"number": made.number})
-    return redirect("work", slug=owner.slug, number=number)
 
 
-@member_page
+@member_page("works/<int:number>/deposits/<int:deposit>", "deposit")
 def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
     """A deposit record with the receipts of this moment."""
     row = scoped.deposit(owner, number, deposit)
@@ -104,23 +103,23 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
         file = in_a_file(partial(deposits.assemble_deposit, wiring.services(), row))
         takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
         name = f"{deposits.deposit_name(row)}.zip"
-        return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
+        return download(file, name, "application/zip")
     return redirect("work", slug=owner.slug, number=number)
 
 
-@member_page
-def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponse:
+@member_page("works/<int:number>/deposits/<int:deposit>/record", "deposit-record")
+def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
     """The record itself, in the installation's first language."""
     row = scoped.deposit(owner, number, deposit)
     with Telling(request):
         files = deposits.record_files(wiring.services(), row)
         takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
         name, data = min(files.items(), key=lambda one: len(one[0]))
-        return attached(data, name, "application/pdf")
+        return download(data, name, "application/pdf")
     return redirect("work", slug=owner.slug, number=number)
 
 
-@member_page
+@member_page("pictures/<str:digest>", "picture")
 @cache_control(private=True, max_age=3600)
 def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
     """A small JPEG made of a picture; what was found on the web is never sent to a browser as it is."""

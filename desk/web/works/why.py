@@ -3,7 +3,6 @@
 from base64 import b64encode
 
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _, gettext_lazy
 
 from desk.api.common.files import picture_in
@@ -11,7 +10,7 @@ from desk.api.common.limits import one_search
 from desk.api.common.problems import Problem
 from desk.texts.cases import remarks_of
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_form, show
+from desk.web.common.pages import decider_form
 from exhibit.errors import ExhibitError, WrongUseError
 from indexer.calibration.kept import Said
 from registry.accounts import scoped
@@ -23,8 +22,8 @@ from workers.services import wiring
 CHOICES = {Said.COPY: gettext_lazy("This is a copy"), Said.DIFFERENT: gettext_lazy("These are different pictures")}
 
 
-@decider_form
-def why(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+@decider_form("works/<int:number>/why", "why", "web/why.html")
+def why(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """The form, and what the search makes of the file; nothing is decided by it."""
     work = scoped.work(owner, number)
     values: dict[str, object] = {"work": work, "choices": CHOICES.items()}
@@ -33,7 +32,7 @@ def why(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
             values |= _answer(request, work)
         except (ExhibitError, Problem) as error:
             values["error"] = in_words(error)
-    return show(request, owner, "web/why.html", values)
+    return values
 
 
 def _answer(request: HttpRequest, work: Work) -> dict[str, object]:

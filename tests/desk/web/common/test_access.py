@@ -1,18 +1,13 @@
 """Every page and file of an owner: its members see it, a stranger gets 404, nobody is asked to sign in."""
 
-import pytest
-from django.contrib.messages import get_messages
-from django.contrib.messages.storage.cookie import CookieStorage
 from django.core import signing
 from django.db import transaction
-from django.http import HttpRequest
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.urls import reverse
 from django.utils.http import parse_header_parameters
 
-from desk.web.common.access import Telling, attached, page_of
+from desk.api.common.files import download
 from exhibit.entries import EntryType
-from exhibit.errors import WrongUseError
 from registry.accounts import feeds, invitations
 from registry.models import (
     ApiToken,
@@ -21,14 +16,12 @@ from registry.models import (
     Invitation,
     LogSubmission,
     Membership,
-    Owner,
     Role,
     Sighting,
     Watch,
 )
 from registry.notifications import mail_choices
 from tests.assets.desk_scene import Scene, module_scene, patterns, scene
-from tests.assets.rows import owner
 from workers.notify.digests import SALT
 from workers.works.registration import remove_work
 
@@ -92,10 +85,10 @@ POSTED |= {"plant-canary", "withdraw-canary", "add-sources", "remove-source"}
 
 def test_a_file_whose_name_a_stranger_chose_is_attached_under_that_name_alone() -> None:
     assert (
-        attached(b"", "letter.pdf", "text/plain").headers["Content-Disposition"] == 'attachment; filename="letter.pdf"'
+        download(b"", "letter.pdf", "text/plain").headers["Content-Disposition"] == 'attachment; filename="letter.pdf"'
     )
     for name in ("a\"; filename*=UTF-8''evil.html; x=\"b.txt", "许可.pdf"):
-        told = attached(b"", name, "text/plain").headers["Content-Disposition"]
+        told = download(b"", name, "text/plain").headers["Content-Disposition"]
         assert parse_header_parameters(told) == ("attachment", {"filename": name})
 
 
@@ -282,31 +275,7 @@ def test_words_of_strangers_are_shown_and_never_done(scene: Scene) -> None:
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
-def test_a_page_that_is_not_there_is_the_nearest_one(db: None) -> None:
-    for name in "abc":
-        owner(name)
-    rows = Owner.objects.filter(slug__in="abc").order_by("slug")  # beside those of the scene
-    for asked, number in (("2", 2), ("9", 2), ("-1", 2), ("x", 1), ("", 1)):
-        page = page_of(RequestFactory().get("/", {"visits": asked}), rows, "visits", size=2)
-        assert (page.number, page.paginator.num_pages) == (number, 2), asked
-    assert [one.slug for one in page_of(RequestFactory().get("/", {"visits": "2"}), rows, size=2)] == ["a", "b"]
-
-
 def test_bytes_are_kept_under_a_name() -> None:
-    answer = attached(b"%PDF", "sheet.pdf", "application/pdf")
+    answer = download(b"%PDF", "sheet.pdf", "application/pdf")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="sheet.pdf"'
-    assert (answer.content, answer.headers["Content-Type"]) == (b"%PDF", "application/pdf")
-
-
-def test_a_refusal_is_told_on_the_next_page_and_a_mistake_of_ours_is_none() -> None:
-    def request() -> HttpRequest:
-        made = RequestFactory().post("/")
-        made._messages = CookieStorage(made)  # type: ignore[attr-defined] # as the middleware does
-        return made
-
-    asked = request()
-    with Telling(asked):
-        raise WrongUseError("No case is named.")
-    assert [(one.level_tag, str(one)) for one in get_messages(asked)] == [("error", "No case is named.")]
-    with pytest.raises(ZeroDivisionError), Telling(request()):
-        raise ZeroDivisionError
+    assert (answer.getvalue(), answer.headers["Content-Type"]) == (b"%PDF", "application/pdf")

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from desk.schemas import evidence
-from desk.web.downloads.witnesses import said_by
+from desk.web.downloads.packages import said_by
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from exhibit.digests import Digest

@@ -1,14 +1,20 @@
-"""The reader's language and time zone: the browser's, until a person chooses."""
+"""The language and time zone of whoever reads, and the browsers that are known."""
 
-from django.test import Client
+from collections.abc import Callable
+from dataclasses import replace
+
+from django.test import Client, override_settings
 from django.urls import reverse
 
+from desk.web.middleware.reader import COOKIE
+from exhibit.config.config import Config
+from registry.accounts import devices
 from registry.models import User
-from tests.assets.accounts import ann
+from tests.assets.accounts import ann, browser, signed_in, try_in
 from tests.assets.rows import found_case, owner
 from tests.assets.site_browser import Site
 
-__all__ = ["ann"]
+__all__ = ["ann", "browser"]
 
 
 def test_who_chooses_a_language_is_led_back_to_our_own_pages_alone(db: None) -> None:
@@ -63,3 +69,53 @@ def test_a_zone_that_is_none_is_left_alone(ann: User) -> None:
         client.get("/account/")
         ann.refresh_from_db()
         assert ann.time_zone == kept
+
+
+def kept(client: Client) -> str:
+    return client.cookies[COOKIE].value if COOKIE in client.cookies else ""
+
+
+def test_a_browser_is_known_while_its_session_lasts_and_after_that_unless_its_person_signs_out(
+    ann: User, browser: Callable[[], Client]
+) -> None:
+    client = browser()
+    client.get("/sign-in/")
+    assert not kept(client)
+    try_in(client, ann.email)
+    client.get("/account/")
+    assert devices.knows(kept(client), ann)
+    cookie = client.cookies[COOKIE]
+    assert cookie["httponly"]
+    assert (cookie["samesite"], cookie["max-age"]) == ("Lax", 180 * 24 * 3600)
+    client.get("/account/")
+    assert client.cookies[COOKIE].value == cookie.value
+    client.session.flush()
+    client.get("/account/")
+    assert devices.knows(kept(client), ann)
+    try_in(client, ann.email)
+    client.post("/sign-out/")
+    assert not kept(client)
+
+
+def test_who_ends_the_other_sessions_makes_their_browsers_unknown(ann: User, browser: Callable[[], Client]) -> None:
+    lost, here = browser(), browser()
+    for client in (lost, here):
+        try_in(client, ann.email)
+        client.get("/account/")
+    here.post("/account/sessions/")
+    here.get("/account/")
+    ann.refresh_from_db()
+    assert not signed_in(lost)
+    assert not devices.knows(kept(lost), ann)
+    assert devices.knows(kept(here), ann)
+
+
+def test_no_browser_is_marked_where_the_operator_wants_none(
+    ann: User, browser: Callable[[], Client], config: Config
+) -> None:
+    with override_settings(CONFIG=replace(config, mail_sign_in=False)):
+        client = browser()
+        try_in(client, ann.email)
+        client.get("/account/")
+        assert signed_in(client)
+        assert not kept(client)

@@ -1,0 +1,53 @@
+"""What all pages share: lists in pieces, what was refused, and the way back from a deed."""
+
+import pytest
+from django.contrib.messages import get_messages
+from django.contrib.messages.storage.cookie import CookieStorage
+from django.http import HttpRequest
+from django.test import RequestFactory
+
+from desk.web.common.pages import PAGES, Telling, page_of
+from exhibit.errors import WrongUseError
+from registry.models import Owner
+from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.rows import owner
+
+__all__ = ["module_scene", "scene"]
+
+
+def test_each_address_and_each_name_stands_once() -> None:
+    assert len({page.name for page in PAGES}) == len({str(page.pattern) for page in PAGES}) == len(PAGES)
+
+
+def test_a_deed_leads_back_to_the_page_above_it_and_says_what_was_refused(scene: Scene) -> None:
+    where = scene.addresses()
+    done = scene.alice.post(where["close-work"], follow=True)
+    assert done.redirect_chain == [(where["work"], 302)]
+    assert b"The public page is closed." in done.content
+    refused = scene.alice.post(where["answer-held"], {"answer": "perhaps"}, follow=True)
+    assert refused.redirect_chain == [(where["work"], 302)]
+    assert b"is no answer." in refused.content
+
+
+def test_a_page_that_is_not_there_is_the_nearest_one(db: None) -> None:
+    for name in "abc":
+        owner(name)
+    rows = Owner.objects.filter(slug__in="abc").order_by("slug")  # beside those of the scene
+    for asked, number in (("2", 2), ("9", 2), ("-1", 2), ("x", 1), ("", 1)):
+        page = page_of(RequestFactory().get("/", {"visits": asked}), rows, "visits", size=2)
+        assert (page.number, page.paginator.num_pages) == (number, 2), asked
+    assert [one.slug for one in page_of(RequestFactory().get("/", {"visits": "2"}), rows, size=2)] == ["a", "b"]
+
+
+def test_a_refusal_is_told_on_the_next_page_and_a_mistake_of_ours_is_none() -> None:
+    def request() -> HttpRequest:
+        made = RequestFactory().post("/")
+        made._messages = CookieStorage(made)  # type: ignore[attr-defined] # as the middleware does
+        return made
+
+    asked = request()
+    with Telling(asked):
+        raise WrongUseError("No case is named.")
+    assert [(one.level_tag, str(one)) for one in get_messages(asked)] == [("error", "No case is named.")]
+    with pytest.raises(ZeroDivisionError), Telling(request()):
+        raise ZeroDivisionError
