@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from functools import partial, wraps
+from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from allauth.account.decorators import reauthentication_required
@@ -12,7 +12,6 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
-from django.utils.functional import SimpleLazyObject
 from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -22,7 +21,6 @@ from exhibit.clock import now
 from exhibit.errors import ExhibitError, NotFoundError
 from exhibit.plain import plain
 from exhibit.types import Json
-from registry.accounts import scoped
 from registry.accounts.people import is_operator
 from registry.log.audit_log import Evidence, Way, accessed
 from registry.models import Owner, Role, User
@@ -51,9 +49,11 @@ def member_view(view: OwnedView[P]) -> View:
     @wraps(view)
     @login_required
     def checked(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        owner = scoped.owners_of(person_of(request)).filter(slug=slug).first()
-        if owner is None:
+        membership = person_of(request).memberships.select_related("owner").filter(owner__slug=slug).first()
+        if membership is None:
             raise Http404
+        owner = membership.owner
+        owner.role = membership.role
         try:
             return view(request, owner, *args, **kwargs)
         except NotFoundError as error:
@@ -67,7 +67,7 @@ def member_view_of(*roles: Role) -> Callable[[OwnedView[P]], View]:
 
     def decorated(view: OwnedView[P]) -> View:
         def checked(request: HttpRequest, owner: Owner, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            if not person_of(request).memberships.filter(owner=owner, role__in=roles).exists():
+            if owner.role not in roles:
                 return forbidden(request)
             return view(request, owner, *args, **kwargs)
 
@@ -109,14 +109,14 @@ def person_of(request: HttpRequest) -> User:
     return request.user
 
 
-def may_decide(request: HttpRequest, owner: Owner) -> bool:
+def may_decide(owner: Owner) -> bool:
     """Whether the person may decide cases and start work for the owner: everybody but viewers."""
-    return person_of(request).memberships.filter(owner=owner).exclude(role=Role.VIEWER).exists()
+    return owner.role != Role.VIEWER
 
 
-def manages(request: HttpRequest, owner: Owner) -> bool:
+def manages(owner: Owner) -> bool:
     """Whether the person runs the owner: members, settings, keys."""
-    return person_of(request).memberships.filter(owner=owner, role=Role.OWNER).exists()
+    return owner.role == Role.OWNER
 
 
 def takes(request: HttpRequest, what: Evidence, owner: Owner, **about: Json) -> None:
@@ -174,12 +174,11 @@ def manager_post(view: OwnedView[P]) -> View:
 def show(
     request: HttpRequest, owner: Owner, template: str, values: Mapping[str, object], status: int = 200
 ) -> HttpResponse:
-    """A page of an owner; whether the person may decide is asked only where the page says it."""
-    shown = {"owner": owner, "may_decide": SimpleLazyObject(partial(may_decide, request, owner)), **values}
-    return render(request, template, shown, status=status)
+    """A page of an owner."""
+    return render(request, template, {"owner": owner, "may_decide": may_decide(owner), **values}, status=status)
 
 
-def page_of(request: HttpRequest, rows: QuerySet[Row], name: str = "page", size: int = ROWS) -> Page[Row]:
+def page_of(request: HttpRequest, rows: QuerySet[Row] | list[Row], name: str = "page", size: int = ROWS) -> Page[Row]:
     """The page of a long list that the address asks for under this name; the nearest one when it doesn't exist."""
     return Paginator(rows, size).get_page(request.GET.get(name))
 

@@ -207,7 +207,7 @@ def wordings(request: HttpRequest, owner: Owner) -> HttpResponse:
         (kind, language, words.KINDS[Notice.Kind(kind)], words.LANGUAGES[language], (kind, language) in own)
         for kind, language in sorted(KNOWN)
     ]
-    return show(request, owner, "web/notice-wordings.html", {"rows": rows, "may_edit": manages(request, owner)})
+    return show(request, owner, "web/notice-wordings.html", {"rows": rows, "may_edit": manages(owner)})
 
 
 @require_http_methods(["GET", "POST"])

@@ -32,7 +32,7 @@ def searches(request: HttpRequest, owner: Owner) -> HttpResponse:
     for name, one in sorted(services(house.config).items()):
         lacks, cost = lacking(house, owner, name, one), price_of(owner, name, one)
         found.append((name, one, keys.get(name), consents.get((name, one.host)), lacks, cost))
-    values = {"services": found, "may_keep": manages(request, owner)}
+    values = {"services": found, "may_keep": manages(owner)}
     return show(request, owner, "web/searches.html", values)
 
 
