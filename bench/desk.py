@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from django.test import Client
     from django.urls.resolvers import URLPattern
 
-MAX_MS, MAX_QUERIES = 300, 30
+MAX_MS, MAX_QUERIES = 200, 25
 LEFT_OUT = {"sign-out", "metrics", "healthz", "log-checkpoint", "log-tile", "log-entries"}
 ASKED = {
     "bundles": ("q=party-2", "party=party-1.example", "page=40"),

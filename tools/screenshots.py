@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 PERSON = "ann@studio.example"
 LANGUAGES = {"en": "en-GB", "zh-hans": "zh-CN"}
-UNDECIDED = 30
-"""Cases of the demonstration that wait for a decision in the pictures."""
+UNDECIDED, NOTICED = 30, 3
+"""Cases of the demonstration that wait for a decision in the pictures, and those that a notice is about."""
 PAGES = {
     "cases": "o/{owner}/cases/",
     "case": "o/{owner}/cases/{case}/",
+    "notice": "o/{owner}/notices/1/",
+    "party": "o/{owner}/party/{party}",
     "works": "o/{owner}/works/",
-    "work": "o/{owner}/works/1/",
-    "watches": "o/{owner}/watches/",
-    "watch": "o/{owner}/watches/1/",
-    "licences": "o/{owner}/licences/",
-    "notices": "o/{owner}/notices/",
-    "downloads": "o/{owner}/downloads/",
+    "work": "o/{owner}/works/{work}/",
+    "spread": "o/{owner}/works/{work}/spread/",
+    "add-works": "o/{owner}/works/add",
+    "new-watch": "o/{owner}/watches/new",
     "operator": "operator/",
 }
 ON_PHONE = ("cases", "case")
@@ -117,17 +117,22 @@ def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]
     client = Client()
     client.force_login(person)
     cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
-    return cookie, {"owner": owner.slug, "case": _reopened(owner)}
+    return cookie, {"owner": owner.slug, **_prepared_cases(owner)}
 
 
-def _reopened(owner: "Owner") -> int:
-    """Open decided cases again; returns the number of one."""
+def _prepared_cases(owner: "Owner") -> dict[str, object]:
+    """Begin a notice about some decided cases and open others again; returns the number, party and work of one."""
+    from registry.notices import notices
     from workers.cases import decisions
 
-    chosen = list(owner.cases.filter(decision="confirmed").order_by("number")[:UNDECIDED])
+    confirmed = owner.cases.filter(decision="confirmed").order_by("number")
+    first = confirmed[UNDECIDED]
+    noticed = confirmed.filter(party=first.party, number__gte=first.number).values_list("number", flat=True)
+    notices.draft(owner, list(noticed[:NOTICED]), "dmca", "en", by=PERSON)
+    chosen = list(confirmed.select_related("work")[:UNDECIDED])
     for case in chosen:
         decisions.reopen(case, by=PERSON, reason="Shown undecided in the documentation.")
-    return chosen[0].number
+    return {"case": chosen[0].number, "party": first.party, "work": chosen[0].work.number}
 
 
 def _page(browser: Browser, address: str, cookie: dict[str, str], locale: str, size: tuple[int, int]) -> Page:

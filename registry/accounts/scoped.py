@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TypeVar
 
-from django.db.models import Count, F, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, Model, OuterRef, Q, QuerySet, Subquery
 
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
@@ -172,10 +172,16 @@ def _in_held_works(of: Owner, picture: Picture) -> bool:
 
 
 def hidden_among(of: Owner, pictures: Iterable[Picture]) -> set[int]:
-    """Those of some pictures (primary keys) that no member sees: reported as illegal, or purged."""
-    found = list(pictures)
-    reported = PictureReport.objects.filter(owner=of, picture__in=found).values_list("picture", flat=True)
-    return {*reported, *(picture.pk for picture in found if picture.bytes_state == BytesState.PURGED)}
+    """Those of some pictures (primary keys) that no member sees."""
+    return set(
+        Picture.objects.filter(is_hidden(of), pk__in=[picture.pk for picture in pictures]).values_list("pk", flat=True)
+    )
+
+
+def is_hidden(of: Owner, path: str = "") -> Q:
+    """Whether no member sees a picture: it is reported as illegal, or purged. The path leads to it, as ``found__``."""
+    reported = PictureReport.objects.filter(owner=of, picture=OuterRef(f"{path}pk"))
+    return Q(**{f"{path}bytes_state": BytesState.PURGED}) | Q(Exists(reported))
 
 
 def reported(of: Owner, since: datetime | None = None) -> list[Digest]:

@@ -38,6 +38,8 @@ class Role(models.TextChoices):
 class Owner(models.Model):
     """A rights holder's organisation: members with roles, keys, works, watches."""
 
+    role: str  # of the person who asks, on the pages of an owner
+
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=200)
     contact = models.CharField(max_length=200, blank=True)

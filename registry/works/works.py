@@ -115,7 +115,9 @@ def in_order(rows: QuerySet[Work], sort: str) -> QuerySet[Work]:
 def counts(of: Owner) -> dict[str, int]:
     """How many works the owner has, and how many of each :class:`Only`; by its value, empty for all."""
     rows = scoped.works(of).order_by()
-    return {"": rows.count()} | {only: rows.filter(_which(of, only)).count() for only in Only}
+    found = {"": rows.count()} | {only: rows.filter(_which(of, only)).count() for only in Only if only != Only.SEEN}
+    removed = Work.objects.filter(owner=of).exclude(removed_at=None)  # few; the works with cases aren't looked up
+    return found | Case.objects.filter(owner=of).exclude(work__in=removed).aggregate(seen=Count("work", distinct=True))
 
 
 def _which(of: Owner, only: Only) -> Q:

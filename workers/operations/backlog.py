@@ -1,14 +1,14 @@
 """How much work waits, step by step, since when, and what was given up."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import cache, reduce
 from operator import itemgetter, or_
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Case, CharField, Count, Exists, Min, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Greatest
 
 from exhibit.clock import now
@@ -20,13 +20,21 @@ from registry.notifications import mail_choices
 from workers.pipeline.steps import QUEUES, STEPS, Step, step_with_rows, with_rows
 
 COUNTED = """
-SELECT %s, count(*) FILTER (WHERE state = 'todo'), count(*) FILTER (WHERE state = 'doing'), min(since), count(*)
+SELECT %s, count(*) FILTER (WHERE state = 'todo'), count(*) FILTER (WHERE state = 'doing'), 0, min(since), count(*)
 FROM ({rows}) AS open
 """
+FAILED = "SELECT %s, 0, 0, count(*), NULL::timestamptz, 0 FROM ({rows}) AS failed"
 HELD_UP = """
 SELECT %s, error, max(not_before)
 FROM ({rows}) AS open WHERE state = 'todo' AND held_since IS NOT NULL GROUP BY error
 """
+MAX_FAILURES = 50  # reasons that are told, the most frequent ones
+REASONS = """
+(SELECT %s, error, dismissed, count(*), min(waits_since), min(pk) FROM ({rows}) AS failed
+GROUP BY error, dismissed ORDER BY dismissed, count(*) DESC, error LIMIT {most})
+"""
+Asked = tuple[str, str, tuple[str, Sequence[Any]]]
+"""A SELECT over rows, a name, and the SELECT of the rows with its values."""
 MOST = 1_000
 """Rows that wait for a step which a page counts, the oldest ones: it is quick however many wait."""
 
@@ -55,25 +63,30 @@ def by_task(most: int | None = None) -> dict[str, Backlog]:
     """
     tasks = [(step, task) for step in with_rows() for task in step.queues]
     found = {task: Backlog(task, 0, 0, 0, None) for _, task in tasks}
-    open_rows = {task: _open(step, task)[:most] for step, task in tasks}
-    for task, waiting, under_way, oldest, rows in _over(COUNTED, open_rows):
-        found[task] = Backlog(task, waiting, under_way, 0, oldest, more=rows == most)
-    failed = [_failed(step) for step in with_rows()]
-    for row in failed[0].union(*failed[1:], all=True):
-        found[row["step"]] = replace(found[row["step"]], **row)
+    asked: list[Asked] = [(COUNTED, task, _open(step, task)[:most].query.sql_with_params()) for step, task in tasks]
+    asked += [(FAILED, step.name, _sql(_failed, step.name)) for step in with_rows()]
+    for task, waiting, under_way, failed, oldest, rows in _over(asked):
+        row = found[task]
+        counts = (row.waiting + waiting, row.under_way + under_way, row.failed + failed)
+        found[task] = Backlog(task, *counts, row.oldest or oldest, more=row.more or rows == most)
     return found
 
 
-def _over(select: str, rows: Mapping[str, QuerySet[Any, Any]]) -> list[tuple[Any, ...]]:
-    """What a SELECT, whose first value is the name, finds in each of these named rows; asks the database once."""
-    asked, values = [], []
-    for name, each in rows.items():
-        sql, given = each.query.sql_with_params()
-        asked.append(select.format(rows=sql))
+def _over(asked: Iterable[Asked]) -> list[tuple[Any, ...]]:
+    """What each SELECT, whose first value is the name, finds in the rows of another; asks the database once."""
+    selects, values = [], list[Any]()
+    for select, name, (rows, given) in asked:
+        selects.append(select.format(rows=rows, most=MAX_FAILURES))
         values += [name, *given]
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(asked), values)
+        cursor.execute(" UNION ALL ".join(selects), values)
         return list(cursor.fetchall())
+
+
+@cache
+def _sql(rows: Callable[[Step], QuerySet[Any, Any]], step: str, most: int | None = None) -> tuple[str, Sequence[Any]]:
+    """The SELECT of rows of a step, made once a process: to make it takes longer than to answer it."""
+    return rows(STEPS[step])[:most].query.sql_with_params()
 
 
 def oldest_by_queue(found: Mapping[str, Backlog]) -> dict[str, datetime | None]:
@@ -107,9 +120,7 @@ def _unfinished(step: Step) -> QuerySet[Claimable]:
 
 
 def _failed(step: Step) -> QuerySet[Any, Any]:
-    rows = step.rows._default_manager.filter(state=StepState.FAILED).exclude(settled(step)).order_by()
-    rows = rows.exclude(_dismissed(step.name))
-    return rows.values(step=Value(step.name, CharField())).annotate(failed=Count("pk"))
+    return _given_up(step).exclude(_dismissed(step.name)).order_by().values("pk")
 
 
 def backlog() -> dict[str, dict[str, int]]:
@@ -120,9 +131,12 @@ def backlog() -> dict[str, dict[str, int]]:
 
 def held_up(most: int | None = None) -> dict[str, str]:
     """What keeps rows of a step from being done, by step, as far as so many rows tell; others are left out."""
-    columns = ("state", "error", "not_before", "held_since")
-    told = _over(HELD_UP, {step.name: _unfinished(step).values_list(*columns)[:most] for step in with_rows()})
+    told = _over((HELD_UP, step.name, _sql(_held, step.name, most)) for step in with_rows())
     return {step: error for step, error, _last in sorted(told, key=itemgetter(2))}
+
+
+def _held(step: Step) -> QuerySet[Any, Any]:
+    return _unfinished(step).values_list("state", "error", "not_before", "held_since")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,23 +151,18 @@ class Failure:
     example: int  # the primary key of one
 
 
-MAX_FAILURES = 50  # reasons that are told, the most frequent ones
-
-
 def failures() -> list[Failure]:
     """What was given up, by step and reason, the most frequent first; last what the operator leaves as it is.
 
     What needs nobody is left out.
     """
-    told = [_reasons(step) for step in with_rows()]
-    rows = told[0].union(*told[1:], all=True).order_by("dismissed", "-count", "step", "error")[:MAX_FAILURES]
-    return [Failure(**row) for row in rows]
+    told = [Failure(*row) for row in _over((REASONS, step.name, _sql(_reasons, step.name)) for step in with_rows())]
+    return sorted(told, key=lambda one: (one.dismissed, -one.count, one.step, one.error))[:MAX_FAILURES]
 
 
 def _reasons(step: Step) -> QuerySet[Any, Any]:
-    rows = _given_up(step).order_by()
-    named = rows.values("error", step=Value(step.name, CharField()), dismissed=_dismissed(step.name))
-    return named.annotate(count=Count("pk"), since=Min("waits_since"), example=Min("pk"))
+    rows = _given_up(step).annotate(dismissed=_dismissed(step.name)).order_by()
+    return rows.values_list("error", "waits_since", "pk", "dismissed")
 
 
 def _given_up(step: Step) -> QuerySet[Claimable]:

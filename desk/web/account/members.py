@@ -111,7 +111,7 @@ def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 @member_post("tokens/<int:token>/revoke", "revoke-token", back="tokens")
 def revoke_token(request: HttpRequest, owner: Owner, token: int) -> HttpResponse | str:
     """Let a token be valid no more: one's own, or any for whoever runs the owner."""
-    if not manages(request, owner) and not tokens.tokens_of(owner).filter(pk=token, user=request.user.pk).exists():
+    if not manages(owner) and not tokens.tokens_of(owner).filter(pk=token, user=request.user.pk).exists():
         return forbidden(request)
     tokens.revoke(owner, token, by=request.user.get_username())
     return _("The token was revoked.")
@@ -122,7 +122,7 @@ def _members(request: HttpRequest, owner: Owner, link: str = "") -> HttpResponse
         "page": page_of(request, members.members(owner)),
         "offered": NAMES.items(),
         "meanings": zip(NAMES.values(), MEANS.values(), strict=True),
-        "manages": manages(request, owner),
+        "manages": manages(owner),
         "invitations": invitations.open_ones(owner),
         "link": link,
     }
@@ -134,7 +134,7 @@ def _tokens(request: HttpRequest, owner: Owner, **shown: object) -> HttpResponse
     words = {days: ngettext("after %(days)s day", "after %(days)s days", days) for days in PERIODS}
     values = {
         "page": page_of(request, tokens.tokens_of(owner)),
-        "manages": manages(request, owner),
+        "manages": manages(owner),
         "scopes": [(scope.value, scope.label, scope is Scope.READ) for scope in Scope if scope in permitted],
         "periods": [(days, said % {"days": days}) for days, said in words.items()],
         "now": now(),

@@ -34,7 +34,7 @@ def ask(request: HttpRequest, owner: Owner) -> HttpResponse:
 @member_page("security/", "security", "web/security.html")
 def security(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Whether grave decisions need a passkey, and all keys; of others' passkeys only who runs the owner is told."""
-    runs = manages(request, owner)
+    runs = manages(owner)
     shown = {"user__memberships__owner": owner} if runs else {"user": person_of(request)}
     rows = Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN, **shown).select_related("user")
     found = [(key, USES[use_of(key)]) for key in keys_of(owner)]

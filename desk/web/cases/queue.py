@@ -72,7 +72,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     skip = number_in(request.GET.get("skip")) or 0
     found = queue.in_groups(owner, wanted, skip, ROWS + 1)
     more, found = len(found) > ROWS, found[:ROWS]
-    decides = may_decide(request, owner)
+    decides = may_decide(owner)
     values = {
         "wanted": wanted,
         "narrowed": bool(wanted.words or wanted.sure or wanted.standing or wanted.work or wanted.party),

@@ -75,7 +75,8 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One case: the sentence, both pictures, the decision, the evidence, the history."""
     row = scoped.case(owner, number)
     sees(request, owner, number)
-    found = row.case_sightings.select_related("match__registered", "match__found", "sighting", "licence")
+    found = row.case_sightings.annotate(hidden=scoped.is_hidden(owner, "match__found__"))
+    found = found.select_related("match__registered", "match__found", "sighting", "licence")
     newest = list(found.order_by("-sighting__last_seen", "pk")[: ROWS + 1])
     rows = newest[:ROWS]
     licences = {row.sighting_id: row.licence for row in rows}
@@ -89,9 +90,9 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     places = places_of(rows)
     matches = _matches(row, [row.match for row in rows])
     ledger = ledger_of(owner.pk)
-    decides, fits = may_decide(request, owner), fitting(row, 8, ledger)
-    events = page_of(request, row.events.all(), "history", EVENTS)
-    hidden = bool(scoped.hidden_among(owner, [match.found for match in matches]))
+    decides, fits = may_decide(owner), fitting(row, 8, ledger)
+    events = page_of(request, list(row.events.all()), "history", EVENTS)
+    hidden = any(row.hidden and row.match in matches for row in rows)
     told = decides and "decided" in request.GET and not row.waits
     values = {
         "case": row,

@@ -1,7 +1,5 @@
 """Who may see and do what, all through an owner of whom the person is a member; what a person takes, and has typed."""
 
-from collections.abc import Collection
-
 from django.http import HttpRequest
 
 from exhibit.clock import now
@@ -29,19 +27,14 @@ def person_of(request: HttpRequest) -> User:
     return request.user
 
 
-def may_decide(request: HttpRequest, owner: Owner) -> bool:
+def may_decide(owner: Owner) -> bool:
     """Whether the person may decide cases and start work for the owner: everybody but viewers."""
-    return has_role(request, owner, DECIDERS)
+    return owner.role in DECIDERS
 
 
-def manages(request: HttpRequest, owner: Owner) -> bool:
+def manages(owner: Owner) -> bool:
     """Whether the person runs the owner: members, settings, keys."""
-    return has_role(request, owner, (Role.OWNER,))
-
-
-def has_role(request: HttpRequest, owner: Owner, roles: Collection[Role]) -> bool:
-    """Whether the person has one of these roles with the owner."""
-    return person_of(request).memberships.filter(owner=owner, role__in=roles).exists()
+    return owner.role == Role.OWNER
 
 
 def takes(request: HttpRequest, what: Evidence, owner: Owner, **about: Json) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from allauth.account.decorators import reauthentication_required
@@ -14,14 +14,13 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
-from django.utils.functional import Promise, SimpleLazyObject
+from django.utils.functional import Promise
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from desk.texts.sentences import in_words
-from desk.web.common.access import DECIDERS, has_role, may_decide, person_of
+from desk.web.common.access import DECIDERS, may_decide, person_of
 from exhibit.errors import ExhibitError, NotFoundError
-from registry.accounts import scoped
 from registry.accounts.people import is_operator
 from registry.models import Owner, Role
 
@@ -77,10 +76,13 @@ class OwnersPage:
             @wraps(view)
             @login_required
             def checked(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-                owner = scoped.owners_of(person_of(request)).filter(slug=slug).first()
-                if owner is None:
+                memberships = person_of(request).memberships.select_related("owner")
+                membership = memberships.filter(owner__slug=slug).first()
+                if membership is None:
                     raise Http404
-                if self.roles and not has_role(request, owner, self.roles):
+                owner = membership.owner
+                owner.role = membership.role
+                if self.roles and owner.role not in self.roles:
                     return forbidden(request)
                 try:
                     shown = view(request, owner, *args, **kwargs)
@@ -144,12 +146,11 @@ def forbidden(request: HttpRequest) -> HttpResponse:
 def show(
     request: HttpRequest, owner: Owner, template: str, values: Mapping[str, object], status: int = 200
 ) -> HttpResponse:
-    """A page of an owner; whether the person may decide is asked only where the page says it."""
-    shown = {"owner": owner, "may_decide": SimpleLazyObject(partial(may_decide, request, owner)), **values}
-    return render(request, template, shown, status=status)
+    """A page of an owner."""
+    return render(request, template, {"owner": owner, "may_decide": may_decide(owner), **values}, status=status)
 
 
-def page_of(request: HttpRequest, rows: QuerySet[Row], name: str = "page", size: int = ROWS) -> Page[Row]:
+def page_of(request: HttpRequest, rows: QuerySet[Row] | list[Row], name: str = "page", size: int = ROWS) -> Page[Row]:
     """The page of a long list that the address asks for under this name; the nearest one when it doesn't exist."""
     return Paginator(rows, size).get_page(request.GET.get(name))
 

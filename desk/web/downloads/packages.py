@@ -56,7 +56,7 @@ def bundles(request: HttpRequest, owner: Owner) -> dict[str, object]:
     lines = _lines(list(newest.values()))
     archive = wiring.services().config.web_archive_url
     return {
-        "archive": archive if archive and manages(request, owner) else "",
+        "archive": archive if archive and manages(owner) else "",
         "page": page,
         "lines": sorted(lines, key=lambda line: (line.bundle.case.party, line.bundle.case.number)),
         "q": q,

@@ -190,7 +190,7 @@ def wordings(request: HttpRequest, owner: Owner) -> dict[str, object]:
         (kind, language, words.KINDS[Notice.Kind(kind)], words.LANGUAGES[language], (kind, language) in own)
         for kind, language in sorted(KNOWN)
     ]
-    return {"rows": rows, "may_edit": manages(request, owner)}
+    return {"rows": rows, "may_edit": manages(owner)}
 
 
 @manager_form("notices/wording/<str:kind>.<str:language>", "edit-wording")

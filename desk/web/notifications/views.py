@@ -31,7 +31,7 @@ def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
         "feed": Feed.objects.filter(owner=owner, user=person_of(request)).first(),
         "webhooks": scoped.webhooks(owner),
         "kinds": [(kind.value, kind.label) for kind in webhooks.OFFERED],
-        "may_manage": manages(request, owner),
+        "may_manage": manages(owner),
     }
 
 

@@ -24,16 +24,9 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
     page = request.resolver_match.url_name if request.resolver_match else ""
     if not isinstance(owner, Owner) or page not in SHOWN or not context.get("may_decide"):
         return {}
-    cases, watches = Case.objects.filter(owner=OuterRef("pk")), Watch.objects.filter(owner=OuterRef("pk"))
-    there = Owner.objects.filter(pk=owner.pk).values_list(
-        Exists(Work.objects.filter(owner=OuterRef("pk"), removed_at=None)),
-        Exists(watches.filter(removed_at=None)),
-        Exists(cases),
-        Exists(cases.exclude(decision=Case.Decision.OPEN)),
-        Exists(Crawl.objects.filter(watch__owner=OuterRef("pk"), state__in=UNFINISHED)),
-    )
-    works, watch, found, decided, under_way = there.get()
-    works = works or owner.sample  # workers register them
+    if not hasattr(request, "first_steps"):  # a page with cases asks twice
+        request.first_steps = _there(owner)
+    works, watch, found, decided, under_way = request.first_steps
     if decided or below != bool(found and page == "cases"):
         return {}
     steps = [
@@ -55,8 +48,22 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
         "next": following,
         "url": url,
         "waits": waits,
-        "under_way": under_way or owner.sample,
+        "under_way": under_way,
         "polls": waits and page == "cases" and request.path,
         "here": not asked and (request.path == url or (page == "watches" and works and not watch)),  # it has the button
         "hints": hints if found and not asked else [],
     }
+
+
+def _there(owner: Owner) -> tuple[bool, bool, bool, bool, bool]:
+    """Whether there are works, a watch, cases, a decision, and a crawl under way; once decided only that is asked."""
+    if Case.objects.filter(owner=owner).exclude(decision=Case.Decision.OPEN).exists():
+        return True, True, True, True, False
+    there = Owner.objects.filter(pk=owner.pk).values_list(
+        Exists(Work.objects.filter(owner=OuterRef("pk"), removed_at=None)),
+        Exists(Watch.objects.filter(owner=OuterRef("pk"), removed_at=None)),
+        Exists(Case.objects.filter(owner=OuterRef("pk"))),
+        Exists(Crawl.objects.filter(watch__owner=OuterRef("pk"), state__in=UNFINISHED)),
+    )
+    works, watch, found, under_way = there.get()
+    return works or owner.sample, watch, found, False, under_way or owner.sample  # workers register a sample's works

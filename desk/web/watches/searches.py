@@ -33,7 +33,7 @@ def searches(request: HttpRequest, owner: Owner) -> dict[str, object]:
     for name, one in sorted(services(house.config).items()):
         lacks, cost = lacking(house, owner, name, one), price_of(owner, name, one)
         found.append((name, one, keys.get(name), consents.get((name, one.host)), lacks, cost))
-    return {"services": found, "may_keep": manages(request, owner)}
+    return {"services": found, "may_keep": manages(owner)}
 
 
 @manager_post("watches/searches/<slug:service>/key", "keep-search-key", back="searches")

@@ -3,6 +3,7 @@
 from functools import partial
 
 from django.contrib import messages
+from django.db.models import Prefetch, prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -21,7 +22,7 @@ from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry.accounts import people, scoped
 from registry.log.audit_log import Evidence
-from registry.models import Owner
+from registry.models import Owner, WorkPicture
 from registry.works import works as searching
 from registry.works.relations import related_to
 from workers.evidence import deposits, exporting
@@ -43,17 +44,21 @@ def derived(request: HttpRequest, owner: Owner) -> None:
 def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One work: what was declared, what speaks against it, its proofs, where it was seen, and its history."""
     row = scoped.work(owner, number)
+    row.owner = owner
+    pictures = Prefetch("work_pictures", WorkPicture.objects.select_related("picture").order_by("pk"))
+    prefetch_related_objects([row], pictures, "remarks", "conflicts")
+    remarks = sorted(row.remarks.all(), key=lambda one: (one.answered_at is None, one.answered_at, one.pk))
     found = searching.seen_in(scoped.cases(owner).filter(work=row))
     history = page_of(request, row.changes.all(), "history")
     return {
         "work": row,
-        "pictures": row.work_pictures.select_related("picture").order_by("pk"),
+        "pictures": row.work_pictures.all(),
         "public": public_address(wiring.services().config, row),
         "masked": [mask.sentence for picture in row.work_pictures.all() for mask in masks(picture)],
         "held": held(owner, row),
-        "conflict": row.conflicts.order_by("earlier_registered_at").first(),
+        "conflict": min(row.conflicts.all(), key=lambda one: one.earlier_registered_at, default=None),
         "doubts": ownership.warnings(warnings_of(row)),
-        "remarks": [ownership.said_of(remark) for remark in row.remarks.order_by("answered_at", "pk")],
+        "remarks": [ownership.said_of(remark) for remark in remarks],
         "collections": row.collections.order_by("name"),
         "terms": ownership.term_rows(terms(row)),
         "stated": ownership.stated_rows(row.metadata),

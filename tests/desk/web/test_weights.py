@@ -38,7 +38,7 @@ from tests.desk.web.middleware.test_assets import GZIP, styled
 from workers.evidence.links import make_link
 from workers.tasks.sync_runner import SyncRunner
 
-MAX_QUERIES = 30
+MAX_QUERIES = 25
 MAX_BYTES = 100_000
 """Of the page itself before it is compressed; and of what a first visit brings, with its style and scripts, as it is
 sent. Pictures aren't counted."""
