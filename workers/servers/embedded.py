@@ -2,9 +2,9 @@
 
 import os
 import signal
-import subprocess
 import time
-from collections import defaultdict
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +15,7 @@ from exhibit.machine import stat_fields
 from workers.servers.locks import FileLock
 from workers.servers.postgres import Postgres, database_answers
 from workers.servers.privileges import ServerRights
-from workers.servers.processes import Progress, Restarts, end, last_lines, open_log, service_user
+from workers.servers.processes import Kept, Progress, end, last_lines, service_user
 from workers.servers.redis import RedisServer, embedded_answers
 
 _SECONDS_OF_RETRIES = 10.0
@@ -40,8 +40,7 @@ class EmbeddedServers:
         self._rights = ServerRights(service_user(config.data_dir))
         self._lock = FileLock(lock_folder(config) / "servers.lock")
         self._servers: list[Server] = []
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._restarts: defaultdict[str, Restarts] = defaultdict(Restarts)
+        self._kept: dict[str, Kept] = {}
         self._reachable: set[str] = set()
         if not config.database_url:
             self._servers.append(Postgres(config, self._rights))
@@ -58,7 +57,7 @@ class EmbeddedServers:
     @property
     def processes(self) -> dict[str, int]:
         """The process numbers of what runs, by name."""
-        return {name: process.pid for name, process in self._running.items()}
+        return {name: kept.process.pid for name, kept in self._kept.items()}
 
     def start(self) -> None:
         """Start the servers and return when they answer.
@@ -76,7 +75,8 @@ class EmbeddedServers:
                 self._rights.own_folder(server.folder)
                 _clear_stale(server.folder, server.pid_file)  # nothing is changed below a server that still runs
                 server.prepare()
-                self._launch(server)
+                logs, make_way = self._config.data_dir / "log", partial(self._make_way, server)
+                self._kept[server.name] = Kept(server.child(), logs, make_way)
             for server in self._servers:
                 self._wait_for(server)
                 server.finish()
@@ -92,21 +92,15 @@ class EmbeddedServers:
         """
         again = []
         for server in self._servers:
-            restarts = self._restarts[server.name]
+            kept = self._kept[server.name]
             if server.socket.exists():
                 self._reachable.add(server.name)
             elif server.name in self._reachable:
                 self._reachable.remove(server.name)
-                self._running[server.name].send_signal(server.child().stop)
-            if restarts.again_at is None and self._running[server.name].poll() is not None:
-                restarts.died()
-            if restarts.is_due():
-                try:
-                    self._launch(server)
-                except OSError:  # no process can be started at this moment
-                    restarts.died()
-                else:
-                    restarts.started()
+                kept.process.send_signal(kept.child.stop)
+            kept.has_died()
+            with suppress(OSError):
+                if kept.revive():
                     again.append(server.name)
         return again
 
@@ -119,37 +113,35 @@ class EmbeddedServers:
 
         Where the data folder has gone they are killed: PostgreSQL's last words would go to whatever lies at its path.
         """
-        lost = bool(self._running) and not self.has_folder()
-        stops = {server.name: server.child().stop for server in self._servers if server.name in self._running}
-        running, self._running = self._running, {}
-        for name, process in running.items():
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL if lost else stops[name])
-        end(list(running.values()), seconds=_SECONDS_TO_STOP)
+        lost = bool(self._kept) and not self.has_folder()
+        running, self._kept = list(self._kept.values()), {}
+        for kept in running:
+            if kept.process.poll() is None:
+                kept.process.send_signal(signal.SIGKILL if lost else kept.child.stop)
+        end([kept.process for kept in running], seconds=_SECONDS_TO_STOP)
         self._lock.release()
 
-    def _launch(self, server: Server) -> None:
+    def _make_way(self, server: Server) -> None:
         _clear_stale(server.folder, server.pid_file)
         self._rights.own_folder(server.socket.parent)
-        with open_log(self._config.data_dir / "log", server.name) as log:
-            self._running[server.name] = server.child().start(log)
 
     def _wait_for(self, server: Server) -> None:
         """Wait until it answers, as long as it gets on: recovering takes minutes on a slow machine.
 
         One that ends is started again for ten seconds: a predecessor may still be ending.
         """
-        begun, progress = time.monotonic(), Progress(self._running[server.name].pid)
+        kept = self._kept[server.name]
+        begun, progress = time.monotonic(), Progress(kept.process.pid)
         while not server.answers():
             waited = time.monotonic() - begun
-            ended = self._running[server.name].poll() is not None
+            ended = kept.process.poll() is not None
             if waited > _SECONDS_OF_RETRIES if ended else progress.has_stalled():
                 said = last_lines(self._config.data_dir / "log", server.name)
                 raise ServiceMissingError(f"The embedded server {server.name} doesn't start: {said}")
             time.sleep(0.3 if ended else 0.02)
             if ended:
-                self._launch(server)
-                progress = Progress(self._running[server.name].pid)
+                kept.start()
+                progress = Progress(kept.process.pid)
 
 
 def lock_folder(config: Config) -> Path:

@@ -118,15 +118,16 @@ class Child:
 
         Call it from the main thread: on Linux a child counts as orphaned when the thread that started it has ended.
         """
-        return subprocess.Popen(
-            self.line(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env=self.environ,
-            cwd=self.folder,
-        )
+        return launch(self.line(), log, self.environ, self.folder)
+
+
+def launch(
+    command: Sequence[str], log: BinaryIO, environ: Mapping[str, str] | None, folder: Path | None
+) -> "subprocess.Popen[bytes]":
+    """Start a process in a session of its own, which hears nothing and says all into a log."""
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environ, cwd=folder
+    )
 
 
 def open_log(folder: Path, name: str) -> BinaryIO:
@@ -155,30 +156,49 @@ def trim_logs(folder: Path) -> None:
             os.truncate(path, 0)
 
 
-class Restarts:
-    """When something that died is started again: at once the first time, then after longer and longer pauses.
+class Kept:
+    """A child that is kept running: started again at once when it has died, then after longer and longer pauses.
 
-    ``again_at`` is a moment of the monotonic clock; None while it runs.
+    ``prepare`` is done before each start; its log lies in a folder.
     """
 
-    def __init__(self) -> None:
-        self._begun = time.monotonic()
-        self._deaths = 0
-        self.again_at: float | None = None
+    process: "subprocess.Popen[bytes]"
 
-    def died(self) -> None:
-        """It has just been found dead, or couldn't be started."""
+    def __init__(self, child: Child, logs: Path, prepare: Callable[[], None] = lambda: None) -> None:
+        self.child = child
+        self._logs, self._prepare = logs, prepare
+        self._deaths = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start it."""
+        self._prepare()
+        with open_log(self._logs, self.child.name) as log:
+            self.process = self.child.start(log)
+        self._begun, self._again_at = time.monotonic(), float("inf")
+
+    def has_died(self) -> bool:
+        """Whether it has died, the first time that this is asked."""
+        found = self._again_at == float("inf") and self.process.poll() is not None
+        if found:
+            self._put_off()
+        return found
+
+    def revive(self) -> bool:
+        """Start it again if that is due, and say so; raises ``OSError`` where no process can be started now."""
+        if time.monotonic() < self._again_at:
+            return False
+        try:
+            self.start()
+        except OSError:
+            self._put_off()
+            raise
+        return True
+
+    def _put_off(self) -> None:
         calm = time.monotonic() - self._begun > _SECONDS_OF_CALM
         self._deaths = 1 if calm else self._deaths + 1
-        self.again_at = time.monotonic() + min(_MAX_PAUSE, 2.0 ** min(self._deaths - 1, 10) - 1.0)
-
-    def is_due(self) -> bool:
-        """Whether it is dead and to be started now."""
-        return self.again_at is not None and time.monotonic() >= self.again_at
-
-    def started(self) -> None:
-        """It runs again."""
-        self._begun, self.again_at = time.monotonic(), None
+        self._again_at = time.monotonic() + min(_MAX_PAUSE, 2.0 ** min(self._deaths - 1, 10) - 1.0)
 
 
 @contextmanager

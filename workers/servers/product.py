@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from exhibit.config.config import Config
-from workers.servers.processes import Child
+from workers.servers.processes import Child, launch
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -28,15 +28,7 @@ def environment(config: Config) -> dict[str, str]:
 
 def start_detached(config: Config, module: str, log: BinaryIO) -> "subprocess.Popen[bytes]":
     """Start a module of ours as a process in a session of its own, which ends when it wants to."""
-    return subprocess.Popen(
-        [sys.executable, "-m", module],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-        cwd=CHECKOUT,
-        env=environment(config),
-    )
+    return launch([sys.executable, "-m", module], log, environment(config), CHECKOUT)
 
 
 def services(config: Config) -> tuple[Child, ...]:

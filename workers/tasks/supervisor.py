@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from exhibit.clock import now, rfc3339
@@ -22,7 +22,7 @@ from workers.servers.addresses import local_site
 from workers.servers.embedded import lock_folder
 from workers.servers.keeper import are_kept, ensure_servers, start_keeper
 from workers.servers.locks import FileLock, holder, is_free, is_shared
-from workers.servers.processes import Child, Progress, Restarts, last_lines, open_log, pauses, trim_logs
+from workers.servers.processes import Kept, Progress, last_lines, pauses, trim_logs
 from workers.servers.product import CHECKOUT, environment, services
 
 _SECONDS_UNTIL_QUIT = 4.0
@@ -47,15 +47,6 @@ class Status:
     started: str
     address: str
     processes: dict[str, int]
-
-
-@dataclass(slots=True)
-class _Kept:
-    """One process that is kept running."""
-
-    child: Child
-    process: "subprocess.Popen[bytes]"
-    restarts: Restarts = field(default_factory=Restarts)
 
 
 def run_supervisor(config: Config, *, ready: Callable[[Status], None] | None = None) -> None:
@@ -127,7 +118,8 @@ class _Supervisor:
         self._asked = asked
         self._lock = lock
         self._has_data = True
-        self._kept: list[_Kept] = []
+        self._logs = config.data_dir / "log"
+        self._kept: list[Kept] = []
         self._started = rfc3339(now())
         self._trimmed = float("-inf")
         self._keeper_at = 0.0
@@ -138,9 +130,9 @@ class _Supervisor:
         _restore_messages(self._config)
         try:
             site, *others = services(self._config)
-            self._kept.append(_Kept(site, self._start(site)))
+            self._kept.append(Kept(site, self._logs))
             self._wait_for_site()
-            self._kept += [_Kept(child, self._start(child)) for child in others]
+            self._kept += [Kept(child, self._logs) for child in others]
             if not self._asked:
                 status = self._write_status()
                 with contextlib.suppress(OSError):  # nobody listens any more
@@ -153,16 +145,12 @@ class _Supervisor:
         finally:
             self._stop()
 
-    def _start(self, child: Child) -> "subprocess.Popen[bytes]":
-        with open_log(self._config.data_dir / "log", child.name) as log:
-            return child.start(log)
-
     def _wait_for_site(self) -> None:
         progress = Progress(self._kept[0].process.pid)
         while not self._asked and not _accepts(self._config):
             for kept in self._kept:
                 if kept.process.poll() is not None or progress.has_stalled():
-                    said = last_lines(self._config.data_dir / "log", kept.child.name)
+                    said = last_lines(self._logs, kept.child.name)
                     raise ServiceMissingError(f"The process {kept.child.name} doesn't come up: {said}")
             time.sleep(0.05)
 
@@ -177,25 +165,19 @@ class _Supervisor:
         """Start again what has died, at once the first time, then after longer and longer pauses; nothing ends this."""
         changed = False
         if time.monotonic() - self._trimmed > _SECONDS_BETWEEN_TRIMS:
-            trim_logs(self._config.data_dir / "log")
+            trim_logs(self._logs)
             self._trimmed, changed = time.monotonic(), True
         self._look_after_servers()
         for kept in self._kept:
-            if kept.restarts.again_at is None and kept.process.poll() is not None:
+            if kept.has_died():
                 _kill_session(kept.process)
-                kept.restarts.died()
                 _say(f"{kept.child.name} ended with {kept.process.returncode}; it is started again.")
                 if kept.child.name.startswith("worker"):
                     _restore_messages(self._config)
-            if kept.restarts.is_due():
-                try:
-                    kept.process = self._start(kept.child)
-                except OSError as error:  # no process can be started at this moment
-                    kept.restarts.died()
-                    _say(f"{kept.child.name} can't be started: {error}.")
-                else:
-                    kept.restarts.started()
-                    changed = True
+            try:
+                changed |= kept.revive()
+            except OSError as error:
+                _say(f"{kept.child.name} can't be started: {error}.")
         if changed:
             self._write_status()
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.assets.processes import wait_until
 from workers.servers import processes
-from workers.servers.processes import Child, Progress, Restarts, last_lines, open_log, pauses, trim_logs
+from workers.servers.processes import Child, Kept, Progress, last_lines, open_log, pauses, trim_logs
 
 
 def test_a_long_log_is_put_aside_while_its_process_goes_on_writing(tmp_path: Path) -> None:
@@ -101,16 +101,22 @@ def test_a_log_is_emptied_even_when_the_disk_has_no_room_for_what_it_held(
     assert (tmp_path / "web.log").stat().st_size == 0
 
 
-def test_what_dies_again_and_again_is_started_after_longer_and_longer_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.servers.processes.time", SimpleNamespace(monotonic=lambda: 1000.0))
-    restarts = Restarts()
+def test_what_dies_again_and_again_is_started_after_longer_and_longer_pauses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = [1000.0]
+    monkeypatch.setattr("workers.servers.processes.time", SimpleNamespace(monotonic=lambda: moment[0]))
+    kept = Kept(Child(name="x", command=("/bin/false",)), tmp_path)
     pauses = []
     for _ in range(7):
-        restarts.died()
-        assert restarts.again_at is not None
-        pauses.append(restarts.again_at - 1000.0)
-        restarts.started()
+        kept.process.wait()
+        assert (kept.has_died(), kept.has_died()) == (True, False)
+        died_at = moment[0]
+        while not kept.revive():
+            moment[0] += 1
+        pauses.append(moment[0] - died_at)
     assert pauses == [0, 1, 3, 7, 15, 30, 30]
+    kept.process.wait()
 
 
 BUSY = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
