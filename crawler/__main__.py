@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crawler.formats.job import Job, Limits, Politeness, Render, Source, SourceKind, UserAgent
 from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine, read_lines, to_json
-from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+from exhibit.errors import ExitCode, WrongUseError, ended
 from exhibit.files.private import keep_private
 
 _EXAMPLES = """
@@ -32,11 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = _parser().parse_args(arguments)
     keep_private()
-    try:
-        return int(_run(options))
-    except ExhibitError as error:
-        print(f"crawler: {error}", file=sys.stderr)
-        return int(error.exit_code)
+    return ended(lambda: _run(options), "crawler: ")
 
 
 def _run(options: argparse.Namespace) -> ExitCode:

@@ -1,6 +1,8 @@
 """Errors that a user may read: a sentence, a hint of what to do, and whether trying again can help."""
 
 import copyreg
+import sys
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
@@ -14,6 +16,15 @@ class ExitCode(IntEnum):
     SERVICE_MISSING = 3
     INCOMPLETE = 4
     INTERRUPTED = 130
+
+
+def ended(main: Callable[[], int | None], name: str = "") -> int:
+    """Run a program; returns its exit code, and says an error of ours on standard error, behind its name."""
+    try:
+        return int(main() or ExitCode.DONE)
+    except ExhibitError as error:
+        sys.stderr.write(f"{name}{error}\n")
+        return int(error.exit_code)
 
 
 class ExhibitError(Exception):

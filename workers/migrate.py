@@ -5,16 +5,18 @@ With ``--other-secrets`` the secrets of this machine count from then on, for tho
 
 import sys
 
-from exhibit.errors import ExhibitError
+from exhibit.errors import ended
 from workers.configuration import load_config
 from workers.database.schema import migrate
 from workers.services.same_secrets import forget_marks
 
+
+def main() -> None:
+    """Bring it up to date."""
+    if sys.argv[1:] == ["--other-secrets"]:
+        forget_marks(load_config())
+    migrate()
+
+
 if __name__ == "__main__":
-    try:
-        if sys.argv[1:] == ["--other-secrets"]:
-            forget_marks(load_config())
-        migrate()
-    except ExhibitError as problem:
-        print(problem, file=sys.stderr)
-        sys.exit(int(problem.exit_code))
+    sys.exit(ended(main))

@@ -37,7 +37,7 @@ from workers.database.backup_format import (
 )
 from workers.database.dumping import dump_rows
 from workers.log.accuracy import JOINED
-from workers.servers.locks import FileLock
+from workers.servers.locks import alone
 from workers.services.wiring import Services
 
 Tell = Callable[[str], None]
@@ -66,18 +66,15 @@ def back_up(services: Services, place: Path, *, keys: bool, tell: Tell) -> Descr
     if place.is_relative_to(data) or data.is_relative_to(place):
         hint = "Name a place on another disk."
         raise WrongUseError("The backup and the data folder can't lie one within the other.", hint=hint)
-    lock = FileLock(services.config.data_dir / "locks" / "backup.lock")
-    if not lock.take():
-        raise WrongUseError("Another backup is being made.", hint="Wait for its end.")
+    busy = WrongUseError("Another backup is being made.", hint="Wait for its end.")
+    opened = _in_tar(place) if place.suffix == ".tar" else _in_folder(place)
     try:
-        with _in_tar(place) if place.suffix == ".tar" else _in_folder(place) as begun:
+        with alone(services.config.data_dir / "locks" / "backup.lock", busy), opened as begun:
             description = _write(services, begun, keys=keys, tell=tell)
             tell("Reading it again.")
             begun.publish(description)
     except OSError as error:
         raise WrongUseError(f"{place} can't be written: {error.strerror or error}.") from error
-    finally:
-        lock.release()
     return description
 
 

@@ -16,7 +16,7 @@ from exhibit.files.blobs import FolderBlobStore
 from exhibit.ports import BlobStore
 from exhibit.sentences import Sentence
 from workers.servers.embedded import lock_folder
-from workers.servers.locks import FileLock
+from workers.servers.locks import alone
 from workers.services.stores import BLOBS, WITHHELD, store_at
 
 if TYPE_CHECKING:
@@ -48,25 +48,23 @@ def take_to(config: Config, source: str, to: str, progress: Progress) -> Moved:
     one of the places is a bucket, Django has to be set up. Nothing is removed. After an interruption the same call
     goes on. Raises ``StorageError`` when a place can't be used, ``WrongUseError`` while another call is at it.
     """
-    lock = FileLock(lock_folder(config) / "moving.lock")
-    if not lock.take():
-        raise WrongUseError("The bytes are being moved already.", hint="Wait for the end of that.")
+    busy = WrongUseError("The bytes are being moved already.", hint="Wait for the end of that.")
     scratch, moved = config.data_dir / "moving", Moved()
-    shutil.rmtree(scratch, ignore_errors=True)  # of one that was killed
-    scratch.mkdir()
-    try:
-        if not to:
-            FolderBlobStore(config.data_dir / BLOBS)  # it may have been removed since the bytes lay there
-        for name in (WITHHELD, BLOBS):
-            old, new = store_at(config, source, name), store_at(config, to, name)
-            any(new)  # whether it can be used at all
-            count = partial(_count, moved, progress)
-            if name == BLOBS and not isinstance(old, FolderBlobStore):
-                _take_packs(old, new, count)
-            _take_some(iter(old), partial(_copy, old, new, scratch), count)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        lock.release()
+    with alone(lock_folder(config) / "moving.lock", busy):
+        shutil.rmtree(scratch, ignore_errors=True)  # of one that was killed
+        scratch.mkdir()
+        try:
+            if not to:
+                FolderBlobStore(config.data_dir / BLOBS)  # it may have been removed since the bytes lay there
+            for name in (WITHHELD, BLOBS):
+                old, new = store_at(config, source, name), store_at(config, to, name)
+                any(new)  # whether it can be used at all
+                count = partial(_count, moved, progress)
+                if name == BLOBS and not isinstance(old, FolderBlobStore):
+                    _take_packs(old, new, count)
+                _take_some(iter(old), partial(_copy, old, new, scratch), count)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
     return moved
 
 

@@ -19,7 +19,7 @@ from workers.database.backup_format import BLOBS, Description, LogState, bytes_o
 from workers.database.dumping import is_empty, migrations_in, restore_rows
 from workers.servers.embedded import lock_folder
 from workers.servers.keeper import ensure_servers
-from workers.servers.locks import FileLock
+from workers.servers.locks import FileLock, alone
 from workers.services.stores import log_head, objects_of, store_at
 
 Tell = Callable[[str], None]
@@ -109,15 +109,11 @@ def take_up(config: Config) -> Callable[[], None]:
 @contextmanager
 def _alone(config: Config) -> Iterator[None]:
     """Nothing else is started or restored in this data folder meanwhile."""
-    locks = [FileLock(lock_folder(config) / name) for name in ("supervisor.lock", "restore.lock")]
-    try:
-        if not all(lock.take(within=0.5) for lock in locks):
-            raise WrongUseError("Exhibit runs for this data folder.", hint="Stop it first: exhibit down")
-        locks[0].sign()
+    folder = lock_folder(config)
+    runs = WrongUseError("Exhibit runs for this data folder.", hint="Stop it first: exhibit down")
+    with alone(folder / "supervisor.lock", runs, within=0.5) as lock, alone(folder / "restore.lock", runs, within=0.5):
+        lock.sign()
         yield
-    finally:
-        for lock in locks:
-            lock.release()
 
 
 def _check_room(config: Config, place: Path, description: Description) -> None:

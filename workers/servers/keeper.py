@@ -4,21 +4,20 @@ Whoever uses the servers shares a lock. The keeper stops them when it can take t
 the lock while it stops them, so that one who comes at that moment waits and starts a new keeper.
 """
 
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from exhibit.config.config import Config
-from exhibit.errors import ExhibitError, ServiceMissingError
+from exhibit.errors import ServiceMissingError, ended
 from exhibit.files.private import keep_private
 from workers.configuration import load_config
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
 from workers.servers.locks import FileLock, holder, is_free, shared
-from workers.servers.processes import last_lines, open_log, pauses
+from workers.servers.processes import asked_to_stop, last_lines, open_log, pauses
 from workers.servers.product import start_detached
 
 _PAUSE = 0.1
@@ -80,12 +79,9 @@ def start_keeper(config: Config) -> "subprocess.Popen[bytes]":
 
 def keep(config: Config) -> None:
     """Run the servers until nobody uses them any more, or a signal says to end."""
-    asked: list[int] = []
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda number, _: asked.append(number))
     users = FileLock(lock_folder(config) / "users.lock")
     try:
-        with EmbeddedServers(config) as servers, pauses() as pause:
+        with asked_to_stop() as asked, EmbeddedServers(config) as servers, pauses() as pause:
             while not asked and servers.has_folder() and not users.take():
                 servers.revive()
                 pause(_LOOK_SECONDS)
@@ -99,19 +95,14 @@ def main() -> int:
     With a command after it: run that command with servers that answer and nothing else, as a restore needs it.
     """
     keep_private()
-    try:
-        config = load_config()
-        if command := sys.argv[1:]:
-            with ensure_servers(config):
-                return subprocess.run(command, check=False).returncode
+    config = load_config()
+    if command := sys.argv[1:]:
+        with ensure_servers(config):
+            return subprocess.run(command, check=False).returncode
+    with suppress(ServersBusyError):
         keep(config)
-    except ServersBusyError:
-        return 0
-    except ExhibitError as error:
-        print(error, file=sys.stderr)
-        return int(error.exit_code)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

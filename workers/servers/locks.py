@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from exhibit.errors import ExhibitError
+
 DIGITS = 10
 """That the number of a process has at most, and as many characters a signed lock."""
 
@@ -34,9 +36,9 @@ class FileLock:
         self._write(str(os.getpid()))
         self._signed = True
 
-    def share(self) -> None:
-        """Take it together with others who share it; waits while somebody has it alone."""
-        self._lock(fcntl.LOCK_SH)
+    def share(self, *, wait: bool = True) -> bool:
+        """Take it together with others who share it; whether it could be, which ``wait`` makes sure of."""
+        return self._lock(fcntl.LOCK_SH if wait else fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def release(self) -> None:
         """Give it back; harmless when it isn't held."""
@@ -90,19 +92,22 @@ def holder(path: Path) -> int | None:
 
 def is_shared(path: Path) -> bool:
     """Whether somebody shares the lock at this moment: it can be shared, but not be had alone."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = FileLock(path)
+    sharable = lock.share(wait=False)
+    lock.release()
+    return sharable and not is_free(path)
+
+
+@contextmanager
+def alone(path: Path, refusal: ExhibitError, *, within: float = 0.0) -> Iterator[FileLock]:
+    """Hold a lock alone for the length of a block; raises the refusal where somebody has it for so many seconds."""
+    lock = FileLock(path)
+    if not lock.take(within=within):
+        raise refusal
     try:
-        return _can(handle, fcntl.LOCK_SH) and not _can(handle, fcntl.LOCK_EX)
+        yield lock
     finally:
-        os.close(handle)
-
-
-def _can(handle: int, how: int) -> bool:
-    try:
-        fcntl.flock(handle, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        lock.release()
 
 
 @contextmanager

@@ -202,6 +202,19 @@ class Kept:
 
 
 @contextmanager
+def asked_to_stop() -> Iterator[list[int]]:
+    """The signals that have asked to stop so far; for the main thread."""
+    asked: list[int] = []
+    signs = (signal.SIGTERM, signal.SIGINT)
+    before = {sign: signal.signal(sign, lambda number, _: asked.append(number)) for sign in signs}
+    try:
+        yield asked
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
+
+
+@contextmanager
 def pauses() -> Iterator[Callable[[float], None]]:
     """What waits so many seconds, or until a child ends or a signal comes that is handled; for the main thread."""
     here, there = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)

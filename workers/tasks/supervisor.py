@@ -8,21 +8,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from exhibit.clock import now, rfc3339
 from exhibit.config.config import Config
-from exhibit.errors import ConfigError, ExhibitError, ServiceMissingError, WrongUseError
+from exhibit.errors import ConfigError, ServiceMissingError, WrongUseError, ended
 from exhibit.files.private import closed, keep_private
 from exhibit.machine import stat_fields
 from workers.configuration import load_config
 from workers.servers.addresses import local_site
 from workers.servers.embedded import lock_folder
 from workers.servers.keeper import are_kept, ensure_servers, start_keeper
-from workers.servers.locks import FileLock, holder, is_free, is_shared
-from workers.servers.processes import Kept, Progress, last_lines, pauses, trim_logs
+from workers.servers.locks import FileLock, alone, holder, is_free, is_shared
+from workers.servers.processes import Kept, Progress, asked_to_stop, last_lines, pauses, trim_logs
 from workers.servers.product import CHECKOUT, environment, services
 
 _SECONDS_UNTIL_QUIT = 4.0
@@ -49,34 +49,32 @@ class Status:
     processes: dict[str, int]
 
 
-def run_supervisor(config: Config, *, ready: Callable[[Status], None] | None = None) -> None:
+def run_supervisor(config: Config, ready: Callable[[Status], None]) -> None:
     """Run the product until SIGTERM or SIGINT, and until everything has stopped; calls ``ready`` when the site answers.
 
     Call it from the main thread: it handles signals, and its children end with the thread that started them. Raises
     ``AlreadyRunningError``, ``ConfigError`` when the site's port is taken, or ``ServiceMissingError`` when a part
     doesn't come up; the message ends with what it said.
     """
-    lock = FileLock(lock_folder(config) / "supervisor.lock")
-    if not lock.take(within=0.5):
-        raise AlreadyRunningError("Exhibit runs already for this data folder.", hint="Stop it with `exhibit down`.")
-    _status_path(config).unlink(missing_ok=True)  # of one that was killed
-    lock.sign()
-    keeper = None
-    try:
-        if mended := closed(config.data_dir):
-            _say(f"Closed to others: {mended} files and folders in {config.data_dir}.")
-        with _asked_to_stop() as asked:
-            try:
-                with ensure_servers(config, lambda: asked):
-                    _Supervisor(config, asked, lock).run(ready or (lambda _: None))
-                    keeper = holder(lock_folder(config) / "servers.lock")
-            except ServiceMissingError:
-                if not asked:
-                    raise
-        _wait_for_keeper(config, keeper)
-    finally:
-        _status_path(config).unlink(missing_ok=True)
-        lock.release()
+    runs = AlreadyRunningError("Exhibit runs already for this data folder.", hint="Stop it with `exhibit down`.")
+    with alone(lock_folder(config) / "supervisor.lock", runs, within=0.5) as lock:
+        _status_path(config).unlink(missing_ok=True)  # of one that was killed
+        lock.sign()
+        keeper = None
+        try:
+            if mended := closed(config.data_dir):
+                _say(f"Closed to others: {mended} files and folders in {config.data_dir}.")
+            with asked_to_stop() as asked:
+                try:
+                    with ensure_servers(config, lambda: asked):
+                        _Supervisor(config, asked, lock).run(ready)
+                        keeper = holder(lock_folder(config) / "servers.lock")
+                except ServiceMissingError:
+                    if not asked:
+                        raise
+            _wait_for_keeper(config, keeper)
+        finally:
+            _status_path(config).unlink(missing_ok=True)
 
 
 def running_status(config: Config) -> Status | None:
@@ -224,19 +222,6 @@ class _Supervisor:
         return status
 
 
-@contextlib.contextmanager
-def _asked_to_stop() -> Iterator[list[int]]:
-    """The signals that have asked to stop so far."""
-    asked: list[int] = []
-    signs = (signal.SIGTERM, signal.SIGINT)
-    before = {sign: signal.signal(sign, lambda number, _: asked.append(number)) for sign in signs}
-    try:
-        yield asked
-    finally:
-        for sign, handler in before.items():
-            signal.signal(sign, handler)
-
-
 def _refuse_taken_port(config: Config) -> None:
     family = socket.AF_INET6 if ":" in config.web_host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -313,16 +298,11 @@ def _status_path(config: Config) -> Path:
     return lock_folder(config) / "supervisor.json"
 
 
-def main() -> int:
+def main() -> None:
     """Run the product of this process's configuration."""
     keep_private()
-    try:
-        run_supervisor(load_config(), ready=lambda status: print(f"Ready: {status.address}", flush=True))
-    except ExhibitError as error:
-        print(error, file=sys.stderr)
-        return int(error.exit_code)
-    return 0
+    run_supervisor(load_config(), lambda status: print(f"Ready: {status.address}", flush=True))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

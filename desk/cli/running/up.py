@@ -38,7 +38,7 @@ def up_command(*, detach: bool) -> None:
     from workers.tasks.supervisor import run_supervisor
 
     say("Starting … Ctrl-C stops it.")
-    run_supervisor(config, ready=_greet)
+    run_supervisor(config, _greet)
     say("Stopped.")
 
 
