@@ -3,8 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from typing import TypeVar
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +43,7 @@ FLUSH_AGAIN_SECONDS = 60.0
 """Until a disk that didn't take a segment is tried again."""
 
 LOGGER = logging.getLogger(__name__)
-Replayed = TypeVar("Replayed", FaissIndex, VoteIndex)
+AnyIndex = FaissIndex | VoteIndex
 
 
 class Indexes:
@@ -58,18 +57,14 @@ class Indexes:
         self._config = config
         self._descriptor = descriptor
         self._network: int | None = None
-        self._indexes: dict[tuple[Collection, str], FaissIndex] = {}
+        self._indexes: dict[tuple[Collection, str], AnyIndex] = {}
         self._applied: dict[tuple[Collection, str], int] = {}
-        self._votes: VoteIndex | None = None
         self._flush_after = 0.0
 
     @property
     def votes(self) -> VoteIndex:
         """The local features of the works, as of the last refresh; damaged files are made again from the rows."""
-        if self._votes is None:
-            self._votes = self._opened(Collection.WORKS, ROOTSIFT, VoteIndex)
-            self._applied[Collection.WORKS, ROOTSIFT.id] = self._votes.sequence
-        return self._votes
+        return cast("VoteIndex", self._index(Collection.WORKS, ROOTSIFT))
 
     @property
     def spaces(self) -> tuple[Space, Space]:
@@ -78,11 +73,7 @@ class Indexes:
 
     def of(self, collection: Collection, space: Space) -> FaissIndex:
         """The index of a collection in a space, as of the last refresh; damaged files are made again from the rows."""
-        key = (collection, space.id)
-        if key not in self._indexes:
-            index = self._opened(collection, space, partial(open_index, space))
-            self._indexes[key], self._applied[key] = index, index.sequence
-        return self._indexes[key]
+        return cast("FaissIndex", self._index(collection, space))
 
     def forget(self, collection: Collection) -> None:
         """Open the indexes of a collection again when they are next asked for, and look whether they are whole."""
@@ -95,34 +86,30 @@ class Indexes:
             lasting = {PHASH.id, ROOTSIFT.id}
             self._indexes = {key: index for key, index in self._indexes.items() if key[1] in lasting}
             self._network = network
-        for space in self.spaces:
-            self._replay(self.of(collection, space), collection, space, _apply, PAGE, MAX_TAIL)
-        if collection == Collection.WORKS:
-            self._replay(self.votes, collection, ROOTSIFT, _apply_votes, VOTES_PAGE, VOTES_LONGEST_TAIL)
+        votes = (ROOTSIFT,) if collection == Collection.WORKS else ()
+        for space in (*self.spaces, *votes):
+            self._replay(collection, space)
 
     def refresh_hashes(self, collection: Collection) -> None:
         """The same of the hashes alone, by which :meth:`near` looks."""
-        self._replay(self.of(collection, PHASH), collection, PHASH, _apply, PAGE, MAX_TAIL)
+        self._replay(collection, PHASH)
 
-    def _opened(self, collection: Collection, space: Space, opened: Callable[[Place], Replayed]) -> Replayed:
-        place = index_place(self._config, collection, space)
-        mend_index(place, collection, space)
-        try:
-            return opened(place)
-        except IntegrityError:  # of one that isn't kept here as a whole
-            mend_index(place, collection, space)
-            return opened(place)
-
-    def _replay(
-        self,
-        index: Replayed,
-        collection: Collection,
-        space: Space,
-        apply: Callable[[Replayed, list[Change]], None],
-        page: int,
-        longest: int,
-    ) -> None:
+    def _index(self, collection: Collection, space: Space) -> AnyIndex:
         key = (collection, space.id)
+        if key not in self._indexes:
+            place = index_place(self._config, collection, space)
+            mend_index(place, collection, space)
+            try:
+                index = _opened(place, space)
+            except IntegrityError:  # of one that isn't kept here as a whole
+                mend_index(place, collection, space)
+                index = _opened(place, space)
+            self._indexes[key], self._applied[key] = index, index.sequence
+        return self._indexes[key]
+
+    def _replay(self, collection: Collection, space: Space) -> None:
+        index, key = self._index(collection, space), (collection, space.id)
+        page, longest = (VOTES_PAGE, VOTES_LONGEST_TAIL) if space == ROOTSIFT else (PAGE, MAX_TAIL)
         try:
             reopened = index.reopen()
         except IntegrityError:
@@ -131,14 +118,14 @@ class Indexes:
         if reopened:
             self._applied[key] = index.sequence
         while changes := vectors.changes_after(collection, space, self._applied[key], page):
-            apply(index, changes)
+            _apply(index, changes)
             self._applied[key] = changes[-1].number
             if self._applied[key] - index.sequence >= longest and time.monotonic() >= self._flush_after:
                 self._applied[key] = self._flush(index, self._applied[key])
             if len(changes) < page:
                 return
 
-    def _flush(self, index: Replayed, sequence: int) -> int:
+    def _flush(self, index: AnyIndex, sequence: int) -> int:
         """Write the tail down; when the disk doesn't take it, each process goes on with what it has in memory."""
         try:
             index.flush(sequence)
@@ -220,23 +207,24 @@ def make_index(place: Place, collection: Collection, space: Space, codec: Untype
         rebuild_index(space, place, rows, last)
 
 
-def _apply(index: FaissIndex, changes: list[Change]) -> None:
+def _opened(place: Place, space: Space) -> AnyIndex:
+    return VoteIndex(place) if space == ROOTSIFT else open_index(space, place)
+
+
+def _apply(index: AnyIndex, changes: list[Change]) -> None:
     """Replay changes in their order: additions first is safe, since a removal names the number it takes back."""
-    added = [change for change in changes if change.vector is not None]
-    if added:
-        numbers = np.array([change.number for change in added], np.int64)
-        index.upsert(numbers, rows_of(index.space, [change.vector for change in added if change.vector is not None]))
+    added = [(change.number, change.vector) for change in changes if change.vector is not None]
+    if isinstance(index, VoteIndex):
+        index.upsert(sets_of(added))
+    elif added:
+        numbers = np.array([number for number, _ in added], np.int64)
+        index.upsert(numbers, rows_of(index.space, [vector for _, vector in added]))
     removed = [change.removes for change in changes if change.removes is not None]
     if removed:
         index.remove(np.array(removed, np.int64))
 
 
-def _apply_votes(index: VoteIndex, changes: list[Change]) -> None:
-    index.upsert(sets_of([(change.number, change.vector) for change in changes if change.vector is not None]))
-    index.remove(np.array([change.removes for change in changes if change.removes is not None], np.int64))
-
-
-def held_against_rows(index: FaissIndex | VoteIndex, collection: Collection, space: Space, page: int) -> Iterator[str]:
+def held_against_rows(index: AnyIndex, collection: Collection, space: Space, page: int) -> Iterator[str]:
     """What an index whose files are well holds otherwise than the rows, one sentence each."""
     if index.sequence > vectors.last_change(collection, space):
         yield f"It knows change {index.sequence}, which the rows don't have."
