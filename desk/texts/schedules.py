@@ -15,7 +15,7 @@ from exhibit.types import Money
 from registry.crawls.budgets import MONTH, RENDERING, RUN, limits
 from registry.crawls.schedules import DAY, WEEK
 from registry.models import Watch
-from workers.crawls.search_costs import Estimate
+from workers.crawls.search_keys import Estimate
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 AT_MOST = {

@@ -174,8 +174,7 @@ def _database(address: str) -> None:
     from workers.servers import addresses
     from workers.servers.embedded import EmbeddedServers
     from workers.servers.postgres import Postgres
-    from workers.servers.privileges import ServerRights
-    from workers.servers.processes import open_log, service_user
+    from workers.servers.processes import ServerRights, open_log, service_user
     from workers.servers.redis import RedisServer
 
     config = load_config()

@@ -1,27 +1,32 @@
 """Requests between partners: JSON that the asking installation signs with its log's key, for one receiver, once.
 
 A request states who asks whom for what, when, and a nonce. The header ``Exhibit-Signature`` holds the signature
-(Ed25519, hexadecimal) of :data:`HEAD` and the bytes of the body (docs/protocols.md).
+(Ed25519, hexadecimal) of :data:`HEAD` and the bytes of the body (docs/protocols.md). Cards tell two installations the
+address and the keys by which they know each other.
 """
 
 import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
 from evidence.keys.ed25519 import holds
-from evidence.log.notes import parse_verifier_key
+from evidence.log.notes import cosigner_key, parse_cosigner_key, parse_verifier_key
 from exhibit.clock import now, parse_rfc3339, rfc3339
-from exhibit.errors import RefusedError, ServiceMissingError
+from exhibit.errors import RefusedError, ServiceMissingError, WrongUseError
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
+from exhibit.plain import one_line
 from exhibit.sentences import Sentence
 from registry.alliance import partners
 from registry.models import Partner
+from workers.servers.addresses import absolute
 from workers.services.anchors import named_addresses, named_ports
 from workers.services.wiring import Services
 
@@ -34,6 +39,10 @@ MAX_ANSWER = 8_000_000
 MAX_APART = timedelta(minutes=5)
 """By so much the clocks of two installations may differ, the way included."""
 _SIGNED = re.compile("[0-9a-f]{128}")
+FORMAT = "exhibit-partner/1"
+MAX_CARD = 10_000
+"""Bytes of a card."""
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def ask(
@@ -119,3 +128,53 @@ def receive(
     limit(f"partner:{partner.pk}")
     partners.note_call(partner, nonce, call)
     return partner
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An installation as it states itself."""
+
+    url: str  # of its site
+    log: str  # the key of its log (C2SP signed-note)
+    witness: str  # the key with which it cosigns (C2SP tlog-cosignature)
+    format: str = FORMAT
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL):
+            raise WrongUseError("A partner's address has to begin with https://.")
+        if self.format != FORMAT or one_line(self.url) != self.url or len(self.url) > 300:
+            raise ValueError
+        parse_verifier_key(self.log)
+        parse_cosigner_key(self.witness)
+
+
+def own_card(services: Services) -> dict[str, str]:
+    """This installation's card, as plain JSON."""
+    witness = cosigner_key(services.witness_name, services.witness_signer.public_key)
+    return {
+        "format": FORMAT,
+        "url": absolute(services.config),
+        "log": services.log.vkey(),
+        "witness": witness,
+    }
+
+
+def read_card(services: Services, data: bytes) -> Card:
+    """Another's card; raises ``WrongUseError`` for what isn't one, or for this installation's own."""
+    try:
+        plain = json.loads(data)
+        card = Card(**{name: str(value) for name, value in plain.items()})
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        hint = "Its operator makes it: exhibit partner card"
+        raise WrongUseError("This isn't the card of an installation.", hint=hint) from None
+    if parse_verifier_key(card.log)[0] == services.log.origin:
+        hint = "Each installation needs a log_origin of its own, such as exhibit.example.org/log."
+        raise WrongUseError(f"Its log has the name of this one's, {services.log.origin}.", hint=hint)
+    return card
+
+
+def fetch_card(services: Services, url: str) -> bytes:
+    """What a site tells as its card; raises ``ServiceMissingError``."""
+    with session_for(services, url) as session:
+        return fetch(session, f"{url.rstrip('/')}/witness/card", MAX_CARD)

@@ -1,21 +1,26 @@
-"""Watches as members arrange and change them: where they look and what they ask is checked first."""
+"""Watches as members arrange and change them: where they look and what they ask is checked first.
 
-from collections.abc import Collection, Mapping, Sequence
+A site is looked at before it is watched.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.db import transaction
 
-from exhibit.errors import WrongUseError
+from crawler.formats.job import UserAgent
+from crawler.site_probe import Look, look_at
+from exhibit.errors import RefusedError, WrongUseError
+from exhibit.network.urls import host_of
 from exhibit.sentences import Sentence
 from registry.accounts import scoped
 from registry.crawls import canaries, watching
-from registry.crawls.crawling import SEARCH
+from registry.crawls.crawling import SEARCH, denials, denied
 from registry.models import Canary, Owner, Watch, Work
-from workers.crawls.search_costs import check_costs
+from workers.crawls.search_keys import check_costs
 from workers.crawls.search_services import services_for
-from workers.crawls.site_probe import check_addresses
-from workers.services.wiring import Services
+from workers.services.wiring import Services, contact_fields
 
 Place = tuple[str, str]
 """Kind and address of a source."""
@@ -101,3 +106,23 @@ def _check_works(owner: Owner, works: Sequence[int]) -> None:
 
 def _searches(sources: Sequence[Place]) -> list[str]:
     return [address for kind, address in sources if kind == SEARCH]
+
+
+def look_at_site(services: Services, address: str) -> Look:
+    """Look at a site under the rules of every crawl: guard, operator's list, robots.txt; raises ``RefusedError``."""
+    return look_at(address, services.guard, UserAgent(**contact_fields(services.config.contact)), denied)
+
+
+def check_addresses(services: Services, urls: Iterable[str]) -> None:
+    """Refuse what a watch can't visit: what the guard forbids as far as the text tells, and the operator's list.
+
+    Raises ``RefusedError`` with the guard's reasons or ``denied-host``; it names the address.
+    """
+    is_denied = denials()
+    for url in urls:
+        try:
+            services.guard.check_url(url)
+        except RefusedError as error:
+            raise RefusedError(f"{url}: {error.message}", reason=error.reason, hint=error.hint) from error
+        if is_denied(host_of(url)):
+            raise RefusedError(f"{url}: The host isn't visited.", reason="denied-host")

@@ -51,9 +51,8 @@ from registry.models import (
 )
 from registry.vectors import calibrations, descriptors
 from registry.works.licence_check import licences_for, why_not
-from workers.crawls.slice_records import record_of
 from workers.evidence import passkeys
-from workers.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof
+from workers.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof, record_of
 from workers.log.registrations import further_submissions_of, submission_of
 from workers.pictures.provenance import with_statements
 from workers.services.wiring import Services

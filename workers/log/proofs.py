@@ -10,12 +10,20 @@ from django.db.models import Count, OuterRef, Q, Subquery
 from evidence.bundle.bag import AnchorProof, ConsistencyProof, CounterSignature, Proofs, checkpoint_digest
 from evidence.bundle.sealing import SealedCase
 from evidence.facts.case import CaseFacts, WitnessFacts
-from evidence.log.proofs import LogProof, Renewal
+from evidence.log.proofs import LogProof, Renewal, SightingRecord
 from evidence.verify.checks.inspection import log_proofs
 from exhibit.entries import EntryType
 from exhibit.errors import ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
-from registry.models import AnchorReceipt, Bundle, LogCheckpoint, LogEntry, LogSubmission, StepState
+from registry.models import (
+    AnchorReceipt,
+    Bundle,
+    LogCheckpoint,
+    LogEntry,
+    LogSubmission,
+    Sighting as SightingRow,
+    StepState,
+)
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.services.wiring import Services
 
@@ -162,4 +170,19 @@ def receipt_of(row: AnchorReceipt) -> Receipt:
         proof=bytes(row.proof or b""),
         material=tuple((name, base64.b64decode(text)) for name, text in sorted(row.material.items())),
         time=row.time,
+    )
+
+
+def record_of(sighting: SightingRow) -> SightingRecord:
+    """The record of a sighting as its slice's entry commits to it."""
+    return SightingRecord(
+        page_url=sighting.page_url,
+        image_url=sighting.image_url,
+        final_url=sighting.final_url,
+        picture=sighting.picture.digest,
+        status=sighting.status,
+        headers=tuple((name, value) for name, value in sighting.response_headers),
+        peer=sighting.peer,
+        certificate=sighting.certificate,
+        seen=sighting.last_seen,
     )

@@ -14,8 +14,7 @@ from exhibit.files.private import closed
 from exhibit.machine import stat_fields
 from workers.servers.locks import FileLock
 from workers.servers.postgres import Postgres, database_answers
-from workers.servers.privileges import ServerRights
-from workers.servers.processes import Kept, Progress, end, last_lines, service_user
+from workers.servers.processes import Kept, Progress, ServerRights, end, last_lines, service_user
 from workers.servers.redis import RedisServer, embedded_answers
 
 _SECONDS_OF_RETRIES = 10.0

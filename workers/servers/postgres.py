@@ -16,8 +16,7 @@ from psycopg import sql
 from exhibit.config.config import Config
 from exhibit.errors import ConfigError, ServiceMissingError
 from workers.servers import addresses
-from workers.servers.privileges import ServerRights
-from workers.servers.processes import Child
+from workers.servers.processes import Child, ServerRights
 
 _INITDB = (
     "--auth-local=reject",

@@ -12,8 +12,7 @@ from exhibit.config.config import Config
 from exhibit.config.secrets import redis_password
 from exhibit.errors import ServiceMissingError
 from workers.servers import addresses
-from workers.servers.privileges import ServerRights
-from workers.servers.processes import Child
+from workers.servers.processes import Child, ServerRights
 
 if TYPE_CHECKING:
     from redis import Redis

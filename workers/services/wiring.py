@@ -12,8 +12,7 @@ from exhibit.network.guard import Guard
 from exhibit.ports import Anchor, BlobStore, Capturer, Signer
 from exhibit.types import Space
 from workers.configuration import load_config
-from workers.services.rooms import Rooms
-from workers.services.stores import WITHHELD, SharedObjects, log_head, objects_of, rooms_of, store_at
+from workers.services.stores import WITHHELD, Rooms, SharedObjects, log_head, objects_of, rooms_of, store_at
 
 if TYPE_CHECKING:
     from evidence.keys.ed25519 import KeySigner

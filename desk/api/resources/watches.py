@@ -12,8 +12,7 @@ from exhibit.types import Price
 from registry.accounts import scoped
 from registry.crawls import canaries, crawling, inquiries, watching
 from registry.models import Refusal
-from workers.crawls.search_costs import estimate
-from workers.crawls.search_keys import consent, keep_key, set_price
+from workers.crawls.search_keys import consent, estimate, keep_key, set_price
 from workers.crawls.watches import arrange, change, plant
 from workers.services import wiring
 from workers.steps.crawls import plan

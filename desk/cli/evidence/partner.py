@@ -20,7 +20,7 @@ def print_card(*, desk: Desk) -> None:
 
     Hand it to the operators you work with. Both sides compare the keys by another way, such as the telephone.
     """
-    from workers.alliance.cards import own_card
+    from workers.alliance.calls import own_card
 
     echo_json(own_card(desk.services))
 
@@ -41,7 +41,7 @@ def add_partner(*, desk: Desk, name: Word, card: str, yes: Yes) -> None:
     exhibit.toml, and ask its operator to add you.
     """
     from registry.alliance import partners
-    from workers.alliance.cards import MAX_CARD, fetch_card, read_card
+    from workers.alliance.calls import MAX_CARD, fetch_card, read_card
 
     on_web = card.startswith(("http://", "https://"))
     found = read_card(desk.services, fetch_card(desk.services, card) if on_web else read_file(Path(card), MAX_CARD))

@@ -68,7 +68,7 @@ def _laws(config: Config) -> Mapping[str, Law]:
     if not (config.database_url or (config.data_dir / "postgres").exists()):
         return shipped_laws()
     desk = open_desk()
-    from workers.operations.capacity_counters import laws_here
+    from workers.operations.cost import laws_here
 
     return laws_here(desk.services)
 

@@ -56,7 +56,7 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
     desk = open_desk()
     from desk.schemas import watches as schemas
     from desk.texts.schedules import costs
-    from workers.crawls.search_costs import estimate
+    from workers.crawls.search_keys import estimate
     from workers.crawls.watches import arrange
 
     asked = {"budget": options.budget(given), **options.subjects(given)}

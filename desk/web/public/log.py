@@ -14,7 +14,7 @@ from exhibit.entries import Entry, EntryType
 from exhibit.errors import NotFoundError
 from registry.log.log import PostgresLogStore
 from registry.models import LogCheckpoint, LogEntry
-from workers.alliance import cards, witnessing
+from workers.alliance import calls, witnessing
 from workers.services import wiring
 
 FOR_LONG = "public, max-age=300"
@@ -73,7 +73,7 @@ def _answer(data: bytes, media_type: str, keep: str) -> HttpResponse:
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def card(request: HttpRequest) -> JsonResponse:
     """Who this installation is: address, key of its log, and key with which it cosigns."""
-    return JsonResponse(cards.own_card(wiring.services()), headers={"Access-Control-Allow-Origin": "*"})
+    return JsonResponse(calls.own_card(wiring.services()), headers={"Access-Control-Allow-Origin": "*"})
 
 
 @page_at("witness/add-checkpoint", "add-checkpoint", POST)

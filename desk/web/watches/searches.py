@@ -16,8 +16,7 @@ from exhibit.sentences import Sentence
 from exhibit.types import Price
 from registry.crawls import crawling, inquiries, watching
 from registry.models import Owner
-from workers.crawls.search_costs import estimate
-from workers.crawls.search_keys import consent, keep_key, lacking, price_of, set_price
+from workers.crawls.search_keys import consent, estimate, keep_key, lacking, price_of, set_price
 from workers.crawls.search_services import service_of, services
 from workers.crawls.watches import arrange
 from workers.services import wiring

@@ -19,8 +19,7 @@ from exhibit.network.urls import host_of
 from registry.accounts import scoped
 from registry.crawls import watching
 from registry.models import Owner, Watch
-from workers.crawls.site_probe import check_addresses, look_at_site
-from workers.crawls.watches import arrange
+from workers.crawls.watches import arrange, check_addresses, look_at_site
 from workers.services import wiring
 
 

@@ -1,14 +1,18 @@
 """Watches as members arrange and change them: what can't be visited or asked is refused and changes nothing."""
 
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from exhibit.errors import RefusedError, WrongUseError
-from registry.models import Owner, Watch
+from exhibit.network.guard import Guard
+from registry.models import HostDenial, Owner, Watch
 from tests.assets.rows import owner
 from workers.crawls import watches
 from workers.crawls.search_services import service_of
+from workers.crawls.watches import check_addresses
 from workers.tasks.sync_runner import SyncRunner
 
 EVERY = timedelta(days=1)
@@ -52,3 +56,18 @@ def test_what_cannot_be_visited_or_asked_arranges_and_changes_nothing(inline: Sy
     assert Watch.objects.get().name == "w"
     watches.change(inline.services, made, budget={"pages": 5}, politeness={}, by="Ann", name="renamed")
     assert (Watch.objects.get().name, Watch.objects.get().budget["pages"]) == ("renamed", 5)
+
+
+@pytest.mark.django_db
+def test_an_address_that_cannot_be_visited_is_named_with_the_reason() -> None:
+    HostDenial.objects.create(host="shop.example", reason="opted out")
+    services: Any = SimpleNamespace(guard=Guard())
+    check_addresses(services, ["https://other.example/"])
+    for url, reason in (
+        ("https://www.shop.example/a", "denied-host"),
+        ("http://10.0.0.1/", "private-address"),
+        ("ftp://other.example/", "scheme"),
+    ):
+        with pytest.raises(RefusedError) as refused:
+            check_addresses(services, ["https://other.example/", url])
+        assert (refused.value.reason, url in refused.value.message) == (reason, True)

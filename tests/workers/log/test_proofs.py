@@ -9,15 +9,17 @@ from django.db import connection
 from desk.cli.evidence.trust import own_trust
 from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier, checkpoints_in
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.log.log import submit
-from registry.models import AnchorReceipt, Bundle, LogCheckpoint, StepState
+from registry.models import AnchorReceipt, Bundle, LogCheckpoint, Picture, Sighting, StepState
 from tests.assets.sealed import sealed_bundle
 from tests.assets.stage import inline, stage
 from workers.evidence.bundles import assemble
 from workers.log import proofs
 from workers.log.history import Compared, check_against, new_origin
+from workers.log.proofs import record_of
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.tasks.sync_runner import SyncRunner
 
@@ -106,3 +108,24 @@ def test_of_the_checkpoints_that_cover_a_seal_the_one_with_most_answers_shows_it
     assert proofs.best_checkpoints([seal.pk]) == {seal.pk: made[1].pk}
     answered(made[2], "other")
     assert proofs.best_checkpoints([seal.pk]) == {seal.pk: made[2].pk}
+
+
+def test_the_record_holds_what_was_seen_last_with_the_headers_in_their_order() -> None:
+    headers, moment = [["Content-Type", "image/jpeg"], ["ETag", '"a"'], ["ETag", '"b"']], now()
+    row = Sighting(
+        picture=Picture(digest=Digest.of(b"x")),
+        page_url="https://shop.example/",
+        image_url="https://shop.example/a.jpg",
+        final_url="https://cdn.example/a.jpg",
+        status=206,
+        response_headers=headers,
+        peer="192.0.2.1:443",
+        certificate=f"expired sha256:{'5e' * 32}",
+        first_seen=moment.replace(year=2020),
+        last_seen=moment,
+    )
+    record = record_of(row)
+    assert (record.picture, record.final_url, record.status) == (Digest.of(b"x"), "https://cdn.example/a.jpg", 206)
+    assert record.headers == tuple((name, value) for name, value in headers)
+    assert (record.peer, record.seen) == ("192.0.2.1:443", moment)
+    assert record.certificate == f"expired sha256:{'5e' * 32}"

@@ -1,12 +1,17 @@
+import os
 from decimal import Decimal
 
+import pytest
+
 from exhibit.clock import now
+from exhibit.digests import Digest
 from registry.db import running
 from registry.db.running import Taken
+from registry.models import Picture
 from tests.assets.rows import owner
-from workers.operations.capacity import PRICES
-from workers.operations.capacity_counters import ENOUGH
-from workers.operations.cost import MIN_PICTURES, Price, cost_of_a_million, costs_of
+from workers.operations import cost
+from workers.operations.capacity import PRICES, shipped_laws
+from workers.operations.cost import ENOUGH, MIN_PICTURES, Price, cost_of_a_million, costs_of, laws_here
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -53,3 +58,34 @@ def test_prices_that_cannot_be_read_hold_no_report_up(inline: SyncRunner) -> Non
     theirs.write_text("currency = 3", "utf-8")
     assert cost_of_a_million(inline.services) is None
     theirs.unlink()
+
+
+def test_until_enough_was_counted_the_figures_are_those_that_came_with_the_software(inline: SyncRunner) -> None:
+    running.add_time("match", rows=ENOUGH - 1, seconds=9, processor_seconds=9)
+    assert laws_here(inline.services) == shipped_laws()
+
+
+def test_what_was_counted_here_goes_before_what_came_with_the_software(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost, "ENOUGH", 10)
+    monkeypatch.setattr(cost, "ENOUGH_ON_DISK", 10)
+    for number in range(12):
+        digest = Digest(os.urandom(32))
+        Picture.objects.create(digest=digest, size=1000 + number, first_seen=now(), state="done")
+    running.add_time("slice", rows=3, seconds=9, processor_seconds=1)
+    running.add_time("match", rows=20, seconds=9, processor_seconds=4)
+    running.add_time("capture", rows=10, seconds=9, processor_seconds=15)
+    running.add_time("seal", rows=10, seconds=9, processor_seconds=5)
+    laws = laws_here(inline.services)
+    own = {name: law.own for name, law in laws.items() if law.own}
+    assert {name: round(one.value, 3) for name, one in own.items() if name != "rows"} == {
+        "fetch": 50.0,
+        "match": 200.0,
+        "picture": 1005.5,
+        "capture": 2000.0,
+        "case": 500_000.0,
+    }
+    assert own["rows"].value > 1000
+    assert {(one.since, one.works, one.pictures) for one in own.values()} == {(str(now().date()), 0, 12)}
+    assert laws["match"].at(works=0, pictures=12) == pytest.approx(200.0)

@@ -39,7 +39,7 @@ from registry.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, Refusal
 from workers.crawls import known_pages
 from workers.crawls.child import crawl_child
 from workers.crawls.patterns import leave_out
-from workers.crawls.slice_records import record_of
+from workers.log.proofs import record_of
 from workers.matching.search_version import search_mark
 from workers.services.disk import disk_is_full
 from workers.services.wiring import Services, contact_fields

@@ -10,7 +10,7 @@ from exhibit.errors import WrongUseError
 from registry.db import running
 from tests.assets.command_line import Terminal
 from workers.operations.capacity import PRICES
-from workers.operations.capacity_counters import ENOUGH
+from workers.operations.cost import ENOUGH
 
 MUCH = ("capacity", "--works", "10e6", "--pictures", "100B")
 
