@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.forms.utils import flatatt
@@ -11,10 +12,10 @@ from django.template import Context
 from django.template.defaulttags import querystring
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.html import escape, format_html, format_html_join
+from django.utils.html import conditional_escape, escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
-from django.utils.timezone import localtime
+from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext_lazy as _, pgettext
 
 from desk.texts.numbers import grouped
@@ -81,6 +82,27 @@ def as_time_anywhere(at: datetime) -> str:
 
 
 @register.filter
+def as_due(day: date | None, words: str = "") -> str:
+    """The day by which something is due, after these words, marked when it is past; nothing where there is none."""
+    if not day:
+        return ""
+    told = f"{words} {date_format(day, 'DATE_FORMAT')}".strip()
+    return format_html('<span class="flag">{}</span>', told) if day < localdate() else told
+
+
+@register.filter
+def asked_as(value: object, name: str) -> str:
+    """A value as what follows in an address, by the name by which a page asks for it."""
+    return "?" + urlencode({name: value})
+
+
+@register.filter
+def above(first: object, further: object) -> str:
+    """Two lines of a cell, the second in the background."""
+    return format_html('{}<br><span class="aside">{}</span>', first, further)
+
+
+@register.filter
 def as_link(url: str, words: str = "") -> str:
     """An address of the web as a link to it, by these words or as it is, not endless; any other stays text.
 
@@ -103,11 +125,69 @@ def table(content: str, css: str = "stacked", named: str = "", label: str = "") 
     return format_html('<div{}><table class="{}">{}</tbody></table></div>', attributes, css, content)
 
 
+@register.simple_block_tag(takes_context=True)
+def kept(context: Context, content: str, name: str) -> str:
+    """Nothing here: what it holds is to be shown elsewhere, by this name."""
+    context[name] = content
+    return ""
+
+
+@register.simple_block_tag
+def section(content: str, title: str, **attributes: object) -> SafeString:
+    """A part of a page below its heading."""
+    given = flatatt(_attributes(attributes))
+    return format_html("<section{}><h2>{}</h2>{}</section>", given, title, content)
+
+
+@register.simple_block_tag
+def details(content: str, label: str, **attributes: object) -> SafeString:
+    """What a press on its label shows."""
+    given = flatatt(_attributes(attributes))
+    return format_html("<details{}><summary>{}</summary>{}</details>", given, label, content)
+
+
+@register.simple_block_tag
+def fold(content: str, named: str, title: str, beside: str = "", **attributes: object) -> SafeString:
+    """A part of a page whose heading shows it, with what stands ``beside`` the heading; ``named`` is the part's id."""
+    given = flatatt({"class": "fold"} | _attributes(attributes))
+    heading = format_html(
+        "<h2>{}</h2>{}", title, format_html(' <span class="aside">{}</span>', beside) if beside else ""
+    )
+    return format_html(
+        '<details{}><summary>{}</summary><div id="{}">{}</div></details>', given, heading, named, content
+    )
+
+
+@register.simple_block_tag(takes_context=True)
+def form(context: Context, content: str, page: str, *where: object, send: str = "", **attributes: object) -> SafeString:
+    """A form that posts to a page, or to its own where none is named; its last line is the button ``send``."""
+    to = reverse(page, args=where) if page else None
+    given = flatatt({"method": "post", "action": to} | _attributes(attributes))
+    hidden = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', context["csrf_token"])
+    last = format_html('<p class="buttons"><button>{}</button></p>', send) if send else ""
+    return format_html("<form{}>{}{}{}</form>", given, hidden, content, last)
+
+
+@register.simple_tag
+def said(sentence: str, **values: object) -> SafeString:
+    """A sentence with values in its braces."""
+    return format_html(str(sentence), **values)
+
+
+@register.simple_tag
+def either(holds: object, words: object, otherwise: object) -> object:
+    """One of two, by whether something holds."""
+    return words if holds else otherwise
+
+
 @register.simple_tag(takes_context=True)
-def heads(context: Context, *names: str, numbers: str = "") -> SafeString:
-    """The head of a table, and the beginning of its body; ``numbers`` says which columns hold figures, 1 the first."""
-    kinds = ["number" if str(column) in numbers else None for column in range(1, len(names) + 1)]
-    context["columns"] = tuple(zip(names, kinds, strict=True))
+def heads(context: Context, *names: str, numbers: str = "", urls: str = "") -> SafeString:
+    """The head of a table, and the beginning of its body.
+
+    ``numbers`` says which columns hold figures, 1 the first, and ``urls`` which hold long addresses or names.
+    """
+    kinds = dict.fromkeys(numbers, "number") | dict.fromkeys(urls, "url")
+    context["columns"] = [(name, kinds.get(str(column))) for column, name in enumerate(names, 1)]
     marked = ((flatatt({"scope": "col", "class": css}), name) for name, css in context["columns"])
     head = format_html_join("", "<th{}>{}</th>", marked)
     return format_html("<thead><tr>{}</tr></thead><tbody>", head)
@@ -121,7 +201,7 @@ def row(context: Context, *values: object) -> SafeString:
     """
     cells: list[tuple[str, object]] = []
     for value, (name, css) in zip(values, context["columns"], strict=True):
-        label = name if cells or css or isinstance(value, SafeString) else None
+        label = name if cells or css == "number" or isinstance(value, SafeString) else None
         cells.append((flatatt({"class": css, "data-label": label}), _in_a_cell(value)))
     return format_html("<tr>{}</tr>", format_html_join("", "<td{}>{}</td>", cells))
 
@@ -151,8 +231,12 @@ def choice(
 
 
 @register.simple_tag
-def link_to(page: str, *where: object, label: str, further: str = "", **attributes: object) -> SafeString:
-    """A link to a page; ``further`` follows in its address."""
+def link_to(
+    page: str, *where: object, label: str, further: str = "", unless: object = None, **attributes: object
+) -> str:
+    """A link to a page, or ``unless`` it may be one its label alone; ``further`` follows in its address."""
+    if unless:
+        return conditional_escape(label)
     given = {"href": reverse(page, args=where) + further} | _attributes(attributes)
     return format_html("<a{}>{}</a>", flatatt(given), label)
 

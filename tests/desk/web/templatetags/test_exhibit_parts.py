@@ -1,9 +1,9 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from django.http import HttpRequest
 from django.template import RequestContext, Template
 from django.test import RequestFactory
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from registry.models import Owner
 
@@ -154,3 +154,47 @@ def test_filters_keep_what_else_is_asked_for_and_begin_on_the_first_page() -> No
         '<a href="?q=x&amp;state=">empty</a>'
     )
     assert shown('{% filters "state" choices "" %}', choices=choices[:1]) == '<a aria-current="true" href="">all</a>'
+
+
+def test_parts_of_a_page_stand_below_their_names() -> None:
+    held = shown('{% section of id="a" %}x{% endsection %}{% details "B" open=True %}y{% enddetails %}', of="<A>")
+    assert held == ('<section id="a"><h2>&lt;A&gt;</h2>x</section><details open><summary>B</summary>y</details>')
+    folded = shown('{% fold "c" "C" beside class="fold no-print" %}z{% endfold %}', beside="<3")
+    assert folded == (
+        '<details class="fold no-print"><summary><h2>C</h2> <span class="aside">&lt;3</span></summary>'
+        '<div id="c">z</div></details>'
+    )
+    assert "aside" not in shown('{% fold "c" "C" %}{% endfold %}')
+    assert shown('{% kept "of" %}<b>1</b>{% endkept %}2{{ of }}') == "2<b>1</b>"
+
+
+def test_a_form_posts_with_a_token_and_ends_with_its_button() -> None:
+    page = shown('{% form "works" owner.slug send="Go" class="a" %}<input>{% endform %}', owner=OWNER)
+    assert page.startswith('<form action="/o/works/works/" class="a" method="post"><input type="hidden"')
+    assert 'name="csrfmiddlewaretoken"' in page
+    assert page.endswith('<input><p class="buttons"><button>Go</button></p></form>')
+    own = shown('{% form "" enctype="multipart/form-data" %}{% endform %}')
+    assert own.startswith('<form enctype="multipart/form-data" method="post"><input')
+    assert "button" not in own
+
+
+def test_one_of_two_is_said_and_a_link_may_be_its_words_alone() -> None:
+    assert shown('{% either on "yes" no %}{% either off "yes" no %}', on=1, no="<no>") == "yes&lt;no&gt;"
+    text = '{% link_to "works" owner.slug label=w unless=gone %}'
+    assert shown(text, owner=OWNER, w="<W>") == '<a href="/o/works/works/">&lt;W&gt;</a>'
+    assert shown(text, owner=OWNER, w="<W>", gone=True) == "&lt;W&gt;"
+
+
+def test_a_day_that_is_past_is_marked() -> None:
+    past, later = date(2024, 5, 31), timezone.localdate() + timedelta(days=1)
+    assert shown('{{ day|as_due:"Due" }}', day=past) == '<span class="flag">Due 31 May 2024</span>'
+    assert "flag" not in shown("{{ day|as_due }}", day=later)
+    assert shown('{{ day|as_due|default:"–" }}', day=None) == "–"
+
+
+def test_a_sentence_takes_values_and_a_value_follows_in_an_address() -> None:
+    assert shown('{% said _("Notice {n} about {party}") n=1 party=party %}', party="<A>") == "Notice 1 about &lt;A&gt;"
+    with translation.override("zh-hans"):
+        assert "Notice" not in shown('{% said _("Notice {n}") n=1 %}')
+    assert shown('{{ party|asked_as:"q" }}', party="a&b c") == "?q=a%26b+c"
+    assert shown('{{ first|above:"b" }}', first="<a>") == '&lt;a&gt;<br><span class="aside">b</span>'
