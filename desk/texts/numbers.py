@@ -23,12 +23,12 @@ COUNTED: dict[str, Promise] = {
         "count",
     ),
     "cases in a report": ngettext_lazy("Being made, with %(n)s case", "Being made, with %(n)s cases", "count"),
-    "cases kept": ngettext_lazy(
+    "stayed": ngettext_lazy(
         "%(n)s case stayed as a person decided it:", "%(n)s cases stayed as a person decided them:", "count"
     ),
-    "cases licensed": ngettext_lazy("%(n)s case was licensed by it:", "%(n)s cases were licensed by it:", "count"),
+    "licensed": ngettext_lazy("%(n)s case was licensed by it:", "%(n)s cases were licensed by it:", "count"),
     "cases not licensed": ngettext_lazy("%(n)s case, not licensed", "%(n)s cases, not licensed", "count"),
-    "cases reopened": ngettext_lazy("%(n)s case is open again:", "%(n)s cases are open again:", "count"),
+    "reopened": ngettext_lazy("%(n)s case is open again:", "%(n)s cases are open again:", "count"),
     "cases sealed": ngettext_lazy(
         "%(n)s case is sealed or being sealed.", "%(n)s cases are sealed or being sealed.", "count"
     ),

@@ -82,7 +82,6 @@ def notice_list(request: HttpRequest, owner: Owner) -> HttpResponse:
         "state": wanted if wanted in NAMED else "",
         "states": STATES,
         "q": party,
-        "today": timezone.localdate(),
         "any": bool(page.object_list) or notices.notices(owner).exists(),
     }
     return show(request, owner, "web/notices.html", values)

@@ -35,7 +35,7 @@ MAX_TABLE = 2 * 1024 * 1024
 def demand_list(request: HttpRequest, owner: Owner) -> HttpResponse:
     """What was asked of whom and how it stands, with sums in each currency."""
     page = page_of(request, demands.demands(owner))
-    values = {"page": page, "totals": list(demands.totals(owner)), "today": timezone.localdate()}
+    values = {"page": page, "totals": list(demands.totals(owner))}
     return show(request, owner, "web/demands.html", values)
 
 

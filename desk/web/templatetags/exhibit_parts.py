@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django import template
 from django.forms.utils import flatatt
+from django.http import HttpRequest
 from django.template import Context
 from django.template.defaulttags import querystring
 from django.urls import reverse
@@ -16,7 +17,7 @@ from django.utils.html import conditional_escape, escape, format_html, format_ht
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
 from django.utils.timezone import localdate, localtime
-from django.utils.translation import gettext_lazy as _, pgettext
+from django.utils.translation import gettext_lazy as _, pgettext, pgettext_lazy
 
 from desk.texts.numbers import grouped
 
@@ -94,6 +95,12 @@ def as_due(day: date | None, words: str = "") -> str:
 def asked_as(value: object, name: str) -> str:
     """A value as what follows in an address, by the name by which a page asks for it."""
     return "?" + urlencode({name: value})
+
+
+@register.filter
+def marked_as(words: object, css: str) -> str:
+    """Words marked as of a class; nothing where there are none."""
+    return format_html('<span class="{}">{}</span>', css, words) if words else ""
 
 
 @register.filter
@@ -277,6 +284,14 @@ def filters(context: Context, name: str, choices: Iterable[tuple[str | None, str
 def signed_with(context: Context, act: str, of: object) -> SafeString:
     """What says of a button that its deed is signed with a passkey, where the owner has that done."""
     return format_html(' data-act="{}" data-of="{}"', act, of) if context["owner"].passkeys else SafeString()
+
+
+def punctuation(request: HttpRequest) -> dict[str, object]:
+    """What stands between words on all pages, in the reader's language."""
+    return {
+        "colon": pgettext_lazy("after a label", ": "),
+        "comma": pgettext_lazy("between parts of a sentence", ", "),
+    }
 
 
 def _in_a_cell(value: object) -> object:

@@ -197,4 +197,7 @@ def test_a_sentence_takes_values_and_a_value_follows_in_an_address() -> None:
     with translation.override("zh-hans"):
         assert "Notice" not in shown('{% said _("Notice {n}") n=1 %}')
     assert shown('{{ party|asked_as:"q" }}', party="a&b c") == "?q=a%26b+c"
+    assert shown('{{ words|marked_as:"flag" }}{{ none|marked_as:"flag" }}', words="<a>", none="") == (
+        '<span class="flag">&lt;a&gt;</span>'
+    )
     assert shown('{{ first|above:"b" }}', first="<a>") == '&lt;a&gt;<br><span class="aside">b</span>'
