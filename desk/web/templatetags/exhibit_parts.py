@@ -1,7 +1,7 @@
 """Parts of pages that come again: times, tables, labelled fields, forms of one button, ways to other pages."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -10,7 +10,9 @@ from django import template
 from django.forms.utils import flatatt
 from django.http import HttpRequest
 from django.template import Context
+from django.template.base import FilterExpression
 from django.template.defaulttags import querystring
+from django.template.library import parse_bits
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import conditional_escape, escape, format_html, format_html_join
@@ -22,6 +24,7 @@ from django.utils.translation import gettext_lazy as _, pgettext, pgettext_lazy
 from desk.texts.numbers import grouped
 
 register = template.Library()
+Told = dict[str, FilterExpression]
 _MARKS = re.compile(r"`+([^`]+)`+|\[(\w+)\]\(#(\w+)\)")
 
 PAGES = {
@@ -121,15 +124,41 @@ def as_link(url: str, words: str = "") -> str:
     return format_html('<a class="url" href="{}" rel="noreferrer noopener nofollow">{}</a>', url, shown)
 
 
-@register.simple_block_tag
-def table(content: str, css: str = "stacked", named: str = "", label: str = "") -> SafeString:
-    """A table that scrolls by itself where it is wide; begins with ``heads``.
+class Table(template.Node):
+    """A table that scrolls by itself where it is wide, and its columns for each ``row`` in it."""
+
+    def __init__(self, rows: template.NodeList, names: Sequence[FilterExpression], told: Told) -> None:
+        self.nodelist, self.names, self.told = rows, names, told
+
+    def render(self, context: Context) -> SafeString:
+        """The whole table."""
+        told = {name: value.resolve(context) for name, value in self.told.items()}
+        kinds = dict.fromkeys(told.get("numbers", ""), "number") | dict.fromkeys(told.get("urls", ""), "url")
+        columns = [(name.resolve(context), kinds.get(str(column))) for column, name in enumerate(self.names, 1)]
+        marked = ((flatatt({"scope": "col", "class": css}), name) for name, css in columns)
+        head = format_html_join("", "<th{}>{}</th>", marked)
+        given = {"aria-labelledby": told.get("named"), "aria-label": told.get("label")}
+        region = flatatt(
+            {"class": "scroll", "tabindex": "0", "role": "region" if any(given.values()) else None} | given
+        )
+        with context.push(columns=columns):
+            rows = self.nodelist.render(context)
+        whole = '<div{}><table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
+        return format_html(whole, region, told.get("css", "stacked"), head, rows)
+
+
+@register.tag
+def table(parser: template.base.Parser, token: template.base.Token) -> Table:
+    """A table with these names of columns; ``numbers`` says which hold figures, 1 the first, ``urls`` which addresses.
 
     It is a region of the page where an element with the id ``named``, or the ``label``, says what it holds.
     """
-    region = {"role": "region", "aria-labelledby": named or None, "aria-label": label or None}
-    attributes = flatatt({"class": "scroll", "tabindex": "0"} | (region if named or label else {}))
-    return format_html('<div{}><table class="{}">{}</tbody></table></div>', attributes, css, content)
+    bits = token.split_contents()[1:]
+    # as for a tag that takes names and keywords, without the context; the stubs don't know that argument
+    names, told = parse_bits(parser, bits, [], "names", "told", None, [], None, False, "table")  # type: ignore[call-arg, arg-type] # noqa: FBT003
+    rows = parser.parse(("endtable",))
+    parser.delete_first_token()
+    return Table(rows, names, told)
 
 
 @register.simple_block_tag(takes_context=True)
@@ -188,21 +217,8 @@ def either(holds: object, words: object, otherwise: object) -> object:
 
 
 @register.simple_tag(takes_context=True)
-def heads(context: Context, *names: str, numbers: str = "", urls: str = "") -> SafeString:
-    """The head of a table, and the beginning of its body.
-
-    ``numbers`` says which columns hold figures, 1 the first, and ``urls`` which hold long addresses or names.
-    """
-    kinds = dict.fromkeys(numbers, "number") | dict.fromkeys(urls, "url")
-    context["columns"] = [(name, kinds.get(str(column))) for column, name in enumerate(names, 1)]
-    marked = ((flatatt({"scope": "col", "class": css}), name) for name, css in context["columns"])
-    head = format_html_join("", "<th{}>{}</th>", marked)
-    return format_html("<thead><tr>{}</tr></thead><tbody>", head)
-
-
-@register.simple_tag(takes_context=True)
 def row(context: Context, *values: object) -> SafeString:
-    """A row below ``heads``, with numbers, moments and nothing in the reader's form.
+    """A row of a ``table``, with numbers, moments and nothing in the reader's form.
 
     Where it is narrow each cell names its column, but for a first one that holds neither a figure nor a link.
     """

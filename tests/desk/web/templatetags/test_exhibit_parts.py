@@ -52,22 +52,25 @@ def test_only_addresses_of_the_web_are_links_and_none_tells_whence_somebody_come
 
 
 def test_a_table_has_a_head_and_a_region_where_it_is_named() -> None:
-    body = '{% heads "Name" many numbers="2" %}<tr></tr>{% endtable %}'
+    body = "<tr></tr>{% endtable %}"
     head = '<thead><tr><th scope="col">Name</th><th class="number" scope="col">How &lt;many&gt;</th></tr></thead>'
     table = f"{head}<tbody><tr></tr></tbody></table></div>"
     plain = '<div class="scroll" tabindex="0"><table class="stacked">'
     many = "How <many>"
-    assert shown("{% table %}" + body, many=many) == plain + table
+    assert shown('{% table "Name" many numbers="2" %}' + body, many=many) == plain + table
     named = '<div aria-labelledby="work" class="scroll" role="region" tabindex="0"><table class="stacked">'
-    assert shown('{% table named="work" %}' + body, many=many) == named + table
+    assert shown('{% table "Name" many numbers="2" named="work" %}' + body, many=many) == named + table
     labelled = '<div aria-label="&lt;Files&gt;" class="scroll" role="region" tabindex="0"><table class="results">'
-    assert shown('{% table css="results" label=files %}' + body, many=many, files="<Files>") == labelled + table
+    assert (
+        shown('{% table "Name" many numbers="2" css="results" label=files %}' + body, many=many, files="<Files>")
+        == labelled + table
+    )
 
 
 def test_a_row_names_its_columns_and_says_numbers_moments_and_nothing_in_the_readers_form() -> None:
     at = datetime(2024, 5, 31, 22, 30, 1, tzinfo=UTC)
     told = shown(
-        '{% table %}{% heads name "Many" "At" "Last" numbers="12" %}{% row 7 1234 at none %}{% endtable %}',
+        '{% table name "Many" "At" "Last" numbers="12" %}{% row 7 1234 at none %}{% endtable %}',
         at=at,
         name="<N>",
     )
@@ -76,7 +79,7 @@ def test_a_row_names_its_columns_and_says_numbers_moments_and_nothing_in_the_rea
         f'<td data-label="At">{shown("{{ at|as_time }}", at=at)}</td><td data-label="Last">–</td></tr>'
         "</tbody></table></div>"
     )
-    one = "{% table %}{% heads 'N' %}{% link_to 'cases' owner.slug label='7' as to %}{% row first %}{% endtable %}"
+    one = "{% table 'N' %}{% link_to 'cases' owner.slug label='7' as to %}{% row first %}{% endtable %}"
     assert "<tr><td>&lt;a&gt;</td></tr>" in shown(one, owner=OWNER, first="<a>")
     linked = '<tr><td data-label="N"><a href="/o/works/cases/">7</a></td></tr>'
     assert linked in shown(one.replace("row first", "row to"), owner=OWNER)
