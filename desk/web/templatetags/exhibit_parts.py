@@ -10,8 +10,8 @@ from django import template
 from django.forms.utils import flatatt
 from django.http import HttpRequest
 from django.template import Context
-from django.template.base import FilterExpression
-from django.template.defaulttags import querystring
+from django.template.base import FilterExpression, TextNode, token_kwargs
+from django.template.defaulttags import ForNode, querystring
 from django.template.library import parse_bits
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -159,6 +159,33 @@ def table(parser: template.base.Parser, token: template.base.Token) -> Table:
     rows = parser.parse(("endtable",))
     parser.delete_first_token()
     return Table(rows, names, told)
+
+
+class Items(template.Node):
+    """A list with an entry for each turn of a loop; nothing where there is none."""
+
+    def __init__(self, loop: ForNode, told: Told) -> None:
+        self.loop, self.told = loop, told
+
+    def render(self, context: Context) -> str:
+        """The whole list."""
+        entries = self.loop.render(context)
+        given = flatatt({name: value.resolve(context) for name, value in self.told.items()})
+        return format_html("<ul{}>{}</ul>", given, entries) if entries else ""
+
+
+@register.tag
+def items(parser: template.base.Parser, token: template.base.Token) -> Items:
+    """A list: ``items one in many``, or ``items name, value in many``, and its attributes; an entry for each."""
+    bits = token.split_contents()[1:]
+    middle = bits.index("in")
+    names = [name.strip(",") for name in bits[:middle]]
+    told = token_kwargs(bits[middle + 2 :], parser)
+    entry = parser.parse(("enditems",))
+    parser.delete_first_token()
+    each = template.NodeList([TextNode("<li>"), *entry, TextNode("</li>")])
+    loop = ForNode(names, parser.compile_filter(bits[middle + 1]), is_reversed=False, nodelist_loop=each)
+    return Items(loop, told)
 
 
 @register.simple_block_tag(takes_context=True)

@@ -204,3 +204,10 @@ def test_a_sentence_takes_values_and_a_value_follows_in_an_address() -> None:
         '<span class="flag">&lt;a&gt;</span>'
     )
     assert shown('{{ first|above:"b" }}', first="<a>") == '&lt;a&gt;<br><span class="aside">b</span>'
+
+
+def test_a_list_has_an_entry_for_each() -> None:
+    text = '{% items name, n in many class="plain" %}{{ forloop.counter }}{{ name }}{{ n }}{% enditems %}'
+    assert shown(text, many=[("<a>", 1), ("b", 2)]) == '<ul class="plain"><li>1&lt;a&gt;1</li><li>2b2</li></ul>'
+    assert shown(text, many=[]) == ""
+    assert shown("{% items one in many %}{{ one }}{% enditems %}", many="a") == "<ul><li>a</li></ul>"
