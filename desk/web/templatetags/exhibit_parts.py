@@ -135,7 +135,7 @@ class Table(template.Node):
         told = {name: value.resolve(context) for name, value in self.told.items()}
         kinds = dict.fromkeys(told.get("numbers", ""), "number") | dict.fromkeys(told.get("urls", ""), "url")
         columns = [(name.resolve(context), kinds.get(str(column))) for column, name in enumerate(self.names, 1)]
-        marked = ((flatatt({"scope": "col", "class": css}), name) for name, css in columns)
+        marked = ((flatatt({"scope": "col", "class": css if css == "number" else None}), name) for name, css in columns)
         head = format_html_join("", "<th{}>{}</th>", marked)
         given = {"aria-labelledby": told.get("named"), "aria-label": told.get("label")}
         region = flatatt(
