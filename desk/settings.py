@@ -67,6 +67,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "desk.web.templatetags.exhibit_parts.punctuation",
             ],
             "builtins": [
                 "django.templatetags.i18n",

@@ -139,7 +139,7 @@ def line(event: CaseEvent) -> str:
 def taken(case: Case) -> str:
     """That somebody else decided a case first, and how."""
     words = _("Case %(n)d stays as it is: %(who)s decided “%(what)s” before you.")
-    return words % {"n": case.number, "who": who_in_words(case.decided_by), "what": state_of(case)}
+    return words % {"n": case.number, "who": who_in_words(case.decided_by), "what": decision_in_words(case.decision)}
 
 
 GAPS = {
@@ -177,11 +177,6 @@ def what_is_sealed(places: int, matches: Sequence[Match], captures: Sequence[Cap
     if visits < len(captures):
         lines.append(_("Visits that are under way are waited for."))
     return tuple(lines)
-
-
-def state_of(case: Case) -> str:
-    """What was decided, in a word."""
-    return decision_in_words(case.decision)
 
 
 def decision_in_words(decision: str) -> str:

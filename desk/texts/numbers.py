@@ -3,14 +3,94 @@
 from decimal import Decimal
 
 from django.utils.formats import number_format
-from django.utils.translation import gettext as _
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _, ngettext_lazy
 
 from exhibit.types import Money
+
+COUNTED: dict[str, Promise] = {
+    "addresses": ngettext_lazy("%(n)s address of a picture", "%(n)s addresses of pictures", "count"),
+    "answers": ngettext_lazy("%(n)s answer", "%(n)s answers", "count"),
+    "cases": ngettext_lazy("%(n)s case", "%(n)s cases", "count"),
+    "cases covered in part": ngettext_lazy(
+        "%(n)s open case would be covered in part, and stay open.",
+        "%(n)s open cases would be covered in part, and stay open.",
+        "count",
+    ),
+    "cases decided otherwise": ngettext_lazy(
+        "%(n)s case that a person decided otherwise would be covered. It stays as decided.",
+        "%(n)s cases that a person decided otherwise would be covered. They stay as decided.",
+        "count",
+    ),
+    "cases in a report": ngettext_lazy("Being made, with %(n)s case", "Being made, with %(n)s cases", "count"),
+    "stayed": ngettext_lazy(
+        "%(n)s case stayed as a person decided it:", "%(n)s cases stayed as a person decided them:", "count"
+    ),
+    "licensed": ngettext_lazy("%(n)s case was licensed by it:", "%(n)s cases were licensed by it:", "count"),
+    "cases not licensed": ngettext_lazy("%(n)s case, not licensed", "%(n)s cases, not licensed", "count"),
+    "reopened": ngettext_lazy("%(n)s case is open again:", "%(n)s cases are open again:", "count"),
+    "cases sealed": ngettext_lazy(
+        "%(n)s case is sealed or being sealed.", "%(n)s cases are sealed or being sealed.", "count"
+    ),
+    "cases to license": ngettext_lazy(
+        "%(n)s open case would be licensed.", "%(n)s open cases would be licensed.", "count"
+    ),
+    "cases to reopen": ngettext_lazy(
+        "%(n)s case that the ledger licensed would be open again.",
+        "%(n)s cases that the ledger licensed would be open again.",
+        "count",
+    ),
+    "cases waiting": ngettext_lazy("%(n)s case waits for a decision.", "%(n)s cases wait for a decision.", "count"),
+    "changes": ngettext_lazy("%(n)s change", "%(n)s changes", "count"),
+    "documents": ngettext_lazy("%(n)s document", "%(n)s documents", "count"),
+    "downloads": ngettext_lazy("%(n)s download", "%(n)s downloads", "count"),
+    "files missing": ngettext_lazy("%(n)s file hasn't arrived.", "%(n)s files haven't arrived.", "count"),
+    "files waiting": ngettext_lazy(
+        "%(n)s file is still to be registered. You may close this page: it goes on.",
+        "%(n)s files are still to be registered. You may close this page: it goes on.",
+        "count",
+    ),
+    "licences read": ngettext_lazy(
+        "%(n)s licence was read. Nothing is saved yet.", "%(n)s licences were read. Nothing is saved yet.", "count"
+    ),
+    "lines without a file": ngettext_lazy(
+        "%(n)s line of the table is about a file that didn't come:",
+        "%(n)s lines of the table are about files that didn't come:",
+        "count",
+    ),
+    "more cases": ngettext_lazy(
+        "%(n)s more case is for another notice.", "%(n)s more cases are for another notice.", "count"
+    ),
+    "more cases waiting": ngettext_lazy("%(n)s more case waits.", "%(n)s more cases wait.", "count"),
+    "notices due": ngettext_lazy("%(n)s notice is due", "%(n)s notices are due", "count"),
+    "parties seen": ngettext_lazy("Seen at %(n)s party.", "Seen at %(n)s parties.", "count"),
+    "places listed": ngettext_lazy("%(n)s place will be listed.", "%(n)s places will be listed.", "count"),
+    "places unlisted": ngettext_lazy(
+        "%(n)s place is beyond what a letter lists.", "%(n)s places are beyond what a letter lists.", "count"
+    ),
+    "things amiss": ngettext_lazy("One thing to look at.", "%(n)s things to look at, the most urgent first.", "count"),
+    "things more": ngettext_lazy("and %(n)s thing more", "and %(n)s things more", "count"),
+    "tries": ngettext_lazy("%(n)s try", "%(n)s tries", "count"),
+    "works": ngettext_lazy("%(n)s work", "%(n)s works", "count"),
+    "works changed": ngettext_lazy("%(n)s work changed.", "%(n)s works changed.", "count"),
+    "works matching": ngettext_lazy("the %(n)s work that matches", "all %(n)s works that match", "count"),
+    "works related": ngettext_lazy(
+        "%(n)s of these works shows the same as another work of yours.",
+        "%(n)s of these works show the same as other works of yours.",
+        "count",
+    ),
+}
+"""So many of something, in words."""
 
 
 def grouped(number: int) -> str:
     """A number with its thousands apart."""
     return number_format(number, force_grouping=True)
+
+
+def counted(count: int, of: str) -> str:
+    """So many things of a kind that ``COUNTED`` has, in words."""
+    return str(COUNTED[of] % {"count": count, "n": grouped(count)})
 
 
 def lasting(seconds: float) -> str:

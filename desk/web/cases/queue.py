@@ -151,7 +151,7 @@ def _tell(request: HttpRequest, choice: str, outcomes: Sequence[Outcome]) -> Non
 
 def _told(outcome: Outcome) -> dict[str, object]:
     case = outcome.case
-    values = {"one": outcome, "word": case_words.state_of(case), "undo_for": UNDO_FOR.seconds}
+    values = {"one": outcome, "word": case_words.decision_in_words(case.decision), "undo_for": UNDO_FOR.seconds}
     html = render_to_string("web/cases-outcome.html", values)
     told = {"number": case.number, "decision": case.decision, "open": case.waits}
     return told | {"done": outcome.done, "html": html}
@@ -180,7 +180,7 @@ def _groups(owner: Owner, found: Sequence[Listed], wanted: Wanted) -> list[dict[
 
 
 def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int], now: Visited | None) -> dict[str, Any]:
-    item = {"case": row, "state": case_words.state_of(row), "now": now and case_words.visited(now)}
+    item = {"case": row, "state": case_words.decision_in_words(row.decision), "now": now and case_words.visited(now)}
     if row.shown is not None:
         match = row.shown.match
         item |= {

@@ -96,7 +96,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     told = decides and "decided" in request.GET and not row.waits
     values = {
         "case": row,
-        "state": cases.state_of(row),
+        "state": cases.decision_in_words(row.decision),
         "words": _words(row, matches, places),
         "best": matches[0] if matches else None,
         "hidden": hidden,

@@ -72,7 +72,6 @@ def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
         "state": wanted if wanted in NAMED else "",
         "states": STATES,
         "q": party,
-        "today": timezone.localdate(),
         "any": bool(page.object_list) or notices.notices(owner).exists(),
     }
 

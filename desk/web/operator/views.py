@@ -62,7 +62,7 @@ def details(request: HttpRequest) -> HttpResponse:
         "costs": costs,
         "cost_rows": [(step_in_words(step.step), step) for step in costs.steps],
         "cost_days": COST_DAYS,
-        "silent_before": found.at - SILENT,
+        "workers": [(beat, beat.seen_at > found.at - SILENT) for beat in found.heartbeats],
     }
     return render(request, "web/operator-details.html", values)
 

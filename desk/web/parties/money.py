@@ -28,7 +28,7 @@ MAX_TABLE = 2 * 1024 * 1024
 def demand_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """What was asked of whom and how it stands, with sums in each currency."""
     page = page_of(request, demands.demands(owner))
-    return {"page": page, "totals": list(demands.totals(owner)), "today": timezone.localdate()}
+    return {"page": page, "totals": list(demands.totals(owner))}
 
 
 @member_page("demands/<int:number>/", "demand", "web/demand.html")

@@ -2,7 +2,6 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
 
 from desk.web.common.access import said
 from desk.web.common.pages import Telling, decider_post, member_page, page_of
@@ -57,7 +56,6 @@ def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
         "askable": Case.objects.filter(owner=owner, party=name, decision=Case.Decision.CONFIRMED)
         .order_by("number")
         .values_list("number", flat=True)[: demands.MAX_CASES],
-        "today": timezone.localdate(),
     }
 
 

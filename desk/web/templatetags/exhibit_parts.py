@@ -1,25 +1,30 @@
 """Parts of pages that come again: times, tables, labelled fields, forms of one button, ways to other pages."""
 
 import re
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.forms.utils import flatatt
+from django.http import HttpRequest
 from django.template import Context
-from django.template.defaulttags import querystring
+from django.template.base import FilterExpression, TextNode, token_kwargs
+from django.template.defaulttags import ForNode, querystring
+from django.template.library import parse_bits
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.html import escape, format_html, format_html_join
+from django.utils.html import conditional_escape, escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
-from django.utils.timezone import localtime
-from django.utils.translation import gettext_lazy as _, pgettext
+from django.utils.timezone import localdate, localtime
+from django.utils.translation import gettext_lazy as _, pgettext, pgettext_lazy
 
 from desk.texts.numbers import grouped
 
 register = template.Library()
+Told = dict[str, FilterExpression]
 _MARKS = re.compile(r"`+([^`]+)`+|\[(\w+)\]\(#(\w+)\)")
 
 PAGES = {
@@ -81,6 +86,33 @@ def as_time_anywhere(at: datetime) -> str:
 
 
 @register.filter
+def as_due(day: date | None, words: str = "") -> str:
+    """The day by which something is due, after these words, marked when it is past; nothing where there is none."""
+    if not day:
+        return ""
+    told = f"{words} {date_format(day, 'DATE_FORMAT')}".strip()
+    return format_html('<span class="flag">{}</span>', told) if day < localdate() else told
+
+
+@register.filter
+def asked_as(value: object, name: str) -> str:
+    """A value as what follows in an address, by the name by which a page asks for it."""
+    return "?" + urlencode({name: value})
+
+
+@register.filter
+def marked_as(words: object, css: str) -> str:
+    """Words marked as of a class; nothing where there are none."""
+    return format_html('<span class="{}">{}</span>', css, words) if words else ""
+
+
+@register.filter
+def above(first: object, further: object) -> str:
+    """Two lines of a cell, the second in the background."""
+    return format_html('{}<br><span class="aside">{}</span>', first, further)
+
+
+@register.filter
 def as_link(url: str, words: str = "") -> str:
     """An address of the web as a link to it, by these words or as it is, not endless; any other stays text.
 
@@ -92,36 +124,134 @@ def as_link(url: str, words: str = "") -> str:
     return format_html('<a class="url" href="{}" rel="noreferrer noopener nofollow">{}</a>', url, shown)
 
 
-@register.simple_block_tag
-def table(content: str, css: str = "stacked", named: str = "", label: str = "") -> SafeString:
-    """A table that scrolls by itself where it is wide; begins with ``heads``.
+class Table(template.Node):
+    """A table that scrolls by itself where it is wide, and its columns for each ``row`` in it."""
+
+    def __init__(self, rows: template.NodeList, names: Sequence[FilterExpression], told: Told) -> None:
+        self.nodelist, self.names, self.told = rows, names, told
+
+    def render(self, context: Context) -> SafeString:
+        """The whole table."""
+        told = {name: value.resolve(context) for name, value in self.told.items()}
+        kinds = dict.fromkeys(told.get("numbers", ""), "number") | dict.fromkeys(told.get("urls", ""), "url")
+        columns = [(name.resolve(context), kinds.get(str(column))) for column, name in enumerate(self.names, 1)]
+        marked = ((flatatt({"scope": "col", "class": css if css == "number" else None}), name) for name, css in columns)
+        head = format_html_join("", "<th{}>{}</th>", marked)
+        given = {"aria-labelledby": told.get("named"), "aria-label": told.get("label")}
+        region = flatatt(
+            {"class": "scroll", "tabindex": "0", "role": "region" if any(given.values()) else None} | given
+        )
+        with context.push(columns=columns):
+            rows = self.nodelist.render(context)
+        whole = '<div{}><table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
+        return format_html(whole, region, told.get("css", "stacked"), head, rows)
+
+
+@register.tag
+def table(parser: template.base.Parser, token: template.base.Token) -> Table:
+    """A table with these names of columns; ``numbers`` says which hold figures, 1 the first, ``urls`` which addresses.
 
     It is a region of the page where an element with the id ``named``, or the ``label``, says what it holds.
     """
-    region = {"role": "region", "aria-labelledby": named or None, "aria-label": label or None}
-    attributes = flatatt({"class": "scroll", "tabindex": "0"} | (region if named or label else {}))
-    return format_html('<div{}><table class="{}">{}</tbody></table></div>', attributes, css, content)
+    bits = token.split_contents()[1:]
+    # as for a tag that takes names and keywords, without the context; the stubs don't know that argument
+    names, told = parse_bits(parser, bits, [], "names", "told", None, [], None, False, "table")  # type: ignore[call-arg, arg-type] # noqa: FBT003
+    rows = parser.parse(("endtable",))
+    parser.delete_first_token()
+    return Table(rows, names, told)
 
 
-@register.simple_tag(takes_context=True)
-def heads(context: Context, *names: str, numbers: str = "") -> SafeString:
-    """The head of a table, and the beginning of its body; ``numbers`` says which columns hold figures, 1 the first."""
-    kinds = ["number" if str(column) in numbers else None for column in range(1, len(names) + 1)]
-    context["columns"] = tuple(zip(names, kinds, strict=True))
-    marked = ((flatatt({"scope": "col", "class": css}), name) for name, css in context["columns"])
-    head = format_html_join("", "<th{}>{}</th>", marked)
-    return format_html("<thead><tr>{}</tr></thead><tbody>", head)
+class Items(template.Node):
+    """A list with an entry for each turn of a loop; nothing where there is none."""
+
+    def __init__(self, loop: ForNode, told: Told) -> None:
+        self.loop, self.told = loop, told
+
+    def render(self, context: Context) -> str:
+        """The whole list."""
+        entries = self.loop.render(context)
+        given = flatatt({name: value.resolve(context) for name, value in self.told.items()})
+        return format_html("<ul{}>{}</ul>", given, entries) if entries else ""
+
+
+@register.tag
+def items(parser: template.base.Parser, token: template.base.Token) -> Items:
+    """A list: ``items one in many``, or ``items name, value in many``, and its attributes; an entry for each."""
+    bits = token.split_contents()[1:]
+    middle = bits.index("in")
+    names = [name.strip(",") for name in bits[:middle]]
+    told = token_kwargs(bits[middle + 2 :], parser)
+    entry = parser.parse(("enditems",))
+    parser.delete_first_token()
+    each = template.NodeList([TextNode("<li>"), *entry, TextNode("</li>")])
+    loop = ForNode(names, parser.compile_filter(bits[middle + 1]), is_reversed=False, nodelist_loop=each)
+    return Items(loop, told)
+
+
+@register.simple_block_tag(takes_context=True)
+def kept(context: Context, content: str, name: str) -> str:
+    """Nothing here: what it holds is to be shown elsewhere, by this name."""
+    context[name] = content
+    return ""
+
+
+@register.simple_block_tag
+def section(content: str, title: str, **attributes: object) -> SafeString:
+    """A part of a page below its heading."""
+    given = flatatt(_attributes(attributes))
+    return format_html("<section{}><h2>{}</h2>{}</section>", given, title, content)
+
+
+@register.simple_block_tag
+def details(content: str, label: str, **attributes: object) -> SafeString:
+    """What a press on its label shows."""
+    given = flatatt(_attributes(attributes))
+    return format_html("<details{}><summary>{}</summary>{}</details>", given, label, content)
+
+
+@register.simple_block_tag
+def fold(content: str, named: str, title: str, beside: str = "", **attributes: object) -> SafeString:
+    """A part of a page whose heading shows it, with what stands ``beside`` the heading; ``named`` is the part's id."""
+    given = flatatt({"class": "fold"} | _attributes(attributes))
+    heading = format_html(
+        "<h2>{}</h2>{}", title, format_html(' <span class="aside">{}</span>', beside) if beside else ""
+    )
+    return format_html(
+        '<details{}><summary>{}</summary><div id="{}">{}</div></details>', given, heading, named, content
+    )
+
+
+@register.simple_block_tag(takes_context=True)
+def form(context: Context, content: str, page: str, *where: object, send: str = "", **attributes: object) -> SafeString:
+    """A form that posts to a page, or to its own where none is named; its last line is the button ``send``."""
+    to = reverse(page, args=where) if page else None
+    given = flatatt({"method": "post", "action": to} | _attributes(attributes))
+    hidden = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', context["csrf_token"])
+    last = format_html('<p class="buttons"><button>{}</button></p>', send) if send else ""
+    return format_html("<form{}>{}{}{}</form>", given, hidden, content, last)
+
+
+@register.simple_tag
+def said(sentence: str, **values: object) -> SafeString:
+    """A sentence with values in its braces."""
+    return format_html(str(sentence), **values)
+
+
+@register.simple_tag
+def either(holds: object, words: object, otherwise: object) -> object:
+    """One of two, by whether something holds."""
+    return words if holds else otherwise
 
 
 @register.simple_tag(takes_context=True)
 def row(context: Context, *values: object) -> SafeString:
-    """A row below ``heads``, with numbers, moments and nothing in the reader's form.
+    """A row of a ``table``, with numbers, moments and nothing in the reader's form.
 
     Where it is narrow each cell names its column, but for a first one that holds neither a figure nor a link.
     """
     cells: list[tuple[str, object]] = []
     for value, (name, css) in zip(values, context["columns"], strict=True):
-        label = name if cells or css or isinstance(value, SafeString) else None
+        label = name if cells or css == "number" or isinstance(value, SafeString) else None
         cells.append((flatatt({"class": css, "data-label": label}), _in_a_cell(value)))
     return format_html("<tr>{}</tr>", format_html_join("", "<td{}>{}</td>", cells))
 
@@ -151,8 +281,12 @@ def choice(
 
 
 @register.simple_tag
-def link_to(page: str, *where: object, label: str, further: str = "", **attributes: object) -> SafeString:
-    """A link to a page; ``further`` follows in its address."""
+def link_to(
+    page: str, *where: object, label: str, further: str = "", unless: object = None, **attributes: object
+) -> str:
+    """A link to a page, or ``unless`` it may be one its label alone; ``further`` follows in its address."""
+    if unless:
+        return conditional_escape(label)
     given = {"href": reverse(page, args=where) + further} | _attributes(attributes)
     return format_html("<a{}>{}</a>", flatatt(given), label)
 
@@ -193,6 +327,14 @@ def filters(context: Context, name: str, choices: Iterable[tuple[str | None, str
 def signed_with(context: Context, act: str, of: object) -> SafeString:
     """What says of a button that its deed is signed with a passkey, where the owner has that done."""
     return format_html(' data-act="{}" data-of="{}"', act, of) if context["owner"].passkeys else SafeString()
+
+
+def punctuation(request: HttpRequest) -> dict[str, object]:
+    """What stands between words on all pages, in the reader's language."""
+    return {
+        "colon": pgettext_lazy("after a label", ": "),
+        "comma": pgettext_lazy("between parts of a sentence", ", "),
+    }
 
 
 def _in_a_cell(value: object) -> object:

@@ -9,12 +9,12 @@ from django.core.paginator import Page
 from django.template import Context
 from django.template.defaulttags import querystring
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext, gettext_lazy as _, ngettext
+from django.utils.translation import get_language, gettext, gettext_lazy as _
 
 from crawler.search_mapping import Conditions, Service
 from desk.texts.cases import decision_in_words, mailed, reason_in_words, standing_in_words, who_in_words
 from desk.texts.evidence import witness_kind, witness_subject
-from desk.texts.numbers import grouped, money
+from desk.texts.numbers import counted, grouped, money
 from desk.texts.ownership import bulk_in_words
 from desk.texts.sentences import in_words
 from desk.web.downloads.reports import bundles_for, day_in_words, limits_of, title_of
@@ -27,7 +27,17 @@ from workers.crawls.search_services import services
 from workers.services import wiring
 
 register = template.Library()
-_WORDS = (bulk_in_words, decision_in_words, grouped, in_words, mailed, money, reason_in_words, standing_in_words)
+_WORDS = (
+    bulk_in_words,
+    counted,
+    decision_in_words,
+    grouped,
+    in_words,
+    mailed,
+    money,
+    reason_in_words,
+    standing_in_words,
+)
 _WORDS_OF_EVIDENCE = (bundles_for, day_in_words, limits_of, title_of, who_in_words, witness_kind, witness_subject)
 for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, takes_lists):
     register.filter(said.__name__, said)
@@ -43,12 +53,6 @@ def grouped_or_more(count: int) -> str:
 def listed(values: Iterable[object]) -> str:
     """Several things as a list in the reader's language."""
     return gettext(", ").join(map(str, values))
-
-
-@register.filter
-def cases_counted(count: int) -> str:
-    """So many cases, in words."""
-    return ngettext("%(n)s case", "%(n)s cases", count) % {"n": grouped(count)}
 
 
 @register.filter

@@ -1,9 +1,9 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from django.http import HttpRequest
 from django.template import RequestContext, Template
 from django.test import RequestFactory
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from registry.models import Owner
 
@@ -52,22 +52,25 @@ def test_only_addresses_of_the_web_are_links_and_none_tells_whence_somebody_come
 
 
 def test_a_table_has_a_head_and_a_region_where_it_is_named() -> None:
-    body = '{% heads "Name" many numbers="2" %}<tr></tr>{% endtable %}'
+    body = "<tr></tr>{% endtable %}"
     head = '<thead><tr><th scope="col">Name</th><th class="number" scope="col">How &lt;many&gt;</th></tr></thead>'
     table = f"{head}<tbody><tr></tr></tbody></table></div>"
     plain = '<div class="scroll" tabindex="0"><table class="stacked">'
     many = "How <many>"
-    assert shown("{% table %}" + body, many=many) == plain + table
+    assert shown('{% table "Name" many numbers="2" %}' + body, many=many) == plain + table
     named = '<div aria-labelledby="work" class="scroll" role="region" tabindex="0"><table class="stacked">'
-    assert shown('{% table named="work" %}' + body, many=many) == named + table
+    assert shown('{% table "Name" many numbers="2" named="work" %}' + body, many=many) == named + table
     labelled = '<div aria-label="&lt;Files&gt;" class="scroll" role="region" tabindex="0"><table class="results">'
-    assert shown('{% table css="results" label=files %}' + body, many=many, files="<Files>") == labelled + table
+    assert (
+        shown('{% table "Name" many numbers="2" css="results" label=files %}' + body, many=many, files="<Files>")
+        == labelled + table
+    )
 
 
 def test_a_row_names_its_columns_and_says_numbers_moments_and_nothing_in_the_readers_form() -> None:
     at = datetime(2024, 5, 31, 22, 30, 1, tzinfo=UTC)
     told = shown(
-        '{% table %}{% heads name "Many" "At" "Last" numbers="12" %}{% row 7 1234 at none %}{% endtable %}',
+        '{% table name "Many" "At" "Last" numbers="12" %}{% row 7 1234 at none %}{% endtable %}',
         at=at,
         name="<N>",
     )
@@ -76,7 +79,7 @@ def test_a_row_names_its_columns_and_says_numbers_moments_and_nothing_in_the_rea
         f'<td data-label="At">{shown("{{ at|as_time }}", at=at)}</td><td data-label="Last">–</td></tr>'
         "</tbody></table></div>"
     )
-    one = "{% table %}{% heads 'N' %}{% link_to 'cases' owner.slug label='7' as to %}{% row first %}{% endtable %}"
+    one = "{% table 'N' %}{% link_to 'cases' owner.slug label='7' as to %}{% row first %}{% endtable %}"
     assert "<tr><td>&lt;a&gt;</td></tr>" in shown(one, owner=OWNER, first="<a>")
     linked = '<tr><td data-label="N"><a href="/o/works/cases/">7</a></td></tr>'
     assert linked in shown(one.replace("row first", "row to"), owner=OWNER)
@@ -154,3 +157,57 @@ def test_filters_keep_what_else_is_asked_for_and_begin_on_the_first_page() -> No
         '<a href="?q=x&amp;state=">empty</a>'
     )
     assert shown('{% filters "state" choices "" %}', choices=choices[:1]) == '<a aria-current="true" href="">all</a>'
+
+
+def test_parts_of_a_page_stand_below_their_names() -> None:
+    held = shown('{% section of id="a" %}x{% endsection %}{% details "B" open=True %}y{% enddetails %}', of="<A>")
+    assert held == ('<section id="a"><h2>&lt;A&gt;</h2>x</section><details open><summary>B</summary>y</details>')
+    folded = shown('{% fold "c" "C" beside class="fold no-print" %}z{% endfold %}', beside="<3")
+    assert folded == (
+        '<details class="fold no-print"><summary><h2>C</h2> <span class="aside">&lt;3</span></summary>'
+        '<div id="c">z</div></details>'
+    )
+    assert "aside" not in shown('{% fold "c" "C" %}{% endfold %}')
+    assert shown('{% kept "of" %}<b>1</b>{% endkept %}2{{ of }}') == "2<b>1</b>"
+
+
+def test_a_form_posts_with_a_token_and_ends_with_its_button() -> None:
+    page = shown('{% form "works" owner.slug send="Go" class="a" %}<input>{% endform %}', owner=OWNER)
+    assert page.startswith('<form action="/o/works/works/" class="a" method="post"><input type="hidden"')
+    assert 'name="csrfmiddlewaretoken"' in page
+    assert page.endswith('<input><p class="buttons"><button>Go</button></p></form>')
+    own = shown('{% form "" enctype="multipart/form-data" %}{% endform %}')
+    assert own.startswith('<form enctype="multipart/form-data" method="post"><input')
+    assert "button" not in own
+
+
+def test_one_of_two_is_said_and_a_link_may_be_its_words_alone() -> None:
+    assert shown('{% either on "yes" no %}{% either off "yes" no %}', on=1, no="<no>") == "yes&lt;no&gt;"
+    text = '{% link_to "works" owner.slug label=w unless=gone %}'
+    assert shown(text, owner=OWNER, w="<W>") == '<a href="/o/works/works/">&lt;W&gt;</a>'
+    assert shown(text, owner=OWNER, w="<W>", gone=True) == "&lt;W&gt;"
+
+
+def test_a_day_that_is_past_is_marked() -> None:
+    past, later = date(2024, 5, 31), timezone.localdate() + timedelta(days=1)
+    assert shown('{{ day|as_due:"Due" }}', day=past) == '<span class="flag">Due 31 May 2024</span>'
+    assert "flag" not in shown("{{ day|as_due }}", day=later)
+    assert shown('{{ day|as_due|default:"–" }}', day=None) == "–"
+
+
+def test_a_sentence_takes_values_and_a_value_follows_in_an_address() -> None:
+    assert shown('{% said _("Notice {n} about {party}") n=1 party=party %}', party="<A>") == "Notice 1 about &lt;A&gt;"
+    with translation.override("zh-hans"):
+        assert "Notice" not in shown('{% said _("Notice {n}") n=1 %}')
+    assert shown('{{ party|asked_as:"q" }}', party="a&b c") == "?q=a%26b+c"
+    assert shown('{{ words|marked_as:"flag" }}{{ none|marked_as:"flag" }}', words="<a>", none="") == (
+        '<span class="flag">&lt;a&gt;</span>'
+    )
+    assert shown('{{ first|above:"b" }}', first="<a>") == '&lt;a&gt;<br><span class="aside">b</span>'
+
+
+def test_a_list_has_an_entry_for_each() -> None:
+    text = '{% items name, n in many class="plain" %}{{ forloop.counter }}{{ name }}{{ n }}{% enditems %}'
+    assert shown(text, many=[("<a>", 1), ("b", 2)]) == '<ul class="plain"><li>1&lt;a&gt;1</li><li>2b2</li></ul>'
+    assert shown(text, many=[]) == ""
+    assert shown("{% items one in many %}{{ one }}{% enditems %}", many="a") == "<ul><li>a</li></ul>"
