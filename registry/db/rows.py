@@ -29,7 +29,7 @@ def write(row: Model, **values: object) -> None:
 
 def locked(row: Row) -> Row:
     """A row as it is now, which nobody else changes until the transaction ends."""
-    return type(row)._default_manager.select_for_update(no_key=True).get(pk=row.pk)
+    return row.__class__._default_manager.select_for_update(no_key=True).get(pk=row.pk)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def test_every_main_page_opens_with_seeded_rows_and_asks_few_questions(
     assert {"bundles", "package", "notice", "upload", "cases sort=reach&group=work", "works only=seen"} <= set(found)
     found |= {page.name: page for page in answers(client, 1)}
     assert {"/api/v1/owners/{owner}/works", "/api/v1/owners/{owner}/cases/{number}"} <= set(found)
-    assert {name: max(page.queries) for name, page in found.items() if max(page.queries) > 30} == {}
+    assert {name: max(page.queries) for name, page in found.items() if max(page.queries) > 25} == {}
     assert Case.objects.filter(waits=True).count() == 66
     assert not Case.objects.filter(shown=None).exists()
     assert Work.objects.create(owner=Work.objects.earliest("pk").owner, number=121, registered_at=now()).pk == 121
@@ -37,6 +37,6 @@ def test_every_main_page_opens_with_seeded_rows_and_asks_few_questions(
 def test_a_page_is_slow_by_its_95th_percentile() -> None:
     assert percentile([*range(1, 101)]) == 95
     assert percentile([*range(1, 21)]) == 19
-    assert not Page("a", [10] * 19 + [290], [30] * 20, [1]).is_slow
-    assert Page("a", [10] * 18 + [301] * 2, [1] * 20, [1]).is_slow
-    assert Page("a", [10] * 20, [31] * 20, [1]).is_slow
+    assert not Page("a", [10] * 19 + [190], [25] * 20, [1]).is_slow
+    assert Page("a", [10] * 18 + [201] * 2, [1] * 20, [1]).is_slow
+    assert Page("a", [10] * 20, [26] * 20, [1]).is_slow

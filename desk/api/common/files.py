@@ -18,7 +18,7 @@ from workers.evidence.packages import package_chunks, package_name, package_size
 from workers.services import wiring
 
 FileName = Annotated[str, Path(max_length=200)]
-SANDBOX = "default-src 'none'; sandbox"
+SANDBOX = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; sandbox"
 """Should somebody open a file in a browser: nothing in it may do anything."""
 
 

@@ -49,7 +49,8 @@ def test_bundles_and_files_of_visits_are_those_of_the_case(scene_of_programs: Sc
     answer = decider.client.get(f"{file}a.csv")
     assert answer.getvalue() == b"a"
     assert answer.headers["Content-Type"] == "application/octet-stream"
-    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    policy = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; sandbox"
+    assert answer.headers["Content-Security-Policy"] == policy
     assert decider.client.get(f"{file}b.csv").status_code == 404
     scene_of_programs.capture.files[0]["digest"] = "00" * 32
     scene_of_programs.capture.save()

@@ -53,7 +53,7 @@ def test_a_key_for_a_search_is_read_and_never_shown(cli: Terminal, studio: str, 
     cli.run("search", "key", "tineye", *own, told=key)
     mapping = cli.data / "searches" / "few.toml"
     mapping.parent.mkdir()
-    mapping.write_text((SHIPPED / "tineye.toml").read_text("utf-8").replace("searches = 50", "searches = 7"), "utf-8")
+    mapping.write_text((SHIPPED / "tineye.toml").read_text("utf-8").replace("[pace]", "[pace]\nsearches = 7"), "utf-8")
     assert cli.ask("watch", "add", "few", "--search", "few", *own)["budget"]["searches"] == 7
     (folder / "words.txt").write_text("wave\n", "utf-8")
     words = ("--words", folder / "words.txt")
