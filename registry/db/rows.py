@@ -29,6 +29,7 @@ def write(row: Model, **values: object) -> None:
 
 def locked(row: Row) -> Row:
     """A row as it is now, which nobody else changes until the transaction ends."""
+    # not type(row): who is signed in is a lazy object
     return row.__class__._default_manager.select_for_update(no_key=True).get(pk=row.pk)
 
 
