@@ -33,7 +33,7 @@ from workers.cases import decisions
 from workers.cases.decisions import UNDO_FOR, Choice, Outcome, Wish
 from workers.services import wiring
 
-ROWS = 40
+ROWS = 30
 LAST = "decided-last"
 """In a session: the numbers of the cases that were decided last, by the owner's short name."""
 
