@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from exhibit.errors import ConfigError, IntegrityError
+from exhibit.sentences import Sentence
 
 MASTER_KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -46,8 +47,8 @@ def encrypt(kind: KeyKind, public_key: bytes, private_key: bytes, master_key: by
 
 def decrypt(kind: KeyKind, encrypted: bytes, master_key: bytes) -> bytes:
     """The private key, 32 bytes, or the secret; raises ``IntegrityError`` when key or bytes don't fit."""
-    hint = "Check that the master key is the one it was made with."
-    failure = IntegrityError("The key can't be unlocked.", hint=hint)
+    hint = Sentence("Check that the master key is the one it was made with.")
+    failure = IntegrityError(Sentence("The key can't be unlocked."), hint=hint)
     head_bytes = 1 + kind.public_bytes
     private = len(encrypted) - head_bytes - _NONCE_BYTES - _TAG_BYTES
     wanted = kind.private_bytes

@@ -8,6 +8,7 @@ from django.db.models import Count, Exists, F, Model, OuterRef, Q, QuerySet, Sub
 
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
+from exhibit.sentences import Sentence
 from registry.db.rows import there
 from registry.models import (
     BulkEdit,
@@ -148,7 +149,7 @@ def picture(of: Owner, digest: Digest) -> Picture:
     """A picture that the owner may see."""
     found = Picture.objects.filter(digest=digest).first()
     if found is None or not may_see_picture(of, found):
-        raise NotFoundError("There is no such picture.")
+        raise NotFoundError(Sentence("There is no such picture."))
     return found
 
 

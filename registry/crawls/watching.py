@@ -308,10 +308,8 @@ def _set_paused(watch: Watch, *, by: str, paused: bool) -> None:
 def _refuse_past(watch: Watch) -> None:
     samples.refuse(watch.owner)
     if revisits.is_past(watch):
-        raise WrongUseError(
-            f"{watch.name} has no times of its own.",
-            hint="It runs by itself when a new work resembles pictures whose bytes have expired.",
-        )
+        hint = Sentence("It runs by itself when a new work resembles pictures whose bytes have expired.")
+        raise WrongUseError(Sentence("%(watch)s has no times of its own.", watch=watch.name), hint=hint)
 
 
 def crawl_under_way(watch: Watch) -> Crawl | None:

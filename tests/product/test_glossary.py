@@ -19,7 +19,10 @@ HEADS = ("English", "not")
 CODE = re.compile(r"`[^`]*`|%\(\w+\)[ds]|\{\w*\}|\bexhibit [a-z].*|--decision \w+|--\w+|docs/\S+|\b[a-z]+_[a-z]+\b")
 """Names of values, commands and columns, which are the same in every language."""
 VALUE, DATE = re.compile(r"%\(\w+\)[ds]|\{\w*\}|<[^>]+>"), re.compile(r"\d+年\d+月\d+日")
-OTHERWISE = ("Its proponent", "written notice", "of the machine", "Milvus refuses the token", "notices and renewals")
+OTHERWISE = (
+    "Its proponent", "written notice", "of the machine", "Milvus refuses the token", "notices and renewals",
+    "the Board's system",
+)  # fmt: skip
 """Where a statute or another program means something else by a word."""
 
 

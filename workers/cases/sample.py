@@ -15,6 +15,7 @@ from PIL import Image
 from exhibit.clock import now
 from exhibit.errors import ServiceMissingError
 from exhibit.pictures.decode import decode
+from exhibit.sentences import Sentence
 from exhibit.types import Sighting
 from indexer.edits import apply
 from registry.accounts import samples
@@ -47,7 +48,8 @@ def add_sample(services: Services, person: User) -> Owner:
     if there := samples.sample_of(person):
         return there
     if not (ASSETS / "works").is_dir():
-        raise ServiceMissingError("The pictures of the sample aren't here.", hint="They are in demo/ of the source.")
+        hint = Sentence("They are in demo/ of the source.")
+        raise ServiceMissingError(Sentence("The pictures of the sample aren't here."), hint=hint)
     with alone_with(person):  # of two clicks one makes it
         if there := samples.sample_of(person):
             return there

@@ -16,6 +16,7 @@ from evidence.log.proofs import LogProof
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
+from exhibit.sentences import Sentence
 from registry.accounts import samples
 from registry.db.rows import alone_with, next_number
 from registry.log.audit_log import changed
@@ -93,7 +94,7 @@ def record_files(services: Services, deposit: Deposit) -> dict[str, bytes]:
     named = [file for file in sealed_deposit(services, deposit).manifest.files if file.role == RECORD_ROLE]
     if any(file.sha256 not in services.blobs for file in named):
         sentence = f"Deposit record {deposit.number} showed a picture that was removed for good."
-        raise NotFoundError(sentence, hint="Its ZIP keeps the proofs, and says what was removed.")
+        raise NotFoundError(sentence, hint=Sentence("Its ZIP keeps the proofs, and says what was removed."))
     return {f"{stem}{file.path.removeprefix('data/deposit-record')}": services.blobs.get(file.sha256) for file in named}
 
 
@@ -156,7 +157,7 @@ def _records(services: Services, facts: CaseFacts) -> list[ContentFile]:
     """The record in each of the installation's languages; one whose font is missing is left out."""
     if any(picture.digest not in services.blobs for picture in facts.work.pictures):
         sentence = "The bytes of one of the work's pictures aren't stored any more, so no record of them can be made."
-        raise NotFoundError(sentence, hint="Register the same file again.")
+        raise NotFoundError(sentence, hint=Sentence("Register the same file again."))
     shown = facts.work.pictures
     pictures = LazyPictures({picture.file: partial(services.blobs.get, picture.digest) for picture in shown})
     render = partial(render_deposit_record, facts, pictures, time_zone=services.config.time_zone)

@@ -115,8 +115,8 @@ def fetch(services: Services, url: str, seconds: float = 30.0) -> bytes:
     except (requests.exceptions.MissingSchema, requests.exceptions.InvalidURL) as error:
         raise RefusedError(Sentence("The address can't be read."), reason="bad-url") from error
     except requests.RequestException as error:
-        hint = "Try again, or save the picture and name the file."
-        raise ServiceMissingError(Sentence("%(host)s can't be reached.", host=host), hint=hint) from error
+        sentence = Sentence("%(host)s can't be reached.", host=host)
+        raise ServiceMissingError(sentence, hint=Sentence("Try again later.")) from error
 
 
 def _not_denied(url: str) -> None:
@@ -153,7 +153,7 @@ class SomeWorks(RegisteredWorks):
     def features(self, work: int) -> Features | None:
         """What was measured of a registered picture, while there is time."""
         if time.monotonic() > self.until:
-            raise ServiceMissingError("The search takes too long.", hint="Try again later.")
+            raise ServiceMissingError(Sentence("The search takes too long."), hint=Sentence("Try again later."))
         return super().features(work)
 
     def _own(self, index: VectorIndex) -> VectorIndex:

@@ -2,6 +2,7 @@
 
 The servers are those that IANA's registers name (RFC 9224); queries and answers are RFC 9082 and 9083, contacts jCards
 (RFC 7095). All of it is fetched through the guard and within limits, and only what is listed here is kept.
+whoisit isn't used: where no register names a server it asks one of three others, and it brings a second HTTP client.
 """
 
 import json

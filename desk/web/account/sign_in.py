@@ -104,8 +104,8 @@ class Authenticators(DefaultMFAAdapter):
         try:
             return AESGCM(_key()).decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], None).decode()
         except InvalidTag:
-            hint = "Put secrets/secret_key back from your backup, or remove the person's authenticators."
-            raise IntegrityError("The authenticator's secret can't be unlocked.", hint=hint) from None
+            hint = _("Put secrets/secret_key back from your backup, or remove the person's authenticators.")
+            raise IntegrityError(_("The authenticator's secret can't be unlocked."), hint=hint) from None
 
 
 def invited(request: HttpRequest) -> Invitation | None:

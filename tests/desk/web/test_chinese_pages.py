@@ -1,5 +1,6 @@
 """Whoever reads Chinese reads no English on any page, and no punctuation of other languages."""
 
+import ast
 from contextlib import suppress
 
 import pytest
@@ -7,11 +8,16 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from registry.models import User
+from tests import CHECKOUT
 from tests.assets.chinese import KNOWN, english_in, half_width_in, read_of
 from tests.assets.desk_scene import Scene, module_scene, patterns, scene
 
 __all__ = ["module_scene", "scene"]
 
+FOR_PEOPLE = ("desk/web", "registry/accounts/scoped.py", "registry/crawls/watching.py", "workers/cases/sample.py",
+    "workers/evidence/deposits.py", "workers/matching/identify.py", "evidence/keys/at_rest.py")  # fmt: skip
+"""Where errors are raised that pages show."""
+FOR_PROGRAMS = "soft_bindings.py"
 ZH = {"Accept-Language": "zh-CN,zh;q=0.9"}
 
 
@@ -38,3 +44,18 @@ def test_no_page_has_english_or_half_width_punctuation_in_it(scene: Scene) -> No
                 left += [f"{address}: {words}" for words in wrong]
     assert seen > 60
     assert not left, "\n".join(left)
+
+
+def test_errors_that_pages_show_can_be_said_in_chinese() -> None:
+    paths = [path for place in FOR_PEOPLE for path in (sorted((CHECKOUT / place).rglob("*.py")) or [CHECKOUT / place])]
+    plain = [
+        f"{path.name}:{said.lineno}: {said.value}"
+        for path in paths
+        if path.name != FOR_PROGRAMS
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("Error")
+        for said in (*node.args[:1], *(given.value for given in node.keywords if given.arg == "hint"))
+        if isinstance(said, ast.Constant) and isinstance(said.value, str) and " " in said.value
+    ]
+    assert len(paths) > 40
+    assert plain == []
