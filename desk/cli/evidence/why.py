@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import click
 
@@ -13,11 +13,16 @@ from desk.cli.common.frame import finish, open_desk, person
 from desk.cli.common.show import echo_json, fields, note, say, table
 from desk.cli.evidence.compare import MAX_BYTES, measured_file
 from exhibit.errors import ExitCode, WrongUseError
+from exhibit.lazy import late
 from exhibit.types import Decision, Json
 from workers.configuration import load_config
 
-if TYPE_CHECKING:
-    from indexer.search.why import Explanation
+with late():
+    from indexer.calibration import kept
+    from indexer.compare import wording
+    from indexer.search import why as explaining
+    from registry.accounts import scoped
+    from workers.matching import why
 
 KEEP = "File the pair for `exhibit calibrate`, and say what it is."
 Keep = Annotated[str | None, Taken("--keep", type=click.Choice(["copy", "different"]), help=KEEP)]
@@ -31,24 +36,19 @@ def why_command(*, original: Word, copy: GivenFile, owner: OwnerName, keep: Keep
     decided by it. Ends with 0 when it is found, 1 when it isn't.
     """
     data, about, before = read_picture(copy, MAX_BYTES), f"{Path(original).name} / {copy.name}", list[int]()
-    from indexer.calibration.kept import KeptPairs, Said
-    from indexer.search.why import explain
-
     if Path(original).is_file():
         registered, features = measured_file(Path(original))
-        explained = explain(data, {0: features})
+        explained = explaining.explain(data, {0: features})
         if keep is not None:
-            KeptPairs(load_config().data_dir).keep(registered, data, Said(keep), explained, about=about, by=person())
+            pairs = kept.KeptPairs(load_config().data_dir)
+            pairs.keep(registered, data, kept.Said(keep), explained, about=about, by=person())
     elif original.isdecimal():
         desk = open_desk()
-        from registry.accounts import scoped
-        from workers.matching import why
-
         work = scoped.work(desk.owner(owner), int(original))
         explained = why.why(desk.services, work, data)
         before = why.numbers_of(work, explained)
         if keep is not None:
-            why.keep(desk.services, work, explained, data, Said(keep), name=copy.name, by=person())
+            why.keep(desk.services, work, explained, data, kept.Said(keep), name=copy.name, by=person())
     else:
         raise WrongUseError(f"{original} is neither a file nor the number of a work.")
     if as_json:
@@ -61,11 +61,9 @@ def why_command(*, original: Word, copy: GivenFile, owner: OwnerName, keep: Keep
         finish(ExitCode.CHECK_FAILED)
 
 
-def _tell(explained: "Explanation[int]", before: list[int]) -> None:
-    from indexer.compare.wording import REASONS
-
+def _tell(explained: "explaining.Explanation[int]", before: list[int]) -> None:
     say(f"{explained.decision}: {explained.sentences[0]}")
-    for sentence in (*explained.sentences[1:], *(REASONS.get(reason, reason) for reason in explained.reasons)):
+    for sentence in (*explained.sentences[1:], *(wording.REASONS.get(reason, reason) for reason in explained.reasons)):
         say(f"  {sentence}")
     fields(("  named before it", ", ".join(f"work {number}" for number in before)))
     lines: list[tuple[str, str, str, str]] = []
@@ -75,7 +73,7 @@ def _tell(explained: "Explanation[int]", before: list[int]) -> None:
     table(("", "measured", "needed", ""), lines)
 
 
-def _plain(explained: "Explanation[int]", before: list[int]) -> Mapping[str, Json]:
+def _plain(explained: "explaining.Explanation[int]", before: list[int]) -> Mapping[str, Json]:
     return {
         "decision": explained.decision,
         "fell": explained.fell and explained.fell.name,

@@ -7,6 +7,14 @@ import click
 from desk.cli.common.command import AsJson, TheirOwner, Word, command
 from desk.cli.common.frame import open_desk, person as by_person
 from desk.cli.common.show import listed, say, tell
+from exhibit.lazy import late
+
+with late():
+    from desk.schemas import owners as schemas
+    from registry import models
+    from registry.accounts import people, samples
+    from workers.cases import sample
+    from workers.evidence import passkeys
 
 owner_command = click.Group("owner", help="Rights holders, each with works, watches and cases of its own.")
 
@@ -17,9 +25,6 @@ owner_command = click.Group("owner", help="Rights holders, each with works, watc
 def add_owner(*, name: Word, slug: str, contact: str, as_json: AsJson) -> None:
     """Add the rights holder NAME."""
     open_desk()
-    from desk.schemas import owners as schemas
-    from registry.accounts import people
-
     owner = people.add_owner(name, slug=slug, contact=contact, by=by_person())
     said = f"Added {owner.name}; commands take it as --owner {owner.slug}."
     tell(schemas.Owner.from_row(owner), said, as_json=as_json)
@@ -29,8 +34,6 @@ def add_owner(*, name: Word, slug: str, contact: str, as_json: AsJson) -> None:
 @click.argument("wanted", type=click.Choice(["on", "off"]), metavar="on|off")
 def derived_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     """Show works derived from the owner's, of which only structure survives, from now on, or no more."""
-    from registry.accounts import people
-
     people.ask_for_derived(owner, wanted=wanted == "on", by=by_person())
     say(f"Derived works of {owner.name} are shown{'' if wanted == 'on' else ' no more'}.")
 
@@ -42,8 +45,6 @@ def web_archive_of_owner(*, wanted: str, owner: TheirOwner) -> None:
 
     It makes them public and learns their addresses. The operator names it: web_archive_url. Off at first.
     """
-    from registry.accounts import people
-
     people.ask_for_archive(owner, wanted=wanted == "on", by=by_person())
     say(f"For {owner.name} a web archive is asked {'from now on' if wanted == 'on' else 'no more'}.")
 
@@ -56,9 +57,7 @@ def passkeys_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     These are: calling a case not licensed, signing a notice, purging a picture, revoking a key. A terminal can't ask
     for a passkey and refuses them then; they are done on the site, one at a time.
     """
-    from workers.evidence.passkeys import switch
-
-    switch(owner, wanted=wanted == "on", by=by_person(), operator=True)
+    passkeys.switch(owner, wanted=wanted == "on", by=by_person(), operator=True)
     say(f"Grave decisions of {owner.name} need a passkey {'from now on' if wanted == 'on' else 'no more'}.")
 
 
@@ -71,16 +70,13 @@ def sample_owner(*, wanted: str, email: str) -> None:
     It holds four works and finds on two sites that don't exist. Nothing of it is logged, counted or sent.
     """
     desk = open_desk()
-    from registry.accounts import people, samples
-    from workers.cases.sample import add_sample, remove_sample
-
     person = people.user(email)
     if wanted == "on":
-        say(f"{add_sample(desk.services, person).name}: it is in the list of owners on the site.")
+        say(f"{sample.add_sample(desk.services, person).name}: it is in the list of owners on the site.")
     elif (there := samples.sample_of(person)) is None:
         say("There is no sample.")
     else:
-        remove_sample(there, by=by_person())
+        sample.remove_sample(there, by=by_person())
         say("The sample is gone, with all that was done in it.")
 
 
@@ -88,10 +84,7 @@ def sample_owner(*, wanted: str, email: str) -> None:
 def list_owners(*, as_json: AsJson) -> None:
     """List all rights holders."""
     open_desk()
-    from desk.schemas import owners as schemas
-    from registry.models import Owner
-
-    found = schemas.Owner.from_rows(Owner.objects.order_by("slug"))
+    found = schemas.Owner.from_rows(models.Owner.objects.order_by("slug"))
     columns = ("owner", "name", "works", "watches", "open cases", "members")
     line = attrgetter("owner", "name", "works", "watches", "open_cases", "members")
     nothing = 'There is no owner yet. Add one: exhibit owner add "NAME"'

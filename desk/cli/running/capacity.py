@@ -13,8 +13,12 @@ from desk.cli.common.frame import open_desk
 from desk.cli.common.show import aligned, counted, echo_json, say, size
 from exhibit.config.config import Config
 from exhibit.errors import WrongUseError
+from exhibit.lazy import late
 from workers.configuration import load_config
 from workers.operations.capacity import GIB, Asked, Law, Plan, Stage, plan, prices_file, prices_in, shipped_laws
+
+with late():
+    from workers.operations import cost
 
 TIMES = {"k": 1_000, "m": 10**6, "b": 10**9, "t": 10**12}
 MOST, LEAST, WIDE = 10**15, 0.01, 100
@@ -68,9 +72,7 @@ def _laws(config: Config) -> Mapping[str, Law]:
     if not (config.database_url or (config.data_dir / "postgres").exists()):
         return shipped_laws()
     desk = open_desk()
-    from workers.operations.cost import laws_here
-
-    return laws_here(desk.services)
+    return cost.laws_here(desk.services)
 
 
 def in_plain(found: Plan) -> dict[str, Any]:

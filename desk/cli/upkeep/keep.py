@@ -6,6 +6,10 @@ from desk.cli.common.command import Reason, command
 from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import counted, say
 from desk.cli.upkeep.rules import digest_meant
+from exhibit.lazy import late
+
+with late():
+    from workers.cases import reported
 
 
 @command("keep", 'picture.jpg --reason "A portrait; nothing forbids it."')
@@ -17,7 +21,5 @@ def keep_command(*, what: str, reason: Reason) -> None:
     """
     digest = digest_meant(what)
     open_desk()
-    from workers.cases.reported import let_stay
-
-    owners = let_stay(digest, by=person(), reason=reason)
+    owners = reported.let_stay(digest, by=person(), reason=reason)
     say(f"{digest} stays; {counted(owners, 'owner sees', 'owners see')} it again.")
