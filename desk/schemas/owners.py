@@ -1,15 +1,13 @@
 """Owners, their members, invitations and tokens, and whoever lends a machine, as programs are told of them."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Moment
+from desk.texts import ownership
 from exhibit.types import CaseDecision
 from registry.accounts import scoped
-
-if TYPE_CHECKING:
-    from registry.models import BulkEdit as BulkEditRow
 
 
 class Owner(Answer):
@@ -117,12 +115,6 @@ class Collection(Answer):
     made_at: Moment = Field(examples=[NOON])
 
 
-def _in_words(row: "BulkEditRow") -> str:
-    from desk.texts.ownership import bulk_in_words
-
-    return bulk_in_words(row)
-
-
 class BulkEdit(Answer):
     """A change of many works at once."""
 
@@ -138,4 +130,4 @@ class BulkEdit(Answer):
     changed: int = Field(description="Of those looked at; the others say so already.", examples=[118])
     undoes: int | None = Field(alias="undoes.number", description="The change that it undoes.", examples=[2])
     may_be_undone: bool
-    sentence: Annotated[str, From(_in_words)] = Field(examples=["Author: “A. Example”"])
+    sentence: Annotated[str, From(ownership.bulk_in_words)] = Field(examples=["Author: “A. Example”"])
