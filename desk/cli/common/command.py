@@ -57,29 +57,30 @@ def command(
     """Make a command of a function, in a group or by itself, with examples of its use and, ``above`` them, notes.
 
     An example is what follows the command's name, nothing if none is ``shown``; one that says `exhibit` stands alone.
-    ``desk`` is the desk, opened. Every other parameter says by its type, as :class:`Taken`, or by a decorator of click
-    what it is; decorated ones that have no name there come where the signature has ``**``.
+    ``desk`` is the desk, opened; ``_desk``, where it only has to be. Every other parameter says by its type, as
+    :class:`Taken`, or by a decorator of click what it is; decorated ones that have no name there come where the
+    signature has ``**``.
     """
 
     def made(function: Callable[..., None]) -> click.Command:
         decorated = {parameter.name: parameter for parameter in reversed(function.__dict__.pop("__click_params__", []))}
         takes = inspect.signature(function).parameters
         marks = {name: mark for name in takes for mark in get_args(takes[name].annotation) if isinstance(mark, Taken)}
+        desks = {"desk", "_desk"} & takes.keys()
         finds = {name: mark.found for name, mark in marks.items() if mark.found}
 
         @wraps(function)
         def run(**given: object) -> None:
-            if finds or "desk" in takes:
+            if finds or desks:
                 desk = open_desk()
-                given |= {name: found(desk, given[name]) for name, found in finds.items()}
-                given |= {"desk": desk} if "desk" in takes else {}
+                given |= {name: found(desk, given[name]) for name, found in finds.items()} | dict.fromkeys(desks, desk)
             function(**given)
 
         params = []
         for name, parameter in takes.items():
             if parameter.kind is parameter.VAR_KEYWORD:
                 params += [found for other, found in decorated.items() if other not in takes]
-            elif name != "desk":
+            elif name not in desks:
                 params.append(decorated.get(name) or marks[name].parameter(name))
         params.sort(key=lambda parameter: parameter.name == "as_json")
         make = click.command if of is None else of.command

@@ -45,13 +45,23 @@ def aligned(lines: Sequence[Sequence[str]], right: Sequence[bool]) -> Iterator[s
         yield GAP.join(_padded(*cell) for cell in zip(line, widths, right, strict=True)).rstrip()
 
 
-def tell(answer: "Answer | Mapping[str, Any]", *sentences: str, as_json: bool) -> None:
-    """Print an answer as JSON, or what it says."""
+def end_with_json(answer: "Answer | Mapping[str, Any]", *, asked: bool) -> None:
+    """Print an answer as JSON and end the command, where that is asked for."""
+    if asked:
+        echo_json(answer)
+        click.get_current_context().exit()
+
+
+def tell(answer: "Answer | Mapping[str, Any]", *said: str | Callable[[], None], as_json: bool) -> None:
+    """Print an answer as JSON, or what it says: sentences, and what is called to say the rest."""
     if as_json:
         echo_json(answer)
-    else:
-        for sentence in sentences:
-            say(sentence)
+        return
+    for each in said:
+        if callable(each):
+            each()
+        else:
+            say(each)
 
 
 def listed(name: str, rows: Sequence[T], columns: Sequence[str], line: Line[T], *, nothing: str, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """The append-only log: what it holds, proofs of it, whether it is whole, and what to do after a restore."""
 
 from dataclasses import asdict
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import click
 
 from desk.cli.common.command import AT_LEAST_1, THERE, AsJson, Number, Reason, Taken, command
 from desk.cli.common.frame import Desk, finish, open_desk, person
-from desk.cli.common.show import counted, echo_json, fields, listed, moment, say, table
+from desk.cli.common.show import counted, echo_json, fields, listed, moment, say
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
 from exhibit.lazy import late
@@ -150,12 +151,9 @@ def check_log_against(*, desk: Desk, files: tuple[Path, ...], as_json: AsJson) -
     except IntegrityError as error:  # of a file, and nothing about the log
         raise WrongUseError(error.message, hint=error.hint) from error
     broken = any(problem.outcome is history.Compared.BROKEN for problem in found)
-    if as_json:
-        echo_json({"checkpoints": [asdict(problem) for problem in found]})
-    elif not found:
-        say("They hold no checkpoint.")
-    else:
-        table(("name", "entries", "outcome", "says"), [[o.origin, o.size, str(o.outcome), o.sentence] for o in found])
+    columns, line = ("name", "entries", "outcome", "says"), itemgetter("origin", "size", "outcome", "sentence")
+    told, nothing = list(map(asdict, found)), "They hold no checkpoint."
+    listed("checkpoints", told, columns, line, nothing=nothing, as_json=as_json)
     finish(ExitCode.CHECK_FAILED if broken else ExitCode.DONE)
 
 
@@ -182,12 +180,11 @@ def begin_new_origin(*, desk: Desk, reason: Reason, name: str) -> None:
 
 @command("erase", '17 --reason "asked for by mail"', '17 23 40 --reason "asked for by mail"', of=log_command)
 @click.argument("sequences", nargs=-1, required=True, type=click.IntRange(min=0))
-def erase_entries(*, sequences: tuple[int, ...], reason: Reason) -> None:
+def erase_entries(*, _desk: Desk, sequences: tuple[int, ...], reason: Reason) -> None:
     """Erase for good what the entries SEQUENCES commit to; they stay, tell nothing, and the log stays whole.
 
     Bundles made from then on can't show what was erased.
     """
-    open_desk()
     erased = log_rows.erase_openings(sequences, by=person(), reason=reason)
     before = sorted({*sequences} - {*erased})
     if erased:

@@ -81,13 +81,12 @@ def list_partners(*, desk: Desk, as_json: AsJson) -> None:
 @click.option(
     "--allow", type=click.IntRange(0, 100_000), metavar="N", help="So many visits a day are made for it here."
 )
-def set_captures(*, desk: Desk, name: Word, ask: bool | None, allow: int | None) -> None:
+def set_captures(*, _desk: Desk, name: Word, ask: bool | None, allow: int | None) -> None:
     """Ask the partner NAME to visit pages and pictures with us, or visit for it. Neither is so by default.
 
     Whoever is asked learns which page and picture a case is about, though not whose. What comes back stands in the
     evidence, with what agrees. Visits for a partner reach the public web only, and each is an entry of our log.
     """
-    del desk
     if ask is None and allow is None:
         raise WrongUseError("Nothing is to be changed.", hint="Give --ask, --no-ask or --allow N.")
     row = partners.named(name)
@@ -134,13 +133,12 @@ def read_partners_feed(*, desk: Desk, name: Word, most: int, as_json: AsJson) ->
 
 
 @command("forks", "> proof.json", of=partner_command, short_help="Print contradicting heads.")
-def print_forks(*, desk: Desk) -> None:
+def print_forks(*, _desk: Desk) -> None:
     """Print, as JSON, the pairs of signed heads by which logs have contradicted themselves.
 
     Anybody can check them: both are signed by the log's key; of the same size they have different roots, of different
     sizes the consistency proof leads to the larger root and not from the smaller one (RFC 9162).
     """
-    del desk
     rows = models.LogFork.objects.select_related("partner").order_by("pk")
     told = [
         {"log": row.partner.log_key, "known": row.known, "other": row.other, "path": row.path, "source": row.source}
@@ -150,8 +148,7 @@ def print_forks(*, desk: Desk) -> None:
 
 
 @command("revoke", 'anna --reason "Its log has forked"', of=partner_command)
-def revoke_partner(*, desk: Desk, name: Word, reason: Reason) -> None:
+def revoke_partner(*, _desk: Desk, name: Word, reason: Reason) -> None:
     """Take nothing more from the partner NAME, and ask it nothing more. What it has signed stays."""
-    del desk
     partners.revoke(partners.named(name), by=person(), reason=reason)
     say(f"{name} is revoked. If it witnesses your log, take it out of exhibit.toml, too.")

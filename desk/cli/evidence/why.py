@@ -10,7 +10,7 @@ import click
 from desk.cli.common.command import AsJson, GivenFile, OwnerName, Taken, Word, command
 from desk.cli.common.files import read_picture
 from desk.cli.common.frame import finish, open_desk, person
-from desk.cli.common.show import echo_json, fields, note, say, table
+from desk.cli.common.show import fields, note, say, table, tell
 from desk.cli.evidence.compare import MAX_BYTES, measured_file
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.lazy import late
@@ -51,10 +51,7 @@ def why_command(*, original: Word, copy: GivenFile, owner: OwnerName, keep: Keep
             why.keep(desk.services, work, explained, data, kept.Said(keep), name=copy.name, by=person())
     else:
         raise WrongUseError(f"{original} is neither a file nor the number of a work.")
-    if as_json:
-        echo_json(_plain(explained, before))
-    else:
-        _tell(explained, before)
+    tell(_plain(explained, before), lambda: _tell(explained, before), as_json=as_json)
     if keep is not None:
         note("The pair is kept for measuring.")
     if explained.decision is Decision.NONE:

@@ -8,7 +8,7 @@ import click
 from desk.cli.common.command import AsJson, FileName, GivenFile, Number, Numbers, Taken, TheirOwner, command
 from desk.cli.common.files import write_file
 from desk.cli.common.frame import person
-from desk.cli.common.show import counted, echo_json, listed, say, short, table, tell
+from desk.cli.common.show import counted, end_with_json, listed, say, short, table, tell
 from exhibit.lazy import late
 from exhibit.types import Untyped
 
@@ -51,9 +51,7 @@ def show_demand(*, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
 
 def _show(owner: "models.Owner", number: int, *, as_json: bool) -> None:
     one = schemas.Demand.from_row(demands.demand(owner, number))
-    if as_json:
-        echo_json(one)
-        return
+    end_with_json(one, asked=as_json)
     say(f"Demand {number}: {one.party}, case {', '.join(map(str, one.cases))}. {one.basis}")
     amounts = [_amount(row.amount, one.currency) for row in one.entries]
     lines = [

@@ -7,7 +7,7 @@ from operator import itemgetter
 import click
 
 from desk.cli.common.command import AnyOwner, AsJson, TheirOwner, Word, command
-from desk.cli.common.frame import Desk, open_desk, person as by_person
+from desk.cli.common.frame import Desk, person as by_person
 from desk.cli.common.show import listed, say
 from exhibit.errors import WrongUseError
 from exhibit.lazy import late
@@ -54,9 +54,8 @@ def make_operator_link(*, desk: Desk) -> None:
 
 @command("password", "ann@studio.example --generate", of=user_command)
 @generate_option
-def change_password(*, email: Word, generate: bool) -> None:
+def change_password(*, _desk: Desk, email: Word, generate: bool) -> None:
     """Give the person with the address EMAIL a new password."""
-    open_desk()
     person = people.user(email)
     password = _password(generate=generate)
     people.change_password(person, password, by=by_person())

@@ -10,7 +10,19 @@ from desk.cli.common.command import FILE, THERE, AsJson, Number, Numbers, OwnerN
 from desk.cli.common.files import Given, Out, pictures_in, read_picture, written_whole
 from desk.cli.common.finding import finds, found_works
 from desk.cli.common.frame import Desk, finish, open_desk, person, taken
-from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, size, tell, tracked
+from desk.cli.common.show import (
+    counted,
+    end_with_json,
+    fields,
+    listed,
+    moment,
+    note,
+    say,
+    short,
+    size,
+    tell,
+    tracked,
+)
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 from exhibit.lazy import late
 from exhibit.types import DeclaredWork, Untyped
@@ -76,10 +88,8 @@ def add_works(
     works = _shapes(registered)
     names = [*(file.name for file in files), *(name for name, _ in registered), *(one["file"] for one in failed)]
     without_file = tables.lines_without(declared, names)
-    if as_json:
-        echo_json({"works": works, "failed": failed, "lines_without_file": without_file})
-    else:
-        _tell(works, failed, without_file)
+    told = {"works": works, "failed": failed, "lines_without_file": without_file}
+    tell(told, lambda: _tell(works, failed, without_file), as_json=as_json)
     if failed:
         finish(ExitCode.INCOMPLETE)
 
@@ -174,9 +184,7 @@ def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
     """Show work NUMBER with its pictures and cases, and how far the search of what was seen before is."""
     row = scoped.work(owner, number)
     one = schemas.FullWork.from_row(row)
-    if as_json:
-        echo_json(one)
-        return
+    end_with_json(one, asked=as_json)
     held_back = wording.held_back_in_words(row.low_information) if row.low_information else ""
     fields(
         ("work", str(row.number)),

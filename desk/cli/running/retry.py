@@ -1,10 +1,13 @@
 """Trying again what was given up."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import counted, echo_json, say, table, tell
+from desk.cli.common.show import counted, listed, tell
 from exhibit.errors import WrongUseError
 from exhibit.lazy import late
 
@@ -29,13 +32,10 @@ def retry_command(*, desk: Desk, steps: tuple[str, ...], leave: bool, as_json: A
         said = [f"{step}: {counted(count, 'row is', 'rows are')} tried again." for step, count in again.items()]
         tell({"again": again}, *said, as_json=as_json)
         return
-    found = backlog.failures()
-    if as_json:
-        told = ("step", "error", "count", "since")
-        shown = [{name: getattr(row, name) for name in told} | {"left": row.dismissed} for row in found]
-        echo_json({"given_up": shown})
-    elif found:
-        lines = [[row.step, row.count, f"{row.error} (left as it is)" if row.dismissed else row.error] for row in found]
-        table(("step", "rows", "why"), lines)
-    else:
-        say("Nothing was given up.")
+    told = ("step", "error", "count", "since")
+    found = [{name: getattr(row, name) for name in told} | {"left": row.dismissed} for row in backlog.failures()]
+    listed("given_up", found, ("step", "rows", "why"), _line, nothing="Nothing was given up.", as_json=as_json)
+
+
+def _line(row: Mapping[str, Any]) -> list[object]:
+    return [row["step"], row["count"], f"{row['error']} (left as it is)" if row["left"] else row["error"]]

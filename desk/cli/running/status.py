@@ -8,7 +8,7 @@ import click
 
 from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import finish, open_desk, workers_run
-from desk.cli.common.show import echo_json, fields, moment, say, table
+from desk.cli.common.show import fields, moment, say, table, tell
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode
 from exhibit.lazy import late
@@ -44,10 +44,7 @@ def status_command(*, as_json: AsJson) -> None:
         "disk": {"crawling_stopped": not disk.ok, "sentence": disk.sentence},
         **work,
     }
-    if as_json:
-        echo_json(answer)
-    else:
-        _show_status(answer)
+    tell(answer, lambda: _show_status(answer), as_json=as_json)
     if not workers or silent:
         finish(ExitCode.SERVICE_MISSING)
 

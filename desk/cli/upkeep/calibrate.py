@@ -12,7 +12,7 @@ import click
 from desk.cli.common.command import FILE, PLACE, TO_WRITE, AsJson, Taken, command
 from desk.cli.common.files import write_file
 from desk.cli.common.frame import Desk, examples, finish, json_option, open_desk, person
-from desk.cli.common.show import counted, echo_json, fields, note, say, table
+from desk.cli.common.show import counted, echo_json, end_with_json, fields, note, say, table
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode, WrongUseError
@@ -111,9 +111,7 @@ def _meter() -> "folders.Progress":
 
 
 def _tell(outcome: "calibrate.Outcome", *, as_json: bool) -> None:
-    if as_json:
-        echo_json({**_plain(outcome), "digest": outcome.calibration.digest.hex})
-        return
+    end_with_json({**_plain(outcome), "digest": outcome.calibration.digest.hex}, asked=as_json)
     fields(*calibrate.told(outcome))
     for decision in (Decision.CERTAIN, Decision.REVIEW):
         pairs = sorted({alarm.files for alarm in outcome.alarms(decision)})
@@ -151,9 +149,8 @@ def _plain(outcome: "calibrate.Outcome") -> dict[str, object]:
 
 
 @command("show", "", "--json", of=calibrate_command, short_help="Show those there are.")
-def show_calibrations(*, as_json: AsJson) -> None:
+def show_calibrations(*, _desk: Desk, as_json: AsJson) -> None:
     """Show the calibrations that were ever used, and which one is used now. Ends with 4 when none fits."""
-    open_desk()
     active = calibrations.active(spaces.PIPELINE)
     rows = [(row.shipped, calibration.Calibration.from_json(row.content.encode())) for row in calibrations.every()]
     if as_json:
@@ -176,12 +173,11 @@ def show_calibrations(*, as_json: AsJson) -> None:
 
 
 @command("reset", of=calibrate_command, short_help="Use none of your own any more.")
-def use_shipped() -> None:
+def use_shipped(*, _desk: Desk) -> None:
     """Use none of your own calibrations any more, but the one that came with the software, for matches from now on.
 
     Yours stay, unused, for the earlier matches that got their probability from them.
     """
-    open_desk()
     calibrations.use_shipped(by=person())
     pipeline = spaces.PIPELINE
     active = calibrations.active(pipeline)

@@ -6,7 +6,7 @@ import click
 
 from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import Desk, finish
-from desk.cli.common.show import echo_json, note, say, size, table
+from desk.cli.common.show import end_with_json, note, say, size, table, tell
 from exhibit.errors import ExitCode
 from exhibit.lazy import late
 
@@ -27,9 +27,7 @@ def show_stats(*, desk: Desk, as_json: AsJson) -> None:
     """
     states = index_upkeep.index_states(desk.services)
     each = index_upkeep.work_size(desk.services, states)
-    if as_json:
-        echo_json({"indexes": [asdict(state) for state in states], "each_work": asdict(each)})
-        return
+    end_with_json({"indexes": [asdict(state) for state in states], "each_work": asdict(each)}, asked=as_json)
     _show(states)
     if each.works:
         whole = size(each.indexes + each.features)
@@ -41,10 +39,7 @@ def show_stats(*, desk: Desk, as_json: AsJson) -> None:
 def check_indexes(*, desk: Desk, as_json: AsJson) -> None:
     """Read every index whole and hold it against the rows. Ends with 1 when something is wrong."""
     states = index_upkeep.check_indexes(desk.services)
-    if as_json:
-        echo_json({"indexes": [asdict(state) for state in states]})
-    else:
-        _show(states)
+    tell({"indexes": [asdict(state) for state in states]}, lambda: _show(states), as_json=as_json)
     if any(state.problems for state in states):
         note("Make them again: exhibit index rebuild")
         finish(ExitCode.CHECK_FAILED)

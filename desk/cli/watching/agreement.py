@@ -28,12 +28,11 @@ agreement_command = click.Group("agreement", help="Search without seeing; docs/a
 @click.option("--fields", required=True, metavar="NAMES", help="What is told of a match: page,image,seen,digest,hash.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), required=True, metavar="DAY", help="It ends at this day.")
 @click.option("--queries", type=click.IntRange(1), required=True, metavar="N", help="So many in all.")
-def add_agreement(*, desk: Desk, name: Word, fields: str, until: datetime, queries: int) -> None:
+def add_agreement(*, _desk: Desk, name: Word, fields: str, until: datetime, queries: int) -> None:
     """Let the partner NAME search the pictures that were seen here, without seeing others or showing its own.
 
     A picture takes up to 17 queries, and each 100 pictures seen here one more.
     """
-    del desk
     chosen = [field.strip() for field in fields.split(",") if field.strip()]
     row = agreements.add(partners.named(name), chosen, until.replace(tzinfo=UTC), queries, by=person())
     say(f"Agreement {row.pk} holds.")
@@ -54,9 +53,8 @@ def list_agreements(*, desk: Desk, as_json: AsJson) -> None:
 
 
 @command("end", "1", of=agreement_command, short_help="Answer nothing more.")
-def end_agreement(*, desk: Desk, number: Number) -> None:
+def end_agreement(*, _desk: Desk, number: Number) -> None:
     """Answer nothing under the agreement NUMBER any more."""
-    del desk
     agreements.end(number, by=person())
     say(f"Agreement {number} has ended.")
 

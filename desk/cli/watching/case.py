@@ -10,7 +10,7 @@ import click
 from desk.cli.common.command import FILE, TO_WRITE, AsJson, Number, Numbers, Reason, Taken, TheirOwner, command
 from desk.cli.common.files import Out, read_picture, written_whole
 from desk.cli.common.frame import DECISIONS, Desk, person, taken
-from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, table, tell
+from desk.cli.common.show import counted, end_with_json, fields, listed, moment, note, say, short, table, tell
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from evidence.facts.case import LANGUAGES
 from exhibit.digests import Digest
@@ -79,9 +79,7 @@ def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
     row = scoped.case(owner, number)
     audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, owner, by=person(), case=number)
     one = schemas.FullCase.from_row(row)
-    if as_json:
-        echo_json(one)
-        return
+    end_with_json(one, asked=as_json)
     said = cases.decision_in_words(row.decision)
     decided = f"{said}, by {row.decided_by}" if row.decided_by else said
     fields(

@@ -7,7 +7,7 @@ import click
 
 from desk.cli.common.command import AsJson, TheirOwner, Word, command
 from desk.cli.common.frame import Desk
-from desk.cli.common.show import echo_json, fields, listed, moment, say, table
+from desk.cli.common.show import end_with_json, fields, listed, moment, say, table
 from desk.cli.watching.watch import tell_searches
 from exhibit.errors import NotFoundError
 from exhibit.lazy import late
@@ -46,9 +46,7 @@ def show_crawl(*, desk: Desk, name: Word, number: int | None, owner: TheirOwner,
     if row is None:
         raise NotFoundError(f"{watch.name} hasn't run yet.", hint=f"exhibit watch run {watch.name} --wait")
     one = schemas.ShownCrawl.from_row(row, refusals=schemas.Refusal.of(row))
-    if as_json:
-        echo_json(one)
-        return
+    end_with_json(one, asked=as_json)
     fields(
         ("crawl", f"{one.number} of {one.watch}"),
         ("started", moment(row.started_at, desk.zone)),

@@ -9,7 +9,7 @@ import click
 from desk.cli.common.command import TO_WRITE, AsJson, GivenFile, Word, command
 from desk.cli.common.files import read_file, write_file
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import counted, echo_json, listed, moment, note, say, table, tell
+from desk.cli.common.show import counted, echo_json, end_with_json, listed, moment, note, say, table, tell
 from exhibit.errors import NotFoundError
 from exhibit.lazy import late
 
@@ -92,9 +92,7 @@ def check_account(*, file: GivenFile, key: str, as_json: AsJson) -> None:
     Without --key it is held against the key that it names itself: compare that with what its operator says.
     """
     account = accounts.read_account(read_file(file, accounts.MAX_BYTES), key)
-    if as_json:
-        echo_json(account)
-        return
+    end_with_json(account, asked=as_json)
     columns = ("name", "slices", "pictures", "seconds", "since", "until")
     table(
         columns,
@@ -107,8 +105,7 @@ def check_account(*, file: GivenFile, key: str, as_json: AsJson) -> None:
 
 @command("remove", '"Ann\'s machine" --drop', of=edge_command)
 @click.option("--drop", is_flag=True, help="Drop all that it sent, too; its addresses are fetched here.")
-def remove_contributor(*, desk: Desk, name: Word, drop: bool) -> None:
+def remove_contributor(*, _desk: Desk, name: Word, drop: bool) -> None:
     """Take no more results from the contributor NAME."""
-    del desk
     contributors.throw_out(contributors.named(name), by=person(), drop=drop)
     say("Removed. What it sent is dropped." if drop else "Removed. What it sent stays.")

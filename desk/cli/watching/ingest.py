@@ -15,7 +15,7 @@ import click
 
 from desk.cli.common.command import AT_LEAST_1, THERE, AsJson, OwnerName, Taken, command
 from desk.cli.common.frame import Desk, finish, open_desk, person
-from desk.cli.common.show import clean, counted, echo_json, note, say, short, size, table
+from desk.cli.common.show import clean, counted, note, say, short, size, table, tell
 from exhibit.config.secrets import secret_path
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.lazy import late
@@ -77,10 +77,8 @@ def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: 
         order = ingest.Order(watch, wanted, desk.services.guard, given["column"], given["kind"], lambda: bool(stopping))
         reads = _read(found, order, given["skipped"])
     archives = "" if given["dry_run"] or stopping else _archives(desk, of, given["name"], found)
-    if as_json:
-        echo_json({"files": [_as_json(read) for read in reads], "archives": archives})
-    else:
-        _tell(reads, archives)
+    told = {"files": [_as_json(read) for read in reads], "archives": archives}
+    tell(told, lambda: _tell(reads, archives), as_json=as_json)
     if watch is not None:
         crawl = watching.crawl_under_way(watch)
         plan.plan_crawls(desk.services, [] if crawl is None else [crawl.pk])

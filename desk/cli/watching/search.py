@@ -6,7 +6,7 @@ import click
 
 from desk.cli.common.command import AT_LEAST_1, AsJson, TheirOwner, Word, command
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import echo_json, moment, say, table
+from desk.cli.common.show import end_with_json, moment, say, table
 from exhibit.lazy import late
 
 with late():
@@ -26,9 +26,7 @@ _LACKS = {"": "yes", "no-key": "no: needs a key", "no-consent": "no: isn't allow
 def list_searches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the searches, and for which of them there is a key; never the key itself."""
     found = schemas.Search.of(desk.services, owner)
-    if as_json:
-        echo_json({"searches": found})
-        return
+    end_with_json({"searches": found}, asked=as_json)
     columns = ("search", "name", "is asked for", "key since", "may be asked")
     since = {row.search: moment(row.key_added_at, desk.zone) or "none" for row in found}
     table(columns, [(row.search, row.name, row.takes, since[row.search], _LACKS[row.lacks]) for row in found])
@@ -38,9 +36,7 @@ def list_searches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
 def show_search(*, desk: Desk, search: Word, owner: TheirOwner, as_json: AsJson) -> None:
     """Show what SEARCH costs, what it is sent, which terms bind, and whether it may be asked."""
     (row,) = schemas.Search.of(desk.services, owner, search)
-    if as_json:
-        echo_json(row)
-        return
+    end_with_json(row, asked=as_json)
     for name, value in row:
         if value:
             say(f"{name.replace('_', ' ').capitalize()}: {moment(value, desk.zone) if name.endswith('_at') else value}")
