@@ -5,9 +5,13 @@ from typing import Annotated
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Moment
-from desk.texts import ownership
+from exhibit.lazy import late
 from exhibit.types import CaseDecision
+from registry import models
 from registry.accounts import scoped
+
+with late():
+    from desk.texts import ownership
 
 
 class Owner(Answer):
@@ -115,6 +119,10 @@ class Collection(Answer):
     made_at: Moment = Field(examples=[NOON])
 
 
+def _in_words(row: models.BulkEdit) -> str:
+    return ownership.bulk_in_words(row)
+
+
 class BulkEdit(Answer):
     """A change of many works at once."""
 
@@ -130,4 +138,4 @@ class BulkEdit(Answer):
     changed: int = Field(description="Of those looked at; the others say so already.", examples=[118])
     undoes: int | None = Field(alias="undoes.number", description="The change that it undoes.", examples=[2])
     may_be_undone: bool
-    sentence: Annotated[str, From(ownership.bulk_in_words)] = Field(examples=["Author: “A. Example”"])
+    sentence: Annotated[str, From(_in_words)] = Field(examples=["Author: “A. Example”"])
