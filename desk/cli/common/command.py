@@ -46,8 +46,17 @@ Reason = Annotated[str, Taken("--reason", required=True, metavar="TEXT", help="W
 Yes = Annotated[bool, Taken("--yes", is_flag=True, help="Don't ask.")]
 GivenFile = Annotated[Path, Taken(type=FILE)]
 FileName = Annotated[Path, Taken(type=TO_WRITE)]
+DAY = click.DateTime(["%Y-%m-%d"])
 Word = Annotated[str, Taken()]
+MaybeWord = Annotated[str | None, Taken(required=False)]
+Places = Annotated[tuple[Path, ...], Taken(nargs=-1, required=True, type=THERE)]
+PictureMeant = Annotated[str, Taken(metavar="DIGEST|FILE")]
+Label = Annotated[
+    str, Taken("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
+]
+Why = Annotated[str, Taken("--reason", default="", metavar="TEXT", help="Why; kept in the record.")]
 Number = Annotated[int, Taken(type=AT_LEAST_1)]
+MaybeNumber = Annotated[int | None, Taken(type=AT_LEAST_1, required=False)]
 Numbers = Annotated[tuple[int, ...], Taken(nargs=-1, required=True, type=AT_LEAST_1)]
 
 

@@ -45,7 +45,7 @@ def aligned(lines: Sequence[Sequence[str]], right: Sequence[bool]) -> Iterator[s
         yield GAP.join(_padded(*cell) for cell in zip(line, widths, right, strict=True)).rstrip()
 
 
-def end_with_json(answer: "Answer | Mapping[str, Any]", *, asked: bool) -> None:
+def only_json(answer: "Answer | Mapping[str, Any]", *, asked: bool) -> None:
     """Print an answer as JSON and end the command, where that is asked for."""
     if asked:
         echo_json(answer)
@@ -80,6 +80,11 @@ def fields(*pairs: tuple[str, object]) -> None:
     width = max((_width(name) for name, _ in shown), default=0)
     for name, text in shown:
         click.echo(f"{name}{' ' * (width - _width(name))}{GAP}{text}")
+
+
+def named(row: object, *names: str) -> Iterator[tuple[str, object]]:
+    """Pairs for :func:`fields`: what an answer has by these names, in which blanks stand for underscores."""
+    return ((name, getattr(row, name.replace(" ", "_"))) for name in names)
 
 
 def say(text: str) -> None:

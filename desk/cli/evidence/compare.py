@@ -8,7 +8,7 @@ import click
 
 from desk.cli.common.command import TO_WRITE, AsJson, GivenFile, command
 from desk.cli.common.files import read_picture, write_file
-from desk.cli.common.show import end_with_json, fields, say
+from desk.cli.common.show import fields, only_json, say
 from exhibit.errors import RefusedError
 from exhibit.lazy import late
 from exhibit.types import Decision, Verification
@@ -66,7 +66,7 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
         _draw(found, registered, one, wanted)
     if chart is not None and one.survival:
         _draw_map(registered, one, chart)
-    end_with_json(wording.as_plain(one), asked=as_json)
+    only_json(wording.as_plain(one), asked=as_json)
     say(SAID[one.decision])
     if change is not None:
         say(f"  PICTURE shows {wording.change_in_words(change)}.")

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from desk.cli.common.command import AnyOwner, AsJson, GivenFile, Reason, TheirOwner, Word, command
+from desk.cli.common.command import AnyOwner, AsJson, GivenFile, Label, Reason, TheirOwner, Word, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, listed, moment, say
 from exhibit.config.secrets import NEXT_MASTER_KEY, mounted
@@ -78,8 +78,7 @@ def add_key(*, name: Word, file: GivenFile, owner: TheirOwner) -> None:
 
 @command("export", "keys.json", "- --owner studio", of=key_command)
 @click.argument("file", type=click.File("w", encoding="utf-8"))
-@click.option("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
-def export_keys(*, desk: Desk, file: Untyped, owner: AnyOwner, label: str) -> None:
+def export_keys(*, desk: Desk, file: Untyped, owner: AnyOwner, label: Label) -> None:
     """Write the public keys into FILE (- for standard output), as the field `keys` of a trust list takes them."""
     trials = trust.trials_label(desk.services)
     keys = trust.trusted_keys(owner, label or trials, development=bool(trials))

@@ -2,12 +2,11 @@
 
 from dataclasses import asdict
 from operator import itemgetter
-from pathlib import Path
 from typing import Annotated
 
 import click
 
-from desk.cli.common.command import AT_LEAST_1, THERE, AsJson, Number, Reason, Taken, command
+from desk.cli.common.command import AT_LEAST_1, AsJson, MaybeNumber, Number, Places, Reason, Taken, command
 from desk.cli.common.frame import Desk, finish, open_desk, person
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, say
 from exhibit.entries import EntryType
@@ -122,8 +121,7 @@ def prove_entry(*, desk: Desk, sequence: Annotated[int, Taken(type=click.IntRang
 
 
 @command("consistency", "120", "120 300", of=log_command)
-@click.argument("new", type=click.IntRange(min=1), required=False)
-def prove_consistency(*, desk: Desk, old: Number, new: int | None) -> None:
+def prove_consistency(*, desk: Desk, old: Number, new: MaybeNumber) -> None:
     """Print the proof (RFC 9162) that the log of NEW entries continues that of OLD, as JSON with the signed head."""
     head = _checkpoint(desk, new)
     path = desk.services.log.consistency(old, head.size)
@@ -140,8 +138,7 @@ def _checkpoint(desk: Desk, size: int | None) -> "models.LogCheckpoint":
 
 
 @command("check-against", "bundle.zip", "seen.txt", of=log_command)
-@click.argument("files", nargs=-1, required=True, type=THERE)
-def check_log_against(*, desk: Desk, files: tuple[Path, ...], as_json: AsJson) -> None:
+def check_log_against(*, desk: Desk, files: Places, as_json: AsJson) -> None:
     """Hold FILES (bundles that were handed out, or checkpoints that somebody kept) against the log.
 
     Ends with 1 when the log doesn't continue what they show: nothing is signed then until `exhibit log new-origin`.

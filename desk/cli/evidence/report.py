@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from desk.cli.common.command import AsJson, TheirOwner, command
+from desk.cli.common.command import DAY, AsJson, TheirOwner, command
 from desk.cli.common.files import Out, written_whole
 from desk.cli.common.frame import DECISIONS, Desk, person, taken
 from desk.cli.common.show import listed, moment, short, tell
@@ -22,7 +22,6 @@ with late():
     from workers.reports import requests, scope as scopes
 
 FORMATS = ("pdf", "xlsx", "csv", "json")
-DAY = click.DateTime(["%Y-%m-%d"])
 SEVERAL: dict[str, Any] = {"multiple": True, "show_default": True}
 DECIDED = "Cases that were decided so; may be given several times."
 MADE = "Files that are made; may be given several times."

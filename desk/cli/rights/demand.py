@@ -5,10 +5,10 @@ from typing import Annotated
 
 import click
 
-from desk.cli.common.command import AsJson, FileName, GivenFile, Number, Numbers, Taken, TheirOwner, command
+from desk.cli.common.command import DAY, AsJson, FileName, GivenFile, Number, Numbers, Taken, TheirOwner, command
 from desk.cli.common.files import write_file
 from desk.cli.common.frame import person
-from desk.cli.common.show import counted, end_with_json, listed, say, short, table, tell
+from desk.cli.common.show import counted, listed, only_json, say, short, table, tell
 from exhibit.lazy import late
 from exhibit.types import Untyped
 
@@ -21,7 +21,6 @@ with late():
     from workers.works import tables
 
 demand_command = click.Group("demand", help="Money asked of parties, agreed and received: the owner's own book.")
-DAY = click.DateTime(["%Y-%m-%d"])
 Amount = Annotated[str, Taken("--amount", required=True, metavar="AMOUNT", help="Such as 1200.50.")]
 Due = Annotated[datetime | None, Taken("--due", metavar="DAY", type=DAY, help="By when it is to be answered or paid.")]
 
@@ -51,7 +50,7 @@ def show_demand(*, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
 
 def _show(owner: "models.Owner", number: int, *, as_json: bool) -> None:
     one = schemas.Demand.from_row(demands.demand(owner, number))
-    end_with_json(one, asked=as_json)
+    only_json(one, asked=as_json)
     say(f"Demand {number}: {one.party}, case {', '.join(map(str, one.cases))}. {one.basis}")
     amounts = [_amount(row.amount, one.currency) for row in one.entries]
     lines = [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from desk.cli.common.command import THERE, TO_WRITE, AsJson, command
+from desk.cli.common.command import TO_WRITE, AsJson, Places, command
 from desk.cli.common.files import pictures_in, read_picture, written_whole
 from desk.cli.common.frame import finish
 from desk.cli.common.show import counted, note, tell, tracked
@@ -20,9 +20,8 @@ MAX_BYTES = 1 << 30
 
 
 @command("fingerprint", "~/Pictures/portfolio --out works.json")
-@click.argument("paths", nargs=-1, required=True, type=THERE)
 @click.option("--out", required=True, metavar="FILE", type=TO_WRITE, help="The file that tells them; JSON.")
-def fingerprint_command(*, paths: tuple[Path, ...], out: Path, as_json: AsJson) -> None:
+def fingerprint_command(*, paths: Places, out: Path, as_json: AsJson) -> None:
     """Write what registers pictures without sending them: digest, size and fingerprints of files and folders.
 
     It holds no picture, but a fingerprint gives away the coarse shape of one: send the file only to an installation

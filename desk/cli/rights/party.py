@@ -7,7 +7,7 @@ import click
 
 from desk.cli.common.command import AsJson, Taken, TheirOwner, Word, command
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import end_with_json, fields, listed
+from desk.cli.common.show import fields, listed, named, only_json
 from exhibit.lazy import late
 
 with late():
@@ -57,10 +57,10 @@ def show_outcomes(*, owner: TheirOwner, as_json: AsJson) -> None:
 
 def _show(owner: "models.Owner", name: str, *, as_json: bool) -> None:
     one = schemas.Party.of(owner, name)
-    end_with_json(one, asked=as_json)
+    only_json(one, asked=as_json)
     counted = ("party", "cases", "waiting", "confirmed", "removed", "places", "case_numbers", "works", "notices")
     contacts = (("contact", " ".join(filter(None, (each.name, each.email, each.source)))) for each in one.contacts)
-    fields(*((name, getattr(one, name)) for name in counted), *contacts)
+    fields(*named(one, *counted), *contacts)
     for answer in one.lookup.answers if one.lookup else ():
         click.echo()
         fields(*answer.model_dump().items())

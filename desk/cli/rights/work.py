@@ -6,17 +6,18 @@ from typing import Any
 
 import click
 
-from desk.cli.common.command import FILE, THERE, AsJson, Number, Numbers, OwnerName, TheirOwner, command
+from desk.cli.common.command import FILE, AsJson, Number, Numbers, OwnerName, Places, TheirOwner, Why, command
 from desk.cli.common.files import Given, Out, pictures_in, read_picture, written_whole
 from desk.cli.common.finding import finds, found_works
 from desk.cli.common.frame import Desk, finish, open_desk, person, taken
 from desk.cli.common.show import (
     counted,
-    end_with_json,
     fields,
     listed,
     moment,
+    named,
     note,
+    only_json,
     say,
     short,
     size,
@@ -55,12 +56,9 @@ work_command = click.Group("work", help="Works whose copies are looked for.")
     "portfolio --owner studio-example --json",
     of=work_command,
 )
-@click.argument("paths", nargs=-1, required=True, type=THERE)
 @click.option("--csv", "csv_file", metavar="FILE", type=FILE, help=DECLARED)
 @click.option("--metadata", is_flag=True, help=STATED)
-def add_works(
-    *, paths: tuple[Path, ...], owner: OwnerName, csv_file: Path | None, metadata: bool, as_json: AsJson
-) -> None:
+def add_works(*, paths: Places, owner: OwnerName, csv_file: Path | None, metadata: bool, as_json: AsJson) -> None:
     """Register pictures as works: files, and folders with all pictures in them; or what `exhibit fingerprint` wrote.
 
     By such a file (.json) works are registered without their pictures. What is found by fingerprints goes to review.
@@ -184,18 +182,11 @@ def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
     """Show work NUMBER with its pictures and cases, and how far the search of what was seen before is."""
     row = scoped.work(owner, number)
     one = schemas.FullWork.from_row(row)
-    end_with_json(one, asked=as_json)
+    only_json(one, asked=as_json)
     held_back = wording.held_back_in_words(row.low_information) if row.low_information else ""
     fields(
         ("work", str(row.number)),
-        ("title", row.title),
-        ("author", row.author),
-        ("file", row.source_name),
-        ("holder", row.holder),
-        ("credit", row.credit),
-        ("rights", row.rights_statement),
-        ("created", row.created),
-        ("first publication", row.first_publication),
+        *named(one, "title", "author", "file", "holder", "credit", "rights", "created", "first publication"),
         ("registrations", ownership_words.plain("registrations", row.registrations) if row.registrations else ""),
         ("registered", moment(row.registered_at, desk.zone)),
         ("remark", held_back),
@@ -287,8 +278,7 @@ def export_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, *
 
 @command("held", "12 --answer open", '12 --answer dismiss --reason "A logo that many others show."', of=work_command)
 @click.option("--answer", required=True, type=click.Choice(["open", "dismiss", "undo"]), help="What is to be done.")
-@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the record.")
-def answer_held(*, desk: Desk, number: Number, owner: TheirOwner, answer: str, reason: str) -> None:
+def answer_held(*, desk: Desk, number: Number, owner: TheirOwner, answer: str, reason: Why) -> None:
     """Answer for work NUMBER, which is held back because it was found on far more sites than ever.
 
     open: everything that waits becomes cases, and so much in a day is usual for this work from then on.

@@ -5,7 +5,7 @@ import click
 from desk.cli.common.command import AsJson, Number, TheirOwner, Word, command
 from desk.cli.common.finding import finds, found_works
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import counted, end_with_json, listed, say
+from desk.cli.common.show import counted, listed, only_json, say
 from desk.cli.rights.work import work_command
 from exhibit.errors import WrongUseError
 from exhibit.lazy import late
@@ -106,7 +106,7 @@ def _tell(desk: Desk, edit: "models.BulkEdit", *, as_json: bool) -> None:
         bulk_step.edit_works(desk.services, [edit.pk])
         edit.refresh_from_db(fields=["state"])
     one = schemas.BulkEdit.from_row(scoped.bulk_edit(edit.owner, edit.number))
-    end_with_json(one, asked=as_json)
+    only_json(one, asked=as_json)
     say(f"Change {one.number}: {counted(one.changed, 'work')} changed of {one.works:,}. {one.sentence}.")
     if one.state == "doing":
         say("A worker goes on with it.")

@@ -12,7 +12,7 @@ import click
 from desk.cli.common.command import FILE, PLACE, TO_WRITE, AsJson, Taken, command
 from desk.cli.common.files import write_file
 from desk.cli.common.frame import Desk, examples, finish, json_option, open_desk, person
-from desk.cli.common.show import counted, echo_json, end_with_json, fields, note, say, table
+from desk.cli.common.show import counted, echo_json, fields, note, only_json, say, table
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode, WrongUseError
@@ -111,7 +111,7 @@ def _meter() -> "folders.Progress":
 
 
 def _tell(outcome: "calibrate.Outcome", *, as_json: bool) -> None:
-    end_with_json({**_plain(outcome), "digest": outcome.calibration.digest.hex}, asked=as_json)
+    only_json({**_plain(outcome), "digest": outcome.calibration.digest.hex}, asked=as_json)
     fields(*calibrate.told(outcome))
     for decision in (Decision.CERTAIN, Decision.REVIEW):
         pairs = sorted({alarm.files for alarm in outcome.alarms(decision)})

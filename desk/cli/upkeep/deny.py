@@ -2,7 +2,7 @@
 
 import click
 
-from desk.cli.common.command import AsJson, command
+from desk.cli.common.command import AsJson, MaybeWord, command
 from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import say
 from desk.cli.upkeep.rules import host_meant, list_rules, need_reason
@@ -14,9 +14,8 @@ with late():
 
 
 @command("deny", 'shop.example --reason "Asked to be left out"', "")
-@click.argument("host", required=False)
 @click.option("--reason", default="", metavar="TEXT", help="Why; needed to deny a host.")
-def deny_command(*, host: str | None, reason: str, as_json: AsJson) -> None:
+def deny_command(*, host: MaybeWord, reason: str, as_json: AsJson) -> None:
     """Never visit HOST and the hosts below it; without an argument, list what is denied."""
     need_reason(host, reason)
     name = None if host is None else host_meant(host)

@@ -6,7 +6,7 @@ import click
 
 from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import Desk, finish
-from desk.cli.common.show import end_with_json, note, say, size, table, tell
+from desk.cli.common.show import note, only_json, say, size, table, tell
 from exhibit.errors import ExitCode
 from exhibit.lazy import late
 
@@ -27,7 +27,7 @@ def show_stats(*, desk: Desk, as_json: AsJson) -> None:
     """
     states = index_upkeep.index_states(desk.services)
     each = index_upkeep.work_size(desk.services, states)
-    end_with_json({"indexes": [asdict(state) for state in states], "each_work": asdict(each)}, asked=as_json)
+    only_json({"indexes": [asdict(state) for state in states], "each_work": asdict(each)}, asked=as_json)
     _show(states)
     if each.works:
         whole = size(each.indexes + each.features)

@@ -1,8 +1,6 @@
 """Taking back reports of a picture as illegal."""
 
-import click
-
-from desk.cli.common.command import Reason, command
+from desk.cli.common.command import PictureMeant, Reason, command
 from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import counted, say
 from desk.cli.upkeep.rules import digest_meant
@@ -13,8 +11,7 @@ with late():
 
 
 @command("keep", 'picture.jpg --reason "A portrait; nothing forbids it."')
-@click.argument("what", metavar="DIGEST|FILE")
-def keep_command(*, what: str, reason: Reason) -> None:
+def keep_command(*, what: PictureMeant, reason: Reason) -> None:
     """Take back reports of a picture as illegal: it may stay, and the members who reported it see it again.
 
     The picture is named by its SHA-256 or by a file with the same bytes; exhibit doctor lists those that wait.

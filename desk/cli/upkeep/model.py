@@ -10,7 +10,7 @@ import click
 from desk.cli.common.command import FILE, FOLDER, TO_WRITE, AsJson, GivenFile, Word, Yes, command
 from desk.cli.common.files import written_whole
 from desk.cli.common.frame import Desk, ask, finish, person
-from desk.cli.common.show import counted, echo_json, end_with_json, fields, moment, note, say, size, table, tell
+from desk.cli.common.show import counted, echo_json, fields, moment, named, note, only_json, say, size, table, tell
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.lazy import late
 
@@ -58,9 +58,7 @@ model_command = click.Group("model", help="The network that describes pictures, 
 def add_model(*, desk: Desk, file: GivenFile, card: Path, as_json: AsJson) -> None:
     """Add a network of your own as an ONNX file. It is tried at once; it can be used when it has been measured."""
     row = models.add_model(desk.services, file, card, by=person())
-    end_with_json(
-        {"name": row.name, "version": row.version, "sha256": row.digest.hex, "bytes": row.size}, asked=as_json
-    )
+    only_json({"name": row.name, "version": row.version, "sha256": row.digest.hex, "bytes": row.size}, asked=as_json)
     say(f"Added {row}, {row.card['width']} components, licence {row.card['licence']}.")
     note(f"Measure it: exhibit model measure {row.name}@{row.version} --photos DIR")
 
@@ -171,10 +169,8 @@ def _show_card(desk: Desk, card: "model_files.SignedCard", remarks: tuple[str, .
         ("author", card.author),
         ("key", card.key.hex()),
         ("made", moment(card.made_at, desk.zone)),
-        ("licence", network.licence),
-        ("source", network.source),
-        ("terms", card.terms),
-        ("price", card.price),
+        *named(network, "licence", "source"),
+        *named(card, "terms", "price"),
         ("claimed", f"R@1 {_share(claimed.first)}, R@10 {_share(claimed.few)}"),
         ("photographs", f"{told.photos} in {len(told.by_edit)} edits among {told.references}"),
         ("measured", f"{moment(told.at, desk.zone)}, {told.command}"),
@@ -199,7 +195,7 @@ def _show_compared(name: str, beside: "model_files.Compared") -> None:
 def list_models(*, desk: Desk, as_json: AsJson) -> None:
     """List the networks: which is in use, how far another is, and what was measured of each."""
     states = models.model_states(desk.services)
-    end_with_json({"models": [_plain(state) for state in states]}, asked=as_json)
+    only_json({"models": [_plain(state) for state in states]}, asked=as_json)
     columns = ("name", "version", "state", "width", "size", "R@1", "R@10", "R@0FP", "ms", "pictures")
     table(columns, [_row(state) for state in states])
     for state in states:

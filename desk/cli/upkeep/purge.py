@@ -2,9 +2,7 @@
 
 from collections import Counter
 
-import click
-
-from desk.cli.common.command import Reason, Yes, command
+from desk.cli.common.command import PictureMeant, Reason, Yes, command
 from desk.cli.common.frame import ask, open_desk, person
 from desk.cli.common.show import counted, say
 from desk.cli.upkeep.rules import digest_meant
@@ -15,8 +13,7 @@ with late():
 
 
 @command("purge", 'picture.jpg --reason "Court order 12/2026" --yes')
-@click.argument("what", metavar="DIGEST|FILE")
-def purge_command(*, what: str, reason: Reason, yes: Yes) -> None:
+def purge_command(*, what: PictureMeant, reason: Reason, yes: Yes) -> None:
     """Remove a picture's bytes everywhere, for good, and never store them again.
 
     The picture is named by its SHA-256 or by a file with the same bytes. Its digest stays in the log. What goes with it

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import click
 
-from desk.cli.common.command import AsJson, Number, Word, command
+from desk.cli.common.command import DAY, AsJson, Number, Word, command
 from desk.cli.common.frame import Desk, finish, person
 from desk.cli.common.show import listed, moment, note, say
 from exhibit.errors import ExitCode
@@ -26,7 +26,7 @@ agreement_command = click.Group("agreement", help="Search without seeing; docs/a
     short_help="Let a partner search blindly here.",
 )
 @click.option("--fields", required=True, metavar="NAMES", help="What is told of a match: page,image,seen,digest,hash.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), required=True, metavar="DAY", help="It ends at this day.")
+@click.option("--until", type=DAY, required=True, metavar="DAY", help="It ends at this day.")
 @click.option("--queries", type=click.IntRange(1), required=True, metavar="N", help="So many in all.")
 def add_agreement(*, _desk: Desk, name: Word, fields: str, until: datetime, queries: int) -> None:
     """Let the partner NAME search the pictures that were seen here, without seeing others or showing its own.

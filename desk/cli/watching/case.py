@@ -7,10 +7,10 @@ from typing import Annotated
 
 import click
 
-from desk.cli.common.command import FILE, TO_WRITE, AsJson, Number, Numbers, Reason, Taken, TheirOwner, command
+from desk.cli.common.command import FILE, TO_WRITE, AsJson, Number, Numbers, Reason, Taken, TheirOwner, Why, command
 from desk.cli.common.files import Out, read_picture, written_whole
 from desk.cli.common.frame import DECISIONS, Desk, person, taken
-from desk.cli.common.show import counted, end_with_json, fields, listed, moment, note, say, short, table, tell
+from desk.cli.common.show import counted, fields, listed, moment, note, only_json, say, short, table, tell
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from evidence.facts.case import LANGUAGES
 from exhibit.digests import Digest
@@ -79,7 +79,7 @@ def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
     row = scoped.case(owner, number)
     audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, owner, by=person(), case=number)
     one = schemas.FullCase.from_row(row)
-    end_with_json(one, asked=as_json)
+    only_json(one, asked=as_json)
     said = cases.decision_in_words(row.decision)
     decided = f"{said}, by {row.decided_by}" if row.decided_by else said
     fields(
@@ -168,11 +168,10 @@ def look_at_case(*, desk: Desk, number: Number, owner: TheirOwner, picture: Path
 
 
 @command("confirm", '3 4 --reason "No permission was given."', "3 --wait", of=case_command)
-@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the record.")
 @click.option("--demonstration", is_flag=True, help="For demonstrations: the record says that nobody looked.")
 @click.option("--wait", is_flag=True, help="Return when the evidence is sealed; ends with 4 when it isn't.")
 def confirm_cases(
-    *, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: str, by: By, demonstration: bool, wait: bool
+    *, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Why, by: By, demonstration: bool, wait: bool
 ) -> None:
     """Decide that cases NUMBERS are not licensed; their evidence is captured and sealed.
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import click
 
-from desk.cli.common.command import AsJson, TheirOwner, Word, command
+from desk.cli.common.command import AsJson, MaybeNumber, MaybeWord, TheirOwner, Word, command
 from desk.cli.common.frame import Desk
-from desk.cli.common.show import end_with_json, fields, listed, moment, say, table
+from desk.cli.common.show import fields, listed, moment, only_json, say, table
 from desk.cli.watching.watch import tell_searches
 from exhibit.errors import NotFoundError
 from exhibit.lazy import late
@@ -21,8 +21,7 @@ crawl_command = click.Group("crawl", help="Runs of watches.")
 
 
 @command("list", "", "shop", of=crawl_command)
-@click.argument("name", required=False)
-def list_crawls(*, desk: Desk, name: str | None, owner: TheirOwner, as_json: AsJson) -> None:
+def list_crawls(*, desk: Desk, name: MaybeWord, owner: TheirOwner, as_json: AsJson) -> None:
     """List the crawls of all watches, or of the watch NAME, newest first."""
     rows = scoped.crawls(owner) if name is None else scoped.crawls(owner).filter(watch=scoped.watch(owner, name))
     found = schemas.Crawl.from_rows(rows)
@@ -37,8 +36,7 @@ def _line(desk: Desk, one: "schemas.Crawl") -> list[object]:
 
 
 @command("show", "shop", "shop 3 --json", of=crawl_command)
-@click.argument("number", type=click.IntRange(min=1), required=False)
-def show_crawl(*, desk: Desk, name: Word, number: int | None, owner: TheirOwner, as_json: AsJson) -> None:
+def show_crawl(*, desk: Desk, name: Word, number: MaybeNumber, owner: TheirOwner, as_json: AsJson) -> None:
     """Show crawl NUMBER of the watch NAME, the newest by default, and all it refused."""
     watch = scoped.watch(owner, name)
     newest = scoped.crawls(owner).filter(watch=watch)
@@ -46,7 +44,7 @@ def show_crawl(*, desk: Desk, name: Word, number: int | None, owner: TheirOwner,
     if row is None:
         raise NotFoundError(f"{watch.name} hasn't run yet.", hint=f"exhibit watch run {watch.name} --wait")
     one = schemas.ShownCrawl.from_row(row, refusals=schemas.Refusal.of(row))
-    end_with_json(one, asked=as_json)
+    only_json(one, asked=as_json)
     fields(
         ("crawl", f"{one.number} of {one.watch}"),
         ("started", moment(row.started_at, desk.zone)),

@@ -9,7 +9,7 @@ import click
 from desk.cli.common.command import TO_WRITE, AsJson, GivenFile, Word, command
 from desk.cli.common.files import read_file, write_file
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import counted, echo_json, end_with_json, listed, moment, note, say, table, tell
+from desk.cli.common.show import counted, echo_json, listed, moment, note, only_json, say, table, tell
 from exhibit.errors import NotFoundError
 from exhibit.lazy import late
 
@@ -92,7 +92,7 @@ def check_account(*, file: GivenFile, key: str, as_json: AsJson) -> None:
     Without --key it is held against the key that it names itself: compare that with what its operator says.
     """
     account = accounts.read_account(read_file(file, accounts.MAX_BYTES), key)
-    end_with_json(account, asked=as_json)
+    only_json(account, asked=as_json)
     columns = ("name", "slices", "pictures", "seconds", "since", "until")
     table(
         columns,

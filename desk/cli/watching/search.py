@@ -6,7 +6,7 @@ import click
 
 from desk.cli.common.command import AT_LEAST_1, AsJson, TheirOwner, Word, command
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import end_with_json, moment, say, table
+from desk.cli.common.show import moment, only_json, say, table
 from exhibit.lazy import late
 
 with late():
@@ -26,7 +26,7 @@ _LACKS = {"": "yes", "no-key": "no: needs a key", "no-consent": "no: isn't allow
 def list_searches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the searches, and for which of them there is a key; never the key itself."""
     found = schemas.Search.of(desk.services, owner)
-    end_with_json({"searches": found}, asked=as_json)
+    only_json({"searches": found}, asked=as_json)
     columns = ("search", "name", "is asked for", "key since", "may be asked")
     since = {row.search: moment(row.key_added_at, desk.zone) or "none" for row in found}
     table(columns, [(row.search, row.name, row.takes, since[row.search], _LACKS[row.lacks]) for row in found])
@@ -36,7 +36,7 @@ def list_searches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
 def show_search(*, desk: Desk, search: Word, owner: TheirOwner, as_json: AsJson) -> None:
     """Show what SEARCH costs, what it is sent, which terms bind, and whether it may be asked."""
     (row,) = schemas.Search.of(desk.services, owner, search)
-    end_with_json(row, asked=as_json)
+    only_json(row, asked=as_json)
     for name, value in row:
         if value:
             say(f"{name.replace('_', ' ').capitalize()}: {moment(value, desk.zone) if name.endswith('_at') else value}")
@@ -68,10 +68,9 @@ def forget_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
 
 
 @command("price", "tineye 200USD --requests 5000", "google-vision none", of=search_command)
-@click.argument("amount")
 @click.option("--requests", type=AT_LEAST_1, default=1, show_default=True, metavar="N", help="So many cost it.")
 @click.option("--free", type=click.IntRange(0), default=0, metavar="N", help="Requests of a month that cost nothing.")
-def set_price(*, desk: Desk, search: Word, amount: str, requests: int, free: int, owner: TheirOwner) -> None:
+def set_price(*, desk: Desk, search: Word, amount: Word, requests: int, free: int, owner: TheirOwner) -> None:
     """Say what your account pays SEARCH, as 3.50USD, in place of the public price; none to go by that again.
 
     What is asked from then on is counted by it, and by it a watch keeps to its money.

@@ -8,7 +8,7 @@ import click
 
 from desk.cli.common.command import AsJson, OwnerName, TheirOwner, Word, Yes, command
 from desk.cli.common.frame import Desk, ask, finish, open_desk, person
-from desk.cli.common.show import counted, echo_json, end_with_json, listed, moment, note, say, tell
+from desk.cli.common.show import counted, echo_json, listed, moment, note, only_json, say, tell
 from desk.cli.common.wait import work_until
 from desk.cli.watching import watch_options as options
 from exhibit.errors import ExitCode, WrongUseError
@@ -73,7 +73,7 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
     sources += [(SEARCH, search) for search in names]
     asked |= {"every": given["every"], "politeness": options.politeness(given)}
     watch = watches.arrange(desk.services, desk.owner(owner), name, sources, by=person(), **asked)
-    end_with_json(schemas.Watch.from_row(watch), asked=as_json)
+    only_json(schemas.Watch.from_row(watch), asked=as_json)
     first = moment(watch.next_run_at, desk.zone)
     say(f"Added watch {watch.number}, {watch.name}. Its first run: {first}.")
     say(f"Sooner: exhibit watch run {watch.name}" + ("" if desk.workers_run else " --wait"))
