@@ -1,16 +1,17 @@
 """Reports, packages, deposit records and links for people outside, as programs are told of them."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from django.db.models import Prefetch, prefetch_related_objects
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Hex, Moment
 from exhibit.clock import now
+from exhibit.lazy import late
 from registry import models
 
-if TYPE_CHECKING:
-    from workers.reports.scope import Wanted
+with late():
+    from workers.reports import scope as scopes
 
 CASES = Prefetch("bundles", models.Bundle.objects.select_related("case").only("case__number"))
 """What a list of packages is asked with: of their bundles only the numbers of the cases."""
@@ -31,10 +32,8 @@ def _cases(row: models.Package) -> list[int]:
     return sorted(bundle.case.number for bundle in row.bundles.all())
 
 
-def _wanted(row: models.Report) -> "Wanted":
-    from workers.reports.scope import wanted_of  # noqa: PLC0415 - loads what typesets reports
-
-    return wanted_of(row.parameters)
+def _wanted(row: models.Report) -> "scopes.Wanted":
+    return scopes.wanted_of(row.parameters)
 
 
 Cases = Annotated[list[int], From(_cases)]

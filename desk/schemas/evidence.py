@@ -8,7 +8,11 @@ from django.conf import settings
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Hex, Moment
+from exhibit.lazy import late
 from registry import models
+
+with late():
+    from workers.log import proofs, witnessed
 
 
 class Receipt(Answer):
@@ -78,11 +82,8 @@ class Bundle(BundleLine):
     @classmethod
     def together(cls, rows: Sequence[models.Bundle]) -> list[dict[str, object]]:
         """What outside witnesses have answered."""
-        from workers.log.proofs import witnesses_of  # noqa: PLC0415 - loads the evidence room
-        from workers.log.witnessed import witnessed  # noqa: PLC0415
-
-        receipts = [witnesses_of(row) if row.seal_digest is not None else () for row in rows]
-        counts = [witnessed(found, settings.CONFIG.witnesses_needed) for found in receipts]
+        receipts = [proofs.witnesses_of(row) if row.seal_digest is not None else () for row in rows]
+        counts = [witnessed.witnessed(found, settings.CONFIG.witnesses_needed) for found in receipts]
         return [
             {"witnessed": count.enough, "witnesses": Counted.from_row(count), "receipts": Receipt.from_rows(found)}
             for found, count in zip(receipts, counts, strict=True)

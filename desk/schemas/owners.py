@@ -1,15 +1,17 @@
 """Owners, their members, invitations and tokens, and whoever lends a machine, as programs are told of them."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Moment
+from exhibit.lazy import late
 from exhibit.types import CaseDecision
+from registry import models
 from registry.accounts import scoped
 
-if TYPE_CHECKING:
-    from registry.models import BulkEdit as BulkEditRow
+with late():
+    from desk.texts import ownership
 
 
 class Owner(Answer):
@@ -117,10 +119,8 @@ class Collection(Answer):
     made_at: Moment = Field(examples=[NOON])
 
 
-def _in_words(row: "BulkEditRow") -> str:
-    from desk.texts.ownership import bulk_in_words
-
-    return bulk_in_words(row)
+def _in_words(row: models.BulkEdit) -> str:
+    return ownership.bulk_in_words(row)
 
 
 class BulkEdit(Answer):

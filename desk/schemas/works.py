@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Any, Self
 
 from django.db.models import QuerySet
 from pydantic import ConfigDict, Field
@@ -12,13 +12,17 @@ from desk.schemas.evidence import FileStatement, Receipt
 from desk.texts import ownership, uploads as upload_words
 from desk.texts.masks import masks
 from desk.texts.past import relation_in_words
+from exhibit.lazy import late
 from registry import models
 from registry.accounts import scoped
 from registry.works.relations import related_to
 from workers.works.ownership import terms
 
-if TYPE_CHECKING:
+with late():
+    from indexer.compare import wording
     from workers.matching import identify
+    from workers.texts import sentences
+    from workers.works import uploads
 
 
 class Mask(Answer):
@@ -263,10 +267,8 @@ class Upload(Answer):
     @classmethod
     def together(cls, rows: Sequence[models.Upload]) -> list[dict[str, object]]:
         """How far they are."""
-        from workers.works.uploads import progress_of  # noqa: PLC0415 - loads what reads tables
-
         counts = ("announced", "arrived", "waiting", "registered", "known", "refused", "done")
-        far = progress_of(rows)
+        far = uploads.progress_of(rows)
         return [{name: getattr(far[row.pk], name) for name in counts} for row in rows]
 
 
@@ -339,11 +341,9 @@ class FoundWork(Logged):
     @classmethod
     def together(cls, rows: "Sequence[identify.FoundWork]") -> list[dict[str, object]]:
         """The figures of their comparisons."""
-        from indexer.compare.wording import as_plain  # noqa: PLC0415 - loads what measures pictures
-        from workers.texts.sentences import words_of  # noqa: PLC0415
-
-        said = [list(words_of(row.verification, row.calibration)) for row in rows]
-        return [{**as_plain(row.verification), "sentences": words} for row, words in zip(rows, said, strict=True)]
+        said = [list(sentences.words_of(row.verification, row.calibration)) for row in rows]
+        found = [wording.as_plain(row.verification) for row in rows]
+        return [{**figures, "sentences": words} for figures, words in zip(found, said, strict=True)]
 
 
 class ProvenWork(FoundWork):

@@ -46,8 +46,17 @@ Reason = Annotated[str, Taken("--reason", required=True, metavar="TEXT", help="W
 Yes = Annotated[bool, Taken("--yes", is_flag=True, help="Don't ask.")]
 GivenFile = Annotated[Path, Taken(type=FILE)]
 FileName = Annotated[Path, Taken(type=TO_WRITE)]
+DAY = click.DateTime(["%Y-%m-%d"])
 Word = Annotated[str, Taken()]
+MaybeWord = Annotated[str | None, Taken(required=False)]
+Places = Annotated[tuple[Path, ...], Taken(nargs=-1, required=True, type=THERE)]
+PictureMeant = Annotated[str, Taken(metavar="DIGEST|FILE")]
+Label = Annotated[
+    str, Taken("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
+]
+Why = Annotated[str, Taken("--reason", default="", metavar="TEXT", help="Why; kept in the record.")]
 Number = Annotated[int, Taken(type=AT_LEAST_1)]
+MaybeNumber = Annotated[int | None, Taken(type=AT_LEAST_1, required=False)]
 Numbers = Annotated[tuple[int, ...], Taken(nargs=-1, required=True, type=AT_LEAST_1)]
 
 
@@ -57,29 +66,30 @@ def command(
     """Make a command of a function, in a group or by itself, with examples of its use and, ``above`` them, notes.
 
     An example is what follows the command's name, nothing if none is ``shown``; one that says `exhibit` stands alone.
-    ``desk`` is the desk, opened. Every other parameter says by its type, as :class:`Taken`, or by a decorator of click
-    what it is; decorated ones that have no name there come where the signature has ``**``.
+    ``desk`` is the desk, opened; ``_desk``, where it only has to be. Every other parameter says by its type, as
+    :class:`Taken`, or by a decorator of click what it is; decorated ones that have no name there come where the
+    signature has ``**``.
     """
 
     def made(function: Callable[..., None]) -> click.Command:
         decorated = {parameter.name: parameter for parameter in reversed(function.__dict__.pop("__click_params__", []))}
         takes = inspect.signature(function).parameters
         marks = {name: mark for name in takes for mark in get_args(takes[name].annotation) if isinstance(mark, Taken)}
+        desks = {"desk", "_desk"} & takes.keys()
         finds = {name: mark.found for name, mark in marks.items() if mark.found}
 
         @wraps(function)
         def run(**given: object) -> None:
-            if finds or "desk" in takes:
+            if finds or desks:
                 desk = open_desk()
-                given |= {name: found(desk, given[name]) for name, found in finds.items()}
-                given |= {"desk": desk} if "desk" in takes else {}
+                given |= {name: found(desk, given[name]) for name, found in finds.items()} | dict.fromkeys(desks, desk)
             function(**given)
 
         params = []
         for name, parameter in takes.items():
             if parameter.kind is parameter.VAR_KEYWORD:
                 params += [found for other, found in decorated.items() if other not in takes]
-            elif name != "desk":
+            elif name not in desks:
                 params.append(decorated.get(name) or marks[name].parameter(name))
         params.sort(key=lambda parameter: parameter.name == "as_json")
         make = click.command if of is None else of.command

@@ -1,17 +1,19 @@
 """How commands find works: by words, by what they need, by their collection."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 
 from exhibit.errors import WrongUseError
+from exhibit.lazy import late
 from exhibit.types import Untyped
 
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
+with late():
+    from django.db.models import query
 
-    from registry.models import Owner, Work
+    from registry import models
+    from registry.works import collections, works
 
 ONLY = ("doubtful", "unsafe", "seen", "authorless", "held", "related")
 Run = TypeVar("Run", bound=Callable[..., None])
@@ -29,12 +31,9 @@ def finds(run: Run) -> Run:
     return run
 
 
-def found_works(of: "Owner", match: str, only: str | None, within: str | None) -> "QuerySet[Work]":
+def found_works(of: "models.Owner", match: str, only: str | None, within: str | None) -> "query.QuerySet[models.Work]":
     """The works that :func:`finds` asks for; raises ``WrongUseError`` for a collection that isn't there."""
-    from registry.works.collections import named
-    from registry.works.works import search
-
-    collection = None if within is None else named(of, within)
+    collection = None if within is None else collections.named(of, within)
     if within is not None and collection is None:
         raise WrongUseError(f"There is no collection {within!r}.", hint="`exhibit work collections` shows them all.")
-    return search(of, match, only or "", collection=None if collection is None else collection.number)
+    return works.search(of, match, only or "", collection=None if collection is None else collection.number)

@@ -6,19 +6,26 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import click
 
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode, NotFoundError, WrongUseError
+from exhibit.lazy import late
 from exhibit.types import CaseDecision, Json
 from workers.configuration import load_config
 
-if TYPE_CHECKING:
-    from registry.models import Owner
-    from workers.services.wiring import Services
+with late():
+    from registry import models
+    from registry.accounts import scoped
+    from registry.log import audit_log
+    from workers.database import schema
+    from workers.pipeline import celery
+    from workers.servers import keeper
+    from workers.services import wiring
+    from workers.tasks import supervisor
 
 DECISIONS = tuple(case_decision.value for case_decision in CaseDecision)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -41,25 +48,18 @@ class Desk:
         return workers_run(self.config)
 
     @cached_property
-    def services(self) -> "Services":
+    def services(self) -> "wiring.Services":
         """The ports. Hints go to the workers; where none run, rows wait for whoever looks at them next."""
-        from workers.services.wiring import Services, leave_to_the_tick
-
         if not self.workers_run:
-            return Services(self.config, leave_to_the_tick)
-        from workers.pipeline.celery import give_up_soon, send
+            return wiring.Services(self.config, wiring.leave_to_the_tick)
+        celery.give_up_soon()
+        return wiring.Services(self.config, celery.send)
 
-        give_up_soon()
-        return Services(self.config, send)
-
-    def owner(self, named: str | None) -> "Owner":
+    def owner(self, named: str | None) -> "models.Owner":
         """The owner with this short name or name; the only one, if nobody is named and there aren't several."""
-        from registry.accounts import scoped
-        from registry.models import Owner
-
         if named is not None:
-            return Owner.objects.filter(name=named).order_by("pk").first() or scoped.owner(named)
-        found = list(Owner.objects.order_by("slug")[:20])
+            return models.Owner.objects.filter(name=named).order_by("pk").first() or scoped.owner(named)
+        found = list(models.Owner.objects.order_by("slug")[:20])
         if not found:
             raise NotFoundError("There is no owner yet.", hint='Add one: exhibit owner add "NAME"')
         if len(found) > 1:
@@ -70,15 +70,11 @@ class Desk:
 
 def workers_run(config: Config) -> bool:
     """Whether workers run at this moment, on this machine or, with servers of one's own, anywhere."""
-    from workers.tasks.supervisor import running_status
-
-    if running_status(config) is not None:
+    if supervisor.running_status(config) is not None:
         return True
     if not (config.database_url and config.redis_url):
         return False
-    from workers.pipeline.celery import workers_answer
-
-    return workers_answer()
+    return celery.workers_answer()
 
 
 def open_desk() -> Desk:
@@ -92,13 +88,9 @@ def open_desk() -> Desk:
 @contextmanager
 def _opened() -> Iterator[Desk]:
     config = load_config()
-    from workers.servers.keeper import ensure_servers
-
-    with ensure_servers(config):
+    with keeper.ensure_servers(config):
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
-        from workers.database.schema import migrate
-
-        migrate()
+        schema.migrate()
         yield Desk(config)
 
 
@@ -122,11 +114,9 @@ def person() -> str:
         return f"user {os.geteuid()} (command line)"
 
 
-def taken(what: str, owner: "Owner", **about: Json) -> None:
+def taken(what: str, owner: "models.Owner", **about: Json) -> None:
     """Put into the log that the person takes evidence away, before it is written."""
-    from registry.log.audit_log import Evidence, Way, accessed
-
-    accessed(Evidence[what], Way.TAKEN, owner, by=person(), **about)
+    audit_log.accessed(audit_log.Evidence[what], audit_log.Way.TAKEN, owner, by=person(), **about)
 
 
 def examples(*lines: str) -> str:

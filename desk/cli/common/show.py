@@ -45,13 +45,23 @@ def aligned(lines: Sequence[Sequence[str]], right: Sequence[bool]) -> Iterator[s
         yield GAP.join(_padded(*cell) for cell in zip(line, widths, right, strict=True)).rstrip()
 
 
-def tell(answer: "Answer | Mapping[str, Any]", *sentences: str, as_json: bool) -> None:
-    """Print an answer as JSON, or what it says."""
+def only_json(answer: "Answer | Mapping[str, Any]", *, asked: bool) -> None:
+    """Print an answer as JSON and end the command, where that is asked for."""
+    if asked:
+        echo_json(answer)
+        click.get_current_context().exit()
+
+
+def tell(answer: "Answer | Mapping[str, Any]", *said: str | Callable[[], None], as_json: bool) -> None:
+    """Print an answer as JSON, or what it says: sentences, and what is called to say the rest."""
     if as_json:
         echo_json(answer)
-    else:
-        for sentence in sentences:
-            say(sentence)
+        return
+    for each in said:
+        if callable(each):
+            each()
+        else:
+            say(each)
 
 
 def listed(name: str, rows: Sequence[T], columns: Sequence[str], line: Line[T], *, nothing: str, as_json: bool) -> None:
@@ -70,6 +80,11 @@ def fields(*pairs: tuple[str, object]) -> None:
     width = max((_width(name) for name, _ in shown), default=0)
     for name, text in shown:
         click.echo(f"{name}{' ' * (width - _width(name))}{GAP}{text}")
+
+
+def named(row: object, *names: str) -> Iterator[tuple[str, object]]:
+    """Pairs for :func:`fields`: what an answer has by these names, in which blanks stand for underscores."""
+    return ((name, getattr(row, name.replace(" ", "_"))) for name in names)
 
 
 def say(text: str) -> None:

@@ -4,16 +4,21 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 
 from desk.cli.common.frame import Desk, finish, workers_run
 from desk.cli.common.show import note
 from exhibit.errors import ExitCode
+from exhibit.lazy import late
 
-if TYPE_CHECKING:
-    from registry.models import Bundle, Case, Package, Report
+with late():
+    from django import db
+
+    from registry import models
+    from workers.evidence import bundles as bundling
+    from workers.tasks import sync_runner
 
 PAUSE = 0.3
 """Seconds between two looks at what workers have done: rows tell nobody that they have changed."""
@@ -41,14 +46,13 @@ def work_until(desk: Desk, done: Callable[[], bool], *, label: str, counted: Cou
             return through_a_restart(once)
 
         if not (desk.workers_run and _done_by_workers(desk, look)) and not look():
-            from workers.tasks.sync_runner import SyncRunner
-
-            SyncRunner(desk.config).run_until(look)
+            sync_runner.SyncRunner(desk.config).run_until(look)
 
 
-def work_until_made(desk: Desk, row: "Report | Package", *, label: str, counted: Counted, again: str) -> None:
+def work_until_made(
+    desk: Desk, row: "models.Report | models.Package", *, label: str, counted: Counted, again: str
+) -> None:
     """Return when a report or a package is made; where it can't be, say how to ask for another, and end with 4."""
-    from registry.models import StepState
 
     def done() -> bool:
         row.refresh_from_db()
@@ -57,14 +61,14 @@ def work_until_made(desk: Desk, row: "Report | Package", *, label: str, counted:
             note(f"It waits, and goes on by itself: {row.error}")
         return row.state in over
 
-    over, told = (StepState.DONE, StepState.FAILED), {""}
+    over, told = (models.StepState.DONE, models.StepState.FAILED), {""}
     work_until(desk, done, label=label, counted=counted)
-    if row.state != StepState.DONE:
+    if row.state != models.StepState.DONE:
         note(f"It can't be made: {row.error}\nTry again: {again}")
         finish(ExitCode.INCOMPLETE)
 
 
-def end_where_unsealed(bundles: "Iterable[Bundle]") -> None:
+def end_where_unsealed(bundles: "Iterable[models.Bundle]") -> None:
     """End the command with 4 where a bundle isn't sealed, and say of each why."""
     unsealed = [bundle for bundle in bundles if bundle.seal_digest is None]
     for bundle in unsealed:
@@ -75,16 +79,13 @@ def end_where_unsealed(bundles: "Iterable[Bundle]") -> None:
         finish(ExitCode.INCOMPLETE)
 
 
-def wait_for_seals(desk: Desk, cases: "Sequence[Case]") -> None:
+def wait_for_seals(desk: Desk, cases: "Sequence[models.Case]") -> None:
     """Wait until the bundles of the cases are sealed and witnesses have answered, or it didn't work the first time."""
-    from registry.models import UNFINISHED, Bundle
-    from workers.evidence.bundles import awaits_witnesses
-
-    asked = Bundle.objects.filter(case__in=[case.pk for case in cases])
-    unsealed = asked.filter(state__in=UNFINISHED, error="")
+    asked = models.Bundle.objects.filter(case__in=[case.pk for case in cases])
+    unsealed = asked.filter(state__in=models.UNFINISHED, error="")
 
     def done() -> bool:
-        return not unsealed.exists() and not any(map(awaits_witnesses, asked.exclude(seal_digest=None)))
+        return not unsealed.exists() and not any(map(bundling.awaits_witnesses, asked.exclude(seal_digest=None)))
 
     def so_far() -> tuple[int, int]:
         total = asked.count()
@@ -95,14 +96,12 @@ def wait_for_seals(desk: Desk, cases: "Sequence[Case]") -> None:
 
 def through_a_restart(look: Callable[[], T]) -> T:
     """Look at the rows, again and again for two minutes while the database is away, as when its server restarts."""
-    from django.db import InterfaceError, OperationalError, connection
-
     until = time.monotonic() + MAX_RESTART
     while True:
         try:
             return look()
-        except (OperationalError, InterfaceError):
-            connection.close()
+        except (db.OperationalError, db.InterfaceError):
+            db.connection.close()
             if time.monotonic() > until:
                 raise
             time.sleep(PAUSE)

@@ -1,7 +1,6 @@
 """Outside witnesses: how they have answered lately, and making the contract that a chain's anchor needs."""
 
 import time
-from typing import TYPE_CHECKING
 
 import click
 
@@ -10,11 +9,14 @@ from desk.cli.common.frame import Desk
 from desk.cli.common.show import echo_json, moment, note, say, table
 from exhibit.config.config import AnchorConfig
 from exhibit.errors import NotFoundError, ServiceMissingError
+from exhibit.lazy import late
 from workers.configuration import load_config
 
-if TYPE_CHECKING:
-    from desk.schemas.log import Witness
-    from registry.log.witnesses import Health
+with late():
+    from desk.schemas import log as schemas
+    from evidence.anchors.evm import account, kind
+    from registry.log import witnesses
+    from workers.services import anchors
 
 PAUSE = 1.0
 """Seconds between two questions whether the contract is there: a node tells nobody that it has made a block."""
@@ -29,9 +31,7 @@ anchor_command = click.Group(
 @command("list", of=anchor_command, short_help="Say how each has answered lately.")
 def list_anchors(*, desk: Desk, as_json: AsJson) -> None:
     """Say how each outside witness has answered lately, and what it owes. Asks nobody; `exhibit doctor` does."""
-    from registry.log.witnesses import health
-
-    known = health()
+    known = witnesses.health()
     configured = {(anchor.kind, anchor.name): anchor for anchor in desk.config.anchors}
     rows = [_told(key, configured.get(key), known.get(key)) for key in sorted({*configured, *known})]
     if as_json:
@@ -42,15 +42,13 @@ def list_anchors(*, desk: Desk, as_json: AsJson) -> None:
         table(("witness", "kind", "answered", "owes", "state"), [_line(desk, row) for row in rows])
 
 
-def _told(key: tuple[str, str], configured: AnchorConfig | None, known: "Health | None") -> "Witness":
-    from desk.schemas.log import Witness
-
+def _told(key: tuple[str, str], configured: AnchorConfig | None, known: "witnesses.Health | None") -> "schemas.Witness":
     nothing = {"error": "", "owed": 0} if known is None else {}
     trial, there = configured is not None and configured.development, configured is not None
-    return Witness.from_row(known, kind=key[0], name=key[1], development=trial, configured=there, **nothing)
+    return schemas.Witness.from_row(known, kind=key[0], name=key[1], development=trial, configured=there, **nothing)
 
 
-def _line(desk: Desk, one: "Witness") -> tuple[object, ...]:
+def _line(desk: Desk, one: "schemas.Witness") -> tuple[object, ...]:
     answered = moment(one.answered_at, desk.zone) if one.answered_at else "never"
     state = one.error or ("" if one.configured else "not configured any more")
     if one.silent_since:
@@ -72,14 +70,11 @@ def deploy_contract(*, name: Word, transaction: str | None) -> None:
     Write the address that is printed into exhibit.toml. Several installations may share a contract: it belongs to
     nobody, and anybody may use it. Ends with 3 when the node refuses or no block comes.
     """
-    from evidence.anchors.evm.kind import EvmConfig, build
-    from workers.services.anchors import session_for
-
     config = load_config()
-    found = [anchor for anchor in config.anchors if isinstance(anchor, EvmConfig) and anchor.name == name]
+    found = [anchor for anchor in config.anchors if isinstance(anchor, kind.EvmConfig) and anchor.name == name]
     if not found:
         raise NotFoundError(f"There is no anchor of the kind evm named {name}.", hint="Add it to exhibit.toml first.")
-    anchor = build(found[0], session_for(found[0], config.allowed_networks, "Exhibit"))
+    anchor = kind.build(found[0], anchors.session_for(found[0], config.allowed_networks, "Exhibit"))
     sent = transaction or anchor.deploy()
     note(f"Waiting for {sent} …")
     until = time.monotonic() + PATIENCE
@@ -88,6 +83,4 @@ def deploy_contract(*, name: Word, transaction: str | None) -> None:
             hint = f"Look again later: exhibit anchor deploy {name} --transaction {sent}"
             raise ServiceMissingError("The transaction isn't in a block yet.", hint=hint)
         time.sleep(PAUSE)
-    from evidence.anchors.evm.account import checksummed
-
-    say(f'contract = "{checksummed(made)}"')
+    say(f'contract = "{account.checksummed(made)}"')

@@ -1,7 +1,7 @@
 """Bundles to take away, counter-signatures of the owner's own device, and sheets with a signature inside the PDF."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import click
 
@@ -11,10 +11,14 @@ from desk.cli.common.frame import Desk, open_desk, person, taken
 from desk.cli.common.show import listed, moment, say, tell, tracked
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from exhibit.errors import WrongUseError
+from exhibit.lazy import late
 
-if TYPE_CHECKING:
-    from desk.schemas.evidence import Bundle as ToldBundle
-    from registry.models import Bundle
+with late():
+    from desk.schemas import evidence as schemas
+    from registry import models
+    from registry.accounts import scoped
+    from registry.log import audit_log
+    from workers.evidence import bundles, papers
 
 SIGNATURE_BYTES = 64
 WHICH = "Which bundle of the case; the newest by default."
@@ -40,8 +44,6 @@ def get_bundles(
     Waits for bundles that aren't sealed yet.
     """
     desk = open_desk()
-    from registry.accounts import scoped
-
     rows = [scoped.bundle(owner, case, number) for case in dict.fromkeys(cases)]
     if any(row.seal_digest is None for row in rows):
         wait_for_seals(desk, [row.case for row in rows])
@@ -53,32 +55,26 @@ def get_bundles(
     end_where_unsealed(rows)
 
 
-def _written(desk: Desk, row: "Bundle", folder: Path, withhold: str | None, reason: str) -> str:
+def _written(desk: Desk, row: "models.Bundle", folder: Path, withhold: str | None, reason: str) -> str:
     """Write one bundle, under its name only when it is whole."""
-    from registry.log import audit_log
-    from workers.evidence.bundles import assemble, bundle_name
-
-    path = folder / bundle_name(row, ".zip" if withhold is None else f"-without-{withhold}.zip")
+    path = folder / bundles.bundle_name(row, ".zip" if withhold is None else f"-without-{withhold}.zip")
     audit_log.bundle_taken(row, by=person())
     with written_whole(path) as file:
-        assemble(desk.services, row, file, without_originals=None if withhold is None else reason)
+        bundles.assemble(desk.services, row, file, without_originals=None if withhold is None else reason)
     return str(path)
 
 
 @command("list", of=bundle_command)
 def list_bundles(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the bundles of all cases."""
-    from desk.schemas import evidence as schemas
-    from registry.models import Bundle
-
-    rows = Bundle.objects.filter(case__owner=owner).select_related("case__owner", "submission")
+    rows = models.Bundle.objects.filter(case__owner=owner).select_related("case__owner", "submission")
     found = schemas.Bundle.from_rows(rows.order_by("case__number", "number"))
     columns = ("case", "bundle", "sealed", "witnesses", "seal")
     nothing = "There is no bundle yet. A case that is not licensed gets one: exhibit case confirm N"
     listed("bundles", found, columns, lambda bundle: _line(desk, bundle), nothing=nothing, as_json=as_json)
 
 
-def _line(desk: Desk, one: "ToldBundle") -> list[object]:
+def _line(desk: Desk, one: "schemas.Bundle") -> list[object]:
     sealed = moment(one.sealed_at, desk.zone) if one.sealed_at else one.state
     of = one.witnesses
     witnesses = f"{of.complete} of {of.asked} answered, {of.needed} needed" if one.receipts else ""
@@ -88,13 +84,10 @@ def _line(desk: Desk, one: "ToldBundle") -> list[object]:
 @command("to-sign", "3 --out to-sign", of=bundle_command)
 def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Which, as_json: AsJson) -> None:
     """Write the manifest of a bundle of CASE into a folder, to be signed on the owner's own device."""
-    from registry.accounts import scoped
-    from workers.evidence.bundles import bundle_name, sealed_case
-
     row = scoped.bundle(owner, case, number)
-    sealed = sealed_case(desk.services, row)
+    sealed = bundles.sealed_case(desk.services, row)
     taken("MANIFEST", row.case.owner, bundle=row.number, case=case, seal=sealed.seal.hex)
-    path = out / bundle_name(row, ".manifest.json")
+    path = out / bundles.bundle_name(row, ".manifest.json")
     write_file(path, sealed.manifest.to_json())
     tell(
         {"file": str(path), "seal": sealed.seal.hex},
@@ -112,14 +105,11 @@ def countersign(*, desk: Desk, case: Number, file: GivenFile, owner: TheirOwner,
 
     Ends with 2 when it is by no device key of the owner.
     """
-    from registry.accounts import scoped
-    from workers.evidence.bundles import file_countersignature
-
     row = scoped.bundle(owner, case, number)
     signature = file.read_bytes() if file.stat().st_size == SIGNATURE_BYTES else b""
     if not signature:
         raise WrongUseError(f"{file} isn't an Ed25519 signature: it hasn't {SIGNATURE_BYTES} bytes.")
-    kept = file_countersignature(desk.services, row, signature)
+    kept = bundles.file_countersignature(desk.services, row, signature)
     say(f"Bundle {row.number} of case {case} is counter-signed by {kept.key.name}; the signature travels with it.")
 
 
@@ -129,13 +119,10 @@ def sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Which
 
     What is sealed stays as it is. The certificate is the owner's own: nobody else vouches for it, and readers say so.
     """
-    from registry.accounts import scoped
-    from workers.evidence.papers import signed_name, signed_sheet
-
     row = scoped.bundle(owner, case, number)
-    data = signed_sheet(desk.services, row)
+    data = papers.signed_sheet(desk.services, row)
     taken("SHEET", row.case.owner, bundle=row.number, case=case)
-    path = out / signed_name(row)
+    path = out / papers.signed_name(row)
     with written_whole(path) as file:
         file.write(data)
     tell({"file": str(path)}, str(path), as_json=as_json)

@@ -2,18 +2,25 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 
 from desk.cli.common.command import TO_WRITE, AsJson, GivenFile, command
 from desk.cli.common.files import read_picture, write_file
-from desk.cli.common.show import echo_json, fields, say
+from desk.cli.common.show import fields, only_json, say
 from exhibit.errors import RefusedError
+from exhibit.lazy import late
 from exhibit.types import Decision, Verification
 
-if TYPE_CHECKING:
-    from indexer.picture.features import Features
+with late():
+    from exhibit.comparison import calibration as calibrations
+    from indexer.calibration import shipped
+    from indexer.compare import change as changes, wording
+    from indexer.draw import draw, pair as pairs, survives
+    from indexer.picture import features
+    from indexer.search import derived, search
+    from workers.texts import sentences
 
 MAX_BYTES = 1 << 30
 F = TypeVar("F", bound=Callable[..., None])
@@ -46,34 +53,24 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
 
     Drawings are JPEG or PNG files, as their names end.
     """
-    from exhibit.comparison.calibration import calibrated
-    from indexer.calibration.shipped import shipped_calibration
-    from indexer.compare.change import change_of
-    from indexer.compare.wording import as_plain, change_in_words
-    from indexer.search.derived import graded
-    from indexer.search.search import compare
-
     (registered, original), (found, measured) = map(measured_file, (work, picture))
-    calibration = shipped_calibration()
-    one = calibrated(graded(measured, original, compare(measured, lambda: found, original)), calibration)
+    calibration = shipped.shipped_calibration()
+    compared = derived.graded(measured, original, search.compare(measured, lambda: found, original))
+    one = calibrations.calibrated(compared, calibration)
     sizes = [(info.width, info.height) for info in (measured.info, original.info)]
     shows = one.decision in (Decision.CERTAIN, Decision.REVIEW)
-    change = None if one.transform is None or not shows else change_of(one.transform, *sizes)
+    change = None if one.transform is None or not shows else changes.change_of(one.transform, *sizes)
     chart = drawings.pop("map")
     wanted = {name: path for name, path in drawings.items() if path is not None}
     if one.transform is not None:
         _draw(found, registered, one, wanted)
     if chart is not None and one.survival:
         _draw_map(registered, one, chart)
-    if as_json:
-        echo_json(as_plain(one))
-        return
+    only_json(wording.as_plain(one), asked=as_json)
     say(SAID[one.decision])
-    from workers.texts.sentences import words_of
-
     if change is not None:
-        say(f"  PICTURE shows {change_in_words(change)}.")
-    for sentence in words_of(one, calibration):
+        say(f"  PICTURE shows {wording.change_in_words(change)}.")
+    for sentence in sentences.words_of(one, calibration):
         say(f"  {sentence}")
     fields(("  remarks", ", ".join(one.reasons)))
     if wanted and one.transform is None:
@@ -83,28 +80,20 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
 
 
 def _draw_map(registered: bytes, compared: Verification, path: Path) -> None:
-    from indexer.draw.draw import jpeg, png
-    from indexer.draw.survives import survives
-
-    encode = png if path.suffix.lower() == ".png" else jpeg
-    write_file(path, encode(survives(registered, compared.survival)))
+    encode = draw.png if path.suffix.lower() == ".png" else draw.jpeg
+    write_file(path, encode(survives.survives(registered, compared.survival)))
 
 
-def measured_file(path: Path) -> tuple[bytes, "Features"]:
+def measured_file(path: Path) -> tuple[bytes, "features.Features"]:
     """A picture's bytes and what is measured of it; an error names its file."""
-    from indexer.picture.features import extract
-
     try:
         data = read_picture(path, MAX_BYTES)
-        return data, extract(data)
+        return data, features.extract(data)
     except RefusedError as error:
         raise RefusedError(f"{path}: {error.message}", reason=error.reason, hint=error.hint) from error
 
 
 def _draw(found: bytes, registered: bytes, compared: Verification, wanted: Mapping[str, Path]) -> None:
-    from indexer.draw.draw import SUFFIXES, View
-    from indexer.draw.pair import Pair
-
-    pair = Pair.of(found, registered, compared)
+    pair = pairs.Pair.of(found, registered, compared)
     for name, path in wanted.items():
-        write_file(path, SUFFIXES[path.suffix.lower()](View[name.upper()], pair))
+        write_file(path, draw.SUFFIXES[path.suffix.lower()](draw.View[name.upper()], pair))

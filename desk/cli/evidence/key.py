@@ -1,12 +1,27 @@
 """Owners' keys: which there are, new ones in their place, trust taken back, and what others have to know of them."""
 
+import json
+
 import click
 
-from desk.cli.common.command import AnyOwner, AsJson, GivenFile, Reason, TheirOwner, Word, command
+from desk.cli.common.command import AnyOwner, AsJson, GivenFile, Label, Reason, TheirOwner, Word, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, listed, moment, say
+from exhibit.config.secrets import NEXT_MASTER_KEY, mounted
 from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.lazy import late
 from exhibit.types import Untyped
+
+with late():
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+
+    from desk.cli.evidence import trust
+    from desk.schemas import log as schemas
+    from evidence.formats import codec
+    from evidence.keys import ed25519
+    from registry.log import keys as key_rows
+    from workers.evidence import keys as key_acts
 
 USES = ("sealing", "documents")
 AFTERWARDS = {
@@ -22,10 +37,7 @@ key_command = click.Group("key", help="Keys that sign for owners, and device key
 @command("list", "", "--owner studio-example --json", of=key_command)
 def list_keys(*, owner: AnyOwner, as_json: AsJson) -> None:
     """List all keys, those too that are used no more."""
-    from desk.schemas.log import Key
-    from registry.log.keys import keys_of
-
-    found = Key.from_rows(keys_of(owner))
+    found = schemas.Key.from_rows(key_rows.keys_of(owner))
     columns = ("owner", "use", "public key", "held by", "state")
     line = lambda key: [key.owner, key.use, key.public[:16], key.holder, key.state]  # noqa: E731
     nothing = "There is no key yet. An owner's sealing key is made at the first seal."
@@ -36,10 +48,7 @@ def list_keys(*, owner: AnyOwner, as_json: AsJson) -> None:
 @use_option
 def rotate_key(*, desk: Desk, owner: TheirOwner, use: str, reason: Reason) -> None:
     """Make an owner's next key and use it from now on. What the earlier one signed stands."""
-    from registry.log.keys import Use
-    from workers.evidence.keys import rotate
-
-    key = rotate(desk.services, owner, Use(use), by=person(), reason=reason)
+    key = key_acts.rotate(desk.services, owner, key_rows.Use(use), by=person(), reason=reason)
     say(f"From now on {bytes(key.public_key).hex()[:16]} is used.")
     say("Those who check need the new public key: exhibit key export FILE")
 
@@ -50,12 +59,9 @@ def revoke_key(*, desk: Desk, key: Word, owner: TheirOwner, reason: Reason) -> N
 
     What it signed stands where a witness saw it before. The time is in the log and in `exhibit key export`.
     """
-    from registry.log.keys import key_named, use_of
-    from workers.evidence.keys import revoke
-
-    row = key_named(owner, key)
-    since = revoke(row, by=person(), reason=reason)
-    say(f"Revoked since {moment(since, desk.zone)}. {AFTERWARDS[use_of(row)]}")
+    row = key_rows.key_named(owner, key)
+    since = key_acts.revoke(row, by=person(), reason=reason)
+    say(f"Revoked since {moment(since, desk.zone)}. {AFTERWARDS[key_rows.use_of(row)]}")
 
 
 @command("add", "laptop device.pub --owner studio-example", of=key_command)
@@ -64,28 +70,19 @@ def add_key(*, name: Word, file: GivenFile, owner: TheirOwner) -> None:
 
     Its private half stays on the device, and signs there: python -m evidence sign
     """
-    from evidence.keys.ed25519 import read_public_key
-    from registry.log.keys import add_device_key
-
     if file.stat().st_size > MAX_BYTES:
         raise WrongUseError(f"{file} is too large for a key.")
-    row = add_device_key(owner, name, read_public_key(file.read_bytes()), by=person())
+    row = key_rows.add_device_key(owner, name, ed25519.read_public_key(file.read_bytes()), by=person())
     say(f"Noted the device key {bytes(row.public_key).hex()[:16]} of {row.owner.name}.")
 
 
 @command("export", "keys.json", "- --owner studio", of=key_command)
 @click.argument("file", type=click.File("w", encoding="utf-8"))
-@click.option("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
-def export_keys(*, desk: Desk, file: Untyped, owner: AnyOwner, label: str) -> None:
+def export_keys(*, desk: Desk, file: Untyped, owner: AnyOwner, label: Label) -> None:
     """Write the public keys into FILE (- for standard output), as the field `keys` of a trust list takes them."""
-    import json
-
-    from desk.cli.evidence.trust import trials_label, trusted_keys
-    from evidence.formats.codec import to_plain
-
-    trials = trials_label(desk.services)
-    keys = trusted_keys(owner, label or trials, development=bool(trials))
-    file.write(json.dumps({"keys": to_plain(keys)}, indent=2, ensure_ascii=False) + "\n")
+    trials = trust.trials_label(desk.services)
+    keys = trust.trusted_keys(owner, label or trials, development=bool(trials))
+    file.write(json.dumps({"keys": codec.to_plain(keys)}, indent=2, ensure_ascii=False) + "\n")
     _tell_written(file)
 
 
@@ -98,16 +95,13 @@ def _tell_written(file: Untyped) -> None:
 @click.argument("file", type=click.File("wb"))
 def write_certificate(*, desk: Desk, file: Untyped, owner: TheirOwner) -> None:
     """Write the certificate of an owner's key for PDF signatures into FILE as PEM, for readers that are to trust it."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509 import load_der_x509_certificate
-
     row = owner.document_keys.order_by("-pk").first()
     if row is None:
         raise NotFoundError(f"{owner.name} has no key for documents yet.", hint="exhibit key rotate --use documents")
     if row.revoked_at is not None:
         sentence = f"{owner.name}'s key for documents was revoked: {moment(row.revoked_at, desk.zone)}."
         raise NotFoundError(sentence, hint="Make the next one: exhibit key rotate --use documents")
-    file.write(load_der_x509_certificate(bytes(row.certificate)).public_bytes(Encoding.PEM))
+    file.write(x509.load_der_x509_certificate(bytes(row.certificate)).public_bytes(serialization.Encoding.PEM))
     _tell_written(file)
 
 
@@ -117,10 +111,7 @@ def change_master(*, desk: Desk, reason: Reason) -> None:
 
     After an interruption the same command goes on. Backups of the database made before need the old master key.
     """
-    from exhibit.config.secrets import NEXT_MASTER_KEY, mounted
-    from workers.evidence.keys import change_master_key
-
-    made = change_master_key(desk.services, by=person(), reason=reason)
+    made = key_acts.change_master_key(desk.services, by=person(), reason=reason)
     then = "Back up the folder secrets now."
     if given := mounted(desk.config, NEXT_MASTER_KEY):
         then = f"On every machine put {given} in the place of master_key now."

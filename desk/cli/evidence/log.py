@@ -1,19 +1,23 @@
 """The append-only log: what it holds, proofs of it, whether it is whole, and what to do after a restore."""
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from operator import itemgetter
+from typing import Annotated
 
 import click
 
-from desk.cli.common.command import AT_LEAST_1, THERE, AsJson, Number, Reason, Taken, command
+from desk.cli.common.command import AT_LEAST_1, AsJson, MaybeNumber, Number, Places, Reason, Taken, command
 from desk.cli.common.frame import Desk, finish, open_desk, person
-from desk.cli.common.show import counted, echo_json, fields, listed, moment, say, table
+from desk.cli.common.show import counted, echo_json, fields, listed, moment, say
+from exhibit.entries import EntryType
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
+from exhibit.lazy import late
 
-if TYPE_CHECKING:
-    from desk.schemas.log import Entry
-    from registry.models import LogCheckpoint
+with late():
+    from desk.schemas import log as schemas
+    from registry import models
+    from registry.log import log as log_rows
+    from workers.log import history, replay
 
 UNDER = "Under the signed head of N entries; the newest by default."
 Size = Annotated[int | None, Taken("--size", type=AT_LEAST_1, metavar="N", help=UNDER)]
@@ -29,18 +33,14 @@ def log_status(*, desk: Desk, as_json: AsJson) -> None:
 
     Ends with 1 when nothing more is signed until you have decided about a break.
     """
-    from desk.schemas.log import Head
-    from registry.log.log import PostgresLogStore
-    from registry.models import LogCheckpoint, LogWaiting
-
     log = desk.services.log
-    newest = LogCheckpoint.objects.filter(origin=log.origin).order_by("-size").first()
+    newest = models.LogCheckpoint.objects.filter(origin=log.origin).order_by("-size").first()
     stopped = log.stopped()
     told = {
         "origin": log.origin,
-        "entries": PostgresLogStore().size(),
-        "waiting": LogWaiting.objects.count(),
-        "head": None if newest is None else Head.from_row(newest),
+        "entries": log_rows.PostgresLogStore().size(),
+        "waiting": models.LogWaiting.objects.count(),
+        "head": None if newest is None else schemas.Head.from_row(newest),
         "public_keys": log.vkeys(),
         "stopped": stopped,
     }
@@ -60,23 +60,19 @@ def log_status(*, desk: Desk, as_json: AsJson) -> None:
 @click.option("--last", type=click.IntRange(1, 100_000), default=20, show_default=True, metavar="N", help="How many.")
 def list_entries(*, desk: Desk, kind: str | None, last: int, as_json: AsJson) -> None:
     """List the newest entries with what they open to, as far as that is kept."""
-    from desk.schemas.log import Entry
-    from exhibit.entries import EntryType
-    from registry.models import LogEntry
-
     if kind is not None and kind not in {*EntryType}:
         raise WrongUseError(f"There is no type {kind!r} of entries.", hint=f"There are: {', '.join(EntryType)}.")
-    rows = LogEntry.objects.select_related("submission__opening").order_by("-sequence")
-    found = Entry.from_rows((rows if kind is None else rows.filter(type=kind))[:last])[::-1]
+    rows = models.LogEntry.objects.select_related("submission__opening").order_by("-sequence")
+    found = schemas.Entry.from_rows((rows if kind is None else rows.filter(type=kind))[:last])[::-1]
 
-    def line(entry: Entry) -> list[object]:
+    def line(entry: schemas.Entry) -> list[object]:
         return [entry.sequence, moment(entry.time, desk.zone), entry.type, _words(entry)]
 
     columns, nothing = ("entry", "time", "type", "says"), "There is no such entry yet."
     listed("entries", found, columns, line, nothing=nothing, as_json=as_json)
 
 
-def _words(entry: "Entry") -> str:
+def _words(entry: "schemas.Entry") -> str:
     """What an entry opens to in one line; nested values and digests are left to --json."""
     if entry.opening is None:
         return "(erased)"
@@ -91,9 +87,7 @@ def verify_log(*, desk: Desk, as_json: AsJson) -> None:
 
     Writes nothing. Ends with 1 when anything is wrong, and names it.
     """
-    from workers.log.replay import replay
-
-    found = replay(desk.services)
+    found = replay.replay(desk.services)
     if as_json:
         echo_json(asdict(found))
     else:
@@ -117,31 +111,25 @@ def prove_entry(*, desk: Desk, sequence: Annotated[int, Taken(type=click.IntRang
 
     Details of an opening, such as names and reasons, aren't part of it; exhibit log list --json has them.
     """
-    from desk.schemas.log import Entry
-    from registry.models import LogEntry
-
     head = _checkpoint(desk, size)
-    row = LogEntry.objects.select_related("submission__opening").filter(sequence=sequence).first()
+    row = models.LogEntry.objects.select_related("submission__opening").filter(sequence=sequence).first()
     if row is None:
         raise NotFoundError(f"The log has no entry {sequence}.")
     path = desk.services.log.inclusion(sequence, head.size)
-    shown = Entry.from_row(row).model_dump(mode="json", exclude={"details"})  # names nobody that it needn't
+    shown = schemas.Entry.from_row(row).model_dump(mode="json", exclude={"details"})  # names nobody that it needn't
     echo_json({**shown, "size": head.size, "path": [step.hex() for step in path], "checkpoint": head.note})
 
 
 @command("consistency", "120", "120 300", of=log_command)
-@click.argument("new", type=click.IntRange(min=1), required=False)
-def prove_consistency(*, desk: Desk, old: Number, new: int | None) -> None:
+def prove_consistency(*, desk: Desk, old: Number, new: MaybeNumber) -> None:
     """Print the proof (RFC 9162) that the log of NEW entries continues that of OLD, as JSON with the signed head."""
     head = _checkpoint(desk, new)
     path = desk.services.log.consistency(old, head.size)
     echo_json({"old": old, "new": head.size, "path": [step.hex() for step in path], "checkpoint": head.note})
 
 
-def _checkpoint(desk: Desk, size: int | None) -> "LogCheckpoint":
-    from registry.models import LogCheckpoint
-
-    rows = LogCheckpoint.objects.filter(origin=desk.services.log.origin).order_by("-size")
+def _checkpoint(desk: Desk, size: int | None) -> "models.LogCheckpoint":
+    rows = models.LogCheckpoint.objects.filter(origin=desk.services.log.origin).order_by("-size")
     found = rows.first() if size is None else rows.filter(size=size).first()
     if found is None:
         what = "No head was signed yet." if size is None else f"No head of {size} entries was signed."
@@ -150,25 +138,19 @@ def _checkpoint(desk: Desk, size: int | None) -> "LogCheckpoint":
 
 
 @command("check-against", "bundle.zip", "seen.txt", of=log_command)
-@click.argument("files", nargs=-1, required=True, type=THERE)
-def check_log_against(*, desk: Desk, files: tuple[Path, ...], as_json: AsJson) -> None:
+def check_log_against(*, desk: Desk, files: Places, as_json: AsJson) -> None:
     """Hold FILES (bundles that were handed out, or checkpoints that somebody kept) against the log.
 
     Ends with 1 when the log doesn't continue what they show: nothing is signed then until `exhibit log new-origin`.
     """
-    from workers.log.history import Compared, check_against
-
     try:
-        found = check_against(desk.services, files)
+        found = history.check_against(desk.services, files)
     except IntegrityError as error:  # of a file, and nothing about the log
         raise WrongUseError(error.message, hint=error.hint) from error
-    broken = any(problem.outcome is Compared.BROKEN for problem in found)
-    if as_json:
-        echo_json({"checkpoints": [asdict(problem) for problem in found]})
-    elif not found:
-        say("They hold no checkpoint.")
-    else:
-        table(("name", "entries", "outcome", "says"), [[o.origin, o.size, str(o.outcome), o.sentence] for o in found])
+    broken = any(problem.outcome is history.Compared.BROKEN for problem in found)
+    columns, line = ("name", "entries", "outcome", "says"), itemgetter("origin", "size", "outcome", "sentence")
+    told, nothing = list(map(asdict, found)), "They hold no checkpoint."
+    listed("checkpoints", told, columns, line, nothing=nothing, as_json=as_json)
     finish(ExitCode.CHECK_FAILED if broken else ExitCode.DONE)
 
 
@@ -178,9 +160,7 @@ def accept_log_head(*, desk: Desk, reason: Reason) -> None:
 
     For a data folder that was moved, or put back without loss. Refused when what is known says otherwise.
     """
-    from workers.log.history import accept_head
-
-    head = accept_head(desk.services, by=person(), reason=reason)
+    head = history.accept_head(desk.services, by=person(), reason=reason)
     say(f"Signing goes on after the head of {counted(head.size, 'entry', 'entries')}.")
 
 
@@ -191,23 +171,18 @@ def begin_new_origin(*, desk: Desk, reason: Reason, name: str) -> None:
 
     Bundles that were handed out stay as they are. Those who check need the log's new public key: exhibit trust
     """
-    from workers.log.history import new_origin
-
-    say(f"The log is named {new_origin(desk.services, by=person(), reason=reason, name=name)} from now on.")
+    say(f"The log is named {history.new_origin(desk.services, by=person(), reason=reason, name=name)} from now on.")
     say("Hand out its public key: exhibit trust FILE")
 
 
 @command("erase", '17 --reason "asked for by mail"', '17 23 40 --reason "asked for by mail"', of=log_command)
 @click.argument("sequences", nargs=-1, required=True, type=click.IntRange(min=0))
-def erase_entries(*, sequences: tuple[int, ...], reason: Reason) -> None:
+def erase_entries(*, _desk: Desk, sequences: tuple[int, ...], reason: Reason) -> None:
     """Erase for good what the entries SEQUENCES commit to; they stay, tell nothing, and the log stays whole.
 
     Bundles made from then on can't show what was erased.
     """
-    open_desk()
-    from registry.log.log import erase_openings
-
-    erased = erase_openings(sequences, by=person(), reason=reason)
+    erased = log_rows.erase_openings(sequences, by=person(), reason=reason)
     before = sorted({*sequences} - {*erased})
     if erased:
         say(f"Erased what these entries open to: {', '.join(map(str, erased))}.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import click
 
@@ -12,9 +12,13 @@ from desk.cli.common.frame import Desk, open_desk, person, taken
 from desk.cli.common.show import echo_json, moment, say, size, table, tell
 from desk.cli.common.wait import work_until_made
 from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.lazy import late
 
-if TYPE_CHECKING:
-    from registry.models import Owner, Package
+with late():
+    from desk.schemas import downloads as schemas
+    from registry import models
+    from registry.accounts import scoped
+    from workers.evidence import packages
 
 LEAVES_OUT = "The copy for the other side leaves documents and registered pictures in full size out."
 Cases = Annotated[tuple[int, ...], Taken(nargs=-1, type=AT_LEAST_1)]
@@ -41,22 +45,18 @@ def make_package(
     Only of cases that a person has decided: not licensed. Waits for bundles that aren't sealed yet.
     """
     desk = open_desk()
-    from workers.evidence.packages import request_package
-
-    row = request_package(owner, _cases(owner, cases, party), recipient, by=person(), reason=reason)
+    row = packages.request_package(owner, _cases(owner, cases, party), recipient, by=person(), reason=reason)
     desk.services.enqueue("package", [row.pk])
     _written(desk, row, out, as_json=as_json)
 
 
-def _cases(of: "Owner", cases: Sequence[int], party: str | None) -> list[int]:
+def _cases(of: "models.Owner", cases: Sequence[int], party: str | None) -> list[int]:
     """The numbers of the cases that are meant; raises where they are named in both ways or in neither."""
     if bool(cases) == (party is not None):
         raise WrongUseError("Name cases by their numbers, or a party, and not both.", hint="exhibit bundle list")
     if party is None:
         return list(dict.fromkeys(cases))
-    from workers.evidence.packages import deliverable
-
-    found = list(deliverable(of).filter(party=party).order_by("number").values_list("number", flat=True))
+    found = list(packages.deliverable(of).filter(party=party).order_by("number").values_list("number", flat=True))
     if not found:
         hint = "`exhibit case list` names the parties; a case is sealed when a person decides: not licensed."
         raise NotFoundError(f"Nothing is sealed of {party}.", hint=hint)
@@ -69,22 +69,19 @@ def get_package(*, desk: Desk, number: Number, owner: TheirOwner, out: Out, as_j
 
     Waits for one that isn't made yet.
     """
-    from registry.accounts import scoped
-
     _written(desk, scoped.package(owner, number), out, as_json=as_json)
 
 
-def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None:
+def _written(desk: Desk, row: "models.Package", folder: Path, *, as_json: bool) -> None:
     """Write a package's ZIP once it is made, and say where it is."""
-    from workers.evidence.packages import package_chunks, package_name
 
     def counted() -> tuple[int, int]:
         return sum("bundle" in file for file in row.files), row.bundles.count()
 
     if row.made_at is None:
         work_until_made(desk, row, label="Writing the bundles", counted=counted, again="exhibit package make")
-    chunks = package_chunks(desk.services, row)
-    path = folder / package_name(row)
+    chunks = packages.package_chunks(desk.services, row)
+    path = folder / packages.package_name(row)
     seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
     taken("PACKAGE", row.owner, package=row.number, recipient=row.recipient, seals=seals)
     with written_whole(path) as file:
@@ -95,19 +92,16 @@ def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None
 @command("list", of=package_command)
 def list_packages(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the packages, newest first. Their files are kept for some weeks; `exhibit package make` makes another."""
-    from desk.schemas.downloads import CASES, ListedPackage
-    from registry.accounts import scoped
-
-    rows = list(scoped.packages(owner).prefetch_related(CASES))
+    rows = list(scoped.packages(owner).prefetch_related(schemas.CASES))
     if as_json:
-        echo_json({"packages": ListedPackage.from_rows(rows)})
+        echo_json({"packages": schemas.ListedPackage.from_rows(rows)})
     elif not rows:
         say("There is no package yet. Make one: exhibit package make CASES --for court --out DIR")
     else:
         table(("package", "for", "asked for", "cases", "size", "state"), [_line(desk, row) for row in rows])
 
 
-def _line(desk: Desk, row: "Package") -> list[object]:
+def _line(desk: Desk, row: "models.Package") -> list[object]:
     state = row.error or row.state
     if row.made_at and not row.files:
         state = "not kept any more"

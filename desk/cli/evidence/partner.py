@@ -10,6 +10,14 @@ from desk.cli.common.frame import Desk, ask, person
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, say, table, tell, tracked
 from exhibit.clock import rfc3339
 from exhibit.errors import WrongUseError
+from exhibit.lazy import late
+
+with late():
+    from desk.schemas import log as schemas
+    from registry import models
+    from registry.alliance import partners
+    from registry.crawls import sightings
+    from workers.alliance import calls, comparing, pdq_feed
 
 partner_command = click.Group("partner", help="Other installations that you work with; docs/alliance.md explains.")
 
@@ -20,9 +28,7 @@ def print_card(*, desk: Desk) -> None:
 
     Hand it to the operators you work with. Both sides compare the keys by another way, such as the telephone.
     """
-    from workers.alliance.calls import own_card
-
-    echo_json(own_card(desk.services))
+    echo_json(calls.own_card(desk.services))
 
 
 @command(
@@ -40,11 +46,9 @@ def add_partner(*, desk: Desk, name: Word, card: str, yes: Yes) -> None:
     the new card's address and keys. To have your own log witnessed there, add the lines that are printed to
     exhibit.toml, and ask its operator to add you.
     """
-    from registry.alliance import partners
-    from workers.alliance.calls import MAX_CARD, fetch_card, read_card
-
     on_web = card.startswith(("http://", "https://"))
-    found = read_card(desk.services, fetch_card(desk.services, card) if on_web else read_file(Path(card), MAX_CARD))
+    given = calls.fetch_card(desk.services, card) if on_web else read_file(Path(card), calls.MAX_CARD)
+    found = calls.read_card(desk.services, given)
     if on_web and found.url.rstrip("/") != card.rstrip("/"):
         hint = "If its operator has told you that address, name it instead."
         raise WrongUseError(f"The card names another address, {found.url}.", hint=hint)
@@ -61,12 +65,9 @@ def add_partner(*, desk: Desk, name: Word, card: str, yes: Yes) -> None:
 @command("list", of=partner_command, short_help="Say who they are, and how their logs are.")
 def list_partners(*, desk: Desk, as_json: AsJson) -> None:
     """List partners, those too that were revoked, with what was wrong when their logs were looked at last."""
-    from desk.schemas.log import Partner as Told
-    from registry.models import Partner
+    found = schemas.Partner.from_rows(models.Partner.objects.order_by("name", "pk"))
 
-    found = Told.from_rows(Partner.objects.order_by("name", "pk"))
-
-    def line(row: Told) -> tuple[object, ...]:
+    def line(row: schemas.Partner) -> tuple[object, ...]:
         state = "its log has forked" if row.forked else row.fault or "well"
         state = f"revoked: {row.reason}" if row.revoked_at else state
         return row.name, row.url, row.log.partition("+")[0], moment(row.looked_at, desk.zone), state
@@ -80,15 +81,12 @@ def list_partners(*, desk: Desk, as_json: AsJson) -> None:
 @click.option(
     "--allow", type=click.IntRange(0, 100_000), metavar="N", help="So many visits a day are made for it here."
 )
-def set_captures(*, desk: Desk, name: Word, ask: bool | None, allow: int | None) -> None:
+def set_captures(*, _desk: Desk, name: Word, ask: bool | None, allow: int | None) -> None:
     """Ask the partner NAME to visit pages and pictures with us, or visit for it. Neither is so by default.
 
     Whoever is asked learns which page and picture a case is about, though not whose. What comes back stands in the
     evidence, with what agrees. Visits for a partner reach the public web only, and each is an entry of our log.
     """
-    from registry.alliance import partners
-
-    del desk
     if ask is None and allow is None:
         raise WrongUseError("Nothing is to be changed.", hint="Give --ask, --no-ask or --allow N.")
     row = partners.named(name)
@@ -104,9 +102,7 @@ def compare_logs(*, desk: Desk) -> None:
     Of each log, what it shows here is held against what was cosigned here and what other partners have cosigned. Two
     heads that one log has signed and that can't both be true are kept as proof: exhibit partner forks.
     """
-    from workers.alliance.comparing import compare_heads
-
-    wrong = compare_heads(desk.services)
+    wrong = comparing.compare_heads(desk.services)
     for name, fault in wrong.items():
         say(f"{name}: {fault}")
     if wrong:
@@ -123,15 +119,10 @@ def read_partners_feed(*, desk: Desk, name: Word, most: int, as_json: AsJson) ->
     newest pictures seen in public whose bytes are here; mirrored, turned and cropped copies are mostly missed. A near
     hash proves nothing and makes no case: look at both pictures.
     """
-    from desk.schemas.log import FeedFind
-    from registry.alliance import partners
-    from registry.crawls.sightings import seen_publicly
-    from workers.alliance.pdq_feed import near, read_feed
-
-    feed = read_feed(desk.services, partners.named(name))
-    held = list(seen_publicly().filter(bytes_state="stored").order_by("-pk")[:most])
-    found, compared = near(desk.services, feed, tracked(held, "Comparing"))
-    rows = [FeedFind.from_row(seen, bits=bits, theirs=page) for bits, page, seen in found]
+    feed = pdq_feed.read_feed(desk.services, partners.named(name))
+    held = list(sightings.seen_publicly().filter(bytes_state="stored").order_by("-pk")[:most])
+    found, compared = pdq_feed.near(desk.services, feed, tracked(held, "Comparing"))
+    rows = [schemas.FeedFind.from_row(seen, bits=bits, theirs=page) for bits, page, seen in found]
     told = {"feed_at": rfc3339(feed.at), "hashes": len(feed.pages), "compared": compared, "found": rows}
     hashes = counted(len(feed.pages), "hash", "hashes")
     heading = f"{hashes} of {moment(feed.at, desk.zone)}; pictures compared: {compared:,}; near: {len(rows):,}."
@@ -142,16 +133,13 @@ def read_partners_feed(*, desk: Desk, name: Word, most: int, as_json: AsJson) ->
 
 
 @command("forks", "> proof.json", of=partner_command, short_help="Print contradicting heads.")
-def print_forks(*, desk: Desk) -> None:
+def print_forks(*, _desk: Desk) -> None:
     """Print, as JSON, the pairs of signed heads by which logs have contradicted themselves.
 
     Anybody can check them: both are signed by the log's key; of the same size they have different roots, of different
     sizes the consistency proof leads to the larger root and not from the smaller one (RFC 9162).
     """
-    from registry.models import LogFork
-
-    del desk
-    rows = LogFork.objects.select_related("partner").order_by("pk")
+    rows = models.LogFork.objects.select_related("partner").order_by("pk")
     told = [
         {"log": row.partner.log_key, "known": row.known, "other": row.other, "path": row.path, "source": row.source}
         for row in rows
@@ -160,10 +148,7 @@ def print_forks(*, desk: Desk) -> None:
 
 
 @command("revoke", 'anna --reason "Its log has forked"', of=partner_command)
-def revoke_partner(*, desk: Desk, name: Word, reason: Reason) -> None:
+def revoke_partner(*, _desk: Desk, name: Word, reason: Reason) -> None:
     """Take nothing more from the partner NAME, and ask it nothing more. What it has signed stays."""
-    from registry.alliance import partners
-
-    del desk
     partners.revoke(partners.named(name), by=person(), reason=reason)
     say(f"{name} is revoked. If it witnesses your log, take it out of exhibit.toml, too.")

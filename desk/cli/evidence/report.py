@@ -2,23 +2,26 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from desk.cli.common.command import AsJson, TheirOwner, command
+from desk.cli.common.command import DAY, AsJson, TheirOwner, command
 from desk.cli.common.files import Out, written_whole
 from desk.cli.common.frame import DECISIONS, Desk, person, taken
 from desk.cli.common.show import listed, moment, short, tell
 from desk.cli.common.wait import work_until_made
 from exhibit.digests import Digest
+from exhibit.lazy import late
 from exhibit.types import Untyped
 
-if TYPE_CHECKING:
-    from workers.reports.scope import Wanted
+with late():
+    from desk.schemas import downloads as schemas
+    from evidence.documents.report import facts
+    from registry.accounts import scoped
+    from workers.reports import requests, scope as scopes
 
 FORMATS = ("pdf", "xlsx", "csv", "json")
-DAY = click.DateTime(["%Y-%m-%d"])
 SEVERAL: dict[str, Any] = {"multiple": True, "show_default": True}
 DECIDED = "Cases that were decided so; may be given several times."
 MADE = "Files that are made; may be given several times."
@@ -46,9 +49,7 @@ report_command = click.Group("report", help="Accounts of an owner's cases as PDF
 @click.option("--language", "languages", type=click.Choice(["en", "zh-Hans"]), multiple=True, help=OF_PDF)
 def make_report(*, desk: Desk, owner: TheirOwner, out: Out, title: str, as_json: AsJson, **limits: Untyped) -> None:
     """Make a report, over all cases that weren't cleared if nothing limits it, and write its files into a folder."""
-    from workers.reports.requests import request_report
-
-    report = request_report(owner, preparer=person(), title=title, wanted=_wanted(limits))
+    report = requests.request_report(owner, preparer=person(), title=title, wanted=_wanted(limits))
     desk.services.enqueue("report", [report.pk])
 
     def counted() -> tuple[int, int]:
@@ -66,27 +67,21 @@ def make_report(*, desk: Desk, owner: TheirOwner, out: Out, title: str, as_json:
     tell({"number": report.number, "files": files}, *said, as_json=as_json)
 
 
-def _wanted(limits: Mapping[str, Any]) -> "Wanted":
+def _wanted(limits: Mapping[str, Any]) -> "scopes.Wanted":
     """What the options ask for."""
-    from evidence.documents.report.facts import ReportScope
-    from workers.reports.scope import Wanted, numbers_of
-
     days: dict[str, Any] = {
         name: "" if limits[name] is None else limits[name].date().isoformat() for name in ("first", "last")
     }
     decisions = tuple(decision for decision in DECISIONS if decision in limits["decisions"])
     asked: dict[str, Any] = {"watch": limits["watch"], "every_work": limits["every_work"], "decisions": decisions}
-    scope = ReportScope(works=numbers_of(limits["works"]), **asked, **days)
+    scope = facts.ReportScope(works=scopes.numbers_of(limits["works"]), **asked, **days)
     formats = tuple(name for name in FORMATS if name in limits["formats"])
-    return Wanted(scope, formats, tuple(dict.fromkeys(limits["languages"])))
+    return scopes.Wanted(scope, formats, tuple(dict.fromkeys(limits["languages"])))
 
 
 @command("list", of=report_command)
 def list_reports(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the reports, newest first."""
-    from desk.schemas import downloads as schemas
-    from registry.accounts import scoped
-
     found = schemas.Report.from_rows(scoped.reports(owner))
 
     def line(row: schemas.Report) -> Sequence[object]:

@@ -1,25 +1,33 @@
 """Whom a checker may trust: this installation's public keys, as a list for `exhibit verify --trust`."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from ssl import DER_cert_to_PEM_cert
+from typing import Any, Literal
 
 import click
 
-from desk.cli.common.command import TO_WRITE, FileName, command
+from desk.cli.common.command import TO_WRITE, FileName, Label, command
 from desk.cli.common.files import read_file, write_file
 from desk.cli.common.frame import open_desk
 from desk.cli.common.show import say
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.lazy import late
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from evidence.verdict.trust import Trust, TrustedKey
-    from exhibit.ports import Receipt
-    from registry.models import Owner
-    from workers.services.wiring import Services
+with late():
+    from evidence import anchors
+    from evidence.anchors.rfc3161 import certificates
+    from evidence.formats import codec
+    from evidence.verdict import trust as lists
+    from exhibit import ports
+    from registry import models
+    from registry.alliance import partners
+    from registry.log import keys
+    from workers.log import proofs
+    from workers.services import wiring
 
 TRIALS = "started for trials, without legal weight"
 MAX_BLOCKS = 4000
@@ -34,13 +42,12 @@ NOTE = (
 
 
 @command("trust", "our-list.json", "exhibit verify BUNDLE --trust our-list.json")
-@click.option("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
 @click.option("--witnesses", default=1, metavar="N", help="So many of the witnesses have to state a time.")
 @click.option("--cosigners", default=0, metavar="N", help="So many witnesses of the log have to have cosigned it.")
 @click.option("--qualified", type=TO_WRITE, metavar="CERTS", help=QUALIFIED)
 @click.option("--asks", type=click.Choice(GRADES), multiple=True, help=ASKED)
 def trust_command(
-    *, file: FileName, label: str, witnesses: int, cosigners: int, qualified: Path | None, asks: tuple[str, ...]
+    *, file: FileName, label: Label, witnesses: int, cosigners: int, qualified: Path | None, asks: tuple[str, ...]
 ) -> None:
     """Write keys of the log and of all owners, roots of the configured authorities, and blocks of chains into FILE.
 
@@ -51,63 +58,52 @@ def trust_command(
     the time since when they don't count. With --qualified, results say of each stamp whether the certificates in CERTS
     name it as qualified.
     """
-    from evidence.formats.codec import FormatError, from_plain
-    from evidence.verdict.trust import Requirements, Trust
-
     requires: dict[str, Any] = {"witnesses": witnesses, "cosigners": cosigners}
     requires |= {"grades": [ask for ask in asks if ask != "none"]} if asks else {}
-    trust = replace(own_trust(open_desk().services, label), requires=from_plain(Requirements, requires, where="--asks"))
+    required = codec.from_plain(lists.Requirements, requires, where="--asks")
+    trust = replace(own_trust(open_desk().services, label), requires=required)
     if qualified is not None:
         trust = with_qualified(trust, qualified)
     try:
-        written = Trust.from_json(trust.to_json(), what="The list").to_json()
-    except FormatError as error:
+        written = lists.Trust.from_json(trust.to_json(), what="The list").to_json()
+    except codec.FormatError as error:
         raise WrongUseError(error.message, hint="See --witnesses, --cosigners and --qualified.") from error
     write_file(file, written)
     say(f"Written to {file}. Pass it on by another way than the bundles.")
 
 
-def own_trust(services: "Services", label: str) -> "Trust":
+def own_trust(services: "wiring.Services", label: str) -> "lists.Trust":
     """The keys and roots that this installation vouches for; raises ``WrongUseError`` when roots can't be read."""
-    from evidence.anchors import KINDS
-    from evidence.verdict.trust import Trust, TrustedLog, load_trust
-    from exhibit.clock import now
-    from registry.alliance import partners
-
     development, runs = bool(trials_label(services)), services.config.operator_name
     note = f"{label}. {NOTE}" if label else NOTE
     label = label or trials_label(services)
     pins = {}
-    for name, kind in KINDS.items():
+    for name, kind in anchors.KINDS.items():
         configured = [anchor for anchor in services.config.anchors if anchor.kind == name]
         pins[kind.pins] = kind.vouch(configured, _complete(name), label, label or TRIALS)
-    return Trust(
+    return lists.Trust(
         dated=now().date().isoformat(),
         note=note,
         authorities=pins["authorities"],
-        chains=(*load_trust().chains, *pins["chains"]),  # blocks of Bitcoin's main chain count by their work
-        logs=tuple(TrustedLog(vkey, development, label, runs) for vkey in services.log.vkeys()),
+        chains=(*lists.load_trust().chains, *pins["chains"]),  # blocks of Bitcoin's main chain count by their work
+        logs=tuple(lists.TrustedLog(vkey, development, label, runs) for vkey in services.log.vkeys()),
         keys=trusted_keys(None, label, development=development),
         ledgers=pins["ledgers"],
         cosigners=pins["cosigners"],
         partners=tuple(
-            TrustedLog(row.log_key, development, label, row.name) for row in partners.active().filter(captures=True)
+            lists.TrustedLog(row.log_key, development, label, row.name)
+            for row in partners.active().filter(captures=True)
         ),
     )
 
 
-def with_qualified(trust: "Trust", path: Path) -> "Trust":
+def with_qualified(trust: "lists.Trust", path: Path) -> "lists.Trust":
     """The list with those certificates of its authorities that a trusted list names: in a PEM file, and of their roots.
 
     Raises ``WrongUseError`` when the file can't be read, or holds no certificates.
     """
-    from ssl import DER_cert_to_PEM_cert
-
-    from evidence.anchors.rfc3161.certificates import find_root, load_certificates
-    from evidence.verdict.trust import MAX_TRUST_BYTES
-
     try:
-        found = load_certificates([read_file(path, MAX_TRUST_BYTES)])
+        found = certificates.load_certificates([read_file(path, lists.MAX_TRUST_BYTES)])
     except IntegrityError as error:
         raise WrongUseError(f"{path} holds no certificates that can be read.") from error
     compared = [
@@ -116,7 +112,7 @@ def with_qualified(trust: "Trust", path: Path) -> "Trust":
             qualified=tuple(
                 DER_cert_to_PEM_cert(one.der)
                 for one in found
-                if one in authority.roots or find_root(one, authority.roots, found) is not None
+                if one in authority.roots or certificates.find_root(one, authority.roots, found) is not None
             ),
         )
         for authority in trust.authorities
@@ -124,30 +120,26 @@ def with_qualified(trust: "Trust", path: Path) -> "Trust":
     return replace(trust, authorities=tuple(compared))
 
 
-def _complete(kind: str) -> "Iterator[tuple[Digest, Receipt]]":
+def _complete(kind: str) -> "Iterator[tuple[Digest, ports.Receipt]]":
     """The newest complete receipts of a kind, of witnesses for trials and of others."""
-    from registry.models import AnchorReceipt, StepState
-    from workers.log.proofs import receipt_of
-
     for development in (True, False):
-        rows = AnchorReceipt.objects.filter(kind=kind, state=StepState.DONE, development=development)
+        rows = models.AnchorReceipt.objects.filter(kind=kind, state=models.StepState.DONE, development=development)
         for row in rows.order_by("-pk")[:MAX_BLOCKS]:
-            yield row.digest, receipt_of(row)
+            yield row.digest, proofs.receipt_of(row)
 
 
-def trials_label(services: "Services") -> str:
+def trials_label(services: "wiring.Services") -> str:
     """The words that stand beside the keys of an installation with witnesses for trials, or nothing."""
     return TRIALS if any(anchor.development for anchor in services.config.anchors) else ""
 
 
-def trusted_keys(owner: "Owner | None", label: str, *, development: bool) -> "tuple[TrustedKey, ...]":
+def trusted_keys(owner: "models.Owner | None", label: str, *, development: bool) -> "tuple[lists.TrustedKey, ...]":
     """The public keys of one owner or of all as a trust list holds them; keys for documents go by certificates."""
-    from evidence.verdict.trust import TrustedKey
-    from registry.log.keys import Use, keys_of, use_of
-
-    kinds: dict[Use, Literal["sealing", "device"]] = {Use.SEALING: "sealing", Use.DEVICE: "device"}
+    kinds: dict[keys.Use, Literal["sealing", "device"]] = {keys.Use.SEALING: "sealing", keys.Use.DEVICE: "device"}
     return tuple(
-        TrustedKey(key.owner.name, bytes(key.public_key), development, label, kinds[use_of(key)], key.revoked_at)
-        for key in keys_of(owner)
-        if use_of(key) in kinds
+        lists.TrustedKey(
+            key.owner.name, bytes(key.public_key), development, label, kinds[keys.use_of(key)], key.revoked_at
+        )
+        for key in keys.keys_of(owner)
+        if keys.use_of(key) in kinds
     )

@@ -3,21 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import click
 
 from desk.cli.common.command import AsJson, GivenFile, OwnerName, Taken, Word, command
 from desk.cli.common.files import read_picture
 from desk.cli.common.frame import finish, open_desk, person
-from desk.cli.common.show import echo_json, fields, note, say, table
+from desk.cli.common.show import fields, note, say, table, tell
 from desk.cli.evidence.compare import MAX_BYTES, measured_file
 from exhibit.errors import ExitCode, WrongUseError
+from exhibit.lazy import late
 from exhibit.types import Decision, Json
 from workers.configuration import load_config
 
-if TYPE_CHECKING:
-    from indexer.search.why import Explanation
+with late():
+    from indexer.calibration import kept
+    from indexer.compare import wording
+    from indexer.search import why as explaining
+    from registry.accounts import scoped
+    from workers.matching import why
 
 KEEP = "File the pair for `exhibit calibrate`, and say what it is."
 Keep = Annotated[str | None, Taken("--keep", type=click.Choice(["copy", "different"]), help=KEEP)]
@@ -31,41 +36,31 @@ def why_command(*, original: Word, copy: GivenFile, owner: OwnerName, keep: Keep
     decided by it. Ends with 0 when it is found, 1 when it isn't.
     """
     data, about, before = read_picture(copy, MAX_BYTES), f"{Path(original).name} / {copy.name}", list[int]()
-    from indexer.calibration.kept import KeptPairs, Said
-    from indexer.search.why import explain
-
     if Path(original).is_file():
         registered, features = measured_file(Path(original))
-        explained = explain(data, {0: features})
+        explained = explaining.explain(data, {0: features})
         if keep is not None:
-            KeptPairs(load_config().data_dir).keep(registered, data, Said(keep), explained, about=about, by=person())
+            pairs = kept.KeptPairs(load_config().data_dir)
+            pairs.keep(registered, data, kept.Said(keep), explained, about=about, by=person())
     elif original.isdecimal():
         desk = open_desk()
-        from registry.accounts import scoped
-        from workers.matching import why
-
         work = scoped.work(desk.owner(owner), int(original))
         explained = why.why(desk.services, work, data)
         before = why.numbers_of(work, explained)
         if keep is not None:
-            why.keep(desk.services, work, explained, data, Said(keep), name=copy.name, by=person())
+            why.keep(desk.services, work, explained, data, kept.Said(keep), name=copy.name, by=person())
     else:
         raise WrongUseError(f"{original} is neither a file nor the number of a work.")
-    if as_json:
-        echo_json(_plain(explained, before))
-    else:
-        _tell(explained, before)
+    tell(_plain(explained, before), lambda: _tell(explained, before), as_json=as_json)
     if keep is not None:
         note("The pair is kept for measuring.")
     if explained.decision is Decision.NONE:
         finish(ExitCode.CHECK_FAILED)
 
 
-def _tell(explained: "Explanation[int]", before: list[int]) -> None:
-    from indexer.compare.wording import REASONS
-
+def _tell(explained: "explaining.Explanation[int]", before: list[int]) -> None:
     say(f"{explained.decision}: {explained.sentences[0]}")
-    for sentence in (*explained.sentences[1:], *(REASONS.get(reason, reason) for reason in explained.reasons)):
+    for sentence in (*explained.sentences[1:], *(wording.REASONS.get(reason, reason) for reason in explained.reasons)):
         say(f"  {sentence}")
     fields(("  named before it", ", ".join(f"work {number}" for number in before)))
     lines: list[tuple[str, str, str, str]] = []
@@ -75,7 +70,7 @@ def _tell(explained: "Explanation[int]", before: list[int]) -> None:
     table(("", "measured", "needed", ""), lines)
 
 
-def _plain(explained: "Explanation[int]", before: list[int]) -> Mapping[str, Json]:
+def _plain(explained: "explaining.Explanation[int]", before: list[int]) -> Mapping[str, Json]:
     return {
         "decision": explained.decision,
         "fell": explained.fell and explained.fell.name,

@@ -1,22 +1,26 @@
 """Money asked of parties."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import click
 
-from desk.cli.common.command import AsJson, FileName, GivenFile, Number, Numbers, Taken, TheirOwner, command
+from desk.cli.common.command import DAY, AsJson, FileName, GivenFile, Number, Numbers, Taken, TheirOwner, command
 from desk.cli.common.files import write_file
 from desk.cli.common.frame import person
-from desk.cli.common.show import counted, echo_json, listed, say, short, table, tell
+from desk.cli.common.show import counted, listed, only_json, say, short, table, tell
+from exhibit.lazy import late
 from exhibit.types import Untyped
 
-if TYPE_CHECKING:
-    from desk.schemas.parties.demands import DemandLine
-    from registry.models import Owner
+with late():
+    from desk.schemas.parties import demands as schemas
+    from registry import models
+    from registry.accounts import scoped
+    from registry.parties import amounts as money, demands
+    from workers.parties import tables as money_tables
+    from workers.works import tables
 
 demand_command = click.Group("demand", help="Money asked of parties, agreed and received: the owner's own book.")
-DAY = click.DateTime(["%Y-%m-%d"])
 Amount = Annotated[str, Taken("--amount", required=True, metavar="AMOUNT", help="Such as 1200.50.")]
 Due = Annotated[datetime | None, Taken("--due", metavar="DAY", type=DAY, help="By when it is to be answered or paid.")]
 
@@ -24,23 +28,18 @@ Due = Annotated[datetime | None, Taken("--due", metavar="DAY", type=DAY, help="B
 @command("list", of=demand_command)
 def list_demands(*, owner: TheirOwner, as_json: AsJson) -> None:
     """List what was asked of whom and how it stands, newest first."""
-    from desk.schemas.parties import demands as schemas
-    from registry.parties import demands
-
     found = schemas.DemandLine.from_rows(demands.demands(owner))
     columns = ("demand", "party", "basis", "asked", "agreed", "received", "due")
     listed("demands", found, columns, _line, nothing="Nothing was asked yet.", as_json=as_json)
 
 
-def _line(row: "DemandLine") -> list[object]:
+def _line(row: "schemas.DemandLine") -> list[object]:
     amounts = (_amount(amount, row.currency) for amount in (row.asked, row.agreed, row.received))
     return [row.number, short(row.party), short(row.basis), *amounts, row.due_on]
 
 
 def _amount(amount: int | None, currency: str) -> str:
-    from registry.parties.amounts import in_units
-
-    return "" if amount is None else f"{in_units(amount, currency):,} {currency}"
+    return "" if amount is None else f"{money.in_units(amount, currency):,} {currency}"
 
 
 @command("show", "1", of=demand_command)
@@ -49,14 +48,9 @@ def show_demand(*, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
     _show(owner, number, as_json=as_json)
 
 
-def _show(owner: "Owner", number: int, *, as_json: bool) -> None:
-    from desk.schemas.parties import demands as schemas
-    from registry.parties import demands
-
+def _show(owner: "models.Owner", number: int, *, as_json: bool) -> None:
     one = schemas.Demand.from_row(demands.demand(owner, number))
-    if as_json:
-        echo_json(one)
-        return
+    only_json(one, asked=as_json)
     say(f"Demand {number}: {one.party}, case {', '.join(map(str, one.cases))}. {one.basis}")
     amounts = [_amount(row.amount, one.currency) for row in one.entries]
     lines = [
@@ -73,9 +67,6 @@ def _show(owner: "Owner", number: int, *, as_json: bool) -> None:
 @click.option("--fee", default="", metavar="TABLE.LINE", help="A line of a table of fees, such as 1.3.")
 def ask_for_money(*, numbers: Numbers, owner: TheirOwner, due: Due, as_json: AsJson, **said: Untyped) -> None:
     """Write down that money is asked for cases NUMBERS of one party that are not licensed. Nothing is sent."""
-    from registry.accounts import scoped
-    from registry.parties import demands
-
     party, until = scoped.case(owner, numbers[0]).party, due.date() if due else None
     made = demands.begin(owner, demands.typed(owner, party, numbers, until, said), by=person())
     _show(owner, made.number, as_json=as_json)
@@ -90,12 +81,9 @@ def add_entry(
     *, number: Number, kind: str, owner: TheirOwner, amount: Amount, due: Due, as_json: AsJson, **said: Untyped
 ) -> None:
     """Write down for demand NUMBER what was asked, agreed or received. Another entry corrects a wrong one."""
-    from registry.parties import demands
-    from registry.parties.amounts import read_amount
-
     row = demands.demand(owner, number)
     on, until = (day.date() if day else None for day in (said["day"], due))
-    new = demands.NewEntry(kind, read_amount(amount, row.currency), on, until, said["words"], said["corrects"])
+    new = demands.NewEntry(kind, money.read_amount(amount, row.currency), on, until, said["words"], said["corrects"])
     demands.add_entry(row, new, by=person())
     _show(owner, number, as_json=as_json)
 
@@ -103,9 +91,7 @@ def add_entry(
 @command("export", "money.csv", of=demand_command)
 def export_ledger(*, path: FileName, owner: TheirOwner) -> None:
     """Write all entries of all demands into PATH, as CSV."""
-    from workers.parties.tables import ledger_bytes
-
-    write_file(path, ledger_bytes(owner))
+    write_file(path, money_tables.ledger_bytes(owner))
 
 
 @command("fees", 'prices.csv --name "Own prices" --currency EUR', of=demand_command)
@@ -113,11 +99,8 @@ def export_ledger(*, path: FileName, owner: TheirOwner) -> None:
 @click.option("--currency", required=True, metavar="CODE", help="Such as EUR.")
 def import_fees(*, file: GivenFile, name: str, currency: str, owner: TheirOwner, as_json: AsJson) -> None:
     """Keep the table of fees FILE (CSV or XLSX) with the columns use, size, duration, amount."""
-    from desk.schemas.parties import demands as schemas
-    from registry.parties import demands
-    from workers.parties.tables import fees_in_table
-    from workers.works.tables import table_bytes
-
-    made = demands.keep_fees(owner, name, currency, fees_in_table(file.name, table_bytes(file), currency), by=person())
+    made = demands.keep_fees(
+        owner, name, currency, money_tables.fees_in_table(file.name, tables.table_bytes(file), currency), by=person()
+    )
     said = f"Table {made.number} is kept: {counted(made.fees.count(), 'fee')}."
     tell(schemas.FeeTable.from_row(made), said, as_json=as_json)

@@ -2,60 +2,58 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import THERE, TO_WRITE, AsJson, command
+from desk.cli.common.command import TO_WRITE, AsJson, Places, command
 from desk.cli.common.files import pictures_in, read_picture, written_whole
 from desk.cli.common.frame import finish
 from desk.cli.common.show import counted, note, tell, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
+from exhibit.lazy import late
 
-if TYPE_CHECKING:
-    from indexer.search.prints import StatedPicture
+with late():
+    from indexer.picture import features
+    from indexer.search import prints
 
 MAX_BYTES = 1 << 30
 
 
 @command("fingerprint", "~/Pictures/portfolio --out works.json")
-@click.argument("paths", nargs=-1, required=True, type=THERE)
 @click.option("--out", required=True, metavar="FILE", type=TO_WRITE, help="The file that tells them; JSON.")
-def fingerprint_command(*, paths: tuple[Path, ...], out: Path, as_json: AsJson) -> None:
+def fingerprint_command(*, paths: Places, out: Path, as_json: AsJson) -> None:
     """Write what registers pictures without sending them: digest, size and fingerprints of files and folders.
 
     It holds no picture, but a fingerprint gives away the coarse shape of one: send the file only to an installation
     that you would tell as much. Register with `exhibit work add FILE` there. A picture that many others look like can't
     be registered so: it is named with the reason, and the command ends with 4.
     """
-    from indexer.search.prints import MAX_WORKS, StatedFile
-
-    told: list[StatedPicture] = []
+    told: list[prints.StatedPicture] = []
     failed = []
     for file in tracked(pictures_in(paths), "Measuring"):
         try:
             told.append(_told(file.name, file.path))
         except RefusedError as error:
             failed.append({"file": file.name, "reason": error.reason, "sentence": str(error)})
-    if len(told) > MAX_WORKS:
-        raise WrongUseError(f"A file tells at most {MAX_WORKS:,} works.", hint="Write several.")
+    if len(told) > prints.MAX_WORKS:
+        raise WrongUseError(f"A file tells at most {prints.MAX_WORKS:,} works.", hint="Write several.")
     if told:
         with written_whole(out) as made:
-            made.write(StatedFile(works=tuple(told)).model_dump_json(indent=1, exclude_none=True).encode() + b"\n")
+            stated = prints.StatedFile(works=tuple(told))
+            made.write(stated.model_dump_json(indent=1, exclude_none=True).encode() + b"\n")
     _tell(out, told, failed, as_json=as_json)
     if failed or not told:
         finish(ExitCode.INCOMPLETE)
 
 
-def _told(name: str, path: Path) -> "StatedPicture":
-    from indexer.picture.features import extract
-    from indexer.search.prints import StatedPicture
-
+def _told(name: str, path: Path) -> "prints.StatedPicture":
     data = read_picture(path, MAX_BYTES)
-    return StatedPicture.of(name, len(data), extract(data))
+    return prints.StatedPicture.of(name, len(data), features.extract(data))
 
 
-def _tell(out: Path, told: "Sequence[StatedPicture]", failed: Sequence[dict[str, str]], *, as_json: bool) -> None:
+def _tell(
+    out: Path, told: "Sequence[prints.StatedPicture]", failed: Sequence[dict[str, str]], *, as_json: bool
+) -> None:
     shown = {"file": str(out) if told else None, "works": [one.file for one in told], "failed": failed}
     tell(shown, f"Fingerprints of {counted(len(told), 'picture')}: {out if told else 'none written'}", as_json=as_json)
     for other in failed if not as_json else ():

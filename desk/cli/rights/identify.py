@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os.path import commonpath
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,12 +14,16 @@ from desk.cli.common.files import made_folder, read_picture, write_file
 from desk.cli.common.frame import Desk, finish, open_desk
 from desk.cli.common.show import counted, echo_json, fields, moment, note, say, tracked
 from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
+from exhibit.lazy import late
 
-if TYPE_CHECKING:
-    from desk.schemas.works import IdentifiedFile, UnreadFile
-    from registry.models import Owner
-    from workers.log.registrations import Registration
-    from workers.matching.identify import Answer, FoundWork
+with late():
+    from desk.schemas import works as schemas
+    from desk.texts import cases, ownership
+    from indexer.draw import draw
+    from registry import models
+    from workers.log import registrations
+    from workers.matching import identify
+    from workers.texts import sentences
 
 STANDARD_INPUT = "-"
 DRAWN = "Write drawings of the comparison, and the proofs of the registration; made if missing."
@@ -36,8 +39,8 @@ class _Result:
     """What came of one picture: its works with the files that were written of each, or why there is no answer."""
 
     image: str
-    works: Sequence[tuple["FoundWork", list[str]]] = ()
-    answer: "Answer | None" = None
+    works: Sequence[tuple["identify.FoundWork", list[str]]] = ()
+    answer: "identify.Answer | None" = None
     error: ExhibitError | None = None
 
 
@@ -73,12 +76,10 @@ def identify_command(*, images: tuple[str, ...], owner: OwnerName, out: Path | N
         finish(ExitCode.CHECK_FAILED)
 
 
-def _identified(desk: Desk, of: "Owner", image: str, out: Path | None) -> _Result:
-    from workers.matching.identify import identify
-
+def _identified(desk: Desk, of: "models.Owner", image: str, out: Path | None) -> _Result:
     try:
         data = _read(desk, image)
-        answer = identify(desk.services, of, data)
+        answer = identify.identify(desk.services, of, data)
         digest, works = answer.features.digest.hex, []
         for work in answer.works:
             folder = (out or Path()) / f"{_stem(image)}-{digest[:8]}-work-{work.work.number}"
@@ -91,9 +92,7 @@ def _identified(desk: Desk, of: "Owner", image: str, out: Path | None) -> _Resul
 def _read(desk: Desk, image: str) -> bytes:
     most = desk.services.limits.max_bytes
     if image.lower().startswith(("http://", "https://")):
-        from workers.matching.identify import fetch
-
-        return fetch(desk.services, image)
+        return identify.fetch(desk.services, image)
     if image != STANDARD_INPUT:
         return read_picture(Path(image), most)
     data = sys.stdin.buffer.read(most + 1)
@@ -108,33 +107,28 @@ def _stem(image: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60] or "picture"
 
 
-def _written(desk: Desk, found: "FoundWork", data: bytes, folder: Path) -> list[str]:
+def _written(desk: Desk, found: "identify.FoundWork", data: bytes, folder: Path) -> list[str]:
     """Write the drawings and the proofs of one work; returns their paths."""
-    from indexer.draw.draw import View, draw
-    from workers.log.registrations import proof_files
-    from workers.matching.identify import pair_of
-
-    pair = pair_of(desk.services, found, data)
-    files = {} if pair is None else {view.file_name: draw(view, pair) for view in View}
-    files |= {f"registration/{name}": content for name, content in proof_files(desk.services, found.work).items()}
+    pair = identify.pair_of(desk.services, found, data)
+    files = {} if pair is None else {view.file_name: draw.draw(view, pair) for view in draw.View}
+    files |= {
+        f"registration/{name}": content
+        for name, content in registrations.proof_files(desk.services, found.work).items()
+    }
     for name, content in files.items():
         write_file(made_folder((folder / name).parent) / Path(name).name, content)
     return [str(folder / name) for name in files]
 
 
-def _plain(result: _Result) -> "IdentifiedFile | UnreadFile":
-    from desk.schemas.works import IdentifiedFile, ProvenWork, UnreadFile
-
+def _plain(result: _Result) -> "schemas.IdentifiedFile | schemas.UnreadFile":
     if result.answer is None:
         reason = result.error.reason if isinstance(result.error, RefusedError) else "failed"
-        return UnreadFile(image=result.image, reason=reason, sentence=str(result.error))
-    works = [ProvenWork.from_row(found, files=files) for found, files in result.works]
-    return IdentifiedFile.from_row(result.answer, image=result.image, works=works)
+        return schemas.UnreadFile(image=result.image, reason=reason, sentence=str(result.error))
+    works = [schemas.ProvenWork.from_row(found, files=files) for found, files in result.works]
+    return schemas.IdentifiedFile.from_row(result.answer, image=result.image, works=works)
 
 
 def _tell(desk: Desk, results: Sequence[_Result]) -> None:
-    from desk.texts.ownership import statement_rows
-
     for one in results:
         if one.error is not None:
             note(f"{one.image}: {one.error}")
@@ -149,22 +143,19 @@ def _tell(desk: Desk, results: Sequence[_Result]) -> None:
         for found, files in one.works:
             _tell_work(desk, one.image, found, files)
         _tell_copies(desk, answer)
-        if stated := statement_rows(answer.said):
+        if stated := ownership.statement_rows(answer.said):
             say("  The file says of itself, and nobody has examined it:")
             fields(*((f"    {name}", text) for name, text in stated))
 
 
-def _tell_work(desk: Desk, image: str, found: "FoundWork", files: list[str]) -> None:
-    from desk.texts.cases import further_in_words, remarks_of
-    from workers.texts.sentences import words_of
-
+def _tell_work(desk: Desk, image: str, found: "identify.FoundWork", files: list[str]) -> None:
     work, verification = found.work, found.verification
     say(f"{image}: work {work.number}, {work.title}")
     say(f"  {verification.decision}: {SAID[verification.decision]}")
-    said = words_of(verification, found.calibration)
-    for sentence in filter(None, (*said, further_in_words(len(verification.further)))):
+    said = sentences.words_of(verification, found.calibration)
+    for sentence in filter(None, (*said, cases.further_in_words(len(verification.further)))):
         say(f"  {sentence}")
-    for remark in remarks_of(verification.reasons):
+    for remark in cases.remarks_of(verification.reasons):
         say(f"  {remark}")
     fields(
         ("  registered", moment(work.registered_at, desk.zone)),
@@ -173,7 +164,7 @@ def _tell_work(desk: Desk, image: str, found: "FoundWork", files: list[str]) -> 
     )
 
 
-def _tell_copies(desk: Desk, answer: "Answer") -> None:
+def _tell_copies(desk: Desk, answer: "identify.Answer") -> None:
     for one in answer.copies:
         what = f"byte for byte, a copy of work {one.work} with credentials of the owner's key"
         if one.recipient:
@@ -186,7 +177,7 @@ def _tell_copies(desk: Desk, answer: "Answer") -> None:
         say(f"  {counted(answer.marks, 'mark')} looked for. None shows who published it; a lack of one proves nothing.")
 
 
-def _logged(desk: Desk, registration: "Registration | None") -> Iterator[tuple[str, str]]:
+def _logged(desk: Desk, registration: "registrations.Registration | None") -> Iterator[tuple[str, str]]:
     """What the log holds of something, and who has witnessed that."""
     if registration is None:
         yield "  log", "no entry"

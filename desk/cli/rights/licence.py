@@ -1,15 +1,19 @@
 """Permitted uses."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from desk.cli.common.command import AsJson, GivenFile, TheirOwner, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, echo_json, listed, say, short
+from exhibit.lazy import late
 
-if TYPE_CHECKING:
-    from desk.schemas.licences import Licence
+with late():
+    from desk.schemas import licences as schemas
+    from registry import models
+    from registry.accounts import scoped
+    from registry.works import licences as licence_rows
+    from workers.steps.cases import ledger
+    from workers.works import licences as licence_tables, tables
 
 licence_command = click.Group("licence", help="Uses that are permitted: what they cover is recorded, and is no case.")
 
@@ -22,17 +26,12 @@ def import_licences(*, desk: Desk, file: GivenFile, owner: TheirOwner, as_json: 
     anything), account, territories, valid_from, valid_until, reason. A line that is in the ledger already isn't added
     twice.
     """
-    from desk.schemas import licences as schemas
-    from registry.models import LedgerEffect
-    from registry.works.licences import keep_licences, waiting_changes
-    from workers.steps.cases.ledger import look_at_ledger
-    from workers.works.licences import licences_in_table
-    from workers.works.tables import table_bytes
-
-    kept, new = keep_licences(owner, licences_in_table(owner, file.name, table_bytes(file)), by=person())
-    waiting = waiting_changes(owner)
-    look_at_ledger(desk.services, waiting)
-    licensed = LedgerEffect.objects.filter(change__in=waiting, what=LedgerEffect.What.LICENSED)
+    kept, new = licence_rows.keep_licences(
+        owner, licence_tables.licences_in_table(owner, file.name, tables.table_bytes(file)), by=person()
+    )
+    waiting = licence_rows.waiting_changes(owner)
+    ledger.look_at_ledger(desk.services, waiting)
+    licensed = models.LedgerEffect.objects.filter(change__in=waiting, what=models.LedgerEffect.What.LICENSED)
     decided = sorted(set(licensed.values_list("case__number", flat=True)))
     if as_json:
         licences = schemas.Licence.from_rows(kept)
@@ -47,16 +46,13 @@ def import_licences(*, desk: Desk, file: GivenFile, owner: TheirOwner, as_json: 
 @command("list", "", "--json", of=licence_command)
 def list_licences(*, owner: TheirOwner, as_json: AsJson) -> None:
     """List the permitted uses."""
-    from desk.schemas import licences as schemas
-    from registry.accounts import scoped
-
     found = schemas.Licence.from_rows(scoped.licences(owner).prefetch_related("works"))
     columns = ("licence", "licensee", "works", "where", "from", "until", "reason")
     nothing = "There is no licence yet. Import some: exhibit licence import FILE"
     listed("licences", found, columns, _line, nothing=nothing, as_json=as_json)
 
 
-def _line(licence: "Licence") -> list[object]:
+def _line(licence: "schemas.Licence") -> list[object]:
     works = ", ".join(map(str, licence.works)) or "all"
     where = " ".join(filter(None, (licence.domain, licence.account, licence.url_pattern)))
     days = (licence.valid_from, licence.valid_until)

@@ -1,16 +1,21 @@
 """Parties: whoever showed a work of the owner."""
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import click
 
 from desk.cli.common.command import AsJson, Taken, TheirOwner, Word, command
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import echo_json, fields, listed
+from desk.cli.common.show import fields, listed, named, only_json
+from exhibit.lazy import late
 
-if TYPE_CHECKING:
-    from registry.models import Owner
+with late():
+    from desk.schemas.parties import parties as schemas
+    from registry import models
+    from registry.parties import parties
+    from workers.parties import rdap
+    from workers.steps.cases import lookup
 
 party_command = click.Group("party", help="Whoever showed a work: cases, contacts, what registries say, what worked.")
 Words = Annotated[str, Taken("--find", default="", metavar="TEXT", help="Only those with this in their name.")]
@@ -19,9 +24,6 @@ Words = Annotated[str, Taken("--find", default="", metavar="TEXT", help="Only th
 @command("list", "", "--find shop --json", of=party_command)
 def list_parties(*, owner: TheirOwner, words: Words, as_json: AsJson) -> None:
     """List the parties of the owner's cases, those with the most to do first."""
-    from desk.schemas.parties import parties as schemas
-    from registry.parties import parties
-
     found = schemas.PartyLine.from_rows(parties.lines(parties.parties(owner, words)))
     columns = ("party", "cases", "to decide", "not licensed", "removed", "places")
     line = attrgetter("party", "cases", "waiting", "confirmed", "removed", "places")
@@ -40,35 +42,25 @@ def look_up_party(*, desk: Desk, name: Word, owner: TheirOwner, as_json: AsJson)
 
     They learn which name is asked about. What they said within a day is shown instead.
     """
-    from workers.parties.rdap import have_asked
-    from workers.steps.cases.lookup import look_up
-
-    look_up(desk.services, [have_asked(desk.services, owner, name, by=person()).pk])
+    lookup.look_up(desk.services, [rdap.have_asked(desk.services, owner, name, by=person()).pk])
     _show(owner, name, as_json=as_json)
 
 
 @command("worked", of=party_command)
 def show_outcomes(*, owner: TheirOwner, as_json: AsJson) -> None:
     """List what came of the notices that were sent, by kind: removals, answers, median days."""
-    from desk.schemas.parties import parties as schemas
-    from registry.parties import parties
-
     found = schemas.NoticeOutcome.from_rows(parties.outcomes(owner))
     names = ("kind", "sent", "removed", "answered", "days_to_removal", "days_to_answer")
     columns = [name.replace("_", " ") for name in names]
     listed("outcomes", found, columns, attrgetter(*names), nothing="No notice was sent yet.", as_json=as_json)
 
 
-def _show(owner: "Owner", name: str, *, as_json: bool) -> None:
-    from desk.schemas.parties import parties as schemas
-
+def _show(owner: "models.Owner", name: str, *, as_json: bool) -> None:
     one = schemas.Party.of(owner, name)
-    if as_json:
-        echo_json(one)
-        return
+    only_json(one, asked=as_json)
     counted = ("party", "cases", "waiting", "confirmed", "removed", "places", "case_numbers", "works", "notices")
     contacts = (("contact", " ".join(filter(None, (each.name, each.email, each.source)))) for each in one.contacts)
-    fields(*((name, getattr(one, name)) for name in counted), *contacts)
+    fields(*named(one, *counted), *contacts)
     for answer in one.lookup.answers if one.lookup else ():
         click.echo()
         fields(*answer.model_dump().items())

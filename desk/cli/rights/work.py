@@ -2,22 +2,44 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from desk.cli.common.command import FILE, THERE, AsJson, Number, Numbers, OwnerName, TheirOwner, command
+from desk.cli.common.command import FILE, AsJson, Number, Numbers, OwnerName, Places, TheirOwner, Why, command
 from desk.cli.common.files import Given, Out, pictures_in, read_picture, written_whole
 from desk.cli.common.finding import finds, found_works
 from desk.cli.common.frame import Desk, finish, open_desk, person, taken
-from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, size, tell, tracked
+from desk.cli.common.show import (
+    counted,
+    fields,
+    listed,
+    moment,
+    named,
+    note,
+    only_json,
+    say,
+    short,
+    size,
+    tell,
+    tracked,
+)
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
+from exhibit.lazy import late
 from exhibit.types import DeclaredWork, Untyped
 
-if TYPE_CHECKING:
-    from desk.schemas.works import AddedWork, ListedWork, Picture, Remark, Work as ToldWork
-    from registry.models import Owner, Work
-    from workers.works.registration import NewWork, RegistrationResult
+with late():
+    from desk.schemas import works as schemas
+    from desk.texts import ownership as ownership_words, past
+    from indexer.compare import wording
+    from indexer.search import prints as stated_prints
+    from registry import models
+    from registry.accounts import scoped
+    from registry.works import works as searching
+    from workers.alliance import pdq_feed
+    from workers.cases import floods
+    from workers.evidence import deposits, exporting
+    from workers.works import opened, ownership, prefetch, registration, stated, tables, uploads
 
 STATED_SUFFIX = ".json"
 LINES_SHOWN = 20
@@ -34,12 +56,9 @@ work_command = click.Group("work", help="Works whose copies are looked for.")
     "portfolio --owner studio-example --json",
     of=work_command,
 )
-@click.argument("paths", nargs=-1, required=True, type=THERE)
 @click.option("--csv", "csv_file", metavar="FILE", type=FILE, help=DECLARED)
 @click.option("--metadata", is_flag=True, help=STATED)
-def add_works(
-    *, paths: tuple[Path, ...], owner: OwnerName, csv_file: Path | None, metadata: bool, as_json: AsJson
-) -> None:
+def add_works(*, paths: Places, owner: OwnerName, csv_file: Path | None, metadata: bool, as_json: AsJson) -> None:
     """Register pictures as works: files, and folders with all pictures in them; or what `exhibit fingerprint` wrote.
 
     By such a file (.json) works are registered without their pictures. What is found by fingerprints goes to review.
@@ -54,13 +73,10 @@ def add_works(
     if not files:
         raise WrongUseError("There are no pictures there.", hint="Name files, or folders that hold pictures.")
     desk = open_desk()
-    from workers.works.tables import lines_without, read_works, table_bytes
-    from workers.works.uploads import check_disk
-
-    check_disk(desk.services)
-    declared = read_works(csv_file.name, table_bytes(csv_file)) if csv_file else {}
+    uploads.check_disk(desk.services)
+    declared = tables.read_works(csv_file.name, tables.table_bytes(csv_file)) if csv_file else {}
     of = desk.owner(owner)
-    registered: list[tuple[str, RegistrationResult]] = []
+    registered: list[tuple[str, registration.RegistrationResult]] = []
     failed: list[dict[str, Any]] = []
     for name, result in _registered(desk, of, files, declared, metadata=metadata):
         if isinstance(result, RefusedError):
@@ -69,49 +85,40 @@ def add_works(
             registered.append((name, result))
     works = _shapes(registered)
     names = [*(file.name for file in files), *(name for name, _ in registered), *(one["file"] for one in failed)]
-    without_file = lines_without(declared, names)
-    if as_json:
-        echo_json({"works": works, "failed": failed, "lines_without_file": without_file})
-    else:
-        _tell(works, failed, without_file)
+    without_file = tables.lines_without(declared, names)
+    told = {"works": works, "failed": failed, "lines_without_file": without_file}
+    tell(told, lambda: _tell(works, failed, without_file), as_json=as_json)
     if failed:
         finish(ExitCode.INCOMPLETE)
 
 
 def _registered(
-    desk: Desk, of: "Owner", files: Sequence[Given], declared: "Mapping[str, DeclaredWork]", *, metadata: bool
-) -> Iterator[tuple[str, "RegistrationResult | RefusedError"]]:
+    desk: Desk, of: "models.Owner", files: Sequence[Given], declared: "Mapping[str, DeclaredWork]", *, metadata: bool
+) -> Iterator[tuple[str, "registration.RegistrationResult | RefusedError"]]:
     """Register one file after the other; yields the name of each with its work or why there is none."""
-    from indexer.search.prints import MAX_FILE, read_prints
-    from workers.works.prefetch import measured_ahead
-    from workers.works.registration import register_work
-    from workers.works.stated import register_all
-
     told = [file for file in files if file.path.suffix.lower() == STATED_SUFFIX]
     for file in told:
         try:
-            prints = read_prints(read_picture(file.path, MAX_FILE))
+            prints = stated_prints.read_prints(read_picture(file.path, stated_prints.MAX_FILE))
         except RefusedError as error:
             yield file.name, error
         else:
-            yield from register_all(desk.services, of, tracked(prints, "Registering"), declared)
+            yield from stated.register_all(desk.services, of, tracked(prints, "Registering"), declared)
     files = [file for file in files if file not in told]
-    with measured_ahead(desk.config, [file.path for file in files]) as wait:
+    with prefetch.measured_ahead(desk.config, [file.path for file in files]) as wait:
         for file in tracked(files, "Registering"):
             wait()
             try:
                 data = read_picture(file.path, desk.services.limits.max_bytes)
-                yield file.name, register_work(desk.services, of, data, _new_work(file, declared, metadata=metadata))
+                new = _new_work(file, declared, metadata=metadata)
+                yield file.name, registration.register_work(desk.services, of, data, new)
             except RefusedError as error:
                 yield file.name, error
 
 
-def _shapes(registered: "Sequence[tuple[str, RegistrationResult]]") -> "list[AddedWork]":
+def _shapes(registered: "Sequence[tuple[str, registration.RegistrationResult]]") -> "list[schemas.AddedWork]":
     """The works as they are now: a mark is found only when several works with it are registered."""
-    from desk.schemas import works as schemas
-    from registry.models import Work
-
-    rows = schemas.with_pictures(Work.objects.all()).in_bulk([result.work.pk for _, result in registered])
+    rows = schemas.with_pictures(models.Work.objects.all()).in_bulk([result.work.pk for _, result in registered])
     return [
         schemas.AddedWork.from_row(row, remarks=schemas.open_remarks(row), file=name, new=result.new)
         for name, result in registered
@@ -119,24 +126,21 @@ def _shapes(registered: "Sequence[tuple[str, RegistrationResult]]") -> "list[Add
     ]
 
 
-def _new_work(file: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "NewWork":
-    from workers.works.registration import NewWork
-    from workers.works.tables import plain_name
-
-    name = plain_name(file.name)
-    line = declared.get(name) or declared.get(plain_name(file.path.name))
-    return NewWork(line or DeclaredWork(), name, metadata)
+def _new_work(file: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "registration.NewWork":
+    name = tables.plain_name(file.name)
+    line = declared.get(name) or declared.get(tables.plain_name(file.path.name))
+    return registration.NewWork(line or DeclaredWork(), name, metadata)
 
 
-def _tell(works: "Sequence[AddedWork]", failed: Sequence[Mapping[str, Any]], without_file: Sequence[str]) -> None:
-    from indexer.compare.wording import held_back_in_words
-
+def _tell(
+    works: "Sequence[schemas.AddedWork]", failed: Sequence[Mapping[str, Any]], without_file: Sequence[str]
+) -> None:
     new = sum(work.new for work in works)
     known = f"; {len(works) - new:,} were registered already" if new < len(works) else ""
     say(f"{counted(new, 'work')} registered{known}.")
     for work in works:
         if work.flags:
-            say(f"  {work.file} {held_back_in_words(work.flags)}.")
+            say(f"  {work.file} {wording.held_back_in_words(work.flags)}.")
         for sentence in (*_masked(work), *_warned(work, work.remarks)):
             say(f"  {work.file}: {sentence}")
     if any(work.remarks for work in works):
@@ -158,10 +162,7 @@ def list_works(
     *, desk: Desk, owner: TheirOwner, match: str, only: str | None, within: str | None, sort: str, as_json: AsJson
 ) -> None:
     """List the registered works, with a word for each remark on one; `exhibit work show` has the sentences."""
-    from desk.schemas import works as schemas
-    from registry.works.works import in_order
-
-    works = in_order(found_works(owner, match, only, within), sort)
+    works = searching.in_order(found_works(owner, match, only, within), sort)
     rows = schemas.with_pictures(works).prefetch_related("remarks")
     found = schemas.ListedWork.from_rows(rows)
     columns = ("work", "title", "file", "registered", "remarks")
@@ -169,7 +170,7 @@ def list_works(
     listed("works", found, columns, lambda work: _line(desk, work), nothing=nothing, as_json=as_json)
 
 
-def _line(desk: Desk, one: "ListedWork") -> list[object]:
+def _line(desk: Desk, one: "schemas.ListedWork") -> list[object]:
     masked = sorted({mask.kind for picture in one.pictures for mask in picture.masked})
     doubts = [remark.kind for remark in one.remarks if not remark.answered_at]
     remarks = [*one.flags, *masked, *(["earlier registration"] if one.conflicts else []), *doubts]
@@ -179,30 +180,14 @@ def _line(desk: Desk, one: "ListedWork") -> list[object]:
 @command("show", "12", of=work_command)
 def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
     """Show work NUMBER with its pictures and cases, and how far the search of what was seen before is."""
-    from desk.schemas import works as schemas
-    from registry.accounts import scoped
-
     row = scoped.work(owner, number)
     one = schemas.FullWork.from_row(row)
-    if as_json:
-        echo_json(one)
-        return
-    from desk.texts.ownership import plain
-    from desk.texts.past import search_in_words
-    from indexer.compare.wording import held_back_in_words
-
-    held_back = held_back_in_words(row.low_information) if row.low_information else ""
+    only_json(one, asked=as_json)
+    held_back = wording.held_back_in_words(row.low_information) if row.low_information else ""
     fields(
         ("work", str(row.number)),
-        ("title", row.title),
-        ("author", row.author),
-        ("file", row.source_name),
-        ("holder", row.holder),
-        ("credit", row.credit),
-        ("rights", row.rights_statement),
-        ("created", row.created),
-        ("first publication", row.first_publication),
-        ("registrations", plain("registrations", row.registrations) if row.registrations else ""),
+        *named(one, "title", "author", "file", "holder", "credit", "rights", "created", "first publication"),
+        ("registrations", ownership_words.plain("registrations", row.registrations) if row.registrations else ""),
         ("registered", moment(row.registered_at, desk.zone)),
         ("remark", held_back),
         ("held back", one.held and f"{one.held.why} Look at its page, then: exhibit work held {one.number}"),
@@ -211,20 +196,20 @@ def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
         *(("picture", _picture(picture)) for picture in one.pictures),
         *(("belongs to", f"work {other.work}, {other.title}: {other.sentence}") for other in one.relations),
         *(("case", f"{case.number}: {case.party}, {case.decision}") for case in one.cases),
-        *(("search of the past", search_in_words(search)) for search in one.search),
+        *(("search of the past", past.search_in_words(search)) for search in one.search),
         *(("seen before", seen["sentence"] or "Is asked for again.") for seen in one.seen_before),
     )
 
 
-def _masked(work: "ToldWork") -> list[str]:
+def _masked(work: "schemas.Work") -> list[str]:
     return [mask.sentence for picture in work.pictures for mask in picture.masked]
 
 
-def _warned(work: "ToldWork", remarks: "Sequence[Remark]") -> list[str]:
+def _warned(work: "schemas.Work", remarks: "Sequence[schemas.Remark]") -> list[str]:
     return [conflict.sentence for conflict in work.conflicts] + [remark.sentence for remark in remarks]
 
 
-def _picture(picture: "Picture") -> str:
+def _picture(picture: "schemas.Picture") -> str:
     held = "" if picture.held else ", stated, not held here"
     return f"{picture.format} {picture.width}×{picture.height}, {size(picture.bytes)}, {picture.digest}{held}"
 
@@ -236,12 +221,8 @@ def write_deposits(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out,
     A record states what was declared, the digests of the pictures and what witnesses their time. It creates no right.
     It is made once for what is declared now, and again when that has changed.
     """
-    from desk.texts.ownership import warnings
-    from registry.accounts import scoped
-    from workers.works.ownership import warnings_of
-
     rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
-    warned = {row.number: warnings(warnings_of(row)) for row in rows}
+    warned = {row.number: ownership_words.warnings(ownership.warnings_of(row)) for row in rows}
     for number, said in warned.items():
         for remark in said:
             note(f"Work {number}: {remark}")
@@ -250,16 +231,14 @@ def write_deposits(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out,
     tell({"files": files, "warnings": shown}, *files, as_json=as_json)
 
 
-def _deposit_files(desk: Desk, row: "Work", folder: Path) -> Iterator[str]:
-    from workers.evidence.deposits import assemble_deposit, deposit_name, make_deposit, record_files
-
-    deposit = make_deposit(desk.services, row, by=person())
+def _deposit_files(desk: Desk, row: "models.Work", folder: Path) -> Iterator[str]:
+    deposit = deposits.make_deposit(desk.services, row, by=person())
     taken("DEPOSIT", row.owner, number=deposit.number, work=row.number)
-    path = folder / f"{deposit_name(deposit)}.zip"
+    path = folder / f"{deposits.deposit_name(deposit)}.zip"
     with written_whole(path) as file:
-        assemble_deposit(desk.services, deposit, file)
+        deposits.assemble_deposit(desk.services, deposit, file)
     yield str(path)
-    for name, data in record_files(desk.services, deposit).items():
+    for name, data in deposits.record_files(desk.services, deposit).items():
         with written_whole(folder / name) as file:
             file.write(data)
         yield str(folder / name)
@@ -285,15 +264,12 @@ def export_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, *
     pixel is changed. With --no-training a file tdmrep.json for your site is written, too (TDMRep). With --mark-for each
     is encoded anew with a mark that nobody sees; `exhibit identify` finds it, and the log keeps for whom it was made.
     """
-    from registry.accounts import scoped
-    from workers.evidence.exporting import TDMREP, Wanted, exported, tdm_reservation
-
     rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
     files: dict[str, bytes] = {}
     for row in tracked(rows, "Exporting"):
-        files |= exported(desk.services, row, Wanted(**wanted), by=person())
+        files |= exporting.exported(desk.services, row, exporting.Wanted(**wanted), by=person())
     if wanted["no_mining"]:
-        files[TDMREP] = tdm_reservation(list(files))
+        files[exporting.TDMREP] = exporting.tdm_reservation(list(files))
     for name, data in files.items():
         with written_whole(out / name) as file:
             file.write(data)
@@ -302,20 +278,16 @@ def export_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, *
 
 @command("held", "12 --answer open", '12 --answer dismiss --reason "A logo that many others show."', of=work_command)
 @click.option("--answer", required=True, type=click.Choice(["open", "dismiss", "undo"]), help="What is to be done.")
-@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the record.")
-def answer_held(*, desk: Desk, number: Number, owner: TheirOwner, answer: str, reason: str) -> None:
+def answer_held(*, desk: Desk, number: Number, owner: TheirOwner, answer: str, reason: Why) -> None:
     """Answer for work NUMBER, which is held back because it was found on far more sites than ever.
 
     open: everything that waits becomes cases, and so much in a day is usual for this work from then on.
     dismiss: it isn't this work and opens no case, then or later; the work stays held back. undo: takes that back.
     """
-    from desk.texts.ownership import KINDS
-    from registry.accounts import scoped
-    from workers.cases.floods import Answer, answer_flood
-
-    answer_flood(desk.services, scoped.work(owner, number), Answer(answer), by=person(), reason=reason.strip())
-    say(f"{KINDS[answer]}.")
-    if answer == Answer.OPEN and not desk.workers_run:
+    row = scoped.work(owner, number)
+    floods.answer_flood(desk.services, row, floods.Answer(answer), by=person(), reason=reason.strip())
+    say(f"{ownership_words.KINDS[answer]}.")
+    if answer == floods.Answer.OPEN and not desk.workers_run:
         note("No worker runs to open them: start them with `exhibit up`.")
 
 
@@ -326,23 +298,17 @@ def open_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, contact: str,
 
     Nothing of cases, evidence or other works is told there. It goes into the log; take it back with exhibit work close.
     """
-    from registry.accounts import scoped
-    from workers.works.opened import open_work, public_address
-
     works = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
-    rows = [open_work(desk.services, row, contact=contact, by=person()) for row in works]
-    shown = [{"work": row.number, "address": public_address(desk.config, row)} for row in rows]
+    rows = [opened.open_work(desk.services, row, contact=contact, by=person()) for row in works]
+    shown = [{"work": row.number, "address": opened.public_address(desk.config, row)} for row in rows]
     tell({"opened": shown}, *(f"{one['work']}: {one['address']}" for one in shown), as_json=as_json)
 
 
 @command("close", "12", of=work_command)
 def close_works(*, numbers: Numbers, owner: TheirOwner) -> None:
     """Close the public pages of the works NUMBERS. Their addresses answer as if they had never been."""
-    from registry.accounts import scoped
-    from workers.works.opened import close_work
-
     for row in [scoped.work(owner, number) for number in numbers]:
-        close_work(row, by=person())
+        opened.close_work(row, by=person())
     say(f"Closed: {', '.join(map(str, numbers))}.")
 
 
@@ -353,9 +319,6 @@ def publish_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, withdraw: 
 
     A hash gives away the coarse shape of a picture, for good: whoever has it can test pictures against it.
     """
-    from registry.accounts import scoped
-    from workers.alliance import pdq_feed
-
     for row in [scoped.work(owner, number) for number in numbers]:
         if withdraw:
             pdq_feed.withdraw(row, by=person())
@@ -367,11 +330,8 @@ def publish_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, withdraw: 
 @command("remove", "12 13", of=work_command)
 def remove_works(*, numbers: Numbers, owner: TheirOwner) -> None:
     """Stop looking for copies of the works NUMBERS. Their cases and their evidence stay."""
-    from registry.accounts import scoped
-    from workers.works.registration import remove_work
-
     for row in [scoped.work(owner, number) for number in numbers]:
-        remove_work(row, by=person())
+        registration.remove_work(row, by=person())
     say(f"Removed: {', '.join(map(str, numbers))}.")
 
 

@@ -1,19 +1,23 @@
 """Commands about many works at once: changing them, undoing that, and collections of them."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from desk.cli.common.command import AsJson, Number, TheirOwner, Word, command
 from desk.cli.common.finding import finds, found_works
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import counted, echo_json, listed, say
+from desk.cli.common.show import counted, listed, only_json, say
 from desk.cli.rights.work import work_command
 from exhibit.errors import WrongUseError
+from exhibit.lazy import late
 from exhibit.types import Untyped
 
-if TYPE_CHECKING:
-    from registry.models import BulkEdit
+with late():
+    from desk.schemas import owners as schemas
+    from registry import models
+    from registry.accounts import scoped
+    from registry.works import collections
+    from workers.steps.works import bulk as bulk_step
+    from workers.works import bulk
 
 AT_ONCE = "author holder credit rights created first_publication medium author_kind".split()  # noqa: SIM905 - names to read
 
@@ -38,10 +42,7 @@ def change_works(*, desk: Desk, numbers: tuple[int, ...], owner: TheirOwner, as_
     Each work gets its line of history, and where something is declared its entry of the log, as when it is changed by
     hand.
     """
-    from registry.works.collections import PUT, TAKE
-    from workers.works import bulk
-
-    given = [(PUT, asked["put"]), (TAKE, asked["take"]), _assigned(asked["assigned"])]
+    given = [(collections.PUT, asked["put"]), (collections.TAKE, asked["take"]), _assigned(asked["assigned"])]
     wanted = [(what, value) for what, value in given if value is not None]
     if len(wanted) != 1:
         raise WrongUseError("Say one thing that is to change.", hint="Give --set FIELD=VALUE, --put or --take.")
@@ -58,19 +59,13 @@ def change_works(*, desk: Desk, numbers: tuple[int, ...], owner: TheirOwner, as_
 @command("undo", "3", of=work_command)
 def undo_change(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
     """Undo a change of many works by its NUMBER; what somebody has changed since stays as it is."""
-    from registry.accounts import scoped
-    from workers.works import bulk
-
     _tell(desk, bulk.undo(desk.services, scoped.bulk_edit(owner, number), by=person()), as_json=as_json)
 
 
 @command("collections", "--json", of=work_command)
 def list_collections(*, owner: TheirOwner, as_json: AsJson) -> None:
     """List the collections with how many works are in each."""
-    from desk.schemas.owners import Collection
-    from registry.works.collections import collections_of, counted as with_counts
-
-    found = Collection.from_rows(with_counts(collections_of(owner)))
+    found = schemas.Collection.from_rows(collections.counted(collections.collections_of(owner)))
     nothing = "There is no collection yet. Make one: exhibit work change NUMBERS --put NAME"
     columns = ("collection", "name", "works")
     listed(
@@ -83,18 +78,16 @@ def list_collections(*, owner: TheirOwner, as_json: AsJson) -> None:
 @click.option("--remove", is_flag=True, help="Remove it; its works stay.")
 def change_collection(*, name: Word, owner: TheirOwner, rename: str | None, remove: bool) -> None:
     """Rename the collection NAME, or remove it."""
-    from registry.works.collections import named, remove_collection, rename_collection
-
-    row = named(owner, name)
+    row = collections.named(owner, name)
     if row is None:
         raise WrongUseError(f"There is no collection {name!r}.", hint="`exhibit work collections` shows them all.")
     if remove == bool(rename):
         raise WrongUseError("Say what is to become of it.", hint="Give --rename NAME or --remove.")
     if rename:
-        rename_collection(row, rename, by=person())
+        collections.rename_collection(row, rename, by=person())
         say(f"{name} is called {row.name}.")
     else:
-        remove_collection(row, by=person())
+        collections.remove_collection(row, by=person())
         say(f"{name} is removed; its works stay.")
 
 
@@ -108,18 +101,12 @@ def _assigned(text: str | None) -> tuple[str, str | None]:
     return {"rights": "rights_statement"}.get(name, name), value
 
 
-def _tell(desk: Desk, edit: "BulkEdit", *, as_json: bool) -> None:
-    from desk.schemas.owners import BulkEdit
-    from registry.accounts import scoped
-    from workers.steps.works.bulk import edit_works
-
+def _tell(desk: Desk, edit: "models.BulkEdit", *, as_json: bool) -> None:
     while edit.state == "todo":  # a worker may have taken it: then it goes on without us
-        edit_works(desk.services, [edit.pk])
+        bulk_step.edit_works(desk.services, [edit.pk])
         edit.refresh_from_db(fields=["state"])
-    one = BulkEdit.from_row(scoped.bulk_edit(edit.owner, edit.number))
-    if as_json:
-        echo_json(one)
-        return
+    one = schemas.BulkEdit.from_row(scoped.bulk_edit(edit.owner, edit.number))
+    only_json(one, asked=as_json)
     say(f"Change {one.number}: {counted(one.changed, 'work')} changed of {one.works:,}. {one.sentence}.")
     if one.state == "doing":
         say("A worker goes on with it.")

@@ -10,11 +10,15 @@ from typing import Annotated, Any
 
 from desk.cli.common.command import PLACE, AsJson, Taken, command
 from desk.cli.common.frame import open_desk
-from desk.cli.common.show import aligned, counted, echo_json, say, size
+from desk.cli.common.show import aligned, counted, size, tell
 from exhibit.config.config import Config
 from exhibit.errors import WrongUseError
+from exhibit.lazy import late
 from workers.configuration import load_config
 from workers.operations.capacity import GIB, Asked, Law, Plan, Stage, plan, prices_file, prices_in, shipped_laws
+
+with late():
+    from workers.operations import cost
 
 TIMES = {"k": 1_000, "m": 10**6, "b": 10**9, "t": 10**12}
 MOST, LEAST, WIDE = 10**15, 0.01, 100
@@ -43,11 +47,8 @@ def capacity_command(*, works: Works, pictures: Pictures, days: Days, prices: Pr
     asked = Asked(whole_number(works), whole_number(pictures), whole_number(days), config.retention_days)
     prices = prices or prices_file(config.data_dir)
     found = plan(asked, _laws(config), prices_in(prices))
-    if as_json:
-        echo_json(in_plain(found))
-    else:
-        say("\n".join(in_lines(found)))
-        say("\n" + _wrapped(f"The prices stand in {prices}: copy it, write yours, and hand it on with --prices."))
+    where = _wrapped(f"The prices stand in {prices}: copy it, write yours, and hand it on with --prices.")
+    tell(in_plain(found), *in_lines(found), "", where, as_json=as_json)
 
 
 def whole_number(text: str) -> int:
@@ -68,9 +69,7 @@ def _laws(config: Config) -> Mapping[str, Law]:
     if not (config.database_url or (config.data_dir / "postgres").exists()):
         return shipped_laws()
     desk = open_desk()
-    from workers.operations.cost import laws_here
-
-    return laws_here(desk.services)
+    return cost.laws_here(desk.services)
 
 
 def in_plain(found: Plan) -> dict[str, Any]:

@@ -1,11 +1,18 @@
 """Trying again what was given up."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import counted, echo_json, say, table, tell
+from desk.cli.common.show import counted, listed, tell
 from exhibit.errors import WrongUseError
+from exhibit.lazy import late
+
+with late():
+    from workers.operations import backlog
 
 
 @command("retry", "", "match", "match seal", "match --leave")
@@ -13,27 +20,22 @@ from exhibit.errors import WrongUseError
 @click.option("--leave", is_flag=True, help="Leave it as it is instead: it is told no more, until it is tried again.")
 def retry_command(*, desk: Desk, steps: tuple[str, ...], leave: bool, as_json: AsJson) -> None:
     """Try again what was given up at STEPS, from the first attempt on; list it with its reasons when none is named."""
-    from workers.operations.backlog import dismiss, failures, try_again
-
     if leave and not steps:
         raise WrongUseError("No step was named.", hint="`exhibit retry` lists what was given up, step by step.")
     if leave:
-        left = {step: dismiss(step, by=person()) for step in steps}
+        left = {step: backlog.dismiss(step, by=person()) for step in steps}
         words = ("row is left as it is", "rows are left as they are")
         tell({"left": left}, *(f"{step}: {counted(count, *words)}." for step, count in left.items()), as_json=as_json)
         return
     if steps:
-        again = {step: try_again(desk.services.enqueue, step) for step in steps}
+        again = {step: backlog.try_again(desk.services.enqueue, step) for step in steps}
         said = [f"{step}: {counted(count, 'row is', 'rows are')} tried again." for step, count in again.items()]
         tell({"again": again}, *said, as_json=as_json)
         return
-    found = failures()
-    if as_json:
-        told = ("step", "error", "count", "since")
-        shown = [{name: getattr(row, name) for name in told} | {"left": row.dismissed} for row in found]
-        echo_json({"given_up": shown})
-    elif found:
-        lines = [[row.step, row.count, f"{row.error} (left as it is)" if row.dismissed else row.error] for row in found]
-        table(("step", "rows", "why"), lines)
-    else:
-        say("Nothing was given up.")
+    told = ("step", "error", "count", "since")
+    found = [{name: getattr(row, name) for name in told} | {"left": row.dismissed} for row in backlog.failures()]
+    listed("given_up", found, ("step", "rows", "why"), _line, nothing="Nothing was given up.", as_json=as_json)
+
+
+def _line(row: Mapping[str, Any]) -> list[object]:
+    return [row["step"], row["count"], f"{row['error']} (left as it is)" if row["left"] else row["error"]]

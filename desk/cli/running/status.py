@@ -8,10 +8,17 @@ import click
 
 from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import finish, open_desk, workers_run
-from desk.cli.common.show import echo_json, fields, moment, say, table
+from desk.cli.common.show import fields, moment, say, table, tell
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode
+from exhibit.lazy import late
 from workers.configuration import load_config
+
+with late():
+    from workers.operations import background, backlog, checks
+    from workers.pipeline import steps
+    from workers.servers import postgres
+    from workers.tasks import supervisor
 
 
 @command("status", "", "--json")
@@ -21,13 +28,9 @@ def status_command(*, as_json: AsJson) -> None:
     Ends with 3 when nothing runs, or the database doesn't answer.
     """
     config = load_config()
-    from workers.operations.checks import disk_check
-    from workers.servers.postgres import database_answers
-    from workers.tasks.supervisor import running_status
-
-    status, disk = running_status(config), disk_check(config)
+    status, disk = supervisor.running_status(config), checks.disk_check(config)
     given = bool(config.database_url and config.redis_url)
-    silent = (status is not None or given) and not database_answers(config)
+    silent = (status is not None or given) and not postgres.database_answers(config)
     asked = not silent and (status is not None or given)
     work = _work() if asked else {"waiting": {}, "held_up": {}, "background": [], "log_stopped": ""}
     workers = workers_run(config)
@@ -41,10 +44,7 @@ def status_command(*, as_json: AsJson) -> None:
         "disk": {"crawling_stopped": not disk.ok, "sentence": disk.sentence},
         **work,
     }
-    if as_json:
-        echo_json(answer)
-    else:
-        _show_status(answer)
+    tell(answer, lambda: _show_status(answer), as_json=as_json)
     if not workers or silent:
         finish(ExitCode.SERVICE_MISSING)
 
@@ -52,13 +52,10 @@ def status_command(*, as_json: AsJson) -> None:
 def _work() -> dict[str, Any]:
     """How many rows wait at each step, what holds them up, how far long work is, and what is wrong with the log."""
     desk = open_desk()
-    from workers.operations.background import going_on
-    from workers.operations.backlog import backlog, held_up
-
     return {
-        "waiting": backlog(),
-        "held_up": held_up(),
-        "background": [asdict(activity) for activity in going_on(desk.services)],
+        "waiting": backlog.backlog(),
+        "held_up": backlog.held_up(),
+        "background": [asdict(activity) for activity in background.going_on(desk.services)],
         "log_stopped": desk.services.log.stopped(),
     }
 
@@ -89,6 +86,4 @@ def _show_status(answer: dict[str, Any]) -> None:
 
 def _named(step: str) -> str:
     """A step by the name that `exhibit retry` takes, and what waits for it."""
-    from workers.pipeline.steps import LABELS
-
-    return f"{step}: {LABELS[step]}" if step in LABELS else step
+    return f"{step}: {steps.LABELS[step]}" if step in steps.LABELS else step

@@ -4,20 +4,25 @@ import os
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
 
 import click
 
 from desk.cli.common.command import command
 from desk.cli.common.show import note, say
-from exhibit.config.config import Config
+from exhibit.config.config import Config, made_data_dir
 from exhibit.errors import ServiceMissingError
+from exhibit.lazy import late
 from exhibit.machine import machine_fault
 from exhibit.plain import one_line
 from workers.configuration import load_config
 
-if TYPE_CHECKING:
-    from workers.tasks.supervisor import Status
+with late():
+    from django import db
+
+    from registry.accounts import invitations
+    from workers.notify import invitations as inviting
+    from workers.servers import processes, product
+    from workers.tasks import supervisor
 
 SECONDS_BETWEEN_NOTES = 60.0
 PAUSE = 0.1
@@ -35,14 +40,12 @@ def up_command(*, detach: bool) -> None:
     if detach:
         _detach(config)
         return
-    from workers.tasks.supervisor import run_supervisor
-
     say("Starting … Ctrl-C stops it.")
-    run_supervisor(config, _greet)
+    supervisor.run_supervisor(config, _greet)
     say("Stopped.")
 
 
-def _greet(status: "Status") -> None:
+def _greet(status: "supervisor.Status") -> None:
     say(f"Exhibit runs: {status.address}")
     if link := _first_link():
         say("Nobody runs this installation yet. Whoever follows this link does; it works once, for 24 hours:")
@@ -53,46 +56,34 @@ def _greet(status: "Status") -> None:
 def _first_link() -> str:
     """The link with which the first operator comes in; empty when there is one."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
-    import django
-    from django.db import Error, connection
+    import django  # noqa: PLC0415 - --help comes at once
 
     django.setup()
-    from registry.accounts import invitations
-    from workers.notify.invitations import operator_link
-
     try:
-        return "" if invitations.has_operator() else operator_link(load_config(), by="exhibit up")
-    except Error as error:
+        return "" if invitations.has_operator() else inviting.operator_link(load_config(), by="exhibit up")
+    except db.Error as error:
         note(f"Whether there is an operator can't be told: {machine_fault(error) or one_line(str(error))}")
         return ""
     finally:
-        connection.close()
+        db.connection.close()
 
 
 def _detach(config: Config) -> None:
-    from workers.servers.processes import open_log
-    from workers.servers.product import start_detached
-    from workers.tasks.supervisor import running_status
-
-    running = running_status(config)
+    running = supervisor.running_status(config)
     if running is not None:
         say(f"Exhibit runs already: {running.address}")
         return
-    from exhibit.config.config import made_data_dir
-
     folder = made_data_dir(config) / "log"
-    with open_log(folder, "supervisor") as log:
+    with processes.open_log(folder, "supervisor") as log:
         begun = log.tell()
-        child = start_detached(config, "workers.tasks.supervisor", log)
+        child = product.start_detached(config, "workers.tasks.supervisor", log)
     _greet(_wait_for(config, child, begun))
 
 
-def _wait_for(config: Config, child: "subprocess.Popen[bytes]", begun: int) -> "Status":
+def _wait_for(config: Config, child: "subprocess.Popen[bytes]", begun: int) -> "supervisor.Status":
     """Wait until the product says that it runs; raises ``ServiceMissingError`` with the sentence it ended with."""
-    from workers.tasks.supervisor import running_status
-
     said_at = time.monotonic()
-    while (status := running_status(config)) is None:
+    while (status := supervisor.running_status(config)) is None:
         log = config.data_dir / "log" / "supervisor.log"
         if child.poll() is not None:
             said = log.read_bytes()[begun:].decode("utf-8", "replace").strip().splitlines()

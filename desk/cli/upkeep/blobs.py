@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import click
 
@@ -11,11 +10,12 @@ from desk.cli.common.frame import finish, open_desk, workers_run
 from desk.cli.common.show import counted, echo_json, note, say, size
 from exhibit.config import values
 from exhibit.errors import ExitCode, WrongUseError
+from exhibit.lazy import late
 from workers.configuration import load_config
 from workers.services.stores import folder_of
 
-if TYPE_CHECKING:
-    from workers.database.moving import Moved
+with late():
+    from workers.database import moving
 
 HERE = "data-folder"
 SECONDS = 5.0
@@ -38,12 +38,10 @@ def move_blobs(*, to: str, source: str | None, as_json: AsJson) -> None:
     new = _url(to)
     if old == new:
         raise WrongUseError("The bytes lie there already.")
-    from workers.database.moving import take_to
-
     if any(url and folder_of(url) is None for url in (old, new)):
         open_desk()  # the rows say what lies in packs
     ran = workers_run(config)
-    moved = take_to(config, old, new, _meter())
+    moved = moving.take_to(config, old, new, _meter())
     running = ran or workers_run(config)
     if as_json:
         damaged = [digest.hex for digest in moved.damaged]
@@ -58,11 +56,11 @@ def move_blobs(*, to: str, source: str | None, as_json: AsJson) -> None:
         finish(ExitCode.INCOMPLETE)
 
 
-def _meter() -> "Callable[[Moved], None]":
+def _meter() -> "Callable[[moving.Moved], None]":
     """Says how far it is, on standard error, every few seconds."""
     told = time.monotonic()
 
-    def show(moved: "Moved") -> None:
+    def show(moved: "moving.Moved") -> None:
         nonlocal told
         if time.monotonic() - told > SECONDS:
             told = time.monotonic()
@@ -71,7 +69,7 @@ def _meter() -> "Callable[[Moved], None]":
     return show
 
 
-def _say(moved: "Moved", to: str, *, running: bool) -> None:
+def _say(moved: "moving.Moved", to: str, *, running: bool) -> None:
     say(f"{counted(moved.files, 'file')} there, each as its SHA-256 says; {moved.copied:,} copied now.")
     for digest in moved.damaged:
         say(f"Left, for its bytes have changed: {digest}")

@@ -6,6 +6,11 @@ from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import say
 from desk.cli.upkeep.rules import digest_meant, list_rules, need_reason
+from exhibit.lazy import late
+
+with late():
+    from registry import models
+    from registry.crawls import denylists
 
 
 @command("block", 'picture.jpg --reason "Opt-out"', "--json")
@@ -19,13 +24,10 @@ def block_command(*, what: str | None, reason: str, as_json: AsJson) -> None:
     digest = None if what is None else digest_meant(what)
     need_reason(what, reason)
     desk = open_desk()
-    from registry.crawls import denylists
-    from registry.models import BlockedDigest
-
     if digest is not None:
         new = denylists.block(digest, by=person(), reason=reason)
         say(f"{digest} is {'blocked' if new else 'blocked already'}.")
         return
-    rows = BlockedDigest.objects.order_by("created_at")
+    rows = models.BlockedDigest.objects.order_by("created_at")
     found = [(row.digest.hex, row.created_at, row.reason) for row in rows]
     list_rules(desk, "blocked", "digest", found, as_json=as_json)

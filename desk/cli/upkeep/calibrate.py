@@ -5,21 +5,29 @@ import shutil
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import click
 
 from desk.cli.common.command import FILE, PLACE, TO_WRITE, AsJson, Taken, command
 from desk.cli.common.files import write_file
 from desk.cli.common.frame import Desk, examples, finish, json_option, open_desk, person
-from desk.cli.common.show import counted, echo_json, fields, note, say, table
+from desk.cli.common.show import counted, echo_json, fields, note, only_json, say, table
+from exhibit.clock import now
+from exhibit.digests import Digest
 from exhibit.errors import ExitCode, WrongUseError
+from exhibit.lazy import late
 from exhibit.types import Decision, Untyped
 
-if TYPE_CHECKING:
-    from evidence.accuracy.counts import Joined
-    from indexer.calibration.calibrate import Outcome
-    from indexer.search.folders import Progress
+with late():
+    from evidence.accuracy import counts as counting
+    from evidence.verdict import trust as lists
+    from exhibit.comparison import calibration
+    from indexer.calibration import calibrate, kept, measure
+    from indexer.picture import spaces
+    from indexer.search import folders
+    from registry.vectors import calibrations
+    from workers.log import accuracy
 
 LISTED = 20
 COLUMNS = ("source", "searched for", "counted", "certain", "fixed", "any time", "review", "fixed", "any time")
@@ -69,35 +77,27 @@ def calibrate_command(
         return
     if folder is None:
         raise WrongUseError("No folder is named.", hint="exhibit calibrate --folder DIR, or exhibit calibrate show")
-    from exhibit.clock import now
-    from indexer.calibration.calibrate import Order, calibrate, foretold, measure_kept, read_groups
-    from indexer.calibration.kept import KeptPairs
-    from indexer.calibration.measure import Plan
-
-    plan, jobs = Plan(how["edited"]), how["jobs"]
+    plan, jobs = measure.Plan(how["edited"]), how["jobs"]
     if dry_run:
-        say(foretold(Order(folder, folder, "", "", plan, (), jobs)))
+        say(calibrate.foretold(calibrate.Order(folder, folder, "", "", plan, (), jobs)))
         return
     desk = open_desk()
-    groups = () if how["same"] is None else read_groups(how["same"])
+    groups = () if how["same"] is None else calibrate.read_groups(how["same"])
     scratch = desk.config.data_dir / "calibration"
     name = folder.resolve().name
     described = f"The folder {name[:80]} of this installation"
     network = desk.services.descriptors.serving_file(desk.config.data_dir)
-    order = Order(folder, scratch, f"{name[:40]}-{now():%Y-%m}", described, plan, groups, jobs, network)
-    outcome = calibrate(order, _meter())
-    from registry.vectors import calibrations
-    from workers.log.accuracy import sign_counts
-
+    order = calibrate.Order(folder, scratch, f"{name[:40]}-{now():%Y-%m}", described, plan, groups, jobs, network)
+    outcome = calibrate.calibrate(order, _meter())
     if counts is not None:
-        write_file(counts, sign_counts(desk.services, outcome, listed=not without_list))
+        write_file(counts, accuracy.sign_counts(desk.services, outcome, listed=not without_list))
     calibrations.use(outcome.calibration, by=person())
-    outcome = replace(outcome, kept=tuple(measure_kept(KeptPairs(desk.config.data_dir))))
+    outcome = replace(outcome, kept=tuple(calibrate.measure_kept(kept.KeptPairs(desk.config.data_dir))))
     shutil.rmtree(scratch, ignore_errors=True)  # what was measured holds a small grey copy of each photograph
     _tell(outcome, as_json=as_json)
 
 
-def _meter() -> "Progress":
+def _meter() -> "folders.Progress":
     """Says how far it is, on standard error, a line for each twentieth."""
     told: dict[str, int] = {}
 
@@ -110,13 +110,9 @@ def _meter() -> "Progress":
     return show
 
 
-def _tell(outcome: "Outcome", *, as_json: bool) -> None:
-    from indexer.calibration.calibrate import told
-
-    if as_json:
-        echo_json({**_plain(outcome), "digest": outcome.calibration.digest.hex})
-        return
-    fields(*told(outcome))
+def _tell(outcome: "calibrate.Outcome", *, as_json: bool) -> None:
+    only_json({**_plain(outcome), "digest": outcome.calibration.digest.hex}, asked=as_json)
+    fields(*calibrate.told(outcome))
     for decision in (Decision.CERTAIN, Decision.REVIEW):
         pairs = sorted({alarm.files for alarm in outcome.alarms(decision)})
         if pairs:
@@ -133,7 +129,7 @@ def _tell(outcome: "Outcome", *, as_json: bool) -> None:
     say("In use for new matches from now on.")
 
 
-def _plain(outcome: "Outcome") -> dict[str, object]:
+def _plain(outcome: "calibrate.Outcome") -> dict[str, object]:
     return {
         "name": outcome.calibration.name,
         "photographs": outcome.calibration.certain.photographs,
@@ -153,15 +149,10 @@ def _plain(outcome: "Outcome") -> dict[str, object]:
 
 
 @command("show", "", "--json", of=calibrate_command, short_help="Show those there are.")
-def show_calibrations(*, as_json: AsJson) -> None:
+def show_calibrations(*, _desk: Desk, as_json: AsJson) -> None:
     """Show the calibrations that were ever used, and which one is used now. Ends with 4 when none fits."""
-    open_desk()
-    from exhibit.comparison.calibration import Calibration
-    from indexer.picture.spaces import PIPELINE
-    from registry.vectors import calibrations
-
-    active = calibrations.active(PIPELINE)
-    rows = [(row.shipped, Calibration.from_json(row.content.encode())) for row in calibrations.every()]
+    active = calibrations.active(spaces.PIPELINE)
+    rows = [(row.shipped, calibration.Calibration.from_json(row.content.encode())) for row in calibrations.every()]
     if as_json:
         told = [{**json.loads(one.to_json()), "digest": one.digest.hex, "shipped": shipped} for shipped, one in rows]
         echo_json({"in_use": None if active is None else active.digest.hex, "calibrations": told})
@@ -175,25 +166,23 @@ def show_calibrations(*, as_json: AsJson) -> None:
         table(columns, lines)
         say("In a million: at most so many false alarms in a million pictures, with 95% confidence.")
     if active is None:
-        note(f"There is no calibration for {PIPELINE} with the network in use yet, so matches have no probability.")
+        pipeline = spaces.PIPELINE
+        note(f"There is no calibration for {pipeline} with the network in use yet, so matches have no probability.")
         note("Make one: exhibit calibrate --folder DIR")
         finish(ExitCode.INCOMPLETE)
 
 
 @command("reset", of=calibrate_command, short_help="Use none of your own any more.")
-def use_shipped() -> None:
+def use_shipped(*, _desk: Desk) -> None:
     """Use none of your own calibrations any more, but the one that came with the software, for matches from now on.
 
     Yours stay, unused, for the earlier matches that got their probability from them.
     """
-    open_desk()
-    from indexer.picture.spaces import PIPELINE
-    from registry.vectors import calibrations
-
     calibrations.use_shipped(by=person())
-    active = calibrations.active(PIPELINE)
+    pipeline = spaces.PIPELINE
+    active = calibrations.active(pipeline)
     if active is None:
-        say(f"None came with the software for {PIPELINE} and the network in use: new matches have no probability.")
+        say(f"None came with the software for {pipeline} and the network in use: new matches have no probability.")
     else:
         say(f"New matches get their probability from {active.name}, which came with the software.")
 
@@ -213,21 +202,16 @@ def join_counts(*, desk: Desk, files: tuple[Path, ...], out: Out, trust: tuple[P
     A photograph that several have counts once. A signature says whose counts they are, not that they are true: compare
     the lines, and name whom you trust. In the data folder as joined.json, the result is shown on the site.
     """
-    from evidence.accuracy.counts import Counts, Source, join, read_signed, signed
-    from evidence.verdict.trust import load_trust
-    from exhibit.clock import now
-    from exhibit.digests import Digest
-
-    keys = {log.vkey for path in trust for log in load_trust(path).logs}
+    keys = {log.vkey for path in trust for log in lists.load_trust(path).logs}
     given = []
     for path in files:
-        counts, key = read_signed(Counts, data := path.read_bytes(), what=path.name)
+        counts, key = counting.read_signed(counting.Counts, data := path.read_bytes(), what=path.name)
         if trust and key not in keys:
             note(f"Left out, since no trust list names its key: {path.name}, {key}")
         else:
-            given.append(Source(Digest.of(data), key, counts))
-    joined = join(given, now().date().isoformat())
-    write_file(out, signed(desk.services.log, joined))
+            given.append(counting.Source(Digest.of(data), key, counts))
+    joined = counting.join(given, now().date().isoformat())
+    write_file(out, counting.signed(desk.services.log, joined))
     names = ["+".join(source.key.split("+", 2)[:2]) for source in joined.sources]  # of its log, and which key
     parts = [(name, replace(joined, sources=(one,))) for name, one in zip(names, joined.sources, strict=True)]
     parts += [("together", joined), ("without the largest", joined.without_largest)]
@@ -235,7 +219,7 @@ def join_counts(*, desk: Desk, files: tuple[Path, ...], out: Out, trust: tuple[P
     say(FORMULAS)
 
 
-def _line(label: str, part: "Joined") -> list[object]:
+def _line(label: str, part: "counting.Joined") -> list[object]:
     bounds = part.bounds
     stated = sum(source.stated.photographs for source in part.sources)
     cells = [(bound.failed, bound.per_million, bound.per_million_at_any_time) for bound in bounds.values()]

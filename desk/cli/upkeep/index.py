@@ -1,17 +1,17 @@
 """Looking after what is searched."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import click
 
 from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import Desk, finish
-from desk.cli.common.show import echo_json, note, say, size, table
+from desk.cli.common.show import note, only_json, say, size, table, tell
 from exhibit.errors import ExitCode
+from exhibit.lazy import late
 
-if TYPE_CHECKING:
-    from workers.matching.index_upkeep import IndexState
+with late():
+    from workers.matching import index_upkeep
 
 index_command = click.Group("index", help="The indexes, which are made of the rows and can be made again.")
 
@@ -25,13 +25,9 @@ def show_stats(*, desk: Desk, as_json: AsJson) -> None:
     Changes behind are newer than the files; whoever searches reads them from the rows. The last figures are what a
     registered work takes on disk beside its file.
     """
-    from workers.matching.index_upkeep import index_states, work_size
-
-    states = index_states(desk.services)
-    each = work_size(desk.services, states)
-    if as_json:
-        echo_json({"indexes": [asdict(state) for state in states], "each_work": asdict(each)})
-        return
+    states = index_upkeep.index_states(desk.services)
+    each = index_upkeep.work_size(desk.services, states)
+    only_json({"indexes": [asdict(state) for state in states], "each_work": asdict(each)}, asked=as_json)
     _show(states)
     if each.works:
         whole = size(each.indexes + each.features)
@@ -42,13 +38,8 @@ def show_stats(*, desk: Desk, as_json: AsJson) -> None:
 @command("check", of=index_command)
 def check_indexes(*, desk: Desk, as_json: AsJson) -> None:
     """Read every index whole and hold it against the rows. Ends with 1 when something is wrong."""
-    from workers.matching import index_upkeep
-
     states = index_upkeep.check_indexes(desk.services)
-    if as_json:
-        echo_json({"indexes": [asdict(state) for state in states]})
-    else:
-        _show(states)
+    tell({"indexes": [asdict(state) for state in states]}, lambda: _show(states), as_json=as_json)
     if any(state.problems for state in states):
         note("Make them again: exhibit index rebuild")
         finish(ExitCode.CHECK_FAILED)
@@ -60,13 +51,11 @@ def check_indexes(*, desk: Desk, as_json: AsJson) -> None:
 @command("rebuild", of=index_command, short_help="Make every index again from the rows.")
 def rebuild_indexes(*, desk: Desk) -> None:
     """Make every index again from the rows; whoever searches goes on meanwhile."""
-    from workers.matching import index_upkeep
-
     for collection, space in index_upkeep.rebuild_indexes(desk.services):
         say(f"Made {collection} in {space}.")
 
 
-def _show(states: "list[IndexState]") -> None:
+def _show(states: "list[index_upkeep.IndexState]") -> None:
     columns = ("searched", "space", "vectors", "changes behind", "size", "bytes a vector", "state")
     lines = []
     for state in states:

@@ -3,20 +3,21 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from desk.cli.common.command import FILE, FOLDER, TO_WRITE, AsJson, GivenFile, Word, Yes, command
 from desk.cli.common.files import written_whole
 from desk.cli.common.frame import Desk, ask, finish, person
-from desk.cli.common.show import counted, echo_json, fields, moment, note, say, size, table
+from desk.cli.common.show import counted, echo_json, fields, moment, named, note, only_json, say, size, table, tell
 from exhibit.errors import ExitCode, WrongUseError
+from exhibit.lazy import late
 
-if TYPE_CHECKING:
-    from indexer.calibration.recall import Recall
-    from workers.descriptors.model_files import Compared, SignedCard
-    from workers.descriptors.models import Measured, ModelState
+with late():
+    from evidence.keys import ed25519
+    from indexer.calibration import recall
+    from workers.descriptors import model_files, models, shared_models
 
 STATES = {
     "serving": "in use",
@@ -56,12 +57,8 @@ model_command = click.Group("model", help="The network that describes pictures, 
 @click.option("--card", required=True, type=FILE, help="What the network needs, in TOML; docs/operator.md shows one.")
 def add_model(*, desk: Desk, file: GivenFile, card: Path, as_json: AsJson) -> None:
     """Add a network of your own as an ONNX file. It is tried at once; it can be used when it has been measured."""
-    from workers.descriptors import models
-
     row = models.add_model(desk.services, file, card, by=person())
-    if as_json:
-        echo_json({"name": row.name, "version": row.version, "sha256": row.digest.hex, "bytes": row.size})
-        return
+    only_json({"name": row.name, "version": row.version, "sha256": row.digest.hex, "bytes": row.size}, asked=as_json)
     say(f"Added {row}, {row.card['width']} components, licence {row.card['licence']}.")
     note(f"Measure it: exhibit model measure {row.name}@{row.version} --photos DIR")
 
@@ -80,27 +77,19 @@ def measure_model(*, desk: Desk, name: Word, photos: Path | None, works: int, as
 
     At least 20 photographs are needed, better some hundred. `exhibit model list --help` explains the figures.
     """
-    from workers.descriptors import models
-
     models.model_named(desk.services, name)
     found = _measured(desk, name, photos, works)
-    if as_json:
-        from indexer.calibration.recall import as_plain
-
-        echo_json({found.name: as_plain(found.recall), "beside": {found.serving: as_plain(found.beside)}})
-    else:
-        _show_measured(found)
+    told = {found.name: recall.as_plain(found.recall), "beside": {found.serving: recall.as_plain(found.beside)}}
+    tell(told, lambda: _show_measured(found), as_json=as_json)
 
 
-def _measured(desk: Desk, name: str, photos: Path | None, works: int) -> "Measured":
-    from workers.descriptors.models import measure_model
-
+def _measured(desk: Desk, name: str, photos: Path | None, works: int) -> "models.Measured":
     with click.progressbar(length=100, label="Measuring", file=sys.stderr) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.update(100 * done // total - bar.pos)
 
-        return measure_model(desk.services, name, photos, works, progress)
+        return models.measure_model(desk.services, name, photos, works, progress)
 
 
 @command(
@@ -120,11 +109,8 @@ def export_model(*, desk: Desk, name: Word, out: Path, author: str, terms: str, 
 
     The key stands for the author: without --key it is this installation's own, and keep the file of another safe.
     """
-    from evidence.keys.ed25519 import FileSigner
-    from workers.descriptors.shared_models import export_model as exported
-
-    signer = FileSigner(key) if key else desk.services.author_signer
-    row, chunks = exported(desk.services, name, author, terms, price, signer, by=person())
+    signer = ed25519.FileSigner(key) if key else desk.services.author_signer
+    row, chunks = shared_models.export_model(desk.services, name, author, terms, price, signer, by=person())
     with written_whole(out) as file:
         file.writelines(chunks)
     say(f"Wrote {row} to {out}, signed by {(row.shared or {}).get('key') or signer.public_key.hex()}.")
@@ -150,9 +136,6 @@ def import_model(  # noqa: PLR0913 - options
     what chance explains with so many works; it can't be used then without --anyway. Compare the key with what its
     author says.
     """
-    from workers.descriptors import shared_models
-    from workers.descriptors.models import compared_of, model_named
-
     offer = shared_models.look_at(file, key, anyway=anyway)
     if not as_json:
         _show_card(desk, offer.card, offer.remarks)
@@ -165,7 +148,7 @@ def import_model(  # noqa: PLR0913 - options
         _measured(desk, name, photos, works)
     except WrongUseError as error:
         reason = error.message
-    beside = None if reason else compared_of(model_named(desk.services, name))
+    beside = None if reason else models.compared_of(models.model_named(desk.services, name))
     if as_json:
         echo_json({"name": row.name, "version": row.version, "author": offer.card.author, "key": offer.card.key.hex(),
                    "remarks": offer.remarks, "compared": beside and asdict(beside)})  # fmt: skip
@@ -178,7 +161,7 @@ def import_model(  # noqa: PLR0913 - options
         finish(ExitCode.CHECK_FAILED)
 
 
-def _show_card(desk: Desk, card: "SignedCard", remarks: tuple[str, ...]) -> None:
+def _show_card(desk: Desk, card: "model_files.SignedCard", remarks: tuple[str, ...]) -> None:
     network, told = card.network, card.measured
     claimed = told.overall
     fields(
@@ -186,10 +169,8 @@ def _show_card(desk: Desk, card: "SignedCard", remarks: tuple[str, ...]) -> None
         ("author", card.author),
         ("key", card.key.hex()),
         ("made", moment(card.made_at, desk.zone)),
-        ("licence", network.licence),
-        ("source", network.source),
-        ("terms", card.terms),
-        ("price", card.price),
+        *named(network, "licence", "source"),
+        *named(card, "terms", "price"),
         ("claimed", f"R@1 {_share(claimed.first)}, R@10 {_share(claimed.few)}"),
         ("photographs", f"{told.photos} in {len(told.by_edit)} edits among {told.references}"),
         ("measured", f"{moment(told.at, desk.zone)}, {told.command}"),
@@ -198,7 +179,7 @@ def _show_card(desk: Desk, card: "SignedCard", remarks: tuple[str, ...]) -> None
         note(remark)
 
 
-def _show_compared(name: str, beside: "Compared") -> None:
+def _show_compared(name: str, beside: "model_files.Compared") -> None:
     rows = [
         [label, _share(getattr(beside.claimed, key)), _share(getattr(beside.measured, key))] for key, label in RECALLS
     ]
@@ -213,12 +194,8 @@ def _show_compared(name: str, beside: "Compared") -> None:
 @command("list", above=FIGURES, of=model_command, short_help="List them, with state and figures.")
 def list_models(*, desk: Desk, as_json: AsJson) -> None:
     """List the networks: which is in use, how far another is, and what was measured of each."""
-    from workers.descriptors.models import model_states
-
-    states = model_states(desk.services)
-    if as_json:
-        echo_json({"models": [_plain(state) for state in states]})
-        return
+    states = models.model_states(desk.services)
+    only_json({"models": [_plain(state) for state in states]}, asked=as_json)
     columns = ("name", "version", "state", "width", "size", "R@1", "R@10", "R@0FP", "ms", "pictures")
     table(columns, [_row(state) for state in states])
     for state in states:
@@ -234,8 +211,6 @@ def use_model(*, desk: Desk, name: Word, anyway: bool) -> None:
     The one in use serves until then; `exhibit model list` shows how far it is. Naming the one in use stops what is
     under way.
     """
-    from workers.descriptors import models
-
     row = models.use_model(desk.services, name, anyway=anyway, by=person())
     states = models.model_states(desk.services)
     state = next(state for state in states if (state.name, state.version) == (row.name, row.version))
@@ -252,16 +227,14 @@ def use_model(*, desk: Desk, name: Word, anyway: bool) -> None:
 @command("drop", "sscd", of=model_command, short_help="Remove one that isn't in use.")
 def drop_model(*, desk: Desk, name: Word) -> None:
     """Remove a network that isn't in use, with everything that was described by it."""
-    from workers.descriptors import models
-
     say(f"Removed {models.drop_model(desk.services, name, by=person())}.")
 
 
-def _plain(state: "ModelState") -> dict[str, Any]:
+def _plain(state: "models.ModelState") -> dict[str, Any]:
     return {**asdict(state), "measured_at": state.measured_at and state.measured_at.isoformat()}
 
 
-def _row(state: "ModelState") -> list[object]:
+def _row(state: "models.ModelState") -> list[object]:
     figures: list[object] = ["", "", "", ""]
     if state.recall is not None:
         overall = state.recall.overall
@@ -271,7 +244,7 @@ def _row(state: "ModelState") -> list[object]:
     return [state.name, state.version, STATES[state.state], state.width, size(state.size), *figures, done]
 
 
-def _remarks(state: "ModelState") -> list[str]:
+def _remarks(state: "models.ModelState") -> list[str]:
     name = f"{state.name} {state.version}"
     lines = [f"{name}: {state.error}"] if state.error else []
     if state.key:
@@ -288,14 +261,14 @@ def _remarks(state: "ModelState") -> list[str]:
     return lines
 
 
-def _out_of_reach(state: "ModelState") -> str:
+def _out_of_reach(state: "models.ModelState") -> str:
     return (
         f"{state.beyond_reach} pictures aren't kept any more, so it can't describe them; "
         "they will be found by their hashes only."
     )
 
 
-def _show_measured(found: "Measured") -> None:
+def _show_measured(found: "models.Measured") -> None:
     mine, other = found.recall, found.beside
     say(f"{mine.photos} photographs in {len(mine.by_edit)} edits among {mine.references}; {mine.pairs} strange pairs.")
     click.echo()
@@ -306,7 +279,7 @@ def _show_measured(found: "Measured") -> None:
     table(("R@10 by edit", found.name, "in use"), _by_edit(mine, other))
 
 
-def _by_edit(mine: "Recall", other: "Recall") -> list[list[object]]:
+def _by_edit(mine: "recall.Recall", other: "recall.Recall") -> list[list[object]]:
     """The edits in which one of the two misses something."""
     return [
         [edit, _share(mine.by_edit[edit].few), _share(other.by_edit[edit].few)]

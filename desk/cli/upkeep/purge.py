@@ -2,17 +2,18 @@
 
 from collections import Counter
 
-import click
-
-from desk.cli.common.command import Reason, Yes, command
+from desk.cli.common.command import PictureMeant, Reason, Yes, command
 from desk.cli.common.frame import ask, open_desk, person
 from desk.cli.common.show import counted, say
 from desk.cli.upkeep.rules import digest_meant
+from exhibit.lazy import late
+
+with late():
+    from workers.cases import purge
 
 
 @command("purge", 'picture.jpg --reason "Court order 12/2026" --yes')
-@click.argument("what", metavar="DIGEST|FILE")
-def purge_command(*, what: str, reason: Reason, yes: Yes) -> None:
+def purge_command(*, what: PictureMeant, reason: Reason, yes: Yes) -> None:
     """Remove a picture's bytes everywhere, for good, and never store them again.
 
     The picture is named by its SHA-256 or by a file with the same bytes. Its digest stays in the log. What goes with it
@@ -21,13 +22,13 @@ def purge_command(*, what: str, reason: Reason, yes: Yes) -> None:
     """
     digest = digest_meant(what)
     desk = open_desk()
-    from workers.cases.purge import purge, touched
-
     for kept, words in ((False, "removed with it"), (True, "withheld from view, and kept")):
-        of = Counter((row.owner or "no owner", row.what) for row in touched(desk.services, digest) if row.kept is kept)
+        of = Counter(
+            (row.owner or "no owner", row.what) for row in purge.touched(desk.services, digest) if row.kept is kept
+        )
         for (owner, of_what), files in sorted(of.items()):
             say(f"{owner}, {of_what}: {counted(files, 'file', 'files')} {words}")
     if not yes:
         ask(f"Remove {digest} everywhere? This can't be undone.")
-    there = purge(desk.services, digest, by=person(), reason=reason)
+    there = purge.purge(desk.services, digest, by=person(), reason=reason)
     say(f"{digest} is {'removed' if there else 'not here'}, and blocked from now on.")

@@ -9,6 +9,10 @@ from desk.cli.common.frame import Desk
 from desk.cli.common.show import listed, moment
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
+from exhibit.lazy import late
+
+with late():
+    from exhibit.network import urls
 
 HEX_DIGITS = 64
 
@@ -30,9 +34,7 @@ def digest_meant(what: str) -> Digest:
 
 def host_meant(text: str) -> str:
     """A host as crawls know it; an address of a page is taken for its host."""
-    from exhibit.network.urls import host_of
-
-    name = host_of(text if "://" in text else f"http://{text}/")
+    name = urls.host_of(text if "://" in text else f"http://{text}/")
     if not name or " " in name:
         raise WrongUseError(f"{text!r} isn't a host.", hint="Write shop.example.")
     return name

@@ -4,10 +4,17 @@ from datetime import UTC, datetime
 
 import click
 
-from desk.cli.common.command import AsJson, Number, Word, command
+from desk.cli.common.command import DAY, AsJson, Number, Word, command
 from desk.cli.common.frame import Desk, finish, person
 from desk.cli.common.show import listed, moment, note, say
 from exhibit.errors import ExitCode
+from exhibit.lazy import late
+
+with late():
+    from desk.schemas import log as schemas
+    from registry import models
+    from registry.alliance import agreements, partners
+    from workers.alliance import blind
 
 agreement_command = click.Group("agreement", help="Search without seeing; docs/alliance.md says what each side learns.")
 
@@ -19,16 +26,13 @@ agreement_command = click.Group("agreement", help="Search without seeing; docs/a
     short_help="Let a partner search blindly here.",
 )
 @click.option("--fields", required=True, metavar="NAMES", help="What is told of a match: page,image,seen,digest,hash.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), required=True, metavar="DAY", help="It ends at this day.")
+@click.option("--until", type=DAY, required=True, metavar="DAY", help="It ends at this day.")
 @click.option("--queries", type=click.IntRange(1), required=True, metavar="N", help="So many in all.")
-def add_agreement(*, desk: Desk, name: Word, fields: str, until: datetime, queries: int) -> None:
+def add_agreement(*, _desk: Desk, name: Word, fields: str, until: datetime, queries: int) -> None:
     """Let the partner NAME search the pictures that were seen here, without seeing others or showing its own.
 
     A picture takes up to 17 queries, and each 100 pictures seen here one more.
     """
-    from registry.alliance import agreements, partners
-
-    del desk
     chosen = [field.strip() for field in fields.split(",") if field.strip()]
     row = agreements.add(partners.named(name), chosen, until.replace(tzinfo=UTC), queries, by=person())
     say(f"Agreement {row.pk} holds.")
@@ -37,12 +41,9 @@ def add_agreement(*, desk: Desk, name: Word, fields: str, until: datetime, queri
 @command("list", of=agreement_command, short_help="Say what holds, and what was used.")
 def list_agreements(*, desk: Desk, as_json: AsJson) -> None:
     """List agreements, those too that have ended."""
-    from desk.schemas.log import Agreement as Told
-    from registry.models import Agreement
+    found = schemas.Agreement.from_rows(models.Agreement.objects.select_related("partner").order_by("pk"))
 
-    found = Told.from_rows(Agreement.objects.select_related("partner").order_by("pk"))
-
-    def line(row: Told) -> tuple[object, ...]:
+    def line(row: schemas.Agreement) -> tuple[object, ...]:
         until = moment(row.ended_at or row.until, desk.zone)
         return row.number, row.partner, ", ".join(row.fields_told), until, f"{row.used} of {row.queries}"
 
@@ -52,11 +53,8 @@ def list_agreements(*, desk: Desk, as_json: AsJson) -> None:
 
 
 @command("end", "1", of=agreement_command, short_help="Answer nothing more.")
-def end_agreement(*, desk: Desk, number: Number) -> None:
+def end_agreement(*, _desk: Desk, number: Number) -> None:
     """Answer nothing under the agreement NUMBER any more."""
-    from registry.alliance import agreements
-
-    del desk
     agreements.end(number, by=person())
     say(f"Agreement {number} has ended.")
 
@@ -67,16 +65,13 @@ def search_partner(*, desk: Desk, name: Word, as_json: AsJson) -> None:
 
     What is found is what the partner says. It makes no case: look at the page, or let it be crawled.
     """
-    from desk.schemas.log import BlindFind
-    from registry.alliance import partners
-    from workers.alliance.blind import search, works_of
-
-    done = search(desk.services, partners.named(name))
+    done = blind.search(desk.services, partners.named(name))
     found = [
-        BlindFind(works=works_of(one.picture), exact=one.exact, bands=one.bands, told=one.told) for one in done.found
+        schemas.BlindFind(works=blind.works_of(one.picture), exact=one.exact, bands=one.bands, told=one.told)
+        for one in done.found
     ]
 
-    def line(row: BlindFind) -> tuple[object, ...]:
+    def line(row: schemas.BlindFind) -> tuple[object, ...]:
         how = "the same bytes" if row.exact else f"{row.bands} of 16 parts of the hash"
         return ", ".join(row.works), how, row.told.get("page") or row.told.get("digest", ""), row.told.get("seen", "")
 

@@ -7,6 +7,14 @@ import click
 from desk.cli.common.command import AsJson, Numbers, TheirOwner, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import listed, moment, say, tell
+from exhibit.lazy import late
+
+with late():
+    from desk.schemas import watches as schemas
+    from desk.texts import canaries as canary_words
+    from registry.accounts import scoped
+    from registry.crawls import canaries
+    from workers.crawls import watches
 
 canary_command = click.Group("canary", help="Known copies on pages of your own: a watch that misses one says so.")
 
@@ -21,11 +29,7 @@ def add_canary(*, desk: Desk, owner: TheirOwner, work: int, url: str, watch_name
     Put the copy there first, and let the watch's sources lead to the page. A licence for this page is added too, so
     that no case comes of it.
     """
-    from desk.schemas import watches as schemas
-    from registry.accounts import scoped
-    from workers.crawls.watches import plant
-
-    row = plant(desk.services, scoped.work(owner, work), scoped.watch(owner, watch_name), url, by=person())
+    row = watches.plant(desk.services, scoped.work(owner, work), scoped.watch(owner, watch_name), url, by=person())
     said = f"Known copy {row.number}: from its next run on, {row.watch.name} has to find work {work} at {row.url}"
     tell(schemas.Canary.from_row(row), said, as_json=as_json)
 
@@ -33,14 +37,11 @@ def add_canary(*, desk: Desk, owner: TheirOwner, work: int, url: str, watch_name
 @command("list", of=canary_command)
 def list_canaries(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the known copies, and what the last run that had to find each made of it."""
-    from desk.schemas import watches as schemas
-    from desk.texts.canaries import last_run
-    from registry.crawls import canaries
-
     found = schemas.Canary.from_rows(canaries.active(owner))
 
     def line(canary: schemas.Canary) -> Sequence[object]:
-        last = last_run(canary.last_run.outcome, canary.last_run.reason) if canary.last_run else last_run()
+        run = canary.last_run
+        last = canary_words.last_run(run.outcome, run.reason) if run else canary_words.last_run()
         return canary.number, canary.work, canary.url, canary.watch, moment(canary.added_at, desk.zone), last
 
     columns = ("canary", "work", "page", "watch", "planted", "last run")
@@ -51,9 +52,6 @@ def list_canaries(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
 @command("remove", "3", of=canary_command)
 def remove_canaries(*, numbers: Numbers, owner: TheirOwner) -> None:
     """Expect the known copies NUMBERS no longer. What earlier runs made of them stays."""
-    from registry.accounts import scoped
-    from registry.crawls import canaries
-
     for row in [scoped.canary(owner, number) for number in numbers]:
         canaries.withdraw(row, by=person())
     say(f"Removed: {', '.join(map(str, numbers))}.")

@@ -3,25 +3,32 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import click
 
-from desk.cli.common.command import FILE, TO_WRITE, AsJson, Number, Numbers, Reason, Taken, TheirOwner, command
+from desk.cli.common.command import FILE, TO_WRITE, AsJson, Number, Numbers, Reason, Taken, TheirOwner, Why, command
 from desk.cli.common.files import Out, read_picture, written_whole
 from desk.cli.common.frame import DECISIONS, Desk, person, taken
-from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, table, tell
+from desk.cli.common.show import counted, fields, listed, moment, note, only_json, say, short, table, tell
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from evidence.facts.case import LANGUAGES
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
+from exhibit.lazy import late
 from exhibit.types import Untyped
 
-if TYPE_CHECKING:
-    from desk.schemas.cases import Case, FullCase, Use
-    from registry.models import Owner
-    from workers.cases.decisions import Outcome
-
+with late():
+    from desk.cli.evidence import compare
+    from desk.schemas import cases as schemas
+    from desk.texts import cases
+    from registry import models
+    from registry.accounts import scoped
+    from registry.crawls import canaries
+    from registry.log import audit_log
+    from workers.cases import decisions
+    from workers.evidence import papers
+    from workers.matching import prints
 
 KINDS = ("us-902", "cn-evidence-list", "cn-environment", "personal-data")
 WHO = "Who decides, as the record names it; your login by default."
@@ -39,9 +46,6 @@ case_command = click.Group(
 @click.option("--decision", type=click.Choice(DECISIONS), help="Only those decided so.")
 def list_cases(*, owner: TheirOwner, decision: str | None, as_json: AsJson) -> None:
     """List the cases."""
-    from desk.schemas import cases as schemas
-    from registry.accounts import scoped
-
     rows = scoped.cases(owner)
     chosen = rows if decision is None else rows.filter(decision=decision)
     found = schemas.Case.from_rows(schemas.with_uses(chosen))
@@ -53,41 +57,30 @@ def list_cases(*, owner: TheirOwner, decision: str | None, as_json: AsJson) -> N
         _tell_missed(owner)
 
 
-def _tell_missed(of: "Owner") -> None:
+def _tell_missed(of: "models.Owner") -> None:
     """That a watch missed a known copy, so that nobody takes silence for the absence of copies."""
-    from registry.crawls import canaries
-
     for crawl, result in canaries.missed_lately(of):
         why = f" ({result.reason})" if result.reason else ""
         canary = f"number {result.canary.number}, {result.canary.url}"
         note(f"The watch {crawl.watch.name} missed a known copy in its last run{why}: {canary}.")
 
 
-def _line(case: "Case") -> list[object]:
-    from desk.texts.cases import decision_in_words
-
+def _line(case: "schemas.Case") -> list[object]:
     matches = {use.match for use in case.uses if use.licence is None} or {use.match for use in case.uses}
     match = "certain" if "certain" in matches else ", ".join(sorted(matches))
     sealed = sum(bundle.seal is not None for bundle in case.bundles)
-    title, decided = short(f"{case.work.number}: {case.work.title}", 40), decision_in_words(case.decision)
+    title, decided = short(f"{case.work.number}: {case.work.title}", 40), cases.decision_in_words(case.decision)
     return [case.number, title, case.party or "(files)", match, len(case.uses), decided, sealed]
 
 
 @command("show", "3", of=case_command)
 def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
     """Show case NUMBER: where the work was seen, how alike it is, what was captured, and its history."""
-    from desk.schemas import cases as schemas
-    from desk.texts.cases import decision_in_words
-    from registry.accounts import scoped
-    from registry.log import audit_log
-
     row = scoped.case(owner, number)
     audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, owner, by=person(), case=number)
     one = schemas.FullCase.from_row(row)
-    if as_json:
-        echo_json(one)
-        return
-    said = decision_in_words(row.decision)
+    only_json(one, asked=as_json)
+    said = cases.decision_in_words(row.decision)
     decided = f"{said}, by {row.decided_by}" if row.decided_by else said
     fields(
         ("case", str(row.number)),
@@ -114,7 +107,7 @@ def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
     _show_evidence(desk, one)
 
 
-def _show_use(desk: Desk, use: "Use") -> None:
+def _show_use(desk: Desk, use: "schemas.Use") -> None:
     click.echo()
     alike = f"{use.match}: {use.dense:.0%} of the textured blocks agree, {counted(use.inliers, 'point')}"
     if use.by_fingerprints:
@@ -129,7 +122,7 @@ def _show_use(desk: Desk, use: "Use") -> None:
     )
 
 
-def _probability(use: "Use") -> str:
+def _probability(use: "schemas.Use") -> str:
     of = use.calibration
     if use.probability is None or of is None:
         return "not calibrated"
@@ -137,7 +130,7 @@ def _probability(use: "Use") -> str:
     return f"{use.probability:.4f} (calibration {of.name}; {bound}, from {of.photographs:,} photographs)"
 
 
-def _show_evidence(desk: Desk, one: "FullCase") -> None:
+def _show_evidence(desk: Desk, one: "schemas.FullCase") -> None:
     for bundle in one.bundles:
         answered = [f"{receipt.witness} {receipt.state}" for receipt in bundle.receipts]
         told = f"sealed {moment(bundle.sealed_at, desk.zone)}" if bundle.seal else bundle.state
@@ -161,13 +154,8 @@ def look_at_case(*, desk: Desk, number: Number, owner: TheirOwner, picture: Path
     The file's digest has to be the stated one; nothing of it is kept. Then clear the case or license it; to call it not
     licensed, register the file, because evidence needs the picture.
     """
-    from desk.cli.evidence.compare import compare_command
-    from registry.accounts import scoped
-    from registry.log import audit_log
-    from workers.matching.prints import found_beside
-
     row, data = scoped.case(owner, number), read_picture(picture, desk.services.limits.max_bytes)
-    copies = found_beside(desk.services, row, Digest.of(data))
+    copies = prints.found_beside(desk.services, row, Digest.of(data))
     audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, owner, by=person(), case=number)
     for place, (url, copy) in enumerate(copies.items(), 1):
         drawn = side_by_side and (side_by_side.with_stem(f"{side_by_side.stem}-{place}") if place > 1 else side_by_side)
@@ -176,23 +164,19 @@ def look_at_case(*, desk: Desk, number: Number, owner: TheirOwner, picture: Path
             file.flush()
             say(url)
             found = Path(file.name)
-            click.get_current_context().invoke(compare_command, work=picture, picture=found, side_by_side=drawn)
+            click.get_current_context().invoke(compare.compare_command, work=picture, picture=found, side_by_side=drawn)
 
 
 @command("confirm", '3 4 --reason "No permission was given."', "3 --wait", of=case_command)
-@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the record.")
 @click.option("--demonstration", is_flag=True, help="For demonstrations: the record says that nobody looked.")
 @click.option("--wait", is_flag=True, help="Return when the evidence is sealed; ends with 4 when it isn't.")
 def confirm_cases(
-    *, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: str, by: By, demonstration: bool, wait: bool
+    *, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Why, by: By, demonstration: bool, wait: bool
 ) -> None:
     """Decide that cases NUMBERS are not licensed; their evidence is captured and sealed.
 
     One that is decided so already keeps its first reason.
     """
-    from registry.models import Bundle
-    from workers.cases import decisions
-
     who = decisions.DEMONSTRATION if demonstration else by
     undo_for = decisions.AT_ONCE if wait else decisions.UNDO_FOR
     outcomes = _decide(desk, owner, numbers, "Not licensed", "CONFIRM", by=who, reason=reason, undo_for=undo_for)
@@ -202,7 +186,7 @@ def confirm_cases(
     if wait:
         rows = [outcome.case for outcome in outcomes]
         wait_for_seals(desk, rows)
-        newest = Bundle.objects.filter(case__in=rows).order_by("case_id", "-number").distinct("case_id")
+        newest = models.Bundle.objects.filter(case__in=rows).order_by("case_id", "-number").distinct("case_id")
         end_where_unsealed(newest.select_related("case"))
     elif not desk.workers_run:
         note("No worker runs to seal the evidence: start them with `exhibit up`, or add --wait.")
@@ -221,8 +205,6 @@ def clear_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Reas
 @click.option("--licence", required=True, type=click.IntRange(min=1), metavar="N", help="The licence that permits it.")
 def license_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, licence: int, reason: Reason, by: By) -> None:
     """Record that a licence permits the uses of cases NUMBERS."""
-    from registry.accounts import scoped
-
     granted = scoped.licence(owner, licence)
     _decide(desk, owner, numbers, "Licensed", "LICENSE", by=by, reason=reason, licence=granted)
 
@@ -244,19 +226,28 @@ def undo_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, by: By) -> No
 
 
 def _decide(
-    desk: Desk, owner: "Owner", numbers: Sequence[int], word: str, choice: str, *, reason: str = "", **wished: Untyped
-) -> "list[Outcome]":
+    desk: Desk,
+    owner: "models.Owner",
+    numbers: Sequence[int],
+    word: str,
+    choice: str,
+    *,
+    reason: str = "",
+    **wished: Untyped,
+) -> "list[decisions.Outcome]":
     """Decide cases and say of which it is so now; to decide once more: not licensed, is no mistake.
 
     Where some were decided otherwise the first one's ``ConflictError`` is raised, and the others are said.
     """
-    from workers.cases.decisions import Choice, Wish, decide_each
-
-    wish = Wish(Choice[choice], reason=reason.strip(), **wished)
-    outcomes = decide_each(desk.services, owner, numbers, wish)
+    wish = decisions.Wish(decisions.Choice[choice], reason=reason.strip(), **wished)
+    outcomes = decisions.decide_each(desk.services, owner, numbers, wish)
     if done := [outcome.case.number for outcome in outcomes if outcome.done]:
         say(f"{word}: {_listed(done)}.")
-    agreed = [outcome for outcome in outcomes if wish.choice is Choice.CONFIRM and outcome.case.decision == wish.choice]
+    agreed = [
+        outcome
+        for outcome in outcomes
+        if wish.choice is decisions.Choice.CONFIRM and outcome.case.decision == wish.choice
+    ]
     refused = [outcome.refusal for outcome in outcomes if outcome.refusal is not None and outcome not in agreed]
     for refusal in refused[1:]:
         note(refusal.message)
@@ -273,9 +264,6 @@ def _listed(numbers: Sequence[int]) -> str:
 @click.option("--words", required=True, metavar="TEXT", help="What the other members should know.")
 def write_note(*, number: Number, owner: TheirOwner, words: str, by: By) -> None:
     """Write a note on case NUMBER, for the other members; its history keeps it."""
-    from registry.accounts import scoped
-    from workers.cases import decisions
-
     decisions.note(scoped.case(owner, number), by=by, words=words)
     say(f"Noted on case {number}.")
 
@@ -283,9 +271,6 @@ def write_note(*, number: Number, owner: TheirOwner, words: str, by: By) -> None
 @command("dispute", '5 --reason "It is our picture after all."', of=case_command)
 def dispute_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) -> None:
     """Say that case NUMBER was decided wrongly. The decision stays until somebody settles it or reopens the case."""
-    from registry.accounts import scoped
-    from workers.cases import decisions
-
     decisions.dispute(scoped.case(owner, number), by=by, reason=reason)
     say(f"Disputed: the decision of case {number}.")
 
@@ -293,9 +278,6 @@ def dispute_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) -
 @command("settle", '5 --reason "I asked the photographer."', of=case_command)
 def settle_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) -> None:
     """Let the disputed decision of case NUMBER stand; to change it, use `exhibit case reopen`."""
-    from registry.accounts import scoped
-    from workers.cases import decisions
-
     decisions.settle(scoped.case(owner, number), by=by, reason=reason)
     say(f"The decision of case {number} stands.")
 
@@ -308,21 +290,18 @@ def write_papers(
 
     Nobody has signed them. A person reads each, corrects it, fills in the open fields and signs, or doesn't.
     """
-    from registry.accounts import scoped
-    from workers.evidence.papers import draft_paper, paper_name
-
     bundle = scoped.bundle(owner, number)
     files, missing = [], []
     for kind in dict.fromkeys(kinds or KINDS):
         try:
-            data = draft_paper(desk.services, bundle, kind, language or "")
+            data = papers.draft_paper(desk.services, bundle, kind, language or "")
         except ServiceMissingError as error:
             if kinds:
                 raise
             missing.append({"paper": kind, "sentence": str(error)})
             continue
         taken("PAPER", bundle.case.owner, bundle=bundle.number, case=number, paper=kind)
-        path = out / paper_name(bundle, kind, language or "")
+        path = out / papers.paper_name(bundle, kind, language or "")
         with written_whole(path) as file:
             file.write(data)
         files.append(str(path))

@@ -2,30 +2,27 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import AsJson, TheirOwner, Word, command
+from desk.cli.common.command import AsJson, MaybeNumber, MaybeWord, TheirOwner, Word, command
 from desk.cli.common.frame import Desk
-from desk.cli.common.show import echo_json, fields, listed, moment, say, table
+from desk.cli.common.show import fields, listed, moment, only_json, say, table
 from desk.cli.watching.watch import tell_searches
 from exhibit.errors import NotFoundError
+from exhibit.lazy import late
 
-if TYPE_CHECKING:
-    from desk.schemas.watches import Crawl, Refusal
+with late():
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped
 
 SHOWN = 20
 crawl_command = click.Group("crawl", help="Runs of watches.")
 
 
 @command("list", "", "shop", of=crawl_command)
-@click.argument("name", required=False)
-def list_crawls(*, desk: Desk, name: str | None, owner: TheirOwner, as_json: AsJson) -> None:
+def list_crawls(*, desk: Desk, name: MaybeWord, owner: TheirOwner, as_json: AsJson) -> None:
     """List the crawls of all watches, or of the watch NAME, newest first."""
-    from desk.schemas import watches as schemas
-    from registry.accounts import scoped
-
     rows = scoped.crawls(owner) if name is None else scoped.crawls(owner).filter(watch=scoped.watch(owner, name))
     found = schemas.Crawl.from_rows(rows)
     columns = ("watch", "crawl", "started", "pages", "pictures", "sightings", "ended")
@@ -33,27 +30,21 @@ def list_crawls(*, desk: Desk, name: str | None, owner: TheirOwner, as_json: AsJ
     listed("crawls", found, columns, lambda crawl: _line(desk, crawl), nothing=nothing, as_json=as_json)
 
 
-def _line(desk: Desk, one: "Crawl") -> list[object]:
+def _line(desk: Desk, one: "schemas.Crawl") -> list[object]:
     counts = [one.pages, one.pictures, one.sightings]
     return [one.watch, one.number, moment(one.started_at, desk.zone), *counts, one.reason or "under way"]
 
 
 @command("show", "shop", "shop 3 --json", of=crawl_command)
-@click.argument("number", type=click.IntRange(min=1), required=False)
-def show_crawl(*, desk: Desk, name: Word, number: int | None, owner: TheirOwner, as_json: AsJson) -> None:
+def show_crawl(*, desk: Desk, name: Word, number: MaybeNumber, owner: TheirOwner, as_json: AsJson) -> None:
     """Show crawl NUMBER of the watch NAME, the newest by default, and all it refused."""
-    from desk.schemas import watches as schemas
-    from registry.accounts import scoped
-
     watch = scoped.watch(owner, name)
     newest = scoped.crawls(owner).filter(watch=watch)
     row = newest.first() if number is None else scoped.crawl(owner, watch.number, number)
     if row is None:
         raise NotFoundError(f"{watch.name} hasn't run yet.", hint=f"exhibit watch run {watch.name} --wait")
     one = schemas.ShownCrawl.from_row(row, refusals=schemas.Refusal.of(row))
-    if as_json:
-        echo_json(one)
-        return
+    only_json(one, asked=as_json)
     fields(
         ("crawl", f"{one.number} of {one.watch}"),
         ("started", moment(row.started_at, desk.zone)),
@@ -66,7 +57,7 @@ def show_crawl(*, desk: Desk, name: Word, number: int | None, owner: TheirOwner,
     _show_refusals(one.refusals)
 
 
-def _show_refusals(refusals: "Sequence[Refusal]") -> None:
+def _show_refusals(refusals: "Sequence[schemas.Refusal]") -> None:
     if not refusals:
         say("Nothing was refused.")
         return

@@ -1,21 +1,25 @@
 """Other people's machines that help to fetch and measure pictures."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from desk.cli.common.command import TO_WRITE, AsJson, GivenFile, Word, command
 from desk.cli.common.files import read_file, write_file
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import counted, echo_json, listed, moment, note, say, table, tell
+from desk.cli.common.show import counted, echo_json, listed, moment, note, only_json, say, table, tell
 from exhibit.errors import NotFoundError
+from exhibit.lazy import late
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from registry.models import Contributor
+with late():
+    from desk.schemas import owners as schemas
+    from registry import models
+    from registry.edge import contributors
+    from workers import configuration
+    from workers.edge import accounts, helping
+    from workers.servers import addresses
 
 edge_command = click.Group("edge", help="Machines of others that help: they fetch and measure, and never see works.")
 
@@ -23,11 +27,8 @@ edge_command = click.Group("edge", help="Machines of others that help: they fetc
 @command("invite", '"Ann\'s machine"', of=edge_command)
 def invite_contributor(*, desk: Desk, name: Word, as_json: AsJson) -> None:
     """Let somebody help, under NAME: prints a token, once, with which one machine joins."""
-    from registry.edge import contributors
-    from workers.servers.addresses import absolute
-
     row, token = contributors.invite(name, by=person())
-    url = absolute(desk.config)
+    url = addresses.absolute(desk.config)
     said = "The token is shown this once. On the other machine, where Exhibit is installed:"
     tell({"name": row.name, "token": token, "url": url}, said, f"  exhibit edge join {url} {token}", as_json=as_json)
 
@@ -39,11 +40,8 @@ def join_edge(*, url: Word, token: Word) -> None:
     This machine fetches pictures by the rules of every crawl and sends hashes and descriptors of them, signed with a
     key that it makes for itself; no database is needed. It learns addresses, and not for whom they are visited.
     """
-    from workers.configuration import load_config
-    from workers.edge.helping import helping
-
     pictures = 0
-    for brought in helping(load_config(), url, token):
+    for brought in helping.helping(configuration.load_config(), url, token):
         pictures += brought
         note(f"{counted(pictures, 'picture')} so far.")
 
@@ -54,10 +52,7 @@ def list_contributors(*, desk: Desk, as_json: AsJson) -> None:
 
     As JSON it is an account for whoever pays or thanks, signed with the log's key.
     """
-    from desk.schemas import owners as schemas
-    from registry.models import Contributor
-
-    rows = Contributor.objects.order_by("pk")
+    rows = models.Contributor.objects.order_by("pk")
     if as_json:
         echo_json(_account(desk, rows))
         return
@@ -72,20 +67,17 @@ def list_contributors(*, desk: Desk, as_json: AsJson) -> None:
     listed("contributors", found, columns, line, nothing=nothing, as_json=False)
 
 
-def _account(desk: Desk, rows: "Iterable[Contributor]") -> dict[str, object]:
-    from desk.schemas.owners import Contributor
-    from workers.edge.accounts import signed_account
-
-    return signed_account(desk.services, {row.pk: Contributor.from_row(row).model_dump(mode="json") for row in rows})
+def _account(desk: Desk, rows: "Iterable[models.Contributor]") -> dict[str, object]:
+    return accounts.signed_account(
+        desk.services, {row.pk: schemas.Contributor.from_row(row).model_dump(mode="json") for row in rows}
+    )
 
 
 @command("account", '"Ann\'s machine" --out account.json', of=edge_command)
 @click.option("--out", required=True, type=TO_WRITE, metavar="FILE", help="The file, JSON.")
 def write_account(*, desk: Desk, name: Word, out: Path) -> None:
     """Write what the contributor NAME has done until now, signed with the log's key, for whoever pays or thanks."""
-    from registry.models import Contributor
-
-    rows = list(Contributor.objects.filter(name=name).order_by("pk"))
+    rows = list(models.Contributor.objects.filter(name=name).order_by("pk"))
     if not rows:
         raise NotFoundError(f"There is no contributor {name!r}.", hint="List them: exhibit edge list")
     write_file(out, json.dumps(_account(desk, rows), indent=2, ensure_ascii=False).encode() + b"\n")
@@ -99,12 +91,8 @@ def check_account(*, file: GivenFile, key: str, as_json: AsJson) -> None:
 
     Without --key it is held against the key that it names itself: compare that with what its operator says.
     """
-    from workers.edge.accounts import MAX_BYTES, read_account
-
-    account = read_account(read_file(file, MAX_BYTES), key)
-    if as_json:
-        echo_json(account)
-        return
+    account = accounts.read_account(read_file(file, accounts.MAX_BYTES), key)
+    only_json(account, asked=as_json)
     columns = ("name", "slices", "pictures", "seconds", "since", "until")
     table(
         columns,
@@ -117,10 +105,7 @@ def check_account(*, file: GivenFile, key: str, as_json: AsJson) -> None:
 
 @command("remove", '"Ann\'s machine" --drop', of=edge_command)
 @click.option("--drop", is_flag=True, help="Drop all that it sent, too; its addresses are fetched here.")
-def remove_contributor(*, desk: Desk, name: Word, drop: bool) -> None:
+def remove_contributor(*, _desk: Desk, name: Word, drop: bool) -> None:
     """Take no more results from the contributor NAME."""
-    from registry.edge import contributors
-
-    del desk
     contributors.throw_out(contributors.named(name), by=person(), drop=drop)
     say("Removed. What it sent is dropped." if drop else "Removed. What it sent stays.")

@@ -9,22 +9,25 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import Annotated, TextIO
 
 import click
 
 from desk.cli.common.command import AT_LEAST_1, THERE, AsJson, OwnerName, Taken, command
 from desk.cli.common.frame import Desk, finish, open_desk, person
-from desk.cli.common.show import clean, counted, echo_json, note, say, short, size, table
+from desk.cli.common.show import clean, counted, note, say, short, size, table, tell
+from exhibit.config.secrets import secret_path
 from exhibit.errors import ExitCode, WrongUseError
+from exhibit.lazy import late
 from exhibit.types import Json
 
-if TYPE_CHECKING:
-    from crawler.lists.files import Found
-    from crawler.lists.line import Wanted
-    from registry.crawls.lists import Skipped
-    from registry.models import Owner
-    from workers.crawls.ingest import Order, Read
+with late():
+    from crawler.lists import buckets, files, line
+    from exhibit.network import hosts
+    from registry import models
+    from registry.crawls import lists, watching
+    from workers.crawls import ingest
+    from workers.steps.crawls import plan
 
 TOLD_EVERY = 10.0
 """Seconds between two lines about how far it is, where standard error is no terminal."""
@@ -63,32 +66,22 @@ def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: 
     and stay there; its keys come from the environment, as for blobs_url. The same command goes on where it was left,
     and ends with 4 when a list couldn't be read to its end.
     """
-    from crawler.lists.files import find
-
     if not paths and not given["buckets"]:
         raise WrongUseError("Nothing is named to be read.", hint="Name files or folders, or --bucket URL.")
     desk = open_desk()
-    found = find([*paths, *(_fetched(desk, url) for url in given["buckets"])])
+    found = files.find([*paths, *(_fetched(desk, url) for url in given["buckets"])])
     wanted = _wanted(given)
     of = desk.owner(owner)
-    from registry.crawls.lists import watch_of
-    from workers.crawls.ingest import Order
-
     with _stopped_by_signals() as stopping:
-        watch = None if given["dry_run"] else watch_of(of, given["name"], by=person())
-        order = Order(watch, wanted, desk.services.guard, given["column"], given["kind"], lambda: bool(stopping))
+        watch = None if given["dry_run"] else lists.watch_of(of, given["name"], by=person())
+        order = ingest.Order(watch, wanted, desk.services.guard, given["column"], given["kind"], lambda: bool(stopping))
         reads = _read(found, order, given["skipped"])
     archives = "" if given["dry_run"] or stopping else _archives(desk, of, given["name"], found)
-    if as_json:
-        echo_json({"files": [_as_json(read) for read in reads], "archives": archives})
-    else:
-        _tell(reads, archives)
+    told = {"files": [_as_json(read) for read in reads], "archives": archives}
+    tell(told, lambda: _tell(reads, archives), as_json=as_json)
     if watch is not None:
-        from registry.crawls.watching import crawl_under_way
-        from workers.steps.crawls.plan import plan_crawls
-
-        crawl = crawl_under_way(watch)
-        plan_crawls(desk.services, [] if crawl is None else [crawl.pk])
+        crawl = watching.crawl_under_way(watch)
+        plan.plan_crawls(desk.services, [] if crawl is None else [crawl.pk])
         if not desk.workers_run:
             note(f"No worker runs: start them with `exhibit up`, or: exhibit watch run {quote(given['name'])} --wait")
     if stopping:
@@ -99,23 +92,17 @@ def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: 
 
 
 def _fetched(desk: Desk, url: str) -> Path:
-    from crawler.lists.buckets import fetch, folder_for
-    from exhibit.config.secrets import secret_path
-
     config = desk.services.config
-    folder = folder_for(url, config.data_dir / "lists")
-    for name, count in fetch(url, folder, secret_path(config, "bucket.toml")):
+    folder = buckets.folder_for(url, config.data_dir / "lists")
+    for name, count in buckets.fetch(url, folder, secret_path(config, "bucket.toml")):
         note(f"{name}: {size(count)}")
     return folder
 
 
-def _wanted(given: Json) -> "Wanted":
-    from crawler.lists.line import Wanted
-    from exhibit.network.hosts import plain_host
-
-    return Wanted(
-        hosts=tuple(sorted(map(plain_host, given["hosts"]))),
-        without_hosts=tuple(sorted(map(plain_host, given["without_hosts"]))),
+def _wanted(given: Json) -> "line.Wanted":
+    return line.Wanted(
+        hosts=tuple(sorted(map(hosts.plain_host, given["hosts"]))),
+        without_hosts=tuple(sorted(map(hosts.plain_host, given["without_hosts"]))),
         words=tuple(word.casefold() for word in given["words"]),
         min_width=given["min_width"] or 0,
         min_height=given["min_height"] or 0,
@@ -124,20 +111,17 @@ def _wanted(given: Json) -> "Wanted":
     )
 
 
-def _read(found: "Found", order: "Order", skipped: TextIO | None) -> list["Read"]:
+def _read(found: "files.Found", order: "ingest.Order", skipped: TextIO | None) -> list["ingest.Read"]:
     """Read the lists; tells on standard error how far it is, and writes what is left out.
 
     Where standard error is a terminal, one line is written over and over, else a line now and then.
     """
-    from crawler.lists.line import REASONS
-    from workers.crawls.ingest import ingest
-
-    reads: dict[Path, Read] = {}
+    reads: dict[Path, ingest.Read] = {}
     live, told = sys.stderr.isatty(), 0.0
     writer = None if skipped is None else csv.writer(skipped)
     if writer:
         writer.writerow(("file", "reason", "address", "sentence"))
-    for read, left_out in ingest(found.lists, order):
+    for read, left_out in ingest.ingest(found.lists, order):
         reads[read.path] = read
         ended = bool(read.problem or read.row.whole)
         if live or ended or time.monotonic() - told > TOLD_EVERY:
@@ -145,13 +129,13 @@ def _read(found: "Found", order: "Order", skipped: TextIO | None) -> list["Read"
             text = clean(f"{read.path.name}: {_so_far(read)}")
             click.echo(f"\r\x1b[K{text}" if live else text, err=True, nl=ended or not live)
         if writer:
-            writer.writerows((read.path.name, reason, url, REASONS[reason]) for reason, url in left_out)
+            writer.writerows((read.path.name, reason, url, line.REASONS[reason]) for reason, url in left_out)
     if live:
         click.echo(err=True)
     return list(reads.values())
 
 
-def _so_far(read: "Read") -> str:
+def _so_far(read: "ingest.Read") -> str:
     row = read.row
     if row.whole and row.lines == read.before:
         return f"all of it is in already, {counted(row.lines, 'line')}"
@@ -166,30 +150,25 @@ def _so_far(read: "Read") -> str:
     return ", ".join(parts) + (f". {read.problem}" if read.problem else "")
 
 
-def _by_number(skipped: Mapping[str, "Skipped"]) -> list[tuple[str, "Skipped"]]:
+def _by_number(skipped: Mapping[str, "lists.Skipped"]) -> list[tuple[str, "lists.Skipped"]]:
     return sorted(skipped.items(), key=lambda entry: (-entry[1][0], entry[0]))
 
 
-def _archives(desk: Desk, of: "Owner", name: str, found: "Found") -> str:
+def _archives(desk: Desk, of: "models.Owner", name: str, found: "files.Found") -> str:
     """Let web archives be read; returns what is to be said of it."""
     if not found.archives:
         return ""
-    from workers.steps.crawls.plan import read_archives
-
-    watch, begun = read_archives(desk.services, of, f"{name} archives", found.archives, by=person())
+    watch, begun = plan.read_archives(desk.services, of, f"{name} archives", found.archives, by=person())
     return f"Web archives: {'read by' if begun else 'in already with'} the watch {watch.name}."
 
 
-def _tell(reads: Sequence["Read"], archives: str) -> None:
+def _tell(reads: Sequence["ingest.Read"], archives: str) -> None:
     """Say of all lists together how many lines there were, and why some were left out."""
-    from crawler.lists.line import REASONS
-    from registry.crawls.lists import together
-
     lines, kept = sum(read.row.lines for read in reads), sum(read.row.kept for read in reads)
     say(f"{counted(lines, 'line')}: {kept:,} kept, {lines - kept:,} left out.")
     rows = [
-        (count, REASONS[reason], " ".join(map(short, examples)))
-        for reason, (count, examples) in _by_number(together(read.row.skipped for read in reads))
+        (count, line.REASONS[reason], " ".join(map(short, examples)))
+        for reason, (count, examples) in _by_number(lists.together(read.row.skipped for read in reads))
     ]
     if rows:
         table(("lines", "why", "such as"), rows)
@@ -198,11 +177,9 @@ def _tell(reads: Sequence["Read"], archives: str) -> None:
         say(sentence)
 
 
-def _as_json(read: "Read") -> dict[str, Json]:
-    from crawler.lists.line import REASONS
-
+def _as_json(read: "ingest.Read") -> dict[str, Json]:
     skipped = {
-        reason: {"lines": count, "sentence": REASONS[reason], "examples": examples}
+        reason: {"lines": count, "sentence": line.REASONS[reason], "examples": examples}
         for reason, (count, examples) in _by_number(read.row.skipped)
     }
     return {

@@ -3,21 +3,28 @@
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
 
 import click
 
 from desk.cli.common.command import AsJson, OwnerName, TheirOwner, Word, Yes, command
 from desk.cli.common.frame import Desk, ask, finish, open_desk, person
-from desk.cli.common.show import counted, echo_json, listed, moment, note, say, tell
+from desk.cli.common.show import counted, echo_json, listed, moment, note, only_json, say, tell
 from desk.cli.common.wait import work_until
 from desk.cli.watching import watch_options as options
 from exhibit.errors import ExitCode, WrongUseError
+from exhibit.lazy import late
 from exhibit.types import Json
 
-if TYPE_CHECKING:
-    from desk.schemas.watches import Watch as ToldWatch
-    from registry.models import Crawl, Watch
+with late():
+    from desk.schemas import watches as schemas
+    from desk.texts import refusals, schedules
+    from registry import models
+    from registry.accounts import scoped
+    from registry.crawls import crawling, revisits, watching
+    from workers.crawls import search_keys, search_services, watches
+    from workers.operations import backlog
+    from workers.pipeline import steps
+    from workers.steps.crawls import plan
 
 SEARCH = "search"
 SEARCHES = "An image search or a marketplace; exhibit search list shows them."
@@ -54,25 +61,19 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
             "A watch needs a source.", hint="Name one: --site, --sitemap, --feed, --list, --folder, --warc, --search"
         )
     desk = open_desk()
-    from desk.schemas import watches as schemas
-    from desk.texts.schedules import costs
-    from workers.crawls.search_keys import estimate
-    from workers.crawls.watches import arrange
-
     asked = {"budget": options.budget(given), **options.subjects(given)}
     if given["dry_run"] and not names:
         raise WrongUseError("Only searches cost money.", hint="Name one: --search")
     if names:
-        for line in costs(estimate(desk.services, desk.owner(owner), names, **asked), asked["budget"]):
+        estimates = search_keys.estimate(desk.services, desk.owner(owner), names, **asked)
+        for line in schedules.costs(estimates, asked["budget"]):
             (say if given["dry_run"] else note)(line)
     if given["dry_run"]:
         return
     sources += [(SEARCH, search) for search in names]
     asked |= {"every": given["every"], "politeness": options.politeness(given)}
-    watch = arrange(desk.services, desk.owner(owner), name, sources, by=person(), **asked)
-    if as_json:
-        echo_json(schemas.Watch.from_row(watch))
-        return
+    watch = watches.arrange(desk.services, desk.owner(owner), name, sources, by=person(), **asked)
+    only_json(schemas.Watch.from_row(watch), asked=as_json)
     first = moment(watch.next_run_at, desk.zone)
     say(f"Added watch {watch.number}, {watch.name}. Its first run: {first}.")
     say(f"Sooner: exhibit watch run {watch.name}" + ("" if desk.workers_run else " --wait"))
@@ -102,13 +103,9 @@ def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) 
     if all(value in (None, ()) for value in given.values()):
         raise WrongUseError("Nothing to change is named.", hint="exhibit watch edit --help says what can be changed.")
     desk = open_desk()
-    from desk.schemas import watches as schemas
-    from registry.accounts import scoped
-    from workers.crawls.watches import change
-
     of = desk.owner(owner)
     watch = scoped.watch(of, name)
-    change(
+    watches.change(
         desk.services,
         watch,
         name=given["new_name"],
@@ -126,10 +123,8 @@ def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) 
     tell(schemas.Watch.from_row(watch), said, as_json=as_json)
 
 
-def _removed(watch: "Watch", urls: Sequence[str]) -> list[tuple[str, str]]:
+def _removed(watch: "models.Watch", urls: Sequence[str]) -> list[tuple[str, str]]:
     """The watch's sources at these addresses; a folder or a file may be named as it is from here."""
-    from registry.crawls import watching
-
     found = []
     for url in urls:
         named = {url, str(Path(url).resolve())}
@@ -143,16 +138,13 @@ def _removed(watch: "Watch", urls: Sequence[str]) -> list[tuple[str, str]]:
 @command("list", "", "--json", of=watch_command)
 def list_watches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the watches."""
-    from desk.schemas import watches as schemas
-    from registry.accounts import scoped
-
     found = schemas.Watch.from_rows(scoped.watches(owner))
     columns = ("watch", "name", "source", "every", "next run", "last crawl")
     nothing = "There is no watch yet. Add one: exhibit watch add NAME --site URL"
     listed("watches", found, columns, lambda watch: _line(desk, watch), nothing=nothing, as_json=as_json)
 
 
-def _line(desk: Desk, one: "ToldWatch") -> list[object]:
+def _line(desk: Desk, one: "schemas.Watch") -> list[object]:
     first, *more = one.sources
     source = f"{first.kind} {first.url}" + (f" and {len(more)} more" if more else "")
     if first.kind == "bulk":
@@ -176,23 +168,17 @@ def run_watch(*, desk: Desk, name: Word, owner: TheirOwner, wait: bool, as_json:
     isn't begun twice. With --wait it ends with 4 when a search has no key or no
     consent to be sent copies of works, or doesn't accept the key.
     """
-    from registry.accounts import scoped
-    from registry.crawls import revisits, watching
-    from workers.steps.crawls.plan import start_now
-
     watch = scoped.watch(owner, name)
     if watch.paused and not revisits.is_past(watch):
         raise WrongUseError(f"The watch {name} is paused.", hint=f"Resume it first: exhibit watch resume {name}")
     under_way = watching.crawl_under_way(watch)
-    crawl = start_now(desk.services, watch)
+    crawl = plan.start_now(desk.services, watch)
     if joined := under_way == crawl:
         note(f"Crawl {crawl.number} of {name} is under way already; no other one is begun.")
     if wait:
         _wait_for(desk, crawl)
         crawl.refresh_from_db()
     cases = scoped.cases(owner).filter(case_sightings__sighting__crawl=crawl).distinct().count()
-    from desk.schemas import watches as schemas
-
     if as_json:
         echo_json(schemas.RunCrawl.from_row(crawl, refused=scoped.refusal_counts(crawl), cases=cases))
     elif wait:
@@ -211,65 +197,53 @@ def run_watch(*, desk: Desk, name: Word, owner: TheirOwner, wait: bool, as_json:
         finish(ExitCode.INCOMPLETE)
 
 
-def _note_missing_keys(desk: Desk, watch: "Watch") -> None:
+def _note_missing_keys(desk: Desk, watch: "models.Watch") -> None:
     """Say which searches won't be asked, and what to do."""
-    from registry.crawls import watching
-    from workers.crawls.search_keys import lacking
-    from workers.crawls.search_services import services
-
     said = {"no-key": "There is no key for {}", "no-consent": "{} may not be sent copies of your works"}
-    known = services(desk.config)
-    for kind, name in watching.places(watch):
-        if kind == SEARCH and name in known and (why := lacking(desk.services, watch.owner, name, known[name])):
+    known = search_services.services(desk.config)
+    for name in [name for kind, name in watching.places(watch) if kind == SEARCH and name in known]:
+        if why := search_keys.lacking(desk.services, watch.owner, name, known[name]):
             note(f"{said[why].format(name)}, so it isn't asked: exhibit search {REMEDIES[why]} {name}")
 
 
-def _falls_short(crawl: "Crawl") -> bool:
+def _falls_short(crawl: "models.Crawl") -> bool:
     """Whether a search wasn't asked to the end, or something was given up; what was is said on standard error."""
-    from registry.models import Picture, StepState
-    from workers.operations.backlog import settled
-    from workers.pipeline.steps import STEPS
-
-    given_up = Picture.objects.filter(sightings__crawl=crawl, state=StepState.FAILED).exclude(settled(STEPS["match"]))
+    lost = models.Picture.objects.filter(sightings__crawl=crawl, state=models.StepState.FAILED)
+    given_up = lost.exclude(backlog.settled(steps.STEPS["match"]))
     if pictures := given_up.distinct().count():
         note(f"Given up: {counted(pictures, 'picture')} not compared. Try again: exhibit retry match")
-    if failed := crawl.state == StepState.FAILED:
+    if failed := crawl.state == models.StepState.FAILED:
         note(f"The run was given up. What it refused: exhibit crawl show {quote(crawl.watch.name)}")
     unasked = crawl.inquiries.filter(outcome__in=("key", "no-key", "no-consent", "no-price", "no-service", "quota"))
-    unasked |= crawl.inquiries.filter(state=StepState.FAILED)
+    unasked |= crawl.inquiries.filter(state=models.StepState.FAILED)
     return bool(pictures or failed or unasked.exists())
 
 
-def tell_searches(crawl: "Crawl") -> None:
+def tell_searches(crawl: "models.Crawl") -> None:
     """What searches found, and why one wasn't asked to the end: silence would look as if there were no copies."""
-    from desk.texts.refusals import inquiry_in_words, spending_in_words
-
     for row in crawl.inquiries.order_by("pk"):
         asked = f"{counted(row.asked, 'request')}, {counted(row.found, 'place')}" if row.asked else "wasn't asked"
-        why = inquiry_in_words(row)
+        why = refusals.inquiry_in_words(row)
         key = f" exhibit search {REMEDIES[row.outcome]} {row.service}" if row.outcome in REMEDIES else ""
         say(" ".join(filter(None, (f"{row.service}: {asked}.", why))) + key)
-    if spent := spending_in_words(crawl):
+    if spent := refusals.spending_in_words(crawl):
         say(spent)
 
 
-def _wait_for(desk: Desk, crawl: "Crawl") -> None:
+def _wait_for(desk: Desk, crawl: "models.Crawl") -> None:
     """Wait until a crawl has ended and the pictures that it saw are matched."""
-    from registry.crawls import crawling
-    from registry.models import Crawl, Picture, StepState
-
-    over = (StepState.DONE, StepState.FAILED)
+    over = (models.StepState.DONE, models.StepState.FAILED)
 
     def waiting() -> int:
-        rows = Picture.objects.filter(sightings__crawl=crawl).exclude(state__in=over)
+        rows = models.Picture.objects.filter(sightings__crawl=crawl).exclude(state__in=over)
         return rows.distinct().count()
 
     def done() -> bool:
-        return Crawl.objects.filter(pk=crawl.pk, state__in=over).exists() and not waiting()
+        return models.Crawl.objects.filter(pk=crawl.pk, state__in=over).exists() and not waiting()
 
     def so_far() -> tuple[int, int]:
         visited, left = crawling.addresses(crawl.pk)
-        seen = visited + left + Picture.objects.filter(sightings__crawl=crawl).distinct().count()
+        seen = visited + left + models.Picture.objects.filter(sightings__crawl=crawl).distinct().count()
         return seen - left - waiting(), seen
 
     work_until(desk, done, label=f"Crawling {crawl.watch.name}", counted=so_far)
@@ -278,9 +252,6 @@ def _wait_for(desk: Desk, crawl: "Crawl") -> None:
 @command("pause", "shop", of=watch_command)
 def pause_watch(*, name: Word, owner: TheirOwner) -> None:
     """Start no more crawls of the watch NAME."""
-    from registry.accounts import scoped
-    from registry.crawls import watching
-
     watching.pause(scoped.watch(owner, name), by=person())
     say(f"{name} is paused. Go on: exhibit watch resume {name}")
 
@@ -288,9 +259,6 @@ def pause_watch(*, name: Word, owner: TheirOwner) -> None:
 @command("resume", "shop", of=watch_command)
 def resume_watch(*, name: Word, owner: TheirOwner) -> None:
     """Start crawls of the watch NAME again, at the next of its usual times."""
-    from registry.accounts import scoped
-    from registry.crawls import watching
-
     watching.resume(scoped.watch(owner, name), by=person())
     say(f"{name} runs again at its usual times.")
 
@@ -298,15 +266,11 @@ def resume_watch(*, name: Word, owner: TheirOwner) -> None:
 @command("stop", "shop", of=watch_command)
 def stop_watch(*, desk: Desk, name: Word, owner: TheirOwner) -> None:
     """Let the run of the watch NAME that is under way end with what it has. Its schedule stays."""
-    from registry.accounts import scoped
-    from registry.crawls import watching
-    from workers.steps.crawls.plan import stop
-
     crawl = watching.crawl_under_way(scoped.watch(owner, name))
     if crawl is None:
         say(f"{name} isn't running.")
         return
-    stopped = stop(desk.services, crawl, by=person())
+    stopped = plan.stop(desk.services, crawl, by=person())
     say(f"Run {crawl.number} of {name} " + ("ends with what it has." if stopped else "is ending already."))
     if not desk.workers_run:
         note("No worker runs: it ends when they do (exhibit up).")
@@ -315,11 +279,8 @@ def stop_watch(*, desk: Desk, name: Word, owner: TheirOwner) -> None:
 @command("delete", "shop --yes", of=watch_command)
 def delete_watch(*, desk: Desk, name: Word, owner: TheirOwner, yes: Yes) -> None:
     """Run the watch NAME no more, for good. Cases, evidence and what its runs saw stay; pausing can be undone."""
-    from registry.accounts import scoped
-    from workers.steps.crawls.plan import remove_watch
-
     watch = scoped.watch(owner, name)
     if not yes:
         ask(f"Delete the watch {watch.name}? This can't be undone; pausing can.")
-    remove_watch(desk.services, watch, by=person())
+    plan.remove_watch(desk.services, watch, by=person())
     say(f"{watch.name} is deleted. What it saw stays.")

@@ -11,6 +11,10 @@ import click
 
 from desk.cli.common.command import AT_LEAST_1, FILE, FOLDER
 from exhibit.errors import WrongUseError
+from exhibit.lazy import late
+
+with late():
+    from workers.crawls import search_services
 
 Command = Callable[..., None]
 MAX_LISTED = 100_000
@@ -104,9 +108,7 @@ def _lines(file: Path) -> list[str]:
 
 def words(given: Mapping[str, Any]) -> list[str]:
     """What a search is asked for, from its file."""
-    from workers.crawls.search_services import words_of
-
-    return [] if given["words"] is None else words_of("\n".join(_lines(given["words"])))
+    return [] if given["words"] is None else search_services.words_of("\n".join(_lines(given["words"])))
 
 
 def subjects(given: Mapping[str, Any]) -> dict[str, Any]:
