@@ -77,10 +77,10 @@ def keep_up_votes() -> None:
 
     A message that was lost is made good by the next one.
     """
-    from workers.alliance import comparing
+    from workers.alliance import witnessing
     from workers.matching import index_upkeep, votes_upkeep
     from workers.operations import packing, retention
 
     jobs = (packing.keep_packs, index_upkeep.mend_indexes, retention.look_for_damage, votes_upkeep.keep_up)
     # partners last: they may be slow
-    do_all(*(partial(job, services()) for job in jobs), partial(comparing.compare_heads, services()))
+    do_all(*(partial(job, services()) for job in jobs), partial(witnessing.compare_heads, services()))

@@ -104,7 +104,7 @@ def compare_logs(*, desk: Desk) -> None:
     Of each log, what it shows here is held against what was cosigned here and what other partners have cosigned. Two
     heads that one log has signed and that can't both be true are kept as proof: exhibit partner forks.
     """
-    from workers.alliance.comparing import compare_heads
+    from workers.alliance.witnessing import compare_heads
 
     wrong = compare_heads(desk.services)
     for name, fault in wrong.items():
