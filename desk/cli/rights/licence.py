@@ -25,7 +25,7 @@ def import_licences(*, desk: Desk, file: GivenFile, owner: TheirOwner, as_json: 
     from desk.schemas import licences as schemas
     from registry.models import LedgerEffect
     from registry.works.licences import keep_licences, waiting_changes
-    from workers.steps.cases.ledger import look_at_ledger
+    from workers.steps.portions import look_at_ledger
     from workers.works.licences import licences_in_table
     from workers.works.tables import table_bytes
 

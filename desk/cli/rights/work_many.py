@@ -111,7 +111,7 @@ def _assigned(text: str | None) -> tuple[str, str | None]:
 def _tell(desk: Desk, edit: "BulkEdit", *, as_json: bool) -> None:
     from desk.schemas.owners import BulkEdit
     from registry.accounts import scoped
-    from workers.steps.works.bulk import edit_works
+    from workers.steps.portions import edit_works
 
     while edit.state == "todo":  # a worker may have taken it: then it goes on without us
         edit_works(desk.services, [edit.pk])
