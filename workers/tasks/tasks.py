@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from exhibit.types import Untyped
-from registry.accounts import invitations, sessions
+from registry.accounts import devices, invitations
 from registry.alliance import partners
 from registry.db import idempotency
 from registry.notifications import events
@@ -64,7 +64,7 @@ def expire_bytes() -> None:
         partners.forget_calls,
         idempotency.forget_old,
         events.forget_old,
-        sessions.forget_ended,
+        devices.forget_ended,
         invitations.forget_ended,
     )
     # behind it, so that both never take two processes at once

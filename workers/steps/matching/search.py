@@ -25,8 +25,7 @@ from registry.models import BytesState, Picture, WorkPicture
 from registry.vectors.fingerprints import Collection
 from workers.matching import prints
 from workers.matching.division import Shares, gathered
-from workers.matching.registered_works import RegisteredWorks, queries_of, registered_features
-from workers.matching.relations import note_relations
+from workers.matching.registered_works import RegisteredWorks, note_relations, queries_of, registered_features
 from workers.services.wiring import Services
 
 MAX_PICTURES = 2000  # pictures that are verified for one new work
