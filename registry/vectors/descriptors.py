@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.types import Space
+from registry.db import steps
 from registry.db.locks import Lock, hold
 from registry.db.rows import write
 from registry.log import audit_log
@@ -83,8 +83,7 @@ def start_building(model: DescriptorModel) -> None:
         choice = DescriptorChoice.objects.select_for_update().get(pk=1)
         write(choice, building=model)
         DescriptorGap.objects.filter(model=model).delete()
-        fresh = {"state": StepState.TODO, "not_before": None, "held_since": None, "attempts": 0, "error": ""}
-        DescriptorModel.objects.filter(pk=model.pk).update(cursor=0, waits_since=now(), **fresh)
+        DescriptorModel.objects.filter(pk=model.pk).update(cursor=0, **steps.afresh())
 
 
 def stop_building(model: DescriptorModel) -> None:

@@ -23,6 +23,7 @@ from exhibit.errors import IntegrityError, RefusedError, WrongUseError
 from exhibit.machine import machine_fault
 from exhibit.network.http import guarded_session
 from exhibit.sentences import Sentence
+from registry.db import steps
 from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with, next_number
 from registry.log import audit_log
@@ -130,8 +131,7 @@ def resume(services: Services, row: Webhook, *, by: str) -> None:
 
 def send_again(services: Services, delivery: Delivery) -> None:
     """Send a message once more, under its name; receivers know by it that it is the same."""
-    fresh = {"state": StepState.TODO, "attempts": 0, "not_before": None, "held_since": None, "error": ""}
-    Delivery.objects.filter(pk=delivery.pk).exclude(state=StepState.DOING).update(**fresh)
+    Delivery.objects.filter(pk=delivery.pk).exclude(state=StepState.DOING).update(**steps.afresh())
     services.enqueue("deliver", [delivery.pk])
 
 
