@@ -74,7 +74,7 @@ def list_contributors(*, desk: Desk, as_json: AsJson) -> None:
 
 def _account(desk: Desk, rows: "Iterable[Contributor]") -> dict[str, object]:
     from desk.schemas.owners import Contributor
-    from workers.edge.accounts import signed_account
+    from workers.edge.taking import signed_account
 
     return signed_account(desk.services, {row.pk: Contributor.from_row(row).model_dump(mode="json") for row in rows})
 
@@ -99,7 +99,7 @@ def check_account(*, file: GivenFile, key: str, as_json: AsJson) -> None:
 
     Without --key it is held against the key that it names itself: compare that with what its operator says.
     """
-    from workers.edge.accounts import MAX_BYTES, read_account
+    from workers.edge.taking import MAX_BYTES, read_account
 
     account = read_account(read_file(file, MAX_BYTES), key)
     if as_json:

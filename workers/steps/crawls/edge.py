@@ -17,7 +17,7 @@ from indexer.picture.spaces import PHASH, PICTURE_PARTS, WHOLE
 from indexer.search.search import hash_alone
 from registry.crawls.crawling import denied
 from registry.db import steps
-from registry.edge import checks
+from registry.edge import leases
 from registry.edge.contributors import Outcome, visit_here
 from registry.models import BytesState, Contributor, EdgeResult, FingerprintRow, Picture, StepState
 from registry.vectors import fingerprints as vectors
@@ -59,7 +59,7 @@ def _take_up(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, 
             theirs = list(EdgeResult.objects.filter(pk__in=said, contributor=number, outcome=Outcome.CAME))
             found = [verdicts[row.pk] for row in theirs if row.pk in verdicts]
             right = found.count(RIGHT)
-            if checks.judge(contributor, right=right, wrong=len(found) - right, false=FALSE in found):
+            if leases.judge(contributor, right=right, wrong=len(found) - right, false=FALSE in found):
                 continue
             again = EdgeResult.objects.filter(pk__in=[row.pk for row in theirs if row.pk in here])
             visit_here(again)
