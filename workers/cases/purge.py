@@ -33,7 +33,7 @@ from workers.evidence import passkeys
 from workers.evidence.bundles import sealed_case, sealed_facts
 from workers.evidence.deposits import RECORD_ROLE, sealed_deposit
 from workers.evidence.passkeys import Act, Answer
-from workers.notify.mail_files import drop_mails
+from workers.notify.mail import drop_mails
 from workers.pictures.kept_files import as_they_lie, let_go, remove_everywhere
 from workers.pictures.picture_usage import (
     CARRYING,

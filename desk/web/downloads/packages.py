@@ -23,7 +23,7 @@ from registry.log.audit_log import Evidence
 from registry.models import Bundle, Owner, Package
 from registry.models.fields import KeptFile
 from workers.evidence import packages as packing
-from workers.log.witness_answers import Answer, answers_of
+from workers.log.witnessed import Answer, answers_of
 from workers.pictures.kept_files import remove_row
 from workers.services import wiring
 

@@ -25,7 +25,7 @@ from registry.models.fields import KeptFile
 from workers.evidence.bundles import assemble, bundle_name
 from workers.evidence.documents import languages_of
 from workers.evidence.packages import Recipient, _members
-from workers.log.witness_answers import answers_of
+from workers.log.witnessed import answers_of
 from workers.pictures.kept_files import all_kept, remove_unused
 from workers.services.disk import NEARLY_FULL, disk_is_full
 from workers.services.wiring import Services

@@ -38,7 +38,7 @@ from registry.db import steps
 from registry.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, Refusal
 from workers.crawls import known_pages
 from workers.crawls.child import crawl_child
-from workers.crawls.patterns import leave_out
+from workers.crawls.known_pages import leave_out
 from workers.log.proofs import record_of
 from workers.matching.search_version import search_mark
 from workers.services.disk import disk_is_full

@@ -20,7 +20,7 @@ from registry.models import Case, LogSubmission, Membership, Owner, Report, Role
 from registry.models.fields import KeptFile
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
-from workers.reports.titles import numbered
+from workers.reports.requests import numbered
 from workers.services.wiring import Services
 from workers.steps.cases import report as step
 from workers.steps.cases.report import make_reports
