@@ -66,10 +66,10 @@ def keep_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
 @command("forget", "tineye", of=search_command)
 def forget_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
     """Forget the key for SEARCH."""
-    from registry.crawls import inquiries
+    from workers.crawls import search_keys
     from workers.crawls.search_services import service_of
 
-    if not (there := inquiries.drop_key(owner, search, by=person())):
+    if not (there := search_keys.drop_key(owner, search, by=person())):
         service_of(desk.config, search)
     say(f"The key for {search} is removed." if there else f"There is no key for {search}.")
 
@@ -107,7 +107,7 @@ def allow_search(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
 @command("disallow", "tineye", of=search_command)
 def disallow_search(*, search: Word, owner: TheirOwner) -> None:
     """Take that back: SEARCH is sent nothing from now on."""
-    from registry.crawls import inquiries
+    from workers.crawls import search_keys
 
-    there = inquiries.withdraw_consent(owner, search, by=person())
+    there = search_keys.withdraw_consent(owner, search, by=person())
     say(f"{search} is sent nothing any more." if there else f"{search} wasn't allowed to be sent anything.")
