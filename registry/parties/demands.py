@@ -75,15 +75,11 @@ def typed(of: Owner, party: str, cases: Sequence[int], due_on: date | None, give
     Raises ``WrongUseError`` for what can't be read, ``NotFoundError`` for a fee that the owner doesn't have.
     """
     table, _dot, line = given["fee"].partition(".")
-    row = _fee_named(of, table, line) if table else None
+    at, number = (int(text) if text.isdecimal() and len(text) < 9 else 0 for text in (table, line))
+    row = fee(of, at, number) if table else None
     code = row.table.currency if row and not given["currency"] else currency_named(given["currency"])
     amount = read_amount(given["amount"], code) if given["amount"] or row is None else None
     return NewDemand(party, cases, row, code, amount, given["basis"], due_on)
-
-
-def _fee_named(of: Owner, table: str, line: str) -> Fee:
-    at, number = (int(text) if text.isdecimal() and len(text) < 9 else 0 for text in (table, line))
-    return fee(of, at, number)
 
 
 def begin(owner: Owner, new: NewDemand, *, by: str) -> Demand:

@@ -1,16 +1,16 @@
 """The licence ledger: the permitted uses of an owner, how they come, change and end."""
 
-import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
+from ipaddress import ip_address
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import WrongUseError, passes
 from exhibit.network.urls import host_of
 from registry.db.rows import alone_with
 from registry.log import audit_log
@@ -173,18 +173,10 @@ def _domain(given: str) -> str:
     if not text:
         return ""
     name = host_of(text if "//" in text else f"https://{text}").removeprefix("*.").strip(".")
-    if not _DOMAIN.fullmatch(name) and not _is_address(name):
+    if not _DOMAIN.fullmatch(name) and not passes(ip_address, name.strip("[]")):
         said = _("“%(given)s” isn't a domain.") % {"given": given.strip()[:100]}
         raise WrongUseError(said, hint=_("Write shop.example, without a path."))
     return name
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 def _territories(given: Sequence[str]) -> tuple[str, ...]:

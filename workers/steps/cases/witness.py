@@ -4,7 +4,7 @@ import base64
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
@@ -51,7 +51,9 @@ def ask_witnesses(services: Services, ids: Sequence[int]) -> None:
     silent: dict[tuple[Anchor, Question], tuple[datetime, str]] = {}
     witnesses.forgive(ids)
     until = time.monotonic() + TASK_SECONDS
-    for row in _in_turn(AnchorReceipt.objects.filter(pk__in=steps.claim(AnchorReceipt, ids, services.stale_after))):
+    rows = AnchorReceipt.objects.filter(pk__in=steps.claim(AnchorReceipt, ids, services.stale_after))
+    # what is new first, then those that have waited longest: one that always fails is put off longer than the rest
+    for row in sorted(rows, key=lambda row: (row.proof is not None, row.not_before or _BEGINNING, row.pk)):
         if not steps.mine(row).exists():
             continue  # this batch took so long that somebody else has it now
         anchor = anchors.get((row.kind, row.witness))
@@ -88,11 +90,6 @@ def complete_stamps(services: Services) -> int:
 def question_of(row: AnchorReceipt) -> Question:
     """What is asked next for a receipt."""
     return Question.SUBMIT if row.proof is None else Question.UPGRADE
-
-
-def _in_turn(rows: Iterable[AnchorReceipt]) -> list[AnchorReceipt]:
-    """What is new first, then those that have waited longest: one that always fails is put off longer than the rest."""
-    return sorted(rows, key=lambda row: (row.proof is not None, row.not_before or _BEGINNING, row.pk))
 
 
 def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str] | None:
