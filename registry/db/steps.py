@@ -130,12 +130,15 @@ def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str, *, suspec
 
 
 @contextmanager
-def ending(model: type[Claimable], ids: Sequence[int]) -> Iterator[None]:
-    """Work at claimed rows; an error that is the machine's holds them up, one of ours ends the try of each."""
+def ending(model: type[Claimable], ids: Sequence[int], *, shared: bool = False) -> Iterator[None]:
+    """Work at claimed rows; an error that is the machine's holds them up, one of ours ends the try of each.
+
+    One of ours holds them up as well where it is of what all of them share, such as an index or a network.
+    """
     try:
         yield
     except (ExhibitError, OSError) as error:
-        if fault := machine_fault(error):
+        if fault := machine_fault(error) or (str(error) if shared and isinstance(error, ExhibitError) else ""):
             hold_up(model, ids, fault)
         elif isinstance(error, ExhibitError):
             for pk in ids:

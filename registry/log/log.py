@@ -127,6 +127,12 @@ def origins() -> dict[str, bytes | None]:
     return {name: None if key is None else bytes(key) for name, key in rows}
 
 
+def newest_head(origin: str) -> SignedCheckpoint | None:
+    """The largest head under a name that the rows hold."""
+    row = LogCheckpoint.objects.filter(origin=origin).order_by("-size").first()
+    return None if row is None else SignedCheckpoint(row.origin, row.size, bytes(row.root), row.note)
+
+
 def begin_origin(name: str, public_key: bytes | None, submission: LogSubmission | None = None) -> None:
     """Sign the log's heads from now on under this name, never used before; the submission records the break."""
     LogOrigin.objects.create(name=name, began_at=now(), public_key=public_key, submission=submission)
@@ -200,8 +206,7 @@ class PostgresLogStore:
         newest = LogCheckpoint.objects.values("origin").annotate(begun=Min("pk")).order_by("-begun").first()
         if newest is None:
             return None
-        row = LogCheckpoint.objects.filter(origin=newest["origin"]).order_by("-size").first()
-        return None if row is None else SignedCheckpoint(row.origin, row.size, bytes(row.root), row.note)
+        return newest_head(newest["origin"])
 
 
 class PostgresLogTransaction:

@@ -11,8 +11,6 @@ from django.db import transaction
 from crawler.formats.job import Kind, Target
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError
-from exhibit.machine import machine_fault
 from indexer.picture.spaces import PHASH, PICTURE_PARTS, WHOLE
 from indexer.search.search import hash_alone
 from registry.crawls.crawling import denied
@@ -39,13 +37,10 @@ def take_results(services: Services, ids: Sequence[int]) -> None:
     3. The others are done, and works that come later find them.
     """
     claimed = steps.claim(EdgeResult, ids, services.stale_after)
-    with steps.ending(EdgeResult, claimed):
-        try:
-            waiting = EdgeResult.objects.filter(pk__in=claimed, outcome=Outcome.CAME)
-            rows = list(waiting.select_related("target__crawl__watch").order_by("pk"))
-            _take_up(services, rows, {row.pk: Measured.read(bytes(row.hashes), bytes(row.vectors)) for row in rows})
-        except ExhibitError as error:
-            steps.hold_up(EdgeResult, claimed, machine_fault(error) or str(error))
+    with steps.ending(EdgeResult, claimed, shared=True):
+        waiting = EdgeResult.objects.filter(pk__in=claimed, outcome=Outcome.CAME)
+        rows = list(waiting.select_related("target__crawl__watch").order_by("pk"))
+        _take_up(services, rows, {row.pk: Measured.read(bytes(row.hashes), bytes(row.vectors)) for row in rows})
 
 
 def _take_up(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> None:

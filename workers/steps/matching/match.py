@@ -41,13 +41,11 @@ def match_pictures(services: Services, ids: Sequence[int]) -> None:
     claimed = steps.claim(Picture, ids, services.stale_after)
     if not claimed:
         return
-    with steps.ending(Picture, claimed):
+    with steps.ending(Picture, claimed, shared=True):
         try:
             _match(services, claimed)
         except SwitchedError:
             steps.give_back(Picture, claimed)
-        except ExhibitError as error:  # an index or the network, which all of them need
-            steps.hold_up(Picture, claimed, machine_fault(error) or str(error))
 
 
 def _match(services: Services, claimed: Sequence[int]) -> None:
