@@ -31,9 +31,10 @@ def ended(main: Callable[[], int | None], name: str = "") -> int:
 
 def passes(check: Callable[[Given], object], given: Given, *errors: type[Exception]) -> bool:
     """Whether a check of something raises neither a ``ValueError`` nor one of these errors."""
+    refusals: tuple[type[Exception], ...] = (ValueError, *errors)
     try:
         check(given)
-    except (ValueError, *errors):
+    except refusals:
         return False
     return True
 

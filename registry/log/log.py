@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Min, Q
@@ -43,18 +43,6 @@ class Deed(NamedTuple):
     details: Mapping[str, Any] | None = None
 
 
-@overload
-def submit(
-    type_: EntryType, opening: Mapping[str, Any], *, details: Mapping[str, Any] | None = None
-) -> LogSubmission: ...
-@overload
-def submit(
-    type_: EntryType,
-    opening: Mapping[str, Any],
-    owner: Owner | None = None,
-    time: datetime | None = None,
-    details: Mapping[str, Any] | None = None,
-) -> LogSubmission | None: ...
 def submit(
     type_: EntryType,
     opening: Mapping[str, Any],
@@ -64,7 +52,7 @@ def submit(
 ) -> LogSubmission | None:
     """Write an entry down in the transaction of the deed it witnesses; it gets its sequence number later.
 
-    Nothing of a sample owner is logged: ``None``.
+    Nothing of a sample owner is logged: ``None``, which nothing without an owner ever is.
 
     The opening, plain JSON that the entry commits to, is kept apart, so that it can be erased. It holds the digest of
     the details, salted, so that it can be shown to others without them.

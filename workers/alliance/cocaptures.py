@@ -80,6 +80,7 @@ def visit_for(services: Services, partner: Partner, page: str, picture: str, cha
             raise RefusedError("Other visits are still going on.", reason="visits")
         said = _seen(services, partner, page, picture, challenge)
     submission = submit(EntryType.COCAPTURE, dict(to_plain(said)))
+    assert submission is not None  # it is of no owner
     proof = log_proof(services, submission, checkpoint_covering(services, [submission]))
     assert proof is not None
     return SealedStatement(said, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)

@@ -85,7 +85,9 @@ def log_key(key: bytes, what: str, user: User, name: str, attested: Mapping[str,
     """
     opening: dict[str, Any] = {"key": Digest.of(key).hex, "member": user.get_username(), "use": "passkey", "what": what}
     opening |= {} if attested is None else {"attested": dict(attested)}
-    return submit(EntryType.KEY, opening, details={"name": name})
+    entry = submit(EntryType.KEY, opening, details={"name": name})
+    assert entry is not None  # it is of no owner
+    return entry
 
 
 def needed(owner: Owner, act: Act, subject: Mapping[str, Any], given: Answer | None) -> bool:
