@@ -37,11 +37,11 @@ def test_whoever_always_lies_about_bytes_is_found_with_the_first_check() -> None
 
 @pytest.mark.django_db
 def test_whoever_is_honest_stays_while_one_picture_in_ten_changes() -> None:
-    assert results_until_found(Random(2), 0.1, checked=0, invents=True, leases=100) is None
+    assert results_until_found(Random(2), 0.1, checked=0, invents=True, times=100) is None
 
 
 def results_until_found(
-    chance: Random, lies: float, *, checked: int, invents: bool, leases: int = LEASES
+    chance: Random, lies: float, *, checked: int, invents: bool, times: int = LEASES
 ) -> int | None:
     """How many results a contributor sent before it was thrown out.
 
@@ -49,7 +49,7 @@ def results_until_found(
     """
     row, _ = contributors.invite(str(chance.random()), by="operator")
     row.checked = checked
-    for lease in range(leases):
+    for lease in range(times):
         false = {result for result in range(LEASE) if chance.random() < lies}
         drawn = set(leases.draw(row, range(LEASE), 2, chance))
         wrong = len(drawn & false)
