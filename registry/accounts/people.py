@@ -18,6 +18,10 @@ from registry.models import Invitation, Membership, Owner, Role, User
 
 MAX_SLUG = 50
 MAX_NAME = 200
+ASKED = {
+    "derived": "derived works asked for", "passkeys": "passkeys asked for", "web_archive": "web archive asked for",
+}  # fmt: skip
+"""What an owner may ask for, and how the log says so."""
 
 
 def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> Owner:
@@ -59,18 +63,15 @@ def language_of(*names: str) -> str:
     return next((language for name in names if (language := known.get(name.lower(), ""))), "")
 
 
-def ask_for_archive(owner: Owner, *, wanted: bool, by: str) -> None:
-    """Have a web archive asked to save the pages of the owner's confirmed cases from now on, or no more."""
-    with transaction.atomic():
-        Owner.objects.filter(pk=owner.pk).update(web_archive=wanted)
-        audit_log.changed("web archive asked for", by=by, owner=owner, about={"owner": owner.slug, "wanted": wanted})
+def ask_for(owner: Owner, what: str, *, wanted: bool, by: str, **details: object) -> None:
+    """Give an owner something from now on, or no more; what is there by now stays.
 
-
-def ask_for_derived(owner: Owner, *, wanted: bool, by: str) -> None:
-    """Have works derived from the owner's shown from now on, or no more; cases that are there stay."""
+    What is one of :data:`ASKED`: works derived from the owner's are shown, grave decisions need a passkey, or a web
+    archive is asked to save the pages of confirmed cases.
+    """
     with transaction.atomic():
-        Owner.objects.filter(pk=owner.pk).update(derived=wanted)
-        audit_log.changed("derived works asked for", by=by, owner=owner, about={"owner": owner.slug, "wanted": wanted})
+        Owner.objects.filter(pk=owner.pk).update(**{what: wanted})
+        audit_log.changed(ASKED[what], by=by, owner=owner, about={"owner": owner.slug, "wanted": wanted, **details})
 
 
 def _check_name(name: str, *, knows: QuerySet[Owner]) -> None:

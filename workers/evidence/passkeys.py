@@ -20,7 +20,7 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
-from registry.log.audit_log import changed
+from registry.accounts.people import ask_for
 from registry.log.log import submit
 from registry.models import Case, LogSubmission, Owner, PasskeyQuestion, User
 
@@ -162,6 +162,4 @@ def switch(owner: Owner, *, wanted: bool, by: str, given: Answer | None = None, 
     """Have grave decisions signed with a passkey from now on, or no more: that needs one, unless it is the operator."""
     with transaction.atomic():
         signed = None if wanted or operator else take(owner, Act.OFF, {}, given)
-        Owner.objects.filter(pk=owner.pk).update(passkeys=wanted)
-        about = {"owner": owner.slug, "wanted": wanted, **details(signed)}
-        changed("passkeys asked for", by=by, owner=owner, about=about)
+        ask_for(owner, "passkeys", wanted=wanted, by=by, **details(signed))

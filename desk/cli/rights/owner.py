@@ -31,7 +31,7 @@ def derived_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     """Show works derived from the owner's, of which only structure survives, from now on, or no more."""
     from registry.accounts import people
 
-    people.ask_for_derived(owner, wanted=wanted == "on", by=by_person())
+    people.ask_for(owner, "derived", wanted=wanted == "on", by=by_person())
     say(f"Derived works of {owner.name} are shown{'' if wanted == 'on' else ' no more'}.")
 
 
@@ -44,7 +44,7 @@ def web_archive_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     """
     from registry.accounts import people
 
-    people.ask_for_archive(owner, wanted=wanted == "on", by=by_person())
+    people.ask_for(owner, "web_archive", wanted=wanted == "on", by=by_person())
     say(f"For {owner.name} a web archive is asked {'from now on' if wanted == 'on' else 'no more'}.")
 
 

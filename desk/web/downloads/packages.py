@@ -76,7 +76,7 @@ def _lines(rows: list[Bundle], files: dict[int, KeptFile] | None = None) -> list
 @manager_post("downloads/web-archive", "web-archive", back="bundles")
 def web_archive(request: HttpRequest, owner: Owner) -> None:
     """Have a web archive asked to save pages, too, or no more."""
-    people.ask_for_archive(owner, wanted=request.POST.get("wanted") == "on", by=request.user.get_username())
+    people.ask_for(owner, "web_archive", wanted=request.POST.get("wanted") == "on", by=request.user.get_username())
 
 
 @decider_post("downloads/packages", "request-package", back="bundles")

@@ -40,9 +40,7 @@ def test_whoever_is_honest_stays_while_one_picture_in_ten_changes() -> None:
     assert results_until_found(Random(2), 0.1, checked=0, invents=True, times=100) is None
 
 
-def results_until_found(
-    chance: Random, lies: float, *, checked: int, invents: bool, times: int = LEASES
-) -> int | None:
+def results_until_found(chance: Random, lies: float, *, checked: int, invents: bool, times: int = LEASES) -> int | None:
     """How many results a contributor sent before it was thrown out.
 
     A liar says of true bytes what isn't so, or invents both, which looks like a picture that has changed.
