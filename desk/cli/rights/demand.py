@@ -38,7 +38,7 @@ def _line(row: "DemandLine") -> list[object]:
 
 
 def _amount(amount: int | None, currency: str) -> str:
-    from registry.parties.amounts import in_units
+    from registry.parties.demands import in_units
 
     return "" if amount is None else f"{in_units(amount, currency):,} {currency}"
 
@@ -91,7 +91,7 @@ def add_entry(
 ) -> None:
     """Write down for demand NUMBER what was asked, agreed or received. Another entry corrects a wrong one."""
     from registry.parties import demands
-    from registry.parties.amounts import read_amount
+    from registry.parties.demands import read_amount
 
     row = demands.demand(owner, number)
     on, until = (day.date() if day else None for day in (said["day"], due))

@@ -26,11 +26,11 @@ def add_agreement(*, desk: Desk, name: Word, fields: str, until: datetime, queri
 
     A picture takes up to 17 queries, and each 100 pictures seen here one more.
     """
-    from registry.alliance import agreements, partners
+    from registry.alliance import partners
 
     del desk
     chosen = [field.strip() for field in fields.split(",") if field.strip()]
-    row = agreements.add(partners.named(name), chosen, until.replace(tzinfo=UTC), queries, by=person())
+    row = partners.agree(partners.named(name), chosen, until.replace(tzinfo=UTC), queries, by=person())
     say(f"Agreement {row.pk} holds.")
 
 
@@ -54,10 +54,10 @@ def list_agreements(*, desk: Desk, as_json: AsJson) -> None:
 @command("end", "1", of=agreement_command, short_help="Answer nothing more.")
 def end_agreement(*, desk: Desk, number: Number) -> None:
     """Answer nothing under the agreement NUMBER any more."""
-    from registry.alliance import agreements
+    from registry.alliance import partners
 
     del desk
-    agreements.end(number, by=person())
+    partners.end_agreement(number, by=person())
     say(f"Agreement {number} has ended.")
 
 
