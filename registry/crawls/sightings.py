@@ -11,6 +11,7 @@ from exhibit.network.urls import host_of, registrable_domain, url_key
 from exhibit.types import Headers, Sighting
 from registry.db import steps
 from registry.db.bulk import copy_into, storable
+from registry.db.rows import columns
 from registry.models import (
     BlockedDigest,
     BytesState,
@@ -88,16 +89,11 @@ def _row(of: CrawlSlice, seen: Sighting, page_title: str, place: Place, first_se
         picture_id=picture,
         page_key=page_key,
         image_key=image_key,
-        page_url=seen.page_url,
-        image_url=seen.image_url,
-        final_url=seen.final_url,
+        **columns(seen, "page_url", "image_url", "final_url", "found_in", "context", "status"),
         host=host,
         party=registrable_domain(host)[:260],
-        found_in=seen.found_in,
-        context=seen.context,
         page_title=page_title,
         media_type=seen.media_type[:100],
-        status=seen.status,
         request_headers=_storable(seen.request_headers),
         response_headers=_storable(seen.response_headers),
         peer=seen.peer[:60],

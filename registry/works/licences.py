@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.errors import WrongUseError, passes
 from exhibit.network.urls import host_of
-from registry.db.rows import alone_with
+from registry.db.rows import alone_with, columns
 from registry.log import audit_log
 from registry.models import LedgerChange, Licence, Owner, Work
 
@@ -127,7 +127,7 @@ def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> Le
 
 def words_of(row: Licence) -> dict[str, Any]:
     """What a licence says, as plain data."""
-    plain = {name: getattr(row, name) for name in _WORDS}
+    plain = columns(row, *_WORDS)
     plain |= {name: day and day.isoformat() for name, day in plain.items() if name.startswith("valid_")}
     return {**plain, "works": sorted(work.number for work in row.works.all())}
 
@@ -141,7 +141,7 @@ _WORDS = tuple(field.name for field in fields(NewLicence) if field.name != "work
 
 
 def _columns(new: NewLicence) -> dict[str, Any]:
-    return {name: getattr(new, name) for name in _WORDS} | {"territories": list(new.territories)}
+    return columns(new, *_WORDS) | {"territories": list(new.territories)}
 
 
 def _changed(
@@ -164,7 +164,7 @@ def _changed(
 
 
 def _key(row: Licence, works: Iterable[int]) -> tuple[object, ...]:
-    words = {name: getattr(row, name) for name in _WORDS} | {"territories": tuple(row.territories)}
+    words = columns(row, *_WORDS) | {"territories": tuple(row.territories)}
     return (*words.values(), tuple(sorted(set(works))))
 
 

@@ -28,6 +28,7 @@ from exhibit.ports import BlobStore
 from exhibit.types import Space
 from indexer.vectors.manifest import HINT, Manifest, Place, SegmentEntry, unwritable
 from registry.db.locks import Lock, hold_long
+from registry.db.rows import columns
 from registry.models import IndexManifest
 from registry.vectors.fingerprints import Collection, space_id
 
@@ -266,5 +267,5 @@ def swap(manifest: IndexManifest, over: int) -> bool:
     stated = {"collection": manifest.collection, "space_id": manifest.space_id}
     if not over:
         IndexManifest.objects.bulk_create([IndexManifest(**stated)], ignore_conflicts=True)
-    new = {name: getattr(manifest, name) for name in ("generation", "sequence", "segments", "files")}
+    new = columns(manifest, "generation", "sequence", "segments", "files")
     return IndexManifest.objects.filter(**stated, generation=over).update(**new) == 1
