@@ -23,7 +23,7 @@ from indexer.picture.features import Features, fingerprints, local_fingerprint
 from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
 from registry.crawls.sightings import blocked, keep_pictures
 from registry.db.locks import Lock, hold
-from registry.db.rows import alone_with, locked, next_number
+from registry.db.rows import alone_with, columns, locked, next_number
 from registry.log.log import submit
 from registry.models import (
     BytesState,
@@ -265,15 +265,11 @@ def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
     return {
         **{name: value for name in later if (value := getattr(work, name))},
         **kind,
-        "author": work.author,
-        "first_publication": work.first_publication,
+        **columns(work, "author", "first_publication", "registrations", "rights_statement", "title"),
         "owner": work.owner.slug,
         "owner_name": work.owner.name,
         "picture": digest.hex,
         "registered_at": rfc3339(work.registered_at),
-        "registrations": work.registrations,
-        "rights_statement": work.rights_statement,
-        "title": work.title,
         "work": work.number,
     }
 
