@@ -18,7 +18,7 @@ from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import CaseDecision
 from registry.accounts import scoped
-from registry.cases import history, look_alikes, matching, recaptures, triage
+from registry.cases import history, matching, recaptures, triage
 from registry.cases.history import Said
 from registry.cases.queue import State, Wanted, chosen
 from registry.db import steps
@@ -136,7 +136,7 @@ def clear(case: Case, *, by: str, reason: str, copies: bool = False, group: Grou
         case = _open(case)
         matching.decide(case, Case.Decision.CLEARED, by=by, reason=reason, copies=copies, group=group)
         if not copies:
-            look_alikes.learn(case, by)
+            triage.learn(case, by)
     if not copies and group is None:
         triage.set_aside(case)
 
@@ -299,7 +299,7 @@ def _open_again(
             return False
         matching.search_again(case)
         matching.decide(case, Case.Decision.OPEN, by=by, reason=reason, why=why, group=group)
-        forgotten = look_alikes.forget(case)
+        forgotten = triage.forget(case)
     if forgotten and group is None:
         triage.set_aside(case)
     return True

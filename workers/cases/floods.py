@@ -5,7 +5,7 @@ from enum import StrEnum
 from exhibit.clock import now
 from exhibit.errors import ConflictError
 from exhibit.sentences import Sentence
-from registry.cases import look_alikes, matching
+from registry.cases import matching, triage
 from registry.db.rows import alone_with
 from registry.log import audit_log
 from registry.models import Flood, FoundDay, StepState, Work
@@ -42,7 +42,7 @@ def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, rea
             flood.decision, flood.state = Decision.OPENED, StepState.TODO
         elif answer is Answer.DISMISS:
             flood.decision = Decision.DISMISSED
-            look_alikes.learn_flood(flood, {(matter.registered, matter.found) for matter in held}, by)
+            triage.learn_flood(flood, {(matter.registered, matter.found) for matter in held}, by)
         else:
             flood.decision = Decision.NONE
             flood.look_alikes.all().delete()
