@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from exhibit.errors import WrongUseError
 from exhibit.types import Space
@@ -106,25 +106,19 @@ def undescribed(model: DescriptorModel, limit: int) -> tuple[list[int], int]:
     return rest, max(rest, default=model.cursor)
 
 
-def count_undescribed(model: DescriptorModel) -> int:
-    """How many pictures a network has still to describe."""
-    return _missing(model).count()
+def counted(model: DescriptorModel, *, coming: bool, serves: bool) -> dict[str, int]:
+    """How many pictures a network has ``described``, couldn't (``failed``), and, while it is coming, has ``waiting``.
 
-
-def count_beyond_reach(model: DescriptorModel) -> int:
-    """How many measured pictures a network can't describe, because their bytes aren't kept any more."""
-    measured = Picture.objects.filter(~Q(bytes_state=BytesState.STORED), width__isnull=False, refusal="")
-    return measured.exclude(bytes_state=BytesState.PURGED).filter(~_described(model)).count()
-
-
-def count_described(model: DescriptorModel) -> int:
-    """How many pictures have a vector of a network."""
-    return FingerprintRow.objects.filter(space=model.space_id, part="whole").count()
-
-
-def count_failures(model: DescriptorModel) -> int:
-    """How many pictures a network couldn't describe."""
-    return model.gaps.exclude(reason=NOTHING_TO_DESCRIBE).count()
+    Of one that serves or is coming also ``beyond_reach``: measured pictures whose bytes aren't kept any more.
+    """
+    gone = Picture.objects.exclude(bytes_state__in=(BytesState.STORED, BytesState.PURGED))
+    lost = gone.filter(~_described(model), width__isnull=False, refusal="")
+    return {
+        "described": FingerprintRow.objects.filter(space=model.space_id, part="whole").count(),
+        "waiting": _missing(model).count() if coming else 0,
+        "beyond_reach": lost.count() if coming or serves else 0,
+        "failed": model.gaps.exclude(reason=NOTHING_TO_DESCRIBE).count(),
+    }
 
 
 def members(collection: Collection, pictures: Iterable[int]) -> list[int]:

@@ -78,18 +78,13 @@ def _make(services: Services, package: Package) -> int:
             raise InterruptedError
         if bundle.seal_digest is None:
             unsealed += 1
-            _check_goes_on(bundle)
+            if bundle.state == StepState.FAILED:  # it never will be
+                why = Sentence("Case %(number)s wasn't sealed.", number=bundle.case.number)
+                hint = Sentence("Decide the case again, and ask for the ZIP anew.")
+                raise WrongUseError(f"{why} {bundle.error}", hint=hint)
         else:
             _add(services, package, _bundle_file(services, package, bundle))
     return unsealed
-
-
-def _check_goes_on(bundle: Bundle) -> None:
-    """Raise ``WrongUseError`` for a bundle that will never be sealed."""
-    if bundle.state == StepState.FAILED:
-        unsealed = Sentence("Case %(number)s wasn't sealed.", number=bundle.case.number)
-        hint = Sentence("Decide the case again, and ask for the ZIP anew.")
-        raise WrongUseError(f"{unsealed} {bundle.error}", hint=hint)
 
 
 def _bundle_file(services: Services, package: Package, bundle: Bundle) -> KeptFile:
