@@ -1,6 +1,7 @@
 """Networks that describe pictures: which serves, which is being brought into use, and what it hasn't described yet."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -106,7 +107,7 @@ def undescribed(model: DescriptorModel, limit: int) -> tuple[list[int], int]:
     return rest, max(rest, default=model.cursor)
 
 
-def counted(model: DescriptorModel, *, coming: bool, serves: bool) -> dict[str, int]:
+def counted(model: DescriptorModel, *, coming: bool, serves: bool) -> dict[str, Any]:
     """How many pictures a network has ``described``, couldn't (``failed``), and, while it is coming, has ``waiting``.
 
     Of one that serves or is coming also ``beyond_reach``: measured pictures whose bytes aren't kept any more.

@@ -201,6 +201,8 @@ def _state(services: Services, row: DescriptorModel) -> ModelState:
     if building is not None and building.pk == row.pk:
         state = "failed" if row.error else "building"
     coming = state in {"building", "failed"}
+    card = ("author", "key", "terms", "price")
+    of_card: dict[str, Any] = {name: "" if row.shared is None else str(row.shared[name]) for name in card}
     return ModelState(
         **columns(row, "name", "version", "size", "error", "measured_at"),
         state=state,
@@ -209,7 +211,7 @@ def _state(services: Services, row: DescriptorModel) -> ModelState:
         source=str(row.card["source"]),
         **descriptors.counted(row, coming=coming, serves=serves),
         recall=None if row.measurement is None else kept_recall(row.measurement),
-        **{name: "" if row.shared is None else str(row.shared[name]) for name in ("author", "key", "terms", "price")},
+        **of_card,
         compared=compared_of(row),
     )
 
