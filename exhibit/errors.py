@@ -4,7 +4,9 @@ import copyreg
 import sys
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
+
+Given = TypeVar("Given")
 
 
 class ExitCode(IntEnum):
@@ -25,6 +27,16 @@ def ended(main: Callable[[], int | None], name: str = "") -> int:
     except ExhibitError as error:
         sys.stderr.write(f"{name}{error}\n")
         return int(error.exit_code)
+
+
+def passes(check: Callable[[Given], object], given: Given, *errors: type[Exception]) -> bool:
+    """Whether a check of something raises neither a ``ValueError`` nor one of these errors."""
+    refusals: tuple[type[Exception], ...] = (ValueError, *errors)
+    try:
+        check(given)
+    except refusals:
+        return False
+    return True
 
 
 class ExhibitError(Exception):

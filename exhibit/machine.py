@@ -110,9 +110,9 @@ def keep_in_cache(path: Path, data: bytes) -> bool:
 
 
 @cache
-def tell_once(sentence: str) -> None:
-    """Log a warning once in a process."""
-    logging.getLogger(__name__).warning(sentence)
+def tell_once(sentence: str, level: int = logging.WARNING) -> None:
+    """Log something once in a process."""
+    logging.getLogger(__name__).log(level, sentence)
 
 
 def this_process() -> str:

@@ -5,6 +5,7 @@ follows from the master key by HKDF-SHA256 (RFC 5869).
 """
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -45,8 +46,8 @@ def encrypt(kind: KeyKind, public_key: bytes, private_key: bytes, master_key: by
     return head + nonce + AESGCM(_derive(kind, master_key)).encrypt(nonce, private_key, kind.purpose + head)
 
 
-def decrypt(kind: KeyKind, encrypted: bytes, master_key: bytes) -> bytes:
-    """The private key, 32 bytes, or the secret; raises ``IntegrityError`` when key or bytes don't fit."""
+def decrypt(kind: KeyKind, encrypted: bytes, *master_keys: bytes) -> bytes:
+    """The private key, 32 bytes, or the secret, by the first key that fits; raises ``IntegrityError`` if none does."""
     hint = Sentence("Check that the master key is the one it was made with.")
     failure = IntegrityError(Sentence("The key can't be unlocked."), hint=hint)
     head_bytes = 1 + kind.public_bytes
@@ -55,10 +56,10 @@ def decrypt(kind: KeyKind, encrypted: bytes, master_key: bytes) -> bytes:
     if private < 0 or (wanted is not None and private != wanted) or encrypted[:1] != kind.version:
         raise failure
     head, nonce, sealed = encrypted[:head_bytes], encrypted[head_bytes:][:_NONCE_BYTES], encrypted[head_bytes:]
-    try:
-        return AESGCM(_derive(kind, master_key)).decrypt(nonce, sealed[_NONCE_BYTES:], kind.purpose + head)
-    except InvalidTag:
-        raise failure from None
+    for master_key in master_keys:
+        with suppress(InvalidTag):
+            return AESGCM(_derive(kind, master_key)).decrypt(nonce, sealed[_NONCE_BYTES:], kind.purpose + head)
+    raise failure
 
 
 def encrypt_again(encrypted: bytes, old: bytes, new: bytes) -> bytes:

@@ -7,11 +7,14 @@ gets another password or address, or ends other sessions; a link also with the m
 from dataclasses import dataclass
 from datetime import timedelta
 
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.core import signing
 from django.db import transaction
 from django.db.models import F
 from django.utils.crypto import salted_hmac
 
+from exhibit.clock import now
 from registry.log import audit_log
 from registry.models import Membership, Owner, User
 
@@ -71,3 +74,11 @@ def _state(user: User) -> str:
     """What changes when links and devices end."""
     said = f"{user.get_session_auth_hash()} {user.email} {user.devices_ended}"
     return salted_hmac("exhibit.devices", said).hexdigest()[:32]
+
+
+def forget_ended() -> int:
+    """Remove sessions whose time is over, and what lists of sessions would say of them; returns how many."""
+    with transaction.atomic():
+        ended, _ = Session.objects.filter(expire_date__lt=now()).delete()
+        UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
+    return ended

@@ -1,4 +1,4 @@
-"""Owners and their people."""
+"""Owners and their people: whom they add, in which roles, and how members leave."""
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
@@ -10,14 +10,18 @@ from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
-from registry.accounts import invitations, members
+from registry.accounts import invitations, tokens
 from registry.db.locks import Lock, hold
-from registry.db.rows import there
+from registry.db.rows import there, write
 from registry.log import audit_log
 from registry.models import Invitation, Membership, Owner, Role, User
 
 MAX_SLUG = 50
 MAX_NAME = 200
+ASKED = {
+    "derived": "derived works asked for", "passkeys": "passkeys asked for", "web_archive": "web archive asked for",
+}  # fmt: skip
+"""What an owner may ask for, and how the log says so."""
 
 
 def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> Owner:
@@ -59,18 +63,15 @@ def language_of(*names: str) -> str:
     return next((language for name in names if (language := known.get(name.lower(), ""))), "")
 
 
-def ask_for_archive(owner: Owner, *, wanted: bool, by: str) -> None:
-    """Have a web archive asked to save the pages of the owner's confirmed cases from now on, or no more."""
-    with transaction.atomic():
-        Owner.objects.filter(pk=owner.pk).update(web_archive=wanted)
-        audit_log.changed("web archive asked for", by=by, owner=owner, about={"owner": owner.slug, "wanted": wanted})
+def ask_for(owner: Owner, what: str, *, wanted: bool, by: str, **details: object) -> None:
+    """Give an owner something from now on, or no more; what is there by now stays.
 
-
-def ask_for_derived(owner: Owner, *, wanted: bool, by: str) -> None:
-    """Have works derived from the owner's shown from now on, or no more; cases that are there stay."""
+    What is one of :data:`ASKED`: works derived from the owner's are shown, grave decisions need a passkey, or a web
+    archive is asked to save the pages of confirmed cases.
+    """
     with transaction.atomic():
-        Owner.objects.filter(pk=owner.pk).update(derived=wanted)
-        audit_log.changed("derived works asked for", by=by, owner=owner, about={"owner": owner.slug, "wanted": wanted})
+        Owner.objects.filter(pk=owner.pk).update(**{what: wanted})
+        audit_log.changed(ASKED[what], by=by, owner=owner, about={"owner": owner.slug, "wanted": wanted, **details})
 
 
 def _check_name(name: str, *, knows: QuerySet[Owner]) -> None:
@@ -139,7 +140,7 @@ def add_member(owner: Owner, email: str, role: str, password: str | None, *, by:
         if person is None:
             person = _new_user(email, password or "")
         elif Membership.objects.filter(user=person, owner=owner).exists():
-            return members.change_role(owner, person.pk, role, by=by)
+            return change_role(owner, person.pk, role, by=by)
         membership = Membership.objects.create(user=person, owner=owner, role=role)
         about = {"owner": owner.slug, "role": str(role), "user": person.email}
         audit_log.changed("role given", by=by, owner=owner, about=about)
@@ -177,3 +178,48 @@ def set_password(person: User, password: str) -> None:
         raise WrongUseError(_("The password can't be used."), hint=" ".join(error.messages)) from None
     person.set_password(password)
     person.save()
+
+
+def members(owner: Owner) -> QuerySet[Membership]:
+    """The owner's members, by their addresses."""
+    return Membership.objects.filter(owner=owner).select_related("user").order_by("user__email", "pk")
+
+
+def change_role(owner: Owner, person: int, role: str, *, by: str) -> Membership:
+    """Give a member, by the user's primary key, another role.
+
+    Raises ``NotFoundError`` for one who is no member, ``WrongUseError`` when nobody would be left in the role of owner.
+    """
+    if role not in Role.values:
+        raise WrongUseError(_("Choose a role."))
+    with transaction.atomic():
+        row = _held(owner, person)
+        if row.role != role:
+            _keep_one(owner, row, role)
+            write(row, role=role)
+            about = {"owner": owner.slug, "role": role, "user": row.user.email}
+            audit_log.changed("role given", by=by, owner=owner, about=about)
+    return row
+
+
+def remove_member(owner: Owner, person: int, *, by: str) -> Membership:
+    """Let a person be a member no more; what they decided stays, their tokens end. Raises as :func:`change_role`."""
+    with transaction.atomic():
+        row = _held(owner, person)
+        _keep_one(owner, row, "")
+        tokens.revoke_all(owner, row.user, by=by)
+        row.delete()
+        audit_log.changed("member removed", by=by, owner=owner, about={"owner": owner.slug, "user": row.user.email})
+    return row
+
+
+def _held(owner: Owner, person: int) -> Membership:
+    """The membership, with all changes of this owner's members waiting for the end of the transaction."""
+    Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    return there(members(owner).filter(user_id=person).first(), _("This person is no member."))
+
+
+def _keep_one(owner: Owner, row: Membership, role: str) -> None:
+    others = Membership.objects.filter(owner=owner, role=Role.OWNER, user__is_active=True).exclude(pk=row.pk)
+    if row.role == Role.OWNER and role != Role.OWNER and not others.exists():
+        raise WrongUseError(_("Somebody has to be left in the role of owner. Give it to another member first."))

@@ -1,4 +1,7 @@
-"""Tokens of the API: made for a member, shown once, found again by their digest, used up by time."""
+"""Tokens of the API: made for a member, shown once, found again by their digest, used up by time.
+
+And addresses of feeds: made for a member, shown once, revocable, good as long as the membership.
+"""
 
 import secrets
 from collections.abc import Collection
@@ -14,7 +17,7 @@ from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
 from registry.db.rows import there, write
 from registry.log import audit_log
-from registry.models import SCOPES_OF, ApiToken, Membership, Owner, Role, Scope, User
+from registry.models import SCOPES_OF, ApiToken, Feed, Membership, Owner, Role, Scope, User
 
 START = "exh_"
 """What all tokens begin with, so that scanners of leaked secrets know them."""
@@ -24,6 +27,7 @@ MAX_TOKENS = 50
 _BYTES = 32
 _SHOWN = 10
 _MINUTE = timedelta(minutes=1)
+_FEED_BYTES = 24
 
 
 def make(owner: Owner, user: User, *, name: str, scopes: Collection[str], days: int) -> tuple[ApiToken, str]:
@@ -114,3 +118,27 @@ def _valid() -> QuerySet[ApiToken]:
 def _tell(what: str, token: ApiToken, *, by: str) -> None:
     about = {"expires": token.expires_at.isoformat(), "name": token.name, "scopes": token.scopes, "token": token.pk}
     audit_log.changed(what, by=by, owner=token.owner, about={**about, "user": token.user.get_username()})
+
+
+def make_feed(owner: Owner, user: User, *, by: str) -> str:
+    """A member's new address; the one before it ends. Returns what stands in it, which nobody can read again."""
+    secret = secrets.token_urlsafe(_FEED_BYTES)
+    with transaction.atomic():
+        fresh = {"digest": Digest.of(secret.encode()), "made_at": now()}
+        Feed.objects.update_or_create(owner=owner, user=user, defaults=fresh)
+        audit_log.changed("feed made", by=by, owner=owner, about={"user": user.get_username()})
+    return secret
+
+
+def revoke_feed(owner: Owner, user: User, *, by: str) -> None:
+    """Let a member's address lead nowhere."""
+    with transaction.atomic():
+        if Feed.objects.filter(owner=owner, user=user).delete()[0]:
+            audit_log.changed("feed revoked", by=by, owner=owner, about={"user": user.get_username()})
+
+
+def feed_of(secret: str) -> Feed | None:
+    """The feed of an address; none when it was revoked, or its person is no member any more."""
+    rows = Feed.objects.filter(digest=Digest.of(secret.encode()), user__is_active=True).select_related("owner", "user")
+    row = rows.first()
+    return row if row is not None and row.owner.memberships.filter(user=row.user_id).exists() else None

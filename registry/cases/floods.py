@@ -18,7 +18,7 @@ from typing import NamedTuple
 from django.db.models import F, Max, QuerySet
 
 from exhibit.clock import now
-from registry.cases import look_alikes
+from registry.cases import triage
 from registry.log import audit_log
 from registry.models import EventKind, Flood, FoundDay, StepState, Work
 from registry.notifications import events
@@ -73,7 +73,7 @@ def admitted(matters: Sequence[Matter], fuse: Fuse, works: Mapping[int, Work], t
     held = set(Flood.in_force().filter(work__in=new).values_list("work_id", flat=True))
     day = now().date()
     days = {found.work_id: found for found in FoundDay.objects.filter(work__in=new, day=day)}
-    hashes = look_alikes.hashes_of({picture for matter in unknown for picture in (matter.registered, matter.found)})
+    hashes = triage.hashes_of({picture for matter in unknown for picture in (matter.registered, matter.found)})
     for pk, some in new.items():
         today = days.get(pk) or FoundDay(work=works[pk], day=day)
         if pk not in held and not _counted(works[pk], today, some, there, hashes, fuse):
@@ -109,7 +109,7 @@ def _counted(
 
 def unlike(matters: Sequence[Matter]) -> dict[int, Matter]:
     """Of each site one matter whose picture looks like none before it, by the hash of that."""
-    return _unlike(matters, look_alikes.hashes_of({matter.found for matter in matters}))
+    return _unlike(matters, triage.hashes_of({matter.found for matter in matters}))
 
 
 def _unlike(matters: Sequence[Matter], hashes: Mapping[int, int], known: Iterable[int] = ()) -> dict[int, Matter]:

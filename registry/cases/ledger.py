@@ -1,6 +1,5 @@
 """What a change of the licence ledger does to cases: one by one, written down as it goes, and gone on with."""
 
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from registry.cases import history, matching
 from registry.cases.history import Said
+from registry.db import steps
 from registry.db.rows import write
 from registry.models import Case, CaseSighting, LedgerChange, LedgerEffect
 from registry.works.licence_check import Ledger, ledger_of
@@ -17,26 +17,25 @@ CASES_AT_ONCE = 200
 What = LedgerEffect.What
 
 
-def look_at_cases(change: LedgerChange, seconds: float) -> bool:
-    """Look at the cases that a claimed change of the ledger concerns, from where the last look ended.
+def look_at_cases(pk: int) -> bool:
+    """Look at the next cases that a claimed change of the ledger concerns; without any, finish it and return true.
 
     Open cases are licensed when the ledger covers every sighting. Of the cases that the changed licences covered, those
     that the ledger had decided are open again where it covers them no more; what a person decided stays, and the case's
     history says that the licence has changed. Each case is one transaction together with what is written down of it, so
-    that a look that dies is gone on with and nothing is told twice. After so many seconds it ends where it is; returns
-    whether it is through with all cases.
+    that a look that dies is gone on with and nothing is told twice.
     """
-    over, ledger = time.monotonic() + seconds, ledger_of(change.owner_id)
+    change = LedgerChange.objects.get(pk=pk)
     licences = list(change.licences.values_list("pk", flat=True))
-    while time.monotonic() < over:
-        cases = list(_concerned(change, licences)[:CASES_AT_ONCE])
-        if not cases:
-            return True
-        touched = _touched(cases, ledger, licences)
-        for case in cases:
-            if case.pk in touched:
-                _look(change, case.pk, licences)
-        write(change, looked_until=cases[-1].pk)
+    cases = list(_concerned(change, licences)[:CASES_AT_ONCE])
+    if not cases:
+        steps.finish(LedgerChange, [pk])
+        return True
+    touched = _touched(cases, ledger_of(change.owner_id), licences)
+    for case in cases:
+        if case.pk in touched:
+            _look(change, case.pk, licences)
+    write(change, looked_until=cases[-1].pk)
     return False
 
 

@@ -12,8 +12,7 @@ from exhibit.network.urls import url_key
 from registry.crawls.crawling import SEARCH, NewUrl, add_urls
 from registry.db import steps
 from registry.db.rows import write
-from registry.log.audit_log import changed
-from registry.models import Crawl, Inquiry, Owner, Refusal, SearchConsent, SearchKey, StepState, WorkPicture
+from registry.models import Crawl, Inquiry, Refusal, StepState, WorkPicture
 
 USUAL = 50
 """Subjects of a run, where the watch says nothing."""
@@ -134,43 +133,3 @@ def end(pk: int, outcome: str) -> None:
     with transaction.atomic():
         Inquiry.objects.filter(pk=pk).update(outcome=outcome)
         steps.finish(Inquiry, [pk])
-
-
-def keep_key(owner: Owner, service: str, encrypted: bytes, *, by: str) -> None:
-    """Keep an owner's key for a search, in place of an earlier one. The log names the search, never the key."""
-    with transaction.atomic():
-        values = {"encrypted": encrypted, "added_by": by, "added_at": now()}
-        SearchKey.objects.update_or_create(owner=owner, service=service, defaults=values)
-        changed("search key kept", by=by, owner=owner, about={"service": service})
-
-
-def set_price(owner: Owner, service: str, price: Mapping[str, Any] | None, *, by: str) -> bool:
-    """Keep what the account of an owner's key pays, ``None`` for the public price; says whether there is a key."""
-    with transaction.atomic():
-        if there := SearchKey.objects.filter(owner=owner, service=service).update(price=price) > 0:
-            changed("search price set", by=by, owner=owner, about={"service": service, "price": price})
-    return there
-
-
-def drop_key(owner: Owner, service: str, *, by: str) -> bool:
-    """Forget an owner's key for a search; says whether there was one."""
-    with transaction.atomic():
-        if there := SearchKey.objects.filter(owner=owner, service=service).delete()[0] > 0:
-            changed("search key removed", by=by, owner=owner, about={"service": service})
-    return there
-
-
-def consent(owner: Owner, service: str, host: str, *, by: str) -> None:
-    """Record an owner's yes that a search at this host is sent copies of their works, in place of an earlier one."""
-    with transaction.atomic():
-        values = {"host": host, "given_by": by, "given_at": now()}
-        SearchConsent.objects.update_or_create(owner=owner, service=service, defaults=values)
-        changed("search consent given", by=by, owner=owner, about={"service": service, "host": host})
-
-
-def withdraw_consent(owner: Owner, service: str, *, by: str) -> bool:
-    """Take that yes back; says whether there was one."""
-    with transaction.atomic():
-        if there := SearchConsent.objects.filter(owner=owner, service=service).delete()[0] > 0:
-            changed("search consent withdrawn", by=by, owner=owner, about={"service": service})
-    return there

@@ -6,12 +6,12 @@ from typing import TypeAlias
 
 from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 
-from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.urls import host_of, registrable_domain, url_key
 from exhibit.types import Headers, Sighting
+from registry.db import steps
 from registry.db.bulk import copy_into, storable
-from registry.db.steps import MAX_ATTEMPTS
+from registry.db.rows import columns
 from registry.models import (
     BlockedDigest,
     BytesState,
@@ -89,16 +89,11 @@ def _row(of: CrawlSlice, seen: Sighting, page_title: str, place: Place, first_se
         picture_id=picture,
         page_key=page_key,
         image_key=image_key,
-        page_url=seen.page_url,
-        image_url=seen.image_url,
-        final_url=seen.final_url,
+        **columns(seen, "page_url", "image_url", "final_url", "found_in", "context", "status"),
         host=host,
         party=registrable_domain(host)[:260],
-        found_in=seen.found_in,
-        context=seen.context,
         page_title=page_title,
         media_type=seen.media_type[:100],
-        status=seen.status,
         request_headers=_storable(seen.request_headers),
         response_headers=_storable(seen.response_headers),
         peer=seen.peer[:60],
@@ -124,11 +119,10 @@ def _earlier_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[Place, d
 def _take_back(pictures: Sequence[int]) -> None:
     """Of locked pictures, those whose bytes had expired and have come again are compared with later works too."""
     expired = Picture.objects.filter(pk__in=pictures, bytes_state=BytesState.EXPIRED)
-    fresh = {"state": StepState.TODO, "not_before": None, "held_since": None, "waits_since": now()}
-    expired.update(bytes_state=BytesState.STORED, attempts=0, searched="", **fresh)
+    expired.update(bytes_state=BytesState.STORED, searched="", **steps.afresh())
     # what was given up gets one more try: the reason may have gone, or it harms nobody but itself
     given_up = Picture.objects.filter(pk__in=pictures, state=StepState.FAILED)
-    given_up.update(attempts=MAX_ATTEMPTS - 1, **fresh)
+    given_up.update(**{**steps.afresh(), "attempts": steps.MAX_ATTEMPTS - 1})
 
 
 def _put_to_work(pictures: Sequence[int], mark: str) -> list[int]:
@@ -137,14 +131,9 @@ def _put_to_work(pictures: Sequence[int], mark: str) -> list[int]:
     registered = WorkPicture.objects.filter(picture_id__in=pictures).values("picture_id")
     otherwise = ~Q(searched=mark) & Q(bytes_state=BytesState.STORED, refusal="")
     concerned = Q(pk__in=matched) | Q(pk__in=registered) | otherwise
-    search_again(Picture.objects.filter(concerned, pk__in=pictures, state=StepState.DONE))
+    Picture.objects.filter(concerned, pk__in=pictures, state=StepState.DONE).update(**steps.afresh())
     waiting = Picture.objects.filter(pk__in=pictures, state=StepState.TODO)
     return sorted(waiting.values_list("pk", flat=True))
-
-
-def search_again(pictures: QuerySet[Picture]) -> None:
-    """Put locked pictures to work again, as if they hadn't been tried."""
-    pictures.update(state=StepState.TODO, not_before=None, held_since=None, attempts=0, waits_since=now())
 
 
 def of_slice(slice_id: int) -> list[SightingRow]:

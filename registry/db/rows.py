@@ -27,6 +27,11 @@ def write(row: Model, **values: object) -> None:
     row.save(update_fields=values)
 
 
+def columns(row: object, *names: str) -> dict[str, Any]:
+    """What a row says under some names, by name: for what says it under the same."""
+    return {name: getattr(row, name) for name in names}
+
+
 def locked(row: Row) -> Row:
     """A row as it is now, which nobody else changes until the transaction ends."""
     # not type(row): who is signed in is a lazy object

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import cache
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import Case, CharField, F, Q, QuerySet, TextField, Value, When, Window
@@ -22,6 +23,7 @@ from exhibit.sentences import Sentence
 from registry.db.statements import Statement
 from registry.models.steps import Claimable, StepState
 
+Row = TypeVar("Row", bound=Claimable)
 MAX_ATTEMPTS = 5
 SUSPECT_FROM = 2
 """A row that was claimed so often without an end is claimed alone, so that it takes no other with it."""
@@ -102,6 +104,16 @@ def wait(model: type[Claimable], pk: int, until: datetime, sentence: str = "") -
     claimed.update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=sentence)
 
 
+def mine(row: Row) -> QuerySet[Row]:
+    """A claimed row, as long as the claim stands: nobody else has taken over."""
+    return type(row)._default_manager.filter(pk=row.pk, state=StepState.DOING, claimed_at=row.claimed_at)
+
+
+def put_off(row: Claimable, until: datetime | None, sentence: str = "") -> bool:
+    """Put a row off as :func:`wait` does, unless somebody else has taken over; whether it was."""
+    return bool(mine(row).update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=sentence))
+
+
 def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str, *, suspect: bool = False) -> None:
     """Put claimed rows off because of what is amiss with the machine, or with what all of them need.
 
@@ -118,12 +130,15 @@ def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str, *, suspec
 
 
 @contextmanager
-def ending(model: type[Claimable], ids: Sequence[int]) -> Iterator[None]:
-    """Work at claimed rows; an error that is the machine's holds them up, one of ours ends the try of each."""
+def ending(model: type[Claimable], ids: Sequence[int], *, shared: bool = False) -> Iterator[None]:
+    """Work at claimed rows; an error that is the machine's holds them up, one of ours ends the try of each.
+
+    One of ours holds them up as well where it is of what all of them share, such as an index or a network.
+    """
     try:
         yield
     except (ExhibitError, OSError) as error:
-        if fault := machine_fault(error):
+        if fault := machine_fault(error) or (str(error) if shared and isinstance(error, ExhibitError) else ""):
             hold_up(model, ids, fault)
         elif isinstance(error, ExhibitError):
             for pk in ids:
@@ -197,9 +212,14 @@ def try_again(model: type[Claimable], rows: QuerySet[Claimable]) -> list[int]:
     with transaction.atomic():
         given_up = rows.filter(state=StepState.FAILED).select_for_update(skip_locked=True, no_key=True, of=("self",))
         again = list(given_up.order_by("pk").values_list("pk", flat=True))
-        fresh = {"not_before": None, "held_since": None, "claimed_at": None, "attempts": 0, "error": ""}
-        model._default_manager.filter(pk__in=again).update(state=StepState.TODO, waits_since=now(), **fresh)
+        model._default_manager.filter(pk__in=again).update(**afresh(), claimed_at=None)
     return again
+
+
+def afresh() -> dict[str, Any]:
+    """The columns of a row that is put to work as if it hadn't been tried."""
+    waiting = {"state": StepState.TODO, "not_before": None, "held_since": None, "waits_since": now()}
+    return waiting | {"attempts": 0, "error": ""}
 
 
 def give_back(model: type[Claimable], ids: Iterable[int]) -> None:

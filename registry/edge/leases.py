@@ -1,25 +1,40 @@
 """What contributors are handed: a slice of a crawl that waits for a worker, as a whole, so that hosts are asked by one.
 
-A lease is a slice with its epoch. Nothing in it says whose watch, works or cases it is about.
+A lease is a slice with its epoch. Nothing in it says whose watch, works or cases it is about. Of each delivery some
+results are drawn once it is complete, so nobody can know which; they are fetched and measured here as if nobody had.
+The bounds that follow are in docs/edge.md.
 """
 
+import math
 from collections.abc import Iterable, Sequence
+from random import Random, SystemRandom
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 
 from exhibit.clock import now
 from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.sentences import Sentence
 from registry.crawls import crawling
-from registry.edge import checks
-from registry.edge.contributors import Outcome, hold
-from registry.models import Contributor, CrawlSlice, EdgeResult, FrontierUrl, HostLease, StepState
+from registry.edge.contributors import Outcome, hold, throw_out
+from registry.models import UNFINISHED, Contributor, CrawlSlice, EdgeResult, FrontierUrl, HostLease, StepState
 
 MAX_TARGETS = 50
 """Addresses of one lease; the others of its slice go back."""
 _LOOKED_AT = 200
 _PRIVATE_KINDS = (crawling.PAST, crawling.SEARCH)
 """Addresses that say what works look like: of pictures that resembled one, and of what a search has answered."""
+NEW, NEW_SHARE = 20, 10
+"""Until so many were checked, so many of a hundred results are checked at least."""
+SUSPECT_SHARE = 50
+"""The same while more checks were wrong than right since."""
+MAX_SUSPICION = 8
+"""So many wrong checks without as many right ones throw a contributor out."""
+CHANCE = SystemRandom()
+MAX_OPEN = 4
+"""Checks under way with which a contributor gets more to do; one that is new or suspected waits for all of its own."""
+FALSE = Sentence("The same bytes measure otherwise than it says.")
+DIFFER = Sentence("Far too often other pictures came than it says.")
 
 
 def lease(contributor: Contributor) -> tuple[CrawlSlice, list[FrontierUrl]] | None:
@@ -29,7 +44,7 @@ def lease(contributor: Contributor) -> tuple[CrawlSlice, list[FrontierUrl]] | No
         mine = CrawlSlice.objects.filter(contributor=contributor, state=StepState.DOING)
         row = mine.select_for_update(no_key=True, of=("self",)).select_related("crawl__watch").first()
         if row is None:
-            row = _waiting_slice() if checks.may_go_on(fresh) else None
+            row = _waiting_slice() if may_go_on(fresh) else None
             if row is None:
                 return None
             moment, epoch = now(), F("epoch") + 1
@@ -80,7 +95,7 @@ def deliver(
             if one.digest is None:
                 one.outcome, one.state = Outcome.NOTHING, StepState.DONE
         came = [one.pk for one in EdgeResult.objects.bulk_create(said) if one.digest is not None]
-        EdgeResult.objects.filter(pk__in=checks.draw(fresh, came, share)).update(drawn=True)
+        EdgeResult.objects.filter(pk__in=draw(fresh, came, share)).update(drawn=True)
         seconds = (now() - (row.started_at or now())).total_seconds()
         mine = Contributor.objects.filter(pk=contributor.pk)
         mine.update(pictures=F("pictures") + len(came), seconds=F("seconds") + seconds)
@@ -95,3 +110,28 @@ def places(pictures: Iterable[int]) -> list[tuple[str, str]]:
     """(page, image) addresses where contributors have seen what these pictures stand in for."""
     seen = EdgeResult.objects.filter(picture__in=list(pictures), outcome=Outcome.KEPT, target__isnull=False)
     return list(seen.values_list("target__page_url", "target__url"))
+
+
+def draw(contributor: Contributor, results: Sequence[int], share: int, chance: Random = CHANCE) -> list[int]:
+    """Draw those of a delivery's results that are checked: at least one, and so many of a hundred."""
+    least = SUSPECT_SHARE if contributor.suspicion else NEW_SHARE if contributor.checked < NEW else share
+    count = math.ceil(len(results) * max(share, least) / 100)
+    return chance.sample(results, count)
+
+
+def may_go_on(contributor: Contributor) -> bool:
+    """Whether a contributor gets more to do, or has to wait until its results are checked."""
+    proven = contributor.checked >= NEW and not contributor.suspicion
+    return contributor.results.filter(drawn=True, state__in=UNFINISHED).count() < (MAX_OPEN if proven else 1)
+
+
+def judge(contributor: Contributor, *, right: int = 0, wrong: int = 0, false: bool = False) -> bool:
+    """Count checks of a contributor that this transaction holds; says whether it was thrown out for them."""
+    contributor.checked += right + wrong
+    contributor.wrong += wrong
+    contributor.suspicion = max(0, contributor.suspicion + wrong - right)
+    contributor.save(update_fields=["checked", "wrong", "suspicion"])
+    guilty = false or contributor.suspicion >= MAX_SUSPICION
+    if guilty:
+        throw_out(contributor, by="", reason=FALSE if false else DIFFER, drop=True)
+    return guilty

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Min, Q
@@ -43,18 +43,6 @@ class Deed(NamedTuple):
     details: Mapping[str, Any] | None = None
 
 
-@overload
-def submit(
-    type_: EntryType, opening: Mapping[str, Any], *, details: Mapping[str, Any] | None = None
-) -> LogSubmission: ...
-@overload
-def submit(
-    type_: EntryType,
-    opening: Mapping[str, Any],
-    owner: Owner | None = None,
-    time: datetime | None = None,
-    details: Mapping[str, Any] | None = None,
-) -> LogSubmission | None: ...
 def submit(
     type_: EntryType,
     opening: Mapping[str, Any],
@@ -64,7 +52,7 @@ def submit(
 ) -> LogSubmission | None:
     """Write an entry down in the transaction of the deed it witnesses; it gets its sequence number later.
 
-    Nothing of a sample owner is logged: ``None``.
+    Nothing of a sample owner is logged: ``None``, which nothing without an owner ever is.
 
     The opening, plain JSON that the entry commits to, is kept apart, so that it can be erased. It holds the digest of
     the details, salted, so that it can be shown to others without them.
@@ -125,6 +113,12 @@ def origins() -> dict[str, bytes | None]:
     """The names under which the log's heads were signed, the present one last, and the public key of each if known."""
     rows = LogOrigin.objects.order_by("pk").values_list("name", "public_key")
     return {name: None if key is None else bytes(key) for name, key in rows}
+
+
+def newest_head(origin: str) -> SignedCheckpoint | None:
+    """The largest head under a name that the rows hold."""
+    row = LogCheckpoint.objects.filter(origin=origin).order_by("-size").first()
+    return None if row is None else SignedCheckpoint(row.origin, row.size, bytes(row.root), row.note)
 
 
 def begin_origin(name: str, public_key: bytes | None, submission: LogSubmission | None = None) -> None:
@@ -200,8 +194,7 @@ class PostgresLogStore:
         newest = LogCheckpoint.objects.values("origin").annotate(begun=Min("pk")).order_by("-begun").first()
         if newest is None:
             return None
-        row = LogCheckpoint.objects.filter(origin=newest["origin"]).order_by("-size").first()
-        return None if row is None else SignedCheckpoint(row.origin, row.size, bytes(row.root), row.note)
+        return newest_head(newest["origin"])
 
 
 class PostgresLogTransaction:

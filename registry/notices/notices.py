@@ -52,11 +52,8 @@ def notices(of: Owner) -> QuerySet[Notice]:
     return Notice.objects.filter(owner=of).exclude(state=State.DISCARDED).order_by("-number")
 
 
-def _with_senders(of: Owner) -> QuerySet[Notice]:
-    return Notice.objects.filter(owner=of).select_related("owner", "sender").defer("sender__file")
-
-
-notice = numbered(_with_senders, "notice")
+_with_senders = Notice.objects.select_related("owner", "sender").defer("sender__file")
+notice = numbered(lambda of: _with_senders.filter(owner=of), "notice")
 
 
 def may_be_noticed(of: Owner, party: str, first: Sequence[int] = ()) -> QuerySet[Case]:

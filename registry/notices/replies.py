@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, RefusedError
+from exhibit.errors import NotFoundError, RefusedError, passes
 from exhibit.plain import one_line, plain
 from registry.cases import history
 from registry.db.rows import alone_with, there, write
@@ -82,12 +82,8 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", name: str = "
 
 
 def _readable(data: bytes) -> bool:
-    if data.startswith((b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")):
-        return True
-    try:
-        return "\0" not in data.decode()
-    except UnicodeDecodeError:
-        return False
+    is_text = b"\0" not in data and passes(bytes.decode, data)
+    return is_text or data.startswith((b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"))
 
 
 def see(row: Notice, *, by: str) -> None:

@@ -10,7 +10,7 @@ from exhibit.clock import now
 from registry.db import steps
 from registry.db.rows import alone_with, write
 from registry.log import audit_log
-from registry.models import Event, EventKind, MailChoice, Membership, Owner, StepState, User
+from registry.models import Event, EventKind, MailChoice, Membership, Owner, User
 from registry.notifications import events
 
 TOLD = (
@@ -43,8 +43,7 @@ def choose(owner: Owner, user: User, how_often: HowOften, *, by: str) -> None:
             return
         told = events.newest(owner) if row.how_often == HowOften.NEVER else row.told_until
         later = None if how_often == HowOften.AT_ONCE else next_mail(user, how_often)
-        fresh = {"state": StepState.TODO, "attempts": 0, "error": ""}
-        write(row, how_often=how_often, told_until=told, not_before=later, **fresh)
+        write(row, how_often=how_often, told_until=told, **{**steps.afresh(), "not_before": later})
         about = {"how often": str(how_often), "user": user.get_username()}
         audit_log.changed("mail choice", by=by, owner=owner, about=about)
 

@@ -1,8 +1,13 @@
-"""Money that owners ask of parties: its basis, and the entries from which follows how it stands. Nothing is deleted."""
+"""Money that owners ask of parties: its basis, and the entries from which follows how it stands. Nothing is deleted.
 
+Amounts are whole numbers of a currency's smallest unit (ISO 4217): read and written exactly.
+"""
+
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.utils.timezone import localdate
@@ -10,15 +15,31 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
+from exhibit.sentences import Sentence
 from registry.accounts.scoped import numbered
 from registry.db.rows import alone_with, next_number, there
 from registry.models import Case, Demand, DemandEntry, Fee, FeeTable, Owner
-from registry.parties.amounts import checked_amount, currency_named, in_units, read_amount
 
 MAX_CASES = 200
 MAX_FEES = 500
 """Lines of a table of fees: a form offers all of them."""
 Kind = DemandEntry.Kind
+HEAD = (
+    "demand", "party", "cases", "basis", "fee_table", "currency", "entry", "kind", "amount", "day", "due_on",
+    "corrects", "corrected_by", "words", "by", "at",
+)  # fmt: skip
+MAX_AMOUNT = 10**15
+_CODES = """
+AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY
+COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR
+IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR
+MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD
+SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD
+XCG XOF XPF YER ZAR ZMW ZWG
+"""
+_WHOLE, _THOUSANDTHS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF", "BHD IQD JOD KWD LYD OMR TND"
+"""Currencies without digits behind the point, and with three; the others have two."""
+_AMOUNT = re.compile(r"([0-9]{1,16})(?:[.]([0-9]{1,3}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +96,11 @@ def typed(of: Owner, party: str, cases: Sequence[int], due_on: date | None, give
     Raises ``WrongUseError`` for what can't be read, ``NotFoundError`` for a fee that the owner doesn't have.
     """
     table, _dot, line = given["fee"].partition(".")
-    row = _fee_named(of, table, line) if table else None
+    at, number = (int(text) if text.isdecimal() and len(text) < 9 else 0 for text in (table, line))
+    row = fee(of, at, number) if table else None
     code = row.table.currency if row and not given["currency"] else currency_named(given["currency"])
     amount = read_amount(given["amount"], code) if given["amount"] or row is None else None
     return NewDemand(party, cases, row, code, amount, given["basis"], due_on)
-
-
-def _fee_named(of: Owner, table: str, line: str) -> Fee:
-    at, number = (int(text) if text.isdecimal() and len(text) < 9 else 0 for text in (table, line))
-    return fee(of, at, number)
 
 
 def begin(owner: Owner, new: NewDemand, *, by: str) -> Demand:
@@ -133,12 +150,6 @@ def add_entry(row: Demand, new: NewEntry, *, by: str) -> DemandEntry:
                 raise WrongUseError(_("This corrects nothing."), hint=hint)
         said = asdict(new) | {"day": day, "corrects": wrong, "words": new.words.strip(), "by": by, "at": now()}
         return DemandEntry.objects.create(demand=held, number=next_number(held.entries), **said)
-
-
-HEAD = (
-    "demand", "party", "cases", "basis", "fee_table", "currency", "entry", "kind", "amount", "day", "due_on",
-    "corrects", "corrected_by", "words", "by", "at",
-)  # fmt: skip
 
 
 def ledger(of: Owner) -> Iterator[tuple[object, ...]]:
@@ -196,3 +207,37 @@ def keep_fees(owner: Owner, name: str, currency: str, lines: Iterable[Fee], *, b
             line.table, line.number, line.amount = made, at, checked_amount(line.amount)
         Fee.objects.bulk_create(given)
     return made
+
+
+def currency_named(text: str) -> str:
+    """A currency's code in capitals; raises ``WrongUseError`` for none of ISO 4217."""
+    code = text.strip().upper()
+    if len(code) != 3 or not code.isalpha() or code not in _CODES:
+        said = Sentence("“%(given)s” isn't a currency.", given=text.strip()[:40])
+        raise WrongUseError(said, hint=Sentence("Write its three letters, such as EUR or CNY."))
+    return code
+
+
+def read_amount(text: str, currency: str) -> int:
+    """An amount such as ``120.50`` in the currency's smallest unit; raises ``WrongUseError``."""
+    digits, found = _digits(currency), _AMOUNT.fullmatch(text.strip())
+    if found is None or len(found[2] or "") > digits:
+        said = Sentence("“%(given)s” isn't an amount of %(currency)s.", given=text.strip()[:40], currency=currency)
+        raise WrongUseError(said, hint=Sentence("Write digits and a point, such as 1200.50, without the currency."))
+    return checked_amount(int(found[1] + (found[2] or "").ljust(digits, "0")))
+
+
+def checked_amount(amount: int) -> int:
+    """The amount, if it can be kept; raises ``WrongUseError``."""
+    if not 0 <= amount <= MAX_AMOUNT:
+        raise WrongUseError(Sentence("The amount is too large, or below nothing."))
+    return amount
+
+
+def in_units(amount: int, currency: str) -> Decimal:
+    """The amount in the currency's unit, with all of its digits."""
+    return Decimal(amount).scaleb(-_digits(currency))
+
+
+def _digits(currency: str) -> int:
+    return 0 if currency in _WHOLE else 3 if currency in _THOUSANDTHS else 2

@@ -13,6 +13,8 @@ from django.db.models.functions import Coalesce, TruncDate
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
 from registry.accounts import scoped
+from registry.db import steps
+from registry.db.rows import write
 from registry.models import Case, CaseSighting, Notice, NoticeEvent, Owner, PartyLookup, StepState, Work
 from registry.notices.notices import State
 
@@ -138,14 +140,11 @@ def look_up(of: Owner, name: str, *, by: str) -> PartyLookup:
     """
     party(of, name)
     with transaction.atomic():
-        moment = now()
-        row, made = PartyLookup.objects.select_for_update(no_key=True).get_or_create(
-            owner=of, party=name, defaults={"asked_by": by, "asked_at": moment}
-        )
+        asked = {"asked_by": by, "asked_at": now()}
+        rows = PartyLookup.objects.select_for_update(no_key=True)
+        row, made = rows.get_or_create(owner=of, party=name, defaults=asked)
         if not made and is_old(row):
-            begun = {"state": StepState.TODO, "attempts": 0, "not_before": None, "error": "", "waits_since": moment}
-            PartyLookup.objects.filter(pk=row.pk).update(asked_by=by, asked_at=moment, **begun)
-            row.refresh_from_db()
+            write(row, **asked, **steps.afresh())
     return row
 
 

@@ -1,13 +1,14 @@
 """Networks that describe pictures: which serves, which is being brought into use, and what it hasn't described yet."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
-from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.types import Space
+from registry.db import steps
 from registry.db.locks import Lock, hold
 from registry.db.rows import write
 from registry.log import audit_log
@@ -83,8 +84,7 @@ def start_building(model: DescriptorModel) -> None:
         choice = DescriptorChoice.objects.select_for_update().get(pk=1)
         write(choice, building=model)
         DescriptorGap.objects.filter(model=model).delete()
-        fresh = {"state": StepState.TODO, "not_before": None, "held_since": None, "attempts": 0, "error": ""}
-        DescriptorModel.objects.filter(pk=model.pk).update(cursor=0, waits_since=now(), **fresh)
+        DescriptorModel.objects.filter(pk=model.pk).update(cursor=0, **steps.afresh())
 
 
 def stop_building(model: DescriptorModel) -> None:
@@ -107,25 +107,19 @@ def undescribed(model: DescriptorModel, limit: int) -> tuple[list[int], int]:
     return rest, max(rest, default=model.cursor)
 
 
-def count_undescribed(model: DescriptorModel) -> int:
-    """How many pictures a network has still to describe."""
-    return _missing(model).count()
+def counted(model: DescriptorModel, *, coming: bool, serves: bool) -> dict[str, Any]:
+    """How many pictures a network has ``described``, couldn't (``failed``), and, while it is coming, has ``waiting``.
 
-
-def count_beyond_reach(model: DescriptorModel) -> int:
-    """How many measured pictures a network can't describe, because their bytes aren't kept any more."""
-    measured = Picture.objects.filter(~Q(bytes_state=BytesState.STORED), width__isnull=False, refusal="")
-    return measured.exclude(bytes_state=BytesState.PURGED).filter(~_described(model)).count()
-
-
-def count_described(model: DescriptorModel) -> int:
-    """How many pictures have a vector of a network."""
-    return FingerprintRow.objects.filter(space=model.space_id, part="whole").count()
-
-
-def count_failures(model: DescriptorModel) -> int:
-    """How many pictures a network couldn't describe."""
-    return model.gaps.exclude(reason=NOTHING_TO_DESCRIBE).count()
+    Of one that serves or is coming also ``beyond_reach``: measured pictures whose bytes aren't kept any more.
+    """
+    gone = Picture.objects.exclude(bytes_state__in=(BytesState.STORED, BytesState.PURGED))
+    lost = gone.filter(~_described(model), width__isnull=False, refusal="")
+    return {
+        "described": FingerprintRow.objects.filter(space=model.space_id, part="whole").count(),
+        "waiting": _missing(model).count() if coming else 0,
+        "beyond_reach": lost.count() if coming or serves else 0,
+        "failed": model.gaps.exclude(reason=NOTHING_TO_DESCRIBE).count(),
+    }
 
 
 def members(collection: Collection, pictures: Iterable[int]) -> list[int]:

@@ -1,18 +1,18 @@
 """The licence ledger: the permitted uses of an owner, how they come, change and end."""
 
-import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
+from ipaddress import ip_address
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import WrongUseError, passes
 from exhibit.network.urls import host_of
-from registry.db.rows import alone_with
+from registry.db.rows import alone_with, columns
 from registry.log import audit_log
 from registry.models import LedgerChange, Licence, Owner, Work
 
@@ -67,7 +67,7 @@ def checked(new: NewLicence) -> NewLicence:
 def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") -> tuple[list[Licence], int]:
     """Add permitted uses to an owner's ledger, all or none; one that stands there word for word stays alone.
 
-    What is new waits for the step that looks for it in the cases (:mod:`workers.steps.cases.ledger`). Returns the
+    What is new waits for the step that looks for it in the cases (:mod:`workers.steps.portions`). Returns the
     licences in the order given, and how many of them are new.
     """
     with alone_with(owner):
@@ -127,7 +127,7 @@ def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> Le
 
 def words_of(row: Licence) -> dict[str, Any]:
     """What a licence says, as plain data."""
-    plain = {name: getattr(row, name) for name in _WORDS}
+    plain = columns(row, *_WORDS)
     plain |= {name: day and day.isoformat() for name, day in plain.items() if name.startswith("valid_")}
     return {**plain, "works": sorted(work.number for work in row.works.all())}
 
@@ -141,7 +141,7 @@ _WORDS = tuple(field.name for field in fields(NewLicence) if field.name != "work
 
 
 def _columns(new: NewLicence) -> dict[str, Any]:
-    return {name: getattr(new, name) for name in _WORDS} | {"territories": list(new.territories)}
+    return columns(new, *_WORDS) | {"territories": list(new.territories)}
 
 
 def _changed(
@@ -164,7 +164,7 @@ def _changed(
 
 
 def _key(row: Licence, works: Iterable[int]) -> tuple[object, ...]:
-    words = {name: getattr(row, name) for name in _WORDS} | {"territories": tuple(row.territories)}
+    words = columns(row, *_WORDS) | {"territories": tuple(row.territories)}
     return (*words.values(), tuple(sorted(set(works))))
 
 
@@ -173,18 +173,10 @@ def _domain(given: str) -> str:
     if not text:
         return ""
     name = host_of(text if "//" in text else f"https://{text}").removeprefix("*.").strip(".")
-    if not _DOMAIN.fullmatch(name) and not _is_address(name):
+    if not _DOMAIN.fullmatch(name) and not passes(ip_address, name.strip("[]")):
         said = _("“%(given)s” isn't a domain.") % {"given": given.strip()[:100]}
         raise WrongUseError(said, hint=_("Write shop.example, without a path."))
     return name
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 def _territories(given: Sequence[str]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def main(keys: Path, bucket: str, folder: Path, rounds: int, *, dies: bool) -> N
     cloud = Cloud(Bucket(partial(open_store, f"s3://{bucket}/some/where", keys), "us", folder / "made"))
     index = open_index(BITS, cloud.place(folder, BITS))
     if dies:
-        published.swap = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[attr-defined,assignment]
+        published.swap = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
     for _ in range(rounds):
         index.reopen()
         number = index.sequence + 1

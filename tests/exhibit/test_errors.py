@@ -12,7 +12,13 @@ from exhibit.errors import (
     ServiceMissingError,
     UnreadablePictureError,
     WrongUseError,
+    passes,
 )
+
+
+def test_a_check_passes_unless_it_raises_one_of_the_errors() -> None:
+    assert [passes(int, text) for text in ("7", "seven")] == [True, False]
+    assert [passes({"a": 1}.__getitem__, name, KeyError) for name in "ab"] == [True, False]
 
 
 def test_an_error_reads_as_its_sentence_and_its_hint() -> None:

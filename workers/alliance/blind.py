@@ -24,7 +24,7 @@ from exhibit.errors import RefusedError, ServiceMissingError, WrongUseError
 from exhibit.plain import one_line
 from indexer.picture.spaces import PHASH, WHOLE
 from indexer.vectors.bands import BANDS, elements
-from registry.alliance import agreements
+from registry.alliance import partners
 from registry.crawls.sightings import seen_publicly
 from registry.models import (
     Agreement,
@@ -58,14 +58,14 @@ def _masks(output: bytes, salt: bytes, number: int) -> tuple[bytes, bytes]:
 def answer_points(services: Services, partner: Partner, points: Iterable[str]) -> tuple[Agreement, list[str]]:
     """Multiply a partner's points; raises ``RefusedError`` where no agreement covers them."""
     given = [bytes.fromhex(point) for point in points]
-    row = agreements.spend(partner, len(given), "points")
+    row = partners.spend(partner, len(given), "points")
     side = _side(services, row)
     return row, [side.answer(point).hex() for point in given]
 
 
 def index_page(services: Services, partner: Partner, after: int) -> dict[str, Any]:
     """A page of the index of the pictures seen here, of those after a number; raises ``RefusedError``."""
-    row = agreements.spend(partner, 1, "index")
+    row = partners.spend(partner, 1, "index")
     side = _side(services, row)
     pictures = list(seen_publicly().filter(pk__gt=after).order_by("pk")[:PAGE])
     hashes = _hashes(picture.pk for picture in pictures)
@@ -146,7 +146,7 @@ def search(services: Services, partner: Partner) -> Search:
         raise ServiceMissingError(f"The partner {partner.name} answers nonsense: {type(error).__name__}.") from error
     finally:
         if count["points"]:
-            agreements.asked(partner, count)
+            partners.note_asked(partner, count)
     return done
 
 
@@ -219,7 +219,7 @@ def _open(
             except InvalidTag:
                 raise ValueError from None
             exact = element.startswith(b"digest")
-            plain = {name: one_line(str(told[name]))[:500] for name in agreements.FIELDS if name in told}
+            plain = {name: one_line(str(told[name]))[:500] for name in partners.FIELDS if name in told}
             for picture in pictures:
                 place = (picture, number, position)
                 known = found.get(place, Found(picture, exact=exact, bands=0, told={}))

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from requests.cookies import RequestsCookieJar
@@ -81,6 +80,7 @@ def visit_for(services: Services, partner: Partner, page: str, picture: str, cha
             raise RefusedError("Other visits are still going on.", reason="visits")
         said = _seen(services, partner, page, picture, challenge)
     submission = submit(EntryType.COCAPTURE, dict(to_plain(said)))
+    assert submission is not None  # it is of no owner
     proof = log_proof(services, submission, checkpoint_covering(services, [submission]))
     assert proof is not None
     return SealedStatement(said, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)
@@ -178,15 +178,13 @@ class Asking:
             if len(canonical(came)) > MAX_STATEMENT:
                 return replace(missing, missing="nonsense")
             sealed = from_plain(SealedStatement, came, where="the answer")
-            expect_statement(sealed, one.partner.log_key, self._question(captured.started))
+            page_url, picture = self.sighting.page_url, self.sighting.image_url
+            asked = Asked(frozenset({self.own}), page_url, picture, self.challenge, captured.started)
+            expect_statement(sealed, one.partner.log_key, asked)
         except (ExhibitError, ValueError):
             return replace(missing, missing="nonsense")
         agrees, differs = compare(sealed.statement, network, page, captured.image)
         return replace(missing, missing="", agrees=agrees, differs=differs, sealed=sealed)
-
-    def _question(self, started: datetime) -> Asked:
-        row = self.sighting
-        return Asked(frozenset({self.own}), row.page_url, row.image_url, self.challenge, started)
 
 
 def ask_partners(services: Services, sighting: Sighting) -> Asking | None:

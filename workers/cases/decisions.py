@@ -18,12 +18,13 @@ from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import CaseDecision
 from registry.accounts import scoped
-from registry.cases import history, look_alikes, matching, recaptures, triage
+from registry.cases import history, matching, recaptures, triage
 from registry.cases.history import Said
 from registry.cases.queue import State, Wanted, chosen
-from registry.db.rows import alone_with, locked
+from registry.db import steps
+from registry.db.rows import alone_with, locked, write
 from registry.log import audit_log
-from registry.models import UNFINISHED, Bundle, Case, GroupDecision, Licence, Owner, PasskeyQuestion, StepState
+from registry.models import UNFINISHED, Bundle, Case, GroupDecision, Licence, Owner, PasskeyQuestion
 from workers.alliance import web_archive
 from workers.evidence import passkeys
 from workers.evidence.bundles import request_bundle
@@ -135,7 +136,7 @@ def clear(case: Case, *, by: str, reason: str, copies: bool = False, group: Grou
         case = _open(case)
         matching.decide(case, Case.Decision.CLEARED, by=by, reason=reason, copies=copies, group=group)
         if not copies:
-            look_alikes.learn(case, by)
+            triage.learn(case, by)
     if not copies and group is None:
         triage.set_aside(case)
 
@@ -164,7 +165,7 @@ def undo_group(services: Services, group: GroupDecision, *, by: str) -> None:
             raise ConflictError(Sentence("This is taken back already, or was decided by somebody else."))
         row.undone_at, row.looked_until, row.taught_until = now(), 0, 0
         if row.state not in UNFINISHED:  # else it goes over to that by itself
-            row.state, row.attempts, row.error, row.waits_since = StepState.TODO, 0, "", now()
+            write(row, **steps.afresh())
         row.save()
     services.enqueue("group", [row.pk])
 
@@ -298,7 +299,7 @@ def _open_again(
             return False
         matching.search_again(case)
         matching.decide(case, Case.Decision.OPEN, by=by, reason=reason, why=why, group=group)
-        forgotten = look_alikes.forget(case)
+        forgotten = triage.forget(case)
     if forgotten and group is None:
         triage.set_aside(case)
     return True

@@ -2,14 +2,13 @@
 
 from enum import StrEnum
 
-from django.db import transaction
-
 from exhibit.clock import now
 from exhibit.errors import ConflictError
 from exhibit.sentences import Sentence
-from registry.cases import look_alikes, matching
+from registry.cases import matching, triage
+from registry.db.rows import alone_with
 from registry.log import audit_log
-from registry.models import Flood, FoundDay, Owner, StepState, Work
+from registry.models import Flood, FoundDay, StepState, Work
 from workers.services.wiring import Services
 from workers.works.ownership import add_change
 
@@ -30,8 +29,7 @@ def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, rea
     What was dismissed opens no case, then or later; what is opened counts as the work's past from then on. Raises
     ``ConflictError`` when the work isn't held back, or somebody else has said the same meanwhile.
     """
-    with transaction.atomic():
-        owner = Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)  # whoever counts comes later
+    with alone_with(work.owner) as owner:  # whoever counts comes later
         flood = Flood.in_force().filter(work=work).first()
         if flood is None:
             raise ConflictError(Sentence("Work %(number)s isn't held back.", number=work.number))
@@ -44,7 +42,7 @@ def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, rea
             flood.decision, flood.state = Decision.OPENED, StepState.TODO
         elif answer is Answer.DISMISS:
             flood.decision = Decision.DISMISSED
-            look_alikes.learn_flood(flood, {(matter.registered, matter.found) for matter in held}, by)
+            triage.learn_flood(flood, {(matter.registered, matter.found) for matter in held}, by)
         else:
             flood.decision = Decision.NONE
             flood.look_alikes.all().delete()

@@ -2,7 +2,7 @@
 
 import logging
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ from workers.evidence import passkeys
 from workers.evidence.bundles import sealed_case, sealed_facts
 from workers.evidence.deposits import RECORD_ROLE, sealed_deposit
 from workers.evidence.passkeys import Act, Answer
-from workers.notify.mail_files import drop_mails
+from workers.notify.mail import drop_mails
 from workers.pictures.kept_files import as_they_lie, let_go, remove_everywhere
 from workers.pictures.picture_usage import (
     CARRYING,
@@ -84,7 +84,9 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str, passkey: 
     ``WrongUseError`` while an owner whom it concerns has that signed with a passkey, and this answer isn't one to that.
     """
     with transaction.atomic():
-        signed = [passkeys.take(owner, Act.PURGE, passkeys.of_picture(digest), passkey) for owner in _asking(digest)]
+        concerned = Q(cases__in=cases_with(digest)) | Q(works__work_pictures__picture__digest=digest)
+        asking = Owner.objects.filter(concerned, passkeys=True).order_by("pk").distinct()
+        signed = [passkeys.take(owner, Act.PURGE, passkeys.of_picture(digest), passkey) for owner in asking]
         picture = Picture.objects.select_for_update(no_key=True).filter(digest=digest).first()
         begun_again = _begin_reports_again(digest)
         along = touched(services, digest)
@@ -112,12 +114,6 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str, passkey: 
     let_go(services, rows)
     drop_mails(services.config, {digest, *(row.digest for row in along)})
     return was_here
-
-
-def _asking(digest: Digest) -> Iterable[Owner]:
-    """The owners of cases and works with the picture who have purges signed with a passkey."""
-    concerned = Q(cases__in=cases_with(digest)) | Q(works__work_pictures__picture__digest=digest)
-    return Owner.objects.filter(concerned, passkeys=True).order_by("pk").distinct()
 
 
 def _withheld(along: list[Touched], because: Digest, reason: str) -> list[WithheldFile]:

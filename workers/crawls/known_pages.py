@@ -1,13 +1,20 @@
-"""What the visits of a watch tell of its pages: what each showed, by which later runs know how often it changes."""
+"""What the visits of a watch tell of its pages: what each showed, by which later runs know how often it changes.
+
+And what a crawl leaves out because pages of one pattern show nothing new.
+"""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+from django.db import transaction
 
 from crawler.formats.job import Kind
 from crawler.formats.lines import PageLine, RefusalLine
-from registry.crawls import changes, watching
+from crawler.state.novelty import LEFT_OUT, MAX_IDLE, MIN_PAGES, left_out as sentence_of, pattern_of
+from registry.crawls import changes, crawling, watching
 from registry.crawls.revisits import is_past
-from registry.models import Watch
+from registry.frontier import patterns
+from registry.models import Refusal, Watch
 
 
 def keep(watch: Watch, pages: Iterable[PageLine], refused: Iterable[RefusalLine]) -> None:
@@ -24,3 +31,25 @@ def _shown(page: PageLine) -> bytes:
     """A digest of the pictures and words that a page showed; empty when the server said that nothing has changed."""
     shown = sorted({sighting.digest.hex for sighting in page.sightings} | {page.text})
     return b"" if page.not_modified else hashlib.blake2b("\n".join(shown).encode(), digest_size=16).digest()
+
+
+def leave_out(slice_id: int, epoch: int) -> None:
+    """Leave out the patterns of which a slice that is about to end has seen enough, if it is still this claimer's."""
+    with transaction.atomic():
+        if row := crawling.hold_slice(slice_id, epoch):
+            counts = patterns.leave_out(row, pages=MIN_PAGES, idle=MAX_IDLE)
+            _tell(row.crawl_id, {pattern_of(url): pages for url, pages in counts.items()})
+
+
+def count_left_out(crawl_id: int) -> None:
+    """Say of a crawl that has ended how many pages were left out, with those that were found later."""
+    _tell(crawl_id, patterns.left_out(crawl_id, LEFT_OUT))
+
+
+def _tell(crawl_id: int, counts: Mapping[str, int]) -> None:
+    rows = [
+        crawling.refusal(crawl_id, pattern, LEFT_OUT, sentence_of(pattern, pages)) for pattern, pages in counts.items()
+    ]
+    Refusal.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["crawl", "key", "reason"], update_fields=["sentence", "at"]
+    )

@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any, Unpack
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from crawler.search_mapping import Service
 from evidence.keys.at_rest import SECRET, decrypt, encrypt
@@ -19,7 +20,8 @@ from exhibit.types import Money, Price
 from registry.crawls import budgets, inquiries
 from registry.crawls.watching import Subjects
 from registry.db.locks import Lock, hold
-from registry.models import Owner, SearchKey
+from registry.log.audit_log import changed
+from registry.models import Owner, SearchConsent, SearchKey
 from workers.crawls.search_services import service_of, services_for
 from workers.services.same_secrets import encrypting_key
 from workers.services.wiring import Services
@@ -44,7 +46,14 @@ def keep_key(services: Services, owner: Owner, service: str, key: str, *, by: st
     with transaction.atomic():
         hold(Lock.KEYS)  # never between the two halves of a change of the master key
         encrypted = encrypt(SECRET, _bound_to(owner, service), text.encode("ascii"), encrypting_key(services.config))
-        inquiries.keep_key(owner, service, encrypted, by=by)
+        values = {"encrypted": encrypted, "added_by": by, "added_at": now()}
+        SearchKey.objects.update_or_create(owner=owner, service=service, defaults=values)
+        changed("search key kept", by=by, owner=owner, about={"service": service})  # and never the key
+
+
+def drop_key(owner: Owner, service: str, *, by: str) -> bool:
+    """Forget an owner's key for a search; says whether there was one."""
+    return _removed(owner.search_keys.filter(service=service), "search key removed", service, owner, by=by)
 
 
 def key_of(services: Services, owner: Owner, service: str) -> str | None:
@@ -55,9 +64,8 @@ def key_of(services: Services, owner: Owner, service: str) -> str | None:
     encrypted = bytes(row.encrypted)
     if encrypted[1:17] != _bound_to(owner, service):
         return None
-    for master in master_keys(services.config):
-        with contextlib.suppress(IntegrityError):
-            return decrypt(SECRET, encrypted, master).decode("ascii")
+    with contextlib.suppress(IntegrityError):
+        return decrypt(SECRET, encrypted, *master_keys(services.config)).decode("ascii")
     return None
 
 
@@ -80,18 +88,37 @@ def set_price(services: Services, owner: Owner, name: str, price: Price | None, 
     """Keep what a search costs an owner as of today, or go by its mapping; raises ``WrongUseError`` without a key."""
     service = service_of(services.config, name)
     kept = None if price is None else asdict(price) | {"looked_up": now().date().isoformat()}
-    if not inquiries.set_price(owner, name, kept, by=by):
-        raise WrongUseError(
-            Sentence("There is no key for %(name)s.", name=service.name), hint=Sentence("A price belongs to a key.")
-        )
+    with transaction.atomic():
+        if not owner.search_keys.filter(service=name).update(price=kept):
+            hint = Sentence("A price belongs to a key.")
+            raise WrongUseError(Sentence("There is no key for %(name)s.", name=service.name), hint=hint)
+        changed("search price set", by=by, owner=owner, about={"service": name, "price": kept})
 
 
 def consent(services: Services, owner: Owner, name: str, *, by: str) -> None:
-    """Record an owner's yes that a search is sent copies of their works; raises ``WrongUseError`` for one of words."""
+    """Record an owner's yes that a search is sent copies of their works, in place of an earlier one.
+
+    It holds for the search's present host. Raises ``WrongUseError`` for a search of words.
+    """
     service = service_of(services.config, name)
     if not service.takes_pictures:
         raise WrongUseError(Sentence("%(name)s is sent no pictures.", name=service.name))
-    inquiries.consent(owner, name, service.host, by=by)
+    with transaction.atomic():
+        values = {"host": service.host, "given_by": by, "given_at": now()}
+        SearchConsent.objects.update_or_create(owner=owner, service=name, defaults=values)
+        changed("search consent given", by=by, owner=owner, about={"service": name, "host": service.host})
+
+
+def withdraw_consent(owner: Owner, service: str, *, by: str) -> bool:
+    """Take that yes back; says whether there was one."""
+    return _removed(owner.search_consents.filter(service=service), "search consent withdrawn", service, owner, by=by)
+
+
+def _removed(rows: QuerySet[Any], what: str, service: str, owner: Owner, *, by: str) -> bool:
+    with transaction.atomic():
+        if there := rows.delete()[0] > 0:
+            changed(what, by=by, owner=owner, about={"service": service})
+    return there
 
 
 def _bound_to(owner: Owner, service: str) -> bytes:

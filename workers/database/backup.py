@@ -232,9 +232,7 @@ class _Tar:
 
     def publish(self, description: Description) -> None:
         data = description.to_json()
-        told = tarfile.TarInfo(DESCRIPTION)
-        told.size, told.mode = len(data), 0o600
-        self._tar.addfile(told, io.BytesIO(data))
+        self.add(DESCRIPTION, len(data), lambda: io.BytesIO(data))
         self._tar.close()
         self._file.flush()  # closing the archive leaves the file open, and its last blocks in memory
         os.sync()

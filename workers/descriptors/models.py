@@ -19,6 +19,7 @@ from indexer.edits import EDITS
 from indexer.picture.card import read_card
 from indexer.picture.descriptor import MAX_FILE_BYTES, examined
 from indexer.search.folders import files_below
+from registry.db.rows import columns
 from registry.log import audit_log
 from registry.models import DescriptorModel, Picture, WorkPicture
 from registry.vectors import descriptors
@@ -200,22 +201,17 @@ def _state(services: Services, row: DescriptorModel) -> ModelState:
     if building is not None and building.pk == row.pk:
         state = "failed" if row.error else "building"
     coming = state in {"building", "failed"}
+    card = ("author", "key", "terms", "price")
+    of_card: dict[str, Any] = {name: "" if row.shared is None else str(row.shared[name]) for name in card}
     return ModelState(
-        name=row.name,
-        version=row.version,
+        **columns(row, "name", "version", "size", "error", "measured_at"),
         state=state,
         width=int(row.card["width"]),
-        size=row.size,
         licence=str(row.card["licence"]),
         source=str(row.card["source"]),
-        described=descriptors.count_described(row),
-        waiting=descriptors.count_undescribed(row) if coming else 0,
-        beyond_reach=descriptors.count_beyond_reach(row) if coming or serves else 0,
-        failed=descriptors.count_failures(row),
-        error=row.error,
-        measured_at=row.measured_at,
+        **descriptors.counted(row, coming=coming, serves=serves),
         recall=None if row.measurement is None else kept_recall(row.measurement),
-        **{name: "" if row.shared is None else str(row.shared[name]) for name in ("author", "key", "terms", "price")},
+        **of_card,
         compared=compared_of(row),
     )
 

@@ -1,4 +1,7 @@
-"""What contributors ask of this installation and bring to it, each under its own token and key."""
+"""What contributors ask of this installation and bring to it, each under its own token and key.
+
+Accounts of what they have done are signed with the log's key, so that they hold in front of others.
+"""
 
 import re
 from collections.abc import Mapping
@@ -6,17 +9,23 @@ from typing import Any
 
 from django.db import transaction
 
+from evidence.formats.codec import FormatError, parse_json
 from evidence.keys.ed25519 import holds, is_sound_point
-from exhibit.clock import now
+from evidence.log.notes import parse_verifier_key
+from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
-from exhibit.errors import ConflictError, RefusedError, WrongUseError
-from registry.edge import checks, contributors, leases
-from registry.models import Contributor, CrawlSlice, EdgeResult, FrontierUrl
+from exhibit.entries import canonical
+from exhibit.errors import ConflictError, IntegrityError, RefusedError, WrongUseError
+from exhibit.types import Json
+from registry.edge import contributors, leases
+from registry.models import Contributor, CrawlSlice, EdgeResult, FrontierUrl, StepState
 from workers.edge.measuring import HEAD, MEASURED_WITH, SPACE, Measured
 from workers.services.disk import disk_is_full
 from workers.services.wiring import Services
 
 SIGNED = re.compile("[0-9a-f]{128}")
+FORMAT = "exhibit-edge-account/1"
+MAX_BYTES = 4 << 20
 
 
 def hand_out(
@@ -55,7 +64,7 @@ def take(services: Services, contributor: Contributor, delivery: Mapping[str, An
         crawl, came = leases.deliver(contributor, delivery["lease"], delivery["epoch"], rows, share)
     except WrongUseError:
         with transaction.atomic():
-            checks.judge(contributors.hold(contributor), wrong=1)
+            leases.judge(contributors.hold(contributor), wrong=1)
         raise
     services.enqueue("edge", came)
     services.enqueue("plan", [crawl])
@@ -69,3 +78,42 @@ def _row(contributor: Contributor, result: Mapping[str, Any]) -> EdgeResult:
         Measured.read(row.hashes, row.vectors)
         row.digest = Digest.from_hex(result["sha256"])
     return row
+
+
+def signed_account(services: Services, done: Mapping[int, Mapping[str, Any]]) -> dict[str, Json]:
+    """What contributors (by primary key) have done until now, and the signature over the canonical JSON of all that.
+
+    To each the slices are added that it has brought, none where its results were dropped.
+    """
+    log = services.log
+    told = [{**row, "slices": _slices(pk)} for pk, row in done.items()]
+    account = {"format": FORMAT, "contributors": told, "at": rfc3339(now()), "key": log.vkey()}
+    return account | {"signature": log.sign(canonical(account)).hex()}
+
+
+def _slices(contributor: int) -> int:
+    if EdgeResult.objects.filter(contributor=contributor, outcome=EdgeResult.Outcome.DROPPED).exists():
+        return 0
+    return CrawlSlice.objects.filter(contributor=contributor, state=StepState.DONE).count()
+
+
+def read_account(data: bytes, key: str = "") -> dict[str, Json]:
+    """An account whose signature holds, by the log's ``key`` where it is given, else by the one that it names.
+
+    Raises ``WrongUseError`` for what isn't an account, ``IntegrityError`` for one that was changed or signed otherwise.
+    """
+    try:
+        plain = parse_json(data, what="The account", limit=MAX_BYTES)
+        signature, named = bytes.fromhex(plain.pop("signature")), str(plain["key"])
+        sound = plain["format"] == FORMAT and all(row["name"] for row in plain["contributors"])
+        signed = canonical(plain)
+    except (FormatError, ValueError, TypeError, KeyError, AttributeError):
+        sound = False
+    if not sound:
+        hint = "The installation's operator makes one: exhibit edge account"
+        raise WrongUseError("This isn't an account of contributors.", hint=hint)
+    if key and key != named:
+        raise IntegrityError(f"The account is signed with another key: {named}")
+    if not holds(parse_verifier_key(named)[1], signature, signed):
+        raise IntegrityError("The account was changed after it was signed, or isn't by the key that it names.")
+    return dict(plain)

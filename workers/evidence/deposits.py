@@ -23,12 +23,11 @@ from registry.log.audit_log import changed
 from registry.log.log import submit
 from registry.models import Deposit, LogCheckpoint, LogSubmission, Work
 from workers.evidence.bundles import purged, sealed_facts
-from workers.evidence.documents import in_each_language, languages_of
+from workers.evidence.documents import LazyPictures, in_each_language, languages_of
 from workers.evidence.facts import software, work_facts
 from workers.evidence.keys import HOLDER, sealing_key, signer_of, still_counts
 from workers.log.proofs import best_covering, checkpoint_covering, checkpoint_witnesses, grown_proofs, log_proof
 from workers.log.registrations import further_submissions_of, submission_of
-from workers.pictures.lazy_pictures import LazyPictures
 from workers.services.wiring import Services
 from workers.works.opened import public_address
 from workers.works.ownership import warnings_of

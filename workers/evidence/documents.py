@@ -1,10 +1,10 @@
 """PDFs of a bundle in each of the installation's languages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from evidence.bundle.sealing import ContentFile
-from exhibit.errors import ServiceMissingError
+from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, UnreadablePictureError
 from workers.services.wiring import Services
 
 PDF = "application/pdf"
@@ -32,3 +32,22 @@ def in_each_language(services: Services, render: Callable[[str], bytes], path: s
         named = path if place == 0 else str(PurePosixPath(path).with_suffix(f".{language}.pdf"))
         made.append(ContentFile(named, role, PDF, services.blobs.put(pdf)))
     return made
+
+
+class LazyPictures(Mapping[str, bytes]):
+    """Pictures by their path, each read or drawn when it is asked for; one that can't be had any more isn't in it."""
+
+    def __init__(self, made: Mapping[str, Callable[[], bytes]]) -> None:
+        self._made = made
+
+    def __getitem__(self, path: str) -> bytes:
+        try:
+            return self._made[path]()
+        except (NotFoundError, IntegrityError, UnreadablePictureError) as error:
+            raise KeyError(path) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)

@@ -36,6 +36,7 @@ from exhibit.digests import Digest
 from indexer.draw.draw import View
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 from registry.crawls import sightings as seen
+from registry.db.rows import columns
 from registry.models import (
     BytesState,
     Capture,
@@ -204,10 +205,7 @@ def work_facts(
     ]
     return WorkFacts(
         number=str(work.number),
-        title=work.title,
-        author=work.author,
-        rights_statement=work.rights_statement,
-        first_publication=work.first_publication,
+        **columns(work, "title", "author", "holder", "credit", "rights_statement", "created", "first_publication"),
         registrations=tuple(
             OfficialRegistration(**{name: official.get(name, "") for name in ("office", "number", "date")})
             for official in work.registrations
@@ -216,9 +214,6 @@ def work_facts(
         registration=registration,
         pictures=tuple(pictures),
         attachments=tuple(_title_documents(services, work)),
-        created=work.created,
-        holder=work.holder,
-        credit=work.credit,
         further_registrations=further,
     )
 
@@ -266,17 +261,11 @@ def _sighting(
     own = first.crawl.watch.owner_id == case.owner_id  # how others call their watches is theirs
     return SightingFacts(
         number=number,
-        page_url=first.page_url,
-        image_url=first.image_url,
-        final_url=first.final_url,
-        context=first.context,
+        **columns(first, "page_url", "image_url", "final_url", "context", "status", "peer", "certificate"),
         first_seen=place.first_seen,
         last_seen=place.last_seen,
         crawl=f"{first.crawl.watch.name} {first.crawl.number}" if own else str(first.crawl_id),
-        status=first.status,
         headers=tuple((name, value) for name, value in first.response_headers),
-        peer=first.peer,
-        certificate=first.certificate,
         picture=picture_facts(first.picture, sealing.sighting_picture_path(number, first.picture.format)),
         visibility=Visibility.PUBLIC if first.private_to_id is None else Visibility.PRIVATE,
         slice=proofs.slice(first),
@@ -303,9 +292,7 @@ def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
     assert row.started_at is not None
     assert row.finished_at is not None
     return CaptureFacts(
-        method=row.method,
-        outcome=row.outcome,
-        sentence=row.sentence,
+        **columns(row, "method", "outcome", "sentence"),
         started=row.started_at,
         finished=row.finished_at,
         image=image,

@@ -20,7 +20,7 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
-from registry.log.audit_log import changed
+from registry.accounts.people import ask_for
 from registry.log.log import submit
 from registry.models import Case, LogSubmission, Owner, PasskeyQuestion, User
 
@@ -85,7 +85,9 @@ def log_key(key: bytes, what: str, user: User, name: str, attested: Mapping[str,
     """
     opening: dict[str, Any] = {"key": Digest.of(key).hex, "member": user.get_username(), "use": "passkey", "what": what}
     opening |= {} if attested is None else {"attested": dict(attested)}
-    return submit(EntryType.KEY, opening, details={"name": name})
+    entry = submit(EntryType.KEY, opening, details={"name": name})
+    assert entry is not None  # it is of no owner
+    return entry
 
 
 def needed(owner: Owner, act: Act, subject: Mapping[str, Any], given: Answer | None) -> bool:
@@ -160,6 +162,4 @@ def switch(owner: Owner, *, wanted: bool, by: str, given: Answer | None = None, 
     """Have grave decisions signed with a passkey from now on, or no more: that needs one, unless it is the operator."""
     with transaction.atomic():
         signed = None if wanted or operator else take(owner, Act.OFF, {}, given)
-        Owner.objects.filter(pk=owner.pk).update(passkeys=wanted)
-        about = {"owner": owner.slug, "wanted": wanted, **details(signed)}
-        changed("passkeys asked for", by=by, owner=owner, about=about)
+        ask_for(owner, "passkeys", wanted=wanted, by=by, **details(signed))

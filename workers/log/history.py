@@ -22,8 +22,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.ports import Head, SignedCheckpoint
 from registry.db.locks import Lock, hold
-from registry.log.log import begin_origin, origins, submit
-from registry.models import LogCheckpoint
+from registry.log.log import begin_origin, newest_head, origins, submit
 from workers.log.sequencer import sequence_log
 from workers.services.wiring import Services
 
@@ -88,7 +87,7 @@ def accept_head(services: Services, *, by: str, reason: str) -> SignedCheckpoint
         hold(Lock.LOG)
         log = services.log
         head = log.head()
-        newest = _newest(log) or log.empty_head()
+        newest = newest_head(log.origin) or log.empty_head()
         log.check_known(newest)
         for seen in () if head is None else head.known:
             log.check_known(seen)
@@ -109,7 +108,7 @@ def new_origin(services: Services, *, by: str, reason: str, name: str = "") -> s
     with transaction.atomic():
         hold(Lock.LOG)
         log = services.log
-        head, newest = log.head(), _newest(log)
+        head, newest = log.head(), newest_head(log.origin)
         new = check_name(name or f"{log.origin}-{now():%Y%m%d}-{secrets.token_hex(2)}")
         known = () if head is None else head.known
         seen = max(known, key=lambda one: (one.origin not in log.left, one.size), default=None)
@@ -135,12 +134,6 @@ def _settle(services: Services, checkpoint: SignedCheckpoint, *, before: Head | 
         hold(Lock.LOG)
         if services.log.head() == before:
             services.log.remember(checkpoint)
-
-
-def _newest(log: Log) -> SignedCheckpoint | None:
-    """The largest head under the present name that the rows hold."""
-    row = LogCheckpoint.objects.filter(origin=log.origin).order_by("-size").first()
-    return None if row is None else SignedCheckpoint(row.origin, row.size, bytes(row.root), row.note)
 
 
 def _plain(checkpoint: SignedCheckpoint) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from evidence.verify.checks.inspection import log_proofs
 from exhibit.entries import EntryType
 from exhibit.errors import ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
+from registry.db.rows import columns
 from registry.models import (
     AnchorReceipt,
     Bundle,
@@ -163,26 +164,18 @@ def witness_facts(row: AnchorReceipt, subject: str) -> WitnessFacts:
 def receipt_of(row: AnchorReceipt) -> Receipt:
     """The receipt as the ports know it."""
     return Receipt(
-        kind=row.kind,
-        witness=row.witness,
-        development=row.development,
+        **columns(row, "kind", "witness", "development", "time"),
         state=ReceiptState.COMPLETE if row.state == "done" else ReceiptState.PENDING,
         proof=bytes(row.proof or b""),
         material=tuple((name, base64.b64decode(text)) for name, text in sorted(row.material.items())),
-        time=row.time,
     )
 
 
 def record_of(sighting: SightingRow) -> SightingRecord:
     """The record of a sighting as its slice's entry commits to it."""
     return SightingRecord(
-        page_url=sighting.page_url,
-        image_url=sighting.image_url,
-        final_url=sighting.final_url,
+        **columns(sighting, "page_url", "image_url", "final_url", "status", "peer", "certificate"),
         picture=sighting.picture.digest,
-        status=sighting.status,
         headers=tuple((name, value) for name, value in sighting.response_headers),
-        peer=sighting.peer,
-        certificate=sighting.certificate,
         seen=sighting.last_seen,
     )

@@ -123,7 +123,8 @@ def whose(services: Services, data: bytes) -> Whose:
         for row in rows:
             said = known[row.picture_id]
             claim = Claim(row.work, row.picture, _verdict(said), said)
-            claims[row.work_id] = min(claims.get(row.work_id, claim), claim, key=_surest)
+            earlier = claims.get(row.work_id, claim)
+            claims[row.work_id] = min(earlier, claim, key=lambda one: list(Verdict).index(one.verdict))  # the surest
         if not rows:
             complete = not search.damaged
             break
@@ -161,10 +162,6 @@ def _verdict(said: Verification) -> Verdict:
     if said.decision is not Decision.CERTAIN:
         return Verdict.PERHAPS
     return Verdict.CHANGED if said.overlap_work >= EXPLAINED else Verdict.PART
-
-
-def _surest(claim: Claim) -> int:
-    return list(Verdict).index(claim.verdict)
 
 
 def _in_turns(claims: Iterable[Claim]) -> list[Claim]:

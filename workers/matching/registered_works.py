@@ -1,23 +1,25 @@
 """The registered works as a search goes through them, and what was measured of each."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from django.db.models import QuerySet
 
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.machine import machine_fault
 from exhibit.ports import VectorIndex
-from exhibit.types import Decision, Verification
+from exhibit.types import Decision, Relation, Verification
 from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import Candidate
 from indexer.search.derived import graded
 from indexer.search.past import WorkQueries, work_queries
 from indexer.search.search import compare_alone, find_works
-from indexer.search.series import told_apart
+from indexer.search.series import relation_of, told_apart
 from indexer.votes.index import VoteIndex
-from registry.models import Picture, WorkPicture
+from registry.models import Picture, WorkPicture, WorkRelation
 from registry.vectors.fingerprints import Collection
 from registry.works.relations import siblings_of
 from workers.matching.marks import RegisteredPicture, registered, with_marks
@@ -132,3 +134,31 @@ def queries_of(services: Services, digest: Digest) -> WorkQueries:
 def _features_of(services: Services, known: RegisteredPicture) -> Features:
     features = services.features.get(known.digest, lambda: services.blobs.get(known.digest))
     return with_marks(features, known.marks)
+
+
+def note_relations(services: Services, row: WorkPicture, features: Features) -> int:
+    """Search the owner's other works for a registered picture, and note what it is to those it shows; returns how many.
+
+    The indexes of the works have to be fresh. Doing it twice notes the same. Plain works all look alike: nothing is
+    noted of them. A picture of several works counts as the last one's.
+    """
+    if features.too_plain:
+        return 0
+    living = WorkPicture.objects.filter(work__owner=row.work.owner_id, work__removed_at=None)
+    others = living.exclude(work=row.work_id).exclude(picture=row.picture_id)
+    works = RegisteredWorks(services, others)
+    compared = find_works(features, partial(services.blobs.get, features.digest), works, services.limits)
+    related = {picture: (kind, said) for picture, said in compared if (kind := relation_of(said)) is not None}
+    owned = dict(others.filter(picture__in=related).order_by("pk").values_list("picture", "work"))
+    rows = [_row(row.work_id, work, *related[picture]) for picture, work in owned.items()]
+    WorkRelation.objects.bulk_create(rows, ignore_conflicts=True)
+    return len(rows)
+
+
+def _row(work: int, other: int, kind: Relation, said: Verification) -> WorkRelation:
+    shown = said.overlap_picture, said.overlap_work
+    if kind is Relation.PART and shown[0] < shown[1]:
+        work, other, shown = other, work, (shown[1], shown[0])
+    measured = {"dense": said.dense, "in_place": said.in_place, "drift": said.drift}
+    shares = {"work_shown": shown[0], "other_shown": shown[1]}
+    return WorkRelation(work_id=work, other_id=other, kind=kind, noted_at=now(), **shares, **measured)

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
+from exhibit.errors import passes
 from registry.models import Notice, NoticeCase
 from registry.notices.notices import FILINGS
 from registry.notices.senders import is_credit_code
@@ -107,11 +108,7 @@ def _of_case(item: NoticeItem, notice: Notice, *, sealed: bool) -> list[str]:
 
 def is_address(text: str) -> bool:
     """Whether a mail can be sent there."""
-    try:
-        validate_email(text)
-    except ValidationError:
-        return False
-    return True
+    return passes(validate_email, text, ValidationError)
 
 
 def _unconsidered(row: NoticeCase) -> list[str]:

@@ -7,21 +7,34 @@ none.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Func, TextField, Value, prefetch_related_objects
 from django.utils.translation import gettext as _, ngettext
 
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.network.urls import host_of, registrable_domain
-from registry.cases import recaptures
-from registry.models import Canary, Capture, Case, ClaimAnswer, Sighting, StepState, User
-from registry.notices.claims import keep_answer, lost
+from registry.cases import history, recaptures
+from registry.log import audit_log
+from registry.models import (
+    Canary,
+    Capture,
+    Case,
+    CaseEvent,
+    ClaimAnswer,
+    Notice,
+    NoticeEvent,
+    Sighting,
+    StepState,
+    User,
+)
 from registry.works.licence_check import SEEN, Ledger, ledger_of
 from workers.notices.page_claims import MAX_BYTES, Stated, What, read_page, resellers, squashed, stated_in
 from workers.services.wiring import Services
@@ -135,7 +148,7 @@ def unanswered(checks: Mapping[int, Check]) -> list[str]:
 
 
 def answer(services: Services, case: Case, kind: str, mark: str, words: str, *, by: str) -> None:
-    """Keep a member's answer to a point, which counts until the point rests on other grounds.
+    """Keep a member's answer to a point, which counts until the point rests on other grounds; the log keeps all.
 
     Raises ``WrongUseError`` without words, and when the point isn't there as it was shown (:attr:`Point.mark`).
     """
@@ -145,7 +158,12 @@ def answer(services: Services, case: Case, kind: str, mark: str, words: str, *, 
     point = next((point for point in points if (point.kind, point.mark) == (kind, mark)), None)
     if point is None:
         raise WrongUseError(_("The point has changed since it was shown."), hint=_("Read it again, then answer."))
-    keep_answer(case, point.kind, point.grounds, words.strip()[:MAX_WORDS], by=by)
+    grounds, words = dict(point.grounds), words.strip()[:MAX_WORDS]
+    with transaction.atomic():
+        told = {"grounds": grounds, "words": words, "by": by, "at": now()}
+        ClaimAnswer.objects.update_or_create(case=case, point=kind, defaults=told)
+        audit_log.noted(case, "claim answered", by=by, point=kind, grounds=grounds, words=words)
+        history.record(case, "claim", by, ("claim-answered", {}), words=words)
 
 
 class _Known:
@@ -299,3 +317,22 @@ def _context(seen: Iterable[Sighting]) -> Iterator[tuple[str, Evidence]]:
         for text in (sighting.page_title, sighting.context, sighting.page_url):
             for hit in _CONTEXT.finditer(text):
                 yield hit[0].casefold(), Evidence(sighting.page_url, text[:300])
+
+
+def lost(works: Collection[int]) -> Mapping[int, Mapping[str, list[int]]]:
+    """Disputes that works have lost, by primary key: numbers of ``cases`` and of ``notices``.
+
+    Cases that were decided, disputed, and then licensed or cleared; notices that were countered, with nothing removed.
+    """
+    given_up = (Case.Decision.LICENSED, Case.Decision.CLEARED)
+    cases = CaseEvent.objects.filter(kind="disputed", case__work__in=works, case__decision__in=given_up)
+    about = NoticeEvent.objects.filter(kind=Notice.State.COUNTERED, notice__notice_cases__case__work__in=works)
+    notices = about.exclude(notice__state=Notice.State.REMOVED)
+    found: dict[int, dict[str, list[int]]] = defaultdict(dict)
+    told = (
+        cases.values_list(Value("cases"), "case__work", "case__number"),
+        notices.values_list(Value("notices"), "notice__notice_cases__case__work", "notice__number"),
+    )
+    for name, work, number in sorted(told[0].union(told[1])):  # a union leaves out what is the same
+        found[work].setdefault(name, []).append(number)
+    return found

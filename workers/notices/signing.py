@@ -124,7 +124,8 @@ def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] 
 
     Raises ``NotFoundError`` when it may show a picture that was removed for good, or reported as illegal since.
     """
-    if name != TEXT_NAME and _shows_reported(notice):
+    reported = scoped.reported(notice.owner, since=notice.signed_at) if name != TEXT_NAME else ()
+    if any(cases_with(digest).filter(notice_cases__notice=notice).exists() for digest in reported):
         raise NotFoundError(Sentence("It may show a picture that was reported as illegal."), hint=_UNSIGN)
     found = next((file for file in notice.files if file["name"] == name), None)
     return None if found is None else (services.blobs.get(Digest.from_hex(found["digest"])), found["media_type"])
@@ -134,11 +135,6 @@ def download_name(notice: Notice, name: str) -> str:
     """What one of its files is called where it is taken to, such as ``studio-notice-3.pdf``."""
     stem, own = f"{notice.owner.slug}-notice-{notice.number}", (TEXT_NAME, PDF_NAME, MAIL_NAME)
     return f"{stem}.{name.rsplit('.', 1)[-1]}" if name in own else f"{stem}-{name}"
-
-
-def _shows_reported(notice: Notice) -> bool:
-    reported = scoped.reported(notice.owner, since=notice.signed_at)
-    return any(cases_with(digest).filter(notice_cases__notice=notice).exists() for digest in reported)
 
 
 def _kept(services: Services, name: str, media_type: str, data: bytes) -> KeptFile:

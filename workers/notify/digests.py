@@ -21,7 +21,7 @@ from registry.notifications.mail_choices import zone_of
 from workers.notify.mail import message_id
 from workers.notify.webhooks import page_of
 from workers.pictures import previews
-from workers.reports import titles
+from workers.reports.requests import title_in_words
 from workers.servers.addresses import absolute
 from workers.services.wiring import Services
 
@@ -144,7 +144,7 @@ def _sentence(event: Event) -> str:
         told = {"work": about["work"], "sites": about["sites"]}
         return _("Work %(work)d was found on %(sites)d new sites in one day. It is held back until you look.") % told
     if event.kind == EventKind.REPORT_READY:
-        title = titles.in_words(about["title"], about["report"], event.owner.name)
+        title = title_in_words(about["title"], about["report"], event.owner.name)
         return _("The report “%(title)s” is ready.") % {"title": title}
     if event.kind in (EventKind.NOTICE_DUE, EventKind.NOTICE_REPLIED):
         return _of_notice(event)

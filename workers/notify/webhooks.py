@@ -19,10 +19,11 @@ from urllib3.exceptions import HTTPError
 from evidence.keys.at_rest import SECRET, decrypt, encrypt
 from exhibit.clock import now, rfc3339
 from exhibit.config.secrets import master_keys
-from exhibit.errors import IntegrityError, RefusedError, WrongUseError
+from exhibit.errors import RefusedError, WrongUseError
 from exhibit.machine import machine_fault
 from exhibit.network.http import guarded_session
 from exhibit.sentences import Sentence
+from registry.db import steps
 from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with, next_number
 from registry.log import audit_log
@@ -130,8 +131,7 @@ def resume(services: Services, row: Webhook, *, by: str) -> None:
 
 def send_again(services: Services, delivery: Delivery) -> None:
     """Send a message once more, under its name; receivers know by it that it is the same."""
-    fresh = {"state": StepState.TODO, "attempts": 0, "not_before": None, "held_since": None, "error": ""}
-    Delivery.objects.filter(pk=delivery.pk).exclude(state=StepState.DOING).update(**fresh)
+    Delivery.objects.filter(pk=delivery.pk).exclude(state=StepState.DOING).update(**steps.afresh())
     services.enqueue("deliver", [delivery.pk])
 
 
@@ -140,7 +140,8 @@ def message_of(services: Services, row: Webhook, event: Event) -> Message:
     data = {"owner": event.owner.slug, **event.about, "url": absolute(services.config, page_of(event))}
     told = {"type": event.kind, "timestamp": rfc3339(event.at), "data": data}
     body = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-    return Message(row.url, f"evt_{event.pk}", body, _secret(services, row))
+    secret = decrypt(SECRET, bytes(row.encrypted_secret), *master_keys(services.config))
+    return Message(row.url, f"evt_{event.pk}", body, PREFIX + base64.b64encode(secret).decode())
 
 
 def page_of(event: Event) -> str:
@@ -187,13 +188,3 @@ def _retry_after(text: str, moment: datetime) -> datetime | None:
         return min(parsedate_to_datetime(text), moment + timedelta(days=1)) if text else None
     except (ValueError, TypeError, OverflowError):  # whatever a stranger writes there stops nobody else's messages
         return None
-
-
-def _secret(services: Services, row: Webhook) -> str:
-    failure: IntegrityError | None = None
-    for master in master_keys(services.config):
-        try:
-            return PREFIX + base64.b64encode(decrypt(SECRET, bytes(row.encrypted_secret), master)).decode()
-        except IntegrityError as error:
-            failure = error
-    raise failure or IntegrityError(Sentence("The secret of the webhook can't be unlocked."))

@@ -14,6 +14,7 @@ from evidence.documents.report.facts import CostFacts
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.machine import tell_once
+from exhibit.types import Money, parse_money
 from registry.db.running import Taken, taken_since
 from registry.models import Picture, StepTime, Work
 from registry.vectors.fingerprints import Collection
@@ -30,14 +31,6 @@ what lies in files and tables, whose beginnings take more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """An amount of money in a currency (ISO 4217)."""
-
-    amount: Decimal
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
 class Cost:
     """What a step takes for a million pictures found, in hours of a core, and in money at the price that is set."""
 
@@ -51,7 +44,7 @@ class Costs:
     """All steps together, and each, the dearest first; ``None`` of a sum while too few pictures were seen."""
 
     pictures: int  # found and compared in the time that was measured
-    price: Price | None  # of an hour of a core
+    price: Money | None  # of an hour of a core
     total: Cost | None
     steps: tuple[Cost, ...]
 
@@ -62,8 +55,7 @@ def costs_of(taken: Mapping[str, Taken], priced: str) -> Costs:
     All that the steps did counts, registrations, evidence and reports too, as far as it came with those pictures. Rent
     of disks, traffic and people's time aren't in it. An hour of a core is priced such as ``0.02 EUR``, or not at all.
     """
-    amount, _, currency = priced.partition(" ")
-    price = Price(Decimal(amount), currency) if amount else None
+    price = parse_money(priced) if priced else None
     pictures = taken[MATCH].rows if MATCH in taken else 0
     if pictures < MIN_PICTURES:
         return Costs(pictures, price, None, ())
@@ -91,9 +83,9 @@ def cost_of_a_million(services: Services) -> CostFacts | None:
     return CostFacts(*said, whose_prices=whose, prices_as_of=found.prices.as_of)
 
 
-def _cost(step: str, seconds: float, price: Price | None) -> Cost:
+def _cost(step: str, seconds: float, price: Money | None) -> Cost:
     hours = seconds * MILLION / 3600
-    return Cost(step, hours, None if price is None else round(Decimal(hours) * price.amount, 2))
+    return Cost(step, hours, None if price is None else round(Decimal(hours) * price.millionths / MILLION, 2))
 
 
 def laws_here(services: Services) -> dict[str, Law]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from exhibit.browser.program import OFF, find_browser
 from exhibit.clock import now
 from exhibit.config.config import AnchorConfig, Config
 from exhibit.errors import ExhibitError
@@ -24,6 +25,9 @@ from workers.servers.keeper import are_kept
 from workers.servers.postgres import database_answers, database_time, postgres_programs
 from workers.servers.processes import service_user
 from workers.servers.redis import redis_answers, redis_program
+from workers.services import stores, wiring
+from workers.services.anchors import anchor_of
+from workers.services.same_secrets import check_secrets
 
 MAX_APART = 5.0
 """Seconds that two clocks may differ before it is told."""
@@ -75,7 +79,6 @@ def examine_house(config: Config) -> tuple[Check, ...]:
         sentence = "The database is of an earlier version."
         return (Check("schema", ok=False, sentence=sentence, remedy="Bring it up to date: exhibit up"),)
     from workers.operations import health, status
-    from workers.services import wiring
 
     with translation.override(None):
         return tuple(health.checks(status.status_of(wiring.Services(config)), config))
@@ -97,8 +100,6 @@ def _data_folder(config: Config) -> Check:
 
 def _secrets(config: Config) -> Check:
     """Whether the secrets here are those of the installation, as its database knows them; none is made."""
-    from workers.services.same_secrets import check_secrets
-
     try:
         check_secrets(config)
     except ExhibitError as error:
@@ -108,11 +109,9 @@ def _secrets(config: Config) -> Check:
 
 def _bytes(config: Config) -> Check:
     """Whether the place of the exact bytes answers; nothing is written there."""
-    from workers.services.stores import examine as ask
-
     place = config.blobs_url or config.data_dir / "blobs"
     try:
-        ask(config)
+        stores.examine(config)
     except ExhibitError as error:
         return Check("exact bytes", ok=False, sentence=error.message, remedy=error.hint)
     return Check("exact bytes", ok=True, sentence=f"They lie in {place}.")
@@ -160,8 +159,6 @@ def _chinese_font(_config: Config) -> Check:
 
 
 def _browser(config: Config) -> Check:
-    from exhibit.browser.program import OFF, find_browser
-
     found = find_browser(config.capture_browser)
     well = found.path is not None or config.capture_browser == OFF
     return Check("browser", ok=well, sentence=found.sentence, remedy=found.remedy, needed=False)
@@ -170,7 +167,6 @@ def _browser(config: Config) -> Check:
 def _browser_limits(config: Config) -> Check:
     """What holds the browser of captures within its bounds on this machine, and what can't."""
     from evidence.capture.browser.limits import BrowserLimits
-    from exhibit.browser.program import find_browser
 
     name = "browser limits"
     if find_browser(config.capture_browser).path is None:
@@ -208,8 +204,6 @@ def _mail(config: Config) -> Check:
 
 def _witness(config: Config, given: AnchorConfig) -> Check:
     """Whether an outside witness answers; nothing is stamped and nothing is sent."""
-    from workers.services.anchors import anchor_of
-
     name = f"witness {given.name}"
     try:
         sentence = anchor_of(given, config.allowed_networks, "Exhibit").examine()

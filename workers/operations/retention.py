@@ -18,7 +18,7 @@ from exhibit.files.blobs import FolderBlobStore
 from indexer.calibration.kept import KeptPairs
 from registry import models
 from registry.models.steps import Claimable
-from workers.notify.mail_files import drop_mails
+from workers.notify.mail import drop_mails
 from workers.operations.checks import DAMAGED, damaged
 from workers.pictures.kept_files import let_go
 from workers.pictures.previews import CACHES, drop_kept, preview

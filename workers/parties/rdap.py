@@ -16,7 +16,7 @@ import requests
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now, rfc3339
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import ExhibitError, WrongUseError, passes
 from exhibit.network.http import guarded_session, read_limited
 from exhibit.network.urls import registered_name
 from exhibit.plain import plain
@@ -58,7 +58,7 @@ def ask_registries(services: Services, party: str, peer: str) -> list[RdapAnswer
     name, address = registered_name(host), peer if _is_public(peer) else _resolved(services, host)
     answers = []
     with guarded_session(services.guard, timeout=SECONDS, user_agent=services.user_agent) as session:
-        if not _is_ip(host):
+        if not passes(ip_address, host):
             answer, said = _asked(services, session, "domain", name)
             answers.append(answer)
             if further := _further(said, answer["url"]):
@@ -163,14 +163,7 @@ def _resolved(services: Services, host: str) -> str:
 
 def _is_public(address: str) -> bool:
     """Whether an address may be named to a registry: the operator's own networks are nobody's business."""
-    return _is_ip(address) and ip_address(address).is_global
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        return bool(ip_address(host))
-    except ValueError:
-        return False
+    return passes(ip_address, address) and ip_address(address).is_global
 
 
 def _entities(said: Mapping[str, Any], depth: int = 3) -> Iterator[Mapping[str, Any]]:

@@ -5,8 +5,7 @@ import io
 from collections.abc import Mapping
 
 from registry.models import Fee, Owner
-from registry.parties.amounts import currency_named, read_amount
-from registry.parties.demands import ledger
+from registry.parties.demands import currency_named, ledger, read_amount
 from workers.works.spreadsheets import read_lines, uncomputed
 
 COLUMNS = {"use": 300, "size": 100, "duration": 100, "amount": 20}

@@ -10,6 +10,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, StorageError
 from registry.db.locks import Lock, hold
+from registry.db.rows import alone_with
 from registry.log.audit_log import changed
 from registry.models import Package, Report, StepState, WithheldFile, WorkAttachment
 from registry.models.fields import KeptFile
@@ -37,8 +38,7 @@ def remove_unused(services: Services, files: Sequence[KeptFile]) -> None:
 def remove_row(services: Services, row: Package | Report, *, by: str) -> None:
     """Remove a package or a report with its files; its number isn't given again. One that is being made ends."""
     rows, what = type(row)._default_manager, "package" if isinstance(row, Package) else "report"
-    with transaction.atomic():
-        kept = rows.select_for_update(no_key=True).get(pk=row.pk)
+    with alone_with(row) as kept:
         gone = {"removed_at": now(), "files": [], "progress": {}, "state": StepState.DONE, "error": ""}
         rows.filter(pk=kept.pk).update(**gone)
         changed(f"{what} removed", by=by, owner=kept.owner, about={what: kept.number})

@@ -97,9 +97,9 @@ _STEPS = (
     Step("seal", "cases.seal.seal_bundles", ASKED, "Bundle", "case__owner", batch=4, settled={"error": OPENED_AGAIN}),
     Step("witness", "cases.witness.ask_witnesses", DEFAULT, "AnchorReceipt", batch=50),
     Step("report", "cases.report.make_reports", FILES, "Report", "owner"),
-    Step("ledger", "cases.ledger.look_at_ledger", ASKED, "LedgerChange", "owner"),
-    Step("group", "cases.group.decide_groups", ASKED, "GroupDecision", "owner"),
-    Step("bulk", "works.bulk.edit_works", ASKED, "BulkEdit", "owner"),
+    Step("ledger", "portions.look_at_ledger", ASKED, "LedgerChange", "owner"),
+    Step("group", "portions.decide_groups", ASKED, "GroupDecision", "owner"),
+    Step("bulk", "portions.edit_works", ASKED, "BulkEdit", "owner"),
     Step("release", "cases.release.release", ASKED, "Flood", "work__owner"),
     # once a notice's mail has begun, a member says whether it has left
     Step(

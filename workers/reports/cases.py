@@ -13,10 +13,10 @@ from registry.accounts import scoped
 from registry.cases import recaptures
 from registry.models import Bundle, Case, Sighting
 from workers.evidence.bundles import sealed_case, sealed_facts
+from workers.evidence.documents import LazyPictures
 from workers.evidence.drawings import kept_drawing
 from workers.evidence.facts import Gathered, gather
 from workers.log.proofs import sequence_of, witnesses_of
-from workers.pictures.lazy_pictures import LazyPictures
 from workers.pictures.picture_usage import reported_files
 from workers.services.wiring import Services
 

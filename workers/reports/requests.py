@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from evidence.formats.codec import to_plain
 from registry.accounts import samples
@@ -11,7 +12,6 @@ from registry.db import steps
 from registry.db.rows import alone_with, next_number
 from registry.models import Owner, Report
 from workers.pictures.kept_files import remove_row
-from workers.reports import titles
 from workers.reports.scope import Wanted, check, wanted_of
 from workers.services.wiring import Services
 
@@ -27,7 +27,7 @@ def request_report(owner: Owner, *, preparer: str, title: str = "", wanted: Want
     check(owner, wanted)
     with alone_with(owner):
         number = next_number(owner.reports)
-        named = {"preparer": preparer, "title": title or titles.numbered(number, owner.name)}
+        named = {"preparer": preparer, "title": title or numbered_title(number, owner.name)}
         return Report.objects.create(owner=owner, number=number, parameters=named | to_plain(wanted))
 
 
@@ -56,4 +56,20 @@ def _folder(services: Services, report: Report) -> Path:
 
 
 def _given_title(report: Report) -> str:
-    return titles.given(report.parameters["title"], report.number, report.owner.name)
+    return title_given(report.parameters["title"], report.number, report.owner.name)
+
+
+def numbered_title(number: int, owner: str) -> str:
+    """The title that a row keeps of a report without one."""
+    return f"Report {number} for {owner}"
+
+
+def title_given(title: str, number: int, owner: str) -> str:
+    """The title that somebody gave; empty when nobody did."""
+    return "" if title == numbered_title(number, owner) else title
+
+
+def title_in_words(title: str, number: int, owner: str) -> str:
+    """The title for a reader."""
+    values = {"number": number, "owner": owner}
+    return title_given(title, number, owner) or _("Report %(number)s for %(owner)s") % values

@@ -6,7 +6,7 @@ say what lies in it: an object without a row that others can see is one that is 
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +23,7 @@ from django.db.models import QuerySet
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import IntegrityError, NotFoundError, StorageError
+from exhibit.errors import IntegrityError, NotFoundError, StorageError, passes
 from exhibit.files.ahead import Group, ReadAhead
 from exhibit.files.blobs import verified
 from exhibit.files.bucket import PIECE, BucketBlobStore
@@ -234,7 +234,7 @@ class PackedBlobStore:
         """Write into one pack what isn't here, and what is damaged here."""
         there = {place.digest for place in self._places(PackedBytes.objects.filter(digest__in=list(given)))}
         read = self.ahead(sorted(there))
-        damaged = [digest for digest in sorted(there) if not _reads(read, digest)]
+        damaged = [digest for digest in sorted(there) if not passes(read, digest, NotFoundError, IntegrityError)]
         # a work, or what came before there were packs
         alone = Picture.objects.filter(digest__in=given.keys() - there, bytes_state=BytesState.STORED)
         for digest in (loose := set(alone.values_list("digest", flat=True))):
@@ -328,14 +328,6 @@ def key_of(name: str) -> str:
 def add_gaps(pack: Pack, sizes: Mapping[Digest, int]) -> None:
     """Note bytes in a pack that no row names."""
     PackGap.objects.bulk_create(PackGap(digest=digest, pack=pack, size=size) for digest, size in sizes.items())
-
-
-def _reads(read: Callable[[Digest], bytes], digest: Digest) -> bool:
-    try:
-        read(digest)
-    except (NotFoundError, IntegrityError):
-        return False
-    return True
 
 
 def _has_had_packs() -> bool:

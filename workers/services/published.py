@@ -28,9 +28,9 @@ from exhibit.ports import BlobStore
 from exhibit.types import Space
 from indexer.vectors.manifest import HINT, Manifest, Place, SegmentEntry, unwritable
 from registry.db.locks import Lock, hold_long
+from registry.db.rows import columns
 from registry.models import IndexManifest
-from registry.vectors.fingerprints import Collection
-from registry.vectors.manifests import manifest_of, swap
+from registry.vectors.fingerprints import Collection, space_id
 
 GRACE = timedelta(hours=2)
 """How long files stay that no manifest names any more: another machine may be about to fetch them."""
@@ -254,3 +254,18 @@ def _state(path: Path) -> tuple[int, int]:
 def _rows(path: Path) -> int:
     """How many numbers a file holds."""
     return len(np.load(path, mmap_mode="r", allow_pickle=False)) if path.suffix == ".npy" else 0
+
+
+def manifest_of(collection: Collection, space: Space) -> IndexManifest:
+    """The manifest of an index, an empty one when there is none."""
+    stated = {"collection": collection, "space_id": space_id(space)}
+    return IndexManifest.objects.filter(**stated).first() or IndexManifest(**stated)
+
+
+def swap(manifest: IndexManifest, over: int) -> bool:
+    """Put a manifest in the place of one of a generation, if that is still there; whether it was."""
+    stated = {"collection": manifest.collection, "space_id": manifest.space_id}
+    if not over:
+        IndexManifest.objects.bulk_create([IndexManifest(**stated)], ignore_conflicts=True)
+    new = columns(manifest, "generation", "sequence", "segments", "files")
+    return IndexManifest.objects.filter(**stated, generation=over).update(**new) == 1

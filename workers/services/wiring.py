@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
+from evidence.keys.ed25519 import KeySigner, derived, mounted_signer
 from exhibit.config.config import Config
 from exhibit.config.secrets import LOG_KEY, mounted, secret_path
 from exhibit.files.blobs import FolderBlobStore
@@ -15,7 +16,6 @@ from workers.configuration import load_config
 from workers.services.stores import WITHHELD, Rooms, SharedObjects, log_head, objects_of, rooms_of, store_at
 
 if TYPE_CHECKING:
-    from evidence.keys.ed25519 import KeySigner
     from evidence.log.append_only import Log
     from exhibit.files.objects import NamedObjects
     from exhibit.pictures.decode import Limits
@@ -134,8 +134,7 @@ class Services:
         return Log(PostgresLogStore(), self._log_signer, origin, log_head(self.config, self._objects), left, known)
 
     @cached_property
-    def _log_signer(self) -> "KeySigner":
-        from evidence.keys.ed25519 import mounted_signer
+    def _log_signer(self) -> KeySigner:
         from evidence.log.append_only import log_key
 
         if (given := mounted(self.config, LOG_KEY)) is not None:
@@ -146,15 +145,11 @@ class Services:
     @cached_property
     def witness_signer(self) -> Signer:
         """The key that cosigns heads of others' logs: the same on all machines, for it follows from the log's."""
-        from evidence.keys.ed25519 import derived
-
         return derived(self._log_signer, b"exhibit witness of logs v1")
 
     @cached_property
     def author_signer(self) -> Signer:
         """The key that signs cards of models: nobody sees in it which log it follows from."""
-        from evidence.keys.ed25519 import derived
-
         return derived(self._log_signer, b"exhibit author of models v1")
 
     @property

@@ -14,6 +14,7 @@ from celery.signals import (
 
 from exhibit.config.config import Config
 from exhibit.types import Untyped
+from registry.db import running
 from workers.configuration import load_config
 from workers.pipeline.celery import WAITS_LONG
 from workers.pipeline.steps import release_ended
@@ -41,8 +42,6 @@ def _share_memory(**_: object) -> None:
 
 @worker_ready.connect
 def _begin(sender: Untyped, **_: object) -> None:
-    from registry.db import running
-
     name = str(sender.hostname)
     queues = ",".join(sorted(queue.name for queue in sender.task_consumer.queues))
     config = load_config()
@@ -67,16 +66,12 @@ def _wake(**_: object) -> None:
 
 @worker_shutdown.connect
 def _end(sender: Untyped, **_: object) -> None:
-    from registry.db import running
-
     signs.remove(load_config(), str(sender.hostname))
     _told(running.ends, str(sender.hostname))
 
 
 def _beat(config: Config, name: str, queues: str) -> None:
     """Say that this worker lives, and free what others of this machine have left, unless the tick does both here."""
-    from registry.db import running
-
     if not signs.leave(config, name):
         running.beat(name, queues)
         release_ended()

@@ -191,20 +191,12 @@ class _Supervisor:
 
     def _stop(self) -> None:
         """Ask all, press those that take long, kill the rest with everything they have started."""
-        begun = time.monotonic()
-        running = [kept for kept in self._kept if kept.process.poll() is None]
-        for kept in running:
-            kept.process.send_signal(kept.child.stop)
-        pressed = False
-        while any(kept.process.poll() is None for kept in running):
-            passed = time.monotonic() - begun
-            if passed > _SECONDS_UNTIL_KILL:
-                break
-            if passed > _SECONDS_UNTIL_QUIT and not pressed:
-                pressed = True
-                for kept in running:
-                    kept.process.send_signal(kept.child.hurry)
-            time.sleep(0.05)
+        for patience, pressing in ((_SECONDS_UNTIL_QUIT, False), (_SECONDS_UNTIL_KILL - _SECONDS_UNTIL_QUIT, True)):
+            until = time.monotonic() + patience
+            for kept in self._kept:
+                kept.process.send_signal(kept.child.hurry if pressing else kept.child.stop)
+            while any(kept.process.poll() is None for kept in self._kept) and time.monotonic() <= until:
+                time.sleep(0.05)
         for kept in self._kept:
             _kill_session(kept.process)
             kept.process.wait()

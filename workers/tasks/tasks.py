@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from exhibit.types import Untyped
-from registry.accounts import invitations, sessions
+from registry.accounts import devices, invitations
 from registry.alliance import partners
 from registry.db import idempotency
 from registry.notifications import events
@@ -64,7 +64,7 @@ def expire_bytes() -> None:
         partners.forget_calls,
         idempotency.forget_old,
         events.forget_old,
-        sessions.forget_ended,
+        devices.forget_ended,
         invitations.forget_ended,
     )
     # behind it, so that both never take two processes at once
@@ -77,10 +77,10 @@ def keep_up_votes() -> None:
 
     A message that was lost is made good by the next one.
     """
-    from workers.alliance import comparing
+    from workers.alliance import witnessing
     from workers.matching import index_upkeep, votes_upkeep
     from workers.operations import packing, retention
 
     jobs = (packing.keep_packs, index_upkeep.mend_indexes, retention.look_for_damage, votes_upkeep.keep_up)
     # partners last: they may be slow
-    do_all(*(partial(job, services()) for job in jobs), partial(comparing.compare_heads, services()))
+    do_all(*(partial(job, services()) for job in jobs), partial(witnessing.compare_heads, services()))

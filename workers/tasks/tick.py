@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from evidence.log.append_only import BrokenHistoryError
 from exhibit.clock import SLACK, now
 from exhibit.errors import ExhibitError
-from exhibit.machine import machine_fault
+from exhibit.machine import machine_fault, tell_once
 from registry.cases import recaptures
 from registry.crawls import canaries, crawling, due_times, revisits
 from registry.db import steps
@@ -54,11 +54,11 @@ def tick(services: Services) -> bool:
         try:
             sign_checkpoint(services)
         except BrokenHistoryError as error:  # everything else goes on; `exhibit status` says it too
-            _tell_once(str(error))
+            tell_once(f"The log's head isn't signed: {error}", logging.ERROR)
         except (ExhibitError, OSError) as error:  # the head's file can't be written
             if not machine_fault(error):
                 raise
-            _tell_once(machine_fault(error))
+            tell_once(f"The log's head isn't signed: {machine_fault(error)}", logging.ERROR)
     return bool(crawls or waits or "waiting" in found)
 
 
@@ -122,8 +122,3 @@ def _forget_tries(services: Services) -> None:
     if ahead < _clock.get("ahead", ahead) - SLACK.total_seconds():
         forget_tries(services.config)
     _clock["ahead"] = ahead
-
-
-@cache
-def _tell_once(sentence: str) -> None:
-    logging.getLogger(__name__).error("The log's head isn't signed: %s", sentence)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.types import DeclaredWork, Json
+from registry.db import steps
 from registry.db.rows import alone_with, next_number
 from registry.log.log import submit_all
 from registry.models import BulkEdit, Collection, Owner, StepState, Work, WorkChange
@@ -81,7 +82,9 @@ def change_portion(pk: int) -> bool:
             bulk.changed += change(bulk, list(rows))
             bulk.looked_at += len(ids)
             bulk.save(update_fields=["changed", "looked_at"])
-        return len(ids) < PORTION
+        if over := len(ids) < PORTION:
+            steps.finish(BulkEdit, [pk])
+        return over
 
 
 def _begun(services: Services, owner: Owner, chosen: QuerySet[Work], **about: object) -> BulkEdit:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
@@ -14,10 +13,10 @@ from exhibit.plain import one_line, plain
 from exhibit.types import DeclaredWork
 from registry.crawls.sightings import blocked
 from registry.db.locks import Lock, hold
-from registry.db.rows import next_number
+from registry.db.rows import alone_with, next_number
 from registry.log.audit_log import changed
 from registry.log.log import Deed, submit_all
-from registry.models import Owner, Work, WorkAttachment
+from registry.models import Work, WorkAttachment
 from workers.services.wiring import Services
 from workers.works.ownership import add_change, note
 from workers.works.registration import registration_opening, room_left
@@ -34,8 +33,7 @@ def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: i
     ``version`` that the person had seen.
     """
     new = checked(new)
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
+    with alone_with(work.owner):
         row = Work.objects.select_related("owner").get(pk=work.pk)
         if version is not None and version != row.changes.count():
             sentence = _("Somebody else has changed this work meanwhile; nothing was saved.")
@@ -74,8 +72,7 @@ def attach(services: Services, work: Work, name: str, data: bytes, *, about: str
     if len(data) > room_left(services, work.owner):
         raise RefusedError(_("There is no room left."), reason="quota", hint=_("Ask the operator for more."))
     services.blobs.put(data)
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
+    with alone_with(work.owner):
         if work.attachments.filter(removed_at=None).count() >= MAX_ATTACHMENTS:
             raise RefusedError(_("A work may have %(most)d documents.") % {"most": MAX_ATTACHMENTS}, reason="too-many")
         hold(Lock.FILES)
@@ -96,8 +93,7 @@ def attach(services: Services, work: Work, name: str, data: bytes, *, about: str
 def detach(attachment: WorkAttachment, *, by: str) -> None:
     """Take a document off a work. Its bytes stay, since the log names their digest."""
     work = attachment.work
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
+    with alone_with(work.owner):
         if WorkAttachment.objects.filter(pk=attachment.pk, removed_at=None).update(removed_at=now()):
             assert attachment.digest is not None
             digest = attachment.digest.hex

@@ -11,7 +11,7 @@ from django.db import transaction
 from exhibit.clock import now, rfc3339
 from exhibit.config.config import Config
 from exhibit.entries import EntryType
-from exhibit.errors import RefusedError, UnreadablePictureError
+from exhibit.errors import RefusedError, UnreadablePictureError, passes
 from exhibit.pictures.iscc import iscc_of
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
@@ -96,7 +96,7 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
         "copyrightNotice": work.rights_statement,
         "datePublished": work.first_publication,
         "license": page if work.rights_statement else None,
-        "acquireLicensePage": work.licence_contact if _fits(address, work.licence_contact) else None,
+        "acquireLicensePage": work.licence_contact if passes(address, work.licence_contact, ValidationError) else None,
         "identifier": [*(f"sha256:{file['sha256']}" for file in files), *codes],
     }
     ours = {
@@ -118,19 +118,12 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
 def checked_contact(contact: str) -> str:
     """A web or e-mail address, or nothing; raises ``RefusedError`` for anything else."""
     contact = contact.strip()
-    fits = any(_fits(one, contact) for one in (URLValidator(schemes=list(ADDRESS)), EmailValidator()))
+    forms = (URLValidator(schemes=list(ADDRESS)), EmailValidator())
+    fits = any(passes(form, contact, ValidationError) for form in forms)
     if contact and (len(contact) > MAX_CONTACT or not fits):
         sentence = Sentence("The contact is neither a web address nor an e-mail address.")
         raise RefusedError(sentence, reason="contact")
     return contact
-
-
-def _fits(validator: URLValidator | EmailValidator, text: str) -> bool:
-    try:
-        validator(text)
-    except ValidationError:
-        return False
-    return True
 
 
 def _kind(work: Work) -> str:

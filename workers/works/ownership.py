@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from evidence.facts.provenance import authors_of, read_provenance
@@ -17,9 +16,9 @@ from exhibit.clock import now, rfc3339
 from exhibit.errors import WrongUseError
 from exhibit.pictures.decode import Limits
 from exhibit.pictures.metadata import read_metadata
-from registry.db.rows import next_number
+from registry.db.rows import alone_with, next_number
 from registry.log.audit_log import changed
-from registry.models import Owner, OwnershipRemark, Work, WorkChange
+from registry.models import OwnershipRemark, Work, WorkChange
 from workers.works.copyright_terms import Dates, Finding, Standing, screen
 
 Kind = OwnershipRemark.Kind
@@ -77,8 +76,7 @@ def answer(remark: OwnershipRemark, *, by: str, reason: str) -> None:
     if not reason:
         hint = _("Say what you know: a contract, a date, a mix-up of names.")
         raise WrongUseError(_("A reason is needed."), hint=hint)
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=remark.work.owner_id)
+    with alone_with(remark.work.owner):
         told = OwnershipRemark.objects.filter(pk=remark.pk, details=remark.details)
         told.update(reason=reason, answered_by=by, answered_at=now())
         add_change(remark.work, "answered", {"remark": remark.kind}, by=by, reason=reason)

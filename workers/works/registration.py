@@ -23,7 +23,7 @@ from indexer.picture.features import Features, fingerprints, local_fingerprint
 from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
 from registry.crawls.sightings import blocked, keep_pictures
 from registry.db.locks import Lock, hold
-from registry.db.rows import locked, next_number
+from registry.db.rows import alone_with, columns, locked, next_number
 from registry.log.log import submit
 from registry.models import (
     BytesState,
@@ -95,8 +95,7 @@ def register_work(
 
 def remove_work(work: Work, *, by: str) -> None:
     """Take a work out of the search for copies. Its cases, its evidence and its place in the log stay."""
-    with transaction.atomic():
-        owner = Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
+    with alone_with(work.owner) as owner:
         if not Work.objects.filter(pk=work.pk, removed_at=None).update(removed_at=now()):
             return
         pictures = list(work.pictures.values_list("pk", flat=True))
@@ -266,15 +265,11 @@ def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
     return {
         **{name: value for name in later if (value := getattr(work, name))},
         **kind,
-        "author": work.author,
-        "first_publication": work.first_publication,
+        **columns(work, "author", "first_publication", "registrations", "rights_statement", "title"),
         "owner": work.owner.slug,
         "owner_name": work.owner.name,
         "picture": digest.hex,
         "registered_at": rfc3339(work.registered_at),
-        "registrations": work.registrations,
-        "rights_statement": work.rights_statement,
-        "title": work.title,
         "work": work.number,
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import WrongUseError, passes
 from exhibit.types import DeclaredWork
 from workers.works.spreadsheets import MAX_BYTES, read_lines
 
@@ -110,11 +110,7 @@ def as_date(text: str) -> str:
     if day is None and (plain != text or separator == "."):  # 2024.1 is what spreadsheets make of 2024.10
         return ""
     iso = "-".join([year, *(part.zfill(2) for part in (month, day) if part)])
-    try:
-        date.fromisoformat((iso + "-01-01")[:10])
-    except ValueError:
-        return ""
-    return iso
+    return iso if passes(date.fromisoformat, (iso + "-01-01")[:10]) else ""
 
 
 def checked_date(text: str) -> str:

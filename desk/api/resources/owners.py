@@ -10,7 +10,7 @@ from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import owners as schemas, requests
 from desk.schemas.base import Piece
 from exhibit.errors import ServiceMissingError
-from registry.accounts import invitations, members, scoped, tokens
+from registry.accounts import invitations, people, scoped, tokens
 from registry.models import Owner, Role
 from workers.notify.invitations import invite
 
@@ -46,17 +46,17 @@ class NewRole(requests.Given):
 
 
 WHO = "Who acts for the owner, and in which role."
-member_router.lists(OWNER + "/members", "list_members", schemas.Member, members.members, WHO)
+member_router.lists(OWNER + "/members", "list_members", schemas.Member, people.members, WHO)
 
 
 @member_router.post(PERSON + "/role", MANAGE)
 def change_role(request: Call, person: int, new: NewRole) -> schemas.Member:
     """Give a member another role. Somebody is always left in the role of owner."""
-    return schemas.Member.from_row(members.change_role(of(request), person, new.role, by=request.auth.by))
+    return schemas.Member.from_row(people.change_role(of(request), person, new.role, by=request.auth.by))
 
 
 GONE = "Let a person be a member no more: their tokens end, what they decided stays."
-member_router.removes(PERSON, "remove_member", members.remove, GONE, auth=MANAGE)
+member_router.removes(PERSON, "remove_member", people.remove_member, GONE, auth=MANAGE)
 
 OPEN = "The invitations that can still be accepted."
 member_router.lists(INVITATIONS, "list_invitations", schemas.Invitation, invitations.open_ones, OPEN, MANAGE)

@@ -10,9 +10,9 @@ from desk.schemas.base import Piece
 from exhibit.errors import WrongUseError
 from exhibit.types import Price
 from registry.accounts import scoped
-from registry.crawls import canaries, crawling, inquiries, watching
+from registry.crawls import canaries, crawling, watching
 from registry.models import Refusal
-from workers.crawls.search_keys import consent, estimate, keep_key, set_price
+from workers.crawls.search_keys import consent, drop_key, estimate, keep_key, set_price, withdraw_consent
 from workers.crawls.watches import arrange, change, plant
 from workers.services import wiring
 from workers.steps.crawls import plan
@@ -165,7 +165,7 @@ def keep_search_key(request: Call, service: str, new: requests.NewSearchKey) -> 
 
 
 FORGOTTEN = "Forget the key for a search; a watch that asks it says so from its next run on."
-router.removes(KEY, "forget_search_key", inquiries.drop_key, FORGOTTEN, auth=MANAGE)
+router.removes(KEY, "forget_search_key", drop_key, FORGOTTEN, auth=MANAGE)
 
 
 @router.put(CONSENT, MANAGE)
@@ -176,7 +176,7 @@ def allow_search(request: Call, service: str) -> schemas.Search:
 
 
 WITHDRAWN = "Take that back: the search is sent nothing from now on."
-router.removes(CONSENT, "disallow_search", inquiries.withdraw_consent, WITHDRAWN, auth=MANAGE)
+router.removes(CONSENT, "disallow_search", withdraw_consent, WITHDRAWN, auth=MANAGE)
 
 
 @router.put(PRICE, MANAGE)

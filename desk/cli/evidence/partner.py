@@ -17,7 +17,7 @@ with late():
     from registry import models
     from registry.alliance import partners
     from registry.crawls import sightings
-    from workers.alliance import calls, comparing, pdq_feed
+    from workers.alliance import calls, pdq_feed, witnessing
 
 partner_command = click.Group("partner", help="Other installations that you work with; docs/alliance.md explains.")
 
@@ -102,7 +102,7 @@ def compare_logs(*, desk: Desk) -> None:
     Of each log, what it shows here is held against what was cosigned here and what other partners have cosigned. Two
     heads that one log has signed and that can't both be true are kept as proof: exhibit partner forks.
     """
-    wrong = comparing.compare_heads(desk.services)
+    wrong = witnessing.compare_heads(desk.services)
     for name, fault in wrong.items():
         say(f"{name}: {fault}")
     if wrong:

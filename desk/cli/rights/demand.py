@@ -16,7 +16,7 @@ with late():
     from desk.schemas.parties import demands as schemas
     from registry import models
     from registry.accounts import scoped
-    from registry.parties import amounts as money, demands
+    from registry.parties import demands
     from workers.parties import tables as money_tables
     from workers.works import tables
 
@@ -39,7 +39,7 @@ def _line(row: "schemas.DemandLine") -> list[object]:
 
 
 def _amount(amount: int | None, currency: str) -> str:
-    return "" if amount is None else f"{money.in_units(amount, currency):,} {currency}"
+    return "" if amount is None else f"{demands.in_units(amount, currency):,} {currency}"
 
 
 @command("show", "1", of=demand_command)
@@ -83,7 +83,7 @@ def add_entry(
     """Write down for demand NUMBER what was asked, agreed or received. Another entry corrects a wrong one."""
     row = demands.demand(owner, number)
     on, until = (day.date() if day else None for day in (said["day"], due))
-    new = demands.NewEntry(kind, money.read_amount(amount, row.currency), on, until, said["words"], said["corrects"])
+    new = demands.NewEntry(kind, demands.read_amount(amount, row.currency), on, until, said["words"], said["corrects"])
     demands.add_entry(row, new, by=person())
     _show(owner, number, as_json=as_json)
 

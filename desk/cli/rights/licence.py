@@ -12,7 +12,7 @@ with late():
     from registry import models
     from registry.accounts import scoped
     from registry.works import licences as licence_rows
-    from workers.steps.cases import ledger
+    from workers.steps import portions
     from workers.works import licences as licence_tables, tables
 
 licence_command = click.Group("licence", help="Uses that are permitted: what they cover is recorded, and is no case.")
@@ -30,7 +30,7 @@ def import_licences(*, desk: Desk, file: GivenFile, owner: TheirOwner, as_json: 
         owner, licence_tables.licences_in_table(owner, file.name, tables.table_bytes(file)), by=person()
     )
     waiting = licence_rows.waiting_changes(owner)
-    ledger.look_at_ledger(desk.services, waiting)
+    portions.look_at_ledger(desk.services, waiting)
     licensed = models.LedgerEffect.objects.filter(change__in=waiting, what=models.LedgerEffect.What.LICENSED)
     decided = sorted(set(licensed.values_list("case__number", flat=True)))
     if as_json:

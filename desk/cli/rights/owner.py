@@ -36,7 +36,7 @@ def add_owner(*, _desk: Desk, name: Word, slug: str, contact: str, as_json: AsJs
 @command("derived", "on", "off", of=owner_command)
 def derived_of_owner(*, wanted: OnOrOff, owner: TheirOwner) -> None:
     """Show works derived from the owner's, of which only structure survives, from now on, or no more."""
-    people.ask_for_derived(owner, wanted=wanted, by=by_person())
+    people.ask_for(owner, "derived", wanted=wanted, by=by_person())
     say(f"Derived works of {owner.name} are shown{'' if wanted else ' no more'}.")
 
 
@@ -46,7 +46,7 @@ def web_archive_of_owner(*, wanted: OnOrOff, owner: TheirOwner) -> None:
 
     It makes them public and learns their addresses. The operator names it: web_archive_url. Off at first.
     """
-    people.ask_for_archive(owner, wanted=wanted, by=by_person())
+    people.ask_for(owner, "web_archive", wanted=wanted, by=by_person())
     say(f"For {owner.name} a web archive is asked {'from now on' if wanted else 'no more'}.")
 
 

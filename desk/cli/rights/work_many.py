@@ -16,7 +16,7 @@ with late():
     from registry import models
     from registry.accounts import scoped
     from registry.works import collections
-    from workers.steps.works import bulk as bulk_step
+    from workers.steps import portions
     from workers.works import bulk
 
 AT_ONCE = "author holder credit rights created first_publication medium author_kind".split()  # noqa: SIM905 - names to read
@@ -103,7 +103,7 @@ def _assigned(text: str | None) -> tuple[str, str | None]:
 
 def _tell(desk: Desk, edit: "models.BulkEdit", *, as_json: bool) -> None:
     while edit.state == "todo":  # a worker may have taken it: then it goes on without us
-        bulk_step.edit_works(desk.services, [edit.pk])
+        portions.edit_works(desk.services, [edit.pk])
         edit.refresh_from_db(fields=["state"])
     one = schemas.BulkEdit.from_row(scoped.bulk_edit(edit.owner, edit.number))
     only_json(one, asked=as_json)

@@ -13,7 +13,7 @@ from exhibit.lazy import late
 with late():
     from desk.schemas import log as schemas
     from registry import models
-    from registry.alliance import agreements, partners
+    from registry.alliance import partners
     from workers.alliance import blind
 
 agreement_command = click.Group("agreement", help="Search without seeing; docs/alliance.md says what each side learns.")
@@ -34,7 +34,7 @@ def add_agreement(*, _desk: Desk, name: Word, fields: str, until: datetime, quer
     A picture takes up to 17 queries, and each 100 pictures seen here one more.
     """
     chosen = [field.strip() for field in fields.split(",") if field.strip()]
-    row = agreements.add(partners.named(name), chosen, until.replace(tzinfo=UTC), queries, by=person())
+    row = partners.agree(partners.named(name), chosen, until.replace(tzinfo=UTC), queries, by=person())
     say(f"Agreement {row.pk} holds.")
 
 
@@ -55,7 +55,7 @@ def list_agreements(*, desk: Desk, as_json: AsJson) -> None:
 @command("end", "1", of=agreement_command, short_help="Answer nothing more.")
 def end_agreement(*, _desk: Desk, number: Number) -> None:
     """Answer nothing under the agreement NUMBER any more."""
-    agreements.end(number, by=person())
+    partners.end_agreement(number, by=person())
     say(f"Agreement {number} has ended.")
 
 

@@ -18,7 +18,7 @@ with late():
     from registry import models
     from registry.edge import contributors
     from workers import configuration
-    from workers.edge import accounts, helping
+    from workers.edge import helping, taking
     from workers.servers import addresses
 
 edge_command = click.Group("edge", help="Machines of others that help: they fetch and measure, and never see works.")
@@ -68,7 +68,7 @@ def list_contributors(*, desk: Desk, as_json: AsJson) -> None:
 
 
 def _account(desk: Desk, rows: "Iterable[models.Contributor]") -> dict[str, object]:
-    return accounts.signed_account(
+    return taking.signed_account(
         desk.services, {row.pk: schemas.Contributor.from_row(row).model_dump(mode="json") for row in rows}
     )
 
@@ -91,7 +91,7 @@ def check_account(*, file: GivenFile, key: str, as_json: AsJson) -> None:
 
     Without --key it is held against the key that it names itself: compare that with what its operator says.
     """
-    account = accounts.read_account(read_file(file, accounts.MAX_BYTES), key)
+    account = taking.read_account(read_file(file, taking.MAX_BYTES), key)
     only_json(account, asked=as_json)
     columns = ("name", "slices", "pictures", "seconds", "since", "until")
     table(

@@ -12,7 +12,6 @@ from exhibit.lazy import late
 with late():
     from desk.schemas import watches as schemas
     from exhibit import types
-    from registry.crawls import inquiries
     from workers.crawls import search_keys, search_services
 
 search_command = click.Group(
@@ -62,7 +61,7 @@ def keep_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
 @command("forget", "tineye", of=search_command)
 def forget_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
     """Forget the key for SEARCH."""
-    if not (there := inquiries.drop_key(owner, search, by=person())):
+    if not (there := search_keys.drop_key(owner, search, by=person())):
         search_services.service_of(desk.config, search)
     say(f"The key for {search} is removed." if there else f"There is no key for {search}.")
 
@@ -92,5 +91,5 @@ def allow_search(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
 @command("disallow", "tineye", of=search_command)
 def disallow_search(*, search: Word, owner: TheirOwner) -> None:
     """Take that back: SEARCH is sent nothing from now on."""
-    there = inquiries.withdraw_consent(owner, search, by=person())
+    there = search_keys.withdraw_consent(owner, search, by=person())
     say(f"{search} is sent nothing any more." if there else f"{search} wasn't allowed to be sent anything.")

@@ -8,8 +8,7 @@ from pydantic import Field
 from desk.schemas.base import NOON, Answer, From, Moment
 from desk.schemas.parties.parties import PartyNamed
 from desk.schemas.requests import Given, Long, Name, Number, Said, Short
-from registry.parties.amounts import MAX_AMOUNT
-from registry.parties.demands import MAX_CASES, MAX_FEES
+from registry.parties.demands import MAX_AMOUNT, MAX_CASES, MAX_FEES
 
 UNIT = "In the currency's smallest unit: cents of EUR, whole JPY."
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description=UNIT, examples=[120050])]

@@ -23,7 +23,7 @@ from desk.web.common.pages import (
 )
 from exhibit.clock import now
 from exhibit.errors import ExhibitError
-from registry.accounts import invitations, members, tokens
+from registry.accounts import invitations, people, tokens
 from registry.models import Owner, Scope
 from workers.notify.invitations import invite as invite_by_mail
 
@@ -65,14 +65,14 @@ def revoke_invitation(request: HttpRequest, owner: Owner, invitation: int) -> st
 @manager_post("members/<int:person>/role", "member-role", back="members")
 def change_role(request: HttpRequest, owner: Owner, person: int) -> str:
     """Give a member another role."""
-    row = members.change_role(owner, person, request.POST.get("role", ""), by=request.user.get_username())
+    row = people.change_role(owner, person, request.POST.get("role", ""), by=request.user.get_username())
     return _("The role of %(email)s was saved.") % {"email": row.user.email}
 
 
 @manager_post("members/<int:person>/remove", "remove-member", back="members")
 def remove_member(request: HttpRequest, owner: Owner, person: int) -> str:
     """Let a person be a member no more."""
-    row = members.remove(owner, person, by=request.user.get_username())
+    row = people.remove_member(owner, person, by=request.user.get_username())
     return _("%(email)s is no member any more.") % {"email": row.user.email}
 
 
@@ -82,7 +82,7 @@ def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     with Telling(request):
         if not request.POST.get("sure"):
             return redirect("members", slug=owner.slug)
-        members.remove(owner, person_of(request).pk, by=request.user.get_username())
+        people.remove_member(owner, person_of(request).pk, by=request.user.get_username())
         messages.success(request, _("You are no member of %(owner)s any more.") % {"owner": owner.name})
         return redirect("owners")
     return redirect("members", slug=owner.slug)
@@ -119,7 +119,7 @@ def revoke_token(request: HttpRequest, owner: Owner, token: int) -> HttpResponse
 
 def _members(request: HttpRequest, owner: Owner, link: str = "") -> HttpResponse:
     values = {
-        "page": page_of(request, members.members(owner)),
+        "page": page_of(request, people.members(owner)),
         "offered": NAMES.items(),
         "meanings": zip(NAMES.values(), MEANS.values(), strict=True),
         "manages": manages(owner),

@@ -23,7 +23,7 @@ from registry.log.audit_log import Evidence
 from registry.models import Bundle, Owner, Package
 from registry.models.fields import KeptFile
 from workers.evidence import packages as packing
-from workers.log.witness_answers import Answer, answers_of
+from workers.log.witnessed import Answer, answers_of
 from workers.pictures.kept_files import remove_row
 from workers.services import wiring
 
@@ -76,7 +76,7 @@ def _lines(rows: list[Bundle], files: dict[int, KeptFile] | None = None) -> list
 @manager_post("downloads/web-archive", "web-archive", back="bundles")
 def web_archive(request: HttpRequest, owner: Owner) -> None:
     """Have a web archive asked to save pages, too, or no more."""
-    people.ask_for_archive(owner, wanted=request.POST.get("wanted") == "on", by=request.user.get_username())
+    people.ask_for(owner, "web_archive", wanted=request.POST.get("wanted") == "on", by=request.user.get_username())
 
 
 @decider_post("downloads/packages", "request-package", back="bundles")

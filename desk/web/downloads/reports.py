@@ -22,7 +22,7 @@ from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Owner, Package, Report
 from workers.evidence.documents import languages_of
-from workers.reports import requests as making, titles
+from workers.reports import requests as making
 from workers.reports.scope import EVERYTHING, Wanted, numbers_of, wanted_of
 from workers.services import wiring
 
@@ -126,7 +126,7 @@ def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
 
 def title_of(report: Report) -> str:
     """Its title; one that nobody gave in the reader's language."""
-    return titles.in_words(report.parameters["title"], report.number, report.owner.name)
+    return making.title_in_words(report.parameters["title"], report.number, report.owner.name)
 
 
 def limits_of(report: Report) -> Iterator[str]:

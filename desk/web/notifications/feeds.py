@@ -16,7 +16,7 @@ from desk.texts.cases import decision_in_words
 from desk.texts.numbers import grouped
 from desk.web.common.pages import FORM, SAFE, page_at
 from desk.web.middleware.reader import COOKIE
-from registry.accounts import devices, feeds, scoped
+from registry.accounts import devices, scoped, tokens
 from registry.log import audit_log
 from registry.models import MailChoice
 from registry.notifications import mail_choices
@@ -31,7 +31,7 @@ MAX_CASES = 50
 @page_at("feeds/<str:secret>/cases.atom", "feed", SAFE)
 def feed(request: HttpRequest, secret: str) -> HttpResponse:
     """The newest cases of an owner as an Atom feed (RFC 4287); pictures and pages need signing in."""
-    row = feeds.find(secret)
+    row = tokens.feed_of(secret)
     if row is None:
         raise Http404
     config = wiring.services().config

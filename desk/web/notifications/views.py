@@ -10,7 +10,7 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import manages, person_of
 from desk.web.common.pages import manager_page, manager_post, member_page, member_post, page_of, show, shows_secret
 from exhibit.errors import ExhibitError
-from registry.accounts import feeds, scoped
+from registry.accounts import scoped, tokens
 from registry.models import Feed, MailChoice, Owner
 from registry.notifications import events, mail_choices
 from workers.notify import webhooks
@@ -49,13 +49,13 @@ def change_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase | None:
     """Make the member's address of the feed, or revoke it."""
     if request.POST.get("do") == "make":
         return _make_feed(request, owner)
-    feeds.revoke(owner, person_of(request), by=request.user.get_username())
+    tokens.revoke_feed(owner, person_of(request), by=request.user.get_username())
     return None
 
 
 @shows_secret
 def _make_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    secret = feeds.make(owner, person_of(request), by=request.user.get_username())
+    secret = tokens.make_feed(owner, person_of(request), by=request.user.get_username())
     address = absolute(wiring.services().config, reverse("feed", kwargs={"secret": secret}))
     return show(request, owner, "web/told.html", _values(request, owner) | {"feed_address": address})
 

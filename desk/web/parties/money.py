@@ -16,8 +16,7 @@ from desk.web.parties import words
 from exhibit.errors import WrongUseError
 from registry.models import DemandEntry, Owner
 from registry.parties import demands
-from registry.parties.amounts import read_amount
-from registry.parties.demands import NewEntry
+from registry.parties.demands import NewEntry, read_amount
 from workers.parties.tables import fees_in_table, ledger_bytes
 from workers.works.tables import day
 

@@ -6,8 +6,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 from registry.models import DemandEntry, Fee
-from registry.parties.amounts import in_units
-from registry.parties.demands import fee_in_words
+from registry.parties.demands import fee_in_words, in_units
 
 ENTRIES = {
     DemandEntry.Kind.ASKED: pgettext_lazy("money", "asked"),

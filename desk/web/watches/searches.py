@@ -14,8 +14,9 @@ from desk.web.watches.views import run_at_once
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import Price
-from registry.crawls import crawling, inquiries, watching
+from registry.crawls import crawling, watching
 from registry.models import Owner
+from workers.crawls import search_keys
 from workers.crawls.search_keys import consent, estimate, keep_key, lacking, price_of, set_price
 from workers.crawls.search_services import service_of, services
 from workers.crawls.watches import arrange
@@ -49,7 +50,7 @@ def keep(request: HttpRequest, owner: Owner, service: str) -> None:
 @manager_post("watches/searches/<slug:service>/drop", "drop-search-key", back="searches")
 def drop(request: HttpRequest, owner: Owner, service: str) -> str:
     """Forget the owner's key for a search."""
-    inquiries.drop_key(owner, service, by=request.user.get_username())
+    search_keys.drop_key(owner, service, by=request.user.get_username())
     return _("The key is removed.")
 
 
@@ -62,7 +63,7 @@ def allow(request: HttpRequest, owner: Owner, service: str) -> None:
 @manager_post("watches/searches/<slug:service>/disallow", "disallow-search", back="searches")
 def disallow(request: HttpRequest, owner: Owner, service: str) -> None:
     """Take that back."""
-    inquiries.withdraw_consent(owner, service, by=request.user.get_username())
+    search_keys.withdraw_consent(owner, service, by=request.user.get_username())
 
 
 @manager_post("watches/searches/<slug:service>/price", "search-price", back="searches")

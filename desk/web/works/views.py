@@ -37,7 +37,7 @@ from workers.works.ownership import terms, warnings_of
 @decider_post("works/derived", "derived", back="works")
 def derived(request: HttpRequest, owner: Owner) -> None:
     """Ask for works derived from the owner's, or no more."""
-    people.ask_for_derived(owner, wanted=not owner.derived, by=request.user.get_username())
+    people.ask_for(owner, "derived", wanted=not owner.derived, by=request.user.get_username())
 
 
 @member_page("works/<int:number>/", "work", "web/work.html")

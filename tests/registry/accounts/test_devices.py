@@ -5,8 +5,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.core import signing
 
+from exhibit.clock import now
 from registry.accounts import devices
 from registry.models import LogSubmission, Membership, Owner, User
 from tests.assets.rows import owner
@@ -76,3 +79,14 @@ def test_that_devices_were_forgotten_stands_in_the_log(ann: User) -> None:
     ann.refresh_from_db()
     assert not devices.knows(kept, ann)
     assert LogSubmission.objects.filter(opening__content__what="devices forgotten").count() == 1
+
+
+def test_what_ended_is_forgotten_with_what_lists_said_of_it(db: None) -> None:
+    ann = User.objects.create_user("ann")
+    for key, hours in (("ended", -1), ("lives", 1)):
+        Session.objects.create(session_key=key, session_data="", expire_date=now() + timedelta(hours=hours))
+    for key in ("ended", "lives", "signed-out"):
+        UserSession.objects.create(user=ann, ip="192.0.2.1", session_key=key, user_agent="", data={})
+    assert devices.forget_ended() == 1
+    assert [one.session_key for one in Session.objects.all()] == ["lives"]
+    assert [one.session_key for one in UserSession.objects.all()] == ["lives"]

@@ -2,9 +2,10 @@
 
 import pytest
 
-from exhibit.errors import WrongUseError
-from registry.accounts import invitations, people
-from registry.models import Membership, Owner, User
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.accounts import invitations, people, tokens
+from registry.models import Membership, Owner, Role, Scope, User
+from tests.assets.rows import owner
 
 PASSWORD = "a long and good password"
 
@@ -58,3 +59,46 @@ def test_an_operator_begins_with_an_owner_or_with_nothing_at_all(db: None) -> No
     with pytest.raises(WrongUseError, match="signs in with this address already"):
         people.begin(link(), "ANN@example.org", PASSWORD, "")  # type: ignore[arg-type]
     assert User.objects.count() == 1
+
+
+def joined(of: Owner, name: str, role: Role) -> User:
+    user = User.objects.create_user(f"{name}@example.org", f"{name}@example.org")
+    Membership.objects.create(owner=of, user=user, role=role)
+    return user
+
+
+def test_the_last_in_the_role_of_owner_can_neither_leave_nor_take_another_role(db: None) -> None:
+    studio = owner("studio")
+    ann, bob = joined(studio, "ann", Role.OWNER), joined(studio, "bob", Role.VIEWER)
+    with pytest.raises(WrongUseError, match="left in the role of owner"):
+        people.remove_member(studio, ann.pk, by="Ann")
+    with pytest.raises(WrongUseError, match="left in the role of owner"):
+        people.change_role(studio, ann.pk, "viewer", by="Ann")
+    people.change_role(studio, bob.pk, "owner", by="Ann")
+    User.objects.filter(pk=bob.pk).update(is_active=False)  # who can't sign in doesn't count
+    with pytest.raises(WrongUseError):
+        people.remove_member(studio, ann.pk, by="Ann")
+    User.objects.update(is_active=True)
+    people.remove_member(studio, ann.pk, by="Ann")
+    assert [one.user for one in people.members(studio)] == [bob]
+
+
+def test_whoever_leaves_leaves_no_token_behind(db: None) -> None:
+    studio = owner("studio")
+    joined(studio, "ann", Role.OWNER)
+    bob = joined(studio, "bob", Role.REVIEWER)
+    _, secret = tokens.make(studio, bob, name="script", scopes=[Scope.READ], days=1)
+    people.remove_member(studio, bob.pk, by="Ann")
+    Membership.objects.create(owner=studio, user=bob)  # and comes back
+    assert tokens.find(secret) is None
+
+
+def test_strangers_and_roles_that_there_are_not_are_refused(db: None) -> None:
+    studio, agency = owner("studio"), owner("agency")
+    ann, eve = joined(studio, "ann", Role.OWNER), joined(agency, "eve", Role.OWNER)
+    with pytest.raises(WrongUseError):
+        people.change_role(studio, ann.pk, "king", by="Ann")
+    with pytest.raises(NotFoundError):
+        people.remove_member(studio, eve.pk, by="Ann")
+    with pytest.raises(NotFoundError):
+        people.change_role(studio, eve.pk, "owner", by="Ann")

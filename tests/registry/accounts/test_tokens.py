@@ -86,3 +86,23 @@ def test_the_first_use_of_a_day_is_an_entry_of_the_log_and_the_others_are_none(s
     row.refresh_from_db()
     assert row.used_at is not None
     assert now() - row.used_at < timedelta(minutes=1)
+
+
+def test_an_address_is_good_until_another_is_made_it_is_revoked_or_its_member_leaves(db: None) -> None:
+    studio, ann = owner("studio"), User.objects.create_user("ann", "ann@example.org")
+    membership = Membership.objects.create(owner=studio, user=ann)
+    first = tokens.make_feed(studio, ann, by="Ann")
+    found = tokens.feed_of(first)
+    assert found is not None
+    assert (found.owner, found.user) == (studio, ann)
+    second = tokens.make_feed(studio, ann, by="Ann")
+    assert (tokens.feed_of(first), tokens.feed_of("guessed")) == (None, None)
+    membership.delete()
+    assert tokens.feed_of(second) is None
+    Membership.objects.create(owner=studio, user=ann)
+    assert tokens.feed_of(second) is not None
+    User.objects.update(is_active=False)
+    assert tokens.feed_of(second) is None
+    User.objects.update(is_active=True)
+    tokens.revoke_feed(studio, ann, by="Ann")
+    assert tokens.feed_of(second) is None

@@ -10,8 +10,8 @@ from registry.models import Case, IndexChange, LedgerChange, LogSubmission, Owne
 from registry.works.licences import NewLicence, end_licence, keep_licences, waiting_changes
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.cases.decisions import license_use
-from workers.steps.cases.ledger import look_at_ledger
 from workers.steps.matching.match import match_pictures
+from workers.steps.portions import look_at_ledger
 from workers.tasks.sync_runner import SyncRunner
 from workers.works.registration import remove_work
 

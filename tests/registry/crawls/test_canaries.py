@@ -22,7 +22,7 @@ from tests.assets.planted import inline, planted, shop, work
 from tests.assets.rows import bring, claim, copy_of, photograph
 from tests.assets.shop import Shop, watch
 from tests.assets.site import Answer, Site
-from workers.reports.coverage import coverage_of
+from workers.reports.works import coverage_of
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 

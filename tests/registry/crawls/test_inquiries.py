@@ -8,7 +8,7 @@ from indexer.picture.features import extract
 from indexer.search.prints import StatedPicture
 from registry.crawls import inquiries, watching
 from registry.crawls.crawling import NewUrl
-from registry.models import Crawl, FrontierUrl, Inquiry, LogOpening, Owner, Refusal, SearchKey
+from registry.models import Crawl, FrontierUrl, Inquiry, Owner, Refusal
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 from workers.works.stated import register_stated
@@ -87,29 +87,6 @@ def test_a_run_that_is_broken_off_goes_on_with_what_it_hasnt_asked_for(db: None)
             inquiries.refuse(row, subject, "It can't be searched for.")
         row = Inquiry.objects.get()
         assert (inquiries.rest(row), row.page, row.pages) == (left, "", 0)
-
-
-def test_a_yes_is_kept_in_place_of_an_earlier_one_and_the_log_says_who_took_it_back(db: None) -> None:
-    studio = owner("studio")
-    for host in ("a.example", "b.example"):
-        inquiries.consent(studio, "market", host, by="Ann")
-    row = studio.search_consents.get()
-    assert (row.host, row.given_by) == ("b.example", "Ann")
-    assert [inquiries.withdraw_consent(studio, "market", by="Bea") for _ in range(2)] == [True, False]
-    said = [(one.content["what"], (one.details or {})["by"]) for one in LogOpening.objects.order_by("pk")]
-    given, withdrawn = "search consent given", "search consent withdrawn"
-    assert [one for one in said if "consent" in one[0]] == [(given, "Ann"), (given, "Ann"), (withdrawn, "Bea")]
-
-
-def test_a_key_is_replaced_and_forgotten_and_never_told(db: None) -> None:
-    studio = owner("studio")
-    for secret in (b"one", b"two"):
-        inquiries.keep_key(studio, "market", secret, by="Ann")
-    assert bytes(SearchKey.objects.get().encrypted) == b"two"
-    assert [inquiries.drop_key(studio, "market", by="Ann") for _ in range(2)] == [True, False]
-    told = [str((one.content, one.details)) for one in LogOpening.objects.all() if "search key" in str(one.content)]
-    assert len(told) == 3
-    assert not [one for one in told if "two" in one]
 
 
 @pytest.mark.parametrize("searches", [0, 1])

@@ -12,7 +12,7 @@ from registry.models import Crawl, FrontierUrl, Owner, Watch
 from tests.assets.rows import owner, photograph, register
 from tests.assets.watched import DAY, HOUR, NEWS, SHOP, due, ended, logged, shop, studio
 from workers.crawls.watches import change
-from workers.reports.coverage import coverage_of
+from workers.reports.works import coverage_of
 from workers.steps.crawls.plan import start_due_crawls
 from workers.tasks.sync_runner import SyncRunner
 

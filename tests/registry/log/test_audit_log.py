@@ -43,8 +43,8 @@ from workers.log.configuration import plain_configuration, witness_configuration
 from workers.log.replay import replay
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.services import wiring
-from workers.steps.cases.ledger import look_at_ledger
 from workers.steps.matching.match import match_pictures
+from workers.steps.portions import look_at_ledger
 from workers.tasks.sync_runner import SyncRunner
 from workers.works.registration import remove_work
 

@@ -1,12 +1,22 @@
 """Money asked of a party: what isn't said is the fee's, entries are numbered, and nothing is another owner's."""
 
+from decimal import Decimal
+
 import pytest
 from django.utils.timezone import localdate
 
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.models import Demand, Fee, Owner
 from registry.parties import demands
-from registry.parties.demands import NewDemand, NewEntry
+from registry.parties.demands import (
+    MAX_AMOUNT,
+    NewDemand,
+    NewEntry,
+    checked_amount,
+    currency_named,
+    in_units,
+    read_amount,
+)
 from tests.assets.noticed import studio
 from tests.assets.rows import owner
 
@@ -56,3 +66,36 @@ def test_rows_of_money_keep_what_they_rest_on(studio: Owner) -> None:
     for thing in (fee, Demand.objects.get()):
         with pytest.raises(ProtectedError):
             thing.delete()
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "amount"),
+    [("1200.5", "EUR", 120_050), (" 0.01 ", "EUR", 1), ("800", "JPY", 800), ("1.234", "KWD", 1234), ("3", "BHD", 3000)],
+)
+def test_an_amount_is_read_exactly_and_written_as_it_was(text: str, currency: str, amount: int) -> None:
+    assert read_amount(text, currency) == amount
+    assert in_units(amount, currency) == Decimal(text.strip())
+
+
+@pytest.mark.parametrize(
+    ("text", "currency"),
+    [("1.5", "JPY"), ("1.234", "EUR"), ("1,000", "EUR"), ("-1", "EUR"), ("1e3", "EUR"), ("", "EUR"), ("٣", "EUR")],
+)
+def test_what_isnt_an_amount_of_the_currency_is_refused(text: str, currency: str) -> None:
+    with pytest.raises(WrongUseError, match=currency):
+        read_amount(text, currency)
+
+
+def test_an_amount_has_its_bounds() -> None:
+    assert checked_amount(MAX_AMOUNT) == MAX_AMOUNT
+    for amount in (MAX_AMOUNT + 1, -1):
+        with pytest.raises(WrongUseError):
+            checked_amount(amount)
+
+
+def test_currencies_are_those_of_the_standard() -> None:
+    assert currency_named(" cny ") == "CNY"
+    for text in ("EU", "EUX", "", "R U", "AED\n", "DAFN"[:3]):
+        if text.strip() != "AED":
+            with pytest.raises(WrongUseError):
+                currency_named(text)

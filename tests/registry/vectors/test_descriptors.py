@@ -54,13 +54,13 @@ def test_a_network_serves_once_it_has_described_everything_that_can_be(first: De
     assert descriptors.is_built(new.pk)
     assert descriptors.undescribed(new, 1) == ([a], a)
     describe(new, a)
-    assert (descriptors.count_described(new), descriptors.count_undescribed(new)) == (1, 1)
-    assert descriptors.count_beyond_reach(new) == 1
+    counts = descriptors.counted(new, coming=True, serves=False)
+    assert (counts["described"], counts["waiting"], counts["beyond_reach"]) == (1, 1, 1)
     descriptors.move_cursor(new, 99)
     assert not descriptors.switch_to(new)
     assert new.cursor == 0
     descriptors.note_gaps(new, [(b, "It can't be read."), (b, "again")])
-    assert descriptors.count_failures(new) == 1
+    assert descriptors.counted(new, coming=True, serves=False)["failed"] == 1
     assert descriptors.switch_to(new)
     assert (descriptors.still_serves(new.pk), descriptors.still_serves(first.pk)) == (True, False)
     assert DescriptorChoice.objects.get().building is None

@@ -13,7 +13,7 @@ from exhibit.digests import Digest
 from exhibit.errors import ConflictError, RefusedError, ServiceMissingError
 from indexer.picture.features import extract
 from indexer.search.prints import StatedPicture
-from registry.alliance import agreements, partners
+from registry.alliance import partners
 from registry.models import Agreement, LogSubmission, Partner, Picture, Sighting
 from tests.assets.partners import new_signer, partner_of
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
@@ -43,7 +43,7 @@ def itself(services: Services, url: str) -> Partner:
 
 
 def agreed(partner: Partner, queries: int = 1_000, fields: tuple[str, ...] = ("digest", "page")) -> Agreement:
-    return agreements.add(partner, fields, now() + timedelta(days=1), queries, by="operator")
+    return partners.agree(partner, fields, now() + timedelta(days=1), queries, by="operator")
 
 
 def logged() -> list[str]:
@@ -64,7 +64,7 @@ def test_only_what_matches_is_learnt(services: Services, live_server: LiveServer
     assert set(found[0].told) == {"digest", "page"}
     row.refresh_from_db()
     assert row.used == 17 + 1
-    agreements.end(row.pk, by="operator")
+    partners.end_agreement(row.pk, by="operator")
     with pytest.raises(RefusedError, match="ended"):
         search(services, partner)
 
@@ -124,7 +124,7 @@ def test_the_index_shows_nothing_by_itself(services: Services, signer_of_b: Part
     assert not {entry[:32] for entry in first["entries"]} & {entry[:32] for entry in second["entries"]}
     assert len({entry[:32] for entry in first["entries"]}) == 2 * 17  # equal parts of hashes don't look equal
     assert {len(record) for record in first["records"]} == {2 * 1_052}
-    agreements.end(agreements.last_of(signer_of_b).pk, by="operator")  # type: ignore[union-attr]
+    partners.end_agreement(partners.agreement_with(signer_of_b).pk, by="operator")  # type: ignore[union-attr]
 
 
 def test_long_addresses_are_cut_and_stay_readable() -> None:
@@ -174,7 +174,7 @@ def test_keys_are_of_one_agreement(services: Services, signer_of_b: Partner) -> 
     first = answer_points(services, signer_of_b, [POINT]) if agreed(signer_of_b) else None
     with pytest.raises(ConflictError, match="still holds"):
         agreed(signer_of_b)
-    agreements.end(first[0].pk, by="operator")  # type: ignore[index]
+    partners.end_agreement(first[0].pk, by="operator")  # type: ignore[index]
     agreed(signer_of_b)
     assert answer_points(services, signer_of_b, [POINT])[1] != first[1]  # type: ignore[index]
 

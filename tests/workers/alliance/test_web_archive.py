@@ -81,7 +81,7 @@ def shop() -> Iterator[Site]:
 def studio(services: Services) -> Owner:
     studio = owner("studio")
     register(services, studio, photograph(1))
-    people.ask_for_archive(studio, wanted=True, by="Ann")
+    people.ask_for(studio, "web_archive", wanted=True, by="Ann")
     return studio
 
 
@@ -227,10 +227,10 @@ def test_nobody_is_asked_unless_the_owner_wants_it_and_the_operator_has_set_one(
     services: Services, case: Case, archive: Site, studio: Owner
 ) -> None:
     assert not owner("agency").web_archive
-    people.ask_for_archive(owner("other"), wanted=True, by="Bob")
-    people.ask_for_archive(studio, wanted=False, by="Ann")
+    people.ask_for(owner("other"), "web_archive", wanted=True, by="Bob")
+    people.ask_for(studio, "web_archive", wanted=False, by="Ann")
     assert captured(services, case)[1] is None
-    people.ask_for_archive(studio, wanted=True, by="Ann")
+    people.ask_for(studio, "web_archive", wanted=True, by="Ann")
     services.config = replace(services.config, web_archive_url="")
     assert captured(services, case)[1] is None
     assert archive.seen == []
@@ -276,6 +276,6 @@ def test_a_place_that_was_visited_before_is_visited_again_when_undoing_is_over(
     saving(archive, success(shop.url("/page-0")))
     assert record(services, case).address
     decisions.reopen(case, by="Ann", reason="No.")
-    people.ask_for_archive(studio, wanted=False, by="Ann")
+    people.ask_for(studio, "web_archive", wanted=False, by="Ann")
     decisions.confirm(services, case, by="Ann", reason="A copy.")
     assert case.captures.count() == 2

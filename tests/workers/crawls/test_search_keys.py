@@ -13,8 +13,8 @@ from django.db import connection
 from exhibit.clock import now
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.types import Price
-from registry.crawls import budgets, inquiries, watching
-from registry.models import Crawl, FrontierUrl, Inquiry, Owner, SearchCharge, SearchKey, Sighting, Watch
+from registry.crawls import budgets, watching
+from registry.models import Crawl, FrontierUrl, Inquiry, LogOpening, Owner, SearchCharge, SearchKey, Sighting, Watch
 from tests.assets.rows import owner, photograph, register
 from tests.assets.searches import (
     KEY,
@@ -29,7 +29,16 @@ from tests.assets.searches import (
     tineye_error,
 )
 from tests.assets.site import Answer, Seen, Site
-from workers.crawls.search_keys import consent, estimate, keep_key, key_of, lacking, set_price
+from workers.crawls.search_keys import (
+    consent,
+    drop_key,
+    estimate,
+    keep_key,
+    key_of,
+    lacking,
+    set_price,
+    withdraw_consent,
+)
 from workers.crawls.search_services import service_of
 from workers.crawls.watches import arrange, change
 from workers.evidence.keys import change_master_key
@@ -302,7 +311,7 @@ def test_a_key_opens_for_its_owner_and_search_alone_and_after_a_new_master_key(
     assert key_of(inline.services, other, "tineye") is None
     change_master_key(inline.services, by="Ann", reason="yearly")
     assert key_of(inline.services, plain_studio, "tineye") == KEY
-    inquiries.drop_key(plain_studio, "tineye", by="Ann")
+    drop_key(plain_studio, "tineye", by="Ann")
     assert key_of(inline.services, plain_studio, "tineye") is None
 
 
@@ -334,3 +343,25 @@ def test_what_a_key_names_isnt_mixed_with_what_anybody_may_see(inline: SyncRunne
     for text in ("", "two\nlines", "é"):
         with pytest.raises(WrongUseError):
             keep_key(inline.services, plain_studio, "tineye", text, by="Ann")
+
+
+def test_a_yes_is_kept_in_place_of_an_earlier_one_and_the_log_says_who_took_it_back(
+    inline: SyncRunner, plain_studio: Owner
+) -> None:
+    for _ in range(2):
+        consent(inline.services, plain_studio, "tineye", by="Ann")
+    assert plain_studio.search_consents.get().given_by == "Ann"
+    assert [withdraw_consent(plain_studio, "tineye", by="Bea") for _ in range(2)] == [True, False]
+    said = [(one.content["what"], (one.details or {})["by"]) for one in LogOpening.objects.order_by("pk")]
+    given, withdrawn = "search consent given", "search consent withdrawn"
+    assert [one for one in said if "consent" in one[0]] == [(given, "Ann"), (given, "Ann"), (withdrawn, "Bea")]
+
+
+def test_a_key_is_replaced_and_forgotten_and_never_told(inline: SyncRunner, plain_studio: Owner) -> None:
+    for secret in ("one-key", "two-key"):
+        keep_key(inline.services, plain_studio, "tineye", secret, by="Ann")
+    assert key_of(inline.services, plain_studio, "tineye") == "two-key"
+    assert [drop_key(plain_studio, "tineye", by="Ann") for _ in range(2)] == [True, False]
+    told = [str((one.content, one.details)) for one in LogOpening.objects.all() if "search key" in str(one.content)]
+    assert len(told) == 3
+    assert not [one for one in told if "two-key" in one]

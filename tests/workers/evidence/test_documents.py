@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from exhibit.errors import ServiceMissingError
+from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError
 from exhibit.files.blobs import FolderBlobStore
-from workers.evidence.documents import in_each_language, languages_of
+from workers.evidence.documents import LazyPictures, in_each_language, languages_of
 
 
 def services(folder: Path, *languages: str) -> Any:  # noqa: ANN401 - some of the ports
@@ -33,3 +33,27 @@ def test_a_missing_font_leaves_out_a_further_language_and_fails_the_first(tmp_pa
     assert [one.path for one in made] == ["a.pdf"]
     with pytest.raises(ServiceMissingError):
         in_each_language(services(tmp_path, "zh-hans", "en"), rendered, "a.pdf", "sheet")
+
+
+def test_a_picture_is_made_when_it_is_asked_for_and_one_that_is_gone_is_not_there() -> None:
+    asked: list[str] = []
+
+    def made(name: str, error: Exception | None = None) -> bytes:
+        asked.append(name)
+        if error is not None:
+            raise error
+        return name.encode()
+
+    pictures = LazyPictures(
+        {
+            "a": lambda: made("a"),
+            "gone": lambda: made("gone", NotFoundError("It is gone.")),
+            "damaged": lambda: made("damaged", IntegrityError("It is damaged.")),
+            "later": lambda: made("later", ServiceMissingError("Not now.")),
+        }
+    )
+    assert (list(pictures), len(pictures), asked) == (["a", "gone", "damaged", "later"], 4, [])
+    assert (pictures["a"], pictures.get("gone"), pictures.get("damaged")) == (b"a", None, None)
+    assert asked == ["a", "gone", "damaged"]
+    with pytest.raises(ServiceMissingError):  # what may be there later isn't taken for gone
+        pictures.get("later")

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -14,11 +15,12 @@ from registry.models import (
     Bundle,
     Event,
     EventKind,
+    LogCheckpoint,
     StepState,
     Work,
 )
 from tests.assets.rows import owner
-from workers.log.witnessed import Witnessed, tell_witnessed, witnessed
+from workers.log.witnessed import Witnessed, tell_witnessed, usual_waits, witnessed
 
 SEAL = Digest.of(b"seal")
 
@@ -56,3 +58,19 @@ def test_a_witness_counts_once_whatever_it_was_asked_and_only_with_its_whole_ans
     facts = (told("a", "complete"), told("a", "complete", "manifest"), told("b", "pending"), told("c", "asked"))
     assert witnessed(facts, 1) == Witnessed(complete=1, asked=3, needed=1)
     assert [witnessed(facts, needed).enough for needed in (1, 2)] == [True, False]
+
+
+def answered(checkpoint: LogCheckpoint, witness: str, hours: float) -> None:
+    AnchorReceipt.objects.create(
+        kind="evm", witness=witness, digest=Digest.of(f"{checkpoint.pk} {witness}".encode()), checkpoint=checkpoint,
+        state="done", grown_at=checkpoint.made_at + timedelta(hours=hours),
+    )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_a_witness_usually_takes_the_middle_of_what_it_took_lately() -> None:
+    for size, hours in enumerate((1, 2, 9), 1):
+        made = LogCheckpoint.objects.create(origin="a/log", size=size, root=b"", note="")
+        answered(made, "chain", hours)
+    answered(made, "other", 5)
+    assert usual_waits() == {("evm", "chain"): timedelta(hours=2), ("evm", "other"): timedelta(hours=5)}

@@ -9,7 +9,8 @@ from registry.models import Capture, Case, LogOpening, Owner, Sighting
 from registry.notices import notices
 from registry.works.licences import NewLicence, keep_licences
 from tests.assets.noticed import answer_all, begun, signed, studio
-from workers.notices.claims import Point, answer, check
+from workers.cases.decisions import dispute
+from workers.notices.claims import Point, answer, check, lost
 from workers.notices.signing import send_by_mail
 from workers.tasks.sync_runner import SyncRunner
 
@@ -78,3 +79,15 @@ def test_ledger_resellers_embedding_own_sites_and_context_are_named_with_their_p
     assert found["context"].grounds == {"words": ["review"]}
     assert found["stated-licence"].grounds["statements"][0]["what"] == "permission"
     assert all(point.evidence[0].page == "http://shop.example/page-0" for point in found.values())
+
+
+__all__ = ["studio"]
+
+
+def test_disputes_that_a_work_has_lost_are_counted_and_no_others(studio: Owner) -> None:
+    case, other = studio.cases.get(number=1), studio.cases.get(number=2)
+    dispute(case, by="Ann", reason="They have a licence.")
+    assert lost([case.work_id]).get(case.work_id) is None
+    Case.objects.filter(pk=case.pk).update(decision="cleared")
+    assert lost([case.work_id])[case.work_id]["cases"] == [1]
+    assert other.work_id == case.work_id or other.work_id not in lost([other.work_id])

@@ -11,7 +11,7 @@ from registry.notifications import events
 from tests.assets.rows import found_case, owner
 from workers.cases import decisions
 from workers.notify.digests import digest_mail
-from workers.notify.mail_files import drop_mails
+from workers.notify.mail import drop_mails
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -1,11 +1,14 @@
+import stat
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.core.mail import EmailMessage
+from django.test import override_settings
 
 from exhibit.config.config import Config
 from workers.configuration import load_config
-from workers.notify.mail import django_mail, message_id, sender
+from workers.notify.mail import MailFiles, django_mail, message_id, sender
 from workers.operations.doctor import examine
 from workers.servers.addresses import absolute
 
@@ -54,3 +57,13 @@ def test_the_sender_and_links_are_of_the_public_address(fresh: Config) -> None:
     named = replace(known, mail_from="Us <us@example.org>")
     assert (sender(named), message_id(named, "digest-1")) == ("Us <us@example.org>", "<digest-1@example.org>")
     assert message_id(fresh, "digest-1") == "<digest-1@localhost>"
+
+
+def test_without_a_server_each_mail_is_a_file_for_its_user_only(fresh: Config) -> None:
+    with override_settings(CONFIG=fresh, **django_mail(fresh)):
+        sent = MailFiles().send_messages([EmailMessage("Hello", "A link", to=[f"{n}@example.org"]) for n in "ab"])
+    files = list((fresh.data_dir / "mail").iterdir())
+    assert (sent, len(files)) == (2, 2)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert stat.S_IMODE((fresh.data_dir / "mail").stat().st_mode) == 0o700
+    assert b"To: a@example.org" in b"".join(file.read_bytes() for file in files)

@@ -5,13 +5,14 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.digests import Digest
+from exhibit.types import Money
 from registry.db import running
 from registry.db.running import Taken
 from registry.models import Picture
 from tests.assets.rows import owner
 from workers.operations import cost
 from workers.operations.capacity import PRICES, shipped_laws
-from workers.operations.cost import ENOUGH, MIN_PICTURES, Price, cost_of_a_million, costs_of, laws_here
+from workers.operations.cost import ENOUGH, MIN_PICTURES, cost_of_a_million, costs_of, laws_here
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -21,7 +22,7 @@ def taken(rows: int, core: float) -> Taken:
 
 def test_a_million_pictures_cost_what_all_steps_took_for_those_that_were_found() -> None:
     found = costs_of({"seal": taken(3, 36.0), "match": taken(1000, 360.0)}, "0.02 EUR")
-    assert found.price == Price(Decimal("0.02"), "EUR")
+    assert found.price == Money(20_000, "EUR")
     assert found.total is not None
     assert (found.pictures, round(found.total.hours), found.total.money) == (1000, 110, Decimal("2.20"))
     assert [(one.step, round(one.hours)) for one in found.steps] == [("match", 100), ("seal", 10)]

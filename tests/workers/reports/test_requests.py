@@ -1,11 +1,20 @@
 """Asking for a report, asking again, removing it: numbers go up and are never given twice."""
 
 import pytest
+from django.utils import translation
 
 from exhibit.errors import WrongUseError
 from registry.models import LogOpening, Owner, Report
 from tests.assets.rows import owner
-from workers.reports.requests import ask_again, clear_folder, remove_report, request_report
+from workers.reports.requests import (
+    ask_again,
+    clear_folder,
+    numbered_title,
+    remove_report,
+    request_report,
+    title_given,
+    title_in_words,
+)
 from workers.reports.scope import Wanted, wanted_of
 from workers.tasks.sync_runner import SyncRunner
 
@@ -51,3 +60,12 @@ def test_a_removed_report_is_gone_with_its_bytes_and_its_number_stays_taken(inli
     clear_folder(inline.services, report)  # once more changes nothing
     assert LogOpening.objects.get(content__what="report removed").content["what"] == "report removed"
     assert request_report(studio, preparer="Ann").number == 2
+
+
+def test_a_title_that_nobody_gave_is_read_in_the_readers_language() -> None:
+    kept = numbered_title(3, "Studio")
+    assert (title_given(kept, 3, "Studio"), title_given("Autumn", 3, "Studio")) == ("", "Autumn")
+    assert title_in_words(kept, 3, "Studio") == kept
+    with translation.override("zh-hans"):
+        assert title_in_words(kept, 3, "Studio") != kept
+        assert title_in_words("Autumn", 3, "Studio") == "Autumn"

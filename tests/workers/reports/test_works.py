@@ -13,13 +13,13 @@ from evidence.documents.report.facts import IN_A_VOLUME, WORKS_IN_A_VOLUME, Repo
 from exhibit.clock import now
 from exhibit.digests import Digest
 from indexer.picture.spaces import PIPELINE
-from registry.models import Case, CaseSighting, Crawl, Owner, Picture, Sighting, Work, WorkPicture
+from registry.models import Case, CaseSighting, Crawl, CrawlSlice, Owner, Picture, Refusal, Sighting, Work, WorkPicture
 from registry.vectors import calibrations
 from tests.assets.bundles import CALIBRATION
 from tests.assets.rows import bring, claimed_slice, found_case, owner, photograph
 from workers.reports.requests import request_report
 from workers.reports.scope import Wanted
-from workers.reports.works import accounts_of, looked_for, numbers_in_order
+from workers.reports.works import accounts_of, coverage_of, looked_for, numbers_in_order
 from workers.steps.cases import report as step
 from workers.steps.cases.report import make_reports
 from workers.tasks.sync_runner import SyncRunner
@@ -137,3 +137,19 @@ def test_queries_do_not_grow_with_the_works(inline: SyncRunner, studio: Owner, m
     plain = json.loads(inline.services.blobs.get(Digest.from_hex(report.files[0]["digest"])))
     assert [work["number"] for work in plain["works"]] == list(range(1, many + 1))
     assert plain["looked"]["works"] == many
+
+
+def test_each_crawl_is_told_in_its_place_with_what_it_refused(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    part, epoch = claimed_slice(studio, "first")
+    bring(inline.services, part, epoch, [photograph(1), photograph(2), photograph(1)])
+    CrawlSlice.objects.update(counts={"bytes": 700})
+    Crawl.objects.update(sources=[{"kind": "list", "url": "https://a.example/"}, {"kind": "list", "url": "b"}], pages=5)
+    for number, reason in enumerate(("robots", "status", "robots")):
+        Refusal.objects.create(crawl=part.crawl, key=bytes([number]), url="u", reason=reason, at=now())
+    empty, _ = claimed_slice(studio, "second")
+    told = coverage_of([empty.crawl, Crawl.objects.get(pk=part.crawl_id)])
+    assert (told[0].pictures, told[0].bytes_received, told[0].refused) == (0, 0, ())
+    assert (told[1].source, told[1].further, told[1].pages) == ("https://a.example/", ("b",), 5)
+    assert (told[1].pictures, told[1].bytes_received, told[1].canaries) == (2, 700, 0)
+    assert [(one.reason, one.count) for one in told[1].refused] == [("robots", 2), ("status", 1)]

@@ -16,11 +16,12 @@ from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import check_index, open_index, rebuild_index
 from indexer.vectors.manifest import Manifest, Place
 from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
-from registry.vectors.fingerprints import Collection
-from tests.assets.indexes import BITS, numbers, vectors
+from registry.models import IndexManifest
+from registry.vectors.fingerprints import Collection, space_id
+from tests.assets.indexes import BITS, UNITS, numbers, vectors
 from tests.assets.published import AT_ONCE, Cloud
 from tests.assets.voters import descriptors
-from workers.services.published import PublishedPlace
+from workers.services.published import PublishedPlace, manifest_of, swap
 
 Opened = Callable[[PublishedPlace], Any]
 
@@ -229,3 +230,23 @@ def test_what_is_brought_to_be_searched_is_told_with_its_bytes(cloud: Cloud, tmp
     assert (sum(sizes.values()), min(sizes.values()) > 0) == (written, True)
     assert cloud.place(tmp_path, BITS, Collection.PICTURES).brought() == {}
     assert Place(tmp_path).brought() == {}
+
+
+def manifest(generation: int, sequence: int) -> IndexManifest:
+    return IndexManifest(
+        collection=Collection.WORKS,
+        space_id=space_id(BITS),
+        generation=generation,
+        sequence=sequence,
+        segments=[("segment-1-0", None)],
+        files={"segment-1-0.npy": ("ab" * 32, 9, 1)},
+    )
+
+
+def test_a_manifest_is_swapped_only_over_the_one_that_was_read(db: None) -> None:
+    assert manifest_of(Collection.WORKS, BITS).generation == 0
+    asked = [(manifest(1, 5), 0), (manifest(1, 9), 0), (manifest(2, 7), 1), (manifest(2, 8), 1)]
+    assert [swap(new, over) for new, over in asked] == [True, False, True, False]
+    row = manifest_of(Collection.WORKS, BITS)
+    assert (row.generation, row.sequence, row.segments) == (2, 7, [["segment-1-0", None]])
+    assert manifest_of(Collection.PICTURES, BITS).generation == manifest_of(Collection.WORKS, UNITS).generation == 0

@@ -15,6 +15,7 @@ from registry.cases.history import Said
 from registry.crawls.crawling import denials
 from registry.crawls.sightings import blocked
 from registry.db import steps
+from registry.db.rows import columns
 from registry.log import audit_log
 from registry.models import Bundle, Capture, Case, Sighting, StepState
 from registry.models.fields import KeptFile
@@ -51,9 +52,7 @@ def _capture(services: Services, pk: int) -> None:
         standing = recaptures.standing_of(captured.outcome)
         outcomes = [captured.outcome, *recaptures.outcomes_before(row)]
         Capture.objects.filter(pk=pk).update(
-            method=captured.method,
-            outcome=captured.outcome,
-            sentence=captured.sentence,
+            **columns(captured, "method", "outcome", "sentence"),
             started_at=captured.started,
             finished_at=captured.finished,
             files=files,

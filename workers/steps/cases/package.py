@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
@@ -26,7 +25,7 @@ from registry.models.fields import KeptFile
 from workers.evidence.bundles import assemble, bundle_name
 from workers.evidence.documents import languages_of
 from workers.evidence.packages import Recipient, _members
-from workers.log.witness_answers import answers_of
+from workers.log.witnessed import answers_of
 from workers.pictures.kept_files import all_kept, remove_unused
 from workers.services.disk import NEARLY_FULL, disk_is_full
 from workers.services.wiring import Services
@@ -57,13 +56,9 @@ def make_packages(services: Services, ids: Sequence[int]) -> None:
                 _put_off(services, package)
 
 
-def _mine(package: Package) -> QuerySet[Package]:
-    return Package.objects.filter(pk=package.pk, state=StepState.DOING, claimed_at=package.claimed_at)
-
-
 def _put_off(services: Services, package: Package) -> None:
     """Go on in another message, unless the package is another process's by now."""
-    if _mine(package).update(state=StepState.TODO, not_before=None, held_since=None, attempts=0):
+    if steps.put_off(package, None):
         services.enqueue("package", [package.pk])
 
 
@@ -83,18 +78,13 @@ def _make(services: Services, package: Package) -> int:
             raise InterruptedError
         if bundle.seal_digest is None:
             unsealed += 1
-            _check_goes_on(bundle)
+            if bundle.state == StepState.FAILED:  # it never will be
+                why = Sentence("Case %(number)s wasn't sealed.", number=bundle.case.number)
+                hint = Sentence("Decide the case again, and ask for the ZIP anew.")
+                raise WrongUseError(f"{why} {bundle.error}", hint=hint)
         else:
             _add(services, package, _bundle_file(services, package, bundle))
     return unsealed
-
-
-def _check_goes_on(bundle: Bundle) -> None:
-    """Raise ``WrongUseError`` for a bundle that will never be sealed."""
-    if bundle.state == StepState.FAILED:
-        unsealed = Sentence("Case %(number)s wasn't sealed.", number=bundle.case.number)
-        hint = Sentence("Decide the case again, and ask for the ZIP anew.")
-        raise WrongUseError(f"{unsealed} {bundle.error}", hint=hint)
 
 
 def _bundle_file(services: Services, package: Package, bundle: Bundle) -> KeptFile:
@@ -138,7 +128,7 @@ def _tell(package: Package) -> bool:
 
     A purge empties ``progress``: what was made may hold what was purged.
     """
-    moment, mine = now(), _mine(package).filter(progress__has_key="of")
+    moment, mine = now(), steps.mine(package).filter(progress__has_key="of")
     if not mine.update(files=package.files, claimed_at=moment, attempts=1):
         return False
     package.claimed_at = moment
@@ -154,7 +144,7 @@ def _finish(services: Services, package: Package) -> bool:
         digest = services.blobs.put(data)
         files.append({"name": name, "digest": digest.hex, "size": len(data), "crc": zlib.crc32(data)})
     with transaction.atomic():
-        mine = _mine(package).select_for_update(no_key=True).filter(progress__has_key="of")
+        mine = steps.mine(package).select_for_update(no_key=True).filter(progress__has_key="of")
         done = mine.exists() and all_kept(services, files)
         if done:
             until = moment + timedelta(days=services.config.package_days)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from registry.cases import matching
-from registry.crawls import sightings
 from registry.db import steps
 from registry.models import UNFINISHED, Flood, Picture
 from workers.services.wiring import Services
@@ -22,6 +21,6 @@ def release(services: Services, ids: Sequence[int]) -> None:
             pictures = sorted({matter.found for matter in matching.held_back(work)})
             with transaction.atomic():
                 matching.lock_pictures(pictures)
-                sightings.search_again(Picture.objects.filter(pk__in=pictures).exclude(state__in=UNFINISHED))
+                Picture.objects.filter(pk__in=pictures).exclude(state__in=UNFINISHED).update(**steps.afresh())
                 steps.finish(Flood, [pk])
             services.enqueue("match", pictures)

@@ -31,7 +31,6 @@ from workers.evidence.facts import software
 from workers.operations.cost import cost_of_a_million
 from workers.pictures.kept_files import all_kept, remove_unused
 from workers.reports.cases import shown_case
-from workers.reports.coverage import coverage_of
 from workers.reports.requests import _folder, _given_title, clear_folder
 from workers.reports.scope import (
     EVERYTHING,
@@ -42,7 +41,7 @@ from workers.reports.scope import (
     wanted_of,
     works_in,
 )
-from workers.reports.works import accounts_of, looked_for, numbers_in_order
+from workers.reports.works import accounts_of, coverage_of, looked_for, numbers_in_order
 from workers.services.wiring import Services
 from workers.texts.sentences import not_checked
 

@@ -19,12 +19,11 @@ from registry.log import witnesses
 from registry.log.log import submit
 from registry.models import UNFINISHED, Bundle, Capture, Case, CrawlSlice, EventKind, SealingKey, StepState
 from registry.notifications import events
-from workers.evidence.documents import in_each_language, languages_of
+from workers.evidence.documents import LazyPictures, in_each_language, languages_of
 from workers.evidence.drawings import pair_of
 from workers.evidence.facts import Gathered, gather
 from workers.evidence.keys import HOLDER, sealing_key, signer_of, still_counts
 from workers.log.sequencer import asked_receipt
-from workers.pictures.lazy_pictures import LazyPictures
 from workers.pipeline.steps import OPENED_AGAIN
 from workers.services.wiring import Services
 

@@ -4,11 +4,10 @@ import base64
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from evidence.formats.errors import SupersededError
 from exhibit.clock import now
@@ -52,22 +51,24 @@ def ask_witnesses(services: Services, ids: Sequence[int]) -> None:
     silent: dict[tuple[Anchor, Question], tuple[datetime, str]] = {}
     witnesses.forgive(ids)
     until = time.monotonic() + TASK_SECONDS
-    for row in _in_turn(AnchorReceipt.objects.filter(pk__in=steps.claim(AnchorReceipt, ids, services.stale_after))):
-        if not _mine(row).exists():
+    rows = AnchorReceipt.objects.filter(pk__in=steps.claim(AnchorReceipt, ids, services.stale_after))
+    # what is new first, then those that have waited longest: one that always fails is put off longer than the rest
+    for row in sorted(rows, key=lambda row: (row.proof is not None, row.not_before or _BEGINNING, row.pk)):
+        if not steps.mine(row).exists():
             continue  # this batch took so long that somebody else has it now
         anchor = anchors.get((row.kind, row.witness))
         if anchor is None:
-            _put_off(row, f"The witness {row.witness} isn't configured any more.", now() + UNKNOWN)
+            steps.put_off(row, now() + UNKNOWN, f"The witness {row.witness} isn't configured any more.")
             continue
         if time.monotonic() > until:
-            _put_off(row, "", now())
+            steps.put_off(row, now())
             continue
         asked = (anchor, question_of(row))
         silence = silent.get(asked) or witnesses.silence_of(anchor.kind, anchor.name, question_of(row))
         if silence is None:
             silence = _ask(row, anchor, services.config.witnesses_needed)
         else:  # each further question would wait as long, and others wait behind them
-            _put_off(row, silence[1], silence[0])
+            steps.put_off(row, *silence)
         if silence is not None:
             silent[asked] = silence
 
@@ -91,39 +92,24 @@ def question_of(row: AnchorReceipt) -> Question:
     return Question.SUBMIT if row.proof is None else Question.UPGRADE
 
 
-def _in_turn(rows: Iterable[AnchorReceipt]) -> list[AnchorReceipt]:
-    """What is new first, then those that have waited longest: one that always fails is put off longer than the rest."""
-    return sorted(rows, key=lambda row: (row.proof is not None, row.not_before or _BEGINNING, row.pk))
-
-
-def _mine(row: AnchorReceipt) -> QuerySet[AnchorReceipt]:
-    """The row, if the claim of this batch still stands."""
-    return AnchorReceipt.objects.filter(pk=row.pk, state=StepState.DOING, claimed_at=row.claimed_at)
-
-
-def _put_off(row: AnchorReceipt, error: str, until: datetime) -> None:
-    """Let go of a row for a reason that is no failure of this program, unless somebody else has taken over."""
-    _mine(row).update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=error)
-
-
 def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str] | None:
     """Ask for one receipt; until when the witness is left in peace, and why, when it doesn't answer."""
     who = (anchor.kind, anchor.name, question_of(row))
     try:
         receipt = anchor.submit(row.digest) if row.proof is None else anchor.upgrade(row.digest, receipt_of(row))
     except SupersededError:  # nothing is owed any more: the later head covers this one
-        _mine(row).delete()
+        steps.mine(row).delete()
         return None
     except ServiceMissingError as error:
         if machine_fault(error):
             raise
         longest = ASK_DEVELOPMENT_AGAIN if anchor.development else witnesses.MAX_PAUSE
         until = witnesses.note_silence(*who, str(error), longest)
-        _put_off(row, str(error), until + (until - now()))  # the others go first, in case it's only this one's
+        steps.put_off(row, until + (until - now()), str(error))  # the others go first, in case it's only this one's
         return until, str(error)
     except ExhibitError as error:
         witnesses.note_answer(*who, str(error))
-        _put_off(row, str(error), now() + _pause(row, anchor, RETRY_WRONG))
+        steps.put_off(row, now() + _pause(row, anchor, RETRY_WRONG), str(error))
         return None
     except Exception as error:
         if machine_fault(error):
@@ -131,7 +117,7 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
         logging.getLogger(__name__).exception("Asking %s for receipt %s broke off.", anchor.name, row.pk)
         sentence = Sentence("Asking broke off: %(what)s.", what=type(error).__name__)
         witnesses.note_answer(*who, sentence)
-        _put_off(row, sentence, now() + _pause(row, anchor, RETRY_WRONG))
+        steps.put_off(row, now() + _pause(row, anchor, RETRY_WRONG), sentence)
         return None
     witnesses.note_answer(*who)
     _keep(row, anchor, receipt, needed)
@@ -141,7 +127,7 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
 def _keep(row: AnchorReceipt, anchor: Anchor, receipt: Receipt, needed: int) -> None:
     """Keep what came, in the transaction that says whether more is to come, unless somebody else has taken over."""
     with transaction.atomic():
-        if not _mine(row).select_for_update(no_key=True).exists():
+        if not steps.mine(row).select_for_update(no_key=True).exists():
             return
         if receipt.proof != bytes(row.proof or b""):
             row.grown_at = now()

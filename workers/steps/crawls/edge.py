@@ -11,13 +11,11 @@ from django.db import transaction
 from crawler.formats.job import Kind, Target
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError
-from exhibit.machine import machine_fault
 from indexer.picture.spaces import PHASH, PICTURE_PARTS, WHOLE
 from indexer.search.search import hash_alone
 from registry.crawls.crawling import denied
 from registry.db import steps
-from registry.edge import checks
+from registry.edge import leases
 from registry.edge.contributors import Outcome, visit_here
 from registry.models import BytesState, Contributor, EdgeResult, FingerprintRow, Picture, StepState
 from registry.vectors import fingerprints as vectors
@@ -39,13 +37,10 @@ def take_results(services: Services, ids: Sequence[int]) -> None:
     3. The others are done, and works that come later find them.
     """
     claimed = steps.claim(EdgeResult, ids, services.stale_after)
-    with steps.ending(EdgeResult, claimed):
-        try:
-            waiting = EdgeResult.objects.filter(pk__in=claimed, outcome=Outcome.CAME)
-            rows = list(waiting.select_related("target__crawl__watch").order_by("pk"))
-            _take_up(services, rows, {row.pk: Measured.read(bytes(row.hashes), bytes(row.vectors)) for row in rows})
-        except ExhibitError as error:
-            steps.hold_up(EdgeResult, claimed, machine_fault(error) or str(error))
+    with steps.ending(EdgeResult, claimed, shared=True):
+        waiting = EdgeResult.objects.filter(pk__in=claimed, outcome=Outcome.CAME)
+        rows = list(waiting.select_related("target__crawl__watch").order_by("pk"))
+        _take_up(services, rows, {row.pk: Measured.read(bytes(row.hashes), bytes(row.vectors)) for row in rows})
 
 
 def _take_up(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> None:
@@ -59,7 +54,7 @@ def _take_up(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, 
             theirs = list(EdgeResult.objects.filter(pk__in=said, contributor=number, outcome=Outcome.CAME))
             found = [verdicts[row.pk] for row in theirs if row.pk in verdicts]
             right = found.count(RIGHT)
-            if checks.judge(contributor, right=right, wrong=len(found) - right, false=FALSE in found):
+            if leases.judge(contributor, right=right, wrong=len(found) - right, false=FALSE in found):
                 continue
             again = EdgeResult.objects.filter(pk__in=[row.pk for row in theirs if row.pk in here])
             visit_here(again)

@@ -8,7 +8,7 @@ from exhibit.sentences import Sentence
 from registry.accounts import scoped
 from registry.crawls import changes, crawling, schedules, watching
 from registry.models import Crawl, Owner, Watch
-from workers.crawls.patterns import count_left_out
+from workers.crawls.known_pages import count_left_out
 from workers.services.disk import disk_is_full
 from workers.services.wiring import Services
 

@@ -38,7 +38,7 @@ from registry.db import steps
 from registry.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, Refusal
 from workers.crawls import known_pages
 from workers.crawls.child import crawl_child
-from workers.crawls.patterns import leave_out
+from workers.crawls.known_pages import leave_out
 from workers.log.proofs import record_of
 from workers.matching.search_version import search_mark
 from workers.services.disk import disk_is_full
@@ -132,17 +132,14 @@ def run_child(services: Services, row: CrawlSlice, epoch: int, spool: Path) -> d
     job = job_of(services, row, spool, urls, file)
     with crawl_child(job, spool, pause=min(BATCH_SECONDS, services.stale_after.total_seconds() / 4)) as lines:
         counts = store_results(services, row.pk, epoch, lines, spool, file=None if file is None else file.key)
-    if file is not None and _was_read(str(counts["reason"])):
+    reason = str(counts["reason"])  # what isn't read to its end, or as far as the budget goes, goes on later
+    was_read = reason == "finished" or (reason.startswith("budget-") and reason != "budget-seconds")
+    if file is not None and was_read:
         with transaction.atomic():  # its lines name pictures, not itself
             held = crawling.hold_slice(row.pk, epoch)
             if held is not None:
                 crawling.mark_urls(held, [file.key], FrontierUrl.State.DONE)
     return counts
-
-
-def _was_read(reason: str) -> bool:
-    """Whether a file was read to its end, or as far as the watch's budget goes; else the next slice goes on there."""
-    return reason == "finished" or (reason.startswith("budget-") and reason != "budget-seconds")
 
 
 def job_of(

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, partial
+from functools import partial
 
 from django.db import transaction
 
 from exhibit.errors import ExhibitError, UnreadablePictureError
-from exhibit.machine import machine_fault
+from exhibit.machine import machine_fault, tell_once
 from exhibit.types import Verification
 from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import PICTURE_PARTS
@@ -41,13 +41,11 @@ def match_pictures(services: Services, ids: Sequence[int]) -> None:
     claimed = steps.claim(Picture, ids, services.stale_after)
     if not claimed:
         return
-    with steps.ending(Picture, claimed):
+    with steps.ending(Picture, claimed, shared=True):
         try:
             _match(services, claimed)
         except SwitchedError:
             steps.give_back(Picture, claimed)
-        except ExhibitError as error:  # an index or the network, which all of them need
-            steps.hold_up(Picture, claimed, machine_fault(error) or str(error))
 
 
 def _match(services: Services, claimed: Sequence[int]) -> None:
@@ -139,10 +137,5 @@ def _compared(
         compared.append(row.pk)
         for damage in works.damaged.values():
             partly.append(row.pk)
-            _tell_once(str(damage))
+            tell_once(f"A registered picture can't be compared with what is found: {damage}", logging.ERROR)
     return compared, partly, rows
-
-
-@cache
-def _tell_once(sentence: str) -> None:
-    logging.getLogger(__name__).error("A registered picture can't be compared with what is found: %s", sentence)

@@ -25,8 +25,7 @@ from registry.models import BytesState, Picture, WorkPicture
 from registry.vectors.fingerprints import Collection
 from workers.matching import prints
 from workers.matching.division import Shares, gathered
-from workers.matching.registered_works import RegisteredWorks, queries_of, registered_features
-from workers.matching.relations import note_relations
+from workers.matching.registered_works import RegisteredWorks, note_relations, queries_of, registered_features
 from workers.services.wiring import Services
 
 MAX_PICTURES = 2000  # pictures that are verified for one new work
@@ -69,7 +68,7 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
         return
     until = time.monotonic() + SECONDS
     sought: list[Sought] = []
-    with steps.ending(WorkPicture, claimed):
+    with steps.ending(WorkPicture, claimed, shared=True):
         try:
             services.descriptors.refresh()
             services.descriptors.serving.open()
@@ -80,9 +79,9 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
             found = list(_sought(services, shares))
             _resembling(services, found, shares)
             sought = found
-        except ExhibitError as error:  # an index or the network, which all of them need
+        except ExhibitError:
             services.indexes.forget(Collection.PICTURES)
-            steps.hold_up(WorkPicture, claimed, machine_fault(error) or str(error))
+            raise
     for place, work in enumerate(sought):
         with steps.ending(WorkPicture, [work.row.pk]):
             if place and time.monotonic() > until:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from exhibit.errors import ExhibitError
-from exhibit.machine import machine_fault
 from indexer.search.past import WorkQueries, ask_past, joined
 from registry.db import steps
 from registry.models import SegmentSearch
@@ -26,15 +25,15 @@ def search_segments(services: Services, ids: Sequence[int]) -> None:
     claimed = claim_shares(services, ids)
     if not claimed:
         return
-    with steps.ending(SegmentSearch, claimed):
+    with steps.ending(SegmentSearch, claimed, shared=True):
         try:
             services.descriptors.refresh()
             services.descriptors.serving.open()
             services.indexes.refresh(Collection.PICTURES)
             _search(services, dict(_asking(services, claimed)))
-        except ExhibitError as error:  # an index or the network, which all of them need
+        except ExhibitError:
             services.indexes.forget(Collection.PICTURES)
-            steps.hold_up(SegmentSearch, claimed, machine_fault(error) or str(error))
+            raise
 
 
 def _asking(services: Services, ids: Sequence[int]) -> Iterator[tuple[SegmentSearch, WorkQueries]]:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.test import Client
 
 from desk.api.api import api
-from registry.edge import checks, contributors
+from registry.edge import contributors, leases
 from registry.models import Contributor, CrawlSlice, EdgeResult, FrontierUrl, Owner
 from tests.assets.programs import Program, alice, studio
 from tests.assets.rows import claimed_slice
@@ -108,7 +108,7 @@ def test_what_nobody_can_have_measured_is_refused_and_counts_until_it_is_too_muc
     assert (status, told["detail"]) == (422, "A descriptor isn't of unit length, or holds what is no number.")
     assert machine.bring(found, results=[machine.result(found, target=2**40)])[0] == 422
     assert Contributor.objects.get().wrong == 2
-    for _ in range(checks.MAX_SUSPICION - 2):
+    for _ in range(leases.MAX_SUSPICION - 2):
         machine.bring(found, results=[wrong])
     assert machine.bring(found)[0] == 401
     assert Contributor.objects.get().reason == "Far too often other pictures came than it says."

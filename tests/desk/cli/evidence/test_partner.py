@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from evidence.log.notes import cosigner_key, verifier_key
-from registry.alliance import heads, partners
+from registry.alliance import partners
 from registry.models import LogOpening, Partner
 from tests.assets.command_line import Terminal
 from tests.assets.partners import new_signer, partner_of
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site import Answer, Site
 from workers.alliance.pdq_feed import feed, publish
+from workers.alliance.witnessing import note_fork
 from workers.services import wiring
 
 ODD = ["", "[]", "{}", "7", '{"url": "https://b.example"}', "\u00ff" * 9]
@@ -115,7 +116,7 @@ def test_what_is_wrong_is_told_with_the_proof(cli: Terminal) -> None:
     assert cli.run("partner", "compare").out.startswith("Nothing is wrong")
     row = partner_of(new_signer())
     assert "b: http://127.0.0.1:9/log/checkpoint can't be read" in cli.run("partner", "compare", code=1).out
-    heads.note_fork(row, "one", "other", "a test", (b"\x01" * 32,))
+    note_fork(row, "one", "other", "a test", (b"\x01" * 32,))
     assert "b: Its log has signed two histories." in cli.run("partner", "compare", code=1).out
     assert "its log has forked" in cli.run("partner", "list").out
     (fork,) = json.loads(cli.run("partner", "forks").out)["forks"]

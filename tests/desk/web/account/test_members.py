@@ -17,7 +17,7 @@ from exhibit import clock
 from exhibit.config.config import Config
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, WrongUseError
-from registry.accounts import invitations, members, people, tokens
+from registry.accounts import invitations, people, tokens
 from registry.models import ApiToken, Invitation, LogOpening, Membership, Role, User
 from tests.assets.accounts import PASSWORD, ann
 from tests.assets.rows import owner
@@ -224,7 +224,7 @@ def test_two_owners_who_remove_each_other_at_the_same_moment_leave_one() -> None
 
     def removed(person: User) -> str:
         try:
-            members.remove(studio.studio, person.pk, by="test")
+            people.remove_member(studio.studio, person.pk, by="test")
         except ExhibitError as error:
             return error.message
         finally:

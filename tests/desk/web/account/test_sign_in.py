@@ -21,7 +21,7 @@ from django.urls import reverse
 
 from exhibit.clock import now
 from exhibit.config.config import Config
-from registry.accounts import sessions
+from registry.accounts import devices
 from registry.models import User
 from tests import CHECKOUT
 from tests.assets.accounts import PASSWORD, SIGN_IN, ann, browser, link_of, signed_in, try_in
@@ -238,7 +238,7 @@ def test_sessions_that_are_over_are_forgotten_and_no_others(ann: User, browser: 
     for client in (first, second):
         try_in(client, ann.email)
     Session.objects.filter(session_key=first.session.session_key).update(expire_date=now())
-    assert sessions.forget_ended() == 1
+    assert devices.forget_ended() == 1
     assert list(UserSession.objects.values_list("session_key", flat=True)) == [second.session.session_key]
     assert signed_in(second)
     assert not signed_in(first)

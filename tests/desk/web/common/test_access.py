@@ -8,7 +8,7 @@ from django.utils.http import parse_header_parameters
 
 from desk.api.common.files import download
 from exhibit.entries import EntryType
-from registry.accounts import feeds, invitations
+from registry.accounts import invitations, tokens
 from registry.models import (
     ApiToken,
     Bundle,
@@ -202,7 +202,7 @@ def test_a_reviewer_does_everything_but_what_is_for_owners(scene: Scene) -> None
 def test_what_is_told_by_an_address_of_its_own_is_told_to_whoever_has_it_and_to_nobody_else(scene: Scene) -> None:
     secret = {
         "link": scene.link_token,
-        "feed": feeds.make(scene.studio, scene.ann, by="alice@example.org"),
+        "feed": tokens.make_feed(scene.studio, scene.ann, by="alice@example.org"),
         "invitation": invitations.invite(scene.studio, "dora@example.org", "viewer", by="alice@example.org")[1],
         "unsubscribe": signing.dumps(mail_choices.choice(scene.studio, scene.ann).pk, salt=SALT),
     }

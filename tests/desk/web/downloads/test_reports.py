@@ -20,7 +20,7 @@ from registry.models import Case, LogSubmission, Membership, Owner, Report, Role
 from registry.models.fields import KeptFile
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
-from workers.reports.titles import numbered
+from workers.reports.requests import numbered_title
 from workers.services.wiring import Services
 from workers.steps.cases import report as step
 from workers.steps.cases.report import make_reports
@@ -274,7 +274,7 @@ def test_a_report_can_be_asked_for_and_read_by_everybody(site: Site) -> None:
     ann.check()
 
 
-def report(scope: ReportScope, title: str = numbered(3, "Studio")) -> Report:
+def report(scope: ReportScope, title: str = numbered_title(3, "Studio")) -> Report:
     return Report(owner=Owner(name="Studio"), number=3, parameters={"title": title, "scope": to_plain(scope)})
 
 

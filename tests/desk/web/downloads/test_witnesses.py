@@ -19,7 +19,7 @@ from tests.assets.sealed import sealed_bundle
 from tests.assets.source import flat
 from tests.desk.web.watches.test_past_pages import page, studio
 from workers.log.proofs import witnesses_of
-from workers.log.witness_answers import Answer, answers_of
+from workers.log.witnessed import Answer, answers_of
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["studio"]

@@ -16,8 +16,8 @@ from registry.works.licences import NewLicence, keep_licences, waiting_changes
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
 from workers.cases.decisions import confirm
-from workers.steps.cases.ledger import look_at_ledger
 from workers.steps.matching.match import match_pictures
+from workers.steps.portions import look_at_ledger
 from workers.tasks.sync_runner import SyncRunner
 
 LEDGER = "/o/studio/licences/"

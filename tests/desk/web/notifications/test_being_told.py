@@ -162,7 +162,7 @@ def test_a_mail_that_lies_here_as_a_file_goes_with_a_picture_that_is_removed(inl
         mail_choices.choose(studio, person, HowOften.AT_ONCE, by="Ann")
     opened(inline, studio, 2)
     folder = mail_folder(inline.services.config)
-    with override_settings(EMAIL_BACKEND="workers.notify.mail_files.MailFiles", CONFIG=inline.services.config):
+    with override_settings(EMAIL_BACKEND="workers.notify.mail.MailFiles", CONFIG=inline.services.config):
         send_digests(inline.services, mail_choices.due(inline.services.stale_after, 100))
     mails = {path: path.read_bytes() for path in folder.glob("*.eml")}
     assert len(mails) == 2

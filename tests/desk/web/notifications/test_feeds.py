@@ -10,7 +10,7 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client, override_settings
 
 from exhibit.config.config import Config
-from registry.accounts import devices, feeds, people
+from registry.accounts import devices, people, tokens
 from registry.models import (
     EventKind,
     LogSubmission,
@@ -61,15 +61,15 @@ def test_a_feed_has_the_cases_for_whoever_has_the_address(inline: SyncRunner, st
     (entry,) = feedparser.parse(answer.content).entries
     assert "shop.example" in entry.title
     assert entry.link.endswith("/o/studio/cases/1/")
-    feeds.make(studio, ann, by="Ann")
+    tokens.make_feed(studio, ann, by="Ann")
     assert Client().get(found[0]).status_code == 404
 
 
 def test_a_feed_ends_with_the_membership_or_when_it_is_revoked(inline: SyncRunner, studio: Owner) -> None:
     ann, bob = member(studio, "ann"), member(studio, "bob")
-    of_ann, of_bob = (f"/feeds/{feeds.make(studio, one, by='x')}/cases.atom" for one in (ann, bob))
+    of_ann, of_bob = (f"/feeds/{tokens.make_feed(studio, one, by='x')}/cases.atom" for one in (ann, bob))
     assert Client().get(of_ann).status_code == 200
-    feeds.revoke(studio, ann, by="Ann")
+    tokens.revoke_feed(studio, ann, by="Ann")
     bob.memberships.all().delete()
     assert {Client().get(one).status_code for one in (of_ann, of_bob, "/feeds/x/cases.atom")} == {404}
 

@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from exhibit.clock import now, rfc3339
-from registry.accounts import feeds
+from registry.accounts import tokens
 from registry.models import (
     Delivery,
     EventKind,
@@ -46,7 +46,7 @@ def test_secrets_of_feeds_and_webhooks_are_shown_to_who_has_given_the_password_a
 
 
 def test_a_feed_is_revoked_without_a_password(ann: User) -> None:
-    feeds.make(Owner.objects.get(slug="studio"), ann, by="Ann")
+    tokens.make_feed(Owner.objects.get(slug="studio"), ann, by="Ann")
     client = Client()
     client.force_login(ann)
     client.post("/o/studio/told/feed", {"do": "revoke"})

@@ -16,7 +16,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.crawls import canaries
 from registry.db import running
-from registry.edge import checks, contributors
+from registry.edge import contributors, leases
 from registry.models import (
     Bundle,
     Case,
@@ -191,7 +191,7 @@ def test_contributors_stand_there_with_what_they_did_and_why_one_was_thrown_out(
     table = page[page.index('id="contributors"') : page.index('id="witnesses"')]
     cells = [cell.strip() for cell in re.findall(r"<td[^>]*>([^<]*)", table)]
     assert cells == ["Ann", "1,234", "5,678", "91", "2", "–"]
-    contributors.throw_out(row, by="", reason=checks.FALSE, drop=True)
+    contributors.throw_out(row, by="", reason=leases.FALSE, drop=True)
     assert "The same bytes measure otherwise than it says." in client.get("/operator/details").content.decode()
 
 
@@ -324,7 +324,7 @@ def test_the_operator_looks_at_it_on_a_phone_and_tries_again(site: Site) -> None
     make_well()
     running.add_time("match", rows=200, seconds=100, processor_seconds=50)
     running.add_time("edge", rows=1, seconds=0.5, processor_seconds=0.5)
-    contributors.throw_out(contributors.invite("Ann", by="operator")[0], by="", reason=checks.FALSE, drop=True)
+    contributors.throw_out(contributors.invite("Ann", by="operator")[0], by="", reason=leases.FALSE, drop=True)
     boss = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
     ann = site.signed_in(boss, size=PHONE)
     ann.open("/operator/")

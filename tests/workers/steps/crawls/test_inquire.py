@@ -15,7 +15,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError, WrongUseError
 from registry.accounts import scoped
-from registry.crawls import inquiries, watching
+from registry.crawls import watching
 from registry.models import (
     Case,
     Crawl,
@@ -42,7 +42,7 @@ from tests.assets.searches import (
     tineye_error,
 )
 from tests.assets.site import Answer, Seen, Site
-from workers.crawls.search_keys import consent, keep_key, key_of
+from workers.crawls.search_keys import consent, drop_key, keep_key, key_of, withdraw_consent
 from workers.crawls.watches import arrange
 from workers.tasks.sync_runner import SyncRunner
 
@@ -295,7 +295,7 @@ def test_without_consent_no_picture_leaves_the_house_until_it_is_given_and_after
     inline: SyncRunner, studio: Owner, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = asking(inline, studio)
-    inquiries.withdraw_consent(studio, "tineye", by="Ann")
+    withdraw_consent(studio, "tineye", by="Ann")
     crawl, inquiry = run(inline, watch)
     assert (crawl.state, inquiry.outcome, site.seen) == ("done", "no-consent", [])
     consent(inline.services, studio, "tineye", by="Bea")
@@ -303,7 +303,7 @@ def test_without_consent_no_picture_leaves_the_house_until_it_is_given_and_after
     assert len(works_asked_for(site)) == 1
     register(inline.services, studio, photograph(2))
     between = "workers.steps.crawls.inquire.time.sleep"
-    monkeypatch.setattr(between, lambda _seconds: inquiries.withdraw_consent(studio, "tineye", by="Ann"))
+    monkeypatch.setattr(between, lambda _seconds: withdraw_consent(studio, "tineye", by="Ann"))
     assert run(inline, watch)[1].outcome == "no-consent"
     assert len(works_asked_for(site)) == 2
 
@@ -350,7 +350,7 @@ def test_a_shop_without_a_key_is_asked_once_a_run(inline: SyncRunner, studio: Ow
 
 def test_without_a_key_nothing_is_asked(inline: SyncRunner, studio: Owner, site: Site) -> None:
     watch = asking(inline, studio)
-    inquiries.drop_key(studio, "tineye", by="Ann")
+    drop_key(studio, "tineye", by="Ann")
     _crawl, inquiry = run(inline, watch)
     assert inquiry.outcome == "no-key"
     assert not [one for one in site.seen if one.path == SEARCH]

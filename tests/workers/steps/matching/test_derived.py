@@ -38,7 +38,7 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 def asking(studio: Owner) -> None:
-    people.ask_for_derived(studio, wanted=True, by="ann")
+    people.ask_for(studio, "derived", wanted=True, by="ann")
 
 
 def test_nobody_is_told_of_what_is_redrawn_who_has_not_asked(inline: SyncRunner, studio: Owner) -> None:
@@ -79,7 +79,7 @@ def fresh(row: Owner) -> Owner:
 
 def test_who_asks_no_more_gets_no_further_case(inline: SyncRunner, studio: Owner) -> None:
     asking(studio)
-    people.ask_for_derived(studio, wanted=False, by="ann")
+    people.ask_for(studio, "derived", wanted=False, by="ann")
     match_pictures(inline.services, see(inline, studio, REDRAWN))
     assert not Case.objects.exists()
 

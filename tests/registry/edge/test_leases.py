@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from registry.edge import checks, contributors
+from registry.edge import contributors, leases
 from registry.models import Contributor
 
 LEASE, LEASES, LIARS = 50, 4, 100
@@ -37,48 +37,46 @@ def test_whoever_always_lies_about_bytes_is_found_with_the_first_check() -> None
 
 @pytest.mark.django_db
 def test_whoever_is_honest_stays_while_one_picture_in_ten_changes() -> None:
-    assert results_until_found(Random(2), 0.1, checked=0, invents=True, leases=100) is None
+    assert results_until_found(Random(2), 0.1, checked=0, invents=True, times=100) is None
 
 
-def results_until_found(
-    chance: Random, lies: float, *, checked: int, invents: bool, leases: int = LEASES
-) -> int | None:
+def results_until_found(chance: Random, lies: float, *, checked: int, invents: bool, times: int = LEASES) -> int | None:
     """How many results a contributor sent before it was thrown out.
 
     A liar says of true bytes what isn't so, or invents both, which looks like a picture that has changed.
     """
     row, _ = contributors.invite(str(chance.random()), by="operator")
     row.checked = checked
-    for lease in range(leases):
+    for lease in range(times):
         false = {result for result in range(LEASE) if chance.random() < lies}
-        drawn = set(checks.draw(row, range(LEASE), 2, chance))
+        drawn = set(leases.draw(row, range(LEASE), 2, chance))
         wrong = len(drawn & false)
-        if checks.judge(row, right=len(drawn) - wrong, wrong=wrong, false=wrong > 0 and not invents):
+        if leases.judge(row, right=len(drawn) - wrong, wrong=wrong, false=wrong > 0 and not invents):
             return (lease + 1) * LEASE
     return None
 
 
 def test_more_is_checked_of_who_is_new_and_of_who_is_suspected() -> None:
     row = Contributor(checked=0, suspicion=0)
-    assert len(checks.draw(row, range(50), 2)) == 5
-    row.checked = checks.NEW
-    assert len(checks.draw(row, range(50), 2)) == 1
-    assert len(checks.draw(row, range(50), 10)) == 5
+    assert len(leases.draw(row, range(50), 2)) == 5
+    row.checked = leases.NEW
+    assert len(leases.draw(row, range(50), 2)) == 1
+    assert len(leases.draw(row, range(50), 10)) == 5
     row.suspicion = 1
-    assert len(checks.draw(row, range(50), 2)) == 25
+    assert len(leases.draw(row, range(50), 2)) == 25
 
 
 def test_of_each_delivery_one_is_checked_and_no_place_in_it_is_safer_than_another() -> None:
     row = Contributor(checked=1000, suspicion=0)
-    assert checks.draw(row, [7], 2) == [7]
-    assert checks.draw(row, [], 2) == []
-    assert {number for _ in range(2000) for number in checks.draw(row, range(50), 2)} == set(range(50))
+    assert leases.draw(row, [7], 2) == [7]
+    assert leases.draw(row, [], 2) == []
+    assert {number for _ in range(2000) for number in leases.draw(row, range(50), 2)} == set(range(50))
 
 
 @pytest.mark.parametrize("share", [2, 5, 10, 20])
 def test_the_bounds_that_the_docs_tell_are_those_of_the_draw(share: int) -> None:
     row = Contributor(checked=1000, suspicion=0)
-    count = LEASES * len(checks.draw(row, range(LEASE), share))
+    count = LEASES * len(leases.draw(row, range(LEASE), share))
     least = math.ceil(100 * (1 - 0.01 ** (1 / count))) / 100
     text = (Path(__file__).parents[3] / "docs" / "edge.md").read_text("utf-8")
     assert f"| {share} | {count} | {least:.2f} |" in text

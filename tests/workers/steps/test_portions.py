@@ -1,4 +1,4 @@
-"""Cases put aside at once: all that waited and were alike, in bounded pieces, and taken back."""
+"""Many rows changed because of one word: in bounded pieces, going on where they were put off, and taken back."""
 
 from datetime import timedelta
 
@@ -6,13 +6,19 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.errors import ConflictError
+from registry.accounts import scoped
 from registry.cases.queue import State, Sure, Wanted
-from registry.models import Case, GroupDecision, LookAlike, Owner
+from registry.models import BulkEdit, Case, GroupDecision, LookAlike, Owner, WorkChange
+from registry.works.licences import NewLicence, keep_licences, waiting_changes
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.desk.web.cases.test_queue import cases_of
+from tests.registry.cases.test_ledger import looked_at
 from workers.cases import decisions
 from workers.cases.decisions import Choice, Wish
-from workers.steps.cases import group as step
+from workers.steps import portions as step
+from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
+from workers.works import bulk
 
 ANN, BEN = "ann@example.org", "ben@example.org"
 
@@ -101,3 +107,40 @@ def test_a_group_is_taken_back_while_it_is_being_put_aside(
     assert set(standing(studio).values()) == {("open", True)}
     group.refresh_from_db()
     assert group.state == "done"
+
+
+def test_a_licence_that_comes_later_covers_the_open_cases(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    work = register(inline.services, studio, photograph(1)).work
+    planned, epoch = claimed_slice(studio)
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
+    elsewhere = NewLicence("B", domain="other.example")
+    keep_licences(
+        studio, [elsewhere, NewLicence("C", (register(inline.services, studio, photograph(2)).work,), "shop.example")]
+    )
+    assert looked_at(inline, studio) == {}
+    assert Case.objects.get().decision == "open"
+    (granted,), new = keep_licences(studio, [NewLicence("A", (work,), "shop.example")])
+    assert (granted.number, new) == (3, 1)
+    assert looked_at(inline, studio) == {"licensed": [1]}
+    assert (Case.objects.get().decision, Case.objects.get().reason) == ("licensed", "Covered by licence 3.")
+    assert waiting_changes(studio) == []
+
+
+def test_one_that_takes_long_goes_on_in_another_message_and_changes_nothing_twice(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = owner("studio")
+    for number in range(5):
+        register(inline.services, studio, photograph(number))
+    monkeypatch.setattr(bulk, "PORTION", 2)
+    monkeypatch.setattr(step, "WORK_SECONDS", 0.0)
+    made = bulk.edit_many(inline.services, studio, scoped.works(studio), "author", "Ann", by="Ann")
+    step.edit_works(inline.services, [made.pk])
+    row = BulkEdit.objects.get()
+    assert (row.state, row.looked_at, row.changed) == ("todo", 2, 2)
+    for _ in range(4):
+        step.edit_works(inline.services, [made.pk])
+    row.refresh_from_db()
+    assert (row.state, row.looked_at, row.changed) == ("done", 5, 5)
+    assert WorkChange.objects.filter(bulk=row).count() == 5

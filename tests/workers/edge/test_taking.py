@@ -9,7 +9,7 @@ from exhibit.errors import ExhibitError
 from registry.models import Contributor
 from tests.assets.helped import Helped, helped
 from tests.assets.rows import photograph
-from workers.edge.accounts import FORMAT, read_account, signed_account
+from workers.edge.taking import FORMAT, read_account, signed_account
 
 __all__ = ["helped"]
 

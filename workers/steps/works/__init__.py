@@ -1,1 +1,0 @@
-"""Steps of works: many that are changed at once."""
