@@ -50,7 +50,7 @@ class Missing:
     def arrived(self, response: Response) -> None:
         """What a site sends for an address that can't exist has come."""
         job = self._crawl.job
-        if response.status == 200 and self._crawl.budget.take_bytes(len(response.body)):
+        if response.status == 200 and self._crawl.budget.take("bytes", len(response.body)):
             with suppress(RefusedError):
                 _, document = read_document(response, Kind.PAGE, job.limits.max_page_bytes, job.user_agent.token)
                 self._texts[response.meta[_ORIGIN]] = document.text
