@@ -84,7 +84,7 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
 
 def _draw_map(registered: bytes, compared: Verification, path: Path) -> None:
     from indexer.draw.draw import jpeg, png
-    from indexer.draw.survives import survives
+    from indexer.draw.overlay import survives
 
     encode = png if path.suffix.lower() == ".png" else jpeg
     write_file(path, encode(survives(registered, compared.survival)))
