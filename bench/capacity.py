@@ -28,7 +28,7 @@ from bench.retroactive import described, mixed
 from bench.table import Row, Titled, keep
 from bench.whole import processor_seconds
 from indexer.picture.spaces import DESCRIPTOR
-from indexer.vectors.ivf import LOOKED_INTO_BY_NEW_WORKS, cell_count
+from indexer.vectors.inverted_lists import LOOKED_INTO_BY_NEW_WORKS, cell_count
 from indexer.vectors.segments import most_rows
 
 if TYPE_CHECKING:
@@ -276,7 +276,8 @@ def told_by(name: str, sizes: Sequence[float], one: float, other: float) -> floa
     """The last size by the first two.
 
     What each picture takes stays as it is; all else lies on a straight line, but the descriptors, which lie in cells
-    from a number of rows on (:mod:`indexer.vectors.ivf`): they grow as the design says from the second size on.
+    from a number of rows on (:mod:`indexer.vectors.inverted_lists`): they grow as the design says from the second
+    size on.
     """
     few, more, most = sizes
     if name.endswith("a picture"):

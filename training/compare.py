@@ -20,8 +20,7 @@ from bench.edited import opened
 from bench.primitives import PRIMITIVES, composed
 from exhibit.pictures.decode import Limits, decode
 from indexer.edits import DESIGN, EDITS, FURTHER, apply
-from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor
-from indexer.picture.embedding import embeddings
+from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor, embeddings
 from training.data import NEAR_SAME, Collection, collect, distances
 
 STRENGTHS = (0.3, 0.7)

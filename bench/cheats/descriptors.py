@@ -13,8 +13,7 @@ from bench.cheats.gradient import built_in
 from bench.primitives.canvas import Pixels
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
-from indexer.picture.descriptor import BUILT_IN, prepared
-from indexer.picture.embedding import CENTRE_SHARE, centre
+from indexer.picture.descriptor import BUILT_IN, CENTRE_SHARE, centre, prepared
 
 STEPS = 8
 MOMENTUM = 0.9

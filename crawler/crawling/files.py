@@ -231,7 +231,7 @@ def _refusal(crawl: Crawl, data: bytes) -> tuple[str, str] | None:
         return "empty", "There are no bytes."
     if refused := unfit(data, crawl.job.limits.max_picture_bytes):
         return refused
-    if not (budget.begin_visit() and budget.begin_image() and budget.take_bytes(len(data))):
+    if not (budget.take("pages") and budget.take("images") and budget.take("bytes", len(data))):
         return "budget", "The job had used up its budget."
     return None
 

@@ -99,7 +99,7 @@ class CrawlSpider(Spider):
         if isinstance(line, RefusalLine):
             budget.refuse(line.reason)
             return
-        budget.begin_visit()
+        budget.take("pages")
         budget.take_host(host_of(line.url))
         budget.line(line)
         novelty.take(line, pattern_of_target(line))
@@ -145,7 +145,7 @@ class CrawlSpider(Spider):
             if self._is_left_out(target):
                 self._frontier.close(target)
                 continue
-            if not self.crawl.budget.begin_visit():
+            if not self.crawl.budget.take("pages"):
                 self.is_ending = True
                 return
             visit = Visit(target, self._done, self.crawl.budget.seconds)
@@ -188,7 +188,7 @@ class CrawlSpider(Spider):
         if refusal is None and sniff(response.body) is Content.IMAGE:
             self._image_behind_page(visit, response)
             return
-        if refusal is None and not self.crawl.budget.take_bytes(len(response.body)):
+        if refusal is None and not self.crawl.budget.take("bytes", len(response.body)):
             refusal = Refusal(target.url, "budget", "The job had used up its budget.")
         if refusal is None:
             try:
@@ -331,7 +331,7 @@ class CrawlSpider(Spider):
 
     def _refuse(self, visit: Visit, refusal: Refusal) -> None:
         visit.is_over = True
-        self.crawl.budget.drop_visit()
+        self.crawl.budget.give_back("pages")
         self._write_refusal(refusal, visit.target)
         self._close(visit)
 

@@ -115,7 +115,7 @@ class Visitors:
         origin = response.meta[_LOOK]
         look = self._looks.pop(origin)
         try:
-            if response.status == 200 and self._crawl.budget.take_bytes(len(response.body)):
+            if response.status == 200 and self._crawl.budget.take("bytes", len(response.body)):
                 self._is_mark[origin] |= self._told(look, response, origin)
         finally:
             _release(look)

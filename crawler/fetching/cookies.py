@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from scrapy import Request
 from scrapy.http.cookies import CookieJar
 
-from crawler.fetching.answers import Crawler, Response
+from crawler.fetching.answers import Response
 from exhibit.network.urls import registrable_domain
 from exhibit.types import Untyped
 
@@ -30,11 +30,6 @@ class Cookies:
     def __init__(self) -> None:
         policy = _Policy()
         self._jar = policy.jar = CookieJar(policy)
-
-    @classmethod
-    def from_crawler(cls, _crawler: Crawler) -> "Cookies":
-        """Scrapy's way of making a middleware."""
-        return cls()
 
     def process_request(self, request: Request) -> None:
         """Send what belongs to this address; a redirect brings the header of the address before."""

@@ -21,16 +21,11 @@ def read_document(response: Response, kind: Kind, max_bytes: int, token: str) ->
 
     Raises ``RefusedError`` with reason ``not-a-page`` or ``unreadable``, or ``too-large`` once unpacked.
     """
-    body = response.body
-    kind = _real_kind(body, kind)
-    if kind is Kind.SITEMAP:
-        return kind, document_of(body, kind, url=response.url, max_bytes=max_bytes)
-    content_type = header(response, "Content-Type")
-    if kind is Kind.FEED:
-        return kind, document_of(body, kind, url=response.url, content_type=content_type)
-    if not _is_text(response):
+    kind = _real_kind(response.body, kind)
+    if kind not in (Kind.SITEMAP, Kind.FEED) and not _is_text(response):
         raise RefusedError("The answer isn't a page.", reason="not-a-page")
-    return kind, document_of(body, kind, url=response.url, content_type=content_type, token=token)
+    about = {"url": response.url, "content_type": header(response, "Content-Type")}
+    return kind, document_of(response.body, kind, **about, max_bytes=max_bytes, token=token)
 
 
 def facts_of(response: Response, document: Document, policy: SitePolicy | None) -> Facts:

@@ -73,15 +73,15 @@ class Images:
     def take(self, response: Response) -> None:
         """Keep what a script has asked for if it is an image, for the visits that want it."""
         url = response.request.url
-        if url not in self._results and url not in self._waiting and self._crawl.budget.begin_image():
+        if url not in self._results and url not in self._waiting and self._crawl.budget.take("images"):
             self._settle(url, self.keep(response, url))
 
     def take_back(self, line: PageLine) -> None:
         """What a line of the same job tells of its images counts as asked."""
         for sighting in line.sightings:
             if sighting.image_url not in self._results and sighting.image_url[:5] != "data:":
-                self._crawl.budget.begin_image()
-                self._crawl.budget.take_bytes(sighting.size)
+                self._crawl.budget.take("images")
+                self._crawl.budget.take("bytes", sighting.size)
                 self._results[sighting.image_url] = Fetched(**{it.name: getattr(sighting, it.name) for it in _FACTS})
         for refusal in line.refusals:
             if refusal.reason not in PASSING:
@@ -90,7 +90,7 @@ class Images:
     def _request(self, url: str, page: str) -> Refusal | None:
         if has_vector_suffix(url):
             return Refusal(url, "vector-image", VECTOR_SENTENCE)
-        if not self._crawl.budget.begin_image():
+        if not self._crawl.budget.take("images"):
             return Refusal(url, "budget", _SPENT)
         headers = self._crawl.headers(ACCEPT) | {"Accept-Encoding": "identity"}
         if referer := referer_of(url, page):
@@ -100,7 +100,7 @@ class Images:
         meta = {IMAGE: url, "download_maxsize": self._crawl.job.limits.max_picture_bytes}
         refusal = ask(self._send, url, self.arrived, self.failed, headers=headers, meta=meta, priority=_PRIORITY)
         if refusal is not None:
-            self._crawl.budget.drop_image()
+            self._crawl.budget.give_back("images")
         return refusal
 
     def arrived(self, response: Response) -> None:
@@ -131,7 +131,7 @@ class Images:
         body = response.body
         if refusal := self._look(body, url):
             return refusal
-        if not crawl.budget.take_bytes(len(body)):
+        if not crawl.budget.take("bytes", len(body)):
             return Refusal(url, "budget", _SPENT)
         return fetched(response, crawl.spool.put(body), size=len(body))
 
@@ -143,7 +143,7 @@ class Images:
 
     def _settle(self, url: str, result: Fetched | Refusal) -> None:
         if isinstance(result, Refusal):
-            self._crawl.budget.drop_image()
+            self._crawl.budget.give_back("images")
         self._results[url] = result
         if len(self._results) > _MAX_RESULTS:
             self._results.popitem(last=False)
@@ -164,7 +164,7 @@ class Images:
             return Refusal(shown, "bad-encoding", "The data: address can't be decoded.")
         if refusal := self._look(data, shown):
             return refusal
-        if not (budget.begin_image() and budget.take_bytes(len(data))):
+        if not (budget.take("images") and budget.take("bytes", len(data))):
             return Refusal(shown, "budget", _SPENT)
         return self._crawl.stored(data, facts.final_url, media_type, facts.status)
 

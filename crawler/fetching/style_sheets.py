@@ -48,7 +48,7 @@ class Sheets:
     def arrived(self, response: Response) -> None:
         """A sheet has come."""
         url, body = response.meta[SHEET], response.body
-        if response.status != 200 or not self._crawl.budget.take_bytes(len(body)):
+        if response.status != 200 or not self._crawl.budget.take("bytes", len(body)):
             self.settle(url)
             return
         named, called = sheet_of(body, header(response, "Content-Type"))

@@ -4,6 +4,8 @@ import re
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from exhibit.pictures.sniff import PICTURE_MAGICS
+
 SNIFFED = 1024
 VECTOR_SENTENCE = "Vector drawings aren't compared."
 IMAGE_SUFFIXES = (
@@ -22,12 +24,7 @@ class Content(StrEnum):
 
 
 _IMAGES = (
-    b"\xff\xd8\xff",  # JPEG
-    b"\x89PNG\r\n\x1a\n",
-    b"GIF87a",
-    b"GIF89a",
-    b"II*\x00",  # TIFF
-    b"MM\x00*",
+    *(magic for magic in PICTURE_MAGICS if magic != b"BM"),  # which begins many a text, too
     b"II+\x00",  # BigTIFF
     b"MM\x00+",
     b"\xff\x0a",  # JPEG XL codestream
@@ -104,7 +101,7 @@ def _path(url: str) -> str:
 
 
 def _is_bitmap(head: bytes) -> bool:
-    """``BM`` alone begins many a text: the reserved fields of the header must be empty too."""
+    """The reserved fields of the header must be empty, too."""
     return head[:2] == b"BM" and head[6:10] == b"\x00\x00\x00\x00"
 
 

@@ -9,10 +9,10 @@ from lxml import etree
 
 from crawler.formats.job import Kind
 from crawler.reading import attributes, css, found, scripts, structured
+from crawler.reading.attributes import largest_of
 from crawler.reading.encoding import encoded
 from crawler.reading.found import Document, absolute, plain
 from crawler.reading.sniff import has_image_suffix
-from crawler.reading.srcset import largest_of
 from exhibit.errors import RefusedError
 from exhibit.sentences import Sentence
 

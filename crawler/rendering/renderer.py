@@ -1,4 +1,4 @@
-"""Rendering within a crawl: whose turn it is, in one browser, within the budget, and what it adds to a page."""
+"""Rendering within a crawl: which pages are worth it, whose turn it is, in one browser, and what it adds to a page."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from crawler.formats.job import Kind, Render
 from crawler.formats.lines import Refusal
 from crawler.reading.found import Document, FoundImage, FoundLink, absolute, is_visitable
 from crawler.reading.helper import document_of
-from crawler.rendering.rule import FEW_PICTURES, Past, is_worth, pictures_of
+from crawler.reading.sniff import has_vector_suffix
 from crawler.state.crawl import Crawl
 from crawler.state.visit import Visit
 from exhibit.browser.limits import PageLimits
@@ -40,6 +40,14 @@ WALLS = {
     "login": Sentence("The page asks for a login. What lies behind it wasn't seen."),
 }
 LOGGER = logging.getLogger(__name__)
+FEW_PICTURES = 3  # with fewer a page that needs scripts is one of few pictures
+MANY_SCRIPTS = 4  # with so many a page is one of scripts
+LITTLE_TEXT = 400  # characters; a page of less that runs any script is made by it
+TRIED = 3  # so many pages of a host are rendered before what they gained decides for the others
+WEAKLY_TRIED = 1  # the same of pages that scripts may make, though nothing in them says so
+WORTH = 0.25  # the least share of a host's rendered pages that gained pictures
+_NOT_SHOWN = frozenset({"og:image", "twitter:image", "meta", "link", "data-uri"})
+"""Places that name a picture for others, and placeholders. What a page draws itself, a chart for one, doesn't count."""
 
 
 class Rendering:
@@ -200,4 +208,35 @@ def _whole(served: Document, read: Document, shown: "Shown", url: str) -> Docume
         robots=tuple(dict.fromkeys((*served.robots, *read.robots))),
         tdm_reservation=served.tdm_reservation or read.tdm_reservation,
         tdm_policy=served.tdm_policy or read.tdm_policy,
+    )
+
+
+@dataclass(slots=True)
+class Past:
+    """What the renderings of a host have come to."""
+
+    rendered: int = 0
+    gained: int = 0  # those that showed pictures which static reading hadn't named
+
+
+def is_worth(document: Document, past: Past) -> bool:
+    """Whether a page is worth rendering, by what it holds as served and by what the pages of its host have gained."""
+    if not (document.scripts or document.needs_scripts):
+        return False
+    if past.rendered >= TRIED:
+        return past.gained >= WORTH * past.rendered
+    if past.gained:
+        return True
+    shown = pictures_of(document)
+    if document.needs_scripts:
+        return shown < FEW_PICTURES
+    may_be_made = document.scripts >= MANY_SCRIPTS or document.characters < LITTLE_TEXT
+    return may_be_made and not shown and past.rendered < WEAKLY_TRIED
+
+
+def pictures_of(document: Document) -> int:
+    """How many pictures a page shows, as far as its document tells."""
+    return sum(
+        image.found_in not in _NOT_SHOWN and image.url[:5] != "data:" and not has_vector_suffix(image.url)
+        for image in document.images
     )

@@ -144,7 +144,7 @@ class Traffic(PageTraffic):
         if response.status == 200 and sniff(response.body) is Content.IMAGE:
             self.pictures[url] = None
             self.images.take(response)
-        elif not self.crawl.budget.take_bytes(len(response.body)):
+        elif not self.crawl.budget.take("bytes", len(response.body)):
             return None
         return Given(response.body, _passed_on(pairs(response.headers)), response.status)
 

@@ -28,26 +28,22 @@ class Budget:
         self._unrendered: Counter[str] = Counter()
         self.spent = ""
 
-    def begin_visit(self) -> bool:
-        """Ask for one more page, sitemap, feed or single image."""
-        return self._take("pages")
+    def take(self, what: str, amount: int = 1) -> bool:
+        """Ask to visit ``pages`` (sitemaps, feeds and single images too), to fetch ``images``, or to keep ``bytes``."""
+        if self._taken[what] + amount > getattr(self._limits, what):
+            self.spent = self.spent or f"budget-{what}"
+            return False
+        self._taken[what] += amount
+        return True
 
     @property
     def has_visits(self) -> bool:
-        """Whether :meth:`begin_visit` would say yes."""
+        """Whether one more page could be taken."""
         return self._taken["pages"] < self._limits.pages
 
-    def drop_visit(self) -> None:
-        """Give back what :meth:`begin_visit` took: it gave no page line."""
-        self._taken["pages"] -= 1
-
-    def begin_image(self) -> bool:
-        """Ask for one more image address."""
-        return self._take("images")
-
-    def drop_image(self) -> None:
-        """Give back what :meth:`begin_image` took: the image wasn't kept."""
-        self._taken["images"] -= 1
+    def give_back(self, what: str) -> None:
+        """One of what was taken gave no page line, or no image that was kept."""
+        self._taken[what] -= 1
 
     def take_host(self, host: str) -> bool:
         """Ask for a host whose pages are visited."""
@@ -55,10 +51,6 @@ class Budget:
             return False
         self._hosts.add(host)
         return True
-
-    def take_bytes(self, size: int) -> bool:
-        """Ask to keep or read this many bytes."""
-        return self._take("bytes", size)
 
     def begin_rendering(self) -> bool:
         """Ask for one more page to be rendered; without any left the crawl goes on without."""
@@ -126,10 +118,3 @@ class Budget:
             gained=self._gained,
             unrendered=dict(sorted(self._unrendered.items())),
         )
-
-    def _take(self, what: str, amount: int = 1) -> bool:
-        if self._taken[what] + amount > getattr(self._limits, what):
-            self.spent = self.spent or f"budget-{what}"
-            return False
-        self._taken[what] += amount
-        return True

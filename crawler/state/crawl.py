@@ -1,6 +1,8 @@
-"""What all parts of one running crawl share."""
+"""What all parts of one running crawl share, and the folder of exact bytes, each file named by its SHA-256."""
 
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crawler.formats.job import Job, Known
@@ -8,9 +10,9 @@ from crawler.formats.lines import Line, PageLine, RefusalLine
 from crawler.reading.policy import SitePolicy
 from crawler.state.budget import Budget
 from crawler.state.novelty import Novelty
-from crawler.state.spool import Spool
 from exhibit.clock import now
-from exhibit.errors import RefusedError
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.network.guard import Guard
 from exhibit.network.hosts import names_of
 from exhibit.network.urls import normalise, origin_of
@@ -80,3 +82,46 @@ class Crawl:
 
     def _known(self, url: str) -> Known:
         return (self.known.get(normalise(url)) if self.known else None) or Known()
+
+
+class Spool:
+    """Writes files that are whole or not there, whatever happens to the process, into a folder that is made.
+
+    Names that end in ``.part`` are remains of a process that was killed, and can be removed. A file is written again
+    when it has been taken away since. Raises ``ServiceMissingError`` when the folder can't be made or written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._part = folder / f"{os.getpid()}.part"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._part.write_bytes(b"")
+            self._part.unlink()
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+
+    def put(self, data: bytes) -> Digest:
+        """Keep bytes; a second time changes nothing. Raises ``ServiceMissingError`` when the disk is full or gone."""
+        digest = Digest.of(data)
+        path = self._folder / digest.hex
+        if path.exists():
+            return digest
+        try:
+            self._part.write_bytes(data)
+            self._part.replace(path)
+        except OSError as error:
+            raise _unwritable(self._folder, error) from error
+        return digest
+
+    def get(self, digest: Digest) -> bytes | None:
+        """Bytes that were kept; ``None`` when they have been taken away since."""
+        try:
+            return (self._folder / digest.hex).read_bytes()
+        except OSError:
+            return None
+
+
+def _unwritable(folder: Path, error: OSError) -> ServiceMissingError:
+    hint = "Make room, or name another."
+    return ServiceMissingError(f"The folder {folder} can't be written: {error.strerror}.", hint=hint)

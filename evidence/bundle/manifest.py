@@ -9,7 +9,7 @@ from typing import Self
 
 from evidence.facts.case import SoftwareFacts
 from evidence.formats.codec import Bytes32, Canonical, FormatError, from_plain, parse_json
-from evidence.formats.names import check_names
+from evidence.formats.container import check_names
 from exhibit.digests import Digest
 from exhibit.types import Count, Number
 

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from evidence.formats import container
-from evidence.formats.container import ContainerError, NoBundleError
-from evidence.formats.names import check_names, check_places, is_left_over
+from evidence.formats.container import ContainerError, NoBundleError, check_names, check_places, is_left_over
 from exhibit.digests import CHUNK
 
 _DESCRIPTOR = struct.Struct("<4s3I")

@@ -19,8 +19,7 @@ from exhibit.errors import UnreadablePictureError, WrongUseError
 from exhibit.pictures.decode import decode
 from indexer.edits import EDITS, LONG_SIDE, apply
 from indexer.layout.orientation import ORIENTATIONS
-from indexer.picture.descriptor import Descriptor
-from indexer.picture.embedding import centre
+from indexer.picture.descriptor import Descriptor, centre
 from indexer.picture.features import DEFAULT_LIMITS
 from indexer.picture.hashes import orientation_hashes, shrink
 

@@ -13,7 +13,6 @@ from exhibit.types import Decision, Matrix, Piece, Verification
 from indexer.compare.dense import agreeing_area, another_part, dense_agreement, mean_difference, windows
 from indexer.compare.fit import Fit, measure_fit
 from indexer.compare.geometry import Alignment, Correspondences, Remembered, align, correspondences, support
-from indexer.compare.negative import negative
 from indexer.compare.pieces import MIN_AGREEING, hopeful_in_pieces, laid_in_pieces
 from indexer.compare.rules import InWays, Measurements, decide, decide_pieces, ways_in_pieces
 from indexer.compare.thresholds import THRESHOLDS
@@ -21,8 +20,7 @@ from indexer.layout.information import COMPOSED
 from indexer.layout.masks import outside
 from indexer.layout.orientation import Box, alignment
 from indexer.layout.pages import COLLAGE, MIN_PANELS
-from indexer.picture.features import Features
-from indexer.picture.lazy import Lazy
+from indexer.picture.features import Features, Lazy, negative
 from indexer.picture.local_features import LocalFeatures
 from indexer.picture.spaces import INSET, PIPELINE
 

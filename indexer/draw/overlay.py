@@ -1,14 +1,21 @@
-"""The found picture laid on the registered one."""
+"""What is drawn over the registered picture: the found one laid on it, or the map of what survives."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
+from exhibit.comparison.derived import NOTHING, PIXELS, STRUCTURE
+from exhibit.pictures.decode import Limits
 from indexer.draw.marks import outline
-from indexer.draw.pair import MAGNIFIED, Floats, Pair, Pixels, Shown, moved
+from indexer.draw.pair import MAGNIFIED, MAX_SIDE, Floats, Pair, Pixels, Shown, Source, moved
 from indexer.layout.single_thread import cv2
+from indexer.picture.features import DEFAULT_LIMITS
 
 COVERED = 0.85
 """Where the found picture covers more than this share of the registered one, it is laid on it in strips."""
 STRIPS = 6
+TINTS = {STRUCTURE: (255, 200, 60), NOTHING: (70, 80, 100)}
+"""Laid over the cells in which structure survives, and over those in which nothing does."""
 
 
 def overlay(pair: Pair) -> Pixels:
@@ -35,3 +42,24 @@ def faded(pixels: Pixels) -> Pixels:
     """Light grey: it stands back, and can still be recognised."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.cvtColor(np.uint8(150) + grey // np.uint8(3), cv2.COLOR_GRAY2RGB))
+
+
+def survives(registered: bytes, survival: Sequence[str], limits: Limits = DEFAULT_LIMITS) -> Pixels:
+    """The registered picture: in colour where pixels survive, yellow where structure does, dark where nothing does.
+
+    Light grey is where it tells nothing. Raises ``UnreadablePictureError`` when it can't be decoded.
+    """
+    source = Source(registered, limits)
+    shown = source.shown(source.frame, (MAX_SIDE, MAX_SIDE), MAGNIFIED).pixels
+    canvas, (height, width) = faded(shown), shown.shape[:2]
+    for row, signs in enumerate(survival):
+        for column, sign in enumerate(signs):
+            place = np.s_[
+                row * height // len(survival) : (row + 1) * height // len(survival),
+                column * width // len(signs) : (column + 1) * width // len(signs),
+            ]
+            if sign == PIXELS:
+                canvas[place] = shown[place]
+            elif sign in TINTS:
+                canvas[place] = canvas[place] // 2 + np.array(TINTS[sign], np.uint8) // 2
+    return canvas

@@ -1,8 +1,9 @@
 """Everything that matching needs to know of one picture, decoded once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,16 @@ from indexer.layout.orientation import ORIENTATIONS, Box
 from indexer.layout.panels import panels
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
-from indexer.picture import embedding
-from indexer.picture.descriptor import BUILT_IN, Descriptor
+from indexer.picture.descriptor import BUILT_IN, Descriptor, embeddings, tiles
 from indexer.picture.hashes import orientation_hashes, quality, shrink
-from indexer.picture.lazy import Lazy
-from indexer.picture.local_features import QUICK_KEYPOINTS, QUICK_SIDE, LocalFeatures, local_features, quick_features
+from indexer.picture.local_features import (
+    HALF_TURN,
+    QUICK_KEYPOINTS,
+    QUICK_SIDE,
+    LocalFeatures,
+    local_features,
+    quick_features,
+)
 from indexer.picture.spaces import (
     CENTRE,
     DESCRIPTOR,
@@ -44,6 +50,19 @@ ICON_SIDE = 40
 """Pixels; the shorter side of an icon is below."""
 SAME_PART = 0.9
 """Two rectangles that agree so far, intersection over union, are one part of a picture."""
+T = TypeVar("T")
+
+
+class Lazy(Generic[T]):
+    """Holds how to make a value, then the value."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+
+    @cached_property
+    def value(self) -> T:
+        """The value."""
+        return self._make()
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +288,8 @@ def _measured(
         later_grey=Lazy(lambda: grey),
         later_local=local,
         later_quick=Lazy(lambda: quick_features(grey, size, detail.quick_keypoints, detail.quick_side)),
-        later_embeddings=Lazy(lambda: embedding.embeddings(pixels, reduced, descriptor)),
-        later_tiles=Lazy(lambda: embedding.tiles(pixels, descriptor)),
+        later_embeddings=Lazy(lambda: embeddings(pixels, reduced, descriptor)),
+        later_tiles=Lazy(lambda: tiles(pixels, descriptor)),
         later_low_information=little,
         later_masked=Lazy(lambda: masked_boxes(grey, little.value, size)),
         space=descriptor.space,
@@ -305,7 +324,7 @@ def grey_scaling(features: Features, size: tuple[int, int]) -> NDArray[np.float6
 
 
 def local_fingerprint(digest: Digest, features: Features) -> Fingerprint:
-    """The local features of a work that vote for it (:mod:`indexer.votes.votes`), one behind the other."""
+    """The local features of a work that vote for it (:mod:`indexer.votes.index`), one behind the other."""
     return Fingerprint(digest, ROOTSIFT.id, LOCAL, features.local.descriptors[:VOTES_KEPT].tobytes())
 
 
@@ -320,3 +339,22 @@ def fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
         Fingerprint(digest, features.space.id, part, vector.astype("<f4").tobytes())
         for part, vector in described.items()
     ]
+
+
+def negative(features: Features) -> Features:
+    """The features of a picture with all its tones inverted, as they follow from those of the picture itself.
+
+    Its hash has each bit the other way round. SIFT finds the same keypoints in it; all gradients point the other way,
+    and so does the direction that a descriptor is turned by, so its cells change places as in a half turn.
+    """
+    return replace(
+        features,
+        hash_variants=~features.hash_variants,
+        later_grey=Lazy(lambda: 255 - features.grey),
+        later_local=Lazy(lambda: _inverted(features.local)),
+        later_quick=Lazy(lambda: _inverted(features.quick)),
+    )
+
+
+def _inverted(local: LocalFeatures) -> LocalFeatures:
+    return LocalFeatures(local.points, np.ascontiguousarray(local.descriptors[:, HALF_TURN]), local.strong)

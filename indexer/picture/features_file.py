@@ -15,8 +15,7 @@ from exhibit.errors import IntegrityError
 from exhibit.types import PictureInfo, Space
 from indexer.layout.orientation import Box
 from indexer.layout.single_thread import cv2
-from indexer.picture.features import Features
-from indexer.picture.lazy import Lazy
+from indexer.picture.features import Features, Lazy
 from indexer.picture.local_features import LocalFeatures, quick_features
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 

@@ -17,8 +17,7 @@ from exhibit.types import Hit
 from indexer.picture.features import Features
 from indexer.picture.local_features import LocalFeatures
 from indexer.picture.spaces import ROOTSIFT
-from indexer.votes.index import VoteIndex
-from indexer.votes.votes import Vote
+from indexer.votes.index import Vote, VoteIndex
 
 Key = TypeVar("Key")
 

@@ -16,8 +16,7 @@ from exhibit.pictures.decode import Limits, decode
 from exhibit.ports import VectorIndex
 from exhibit.types import Hit, Space
 from indexer.layout.orientation import ORIENTATIONS
-from indexer.picture.descriptor import Descriptor
-from indexer.picture.embedding import CENTRE_SHARE
+from indexer.picture.descriptor import CENTRE_SHARE, Descriptor
 from indexer.picture.features import NORMAL, Features
 from indexer.picture.hashes import orientation_hashes, shrink
 from indexer.search.candidates import DESCRIPTOR_WITHIN, Candidate, asked, in_turns

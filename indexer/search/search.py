@@ -24,10 +24,9 @@ import numpy as np
 from exhibit.pictures.decode import Limits
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Verification
-from indexer.compare.negative import negative
 from indexer.compare.thresholds import THRESHOLDS
 from indexer.compare.verify import HASH, PIECES, Examined, promises, verify
-from indexer.picture.features import CLOSER, DEFAULT_LIMITS, Features, Part, extract
+from indexer.picture.features import CLOSER, DEFAULT_LIMITS, Features, Part, extract, negative
 from indexer.picture.local_features import QUICK_SIDE, LocalFeatures
 from indexer.picture.spaces import ROOTSIFT
 from indexer.search.candidates import (

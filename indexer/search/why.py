@@ -23,7 +23,7 @@ from indexer.picture.features import DEFAULT_LIMITS, ICON_SIDE, NORMAL, Features
 from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
 from indexer.search import candidates, search
 from indexer.search.search import Key, Works
-from indexer.votes.votes import Vote
+from indexer.votes.index import Vote
 
 STAGES: Mapping[str, Sentence] = {
     "reading": Sentence("The copy can be read"),

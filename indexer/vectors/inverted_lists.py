@@ -1,8 +1,11 @@
-"""Rows of a large hash index in lists: a search reads those that its answer most probably lies in.
+"""Rows of a large index in lists, of hashes, or in cells, of descriptors: a search looks where its answer may well lie.
 
-Up to some million rows an exhaustive scan is fast enough, and every answer exact. Beyond, rows are sorted by a key of
-their most robust bits (``vectors.robust_bits``), and a search reads :data:`READ` of the lists, the likeliest first.
-The list is scanned by FAISS for all rows of a query that want it, while it lies in the processor's cache.
+Up to some million hashes or some hundred thousand descriptors an exhaustive scan is fast enough, and all answers exact.
+Beyond, hashes are sorted by a key of their most robust bits (``vectors.robust_bits``), and a search reads :data:`READ`
+of the lists, the likeliest first. The list is scanned by FAISS for all rows of a query that want it, while it lies in
+the processor's cache. Descriptors lie in the cells of an inverted file (Jégou et al., "Product Quantization for Nearest
+Neighbor Search", 2011) with one byte a component, a quarter of the room; a descriptor only names candidates, so what
+that loses is a candidate now and then.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,6 +32,14 @@ ROWS_A_LIST = 4_000
 """Few enough for a core's second cache, enough that the call for each list costs little."""
 FIRST_REACH, NEXT_REACH = 90, 24
 """Bits within which a search without a limit looks at first, and by how many it goes on."""
+CELLS_FROM = 100_000
+"""Rows from which a segment has cells: an exhaustive scan of fewer takes at most 6 ms a descriptor on one core."""
+LOOKED_INTO, LOOKED_INTO_BY_NEW_WORKS = 16, 64
+"""Cells that a search looks into; the second for those who want many answers, such as a new work."""
+FEWEST, MOST = 64, 2_048
+TRAINED_WITH = 40
+"""Rows a cell that the cells are found with."""
+CELL_ROUNDS = 8
 
 
 def list_bits(space: Space, rows: int) -> int:
@@ -147,3 +158,47 @@ def _in_reach(
         return ends[1:], np.zeros(0, np.int64), np.zeros(0, np.float32)
     places = faiss.rev_swig_ptr(result.labels, int(ends[-1])).copy()
     return np.diff(ends), places, faiss.rev_swig_ptr(result.distances, int(ends[-1])).copy()
+
+
+def cell_count(space: Space, rows: int) -> int:
+    """How many cells a segment of so many rows has; 0 when it is scanned as a whole."""
+    if space.metric is not Metric.COSINE or rows < CELLS_FROM:
+        return 0
+    return int(np.clip(1 << round(np.log2(2 * np.sqrt(rows))), FEWEST, MOST))
+
+
+def in_cells(space: Space, vectors: NDArray[np.float32], cells: int) -> Untyped:
+    """A FAISS index with these rows in cells, numbered in their order; equal rows give an equal index."""
+    nearest = faiss.IndexFlatIP(space.width)
+    index = faiss.IndexIVFScalarQuantizer(
+        nearest, space.width, cells, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+    )
+    index.cp.niter = CELL_ROUNDS
+    index.train(vectors[:: max(1, len(vectors) // (TRAINED_WITH * cells))])
+    index.add(vectors)
+    return index
+
+
+class CellRows(FlatRows):
+    """Numbered descriptors in cells, at one byte a component."""
+
+    def __init__(self, space: Space, numbers: NDArray[np.int64], index: Untyped) -> None:
+        super().__init__(space, numbers, index)
+        self.told_exactly = True  # as far as a byte a component tells it, whatever else is there
+
+    def _distances(self, query: NDArray[Any], scores: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
+        del query, places
+        return np.round(1 - scores, 6)
+
+    def live(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Numbers of what isn't gone, and descriptors as far as a byte a component tells them."""
+        self.index.make_direct_map()
+        return super().live()
+
+    def search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
+        """For each query the at most ``k`` nearest in the cells that were looked into, nearest first."""
+        self.index.nprobe = LOOKED_INTO if k < READ_ALL_FROM else LOOKED_INTO_BY_NEW_WORKS
+        return super().search(queries, k, within)
+
+    def _selection(self, selector: Untyped) -> Untyped:
+        return faiss.SearchParametersIVF(nprobe=self.index.nprobe, sel=selector)

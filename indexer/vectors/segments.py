@@ -21,8 +21,7 @@ from exhibit.types import Hit, Space
 from indexer.vectors.brute import checked_rows, empty_vectors
 from indexer.vectors.flat import FlatRows, map_index, write_index
 from indexer.vectors.folder_index import TRIES
-from indexer.vectors.inverted_lists import ListedRows, are_borders, in_lists, list_bits
-from indexer.vectors.ivf import CellRows, cell_count, in_cells
+from indexer.vectors.inverted_lists import CellRows, ListedRows, are_borders, cell_count, in_cells, in_lists, list_bits
 from indexer.vectors.manifest import HINT, Manifest, Place, SegmentEntry, segment_name
 
 SEGMENT_FORMAT = 2
@@ -49,7 +48,7 @@ class Header:
     highest: int  # the highest number, -1 without rows
     sha256: dict[str, str]  # of each file by its suffix, hexadecimal
     borders: tuple[int, ...] = ()  # where lists begin and end, in the order of the vectors; empty when there are none
-    cells: int = 0  # of a descriptor index (`indexer.vectors.ivf`); 0 when there are none
+    cells: int = 0  # of a descriptor index (`indexer.vectors.inverted_lists`); 0 when there are none
 
 
 def write_segment(folder: Path, name: str, space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evidence.anchors.evm import rlp
-from evidence.anchors.evm.keccak import keccak256
 from evidence.anchors.evm.patricia import prove
 from evidence.anchors.evm.proofs import EVENT
+from evidence.anchors.evm.rlp import keccak256
 from evidence.anchors.opentimestamps.proofs import build_header, parse_header
 from exhibit.entries import canonical
 from tests.assets.stamp_kinds import BAD, CHAIN, GOOD, SEALED, STRANGE, StampKind, base_files

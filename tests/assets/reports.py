@@ -7,14 +7,11 @@ from evidence.documents.report.facts import ReportFacts
 from evidence.documents.report.pdf import unset_report
 from evidence.documents.report.rows import csv_head, csv_lines, rows_of
 from evidence.documents.report.xlsx import write_xlsx, xlsx_rows
-from evidence.documents.typeset.fonts import FontSet, installed_fonts
 from evidence.documents.typeset.pictures import Pictures
 
 
-def render_report_pdf(
-    report: ReportFacts, pictures: Mapping[str, Pictures], language: str, *, fonts: FontSet | None = None
-) -> bytes:
-    return unset_report(report, pictures, language).pdf(fonts or installed_fonts())
+def render_report_pdf(report: ReportFacts, pictures: Mapping[str, Pictures], language: str) -> bytes:
+    return unset_report(report, pictures, language).pdf()
 
 
 def render_report_csv(report: ReportFacts) -> bytes:

@@ -10,8 +10,8 @@ from typing import Any
 from eth_keys import keys as eth_keys
 
 from evidence.anchors.evm import rlp
-from evidence.anchors.evm.keccak import keccak256
 from evidence.anchors.evm.kind import TrustedLedger
+from evidence.anchors.evm.rlp import keccak256
 from evidence.verdict.trust import Trust
 from exhibit.entries import canonical
 from tests.assets.receipt_kinds import evm_kind, header_of

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from evidence.anchors.evm.keccak import keccak256
 from evidence.anchors.evm.kind import TrustedLedger
+from evidence.anchors.evm.rlp import keccak256
 from evidence.anchors.opentimestamps.kind import TrustedChain
 from evidence.anchors.opentimestamps.proofs import parse_header
 from evidence.anchors.rfc3161.kind import TrustedAuthority

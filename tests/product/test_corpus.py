@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.formats.names import is_left_over
+from evidence.formats.container import is_left_over
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.entries import canonical

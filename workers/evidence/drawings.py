@@ -6,8 +6,8 @@ from exhibit.errors import NotFoundError
 from exhibit.machine import keep_in_cache
 from exhibit.sentences import Sentence
 from indexer.draw.draw import View, draw_small, jpeg
+from indexer.draw.overlay import survives
 from indexer.draw.pair import MAX_SIDE, Pair
-from indexer.draw.survives import survives
 from registry.models import Match
 from workers.pictures.previews import check_kept, drawing_path
 from workers.services.wiring import Services

@@ -8,7 +8,6 @@ from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.typeset.blocks import Block, Document, Line, Lines, Plate, Plates, Section, Style
 from evidence.documents.typeset.compiler import TypesetFile, Unset
-from evidence.documents.typeset.fonts import installed_fonts
 from evidence.documents.typeset.pictures import qr_png
 from exhibit.errors import ExhibitError
 from indexer.draw.draw import View, draw
@@ -54,7 +53,7 @@ def notice_pdf(
         opening=tuple(opening),
         sections=tuple(sections),
     )
-    return Unset(document, tuple(files), notice.language, at).pdf(installed_fonts())
+    return Unset(document, tuple(files), notice.language, at).pdf()
 
 
 def _paragraphs(text: str) -> list[Block]:

@@ -17,7 +17,7 @@ with late():
     from exhibit.comparison import calibration as calibrations
     from indexer.calibration import shipped
     from indexer.compare import change as changes, wording
-    from indexer.draw import draw, pair as pairs, survives
+    from indexer.draw import draw, overlay, pair as pairs
     from indexer.picture import features
     from indexer.search import derived, search
     from workers.texts import sentences
@@ -81,7 +81,7 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
 
 def _draw_map(registered: bytes, compared: Verification, path: Path) -> None:
     encode = draw.png if path.suffix.lower() == ".png" else draw.jpeg
-    write_file(path, encode(survives.survives(registered, compared.survival)))
+    write_file(path, encode(overlay.survives(registered, compared.survival)))
 
 
 def measured_file(path: Path) -> tuple[bytes, "features.Features"]:

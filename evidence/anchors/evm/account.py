@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.anchors.evm import rlp
-from evidence.anchors.evm.keccak import keccak256
+from evidence.anchors.evm.rlp import keccak256
 from exhibit.errors import ConfigError, ServiceMissingError
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141

@@ -16,9 +16,9 @@ import requests
 
 from evidence.anchors.evm import rlp
 from evidence.anchors.evm.account import EvmAccount, checksummed
-from evidence.anchors.evm.keccak import keccak256
 from evidence.anchors.evm.node import EvmNode, RefusedCallError
 from evidence.anchors.evm.proofs import EvmPending, EvmProof, read_pending, verify_proof
+from evidence.anchors.evm.rlp import keccak256
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState

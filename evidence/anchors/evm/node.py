@@ -9,10 +9,9 @@ from typing import Any
 import requests
 
 from evidence.anchors.evm import rlp
-from evidence.anchors.evm.keccak import keccak256
 from evidence.anchors.evm.patricia import prove
 from evidence.anchors.evm.proofs import EVENT, EvmProof
-from evidence.anchors.evm.rlp import Item
+from evidence.anchors.evm.rlp import Item, keccak256
 from evidence.anchors.evm.validators import EXTRA, forms
 from evidence.anchors.fetch import MAX_ANSWER, ask
 from exhibit.digests import Digest

@@ -6,8 +6,7 @@ Source: Ethereum Yellow Paper, appendices C and D.
 from collections.abc import Mapping, Sequence
 
 from evidence.anchors.evm import rlp
-from evidence.anchors.evm.keccak import keccak256
-from evidence.anchors.evm.rlp import Item
+from evidence.anchors.evm.rlp import Item, keccak256
 from exhibit.errors import IntegrityError
 
 MAX_NODES = 64

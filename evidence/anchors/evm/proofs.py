@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from evidence.anchors.evm import rlp
-from evidence.anchors.evm.keccak import keccak256
 from evidence.anchors.evm.patricia import check_proof
+from evidence.anchors.evm.rlp import keccak256
 from evidence.formats.codec import Canonical, FormatError, from_plain, parse_canonical
 from evidence.formats.errors import PendingProofError
 from exhibit.digests import Digest

@@ -1,9 +1,11 @@
-"""RLP, Ethereum's form of nested byte strings, read strictly: each value has one form only.
+"""RLP, Ethereum's form of nested byte strings, read strictly: each value has one form only; and Ethereum's hash.
 
 Source: Ethereum Yellow Paper, appendix B.
 """
 
 from typing import TypeAlias
+
+from Cryptodome.Hash import keccak
 
 from exhibit.errors import IntegrityError
 
@@ -94,3 +96,8 @@ def _span(data: bytes, start: int, short: int) -> tuple[int, int]:
     if begin + length > len(data):
         raise IntegrityError("An RLP item ends too early.")
     return begin, begin + length
+
+
+def keccak256(data: bytes) -> bytes:
+    """The hash, 32 bytes."""
+    return keccak.new(digest_bits=256, data=data).digest()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from evidence.anchors.evm import rlp
 from evidence.anchors.evm.account import ORDER
-from evidence.anchors.evm.keccak import keccak256
+from evidence.anchors.evm.rlp import keccak256
 from exhibit.errors import IntegrityError
 
 EXTRA = 12

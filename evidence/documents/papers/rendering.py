@@ -13,7 +13,6 @@ from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.typeset.blocks import Block, Callout, Document, Section
 from evidence.documents.typeset.compiler import TypesetFile, Unset
-from evidence.documents.typeset.fonts import FontSet, installed_fonts
 from exhibit.errors import WrongUseError
 
 MANIFEST_FILE = "manifest.json"
@@ -37,12 +36,10 @@ PAPERS: Mapping[str, Paper] = {
 """Kinds by name: the draft under FRE 902(13) and (14), 证据目录, 清洁性检查, and the note on personal data."""
 
 
-def render_paper(
-    kind: str, case: SealedFacts, *, language: str = "", time_zone: str = "UTC", fonts: FontSet | None = None
-) -> bytes:
+def render_paper(kind: str, case: SealedFacts, *, language: str = "", time_zone: str = "UTC") -> bytes:
     """A draft paper of a kind in :data:`PAPERS` as PDF/A-3b; same input, same bytes.
 
-    Its language is the one in which it is used if none is given; fonts are the machine's. Raises
+    Its language is the one in which it is used if none is given. Raises
     ``ServiceMissingError`` without a font that the language needs, ``WrongUseError`` for an unknown paper or language.
     """
     paper = PAPERS.get(kind)
@@ -51,7 +48,7 @@ def render_paper(
     wording = Wording(load_phrases(language or paper.language), zone_named(time_zone), clip="paper.clipped")
     document = _document(case, paper, wording)
     files = (TypesetFile(MANIFEST_FILE, case.manifest.to_json()),)
-    return Unset(document, files, wording.phrases.language, case.made_at).pdf(fonts or installed_fonts())
+    return Unset(document, files, wording.phrases.language, case.made_at).pdf()
 
 
 def _document(case: SealedFacts, paper: Paper, wording: Wording) -> Document:

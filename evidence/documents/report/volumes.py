@@ -26,7 +26,7 @@ from evidence.documents.report.pdf import unset_report
 from evidence.documents.report.rows import WORK_COLUMNS, csv_head, csv_lines, rows_of, work_rows
 from evidence.documents.report.xlsx import write_xlsx, xlsx_rows
 from evidence.documents.typeset.compiler import Unset, forget
-from evidence.documents.typeset.fonts import FontSet, installed_fonts
+from evidence.documents.typeset.fonts import installed_fonts
 from evidence.documents.typeset.pictures import Pictures
 from evidence.formats.codec import from_plain, parse_json, to_plain
 
@@ -63,12 +63,12 @@ class ReportFolder:
     are made without any.
     """
 
-    def __init__(self, folder: Path, languages: Sequence[str], fonts: FontSet | None = None) -> None:
+    def __init__(self, folder: Path, languages: Sequence[str]) -> None:
         self.folder = folder
-        self._fonts = fonts or installed_fonts()
+        fonts = installed_fonts()
         for needed in languages[:1]:
-            self._fonts.for_language(needed)
-        self._languages = [language for language in languages if self._fonts.can_set(language)]
+            fonts.for_language(needed)
+        self._languages = [language for language in languages if fonts.can_set(language)]
         self._setting = ThreadPoolExecutor(1, "typesetting")
         self._under_way: Future[None] | None = None
 
@@ -150,9 +150,9 @@ class ReportFolder:
 
     def _set(self, volume: Volume, unset: Mapping[str, Unset]) -> None:
         for language, document in unset.items():
-            self._keep(self._part(volume, f"{language}.pdf"), document.pdf(self._fonts))
+            self._keep(self._part(volume, f"{language}.pdf"), document.pdf())
             if volume.of > 1:
-                forget(self._fonts)
+                forget()
         self._keep(self._part(volume, "made"), b"")
 
     def _part(self, volume: Volume, kind: str) -> Path:

@@ -20,7 +20,6 @@ from evidence.documents.typeset.blocks import (
     Text,
 )
 from evidence.documents.typeset.compiler import TypesetFile, Unset
-from evidence.documents.typeset.fonts import FontSet, installed_fonts
 from evidence.documents.typeset.pictures import Album, Pictures, qr_png
 from evidence.facts.case import CaseFacts, PictureFacts
 
@@ -35,9 +34,7 @@ CHECKS = ("check_first", "check_digest", "check_later")
 UNEXAMINED = ("declarations", "originality", "earlier", "before")
 
 
-def render_deposit_record(
-    facts: CaseFacts, pictures: Pictures, language: str, *, time_zone: str = "UTC", fonts: FontSet | None = None
-) -> bytes:
+def render_deposit_record(facts: CaseFacts, pictures: Pictures, language: str, *, time_zone: str = "UTC") -> bytes:
     """The record as PDF/A-3b with ``facts.json`` attached, dated ``written_at``; same input, same bytes.
 
     The facts are without sightings, and their party is of the kind :data:`DEPOSIT_PARTY`. Raises what
@@ -56,9 +53,7 @@ def render_deposit_record(
     files = [*gallery.album.files, TypesetFile(FACTS_FILE, facts.to_json())]
     if _has_code(facts):
         files.append(TypesetFile(QR_FILE, qr_png(facts.work.public_page)))
-    return Unset(_document(facts, wording, sections), tuple(files), language, facts.written_at).pdf(
-        fonts or installed_fonts()
-    )
+    return Unset(_document(facts, wording, sections), tuple(files), language, facts.written_at).pdf()
 
 
 def _declared(facts: CaseFacts, wording: Wording) -> Section:

@@ -10,7 +10,6 @@ from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.typeset.blocks import Block, Document, Quiet, Rows, Section, Speaker, Text
 from evidence.documents.typeset.compiler import TypesetFile, Unset
-from evidence.documents.typeset.fonts import FontSet, installed_fonts
 from evidence.documents.typeset.pictures import Album, Pictures
 from evidence.facts.case import CaseFacts, SightingFacts
 from exhibit.errors import UnreadablePictureError
@@ -24,9 +23,7 @@ NAME = "/screenshot-boxed.png"
 RECORD = "/network.json"
 
 
-def render_exhibit_sheet(
-    facts: CaseFacts, pictures: Pictures, language: str, *, time_zone: str = "UTC", fonts: FontSet | None = None
-) -> bytes:
+def render_exhibit_sheet(facts: CaseFacts, pictures: Pictures, language: str, *, time_zone: str = "UTC") -> bytes:
     """The sheet as PDF/A-3b with ``facts.json`` attached, dated ``written_at``; same input, same bytes.
 
     ``pictures`` are exact bytes by the path that the facts name; what is missing is said to be missing. Raises
@@ -36,7 +33,7 @@ def render_exhibit_sheet(
     gallery = Gallery(pictures, Album(PICTURE_SIDE), wording)
     document = _document(facts, wording, _sections(facts, gallery))
     files = (*gallery.album.files, TypesetFile(FACTS_FILE, facts.to_json()))
-    return Unset(document, files, language, facts.written_at).pdf(fonts or installed_fonts())
+    return Unset(document, files, language, facts.written_at).pdf()
 
 
 def _sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:

@@ -19,7 +19,7 @@ from typing import Final
 import typst
 
 from evidence.documents.typeset.blocks import Block, Document
-from evidence.documents.typeset.fonts import FontSet
+from evidence.documents.typeset.fonts import FontSet, installed_fonts
 from exhibit.errors import ExhibitError
 from exhibit.types import Json
 
@@ -52,8 +52,9 @@ class Unset:
     language: str  # ``en`` or ``zh-Hans``
     made_at: datetime  # the date that the file states, aware; whole seconds are kept
 
-    def pdf(self, fonts: FontSet) -> bytes:
-        """The document as PDF/A-3b; raises ``ExhibitError`` when typst could not set it."""
+    def pdf(self) -> bytes:
+        """The document as PDF/A-3b in the machine's fonts; raises ``ExhibitError`` when typst could not set it."""
+        fonts = installed_fonts()
         document = {**template_data(self.document), "fonts": fonts.for_language(self.language)}
         hidden: frozenset[str] = frozenset()
         with tempfile.TemporaryDirectory(prefix="exhibit-document-") as folder:
@@ -84,13 +85,13 @@ def template_data(value: Json) -> Json:
     return [template_data(item) for item in value] if isinstance(value, tuple | list) else value
 
 
-def forget(fonts: FontSet) -> None:
+def forget() -> None:
     """Free what typst remembers of the documents that it has set: it drops what nothing has asked for some times.
 
     Worth a few milliseconds after each of many large documents, which would otherwise add up.
     """
     for _ in range(KEPT_FOR):
-        typst.compile(b"", font_paths=fonts.handle, format="pdf")
+        typst.compile(b"", font_paths=installed_fonts().handle, format="pdf")
 
 
 def showable(value: Json, hidden: frozenset[str]) -> Json:

@@ -6,8 +6,7 @@ import pytest
 from bench.cheats import descriptors
 from bench.cheats.gradient import built_in
 from bench.cheats.questions import picture
-from indexer.picture.descriptor import BUILT_IN, prepared
-from indexer.picture.embedding import centre
+from indexer.picture.descriptor import BUILT_IN, centre, prepared
 from tests import CHECKOUT
 
 STRANGER, WORK = (picture(CHECKOUT / "demo" / "assets" / "works" / f"{name}.jpg") for name in ("regatta", "old-town"))

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from crawler.crawling.settings import scrapy_settings
+from crawler.crawling.run import scrapy_settings
 from crawler.fetching.gate import Gate, Redirects
 from crawler.formats.job import Job, Limits, Politeness, Target
 from crawler.state.crawl import Crawl

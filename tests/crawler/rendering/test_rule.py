@@ -5,7 +5,7 @@ import pytest
 from crawler.formats.job import Kind
 from crawler.reading.found import Document, FoundImage
 from crawler.reading.helper import document_of
-from crawler.rendering.rule import Past, is_worth, pictures_of
+from crawler.rendering.renderer import Past, is_worth, pictures_of
 from tests.assets.scripted import LOREM, SHELL, serve_made, serve_whole
 from tests.assets.site import Answer, Site
 

@@ -4,13 +4,13 @@ from crawler.state.budget import Budget
 
 def test_a_budget_names_the_first_limit_that_held_something_back() -> None:
     budget = Budget(Limits(pages=1, images=1, bytes=10, hosts=1, memory_mb=1 << 20))  # of these tests' process, too
-    assert (budget.begin_visit(), budget.begin_image(), budget.take_bytes(10), budget.take_host("a")) == (True,) * 4
+    assert (budget.take("pages"), budget.take("images"), budget.take("bytes", 10), budget.take_host("a")) == (True,) * 4
     assert budget.spent == ""
-    assert not budget.take_bytes(1)
-    assert not budget.begin_visit()
+    assert not budget.take("bytes", 1)
+    assert not budget.take("pages")
     assert budget.spent == "budget-bytes"
-    budget.drop_image()
-    assert budget.begin_image()
+    budget.give_back("images")
+    assert budget.take("images")
     assert budget.take_host("a")
     assert not budget.take_host("b")
     assert not budget.memory_spent

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.state.spool import Spool
+from crawler.state.crawl import Spool
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 

@@ -15,7 +15,7 @@ from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_reco
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import CaseFacts, PartyFacts
 from tests.assets.documents_sample import sample_case, sample_pictures, sample_report
-from tests.assets.fonts import embedded_fonts
+from tests.assets.fonts import only_embedded_fonts
 from tests.assets.papers_sample import sample_sealed
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_pdf
@@ -121,13 +121,15 @@ def test_what_cannot_be_seen_is_shown_as_its_code_point() -> None:
 
 
 def test_a_machine_without_fonts_shows_code_points_and_makes_every_document() -> None:
-    for text in HOSTILE.values():
-        assert render_exhibit_sheet(hostile_case(text), sample_pictures(), "en", fonts=embedded_fonts())
+    with only_embedded_fonts():
+        for text in HOSTILE.values():
+            assert render_exhibit_sheet(hostile_case(text), sample_pictures(), "en")
 
 
 @settings(max_examples=settings().max_examples // 4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=120))
 def test_any_text_at_all_gives_a_sheet(text: str) -> None:
-    pdf = render_exhibit_sheet(hostile_case(text), {}, "en", fonts=embedded_fonts())
+    with only_embedded_fonts():
+        pdf = render_exhibit_sheet(hostile_case(text), {}, "en")
     shown = text_of(pdf)
     assert not [sign for sign in shown if unicodedata.category(sign) in {"Cs", "Co"}]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from evidence.formats.codec import FormatError
-from evidence.formats.names import MAX_NAME, check_names, check_places, is_left_over, is_name
+from evidence.formats.container import MAX_NAME, check_names, check_places, is_left_over, is_name
 from tests.evidence.formats.test_container import refused, written
 from tests.evidence.formats.test_zipread import their_zip
 

@@ -3,8 +3,7 @@ from dataclasses import replace
 import pytest
 
 from indexer.compare.geometry import align, correspondences
-from indexer.picture.features import Features
-from indexer.picture.lazy import Lazy
+from indexer.picture.features import Features, Lazy
 from indexer.picture.local_features import LocalFeatures
 from tests.assets.edited import PICTURE, jpeg, measured
 from tests.assets.textured import encoded

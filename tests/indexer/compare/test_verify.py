@@ -13,8 +13,7 @@ from exhibit.types import Decision, Verification
 from indexer.compare.verify import nearest_hash, verify
 from indexer.edits import apply
 from indexer.layout.single_thread import cv2
-from indexer.picture.features import Features
-from indexer.picture.lazy import Lazy
+from indexer.picture.features import Features, Lazy
 from tests.assets.edited import EDITS, PICTURE, captioned, edited, jpeg, measured, watermarked
 from tests.assets.shared import shared_data
 from tests.assets.textured import collage_with, encoded, page_with, text_page, textured, with_inset

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from indexer.draw.survives import TINTS, survives
+from indexer.draw.overlay import TINTS, survives
 from tests.assets.drawn import DATA, PICTURE
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from exhibit.pictures.decode import decode
-from indexer.edits.saving import Saving, exif_turned, gif, jpeg, webp
+from indexer.edits.catalogue import Saving, exif_turned, gif, jpeg, webp
 from tests.assets.scenes import PICTURE, likeness
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from indexer.picture.lazy import Lazy
+from indexer.picture.features import Lazy
 
 
 def test_a_value_is_made_when_it_is_asked_for_and_once() -> None:

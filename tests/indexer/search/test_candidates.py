@@ -21,8 +21,7 @@ from indexer.search.candidates import (
 )
 from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.index import open_index, rebuild_index
-from indexer.votes.index import VoteIndex
-from indexer.votes.votes import Vote
+from indexer.votes.index import Vote, VoteIndex
 from tests.assets.textured import collage_with, encoded, page_with, textured
 
 SIZE = (320, 240)

@@ -17,8 +17,7 @@ from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT, WORK
 from indexer.search.candidates import Candidate, hash_candidates
 from indexer.search.search import find_works, second_look
 from indexer.vectors.brute import BruteForceIndex
-from indexer.votes.index import VoteIndex
-from indexer.votes.votes import Vote
+from indexer.votes.index import Vote, VoteIndex
 from tests.assets.edited import PICTURE, jpeg, measured
 from tests.assets.textured import collage_with, encoded, textured
 

@@ -11,7 +11,7 @@ from exhibit.types import Metric, Space
 from indexer.picture.spaces import DESCRIPTOR, PHASH
 from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.index import check_index, open_index, rebuild_index
-from indexer.vectors.ivf import CellRows, cell_count
+from indexer.vectors.inverted_lists import CellRows, cell_count
 from indexer.vectors.segments import open_segment
 
 UNITS = Space("units", "1", Metric.COSINE, 64)
@@ -20,7 +20,7 @@ ROWS = 6_000
 
 @pytest.fixture(autouse=True)
 def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("indexer.vectors.ivf.CELLS_FROM", 1_000)
+    monkeypatch.setattr("indexer.vectors.inverted_lists.CELLS_FROM", 1_000)
 
 
 def of_unit_length(rows: NDArray[np.float64]) -> NDArray[np.float32]:

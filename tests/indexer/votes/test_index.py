@@ -18,8 +18,7 @@ from indexer.picture.local_features import MIRROR, units_of
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.manifest import Place
 from indexer.votes.codec import codec_digest, empty_like, shipped_codec, train_codec
-from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
-from indexer.votes.votes import NEIGHBOURS, Vote, count_votes
+from indexer.votes.index import NEIGHBOURS, Vote, VoteIndex, check_votes, count_votes, rebuild_votes
 from tests.assets.voters import descriptors, filled, numbers
 
 EVERY_LIST = 1024

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from indexer.votes.votes import count_votes
+from indexer.votes.index import count_votes
 from tests.assets.voters import numbers
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evidence.anchors.evm.keccak import keccak256
+from evidence.anchors.evm.rlp import keccak256
 
 
 @pytest.mark.parametrize(

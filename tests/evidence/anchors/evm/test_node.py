@@ -9,8 +9,8 @@ import pytest
 import rlp as other_rlp
 
 from evidence.anchors.evm import node as evm_node
-from evidence.anchors.evm.keccak import keccak256
 from evidence.anchors.evm.proofs import verify_proof
+from evidence.anchors.evm.rlp import keccak256
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError

@@ -5,8 +5,8 @@ import json
 import pytest
 from eth_utils import ValidationError
 
-from evidence.anchors.evm.keccak import keccak256
 from evidence.anchors.evm.proofs import EvmPending, read_pending
+from evidence.anchors.evm.rlp import keccak256
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState

@@ -13,7 +13,7 @@ from evidence.documents.phrases import load_phrases
 from evidence.documents.typeset.fonts import installed_fonts
 from evidence.facts.case import LANGUAGES
 from exhibit.errors import ServiceMissingError, WrongUseError
-from tests.assets.fonts import embedded_fonts
+from tests.assets.fonts import only_embedded_fonts
 from tests.assets.papers_sample import sample_sealed
 from tests.assets.pdf_text import text_of
 from tests.evidence.documents.phrases.test_wording import FORBIDDEN
@@ -52,8 +52,8 @@ def test_the_same_case_gives_the_same_bytes(kind: str) -> None:
 
 
 def test_a_paper_in_a_language_without_a_font_says_what_is_missing() -> None:
-    with pytest.raises(ServiceMissingError, match="fonts-noto-cjk"):
-        render_paper("cn-evidence-list", sample_sealed(), fonts=embedded_fonts())
+    with only_embedded_fonts(), pytest.raises(ServiceMissingError, match="fonts-noto-cjk"):
+        render_paper("cn-evidence-list", sample_sealed())
 
 
 def test_an_unknown_paper_is_refused_with_those_that_exist() -> None:

@@ -12,7 +12,7 @@ from evidence.documents.report.facts import IN_A_VOLUME, ReportFacts, Volume
 from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
 from exhibit.errors import ServiceMissingError
 from tests.assets.documents_sample import sample_report
-from tests.assets.fonts import embedded_fonts
+from tests.assets.fonts import only_embedded_fonts
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_csv, render_report_pdf, render_report_xlsx
 
@@ -92,7 +92,8 @@ def test_a_volume_whose_pdf_is_missing_counts_as_not_made(tmp_path: Path) -> Non
 
 
 def test_a_language_without_a_font_is_left_out_unless_it_is_the_first(tmp_path: Path, whole: ReportFacts) -> None:
-    files = made(ReportFolder(tmp_path, ["en", "zh-Hans"], embedded_fonts()), whole, volumes_of(4))
-    assert [file.name for file in files if file.name.endswith(".pdf")] == ["report.pdf"]
-    with pytest.raises(ServiceMissingError):
-        ReportFolder(tmp_path, ["zh-Hans", "en"], embedded_fonts())
+    with only_embedded_fonts():
+        files = made(ReportFolder(tmp_path, ["en", "zh-Hans"]), whole, volumes_of(4))
+        assert [file.name for file in files if file.name.endswith(".pdf")] == ["report.pdf"]
+        with pytest.raises(ServiceMissingError):
+            ReportFolder(tmp_path, ["zh-Hans", "en"])

@@ -1,6 +1,7 @@
 """Characters without a glyph, and such as nobody sees, stand as code points."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,10 +9,9 @@ import pytest
 
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.typeset.compiler import missing_glyphs, showable
-from evidence.documents.typeset.fonts import installed_fonts
 from evidence.facts.case import CaseFacts
 from tests.assets.documents_sample import NOON, sample_case, sample_report
-from tests.assets.fonts import embedded_fonts
+from tests.assets.fonts import only_embedded_fonts
 from tests.assets.pdf_text import metadata_of, reader, root_of, text_of
 from tests.assets.reports import render_report_pdf
 from tests.evidence.documents.typeset.test_blocks import titled
@@ -19,7 +19,8 @@ from tests.evidence.documents.typeset.test_blocks import titled
 
 def test_characters_without_a_glyph_stand_as_code_points(pictures: Mapping[str, bytes]) -> None:
     case = titled("Sunset \U0001f600 by \U00012000", not_checked=("odd: \U0001f47d",))
-    pdf = render_exhibit_sheet(case, pictures, "en", fonts=embedded_fonts())
+    with only_embedded_fonts():
+        pdf = render_exhibit_sheet(case, pictures, "en")
     text = text_of(pdf)
     assert "[U+1F600]" in text
     assert "[U+12000]" in text
@@ -31,8 +32,9 @@ def test_characters_without_a_glyph_stand_as_code_points(pictures: Mapping[str, 
     "title", ["مرحبا بالعالم", "שלום", "नमस्ते", "𠀀𠀁 秋山", "é\u0301\u0302", "👩\u200d👧", "ﷺ", "\ufdd0\ufffe"]
 )
 def test_any_script_gives_a_document(title: str, pictures: Mapping[str, bytes]) -> None:
-    for fonts in (installed_fonts(), embedded_fonts()):
-        assert "<pdfaid:part>3" in metadata_of(render_exhibit_sheet(titled(title), pictures, "en", fonts=fonts))
+    for fonts in (nullcontext(), only_embedded_fonts()):
+        with fonts:
+            assert "<pdfaid:part>3" in metadata_of(render_exhibit_sheet(titled(title), pictures, "en"))
 
 
 def test_invisible_characters_become_visible() -> None:

@@ -8,14 +8,14 @@ from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.typeset.fonts import installed_fonts
 from exhibit.errors import ServiceMissingError
 from tests.assets.documents_sample import sample_case, sample_report
-from tests.assets.fonts import embedded_fonts
+from tests.assets.fonts import only_embedded_fonts
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_pdf
 
 
 def test_chinese_without_a_font_is_refused_with_the_way_to_get_one(pictures: Mapping[str, bytes]) -> None:
-    with pytest.raises(ServiceMissingError, match="apt-get install fonts-noto-cjk"):
-        render_exhibit_sheet(sample_case(), pictures, "zh-Hans", fonts=embedded_fonts())
+    with only_embedded_fonts(), pytest.raises(ServiceMissingError, match="apt-get install fonts-noto-cjk"):
+        render_exhibit_sheet(sample_case(), pictures, "zh-Hans")
 
 
 @pytest.mark.skipif(not installed_fonts().chinese, reason="no font with Chinese characters is installed")

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from crawler.reading.srcset import candidates_of, largest_of
+from crawler.reading.attributes import candidates_of, largest_of
 
 LONG = 300_000
 """So often that anything slower than linear would take an hour."""
