@@ -1,10 +1,11 @@
 """Words of the notices' pages: kinds, questions, answers, states and terms, in the reader's language."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import get_language_info, gettext, gettext_lazy as _
 
 from desk.texts.numbers import grouped
@@ -13,6 +14,7 @@ from registry.models import Notice, NoticeReply
 from registry.notices.notices import LANGUAGES as LANGUAGES_OF_KINDS
 from registry.notices.senders import FIELDS
 from registry.works.licence_check import country_of
+from workers.notices.addressees import Proposal
 from workers.notices.contents import NoticeItem
 
 KINDS = {
@@ -193,11 +195,25 @@ def spoken_in(notice: Notice) -> dict[str, object]:
     return {
         "country": country,
         "countries": [(None, "–"), *((code, code) for code in SPOKEN)],
-        "spoken": _joined(get_language_info(code)["name_translated"] for code in spoken),
+        "spoken": gettext(", ").join(str(get_language_info(code)["name_translated"]) for code in spoken),
         "fits": notice.language in spoken,
         "languages": [(code, name) for code, name in others.items() if code in spoken and code != notice.language],
     }
 
 
-def _joined(names: Iterable[str]) -> str:
-    return gettext(", ").join(map(str, names))
+def found_at(one: Proposal) -> str:
+    """Where a possible addressee of a notice was found, and how far that is to be trusted."""
+    told = {"source": one.source, "day": one.day and date_format(one.day, "DATE_FORMAT")}
+    if one.kind == "table":
+        own = gettext(
+            "From the platform's own page %(source)s, written down on %(day)s. Look whether it still says so."
+        )
+        others = gettext("From what others write at %(source)s, written down on %(day)s. Check it first.")
+        return (own if one.first_hand else others) % told
+    if one.kind == "rdap":
+        return gettext("For complaints, as the registry %(source)s said on %(day)s (RDAP). Check it first.") % told
+    if one.kind == "page":
+        return gettext("A guess: it stands on the captured page {source}.").format(**told)
+    if one.kind == "link":
+        return gettext("A guess: the address of a page that a crawl met and that may say whom to write to.")
+    return gettext("The Copyright Office's directory of designated agents. Look the provider up there.")
