@@ -53,6 +53,7 @@ def test_no_operation_signs_sends_or_answers_for_the_signer(program: Program, st
         "/{number}",
         "/{number}/events",
         "/{number}/files/{name}",
+        "/{number}/packet",
         "/{number}/replies/{reply}/file",
     }
     program.post("/notices", {"kind": "dmca", "cases": [1]})
