@@ -218,19 +218,18 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
 def _filed(given: Mapping[str, str], words: Wording) -> dict[str, str]:
     """What only a paper for a board or a court says."""
     respondent = [
-        words.say(f"respondent_{name}", text=given[f"respondent_{name}"])
+        words.words.get(f"respondent_{name}", words.words.get(name, "")).format(text=text)
         for name in ("name", "representative", "address", "contact")
-        if given[f"respondent_{name}"] and f"respondent_{name}" in words.words
+        if (text := given[f"respondent_{name}"])
     ]
-    blank, natural = words.words.get("natural", ""), not given["sender_organisation"]
-    respondent += [] if given["respondent_representative"] else [blank]
+    natural = words.words.get("natural", "")
     return {
-        "respondent": "\n".join(filter(None, respondent)),
+        "respondent": "\n".join(filter(None, [*respondent, "" if given["respondent_representative"] else natural])),
         "relief": given["relief"],
         "facts": given["facts"],
         "amount": words.say("amount", text=given["amount"]) if given["amount"] and "amount" in words.words else "",
         "smaller": words.words.get(f"smaller_{given['smaller']}", ""),
-        "natural": blank if natural else "",
+        "natural": "" if given["sender_organisation"] else natural,
     }
 
 

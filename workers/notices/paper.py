@@ -78,7 +78,7 @@ def _plates(
     for n, item in enumerate(items[:MAX_PICTURES], 1):
         if item.shown is None:
             continue
-        words = said.say("caption", n=n, title=item.row.case.work.title[:100], page=item.shown.sighting.page_url[:200])
+        words = said.say("caption", n=n, title=item.row.case.work.title[:200], page=item.shown.sighting.page_url[:200])
         path, why = f"pictures/{n}.jpg", ""
         try:
             files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(services, matches[item.shown.match_id]))))

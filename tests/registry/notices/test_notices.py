@@ -252,7 +252,8 @@ def test_a_place_counts_by_its_last_sighting_which_a_licence_that_is_over_covers
     Sighting.objects.filter(pk=later.pk).update(last_seen=now() + timedelta(days=2))
     text = letter(row).text
     assert text.count("Page: http://shop.example/page-0") == 1
-    seen = f"first on {today - timedelta(days=9):%-d %B %Y} \\d\\d:\\d\\d and last on {today + timedelta(days=2):%-d %B %Y}"
+    first, last = (f"{day:%-d %B %Y}" for day in (today - timedelta(days=9), today + timedelta(days=2)))
+    seen = f"first on {first} \\d\\d:\\d\\d and last on {last}"
     assert re.search(seen, text)
 
 
