@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from registry.models import Case, Notice, Owner
+from registry.models import Case, Notice, Owner, Work
 from registry.notices import notices
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.cases.decisions import confirm
@@ -58,6 +58,16 @@ def begun(of: Owner, kind: str = "dmca", language: str = "en", *cases: int) -> N
     notices.fill(row, SENDER, SENDER)
     for case in cases or (1, 2):
         notices.consider(row, case, ANSWERS)
+    return notices.notice(of, row.number)
+
+
+def filing(of: Owner) -> Notice:
+    """A paper for the Copyright Claims Board in which everything is filled in."""
+    Work.objects.update(registrations=[{"office": "USCO", "number": "VA 1-234", "date": "2026-01-02"}])
+    row = begun(of, "ccb")
+    given = {"respondent_name": "Shop Inc.", "respondent_address": "1 Main Street", "relief": "That the use end."}
+    given |= {"facts": "The picture sells shoes.", "smaller": "no"}
+    notices.fill(row, given, given)
     return notices.notice(of, row.number)
 
 

@@ -196,7 +196,7 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
     )
     return {
         "number": str(notice.number),
-        "date": day.isoformat(),
+        "date": words.day(day),
         "owner": notice.owner.name,
         "party": notice.party,
         "addressee": "\n".join(filter(None, addressee)),
@@ -205,9 +205,9 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
         "contact": contact,
         "identity": f"{words.say('owner', text=notice.owner.name)}\n{contact}",
         "further": given["further"],
-        "signature": words.say("signature", **_signer(notice), date=day.isoformat()),
+        "signature": words.say("signature", **_signer(notice), date=words.day(day)),
         "fee": given["fee"] or words.words.get("fee_asked", ""),
-        "reply_by": (day + timedelta(days=reply_days(notice.fields))).isoformat(),
+        "reply_by": words.day(day + timedelta(days=reply_days(notice.fields))),
         "shown": _shown(items, words),
         **_filed(given, words),
         "evidence_list": enclosures.evidence_list([item.row.case for item in items], words),
@@ -218,17 +218,18 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
 def _filed(given: Mapping[str, str], words: Wording) -> dict[str, str]:
     """What only a paper for a board or a court says."""
     respondent = [
-        words.say(name, text=given[f"respondent_{name}"])
-        for name in ("name", "representative", "address")
-        if given[f"respondent_{name}"] and name in words.words
+        words.words.get(f"respondent_{name}", words.words.get(name, "")).format(text=text)
+        for name in ("name", "representative", "address", "contact")
+        if (text := given[f"respondent_{name}"])
     ]
+    natural = words.words.get("natural", "")
     return {
-        "respondent": "\n".join(filter(None, [*respondent, given["respondent_contact"]])),
+        "respondent": "\n".join(filter(None, [*respondent, "" if given["respondent_representative"] else natural])),
         "relief": given["relief"],
         "facts": given["facts"],
         "amount": words.say("amount", text=given["amount"]) if given["amount"] and "amount" in words.words else "",
         "smaller": words.words.get(f"smaller_{given['smaller']}", ""),
-        "natural": words.words.get("natural", ""),
+        "natural": "" if given["sender_organisation"] else natural,
     }
 
 
@@ -256,8 +257,8 @@ def _item_text(number: int, item: NoticeItem, words: Wording, day: date) -> str:
         "case": str(item.row.case.number),
         "places": "\n".join(_place_text(place.seen, words) for place in item.there[:MAX_PLACES]),
         "seen": _seen(item, words),
-        "aligned": words.say("aligned", share=percent(item.share)) if item.share else "",
-        "licences": words.say("licences" if item.searched else "licences_none", day=day.isoformat()),
+        "aligned": words.say("aligned", share=percent(item.share)[:-1]) if item.share else "",
+        "licences": words.say("licences" if item.searched else "licences_none", day=words.day(day)),
     }
     return "\n".join(line for line in filled(words.item, values).splitlines() if line.strip())
 
@@ -278,5 +279,5 @@ def _seen(item: NoticeItem, words: Wording) -> str:
     if not item.there:
         return ""
     moments = min(each.first_seen for each in item.there), max(each.seen.last_seen for each in item.there)
-    first, last = (f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" for moment in moments)
+    first, last = (f"{words.day(utc)} {utc:%H:%M}" for utc in (moment.astimezone(UTC) for moment in moments))
     return words.say("seen", first=first, last=last)

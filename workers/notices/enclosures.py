@@ -1,11 +1,13 @@
 """What goes with a notice: deposit records of its works, bundles of its cases, the sender's business licence."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
+from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.models import Bundle, Case, Deposit, Notice, Package, StepState
 from registry.notices.notices import FILINGS
@@ -19,10 +21,10 @@ MAX_DEPOSITS = 20
 """Deposit records that go with one notice."""
 
 
-def bundles_of(cases: Sequence[Case]) -> dict[int, Bundle]:
-    """The last sealed bundle of each case that has one."""
-    rows = Bundle.objects.filter(case__in=cases).exclude(seal_digest=None).order_by("number")
-    return {row.case_id: row for row in rows}
+def bundles_of(cases: Sequence[Case], until: datetime | None = None) -> dict[int, Bundle]:
+    """The last sealed bundle of each case that has one, by the case; perhaps the last one at a moment."""
+    rows = Bundle.objects.filter(case__in=cases, sealed_at__lte=until or now()).order_by("number")
+    return {row.case_id: row for row in rows.exclude(seal_digest=None).select_related("case__owner")}
 
 
 def deposits_of(cases: Sequence[Case]) -> dict[int, Deposit]:
@@ -43,7 +45,7 @@ def evidence_list(cases: Sequence[Case], words: Wording) -> str:
         for name, row in (("deposit", deposits.get(case.pk)), ("bundle", bundles.get(case.pk))):
             if row is not None and row.seal_digest is not None and row.sealed_at is not None:
                 told = about | {"n": len(lines) + 1, "bundle": row.number, "digest": row.seal_digest.hex}
-                lines.append(words.say(f"evidence_{name}", day=f"{row.sealed_at:%Y-%m-%d}", **told))
+                lines.append(words.say(f"evidence_{name}", day=words.day(row.sealed_at), **told))
     return "\n\n".join(lines)
 
 
@@ -51,11 +53,12 @@ def said(notice: Notice, cases: Sequence[Case], words: Wording) -> str:
     """What stands below the letter of what is enclosed with it, a line each."""
     told = [
         words.say(
-            "deposit", n=row.number, title=case.work.title, day=f"{row.sealed_at:%Y-%m-%d}", digest=row.seal_digest.hex
+            "deposit", n=row.number, title=case.work.title, day=words.day(row.sealed_at), digest=row.seal_digest.hex
         )
         for case, row in _deposits(notice, cases)
     ]
-    told += [words.say("business_licence")] if _licence(notice) else []
+    if _licence(notice) and notice.sender is not None:
+        told.append(words.say("business_licence", digest=Digest.of(bytes(notice.sender.file or b"")).hex))
     return "".join(f"\n{words.say('enclosed', what=what)}\n" for what in told)
 
 
@@ -85,7 +88,7 @@ def link(services: Services, notice: Notice, words: Wording, *, by: str) -> str:
         raise WrongUseError(_("The package of bundles isn't there any more."), hint=_("Choose another one, or none."))
     made, token = make_link(notice.owner, row, days=MAX_DAYS, by=by, note=_note(notice))
     where = f"{services.config.public_url}/d/{token}"
-    return words.say("bundles", day=f"{made.expires_at:%Y-%m-%d}", link=where)
+    return words.say("bundles", day=words.day(made.expires_at), link=where)
 
 
 def revoke(notice: Notice, *, by: str) -> None:

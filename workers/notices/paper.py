@@ -1,7 +1,8 @@
 """A notice as a PDF: the letter word for word, then the pictures side by side."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from evidence.documents.phrases import load_phrases
@@ -17,7 +18,7 @@ from workers.notices.contents import MAX_PICTURES, Letter, NoticeItem
 from workers.notices.wording import Wording as NoticeWording, wording
 from workers.services.wiring import Services
 
-HEIGHT = 70  # most millimetres of two pictures
+HEIGHT, CODE = 70, 24  # most millimetres of two pictures, and of the QR code
 _HEADING = re.compile(r"(\d{1,2}\.|[一二三四五六七八九十]{1,2}、)\s*\S")
 
 
@@ -29,11 +30,12 @@ def notice_pdf(
     Raises ``ServiceMissingError`` when no font with Chinese characters is here, and the notice needs one.
     """
     files: list[TypesetFile] = []
-    opening = _paragraphs(letter.text)
+    said, speaks = wording(notice.owner, notice.kind, notice.language), notice.language
+    lines = _paragraphs(letter.text, {line for line in said.body.splitlines() if _HEADING.match(line)})
+    opening: list[Block] = [*lines]
     if link:
         files.append(TypesetFile("pictures/answer.png", qr_png(link)))
-        opening.append(Plates((Plate("pictures/answer.png", "", link, link),), 35))
-    said, speaks = wording(notice.owner, notice.kind, notice.language), notice.language
+        opening[-1:] = replace(lines[-1], leads=True), Plates((Plate("pictures/answer.png", "", "", link),), CODE)
     if (foot := said.words.get("foot")) is None:
         setting = Wording(load_phrases(speaks)).setting()
     else:  # a language in which only notices are written
@@ -48,7 +50,7 @@ def notice_pdf(
         kicker="",
         heading=letter.subject,
         subtitle="",
-        header=f"{notice.owner.name} · {notice.number}",
+        header=f"{notice.owner.name} · {said.say('number', n=notice.number)}",
         language=setting,
         opening=tuple(opening),
         sections=tuple(sections),
@@ -56,12 +58,13 @@ def notice_pdf(
     return Unset(document, tuple(files), notice.language, at).pdf()
 
 
-def _paragraphs(text: str) -> list[Block]:
-    """The letter's paragraphs, line by line; what is a heading in it is set as one."""
-    made: list[Block] = []
+def _paragraphs(text: str, headings: Container[str]) -> list[Lines]:
+    """The letter's paragraphs, line by line; the headings of its wording are set as such."""
+    made: list[Lines] = []
     for lines in map(str.splitlines, text.strip().split("\n\n")):
-        style = Style.STRONG if len(lines) == 1 and _HEADING.match(lines[0]) else Style.PLAIN
-        made.append(Lines(tuple(Line(line, style) for line in lines)))
+        leads = len(lines) == 1 and lines[0] in headings
+        style = Style.STRONG if leads else Style.PLAIN
+        made.append(Lines(tuple(Line(line, style) for line in lines), leads))
     return made
 
 
@@ -74,7 +77,7 @@ def _plates(
     for n, item in enumerate(items[:MAX_PICTURES], 1):
         if item.shown is None:
             continue
-        words = said.say("caption", n=n, title=item.row.case.work.title[:100], page=item.shown.sighting.page_url[:200])
+        words = said.say("caption", n=n, title=item.row.case.work.title[:200], page=item.shown.sighting.page_url[:200])
         path, why = f"pictures/{n}.jpg", ""
         try:
             files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(services, matches[item.shown.match_id]))))

@@ -64,7 +64,7 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
         if services.config.public_url and held.kind not in notices.FILINGS:
             token, until = replies.new_token()
             link = f"{services.config.public_url}/n/{token}"
-            said = words.say("answer", link=link, day=f"{until:%Y-%m-%d}")
+            said = words.say("answer", link=link, day=words.day(until))
             signed = replace(signed, text=f"{signed.text}\n{said}\n")
             write(held, reply_token=Digest.of(token.encode()), reply_until=until)
         text = signed.whole.encode()

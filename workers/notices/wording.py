@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -71,6 +72,10 @@ class Wording:
     def say(self, piece: str, **values: object) -> str:
         """One of the smaller pieces."""
         return self.words[piece].format(**values)
+
+    def day(self, day: date) -> str:
+        """A day as letters in this language write it."""
+        return self.words["day"].format(day)
 
 
 @cache

@@ -13,8 +13,9 @@ from exhibit.errors import RefusedError
 from exhibit.pictures.decode import Limits
 from exhibit.types import Json
 from registry.log.audit_log import Evidence, Way, accessed
-from registry.models import Package
+from registry.models import Notice, Package
 from workers.evidence.packages import package_chunks, package_name, package_size
+from workers.notices.packet import packet, packet_name
 from workers.services import wiring
 
 FileName = Annotated[str, Path(max_length=200)]
@@ -40,6 +41,13 @@ def zip_answer(row: Package) -> StreamingHttpResponse:
     chunks, size = package_chunks(wiring.services(), row), package_size(wiring.services(), row)
     headers = {"Content-Disposition": f'attachment; filename="{package_name(row)}"', "Content-Length": str(size)}
     return StreamingHttpResponse(chunks, content_type="application/zip", headers=headers)
+
+
+def packet_answer(row: Notice) -> tuple[StreamingHttpResponse, list[str]]:
+    """A filing's ZIP, made while it is sent, and its bundles' seals; raises ``NotFoundError`` where there is none."""
+    chunks, seals = packet(wiring.services(), row)
+    headers = {"Content-Disposition": f'attachment; filename="{packet_name(row)}"'}
+    return StreamingHttpResponse(chunks, content_type="application/zip", headers=headers), seals
 
 
 def download(content: bytes | BinaryIO, name: str, media_type: str) -> HttpResponseBase:

@@ -7,7 +7,7 @@ from django.utils import timezone
 from ninja import Query
 
 from desk.api.common.auth import SEND, Call, of
-from desk.api.common.files import FileName, download, taken
+from desk.api.common.files import FileName, download, packet_answer, taken
 from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import notices as schemas, requests
 from desk.schemas.base import Piece
@@ -91,6 +91,14 @@ def get_notice_file(request: Call, number: int, name: FileName) -> HttpResponseB
     content, media_type = there(found, f"Notice {number} has no such file.")
     taken(request, Evidence.PAPER, notice=number, file=name)
     return download(content, download_name(row, name), media_type)
+
+
+@router.get(ONE + "/packet", file="application/zip")
+def get_notice_packet(request: Call, number: int) -> HttpResponseBase:
+    """A signed paper for a board or a court as one ZIP: its files, and the evidence bundles of its cases."""
+    answer, seals = packet_answer(notices.notice(of(request), number))
+    taken(request, Evidence.PACKAGE, notice=number, seals=seals)
+    return answer
 
 
 def _told(request: Call, number: int) -> schemas.FullNotice:

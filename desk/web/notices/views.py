@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _, gettext_lazy
 
-from desk.api.common.files import download
+from desk.api.common.files import download, packet_answer
 from desk.passkeys import answer_of
 from desk.texts import claims
 from desk.texts.sentences import in_words
@@ -157,6 +157,14 @@ def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     data, media_type = found
     kind = f"{media_type}; charset=utf-8" if media_type == "text/plain" else media_type
     return download(data, download_name(row, name), kind)
+
+
+@member_page("notices/<int:number>/packet", "notice-packet")
+def notice_packet(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+    """A signed paper for a board or a court as one ZIP: its files, and the evidence bundles of its cases."""
+    answer, seals = packet_answer(notices.notice(owner, number))
+    takes(request, Evidence.PACKAGE, owner, notice=number, seals=seals)
+    return answer
 
 
 @decider_post("notices/<int:number>/seen", "see-replies", back="notice")

@@ -10,7 +10,7 @@ from evidence.documents.phrases import load_phrases, own_unchecked
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.report.cards import case_card
 from evidence.documents.report.facts import CostFacts, CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportScope
-from evidence.documents.report.works import works_section
+from evidence.documents.report.works import MAX_TITLE, works_section
 from evidence.documents.typeset.blocks import (
     Block,
     Cell,
@@ -153,7 +153,7 @@ def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell
     seen = min((sighting.first_seen for sighting in facts.sightings), default=None)
     return (
         Cell((Line(facts.number),), _label(position)),
-        cell(wording.clipped(facts.work.title or wording.say("document.unknown"), 80)),
+        cell(wording.clipped(facts.work.title or wording.say("document.unknown"), MAX_TITLE)),
         cell(wording.clipped(facts.party.name, 80)),
         cell("—" if seen is None else wording.day(seen)),
         cell(of_case.best_share(facts)),
@@ -165,7 +165,7 @@ def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell
 
 def _case(position: int, case: ReportCase, gallery: Gallery) -> list[Section]:
     facts, wording = case.facts, gallery.wording
-    title = wording.clipped(facts.work.title or wording.say("document.unknown"), 80)
+    title = wording.clipped(facts.work.title or wording.say("document.unknown"), MAX_TITLE)
     party = wording.clipped(facts.party.name, 80)
     heading = Section(
         wording.say("report.case_heading", case=facts.number, title=title, party=party),

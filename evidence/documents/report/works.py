@@ -9,9 +9,9 @@ from evidence.documents.report.facts import LookedFacts, ReportFacts, WorkAccoun
 from evidence.documents.typeset.blocks import Block, Cell, Row, Rows, Section, Speaker, Table, Text, cell
 from evidence.facts.case import CalibrationFacts
 
-MAX_TITLE = 80
+MAX_TITLE = 160
 SHOWN_CASES = 12  # numbers of cases beside one work
-COLUMNS = {"work_number": 0, "work": 7, "result": 6, "places": 0, "cases": 4, "first_seen": 0, "last_seen": 0}
+COLUMNS = {"work_number": 0, "work": 7, "result": 8, "places": 0, "cases": 3, "first_seen": 0, "last_seen": 0}
 """With their widths."""
 
 
@@ -38,8 +38,8 @@ def works_section(report: ReportFacts, wording: Wording) -> list[Section]:
     if report.works:
         cells = tuple(_cells(work, wording) for work in report.works)
         blocks.append(Table(wording.heads(COLUMNS), cells, tuple(COLUMNS.values())))
-    running = wording.clipped(report.title or report.owner.name, MAX_TITLE)
-    return [Section(wording.say("heading.works"), tuple(blocks), 1, running=running, new_page=True)]
+    running = wording.clipped(report.title or report.owner.name, 80)
+    return [Section(wording.say("heading.works"), tuple(blocks), 1, running=running)]
 
 
 def _say(key: str, wording: Wording, looked: LookedFacts, *names: str) -> str:

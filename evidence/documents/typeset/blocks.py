@@ -59,6 +59,7 @@ class Lines:
     """Lines of a letter, each beginning a new one; few stay on one page."""
 
     lines: tuple[Line, ...]
+    leads: bool = False  # stays on the page of what follows
 
 
 @dataclass(frozen=True, slots=True)

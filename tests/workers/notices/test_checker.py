@@ -19,6 +19,7 @@ __all__ = ["studio"]
 FILED = {
     "respondent_name": "Shop Inc.",
     "respondent_address": "1 Main Street, Austin",
+    "respondent_contact": "legal@shop.example",
     "relief": "That the use end.",
     "facts": "The picture sells shoes.",
     "smaller": "no",
@@ -51,7 +52,14 @@ def test_a_claim_for_the_board_names_each_missing_field_until_it_has_all(studio:
         notices.fill(row, {"amount": amount, "smaller": smaller}, ["amount", "smaller"])
         assert (lacking(row) == []) is fits, amount
     text = letter(notices.notice(studio, row.number)).whole
-    for words in ("Shop Inc.", "1 Main Street, Austin", "VA 1-234", "smaller-claims", "Under penalty of perjury"):
+    for words in (
+        "Shop Inc.",
+        "1 Main Street, Austin",
+        "VA 1-234",
+        "smaller-claims",
+        "Under penalty of perjury",
+        "Contact: legal@shop.example",
+    ):
         assert words in text
 
 
@@ -76,6 +84,9 @@ def test_a_complaint_needs_a_court_a_defendant_and_sealed_evidence_which_it_list
     for words in ("某区人民法院", "Shop Inc.", "王某，经理", "统一社会信用代码：9144030071526726XG", "证据目录"):
         assert words in text
     assert text.count("第 1 号证据包") == 2
+    assert text.count("自然人另行填写") == 1  # of the respondent, who has no representative
+    notices.fill(row, {"respondent_representative": "李某", "sender_organisation": ""}, ["respondent_representative"])
+    assert "自然人" not in letter(notices.notice(studio, row.number)).text
     assert Digest.of(b"\x02").hex in text
 
 

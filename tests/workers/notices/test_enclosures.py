@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from exhibit.clock import now
+from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.models import Bundle, Case, DownloadLink, Notice, Owner, Package
 from registry.notices import notices, senders
@@ -18,6 +19,8 @@ from workers.notices.signing import file_of, take_back
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["studio"]
+
+LICENCE = b"\x89PNG\r\n\x1a\n1"
 
 
 def names(row: Notice) -> list[str]:
@@ -40,7 +43,7 @@ def test_deposit_records_go_with_it_where_they_are_chosen(studio: Owner, inline:
 
 def test_a_business_licence_goes_to_china_only_and_stays_as_it_was_signed(studio: Owner, inline: SyncRunner) -> None:
     told = {"name": "Ann Example", "code": "9144030071526726XG", "organisation": "某某公司"}
-    who = senders.keep(studio, None, told, by="ann", file=b"\x89PNG\r\n\x1a\n1", name="营业执照.png")
+    who = senders.keep(studio, None, told, by="ann", file=LICENCE, name="营业执照.png")
     friendly, row = begun(studio, "offer"), begun(studio, "prc", "zh-Hans")
     for draft in (friendly, row):
         senders.take(draft, senders.sender(studio, who.number))
@@ -52,7 +55,7 @@ def test_a_business_licence_goes_to_china_only_and_stays_as_it_was_signed(studio
         }
         notices.fill(draft, contact, contact)
     friendly, row = (notices.notice(studio, draft.number) for draft in (friendly, row))
-    assert "营业执照" in letter(row).text
+    assert f"营业执照，SHA-256：{Digest.of(LICENCE).hex}" in letter(row).text
     notices.fill(row, {"sender_organisation": "另一公司"}, ["sender_organisation"])
     assert "营业执照" not in letter(row).text
     notices.fill(row, {"sender_organisation": told["organisation"]}, ["sender_organisation"])
@@ -64,7 +67,7 @@ def test_a_business_licence_goes_to_china_only_and_stays_as_it_was_signed(studio
     senders.remove(studio, who.number, by="ann")
     row = notices.notice(studio, row.number)
     assert row.fields["sender_name"] == "Ann Example"
-    assert file_of(inline.services, row, "business-licence.png") == (b"\x89PNG\r\n\x1a\n1", "image/png")
+    assert file_of(inline.services, row, "business-licence.png") == (LICENCE, "image/png")
 
 
 def test_a_link_to_the_bundles_of_its_cases_is_made_when_it_is_signed(studio: Owner, inline: SyncRunner) -> None:

@@ -1,5 +1,8 @@
 """Notices and trials of licences through the API: programs draft and follow; signing and sending stay with a person."""
 
+import io
+from zipfile import ZipFile
+
 import pytest
 
 from desk.api.api import api
@@ -7,7 +10,7 @@ from exhibit.clock import now
 from registry.accounts import tokens
 from registry.models import LogSubmission, Membership, Notice, Owner, Role, Scope, User
 from registry.notices import notices
-from tests.assets.noticed import SENDER, begun, signed, studio
+from tests.assets.noticed import SENDER, begun, filing, signed, studio
 from tests.assets.programs import ROOT, Program
 from workers.services import wiring
 from workers.tasks.sync_runner import SyncRunner
@@ -53,6 +56,7 @@ def test_no_operation_signs_sends_or_answers_for_the_signer(program: Program, st
         "/{number}",
         "/{number}/events",
         "/{number}/files/{name}",
+        "/{number}/packet",
         "/{number}/replies/{reply}/file",
     }
     program.post("/notices", {"kind": "dmca", "cases": [1]})
@@ -81,3 +85,17 @@ def test_a_token_that_may_not_send_reads_only(program: Program, studio: Owner) -
     assert reads.post("/notices", {"kind": "dmca", "cases": [1]})[0] == 403
     assert reads.get("/notices")[0] == 200
     assert not Notice.objects.exists()
+
+
+def test_a_signed_filing_is_had_as_one_zip_and_told_to_the_log(
+    program: Program, studio: Owner, inline: SyncRunner
+) -> None:
+    row = filing(studio)
+    assert program.get(f"/notices/{row.number}/packet")[0] == 404
+    signed(inline, row)
+    before = LogSubmission.objects.filter(type="access").count()
+    answer = program.client.get(f"{ROOT}/notices/{row.number}/packet")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="studio-ccb-packet-1.zip"'
+    with ZipFile(io.BytesIO(answer.getvalue())) as archive:
+        assert archive.namelist() == ["studio-notice-1.pdf", "studio-notice-1.txt"]
+    assert LogSubmission.objects.filter(type="access").count() == before + 1

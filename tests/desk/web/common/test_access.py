@@ -94,7 +94,7 @@ def test_a_file_whose_name_a_stranger_chose_is_attached_under_that_name_alone() 
 
 def test_a_member_sees_every_page_and_file(scene: Scene) -> None:
     for name, address in scene.addresses().items():
-        expected = 405 if name in POSTED else 404 if name in ("bundle", "paper", "signed") else 200
+        expected = 405 if name in POSTED else 404 if name in ("bundle", "paper", "signed", "notice-packet") else 200
         answer = scene.alice.get(address)
         assert answer.getvalue() is not None
         assert answer.status_code == expected, address

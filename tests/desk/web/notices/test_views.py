@@ -10,6 +10,7 @@ from django.urls import reverse
 from exhibit.clock import now
 from registry.models import Case, LogSubmission, Notice, NoticeMail, Owner, OwnershipRemark, Role, User, Work
 from registry.notices import notices
+from tests.assets.noticed import filing, signed
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
 from tests.assets.source import flat
@@ -281,3 +282,17 @@ def test_an_own_wording_is_saved_and_a_broken_one_explained(ann: Client, studio:
     assert "Pictures of Studio\n\nHello\nWork 1\n" in ann.get(f"{PAGE}1/").content.decode()
     boss.post(address, {"restore": "1"})
     assert "Dear Sir or Madam" in ann.get(f"{PAGE}1/").content.decode()
+
+
+def test_a_signed_filing_offers_its_zip_to_its_owner_alone(studio: Owner, ann: Client, inline: SyncRunner) -> None:
+    row, address = filing(studio), f"{PAGE}1/"
+    assert f"{address}packet" not in ann.get(address).content.decode()
+    assert ann.get(f"{address}packet").status_code == 404
+    signed(inline, row)
+    assert f"{address}packet" in ann.get(address).content.decode()
+    answer = ann.get(f"{address}packet")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="studio-ccb-packet-1.zip"'
+    assert answer.getvalue().startswith(b"PK")
+    assert LogSubmission.objects.filter(type="access").exists()
+    stranger = person(owner("agency"), "charlie", Role.OWNER)
+    assert stranger.get(f"{address}packet").status_code == 404

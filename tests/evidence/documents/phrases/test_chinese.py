@@ -49,6 +49,7 @@ SEEN = (
     "The page is there. The image was served with exactly the bytes that were seen before. "
     "The rendered page shows it at 2 places."
 )
+SAID_OF = re.compile("The (?!URL)")  # what the guard says of what a visit met
 SAID = ("Asia", "Executed", "Lund", "Shanghai", "at", "on", "proofs")
 """What the sample names, and what a statute has in its own words beside the Chinese ones."""
 
@@ -131,7 +132,8 @@ def test_no_english_of_the_softwares_stands_in_a_chinese_deposit_record() -> Non
 def visits() -> Iterator[str]:
     """What visits say in English, filled in."""
     for (context, words, _), files in messages.words().items():
-        sentence = context == CONTEXT and words[-1] in ".:" and any("/capture" in name for name in files)
+        seen = any("/capture" in name or ("/network" in name and SAID_OF.match(words)) for name in files)
+        sentence = context == CONTEXT and words[-1] in ".:" and seen
         if sentence and not words.startswith("The rendered page %"):
             yield re.sub(r"%\((\w+)\)s", lambda name: WORDS.get(name[1], "7"), words)
 

@@ -52,7 +52,7 @@ def test_a_work_without_finds_was_not_found_in_what_was_looked_at() -> None:
     assert "not found; not yet compared with all that was seen before" in text
     assert "only in cases that aren't listed here" in text
     assert "2026-06-01 12:00:00 UTC. What appeared later, on other pages or behind a sign-in isn't in it." in text
-    assert "31 hosts on which pictures were seen" in text
+    assert "hosts on which pictures were seen: 31." in text
     assert "120 waited to be compared when the report was made; 7 couldn't be read" in text
     assert "Every work is named, with or without finds." in text
     assert "not used" not in text
