@@ -1,15 +1,17 @@
 """Where and when a work spreads: which parties showed it at how many new places, period by period."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import BooleanField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BooleanField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, Trunc
 
 from registry.accounts import scoped
-from registry.models import Case, CaseSighting, NoticeCase, Owner, Work
+from registry.models import Case, CaseSighting, NoticeCase, Owner, PartyLookup, Work
+from registry.works.licence_check import country_of
 from registry.works.works import seen_in
 
 
@@ -19,6 +21,13 @@ class Newly(NamedTuple):
     begins: datetime  # of the period, in the time zone that is current
     after_notice: bool  # whether a notice about the case had been sent by then
     places: int
+
+
+class Country(NamedTuple):
+    """Where a party is, as far as that is known."""
+
+    code: str  # ISO 3166-1, two letters; empty where it isn't known
+    by_network: bool  # as registries said of the network of its host; else by the ending of its name
 
 
 def cases_of(owner: Owner, work: Work) -> QuerySet[Case]:
@@ -55,3 +64,21 @@ def notices_sent(cases: Collection[Case]) -> Mapping[int, list[datetime]]:
         if sent is not None:
             found[case].append(sent)
     return found
+
+
+def countries(owner: Owner, parties: Collection[str]) -> Mapping[str, Country]:
+    """The country of each party: of its network, if a member had registries asked, else what its name ends in."""
+    asked = PartyLookup.objects.filter(owner=owner, party__in=parties).values_list("party", "answers")
+    told = {party: one["country"].upper() for party, answers in asked for one in answers if one["about"] == "ip"}
+    of_networks = {party: code for party, code in told.items() if re.fullmatch("[A-Z]{2}", code)}
+    return {one: Country(of_networks.get(one) or country_of(one), one in of_networks) for one in parties}
+
+
+def by_country(owner: Owner, cases: QuerySet[Case]) -> list[tuple[str, int, int, int]]:
+    """Each country's code, its parties, those of them known by their network, and places: the most places first."""
+    places = dict(cases.order_by().values("party").annotate(all=Sum("places")).values_list("party", "all"))
+    found: dict[str, list[tuple[bool, int]]] = defaultdict(list)  # by code; empty for what isn't known: last
+    for party, (code, by_network) in countries(owner, places).items():
+        found[code].append((by_network, places[party]))
+    counted = ((code, len(of), sum(by for by, _ in of), sum(n for _, n in of)) for code, of in found.items())
+    return sorted(counted, key=lambda one: (not one[0], -one[3], one[0]))

@@ -16,7 +16,6 @@ from desk.web.common.pages import member_page, page_of
 from registry.accounts import scoped
 from registry.cases import spread as spreading
 from registry.models import Case, Owner
-from registry.works.licence_check import country_of
 
 LANES = 15
 """Parties on one page: with fifty steps each its drawing weighs less than a page may."""
@@ -33,7 +32,7 @@ class Lane(NamedTuple):
     """One party as it is drawn: times in per cent of the width, sizes in pixels; and what the table says of it."""
 
     case: Case
-    country: str
+    country: spreading.Country
     y: int
     ends: tuple[str, str]
     dots: Sequence[tuple[str, str, bool]]  # where, how large, and whether after a notice
@@ -50,15 +49,18 @@ def spread(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
     page = page_of(request, rows, size=LANES)
     values: dict[str, object] = {"work": work, "page": page}
     if page.object_list:
-        values |= _drawn(list(page.object_list), **rows.aggregate(first=Min("first_seen"), last=Max("last_seen")))
+        ends = rows.aggregate(first=Min("first_seen"), last=Max("last_seen"))
+        values |= _drawn(owner, list(page.object_list), **ends)
+        values["by_country"] = spreading.by_country(owner, rows)
     return values
 
 
-def _drawn(cases: Sequence[Case], first: datetime, last: datetime) -> dict[str, object]:
+def _drawn(owner: Owner, cases: Sequence[Case], first: datetime, last: datetime) -> dict[str, object]:
     span = max(last - first, timedelta(seconds=1))
     period, half, form = next((name, half, form) for name, (most, half, form) in STEPS.items() if span <= most)
     span = max(span, 2 * half)  # of one step at least
     newly, sent = spreading.newly_seen(cases, period), spreading.notices_sent(cases)
+    countries = spreading.countries(owner, {case.party for case in cases})
     steps = [step for found in newly.values() for step in found]
     most = max(step.places for step in steps)
     every, after = Counter[datetime](), Counter[datetime]()
@@ -78,7 +80,7 @@ def _drawn(cases: Sequence[Case], first: datetime, last: datetime) -> dict[str, 
         ends = at(case.first_seen), at(case.last_seen)  # type: ignore[attr-defined]
         later = sum(step.places for step in found if step.after_notice) if told else None
         stands = standing_in_words(case.standing) if case.standing else ""
-        return Lane(case, country_of(case.party), TOP + LANE * place, ends, dots, told, later, stands)
+        return Lane(case, countries[case.party], TOP + LANE * place, ends, dots, told, later, stands)
 
     return {
         "lanes": [lane(place, case) for place, case in enumerate(cases, 1)],

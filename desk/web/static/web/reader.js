@@ -1,6 +1,6 @@
-// Tells the site where the browser is, so that times are in the reader's zone; shows the current section where they
-// don't all fit; closes menus that were left; and asks again for a page that says what waits when somebody goes back to
-// it, since it shows what was.
+// Tells the site where the browser is, so that times are in the reader's zone; names countries, as the browser does in
+// the page's language; shows the current section where they don't all fit; closes menus that were left; and asks again
+// for a page that says what waits when somebody goes back to it, since it shows what was.
 (() => {
   "use strict";
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
@@ -16,6 +16,10 @@
   });
   const here = document.querySelector(".sections [aria-current]");
   if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 48;
+  const regions = new Intl.DisplayNames([document.documentElement.lang], { type: "region" });
+  for (const one of document.querySelectorAll(".region")) {
+    if (/^[A-Z]{2}$/.test(one.textContent)) one.textContent = regions.of(one.textContent);
+  }
   const menus = () => document.querySelectorAll("details.account[open]");
   document.addEventListener("click", (event) => {
     for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false;

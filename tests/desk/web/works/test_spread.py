@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from desk.web.works.spread import LANES
-from registry.models import Case, CaseSighting, Notice, NoticeCase, Owner, Sighting
+from registry.models import Case, CaseSighting, Notice, NoticeCase, Owner, PartyLookup, Sighting
+from registry.models.notices import RdapAnswer
 from tests.assets.rows import found_case, owner, photograph, register
 from tests.assets.site_browser import DESKTOP, PHONE, Site, site
 from tests.assets.source import flat
@@ -71,15 +72,42 @@ def test_the_tables_say_by_party_time_and_country_what_is_drawn(ann: Client, inl
     assert at("spread", 1) in ann.get(at("work", 1)).content.decode()
     page = ann.get(at("spread", 1)).content.decode()
     first, second = rows_of(page, "by-party")
-    assert first.startswith("shop.example not known 6 ")
+    assert first.startswith("shop.example not known – 6 ")
     assert first.endswith(" 23 Jun 2026, 12:00 2 still online")
-    assert second.startswith("laden.de DE 1 ")
+    assert second.startswith("laden.de DE address 1 ")
     assert second.endswith(" – – –")
+    assert rows_of(page, "by-country") == ["DE 1 0 1", "not known 1 0 6"]
     assert [row.split("2026 ")[1] for row in rows_of(page, "by-time")] == ["4 0", "2 2", "1 0"]
     assert (page.count('<circle class="new"'), page.count('<circle class="after"')) == (2, 1)
     assert page.count('class="sent"') == 1
     assert "cleared.example" not in page
     assert "style=" not in page.split("<main")[1]
+
+
+def asked(of: Owner, party: str, **countries: str) -> None:
+    """A member has had registries asked for a party."""
+    said = dict.fromkeys(("query", "url", "at", "missing", "registrant", "registrar", "network", "since"), "")
+    answers = [RdapAnswer(about=about, country=code, abuse=[], **said) for about, code in countries.items()]  # type: ignore[typeddict-item]
+    PartyLookup.objects.create(
+        owner=of, party=party, asked_by="Ann", asked_at=JUNE, waits_since=JUNE, state="done", answers=answers
+    )
+
+
+def test_a_network_tells_the_country_where_registries_were_asked(
+    ann: Client, inline: SyncRunner, studio: Owner
+) -> None:
+    case = spread_out(inline, studio)
+    asked(studio, "shop.example", domain="CN", ip="us")
+    asked(studio, "laden.de", domain="FR")  # who registered a name needn't be where it leads
+    seen(another(case, "store.example"), JUNE)
+    asked(owner("rival"), "store.example", ip="JP")
+    seen(another(case, "depot.example"), JUNE)
+    asked(studio, "depot.example", ip="Germany")
+    page = ann.get(at("spread", 1)).content.decode()
+    told = {row.split()[0]: row.split(" 3 Jun")[0].split(" 12 Aug")[0] for row in rows_of(page, "by-party")}
+    assert told["shop.example"] == "shop.example US network 6"
+    assert told["laden.de"] == "laden.de DE address 1"
+    assert rows_of(page, "by-country") == ["US 1 1 6", "DE 1 0 1", "not known 2 0 2"]
 
 
 def test_a_dot_lies_where_its_time_is_and_its_area_says_how_many(
@@ -144,3 +172,6 @@ def test_the_page_is_sound_in_a_browser(site: Site, studio: Owner, look: dict[st
     page = visitor.open(at("spread", 1))
     visitor.check()
     assert page.get_by_role("img", name="New places by party and time").is_visible()
+    assert page.locator(".region").all_inner_texts() == ["Germany", "Germany"]
+    chinese = site.member(studio, **look | {"language": "zh-CN"})  # type: ignore[arg-type]
+    assert chinese.open(at("spread", 1)).locator(".region").all_inner_texts() == ["德国", "德国"]
