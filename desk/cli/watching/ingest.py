@@ -22,7 +22,7 @@ from exhibit.lazy import late
 from exhibit.types import Json
 
 with late():
-    from crawler.lists import buckets, files, line
+    from crawler.lists import files, line
     from exhibit.network import hosts
     from registry import models
     from registry.crawls import lists, watching
@@ -93,8 +93,8 @@ def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: 
 
 def _fetched(desk: Desk, url: str) -> Path:
     config = desk.services.config
-    folder = buckets.folder_for(url, config.data_dir / "lists")
-    for name, count in buckets.fetch(url, folder, secret_path(config, "bucket.toml")):
+    folder = files.folder_for(url, config.data_dir / "lists")
+    for name, count in files.fetch(url, folder, secret_path(config, "bucket.toml")):
         note(f"{name}: {size(count)}")
     return folder
 
