@@ -79,7 +79,7 @@ messages: setup ## brings the catalogues of the site's words up to date, and say
 	@$(VENV)/python tools/messages.py
 
 screenshots: setup ## pictures of the site's pages for docs/, of what `make demo` has left; needs a Chromium
-	@$(VENV)/python tools/screenshots.py
+	@$(VENV)/python -m tools.screenshots
 
 lock: ## writes requirements/ anew after a change in pyproject.toml; UPGRADE=1 takes newer versions
 	@$(PYTHON) tools/bootstrap.py lock $(if $(UPGRADE),--upgrade)

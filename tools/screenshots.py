@@ -14,18 +14,26 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import django
+from django.conf import settings
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from demo.product import Product, free_port
+from exhibit.browser.program import find_browser
+from exhibit.lazy import late
+from workers.configuration import load_config
+from workers.servers import addresses
+
+with late():
+    from django import test
+
+    from registry import models
+    from registry.notices import notices
+    from workers.cases import decisions
+
 ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-if TYPE_CHECKING:
-    from registry.models import Owner
-
 PERSON = "ann@studio.example"
 LANGUAGES = {"en": "en-GB", "zh-hans": "zh-CN"}
 UNDECIDED, NOTICED = 30, 3
@@ -49,8 +57,6 @@ QUALITY = 80
 
 def main(arguments: list[str] | None = None) -> int:
     """Take the pictures and return an exit code."""
-    from exhibit.browser.program import find_browser
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", type=Path, default=ROOT / "demo-out", help="what `make demo` has left")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "desk")
@@ -78,8 +84,6 @@ def main(arguments: list[str] | None = None) -> int:
 @contextmanager
 def _running(data: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object]]]:
     """A copy of the demonstration with its site up; gives its address, the cookie of a member, and what fills pages."""
-    from demo.product import Product, free_port
-
     with tempfile.TemporaryDirectory(prefix="exhibit-shots-") as name:
         Path(name).chmod(0o755)
         subprocess.run(["cp", "-a", str(data), f"{name}/data"], check=True)  # keeps whose files they are
@@ -97,34 +101,21 @@ def _running(data: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object
 
 def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]:
     """Let a person be signed in, and some cases wait for her."""
-    from workers.configuration import load_config
-    from workers.servers import addresses
-
     config = load_config(given)
     servers = {"DATABASE_URL": addresses.database_url(config), "REDIS_URL": addresses.broker_url(config)}
     os.environ.update(given | servers, DJANGO_SETTINGS_MODULE="desk.settings")
-    import django
-
     django.setup()
-    from django.conf import settings
-    from django.test import Client
-
-    from registry.models import Membership, Owner, User
-
-    owner = Owner.objects.order_by("pk")[0]
-    person = User.objects.create_superuser(PERSON, PERSON)
-    Membership.objects.create(user=person, owner=owner, role="owner")
-    client = Client()
+    owner = models.Owner.objects.order_by("pk")[0]
+    person = models.User.objects.create_superuser(PERSON, PERSON)
+    models.Membership.objects.create(user=person, owner=owner, role="owner")
+    client = test.Client()
     client.force_login(person)
     cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
     return cookie, {"owner": owner.slug, **_prepared_cases(owner)}
 
 
-def _prepared_cases(owner: "Owner") -> dict[str, object]:
+def _prepared_cases(owner: "models.Owner") -> dict[str, object]:
     """Begin a notice about some decided cases and open others again; returns the number, party and work of one."""
-    from registry.notices import notices
-    from workers.cases import decisions
-
     confirmed = owner.cases.filter(decision="confirmed").order_by("number")
     first = confirmed[UNDECIDED]
     noticed = confirmed.filter(party=first.party, number__gte=first.number).values_list("number", flat=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import click
 
+from desk.cli.main import SECTIONS, exhibit
 from tools.reference import FOLDER, head
 
 PAGE = FOLDER / "commands.md"
@@ -18,8 +19,6 @@ THINGS = "## What is told as JSON"
 
 def all_commands() -> Iterator[tuple[str, str, click.Command]]:
     """Every command that does something: its section, its whole name and itself."""
-    from desk.cli.main import SECTIONS, exhibit
-
     for section, names in SECTIONS.items():
         for name in names:
             found = exhibit.get_command(click.Context(exhibit), name)

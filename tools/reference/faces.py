@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from desk.api.api import api
 from tools.reference import FOLDER, head
 from tools.reference.commands import all_commands
 
@@ -22,8 +23,6 @@ Face = dict[str, tuple[str, str]]
 
 def faces() -> tuple[Face, Face, Face]:
     """The commands of the terminal, the operations of the API, and the pages and forms of the site."""
-    from desk.api.api import api
-
     terminal: Face = {name: ("", one.help or "") for _section, name, one in all_commands()}
     paths = api.get_openapi_schema()["paths"].items()
     every = ((f"{method.upper()} {path}", one) for path, of in paths for method, one in of.items())

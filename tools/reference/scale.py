@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from desk.cli.running import capacity as told
 from tools.reference import FOLDER
+from workers.operations.capacity import PRICES, Asked, plan, prices_in, shipped_laws
 
 PAGE = FOLDER.parent / "scale.md"
 END = "<!-- end -->"
@@ -11,9 +13,6 @@ SIZES = {"1 M": (10_000, 10**6), "100 M": (100_000, 10**8), "1 B": (1_000_000, 1
 
 def page() -> str:
     """The page's text, what stands between its marks made anew."""
-    from desk.cli.running import capacity as told
-    from workers.operations.capacity import PRICES, Asked, plan, prices_in, shipped_laws
-
     plans = {name: plan(Asked(*size), shipped_laws(), prices_in(PRICES)) for name, size in SIZES.items()}
     tables = {
         name: _table((*told.HEADS, found.prices.currency), [told.line_of(stage) for stage in found.stages])

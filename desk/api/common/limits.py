@@ -6,7 +6,7 @@ A search for a picture costs as much as hundreds of other requests, so it has li
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from http import HTTPStatus
 
@@ -29,30 +29,24 @@ ASKED = threading.BoundedSemaphore(1)
 """The same of strangers' searches."""
 
 
-@contextmanager
-def one_search(user: int) -> Iterator[None]:
+def one_search(user: int) -> AbstractContextManager[None]:
     """Let one search run at a time in this process, and so many a minute for each member; others are a problem."""
     _check_minute(f"identify:{user}")
-    with _alone(SEARCHING):
-        yield
+    return _alone(SEARCHING)
 
 
-@contextmanager
-def one_fetch(user: int) -> Iterator[None]:
+def one_fetch(user: int) -> AbstractContextManager[None]:
     """Let one picture of the web at a time be fetched for members in this process, and as many a minute for each."""
     _check_minute(f"fetch:{user}")
-    with _alone(FETCHING):
-        yield
+    return _alone(FETCHING)
 
 
-@contextmanager
-def one_asked() -> Iterator[None]:
+def one_asked() -> AbstractContextManager[None]:
     """Let one stranger at a time have a picture looked at in this process.
 
     They wait for each other, and members for none of them.
     """
-    with _alone(ASKED):
-        yield
+    return _alone(ASKED)
 
 
 def _check_minute(ident: str) -> None:

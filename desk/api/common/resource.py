@@ -16,6 +16,7 @@ from desk.api.common.idempotency import PARAMETER, once
 from desk.api.common.openapi import file_of
 from desk.schemas.base import Answer, Piece
 from exhibit.types import Untyped
+from workers.services import wiring
 
 MAX_ROWS = 100
 _WORD = "after-"
@@ -107,7 +108,7 @@ class Resource:
 
         def removed(request: Call) -> None:
             given = (of(request), *_numbers(request))
-            deed(*(given if row is None else (row(*given),)), by=request.auth.by)
+            _do(deed, request, *(given if row is None else (row(*given),)))
 
         self.delete(path, auth)(_named(removed, name, words, None))
 
@@ -118,7 +119,7 @@ class Resource:
 
         def changed(request: Call) -> Answer:
             given = (of(request), *_numbers(request))
-            deed(row(*given), by=request.auth.by)
+            _do(deed, request, row(*given))
             return kind.from_row(row(*given))
 
         self.post(path, auth)(_named(changed, name, words, kind))
@@ -127,6 +128,12 @@ class Resource:
 def _numbers(request: Call) -> list[int]:
     assert request.resolver_match is not None
     return [value for name, value in request.resolver_match.kwargs.items() if name != "owner"]
+
+
+def _do(deed: View, request: Call, *about: object) -> None:
+    """Let the caller do something, by means of the services if it takes them."""
+    means = [wiring.services()] if "services" in inspect.signature(deed).parameters else []
+    deed(*means, *about, by=request.auth.by)
 
 
 def _named(view: View, name: str, words: str, returned: object) -> View:

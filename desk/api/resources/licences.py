@@ -6,9 +6,8 @@ from http import HTTPStatus
 from ninja import Status
 
 from desk.api.common.auth import WRITE, Call, of
-from desk.api.common.resource import Cursor, Limit, Resource, page
+from desk.api.common.resource import Resource
 from desk.schemas import licences as schemas, requests
-from desk.schemas.base import Piece
 from registry.accounts import scoped
 from registry.cases.licence_trial import NOTHING, ORDER, cases_of, try_licences
 from registry.models import Owner
@@ -21,10 +20,8 @@ MOMENT = 1.0
 """Seconds that a trial looks at cases."""
 
 
-@router.get(LICENCES)
-def list_licences(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Licence]:
-    """The permitted uses."""
-    return page(scoped.licences(of(request)).prefetch_related("works"), schemas.Licence, cursor, limit)
+USES = "The permitted uses."
+router.lists(LICENCES, "list_licences", schemas.Licence, lambda to: scoped.licences(to).prefetch_related("works"), USES)
 
 
 @router.post(LICENCES, WRITE)

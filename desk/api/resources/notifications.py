@@ -48,11 +48,8 @@ def pause_webhook(request: Call, number: int) -> schemas.Webhook:
     return schemas.Webhook.from_row(scoped.webhook(of(request), number))
 
 
-@router.post(ONE + "/resume", MANAGE)
-def resume_webhook(request: Call, number: int) -> schemas.Webhook:
-    """Send again, what has waited first."""
-    webhooks.resume(wiring.services(), scoped.webhook(of(request), number), by=request.auth.by)
-    return schemas.Webhook.from_row(scoped.webhook(of(request), number))
+AGAIN = "Send again, what has waited first."
+router.changes(ONE + "/resume", "resume_webhook", schemas.Webhook, scoped.webhook, webhooks.resume, AGAIN, MANAGE)
 
 
 @router.get(ONE + "/deliveries", MANAGE)

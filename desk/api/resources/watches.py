@@ -84,11 +84,8 @@ def change_watch(request: Call, number: int, new: requests.WatchChange) -> schem
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
-@router.delete(ONE, WRITE)
-def remove_watch(request: Call, number: int) -> None:
-    """Run it no more, for good; a crawl under way is stopped. What it has seen stays."""
-    plan.remove_watch(wiring.services(), scoped.watch_numbered(of(request), number), by=request.auth.by)
-
+ENDED = "Run it no more, for good; a crawl under way is stopped. What it has seen stays."
+router.removes(ONE, "remove_watch", plan.remove_watch, ENDED, scoped.watch_numbered)
 
 PAUSED, RESUMED = "Start no more crawls; one that is under way goes on.", "Start crawls again at the usual times."
 router.changes(ONE + "/pause", "pause_watch", schemas.Watch, scoped.watch_numbered, watching.pause, PAUSED)
@@ -115,11 +112,8 @@ def get_crawl(request: Call, number: int, crawl: int) -> schemas.FullCrawl:
     return schemas.FullCrawl.from_row(row, refused=scoped.refusal_counts(row))
 
 
-@router.post(ONE + "/crawls/{int:crawl}/stop", WRITE)
-def stop_crawl(request: Call, number: int, crawl: int) -> schemas.Crawl:
-    """Let a crawl end with what it has, within some seconds; one that has ended stays as it is."""
-    plan.stop(wiring.services(), scoped.crawl(of(request), number, crawl), by=request.auth.by)
-    return schemas.Crawl.from_row(scoped.crawl(of(request), number, crawl))
+STOPPED = "Let a crawl end with what it has, within some seconds; one that has ended stays as it is."
+router.changes(ONE + "/crawls/{int:crawl}/stop", "stop_crawl", schemas.Crawl, scoped.crawl, plan.stop, STOPPED)
 
 
 @router.get(ONE + "/crawls/{int:crawl}/refusals")

@@ -26,6 +26,7 @@ from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.models import Deposit, OwnershipRemark, Work
 from registry.works import collections, works as searching
+from registry.works.collections import counted
 from workers.cases.floods import answer_flood
 from workers.evidence import deposits
 from workers.evidence.bundles import in_a_file
@@ -170,10 +171,8 @@ def undo_bulk_edit(request: Call, number: int) -> BulkEdit:
     return BulkEdit.from_row(scoped.bulk_edit(of(request), made.number))
 
 
-@router.get(COLLECTIONS)
-def list_collections(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[Collection]:
-    """The named sets of works. Works are put into them and taken out by `change_works`."""
-    return page(collections.counted(collections.collections_of(of(request))), Collection, cursor, limit)
+SETS = "The named sets of works. Works are put into them and taken out by `change_works`."
+router.lists(COLLECTIONS, "list_collections", Collection, lambda to: counted(collections.collections_of(to)), SETS)
 
 
 @router.post(COLLECTIONS, WRITE, 201)
@@ -311,10 +310,8 @@ class NewDocument(requests.Given):
     about: requests.Short = Field("", examples=["Transfer of rights"])
 
 
-@router.get(ONE + "/changes")
-def list_changes(request: Call, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Change]:
-    """How the declaration was changed, by whom and why."""
-    return page(scoped.work(of(request), number).changes.all(), schemas.Change, cursor, limit)
+CHANGED = "How the declaration was changed, by whom and why."
+router.lists(ONE + "/changes", "list_changes", schemas.Change, lambda *at: scoped.work(*at).changes.all(), CHANGED)
 
 
 @router.post(ONE + "/remarks/{kind}/answer", WRITE, 201)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
+from functools import reduce, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -58,6 +58,14 @@ Why = Annotated[str, Taken("--reason", default="", metavar="TEXT", help="Why; ke
 Number = Annotated[int, Taken(type=AT_LEAST_1)]
 MaybeNumber = Annotated[int | None, Taken(type=AT_LEAST_1, required=False)]
 Numbers = Annotated[tuple[int, ...], Taken(nargs=-1, required=True, type=AT_LEAST_1)]
+
+
+Run = Callable[..., None]
+
+
+def together(*options: Callable[[Run], Run]) -> Callable[[Run], Run]:
+    """Several options as one decorator, in their order."""
+    return lambda command: reduce(lambda given, option: option(given), reversed(options), command)
 
 
 def command(

@@ -82,7 +82,7 @@ def fields(*pairs: tuple[str, object]) -> None:
         click.echo(f"{name}{' ' * (width - _width(name))}{GAP}{text}")
 
 
-def named(row: object, *names: str) -> Iterator[tuple[str, object]]:
+def told(row: object, *names: str) -> Iterator[tuple[str, object]]:
     """Pairs for :func:`fields`: what an answer has by these names, in which blanks stand for underscores."""
     return ((name, getattr(row, name.replace(" ", "_"))) for name in names)
 

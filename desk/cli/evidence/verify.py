@@ -18,7 +18,7 @@ from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 from exhibit.lazy import late
 
 with late():
-    from evidence import __main__, page
+    from evidence import __main__ as tables, page
     from evidence.formats import codec
     from evidence.verdict import result as verdicts, trust as lists
     from evidence.verify import split_views, verifier as verifiers
@@ -144,11 +144,11 @@ def _tell(
         if isinstance(result, ExhibitError):
             say(f"{path}\n{result.message}\n{result.hint}".strip())
         else:
-            click.echo(__main__.table(result))
+            click.echo(tables.table(result))
     if len(results) > 1:
         click.echo()
         for path, result in results:
             word = "no bundle" if isinstance(result, ExhibitError) else result.to_plain()["outcome"]
             say(f"{word:<10}  {path}")
         for split in splits:
-            click.echo(f"\n{__main__.split_table(split)}")
+            click.echo(f"\n{tables.split_table(split)}")

@@ -7,7 +7,7 @@ import click
 
 from desk.cli.common.command import AsJson, Taken, TheirOwner, Word, command
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import fields, listed, named, only_json
+from desk.cli.common.show import fields, listed, only_json, told
 from exhibit.lazy import late
 
 with late():
@@ -60,7 +60,7 @@ def _show(owner: "models.Owner", name: str, *, as_json: bool) -> None:
     only_json(one, asked=as_json)
     counted = ("party", "cases", "waiting", "confirmed", "removed", "places", "case_numbers", "works", "notices")
     contacts = (("contact", " ".join(filter(None, (each.name, each.email, each.source)))) for each in one.contacts)
-    fields(*named(one, *counted), *contacts)
+    fields(*told(one, *counted), *contacts)
     for answer in one.lookup.answers if one.lookup else ():
         click.echo()
         fields(*answer.model_dump().items())

@@ -10,20 +10,7 @@ from desk.cli.common.command import FILE, AsJson, Number, Numbers, OwnerName, Pl
 from desk.cli.common.files import Given, Out, pictures_in, read_picture, written_whole
 from desk.cli.common.finding import finds, found_works
 from desk.cli.common.frame import Desk, finish, open_desk, person, taken
-from desk.cli.common.show import (
-    counted,
-    fields,
-    listed,
-    moment,
-    named,
-    note,
-    only_json,
-    say,
-    short,
-    size,
-    tell,
-    tracked,
-)
+from desk.cli.common.show import counted, fields, listed, moment, note, only_json, say, short, size, tell, told, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 from exhibit.lazy import late
 from exhibit.types import DeclaredWork, Untyped
@@ -86,8 +73,8 @@ def add_works(*, paths: Places, owner: OwnerName, csv_file: Path | None, metadat
     works = _shapes(registered)
     names = [*(file.name for file in files), *(name for name, _ in registered), *(one["file"] for one in failed)]
     without_file = tables.lines_without(declared, names)
-    told = {"works": works, "failed": failed, "lines_without_file": without_file}
-    tell(told, lambda: _tell(works, failed, without_file), as_json=as_json)
+    answer = {"works": works, "failed": failed, "lines_without_file": without_file}
+    tell(answer, lambda: _tell(works, failed, without_file), as_json=as_json)
     if failed:
         finish(ExitCode.INCOMPLETE)
 
@@ -96,15 +83,15 @@ def _registered(
     desk: Desk, of: "models.Owner", files: Sequence[Given], declared: "Mapping[str, DeclaredWork]", *, metadata: bool
 ) -> Iterator[tuple[str, "registration.RegistrationResult | RefusedError"]]:
     """Register one file after the other; yields the name of each with its work or why there is none."""
-    told = [file for file in files if file.path.suffix.lower() == STATED_SUFFIX]
-    for file in told:
+    stating = [file for file in files if file.path.suffix.lower() == STATED_SUFFIX]
+    for file in stating:
         try:
             prints = stated_prints.read_prints(read_picture(file.path, stated_prints.MAX_FILE))
         except RefusedError as error:
             yield file.name, error
         else:
             yield from stated.register_all(desk.services, of, tracked(prints, "Registering"), declared)
-    files = [file for file in files if file not in told]
+    files = [file for file in files if file not in stating]
     with prefetch.measured_ahead(desk.config, [file.path for file in files]) as wait:
         for file in tracked(files, "Registering"):
             wait()
@@ -186,7 +173,7 @@ def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
     held_back = wording.held_back_in_words(row.low_information) if row.low_information else ""
     fields(
         ("work", str(row.number)),
-        *named(one, "title", "author", "file", "holder", "credit", "rights", "created", "first publication"),
+        *told(one, "title", "author", "file", "holder", "credit", "rights", "created", "first publication"),
         ("registrations", ownership_words.plain("registrations", row.registrations) if row.registrations else ""),
         ("registered", moment(row.registered_at, desk.zone)),
         ("remark", held_back),

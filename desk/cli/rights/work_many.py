@@ -3,7 +3,7 @@
 import click
 
 from desk.cli.common.command import AsJson, Number, TheirOwner, Word, command
-from desk.cli.common.finding import finds, found_works
+from desk.cli.common.finding import collection_named, finds, found_works
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, listed, only_json, say
 from desk.cli.rights.work import work_command
@@ -78,9 +78,7 @@ def list_collections(*, owner: TheirOwner, as_json: AsJson) -> None:
 @click.option("--remove", is_flag=True, help="Remove it; its works stay.")
 def change_collection(*, name: Word, owner: TheirOwner, rename: str | None, remove: bool) -> None:
     """Rename the collection NAME, or remove it."""
-    row = collections.named(owner, name)
-    if row is None:
-        raise WrongUseError(f"There is no collection {name!r}.", hint="`exhibit work collections` shows them all.")
+    row = collection_named(owner, name)
     if remove == bool(rename):
         raise WrongUseError("Say what is to become of it.", hint="Give --rename NAME or --remove.")
     if rename:

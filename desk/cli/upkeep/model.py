@@ -10,7 +10,7 @@ import click
 from desk.cli.common.command import FILE, FOLDER, TO_WRITE, AsJson, GivenFile, Word, Yes, command
 from desk.cli.common.files import written_whole
 from desk.cli.common.frame import Desk, ask, finish, person
-from desk.cli.common.show import counted, echo_json, fields, moment, named, note, only_json, say, size, table, tell
+from desk.cli.common.show import counted, echo_json, fields, moment, note, only_json, say, size, table, tell, told
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.lazy import late
 
@@ -79,8 +79,8 @@ def measure_model(*, desk: Desk, name: Word, photos: Path | None, works: int, as
     """
     models.model_named(desk.services, name)
     found = _measured(desk, name, photos, works)
-    told = {found.name: recall.as_plain(found.recall), "beside": {found.serving: recall.as_plain(found.beside)}}
-    tell(told, lambda: _show_measured(found), as_json=as_json)
+    answer = {found.name: recall.as_plain(found.recall), "beside": {found.serving: recall.as_plain(found.beside)}}
+    tell(answer, lambda: _show_measured(found), as_json=as_json)
 
 
 def _measured(desk: Desk, name: str, photos: Path | None, works: int) -> "models.Measured":
@@ -162,18 +162,18 @@ def import_model(  # noqa: PLR0913 - options
 
 
 def _show_card(desk: Desk, card: "model_files.SignedCard", remarks: tuple[str, ...]) -> None:
-    network, told = card.network, card.measured
-    claimed = told.overall
+    network, measured = card.network, card.measured
+    claimed = measured.overall
     fields(
         ("network", f"{network.name} {network.version}, {network.width} components, {size(card.size)}"),
         ("author", card.author),
         ("key", card.key.hex()),
         ("made", moment(card.made_at, desk.zone)),
-        *named(network, "licence", "source"),
-        *named(card, "terms", "price"),
+        *told(network, "licence", "source"),
+        *told(card, "terms", "price"),
         ("claimed", f"R@1 {_share(claimed.first)}, R@10 {_share(claimed.few)}"),
-        ("photographs", f"{told.photos} in {len(told.by_edit)} edits among {told.references}"),
-        ("measured", f"{moment(told.at, desk.zone)}, {told.command}"),
+        ("photographs", f"{measured.photos} in {len(measured.by_edit)} edits among {measured.references}"),
+        ("measured", f"{moment(measured.at, desk.zone)}, {measured.command}"),
     )
     for remark in remarks:
         note(remark)

@@ -1,32 +1,25 @@
 """What is said of a watch on the command line: what it looks at, how often, and what a run may spend."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import click
 
-from desk.cli.common.command import AT_LEAST_1, FILE, FOLDER
+from desk.cli.common.command import AT_LEAST_1, FILE, FOLDER, together
 from exhibit.errors import WrongUseError
 from exhibit.lazy import late
 
 with late():
     from workers.crawls import search_services
 
-Command = Callable[..., None]
 MAX_LISTED = 100_000
 AT_LEAST_0 = click.IntRange(0)
 
 
-def _together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Several options as one decorator, in their order."""
-    return lambda command: reduce(lambda given, option: option(given), reversed(options), command)
-
-
-source_options = _together(
+source_options = together(
     click.option("--site", multiple=True, metavar="URL", help="A page to begin with; its site is followed."),
     click.option("--sitemap", multiple=True, metavar="URL", help="A sitemap or an index of sitemaps."),
     click.option("--feed", multiple=True, metavar="URL", help="A feed: RSS, Atom or JSON Feed."),
@@ -41,7 +34,7 @@ source_options = _together(
 )
 """What a watch looks at."""
 
-limit_options = _together(
+limit_options = together(
     click.option("--pages", type=AT_LEAST_1, metavar="N", help="Pages that a run visits at most; 1,000 at first."),
     click.option("--depth", type=AT_LEAST_0, metavar="N", help="Links that are followed; 3 at first, 0 with a list."),
     click.option("--searches", type=AT_LEAST_1, metavar="N", help="Searches of a run; 50 unless its mapping says so."),
