@@ -83,7 +83,7 @@ def test_a_complaint_needs_a_court_a_defendant_and_sealed_evidence_which_it_list
     text = letter(notices.notice(studio, row.number)).text
     for words in ("某区人民法院", "Shop Inc.", "王某，经理", "统一社会信用代码：9144030071526726XG", "证据目录"):
         assert words in text
-    assert text.count("第 1 号证据包") == 2
+    assert text.count(f"软件记录，于{now().year}年{now().month}月{now().day}日封存。") == 2
     assert text.count("自然人另行填写") == 1  # of the respondent, who has no representative
     notices.fill(row, {"respondent_representative": "李某", "sender_organisation": ""}, ["respondent_representative"])
     assert "自然人" not in letter(notices.notice(studio, row.number)).text

@@ -1,11 +1,14 @@
 """A notice as a PDF: its words, and the pictures side by side, or why they aren't shown."""
 
 import io
+import re
+from typing import Any
 
 import pypdf
 
 from exhibit.clock import now
 from registry.models import Case, Owner
+from registry.notices import notices
 from tests.assets.noticed import begun, studio
 from workers.notices.contents import items_of, letter
 from workers.notices.paper import notice_pdf
@@ -43,3 +46,19 @@ def test_a_language_in_which_only_notices_are_written_has_its_own_feet_and_capti
     ):
         assert words in text
     assert str(reader.root_object["/Lang"]).startswith("de")
+    assert re.search(r"auf \d+\u00a0% der Fläche", letter(row).text)
+    assert f"zuletzt am {now():%d.%m.%Y} " in letter(row).text
+
+
+def test_only_headings_of_the_wording_are_bold(studio: Owner, inline: SyncRunner) -> None:
+    row = begun(studio, "dsa", "en", 1)
+    notices.fill(row, {"further": "7. One sentence of the signer's."}, ["further"])
+    row = notices.notice(studio, row.number)
+    fonts: dict[str, str] = {}
+
+    def seen(text: str, _cm: object, _tm: object, font: Any, _size: object) -> None:  # noqa: ANN401 - a PDF object
+        fonts[text.strip()[:8]] = str(font["/BaseFont"]) if font else ""
+
+    for page in pypdf.PdfReader(io.BytesIO(notice_pdf(inline.services, row, letter(row), items_of(row), now()))).pages:
+        page.extract_text(visitor_text=seen)
+    assert fonts["4. State"] != fonts["7. One s"] == fonts["To: Copy"]
