@@ -252,8 +252,8 @@ def test_a_place_counts_by_its_last_sighting_which_a_licence_that_is_over_covers
     Sighting.objects.filter(pk=later.pk).update(last_seen=now() + timedelta(days=2))
     text = letter(row).text
     assert text.count("Page: http://shop.example/page-0") == 1
-    first, last = (f"{day:%-d %B %Y}" for day in (today - timedelta(days=9), today + timedelta(days=2)))
-    seen = f"first on {first} \\d\\d:\\d\\d and last on {last}"
+    begun_on, ended_on = (f"{day:%-d %B %Y}" for day in (today - timedelta(days=9), today + timedelta(days=2)))
+    seen = f"first on {begun_on} \\d\\d:\\d\\d and last on {ended_on}"
     assert re.search(seen, text)
 
 

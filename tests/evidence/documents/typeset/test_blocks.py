@@ -48,7 +48,7 @@ def letter(*blocks: Block, heading: str = "A letter", language: str = "en") -> b
     setting = {"lang": language[:2], "region": "CN", "footer": "", "page_of": "{page}"}
     told = {"author": "", "description": "", "kicker": "", "subtitle": "", "header": "", "language": setting}
     made = Document(title="T", heading=heading, sections=(), opening=blocks, **told)  # type: ignore[arg-type]
-    return Unset(made, (), language, NOON).pdf(installed_fonts())
+    return Unset(made, (), language, NOON).pdf()
 
 
 def test_a_heading_of_a_letter_never_stands_alone_at_the_end_of_a_page() -> None:
