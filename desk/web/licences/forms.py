@@ -81,16 +81,19 @@ def packed(owner: Owner, given: Sequence[NewLicence]) -> str:
 
 
 def unpacked(owner: Owner, text: str) -> list[NewLicence]:
-    """What :func:`packed` made for this owner; raises ``BadSignature`` when it is another's, changed or too old."""
+    """What :func:`packed` made for this owner.
+
+    Raises ``BadSignature`` when it is another's, changed or too old, or a work of it is gone.
+    """
     of, plain = signing.loads(text, salt="licences", max_age=HOUR)
-    if of != owner.pk:
-        raise signing.BadSignature
     numbers = {number for licence in plain for number in licence["works"]}
     works = {work.number: work for work in scoped.works(owner).filter(number__in=numbers)}
+    if of != owner.pk or numbers - works.keys():  # without its works a licence would cover all
+        raise signing.BadSignature
     return [
         NewLicence(
             **licence
-            | {"works": tuple(works[number] for number in licence["works"] if number in works)}
+            | {"works": tuple(works[number] for number in licence["works"])}
             | {name: day(licence[name]) for name in DAYS}
             | {"territories": tuple(licence["territories"])}
         )

@@ -7,9 +7,10 @@ import pytest
 from django.core import signing
 
 from desk.web.licences import forms
+from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.cases.licence_trial import NOTHING
-from registry.models import Owner
+from registry.models import Owner, Work
 from registry.works.licences import keep_licences
 from tests.assets.rows import owner
 
@@ -56,3 +57,14 @@ def test_licences_of_a_table_come_back_to_their_owner_alone(studio: Owner) -> No
     for of, wrong in ((owner("agency"), text), (studio, text[:-1])):
         with pytest.raises(signing.BadSignature):
             forms.unpacked(of, wrong)
+
+
+def test_a_licence_whose_works_are_gone_is_refused_and_doesnt_cover_all(
+    studio: Owner,
+) -> None:
+    works = (Work.objects.create(owner=studio, number=1, title="Harbour", registered_at=now(), opened_at=now()),)
+    text = forms.packed(studio, [replace(forms.from_fields(studio, TYPED), works=works)])
+    assert len(forms.unpacked(studio, text)[0].works) == 1
+    studio.works.all().delete()
+    with pytest.raises(signing.BadSignature):
+        forms.unpacked(studio, text)
