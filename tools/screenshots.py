@@ -2,7 +2,8 @@
 
     make demo && make screenshots
 
-Needs a Chromium. The demonstration's data are copied first and stay as they are.
+Needs a Chromium. The demonstration's data are copied first and stay as they are; half a year is written into the copy,
+and the sites have names in the pictures.
 """
 
 import argparse
@@ -13,7 +14,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from secrets import token_bytes
+from urllib.parse import urlsplit
 
 import django
 from django.conf import settings
@@ -21,7 +25,9 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from demo.product import Product, free_port
+from demo.serving import serve
 from exhibit.browser.program import find_browser
+from exhibit.clock import now
 from exhibit.lazy import late
 from workers.configuration import load_config
 from workers.servers import addresses
@@ -31,6 +37,7 @@ with late():
 
     from registry import models
     from registry.notices import notices
+    from registry.parties import demands
     from workers.cases import decisions
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,17 +48,35 @@ UNDECIDED, NOTICED = 30, 3
 PAGES = {
     "cases": "o/{owner}/cases/",
     "case": "o/{owner}/cases/{case}/",
-    "notice": "o/{owner}/notices/1/",
+    "notice": "o/{owner}/notices/{notice}/edit",
     "party": "o/{owner}/party/{party}",
     "works": "o/{owner}/works/",
     "work": "o/{owner}/works/{work}/",
-    "spread": "o/{owner}/works/{work}/spread/",
+    "spread": "o/{owner}/works/{spread}/spread/",
     "add-works": "o/{owner}/works/add",
     "new-watch": "o/{owner}/watches/new",
     "operator": "operator/",
 }
 ON_PHONE = ("cases", "case")
-WIDE, PHONE = (1280, 860), (390, 844)
+WIDE, TALL, PHONE = (1280, 860), (1280, 1500), (390, 844)
+SIZES = {"party": TALL, "spread": TALL, "notice": TALL}
+SITES = {"127.0.0.2": "harbour-prints.example", "127.0.0.3": "daily-walls.example", "127.0.0.4": "small-notes.example"}
+"""Names for the sites of the demonstration, by their addresses."""
+NAMES = """(names) => {
+  const named = (text) => text.replace(/(127\\.0\\.0\\.\\d+)(:\\d+)?/g, (all, address) => names[address] ?? all);
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) node.data = named(node.data);
+  for (const one of document.querySelectorAll("input, textarea")) one.value = named(one.value);
+}"""
+NEWLY = (
+    ((178, 4), (150, 3), (120, 6), (95, 2), (60, 1)),
+    ((140, 2), (112, 5), (71, 3), (30, 1)),
+    ((96, 3), (66, 4), (38, 2), (9, 1)),
+)
+"""Of up to three cases of the work that spreads: how many days ago it was seen at how many new places."""
+NOTICE_SENT = 88
+NETWORKS = {"127.0.0.2": ("NL", "203.0.113.80"), "127.0.0.3": ("US", "198.51.100.7")}
+"""Countries of the networks that registries told of, and addresses in them."""
 QUALITY = 80
 
 
@@ -68,12 +93,17 @@ def main(arguments: list[str] | None = None) -> int:
     asked.out.mkdir(parents=True, exist_ok=True)
     # the driver keeps a loop in this thread, and Django would take every query for one within it
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with _running(data) as (address, cookie, values), sync_playwright() as playwright:
+    with _running(data) as (address, cookie, values), _watched(asked.demo, values), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         for language, locale in LANGUAGES.items():
-            for name, size in [*((one, WIDE) for one in PAGES), *((one, PHONE) for one in ON_PHONE)]:
+            for name, size in [*((one, SIZES.get(one, WIDE)) for one in PAGES), *((one, PHONE) for one in ON_PHONE)]:
                 page = _page(browser, address, cookie, locale, size)
                 page.goto(address + PAGES[name].format(**values), wait_until="networkidle")
+                if name == "new-watch":
+                    page.locator("#address").fill(str(values["site"]))
+                    with page.expect_navigation(wait_until="networkidle"):
+                        page.keyboard.press("Enter")
+                page.evaluate(NAMES, SITES)
                 kind = "-phone" if size is PHONE else ""
                 _save(page.screenshot(), asked.out / f"{name}{kind}-{language}.webp")
                 page.context.close()
@@ -99,12 +129,22 @@ def _running(data: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object
             product.run("down")
 
 
+@contextmanager
+def _watched(demo: Path, values: dict[str, object]) -> Iterator[None]:
+    """One site of the demonstration, served as it was when it was crawled."""
+    at = urlsplit(str(values["site"]))
+    with serve([demo / "sites" / "walls"], [str(at.hostname)], at.port or 0):
+        yield
+
+
 def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]:
     """Let a person be signed in, and some cases wait for her."""
     config = load_config(given)
     servers = {"DATABASE_URL": addresses.database_url(config), "REDIS_URL": addresses.broker_url(config)}
     os.environ.update(given | servers, DJANGO_SETTINGS_MODULE="desk.settings")
+
     django.setup()
+
     owner = models.Owner.objects.order_by("pk")[0]
     person = models.User.objects.create_superuser(PERSON, PERSON)
     models.Membership.objects.create(user=person, owner=owner, role="owner")
@@ -115,15 +155,88 @@ def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]
 
 
 def _prepared_cases(owner: "models.Owner") -> dict[str, object]:
-    """Begin a notice about some decided cases and open others again; returns the number, party and work of one."""
-    confirmed = owner.cases.filter(decision="confirmed").order_by("number")
-    first = confirmed[UNDECIDED]
-    noticed = confirmed.filter(party=first.party, number__gte=first.number).values_list("number", flat=True)
-    notices.draft(owner, list(noticed[:NOTICED]), "dmca", "en", by=PERSON)
-    chosen = list(confirmed.select_related("work")[:UNDECIDED])
+    """Open most decided cases again, and write what half a year brings of the others; returns what fills addresses."""
+    confirmed = list(owner.cases.filter(decision="confirmed").select_related("work").order_by("number"))
+    chosen, kept = confirmed[:UNDECIDED], confirmed[UNDECIDED:]
+    first = max(kept, key=lambda case: (case.work.cases.count(), case.party in NETWORKS))
+    others = [case.number for case in kept if case.party == first.party and case != first]
+    sent = notices.draft(owner, [first.number], "dsa", "en", by=PERSON)
+    _written(sent, "Harbour Hosting", "abuse@hosting.example", "what a registry said of the network")
+    draft = notices.draft(owner, others[:NOTICED], "dmca", "en", by=PERSON)
+    _written(draft, "Harbour Hosting", "", "")
     for case in chosen:
         decisions.reopen(case, by=PERSON, reason="Shown undecided in the documentation.")
-    return {"case": chosen[0].number, "party": first.party, "work": chosen[0].work.number}
+    _half_a_year(first, sent)
+    _registries_and_money(owner, first)
+    (page,) = models.Sighting.objects.filter(page_url__startswith="http://127.0.0.3:").values_list(
+        "page_url", flat=True
+    )[:1]
+    return {
+        "case": chosen[0].number,
+        "party": first.party,
+        "work": chosen[0].work.number,
+        "spread": first.work.number,
+        "notice": draft.number,
+        "site": f"http://{urlsplit(page).netloc}/",
+    }
+
+
+def _written(row: "models.Notice", to: str, mail: str, source: str) -> None:
+
+    given = {
+        "addressee_name": to,
+        "addressee_email": mail,
+        "addressee_source": source,
+        "sender_name": "Ann Studio",
+        "sender_capacity": "owner",
+        "sender_email": PERSON,
+    }
+    notices.fill(row, given, given)
+
+
+def _half_a_year(first: "models.Case", sent: "models.Notice") -> None:
+    """Places of a work that were seen over six months, and a notice that was sent and answered among them."""
+    columns = [one.attname for one in models.Sighting._meta.concrete_fields]
+    rows = [first, *first.work.cases.exclude(pk=first.pk).order_by("party")]
+    for case, newly in zip(rows, NEWLY, strict=False):
+        like = models.CaseSighting.objects.filter(case=case).select_related("sighting").order_by("pk")[0]
+        fields = {name: getattr(like.sighting, name) for name in columns}
+        begun = now() - timedelta(days=newly[0][0])
+        models.Sighting.objects.filter(case_sightings__case=case).update(first_seen=begun, last_seen=now())
+        for days, count in newly:
+            seen = {
+                "id": None,
+                "first_seen": now() - timedelta(days=days),
+                "last_seen": now() - timedelta(days=days // 2),
+            }
+            for _ in range(count):
+                row = models.Sighting.objects.create(**fields | seen | {"page_key": token_bytes(16)})
+                models.CaseSighting.objects.create(case=case, match=like.match, sighting=row)
+        models.Case.objects.filter(pk=case.pk).update(places=case.case_sightings.count())
+    when = now() - timedelta(days=NOTICE_SENT)
+    models.Notice.objects.filter(pk=sent.pk).update(
+        state="sent", created_at=when, signed_at=when, signed_by=PERSON, sent_at=when
+    )
+    sent.refresh_from_db()
+    notices.happened(sent, "answered", when.date() + timedelta(days=6), "They ask for a licence.", by=PERSON)
+
+
+def _registries_and_money(owner: "models.Owner", case: "models.Case") -> None:
+    """What registries said of two parties, and what one of them was asked for and has paid."""
+    at = now()
+    for party, (country, address) in NETWORKS.items():
+        told = dict.fromkeys(("missing", "registrant", "registrar", "network", "country"), "")
+        told |= {"url": "https://rdap.example/", "at": at.isoformat(), "since": "2019-03-14"}
+        domain = {"about": "domain", "query": SITES[party], "registrar": "Example Registrar", "abuse": []}
+        network = {"about": "ip", "query": address, "network": "EXAMPLE-HOSTING", "country": country}
+        answers = [told | domain, told | network | {"abuse": ["abuse@hosting.example"]}]
+        about = {"asked_by": PERSON, "asked_at": at, "state": "done", "answers": answers}
+        models.PartyLookup.objects.create(owner=owner, party=party, **about)
+    basis = "Own price list: a picture on a commercial page, one year"
+    asked = demands.NewDemand(case.party, [case.number], None, "EUR", 42_000, basis, at.date() + timedelta(days=21))
+    made = demands.begin(owner, asked, by=PERSON)
+    for kind, amount in ((models.DemandEntry.Kind.AGREED, 36_000), (models.DemandEntry.Kind.RECEIVED, 18_000)):
+        demands.add_entry(made, demands.NewEntry(kind, amount), by=PERSON)
 
 
 def _page(browser: Browser, address: str, cookie: dict[str, str], locale: str, size: tuple[int, int]) -> Page:

@@ -23,7 +23,7 @@ from registry.models import Bundle, Capture, Case, CrawlSlice, Event, MailChoice
 from registry.notifications import events, mail_choices
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.sealed import sealed, sealed_bundle
-from tests.assets.site_browser import DESKTOP, PHONE, Look, Site, Visitor
+from tests.assets.site_browser import DESKTOP, PHONE, Look, Site, Visitor, tap
 from workers.steps.cases.package import make_packages
 from workers.steps.matching.match import match_pictures
 from workers.steps.notify.mail import send_digests
@@ -43,11 +43,9 @@ class Ways:
         return said % values if values else said
 
     def press(self, what: Locator) -> None:
-        """Tap on a phone, click at a desk; Firefox sends no clicks for taps that a program makes."""
+        """Tap on a phone, click at a desk."""
         self.presses.append(str(what))
-        browser = what.page.context.browser
-        touched = self.look["size"] == PHONE and browser is not None and browser.browser_type.name != "firefox"
-        (what.first.tap if touched else what.first.click)()
+        (tap if self.look["size"] == PHONE else Locator.click)(what.first)
 
 
 LOOKS = {
@@ -199,7 +197,6 @@ def left(page: Page, count: int) -> None:
     expect(page.locator("#left strong")).to_have_text(str(count))
 
 
-@pytest.mark.long
 @on_all_ways("desk-zh")
 def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner, ways: Ways, tmp_path: Path) -> None:
     for seed in (1, 2):

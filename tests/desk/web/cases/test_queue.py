@@ -286,7 +286,11 @@ def test_the_queue_says_what_the_last_visit_found_and_is_filtered_by_it(site: Si
     ann.check()
 
 
-@pytest.mark.parametrize("works", [2, pytest.param(5, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("engine", "works"),
+    [("chromium", 2), *(pytest.param(*one, marks=pytest.mark.long) for one in (("chromium", 5), ("firefox", 2)))],
+    indirect=["engine"],
+)
 def test_each_case_takes_one_key_and_the_next_picture_is_there_at_once(site: Site, works: int) -> None:
     studio = cases_of(site, works, ("a.example", "b.example", "c.example", "d.example"))
     ann = queue(site.member(studio))

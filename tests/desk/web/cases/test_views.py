@@ -15,7 +15,7 @@ from exhibit.clock import now
 from registry.cases import history
 from registry.models import Bundle, Capture, Case, Match, Membership, Owner, Picture, Sighting, User
 from tests.assets.rows import bring, claimed_slice, jpeg, owner, photograph, register
-from tests.assets.site_browser import DESKTOP, PHONE, Site, use_house
+from tests.assets.site_browser import DESKTOP, PHONE, Site, tap, use_house
 from tests.assets.source import flat
 from workers.cases import decisions
 from workers.cases.decisions import Choice, Wish
@@ -210,6 +210,7 @@ def test_the_found_picture_lies_where_it_was_taken_from(site: Site) -> None:
     expect(page.locator(".drawing")).to_have_attribute("src", ending("points.jpg"))
 
 
+@pytest.mark.parametrize("engine", ["chromium", pytest.param("firefox", marks=pytest.mark.long)], indirect=True)
 def test_two_taps_on_a_phone_confirm_without_scrolling_and_say_that_it_worked(site: Site) -> None:
     studio = with_a_case(site.services)
     ann = site.member(studio, size=PHONE)
@@ -219,7 +220,7 @@ def test_two_taps_on_a_phone_confirm_without_scrolling_and_say_that_it_worked(si
     expect(page.locator("#reason")).to_be_hidden()
     assert page.locator("kbd").count() > 0  # nobody on a phone is told of keys
     assert [one.inner_text() for one in page.locator("kbd").all() if one.is_visible()] == []
-    page.locator("#decision summary").filter(has_text="Not licensed").tap()
+    tap(page.locator("#decision summary").filter(has_text="Not licensed"))
     expect(page.locator("details.confirm")).to_contain_text("2 pictures, byte for byte")
     expect(page.locator("details.confirm")).to_contain_text("1 place with its times")
     seal = page.get_by_role("button", name="Not licensed: seal it")
@@ -227,20 +228,20 @@ def test_two_taps_on_a_phone_confirm_without_scrolling_and_say_that_it_worked(si
     assert page.locator("#reason").evaluate(IN_SIGHT)
     ann.check()
     assert page.evaluate("scrollY") == 0
-    seal.tap()
+    tap(seal)
     expect(page.locator("#decision strong").first).to_have_text("not licensed")
     assert Case.objects.get().decision == "confirmed"
     expect(page.locator("#done-said")).to_have_text(
         "Case 1 is decided: not licensed. It is sealed after 20 seconds; until then you can undo it."
     )
     expect(page.locator("#history")).to_contain_text("Not licensed.")
-    page.get_by_text("What is sealed, and what comes next").tap()
+    tap(page.get_by_text("What is sealed, and what comes next"))
     expect(page.locator("#done")).to_contain_text("2 pictures, byte for byte")
     expect(page.locator("#done")).to_contain_text("Nothing is sent to the other side")
     ann.check()
     undo = page.get_by_role("button", name="Undo")
     assert undo.evaluate(IN_SIGHT)
-    undo.tap()
+    tap(undo)
     expect(page.locator("#decision strong").first).to_have_text("open")
     expect(page.locator(".message")).to_have_text("Case 1 is open again.")
 
