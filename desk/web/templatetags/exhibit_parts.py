@@ -127,10 +127,12 @@ def as_link(url: str, words: str = "") -> str:
 class Table(template.Node):
     """A table that scrolls by itself where it is wide, and its columns for each ``row`` in it."""
 
-    def __init__(self, rows: template.NodeList, names: Sequence[FilterExpression], told: Told) -> None:
-        self.nodelist, self.names, self.told = rows, names, told
+    def __init__(
+        self, rows: template.NodeList, nothing: template.NodeList, names: Sequence[FilterExpression], told: Told
+    ) -> None:
+        self.nodelist, self.nothing, self.names, self.told = rows, nothing, names, told
 
-    def render(self, context: Context) -> SafeString:
+    def render(self, context: Context) -> str:
         """The whole table."""
         told = {name: value.resolve(context) for name, value in self.told.items()}
         kinds = dict.fromkeys(told.get("numbers", ""), "number") | dict.fromkeys(told.get("urls", ""), "url")
@@ -143,6 +145,8 @@ class Table(template.Node):
         )
         with context.push(columns=columns):
             rows = self.nodelist.render(context)
+        if self.nothing and not rows.strip():
+            return self.nothing.render(context)
         whole = '<div{}><table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
         return format_html(whole, region, told.get("css", "stacked"), head, rows)
 
@@ -151,41 +155,51 @@ class Table(template.Node):
 def table(parser: template.base.Parser, token: template.base.Token) -> Table:
     """A table with these names of columns; ``numbers`` says which hold figures, 1 the first, ``urls`` which addresses.
 
-    It is a region of the page where an element with the id ``named``, or the ``label``, says what it holds.
+    It is a region of the page where an element with the id ``named``, or the ``label``, says what it holds. Where there
+    are no rows, what follows ``empty`` stands in its place.
     """
     bits = token.split_contents()[1:]
     # as for a tag that takes names and keywords, without the context; the stubs don't know that argument
     names, told = parse_bits(parser, bits, [], "names", "told", None, [], None, False, "table")  # type: ignore[call-arg, arg-type] # noqa: FBT003
-    rows = parser.parse(("endtable",))
-    parser.delete_first_token()
-    return Table(rows, names, told)
+    return Table(*_until(parser, "endtable"), names, told)
+
+
+def _until(parser: template.base.Parser, end: str) -> tuple[template.NodeList, template.NodeList]:
+    """What stands before the end of a tag, and what of it follows ``empty``."""
+    found, nothing = parser.parse(("empty", end)), template.NodeList()
+    if parser.next_token().contents == "empty":
+        nothing = parser.parse((end,))
+        parser.delete_first_token()
+    return found, nothing
 
 
 class Items(template.Node):
-    """A list with an entry for each turn of a loop; nothing where there is none."""
+    """A list with an entry for each turn of a loop, or what stands in its place where there is none."""
 
-    def __init__(self, loop: ForNode, told: Told) -> None:
-        self.loop, self.told = loop, told
+    def __init__(self, loop: ForNode, nothing: template.NodeList, told: Told) -> None:
+        self.loop, self.nothing, self.told = loop, nothing, told
 
     def render(self, context: Context) -> str:
         """The whole list."""
         entries = self.loop.render(context)
         given = flatatt({name: value.resolve(context) for name, value in self.told.items()})
-        return format_html("<ul{}>{}</ul>", given, entries) if entries else ""
+        return format_html("<ul{}>{}</ul>", given, entries) if entries else self.nothing.render(context)
 
 
 @register.tag
 def items(parser: template.base.Parser, token: template.base.Token) -> Items:
-    """A list: ``items one in many``, or ``items name, value in many``, and its attributes; an entry for each."""
+    """A list: ``items one in many``, or ``items name, value in many``, and its attributes; an entry for each.
+
+    Where there are none, what follows ``empty`` stands in its place.
+    """
     bits = token.split_contents()[1:]
     middle = bits.index("in")
     names = [name.strip(",") for name in bits[:middle]]
     told = token_kwargs(bits[middle + 2 :], parser)
-    entry = parser.parse(("enditems",))
-    parser.delete_first_token()
+    entry, nothing = _until(parser, "enditems")
     each = template.NodeList([TextNode("<li>"), *entry, TextNode("</li>")])
     loop = ForNode(names, parser.compile_filter(bits[middle + 1]), is_reversed=False, nodelist_loop=each)
-    return Items(loop, told)
+    return Items(loop, nothing, told)
 
 
 @register.simple_block_tag(takes_context=True)
@@ -238,6 +252,14 @@ def said(sentence: str, **values: object) -> SafeString:
 
 
 @register.simple_tag
+def nothing(words: str, page: str = "", *where: object, label: str = "", further: str = "") -> SafeString:
+    """What stands in the place of an empty list, with a link to a page, or without one to all of the list."""
+    address = reverse(page, args=where) + further if page else further or "?"
+    way = format_html(' <a href="{}">{}</a>', address, label) if label else ""
+    return format_html('<p class="empty">{}{}</p>', words, way)
+
+
+@register.simple_tag
 def either(holds: object, words: object, otherwise: object) -> object:
     """One of two, by whether something holds."""
     return words if holds else otherwise
@@ -258,7 +280,7 @@ def row(context: Context, *values: object) -> SafeString:
 
 @register.simple_tag
 def field(name: str, label: str, value: object = None, /, **attributes: object) -> SafeString:
-    """An input with its label, and below it what is ``helped`` with.
+    """An input with its label, what is said ``beside`` that, and below it what is ``helped`` with.
 
     In the name of an attribute ``_`` stands for ``-``, and one that is None is left out.
     """
@@ -347,6 +369,8 @@ def _in_a_cell(value: object) -> object:
 
 def _labelled(name: str, label: str, shape: str, given: dict[str, object], *content: object) -> SafeString:
     helped = given.pop("helped", "")
+    if beside := given.pop("beside", ""):
+        label = format_html('{} <span class="aside">{}</span>', label, beside)
     told = {"id": name, "name": name, "aria-describedby": f"{name}-help" if helped else None} | _attributes(given)
     below = format_html('\n<p class="help-text" id="{}-help">{}</p>', name, helped) if helped else ""
     return format_html('<label for="{}">{}</label>\n' + shape + "{}", name, label, flatatt(told), *content, below)
