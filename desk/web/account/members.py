@@ -76,16 +76,14 @@ def remove_member(request: HttpRequest, owner: Owner, person: int) -> str:
     return _("%(email)s is no member any more.") % {"email": row.user.email}
 
 
-@member_post("members/leave", "leave")
-def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+@member_post("members/leave", "leave", back="members")
+def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase | None:
     """Be a member no more."""
-    with Telling(request):
-        if not request.POST.get("sure"):
-            return redirect("members", slug=owner.slug)
-        members.remove(owner, person_of(request).pk, by=request.user.get_username())
-        messages.success(request, _("You are no member of %(owner)s any more.") % {"owner": owner.name})
-        return redirect("owners")
-    return redirect("members", slug=owner.slug)
+    if not request.POST.get("sure"):
+        return None
+    members.remove(owner, person_of(request).pk, by=request.user.get_username())
+    messages.success(request, _("You are no member of %(owner)s any more.") % {"owner": owner.name})
+    return redirect("owners")
 
 
 @member_page("tokens/", "tokens")
@@ -100,12 +98,10 @@ def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Make a token."""
     name, scopes = request.POST.get("name", ""), request.POST.getlist("scopes")
     days = number_in(request.POST.get("days")) or 0
-    try:
+    with Telling(request):
         made, secret = tokens.make(owner, person_of(request), name=name, scopes=scopes, days=days)
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
-        return _tokens(request, owner, typed=request.POST)
-    return _tokens(request, owner, made=made, secret=secret)
+        return _tokens(request, owner, made=made, secret=secret)
+    return _tokens(request, owner, typed=request.POST)
 
 
 @member_post("tokens/<int:token>/revoke", "revoke-token", back="tokens")

@@ -70,13 +70,10 @@ def owners(request: HttpRequest) -> HttpResponseBase:
             messages.error(request, _("Only the operator adds owners here."))
             return redirect("owners")
         name, contact = said(request.POST.get("name", "")), said(request.POST.get("contact", ""))
-        try:
+        with Telling(request):
             made = people.add_owner_of(person_of(request), name, contact=contact)
-        except ExhibitError as error:
-            messages.error(request, in_words(error))
-            values["typed"] = {"name": name, "contact": contact}
-        else:
             return redirect("cases", slug=made.slug)
+        values["typed"] = {"name": name, "contact": contact}
     return render(request, "web/owners.html", values)
 
 
@@ -156,16 +153,14 @@ def _own(request: HttpRequest) -> dict[str, object]:
 
 
 def _tried(request: HttpRequest, found: Invitation, person: User) -> bool:
-    try:
+    with Telling(request):
         joined = invitations.accept(found, person)
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
-        return False
-    if joined is None:
-        messages.success(request, _("You run this installation now."))
-    else:
-        messages.success(request, _("You are a member of %(owner)s now.") % {"owner": joined.owner.name})
-    return True
+        if joined is None:
+            messages.success(request, _("You run this installation now."))
+        else:
+            messages.success(request, _("You are a member of %(owner)s now.") % {"owner": joined.owner.name})
+        return True
+    return False
 
 
 def _begun(request: HttpRequest, found: Invitation, form: Beginning) -> HttpResponseBase | None:

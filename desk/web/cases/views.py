@@ -4,7 +4,6 @@ from functools import lru_cache
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db.models import Q, prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -15,10 +14,9 @@ from django.views.decorators.cache import cache_control
 from desk.passkeys import answer_of
 from desk.texts import cases, claims, ownership
 from desk.texts.cases import further_in_words, remarks_of
-from desk.texts.evidence import chain
+from desk.texts.evidence import Shown, chain
 from desk.web.common.access import may_decide, number_in, person_of, said, sees
 from desk.web.common.pages import Telling, decider_post, member_page, page_of, show
-from evidence.facts.case import WitnessFacts
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from indexer.draw.draw import MEDIA_TYPE, View, draw
@@ -33,7 +31,7 @@ from workers.cases.reported import goes_along, report_picture
 from workers.evidence.drawings import pair_of, survival_map
 from workers.evidence.facts import Place, places_of
 from workers.log.proofs import witnesses_of
-from workers.log.witnessed import Witnessed, witnessed
+from workers.log.witnessed import witnessed
 from workers.notices.claims import answer, check
 from workers.pictures.provenance import FileStatement, said_by
 from workers.services import wiring
@@ -80,9 +78,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     newest = list(found.order_by("-sighting__last_seen", "pk")[: ROWS + 1])
     rows = newest[:ROWS]
     licences = {row.sighting_id: row.licence for row in rows}
-    bundles = [
-        _with_witnesses(bundle) for bundle in row.bundles.select_related("submission__entry").order_by("-number")
-    ]
+    bundles = list(map(_with_witnesses, row.bundles.select_related("submission__entry").order_by("-number")))
     prefetch_related_objects([row], "captures", SEEN)
     row.shown = next((one for one in row.case_sightings.all() if one.pk == row.shown_id), None)
     captures = sorted(row.captures.all(), key=lambda one: one.pk)
@@ -114,7 +110,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "sealed": cases.what_is_sealed(len(places), matches, captures) if decides and (row.waits or told) else (),
         "told": told,
         "undo_for": decisions.UNDO_FOR.seconds,
-        "captures": Paginator(captures[::-1], VISITS).get_page(request.GET.get("visits")),
+        "captures": page_of(request, captures[::-1], "visits", VISITS),
         "visiting": any(capture.state in UNFINISHED for capture in captures),
         "bundles": bundles,
         "awaited": _awaited(bundles),
@@ -185,12 +181,12 @@ def _others(row: Case) -> list[Case]:
     return list(scoped.cases(row.owner).filter(pk__in=alike.order_by(*ordered).values("pk")[:12]).order_by(*ordered))
 
 
-def _with_witnesses(bundle: Bundle) -> tuple[Bundle, tuple[WitnessFacts, ...], Witnessed]:
+def _with_witnesses(bundle: Bundle) -> Shown:
     witnesses = witnesses_of(bundle)
     return bundle, witnesses, witnessed(witnesses, settings.CONFIG.witnesses_needed)
 
 
-def _awaited(bundles: list[tuple[Bundle, tuple[WitnessFacts, ...], Witnessed]]) -> int:
+def _awaited(bundles: list[Shown]) -> int:
     """Seconds until the page asks again how its bundles stand: for a seal, or for witnesses; 0 when all is there."""
     if any(bundle.seal_digest is None and bundle.state in UNFINISHED for bundle, *_rest in bundles):
         return 5

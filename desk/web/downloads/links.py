@@ -5,8 +5,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from allauth.decorators import rate_limit
-from django.http import FileResponse, HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _

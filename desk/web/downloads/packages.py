@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -13,11 +11,9 @@ from django.utils.translation import gettext as _
 
 from desk.api.common.files import zip_answer
 from desk.texts.evidence import witness_name
-from desk.texts.sentences import in_words
 from desk.web.common.access import manages, number_in, said, takes
 from desk.web.common.pages import Telling, decider_post, manager_post, member_page, page_of
 from exhibit.clock import now
-from exhibit.errors import NotFoundError
 from registry.accounts import people, scoped
 from registry.log.audit_log import Evidence
 from registry.models import Bundle, Owner, Package
@@ -136,14 +132,12 @@ def remove_package(request: HttpRequest, owner: Owner, number: int) -> str:
 def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """The one ZIP, made while it is sent."""
     row = scoped.package(owner, number)
-    try:
+    with Telling(request):
         answer = zip_answer(row)
-    except NotFoundError as error:
-        messages.error(request, in_words(error))
-        return redirect("package", slug=owner.slug, number=number)
-    seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
-    takes(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, seals=seals)
-    return answer
+        seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
+        takes(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, seals=seals)
+        return answer
+    return redirect("package", slug=owner.slug, number=number)
 
 
 SOON = timedelta(minutes=15)

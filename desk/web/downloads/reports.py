@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
-from django.http.response import HttpResponseBase
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _, gettext_lazy, ngettext

@@ -4,8 +4,7 @@ from functools import partial
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Value
-from django.http import FileResponse, Http404, HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
 from desk.api.common.files import download

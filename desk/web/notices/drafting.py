@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _, ngettext
 
 from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, person_of, said
-from desk.web.common.pages import FORM, decider_form, page_at, show
+from desk.web.common.pages import FORM, Telling, decider_form, page_at, show
 from desk.web.notices import words
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import WrongUseError
 from registry.models import Case, Notice, Owner, Sender
 from registry.notices import notices, senders
 from workers.notices.addressees import addressee_of, proposals
@@ -88,10 +88,8 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         return redirect("notice", slug=owner.slug, number=number)
     address = reverse("edit-notice", args=[owner.slug, number])
     if request.method == "POST":
-        try:
+        with Telling(request):
             _keep(request, row)
-        except ExhibitError as error:
-            messages.error(request, in_words(error))
         if "read" in request.POST:
             return redirect("notice", slug=owner.slug, number=number)
         part = request.POST.get("next", "") or request.GET.get("page", "")
@@ -110,7 +108,7 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         "page": page,
         "cases": _considered(row, page, {gap.at for gap in lacks}),
         "fair_use": row.kind == Notice.Kind.DMCA,
-        "proposals": proposals(wiring.services(), row),
+        "proposals": [(one, words.found_at(one)) for one in proposals(wiring.services(), row)],
         "senders": Sender.objects.filter(owner=owner).defer("file"),
         "files": row.kind in notices.FILINGS,
         "chinese": chinese,

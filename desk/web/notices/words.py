@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import get_language_info, gettext, gettext_lazy as _
 
 from desk.texts.numbers import grouped
@@ -13,6 +14,7 @@ from registry.models import Notice, NoticeReply
 from registry.notices.notices import LANGUAGES as LANGUAGES_OF_KINDS
 from registry.notices.senders import FIELDS
 from registry.works.licence_check import country_of
+from workers.notices.addressees import Proposal
 from workers.notices.contents import NoticeItem
 
 KINDS = {
@@ -197,6 +199,24 @@ def spoken_in(notice: Notice) -> dict[str, object]:
         "fits": notice.language in spoken,
         "languages": [(code, name) for code, name in others.items() if code in spoken and code != notice.language],
     }
+
+
+def found_at(one: Proposal) -> str:
+    """Where a possible addressee of a notice was found, and how far that is to be trusted."""
+    told = {"source": one.source, "day": one.day and date_format(one.day, "DATE_FORMAT")}
+    if one.kind == "table":
+        own = gettext(
+            "From the platform's own page %(source)s, written down on %(day)s. Look whether it still says so."
+        )
+        others = gettext("From what others write at %(source)s, written down on %(day)s. Check it first.")
+        return (own if one.first_hand else others) % told
+    if one.kind == "rdap":
+        return gettext("For complaints, as the registry %(source)s said on %(day)s (RDAP). Check it first.") % told
+    if one.kind == "page":
+        return gettext("A guess: it stands on the captured page {source}.").format(**told)
+    if one.kind == "link":
+        return gettext("A guess: the address of a page that a crawl met and that may say whom to write to.")
+    return gettext("The Copyright Office's directory of designated agents. Look the provider up there.")
 
 
 def _joined(names: Iterable[str]) -> str:

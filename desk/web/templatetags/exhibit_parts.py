@@ -293,13 +293,14 @@ def area(name: str, label: str, value: object, /, **attributes: object) -> SafeS
     return _labelled(name, label, "<textarea{}>{}</textarea>", attributes, value)
 
 
-@register.inclusion_tag("web/choice.html")
+@register.simple_tag
 def choice(
     name: str, label: str, options: Iterable[tuple[object, str]], chosen: object, /, **attributes: object
-) -> dict[str, object]:
+) -> SafeString:
     """A choice of one of several values, with its label."""
-    told = flatatt({"id": name, "name": name} | _attributes(attributes))
-    return {"id": name, "label": label, "options": options, "chosen": chosen, "attributes": told}
+    told = ((flatatt({"value": value or "", "selected": value == chosen}), words) for value, words in options)
+    offered = format_html_join("\n", "<option{}>{}</option>", told)
+    return _labelled(name, label, "<select{}>{}</select>", attributes, offered)
 
 
 @register.simple_tag
@@ -311,6 +312,13 @@ def link_to(
         return conditional_escape(label)
     given = {"href": reverse(page, args=where) + further} | _attributes(attributes)
     return format_html("<a{}>{}</a>", flatatt(given), label)
+
+
+@register.simple_tag
+def button(label: str, keys: str = "", /, **attributes: object) -> SafeString:
+    """A button of a form, with the keys of a keyboard that press it."""
+    shown = format_html_join("", " <kbd>{}</kbd>", ((key,) for key in keys.split()))
+    return format_html("<button{}>{}{}</button>", flatatt(_attributes(attributes)), label, shown)
 
 
 @register.simple_tag(takes_context=True)

@@ -55,10 +55,10 @@ NIGHT = time(3, 0)
 
 
 class WatchForm(forms.Form):
-    """Name, schedule, budget and politeness of a watch; of a new one, if none is given."""
+    """Name, schedule, budget and politeness of a watch; of a new one, if none is given.
 
-    asks, asks_words = False, False
-    """Whether a new watch asks a search instead of visiting sites, and for words."""
+    A new one of a ``service`` asks a search, so often in a run, instead of visiting sites.
+    """
 
     name = forms.CharField(label=_("Name"), max_length=200)
     words = forms.CharField(label=_("What to search for, one search a line"), widget=forms.Textarea, max_length=20_000)
@@ -114,13 +114,24 @@ class WatchForm(forms.Form):
         help_text=_("At least half a second. Where robots.txt asks for more, we wait longer."),
     )
 
-    def __init__(self, data: Mapping[str, Any] | None = None, *, watch: Watch | None = None, name: str = "") -> None:
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        watch: Watch | None = None,
+        name: str = "",
+        service: Service | None = None,
+    ) -> None:
         self._watch = watch = watch or Watch(name=name, sources=[], budget={**RENDERING})
         super().__init__(data, initial=_initial(watch), label_suffix="")
-        asks, asks_words = self.asks or searches(watch), self.asks_words or bool(searched_words(watch))
+        asks, takes = searches(watch) or service is not None, service.takes if service else ""
+        asks_words = takes == "words" or bool(searched_words(watch))
         unused = (*SPENDING, "delay") if reads_files(watch) else SITES_ONLY if asks else SEARCHES_ONLY
-        for field in (*unused, *(() if asks_words else ("words",)), *(OF_WORKS if asks_words or not asks else ())):
+        of_works = OF_WORKS if asks_words or not asks or takes == "nothing" else ()
+        for field in (*unused, *(() if asks_words else ("words",)), *of_works):
             del self.fields[field]
+        if service is not None:
+            self.initial["searches"] = service.pace.searches
         choices = [(str(int(period.total_seconds())), str(words)) for period, words in PERIODS]
         if str(watch.interval_seconds) not in dict(choices):
             choices.insert(0, (AS_IT_IS, schedule(watch)))
@@ -162,20 +173,6 @@ class WatchForm(forms.Form):
         if "works" in given:
             said |= {"works": [work.number for work in works_named(owner, given["works"])], "newest": given["newest"]}
         return said
-
-
-class SearchWatchForm(WatchForm):
-    """The same for a new watch that asks a search, so often in a run: for words, or for the owner's pictures."""
-
-    asks = True
-
-    def __init__(self, data: Mapping[str, Any] | None, *, name: str, service: Service) -> None:
-        self.asks_words = service.takes == "words"
-        super().__init__(data, name=name)
-        self.initial["searches"] = service.pace.searches
-        if service.takes == "nothing":
-            for field in OF_WORKS:
-                del self.fields[field]
 
 
 def reads_files(watch: Watch) -> bool:

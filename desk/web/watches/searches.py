@@ -9,7 +9,7 @@ from desk.texts.schedules import costs
 from desk.texts.sentences import in_words
 from desk.web.common.access import manages, number_in
 from desk.web.common.pages import decider_form, manager_post, member_page, show
-from desk.web.watches.forms import SearchWatchForm
+from desk.web.watches.forms import WatchForm
 from desk.web.watches.views import run_at_once
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.sentences import Sentence
@@ -82,9 +82,7 @@ def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     """A watch that asks a search with the owner's key."""
     house = wiring.services()
     found = service_of(house.config, service)
-    form = SearchWatchForm(
-        request.POST if request.method == "POST" else None, name=watching.free_name(owner, found.name), service=found
-    )
+    form = WatchForm(request.POST or None, name=watching.free_name(owner, found.name), service=found)
     others = {name: one.name for name, one in services(house.config).items() if one.takes == found.takes}
     asked = [service, *(name for name in request.POST.getlist("also") if name in others and name != service)]
     told: list[str] = []

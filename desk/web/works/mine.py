@@ -1,7 +1,6 @@
 """Which of an owner's works a picture on the web shows: asked with its address, as a browser's bookmark brings it."""
 
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 from desk.api.common.limits import one_fetch, one_search
