@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, F, Q
+from django.db.models import Count, F
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -31,11 +31,11 @@ from workers.services import wiring
 from workers.works.tables import day
 
 NAMED = {
-    "open": Q(state__in=notices.OPEN_STATES),
-    "begun": Q(state__in=notices.BEGUN),
-    "done": Q(state__in=(Notice.State.REMOVED, Notice.State.RESOLVED)),
+    "begun": (gettext_lazy("not sent yet"), notices.BEGUN),
+    "open": (gettext_lazy("waiting for something"), notices.OPEN_STATES),
+    "done": (gettext_lazy("done"), (Notice.State.REMOVED, Notice.State.RESOLVED)),
 }
-"""Filters of the list."""
+"""Filters of the list: each with its words, and the states that it lets through."""
 KNOWN = {(str(kind), language) for kind, languages in notices.LANGUAGES.items() for language in languages}
 """Kinds and languages of wordings."""
 
@@ -47,13 +47,6 @@ SAID = {
 }
 """What a person can say of a signed notice, by the word that the page sends."""
 
-STATES = (
-    (None, gettext_lazy("all")),
-    ("begun", gettext_lazy("not sent yet")),
-    ("open", gettext_lazy("waiting for something")),
-    ("done", gettext_lazy("done")),
-)
-
 
 @member_page("notices/", "notices", "web/notices.html")
 def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
@@ -61,7 +54,7 @@ def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     wanted, party = request.GET.get("state", ""), said(request.GET.get("q", ""))
     rows = notices.notices(owner).annotate(cases=Count("notice_cases"))
     if wanted in NAMED:
-        rows = rows.filter(NAMED[wanted])
+        rows = rows.filter(state__in=NAMED[wanted][1])
     if party:
         rows = rows.filter(party__icontains=party)
     page = page_of(request, rows.order_by(F("due_on").asc(nulls_last=True), "-number"))
@@ -69,7 +62,7 @@ def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
         "page": page,
         "rows": [(row, words.KINDS[Notice.Kind(row.kind)], words.STATES[Notice.State(row.state)]) for row in page],
         "state": wanted if wanted in NAMED else "",
-        "states": STATES,
+        "states": [(None, _("all")), *((name, label) for name, (label, _wanted) in NAMED.items())],
         "q": party,
         "any": bool(page.object_list) or notices.notices(owner).exists(),
     }

@@ -31,8 +31,6 @@ ONLY = (
     (searching.Only.HELD, _("Held back")),
     (searching.Only.RELATED, _("Belong together")),
 )
-
-
 SORTS = (
     (searching.Sort.NEWEST, _("newest first")),
     (searching.Sort.OLDEST, _("oldest first")),
@@ -86,13 +84,9 @@ class Asked:
     @classmethod
     def of(cls, given: QueryDict) -> Self:
         """From an address, or the hidden fields of a form."""
-        sort, upload, collection = (
-            given.get("sort", ""),
-            number_in(given.get("upload")),
-            number_in(given.get("collection")),
-        )
+        sort, upload, collection = (given.get(name) for name in ("sort", "upload", "collection"))
         order = sort if sort in set(searching.Sort) else searching.Sort.NEWEST
-        return cls(said(given.get("q", "")), given.get("only", ""), upload, collection, order)
+        return cls(said(given.get("q", "")), given.get("only", ""), number_in(upload), number_in(collection), order)
 
     def rows(self, owner: Owner) -> QuerySet[Work]:
         """The works that were asked for."""
@@ -152,8 +146,7 @@ def bulk_edits(request: HttpRequest, owner: Owner) -> dict[str, object]:
 @member_page("works/changes/<int:number>/", "bulk-edit", "web/works-change.html")
 def bulk_edit(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """How far one of these is, as a part of a page."""
-    row = scoped.bulk_edit(owner, number)
-    return {"done": row}
+    return {"done": scoped.bulk_edit(owner, number)}
 
 
 @decider_post("works/changes/<int:number>/undo", "undo-bulk-edit", back="bulk-edits")
