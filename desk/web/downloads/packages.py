@@ -111,13 +111,11 @@ def _values(row: Package) -> dict[str, object]:
     }
 
 
-@decider_post("downloads/packages/<int:number>/again", "package-again")
+@decider_post("downloads/packages/<int:number>/again", "package-again", back="package")
 def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask for the same cases again, with the receipts of now."""
-    row = scoped.package(owner, number)
-    with Telling(request):
-        row = packing.ask_again(row, by=request.user.get_username())
-        wiring.services().enqueue("package", [row.pk])
+    row = packing.ask_again(scoped.package(owner, number), by=request.user.get_username())
+    wiring.services().enqueue("package", [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
 
 

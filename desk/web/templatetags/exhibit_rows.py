@@ -22,7 +22,7 @@ from indexer.layout.information import COMPOSED
 from registry.crawls.crawling import MAX_COUNTED, SEARCH
 from registry.crawls.revisits import is_past
 from registry.crawls.watching import takes_lists
-from registry.models import Case
+from registry.models import Case, Work
 from workers.crawls.search_services import services
 from workers.services import wiring
 
@@ -53,6 +53,14 @@ def grouped_or_more(count: int) -> str:
 def listed(values: Iterable[object]) -> str:
     """Several things as a list in the reader's language."""
     return gettext(", ").join(map(str, values))
+
+
+@register.filter
+def works_in_words(works: Collection[Work], most: int | None = None) -> str:
+    """The works of a licence by their numbers, or how many where there are more than ``most``; none stand for all."""
+    if most is not None and len(works) > most:
+        return counted(len(works), "works")
+    return listed(work.number for work in works) or gettext("all")
 
 
 @register.filter
