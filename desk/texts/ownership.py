@@ -1,6 +1,5 @@
 """What speaks against a work being its owner's, and how it was changed, in words. They judge nothing."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -121,12 +120,12 @@ def said_of(remark: OwnershipRemark) -> Said:
     """A remark in words."""
     kinds, details = OwnershipRemark.Kind, remark.details
     if remark.kind == kinds.TERM:
-        countries = _list(str(COUNTRIES.get(code, code)) for code in details["countries"])
+        countries = _(", ").join(str(COUNTRIES.get(code, code)) for code in details["countries"])
         sentence = _("Protection may be over on the dates entered: %(countries)s.") % {"countries": countries}
         return Said(remark, sentence, follows=_("No notice is made until somebody gives a reason."))
     if remark.kind == kinds.MANIFEST:
         sentence = _("The manifest in the file (C2PA) names somebody else than you declare.")
-        names = (("", _list(iter(details["stated"]))),)
+        names = (("", _(", ").join(details["stated"])),)
         return Said(remark, sentence, names, str(SIGNATURES.get(details.get("standing", ""), "")))
     stated = tuple((str(FIELDS.get(name, name)), text) for name, text in details["stated"].items())
     if remark.kind == kinds.DEDICATION:
@@ -180,7 +179,7 @@ def stated_rows(metadata: dict[str, Any]) -> list[tuple[str, str]]:
     """What a work's file states of itself, by field."""
     rows = [(str(FIELDS[name]), text) for name, text in metadata.items() if name in FIELDS and isinstance(text, str)]
     manifest = metadata.get("manifest", {}).get("authors", [])
-    return rows + ([(str(FIELDS["manifest"]), _list(iter(manifest)))] if manifest else [])
+    return rows + ([(str(FIELDS["manifest"]), _(", ").join(manifest))] if manifest else [])
 
 
 def statement_rows(said: FileStatement) -> list[tuple[str, str]]:
@@ -234,9 +233,5 @@ def plain(name: str, value: Json) -> str:
         said = (" ".join(filter(None, (one["office"], one["number"], one["date"]))) for one in value)
         return pgettext("between parts of a sentence", "; ").join(said) or "–"
     if name == "collections":
-        return _list(iter(value)) or "–"
+        return _(", ").join(value) or "–"
     return str(value) if value not in (None, "") else "–"
-
-
-def _list(entries: Iterator[str]) -> str:
-    return _(", ").join(entries)

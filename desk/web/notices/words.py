@@ -1,7 +1,7 @@
 """Words of the notices' pages: kinds, questions, answers, states and terms, in the reader's language."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -195,7 +195,7 @@ def spoken_in(notice: Notice) -> dict[str, object]:
     return {
         "country": country,
         "countries": [(None, "–"), *((code, code) for code in SPOKEN)],
-        "spoken": _joined(get_language_info(code)["name_translated"] for code in spoken),
+        "spoken": gettext(", ").join(str(get_language_info(code)["name_translated"]) for code in spoken),
         "fits": notice.language in spoken,
         "languages": [(code, name) for code, name in others.items() if code in spoken and code != notice.language],
     }
@@ -217,7 +217,3 @@ def found_at(one: Proposal) -> str:
     if one.kind == "link":
         return gettext("A guess: the address of a page that a crawl met and that may say whom to write to.")
     return gettext("The Copyright Office's directory of designated agents. Look the provider up there.")
-
-
-def _joined(names: Iterable[str]) -> str:
-    return gettext(", ").join(map(str, names))

@@ -44,12 +44,13 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
         else:
             messages.success(request, _("Saved.") if changed else _("Nothing was different."))
             return redirect("work", slug=owner.slug, number=number)
+    stated = {name: text for name, key in FROM_FILE.items() if (text := row.metadata.get(key))}
     values = {
         "work": row,
         "error": error,
         "values": _typed(request) if error else _present(row, fill="fill" in request.GET),
-        "said": {name: _stated(row.metadata.get(key)) for name, key in FROM_FILE.items()},
-        "gaps": any(row.metadata.get(key) and not getattr(row, name) for name, key in FROM_FILE.items()),
+        "said": {name: _("The file states: %(said)s") % {"said": text} for name, text in stated.items()},
+        "gaps": any(not getattr(row, name) for name in stated),
         "author_kinds": ownership.AUTHOR_KINDS.items(),
         "mediums": ownership.MEDIUMS.items(),
         "version": row.changes.count(),
@@ -123,10 +124,6 @@ def close(request: HttpRequest, owner: Owner, number: int) -> str:
     """Close a work's public page: its address answers as if it had never been."""
     close_work(scoped.work(owner, number), by=request.user.get_username())
     return _("The public page is closed.")
-
-
-def _stated(text: str | None) -> str:
-    return _("The file states: %(said)s") % {"said": text} if text else ""
 
 
 def _present(row: Work, *, fill: bool) -> dict[str, Any]:

@@ -207,20 +207,16 @@ def _left_out(request: HttpRequest) -> list[tuple[str, int]]:
         return []
 
 
-def _by_script(request: HttpRequest) -> bool:
-    return request.headers.get("Accept") == JSON
-
-
 def _gone_on(request: HttpRequest, row: Upload) -> HttpResponseBase:
     where = [row.owner.slug, row.number]
-    if not _by_script(request):
+    if request.headers.get("Accept") != JSON:
         return redirect(reverse("upload", args=where))
     names = {"page": "upload", "files": "upload-files", "received": "upload-received", "close": "close-upload"}
     return JsonResponse({key: reverse(name, args=where) for key, name in names.items()})
 
 
 def _told(request: HttpRequest, error: ExhibitError, back: str) -> HttpResponseBase:
-    if _by_script(request):
+    if request.headers.get("Accept") == JSON:
         status = 507 if isinstance(error, RefusedError) and error.reason == "disk" else 400
         return JsonResponse({"sentence": in_words(error)}, status=status)
     messages.error(request, in_words(error))
