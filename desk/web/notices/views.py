@@ -90,7 +90,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         **claims.shown(owner, checks),
         **shown_gaps(items, lacks, reverse("edit-notice", args=[owner.slug, number])),
         "doubts": claims.doubts(checks, [item.row.case for item in items]) if made else [],
-        "unregistered": us_unregistered(items) if row.kind == Notice.Kind.DMCA else [],
+        "unregistered": us_unregistered(items) if made and row.kind == Notice.Kind.DMCA else [],
         "items": [(item, *words.standings(item), max(0, len(item.there) - MAX_PLACES)) for item in items],
         "events": [
             (event, words.EVENTS.get(event.kind, event.kind), words.WAYS.get(event.words)) for event in row.events.all()
