@@ -211,3 +211,24 @@ def test_a_list_has_an_entry_for_each() -> None:
     assert shown(text, many=[("<a>", 1), ("b", 2)]) == '<ul class="plain"><li>1&lt;a&gt;1</li><li>2b2</li></ul>'
     assert shown(text, many=[]) == ""
     assert shown("{% items one in many %}{{ one }}{% enditems %}", many="a") == "<ul><li>a</li></ul>"
+
+
+def test_what_stands_in_the_place_of_an_empty_list_or_table_leads_on() -> None:
+    asked = '{% items one in many %}{{ one }}{% empty %}{% nothing "None." %}{% enditems %}'
+    assert shown(asked, many="a") == "<ul><li>a</li></ul>"
+    assert shown(asked, many="") == '<p class="empty">None.</p>'
+    table = '{% table "A" %}{% for one in many %}{% row one %}{% endfor %}{% empty %}-{% endtable %}'
+    assert shown(table, many="") == "-"
+    assert "<td>a</td></tr></tbody></table></div>" in shown(table, many="a")
+    said = '{% nothing words label="All" %}{% nothing "" "cases" owner.slug label="On" further="?a=1" %}'
+    assert shown(said, owner=OWNER, words="<b>") == (
+        '<p class="empty">&lt;b&gt; <a href="?">All</a></p><p class="empty"> <a href="/o/works/cases/?a=1">On</a></p>'
+    )
+
+
+def test_a_button_names_its_keys_and_a_label_has_words_beside_it() -> None:
+    told = shown('{% button label "G T" type="button" data_key="t" hidden=True disabled=False %}', label="<Go>")
+    assert told == '<button data-key="t" type="button" hidden>&lt;Go&gt; <kbd>G</kbd> <kbd>T</kbd></button>'
+    assert shown('{% field "a" "A" beside="may stay empty" %}').startswith(
+        '<label for="a">A <span class="aside">may stay empty</span></label>'
+    )

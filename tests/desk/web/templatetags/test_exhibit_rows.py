@@ -9,11 +9,19 @@ from django.template import RequestContext
 from django.test import RequestFactory
 from django.utils import translation
 
-from desk.web.templatetags.exhibit_rows import is_composed, kind_in_words, moment, paging_of, source_title
+from desk.web.templatetags.exhibit_rows import (
+    is_composed,
+    kind_in_words,
+    moment,
+    paging_of,
+    source_title,
+    works_in_words,
+)
 from exhibit.clock import now, rfc3339
 from exhibit.config.config import Config
 from indexer.layout.information import COMPOSED
 from registry.crawls.watching import FILE_KINDS
+from registry.models import Work
 from tests.assets.site_browser import use_house
 from workers.services.wiring import Services
 
@@ -35,6 +43,12 @@ def test_a_work_that_is_held_back_for_more_than_being_a_collage_is_not_only_comp
     assert is_composed([reason])
     assert not is_composed([reason, "flat"])
     assert not is_composed([])
+
+
+def test_the_works_of_a_licence_are_said_by_number_or_how_many() -> None:
+    works = [Work(number=number) for number in (3, 4)]
+    assert (works_in_words(works), works_in_words(works, 2), works_in_words(works, 1)) == ("3, 4", "3, 4", "2 works")
+    assert works_in_words([], 1) == "all"
 
 
 def test_sources_and_times_of_rows_are_read() -> None:
