@@ -23,6 +23,8 @@ FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 NOT_NEEDED = {"emulation.setMediaFeaturesOverride"}
 """Commands that a test can do without: light and dark are set by a preference."""
 LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
+CENTIMETRES = 2.54
+"""Of an inch."""
 MOST = 256 * 2**20
 """Bytes of one message: a screenshot of a long page is one."""
 
@@ -39,6 +41,15 @@ def launch(playwright: Playwright, folder: Path, *, dark: bool = False) -> Brows
     }
     how: dict[str, Any] = {"env": {**os.environ, "HOME": str(folder)}, "firefox_user_prefs": preferences}
     return playwright.firefox.launch(channel="moz-firefox", executable_path=program, **how)
+
+
+def in_centimetres(asked: dict[str, Any]) -> dict[str, Any]:
+    """A command as the standard has it: Playwright gives the paper's size and margins in inches."""
+    if asked.get("method") == "browsingContext.print":
+        for name in ("page", "margin"):
+            given = asked["params"].get(name, {})
+            asked["params"][name] = {side: length * CENTIMETRES for side, length in given.items()}
+    return asked
 
 
 async def main(arguments: list[str]) -> int:
@@ -69,7 +80,7 @@ async def main(arguments: list[str]) -> int:
                 if (asked := json.loads(message.data)).get("method") in NOT_NEEDED:
                     await near.send_json({"type": "success", "id": asked["id"], "result": {}})
                 else:
-                    await far.send_str(message.data)
+                    await far.send_json(in_centimetres(asked))
             await far.close()
             await task
         return near

@@ -41,7 +41,7 @@ from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
 CHROMIUM = find_browser("").path
-PHONE, TABLET, DESKTOP = (360, 740), (768, 1024), (1440, 900)
+PHONE, TABLET, DESKTOP, WIDE = (360, 740), (768, 1024), (1440, 900), (2560, 1440)
 """Width and height of the screens that the site is looked at on."""
 RULES = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 BEYOND = """() => [...document.querySelectorAll('body *')]

@@ -222,8 +222,7 @@ def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner,
     assert zipfile.is_zipfile(download.value.path())
     ann.check()
     address = reverse("package", args=["studio", 1])
-    browser = page.context.browser
-    if ways.look["size"] == DESKTOP and browser is not None and browser.browser_type.name == "chromium":
+    if ways.look["size"] == DESKTOP:
         page.emulate_media(media="print")
         page.pdf(path=tmp_path / "sheet.pdf", format="A4")
         assert len(pypdf.PdfReader(tmp_path / "sheet.pdf").pages) == 1

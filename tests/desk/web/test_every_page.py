@@ -1,15 +1,18 @@
 """Every page there is, in a real browser: on phones, tablets and desks, by day and by night, in both languages."""
 
+import io
 import re
 
+import pypdf
 import pytest
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
+from playwright.sync_api import expect
 
 from registry.models import User
 from tests.assets.chinese import KNOWN, english_in, half_width_in
 from tests.assets.desk_scene import Scene, patterns
-from tests.assets.site_browser import DESKTOP, PHONE, TABLET, Site
+from tests.assets.site_browser import DESKTOP, PHONE, TABLET, WIDE, Site
 
 OFTEN = [(PHONE, "dark", "zh-CN"), (DESKTOP, "light", "en")]
 RARELY = [(PHONE, "light", "en"), (TABLET, "dark", "en"), (DESKTOP, "dark", "zh-CN")]
@@ -27,6 +30,22 @@ IN_CHINESE = """() => {
   return left
 }"""
 """What people read where the page says that it speaks Chinese, a script's words too."""
+MAX_CHARACTERS = 75
+"""Of an ordinary line, which an eye finds the next one from."""
+LONG_LINES = """(most) => {
+  const words = 'Each infringing use becomes evidence that anybody can verify on a machine of their own'
+  const pen = document.createElement('canvas').getContext('2d'), range = document.createRange()
+  return [...document.querySelectorAll('p, li, dd, blockquote, .letter')].filter((one) => {
+    if (one.querySelector('p, li, div, table, input, label, svg, code, details') || one.matches('.buttons, .filters')) return false
+    range.selectNodeContents(one)
+    const lines = [...range.getClientRects()]
+    pen.font = getComputedStyle(one).font
+    const wide = Math.max(...lines.map((line) => line.right)) - Math.min(...lines.map((line) => line.left))
+    return wide > most * pen.measureText(words).width / words.length
+  }).map((one) => one.outerHTML)
+}"""
+NOT_PRINTED = "nav, button, .button, summary:not(details[open] > *, .fold > *, .part > *), dialog"
+"""What nobody can press on paper."""
 NO_VALUE = re.compile(r"(^|[:：·] ?)(None|nan|NaN|undefined)( ?·|$)|\[object |\{\{|%\(", re.MULTILINE)
 """What stands where a value should."""
 
@@ -48,6 +67,36 @@ def test_every_page_can_be_used_and_read(site: Site, size: tuple[int, int], sche
 @pytest.mark.parametrize("engine", ["firefox"], indirect=True)
 def test_every_page_can_be_used_and_read_in_firefox(site: Site) -> None:
     look_at(site, PHONE, "light", "zh-CN", 0, 1)
+
+
+@pytest.mark.parametrize("step", [SHARED, pytest.param(1, marks=pytest.mark.long)])
+def test_a_wide_screen_has_short_lines_and_paper_has_nothing_to_press(site: Site, step: int) -> None:
+    scene = Scene(site.inline)
+    alice = site.signed_in(scene.ann, size=WIDE, scheme="dark")
+    wrong = []
+    for address in pages(scene.alice, [*general(), *scene.addresses().values()][3::step]):
+        page = alice.open(address)
+        alice.fits()
+        wrong += [(address, line) for line in page.evaluate(LONG_LINES, MAX_CHARACTERS)]
+        page.emulate_media(media="print")
+        wrong += [(address, one.inner_text()) for one in page.locator(NOT_PRINTED).all() if one.is_visible()]
+        last = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4"))).pages[-1].extract_text()
+        if last.startswith("Exhibit states"):
+            wrong.append((address, "a sheet of paper for the foot alone"))
+        page.emulate_media(media="screen")
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_the_sections_stand_in_one_line_on_a_phone_and_the_current_one_is_seen(site: Site, language: str) -> None:
+    scene = Scene(site.inline)
+    alice = site.signed_in(scene.ann, size=PHONE, language=language)
+    for name in ("cases", "downloads"):
+        links = alice.open(reverse(name, args=["studio"])).locator("nav.sections a")
+        assert links.count() == 7
+        assert len({link.bounding_box()["y"] for link in links.all()}) == 1  # type: ignore[index]
+        expect(alice.page.locator("nav.sections [aria-current]")).to_be_in_viewport(ratio=1)
+        alice.check()
 
 
 def look_at(site: Site, size: tuple[int, int], scheme: str, language: str, first: int, step: int) -> None:
