@@ -157,11 +157,12 @@ class _Meter:
 
     def show(self, stage: str, done: int, total: int) -> None:
         """Show how far it is."""
-        step = max(1, total // (200 if sys.stderr.isatty() else 10))
+        rewrites = sys.stderr.isatty()
+        step = max(1, total // (200 if rewrites else 10))
         if done % step and done != total:
             return
         self._shown = f"{stage} {done} of {total}"
-        print(f"\r\x1b[2K{self._shown}" if sys.stderr.isatty() else self._shown, file=sys.stderr, end=self._end)
+        print(f"\r\x1b[2K{self._shown}" if rewrites else self._shown, file=sys.stderr, end="" if rewrites else "\n")
 
     def say(self, line: str) -> None:
         """Show a line that stays."""
@@ -169,10 +170,6 @@ class _Meter:
             print(file=sys.stderr)
         self._shown = ""
         print(line, file=sys.stderr)
-
-    @property
-    def _end(self) -> str:
-        return "" if sys.stderr.isatty() else "\n"
 
 
 def _parser() -> argparse.ArgumentParser:

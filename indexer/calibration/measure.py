@@ -79,9 +79,11 @@ class Scene:
 
     @property
     def identity(self) -> str:
-        """Changes with everything that the measurements depend on."""
+        """Changes with everything that the measurements depend on, the text of what measures and edits, too."""
         listed = [[photograph.digest.hex, photograph.group] for photograph in self.photographs]
-        text = json.dumps([PIPELINE, self.descriptor.space.id, _sources().hex, dataclasses.asdict(self.plan), listed])
+        edited = sorted(Path(edits.__file__).parent.glob("*.py"))
+        sources = Digest.of(b"".join(path.read_bytes() for path in (Path(__file__), *edited)))
+        text = json.dumps([PIPELINE, self.descriptor.space.id, sources.hex, dataclasses.asdict(self.plan), listed])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def edited(self) -> frozenset[int]:
@@ -268,12 +270,6 @@ def _kept(path: Path) -> dict[int, list[Sample]]:
 _PLACING = {"transform", "further", "pieces", "probability", "calibration"}
 _MEASURED = {field.name for field in dataclasses.fields(Verification)} - _PLACING
 """What is kept of a comparison: its figures, not where the one lies on the other."""
-
-
-def _sources() -> Digest:
-    """Of the text of what measures and edits: it changes with either."""
-    edited = sorted(Path(edits.__file__).parent.glob("*.py"))
-    return Digest.of(b"".join(path.read_bytes() for path in (Path(__file__), *edited)))
 
 
 def _plain(sample: Sample) -> dict[str, Any]:

@@ -168,7 +168,9 @@ def _free(matches: Correspondences, found: Features, registered: Features) -> Al
         return None
     agrees = mask.ravel() > 0
     if not _credible(transform, found):
-        transform = _affine(matches.found[agrees], matches.registered[agrees])
+        # where perspective only fits noise (a work that is small on a page), an affine transform holds
+        how = {"method": cv2.RANSAC, "ransacReprojThreshold": TOLERANCE}
+        transform = estimated(cv2.estimateAffine2D, matches.found[agrees], matches.registered[agrees], **how)
         if transform is None or not _credible(transform, found):
             return None
     return _measured(matches, transform, registered)
@@ -190,11 +192,6 @@ def _measured(matches: Correspondences, between: NDArray[np.float64], registered
         transform=original / original[2, 2],
         inliers=_distinct(matches.found[agrees], matches.registered[agrees]),
     )
-
-
-def _affine(found: NDArray[np.float32], registered: NDArray[np.float32]) -> NDArray[np.float64] | None:
-    """Where perspective only fits noise (a work that is small on a page), an affine transform holds."""
-    return estimated(cv2.estimateAffine2D, found, registered, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE)
 
 
 def _credible(transform: NDArray[np.float64], found: Features) -> bool:

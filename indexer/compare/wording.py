@@ -90,7 +90,8 @@ def in_words(verification: Verification, found_size: Size | None = None, registe
         lines += _told(one, found_size, registered_size)
         lines.append(f"Shown of the first {one.overlap_work:.0%}; it fills {one.overlap_picture:.0%} of the second")
         lines.append(f"Mirrored           {'yes' if one.mirrored else 'no'}")
-        lines.append(f"Turned             {abs(one.rotation)}°{_side(one.rotation)}")
+        side = "" if one.rotation in {0, 180} else " counter-clockwise" if one.rotation > 0 else " clockwise"
+        lines.append(f"Turned             {abs(one.rotation)}°{side}")
     if one.pieces:
         lines.append(f"Laid on the first  in {len(one.pieces)} pieces, each by a transform of its own")
     if one.further:
@@ -151,7 +152,3 @@ def _part(change: Change, phrases: Mapping[str, str]) -> str:
     if change.share >= (1 - MISSING_UNTOLD) ** 2 and change.across is change.down is Place.WHOLE:
         return phrases["all"]
     return phrases["part"].format(share=f"{change.share:.0%}", place=phrases[f"{change.across}/{change.down}"])
-
-
-def _side(rotation: int) -> str:
-    return "" if rotation in {0, 180} else (" counter-clockwise" if rotation > 0 else " clockwise")

@@ -49,11 +49,6 @@ def _two_tone(grey: NDArray[np.uint8]) -> bool:
     if two <= TWO_TONES:
         return False
     drawn = (grey < fullest) | (grey >= fullest + BAND)
-    shaded = float((drawn & _shaded(grey)).mean())
+    deviates = deviation(grey)  # in 5×5 pixels: levels change gently where there is neither a constant nor an edge
+    shaded = float((drawn & (deviates > 0.7) & (deviates < 15)).mean())
     return shaded < 0.03 or (two > 0.9 and shaded < 0.5 * float(drawn.mean()))
-
-
-def _shaded(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where grey levels change gently: neither constant nor an edge, by the deviation in 5×5 pixels."""
-    deviates = deviation(grey)
-    return np.asarray((deviates > 0.7) & (deviates < 15))

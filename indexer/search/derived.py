@@ -51,7 +51,8 @@ def graded(found: Features, registered: Features, compared: Verification) -> Ver
     best = max(ways, key=_kept)
     closer = _by_edges(found, registered, best[1])
     survives, transform = max(best, (_survival(found, registered, closer), closer), key=_kept)
-    if grade(survives) < MIN_GRADE or _telling(survives) < MIN_TELLING:
+    signs = "".join(survives)
+    if grade(survives) < MIN_GRADE or 1 - signs.count(PLAIN) / len(signs) < MIN_TELLING:
         return compared
     return replace(
         laid(compared, transform, found, registered),
@@ -85,11 +86,6 @@ def _survival(found: Features, registered: Features, transform: Floats) -> tuple
 
 def _kept(way: tuple[tuple[str, ...], Floats]) -> int:
     return sum(int(sign) for row in way[0] for sign in row if sign.isdecimal())
-
-
-def _telling(survives: tuple[str, ...]) -> float:
-    signs = "".join(survives)
-    return 1 - signs.count(PLAIN) / len(signs)
 
 
 def _by_edges(found: Features, registered: Features, transform: Floats) -> Floats:

@@ -84,7 +84,10 @@ def check_stamp(stamp: Stamp, digest: Digest, roots: Sequence[Certificate], help
     if find_root(stamp.signer, roots, pool) is None:
         raise UnknownWitnessError(f"The timestamp is signed by {stamp.signer.name}, which no pinned root vouches for.")
     check_pool(pool, roots)
-    _check_chain(stamp, roots, pool)
+    faults = [fault_of_signer(stamp.signer, stamp.time)]
+    if faults[0] or find_root(stamp.signer, roots, pool, _judging(stamp.time, faults)) is None:
+        why = next(filter(None, faults))
+        raise IntegrityError(Sentence("The timestamp's chain of certificates doesn't hold: %(why)s.", why=why))
     return stamp.latest
 
 
@@ -131,13 +134,6 @@ def _judging(moment: datetime, faults: list[str]) -> Callable[[Certificate, int]
         return found
 
     return fault
-
-
-def _check_chain(stamp: Stamp, roots: Sequence[Certificate], pool: Sequence[Certificate]) -> None:
-    faults = [fault_of_signer(stamp.signer, stamp.time)]
-    if faults[0] or find_root(stamp.signer, roots, pool, _judging(stamp.time, faults)) is None:
-        why = next(filter(None, faults))
-        raise IntegrityError(Sentence("The timestamp's chain of certificates doesn't hold: %(why)s.", why=why))
 
 
 def _read(reply: bytes) -> Stamp:

@@ -142,7 +142,8 @@ class Traffic(PageTraffic):
                 return None
             visit = self.visitor.visit(url, _as_sent(headers), most, left, question, cookies)
             with self._counting:
-                self._bytes += _size(visit)
+                # also of answers that weren't taken to their end; or of the body, where it came packed
+                self._bytes += max(sum(len(each.response) for each in visit.exchanges), len(visit.body or b""))
             return visit
 
         visit = await asyncio.get_running_loop().run_in_executor(self.pool, fetch)
@@ -185,11 +186,6 @@ class Traffic(PageTraffic):
         if self._asked_for_page:
             return Visit(page_url, failure=TOO_SLOW, reason="too-slow", failed_at=page_url)
         return Visit(page_url, failure=NOT_ASKED, reason="not-asked", failed_at=page_url)
-
-
-def _size(visit: Visit) -> int:
-    """Bytes that came, also of answers that weren't taken to their end; or of the body, where it came packed."""
-    return max(sum(len(exchange.response) for exchange in visit.exchanges), len(visit.body or b""))
 
 
 def _is_page(request: Request) -> bool:

@@ -174,6 +174,7 @@ def _case(position: int, case: ReportCase, gallery: Gallery) -> list[Section]:
         running=wording.say("report.case_running", case=facts.number, party=party),
         new_page=True,
     )
+    unchecked = tuple(Text(wording.clipped(sentence)) for sentence in own_unchecked(facts.not_checked))
     return [
         heading,
         of_case.comparison_section(facts, gallery, 2, ROOM),
@@ -183,7 +184,7 @@ def _case(position: int, case: ReportCase, gallery: Gallery) -> list[Section]:
         of_case.decision_section(facts, wording, 2),
         of_case.work_section(facts, wording, 2),
         _proofs(case, wording),
-        *_case_unchecked(facts.not_checked, wording),
+        *([Section(wording.say("heading.unchecked"), unchecked, 2)] if unchecked else []),
     ]
 
 
@@ -212,11 +213,6 @@ def _standings(case: ReportCase, wording: Wording) -> list[Section]:
     if len(case.standings) > len(rows):
         blocks.append(Quiet(wording.say("document.listed_of", shown=len(rows), all=len(case.standings))))
     return [Section(wording.say("heading.standing"), tuple(blocks), 2)]
-
-
-def _case_unchecked(sentences: tuple[str, ...], wording: Wording) -> list[Section]:
-    own = [wording.clipped(sentence) for sentence in own_unchecked(sentences)]
-    return [Section(wording.say("heading.unchecked"), tuple(Text(text) for text in own), 2)] if own else []
 
 
 def _warnings(report: ReportFacts, wording: Wording) -> tuple[Block, ...]:

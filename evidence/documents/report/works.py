@@ -20,9 +20,12 @@ def works_section(report: ReportFacts, wording: Wording) -> list[Section]:
     looked = report.looked
     if looked is None:
         return []
+    until = wording.say("works.no_crawls")
+    if looked.until is not None:
+        until = wording.say("works.holds_until", time=wording.time(looked.until))
     rows = [
         wording.row("looked_at", Speaker.RECORDED, _looked(report, looked, wording)),
-        wording.row("holds_until", Speaker.RECORDED, _until(looked, wording)),
+        wording.row("holds_until", Speaker.RECORDED, until),
         wording.row("uncompared", Speaker.RECORDED, _say("uncompared", wording, looked, "uncompared", "unreadable")),
         _sure(looked.calibration, wording),
     ]
@@ -51,12 +54,6 @@ def _looked(report: ReportFacts, looked: LookedFacts, wording: Wording) -> str:
     counts = {"watches": looked.watches, "crawls": len(report.coverage), "hosts": looked.hosts}
     counts |= {"pages": report.summary.pages, "pictures": report.summary.pictures, "failed": failed, "refused": refused}
     return wording.say("works.looked_at", first=begun, **{name: f"{count:,}" for name, count in counts.items()})
-
-
-def _until(looked: LookedFacts, wording: Wording) -> str:
-    if looked.until is None:
-        return wording.say("works.no_crawls")
-    return wording.say("works.holds_until", time=wording.time(looked.until))
 
 
 def _sure(calibration: CalibrationFacts | None, wording: Wording) -> Row:
