@@ -11,7 +11,7 @@ from typing import Any
 
 from evidence.accuracy.error_rates import in_words
 from evidence.accuracy.file import AccuracyVerdict, check_accuracy
-from evidence.bundle.device import counter_sign, make_key
+from evidence.bundle.bag import counter_sign, make_key
 from evidence.page import page
 from evidence.verdict.result import State, Verdict, gravest
 from evidence.verdict.trust import DEFAULT, load_trust

@@ -7,12 +7,11 @@ from scrapy import Request, Spider, signals
 from scrapy.exceptions import DontCloseSpider
 from twisted.python.failure import Failure
 
-from crawler.crawling.visitors import Visitors, for_anybody, modified
+from crawler.crawling.visitors import PAGE, Missing, Visitors, for_anybody, modified
 from crawler.fetching.answers import Crawler, Response, ask, failure_refusal, status_refusal
 from crawler.fetching.documents import facts_of, forbids_following, read_document
 from crawler.fetching.gate import STAYS_IN_SCOPE
 from crawler.fetching.images import IMAGE, Images
-from crawler.fetching.missing import PAGE, Missing
 from crawler.fetching.style_sheets import SHEET, SHEETS_PER_PAGE, Sheets
 from crawler.formats.job import Kind, Link, Target
 from crawler.formats.lines import PageLine, Refusal, RefusalLine

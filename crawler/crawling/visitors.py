@@ -1,8 +1,10 @@
-"""Addresses of pages without what only tells visitors apart: session ids, and the marks of campaigns."""
+"""What a second question tells of a site: what tells its visitors apart, and what it sends for what it doesn't have."""
 
 import re
+import secrets
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -14,11 +16,11 @@ from twisted.python.failure import Failure
 from crawler.fetching.answers import Response, ask
 from crawler.fetching.documents import read_document
 from crawler.fetching.gate import STAYS_IN_SCOPE
-from crawler.fetching.missing import PAGE
 from crawler.formats.job import Kind, Link
 from crawler.formats.lines import PageLine
 from crawler.reading.found import Document
 from crawler.state.crawl import Crawl
+from crawler.state.novelty import is_near
 from crawler.state.visit import Visit
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import RefusedError
@@ -44,7 +46,8 @@ _MAX_VALUES = 2  # a page that was put together of kept parts holds the marks of
 _LOOKS = 3
 _MAX_LINKS, _MAX_FIELDS = 500, 20  # of a page, and of each link
 
-_LOOK = "exhibit_look"
+PAGE = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5"
+_ORIGIN = "exhibit_origin"
 
 
 @dataclass(slots=True)
@@ -95,8 +98,7 @@ class Visitors:
             self._asked[origin] += 1
             visit.hold()
             self._looks[origin] = _Look(marks, [visit])
-            meta = {_LOOK: origin, STAYS_IN_SCOPE: True, "download_maxsize": self._crawl.job.limits.max_page_bytes}
-            ask(self._send, url, self._arrived, self._failed, headers=self._crawl.headers(PAGE), meta=meta)
+            _ask_again(self._crawl, self._send, url, self._arrived, self._failed)
 
     def without_marks(self, line: PageLine) -> PageLine:
         """The line with its links as any visitor has them, as far as the marks of their sites are known."""
@@ -112,30 +114,77 @@ class Visitors:
         return [name for name in is_mark if is_mark[name]]
 
     def _arrived(self, response: Response) -> None:
-        origin = response.meta[_LOOK]
+        origin = response.meta[_ORIGIN]
         look = self._looks.pop(origin)
         try:
-            if response.status == 200 and self._crawl.budget.take("bytes", len(response.body)):
-                self._is_mark[origin] |= self._told(look, response, origin)
+            if document := _answer(self._crawl, response):
+                self._is_mark[origin] |= _told(look, document, origin)
         finally:
             _release(look)
 
-    def _told(self, look: _Look, response: Response, origin: str) -> dict[str, bool]:
-        """What a second answer tells of each name: whether its links are the same, but for that field."""
-        job = self._crawl.job
-        try:
-            _, document = read_document(response, Kind.PAGE, job.limits.max_page_bytes, job.user_agent.token)
-        except RefusedError:
-            return {}
-        urls = {found.url for found in document.links if found.kind is Kind.PAGE}
-        fields = _fields(urls, origin)
-        return {
-            name: 2 * len(bare & _without(name, urls)) >= len(bare) and value not in fields[name]
-            for name, (value, bare) in look.marks.items()
-        }
-
     def _failed(self, failure: Failure) -> None:
-        _release(self._looks.pop(failure.request.meta[_LOOK]))  # type: ignore[attr-defined] # Scrapy adds it
+        _release(self._looks.pop(failure.request.meta[_ORIGIN]))  # type: ignore[attr-defined] # Scrapy adds it
+
+
+class Missing:
+    """Asks each site once for an address that nobody has; ``send`` takes a request to Scrapy's engine.
+
+    A status says nothing: many send 200 (Bar-Yossef et al., "Sic transit gloria telae", WWW 2004).
+    """
+
+    def __init__(self, crawl: Crawl, send: Callable[[Request], None]) -> None:
+        self._crawl, self._send = crawl, send
+        self._texts: dict[str, str] = {}  # fingerprint by origin; empty while it isn't known, or there is none
+
+    def sends(self, line: PageLine) -> bool:
+        """Whether a page that repeats another is like what its site sends for what it doesn't have.
+
+        The first such page lets the site be asked, so that a site without any isn't asked.
+        """
+        origin = origin_of(line.final_url)
+        if origin in self._texts:
+            text = self._texts[origin]
+            return bool(text) and is_near(int(text, 16), int(line.text, 16))
+        self._texts[origin] = ""
+        if self._crawl.budget.has_visits:
+            url = f"{origin}/{secrets.token_hex(12)}"
+            _ask_again(self._crawl, self._send, url, self.arrived, lambda _: None)
+        return False
+
+    def arrived(self, response: Response) -> None:
+        """What a site sends for an address that can't exist has come."""
+        if document := _answer(self._crawl, response):
+            self._texts[response.meta[_ORIGIN]] = document.text
+
+
+def _ask_again(
+    crawl: Crawl,
+    send: Callable[[Request], None],
+    url: str,
+    arrived: Callable[[Response], None],
+    failed: Callable[[Failure], None],
+) -> None:
+    meta = {_ORIGIN: origin_of(url), STAYS_IN_SCOPE: True, "download_maxsize": crawl.job.limits.max_page_bytes}
+    ask(send, url, arrived, failed, headers=crawl.headers(PAGE), meta=meta)
+
+
+def _answer(crawl: Crawl, response: Response) -> Document | None:
+    """The page that was answered, or ``None`` where it isn't one, or no more bytes may be taken."""
+    job = crawl.job
+    if response.status == 200 and crawl.budget.take("bytes", len(response.body)):
+        with suppress(RefusedError):
+            return read_document(response, Kind.PAGE, job.limits.max_page_bytes, job.user_agent.token)[1]
+    return None
+
+
+def _told(look: _Look, document: Document, origin: str) -> dict[str, bool]:
+    """What a second answer tells of each name: whether its links are the same, but for that field."""
+    urls = {found.url for found in document.links if found.kind is Kind.PAGE}
+    fields = _fields(urls, origin)
+    return {
+        name: 2 * len(bare & _without(name, urls)) >= len(bare) and value not in fields[name]
+        for name, (value, bare) in look.marks.items()
+    }
 
 
 def for_anybody(url: str, marks: Collection[str] = ()) -> str:

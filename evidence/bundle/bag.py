@@ -1,10 +1,12 @@
 """Writing a bundle: sealed content, the proofs of this moment around it, and a BagIt bag in one deterministic ZIP.
 
 The files under ``data/`` are those of the seal and never change; the files under ``proofs/`` grow as receipts arrive.
-The bag follows RFC 8493; every file outside of ``data/`` stands in ``tagmanifest-sha256.txt``.
+The bag follows RFC 8493; every file outside of ``data/`` stands in ``tagmanifest-sha256.txt``. An owner counter-signs
+the manifest on a device of their own, offline.
 """
 
 import hashlib
+import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping
@@ -21,6 +23,7 @@ from evidence.bundle.manifest import FACTS_PATH, MANIFEST_PATH, Manifest
 from evidence.bundle.sealing import SealedCase
 from evidence.formats.codec import Bytes32, to_plain
 from evidence.formats.container import Member, member_of, zip_chunks
+from evidence.keys.ed25519 import FileSigner, signer_from_file
 from evidence.log.notes import parse_note
 from evidence.log.proofs import LogProof, Renewal, renewal_files
 from evidence.standalone import FOLDER as STANDALONE
@@ -42,6 +45,7 @@ COUNTERSIGNATURES = "proofs/countersignatures/"
 WITHHELD_PATH = "proofs/withheld.json"
 TOOLS = ("VERIFY.md", "verify.py")
 TAG_MANIFEST = "tagmanifest-sha256.txt"
+MAX_MANIFEST = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,3 +252,33 @@ def _blob_member(path: str, digest: Digest, blobs: BlobStore) -> Member:
     for chunk in chunks():
         crc = zlib.crc32(chunk, crc)
     return Member(path, blobs.size(digest), crc, chunks)
+
+
+def make_key(path: Path) -> bytes:
+    """Make a key in a file that only its user may read; returns its public half, which lies beside it as ``.pub``."""
+    if path.exists():
+        raise WrongUseError(f"There is a file {path} already.", hint="Name another one; a key is never overwritten.")
+    try:
+        public = FileSigner(path).public_key
+        path.with_name(f"{path.name}.pub").write_bytes(public_pem(public))
+    except OSError as error:
+        raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
+    return public
+
+
+def counter_sign(key: Path, manifest: Path, out: Path) -> tuple[Manifest, Digest, bytes]:
+    """Sign a manifest with a key of this device (PEM, mode 0600); returns it, its digest and the public key.
+
+    Raises ``ConfigError`` when the key can't be read or others may read it, ``FormatError`` when the file isn't a
+    manifest, and ``WrongUseError`` when a file can't be read or written.
+    """
+    signer = signer_from_file(key)
+    try:
+        data = manifest.read_bytes()
+        if len(data) > MAX_MANIFEST:
+            raise WrongUseError(f"{manifest} is too large for a manifest.")
+        read = Manifest.from_json(data)
+        out.write_bytes(signer.sign(data))
+    except OSError as error:
+        raise WrongUseError(f"{os.fspath(error.filename)} can't be used: {error.strerror}.") from error
+    return read, Digest.of(data), signer.public_key

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.bundle.bag import public_pem
-from evidence.bundle.device import counter_sign, make_key
+from evidence.bundle.bag import counter_sign, make_key, public_pem
 from evidence.formats.codec import FormatError
 from evidence.keys.ed25519 import holds, read_public_key
 from exhibit.errors import WrongUseError
