@@ -1,14 +1,18 @@
 """Rows of a large index in lists, of hashes, or in cells, of descriptors: a search looks where its answer may well lie.
 
 Up to some million hashes or some hundred thousand descriptors an exhaustive scan is fast enough, and all answers exact.
-Beyond, hashes are sorted by a key of their most robust bits (``vectors.robust_bits``), and a search reads :data:`READ`
-of the lists, the likeliest first. The list is scanned by FAISS for all rows of a query that want it, while it lies in
-the processor's cache. Descriptors lie in the cells of an inverted file (Jégou et al., "Product Quantization for Nearest
-Neighbor Search", 2011) with one byte a component, a quarter of the room; a descriptor only names candidates, so what
-that loses is a candidate now and then.
+Beyond, hashes are sorted by a key of their most robust bits: two hashes of the same picture differ in few of them. So a
+search reads :data:`READ` of the lists, its own key's first, then those whose keys differ where bits flip most easily:
+query-directed probing (Lv et al., "Multi-Probe LSH", VLDB 2007) with rates that were measured once for all pictures.
+The list is scanned by FAISS for all rows of a query that want it, while it lies in the processor's cache.
+
+Descriptors lie in the cells of an inverted file (Jégou et al., "Product Quantization for Nearest Neighbor Search", 2011)
+with one byte a component, a quarter of the room; a descriptor only names candidates, so what that loses is a candidate
+now and then.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +22,6 @@ from numpy.typing import NDArray
 
 from exhibit.types import Hit, Metric, Space, Untyped
 from indexer.vectors.flat import FlatRows
-from indexer.vectors.robust_bits import MAX_BITS, keys, likeliest_flips
 
 faiss: Any = library
 
@@ -40,6 +43,30 @@ FEWEST, MOST = 64, 2_048
 TRAINED_WITH = 40
 """Rows a cell that the cells are found with."""
 CELL_ROUNDS = 8
+ROBUST = (
+    ((1, 0), 0.067),
+    ((0, 1), 0.086),
+    ((1, 1), 0.142),
+    ((2, 2), 0.146),
+    ((2, 4), 0.146),
+    ((0, 3), 0.149),
+    ((1, 2), 0.150),
+    ((0, 2), 0.152),
+    ((2, 3), 0.155),
+    ((3, 2), 0.156),
+    ((2, 1), 0.162),
+    ((2, 0), 0.162),
+)
+"""Row and column of a coefficient, and how often its bit flips between a photograph and an edited copy of it.
+
+Segments on disk are sorted by it: whoever changes it raises ``segments.SEGMENT_FORMAT``.
+
+Measured on 3,329 edited copies of 420 photographs whose hashes are 41 to 90 bits from their original: crops, turns by
+some degrees, captions, stickers, frames, pictures laid over them, warps, and chains of these.
+"""
+MAX_BITS = len(ROBUST)
+_BYTES = np.array([2 * row + column // 8 for (row, column), _ in ROBUST])
+_SHIFTS = np.array([7 - column % 8 for (_, column), _ in ROBUST], np.uint8)
 
 
 def list_bits(space: Space, rows: int) -> int:
@@ -202,3 +229,20 @@ class CellRows(FlatRows):
 
     def _selection(self, selector: Untyped) -> Untyped:
         return faiss.SearchParametersIVF(nprobe=self.index.nprobe, sel=selector)
+
+
+def keys(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.int64]:
+    """The keys of packed hashes, uint8, (n, 32), by so many of :data:`ROBUST`: int64 from 0 to 2**bits - 1."""
+    found = np.zeros(len(hashes), np.int64)
+    for place in range(bits):
+        found |= ((hashes[:, _BYTES[place]] >> _SHIFTS[place]) & 1).astype(np.int64) << place
+    return found
+
+
+@cache
+def likeliest_flips(bits: int, count: int) -> NDArray[np.int64]:
+    """The ``count`` likeliest changes of a key of so many bits, for exclusive or; the likeliest (none) first."""
+    rates = np.array([rate for _, rate in ROBUST[:bits]])
+    flips = np.arange(1 << bits)
+    flipped = (flips[:, None] >> np.arange(bits)) & 1
+    return np.argsort(flipped @ np.log((1 - rates) / rates), kind="stable")[:count]

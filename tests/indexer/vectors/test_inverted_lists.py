@@ -14,8 +14,7 @@ from indexer.picture.spaces import DESCRIPTOR, PHASH
 from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import check_index, open_index, rebuild_index
-from indexer.vectors.inverted_lists import READ_ALL_FROM, list_bits
-from indexer.vectors.robust_bits import MAX_BITS, ROBUST
+from indexer.vectors.inverted_lists import MAX_BITS, READ_ALL_FROM, ROBUST, list_bits
 
 ROWS = 3_000
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from indexer.vectors.robust_bits import MAX_BITS, ROBUST, keys, likeliest_flips
+from indexer.vectors.inverted_lists import MAX_BITS, ROBUST, keys, likeliest_flips
 
 
 def test_keys_are_the_robust_bits_and_no_flip_is_the_likeliest() -> None:
