@@ -17,8 +17,8 @@ from scrapy.downloadermiddlewares.retry import RetryMiddleware
 
 from crawler.crawling.files import read_files
 from crawler.crawling.spider import CrawlSpider
-from crawler.fetching import gate, http2
-from crawler.fetching.certificates import Certificates, authorities_of
+from crawler.fetching import gate
+from crawler.fetching.certificates import Certificates, Https, authorities_of
 from crawler.fetching.cookies import Cookies
 from crawler.fetching.resolver import resolver_for
 from crawler.formats.job import MIB, Job
@@ -184,7 +184,7 @@ def scrapy_settings(crawl: Crawl) -> dict[str, Any]:
         },
         "SPIDER_MIDDLEWARES_BASE": {},
         "EXTENSIONS_BASE": {},
-        "DOWNLOAD_HANDLERS": {"https": http2.Https, "data": None, "file": None, "ftp": None, "s3": None},
+        "DOWNLOAD_HANDLERS": {"https": Https, "data": None, "file": None, "ftp": None, "s3": None},
         "CONCURRENT_REQUESTS": politeness.concurrency,
         "CONCURRENT_REQUESTS_PER_DOMAIN": politeness.concurrency_per_host,
         "DOWNLOAD_DELAY": politeness.delay,

@@ -18,8 +18,7 @@ from crawler.formats.lines import PageLine, Refusal, RefusalLine
 from crawler.reading.found import Document, FoundImage
 from crawler.reading.sniff import Content, sniff
 from crawler.rendering.renderer import Rendering
-from crawler.state.crawl import Crawl
-from crawler.state.frontier import Frontier
+from crawler.state.crawl import Crawl, Frontier
 from crawler.state.novelty import LEFT_OUT, pattern_of_target
 from crawler.state.pace import Pace
 from crawler.state.visit import Visit

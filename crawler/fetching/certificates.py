@@ -1,24 +1,30 @@
-"""What the certificates of servers are worth: written down beside each picture, never a reason not to visit.
+"""What servers offer over TLS: certificates, written down beside each picture, no reason not to visit, and HTTP/2.
 
 Scrapy takes whatever certificate a server shows. So each one that it met is checked once in a crawl, in a handshake of
 its own with the server that answered: its chain against the authorities that ``certifi`` lists, as OpenSSL does (RFC
 5280, 6), its names as RFC 9525 says. Nothing is sent there besides the handshake. Revocation isn't looked at.
+
+HTTP/2 (RFC 9113) is spoken, as Scrapy speaks it, to servers that offer it; Scrapy alone would choose it for all or for
+none. The first answers of a server come by HTTP/1.1. Whether it offers HTTP/2 is learnt from that handshake (ALPN, RFC
+7301). Where its HTTP/2 fails, HTTP/1.1 is spoken again until the crawl ends.
 """
 
 import asyncio
 import socket
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import certifi
 from OpenSSL import SSL, crypto
 from scrapy import Request
+from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
+from scrapy.exceptions import DownloadCancelledError, DownloadTimeoutError
 from service_identity import CertificateError, VerificationError
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 
 from crawler.fetching.answers import CERTIFICATE, Crawler, Response, Server, server_of
-from crawler.fetching.http2 import PROTOCOLS
 from crawler.state.crawl import Crawl
 from exhibit.errors import WrongUseError
 from exhibit.network.hosts import literal_address
@@ -34,6 +40,8 @@ _CODES = {
     **dict.fromkeys((2, 20, 21), "unknown-issuer"),
 }
 """Words for ``X509_V_ERR_…`` of OpenSSL (X509_STORE_CTX_get_error(3)); all others are ``invalid``."""
+PROTOCOLS = [b"h2", b"http/1.1"] if find_spec("h2") and find_spec("priority") else [b"http/1.1"]
+"""What is offered in a handshake: HTTP/2 where the optional part ``http2`` is installed."""
 
 
 class Certificates:
@@ -131,3 +139,37 @@ def _greet(plain: socket.socket, connection: SSL.Connection, host: str) -> None:
         connection.do_handshake()
     finally:
         cut.cancel()
+
+
+class Https(HTTP11DownloadHandler):
+    """Scrapy's download handler of ``https``, by either protocol."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._servers: set[tuple[str, int]] = crawler.spider.crawl.http2
+        self._http2: Any = None
+
+    async def download_request(self, request: Request) -> Response:
+        """Answer a request; raises what Scrapy's handlers raise."""
+        server = server_of(request.url)
+        if server in self._servers:
+            try:
+                return await self._by_http2(request)
+            except (DownloadCancelledError, DownloadTimeoutError):
+                raise  # too large, or too slow: HTTP/1.1 would bring no other bytes
+            except Exception:  # noqa: BLE001 - whatever a stranger's frames bring about
+                self._servers.discard(server)
+        return await super().download_request(request)
+
+    async def _by_http2(self, request: Request) -> Response:
+        if self._http2 is None:
+            from scrapy.core.downloader.handlers.http2 import H2DownloadHandler  # noqa: PLC0415 - an optional part
+
+            self._http2 = H2DownloadHandler(self.crawler)
+        return await self._http2.download_request(request)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._http2 is not None:
+            await self._http2.close()
+        await super().close()

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from lxml import etree
 
 from crawler.formats.job import Kind
-from crawler.reading import attributes, css, found, scripts, structured
+from crawler.reading import attributes, css, found, scripts
 from crawler.reading.attributes import largest_of
 from crawler.reading.encoding import encoded
 from crawler.reading.found import Document, absolute, plain
@@ -74,7 +74,7 @@ def read_page(text: str, url: str, token: str = "", encoding: str = "utf-8") -> 
     reader = _Reader(_base(root, url), url, token.lower(), encoding)
     for tree in roots:
         reader.walk(tree)
-        for address, words in structured.images_of(tree) if b"ld+json" in data else ():
+        for address, words in scripts.in_json_ld(tree) if b"ld+json" in data else ():
             reader.image(address, "json-ld", plain(words))
         for address in scripts.images_of(tree):
             reader.image(address, "script")

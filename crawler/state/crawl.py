@@ -1,21 +1,23 @@
-"""What all parts of one running crawl share, and the folder of exact bytes, each file named by its SHA-256."""
+"""What all parts of one running crawl share: the job, the addresses still to visit, the folder of exact bytes."""
 
 import os
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crawler.formats.job import Job, Known
+from crawler.formats.job import Job, Kind, Known, Target
 from crawler.formats.lines import Line, PageLine, RefusalLine
 from crawler.reading.policy import SitePolicy
 from crawler.state.budget import Budget
-from crawler.state.novelty import Novelty
+from crawler.state.novelty import Novelty, pattern_of_target
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.network.guard import Guard
 from exhibit.network.hosts import names_of
-from exhibit.network.urls import normalise, origin_of
+from exhibit.network.urls import host_of, normalise, origin_of, url_key
 from exhibit.types import Fetched, Untyped
 
 if TYPE_CHECKING:
@@ -125,3 +127,62 @@ class Spool:
 def _unwritable(folder: Path, error: OSError) -> ServiceMissingError:
     hint = "Make room, or name another."
     return ServiceMissingError(f"The folder {folder} can't be written: {error.strerror}.", hint=hint)
+
+
+class Frontier:
+    """Each address once, by its 128-bit key; few are open at one host, so that a slow one holds up nobody else.
+
+    At one distance from the source pictures come first, and patterns of addresses take turns: an endless calendar
+    doesn't starve the rest.
+    """
+
+    def __init__(self, per_host: int) -> None:
+        self._per_host = per_host
+        self._seen: set[bytes] = set()
+        self._waiting: dict[str, list[tuple[int, int, int, Target]]] = {}
+        self._turn_of: Counter[str] = Counter()
+        self._turns: deque[str] = deque()
+        self._open: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def add(self, target: Target) -> bool:
+        """Take up an address; false when it was here before."""
+        key = url_key(target.url)
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        host = host_of(target.url)
+        if host not in self._waiting:
+            self._waiting[host] = []
+            self._turns.append(host)
+        turn = int(target.kind is not Kind.IMAGE)
+        if pattern := pattern_of_target(target):
+            turn = self._turn_of[pattern] = self._turn_of[pattern] + 1
+        heappush(self._waiting[host], (target.depth, turn, len(self._seen), target))
+        return True
+
+    def skip(self, url: str) -> None:
+        """Never visit an address: it was worked off before."""
+        self._seen.add(url_key(url))
+
+    def pop(self) -> Target | None:
+        """The next address, which is open until :meth:`close`; ``None`` when nothing can be begun now."""
+        for _ in range(len(self._turns)):
+            host = self._turns.popleft()
+            if self._open[host] >= self._per_host:
+                self._turns.append(host)
+                continue
+            target = heappop(self._waiting[host])[-1]
+            self._open[host] += 1
+            if self._waiting[host]:
+                self._turns.append(host)
+            else:
+                del self._waiting[host]
+            return target
+        return None
+
+    def close(self, target: Target) -> None:
+        """The visit is over."""
+        self._open -= Counter((host_of(target.url),))

@@ -99,7 +99,7 @@ def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: 
 
 
 def _fetched(desk: Desk, url: str) -> Path:
-    from crawler.lists.buckets import fetch, folder_for
+    from crawler.lists.files import fetch, folder_for
     from exhibit.config.secrets import secret_path
 
     config = desk.services.config

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from crawler.lists.archives import read_cdx, read_wat
 from crawler.lists.line import PAGE, Line
+from crawler.lists.tables import read_cdx, read_wat
 
 PAGE_URL = "http://a.example/shop/"
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from crawler.lists.buckets import folder_for
+from crawler.lists.files import folder_for
 
 
 def test_no_url_leads_out_of_the_folder(tmp_path: Path) -> None:

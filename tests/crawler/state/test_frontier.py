@@ -1,5 +1,5 @@
 from crawler.formats.job import Target
-from crawler.state.frontier import Frontier
+from crawler.state.crawl import Frontier
 
 
 def urls(frontier: Frontier, count: int) -> list[str]:
