@@ -174,11 +174,6 @@ def media_type_of(path: str) -> str:
     return _MEDIA_TYPES.get(PurePosixPath(path).suffix.lower(), "application/octet-stream")
 
 
-def provenance_path(number: int) -> str:
-    """Where the manifest of a seen picture lies, such as ``data/sightings/01/c2pa.json``."""
-    return f"{sighting_folder(number)}/c2pa.json"
-
-
 def _suffix(picture_format: str) -> str:
     return _PICTURES[picture_format][0] if picture_format in _PICTURES else ".bin"
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from evidence.bundle.sealing import JSON, ContentFile, provenance_path
+from evidence.bundle.sealing import JSON, ContentFile, sighting_folder
 from evidence.facts.case import MakingFacts, ProvenanceFacts, SightingFacts
 from evidence.facts.provenance import read_provenance
 from exhibit.pictures.metadata import FileMetadata, read_metadata
@@ -23,7 +23,7 @@ def with_statements(services: Services, sighting: SightingFacts) -> tuple[Sighti
     said = read_metadata(data, services.limits)
     provenance, manifest = read_provenance(data, sighting.picture.format) or (None, b"")
     if provenance and manifest:
-        path = provenance_path(sighting.number)
+        path = f"{sighting_folder(sighting.number)}/c2pa.json"
         provenance = replace(provenance, file=path)
         files = (ContentFile(path, ROLE, JSON, services.blobs.put(manifest)),)
     return replace(sighting, provenance=provenance, making=MakingFacts(said.source_type, said.aigc)), files

@@ -188,11 +188,6 @@ class Volume:
     cases: int  # cases of the whole report
     works: int = field(default=0, metadata=LATER)  # that the whole report names; 0 where it names only those of cases
 
-    @property
-    def first_work(self) -> int:
-        """Place of its first work among all that are named, from 1."""
-        return (self.number - 1) * WORKS_IN_A_VOLUME + 1
-
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts(Canonical):

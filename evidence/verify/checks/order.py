@@ -39,7 +39,10 @@ def check_order(
             return failed("order", f"{earlier.words}, can't be after {later.words}."), ()
     shown = {"registration", "slice:01", "sealed", "entry"}
     told = "; ".join(time.words for time in (*inside, sealed, *entry) if time.of in shown)
-    times = (*given, *inside, sealed, *entry, *(_declared(facts) if facts is not None else ()))
+    work = None if facts is None else facts.work
+    stated = {} if work is None else {"first publication": work.first_publication, "creation": work.created}
+    declared = (Time(name, text, DECLARED) for name, text in stated.items() if text)
+    times = (*given, *inside, sealed, *entry, *declared)
     return passed("order", f"No time contradicts another by more than an hour: {told}."), times
 
 
@@ -106,8 +109,3 @@ def _sequence(proofs: list[LogProof]) -> Iterator[tuple[Time, Time]]:
         if log in latest:
             yield latest[log], entry
         latest[log] = max(latest.get(log, entry), entry, key=lambda time: time.moment)
-
-
-def _declared(facts: CaseFacts) -> Iterator[Time]:
-    stated = {"first publication": facts.work.first_publication, "creation": facts.work.created}
-    yield from (Time(name, text, DECLARED) for name, text in stated.items() if text)

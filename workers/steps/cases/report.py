@@ -90,7 +90,7 @@ def _make(services: Services, report: Report) -> list[KeptFile] | None:
                 return None
             rows = scoped.cases(report.owner).filter(number__in=numbers[volume.first - 1 :][:IN_A_VOLUME])
             cases = [shown_case(services, case, languages[0], side) for case in rows]
-            named = works[volume.first_work - 1 :][:WORKS_IN_A_VOLUME]
+            named = works[(volume.number - 1) * WORKS_IN_A_VOLUME :][:WORKS_IN_A_VOLUME]
             accounts = accounts_of(report.owner, wanted.scope, head.time_zone, named, listed)
             whole = replace(head, cases=tuple(case.case for case in cases), works=accounts)
             folder.add(volume, whole, {case.case.facts.number: case.pictures for case in cases})
