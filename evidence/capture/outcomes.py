@@ -3,7 +3,7 @@
 import re
 from urllib.parse import SplitResult, unquote, urldefrag, urlsplit
 
-from evidence.capture.visits import Visit
+from evidence.capture.visitor import Visit
 from evidence.formats.records import inline_bodies
 from exhibit.digests import Digest
 from exhibit.errors import UnreadablePictureError

@@ -9,8 +9,7 @@ from requests.cookies import RequestsCookieJar
 
 from evidence.capture.outcomes import inline_image, judge, names_image, picture_name, referrer
 from evidence.capture.surroundings import describe
-from evidence.capture.visitor import Denied, Left, Visitor, nobody
-from evidence.capture.visits import Visit
+from evidence.capture.visitor import Denied, Left, Visit, Visitor, nobody
 from evidence.capture.wire import write_warc
 from evidence.formats.records import inline_bodies
 from exhibit import __version__

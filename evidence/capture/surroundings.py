@@ -22,7 +22,7 @@ from urllib.request import getproxies_environment
 import certifi
 from cryptography import x509
 
-from evidence.capture.visits import Step, Visit
+from evidence.capture.visitor import Step, Visit
 from exhibit import __version__
 from exhibit.clock import rfc3339
 

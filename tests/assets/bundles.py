@@ -23,7 +23,7 @@ from evidence.bundle.sealing import (
     title_document_path,
 )
 from evidence.capture.surroundings import describe
-from evidence.capture.visits import Step, Visit
+from evidence.capture.visitor import Step, Visit
 from evidence.capture.wire import Exchange, write_warc
 from evidence.documents.made_with import made_with
 from evidence.documents.sheets.exhibit import render_exhibit_sheet

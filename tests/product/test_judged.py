@@ -9,7 +9,7 @@ import pytest
 
 from evidence.verdict.result import State
 from evidence.verdict.trust import Requirements
-from evidence.verify.checks import pictures
+from evidence.verify.checks import contents
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode
 from tests.assets.bundles import Scene, encoded, textured
@@ -94,7 +94,7 @@ def test_of_reduced_pictures_a_bounded_number_is_decoded(
     def lie(_facts: Facts, files: Files, _scene: Scene) -> None:
         files["data/work/01-reduced.jpg"] = encoded(textured(9, (640, 480)), "JPEG")
 
-    monkeypatch.setattr(pictures, "MAX_REDUCED", 0)
+    monkeypatch.setattr(contents, "MAX_REDUCED", 0)
     files, trust = forged(scene, files_of(bundle), Invention(facts=lie, manifest=_stands_in))
     checks = {check.name: check for check in Verifier(trust).verify(packed(tmp_path / "forged.zip", files)).checks}
     assert checks["pictures"].state is State.NOT_CHECKED

@@ -16,8 +16,7 @@ from requests.cookies import RequestsCookieJar
 
 from evidence.capture.outcomes import referrer
 from evidence.capture.plain import IMAGE_ACCEPT, MIB, PAGE_ACCEPT, left_until
-from evidence.capture.visitor import Visitor
-from evidence.capture.visits import Visit
+from evidence.capture.visitor import Visit, Visitor
 from evidence.facts.cocapture import (
     Cocapture,
     PartnerAnswer,

@@ -25,8 +25,7 @@ from evidence.capture.browser.shots import Photographer
 from evidence.capture.browser.traffic import Traffic
 from evidence.capture.outcomes import inline_image, names_image, referrer
 from evidence.capture.surroundings import certificates_of, describe
-from evidence.capture.visitor import Denied, Visitor, nobody
-from evidence.capture.visits import Visit
+from evidence.capture.visitor import Denied, Visit, Visitor, nobody
 from evidence.capture.wire import Exchange, write_warc
 from evidence.formats.records import inline_bodies
 from evidence.formats.wacz import WaczPage, write_wacz

@@ -6,7 +6,7 @@ from typing import Any
 from evidence.capture.browser.shots import Shots
 from evidence.capture.browser.traffic import Resource, Traffic
 from evidence.capture.outcomes import judge, names_image
-from evidence.capture.visits import Visit
+from evidence.capture.visitor import Visit
 from exhibit.browser.loading import BOTH_SIGNS
 from exhibit.digests import Digest
 from exhibit.sentences import Sentence

@@ -23,8 +23,7 @@ from playwright.async_api import Error, Request, Route
 from requests.cookies import RequestsCookieJar
 
 from evidence.capture.browser.limits import BrowserLimits
-from evidence.capture.visitor import Visitor
-from evidence.capture.visits import GET, Question, Step, Visit
+from evidence.capture.visitor import GET, Question, Step, Visit, Visitor
 from exhibit.browser.loading import PageTraffic
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError

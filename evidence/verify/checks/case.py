@@ -21,10 +21,9 @@ from evidence.log.proofs import LogProof, SliceProof, record_leaf
 from evidence.verdict.result import Check, checked, expect, failed, not_checked, passed, second
 from evidence.verify.checks.captures import check_captures
 from evidence.verify.checks.cocaptures import check_cocaptures, check_web_archives
-from evidence.verify.checks.contents import some
+from evidence.verify.checks.contents import LIMITS, check_pictures, some
 from evidence.verify.checks.decision import check_decision
 from evidence.verify.checks.inspection import Inspection
-from evidence.verify.checks.pictures import LIMITS, check_pictures
 from evidence.verify.checks.probability import check_probability, read_calibrations
 from evidence.verify.checks.proofs import OwnCheckpoint, expect_logged, expect_vouched, own_checkpoint
 from evidence.verify.checks.remade import Makers, check_remade, is_sheet

@@ -13,8 +13,8 @@ import numpy as np
 
 from evidence.facts.case import LANGUAGES, CaseFacts, MadeWithFacts, MatchFacts
 from evidence.verdict.result import Check, failed, not_checked, passed
+from evidence.verify.checks.contents import LIMITS
 from evidence.verify.checks.inspection import EARLIER, Inspection
-from evidence.verify.checks.pictures import LIMITS
 from evidence.verify.checks.probability import Calibrations
 from exhibit import __version__
 from exhibit.comparison.calibration import Calibration

@@ -10,7 +10,7 @@ from django.utils import translation
 
 from desk.texts.sentences import in_words
 from evidence.capture.outcomes import judge
-from evidence.capture.visits import WALLS, Step, Visit
+from evidence.capture.visitor import WALLS, Step, Visit
 from exhibit.browser.loading import SIGNS
 from exhibit.clock import now
 from exhibit.digests import Digest

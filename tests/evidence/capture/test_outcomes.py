@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from evidence.capture.outcomes import names_image
-from evidence.capture.visits import Step, Visit
+from evidence.capture.visitor import Step, Visit
 from exhibit.network.http import ConnectionFacts
 
 THEN = datetime(2026, 11, 20, tzinfo=UTC)

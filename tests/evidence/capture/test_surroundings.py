@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from evidence.capture.surroundings import certificates_of
-from evidence.capture.visits import Step, Visit
+from evidence.capture.visitor import Step, Visit
 from exhibit.network.http import ConnectionFacts
 from tests.assets.exact_site import PAGE, PICTURE, Site, answer, capture, file, network
 

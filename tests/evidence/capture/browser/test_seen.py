@@ -7,7 +7,7 @@ pytest.importorskip("playwright", reason="the optional part capture isn't instal
 from evidence.capture.boxes import Place
 from evidence.capture.browser.seen import Seen, judged
 from evidence.capture.browser.shots import Shots
-from evidence.capture.visits import Step, Visit
+from evidence.capture.visitor import Step, Visit
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.http import ConnectionFacts

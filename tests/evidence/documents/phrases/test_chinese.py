@@ -12,7 +12,7 @@ import pytest
 from evidence.capture.browser.capturer import METHOD as BROWSER_METHOD
 from evidence.capture.browser.seen import USED, USES
 from evidence.capture.plain import METHOD
-from evidence.capture.visits import WALLS
+from evidence.capture.visitor import WALLS
 from evidence.documents.papers.rendering import PAPERS, render_paper
 from evidence.documents.phrases import load_phrases
 from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
