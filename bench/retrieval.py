@@ -26,7 +26,7 @@ from bench.table import Row
 from exhibit.pictures.decode import Limits, decode
 from exhibit.types import Hit
 from indexer.edits import EDITS, apply
-from indexer.layout.borders import content_box
+from indexer.layout.panels import content_box
 from indexer.picture.hashes import orientation_hashes, shrink
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import HASH_NEAREST, HASH_WITHIN

@@ -13,12 +13,11 @@ from exhibit.comparison.similarity import resized
 from exhibit.digests import Digest
 from exhibit.pictures.decode import Limits, decode
 from exhibit.types import Fingerprint, PictureInfo, Space
-from indexer.layout.borders import content_box
 from indexer.layout.information import COMPOSED, low_information
 from indexer.layout.insets import inset
 from indexer.layout.masks import masked_boxes
 from indexer.layout.orientation import ORIENTATIONS, Box
-from indexer.layout.panels import panels
+from indexer.layout.panels import content_box, panels
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
 from indexer.picture.descriptor import BUILT_IN, Descriptor, embeddings, tiles

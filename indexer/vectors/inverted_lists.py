@@ -6,9 +6,9 @@ search reads :data:`READ` of the lists, its own key's first, then those whose ke
 query-directed probing (Lv et al., "Multi-Probe LSH", VLDB 2007) with rates that were measured once for all pictures.
 The list is scanned by FAISS for all rows of a query that want it, while it lies in the processor's cache.
 
-Descriptors lie in the cells of an inverted file (Jégou et al., "Product Quantization for Nearest Neighbor Search", 2011)
-with one byte a component, a quarter of the room; a descriptor only names candidates, so what that loses is a candidate
-now and then.
+Descriptors lie in the cells of an inverted file (Jégou et al., "Product Quantization for Nearest Neighbor Search",
+2011) with one byte a component, a quarter of the room; a descriptor only names candidates, so what that loses is a
+candidate now and then.
 """
 
 from collections.abc import Iterator, Sequence

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from indexer.layout.borders import content_box
+from indexer.layout.panels import content_box
 from tests.assets.textured import encoded, textured
 
 
