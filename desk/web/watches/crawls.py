@@ -70,11 +70,18 @@ def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) ->
     return show(request, owner, "web/crawl.html", values)
 
 
-@member_page("watches/<int:watch_number>/crawls/<int:number>/progress", "progress", "web/crawl-progress.html")
-def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> dict[str, object]:
-    """The part of a page that says how far a crawl is; it asks for itself again until the crawl has ended."""
+@member_page("watches/<int:watch_number>/crawls/<int:number>/progress", "progress")
+def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
+    """The part of a page that says how far a crawl is; it asks for itself again until all is compared.
+
+    A page that says ``under-way`` is loaded again as soon as that is over: the rest of it has more to say then.
+    """
     row = scoped.crawl(owner, watch_number, number)
-    return {"crawl": row, "watch": row.watch, "progress": progress_of(row)}
+    values = {"crawl": row, "watch": row.watch, "progress": progress_of(row)}
+    answer = show(request, owner, "web/crawl-progress.html", values)
+    if row.finished_at and "under-way" in request.GET:
+        answer.headers["HX-Refresh"] = "true"
+    return answer
 
 
 @decider_post("watches/<int:watch_number>/crawls/<int:number>/stop", "stop-crawl", back="crawl")

@@ -48,7 +48,12 @@ def test_the_pages_of_an_ended_run_keep_up_until_all_is_compared(site: Site) -> 
     planned = crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5)
     assert planned is not None
     bring(site.services, planned, claim(planned), [photograph(1), photograph(2)])
+    ending = site.member(crawl.watch.owner).open(f"{ADDRESS}crawls/1/")
+    gone = "http://shop.example/gone"
+    Refusal.objects.create(crawl=crawl, key=url_key(gone), url=gone, reason="http-404", sentence="", at=now())
     Crawl.objects.update(state="done", finished_at=now())
+    expect(ending.get_by_text("ended", exact=False).first).to_be_visible()  # all of the page, not the figures alone
+    expect(ending.get_by_role("cell", name=gone)).to_be_visible()
     bare = site.member(crawl.watch.owner, javascript=False)
     pages = [ADDRESS, f"{ADDRESS}crawls/1/"]
     tabs = []
