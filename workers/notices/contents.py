@@ -178,7 +178,8 @@ def letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> Letter:
     everything = {**values, **statements}
     subject = " ".join(filled(words.subject, everything).split())
     below = enclosures.said(notice, [item.row.case for item in items], words)
-    draft = filled(words.body, {**everything, "signature": words.say("unsigned", **_signer(notice))})
+    lines = (line.strip(", ") for line in words.say("unsigned", **_signer(notice)).splitlines())
+    draft = filled(words.body, {**everything, "signature": "\n".join(filter(None, lines))})
     return Letter(subject, draft + below, day, filled(words.body, everything) + below)
 
 

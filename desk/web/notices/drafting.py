@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -39,7 +40,7 @@ CLAIMS = "claims"
 
 @decider_form("notices/new", "new-notice")
 def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Begin a notice: a party, its confirmed cases, a kind. Cases may be named in the address: ``?case=3&case=4``."""
+    """Begin a notice: a party, its confirmed cases, a kind. The address names cases, or ``all``: ``?case=3&case=4``."""
     given = request.POST if request.method == "POST" else request.GET
     numbers = [number for number in map(number_in, given.getlist("case")) if number]
     party, problem = said(given.get("party", "")), ""
@@ -61,7 +62,7 @@ def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
     parties = confirmed.values_list("party").annotate(n=Count("pk")).order_by("-n", "party")[: PARTIES + 1]
     values = {
         "party": party,
-        **(_choice(owner, party, numbers) if party else {}),
+        **(_choice(owner, party, numbers, every="all" in given) if party else {}),
         "kinds": kinds,
         "kind": given.get("kind", ""),
         "parties": [] if party else list(parties[:PARTIES]),
@@ -71,13 +72,19 @@ def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
     return show(request, owner, "web/notice-new.html", values)
 
 
-def _choice(owner: Owner, party: str, numbers: list[int]) -> dict[str, object]:
-    """The cases of a party to choose from: ticked are those that were named, or those that no notice is about."""
+def _choice(owner: Owner, party: str, numbers: list[int], *, every: bool) -> dict[str, object]:
+    """The cases of a party to choose from: ticked is every one, or what was named, or what no notice is about."""
     rows = notices.may_be_noticed(owner, party, numbers)
     cases = [(row, getattr(row, "noticed", None)) for row in rows[: notices.MAX_CASES]]
-    shown = [(one, notice, one.number in numbers if numbers else notice is None) for one, notice in cases]
+    shown = [(one, notice, every or (one.number in numbers if numbers else notice is None)) for one, notice in cases]
     left_out = sorted(set(numbers).difference(one.number for one, __ in cases))
-    return {"cases": shown, "more": rows.count() - len(shown), "left_out": _(", ").join(map(str, left_out))}
+    return {
+        "cases": shown,
+        "unticked": not all(ticked for _case, _notice, ticked in shown),
+        "every": "?" + urlencode({"party": party, "all": 1}),
+        "more": rows.count() - len(shown),
+        "left_out": _(", ").join(map(str, left_out)),
+    }
 
 
 @decider_form("notices/<int:number>/edit", "edit-notice")

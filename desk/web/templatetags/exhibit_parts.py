@@ -25,6 +25,7 @@ from desk.texts.numbers import grouped
 
 register = template.Library()
 Told = dict[str, FilterExpression]
+_OF_PARTIES = re.compile(r"^(/o/[^/]+/)(?:party|demands|fees)/")
 _MARKS = re.compile(r"`+([^`]+)`+|\[(\w+)\]\(#(\w+)\)")
 
 PAGES = {
@@ -304,7 +305,7 @@ def button_to(context: Context, page: str, *where: object, label: str, inline: s
 @register.simple_tag(takes_context=True)
 def ways(context: Context, *pages: str) -> SafeString:
     """Links to pages, of the owner where there is one; marked is that at or below which the reader is."""
-    path, owner = context["request"].path, context.get("owner")
+    path, owner = _OF_PARTIES.sub(r"\1parties/", context["request"].path), context.get("owner")
     found = {reverse(page, args=[owner.slug] if owner else []): PAGES[page] for page in pages}
     here = max((address for address in found if path.startswith(address)), key=len, default="")
     marked = ({"href": address, "aria-current": "page" if address == here else None} for address in found)

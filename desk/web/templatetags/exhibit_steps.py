@@ -6,7 +6,7 @@ from django.template.context import Context
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from registry.models import UNFINISHED, Case, Crawl, Owner, Watch, Work
+from registry.models import UNFINISHED, Case, Crawl, Owner, UploadFile, Watch, Work
 
 register = template.Library()
 
@@ -35,14 +35,15 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
         (found, _("Wait for the first find"), ""),
         (decided, _("Decide the first case"), reverse("cases", args=[owner.slug])),
     ]
-    following, url = next((words, url) for done, words, url in steps if not done)
+    following, url = steps[-1][1:] if found else next((words, url) for done, words, url in steps if not done)
     hints = [
-        _("“Not licensed” and the other buttons can be taken back: Undo stands at the top of the list, and on U."),
+        _("“Not licensed” and the other buttons can be taken back: Undo stands beside the count of what is left."),
         _("“Cleared: not a copy” is learned: the same look-alike goes to a drawer of its own and asks nobody again."),
         _("Found pictures can be blurred until you ask for them: in the menu Account."),
     ]
     asked = "HX-Request" in request.headers
     waits = watch and not found
+    here = request.path == url or (page == "watches" and following == steps[1][1])
     return {
         "steps": [(done, words) for done, words, _url in steps],
         "next": following,
@@ -50,7 +51,8 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
         "waits": waits,
         "under_way": under_way,
         "polls": waits and page == "cases" and request.path,
-        "here": not asked and (request.path == url or (page == "watches" and works and not watch)),  # it has the button
+        "here": here and not asked,  # it has the button
+        "sample": not found and not owner.sample,
         "hints": hints if found and not asked else [],
     }
 
@@ -61,9 +63,11 @@ def _there(owner: Owner) -> tuple[bool, bool, bool, bool, bool]:
         return True, True, True, True, False
     there = Owner.objects.filter(pk=owner.pk).values_list(
         Exists(Work.objects.filter(owner=OuterRef("pk"), removed_at=None)),
+        Exists(UploadFile.objects.filter(upload__owner=OuterRef("pk"), state__in=UNFINISHED)),
         Exists(Watch.objects.filter(owner=OuterRef("pk"), removed_at=None)),
         Exists(Case.objects.filter(owner=OuterRef("pk"))),
         Exists(Crawl.objects.filter(watch__owner=OuterRef("pk"), state__in=UNFINISHED)),
     )
-    works, watch, found, under_way = there.get()
-    return works or owner.sample, watch, found, False, under_way or owner.sample  # workers register a sample's works
+    works, uploads, watch, found, under_way = there.get()
+    works = works or uploads or owner.sample  # workers register those of an upload and of a sample
+    return works, watch, found, False, under_way or owner.sample

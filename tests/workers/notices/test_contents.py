@@ -31,6 +31,15 @@ def test_a_letter_lists_each_case_with_its_places_and_lacks_nothing(studio: Owne
     assert us_unregistered(items) == [1, 2]
 
 
+def test_a_letter_without_a_signer_ends_with_the_line_to_sign_on(studio: Owner) -> None:
+    row = begun(studio)
+    assert letter(row).text.endswith("(not signed)\nAnn Example, owner")
+    for unknown, left in (("sender_capacity", "\nAnn Example"), ("sender_name", "")):
+        notices.fill(row, {unknown: ""}, [unknown])
+        row = notices.notice(studio, row.number)
+        assert letter(row).text.endswith(f"(not signed){left}")
+
+
 def test_a_chinese_letter_has_no_english_of_the_softwares(studio: Owner) -> None:
     for kind in ("prc", "offer"):
         row = begun(studio, kind, "zh-Hans")

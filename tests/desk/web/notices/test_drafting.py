@@ -71,6 +71,11 @@ def test_a_party_with_many_cases_is_written_to_in_portions(ann: Client, studio: 
     page = flat(ann.get(f"{PAGE}new", {"case": ["1", "105"]}).content.decode())
     assert re.findall(r'name="case" value="(\d+)" checked', page) == ["1", "105"]
     assert "in notice 1" in page
+    every = re.search(r'<a href="([^"]+)">Tick them all</a>', page)
+    assert every is not None
+    page = flat(ann.get(every[1].replace("&amp;", "&")).content.decode())
+    assert page.count('name="case"') == page.count(" checked>") == 100
+    assert "Tick them all" not in page
     many = [str(n) for n in range(2, 102)]
     address = ann.post(f"{PAGE}new", {"party": "shop.example", "case": many, "kind": "dmca.en"}).headers["Location"]
     first, last = (flat(ann.get(address, {"page": n}).content.decode()) for n in (1, 5))
@@ -83,6 +88,16 @@ def test_a_party_with_many_cases_is_written_to_in_portions(ann: Client, studio: 
     assert Notice.objects.get(number=2).notice_cases.get(case__number=2).answers["purpose"] == "plain"
     for page in (first, last, ann.get(f"{PAGE}2/").content.decode()):
         assert len(page.encode()) < 100_000
+
+
+def test_a_paper_for_a_court_names_the_court_and_says_nothing_of_mail(ann: Client) -> None:
+    ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1"], "kind": "court.zh-Hans"})
+    form = flat(ann.get(f"{PAGE}1/edit").content.decode())
+    assert '<label for="addressee_name">Name of the court</label>' in form
+    read = flat(ann.get(f"{PAGE}1/").content.decode())
+    assert "As it would be filed" in read
+    for words in ("addressee_email", "To whom", "names anybody to write to", "the addressee", "would be sent"):
+        assert words not in form + read, words
 
 
 def test_an_addressee_is_taken_from_what_is_proposed(ann: Client, studio: Owner) -> None:

@@ -61,7 +61,7 @@ def test_a_party_has_its_cases_works_places_notices_and_answers_on_one_page(stud
         "<dt>Places</dt><dd>2</dd>",
         "Case 1: Two parrots",
         "A harbour</a>",
-        "http://shop.example/page-1",
+        '<a class="url" href="http://shop.example/page-1" rel="noreferrer noopener nofollow">',
         "Notice 1</a>",
         "agent@shop.example",
         "I see it differently",
@@ -141,6 +141,7 @@ def test_registries_are_asked_when_a_member_presses_the_button_and_not_before(
     page = words(ann, PAGE)
     for said in ("Shop Trading GmbH", "Registrar Ltd", "abuse@hoster.example", "HOSTER-NET", "2019-03-04"):
         assert said in page, said
+    assert f'<a class="url" href="{registries.url(f"/net/ip/{HOST_ADDRESS}")}"' in page
     asked = len(registries.seen)
     ann.post("/o/studio/parties/look-up", {"party": "shop.example"})
     look_up(inline.services, [PartyLookup.objects.get().pk])

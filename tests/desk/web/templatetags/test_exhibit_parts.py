@@ -142,6 +142,10 @@ def test_the_way_that_the_reader_is_on_is_marked_whatever_the_owner_is_called() 
     assert shown('{% ways "cases" "works" %}', below, owner=OWNER) == (
         '<a aria-current="page" href="/o/works/cases/">Cases</a>\n<a href="/o/works/works/">Works</a>'
     )
+    for path in ("party/cases.example", "demands/2/", "fees/"):
+        about = RequestFactory().get(f"/o/party/{path}")
+        marked = shown('{% ways "cases" "parties" %}', about, owner=Owner(slug="party"))
+        assert '<a aria-current="page" href="/o/party/parties/">Parties</a>' in marked
     email = RequestFactory().get("/account/email/")
     assert shown('{% ways "account" "account_email" %}', email) == (
         '<a href="/account/">Your account</a>\n<a aria-current="page" href="/account/email/">E-mail address</a>'

@@ -5,7 +5,8 @@ import re
 import pytest
 from django.test import Client
 
-from registry.models import Membership, Role, User, Watch
+from exhibit.clock import now
+from registry.models import Membership, Role, Upload, UploadFile, User, Watch
 from tests.assets.rows import found_case, owner, photograph, register
 from tests.assets.site_browser import use_house
 from tests.assets.source import flat
@@ -34,6 +35,13 @@ def test_a_new_owner_is_told_one_thing_at_a_time(inline: SyncRunner, monkeypatch
     assert following(ann, "studio", "licences/") == ""
     assert following(looker, "agency") == ""  # nothing of it may be done by those who look
     studio = Membership.objects.get(role=Role.OWNER).owner
+    assert '/owners/#sample">Look around in a sample' in ann.get("/o/studio/cases/").content.decode()
+    assert '<h2 id="sample">' in ann.get("/owners/").content.decode()
+    upload = Upload.objects.create(owner=studio, number=1, started_at=now())
+    sent = UploadFile.objects.create(upload=upload, name="wave.jpg", size=1)
+    assert following(ann, "studio") == "Make the first watch"
+    sent.delete()
+    assert following(ann, "studio") == "Add works"
     register(inline.services, studio, photograph(2))
     assert following(ann, "studio", "watches/") == "Make the first watch"
     assert flat(ann.get("/o/studio/watches/").content.decode()).count("Make the first watch</a>") == 1
@@ -42,5 +50,12 @@ def test_a_new_owner_is_told_one_thing_at_a_time(inline: SyncRunner, monkeypatch
     assert "Nothing was found so far." in ann.get("/o/studio/cases/").content.decode()
     case = found_case(inline.services, studio)
     assert following(ann, "studio", "cases/") == "Decide the first case"
+    Watch.objects.update(removed_at=now())  # what was seen earlier gives cases to somebody without a watch
+    for page in ("works/", "watches/"):
+        assert following(ann, "studio", page) == "Decide the first case"
+        shown = flat(ann.get(f"/o/studio/{page}").content.decode())
+        assert '<a class="button" href="/o/studio/cases/">Decide the first case</a>' in shown
+        assert "Undo stands beside the count of what is left. <kbd>U</kbd>" in shown
+        assert "Look around in a sample" not in shown
     type(case).objects.update(decision="confirmed")
     assert following(ann, "studio", "cases/") == ""
