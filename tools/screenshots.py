@@ -48,7 +48,7 @@ PAGES = {
 }
 ON_PHONE = ("cases", "case")
 WIDE, TALL, PHONE = (1280, 860), (1280, 1500), (390, 844)
-SIZES = {"party": TALL, "spread": TALL, "notice": TALL}
+SIZES = {"party": (1280, 1800), "spread": TALL, "notice": TALL}
 SITES = {"127.0.0.2": "harbour-prints.example", "127.0.0.3": "daily-walls.example", "127.0.0.4": "small-notes.example"}
 """Names for the sites of the demonstration, by their addresses."""
 NAMES = """(names) => {
@@ -134,6 +134,7 @@ def _watched(demo: Path, values: dict[str, object]) -> Iterator[None]:
 
 def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]:
     """Let a person be signed in, and some cases wait for her."""
+    from demo.run import OWNER
     from workers.configuration import load_config
     from workers.servers import addresses
 
@@ -148,7 +149,7 @@ def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]
 
     from registry.models import Membership, Owner, User
 
-    owner = Owner.objects.order_by("pk")[0]
+    owner = Owner.objects.get(name=OWNER)
     person = User.objects.create_superuser(PERSON, PERSON)
     Membership.objects.create(user=person, owner=owner, role="owner")
     client = Client()
