@@ -25,6 +25,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from demo.product import Product, free_port
+from demo.run import OWNER
 from demo.serving import serve
 from exhibit.browser.program import find_browser
 from exhibit.clock import now
@@ -59,7 +60,7 @@ PAGES = {
 }
 ON_PHONE = ("cases", "case")
 WIDE, TALL, PHONE = (1280, 860), (1280, 1500), (390, 844)
-SIZES = {"party": TALL, "spread": TALL, "notice": TALL}
+SIZES = {"party": (1280, 1800), "spread": TALL, "notice": TALL}
 SITES = {"127.0.0.2": "harbour-prints.example", "127.0.0.3": "daily-walls.example", "127.0.0.4": "small-notes.example"}
 """Names for the sites of the demonstration, by their addresses."""
 NAMES = """(names) => {
@@ -145,7 +146,7 @@ def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]
 
     django.setup()
 
-    owner = models.Owner.objects.order_by("pk")[0]
+    owner = models.Owner.objects.get(name=OWNER)
     person = models.User.objects.create_superuser(PERSON, PERSON)
     models.Membership.objects.create(user=person, owner=owner, role="owner")
     client = test.Client()
