@@ -5,7 +5,9 @@ import re
 from django.test import Client
 from django.urls import reverse
 
-from registry.models import Case, Notice, Owner, Work
+from exhibit.clock import now
+from exhibit.digests import Digest
+from registry.models import Bundle, Case, Notice, Owner, Work
 from registry.notices import notices
 from tests.assets.site_browser import PHONE, Site
 from tests.assets.source import flat
@@ -94,8 +96,14 @@ def test_a_paper_for_a_court_names_the_court_and_says_nothing_of_mail(ann: Clien
     ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1"], "kind": "court.zh-Hans"})
     form = flat(ann.get(f"{PAGE}1/edit").content.decode())
     assert '<label for="addressee_name">Name of the court</label>' in form
+    given = {**FIELDS, "respondent_name": "Shop", "respondent_address": "1 Main Street", "relief": "That it end."}
+    ann.post(f"{PAGE}1/edit", {**given, "addressee_name": "某区人民法院"})
+    Bundle.objects.update_or_create(
+        case=Case.objects.get(number=1), number=1, defaults={"seal_digest": Digest.of(b"1"), "sealed_at": now()}
+    )
     read = flat(ann.get(f"{PAGE}1/").content.decode())
     assert "As it would be filed" in read
+    assert "It sends nothing." in read
     for words in ("addressee_email", "To whom", "names anybody to write to", "the addressee", "would be sent"):
         assert words not in form + read, words
 
