@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_bytes
@@ -37,6 +38,7 @@ with late():
     from django import test
 
     from registry import models
+    from registry.db import rows
     from registry.notices import notices
     from registry.parties import demands
     from workers.cases import decisions
@@ -169,21 +171,18 @@ def _prepared_cases(owner: "models.Owner") -> dict[str, object]:
         decisions.reopen(case, by=PERSON, reason="Shown undecided in the documentation.")
     _half_a_year(first, sent)
     _registries_and_money(owner, first)
-    (page,) = models.Sighting.objects.filter(page_url__startswith="http://127.0.0.3:").values_list(
-        "page_url", flat=True
-    )[:1]
+    there = models.Sighting.objects.filter(page_url__startswith="http://127.0.0.3:")[:1].get()
     return {
         "case": chosen[0].number,
         "party": first.party,
         "work": chosen[0].work.number,
         "spread": first.work.number,
         "notice": draft.number,
-        "site": f"http://{urlsplit(page).netloc}/",
+        "site": f"http://{urlsplit(there.page_url).netloc}/",
     }
 
 
 def _written(row: "models.Notice", to: str, mail: str, source: str) -> None:
-
     given = {
         "addressee_name": to,
         "addressee_email": mail,
@@ -197,28 +196,21 @@ def _written(row: "models.Notice", to: str, mail: str, source: str) -> None:
 
 def _half_a_year(first: "models.Case", sent: "models.Notice") -> None:
     """Places of a work that were seen over six months, and a notice that was sent and answered among them."""
-    columns = [one.attname for one in models.Sighting._meta.concrete_fields]
-    rows = [first, *first.work.cases.exclude(pk=first.pk).order_by("party")]
-    for case, newly in zip(rows, NEWLY, strict=False):
+    cases = [first, *first.work.cases.exclude(pk=first.pk).order_by("party")]
+    for case, newly in zip(cases, NEWLY, strict=False):
         like = models.CaseSighting.objects.filter(case=case).select_related("sighting").order_by("pk")[0]
-        fields = {name: getattr(like.sighting, name) for name in columns}
         begun = now() - timedelta(days=newly[0][0])
         models.Sighting.objects.filter(case_sightings__case=case).update(first_seen=begun, last_seen=now())
         for days, count in newly:
-            seen = {
-                "id": None,
-                "first_seen": now() - timedelta(days=days),
-                "last_seen": now() - timedelta(days=days // 2),
-            }
+            since, until = (now() - timedelta(days=one) for one in (days, days // 2))
             for _ in range(count):
-                row = models.Sighting.objects.create(**fields | seen | {"page_key": token_bytes(16)})
+                row = copy(like.sighting)
+                row.pk, row.page_key, row.first_seen, row.last_seen = None, token_bytes(16), since, until
+                row.save()
                 models.CaseSighting.objects.create(case=case, match=like.match, sighting=row)
         models.Case.objects.filter(pk=case.pk).update(places=case.case_sightings.count())
     when = now() - timedelta(days=NOTICE_SENT)
-    models.Notice.objects.filter(pk=sent.pk).update(
-        state="sent", created_at=when, signed_at=when, signed_by=PERSON, sent_at=when
-    )
-    sent.refresh_from_db()
+    rows.write(sent, state="sent", created_at=when, signed_at=when, signed_by=PERSON, sent_at=when)
     notices.happened(sent, "answered", when.date() + timedelta(days=6), "They ask for a licence.", by=PERSON)
 
 
