@@ -96,14 +96,18 @@ def main(arguments: list[str] | None = None) -> int:
     asked.out.mkdir(parents=True, exist_ok=True)
     # the driver keeps a loop in this thread, and Django would take every query for one within it
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with _running(data) as (address, cookie, values), _watched(asked.demo, values), sync_playwright() as playwright:
+    with (
+        _running(data) as (address, cookie, values),
+        serve([asked.demo / "sites" / "walls"], ["127.0.0.3"], int(str(values["port"]))),
+        sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         for language, locale in LANGUAGES.items():
             for name, size in [*((one, SIZES.get(one, WIDE)) for one in PAGES), *((one, PHONE) for one in ON_PHONE)]:
                 page = _page(browser, address, cookie, locale, size)
                 page.goto(address + PAGES[name].format(**values), wait_until="networkidle")
                 if name == "new-watch":
-                    page.locator("#address").fill(str(values["site"]))
+                    page.locator("#address").fill(f"http://127.0.0.3:{values['port']}/")
                     with page.expect_navigation(wait_until="networkidle"):
                         page.keyboard.press("Enter")
                 page.evaluate(NAMES, SITES)
@@ -130,14 +134,6 @@ def _running(data: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object
             yield f"http://127.0.0.1:{port}/", *_prepared(given)
         finally:
             product.run("down")
-
-
-@contextmanager
-def _watched(demo: Path, values: dict[str, object]) -> Iterator[None]:
-    """One site of the demonstration, served as it was when it was crawled."""
-    at = urlsplit(str(values["site"]))
-    with serve([demo / "sites" / "walls"], [str(at.hostname)], at.port or 0):
-        yield
 
 
 def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]:
@@ -178,7 +174,7 @@ def _prepared_cases(owner: "models.Owner") -> dict[str, object]:
         "work": chosen[0].work.number,
         "spread": first.work.number,
         "notice": draft.number,
-        "site": f"http://{urlsplit(there.page_url).netloc}/",
+        "port": urlsplit(there.page_url).port,
     }
 
 

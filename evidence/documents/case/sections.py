@@ -11,6 +11,7 @@ from evidence.documents.typeset.blocks import (
     Callout,
     Cell,
     Line,
+    Lines,
     Quiet,
     Row,
     Rows,
@@ -156,7 +157,8 @@ def comparison_section(facts: CaseFacts, gallery: Gallery, level: int, room: Roo
     wording = gallery.wording
     for match in facts.matches[: room.matches]:
         if len(facts.matches) > 1:
-            blocks.append(Text(wording.say("match.several", n=match.number, all=len(facts.matches))))
+            which = wording.say("match.several", n=match.number, all=len(facts.matches))
+            blocks.append(Lines((Line(which),), leads=True))
         blocks.extend(comparison_blocks(facts, match, gallery, room))
     if len(facts.matches) > room.matches:
         blocks.append(Quiet(wording.say("document.listed_of", shown=room.matches, all=len(facts.matches))))
