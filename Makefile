@@ -26,10 +26,10 @@ demo: setup ## the whole way once, into ./demo-out; PHOTOS=DIR takes your own pi
 	@$(VENV)/python -m demo --out demo-out $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 test: check ## lint, types, imports and all tests but the long ones
-	$(VENV)/python -m pytest $(TESTS)
+	$(VENV)/python tools/run_tests.py $(TESTS)
 
 test-long: setup ## the long tests: more rounds of kills and races, every forgery in the browser, whole days at the desk
-	$(VENV)/python -m pytest -m "long or hypothesis" --hypothesis-profile=long $(TESTS)
+	$(VENV)/python tools/run_tests.py -m "long or hypothesis" --hypothesis-profile=long $(TESTS)
 
 check: setup ## lint, types and imports only
 	$(VENV)/ruff check .

@@ -28,3 +28,12 @@ def test_what_a_page_says_by_hand_stays(monkeypatch: pytest.MonkeyPatch) -> None
     assert set(before) <= set(after)
     assert "### exhibit new" in after
     assert f"{commands.JSON}?" in after
+
+
+def test_one_deed_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row whose names all stand in another one says nothing more, wherever it stands."""
+    repeated = [("Works", [["work open"], [], []]), ("Works", [[], [], ["public-work"]])]
+    told = list(faces.rows())
+    monkeypatch.setattr(faces, "rows", lambda: iter([repeated[0], *told, *repeated]))
+    assert faces.page().count("`work open`") == 1
+    assert faces.page().count("`public-work`") == 1

@@ -19,6 +19,8 @@ COLUMNS = "| what | terminal | API | site |\n|---|---|---|---|\n"
 SIGNING_IN = ("account_", "mfa_", "usersessions_")
 Face = dict[str, tuple[str, str]]
 """Where each thing is that a face has, and its words, by its name."""
+Row = tuple[str, list[list[str]]]
+"""The heading above a row, and the names of each face in it."""
 
 
 def faces() -> tuple[Face, Face, Face]:
@@ -39,7 +41,7 @@ def _patterns(resolver: URLResolver, before: str) -> Iterator[tuple[str, URLPatt
             yield from _patterns(one, before + str(one.pattern))
 
 
-def rows() -> Iterator[tuple[str, list[list[str]]]]:
+def rows() -> Iterator[Row]:
     """The rows as the page has them: the heading, and the names of each face."""
     for section in PAGE.read_text("utf-8").split("\n## ")[1:]:
         heading, _, table = section.partition("\n")
@@ -55,7 +57,7 @@ def page() -> str:
         told = {_base(name) for _heading, row in kept for name in row[place]}
         kept += [("?", [[name] if one is face else [] for one in known]) for name in face if name not in told]
     text, last = head(PAGE), ""
-    for heading, row in kept:
+    for heading, row in _without_repetitions(kept):
         if any(row):
             text += "" if heading == last else f"\n## {heading}\n\n{COLUMNS}"
             words = next(face[_base(names[0])][1] for names, face in zip(row, known, strict=True) if names)
@@ -63,6 +65,19 @@ def page() -> str:
             text += f"| {words.partition(chr(10))[0]} | {' | '.join(cells)} |\n"
             last = heading
     return text
+
+
+def _without_repetitions(every: list[Row]) -> list[Row]:
+    """The rows without those whose names all stand, face by face, in another row: one deed is told once."""
+    kept: list[Row] = []
+    for one in every:
+        if not any(_within(one, other) for other in kept):
+            kept = [other for other in kept if not _within(other, one)] + [one]
+    return kept
+
+
+def _within(one: Row, other: Row) -> bool:
+    return all(set(names) <= set(others) for names, others in zip(one[1], other[1], strict=True))
 
 
 def _there(names: list[str], face: Face) -> list[str]:

@@ -1,0 +1,65 @@
+"""A test that failed is asked once more, alone; what it says then counts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import CHECKOUT
+
+RACES = """
+from pathlib import Path
+
+def test_that_passes_when_it_is_asked_again():
+    asked = Path("asked")
+    before = asked.exists()
+    asked.touch()
+    assert before
+
+def test_that_passes():
+    pass
+"""
+BROKEN = "def test_that_never_passes():\n    assert False\n"
+UNREADABLE = "import nothing_of_that_name\n"
+
+
+def run(folder: Path, *arguments: str, **files: str) -> subprocess.CompletedProcess[str]:
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(text)
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    command = [sys.executable, str(CHECKOUT / "tools" / "run_tests.py"), "-p", "no:django", "-n", "0", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+def flaky(run: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line for line in run.stdout.splitlines() if line.startswith("FLAKY ")]
+
+
+def test_what_passes_when_it_is_asked_again_is_named_and_does_not_fail_the_run(tmp_path: Path) -> None:
+    ended = run(tmp_path, "-n", "2", test_races=RACES)
+    assert ended.returncode == 0, ended.stdout
+    assert flaky(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
+
+
+def test_what_fails_twice_fails_the_run(tmp_path: Path) -> None:
+    ended = run(tmp_path, test_races=RACES, test_broken=BROKEN)
+    assert ended.returncode == 1
+    assert flaky(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
+    assert "1 failed, 1 passed" in ended.stdout
+
+
+def test_a_run_without_a_failure_is_not_repeated(tmp_path: Path) -> None:
+    ended = run(tmp_path, test_fine="def test_fine():\n    pass\n")
+    assert (ended.returncode, ended.stdout.count("test session starts")) == (0, 1)
+
+
+@pytest.mark.parametrize(("text", "code"), [(UNREADABLE, 2), ("", 5)], ids=["cannot be read", "no test"])
+def test_a_run_that_cannot_be_made_ends_as_pytest_does(tmp_path: Path, text: str, code: int) -> None:
+    assert run(tmp_path, test_odd=text).returncode == code
+
+
+def test_a_failure_of_an_earlier_run_is_not_counted(tmp_path: Path) -> None:
+    assert run(tmp_path, test_broken=BROKEN).returncode == 1
+    ended = run(tmp_path, test_broken="def test_that_never_passes():\n    pass\n")
+    assert (ended.returncode, flaky(ended)) == (0, [])
