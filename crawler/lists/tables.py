@@ -3,8 +3,8 @@
 WAT says what their pages link to, CDX what they hold.
 """
 
-import csv
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import BinaryIO, TypeVar
@@ -13,7 +13,9 @@ from warcio.archiveiterator import ArchiveIterator
 
 from crawler.lists.line import IMAGE, MAX_LINE, PAGE, Line
 from crawler.reading.found import absolute, plain
+from crawler.reading.sniff import has_image_suffix
 from exhibit.errors import RefusedError
+from exhibit.files.delimited import Delimited
 from exhibit.machine import blame_machine
 from exhibit.types import Json, Untyped
 
@@ -27,7 +29,7 @@ _NAMES: Mapping[str, Sequence[str]] = MappingProxyType(
     }
 )
 """What columns are called, by what they say."""
-_DELIMITERS = ",\t;|"
+_ADDRESS = re.compile(r"\s*https?://", re.IGNORECASE)
 _ROWS = 10_000
 MAX_RECORD = 32 << 20
 """Bytes of a WAT record; a longer one is passed over."""
@@ -35,6 +37,8 @@ MAX_RECORD = 32 << 20
 T = TypeVar("T")
 _LEGEND = "N b a m s k r M S V g"
 _PAGES = ("text/html", "application/xhtml+xml")
+_UNSTATED = ("-", "unk")
+"""What stands for a type that the index doesn't state; the address says then whether it is an image."""
 
 
 def places_of(names: Sequence[str], column: str) -> dict[str, int]:
@@ -55,50 +59,40 @@ def places_of(names: Sequence[str], column: str) -> dict[str, int]:
 
 def line_of(cells: Mapping[str, Untyped], kind: str) -> Line:
     """What a row says."""
-    url, page, caption = cells.get("url"), cells.get("page"), cells.get("caption")
-    if not isinstance(url, str) or not url.strip():
+    url, page, caption = (_text(cells.get(what)) for what in ("url", "page", "caption"))
+    if not url:
         return Line("", problem="no-address")
     return Line(
-        url=url.strip(),
+        url=url,
         kind=kind,
-        page_url=page.strip() if isinstance(page, str) and kind == IMAGE else "",
-        context=plain(caption) if isinstance(caption, str) else "",
+        page_url=page if kind == IMAGE else "",
+        context=plain(caption),
         width=_pixels(cells.get("width")),
         height=_pixels(cells.get("height")),
     )
 
 
 def read_csv(stream: BinaryIO, kind: str, column: str) -> Iterator[Line]:
-    """The rows of a table as text (RFC 4180), in UTF-8, whose first line names the columns.
+    """The rows of a table as text (RFC 4180), whose first line names the columns.
 
-    Fields are parted by what parts the names: a comma, a tab, a semicolon or a bar. Raises ``RefusedError``.
+    Read as :class:`exhibit.files.delimited.Delimited` reads; a line that is no row names its number. Raises
+    ``RefusedError`` where the first line isn't text or names no addresses.
     """
-    first = stream.readline(MAX_LINE)
-    if not first.strip():
+    names = {name for candidates in _NAMES.values() for name in candidates} | {column.lower()}
+    table = Delimited(stream, known=lambda head: head.lower() in names, begins=_begins)
+    if not table.heads:
         raise RefusedError("It is empty.", reason="unreadable", hint="Its first line has to name the columns.")
-    try:
-        head = first.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        head = "\0"
-    if "\0" in head:
-        hint = "Convert it, such as by iconv -f UTF-16 -t UTF-8 FILE."
-        raise RefusedError("It isn't text in UTF-8.", reason="unreadable", hint=hint)
-    delimiter = max(_DELIMITERS, key=head.count)
-    places = places_of(next(csv.reader([head], delimiter=delimiter)), column)
-    problems: list[str] = []
-    rows = csv.reader(_decoded(stream, problems), delimiter=delimiter)
-    while True:
-        row: list[str] | None = []
-        try:
-            row = next(rows, None)
-        except csv.Error:
-            problems.append("not-a-row")
-        yield from (Line("", problem=problem) for problem in problems)
-        problems.clear()
-        if row is None:
-            return
-        if row:
-            yield line_of({what: row[place] for what, place in places.items() if place < len(row)}, kind)
+    places = places_of(table.heads, column)
+    for row in table:
+        if row.problem is None:
+            yield line_of({what: row.cells[place] for what, place in places.items()}, kind)
+        else:
+            yield Line(f"line {row.line}: {row.text}", problem=row.problem)
+
+
+def _begins(_heads: Sequence[str], cells: Sequence[str]) -> bool:
+    """Whether fields begin a row of their own: they have an address."""
+    return any(_ADDRESS.match(cell) for cell in cells)
 
 
 def text_lines(stream: BinaryIO) -> Iterator[bytes | None]:
@@ -110,17 +104,6 @@ def text_lines(stream: BinaryIO) -> Iterator[bytes | None]:
         while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
             pass
         yield None
-
-
-def _decoded(stream: BinaryIO, problems: list[str]) -> Iterator[str]:
-    for line in text_lines(stream):
-        try:
-            if line is None:
-                problems.append("line-too-long")
-            else:
-                yield line.decode()
-        except UnicodeDecodeError:
-            problems.append("encoding")
 
 
 class ParquetRows:
@@ -156,6 +139,12 @@ class ParquetRows:
                 yield from (line_of(cells, kind) for cells in rest.to_pylist())
 
 
+def _text(value: Untyped) -> str:
+    """A cell as text; writers of Parquet leave out that bytes are text, which is UTF-8 then."""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return text.strip() if isinstance(text, str) else ""
+
+
 def _pixels(value: Untyped) -> int:
     try:
         return max(0, int(float(value))) if value else 0
@@ -183,7 +172,8 @@ def _capture(text: str, legend: list[str]) -> Line:
     if (begin := text.find(" {")) > 0:
         try:
             told = json.loads(text[begin:])
-            url, mime, status = (str(told.get(name, "")) for name in ("url", "mime", "status"))
+            url, status = (str(told.get(name, "")) for name in ("url", "status"))
+            mime = next((str(told[name]) for name in ("mime", "mime-detected", "mimetype") if told.get(name)), "-")
         except (ValueError, AttributeError, RecursionError):
             return Line(text[:80], problem="not-json")
     else:
@@ -191,8 +181,11 @@ def _capture(text: str, legend: list[str]) -> Line:
         url, mime, status = (named.get(letter, "") for letter in "ams")
     if not url or not mime:
         return Line(text[:80], problem="not-cdx")
-    kind = IMAGE if mime.startswith("image/") else PAGE
-    problem = "" if kind == IMAGE or mime in _PAGES else "other-kind"
+    if mime in _UNSTATED:
+        kind, problem = IMAGE if has_image_suffix(url) else PAGE, ""
+    else:
+        kind = IMAGE if mime.startswith("image/") else PAGE
+        problem = "" if kind == IMAGE or mime in _PAGES else "other-kind"
     return Line(url, kind, problem="status" if status not in ("", "-", "200") else problem)
 
 

@@ -40,8 +40,9 @@ def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
     Images come from the extensions for images and videos, each with the page that its entry names. Raises
     ``RefusedError`` with reason ``too-large`` when unpacking gives more, ``unreadable`` when it is no sitemap.
     """
-    if data.startswith(_GZIP):
-        data = _unpack(data, max_bytes)
+    for _ in range(2):  # a file that is packed, sent by a server that packs what it sends and doesn't say so
+        if data.startswith(_GZIP):
+            data = _unpack(data, max_bytes)
     if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return _read_list(data, url)
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
@@ -231,11 +232,17 @@ def _name(element: Untyped) -> str:
 
 
 def _unpack(data: bytes, max_bytes: int) -> bytes:
-    reader = zlib.decompressobj(wbits=31)
-    try:
-        unpacked = reader.decompress(data, max_bytes + 1)
-    except zlib.error as error:
-        raise RefusedError("The sitemap can't be unpacked.", reason="unreadable") from error
-    if len(unpacked) > max_bytes:
-        raise RefusedError(f"The sitemap has more than {max_bytes} bytes once unpacked.", reason="too-large")
-    return unpacked
+    """What a gzip file holds, all of its members (RFC 1952, 2.2); what stands behind them counts for nothing."""
+    unpacked, rest = bytearray(), data
+    while rest.startswith(_GZIP):
+        reader = zlib.decompressobj(wbits=31)
+        try:
+            unpacked += reader.decompress(rest, max_bytes + 1 - len(unpacked))
+        except zlib.error as error:
+            if not unpacked:
+                raise RefusedError("The sitemap can't be unpacked.", reason="unreadable") from error
+            break
+        if len(unpacked) > max_bytes:
+            raise RefusedError(f"The sitemap has more than {max_bytes} bytes once unpacked.", reason="too-large")
+        rest = reader.unused_data.lstrip(b"\0")
+    return bytes(unpacked)

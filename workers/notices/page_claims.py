@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -11,9 +12,10 @@ from pathlib import Path
 
 from crawler.reading.encoding import decoded
 from crawler.reading.found import plain
+from workers.notices.page_layout import Layout
 
-MAX_BYTES, MAX_STATED, MAX_HITS = 512 * 1024, 5, 50  # of a page that are read; statements of one; hits of a pattern
-NEAR, AROUND = 1_500, 150  # characters between a statement and the picture's name; of those that are shown beside it
+MAX_BYTES, MAX_STATED, MAX_HITS = 512 * 1024, 5, 200  # of a page that are read; statements of one; hits of a pattern
+AROUND = 150  # characters that are shown beside a statement
 
 
 class What(StrEnum):
@@ -58,22 +60,25 @@ _READ = {what: re.compile(pattern, re.IGNORECASE) for what, pattern in _PATTERNS
 
 
 def read_page(data: bytes, picture_url: str) -> tuple[str, list[Stated]]:
-    """The text of a page's HTML, comments and styles left out, and what it states.
+    """The text of a page's HTML, comments and styles left out, and what it states of the picture, or of all of it.
 
-    The rest of a page that is longer than the limit isn't read.
+    What it states of another picture, by words in that one's address or description or beside it, is left out: it says
+    nothing of this one. The rest of a page that is longer than the limit isn't read.
     """
     text = _ASIDE.sub(" ", decoded(data[:MAX_BYTES], "")[1])
-    name = picture_url.partition("?")[0].rpartition("/")[2]
-    hits = islice(re.finditer(re.escape(name), text), MAX_HITS) if len(name) > 4 else ()
-    return _TAGS.sub(" ", text), stated_in(text, [hit.start() for hit in hits])
+    layout = Layout(text, picture_url.partition("?")[0].rpartition("/")[2])
+    return _TAGS.sub(" ", text), stated_in(text, layout.is_near)
 
 
-def stated_in(text: str, pictures: list[int] | None = None) -> list[Stated]:
-    """What a text states, what is beside the picture first: it is named at ``pictures``, ``None`` for anywhere."""
+def stated_in(text: str, is_near: Callable[[int], bool | None] = lambda _at: True) -> list[Stated]:
+    """What a text states, what is beside the picture first.
+
+    ``is_near`` says whether a place in the text is about the picture, and ``None`` where it is about another one.
+    """
     found: dict[tuple[What, str], Stated] = {}
     for what, pattern in _READ.items():
-        for hit in islice(pattern.finditer(text), MAX_HITS):
-            near = pictures is None or any(abs(hit.start() - at) <= NEAR for at in pictures)
+        hits = ((hit, is_near(hit.start())) for hit in islice(pattern.finditer(text), MAX_HITS))
+        for hit, near in ((hit, near) for hit, near in hits if near is not None):
             name = re.sub(r"(?<=\w)\s(?=[A-Z])", "-", " ".join(filter(None, hit.groups())).upper())
             if what is What.RESELLER:
                 name = next(known for known in resellers().values() if known.upper() == hit[1].upper())

@@ -1,7 +1,7 @@
 """Licences as people write them, in a table or in fields, made into what the ledger keeps."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 
@@ -9,7 +9,7 @@ from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.models import Owner, Work
 from registry.works.licences import NewLicence, checked
-from workers.works.spreadsheets import read_lines
+from workers.works.spreadsheets import Understood, read_table
 from workers.works.tables import day, parts_of
 
 COLUMNS = {
@@ -17,15 +17,60 @@ COLUMNS = {
     "valid_from": 40, "valid_until": 40, "reason": 10_000,
 }  # fmt: skip
 ALIASES = {
-    "作品": "works", "被许可人": "licensee", "被许可方": "licensee", "域名": "domain", "网址": "url_pattern",
-    "账号": "account", "地区": "territories",
-    "开始日期": "valid_from", "结束日期": "valid_until", "理由": "reason",
-}  # fmt: skip
+    alias: column
+    for column, aliases in {
+        "works": "work file files filename file_name image images picture pictures "
+        "werk werke datei dateien dateiname bild bilder œuvre œuvres fichier fichiers "
+        "作品 作品名称 文件 文件名 图片",
+        "licensee": "licencee customer client company licensed_to name_of_licensee "
+        "lizenznehmer kunde firma licencié titulaire entreprise "
+        "被许可人 被许可方 客户 客户名称 公司",
+        "domain": "website site web_site host domäne webseite domaine site_web 域名 网站",
+        "url_pattern": "url address addresses adresse_im_web 网址",
+        "account": "konto compte 账号 帐号 账户",
+        "territories": "territory country countries gebiet gebiete land länder territoire territoires pays "
+        "地区 国家",
+        "valid_from": "from start start_date begin begins valid_since gültig_ab gültig_von von ab beginn "
+        "du début date_de_début valable_du valable_dès "
+        "开始日期 起始日期 生效日期",
+        "valid_until": "until to end end_date ends valid_to expires expiry expiry_date gültig_bis bis ende ablauf "
+        "au fin date_de_fin valable_jusqu'au "
+        "结束日期 截止日期 到期日期 到期日",
+        "reason": "note notes remark remarks comment comments agreement grund bemerkung bemerkungen notiz vereinbarung "
+        "motif remarque remarques 理由 备注 说明",
+    }.items()
+    for alias in aliases.split()
+}
+"""Other names of columns, in lower case, as people head them."""
 
 
-def licences_in_table(owner: Owner, name: str, data: bytes) -> list[NewLicence]:
-    """The licences of a table, CSV or XLSX; raises ``WrongUseError``, which names the line and what is wrong."""
-    lines = read_lines(name, data, COLUMNS, needed="licensee", aliases=ALIASES, read=_licence)
+@dataclass(frozen=True, slots=True)
+class LicenceTable:
+    """A table of licences as it was read; nothing of it counts yet."""
+
+    licences: tuple[NewLicence, ...]
+    understood: Understood
+
+    def __iter__(self) -> Iterator[NewLicence]:
+        """Its licences."""
+        return iter(self.licences)
+
+
+def licences_in_table(
+    owner: Owner, name: str, data: bytes, *, order: str = "", left_out: Callable[[str], bool] = lambda _heading: False
+) -> LicenceTable:
+    """The licences of a table, CSV or XLSX; raises ``WrongUseError``, which names the line and what is wrong.
+
+    ``order`` is one of :data:`workers.works.tables.ORDERS`, for days like 01/02/2026; without it such a day is
+    refused. Columns that aren't known are ``left_out`` where it says so of a heading, else refused.
+    """
+
+    def read(line: int, row: Mapping[str, str]) -> tuple[int, tuple[str, ...], NewLicence]:
+        return _licence(line, row, order)
+
+    lines, understood = read_table(
+        name, data, COLUMNS, needed="licensee", aliases=ALIASES, read=read, left_out=left_out
+    )
     by_name = _by_name(owner, [work for _line, works, _licence in lines for work in works])
     licences = []
     for line, works, licence in lines:
@@ -34,7 +79,7 @@ def licences_in_table(owner: Owner, name: str, data: bytes) -> list[NewLicence]:
         except WrongUseError as error:
             said = {"name": name, "line": line, "problem": error.message}
             raise WrongUseError(_("%(name)s, line %(line)d: %(problem)s") % said, hint=error.hint) from None
-    return licences
+    return LicenceTable(tuple(licences), understood)
 
 
 def works_named(owner: Owner, text: str) -> tuple[Work, ...]:
@@ -66,12 +111,12 @@ def _named(owner: Owner, names: Sequence[str], by_name: Mapping[str, Sequence[Wo
     return tuple(by_name[name][0] for name in names)
 
 
-def _licence(line: int, row: Mapping[str, str]) -> tuple[int, tuple[str, ...], NewLicence]:
+def _licence(line: int, row: Mapping[str, str], order: str) -> tuple[int, tuple[str, ...], NewLicence]:
     """A line's number, the names of files or numbers of its works, none for all, and the licence without them."""
     if not (row["domain"] or row["url_pattern"]):
         text = _("neither a domain nor a url_pattern is given.")
         raise WrongUseError(text, hint=_("A licence names where the use is permitted."))
-    first, last = (day(row[column]) for column in ("valid_from", "valid_until"))
+    first, last = (day(row[column], order) for column in ("valid_from", "valid_until"))
     if first and last and last < first:
         raise WrongUseError(_("valid_until is before valid_from."))
     licence = NewLicence(

@@ -4,22 +4,46 @@ Read within limits: a table is refused by its size before it is unpacked. What c
 sentence that says what to save instead; nothing is guessed that could change a name silently.
 """
 
-import csv
 import io
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from time import thread_time
 from typing import Any, TypeVar
 
 from django.utils.translation import gettext as _, ngettext
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import RefusedError, WrongUseError
+from exhibit.files.delimited import Delimited, Problem
 from exhibit.plain import plain
 
 Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading of a table, and how it was understood."""
+
+    text: str  # as it stands there
+    column: str  # what it names; empty where it isn't known and the column isn't used
+    example: str  # the first field below it that isn't empty
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """How a table was understood."""
+
+    encoding: str  # ``utf-8``, ``cp1252`` and such; empty for a workbook
+    separator: str  # what parts the fields; empty for a workbook
+    headings: tuple[Heading, ...]
+
+    @property
+    def likely(self) -> bool:
+        """Whether its letters may be others: its encoding is the likeliest one, not a certain one."""
+        return self.encoding == LIKELY
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_LINES = 100_000  # lines of a CSV table, without its first one and without empty ones
@@ -28,11 +52,11 @@ MAX_ROWS = 1 << 20  # rows of a sheet, empty ones too: as many as programs allow
 MAX_COLUMNS = 100
 MAX_SECONDS = 20.0  # of the processor's time for one workbook: empty cells cost time too
 MAX_UNPACKED = 256 * 1024 * 1024
+LIKELY = "cp1252"
+"""The encoding that is likely at most: others of one byte a character can give likely words, too."""
 SHOWN = 5  # lines that can't be used of which a sentence says why
-_SEPARATORS = (",", ";", "\t")
 _PACKED = b"PK\x03\x04"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
-_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _FAILED = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
 """What a cell shows whose formula failed (ECMA-376, part 1, 18.17.2.7)."""
 _FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
@@ -53,30 +77,60 @@ def read_lines(
     needed one must be there and filled. Raises ``WrongUseError``, which names the lines that can't be used, and what
     is wrong with the first of them; for such a line ``read`` raises it too.
     """
+    made, understood = read_table(name, data, columns, needed=needed, aliases=aliases, read=read)
+    if understood.likely:
+        raise _unknown(name)
+    return made
+
+
+def read_table(
+    name: str,
+    data: bytes,
+    columns: Mapping[str, int],
+    *,
+    needed: str,
+    aliases: Mapping[str, str],
+    read: Callable[[int, Mapping[str, str]], Row],
+    left_out: Callable[[str], bool] = lambda _heading: False,
+) -> tuple[list[Row], Understood]:
+    """The same as :func:`read_lines`, with how the table was understood, for whoever is shown that before it counts.
+
+    So a table in Windows-1252 is taken, and columns that aren't known are ``left_out`` where it says so of a heading.
+    """
     if len(data) > MAX_BYTES:
         raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
     packed = data.startswith(_PACKED)
-    rows = _of_xlsx(name, data) if packed else _of_csv(name, data, columns, aliases)
-    given: list[str] | None = None
+    csv = None if packed else _opened(name, data, {*columns, *aliases}, aliases)
+    rows = _of_xlsx(name, data) if csv is None else _of_csv(csv)
+    headings: list[str] | None = None
+    given: list[str] = []
+    examples: dict[int, str] = {}
     made: list[Row] = []
     wrong: list[tuple[int, WrongUseError]] = []
     for line, cells in rows:
-        if not any(cells):
+        if not isinstance(cells, Problem) and not any(cells):
             continue
-        if given is None:
-            given = _heads(name, cells, columns, needed, aliases)
+        if headings is None:
+            assert not isinstance(cells, Problem)
+            headings, given = list(cells), _heads(name, cells, columns, needed, aliases, left_out)
             continue
         if len(made) + len(wrong) == (MAX_SHEET_LINES if packed else MAX_LINES):
             raise _too_long(name, sheet=packed)
         try:
-            made.append(read(line, _filled(cells, given, columns, needed)))
+            filled = _filled(cells, given, columns, needed)
+            for place, cell in enumerate(cells):
+                if cell and place not in examples:
+                    examples[place] = plain(str(cell))
+            made.append(read(line, filled))
         except WrongUseError as error:
             wrong.append((line, error))
-    if given is None:
-        _heads(name, [], columns, needed, aliases)
+    if headings is None:
+        _heads(name, [], columns, needed, aliases, left_out)
     if wrong:
         raise _unusable(name, wrong)
-    return made
+    shown = zip(headings or (), given, strict=True)
+    told = tuple(Heading(text, column, examples.get(place, "")) for place, (text, column) in enumerate(shown))
+    return made, Understood("" if csv is None else csv.encoding, "" if csv is None else csv.separator, told)
 
 
 def uncomputed(text: str) -> str:
@@ -84,11 +138,16 @@ def uncomputed(text: str) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
 
 
-def _filled(cells: Sequence[str], given: Sequence[str], columns: Mapping[str, int], needed: str) -> Mapping[str, str]:
+def _filled(
+    cells: Sequence[str] | Problem, given: Sequence[str], columns: Mapping[str, int], needed: str
+) -> Mapping[str, str]:
     """The fields of a line by column; raises ``WrongUseError``."""
-    if len(cells) != len(given):
+    if isinstance(cells, Problem) and cells is not Problem.FIELDS:
+        raise WrongUseError(_PROBLEMS[cells]())
+    if cells is Problem.FIELDS or len(cells) != len(given):
         raise WrongUseError(_("it doesn't have %(count)d fields.") % {"count": len(given)})
-    filled = dict.fromkeys(columns, "") | dict(zip(given, cells, strict=True))
+    filled = dict.fromkeys(columns, "")
+    filled |= {column: cell for column, cell in zip(given, cells, strict=True) if column}
     if not filled[needed]:
         raise WrongUseError(_("%(column)s is empty.") % {"column": needed})
     for column, text in filled.items():
@@ -100,6 +159,14 @@ def _filled(cells: Sequence[str], given: Sequence[str], columns: Mapping[str, in
             sentence = _("%(column)s is “%(given)s”: its formula failed.") % {"column": column, "given": text}
             raise WrongUseError(sentence, hint=_("Mend the formula, or write its result in its place."))
     return filled
+
+
+_PROBLEMS: Mapping[Problem, Callable[[], str]] = {
+    Problem.QUOTES: lambda: _("the quotation marks around a field don't fit together."),
+    Problem.ENCODING: lambda: _("it isn't in the encoding of the other lines."),
+    Problem.NOT_TEXT: lambda: _("it has zero bytes, which no text has."),
+    Problem.TOO_LONG: lambda: _("it is too long."),
+}
 
 
 def _unusable(name: str, wrong: Sequence[tuple[int, WrongUseError]]) -> WrongUseError:
@@ -120,18 +187,25 @@ def _too_long(name: str, *, sheet: bool) -> WrongUseError:
 
 
 def _heads(
-    name: str, cells: Sequence[str], columns: Mapping[str, int], needed: str, aliases: Mapping[str, str]
+    name: str,
+    cells: Sequence[str],
+    columns: Mapping[str, int],
+    needed: str,
+    aliases: Mapping[str, str],
+    left_out: Callable[[str], bool],
 ) -> list[str]:
+    """The column of each heading, empty for one that is left out; raises ``WrongUseError``."""
     given = [_column(cell, aliases) for cell in cells]
     hint = _("Its first line may name: %(columns)s") % {"columns": ", ".join(columns)}
-    unknown = [cell for cell, column in zip(cells, given, strict=True) if column not in columns]
+    unknown = [cell for cell, column in zip(cells, given, strict=True) if column not in columns and not left_out(cell)]
+    given = [column if column in columns else "" for column in given]
     if unknown:
         text = _("%(name)s has a column “%(column)s” that isn't known.")
         raise WrongUseError(text % {"name": name, "column": unknown[0][:100]}, hint=hint)
     if needed not in given:
         text = _("%(name)s has no column “%(column)s”.")
         raise WrongUseError(text % {"name": name, "column": needed}, hint=hint)
-    twice = next((column for column in given if given.count(column) > 1), None)
+    twice = next((column for column in given if column and given.count(column) > 1), None)
     if twice is not None:
         text = _("%(name)s has the column “%(column)s” twice.")
         raise WrongUseError(text % {"name": name, "column": twice}, hint=hint)
@@ -139,76 +213,40 @@ def _heads(
 
 
 def _column(cell: str, aliases: Mapping[str, str]) -> str:
-    plain = re.sub(r"[\s_-]+", "_", cell.strip().lower())
-    return aliases.get(plain, plain)
+    words = re.sub(r"[\s_-]+", "_", cell.strip(" \t\r\n:：*").lower())
+    return aliases.get(words, words)
 
 
-def _of_csv(
-    name: str, data: bytes, columns: Mapping[str, int], aliases: Mapping[str, str]
-) -> Iterator[tuple[int, list[str]]]:
-    text = decoded(name, data)
-    skipped = 0
-    if text.lower().startswith("sep=") and "\n" in text:  # Excel's own first line
-        text, skipped = text.split("\n", 1)[1], 1
-    head = text.split("\n", 1)[0]
-    known = {*columns, *aliases}
-
-    def fit(separator: str) -> int:
-        return sum(_column(cell.strip('" \r'), aliases) in known for cell in head.split(separator))
-
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=max(_SEPARATORS, key=fit))
-    try:
-        for cells in reader:
-            yield reader.line_num + skipped, [cell.strip() for cell in cells]
-    except csv.Error as error:
-        text = _("%(name)s, line %(line)d: the quotation marks around a field don't fit together.")
-        raise WrongUseError(text % {"name": name, "line": reader.line_num + skipped}) from error
-
-
-def decoded(name: str, data: bytes) -> str:
-    """The text of a table: UTF-8, UTF-16 or GBK (GB 18030), each told for sure; else raises ``WrongUseError``."""
+def _opened(name: str, data: bytes, known: Collection[str], aliases: Mapping[str, str]) -> Delimited:
+    """A table as text, whose encoding is told for sure or at least likely; else raises ``WrongUseError``."""
     if data.startswith(_OLD_EXCEL):
         text = _("%(name)s is a workbook of an old Excel.")
         raise WrongUseError(text % {"name": name}, hint=_("Save it as XLSX, or as CSV UTF-8."))
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            return _decoded_as(name, data, encoding)
-    begin = data[:4096]
-    if b"\0" in begin:  # half of each separator: where the zeros lie tells which half comes first
-        first = begin[0::2].count(0) > begin[1::2].count(0)
-        return _decoded_as(name, data, "utf-16-be" if first else "utf-16-le")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        if _looks_like_gbk(data):
-            return _decoded_as(name, data, "gb18030")
-        raise _unknown(name) from None
 
+    def begins(heads: Sequence[str], cells: Sequence[str]) -> bool:
+        return bool(cells[0]) and " " not in cells[0].strip() and heads[0] != ""
 
-def _decoded_as(name: str, data: bytes, encoding: str) -> str:
     try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
+        table = Delimited(
+            io.BytesIO(data), known=lambda head: _column(head, aliases) in known, begins=begins, sample=MAX_BYTES
+        )
+    except RefusedError as error:
         raise _unknown(name) from error
-    if "\0" in text:
+    if not table.encoding:
         raise _unknown(name)
-    return text
+    return table
+
+
+def _of_csv(table: Delimited) -> Iterator[tuple[int, Sequence[str] | Problem]]:
+    if table.heads:
+        yield table.first_line, table.heads
+    for line, cells, problem, _text in table:
+        yield line, problem or [cell.strip() for cell in cells]
 
 
 def _unknown(name: str) -> WrongUseError:
     text = _("The encoding of %(name)s can't be told for sure: it is none of UTF-8, UTF-16 and GBK.")
     return WrongUseError(text % {"name": name}, hint=_("Save it as CSV UTF-8, or as XLSX."))
-
-
-def _looks_like_gbk(data: bytes) -> bool:
-    """Whether nearly all characters beyond ASCII are common Chinese ones, as no text in another encoding has them."""
-    try:
-        codes = [sign.encode("gb18030") for sign in data.decode("gb18030") if ord(sign) > 0x7F]
-    except UnicodeDecodeError:
-        return False
-    common = sum(len(code) == 2 and code[1] >= 0xA1 and (0xB0 <= code[0] <= 0xD7 or code[0] == 0xA3) for code in codes)
-    marks = sum(len(code) == 2 and code[1] >= 0xA1 and code[0] in {0xA1, 0xA2} for code in codes)
-    return bool(codes) and common > 0 and common + marks >= 0.8 * len(codes)
 
 
 def _of_xlsx(name: str, data: bytes) -> Iterator[tuple[int, list[str]]]:

@@ -37,6 +37,9 @@ _DATES = (
     re.compile(r"(\d{4})(?:([-/.])(\d{1,2})(?:\2(\d{1,2}))?)?"),
     re.compile(r"(\d{4})年(?:()(\d{1,2})月(?:(\d{1,2})日)?)?"),
 )
+_YEAR_LAST = re.compile(r"(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4})")
+ORDERS = ("day-month", "month-day")
+"""What a person says of days like 01/02/2026: what comes first."""
 _CLOCK = re.compile(r"[ T]\d{1,2}:\d{2}(:\d{2})?$")
 
 
@@ -96,13 +99,16 @@ def registration(text: str) -> dict[str, str] | None:
     return {"office": fields[0], "number": fields[1], "date": fields[2] if len(fields) == 3 else ""}
 
 
-def as_date(text: str) -> str:
+def as_date(text: str, order: str = "") -> str:
     """A date as ISO 8601, or as much of one as is known: a year, a month or a day. Empty when it isn't one.
 
-    Read are forms that begin with the year, as no other order is told for sure: ``2024-05-31``, ``2024/5/31``,
-    ``2024.5.31``, ``2024年5月``; a time of the day after a day is left out.
+    Read are forms that begin with the year (``2024-05-31``, ``2024/5/31``, ``2024.5.31``, ``2024年5月``) and days that
+    end with it: with points the day comes first (``31.5.2024``); with other signs that is told by a number above 12,
+    or by ``order``, one of :data:`ORDERS`, and 01/02/2026 is no date without it. A time of the day is left out.
     """
     plain = _CLOCK.sub("", text)
+    if (last := _YEAR_LAST.fullmatch(plain)) is not None:
+        return _day(last[4], *_in_order(int(last[1]), int(last[3]), last[2], order))
     found = next((found for pattern in _DATES if (found := pattern.fullmatch(plain))), None)
     if found is None:
         return ""
@@ -113,10 +119,35 @@ def as_date(text: str) -> str:
     return iso if passes(date.fromisoformat, (iso + "-01-01")[:10]) else ""
 
 
+def _in_order(first: int, second: int, separator: str, order: str) -> tuple[int, int]:
+    """Month and day of the two numbers before a year; zeros where it isn't said which is which."""
+    if separator == "." or order == "day-month":
+        return second, first
+    if order == "month-day" or second > 12:
+        return first, second
+    return (second, first) if first > 12 or first == second else (0, 0)
+
+
+def _day(year: str, month: int, day: int) -> str:
+    iso = f"{year}-{month:02}-{day:02}"
+    return iso if passes(date.fromisoformat, iso) else ""
+
+
+def _check_order(text: str) -> None:
+    """Say of what may be two days that it may; raises ``WrongUseError``."""
+    readings = {as_date(text, order) for order in ORDERS} - {""}
+    if len(readings) > 1 and not as_date(text):
+        first, second = sorted(readings, reverse=True)
+        said = {"given": text, "first": first, "second": second}
+        sentence = _("“%(given)s” may be %(first)s or %(second)s.") % said
+        raise WrongUseError(sentence, hint=_("Write %(first)s, or say which comes first, the day or the month.") % said)
+
+
 def checked_date(text: str) -> str:
     """A date as :func:`as_date` reads it; empty stays empty; raises ``WrongUseError`` for what isn't one."""
     read = as_date(text)
     if text and not read:
+        _check_order(text)
         raise WrongUseError(_("“%(given)s” isn't a date.") % {"given": text}, hint=_("Write 2024-05-31 or 2024."))
     return read
 
@@ -135,9 +166,11 @@ def _registrations(text: str) -> Iterator[dict[str, str]]:
         yield found
 
 
-def day(text: str) -> date | None:
-    """A day in a form that :func:`as_date` reads; nothing for an empty one; raises ``WrongUseError`` for what isn't."""
-    read = as_date(text)
+def day(text: str, order: str = "") -> date | None:
+    """A day as :func:`as_date` reads it; nothing for an empty one; raises ``WrongUseError`` for what isn't one."""
+    read = as_date(text, order)
     if text and len(read) != len("2024-05-31"):
+        if not order:
+            _check_order(text)
         raise WrongUseError(_("“%(given)s” isn't a day.") % {"given": text[:40]}, hint=_("Write 2024-05-31."))
     return date.fromisoformat(read) if read else None

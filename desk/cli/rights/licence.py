@@ -4,31 +4,66 @@ import click
 
 from desk.cli.common.command import AsJson, GivenFile, TheirOwner, command
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import counted, echo_json, listed, say, short
+from desk.cli.common.show import counted, echo_json, listed, note, say, short, table, tell
 from exhibit.lazy import late
 
 with late():
     from desk.schemas import licences as schemas
+    from desk.texts import tables as table_words
     from registry import models
     from registry.accounts import scoped
     from registry.works import licences as licence_rows
     from workers.steps import portions
     from workers.works import licences as licence_tables, tables
+    from workers.works.spreadsheets import Understood
 
+ORDERS = ("day-month", "month-day")
 licence_command = click.Group("licence", help="Uses that are permitted: what they cover is recorded, and is no case.")
 
 
-@command("import", "licences.csv --owner studio-example", of=licence_command)
-def import_licences(*, desk: Desk, file: GivenFile, owner: TheirOwner, as_json: AsJson) -> None:
+@command(
+    "import",
+    "licences.csv --owner studio-example",
+    "customers.xlsx --dry-run",
+    'customers.csv --days day-month --leave-out "Invoice no."',
+    of=licence_command,
+)
+@click.option("--dry-run", is_flag=True, help="Show how the table is understood, and keep nothing.")
+@click.option("--days", "order", type=click.Choice(ORDERS), help="What comes first in days like 01/02/2026.")
+@click.option("--leave-out", "unused", multiple=True, metavar="HEADING", help="A column that isn't used.")
+def import_licences(
+    *,
+    desk: Desk,
+    file: GivenFile,
+    owner: TheirOwner,
+    as_json: AsJson,
+    dry_run: bool,
+    order: str | None,
+    unused: tuple[str, ...],
+) -> None:
     """Add the licences in the table FILE (CSV or XLSX), all or none, and look for them in the open cases.
 
     Columns: works (file names or numbers with ; between, empty for all), licensee, domain, url_pattern (* stands for
-    anything), account, territories, valid_from, valid_until, reason. A line that is in the ledger already isn't added
-    twice.
+    anything), account, territories, valid_from, valid_until, reason. Other usual headings are understood, too, such as
+    Customer or Kunde, and said. A line that is in the ledger already isn't added twice.
     """
-    kept, new = licence_rows.keep_licences(
-        owner, licence_tables.licences_in_table(owner, file.name, tables.table_bytes(file)), by=person()
+    left_out = (lambda _heading: True) if dry_run else {name.strip() for name in unused}.__contains__
+    read = licence_tables.licences_in_table(
+        owner, file.name, tables.table_bytes(file), order=order or "", left_out=left_out
     )
+    understood = read.understood
+    if dry_run:
+        told = [{"heading": one.text, "column": one.column, "first": one.example} for one in understood.headings]
+        answer = {"read_as": table_words.read_as(understood), "columns": told, "licences": len(read.licences)}
+        tell(answer, lambda: _show_understood(understood, len(read.licences)), as_json=as_json)
+        return
+    renamed = [one for one in understood.headings if one.column != one.text.strip().lower()]
+    if understood.likely or renamed:
+        note(table_words.read_as(understood))
+        note("; ".join(f"{one.text}: {one.column or 'not used'}" for one in understood.headings) + ".")
+    if doubt := table_words.doubt(understood):
+        note(doubt)
+    kept, new = licence_rows.keep_licences(owner, read.licences, by=person())
     waiting = licence_rows.waiting_changes(owner)
     portions.look_at_ledger(desk.services, waiting)
     licensed = models.LedgerEffect.objects.filter(change__in=waiting, what=models.LedgerEffect.What.LICENSED)
@@ -41,6 +76,15 @@ def import_licences(*, desk: Desk, file: GivenFile, owner: TheirOwner, as_json: 
     say(f"{counted(new, 'licence')} added{known}.")
     if decided:
         say(f"They cover case {', '.join(map(str, decided))}.")
+
+
+def _show_understood(understood: "Understood", count: int) -> None:
+    say(table_words.read_as(understood))
+    if doubt := table_words.doubt(understood):
+        note(doubt)
+    lines = [(short(one.text), one.column or "not used", short(one.example)) for one in understood.headings]
+    table(("heading", "understood as", "first field"), lines)
+    say(f"{counted(count, 'licence')} read, nothing is kept.")
 
 
 @command("list", "", "--json", of=licence_command)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core import signing
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, gettext_lazy
 
 from desk.web.common.access import MAX_FIELD
 from exhibit.errors import WrongUseError
@@ -17,12 +17,19 @@ from registry.cases.licence_trial import NOTHING, Trial
 from registry.models import Licence, Owner
 from registry.works.licences import NewLicence, checked, words_of
 from workers.works.licences import works_named
+from workers.works.spreadsheets import Heading, Understood
 from workers.works.tables import day
 
 FIELDS = (
     "licensee", "works", "domain", "url_pattern", "account", "territories", "valid_from", "valid_until", "reason",
 )  # fmt: skip
 DAYS = ("valid_from", "valid_until")
+ORDERS = {
+    "": gettext_lazy("say which day they mean: refuse the table"),
+    "day-month": gettext_lazy("the day comes first"),
+    "month-day": gettext_lazy("the month comes first"),
+}
+"""What a person says of days like 01/02/2026 in a table."""
 HOUR = 3600
 MAX_OF_WORKS = 80_000
 """Characters of the names of works: some ten thousand numbers."""
@@ -99,3 +106,16 @@ def unpacked(owner: Owner, text: str) -> list[NewLicence]:
         )
         for licence in plain
     ]
+
+
+def understood_packed(understood: Understood) -> str:
+    """How a table was understood, as the page carries it while the trial goes on."""
+    return signing.dumps(asdict(understood), salt="understood", compress=True)
+
+
+def understood_from(text: str) -> Understood | None:
+    """What :func:`understood_packed` made; raises ``BadSignature`` when it was changed or is too old."""
+    if not text:
+        return None
+    told = signing.loads(text, salt="understood", max_age=HOUR)
+    return Understood(**told | {"headings": tuple(Heading(**one) for one in told["headings"])})

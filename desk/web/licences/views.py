@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
+from desk.texts.tables import doubt, read_as
 from desk.web.common.access import MAX_FIELD, said
 from desk.web.common.pages import FORM, decider_form, member_page, page_at, page_of, show
 from desk.web.licences import forms
@@ -20,7 +21,7 @@ from registry.cases.licence_trial import NOTHING, cases_of, try_licences
 from registry.models import Case, CaseSighting, LedgerChange, Licence, Owner
 from registry.works.licences import NewLicence, change_licence, end_licence, keep_licences, waiting_changes
 from workers.services import wiring
-from workers.works.licences import licences_in_table
+from workers.works.licences import LicenceTable, licences_in_table
 from workers.works.tables import day
 
 MAX_TABLE = 2 * 1024 * 1024
@@ -129,16 +130,23 @@ def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse | str:
 @decider_form("licences/import", "import-licences")
 def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Bring a table of licences: read and tried first, then saved, all or none."""
-    context: dict[str, object] = {}
+    order = request.POST.get("order", "")
+    context: dict[str, object] = {"orders": forms.ORDERS.items(), "order": order}
     try:
         if "save" in request.POST:
             return _save_table(request, owner)
         if request.method == "POST":
-            further = "further" in request.POST
-            given = forms.unpacked(owner, request.POST.get("table", "")) if further else _table(request, owner)
-            table = forms.packed(owner, given)
+            if "further" in request.POST:
+                given = forms.unpacked(owner, request.POST.get("table", ""))
+                understood = forms.understood_from(request.POST.get("understood", ""))
+            else:
+                table = _table(request, owner)
+                given, understood = list(table), table.understood
             context |= _trial(request, owner, given, forms.tried(owner, {"table": str(given)}, None), None)
-            context |= {"given": given[:20], "count": len(given), "table": table}
+            context |= {"given": given[:20], "count": len(given), "table": forms.packed(owner, given)}
+            if understood is not None:
+                context |= {"read_as": read_as(understood), "doubt": doubt(understood)}
+                context |= {"headings": understood.headings, "understood": forms.understood_packed(understood)}
     except signing.BadSignature:
         context["problem"] = _("What was read has come back changed. Choose the table again.")
     except WrongUseError as error:
@@ -165,12 +173,14 @@ def _page(request: HttpRequest, whole: str) -> str:
     return "web/licence-trial.html" if further else f"web/{whole}.html"
 
 
-def _table(request: HttpRequest, owner: Owner) -> list[NewLicence]:
-    file = request.FILES.get("file")
+def _table(request: HttpRequest, owner: Owner) -> LicenceTable:
+    """The table that came. Columns that aren't known are left out, for the page says which before anything counts."""
+    file, order = request.FILES.get("file"), request.POST.get("order", "")
     if file is None or file.size is None or file.size > MAX_TABLE:
         problem = _("No table came, or it is too large.")
         raise WrongUseError(problem, hint=_("`exhibit licence import FILE` takes larger ones."))
-    return licences_in_table(owner, file.name or "", file.read())
+    known = order if order in forms.ORDERS else ""
+    return licences_in_table(owner, file.name or "", file.read(), order=known, left_out=lambda _heading: True)
 
 
 def _save_table(request: HttpRequest, owner: Owner) -> HttpResponse:

@@ -89,6 +89,19 @@ def test_cdxj_tells_images_and_pages_by_their_type() -> None:
     assert found[3].url == "http://a.example/2.jpg"
 
 
+def test_what_states_no_type_is_told_by_its_address() -> None:
+    def line(**told: object) -> str:
+        return f"example,a)/x 20260101000000 {json.dumps(told)}\n"
+
+    image, page = "http://a.example/1.JPG?w=3", "http://a.example/shop"
+    found = cdx(line(url=image) + line(url=page, status=200) + line(url=image, mime="unk") + line(url=page, mime=None))
+    assert found == [Line(image), Line(page, PAGE), Line(image), Line(page, PAGE)]
+    [other] = cdx(line(url=page, mimetype="application/pdf"))
+    assert other.problem == "other-kind"
+    [old] = cdx(" CDX a b m s\nhttp://a.example/1.png 20260101 - 200\n")
+    assert old == Line("http://a.example/1.png")
+
+
 def test_cdx_is_read_by_its_legend_or_the_usual_one() -> None:
     usual = "example,a)/1 20260101 http://a.example/1.jpg image/jpeg 200 SHA - - 100 5 x.warc.gz\n"
     assert cdx(usual) == [Line("http://a.example/1.jpg")]

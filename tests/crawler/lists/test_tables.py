@@ -43,20 +43,49 @@ def test_another_column_is_named_and_else_the_names_there_are_told() -> None:
 
 
 def test_a_line_that_cannot_be_read_is_left_out_and_the_rest_goes_on() -> None:
-    bad = [f"{URL}?café".encode("latin1"), b"x" * (2 * MAX_LINE), b"", b'"' + b"y" * 200_000 + b'"', b" ,2"]
-    found = read(b"url,width\n" + b"\n".join([*bad, URL.encode() + b",many"]) + b"\n")
-    assert problems(found) == ["encoding", "line-too-long", "not-a-row", "no-address", ""]
+    bad = [f"{URL}?café,1".encode("latin1"), b"x" * (2 * MAX_LINE), b"", b'"' + b"y" * 200_000 + b'"', b" ,2"]
+    bad += [URL.encode(), URL.encode() + b",1,2", URL.encode() + b"\0,1"]
+    good = f"{URL}?Größe,".encode()
+    found = read(b"url,width\n" + b"\n".join([good, *bad, URL.encode() + b",many"]) + b"\n")
+    told = ["encoding", "line-too-long", "not-a-row", "no-address", "fields", "fields", "not-text"]
+    assert problems(found) == ["", *told, ""]
     assert found[-1] == Line(URL)
+    assert found[1].url.startswith(f"line 3: {URL}?caf")
+    assert [line.url.partition(":")[0] for line in found[5:8]] == ["line 8", "line 9", "line 10"]
 
 
-def test_a_quote_that_is_not_closed_costs_a_part_and_not_the_rest() -> None:
+def test_a_quote_that_is_not_closed_costs_its_own_line_which_is_named() -> None:
     found = read("url\n" + f'"{URL}\n' + f"{URL}\n" * 20_000)
-    assert "not-a-row" in problems(found)
-    assert sum(not line.problem for line in found) > 10_000
+    assert [line for line in found if line.problem] == [Line(f'line 2: "{URL}', problem="not-a-row")]
+    assert len(found) == 20_001
 
 
-@pytest.mark.parametrize("data", [b"", b"\n\n", f"url\n{URL}\n".encode("utf-16"), b"url\x00\n", b"\xff\xd8\xff\xe0"])
-def test_what_is_no_text_in_utf_8_or_empty_is_refused_with_what_to_do(data: bytes) -> None:
+@pytest.mark.parametrize(
+    "later",
+    ['{0},15"\n', '"{0}","x"\n', '{0},"x"\n', '{0},"open, too\n{0},x\n', '{0},"a\nb"\n', '"{0}",x\n{0},"x ""y"""\n'],
+)
+def test_an_open_quote_takes_no_address_with_it_whatever_quotes_come_later(later: str) -> None:
+    text = f'url,caption\n{URL},x\n{URL}?2,"open\n{URL}?3,x\n' + later.format(f"{URL}?4") + f"{URL}?5,x\n"
+    found = read(text)
+    lost = [line.url.partition(":")[0] for line in found if line.problem]
+    assert lost == ["line 3", *(["line 5"] if "too" in later else [])]
+    assert {line.url for line in found} >= {URL, f"{URL}?3", f"{URL}?4", f"{URL}?5"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_list_is_read_as_spreadsheets_save_it(encoding: str, end: str) -> None:
+    text = f'url;caption{end}{URL};"Größe{end}im Café"{end}{URL};x{end}'
+    assert read(text.encode(encoding)) == [Line(URL, context="Größe im Café"), Line(URL, context="x")]
+
+
+def test_the_encoding_is_told_by_the_first_words_that_have_one_however_late_they_come() -> None:
+    text = "url,caption\n" + f"{URL},x\n" * 40_000 + f"{URL},Café\n"
+    assert read(text.encode("cp1252"))[-1] == Line(URL, context="Café")
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"url\x00\n", b"\xff\xd8\xff\xe0"])
+def test_what_is_no_text_or_empty_is_refused_with_what_to_do(data: bytes) -> None:
     with pytest.raises(RefusedError) as told:
         read(data)
     assert told.value.hint
@@ -95,6 +124,19 @@ def test_a_parquet_file_that_is_cut_off_or_damaged_or_names_no_addresses_is_refu
     listed.write_bytes(whole)
     with pytest.raises(RefusedError, match="no column link, but text, url, width"):
         rows(listed, column="link")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pa.binary(), pa.large_binary(), pa.large_string(), pa.dictionary(pa.int32(), pa.string()), pa.string()],
+    ids=str,
+)
+def test_addresses_are_read_however_their_column_is_kept(tmp_path: Path, kind: pa.DataType) -> None:
+    path = tmp_path / "list.parquet"
+    texts = pa.array([URL, "Größe", None]).cast(kind) if not pa.types.is_dictionary(kind) else None
+    texts = pa.array([URL, "Größe", None]).dictionary_encode() if texts is None else texts
+    parquet.write_table(pa.table({"url": texts.take([0, 0]), "caption": texts.take([1, 2])}), path)
+    assert rows(path) == [Line(URL, context="Größe"), Line(URL)]
 
 
 def test_cells_that_are_no_text_are_lines_without_an_address(tmp_path: Path) -> None:

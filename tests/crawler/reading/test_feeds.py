@@ -182,6 +182,17 @@ def test_a_sitemap_of_the_largest_size_is_read_whole() -> None:
     assert len(document.links) == 50_000
 
 
+def test_a_sitemap_packed_in_several_members_is_read_whole_and_within_its_limit() -> None:
+    text = "<urlset>" + "".join(f"<url><loc>http://example.org/{n}</loc></url>" for n in range(100)) + "</urlset>"
+    parts = [gzip.compress(text[at : at + 700].encode()) for at in range(0, len(text), 700)]
+    for data in (b"".join(parts), b"".join(parts) + b"\0" * 512, gzip.compress(b"".join(parts))):
+        assert len(read_sitemap(data, HERE, 1 << 20).links) == 100
+    bomb = gzip.compress(b"\0" * 900) * 20
+    with pytest.raises(RefusedError) as told:
+        read_sitemap(bomb, HERE, 10_000)
+    assert told.value.reason == "too-large"
+
+
 def test_sitemaps_and_feeds_say_when_their_pages_changed() -> None:
     told = {
         "2026-11-20T10:00:00+02:00": "2026-11-20T08:00:00.000000Z",

@@ -48,7 +48,10 @@ def test_works_are_read_by_file_with_a_byte_order_mark_and_quotes() -> None:
         ('file\n"a\n', "line 2: the quotation marks around a field don't fit together"),
         ("file,title\na," + "x" * 501 + "\n", "line 2: title has more than 500 characters"),
         ("file,title\na,#REF!\n", "line 2: title is “#REF!”: its formula failed"),
-        ("file,created\na,31.5.2024\n", "line 2: “31.5.2024” isn't a date"),
+        ("file,created\na,32.5.2024\n", "line 2: “32.5.2024” isn't a date"),
+        ("file,created\na,01/02/2026\n", "line 2: “01/02/2026” may be 2026-02-01 or 2026-01-02"),
+        ('file,title\na,"b\nc,d"\n', "line 2: the quotation marks around a field don't fit together"),
+        ("file,title\na,\0\n", "line 2: it has zero bytes"),
         ("file,created\na,2024.1\n", "line 2: “2024.1” isn't a date"),
         ("file,created\na,2024-05 10:00\n", "line 2: “2024-05 10:00” isn't a date"),
         (b"file\n\xff\xfe\n", "can't be told for sure"),
@@ -94,13 +97,31 @@ def test_holder_credit_and_creation_are_declared_too() -> None:
         ("2024-02-30", ""),
         ("2024/5-31", ""),
         ("24-05-31", ""),
-        ("5/31/2024", ""),
+        ("31.5.2024", "2024-05-31"),
+        ("01.02.2026", "2026-02-01"),
+        ("31. 5. 2024", "2024-05-31"),
+        ("31.05.2024 00:00:00", "2024-05-31"),
+        ("31/05/2024", "2024-05-31"),
+        ("5/31/2024", "2024-05-31"),
+        ("31-05-2024", "2024-05-31"),
+        ("01/01/2026", "2026-01-01"),
+        ("01/02/2026", ""),
+        ("1-2-2026", ""),
+        ("05.31.2024", ""),
+        ("31/05-2024", ""),
+        ("31.05.24", ""),
         ("0000", ""),
         ("", ""),
     ],
 )
-def test_dates_that_begin_with_the_year_are_read_in_the_forms_that_programs_write(text: str, iso: str) -> None:
+def test_dates_are_read_in_the_forms_that_programs_write_where_they_can_mean_one_day_only(text: str, iso: str) -> None:
     assert as_date(text) == iso
+
+
+def test_the_order_that_a_person_says_settles_what_two_numbers_mean() -> None:
+    assert (as_date("01/02/2026", "day-month"), as_date("01/02/2026", "month-day")) == ("2026-02-01", "2026-01-02")
+    assert (as_date("31/05/2024", "month-day"), as_date("05/31/2024", "day-month")) == ("", "")
+    assert as_date("01.02.2026", "month-day") == "2026-02-01"
 
 
 def test_names_are_compared_as_files_are_named() -> None:

@@ -1,0 +1,313 @@
+"""Delimited text (CSV, RFC 4180) as programs write it: the one reader of such tables.
+
+It is strict, and loses no more than it can't read: a line that is no row says so with its number, and the next one is
+read. Lines may end with CR, LF or both; a quoted field may go over several lines. A quotation mark that is never
+closed, or closed by one in a later row, costs the line that it stands in.
+"""
+
+import codecs
+import csv
+import io
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from exhibit.errors import RefusedError
+from exhibit.sentences import Sentence
+
+SEPARATORS = (",", ";", "\t", "|")
+MAX_LINE = 1 << 20
+"""Characters of a line; a longer one is passed over."""
+MAX_SPAN = 1_000
+"""Lines that one row may take."""
+SHOWN = 80
+"""Characters that are told of a line with a problem."""
+_BLOCK = 1 << 18
+_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_BAD = "\udfff"
+"""Stands for bytes that can't be decoded: no text holds it."""
+codecs.register_error("exhibit-marked", lambda error: (_BAD, error.end))  # type: ignore[attr-defined]
+
+
+class Problem(StrEnum):
+    """Why a line isn't a row."""
+
+    ENCODING = "encoding"
+    TOO_LONG = "line-too-long"
+    NOT_TEXT = "not-text"
+    QUOTES = "not-a-row"
+    FIELDS = "fields"
+
+
+class Row(NamedTuple):
+    """A row, or what is wrong with a line."""
+
+    line: int  # the number of its first line in the file, from 1
+    cells: Sequence[str]
+    problem: Problem | None = None
+    text: str = ""  # of a line with a problem: how it begins
+
+
+class Delimited:
+    """A table as it is read: what parts its fields, its first row, and the others, each once."""
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        *,
+        known: Callable[[str], bool] = lambda _head: False,
+        begins: Callable[[Sequence[str], Sequence[str]], bool] = lambda _heads, _cells: False,
+        sample: int = _BLOCK,
+    ) -> None:
+        """Begin to read.
+
+        ``known`` says whether a heading is known: what parts the fields is what gives most known headings. ``begins``
+        says of the headings and the fields of a line within a quoted field whether it would be a row of its own: then
+        the quotation mark before it was left open. By so many bytes of a ``sample`` the encoding is told. Raises
+        ``RefusedError`` where the first row can't be read.
+        """
+        self._begins = begins
+        self._decoder = _Decoder()
+        self._lines = _Lines(_texts(stream, sample, self._decoder))
+        self.separator, self.heads, self.first_line = self._read_heads(known)
+
+    @property
+    def encoding(self) -> str:
+        """As told by what was read; empty where it can't be told, and lines beyond ASCII are problems."""
+        return self._decoder.encoding
+
+    def __iter__(self) -> Iterator[Row]:
+        """The rows behind the first one, empty lines left out."""
+        width = len(self.heads)
+        while (row := self._next(self.separator, width)) is not None:
+            cells = row.cells
+            if row.problem is None and len(cells) != width:
+                while len(cells) > width and not cells[-1]:
+                    cells = cells[:-1]
+                wrong = len(cells) != width
+                row = Row(row.line, cells, Problem.FIELDS if wrong else None, self.separator.join(row.cells)[:SHOWN])
+            yield row
+
+    def _read_heads(self, known: Callable[[str], bool]) -> tuple[str, list[str], int]:
+        separators: Sequence[str] = SEPARATORS
+        while (first := self._lines.next()) is not None and first.problem is None:
+            if first.text[:4].lower() == "sep=" and first.text[4:] in SEPARATORS:  # Excel's own first line
+                separators = [first.text[4:]]
+            elif first.text:
+                break
+        if first is None:
+            return separators[0], [], 0
+        self._lines.put_back([first])
+
+        def fit(separator: str) -> tuple[int, int]:
+            cells = next(csv.reader([first.text[:_BLOCK]], delimiter=separator), [])
+            return sum(known(cell.strip()) for cell in cells), len(cells)
+
+        separator = max(separators, key=fit) if first.problem is None else separators[0]
+        row = self._next(separator, 0)
+        assert row is not None
+        if row.problem is not None:
+            sentence = Sentence("Line %(line)d, which names the columns, can't be read as text.", line=row.line)
+            hint = Sentence("Look for a quotation mark that isn't closed, or save it as CSV UTF-8.")
+            raise RefusedError(sentence, reason="unreadable", hint=hint)
+        heads = [cell.strip() for cell in row.cells]
+        while heads and not heads[-1]:
+            heads.pop()
+        return separator, heads, row.line
+
+    def _next(self, separator: str, width: int) -> Row | None:
+        """The next row; ``width`` is how many fields one has that goes over several lines, 0 for any number."""
+        while (first := self._lines.next()) is not None:
+            text = first.text
+            if first.problem is not None:
+                return Row(first.number, (), first.problem, text[:SHOWN])
+            if not text:
+                continue
+            if '"' not in text:
+                return Row(first.number, text.split(separator))
+            cells = _parsed(text, separator)
+            if cells is None:
+                cells = self._over_lines(text, separator, width)
+            return Row(first.number, cells or (), None if cells else Problem.QUOTES, "" if cells else text[:SHOWN])
+        return None
+
+    def _over_lines(self, text: str, separator: str, width: int) -> list[str] | None:
+        """The fields of a row whose last field goes on in the next lines; ``None``, and those lines unread, if not."""
+        cells = _parsed(text + '"', separator)
+        if cells is None:  # it isn't that a field is open: its quotation marks don't fit together
+            return None
+        taken: list[_Text] = []
+        size = len(text)
+        while len(taken) < MAX_SPAN and size < MAX_LINE:
+            if (line := self._lines.next()) is None:
+                break
+            taken.append(line)
+            size += len(line.text)
+            if line.problem is not None or (width and self._is_row(line.text, separator, width)):
+                break
+            if '"' not in line.text:
+                cells[-1] += f"\n{line.text}"
+                continue
+            rest = _parsed(f'"{line.text}', separator)
+            ends = rest is not None
+            rest = rest or _parsed(f'"{line.text}"', separator)
+            if rest is None:
+                break
+            cells[-1] += f"\n{rest[0]}"
+            cells += rest[1:]
+            if ends:
+                if width and len(cells) != width:
+                    break
+                return cells
+        self._lines.put_back(taken)
+        return None
+
+    def _is_row(self, text: str, separator: str, width: int) -> bool:
+        cells = _parsed(text, separator)
+        return cells is not None and len(cells) == width and self._begins(self.heads, cells)
+
+
+def records(path: Path) -> Iterator[dict[str, str]]:
+    """The rows of a table in a file by its headings; raises ``RefusedError``, which names the line that is no row."""
+    with path.open("rb") as file:
+        table = Delimited(file)
+        for row in table:
+            if row.problem is not None:
+                said = Sentence("%(name)s, line %(line)d can't be read as a row.", name=path.name, line=row.line)
+                raise RefusedError(said, reason="unreadable", hint=Sentence("Look at its quotation marks and fields."))
+            yield dict(zip(table.heads, row.cells, strict=True))
+
+
+def _parsed(text: str, separator: str) -> list[str] | None:
+    """The fields of a line; ``None`` where its quotation marks don't fit together."""
+    try:
+        return next(csv.reader([text], strict=True, delimiter=separator))
+    except csv.Error:
+        return None
+
+
+class _Text(NamedTuple):
+    number: int
+    text: str
+    problem: Problem | None = None
+
+
+class _Lines:
+    """Lines that can be put back."""
+
+    def __init__(self, lines: Iterator[_Text]) -> None:
+        self._lines, self._waiting = lines, deque[_Text]()
+
+    def next(self) -> _Text | None:
+        """The next line; nothing behind the last one."""
+        return self._waiting.popleft() if self._waiting else next(self._lines, None)
+
+    def put_back(self, lines: Sequence[_Text]) -> None:
+        """Let these be the next ones."""
+        self._waiting.extendleft(reversed(lines))
+
+
+class _Decoder:
+    """Decodes block by block: the first one with more than ASCII in it tells the encoding."""
+
+    def __init__(self) -> None:
+        self.encoding = "ascii"
+        self._inner: codecs.IncrementalDecoder | None = None
+
+    def decode(self, block: bytes, final: bool = False) -> str:  # noqa: FBT001, FBT002 - as codecs have it
+        if self._inner is None:
+            if block.isascii() and b"\0" not in block:
+                return block.decode("ascii")
+            self.encoding = encoding_of(block)
+            self._inner = codecs.getincrementaldecoder(self.encoding or "utf-8")("exhibit-marked")
+            for mark, _encoding in _MARKS:
+                block = block.removeprefix(mark)
+        return self._inner.decode(block, final)
+
+
+def _texts(stream: BinaryIO, sample: int, decoder: _Decoder) -> Iterator[_Text]:
+    """The lines, with their ends taken off, whatever those are."""
+    translated = io.IncrementalNewlineDecoder(decoder, translate=True)  # type: ignore[arg-type]
+    number, rest, passed, size, block = 1, "", False, sample, b" "
+    while block:
+        block = stream.read1(size)  # type: ignore[attr-defined]
+        size = _BLOCK
+        *lines, rest = f"{rest}{translated.decode(block, final=not block)}".split("\n")
+        for line in lines:
+            yield _checked(number, line, passed=passed)
+            number, passed = number + 1, False
+        if len(rest) > MAX_LINE:
+            rest, passed = rest[:SHOWN], True
+    if rest:
+        yield _checked(number, rest, passed=passed)
+
+
+def _checked(number: int, text: str, *, passed: bool) -> _Text:
+    if passed or len(text) > MAX_LINE:
+        return _Text(number, text[:SHOWN].replace(_BAD, "\ufffd"), Problem.TOO_LONG)
+    if _BAD in text:
+        return _Text(number, text.replace(_BAD, "\ufffd"), Problem.ENCODING)
+    return _Text(number, text, Problem.NOT_TEXT) if "\0" in text else _Text(number, text)
+
+
+_LETTERS = "A-Za-zÀ-ÖØ-öø-ÿŠŽšžŒœŸ"
+_UNLIKELY = re.compile(
+    r"[\x80-\x9f¤¦¬¯¶¸¨±µ¹÷×ÐÞðþÝý]"  # undefined in Windows-1252, or in hardly any text
+    r"|[À-ÖØ-öø-ÿŠŽšžŒœŸ]{3}"  # three such letters side by side: another alphabet
+    rf"|(?<![{_LETTERS}])[À-ÖØ-öø-ÿŠŽšžŒœŸ]{{2}}(?![{_LETTERS}])"
+    rf"|(?<=[{_LETTERS}])[^\x00-\x7f{_LETTERS}’‘“”»«–—…™®©ªº°²³ ](?=[{_LETTERS}])"  # a sign within a word
+    rf"|[£¥§](?=[{_LETTERS}])|(?<=[{_LETTERS}])[‚„ƒ‹¡¿²³ªº°](?=[{_LETTERS}])"
+    r"|[€‚ƒ„†‡ˆ‰‹•˜™›¡¢£¥§©«ª®°²³´·º»¼½¾¿]{2}"
+    r"|[a-zß-öø-ÿ][À-ÖØ-Þ](?![À-ÖØ-ÞA-Z])"  # a capital within a word
+)
+_GBK_SIGNS = frozenset({0xA1, 0xA2})
+_WITHIN_A_WORD = re.compile("[A-Za-z][^\x00-\x7f][A-Za-z]")
+
+
+def encoding_of(data: bytes) -> str:
+    """How the beginning of a text is encoded, as Python names it; empty where that can't be told.
+
+    Told are UTF-8, UTF-16, GBK (GB 18030), and Windows-1252 for words of Western Europe. The last one is the likeliest
+    reading, no certain one: other encodings of one byte a character can give likely words, so whoever reads names has
+    to be shown them.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return encoding
+    zeros, beyond = data.count(0), len(data.translate(None, bytes(range(128))))
+    if _decodes(data, "utf-8") and zeros * 5 < len(data):
+        return "utf-8"
+    if zeros and max(zeros, beyond) * 5 >= len(data):
+        # half of each separator: where the zeros lie tells which half comes first
+        encoding = "utf-16-be" if data[0::2].count(0) > data[1::2].count(0) else "utf-16-le"
+        return encoding if _decodes(data, encoding) else ""
+    if _looks_like_gbk(data):
+        return "gb18030"
+    text = data.decode("cp1252", "exhibit-marked")
+    return "" if _BAD in text or _UNLIKELY.search(text) else "cp1252"
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    """Whether a beginning of a text may be in an encoding: it may end within a character."""
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _looks_like_gbk(data: bytes) -> bool:
+    """Whether nearly all characters beyond ASCII are common Chinese ones, as no text in another encoding has them."""
+    try:
+        text = codecs.getincrementaldecoder("gb18030")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    if _WITHIN_A_WORD.search(text):  # two letters of Central Europe
+        return False
+    codes = [sign.encode("gb18030") for sign in text if ord(sign) > 0x7F]
+    common = sum(len(code) == 2 and code[1] >= 0xA1 and (0xB0 <= code[0] <= 0xD7 or code[0] == 0xA3) for code in codes)
+    marks = sum(len(code) == 2 and code[1] >= 0xA1 and code[0] in _GBK_SIGNS for code in codes)
+    return bool(codes) and common > 0 and common + marks >= 0.8 * len(codes)

@@ -1,0 +1,117 @@
+"""The one reader of delimited text: what a line that is no row costs, and how encodings are told."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+
+from exhibit.errors import RefusedError
+from exhibit.files.delimited import MAX_LINE, MAX_SPAN, Delimited, Problem, encoding_of, records
+
+
+def table(text: str | bytes) -> Delimited:
+    stream = io.BytesIO(text if isinstance(text, bytes) else text.encode())
+    return Delimited(stream, begins=lambda _heads, cells: cells[0].isdecimal())
+
+
+def cells(text: str | bytes) -> list[Sequence[str]]:
+    return [row.cells for row in table(text) if row.problem is None]
+
+
+def problems(text: str | bytes) -> list[tuple[int, Problem]]:
+    return [(row.line, row.problem) for row in table(text) if row.problem is not None]
+
+
+def test_a_quoted_field_goes_over_lines_and_keeps_its_quotation_marks() -> None:
+    text = 'a,b\n1,"x ""y""\n\n  z, w"\n2,\n3,"""\n"""\n'
+    assert cells(text) == [["1", 'x "y"\n\n  z, w'], ["2", ""], ["3", '"\n"']]
+    assert [row.line for row in table(text)] == [2, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("text", "lost", "read"),
+    [
+        ('a,b\n1,"x\n2,y\n', [2], 1),
+        ('a,b\n1,"x\n2,y"\n3,z\n', [2], 2),  # the mark closes in a line that is a row
+        ('a,b\n"1,x\n"2","y"\n', [2], 1),
+        ('a,b\n1,"x" y\n2,z\n', [2], 1),
+        ('a,b\n1,"x\n2,"y\n3,z\n', [2, 3], 1),
+        ('a,b\n1,"x,"y"\n2,z\n', [2], 1),
+        ('a,b\n1,"' + "x\n" * (MAX_SPAN + 1) + '"\n2,z\n', [2, MAX_SPAN + 3], 1),
+    ],
+)
+def test_a_quotation_mark_that_stays_open_costs_its_line_alone(text: str, lost: list[int], read: int) -> None:
+    told = problems(text)
+    assert [line for line, problem in told if problem is Problem.QUOTES] == lost
+    assert len(cells(text)) == read
+
+
+def test_many_open_quotation_marks_are_read_in_time() -> None:
+    text = "a,b\n" + '1,"x\n' * 20_000 + "2,y\n" * 20_000
+    assert len(problems(text)) == 20_000
+    assert len(cells(text)) == 20_000
+
+
+def test_lines_that_are_too_long_or_no_text_and_rows_of_another_length_say_so() -> None:
+    text = b"a,b\n" + b"x" * (MAX_LINE + 1) + b"\n1,\xc3\xa4\n2,\xff\n3,\0\n4\n5,6,7\n8,9,,\n"
+    assert problems(text) == [
+        (2, Problem.TOO_LONG), (4, Problem.ENCODING), (5, Problem.NOT_TEXT), (6, Problem.FIELDS), (7, Problem.FIELDS),
+    ]  # fmt: skip
+    assert cells(text) == [["1", "ä"], ["8", "9"]]
+
+
+def test_a_table_may_say_what_parts_its_fields_and_else_known_headings_do() -> None:
+    assert table("sep=;\na,b;c\n").heads == ["a,b", "c"]
+    found = Delimited(io.BytesIO(b"url;a, b, c\n"), known=lambda head: head == "url")
+    assert (found.separator, found.heads) == (";", ["url", "a, b, c"])
+
+
+def test_a_first_line_that_cannot_be_read_is_refused() -> None:
+    for data in (b"\xff\xd8\xff\xe0", b'a,"b\n1,2\n'):
+        with pytest.raises(RefusedError, match="Line 1"):
+            table(data)
+
+
+TOLD = [
+    ("Größe, “Café” – 100 €, Ñandú, São Tomé", "cp1252"),
+    ("Größe", "utf-8"),
+    ("两只鸟，灯塔，夜晚", "gb18030"),
+    ("Größe\n", "utf-16-le"),
+]
+
+
+@pytest.mark.parametrize(("text", "encoding"), TOLD)
+def test_an_encoding_is_told_by_its_words(text: str, encoding: str) -> None:
+    assert encoding_of(text.encode(encoding)) == encoding
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Łukasz Żółw", "cp1250"), ("Wałęsa, Łódź", "cp1250"), ("Dvořák, Žižkov, Český", "cp1250"),
+        ("Лев Толстой", "cp1251"), ("Ёлка зима", "koi8_r"), ("Αθήνα", "cp1253"), ("Şişli Ağaoğlu", "cp1254"),
+        ("葛飾北斎、さくら", "shift_jis"), ("臺灣攝影師陳明", "big5"),
+    ],
+)  # fmt: skip
+def test_an_encoding_that_is_hardly_that_of_western_words_isnt_taken_for_it(text: str, encoding: str) -> None:
+    assert encoding_of(text.encode(encoding)) == ""
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_rows_or_told(data: bytes) -> None:
+    try:
+        found = list(table(data))
+    except RefusedError:
+        return
+    assert all(row.problem is None or not row.cells or row.problem is Problem.FIELDS for row in found)
+
+
+def test_a_file_is_read_by_its_headings_and_a_line_that_is_no_row_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("a,b\n1,2\n")
+    assert list(records(path)) == [{"a": "1", "b": "2"}]
+    path.write_text("a,b\n1,2\n3\n")
+    with pytest.raises(RefusedError, match=r"list\.csv, line 3"):
+        list(records(path))

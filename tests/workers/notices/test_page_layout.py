@@ -1,0 +1,81 @@
+"""What on a page is about a picture: its own words, not those of its neighbours."""
+
+import time
+
+import pytest
+
+from workers.notices.page_claims import read_page
+
+OURS = "http://shop.example/img/banner.jpg?w=800"
+CC = '<a rel="license" href="https://creativecommons.org/licenses/by/4.0/">CC BY 4.0</a>'
+
+
+def near(page: str, url: str = OURS) -> dict[str, bool]:
+    """What a page states, by name or kind, and whether beside the picture."""
+    return {one.name or str(one.what): one.near for one in read_page(page.encode(), url)[1]}
+
+
+@pytest.mark.parametrize(
+    "neighbour",
+    [
+        '<p><img src="/o_pexels-photo-41.jpg"></p>',
+        '<p><img src="/1.jpg" alt="A lake, by Pexels"></p>',
+        '<img data-src="/1.webp" srcset="/pexels-1.webp 1x, /pexels-2.webp 2x">',
+        '<a href="https://pexels.com/photo-41.jpg" title="Pexels">more</a>',
+        '<div style="background:url(/pexels-1.png)"></div>',
+        f'<figure><img src="/1.jpg"><figcaption>Photo: Pexels, {CC}</figcaption></figure>',
+        f'<div class="card"><p>Photo: Pexels, {CC}</p><img src="/1.jpg"></div>',
+        f'<ul><li><img src="/1.jpg"> Pexels {CC}<li><img src="/2.jpg"></ul>',
+        f'<img src="/1.jpg"><br>Photo: Pexels, {CC}<br>',
+        '<script type="application/ld+json">{"@graph":[{"contentUrl":"/1.jpg","creditText":"Pexels","license":"x"}]}'
+        "</script>",
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_words_about_another_picture_say_nothing_of_this_one(neighbour: str, first: bool) -> None:
+    ours = '<div><img src="/img/banner.jpg" alt="Our banner"></div>'
+    parts = [neighbour, ours] if first else [ours, neighbour]
+    assert near(f"<html><body><h1>Blog</h1>{''.join(parts)}</body></html>") == {}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<img src="/1.jpg"><p><img src="/img/banner.jpg" alt="Pexels"></p>',
+        '<img src="/1.jpg"><figure><img src="/img/banner.jpg"><img src="/icon.png"><figcaption>Pexels</figcaption></figure>',
+        '<img src="/1.jpg"><div><p>Photo: Pexels</p><img src="/img/banner.jpg"></div>',
+        '<img src="/1.jpg"><img src="/img/banner.jpg"><br>Photo: Pexels<br><img src="/2.jpg">',
+        '<p>Photo: Pexels</p><img src="/img/banner.jpg"><img src="/2.jpg">',
+        '<img src="/1.jpg"><picture><source srcset="/b.webp" title="Pexels"><img src="/img/banner.jpg"></picture>',
+        '<img src="/1.jpg"><a href="/large-pexels.jpg"><img src="/img/banner.jpg"></a>',
+        '<script type="application/ld+json">[{"contentUrl":"/img/banner.jpg","creditText":"Pexels"},'
+        '{"contentUrl":"/1.jpg"}]</script><img src="/img/banner.jpg"><img src="/1.jpg">',
+    ],
+)
+def test_words_about_the_picture_itself_are_beside_it(page: str) -> None:
+    assert near(page)["Pexels"] is True
+
+
+def test_the_name_of_the_picture_itself_counts() -> None:
+    assert near('<img src="/a.jpg"><img src="/pexels-photo-1.jpg">', "http://a.example/pexels-photo-1.jpg") == {
+        "Pexels": True
+    }
+
+
+def test_what_the_whole_page_states_is_about_the_page_and_a_badge_is_no_picture() -> None:
+    badge = f'{CC[:-13]}<img src="https://i.creativecommons.org/l/by/4.0/88x31.png"></a>'
+    rest = '<div><img src="/img/banner.jpg"></div><div><img src="/1.jpg"></div>' + "x" * 2_000
+    for footer in (f"<footer><img src=/logo.png>Photos from Unsplash {badge}</footer>", f'<div id="page-footer">{badge}</div>'):
+        told = near(rest + footer)
+        assert told.pop("BY 4.0") is False
+        assert not any(told.values())
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["<div>", "<a href=x.jpg>", "<", "{", "<script>{", '<img src="/img/banner.jpg">Pexels', "</p>", "<b><i></b>"],
+)
+def test_no_page_takes_long(part: str) -> None:
+    begun = time.thread_time()
+    near(part * (250_000 // len(part)) + "CC BY 4.0 Pexels " * 10_000)
+    assert time.thread_time() - begun < 20
