@@ -1,7 +1,7 @@
 """Reading an HTML page in one pass: every place that names an image, the words around it, the links, the signals."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any, TypeAlias
 
@@ -40,7 +40,13 @@ _NOT_PAGES = (
     ".webm", ".avi", ".mov", ".mkv", ".ogg", ".wav", ".css", ".js", ".woff", ".woff2", ".ttf", ".doc", ".docx",
     ".xls", ".xlsx", ".ppt", ".pptx", ".svg", ".ico",
 )  # fmt: skip
-_REFRESH = re.compile(r"\s*[\d.]*\s*[;,]\s*url\s*=\s*['\"]?(?P<url>[^'\">]+)", re.IGNORECASE)
+_TIME = re.compile(r"[\t\n\f\r ]*(?:[0-9]+|(?=\.))[0-9.]*")
+_PARTED = re.compile(r"(?:[\t\n\f\r ]+[;,]?|[;,])[\t\n\f\r ]*")
+_URL_IS = re.compile(r"url[\t\n\f\r ]*=[\t\n\f\r ]*", re.IGNORECASE)
+_LINK = re.compile(
+    r"""<(?P<url>[^<>]*+)>(?P<parameters>(?:\s*+;\s*+[^\s=;,<>]++(?:\s*+=\s*+(?:"[^"]*+"|[^\s;,"<>]*+))?+)*+)"""
+)
+_PARAMETER = re.compile(r"""([^\s=;,]++)(?:\s*+=\s*+(?:"([^"]*+)"|([^\s;,"]*+)))?+""")
 _SILENT = frozenset({"script", "style", "template", "head", "title"})
 _DATA_SCRIPTS = ("json", "template", "html", "text/plain", "importmap", "speculationrules")
 _ASKS_FOR_SCRIPTS = re.compile(r"java\s?script", re.IGNORECASE)
@@ -51,8 +57,12 @@ _APP_ROOTS = frozenset(
 """Ids under which the usual frameworks put what their scripts make."""
 
 
-def read_page(text: str, url: str, token: str = "", encoding: str = "utf-8") -> Document:
+def read_page(
+    text: str, url: str, token: str = "", encoding: str = "utf-8", *, refresh: str = "", link: str = ""
+) -> Document:
     """Read a page, which came from this URL after redirects; broken HTML is read as far as it goes.
+
+    ``refresh`` and ``link`` are the headers of that name: what they lead to comes behind what the page itself names.
 
     Images and links come in the order of the document, what only scripts name behind them; of a ``srcset`` only the
     largest candidate is taken. A robots meta may be for the crawler's product token alone; the encoding is the one that
@@ -69,7 +79,7 @@ def read_page(text: str, url: str, token: str = "", encoding: str = "utf-8") -> 
     except etree.LxmlError:
         root = None
     if root is None:
-        return Document()
+        root = etree.Element("html")
     roots = [root, *root.itersiblings()]  # what stands behind </html> becomes a tree of its own
     reader = _Reader(_base(root, url), url, token.lower(), encoding)
     for tree in roots:
@@ -78,7 +88,44 @@ def read_page(text: str, url: str, token: str = "", encoding: str = "utf-8") -> 
             reader.image(address, "json-ld", plain(words))
         for address in scripts.images_of(tree):
             reader.image(address, "script")
+    reader.link(absolute(url, refresh_address(refresh) or ""), Kind.PAGE)
+    for attributes_of_link in _links_of(link, url):
+        _read_link(reader, attributes_of_link)
     return reader.document(root)
+
+
+def refresh_address(content: str) -> str | None:
+    """The address that a refresh leads to, as written; empty for the page itself, ``None`` where nothing is refreshed.
+
+    ``content`` is that of a ``meta`` or of the header ``Refresh``: both take the shared declarative refresh steps of
+    the HTML standard (4.2.5.3). ``url=`` may be left out, and blanks, a semicolon or a comma part time and address.
+    """
+    time = _TIME.match(content)
+    if time is None:
+        return None
+    address = content[time.end() :]
+    if address:
+        parted = _PARTED.match(address)
+        if parted is None:
+            return None
+        address = address[parted.end() :]
+    if named := _URL_IS.match(address):
+        address = address[named.end() :]
+    elif address[:1] in ("u", "U"):
+        return address
+    if address[:1] in ("'", '"'):
+        address = address[1:].partition(address[0])[0]
+    return address
+
+
+def _links_of(header: str, url: str) -> Iterator[Mapping[str, str]]:
+    """What a ``Link`` header says (RFC 8288, 3), each as the attributes of an element ``link``; of this page alone."""
+    for match in _LINK.finditer(header):
+        told: dict[str, str] = {}
+        for name, quoted, bare in _PARAMETER.findall(match["parameters"]):
+            told.setdefault(name.lower(), quoted or bare)
+        if absolute(url, told.get("anchor", "")) in ("", url):
+            yield {**told, "href": absolute(url, match["url"])}
 
 
 def _base(root: Element, url: str) -> str:
@@ -285,9 +332,8 @@ def _read_meta(reader: _Reader, element: Element) -> None:
         reader.tdm.setdefault(name, plain(content))
     elif has_image_suffix(content) and scripts.is_address(content):
         reader.image(content, "meta")
-    elif (element.get("http-equiv") or "").strip().lower() == "refresh":
-        match = _REFRESH.match(content)
-        reader.link(match["url"] if match else "", Kind.PAGE)
+    if (element.get("http-equiv") or "").strip().lower() == "refresh":
+        reader.link(refresh_address(content) or "", Kind.PAGE)
 
 
 def _read_style(reader: _Reader, element: Element) -> None:
