@@ -85,6 +85,9 @@ class Counts:
     unrendered: Mapping[str, int] = field(default_factory=dict)
     """Pages that were to be rendered and weren't: ``no-browser``, ``budget``, ``browser-lost``, ``no-answer``,
     ``error``."""
+    waiting: Mapping[str, float] = field(default_factory=dict)
+    """Hosts that another job may ask again, in so many seconds if they said so, else 0: they asked to be left alone, or
+    their robots.txt couldn't be had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
