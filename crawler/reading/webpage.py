@@ -51,6 +51,13 @@ _SILENT = frozenset({"script", "style", "template", "head", "title"})
 _DATA_SCRIPTS = ("json", "template", "html", "text/plain", "importmap", "speculationrules")
 _ASKS_FOR_SCRIPTS = re.compile(r"java\s?script", re.IGNORECASE)
 _WRITES_PICTURES = re.compile(r"<img\b|background(?:-image)?\s*:[^;<>]{0,50}url\(", re.IGNORECASE)
+_PAGE_PARTS, _CONTENTS = frozenset({"header", "nav", "footer"}), frozenset({"main", "article"})
+_NO_CONTENT = re.compile(
+    r"(?:\b|[_\d])(?:logo|logotype|icon|favicon|spinner|loading|loader|placeholder|blank|spacer|pixel|sprite)s?(?:\b|[_\d])",
+    re.IGNORECASE,
+)
+"""Names of pictures that pages carry beside their content, or until it comes."""
+_MAX_SCRIPTS = 50
 _APP_ROOTS = frozenset(
     {"root", "app", "react-root", "__next", "__nuxt", "___gatsby", "svelte", "q-app", "main-app", "app-root"}
 )
@@ -143,12 +150,14 @@ class _Reader:
         self.room = found.Room()
         self.words: list[str] = []
         self.images: dict[str, tuple[str, list[str], int]] = {}
+        self.asides: set[str] = set()  # of the images, those that are no content
+        self.script_urls: dict[str, None] = {}
         self.links: dict[str, Kind] = {}
         self.sheets: dict[str, None] = {}
         self.robots: list[str] = []
         self.tdm: dict[str, str] = {}
-        self.silent = self.scripts = self.pictures = 0
-        self.needs_scripts = False
+        self.silent = self.scripts = self.pictures = self.parts = self.contents = 0
+        self.needs_scripts = self.scripts_show = False
         self.figures: list[list[list[str]]] = []
         self.caption: list[str] | None = None
 
@@ -164,6 +173,8 @@ class _Reader:
 
     def _enter(self, tag: str, element: Element) -> None:
         self.silent += tag in _SILENT
+        self.parts += tag in _PAGE_PARTS
+        self.contents += tag in _CONTENTS
         if tag == "picture":
             self.pictures += 1
         elif tag == "figure":
@@ -178,6 +189,8 @@ class _Reader:
 
     def _leave(self, tag: str, element: Element) -> None:
         self.silent -= tag in _SILENT
+        self.parts -= tag in _PAGE_PARTS
+        self.contents -= tag in _CONTENTS
         if tag == "picture":
             self.pictures -= 1
         elif tag == "figcaption":
@@ -211,6 +224,8 @@ class _Reader:
         if not self.room.takes(url):
             return
         context = [word for word in words if word]
+        if (self.parts and not self.contents) or _NO_CONTENT.search(url.partition("?")[0].rpartition("/")[2]):
+            self.asides.add(url)
         self.images[url] = ("data-uri" if url[:5].lower() == "data:" else found_in, context, len(self.words))
         if self.figures:
             self.figures[-1].append(context)
@@ -229,6 +244,12 @@ class _Reader:
         if url not in self.sheets and found.is_visitable(url) and self.room.takes(url):
             self.sheets[url] = None
 
+    def script(self, address: str) -> None:
+        """Take up the address of a script as written."""
+        url = self._absolute(address)
+        if found.is_visitable(url) and len(self.script_urls) < _MAX_SCRIPTS and self.room.takes(url):
+            self.script_urls[url] = None
+
     def _attributes(self, tag: str, element: Element) -> None:
         """What any attribute of any element names."""
         words = ""
@@ -242,7 +263,7 @@ class _Reader:
         title = next((plain("".join(title.itertext()), _TITLE_LENGTH) for title in root.iter("title")), "")
         return Document(
             images=tuple(
-                found.FoundImage(url, found_in, self._context(words, place))
+                found.FoundImage(url, found_in, self._context(words, place), is_aside=url in self.asides)
                 for url, (found_in, words, place) in self.images.items()
             ),
             links=tuple(found.FoundLink(url, kind) for url, kind in self.links.items()),
@@ -255,6 +276,8 @@ class _Reader:
             tdm_reservation=self.tdm.get("tdm-reservation", ""),
             tdm_policy=self.tdm.get("tdm-policy", ""),
             scripts=self.scripts,
+            script_urls=tuple(self.script_urls),
+            scripts_show=self.scripts_show,
             characters=sum(map(len, self.words)),
             needs_scripts=self.needs_scripts,
         )
@@ -357,7 +380,10 @@ def _read_object(reader: _Reader, element: Element) -> None:
 
 def _read_script(reader: _Reader, element: Element) -> None:
     kind = (element.get("type") or "").lower()
-    reader.scripts += not any(word in kind for word in _DATA_SCRIPTS)
+    if not any(word in kind for word in _DATA_SCRIPTS):
+        reader.scripts += 1
+        reader.script(element.get("src") or "")
+        reader.scripts_show |= scripts.may_show_pictures(element.text or "")
     reader.needs_scripts |= bool(_WRITES_PICTURES.search(element.text or ""))
 
 

@@ -8,7 +8,9 @@ from types import MappingProxyType
 from typing import cast
 
 from django.db import connection, transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Sum
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from exhibit.clock import now
 from exhibit.entries import EntryType
@@ -193,6 +195,37 @@ def resting(crawl: Crawl) -> dict[str, datetime]:
     waiting = crawl.frontier.filter(state=FrontierUrl.State.PENDING, host=OuterRef("host"))
     rows = HostLease.objects.filter(_is_resting(), Exists(waiting)).order_by("host")
     return dict(rows.values_list("host", "expires_at"))
+
+
+def scripts_not_run(crawls: Sequence[Crawl]) -> dict[int, int | None]:
+    """How many pages of crawls have scripts that no browser ran, by the crawl's key.
+
+    ``None`` where slices have visited pages without counting them.
+    """
+    told = KeyTextTransform("scripts_not_run", "counts")
+    slices = CrawlSlice.objects.filter(crawl__in=crawls).order_by().values("crawl")
+    sums = slices.annotate(
+        count=Sum(Cast(told, IntegerField()), default=0),
+        uncounted=Count("pk", filter=Q(counts__pages__gt=0) & ~Q(counts__has_key="scripts_not_run")),
+    )
+    found = {
+        pk: None if uncounted else count for pk, count, uncounted in sums.values_list("crawl", "count", "uncounted")
+    }
+    return {crawl.pk: found.get(crawl.pk, 0) for crawl in crawls}
+
+
+def lacked_browser(crawl: Crawl) -> bool:
+    """Whether pages of a crawl weren't rendered because there was no browser."""
+    return crawl.slices.filter(counts__unrendered__has_key="no-browser").exists()
+
+
+def is_whole(crawl: Crawl, *, depth: int) -> bool:
+    """Whether a crawl that refused nothing has fetched all that its pages name and show, as far as is known.
+
+    Nothing waits, no page has scripts that weren't run, and none lies so deep that its links weren't followed.
+    """
+    deepest = crawl.frontier.filter(state=FrontierUrl.State.DONE, depth__gte=depth).exclude(kind="image")
+    return crawl.reason == "finished" and scripts_not_run([crawl])[crawl.pk] == 0 and not deepest.exists()
 
 
 def _waiting_hosts(crawl_id: int, most: int) -> list[str]:

@@ -239,7 +239,7 @@ def store_results(
 def _store(
     services: Services, slice_id: int, epoch: int, lines: Iterator[bytes | None], spool: Path, batch: Batch
 ) -> dict[str, Any]:
-    counted = {"pages": 0, "images": 0, "bytes": 0}
+    counted = {"pages": 0, "images": 0, "bytes": 0, "scripts_not_run": 0}
     since = kept = time.monotonic()
     for text in lines:
         line = None if text is None else from_json(text)
@@ -272,6 +272,7 @@ def _count(line: PageLine | RefusalLine, counted: dict[str, int]) -> None:
         counted["pages"] += 1
         counted["images"] += len(line.sightings)
         counted["bytes"] += sum(sighting.size for sighting in line.sightings)
+        counted["scripts_not_run"] += line.scripts_not_run
 
 
 def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spool: Path) -> bool:
