@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from crawler.formats.job import Job, Limits, Politeness, Render, Source, SourceKind, UserAgent
@@ -40,7 +41,7 @@ def _run(options: argparse.Namespace) -> ExitCode:
     from crawler.crawling.run import run  # noqa: PLC0415 - Scrapy takes a second to load; a wrong job is told before
 
     if options.out is None:
-        return run(job, _Writer(os.dup(sys.stdout.fileno())).write)
+        return run(job, _Writer(os.dup(sys.stdout.fileno()), job).write)
     running = options.out.with_name(f"{options.out.name}.running")
     try:
         earlier = _earlier(options.out, running, job)
@@ -49,7 +50,7 @@ def _run(options: argparse.Namespace) -> ExitCode:
             running.write_text(job.to_json(), encoding="utf-8")
     except OSError as error:
         raise WrongUseError(f"{options.out} can't be written: {error.strerror}.") from error
-    code = run(job, _Writer(out).write, earlier)
+    code = run(job, _Writer(out, job).write, earlier)
     running.unlink(missing_ok=True)
     return code
 
@@ -70,10 +71,11 @@ def _earlier(out: Path, running: Path, job: Job) -> list[PageLine | RefusalLine]
 
 
 class _Writer:
-    """Writes whole lines; whoever listens has them at once."""
+    """Writes whole lines; whoever listens has them at once. What is missing at the end is told on standard error."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, job: Job) -> None:
         self._stream = os.fdopen(descriptor, "wb", buffering=0)
+        self._job = job
 
     def write(self, line: Line) -> None:
         rest = memoryview(to_json(line))
@@ -84,6 +86,23 @@ class _Writer:
             # Nobody listens any more, or the disk is full: what this process still did would be lost.
             print(f"crawler: the lines can't be written: {error.strerror}.", file=sys.stderr, flush=True)
             os._exit(ExitCode.SERVICE_MISSING)
+        if isinstance(line, EndLine) and self._job.follow:
+            for sentence in _missing(line, self._job.render):
+                print(f"crawler: {sentence}", file=sys.stderr, flush=True)
+
+
+def _missing(end: EndLine, render: Render) -> Iterator[str]:
+    """What a whole job hasn't seen, and what to do about that."""
+    if pages := end.counts.scripts_not_run:
+        them = "1 page runs" if pages == 1 else f"{pages:,} pages run"
+        how = {
+            Render.NEVER: "render them with --render auto, where that promises pictures, or --render always.",
+            Render.AUTO: "render them with --render always.",
+            Render.ALWAYS: "they weren't rendered; `unrendered` in the last line says why.",
+        }
+        yield f"{them} scripts that may add pictures: {how[render]}"
+    for host in end.counts.waiting:
+        yield f"{host} wasn't visited for now: it asked to be left alone, or its robots.txt can't be had. Try it later."
 
 
 def _job(options: argparse.Namespace) -> Job:

@@ -142,7 +142,7 @@ class _Run:
             of = self._crawl.novelty.left_out if self._crawl.job.follow else {}  # whose frontier it is knows how many
             for pattern, pages in of.items():
                 self._crawl.write(RefusalLine(url=pattern, reason=LEFT_OUT, sentence=left_out(pattern, pages)))
-            self._crawl.write(EndLine(reason=reason, counts=self._crawl.budget.counts()))
+            self._crawl.write(EndLine(reason=reason, counts=self._crawl.counts()))
 
 
 def _die_with_parent() -> None:

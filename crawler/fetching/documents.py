@@ -25,6 +25,7 @@ def read_document(response: Response, kind: Kind, max_bytes: int, token: str) ->
     if kind not in (Kind.SITEMAP, Kind.FEED) and not _is_text(response):
         raise RefusedError("The answer isn't a page.", reason="not-a-page")
     about = {"url": response.url, "content_type": header(response, "Content-Type")}
+    about |= {"refresh": header(response, "Refresh"), "link": header(response, "Link")}
     return kind, document_of(response.body, kind, **about, max_bytes=max_bytes, token=token)
 
 

@@ -5,6 +5,7 @@ import asyncio
 from scrapy import Request, signals
 from scrapy.downloadermiddlewares.httpcompression import HttpCompressionMiddleware
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware
+from scrapy.exceptions import DownloadConnectionRefusedError
 
 from crawler.fetching.answers import RAW_HEADERS, Crawler, Refused, Response, failure_refusal, header, pairs, referer_of
 from crawler.reading.policy import ROBOTS_BYTES, SitePolicy, reservations_of, robots_policy
@@ -16,6 +17,8 @@ FOR_POLICY = "exhibit_for_policy"
 STAYS_IN_SCOPE = "exhibit_stays_in_scope"
 _TRIES = "exhibit_tries"
 _MAX_TRIES = 2
+_BRIEF = frozenset({"timeout", "unreachable", "incomplete"})
+"""Failures of a server that is there, which may be over a moment later."""
 _PRIORITY = 1_000
 
 
@@ -57,8 +60,7 @@ class Gate:
         if policy.refusal is not None:
             raise Refused(*policy.refusal)
         if not policy.allows(url):
-            said = "couldn't be read" if policy.disallows_all else "forbids it"
-            raise Refused("robots", f"The robots.txt of {host} {said}.")
+            raise Refused("robots", f"The robots.txt of {host} forbids it.")
         if (reservation := policy.reservation(url)) and reservation.reserved:
             raise Refused("tdm-reserved", f"The tdmrep.json of {host} reserves text and data mining.")
 
@@ -75,8 +77,8 @@ class Gate:
         policy = SitePolicy(token=token)
         if politeness.obey_robots:
             policy = await self._load_robots(f"{origin}/robots.txt", host, token)
-        if politeness.obey_reservations and policy.refusal is None and not policy.disallows_all:
-            response = await self._fetch(f"{origin}/.well-known/tdmrep.json")
+        if politeness.obey_reservations and policy.refusal is None:
+            response = await self._fetch(f"{origin}/.well-known/tdmrep.json", tries=_MAX_TRIES)
             if not isinstance(response, Exception) and response.status == 200:
                 policy = policy.with_reservations(reservations_of(response.body))
         return policy
@@ -87,8 +89,12 @@ class Gate:
             refusal = failure_refusal(answer, url, self._crawl.refused)
             if refusal.reason == "redirects":  # RFC 9309, 2.3.1.2: as if there were none
                 return SitePolicy(token=token)
+            if refusal.reason in _BRIEF and not isinstance(answer, DownloadConnectionRefusedError):
+                return self._unavailable(host, refusal.sentence, token)
             return SitePolicy(refusal=(refusal.reason, f"robots.txt can't be had: {refusal.sentence}"), token=token)
         policy = robots_policy(answer.status, answer.body, token)
+        if policy.disallows_all:
+            return self._unavailable(host, f"The server answered with status {answer.status}.", token)
         delay = policy.crawl_delay
         if delay > self._crawl.job.politeness.max_crawl_delay:
             sentence = f"The robots.txt of {host} asks for {delay:g} s between requests, longer than this job waits."
@@ -96,8 +102,14 @@ class Gate:
         self._crawl.pace.obey(host, delay)
         return policy
 
-    async def _fetch(self, url: str) -> Response | Exception:
-        meta = {FOR_POLICY: True, "download_maxsize": 10 * ROBOTS_BYTES}
+    def _unavailable(self, host: str, why: str, token: str) -> SitePolicy:
+        """Visit nothing of a host whose rules can't be had in the meantime (RFC 9309, 2.3.1.4)."""
+        self._crawl.pace.put_off(host)
+        sentence = f"The robots.txt of {host} can't be had now, and nothing is visited without it. {why}"
+        return SitePolicy(refusal=("robots-unavailable", sentence), token=token)
+
+    async def _fetch(self, url: str, *, tries: int = 0) -> Response | Exception:
+        meta = {FOR_POLICY: True, _TRIES: tries, "download_maxsize": 10 * ROBOTS_BYTES}
         request = Request(url, priority=_PRIORITY, meta=meta, headers=self._crawl.headers("text/plain, */*;q=0.1"))
         try:
             return await self._crawler.engine.download_async(request)
@@ -130,7 +142,7 @@ class Redirects(RedirectMiddleware):
 
 
 class Patience:
-    """Waits where a server says 429 or 503, and tells the pace of every answer."""
+    """Waits where a server says 429 or 503, to a request for robots.txt too, and tells the pace of every answer."""
 
     def __init__(self, crawl: Crawl) -> None:
         self._crawl = crawl
@@ -150,7 +162,7 @@ class Patience:
 
     def process_response(self, request: Request, response: Response) -> Response | Request:
         """Send a request again after the time that the server asks for."""
-        if response.status not in (429, 503) or FOR_POLICY in request.meta:
+        if response.status not in (429, 503):
             return response
         tries = request.meta.get(_TRIES, 0)
         host = host_of(request.url)

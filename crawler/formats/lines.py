@@ -57,6 +57,7 @@ class PageLine:
     signals: Signals = field(default_factory=Signals)  # what the page said to machines
     position: str = ""  # how far a source that is a file has been read with this line; empty for all others
     render_seconds: float = 0.0  # that a browser took to render the page; 0 where none did
+    scripts_not_run: bool = False  # whether it has scripts, which may add pictures, and no browser ran them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,10 @@ class Counts:
     unrendered: Mapping[str, int] = field(default_factory=dict)
     """Pages that were to be rendered and weren't: ``no-browser``, ``budget``, ``browser-lost``, ``no-answer``,
     ``error``."""
+    scripts_not_run: int = 0  # pages with scripts, which may add pictures, that no browser rendered
+    waiting: Mapping[str, float] = field(default_factory=dict)
+    """Hosts that another job may ask again, in so many seconds if they said so, else 0: they asked to be left alone, or
+    their robots.txt couldn't be had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,9 @@ class FoundImage:
     found_in: str
     context: str = ""
     page_url: str = ""
+    is_aside: bool = False
+    """Whether it is no content, as far as a page tells: in its header, navigation or footer, or a logo, an icon or what
+    holds a place by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,17 @@ class Document:
     tdm_reservation: str = ""  # of the TDMRep meta, or empty
     tdm_policy: str = ""  # of the TDMRep meta, or empty
     scripts: int = 0  # elements that run a script
+    script_urls: tuple[str, ...] = ()  # where those of them lie that aren't in the page, absolute
+    scripts_show: bool = False  # whether one of those in the page may show pictures, by what it says
     characters: int = 0  # of its text
     needs_scripts: bool = False
     """Whether it says that it is nothing without them, has an empty place for an app, or holds scripts or templates
     that write pictures."""
+
+    @property
+    def runs_scripts(self) -> bool:
+        """Whether a browser may show other pictures than the document names."""
+        return bool(self.scripts or self.needs_scripts)
 
 
 def _escaped(match: re.Match[str]) -> str:

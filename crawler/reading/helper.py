@@ -67,7 +67,8 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
             document = read_feed(data, url, question["content_type"])
         else:
             encoding, text = decoded(data, question.get("content_type", ""))
-            document = read_page(text, url, question["token"], encoding)
+            headers = {name: question.get(name, "") for name in ("refresh", "link")}
+            document = read_page(text, url, question["token"], encoding, **headers)
     except RefusedError as refused:
         return {"reason": refused.reason, "sentence": refused.message}, b""
     return {"document": asdict(document)}, b""

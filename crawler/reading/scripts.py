@@ -26,6 +26,17 @@ _OPEN, _CLOSED = re.compile(r"[\[(,:={]\s*\Z"), re.compile(r"\s*[\]),};\n]")
 _PART, _MORE = re.compile(r"\+\s*\Z"), re.compile(r"\s*\+")
 _FILLED_IN = re.compile(r"%[sd]|/:\w|[*$]")
 _ADDRESS_KEYS = frozenset({"src", "url", "href", "uri", "source", "contenturl", "path"})
+_SHOWS = re.compile(
+    r"<img\b|[\"'`]img[\"'`]|\bnew\s{1,9}Image\b|\.(?:jpe?g|png|gif|webp|avif)\b|background-?image|srcset",
+    re.IGNORECASE,
+)
+"""What is said by scripts that make pictures, in a page's own words or in those of the usual frameworks."""
+_LOADS = re.compile(
+    r"\bfetch\s{0,9}\(|XMLHttpRequest|\.(?:get|getJSON|ajax|load|post)\s{0,9}\(|\bimport\s{0,9}\(|\baxios\b|document\.write",
+    re.IGNORECASE,
+)
+"""What is said by scripts that ask for more of a page; every library says it, too."""
+_SHORT = 32_768
 _JSON_TYPES = ("application/json", "text/json", "application/manifest+json", "text/x-magento-init")
 _MOST = 2_000
 _MAX_NODES = 50_000
@@ -95,6 +106,11 @@ def in_json(text: str) -> Iterator[str]:
             waiting += [(inner, _speaks(key, inside=is_picture)) for key, inner in reversed(node.items())]
         elif isinstance(node, str) and is_address(node) and (is_picture or has_image_suffix(node)):
             yield node
+
+
+def may_show_pictures(script: str) -> bool:
+    """Whether a script says anything of pictures, or is a page's own, shorter than libraries are, and asks for more."""
+    return bool(_SHOWS.search(script[:_MAX_TEXT]) or (len(script) <= _SHORT and _LOADS.search(script)))
 
 
 def is_address(text: str) -> bool:

@@ -1,7 +1,7 @@
 """Reading an HTML page in one pass: every place that names an image, the words around it, the links, the signals."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any, TypeAlias
 
@@ -40,19 +40,36 @@ _NOT_PAGES = (
     ".webm", ".avi", ".mov", ".mkv", ".ogg", ".wav", ".css", ".js", ".woff", ".woff2", ".ttf", ".doc", ".docx",
     ".xls", ".xlsx", ".ppt", ".pptx", ".svg", ".ico",
 )  # fmt: skip
-_REFRESH = re.compile(r"\s*[\d.]*\s*[;,]\s*url\s*=\s*['\"]?(?P<url>[^'\">]+)", re.IGNORECASE)
+_TIME = re.compile(r"[\t\n\f\r ]*(?:[0-9]+|(?=\.))[0-9.]*")
+_PARTED = re.compile(r"(?:[\t\n\f\r ]+[;,]?|[;,])[\t\n\f\r ]*")
+_URL_IS = re.compile(r"url[\t\n\f\r ]*=[\t\n\f\r ]*", re.IGNORECASE)
+_LINK = re.compile(
+    r"""<(?P<url>[^<>]*+)>(?P<parameters>(?:\s*+;\s*+[^\s=;,<>]++(?:\s*+=\s*+(?:"[^"]*+"|[^\s;,"<>]*+))?+)*+)"""
+)
+_PARAMETER = re.compile(r"""([^\s=;,]++)(?:\s*+=\s*+(?:"([^"]*+)"|([^\s;,"]*+)))?+""")
 _SILENT = frozenset({"script", "style", "template", "head", "title"})
 _DATA_SCRIPTS = ("json", "template", "html", "text/plain", "importmap", "speculationrules")
 _ASKS_FOR_SCRIPTS = re.compile(r"java\s?script", re.IGNORECASE)
 _WRITES_PICTURES = re.compile(r"<img\b|background(?:-image)?\s*:[^;<>]{0,50}url\(", re.IGNORECASE)
+_PAGE_PARTS, _CONTENTS = frozenset({"header", "nav", "footer"}), frozenset({"main", "article"})
+_NO_CONTENT = re.compile(
+    r"(?:\b|[_\d])(?:logo|logotype|icon|favicon|spinner|loading|loader|placeholder|blank|spacer|pixel|sprite)s?(?:\b|[_\d])",
+    re.IGNORECASE,
+)
+"""Names of pictures that pages carry beside their content, or until it comes."""
+_MAX_SCRIPTS = 50
 _APP_ROOTS = frozenset(
     {"root", "app", "react-root", "__next", "__nuxt", "___gatsby", "svelte", "q-app", "main-app", "app-root"}
 )
 """Ids under which the usual frameworks put what their scripts make."""
 
 
-def read_page(text: str, url: str, token: str = "", encoding: str = "utf-8") -> Document:
+def read_page(
+    text: str, url: str, token: str = "", encoding: str = "utf-8", *, refresh: str = "", link: str = ""
+) -> Document:
     """Read a page, which came from this URL after redirects; broken HTML is read as far as it goes.
+
+    ``refresh`` and ``link`` are the headers of that name: what they lead to comes behind what the page itself names.
 
     Images and links come in the order of the document, what only scripts name behind them; of a ``srcset`` only the
     largest candidate is taken. A robots meta may be for the crawler's product token alone; the encoding is the one that
@@ -69,7 +86,7 @@ def read_page(text: str, url: str, token: str = "", encoding: str = "utf-8") -> 
     except etree.LxmlError:
         root = None
     if root is None:
-        return Document()
+        root = etree.Element("html")
     roots = [root, *root.itersiblings()]  # what stands behind </html> becomes a tree of its own
     reader = _Reader(_base(root, url), url, token.lower(), encoding)
     for tree in roots:
@@ -78,7 +95,44 @@ def read_page(text: str, url: str, token: str = "", encoding: str = "utf-8") -> 
             reader.image(address, "json-ld", plain(words))
         for address in scripts.images_of(tree):
             reader.image(address, "script")
+    reader.link(absolute(url, refresh_address(refresh) or ""), Kind.PAGE)
+    for attributes_of_link in _links_of(link, url):
+        _read_link(reader, attributes_of_link)
     return reader.document(root)
+
+
+def refresh_address(content: str) -> str | None:
+    """The address that a refresh leads to, as written; empty for the page itself, ``None`` where nothing is refreshed.
+
+    ``content`` is that of a ``meta`` or of the header ``Refresh``: both take the shared declarative refresh steps of
+    the HTML standard (4.2.5.3). ``url=`` may be left out, and blanks, a semicolon or a comma part time and address.
+    """
+    time = _TIME.match(content)
+    if time is None:
+        return None
+    address = content[time.end() :]
+    if address:
+        parted = _PARTED.match(address)
+        if parted is None:
+            return None
+        address = address[parted.end() :]
+    if named := _URL_IS.match(address):
+        address = address[named.end() :]
+    elif address[:1] in ("u", "U"):
+        return address
+    if address[:1] in ("'", '"'):
+        address = address[1:].partition(address[0])[0]
+    return address
+
+
+def _links_of(header: str, url: str) -> Iterator[Mapping[str, str]]:
+    """What a ``Link`` header says (RFC 8288, 3), each as the attributes of an element ``link``; of this page alone."""
+    for match in _LINK.finditer(header):
+        told: dict[str, str] = {}
+        for name, quoted, bare in _PARAMETER.findall(match["parameters"]):
+            told.setdefault(name.lower(), quoted or bare)
+        if absolute(url, told.get("anchor", "")) in ("", url):
+            yield {**told, "href": absolute(url, match["url"])}
 
 
 def _base(root: Element, url: str) -> str:
@@ -96,12 +150,14 @@ class _Reader:
         self.room = found.Room()
         self.words: list[str] = []
         self.images: dict[str, tuple[str, list[str], int]] = {}
+        self.asides: set[str] = set()  # of the images, those that are no content
+        self.script_urls: dict[str, None] = {}
         self.links: dict[str, Kind] = {}
         self.sheets: dict[str, None] = {}
         self.robots: list[str] = []
         self.tdm: dict[str, str] = {}
-        self.silent = self.scripts = self.pictures = 0
-        self.needs_scripts = False
+        self.silent = self.scripts = self.pictures = self.parts = self.contents = 0
+        self.needs_scripts = self.scripts_show = False
         self.figures: list[list[list[str]]] = []
         self.caption: list[str] | None = None
 
@@ -117,6 +173,8 @@ class _Reader:
 
     def _enter(self, tag: str, element: Element) -> None:
         self.silent += tag in _SILENT
+        self.parts += tag in _PAGE_PARTS
+        self.contents += tag in _CONTENTS
         if tag == "picture":
             self.pictures += 1
         elif tag == "figure":
@@ -131,6 +189,8 @@ class _Reader:
 
     def _leave(self, tag: str, element: Element) -> None:
         self.silent -= tag in _SILENT
+        self.parts -= tag in _PAGE_PARTS
+        self.contents -= tag in _CONTENTS
         if tag == "picture":
             self.pictures -= 1
         elif tag == "figcaption":
@@ -164,6 +224,8 @@ class _Reader:
         if not self.room.takes(url):
             return
         context = [word for word in words if word]
+        if (self.parts and not self.contents) or _NO_CONTENT.search(url.partition("?")[0].rpartition("/")[2]):
+            self.asides.add(url)
         self.images[url] = ("data-uri" if url[:5].lower() == "data:" else found_in, context, len(self.words))
         if self.figures:
             self.figures[-1].append(context)
@@ -182,6 +244,12 @@ class _Reader:
         if url not in self.sheets and found.is_visitable(url) and self.room.takes(url):
             self.sheets[url] = None
 
+    def script(self, address: str) -> None:
+        """Take up the address of a script as written."""
+        url = self._absolute(address)
+        if found.is_visitable(url) and len(self.script_urls) < _MAX_SCRIPTS and self.room.takes(url):
+            self.script_urls[url] = None
+
     def _attributes(self, tag: str, element: Element) -> None:
         """What any attribute of any element names."""
         words = ""
@@ -195,7 +263,7 @@ class _Reader:
         title = next((plain("".join(title.itertext()), _TITLE_LENGTH) for title in root.iter("title")), "")
         return Document(
             images=tuple(
-                found.FoundImage(url, found_in, self._context(words, place))
+                found.FoundImage(url, found_in, self._context(words, place), is_aside=url in self.asides)
                 for url, (found_in, words, place) in self.images.items()
             ),
             links=tuple(found.FoundLink(url, kind) for url, kind in self.links.items()),
@@ -208,6 +276,8 @@ class _Reader:
             tdm_reservation=self.tdm.get("tdm-reservation", ""),
             tdm_policy=self.tdm.get("tdm-policy", ""),
             scripts=self.scripts,
+            script_urls=tuple(self.script_urls),
+            scripts_show=self.scripts_show,
             characters=sum(map(len, self.words)),
             needs_scripts=self.needs_scripts,
         )
@@ -285,9 +355,8 @@ def _read_meta(reader: _Reader, element: Element) -> None:
         reader.tdm.setdefault(name, plain(content))
     elif has_image_suffix(content) and scripts.is_address(content):
         reader.image(content, "meta")
-    elif (element.get("http-equiv") or "").strip().lower() == "refresh":
-        match = _REFRESH.match(content)
-        reader.link(match["url"] if match else "", Kind.PAGE)
+    if (element.get("http-equiv") or "").strip().lower() == "refresh":
+        reader.link(refresh_address(content) or "", Kind.PAGE)
 
 
 def _read_style(reader: _Reader, element: Element) -> None:
@@ -311,7 +380,10 @@ def _read_object(reader: _Reader, element: Element) -> None:
 
 def _read_script(reader: _Reader, element: Element) -> None:
     kind = (element.get("type") or "").lower()
-    reader.scripts += not any(word in kind for word in _DATA_SCRIPTS)
+    if not any(word in kind for word in _DATA_SCRIPTS):
+        reader.scripts += 1
+        reader.script(element.get("src") or "")
+        reader.scripts_show |= scripts.may_show_pictures(element.text or "")
     reader.needs_scripts |= bool(_WRITES_PICTURES.search(element.text or ""))
 
 

@@ -16,6 +16,7 @@ from crawler.formats.job import Kind, Render
 from crawler.formats.lines import Refusal
 from crawler.reading.found import Document, FoundImage, FoundLink, absolute, is_visitable
 from crawler.reading.helper import document_of
+from crawler.reading.scripts import may_show_pictures
 from crawler.reading.sniff import has_vector_suffix
 from crawler.state.crawl import Crawl
 from crawler.state.visit import Visit
@@ -45,6 +46,7 @@ MANY_SCRIPTS = 4  # with so many a page is one of scripts
 LITTLE_TEXT = 400  # characters; a page of less that runs any script is made by it
 TRIED = 3  # so many pages of a host are rendered before what they gained decides for the others
 WEAKLY_TRIED = 1  # the same of pages that scripts may make, though nothing in them says so
+SCRIPTS_READ = 12  # of a page that nothing but its looks speaks for
 WORTH = 0.25  # the least share of a host's rendered pages that gained pictures
 _NOT_SHOWN = frozenset({"og:image", "twitter:image", "meta", "link", "data-uri"})
 """Places that name a picture for others, and placeholders. What a page draws itself, a chart for one, doesn't count."""
@@ -119,10 +121,26 @@ class Rendering:
             # one after the other, until a page of the host has shown that they are worth it
             async with nullcontext() if self._pasts[host].gained else self._probes[host], self._turns:
                 # the pages before may have shown meanwhile that this host isn't worth it
-                if not visit.is_over and self._is_wanted(response, document) and self._crawl.budget.begin_rendering():
+                if visit.is_over or not self._is_wanted(response, document):
+                    return
+                if await self._promises(response, document) and self._crawl.budget.begin_rendering():
                     await self._render(visit, response, document)
         finally:
             visit.release()
+
+    async def _promises(self, response: Response, document: Document) -> bool:
+        """Whether there is more reason to render a page than how it looks: its scripts are asked, where need be."""
+        is_known = document.needs_scripts or self._pasts[host_of(response.url)].gained
+        if self._crawl.job.render is Render.ALWAYS or is_known or document.scripts_show:
+            return True
+        from crawler.rendering.traffic import fetched  # noqa: PLC0415 - Playwright may not be installed
+
+        for url in document.script_urls[:SCRIPTS_READ]:
+            ask = partial(fetched, self._crawl, self._images, self._download, url, response.url, {})
+            given = await self._lasting.get(url, ask)
+            if given is not None and may_show_pictures(given.body.decode("utf-8", "replace")):
+                return True
+        return False
 
     async def _render(self, visit: Visit, response: Response, document: Document) -> None:
         began = time.monotonic()
@@ -221,17 +239,19 @@ class Past:
 
 def is_worth(document: Document, past: Past) -> bool:
     """Whether a page is worth rendering, by what it holds as served and by what the pages of its host have gained."""
-    if not (document.scripts or document.needs_scripts):
+    if not document.runs_scripts:
         return False
     if past.rendered >= TRIED:
         return past.gained >= WORTH * past.rendered
     if past.gained:
         return True
-    shown = pictures_of(document)
+    shown = pictures_of(replace(document, images=tuple(one for one in document.images if not one.is_aside)))
     if document.needs_scripts:
         return shown < FEW_PICTURES
-    may_be_made = document.scripts >= MANY_SCRIPTS or document.characters < LITTLE_TEXT
-    return may_be_made and not shown and past.rendered < WEAKLY_TRIED
+    is_little = document.characters < LITTLE_TEXT
+    may_be_made = not shown and (is_little or document.scripts >= MANY_SCRIPTS)
+    may_be_filled = shown < FEW_PICTURES and is_little and document.script_urls
+    return bool(may_be_made or may_be_filled) and past.rendered < WEAKLY_TRIED
 
 
 def pictures_of(document: Document) -> int:

@@ -108,7 +108,10 @@ class Traffic(PageTraffic):
         headers = {name: value for name, value in asked.headers.items() if name in _ASKED_WITH}
         if kind in LASTING:
             return await self.lasting.get(url, lambda: self._fetch(url, headers))
-        return await self._fetch(url, headers)
+        given = await self._fetch(url, headers)
+        if given is not None and given.status == 200 and sniff(given.body) is Content.IMAGE:
+            self.pictures[url] = None
+        return given
 
     def _navigated(self, asked: Asked, url: str) -> Given | None:
         if asked.frame.parent_frame is not None:
@@ -131,22 +134,28 @@ class Traffic(PageTraffic):
         return Given(body or _BLANK, _passed_on(result.response_headers) if body else {"content-type": "image/gif"})
 
     async def _fetch(self, url: str, headers: Mapping[str, str]) -> Given | None:
-        sent = self.crawl.headers(headers.get("accept", "*/*")) | {
-            name.title(): value for name, value in headers.items() if name != "accept"
-        }
-        if referer := referer_of(url, self.url):
-            sent["Referer"] = referer
-        meta = {"download_maxsize": self.crawl.job.limits.max_page_bytes}
-        try:
-            response = await self.download(Request(url, headers=sent, meta=meta, dont_filter=True))
-        except Exception:  # noqa: BLE001 - Scrapy raises what its handlers and middlewares raise; the page goes without
-            return None
-        if response.status == 200 and sniff(response.body) is Content.IMAGE:
-            self.pictures[url] = None
-            self.images.take(response)
-        elif not self.crawl.budget.take("bytes", len(response.body)):
-            return None
-        return Given(response.body, _passed_on(pairs(response.headers)), response.status)
+        return await fetched(self.crawl, self.images, self.download, url, self.url, headers)
+
+
+async def fetched(
+    crawl: Crawl, images: Images, download: Download, url: str, page: str, headers: Mapping[str, str]
+) -> Given | None:
+    """What an address gives that a page asks for; ``None`` where nothing comes, or no more bytes may be taken."""
+    sent = crawl.headers(headers.get("accept", "*/*")) | {
+        name.title(): value for name, value in headers.items() if name != "accept"
+    }
+    if referer := referer_of(url, page):
+        sent["Referer"] = referer
+    meta = {"download_maxsize": crawl.job.limits.max_page_bytes}
+    try:
+        response = await download(Request(url, headers=sent, meta=meta, dont_filter=True))
+    except Exception:  # noqa: BLE001 - Scrapy raises what its handlers and middlewares raise; the page goes without
+        return None
+    if response.status == 200 and sniff(response.body) is Content.IMAGE:
+        images.take(response)
+    elif not crawl.budget.take("bytes", len(response.body)):
+        return None
+    return Given(response.body, _passed_on(pairs(response.headers)), response.status)
 
 
 def _passed_on(headers: Headers) -> dict[str, str]:

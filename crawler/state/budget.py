@@ -26,6 +26,7 @@ class Budget:
         self._rendered = self._gained = 0
         self._render_seconds = 0.0
         self._unrendered: Counter[str] = Counter()
+        self._scripts_not_run = 0
         self.spent = ""
 
     def take(self, what: str, amount: int = 1) -> bool:
@@ -80,6 +81,7 @@ class Budget:
         """Count a page line."""
         self._pages += 1
         self._images += len(line.sightings)
+        self._scripts_not_run += line.scripts_not_run
         self._refused.update(refusal.reason for refusal in line.refusals)
 
     def refuse(self, reason: str) -> None:
@@ -117,4 +119,5 @@ class Budget:
             render_seconds=round(self._render_seconds, 3),
             gained=self._gained,
             unrendered=dict(sorted(self._unrendered.items())),
+            scripts_not_run=self._scripts_not_run,
         )

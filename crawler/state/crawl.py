@@ -3,12 +3,13 @@
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crawler.formats.job import Job, Kind, Known, Target
-from crawler.formats.lines import Line, PageLine, RefusalLine
+from crawler.formats.lines import Counts, Line, PageLine, RefusalLine
 from crawler.reading.policy import SitePolicy
 from crawler.state.budget import Budget
 from crawler.state.novelty import Novelty, pattern_of_target
@@ -47,6 +48,10 @@ class Crawl:
         self.known = {normalise(url): known for url, known in job.known.items()}
         self._agent = job.user_agent.header()
         self._denied = {host.lower().strip("."): reason for host, reason in job.denied_hosts.items()}
+
+    def counts(self) -> Counts:
+        """What was done so far, and which hosts are left to a later job."""
+        return replace(self.budget.counts(), waiting=self.pace.waiting() if hasattr(self, "pace") else {})
 
     @property
     def asks_policies(self) -> bool:

@@ -19,7 +19,10 @@ left out. Tried on the made sites of ``tests/crawler/state/test_novelty.py``: 5 
 shop with facets, and 157 of 222 of an archive of reprints; 10, 20 and 40 lost none, and cost the shop 330, 340 and 360
 of its 960 pages. 20 is twice what was needed. A shop of 5,000 goods is visited whole. 50 is what a calendar costs."""
 
-PASSING = frozenset({"budget", "timeout", "retry-after"})
+WAITING = frozenset({"retry-after", "robots-unavailable"})
+"""Refusals of a host as a whole, which may be asked again later."""
+
+PASSING = WAITING | {"budget", "timeout"}
 """Refusals that say nothing about the address: asked another time, it may show what nobody has seen."""
 
 LEFT_OUT = "repetitive"

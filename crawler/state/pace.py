@@ -22,6 +22,7 @@ class Pace:
         self._politeness, self._downloader = politeness, downloader
         self._floors: dict[str, float] = dict(politeness.host_delays)
         self._resting: set[str] = set()
+        self._later: dict[str, float] = {}  # moment of a monotonic clock, by host
 
     def obey(self, host: str, crawl_delay: float) -> None:
         """Leave at least this time between two requests to a host, one at a time."""
@@ -37,6 +38,14 @@ class Pace:
         """Whether a host has asked to be left alone for longer than the job waits."""
         return host in self._resting
 
+    def put_off(self, host: str) -> None:
+        """Leave a host to a later job: what it asks of its visitors can't be had in this one."""
+        self._later.setdefault(host, time.monotonic())
+
+    def waiting(self) -> dict[str, float]:
+        """Hosts that are left to a later job, and how many seconds each asks to be left alone; 0 if it doesn't."""
+        return {host: round(max(0.0, until - time.monotonic()), 1) for host, until in sorted(self._later.items())}
+
     def pause(self, host: str, retry_after: str, tries: int, seconds_left: float) -> bool:
         """Ask nothing of a host for as long as it says (RFC 9110, 10.2.3), or for 5, 10, 20 … s when it doesn't say.
 
@@ -47,6 +56,7 @@ class Pace:
             wait = _FIRST_WAIT * 2**tries
         if wait > min(self._politeness.max_wait, seconds_left):
             self._resting.add(host)
+            self._later[host] = time.monotonic() + wait
             return False
         slot = self._downloader.slots.get(host)
         if slot is not None:

@@ -111,6 +111,7 @@ class Visit:
             sightings=self.sightings(),
             refusals=self.refusals(),
             render_seconds=round(self.render_seconds, 3),
+            scripts_not_run=self.document.runs_scripts and not self.render_seconds,
             **{fact.name: getattr(self.facts, fact.name) for fact in fields(Facts)},
         )
 

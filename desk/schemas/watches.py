@@ -11,7 +11,7 @@ from desk.schemas.base import NOON, Answer, From, Moment
 from exhibit.types import Money
 from registry import models
 from registry.accounts import scoped
-from registry.crawls import budgets, canaries
+from registry.crawls import budgets, canaries, crawling
 from workers.crawls.search_keys import lacking, price_of
 from workers.crawls.search_services import service_of, services as services_of
 from workers.services.wiring import Services
@@ -41,6 +41,12 @@ class Crawl(Answer):
     sightings: int
     pictures: int
     waiting: int = Field(description="Pictures that aren't compared yet.")
+    scripts_not_run: int | None = Field(
+        description="Pages with scripts, which may add pictures, that no browser rendered; null if that wasn't counted."
+    )
+    waits_for: dict[str, Moment] = Field(
+        description="Hosts that are asked again, and when: they asked for it, or their robots.txt can't be had."
+    )
 
     @classmethod
     def together(cls, rows: Sequence[models.Crawl]) -> list[dict[str, object]]:
@@ -52,11 +58,14 @@ class Crawl(Answer):
         unfinished = models.Picture.objects.filter(state__in=models.UNFINISHED)
         waiting = dict(seen.filter(picture__in=unfinished).annotate(different))
         sightings = dict(seen.annotate(count=Count("*")))
+        not_run = crawling.scripts_not_run(rows)
         return [
             {
                 "sightings": sightings.get(row.pk, 0),
                 "pictures": pictures.get(row.pk, 0) if row.pictures is None else row.pictures,
                 "waiting": waiting.get(row.pk, 0),
+                "scripts_not_run": not_run[row.pk],
+                "waits_for": crawling.resting(row),
             }
             for row in rows
         ]

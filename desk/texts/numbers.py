@@ -23,6 +23,9 @@ COUNTED: dict[str, Promise] = {
         "count",
     ),
     "cases in a report": ngettext_lazy("Being made, with %(n)s case", "Being made, with %(n)s cases", "count"),
+    "scripted": ngettext_lazy(
+        "%(n)s page runs scripts that may add pictures:", "%(n)s pages run scripts that may add pictures:", "count"
+    ),
     "stayed": ngettext_lazy(
         "%(n)s case stayed as a person decided it:", "%(n)s cases stayed as a person decided them:", "count"
     ),

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import islice
+from types import MappingProxyType
 from typing import cast
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Sum
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from exhibit.clock import now
 from exhibit.entries import EntryType
@@ -43,6 +47,18 @@ SEARCH = "search"
 
 MAX_ATTEMPTS = 4
 """Begun so often without an end, a URL is given up."""
+
+FIRST_REST = timedelta(minutes=1)
+"""How long a host rests that didn't say how long; doubled each time that it has shown nothing since."""
+
+LONGEST_REST = timedelta(hours=1)
+"""A host that asks to be left alone for longer is left to the next crawl."""
+
+MAX_RESTS = 3
+"""So often a crawl waits for a host that shows nothing in between."""
+
+_A_TIME = 5_000
+"""Rows that are written at a time."""
 
 Counts = Mapping[str, object]
 Opening = Callable[[CrawlSlice], Mapping[str, object]]
@@ -162,9 +178,54 @@ def _lease_hosts(crawl: Crawl, may: Left, most: int) -> list[str]:
     HostLease.objects.bulk_create([HostLease(host=host, expires_at=now()) for host in hosts], ignore_conflicts=True)
     over = CrawlSlice.objects.filter(state__in=[StepState.DONE, StepState.FAILED])
     free = HostLease.objects.select_for_update(skip_locked=True, no_key=True, of=("self",)).filter(
-        Q(slice=None) | Q(slice__in=over), host__in=hosts
+        (Q(slice=None) & ~_is_resting()) | Q(slice__in=over), host__in=hosts
     )
     return [lease.host for lease in free.order_by("host")[: min(most, may.hosts or most)]]
+
+
+def _is_resting() -> Q:
+    """Leases of hosts that rest: nobody's, and not over yet."""
+    return Q(slice=None, expires_at__gt=now())
+
+
+def resting(crawl: Crawl) -> dict[str, datetime]:
+    """Hosts that a crawl waits for, and until when: they asked for it, or their robots.txt can't be had."""
+    if crawl.state != StepState.DOING:
+        return {}
+    waiting = crawl.frontier.filter(state=FrontierUrl.State.PENDING, host=OuterRef("host"))
+    rows = HostLease.objects.filter(_is_resting(), Exists(waiting)).order_by("host")
+    return dict(rows.values_list("host", "expires_at"))
+
+
+def scripts_not_run(crawls: Sequence[Crawl]) -> dict[int, int | None]:
+    """How many pages of crawls have scripts that no browser ran, by the crawl's key.
+
+    ``None`` where slices have visited pages without counting them.
+    """
+    told = KeyTextTransform("scripts_not_run", "counts")
+    slices = CrawlSlice.objects.filter(crawl__in=crawls).order_by().values("crawl")
+    sums = slices.annotate(
+        count=Sum(Cast(told, IntegerField()), default=0),
+        uncounted=Count("pk", filter=Q(counts__pages__gt=0) & ~Q(counts__has_key="scripts_not_run")),
+    )
+    found = {
+        pk: None if uncounted else count for pk, count, uncounted in sums.values_list("crawl", "count", "uncounted")
+    }
+    return {crawl.pk: found.get(crawl.pk, 0) for crawl in crawls}
+
+
+def lacked_browser(crawl: Crawl) -> bool:
+    """Whether pages of a crawl weren't rendered because there was no browser."""
+    return crawl.slices.filter(counts__unrendered__has_key="no-browser").exists()
+
+
+def is_whole(crawl: Crawl, *, depth: int) -> bool:
+    """Whether a crawl that refused nothing has fetched all that its pages name and show, as far as is known.
+
+    Nothing waits, no page has scripts that weren't run, and none lies so deep that its links weren't followed.
+    """
+    deepest = crawl.frontier.filter(state=FrontierUrl.State.DONE, depth__gte=depth).exclude(kind="image")
+    return crawl.reason == "finished" and scripts_not_run([crawl])[crawl.pk] == 0 and not deepest.exists()
 
 
 def _waiting_hosts(crawl_id: int, most: int) -> list[str]:
@@ -261,11 +322,29 @@ def still_holds(slice_id: int, epoch: int) -> bool:
     return rows.update(claimed_at=now()) == 1
 
 
-def finish_slice(slice_id: int, epoch: int, *, counts: Counts, suspect: bool, opening: Opening) -> bool:
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why a host wasn't visited for now."""
+
+    reason: str  # as of a refusal
+    sentence: str
+    seconds: float = 0.0  # that it asks to be left alone; 0 when it doesn't say
+
+
+def finish_slice(
+    slice_id: int,
+    epoch: int,
+    *,
+    counts: Counts,
+    suspect: bool,
+    opening: Opening,
+    waiting: Mapping[str, Waiting] = MappingProxyType({}),
+) -> bool:
     """End a slice: one log entry, its leases free, its unfinished URLs back in the frontier. Says whether it did.
 
     ``counts`` is kept as it is; ``suspect`` says that an unfinished URL may be why the slice ended; ``opening``, what
-    the log entry commits to, is asked for when no more sightings can come.
+    the log entry commits to, is asked for when no more sightings can come. Hosts that are ``waiting`` rest, or are
+    given up; the counts say then how often in a row.
     """
     with transaction.atomic():
         row = hold_slice(slice_id, epoch)
@@ -273,10 +352,38 @@ def finish_slice(slice_id: int, epoch: int, *, counts: Counts, suspect: bool, op
             return False
         _give_back(row, breaks=int(suspect))
         HostLease.objects.filter(slice=row).update(slice=None, expires_at=now())
+        if waiting:
+            counts = {**counts, "waiting": {host: _rest(row, host, told) for host, told in waiting.items()}}
         moment, entry = now(), submit(EntryType.SLICE, opening(row), row.crawl.watch.owner)
         over = {"state": StepState.DONE, "held_since": None, "error": ""}
         write(row, finished_at=moment, counts=dict(counts), submission=entry, **over)
     return True
+
+
+def _rest(row: CrawlSlice, host: str, told: Waiting) -> int:
+    """Let a host rest whose URLs wait again, or give them up; returns how often in a row it has rested by then."""
+    visited = row.urls.filter(host=host, state=FrontierUrl.State.DONE).exists()
+    before = row.crawl.slices.filter(counts__waiting__has_key=host).order_by("-number").first()
+    rests = 1 if visited or before is None else int(before.counts["waiting"][host]) + 1
+    if rests > MAX_RESTS or told.seconds > LONGEST_REST.total_seconds():
+        _give_up(row.crawl_id, host, told)
+        return rests
+    rest = max(timedelta(seconds=told.seconds), FIRST_REST * 2 ** (rests - 1))
+    HostLease.objects.bulk_create([HostLease(host=host, expires_at=now())], ignore_conflicts=True)
+    HostLease.objects.filter(host=host, slice=None).update(expires_at=now() + rest)
+    return rests
+
+
+def _give_up(crawl_id: int, host: str, told: Waiting) -> None:
+    """Refuse all that waits at a host, for the reason that it told last."""
+    rows = FrontierUrl.objects.filter(crawl=crawl_id, host=host, state=FrontierUrl.State.PENDING)
+    refused = (
+        refusal(crawl_id, url, told.reason, told.sentence, page)
+        for url, page in rows.values_list("url", "page_url").iterator()
+    )
+    while some := list(islice(refused, _A_TIME)):
+        Refusal.objects.bulk_create(some, ignore_conflicts=True)
+    rows.update(state=FrontierUrl.State.REFUSED)
 
 
 def _give_back(row: CrawlSlice, *, breaks: int) -> None:
@@ -362,6 +469,12 @@ def mark_urls(of: CrawlSlice, keys: Iterable[bytes], state: FrontierUrl.State, *
     pages = leased.exclude(kind="image").count() if state == FrontierUrl.State.DONE else 0
     leased.update(state=state, shows_new=new)
     Crawl.objects.filter(pk=of.crawl_id).update(pages=F("pages") + pages)
+
+
+def leave_waiting(of: CrawlSlice, keys: Iterable[bytes]) -> None:
+    """Give URLs of a slice, held by this transaction, back to the frontier: their hosts weren't visited for now."""
+    leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, key__in=list(keys))
+    leased.update(state=FrontierUrl.State.PENDING, slice=None)
 
 
 def put_off(of: CrawlSlice, keys: Iterable[bytes]) -> set[bytes]:

@@ -16,7 +16,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import F, Model, Q, QuerySet
 
 from exhibit.clock import SLACK, now
-from registry.crawls import schedules
+from registry.crawls import crawling, schedules
 from registry.db.statements import MOMENT, Statement, any_of
 from registry.models import (
     AnchorReceipt,
@@ -25,6 +25,7 @@ from registry.models import (
     Delivery,
     DownloadLink,
     Heartbeat,
+    HostLease,
     Inquiry,
     Invitation,
     MailChoice,
@@ -68,6 +69,7 @@ def due_times(recapture_days: int) -> Iterator[DueTime]:
     yield DueTime(Webhook, "ask_after", DAY)
     yield DueTime(Webhook, "failing_since", NOTHING)
     yield DueTime(DownloadLink, "locked_until", DAY)
+    yield DueTime(HostLease, "expires_at", crawling.LONGEST_REST, Q(slice=None))
     yield DueTime(Heartbeat, "seen_at", NOTHING)
     yield DueTime(Session, "expire_date", timedelta(seconds=settings.SESSION_COOKIE_AGE))
 

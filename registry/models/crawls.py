@@ -157,7 +157,10 @@ class AddressList(models.Model):
 
 
 class HostLease(models.Model):
-    """A page host is visited by one slice at a time, whoever asked; the epoch fences a late writer off."""
+    """A page host is visited by one slice at a time, whoever asked; the epoch fences a late writer off.
+
+    One that is no slice's and hasn't expired lets its host rest: it asked for that, or its robots.txt can't be had.
+    """
 
     host = models.CharField(max_length=260, primary_key=True)
     slice = models.ForeignKey(CrawlSlice, null=True, blank=True, on_delete=models.SET_NULL, related_name="leases")

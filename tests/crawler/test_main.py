@@ -133,3 +133,27 @@ def test_a_crawl_that_ended_or_was_another_begins_anew(tmp_path: Path) -> None:
         assert start(tmp_path, out, **job).wait(timeout=60) == 0
         assert len(_pages(out)) == 2
         assert site.times("/0") == 3
+
+
+@pytest.mark.parametrize(
+    ("render", "how"),
+    [
+        ("never", "with --render auto, where that promises pictures, or --render always."),
+        ("auto", "with --render always."),
+    ],
+)
+def test_a_crawl_alone_says_what_it_has_not_seen_and_what_to_do(tmp_path: Path, render: str, how: str) -> None:
+    with Site() as site:
+        site.page(
+            "/", "<script src=a.js></script>" + "<img src=i.jpg>" + "<p>Words and words. " * 99 + "<a href=2>2</a>"
+        )
+        site.page(
+            "/2", "<script src=a.js></script>" + "<p>Others and others. " * 99 + '<a href="http://127.0.0.2/">3</a>'
+        )
+        site.image("/i.jpg")
+        command = [sys.executable, "-m", "crawler", site.url(), "--bytes", str(tmp_path / "b"), "--delay", "0"]
+        command += ["--allow-network", "127.0.0.0/8", "--render", render]
+        done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False, timeout=60)
+    told = f"crawler: 2 pages run scripts that may add pictures: render them {how}"
+    assert done.stderr.decode().splitlines()[-1:] == [told]
+    assert '"scripts_not_run":2' in done.stdout.decode().splitlines()[-1]

@@ -8,7 +8,7 @@ import click
 from desk.cli.common.command import AsJson, MaybeNumber, MaybeWord, TheirOwner, Word, command
 from desk.cli.common.frame import Desk
 from desk.cli.common.show import fields, listed, moment, only_json, say, table
-from desk.cli.watching.watch import tell_searches
+from desk.cli.watching.watch import tell_searches, tell_unrendered
 from exhibit.errors import NotFoundError
 from exhibit.lazy import late
 
@@ -52,7 +52,9 @@ def show_crawl(*, desk: Desk, name: Word, number: MaybeNumber, owner: TheirOwner
         ("pages", f"{one.pages:,}"),
         ("pictures", f"{one.pictures:,} at {one.sightings:,} places"),
         ("not yet matched", f"{one.waiting:,}" if one.waiting else ""),
+        *(("waits for", f"{host}, until {moment(at, desk.zone)}") for host, at in one.waits_for.items()),
     )
+    tell_unrendered(row)
     tell_searches(row)
     _show_refusals(one.refusals)
 

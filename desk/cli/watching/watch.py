@@ -185,6 +185,7 @@ def run_watch(*, desk: Desk, name: Word, owner: TheirOwner, wait: bool, as_json:
         one = schemas.Crawl.from_row(crawl)
         found = f"{counted(one.pages, 'page')}, {counted(one.pictures, 'picture')}, {counted(cases, 'case')}"
         say(f"Crawl {crawl.number} of {name}: {found}.")
+        tell_unrendered(crawl)
         tell_searches(crawl)
         say("Look at them: exhibit case list" if cases else f"What it refused: exhibit crawl show {name}")
     else:
@@ -217,6 +218,17 @@ def _falls_short(crawl: "models.Crawl") -> bool:
     unasked = crawl.inquiries.filter(outcome__in=("key", "no-key", "no-consent", "no-price", "no-service", "quota"))
     unasked |= crawl.inquiries.filter(state=models.StepState.FAILED)
     return bool(pictures or failed or unasked.exists())
+
+
+def tell_unrendered(crawl: "models.Crawl") -> None:
+    """How many pages may show more once their scripts run, and how to have them rendered."""
+    if not (pages := crawling.scripts_not_run([crawl])[crawl.pk]):
+        return
+    them = f"{counted(pages, 'page')} {'runs' if pages == 1 else 'run'} scripts that may add pictures"
+    if crawling.lacked_browser(crawl):
+        say(f"{them}: there is no browser to render them. See: exhibit doctor")
+    else:
+        say(f"{them}. Render them: exhibit watch edit {quote(crawl.watch.name)} --render always")
 
 
 def tell_searches(crawl: "models.Crawl") -> None:

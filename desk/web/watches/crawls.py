@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 
+from crawler.formats.job import Limits
 from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words, spending_in_words
 from desk.web.common.pages import decider_post, member_page, page_of, show
 from registry.accounts import scoped
@@ -46,6 +47,9 @@ def progress_of(crawl: Crawl) -> dict[str, object]:
         "end": end_in_words(crawl.reason),
         "inquiries": [(inquiry, inquiry_in_words(inquiry)) for inquiry in crawl.inquiries.order_by("pk")],
         "spent": spending_in_words(crawl),
+        "scripted": crawling.scripts_not_run([crawl])[crawl.pk],
+        "lacked_browser": crawling.lacked_browser(crawl),
+        "resting": crawling.resting(crawl).items(),
     }
 
 
@@ -58,10 +62,12 @@ def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) ->
     reason = request.GET.get("reason", "")
     rows = row.refusals.filter(reason=reason) if reason in counts else row.refusals
     page = page_of(request, rows.order_by("reason", "pk"))
+    depth = 0 if watching.searches(row.watch) else int(row.watch.budget.get("depth", Limits().depth))
     values = {
         "crawl": row,
         "watch": row.watch,
         "progress": progress_of(row),
+        "is_whole": crawling.is_whole(row, depth=depth),
         "counts": sorted(((n, refusal_in_words(one), one) for one, n in counts.items()), reverse=True),
         "reason": reason if reason in counts else "",
         "page": page,

@@ -82,3 +82,34 @@ def test_following_is_forbidden_by_word_not_by_part_of_one() -> None:
     assert forbids_following(Signals(robots=("noindex,NOFOLLOW",)))
     assert forbids_following(Signals(x_robots_tag=("none",)))
     assert not forbids_following(Signals(robots=("nofollowing", "index, follow")))
+
+
+def test_a_site_whose_only_way_on_are_refreshes_is_crawled_to_its_end_and_no_hop_passes_the_rules(
+    tmp_path: Path,
+) -> None:
+    with Site() as site, Site(host="127.0.0.2") as other:
+        site.page("/", "<meta http-equiv=refresh content='0 /second'>")
+        site.page("/second", "", headers=(("Refresh", "1;'/third'"),))
+        site.page(
+            "/third", f"<noscript><meta http-equiv=refresh content='0; {other.url()}'></noscript><img src=/i.jpg>"
+        )
+        site.routes["/third"] = Answer(
+            site.routes["/third"].body,  # type: ignore[union-attr]
+            headers=(("Refresh", "0; /"), ("Link", "</forbidden>; rel=next, <http://10.0.0.1/>; rel=canonical")),
+        )
+        site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /forbidden", media_type="text/plain")
+        picture = site.image("/i.jpg")
+        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
+        assert other.seen == []
+        assert [site.times(path) for path in ("/", "/second", "/third", "/forbidden")] == [1, 1, 1, 0]
+    assert [done.bytes_of(one) for one in done.sightings] == [picture]
+    assert [page.depth for page in done.pages] == [0, 1, 2]
+    assert done.refusals == {site.url("/forbidden"): "robots"}
+
+
+def test_refreshes_that_go_on_for_ever_end_at_the_depth_of_the_job(tmp_path: Path) -> None:
+    with Site() as site:
+        site.fallback = lambda seen: Answer(b"", headers=(("Refresh", f"0;{seen.path}x"),))
+        site.routes["/robots.txt"] = Answer(status=404)
+        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], limits={"depth": 3})
+    assert [page.depth for page in done.pages] == [0, 1, 2, 3]

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from crawler.formats.lines import RefusalLine
 from tests.assets.crawling import crawl, kept
 from tests.assets.site import Answer, Seen, Site
 
@@ -92,9 +95,70 @@ def test_a_server_that_fails_on_robots_is_not_visited_and_one_without_is(tmp_pat
         for site, status in zip(sites, hosts.values(), strict=True):
             site.routes["/robots.txt"] = text("User-agent: *\nDisallow: /", status)
             site.page("/", "<p>page")
-        done = crawl(tmp_path, urls=[{"url": site.url()} for site in sites], follow=False)
-    assert done.refusals == {sites[0].url(): "robots", sites[3].url(): "robots"}
+        urls = [{"url": site.url()} for site in sites]
+        done = crawl(tmp_path, urls=urls, follow=False, politeness={"max_wait": 1})
+    assert done.refusals == {sites[0].url(): "robots-unavailable", sites[3].url(): "robots-unavailable"}
     assert {page.url for page in done.pages} == {sites[1].url(), sites[2].url()}
+    (line, _) = (line for line in done.lines if isinstance(line, RefusalLine))
+    assert line.sentence == (
+        "The robots.txt of 127.0.0.1 can't be had now, and nothing is visited without it. "
+        "The server answered with status 503."
+    )
+    assert done.end.counts.waiting.keys() == {"127.0.0.1", "127.0.0.4"}
+
+
+@pytest.mark.parametrize("failing", ["503", "429", "reset", "cut"])
+def test_robots_that_fail_once_are_asked_for_again_and_the_site_is_visited(tmp_path: Path, failing: str) -> None:
+    first = {
+        "503": Answer(status=503, headers=(("Retry-After", "1"),)),
+        "429": Answer(status=429, headers=(("Retry-After", "1"),)),
+        "reset": Answer(length=100),
+        "cut": Answer(b"User-agent: *\nDis", media_type="text/plain", length=100),
+    }
+    answers = [first[failing], text("User-agent: *\nDisallow: /secret")]
+    with Site() as site:
+        site.routes["/robots.txt"] = lambda _: answers.pop(0)
+        site.page("/", '<img src="/i.jpg"><a href="/secret">s</a>')
+        site.image("/i.jpg")
+        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
+        begun, again, page = (site.seen[place].at for place in (0, 1, 2))
+        assert [one.path for one in site.seen[:2]] == ["/robots.txt", "/robots.txt"]
+    assert again - begun >= (0.99 if failing.isdigit() else 0)
+    assert page > again
+    assert done.refusals == {site.url("/secret"): "robots"}
+    assert [one.image_url for one in done.sightings] == [site.url("/i.jpg")]
+    assert done.end.counts.waiting == {}
+
+
+@pytest.mark.parametrize("failing", ["long", "timeout", "reset", "fault"])
+def test_a_site_whose_robots_keep_failing_waits_for_another_job_and_nothing_of_it_is_visited(
+    tmp_path: Path, failing: str
+) -> None:
+    answer = {
+        "long": Answer(status=503, headers=(("Retry-After", "600"),)),
+        "timeout": Answer(b"", length=1_000, pieces=20, pause=0.5),
+        "reset": Answer(length=100),
+        "fault": Answer(status=500),
+    }
+    with Site() as site, Site(host="127.0.0.2") as other:
+        site.routes["/robots.txt"] = answer[failing]
+        site.page("/", "<p>page")
+        site.image("/i.jpg")
+        other.page("/", f'<img src="{site.url("/i.jpg")}">')
+        limits = {"request_seconds": 2}
+        done = crawl(tmp_path, urls=[{"url": site.url()}, {"url": other.url()}], follow=False, limits=limits)
+        assert set(site.paths()) == {"/robots.txt"}
+    of_picture = "retry-after" if failing == "long" else "robots-unavailable"
+    assert done.refusals == {site.url(): "robots-unavailable", site.url("/i.jpg"): of_picture}
+    assert done.end.counts.waiting.keys() == {"127.0.0.1"}
+    assert (done.end.counts.waiting["127.0.0.1"] > 500) is (failing == "long")
+
+
+def test_a_server_that_is_not_there_is_not_waited_for(tmp_path: Path) -> None:
+    with Site() as gone:
+        url = gone.url()
+    done = crawl(tmp_path, urls=[{"url": url}], follow=False)
+    assert (done.refusals, done.end.counts.waiting) == ({url: "unreachable"}, {})
 
 
 def test_robots_behind_a_redirect_are_read_and_only_their_first_part_counts(tmp_path: Path) -> None:

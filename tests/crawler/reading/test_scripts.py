@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from crawler.reading import scripts
+from crawler.reading.scripts import may_show_pictures
 from crawler.reading.webpage import read_page
 
 HERE = "http://example.org/a/b.html"
@@ -64,3 +65,26 @@ def test_no_piece_repeated_costs_more_than_its_length(piece: str) -> None:
 def test_any_script_can_be_read(text: str) -> None:
     list(scripts.in_text(text))
     list(scripts.in_json(text))
+
+
+@pytest.mark.parametrize(
+    ("script", "may"),
+    [
+        ("b.innerHTML = '<img src=' + name + '>'", True),
+        ("document.createElement('img')", True),
+        ('h("img",{attrs:{src:e}})', True),
+        ("const one = new Image(); one.src = name", True),
+        ("e.style.backgroundImage = f(name)", True),
+        ("show('a' + number + '.jpg')", True),
+        ("fetch('/more').then(show)", True),
+        ("$('#x').load('/part.html')", True),
+        ("import ('./gallery.js')", True),
+        ("fetch('/more').then(show)" + " " * 40_000, False),
+        ("var a = document.createElement('script'); a.src = 'b.js'", False),
+        ("window.dataLayer = window.dataLayer || []", False),
+        ("images.forEach(count)", False),
+        ("", False),
+    ],
+)
+def test_a_script_that_says_nothing_of_pictures_and_asks_for_nothing_is_told_apart(script: str, *, may: bool) -> None:
+    assert may_show_pictures(script) is may

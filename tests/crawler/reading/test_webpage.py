@@ -1,11 +1,13 @@
 """Reading pages: every place that names an image, the words around it, the links."""
 
+from html import escape
+
 import pytest
 from hypothesis import given, strategies as st
 
 from crawler.formats.job import Kind
-from crawler.reading.found import MAX_ADDRESS
-from crawler.reading.webpage import read_page
+from crawler.reading.found import MAX_ADDRESS, absolute
+from crawler.reading.webpage import read_page, refresh_address
 from exhibit.errors import RefusedError
 
 HERE = "http://example.org/a/b.html"
@@ -111,6 +113,108 @@ def test_links_are_pages_feeds_and_sitemaps_and_files_are_not() -> None:
       <meta http-equiv="refresh" content="0; url='moved'">"""
     links = {one.url.rpartition("/")[2]: one.kind for one in read_page(html, HERE).links}
     assert links == {"p": Kind.PAGE, "frame": Kind.PAGE, "feed": Kind.FEED, "map": Kind.SITEMAP, "moved": Kind.PAGE}
+
+
+@pytest.mark.parametrize(
+    ("content", "address"),
+    [
+        # what the steps of the HTML standard (4.2.5.3) give, branch by branch
+        ("0", ""),
+        ("0;", ""),
+        (" \t\n\f\r5 \t", ""),
+        ("5 ; ", ""),
+        ("0; /n", "/n"),
+        ("0;/n", "/n"),
+        ("0,/n", "/n"),
+        ("0 , /n", "/n"),
+        ("0 /n", "/n"),
+        ("0\n/n", "/n"),
+        ("0 url=/n", "/n"),
+        ("0;url=/n", "/n"),
+        ("0; URL = /n", "/n"),
+        ("0;\tuRl\t=\t/n", "/n"),
+        ("0; url='/n'", "/n"),
+        ('0; url="/n"', "/n"),
+        ("0; '/n'", "/n"),
+        ("0; url='/n' more", "/n"),
+        ("0; url='/n", "/n"),
+        ("0; url='/n\"m'", '/n"m'),
+        ("0; url=/n'm", "/n'm"),
+        ("0; url=/n>m", "/n>m"),
+        ("0; url=/a;b,c d", "/a;b,c d"),
+        ("0; url", "url"),
+        ("0; url /n", "url /n"),
+        ("0; urls/n", "urls/n"),
+        ("0; up/n", "up/n"),
+        ("0; U/n", "U/n"),
+        ("0; url=", ""),
+        ("0; url=''", ""),
+        ("0; url=url=/n", "url=/n"),
+        ("0;; /n", "; /n"),
+        ("0;,/n", ",/n"),
+        (".5; /n", "/n"),
+        (".; /n", "/n"),
+        ("1.5.9; /n", "/n"),
+        ("99999999999999999999; /n", "/n"),
+        ("", None),
+        (" ", None),
+        ("; /n", None),
+        ("url=/n", None),
+        ("/n", None),
+        ("-1; /n", None),
+        ("+1; /n", None),
+        ("x; /n", None),
+        ("0x; /n", None),
+        ("0/n", None),
+        ("0:/n", None),
+        ("\u0661; /n", None),
+        ("\u00a00; /n", None),
+        ("0\u00a0/n", None),
+        ("0\v/n", None),
+    ],
+)
+def test_a_refresh_leads_where_the_html_standard_says_in_a_page_as_in_the_header(
+    content: str, address: str | None
+) -> None:
+    assert refresh_address(content) == address
+    to = absolute(HERE, address or "")
+    page = f"<head><meta http-equiv=Refresh content='{escape(content)}'></head>"
+    for document in (read_page(page, HERE), read_page("", HERE, refresh=content)):
+        assert [link.url for link in document.links] == [to] * bool(to)
+
+
+def test_a_refresh_without_scripts_is_followed_and_counts_from_the_base_of_the_page_but_not_in_the_header() -> None:
+    html = "<base href=/b/><noscript><meta http-equiv=refresh content='0;n'></noscript>"
+    assert [link.url for link in read_page(html, HERE).links] == ["http://example.org/b/n"]
+    assert [link.url for link in read_page("<base href=/b/>", HERE, refresh="0;n").links] == ["http://example.org/a/n"]
+    script = "<meta http-equiv=refresh content='0;url=javascript:go()'>"
+    assert read_page(script, HERE, refresh="0;url=mailto:a@b").links == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "links"),
+    [
+        ('<2>; rel="next"', ["http://example.org/a/2"]),
+        ("<2>;rel=next,<0>; REL = prev", ["http://example.org/a/2", "http://example.org/a/0"]),
+        ("</x;a,b>; title=\"a, b; <c>\"; rel='other'", []),
+        ('</x;a,b>; title="a, <c>; d"; rel="start next"', ["http://example.org/x;a,b"]),
+        ('<https://api.example/>; rel="https://api.w.org/", </p>; rel=canonical', ["http://example.org/p"]),
+        ('</feed>; rel=alternate; type="application/rss+xml"', ["http://example.org/feed"]),
+        ('</2>; rel=next; anchor="/other"', []),
+        ("</2>; rel=prefetch", []),
+        ("2; rel=next", []),
+        ("<2; rel=next", []),
+        ("<", []),
+    ],
+)
+def test_links_of_the_header_are_those_of_the_element(header: str, links: list[str]) -> None:
+    assert [link.url for link in read_page("<base href=/b/>", HERE, link=header).links] == links
+
+
+def test_pictures_and_style_sheets_that_the_header_preloads_are_taken_up() -> None:
+    document = read_page("", HERE, link="</i.jpg>; rel=preload; as=image, </s.css>; rel=stylesheet")
+    assert [image.url for image in document.images] == ["http://example.org/i.jpg"]
+    assert document.sheets == ("http://example.org/s.css",)
 
 
 def test_words_are_cut_and_scripts_say_nothing() -> None:

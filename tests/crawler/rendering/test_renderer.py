@@ -49,12 +49,63 @@ def test_pages_whose_rendering_shows_only_what_style_sheets_name_keep_the_others
     with Site() as site:
         paths = [f"/{number}.html" for number in range(4)]
         for path in paths:
-            site.page(path, '<link rel="stylesheet" href="/style.css"><p>Hi<script>1</script>')
+            site.page(path, '<link rel="stylesheet" href="/style.css"><p>Hi<script>new Image</script>')
         site.routes["/style.css"] = Answer(b"p { background: url(/waves.jpg) }", media_type="text/css")
         site.image("/waves.jpg", 1)
         crawled = rendered(site, tmp_path, *paths, render="auto")
         assert pictures(crawled, site) == {"/waves.jpg"}
         assert (crawled.end.counts.rendered, crawled.end.counts.gained) == (1, 0)
+
+
+@pytest.mark.usefixtures("browser")
+def test_a_page_with_a_picture_in_its_header_is_rendered_as_one_without(tmp_path: Path) -> None:
+    fill = "for (const n of [1, 2]) { const one = new Image(); one.src = `/fill/${n}`; document.body.append(one) }"
+    with Site() as site:
+        page(site, "/shop.html", '<img src="/logo.png" alt="Us"><h1>Prints</h1>', fill)
+        page(site, "/article.html", LOREM + '<img src="/1.jpg"><img src="/2.jpg">', "1")
+        for place, path in enumerate(("/logo.png", "/fill/1", "/fill/2", "/1.jpg", "/2.jpg")):
+            site.image(path, place)
+        crawled = rendered(site, tmp_path, "/shop.html", render="auto")
+        never = rendered(site, tmp_path / "never", "/shop.html", "/article.html")
+    assert pictures(crawled, site) == {"/logo.png", "/fill/1", "/fill/2"}
+    assert (crawled.end.counts.rendered, crawled.end.counts.scripts_not_run) == (1, 0)
+    assert pictures(never, site) == {"/logo.png", "/1.jpg", "/2.jpg"}
+
+
+@pytest.mark.usefixtures("browser")
+def test_scripts_are_read_before_a_page_is_rendered_for_its_looks_alone_and_each_is_asked_for_once(
+    tmp_path: Path,
+) -> None:
+    """The first pages of the host show nothing and say nothing of pictures: they take no later page's one trial."""
+    fill = "setTimeout(() => { const one = document.createElement('img'); one.src = ['', 'fill', 1].join('/');\n"
+    with Site() as site:
+        for number in range(3):
+            site.page(f"/{number}.html", "<p>Hi<script src=/count.js></script><script src=/gone.js></script>")
+        site.page("/z.html", "<p>Hi<script src=/count.js></script><script src=/fill.js></script>")
+        site.routes["/count.js"] = Answer(b"window.counted = document.title", media_type=SCRIPT)
+        site.routes["/fill.js"] = Answer((fill + "document.body.append(one) }, 200)").encode(), media_type=SCRIPT)
+        site.image("/fill/1")
+        paths = [f"/{number}.html" for number in range(3)] + ["/z.html"]
+        crawled = rendered(site, tmp_path, *paths, render="auto", politeness={"concurrency_per_host": 1})
+        assert [site.times(path) for path in ("/count.js", "/gone.js", "/fill.js")] == [1, 1, 1]
+    assert pictures(crawled, site) == {"/fill/1"}
+    assert [line.url for line in crawled.pages if line.render_seconds] == [site.url("/z.html")]
+    assert crawled.end.counts.scripts_not_run == 3
+
+
+def test_pages_whose_scripts_no_browser_ran_are_counted_and_marked(tmp_path: Path) -> None:
+    with Site() as site:
+        page(site, "/script.html", LOREM + '<img src="/1.jpg">' * 9, "1")
+        site.page("/inline.html", "<p>Hi<script>1</script>")
+        site.page("/asks.html", "<noscript>Please enable JavaScript.</noscript>")
+        site.page("/data.html", "<script type=application/ld+json>{}</script>")
+        site.page("/plain.html", "<p>Hi")
+        site.image("/1.jpg")
+        paths = ("/script.html", "/inline.html", "/asks.html", "/data.html", "/plain.html")
+        crawled = rendered(site, tmp_path, *paths, render="auto", browser="none")
+    marked = {line.url.removeprefix(site.url("")) for line in crawled.pages if line.scripts_not_run}
+    assert marked == {"/script.html", "/inline.html", "/asks.html"}
+    assert crawled.end.counts.scripts_not_run == 3
 
 
 @pytest.mark.usefixtures("browser")

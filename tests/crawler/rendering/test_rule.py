@@ -46,7 +46,17 @@ def test_generated_pages_are_told_apart() -> None:
         ("<script>add('background-image: url(' + name + ')')</script>" + LOREM, True),
         ("<script>add('background: black')</script>" + LOREM, False),
         ("<img src=1.jpg>" + "<script src=a.js></script>" * 9 + LOREM, False),
-        ("<img src=1.jpg><script src=a.js></script><p>Loading</p>", False),
+        ("<img src=1.jpg><script src=a.js></script><p>Loading</p>", True),
+        ("<img src=1.jpg><img src=2.jpg><script src=a.js></script><p>Loading</p>", True),
+        ("<img src=1.jpg><img src=2.jpg><img src=3.jpg><script src=a.js></script><p>Loading</p>", False),
+        ("<img src=1.jpg><script src=a.js></script>" + LOREM, False),
+        ("<img src=1.jpg><script>count()</script><p>Loading</p>", False),
+        ("<header><img src=1.jpg></header>" + "<script src=a.js></script>" * 4 + LOREM, True),
+        ("<nav><img src=1.jpg></nav>" + LOREM + "<footer><img src=2.jpg></footer><script></script>" * 4, True),
+        ("<img src=img/site-logo_2.png><img src=/spinner.gif>" + "<script src=a.js></script>" * 4 + LOREM, True),
+        ("<main><header><img src=1.jpg></header></main>" + "<script src=a.js></script>" * 4 + LOREM, False),
+        ("<img src=/logos/1.jpg><img src=lexicon.jpg>" + "<script src=a.js></script>" * 4 + LOREM, False),
+        ("<div id=root><img src=spinner.gif></div><script>add(`<img src=${name}>`)</script>" + LOREM, True),
         ("<script type=application/ld+json>{}</script>" * 9 + LOREM, False),
         ("<script src=a.js></script><p>Loading</p>", True),
         ("<p>Nothing here</p>", False),
@@ -67,6 +77,9 @@ def test_what_the_pages_of_a_host_gained_decides_for_the_others() -> None:
     assert is_worth(plain, Past(rendered=1, gained=1))
     assert is_worth(made, Past(rendered=2, gained=0))
     assert not is_worth(made, Past(rendered=3, gained=0))
+    filled = Document(images=images[:2], characters=9, scripts=1, script_urls=("http://shop.example/a.js",))
+    assert is_worth(filled, Past())
+    assert not is_worth(filled, Past(rendered=1, gained=0))
     assert is_worth(plain, Past(rendered=4, gained=1))
     assert not is_worth(plain, Past(rendered=5, gained=1))
 

@@ -4,8 +4,9 @@ import json
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 
@@ -23,8 +24,8 @@ from crawler.formats.job import (
     Target,
     UserAgent,
 )
-from crawler.formats.lines import EndLine, PageLine, RefusalLine, from_json
-from crawler.state.novelty import LEFT_OUT, PASSING, leads_on, pattern_of_target, shows_new
+from crawler.formats.lines import EndLine, PageLine, Refusal as Refused, RefusalLine, from_json
+from crawler.state.novelty import LEFT_OUT, PASSING, WAITING, leads_on, pattern_of_target, shows_new
 from evidence.log.proofs import SliceTree, record_leaf
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
@@ -54,7 +55,7 @@ MAX_CLAIMS = 3  # so often begun without an end, a slice is given up: its URLs g
 FILE_KINDS = ("folder", "warc")
 BEFORE = "seen-before"
 """Where a picture was found that is asked for again: where it was seen before. Its page isn't visited for that."""
-UNREACHED = frozenset({"unresolvable", "unreachable"})
+UNREACHED = frozenset({"unresolvable", "unreachable", "robots-unavailable"})
 """Refusals that would be those of every address while this machine reaches no network."""
 PLAIN_ENDS = frozenset({"budget-pages", "budget-images", "budget-bytes", "budget-seconds", "stopped", "disk-full"})
 """Ends that no URL is to blame for."""
@@ -68,6 +69,7 @@ class Batch:
     position: str = ""  # how far that has been read with them; empty when it is no further than before
     pages: list[PageLine] = field(default_factory=list)
     refused: list[RefusalLine] = field(default_factory=list)
+    waiting: dict[str, crawling.Waiting] = field(default_factory=dict)  # hosts that weren't visited for now; is kept
 
     def __len__(self) -> int:
         return len(self.pages) + len(self.refused)
@@ -79,6 +81,13 @@ class Batch:
             self.pages.append(line)
         else:
             self.refused.append(line)
+            self._wait(line)
+        for image in line.refusals if isinstance(line, PageLine) else ():
+            self._wait(image)
+
+    def _wait(self, refused: RefusalLine | Refused) -> None:
+        if refused.reason in WAITING:
+            self.waiting[host_of(refused.url)] = crawling.Waiting(refused.reason, refused.sentence)
 
 
 def crawl_slices(services: Services, ids: Sequence[int]) -> None:
@@ -112,19 +121,20 @@ def _work_off(services: Services, slice_id: int, epoch: int) -> None:
     for left_behind in (services.config.data_dir / "spool").glob(f"slice-{slice_id}-*"):  # by earlier claimers
         shutil.rmtree(left_behind, ignore_errors=True)
     spool = services.config.data_dir / "spool" / f"slice-{slice_id}-{epoch}"
-    counts: dict[str, object] = {"reason": "broke off again and again"}
+    counts: dict[str, Any] = {"reason": "broke off again and again"}
     if row.attempts <= MAX_CLAIMS:
         counts = run_child(services, row, epoch, spool)
     shutil.rmtree(spool, ignore_errors=True)
     refused = counts.get("refused")
     suspect = counts["reason"] not in PLAIN_ENDS and not (isinstance(refused, dict) and LEFT_OUT in refused)
     leave_out(slice_id, epoch)
-    if crawling.finish_slice(slice_id, epoch, counts=counts, suspect=suspect, opening=opening):
+    waiting = counts.pop("waiting", {})
+    if crawling.finish_slice(slice_id, epoch, counts=counts, suspect=suspect, opening=opening, waiting=waiting):
         services.enqueue("plan", [row.crawl_id])
 
 
-def run_child(services: Services, row: CrawlSlice, epoch: int, spool: Path) -> dict[str, object]:
-    """Start the child and bring home what it finds; returns what was counted, and why it ended."""
+def run_child(services: Services, row: CrawlSlice, epoch: int, spool: Path) -> dict[str, Any]:
+    """Start the child and bring home what it finds; returns what was counted, why it ended, and hosts that wait."""
     urls = crawling.leased_urls(row.pk)
     if not urls or row.crawl.reason:
         return {"reason": row.crawl.reason or "finished"}
@@ -213,13 +223,23 @@ def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
 
 def store_results(
     services: Services, slice_id: int, epoch: int, lines: Iterator[bytes | None], spool: Path, *, file: bytes | None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Put the child's lines into rows, batch by batch, and stay the slice's holder while the child is silent.
 
     ``None`` among the lines is a pause; ``file`` is the frontier's key of the folder or WARC file that is read. Returns
-    what the child counted; or what came home and why nothing more did.
+    what the child counted; or what came home and why nothing more did. ``waiting`` is of :class:`crawling.Waiting`.
     """
-    batch, counted = Batch(file), {"pages": 0, "images": 0, "bytes": 0}
+    batch = Batch(file)
+    counts = _store(services, slice_id, epoch, lines, spool, batch)
+    seconds = counts.get("waiting", {})
+    waiting = {host: replace(told, seconds=seconds.get(host, 0.0)) for host, told in batch.waiting.items()}
+    return counts | {"waiting": waiting}
+
+
+def _store(
+    services: Services, slice_id: int, epoch: int, lines: Iterator[bytes | None], spool: Path, batch: Batch
+) -> dict[str, Any]:
+    counted = {"pages": 0, "images": 0, "bytes": 0, "scripts_not_run": 0}
     since = kept = time.monotonic()
     for text in lines:
         line = None if text is None else from_json(text)
@@ -252,6 +272,7 @@ def _count(line: PageLine | RefusalLine, counted: dict[str, int]) -> None:
         counted["pages"] += 1
         counted["images"] += len(line.sightings)
         counted["bytes"] += sum(sighting.size for sighting in line.sightings)
+        counted["scripts_not_run"] += line.scripts_not_run
 
 
 def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spool: Path) -> bool:
@@ -306,7 +327,8 @@ def _mark(row: CrawlSlice, batch: Batch, before: set[Digest], added: set[bytes])
         if of_pages:
             crawling.mark_urls(row, of_pages, FrontierUrl.State.DONE, new=is_new)
     final = [line for line in batch.refused if line.reason not in PASSING]
-    passing = [line for line in batch.refused if line.reason in PASSING]
+    crawling.leave_waiting(row, [_refused_key(line) for line in batch.refused if line.reason in WAITING])
+    passing = [line for line in batch.refused if line.reason in PASSING - WAITING]
     crawling.mark_urls(row, [_refused_key(line) for line in final], FrontierUrl.State.REFUSED)
     given_up = crawling.put_off(row, [_refused_key(line) for line in passing])
     _keep_refusals(row, [line for line in passing if _refused_key(line) in given_up])

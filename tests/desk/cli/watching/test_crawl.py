@@ -24,6 +24,14 @@ def test_a_crawl_is_told_with_all_that_it_refused(cli: Terminal, studio: str) ->
     assert told.rstrip().endswith("… and 3 more; --json lists them all with sentences.")
     assert [one["number"] for one in cli.ask("crawl", "list", "shop")["crawls"]] == [1]
     assert "under way" in cli.run("crawl", "list").out
+    planned.crawl.slices.update(counts={"pages": 30, "scripts_not_run": 12})
+    assert cli.ask("crawl", "show", "shop")["scripts_not_run"] == 12
+    hint = "12 pages run scripts that may add pictures. Render them: exhibit watch edit shop --render always"
+    assert hint in cli.run("crawl", "show", "shop").out
+    planned.crawl.slices.update(counts={"pages": 30, "scripts_not_run": 1, "unrendered": {"no-browser": 1}})
+    assert "1 page runs scripts that may add pictures: there is no browser" in cli.run("crawl", "show", "shop").out
+    planned.crawl.slices.update(counts={"pages": 30})
+    assert cli.ask("crawl", "show", "shop")["scripts_not_run"] is None
     for words in (("list", "other"), ("show", "shop", "2")):
         assert cli.run("crawl", *words, code=2).err
     cli.run("watch", "add", "new", "--site", "http://127.0.0.1/")

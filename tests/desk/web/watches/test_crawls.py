@@ -1,6 +1,7 @@
 """Crawls: how far one is while it runs, and what it refused."""
 
 import re
+from datetime import timedelta
 
 from django.test import Client
 from playwright.sync_api import expect
@@ -8,7 +9,7 @@ from playwright.sync_api import expect
 from exhibit.clock import now
 from exhibit.network.urls import url_key
 from registry.crawls import crawling, watching
-from registry.models import Crawl, Picture, Refusal, Watch
+from registry.models import Crawl, HostLease, Picture, Refusal, Watch
 from tests.assets.rows import bring, claim, owner, photograph
 from tests.assets.site_browser import Site
 from tests.desk.web.watches.test_views import ADDRESS, DAY, SHOP, ann, shop, studio
@@ -103,3 +104,69 @@ def test_what_was_refused_is_told_in_words_and_by_reason(ann: Client, shop: Watc
     only = ann.get(f"{ADDRESS}crawls/1/", {"reason": "http-404"}).content.decode()
     assert "shop.example/1" in only
     assert "shop.example/0" not in only
+
+
+ALL = "Everything that was found was fetched and kept."
+ASKED = "Nothing that was asked for was refused."
+
+
+def ended(watch: Watch, *counts: dict[str, object], reason: str = "finished") -> Crawl:
+    """A run of a watch that has ended, with slices that counted so."""
+    crawl = watching.start_now(watch)
+    for number, counted in enumerate(counts):
+        crawl.slices.create(number=number + 1, state="done", counts=counted)
+    crawl.frontier.update(state="done")
+    Crawl.objects.filter(pk=crawl.pk).update(state="done", reason=reason, finished_at=now())
+    return crawl
+
+
+def test_that_all_was_fetched_is_said_only_where_it_is_true(ann: Client, shop: Watch) -> None:
+    """Whatever was left out takes the sentence away: scripts, depth, a budget, and what nobody has counted."""
+    whole = {"pages": 3, "scripts_not_run": 0}
+    crawl = ended(shop, whole, {"reason": "finished"})
+
+    def page() -> str:
+        return ann.get(f"{ADDRESS}crawls/1/").content.decode()
+
+    assert ALL in page()
+    for counts, sentence in (
+        ({"pages": 3, "scripts_not_run": 1}, "1 page runs scripts that may add pictures:"),
+        ({"pages": 9, "scripts_not_run": 4}, "4 pages run scripts that may add pictures:"),
+        ({"pages": 9}, ASKED),
+    ):
+        crawl.slices.filter(number=2).update(counts=counts)
+        assert sentence in page()
+        assert ASKED in page()
+        assert ALL not in page()
+    crawl.slices.filter(number=2).update(counts=whole)
+    crawl.frontier.update(depth=3)
+    assert ALL not in page()
+    crawl.frontier.update(depth=2)
+    assert ALL in page()
+    Crawl.objects.update(reason="budget-pages")
+    assert ALL not in page()
+
+
+def test_pages_whose_scripts_were_not_run_are_told_with_how_to_render_them(ann: Client, shop: Watch) -> None:
+    crawl = ended(shop, {"pages": 20, "scripts_not_run": 5}, {"pages": 20, "scripts_not_run": 7})
+    page = ann.get(f"{ADDRESS}crawls/1/").content.decode()
+    (link,) = re.findall(
+        r'12 pages run scripts that may add pictures:\s*<a href="([^"#]+)#id_rendering">render them', page
+    )
+    assert 'id="id_rendering"' in ann.get(link).content.decode()
+    crawl.slices.filter(number=2).update(counts={"pages": 20, "scripts_not_run": 7, "unrendered": {"no-browser": 2}})
+    page = ann.get(f"{ADDRESS}crawls/1/").content.decode()
+    assert "there is no browser to render them. Ask your operator for one." in page
+    assert "#id_rendering" not in page
+
+
+def test_a_host_that_a_run_waits_for_is_told_with_its_time(ann: Client, shop: Watch) -> None:
+    crawl = watching.start_now(shop)
+    Crawl.objects.filter(pk=crawl.pk).update(state="doing")
+    HostLease.objects.create(host="shop.example", expires_at=now() + timedelta(minutes=10))
+    HostLease.objects.create(host="other.example", expires_at=now() + timedelta(minutes=10))
+    page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
+    assert re.search(r"shop\.example is asked again from <time.*?</time> on", page, re.DOTALL)
+    assert "other.example" not in page
+    HostLease.objects.update(expires_at=now())
+    assert "is asked again" not in ann.get(f"{ADDRESS}crawls/1/progress").content.decode()

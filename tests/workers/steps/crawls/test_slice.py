@@ -4,12 +4,15 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import psutil
 import pytest
 
 from exhibit.browser.program import find_browser
+from exhibit.clock import now
 from exhibit.network.urls import url_key
+from registry.crawls import crawling
 from registry.models import (
     Crawl,
     CrawlSlice,
@@ -17,11 +20,13 @@ from registry.models import (
     HostLease,
     Refusal,
     Sighting,
+    StepState,
 )
 from tests.assets.rows import owner, photograph
 from tests.assets.scripted import GALLERY, page
 from tests.assets.shop import LOOPBACK, Shop, watch
 from tests.assets.site import Answer, Seen, Site
+from workers.steps.crawls.plan import plan_crawls
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -117,3 +122,56 @@ def test_pages_that_all_show_something_new_are_all_visited(inline: SyncRunner, s
     assert Sighting.objects.filter(image_url__contains="/goods/").count() == 90
     assert not FrontierUrl.objects.filter(state="left-out").exists()
     assert not Refusal.objects.exists()
+
+
+def test_a_site_whose_robots_cannot_be_had_is_visited_by_the_same_crawl_when_it_has_rested(
+    inline: SyncRunner, shop: Shop
+) -> None:
+    later = Answer(status=503, headers=(("Retry-After", "600"),))
+    answers = [later, later, Answer(b"User-agent: *\nDisallow: /3", media_type="text/plain")]
+    shop.site.routes["/robots.txt"] = lambda _: answers[0] if len(answers) == 1 else answers.pop(0)
+    shop.page("/", *(f"/{number}" for number in range(4)))
+    watch(owner("studio"), shop.url("/0"))
+    for _ in range(2):
+        begun = now()
+        inline.run_until_idle()
+        crawl = Crawl.objects.get()
+        ((host, until),) = crawling.resting(crawl).items()
+        assert (crawl.state, host) == (StepState.DOING, "127.0.0.10")
+        assert timedelta(seconds=550) < until - begun < timedelta(seconds=660)
+        assert set(shop.site.paths()) == {"/robots.txt"}
+        assert not Refusal.objects.exists()
+        HostLease.objects.update(expires_at=now())
+        plan_crawls(inline.services, [crawl.pk])
+    inline.run_until_idle()
+    assert Crawl.objects.get().reason == "finished"
+    assert crawling.resting(crawl) == {}
+    assert Sighting.objects.exists()
+    assert Refusal.objects.get(reason="robots").url == shop.url("/3")
+
+
+def test_a_site_that_stays_without_robots_is_given_up_by_the_crawl_and_told(inline: SyncRunner, shop: Shop) -> None:
+    shop.site.routes["/robots.txt"] = Answer(status=500)
+    watch(owner("studio"), shop.url("/0"))
+    for rest in (1, 2, 4, None):
+        inline.run_until_idle()
+        crawl = Crawl.objects.get()
+        if rest is None:
+            break
+        (until,) = crawling.resting(crawl).values()
+        assert timedelta(minutes=rest - 0.5) < until - now() <= timedelta(minutes=rest)
+        HostLease.objects.update(expires_at=now())
+        plan_crawls(inline.services, [crawl.pk])
+    assert crawl.reason == "finished"
+    refusal = Refusal.objects.get()
+    assert (refusal.url, refusal.reason) == (shop.url("/0"), "robots-unavailable")
+    assert set(shop.site.paths()) == {"/robots.txt"}
+
+
+def test_a_site_that_asks_to_be_left_alone_for_a_day_is_left_to_the_next_crawl(inline: SyncRunner, shop: Shop) -> None:
+    shop.site.routes["/robots.txt"] = Answer(status=429, headers=(("Retry-After", "86400"),))
+    watch(owner("studio"), shop.url("/0"))
+    inline.run_until_idle()
+    assert Crawl.objects.get().reason == "finished"
+    assert Refusal.objects.get().reason == "robots-unavailable"
+    assert shop.site.paths() == ["/robots.txt"]
