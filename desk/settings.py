@@ -118,6 +118,7 @@ ACCOUNT_RATE_LIMITS = {
     "invitation": "20/m/ip",
     "link": "60/m/ip",
     "reply": "30/m/ip",
+    "reply-file": "10/m/ip,60/h/ip",
     "asked": "10/m/ip,100/h/ip",
     "content": "10/m/ip",
     "head": "60/m/ip",

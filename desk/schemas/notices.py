@@ -31,6 +31,7 @@ class NoticeLine(Answer):
     signed_at: Moment | None
     signed_by: str
     sent_at: Moment | None
+    unread: bool = Field(description="Whether an answer came on its page that no member has read.")
     due_on: date | None = Field(description="By when somebody has to look at it again.")
     due_what: str = Field(
         description="Why: `dmca-counter`, `prc-statement` and `dsa-complaint` are terms of law, `reminder` is ours.",
@@ -114,7 +115,9 @@ class NoticeReply(Answer):
     """What somebody who has the letter answered on the page that it names."""
 
     number: int = Field(examples=[1])
-    kind: str = Field(description="`licence`, `credit` (corrected), `dispute` or `offer` (asked for).")
+    kind: str = Field(
+        description="`licence`, `removed` (taken down), `credit` (corrected), `dispute` or `offer` (asked for)."
+    )
     words: str
     contact: str
     file_name: str

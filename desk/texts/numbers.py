@@ -17,6 +17,7 @@ COUNTED: dict[str, Promise] = {
         "%(n)s open cases would be covered in part, and stay open.",
         "count",
     ),
+    "answers not read": ngettext_lazy("%(n)s answer not read", "%(n)s answers not read", "count"),
     "cases decided otherwise": ngettext_lazy(
         "%(n)s case that a person decided otherwise would be covered. It stays as decided.",
         "%(n)s cases that a person decided otherwise would be covered. They stay as decided.",

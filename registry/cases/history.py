@@ -45,6 +45,9 @@ PHRASES: Mapping[str, str] = {
     "notice-removed": Sentence("Notice %(number)s: removed, a person says."),
     "notice-online": Sentence("Notice %(number)s: still online, a person says."),
     "notice-reply": Sentence("Notice %(number)s: an answer came on its page; it rests until a member has looked."),
+    "notice-said-removed": Sentence(
+        "Notice %(number)s: somebody with the letter says that it was taken down; the places are visited again."
+    ),
     "notice-resolved": Sentence("Notice %(number)s: resolved."),
 }
 """What can happen, by the name that rows keep: a name stays, its words may change."""

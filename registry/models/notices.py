@@ -29,6 +29,9 @@ class Sender(Numbered):
 class Notice(Numbered):
     """One letter about cases of one party, and how it stands."""
 
+    answered: bool  # of what registry.notices.notices gives: whether anything came on its page,
+    unread: bool  # and something that no member has read
+
     class Kind(models.TextChoices):
         """Under which rules it is written."""
 
@@ -128,6 +131,7 @@ class NoticeReply(models.Model):
         """What is said."""
 
         LICENCE = "licence"
+        REMOVED = "removed"
         CREDIT = "credit"
         DISPUTE = "dispute"
         OFFER = "offer"

@@ -95,6 +95,9 @@ class MailChoice(Claimable):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="mail_choices")
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="mail_choices")
     how_often = models.CharField(max_length=8, choices=HowOften.choices, default=HowOften.DAILY)
+    answers_at_once = models.BooleanField(
+        default=True, db_default=True, help_text="an answer to a notice doesn't wait for the day or the week"
+    )
     told_until = models.BigIntegerField(help_text="the last event that the member was told of, or needn't be")
     sent_at = models.DateTimeField(null=True, blank=True)
 

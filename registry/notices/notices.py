@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case as Choice, OuterRef, QuerySet, Subquery, When
+from django.db.models import Case as Choice, Exists, OuterRef, QuerySet, Subquery, When
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
@@ -17,7 +17,7 @@ from registry.accounts.scoped import numbered
 from registry.cases import history
 from registry.db.rows import alone_with, locked, write
 from registry.log import audit_log
-from registry.models import Case, Notice, NoticeCase, NoticeEvent, Owner, Sender
+from registry.models import Case, Notice, NoticeCase, NoticeEvent, NoticeReply, Owner, Sender
 from registry.models.fields import KeptFile
 from registry.notices import mail
 from registry.notices.terms import Due, due_after, reply_days
@@ -48,12 +48,18 @@ LANGUAGES = {
 
 
 def notices(of: Owner) -> QuerySet[Notice]:
-    """The owner's notices, newest first, without the discarded ones."""
-    return Notice.objects.filter(owner=of).exclude(state=State.DISCARDED).order_by("-number")
+    """The owner's notices, newest first, without the discarded ones; as :func:`with_answers` gives them."""
+    return with_answers(Notice.objects.filter(owner=of).exclude(state=State.DISCARDED)).order_by("-number")
+
+
+def with_answers(rows: QuerySet[Notice]) -> QuerySet[Notice]:
+    """The notices with ``answered``, whether anything came on their pages, and ``unread``, by no member yet."""
+    replies = NoticeReply.objects.filter(notice=OuterRef("pk"))
+    return rows.annotate(answered=Exists(replies), unread=Exists(replies.filter(seen_at=None)))
 
 
 _with_senders = Notice.objects.select_related("owner", "sender").defer("sender__file")
-notice = numbered(lambda of: _with_senders.filter(owner=of), "notice")
+notice = numbered(lambda of: with_answers(_with_senders.filter(owner=of)), "notice")
 
 
 def may_be_noticed(of: Owner, party: str, first: Sequence[int] = ()) -> QuerySet[Case]:

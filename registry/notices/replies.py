@@ -1,30 +1,36 @@
 """What the addressee of a notice answers on a page of its own: kept, logged, told; the notice rests until it is read.
 
+Who says that it was taken down has the places of the cases visited again, and decides nothing by that.
+
 Whoever has the letter has the link. A reply is what somebody with the letter says, and no more.
 """
 
 import secrets
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet, Sum
+from django.db.models.functions import Length
+from django.template.defaultfilters import filesizeformat
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError, passes
 from exhibit.plain import one_line, plain
-from registry.cases import history
+from registry.cases import history, recaptures
 from registry.db.rows import alone_with, there, write
 from registry.log import audit_log
-from registry.models import EventKind, Notice, NoticeReply
+from registry.models import EventKind, Notice, NoticeReply, Owner
 from registry.notices.notices import cases_of, keep_event
-from registry.notifications import events
+from registry.notifications import events, mail_choices
 
 HOLDS = timedelta(days=365)
 """So long after the signature its addressee can answer."""
 MAX_UNSEEN, MAX_REPLIES = 5, 50
 """Replies to one notice: that no member has read yet, and altogether."""
-MAX_WORDS, MAX_FILE = 4_000, 512 * 1024
-"""Characters of a reply; bytes of its file."""
+MAX_WORDS, MAX_FILE, MAX_FILES = 4_000, 20 * 1024 * 1024, 100 * 1024 * 1024
+"""Characters of a reply; bytes of its file, and of the files of all replies to one notice."""
 
 OPEN = (Notice.State.SENT, Notice.State.ANSWERED, Notice.State.COUNTERED, Notice.State.REMOVED, Notice.State.ONLINE)
 """States in which a notice can be answered, and signed: a letter may arrive before anybody says that it was sent."""
@@ -41,6 +47,19 @@ def find(token: str) -> Notice | None:
     return rows.filter(state__in=(*OPEN, Notice.State.SIGNED)).select_related("owner").first()
 
 
+def unread(of: Owner) -> QuerySet[NoticeReply]:
+    """The replies to the owner's notices that no member has read, the oldest first, without their files."""
+    rows = NoticeReply.objects.filter(notice__owner=of, seen_at=None).exclude(notice__state=Notice.State.DISCARDED)
+    return rows.select_related("notice").defer("file").order_by("at", "pk")
+
+
+def check_size(size: int) -> None:
+    """Raise ``RefusedError`` for a file of more bytes than are taken."""
+    if size > MAX_FILE:
+        told = {"size": filesizeformat(size), "most": filesizeformat(MAX_FILE)}
+        raise RefusedError(_("The file has %(size)s; up to %(most)s are taken.") % told, reason="too-many-bytes")
+
+
 def keep(row: Notice, kind: str, words: str, *, contact: str = "", name: str = "", data: bytes = b"") -> NoticeReply:
     """Keep a reply: an entry of the log for each case, a line in its history, and an event that members are told of.
 
@@ -50,8 +69,11 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", name: str = "
     words, contact = plain(words).strip(), one_line(contact)[:300]
     if kind not in NoticeReply.Kind.values:
         raise RefusedError(_("Choose what you would like to say."), reason="kind")
-    if len(words) > MAX_WORDS or len(data) > MAX_FILE:
-        raise RefusedError(_("The words or the file are too long."), reason="too-many-bytes")
+    if len(words) > MAX_WORDS:
+        count, most = (number_format(one, force_grouping=True) for one in (len(words), MAX_WORDS))
+        said = _("The words have %(count)s characters; up to %(most)s are taken.") % {"count": count, "most": most}
+        raise RefusedError(said, reason="too-many-bytes")
+    check_size(len(data))
     if data and not _readable(data):
         raise RefusedError(_("The file is neither a PDF, a JPEG, a PNG nor plain text."), reason="file")
     if kind in (NoticeReply.Kind.LICENCE, NoticeReply.Kind.DISPUTE) and not (words or data):
@@ -65,6 +87,10 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", name: str = "
             raise RefusedError(
                 _("Answers are waiting to be read; no more are taken now."), reason="too-many", hint=hint
             )
+        if data and len(data) + (held.replies.aggregate(bytes=Sum(Length("file")))["bytes"] or 0) > MAX_FILES:
+            said = _("The files of all answers to this letter would have more than %(most)s.")
+            hint = _("Write to the address in the letter.")
+            raise RefusedError(said % {"most": filesizeformat(MAX_FILES)}, reason="too-many-bytes", hint=hint)
         made = NoticeReply.objects.create(
             notice=held, number=count + 1, kind=kind, words=words, contact=contact, at=now(),
             file_name=one_line(name)[-200:] if data else "", file=data or None,
@@ -76,6 +102,10 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", name: str = "
             digest = made.file_digest.hex if made.file_digest else ""
             audit_log.noted(case, "notice replied to", by="the addressee's page", file=digest, **about)
             history.record(case, "notice", "", ("notice-reply", {"number": held.number}))
+            if kind == NoticeReply.Kind.REMOVED and case.decision in recaptures.FOLLOWED:
+                recaptures.visit_again(case, now())
+                history.record(case, "notice", "", ("notice-said-removed", {"number": held.number}))
+        mail_choices.hasten(held.owner)
         told = {"notice": held.number, "party": held.party, "reply": made.number, "kind": kind}
         events.record(held.owner, EventKind.NOTICE_REPLIED, told)
     return made
@@ -92,7 +122,7 @@ def see(row: Notice, *, by: str) -> None:
     A term of law runs whatever somebody answers here, and isn't moved. A second time changes nothing.
     """
     with alone_with(row) as held:
-        unseen = list(held.replies.filter(seen_at=None).order_by("number"))
+        unseen = list(held.replies.filter(seen_at=None).defer("file").order_by("number"))
         if not unseen:
             return
         held.replies.filter(seen_at=None).update(seen_at=now(), seen_by=by)

@@ -24,6 +24,9 @@ TOLD = (
 )
 """What a mail tells."""
 
+AT_ONCE = (EventKind.NOTICE_REPLIED,)
+"""What doesn't wait for the day or the week of a member who hasn't chosen that it should."""
+
 MORNING = time(7)
 SOONEST, AT_MOST_EVERY = timedelta(minutes=1), timedelta(minutes=15)
 """Between two mails at once: so long after a quiet half hour, then twice what passed before the last, up to this."""
@@ -36,9 +39,16 @@ def choice(owner: Owner, user: User) -> MailChoice:
     return MailChoice.objects.get_or_create(owner=owner, user=user, defaults=usual)[0]
 
 
-def choose(owner: Owner, user: User, how_often: HowOften, *, by: str) -> None:
-    """Record a member's choice; what happened before it is told in its time, unless it was ``never``."""
+def choose(owner: Owner, user: User, how_often: HowOften, *, by: str, answers_at_once: bool | None = None) -> None:
+    """Record a member's choice, of answers too where it is given.
+
+    What happened before it is told in its time, unless it was ``never``.
+    """
     with alone_with(choice(owner, user)) as row:
+        if answers_at_once is not None and row.answers_at_once != answers_at_once:
+            write(row, answers_at_once=answers_at_once)
+            about = {"answers at once": answers_at_once, "user": user.get_username()}
+            audit_log.changed("mail choice", by=by, owner=owner, about=about)
         if row.how_often == how_often:
             return
         told = events.newest(owner) if row.how_often == HowOften.NEVER else row.told_until
@@ -61,6 +71,24 @@ def next_mail(user: User, how_often: str, before: datetime | None = None) -> dat
     if how_often == HowOften.WEEKLY:
         day += timedelta(days=-day.weekday() % 7)
     return datetime.combine(day, MORNING, here.tzinfo)
+
+
+def hasten(owner: Owner) -> None:
+    """Have members told of what is about to be written down as soon as it has settled, unless they chose otherwise."""
+    for member in owner.memberships.select_related("user"):
+        choice(owner, member.user)
+    soon = now() + events.SETTLING
+    rows = MailChoice.objects.filter(owner=owner, answers_at_once=True, how_often__in=(HowOften.DAILY, HowOften.WEEKLY))
+    rows.filter(not_before__gt=soon).update(not_before=soon)
+
+
+def after_mail(row: MailChoice, told_until: int) -> datetime:
+    """When the next mail may go after one that told of events up to this one; soon, while an answer isn't told."""
+    until = next_mail(row.user, row.how_often, row.sent_at)
+    if not row.answers_at_once or row.how_often == HowOften.AT_ONCE:
+        return until
+    untold = Event.objects.filter(owner=row.owner, pk__gt=told_until, kind__in=AT_ONCE)
+    return min(until, now() + events.SETTLING) if untold.exists() else until
 
 
 def zone_of(user: User) -> tzinfo:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _, ngettext, pgettext
 from exhibit.errors import ExhibitError
 from registry.accounts import devices, scoped
 from registry.cases.queue import seen_between
-from registry.models import Case, Event, EventKind, MailChoice, Owner
+from registry.models import Case, Event, EventKind, MailChoice, Notice, Owner
 from registry.notifications.mail_choices import zone_of
 from workers.notify.mail import message_id
 from workers.notify.webhooks import page_of
@@ -34,13 +34,17 @@ def digest_mail(services: Services, choice: MailChoice, told: Sequence[Event]) -
     user, owner = choice.user, choice.owner
     with translation.override(user.reads or settings.LANGUAGE_CODE), timezone.override(zone_of(user)):
         waiting = _waiting(owner, told)
-        others = [(_sentence(event), _link(services, choice, page_of(event))) for event in told if _sentence(event)]
-        if not waiting and not others:
+        answered = _unread_answers(owner, told)
+        rest = [event for event in told if event.kind != EventKind.NOTICE_REPLIED and _sentence(event)]
+        others = [(_sentence(event), _link(services, choice, page_of(event))) for event in (*answered, *rest)]
+        first, others = others[: len(answered)], others[len(answered) :]
+        if not (waiting or first or others):
             return None
         groups, pictures = _groups(services, choice, waiting)
         unsubscribe = absolute(services.config, f"/mail/unsubscribe/{signing.dumps(choice.pk, salt=SALT)}")
         values = {
             "owner": owner,
+            "answers": first,
             "groups": groups,
             "more": len(waiting) - sum(group["size"] for group in groups),
             "queue": _link(services, choice, f"/o/{owner.slug}/cases/"),
@@ -49,7 +53,7 @@ def digest_mail(services: Services, choice: MailChoice, told: Sequence[Event]) -
             "unsubscribe": unsubscribe,
         }
         words = render_to_string("mail/digest.txt", values).lstrip()
-        mail = EmailMultiAlternatives(_subject(owner, len(waiting), others), words, to=[user.email])
+        mail = EmailMultiAlternatives(_subject(owner, len(waiting), first, others), words, to=[user.email])
         mail.attach_alternative(render_to_string("mail/digest.html", values), "text/html")
     mail.extra_headers = {
         "List-Unsubscribe": f"<{unsubscribe}>",
@@ -78,6 +82,17 @@ def _waiting(owner: Owner, told: Sequence[Event]) -> list[tuple[int, str]]:
     opened = {event.about["case"] for event in told if event.kind == EventKind.CASE_OPENED}
     rows = scoped.cases(owner).filter(number__in=opened, decision=Case.Decision.OPEN, waits=True)
     return list(rows.order_by("-likelihood", "number").values_list("pk", "party"))
+
+
+def _unread_answers(owner: Owner, told: Sequence[Event]) -> list[Event]:
+    """The events of answers to notices that no member has read meanwhile, one for each notice."""
+    resting = set(
+        Notice.objects.filter(owner=owner, replies__seen_at=None, replies__isnull=False).values_list(
+            "number", flat=True
+        )
+    )
+    found = {event.about["notice"]: event for event in told if event.kind == EventKind.NOTICE_REPLIED}
+    return [event for number, event in found.items() if number in resting]
 
 
 def _groups(
@@ -161,8 +176,10 @@ def _of_notice(event: Event) -> str:
     return _("Notice %(number)d about %(party)s: look again by %(day)s.") % told
 
 
-def _subject(owner: Owner, cases: int, others: Sequence[tuple[str, str]]) -> str:
-    if cases:
+def _subject(owner: Owner, cases: int, answers: Sequence[tuple[str, str]], others: Sequence[tuple[str, str]]) -> str:
+    if answers:
+        words = answers[0][0]
+    elif cases:
         words = ngettext("%(number)d likely copy", "%(number)d likely copies", cases) % {"number": cases}
     else:
         words = others[0][0]

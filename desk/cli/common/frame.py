@@ -56,12 +56,18 @@ class Desk:
         return wiring.Services(self.config, celery.send)
 
     def owner(self, named: str | None) -> "models.Owner":
-        """The owner with this short name or name; the only one, if nobody is named and there aren't several."""
+        """The owner with this short name or name; the only one, if nobody is named and there aren't several.
+
+        A sample is meant only where it is named.
+        """
         if named is not None:
             return models.Owner.objects.filter(name=named).order_by("pk").first() or scoped.owner(named)
-        found = list(models.Owner.objects.order_by("slug")[:20])
+        found = list(models.Owner.objects.filter(sample=False).order_by("slug")[:20])
         if not found:
-            raise NotFoundError("There is no owner yet.", hint='Add one: exhibit owner add "NAME"')
+            sample = models.Owner.objects.filter(sample=True).order_by("slug").first()
+            named_sample = f"; the sample is named with --owner {sample.slug}" if sample else ""
+            said = "There is no owner yet but a sample." if sample else "There is no owner yet."
+            raise NotFoundError(said, hint=f'Add one: exhibit owner add "NAME"{named_sample}')
         if len(found) > 1:
             listed = ", ".join(row.slug for row in found)
             raise WrongUseError("There are several owners.", hint=f"Name one with --owner: {listed}")

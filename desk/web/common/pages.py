@@ -42,8 +42,8 @@ View = Callable[..., HttpResponseBase]
 V = TypeVar("V", bound=View)
 
 
-def page_at(address: str, name: str, methods: Sequence[str] = ()) -> Callable[[V], V]:
-    """Enter a view under an address and its name; without methods it takes all."""
+def page_at(address: str, name: str | None, methods: Sequence[str] = ()) -> Callable[[V], V]:
+    """Enter a view under an address and its name, if links lead there; without methods it takes all."""
 
     def entered(view: V) -> V:
         PAGES.append(path(address, require_http_methods(methods)(view) if methods else view, name=name))
@@ -64,7 +64,7 @@ class OwnersPage:
     roles: Collection[Role] = ()
 
     def __call__(
-        self, address: str, name: str, template: str = "", *, back: str = ""
+        self, address: str, name: str | None, template: str = "", *, back: str = ""
     ) -> Callable[[OwnedView[P]], View]:
         """Enter a view. One that gives values needs the template; one that gives nothing or says something leads back.
 

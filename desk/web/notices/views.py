@@ -36,6 +36,8 @@ NAMED = {
     "done": (gettext_lazy("done"), (Notice.State.REMOVED, Notice.State.RESOLVED)),
 }
 """Filters of the list: each with its words, and the states that it lets through."""
+UNREAD = "unread"
+"""The filter that lets through what was answered, and no member has read."""
 KNOWN = {(str(kind), language) for kind, languages in notices.LANGUAGES.items() for language in languages}
 """Kinds and languages of wordings."""
 
@@ -50,19 +52,25 @@ SAID = {
 
 @member_page("notices/", "notices", "web/notices.html")
 def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """The owner's notices; what is due soonest stands first."""
+    """The owner's notices: those with an answer that nobody has read first, then what is due soonest."""
     wanted, party = request.GET.get("state", ""), said(request.GET.get("q", ""))
     rows = notices.notices(owner).annotate(cases=Count("notice_cases"))
     if wanted in NAMED:
         rows = rows.filter(state__in=NAMED[wanted][1])
+    elif wanted == UNREAD:
+        rows = rows.filter(unread=True)
     if party:
         rows = rows.filter(party__icontains=party)
-    page = page_of(request, rows.order_by(F("due_on").asc(nulls_last=True), "-number"))
+    page = page_of(request, rows.order_by("-unread", F("due_on").asc(nulls_last=True), "-number"))
     return {
         "page": page,
-        "rows": [(row, words.KINDS[Notice.Kind(row.kind)], words.STATES[Notice.State(row.state)]) for row in page],
-        "state": wanted if wanted in NAMED else "",
-        "states": [(None, _("all")), *((name, label) for name, (label, _wanted) in NAMED.items())],
+        "rows": [(row, words.KINDS[Notice.Kind(row.kind)], words.state_of(row)) for row in page],
+        "state": wanted if wanted in NAMED or wanted == UNREAD else "",
+        "states": [
+            (None, _("all")),
+            (UNREAD, _("answered, not read")),
+            *((name, label) for name, (label, _wanted) in NAMED.items()),
+        ],
         "q": party,
         "any": bool(page.object_list) or notices.notices(owner).exists(),
     }
@@ -82,7 +90,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
     return {
         "notice": row,
         "kind": words.KINDS[Notice.Kind(row.kind)],
-        "state": words.STATES[Notice.State(row.state)],
+        "state": words.state_of(row),
         "due": words.DUE.get(row.due_what, ""),
         "overdue": row.due_on is not None and row.due_on < timezone.localdate(),
         "page": Paginator(parts_of(text), 1).get_page(request.GET.get("page")),
@@ -98,7 +106,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         "happened": [(None, "–"), *(words.FILED if row.kind in notices.FILINGS else words.HAPPENED).items()],
         "files": row.kind in notices.FILINGS,
         "replies": [(one, words.REPLIES[NoticeReply.Kind(one.kind)]) for one in row.replies.defer("file")],
-        "unseen": row.replies.filter(seen_at=None).exists(),
+        "said_removed": row.replies.filter(seen_at=None, kind=NoticeReply.Kind.REMOVED).exists(),
         "mail": mail,
         "maybe": mail is not None and may_have_left(mail),
         "can_mail": row.kind not in notices.FILINGS

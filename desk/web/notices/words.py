@@ -88,6 +88,8 @@ STATES = {
     Notice.State.RESOLVED: _("resolved"),
     Notice.State.DISCARDED: _("discarded"),
 }
+ARRIVED = _("signed, and an answer came; nobody has said that it was sent")
+"""How a notice stands that was signed and answered: it has arrived, whatever was said of sending it."""
 HAPPENED = {
     Notice.State.ANSWERED: _("They answered"),
     Notice.State.COUNTERED: _("A counter-notice or a statement that nothing is wrong came"),
@@ -104,6 +106,7 @@ FILED = {
 """What can happen to what was filed with a board or a court."""
 REPLIES = {
     NoticeReply.Kind.LICENCE: _("There is a licence, or another permission"),
+    NoticeReply.Kind.REMOVED: _("I have taken it down"),
     NoticeReply.Kind.CREDIT: _("The credit has been corrected"),
     NoticeReply.Kind.DISPUTE: _("I see it differently"),
     NoticeReply.Kind.OFFER: _("Please make an offer"),
@@ -150,6 +153,11 @@ STANDINGS = {
     None: _("%(n)s not visited yet"),
     Standing.REMOVED: _("%(n)s removed"),
 }
+
+
+def state_of(row: Notice) -> str:
+    """How a notice stands, as :func:`registry.notices.notices.with_answers` gives it."""
+    return str(ARRIVED if row.state == Notice.State.SIGNED and row.answered else STATES[Notice.State(row.state)])
 
 
 def standings(item: NoticeItem) -> tuple[list[str], datetime | None]:

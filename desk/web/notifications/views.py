@@ -40,7 +40,9 @@ def choose_mail(request: HttpRequest, owner: Owner) -> None:
     """How often the member wants mail about this owner."""
     wanted = request.POST.get("how-often", "")
     if wanted in MailChoice.HowOften.values:
-        mail_choices.choose(owner, person_of(request), MailChoice.HowOften(wanted), by=request.user.get_username())
+        chosen, by = MailChoice.HowOften(wanted), request.user.get_username()
+        at_once = "answers-at-once" in request.POST
+        mail_choices.choose(owner, person_of(request), chosen, by=by, answers_at_once=at_once)
         messages.success(request, _("Your choice is kept."))
 
 

@@ -40,7 +40,7 @@ def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
         "cases": parties.cases_of(owner, name)[: parties.FEW],
         "works": parties.works_of(owner, name)[: parties.FEW],
         "places": parties.places_of(owner, name),
-        "notices": [(row, notice_words.STATES[Notice.State(row.state)]) for row in letters[: parties.FEW]],
+        "notices": [(row, notice_words.state_of(row)) for row in letters[: parties.FEW]],
         "replies": [(row, notice_words.REPLIES[NoticeReply.Kind(row.kind)]) for row in replies[: parties.FEW]],
         "sealed": list(sealed[: packing.MAX_BUNDLES]),
         "packages": owner.packages.filter(bundles__case__party=name, removed_at=None)

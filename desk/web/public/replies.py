@@ -35,9 +35,10 @@ def _page(request: HttpRequest, token: str, notice: Notice) -> HttpResponse:
     problem, given = "", request.POST
     if request.method == "POST":
         file = request.FILES.get("file")
-        data, name = (file.read(replies.MAX_FILE + 1), file.name or "file") if file else (b"", "")
         words, contact = given.get("words", ""), said(given.get("contact", ""))
         try:
+            replies.check_size((file.size or 0) if file else 0)
+            data, name = (file.read(), file.name or "file") if file else (b"", "")
             replies.keep(notice, given.get("kind", ""), words, contact=contact, name=name, data=data)
             return redirect("reply", token=token)
         except ExhibitError as error:
@@ -51,6 +52,7 @@ def _page(request: HttpRequest, token: str, notice: Notice) -> HttpResponse:
         "words": given.get("words", ""),
         "contact": given.get("contact", ""),
         "most": replies.MAX_WORDS,
+        "most_bytes": replies.MAX_FILE,
         "received": [(one.at, REPLIES[one.Kind(one.kind)]) for one in notice.replies.defer("file")],
         "problem": problem,
     }

@@ -7,9 +7,11 @@ from django import template
 from django.db.models import Count
 from django.utils import timezone
 
-from desk.web.notices.words import STATES
+from desk.web.notices.words import REPLIES, state_of
 from desk.web.parties.words import amount
-from registry.models import Case, Membership, Notice, Owner
+from registry.models import Case, Membership, Notice, NoticeReply, Owner
+from registry.notices import replies
+from registry.notices.notices import with_answers
 from registry.notices.terms import due, due_soon
 
 register = template.Library()
@@ -22,8 +24,8 @@ SHOWN = 3
 @register.inclusion_tag("web/case-notices.html")
 def case_notices(owner: Owner, case: Case, *, may_decide: bool = False) -> dict[str, Any]:
     """The notices about a case, and where another is begun; whether a counter-notice pauses it. One query."""
-    rows = Notice.objects.filter(notice_cases__case=case).exclude(state=Notice.State.DISCARDED).order_by("-number")
-    found = [(row, STATES[Notice.State(row.state)]) for row in rows]
+    about = Notice.objects.filter(notice_cases__case=case).exclude(state=Notice.State.DISCARDED)
+    found = [(row, state_of(row)) for row in with_answers(about).order_by("-unread", "-number")]
     return {
         "owner": owner,
         "case": case,
@@ -31,6 +33,13 @@ def case_notices(owner: Owner, case: Case, *, may_decide: bool = False) -> dict[
         "paused": any(row.state == Notice.State.COUNTERED for row, _ in found),
         "may_begin": may_decide and case.decision == Case.Decision.CONFIRMED,
     }
+
+
+@register.simple_tag
+def unread_answers(owner: Owner) -> list[tuple[NoticeReply, str]]:
+    """The answers to notices that no member has read, the oldest first, one more than are named. One query."""
+    rows = replies.unread(owner)[: SHOWN + 1]
+    return [(row, str(REPLIES[NoticeReply.Kind(row.kind)])) for row in rows]
 
 
 @register.inclusion_tag("web/notices-due.html")
@@ -43,10 +52,14 @@ def notices_due(owner: Owner) -> dict[str, Any]:
 
 @register.simple_tag
 def with_due(memberships: Sequence[Membership]) -> list[Membership]:
-    """Memberships with ``due``, how many notices of each owner are due. One query."""
+    """Memberships with ``due``, so many notices of each owner, and ``unread``, so many answers. Two queries."""
     found = list(memberships)
+    unread = NoticeReply.objects.filter(seen_at=None, notice__owner__in=[one.owner_id for one in found])
+    unread = unread.exclude(notice__state=Notice.State.DISCARDED).order_by().values_list("notice__owner")
+    answers = dict(unread.annotate(n=Count("pk")))
     owners = Notice.objects.filter(due_soon(timezone.localdate()), owner__in=[notice.owner_id for notice in found])
     counts = dict(owners.order_by().values_list("owner").annotate(n=Count("pk")))
     for notice in found:
         notice.due = counts.get(notice.owner_id, 0)  # type: ignore[attr-defined] # for the template
+        notice.unread = answers.get(notice.owner_id, 0)  # type: ignore[attr-defined] # the same
     return found

@@ -75,8 +75,11 @@ def test_with_debugging_the_trace_is_shown(failing: ModuleType, monkeypatch: pyt
 
 def test_wrong_use_ends_with_2_and_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     for words, said in (
-        (["wrok", "list"], "No such command"),
-        (["work", "list", "--jsno"], "No such option"),
+        (["wrok", "list"], "No such command 'wrok'. Did you mean 'work'?"),
+        (["verfi"], "No such command 'verfi'. Did you mean 'verify'?"),
+        (["work", "lsit"], "No such command 'lsit'. Did you mean 'list'?"),
+        (["work", "list", "--jsno"], "Did you mean one of: '--in', '--json', '--sort'?"),
+        (["xyzzy"], "No such command 'xyzzy'.\n"),
         (["work", "list", "--owner", "\x1b[2J"], "A control character or half a character stands in what was typed."),
     ):
         assert main(words) == ExitCode.WRONG_USE

@@ -2,9 +2,13 @@
 
 import io
 import re
+from contextlib import suppress
 
 import pypdf
 import pytest
+from django.apps import apps
+from django.db import IntegrityError, transaction
+from django.db.models import CharField, TextField
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from playwright.sync_api import expect
@@ -97,6 +101,45 @@ def test_the_sections_stand_in_one_line_on_a_phone_and_the_current_one_is_seen(s
         assert len({link.bounding_box()["y"] for link in links.all()}) == 1  # type: ignore[index]
         expect(alice.page.locator("nav.sections [aria-current]")).to_be_in_viewport(ratio=1)
         alice.check()
+
+
+NAMES = {
+    "title", "party", "name", "file_name", "licensee", "contact", "word", "label", "capacity", "use", "url", "page_url",
+    "image_url", "reason", "by", "created_by", "decided_by", "words", "address", "organisation", "author",
+}  # fmt: skip
+"""Columns of words that people, files and sites choose."""
+
+
+@pytest.mark.parametrize(
+    ("letter", "step"), [("W", SHARED), *(pytest.param(*one, marks=pytest.mark.long) for one in (("W", 1), ("字", 1)))]
+)
+def test_what_people_name_without_a_blank_stays_on_a_phones_screen(site: Site, letter: str, step: int) -> None:
+    scene, beyond = Scene(site.inline), []
+    alice = site.signed_in(scene.ann, size=PHONE)
+    long_ones(letter * 60)
+    main = [reverse(name, args=["studio"]) for name in ("works", "notices", "parties", "downloads", "licences")]
+    main += [reverse(name, args=["studio", 1]) for name in ("case", "work", "notice", "watch")]
+    others = [*general(), *scene.addresses().values()][4::step]
+    for address in pages(scene.alice, list(dict.fromkeys([reverse("cases", args=["studio"]), *main, *others]))):
+        page = alice.open(address)
+        page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        try:
+            alice.fits()
+        except AssertionError as error:
+            beyond.append(str(error))
+    assert not beyond, "\n".join(beyond)
+
+
+def long_ones(word: str) -> None:
+    """Give whatever has a name in the database this one, as far as its column takes it."""
+    for model in apps.get_app_config("registry").get_models():
+        for column in model._meta.concrete_fields:
+            words = isinstance(column, CharField | TextField) and not column.choices and not column.unique
+            if column.name not in NAMES or not words:
+                continue
+            web = "https://shop.example/" if column.name.endswith("url") else ""
+            with suppress(IntegrityError), transaction.atomic():  # of some, no two have one name
+                model._default_manager.update(**{column.name: (web + word)[: column.max_length or 200]})
 
 
 def look_at(site: Site, size: tuple[int, int], scheme: str, language: str, first: int, step: int) -> None:

@@ -61,9 +61,9 @@ def _send(services: Services, row: MailChoice) -> bool:
             steps.wait(MailChoice, row.pk, now() + AGAIN, NOT_TAKEN)
         return False
     with transaction.atomic():
-        if told:
-            MailChoice.objects.filter(pk=row.pk).update(told_until=told[-1].pk)
-        until = mail_choices.next_mail(row.user, row.how_often, row.sent_at)
+        told_until = told[-1].pk if told else row.told_until
+        MailChoice.objects.filter(pk=row.pk).update(told_until=told_until)
+        until = mail_choices.after_mail(row, told_until)
         if mail is not None:
             MailChoice.objects.filter(pk=row.pk).update(sent_at=now())
         elif row.how_often == MailChoice.HowOften.AT_ONCE:

@@ -1,28 +1,64 @@
 // The queue by keys: one case is current, decisions are sent one after the other while the next case is looked at already;
 // what is confirmed can be ticked and carried on to a bundle or a notice.
+// No key is lost, however fast they come: each waits until those before it are done and its case stands on the page, and
+// is about the case that is current then. So it decides the next one in order, never one twice, and never one that wasn't
+// shown. The cases that follow are fetched before the last one is reached. What the site refuses is open again, and said.
 // Without this file the same buttons are plain forms.
 (() => {
   "use strict";
   const form = document.getElementById("decide");
-  const items = [...document.querySelectorAll(".item")];
+  let items = [...document.querySelectorAll(".item")];
   if (!items.length) return;
   const said = document.getElementById("said");
   const undo = document.getElementById("undo");
   const reason = document.getElementById("reason");
   const keys = document.getElementById("keys");
-  const next = document.getElementById("next");
+  let next = document.getElementById("next");
   const AHEAD = 6;
+  const NEAR = 10; // so many before the last one, those that follow are fetched
+  const BEHIND = 90; // so many decided ones stay on the page
   let current = -1;
   let whole = null;
   let sending = Promise.resolve();
   let waiting = 0;
   const done = undo && !undo.disabled ? [{ numbers: undo.value.split(" ").slice(1) }] : []; // what can be taken back
+  const typed = []; // what keys ask for that waits, in order
+  let busy = 0; // what keys wait for
+  let words = null; // the reason that was written before the key that is at work
+  let proposing = false;
+  let leaving = false;
+  let loading = null;
+  const refused = new Map(); // why the site refused to decide a case, by its number
 
   const item = (number) => document.getElementById(`case-${number}`);
   const isOpen = (one) => !one.hasAttribute("data-decided");
   const open = () => items.filter(isOpen);
-  const say = (words) => { if (said) said.textContent = words; };
+  const say = (sentence) => { if (said) said.textContent = sentence || trouble(); };
+  const trouble = () => (refused.size ? `${said.dataset.stay} ${[...refused.keys()].join(", ")}. ${[...refused.values()].pop()}` : "");
   const offer = () => { undo.disabled = !done.length; };
+
+  function pump() {
+    while (!busy && typed.length) typed.shift()();
+  }
+
+  // keys wait until this is done
+  function hold(promise) {
+    busy += 1;
+    promise.finally(() => { busy -= 1; pump(); });
+  }
+
+  // another page comes: keys are for that one
+  function leave() {
+    typed.length = 0;
+    leaving = true;
+    setTimeout(() => { leaving = false; }, 3000); // it didn't
+  }
+
+  // until what was changed can be seen
+  const painted = () => new Promise((seen) => {
+    requestAnimationFrame(() => setTimeout(seen));
+    setTimeout(seen, 250); // of a page that isn't shown no frame comes
+  });
 
   function look(index) {
     if (index < 0 || index >= items.length) return;
@@ -36,14 +72,97 @@
       for (const picture of later.querySelectorAll("img")) picture.loading = "eager";
     }
     if (whole && !whole.contains(one)) group(null);
+    if (next && items.length - index <= NEAR) load();
+    hold(painted());
   }
 
   function step(by) {
     let index = current + by;
     while (index >= 0 && index < items.length && !isOpen(items[index]) && open().length) index += by;
-    if (index >= items.length && next && by > 0) { sending.then(() => { location.href = next.href; }); return; }
+    if (index >= items.length && next && by > 0) {
+      hold(load().then(() => step(by))); // one more try each time: in the end there is no next page
+      return;
+    }
     if (index >= 0 && index < items.length) look(index);
     if (!open().length) say(said?.dataset.all ?? "");
+  }
+
+  // the cases that follow come below those that are here; done when some have, or there are no more
+  function load() {
+    loading ??= further().finally(() => { loading = null; });
+    return loading;
+  }
+
+  async function further() {
+    await sending; // what was decided has left the list
+    let address = new URL(next.href);
+    if (next.dataset.skip) address.searchParams.set("skip", next.dataset.skip);
+    for (;;) {
+      const page = await fetched(address);
+      const came = append(page);
+      const link = page.getElementById("next");
+      if (!link) { next.remove(); next = null; return; }
+      if (came) { if (next.dataset.skip) aim(); else next.href = link.getAttribute("href"); return; }
+      address = new URL(link.getAttribute("href"), address);
+    }
+  }
+
+  async function fetched(address) {
+    for (let pause = 500; ; pause = Math.min(pause * 2, 8000)) {
+      try {
+        const answer = await fetch(address);
+        if (answer.redirected || (answer.status >= 400 && answer.status < 500)) {
+          leave();
+          location.href = address; // signed out, or not a member any more
+          return await new Promise(() => {});
+        }
+        if (answer.ok) { told(); return new DOMParser().parseFromString(await answer.text(), "text/html"); }
+      } catch { /* nobody answers */ }
+      say(said?.dataset.missing ?? "");
+      await new Promise((go) => setTimeout(go, pause));
+    }
+  }
+
+  function append(page) {
+    let came = 0;
+    for (const section of page.querySelectorAll(".group")) {
+      const twice = [...section.querySelectorAll(".item")].filter((one) => item(one.dataset.number));
+      for (const one of twice) one.remove();
+      const fresh = section.querySelectorAll(".item").length;
+      if (!fresh) continue;
+      came += fresh;
+      without(section, twice.map((one) => one.dataset.number));
+      for (const one of section.querySelectorAll("[data-key=t]")) one.hidden = !form;
+      [...document.querySelectorAll(".group")].pop().after(document.adoptNode(section));
+    }
+    const at = items[current];
+    for (const section of document.querySelectorAll(".group")) {
+      const rows = rowsOf(section);
+      const last = items.indexOf(rows[rows.length - 1]);
+      if (last < current - BEHIND && !rows.some(isOpen) && !section.querySelector(".pick input:checked")) section.remove();
+    }
+    items = [...document.querySelectorAll(".item")];
+    current = at ? items.indexOf(at) : current;
+    return came;
+  }
+
+  // a group's own buttons name none that stand elsewhere on the page
+  function without(section, numbers) {
+    const kept = (text) => text.split(" ").filter((one) => !numbers.includes(one)).join(" ");
+    for (const one of section.querySelectorAll(".whole button[value]")) one.value = kept(one.value);
+    for (const one of section.querySelectorAll("[data-numbers]")) one.dataset.numbers = kept(one.dataset.numbers);
+  }
+
+  // where the list goes on, for whoever follows the link: behind what is still open here
+  function aim() {
+    const address = new URL(next.href);
+    address.searchParams.set("skip", Number(next.dataset.skip) + open().length);
+    next.href = address;
+  }
+
+  // that something isn't answered is said no longer
+  function told() {
+    if (said && [said.dataset.failed, said.dataset.missing].includes(said.textContent)) say("");
   }
 
   function group(section) {
@@ -74,6 +193,7 @@
     await sending; // what was confirmed a moment ago goes with it
     if (!section && !ticked()) tick(boxes(chosen()));
     if (section ? boxes(rowsOf(section)).length : ticked()) {
+      leave();
       document.querySelector(section ? `.chosen .carry [data-key="${key}"]` : `#take [data-key="${key}"]`)?.click();
     }
   }
@@ -85,9 +205,9 @@
     if (!numbers.length) return;
     const body = new FormData(form);
     const made = { numbers };
-    for (const number of numbers) item(number).setAttribute("data-decided", "sent");
+    if (words === null) reason.value = ""; else body.set("reason", words);
+    for (const number of numbers) { item(number).setAttribute("data-decided", "sent"); refused.delete(number); }
     done.push(made);
-    reason.value = "";
     group(null);
     items[current]?.classList.remove("current");
     current = items.indexOf(item(numbers[numbers.length - 1]));
@@ -99,12 +219,13 @@
   function takeBack() {
     const last = done.pop();
     offer();
-    if (last) inTurn(() => (last.numbers.length ? send(new FormData(form), "undo", last) : null));
+    if (last) hold(inTurn(() => (last.numbers.length ? send(new FormData(form), "undo", last) : null)));
   }
 
   function inTurn(deed) {
     waiting += 1;
     sending = sending.then(deed).finally(() => { waiting -= 1; });
+    return sending;
   }
 
   // made: the cases that were decided together, of which the answer leaves those that this decision holds for
@@ -119,23 +240,31 @@
       } catch { answer = null; }
       if (!answer) { say(said.dataset.failed); await new Promise((go) => setTimeout(go, pause)); }
     }
-    let told = {};
-    try { told = await answer.json(); } catch { /* a page came instead: signed out, or not permitted */ }
-    if (!told.cases) {
-      if (choice === "undo") done.push(made);
-      else forget(made, numbers);
+    told();
+    let outcome = {};
+    try { outcome = await answer.json(); } catch { /* a page came instead: signed out, or not permitted */ }
+    if (!outcome.cases) {
+      const why = outcome.error ?? said.dataset.refused;
+      if (choice === "undo") {
+        done.push(made);
+        typed.length = 0; // what was typed behind it is about a case that it didn't lead back to
+        say(why);
+      } else {
+        forget(made, numbers);
+        for (const number of numbers) refuse(number, why);
+        say("");
+      }
       offer();
-      say(told.error ?? said.dataset.refused);
       return;
     }
-    for (const one of told.cases) show(one);
-    document.querySelector("#left strong").textContent = told.left.toLocaleString(document.documentElement.lang);
+    for (const one of outcome.cases) show(one);
+    document.querySelector("#left strong").textContent = outcome.left.toLocaleString(document.documentElement.lang);
     if (choice === "undo") {
       const first = item(numbers[0]);
       if (first) look(items.indexOf(first));
       else say(said.dataset.elsewhere);
     } else {
-      made.numbers = told.cases.filter((one) => one.done).map((one) => String(one.number));
+      made.numbers = outcome.cases.filter((one) => one.done).map((one) => String(one.number));
       if (!made.numbers.length) forget(made, []);
     }
     offer();
@@ -144,7 +273,13 @@
   function forget(made, numbers) {
     made.numbers = [];
     if (done.includes(made)) done.splice(done.indexOf(made), 1);
-    for (const number of numbers) item(number).removeAttribute("data-decided");
+    for (const number of numbers) item(number)?.removeAttribute("data-decided");
+  }
+
+  function refuse(number, why) {
+    refused.set(number, why);
+    const place = item(number)?.querySelector(".outcome");
+    if (place) place.textContent = why;
   }
 
   function show(one) {
@@ -156,26 +291,43 @@
     row.dataset.decision = one.decision;
     if (one.decision !== "confirmed") row.querySelector(".pick input").checked = false;
     count();
-    if (next?.dataset.skip) { // what was decided has left the list
-      const address = new URL(next.href);
-      address.searchParams.set("skip", Number(next.dataset.skip) + open().length);
-      next.href = address;
-    }
+    if (next?.dataset.skip) aim();
   }
 
   async function propose(link) {
     const place = link.closest(".item, .whole").querySelector(".licences");
     const numbers = link.closest(".whole") ? link.parentElement.dataset.numbers : "";
-    const asked = current;
-    const answer = await fetch(`${link.dataset.licences}${numbers ? `?cases=${encodeURIComponent(numbers)}` : ""}`);
-    if (!answer.ok) { location.href = link.href; return; }
-    place.innerHTML = await answer.text();
-    if (current === asked) place.querySelector("button, a").focus();
+    const asked = items[current];
+    proposing = true;
+    try {
+      const answer = await fetch(`${link.dataset.licences}${numbers ? `?cases=${encodeURIComponent(numbers)}` : ""}`);
+      if (!answer.ok || answer.redirected) { location.href = link.href; return; }
+      place.innerHTML = await answer.text();
+      if (items[current] === asked) place.querySelector("button, a").focus();
+    } catch {
+      typed.length = 0; // no licences came to choose from
+      say(said.dataset.missing);
+    } finally {
+      proposing = false;
+    }
   }
 
   function press(key) {
     const button = (whole ?? items[current])?.querySelector(`[data-key="${key}"]`);
-    if (button && (whole || isOpen(items[current]))) button.click();
+    if (!button || !(whole || isOpen(items[current]))) return false;
+    button.click();
+    return true;
+  }
+
+  // a key that decides takes the reason along that was written before it, whenever its turn comes
+  function deciding(deed) {
+    const written = reason.value;
+    reason.value = "";
+    return () => {
+      words = written;
+      if (!deed() && written) reason.value = written;
+      words = null;
+    };
   }
 
   const DO = {
@@ -191,16 +343,16 @@
       group(whole || !section ? null : section);
     },
     t: () => tick(boxes(chosen())),
-    b: () => carry("b"),
-    n: () => carry("n"),
+    b: () => hold(carry("b")),
+    n: () => hold(carry("n")),
     v: () => items[current]?.querySelector(".found")?.classList.toggle("asked"),
-    o: () => items[current]?.querySelector("h3 a").click(),
+    o: () => { if (items[current]) { leave(); items[current].querySelector("h3 a").click(); } },
     "?": () => keys.showModal(),
     Escape: () => group(null),
   };
 
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || keys.open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || keys.open || leaving) return;
     if (event.target.matches("input:not([type=checkbox]), select, textarea")) {
       if (event.target === reason && (event.key === "Enter" || event.key === "Escape")) {
         event.preventDefault();
@@ -209,10 +361,18 @@
       return;
     }
     if (localStorage.getItem("keys") === "off" && event.key !== "?") return;
-    const deed = DO[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (!deed || (event.repeat && !"jk".includes(event.key))) return;
+    if (event.key === "Enter" && proposing) { // it presses what is about to be proposed
+      event.preventDefault();
+      typed.push(() => document.activeElement.click());
+      return;
+    }
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const deed = DO[key];
+    if (!deed || (event.repeat && !"jk".includes(key))) return;
     event.preventDefault();
-    deed();
+    if (key === "r" || key === "?") { deed(); return; } // what is typed next is text
+    typed.push("cx".includes(key) ? deciding(deed) : deed);
+    pump();
   });
 
   document.addEventListener("click", (event) => {
@@ -220,17 +380,15 @@
     if (!button) return;
     if (button.dataset.key === "t") { tick(boxes(rowsOf(button.closest(".group")))); return; }
     if (button.id === "undo") { event.preventDefault(); takeBack(); return; }
-    if (button.dataset.licences) { event.preventDefault(); propose(button); return; }
+    if (button.dataset.licences) { event.preventDefault(); hold(propose(button)); return; }
     if (button.form === form && button.value) { event.preventDefault(); decide(button.value); }
   });
 
-  for (const one of document.querySelectorAll(".blurs .pair")) {
-    one.addEventListener("click", (event) => {
-      const picture = one.querySelector(".found");
-      if (picture && !picture.classList.contains("asked")) { event.preventDefault(); picture.classList.add("asked"); }
-    });
-  }
-  window.addEventListener("beforeunload", (event) => { if (waiting) event.preventDefault(); });
+  document.addEventListener("click", (event) => {
+    const picture = event.target.closest(".blurs .pair")?.querySelector(".found");
+    if (picture && !picture.classList.contains("asked")) { event.preventDefault(); picture.classList.add("asked"); }
+  });
+  window.addEventListener("beforeunload", (event) => { if (waiting || typed.length) event.preventDefault(); });
   form?.addEventListener("submit", (event) => {
     if (event.submitter?.hasAttribute("formaction")) return; // a group that is longer than the page
     event.preventDefault();

@@ -1,5 +1,6 @@
 """`exhibit owner`: rights holders, and whom a command means."""
 
+from registry.models import Owner
 from tests.assets.command_line import Terminal
 
 
@@ -9,6 +10,22 @@ def test_with_several_owners_one_has_to_be_named(cli: Terminal, studio: str) -> 
     assert ran.err.splitlines()[0] == "There are several owners."
     assert "lighthouse, the-studio" in ran.err
     assert "灯塔档案" in cli.run("owner", "list").out
+
+
+def test_a_sample_is_meant_only_where_it_is_named(cli: Terminal, studio: str) -> None:
+    cli.run("user", "add", "ann@studio.example", "--generate")
+    cli.run("owner", "sample", "on", "ann@studio.example")
+    (sample,) = {row["owner"] for row in cli.ask("owner", "list")["owners"]} - {studio}
+    cli.run("watch", "add", "shop", "--site", "https://shop.example/")
+    assert cli.ask("owner", "list")["owners"][-1]["watches"] == 1
+    cli.run("owner", "add", "Lighthouse")
+    assert sample not in cli.run("work", "list", code=2).err
+    Owner.objects.filter(sample=False).delete()
+    ran = cli.run("work", "list", code=2)
+    assert ran.err.splitlines() == [
+        "There is no owner yet but a sample.",
+        f'Add one: exhibit owner add "NAME"; the sample is named with --owner {sample}',
+    ]
 
 
 def test_an_owner_asks_for_derived_works_and_no_more(cli: Terminal, studio: str) -> None:

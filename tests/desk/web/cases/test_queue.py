@@ -7,10 +7,11 @@ from statistics import median
 import pytest
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Request, Route, expect
 
 from exhibit.clock import now
 from registry.cases import recaptures
+from registry.cases.queue import Wanted, in_groups
 from registry.models import Case, CaseSighting, Owner, User
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import DESKTOP, PHONE, Site, Visitor, use_house
@@ -81,6 +82,121 @@ def test_keys_decide_undo_and_count(site: Site) -> None:
     page.keyboard.press("j")
     page.keyboard.press("k")
     expect(page.locator(".item.current")).to_have_attribute("data-number", str(order[0]))
+
+
+def many(at: Site, hosts: int, works: int) -> Owner:
+    """An owner with so many cases that they fill several pages of the queue."""
+    return cases_of(at, works, tuple(f"shop{number}.example" for number in range(hosts)))
+
+
+def follow(of: Visitor) -> list[tuple[str, list[int]]]:
+    """Every decision that the page sends from now on, in order: the choice, and the cases."""
+    sent: list[tuple[str, list[int]]] = []
+
+    def heard(request: Request) -> None:
+        if request.url.endswith("/cases/decide"):
+            found = re.search(r'name="decide"\r\n\r\n(\w+)([\d ]*)', request.post_data or "")
+            assert found is not None
+            sent.append((found[1], [int(one) for one in found[2].split()]))
+
+    of.page.on("request", heard)
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("hosts", "works", "pause"),
+    [
+        (15, 3, 30),
+        pytest.param(15, 3, 200, marks=pytest.mark.long),
+        pytest.param(30, 10, 30, marks=pytest.mark.long),
+        pytest.param(30, 10, 200, marks=pytest.mark.long),
+    ],
+)
+def test_no_key_is_lost_however_fast_they_come_and_each_decides_the_next_case_in_order(
+    site: Site, hosts: int, works: int, pause: int
+) -> None:
+    studio = many(site, hosts, works)
+    order = [row.case.number for row in in_groups(studio, Wanted(), 0, 1000)]
+    ann = queue(site.member(studio))
+    sent = follow(ann)
+    keys = ["x" if number % 3 else "c" for number in range(len(order))]
+    for key in keys:
+        ann.page.keyboard.press(key)
+        ann.page.wait_for_timeout(pause)
+    expect(ann.page.locator("#left strong")).to_have_text("0", timeout=180_000)
+    kinds = {"x": "cleared", "c": "confirmed"}
+    assert sent == [(kinds[key], [number]) for key, number in zip(keys, order, strict=True)]
+    assert decided(studio) == {number: kinds[key] for key, number in zip(keys, order, strict=True)}
+    ann.check_behaviour()
+
+
+def test_fast_keys_wait_for_a_slow_site_and_what_it_refuses_in_between_is_said_and_stays(site: Site) -> None:
+    studio = many(site, 12, 3)
+    order = [row.case.number for row in in_groups(studio, Wanted(), 0, 1000)]
+    ann = queue(site.member(studio))
+    sent = follow(ann)
+
+    def slow(route: Route) -> None:
+        ann.page.wait_for_timeout(60)
+        if len(sent) == 5:
+            route.fulfill(status=400, json={"error": "Not now."})
+        elif len(sent) == 9 and not away:
+            away.append(sent.pop())
+            route.fulfill(status=503, body="")
+        else:
+            route.continue_()
+
+    asked: list[str] = []
+    away: list[object] = []
+
+    def slow_page(route: Route) -> None:
+        asked.append(route.request.url)
+        ann.page.wait_for_timeout(400)
+        if len(asked) == 1:
+            route.fulfill(status=503, body="")
+        else:
+            route.continue_()
+
+    ann.page.route("**/cases/decide", slow)
+    ann.page.route("**/cases/?*", slow_page)
+    for _ in order:
+        ann.page.keyboard.press("x")
+    expect(ann.page.locator("#left strong")).to_have_text("1", timeout=90_000)
+    expect(ann.page.locator("#said")).to_have_text(f"Not decided, still open: cases {order[4]}. Not now.")
+    row = ann.page.locator(f"#case-{order[4]}")
+    expect(row.locator(".outcome")).to_have_text("Not now.")
+    expect(row).not_to_have_attribute("data-decided", "")
+    assert [number for number, how in decided(studio).items() if how != "cleared"] == [order[4]]
+    assert [number for _choice, [number] in sent] == order
+    ann.page.unroute("**/cases/decide")
+    while ann.page.locator(".item.current").get_attribute("data-number") != str(order[4]):
+        ann.page.keyboard.press("k")
+    ann.page.keyboard.press("c")
+    settled(ann, 0)
+    expect(ann.page.locator("#said")).to_have_text("All of this page is decided.")
+    assert decided(studio)[order[4]] == "confirmed"
+    ann.errors.clear()  # the console said what was refused
+
+
+def test_keys_behind_an_undo_a_reason_and_a_licence_are_about_the_case_that_is_seen_then(site: Site) -> None:
+    studio = cases_of(site, 5)
+    studio.licences.create(number=1, licensee="Harbour Prints", domain="shop.example")
+    order = [row.case.number for row in in_groups(studio, Wanted(), 0, 1000)]
+    ann = queue(site.member(studio))
+    for pattern in ("**/cases/decide", "**/licences"):
+        ann.page.route(pattern, lambda route: (ann.page.wait_for_timeout(300), route.continue_())[1])
+    ann.page.evaluate(
+        """() => { for (const key of ["c", "c", "u", "x", "l", "Enter", "c"]) document.activeElement.dispatchEvent(
+          new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true })); }"""
+    )
+    ann.page.keyboard.press("r")
+    ann.page.keyboard.type("cxu")
+    ann.page.keyboard.press("Enter")
+    ann.page.keyboard.press("x")
+    settled(ann, 0)
+    assert [decided(studio)[number] for number in order] == ["confirmed", "cleared", "licensed", "confirmed", "cleared"]
+    reasons = dict(studio.cases.values_list("number", "reason"))
+    assert [reasons[number] for number in order] == ["", "", "Licence 1.", "", "cxu"]
 
 
 @pytest.mark.long

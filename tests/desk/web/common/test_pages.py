@@ -4,7 +4,7 @@ import pytest
 from django.contrib.messages import get_messages
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.http import HttpRequest
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from desk.web.common.pages import PAGES, Telling, page_of
 from exhibit.errors import WrongUseError
@@ -16,7 +16,38 @@ __all__ = ["module_scene", "scene"]
 
 
 def test_each_address_and_each_name_stands_once() -> None:
-    assert len({page.name for page in PAGES}) == len({str(page.pattern) for page in PAGES}) == len(PAGES)
+    named = [page.name for page in PAGES if page.name is not None]
+    assert len(set(named)) == len(named)
+    assert len({str(page.pattern) for page in PAGES}) == len(PAGES)
+
+
+def test_an_address_that_is_cut_short_leads_to_the_nearest_page_above(scene: Scene) -> None:
+    for cut, above in (
+        ("", "cases/"),
+        ("cases/1/papers/", "cases/1/"),
+        ("cases/1/matches/7/", "cases/1/"),
+        ("cases/groups/", "cases/"),
+        ("downloads/reports/3/files/", "downloads/"),
+        ("watches/1/crawls/", "watches/1/"),
+        ("works/collections/", "works/"),
+        ("notices/1/replies/", "notices/1/"),
+        ("members/4/", "members/"),
+        ("invitations/4/", "members/"),
+        ("party/", "parties/"),
+        ("pictures/", "works/"),
+    ):
+        led = scene.alice.get(f"/o/studio/{cut}", follow=True)
+        assert (led.redirect_chain[-1:], led.status_code) == ([(f"/o/studio/{above}", 302)], 200), cut
+        assert scene.charlie.get(f"/o/studio/{cut}").status_code == 404, cut
+        assert scene.alice.get(f"/o/nobody/{cut}").status_code == 404, cut
+        asked = Client().get(f"/o/studio/{cut}")
+        assert (asked.status_code, asked.headers["Location"][:9]) == (302, "/sign-in/"), cut
+        assert scene.alice.post(f"/o/studio/{cut}").status_code in (404, 405), cut
+    assert scene.alice.get("/o/studio").headers["Location"] == "/o/studio/"
+    assert scene.alice.get("/o/studio/cases").headers["Location"] == "/o/studio/cases/"
+    assert scene.alice.get("/o/").headers["Location"] == "/owners/"
+    for nonsense in ("/o/studio/caess/", "/o/studio/cases/1/no-such/", "/o/studio/works/999999/"):
+        assert scene.alice.get(nonsense).status_code == 404, nonsense
 
 
 def test_a_deed_leads_back_to_the_page_above_it_and_says_what_was_refused(scene: Scene) -> None:

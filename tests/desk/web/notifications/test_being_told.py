@@ -12,6 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from exhibit.clock import now
+from exhibit.digests import Digest
 from registry.accounts import devices
 from registry.db import steps
 from registry.models import (
@@ -20,11 +21,13 @@ from registry.models import (
     EventKind,
     MailChoice,
     Membership,
+    Notice,
     Owner,
     PictureReport,
     Role,
     User,
 )
+from registry.notices import replies
 from registry.notifications import events, mail_choices
 from tests.assets.mail_server import mail_server
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
@@ -109,6 +112,47 @@ def test_a_notice_that_is_due_is_told_with_its_day_in_the_readers_form(inline: S
     (sent,) = send_due(inline)
     assert sent.subject == "Studio：关于 shop.example 的通知书 4：请在 2026年12月4日前再查看。"
     assert "/o/studio/notices/4/" in pages(sent.body)
+
+
+def test_an_answer_to_a_notice_is_told_at_once_whatever_else_waits_for_the_morning(
+    inline: SyncRunner, studio: Owner
+) -> None:
+    ann, ben, cy = (member(studio, name) for name in ("ann", "ben", "cy"))
+    for one, often in ((ann, HowOften.DAILY), (ben, HowOften.WEEKLY)):
+        mail_choices.choose(studio, one, often, by="them")
+    mail_choices.choose(studio, cy, HowOften.DAILY, by="cy", answers_at_once=False)
+    never, newcomer = member(studio, "never"), member(studio, "newcomer")
+    mail_choices.choose(studio, never, HowOften.NEVER, by="never")
+    MailChoice.objects.update(not_before=now() + timedelta(hours=9))
+    opened(inline, studio, 1)
+    notice = Notice.objects.create(
+        owner=studio, number=4, kind="offer", language="en", party="shop.example", created_at=now(), created_by="Ann"
+    )
+    token = Digest.of(b"token")
+    Notice.objects.filter(pk=notice.pk).update(state="sent", reply_token=token, reply_until=now() + timedelta(days=1))
+    notice.refresh_from_db()
+    assert send_due(inline) == []
+    replies.keep(notice, "removed", "")
+    assert send_due(inline) == []  # it hasn't settled
+    MailChoice.objects.filter(user=ben).update(not_before=now() + timedelta(days=3))  # a mail went at this moment
+    assert abs(mail_choices.after_mail(MailChoice.objects.get(user=ben), 0) - now()) < timedelta(minutes=2)
+    MailChoice.objects.filter(user=ben).update(not_before=now() + events.SETTLING)
+    settle()
+    MailChoice.objects.filter(not_before__lt=now() + timedelta(hours=1)).update(not_before=now())
+    sent = {one.to[0]: one for one in send_due(inline)}
+    assert set(sent) == {"ann@example.org", "ben@example.org", "newcomer@example.org"}
+    first = sent["ann@example.org"]
+    assert first.subject == "Studio: Notice 4 about shop.example: an answer came on its page. It rests until you look."
+    assert first.body.index("/mail/open/") < first.body.index("Work 1")
+    assert pages(first.body)[0] == "/o/studio/notices/4/"
+    assert newcomer.mail_choices.get().how_often == HowOften.DAILY
+    assert send_due(inline) == []
+
+    replies.keep(notice, "removed", "")
+    replies.see(notice, by="ann")
+    settle()
+    MailChoice.objects.exclude(user=cy).update(not_before=now())
+    assert send_due(inline) == []  # it was read meanwhile
 
 
 def test_who_works_in_a_chinese_browser_gets_chinese_mail_and_who_has_chosen_what_was_chosen(

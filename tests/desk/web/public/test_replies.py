@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry.models import CaseEvent, Event, LogOpening, Notice, NoticeReply, Owner, Role, User
-from registry.notices import notices, terms
+from registry.models import Capture, CaseEvent, Event, LogOpening, Notice, NoticeReply, Owner, Role, User
+from registry.notices import notices, replies, terms
 from tests.assets.noticed import begun, signed, studio
 from tests.assets.site_browser import use_house
 from workers.notices.signing import file_of
@@ -90,14 +90,100 @@ def test_what_is_empty_too_large_or_of_another_kind_or_too_often_is_refused(sent
     for given in (
         {"kind": "confess", "words": "x"},
         {"kind": "dispute", "words": " "},
-        {"kind": "dispute", "words": "x" * 4001},
         {"kind": "licence", "file": SimpleUploadedFile("a.pdf", b"MZ\0\0 program")},
-        {"kind": "licence", "file": SimpleUploadedFile("a.pdf", b"%PDF-" + bytes(512 * 1024))},
     ):
         assert Client().post(path, given).status_code == 422
     assert not NoticeReply.objects.exists()
     answers = [Client().post(path, {"kind": "offer"}).status_code for _ in range(6)]
     assert answers == [302] * 5 + [422]
+
+
+def test_a_scan_of_20_mb_is_taken_and_a_refusal_says_what_is_too_large_and_by_how_much(
+    sent: tuple[Notice, str], studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, path = sent
+
+    def answer(**given: object) -> str:
+        page = Client().post(path, {"kind": "licence", **given})
+        return "" if page.status_code == 302 else page.content.decode().replace("\xa0", " ")
+
+    def scan(start: bytes, size: int) -> SimpleUploadedFile:
+        return SimpleUploadedFile("scan", start + bytes(size - len(start)))
+
+    assert answer(file=scan(b"%PDF-", 900_000)) == ""
+    assert answer(file=scan(b"\xff\xd8\xff", replies.MAX_FILE)) == ""
+    assert "The file has 20.5 MB; up to 20.0 MB are taken." in answer(file=scan(b"%PDF-", 41 << 19))
+    assert "The words have 4,001 characters; up to 4,000 are taken." in answer(words="x" * 4001)
+    assert "What was sent has 25.0 MB." in answer(file=scan(b"%PDF-", 25 << 20))
+    monkeypatch.setattr(replies, "MAX_FILES", replies.MAX_FILE + 1_000_000)
+    assert "The files of all answers to this letter would have more than" in answer(file=scan(b"%PDF-", 100_001))
+    assert row.replies.count() == 2
+
+
+def test_only_who_has_a_letter_may_send_as_much_and_not_without_end(sent: tuple[Notice, str]) -> None:
+    def answer(path: str) -> int:
+        scan = SimpleUploadedFile("scan.pdf", b"MZ\0" + bytes(1_100_000))
+        return Client().post(path, {"kind": "licence", "file": scan}).status_code
+
+    assert answer("/n/nothing") == answer("/sign-in/") == 413
+    assert [answer(sent[1]) for _ in range(11)] == [*[422] * 10, 429]
+
+
+def test_an_answer_that_nobody_has_read_stands_first_wherever_a_member_looks(
+    sent: tuple[Notice, str], studio: Owner, inline: SyncRunner
+) -> None:
+    quiet = signed(inline, begun(studio, "offer"))
+    Notice.objects.filter(pk=quiet.pk).update(due_on=now().date(), due_what="reminder")
+    row, path = sent
+    Notice.objects.filter(pk=row.pk).update(state="signed", sent_at=None)
+    user = User.objects.create_user("r@example.org", "r@example.org", "not used at all")
+    user.memberships.create(owner=studio, role=Role.REVIEWER)
+    member = Client()
+    member.force_login(user)
+
+    def seen(name: str, *more: object, query: str = "") -> str:
+        page = member.get(reverse(name, args=more) + query).content.decode()
+        return re.sub(r"\s+", " ", page)
+
+    assert "All is decided." in seen("cases", "studio")
+    assert Client().post(path, {"kind": "removed"}).status_code == 302
+    cases = seen("cases", "studio")
+    assert "All is decided." not in cases
+    assert "Answers to notices that nobody has read:" in cases
+    assert "I have taken it down" in cases
+    assert cases.index("that nobody has read:") < cases.index("Notices to be looked at again")
+    listed = seen("notices", "studio")
+    assert listed.index("An answer came; nobody has read it") < listed.index(f"notices/{quiet.number}/")
+    assert listed.index(f"notices/{row.number}/") < listed.index(f"notices/{quiet.number}/")
+    assert "signed, not sent" in listed  # of the quiet one alone
+    assert listed.count("signed, not sent") == 1
+    only = seen("notices", "studio", query="?state=unread")
+    assert f"notices/{quiet.number}/" not in only
+    assert "An answer came; nobody has read it" in seen("case", "studio", 1)
+    assert "signed, and an answer came" in seen("notice", "studio", row.number)
+    assert "1 answer not read" in seen("owners")
+    member.post(reverse("see-replies", args=["studio", row.number]))
+    for page in (seen("cases", "studio"), seen("notices", "studio"), seen("case", "studio", 1), seen("owners")):
+        assert "nobody has read" not in page
+        assert "not read" not in page.replace("answered, not read", "")
+    assert "All is decided." in seen("cases", "studio")
+
+
+def test_who_says_that_it_was_taken_down_has_the_places_visited_again_and_decides_nothing(
+    sent: tuple[Notice, str], studio: Owner
+) -> None:
+    row, path = sent
+    Capture.objects.filter(case__number=1).update(state="done", outcome="captured", finished_at=now())
+    Capture.objects.filter(case__number=2).update(state="done", outcome="page-gone", finished_at=now())
+    for _twice in range(2):
+        assert Client().post(path, {"kind": "removed", "words": "Sorry."}).status_code == 302
+    waiting = Capture.objects.filter(state="todo")
+    assert [(one.case.number, one.number) for one in waiting] == [(1, 2)]
+    assert CaseEvent.objects.filter(said__0__0="notice-said-removed").count() == 4
+    row.refresh_from_db()
+    assert (row.state, {case.decision for case in studio.cases.all()}) == ("sent", {"confirmed"})
+    with pytest.raises(WrongUseError, match="rests"):
+        begun(studio)
 
 
 def test_wrong_expired_and_withdrawn_links_have_one_answer(sent: tuple[Notice, str]) -> None:
