@@ -18,11 +18,13 @@ _PICTURE = re.compile(
 )
 _BADGE = re.compile(r"creativecommons|88x31|(?<![a-z])cc[-_ ]?(?:by|0|zero)|publicdomain", re.IGNORECASE)
 _BRACES = re.compile(r"[{}]")
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
-_CLOSES = frozenset("p li td th tr dt dd option".split())
+_VOID = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
+)
+_CLOSES = frozenset(["p", "li", "td", "th", "tr", "dt", "dd", "option"])
 """Elements whose end may be left out before another of their kind."""
 _SHOWS = frozenset(("img", "image", "source", "amp-img", "video", "picture"))
-_WHOLE = frozenset("html head body main header footer nav aside".split())
+_WHOLE = frozenset(["html", "head", "body", "main", "header", "footer", "nav", "aside"])
 """Elements whose words are about the page rather than about a picture that stands in them, too."""
 _WHOLE_NAMED = re.compile(
     r"""(?:class|id|role)\s{0,3}=\s{0,3}["']?[^"'<>]{0,100}(?:footer|header|navbar|contentinfo)""", re.IGNORECASE
@@ -114,22 +116,18 @@ class Layout:
         figure, or in the innermost element with one picture only. Among several, words are about the one before them,
         or the first, if none is before. Everything else is about the page.
         """
-        if _within(self._ours, at):
-            return True
-        if _within(self._others, at):
-            return None
+        if _within(self._ours, at) or _within(self._others, at):
+            return True if _within(self._ours, at) else None
         for part in islice(self._above(at), MAX_DEPTH):
             ours, others = (_holds(spans, part) for spans in (self._ours, self._others))
-            if part.figure and ours:
-                return True
-            if ours and not others:
-                return self._distance(at, self._ours) <= NEAR
-            if part.whole and not ours:
-                return False
-            if others and not ours:
-                return None if self._distance(at, self._others) <= NEAR else False
             if ours and others:
-                return self._among(at, part)
+                return True if part.figure else self._among(at, part)
+            if ours:
+                return self._distance(at, self._ours) <= NEAR
+            if part.whole:
+                return False
+            if others:
+                return None if self._distance(at, self._others) <= NEAR else False
         return False
 
     def _among(self, at: int, part: _Part) -> bool | None:
