@@ -59,6 +59,28 @@ def test_the_name_of_the_picture_itself_counts() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("src", "url"),
+    [
+        ("/img/größe 1.jpg", "http://a.example/img/gr%C3%B6%C3%9Fe%201.jpg"),
+        ("/_next/image?url=%2Fa.jpg&amp;w=640", "http://a.example/_next/image?url=%2Fa.jpg&w=640"),
+        ("11.jpg", "http://a.example/11.jpg"),
+    ],
+)
+def test_the_picture_is_known_however_its_address_is_written(src: str, url: str) -> None:
+    others = '<p><img src="/1.jpg" alt="Alamy"></p><p><img src="/image" alt="iStock"></p>'
+    assert near(f'<p><img src="{src}" alt="Pexels"></p>{others}', url) == {"Pexels": True}
+
+
+def test_where_the_picture_is_not_found_on_the_page_what_is_stated_is_about_the_page() -> None:
+    assert near(f'<p><img src="/1.jpg">{CC}</p>')["BY 4.0"] is False
+
+
+def test_a_licence_below_a_strip_of_other_pictures_may_be_that_of_the_page() -> None:
+    strip = '<div class="strip"><img src="/1.jpg"><img src="/2.jpg"></div>'
+    assert near(f'<main><img src="/img/banner.jpg">{strip}<p>{CC}</p></main>') == {"BY 4.0": False}
+
+
 def test_what_the_whole_page_states_is_about_the_page_and_a_badge_is_no_picture() -> None:
     badge = f'{CC[:-13]}<img src="https://i.creativecommons.org/l/by/4.0/88x31.png"></a>'
     rest = '<div><img src="/img/banner.jpg"></div><div><img src="/1.jpg"></div>' + "x" * 2_000
