@@ -1,6 +1,5 @@
 """Real copies by kind and look-alikes that aren't copies: Exhibit beside pHash 64 and PDQ at their usual thresholds."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from bench.matching.peers import PDQ, PHASH_64, pdq
 from bench.progress import Progress
 from bench.table import Row
 from exhibit.errors import UnreadablePictureError
+from exhibit.files.delimited import records
 from exhibit.types import Decision
 from indexer.picture.features import Features, extract
 from indexer.search.search import compare as compared
@@ -54,8 +54,7 @@ def compare(registered: Path, found: Path) -> Answer | None:
 
 def real_copies(folder: Path) -> list[Row]:
     """Found copies by kind."""
-    with (folder / "pairs.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["expected"].startswith("copy")]
+    rows = [row for row in records(folder / "pairs.csv") if row["expected"].startswith("copy")]
     by_kind: dict[str, list[Answer | None]] = defaultdict(list)
     progress = Progress("real copies", len(rows))
     for number, row in enumerate(rows, start=1):
@@ -91,8 +90,7 @@ class LookAlike:
 
 def compared_lookalikes(folder: Path) -> list[LookAlike]:
     """Every listed pair, the first registered and the second found."""
-    with (folder / "group_pairs.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = list(records(folder / "group_pairs.csv"))
     progress, pairs = Progress("look-alikes", len(rows)), []
     for row in rows:
         a, b = row["file_a"], row["file_b"]

@@ -8,7 +8,6 @@ counted by its address. The crawler reads them twice: as served, and with a brow
 import argparse
 import asyncio
 import contextlib
-import csv
 import itertools
 import re
 import shutil
@@ -28,6 +27,7 @@ from bench.packages import fetched
 from bench.table import Row, keep, machine, show
 from crawler.formats.job import Job, Kind, Limits, Politeness, Render, Target
 from crawler.formats.lines import PageLine, read_lines
+from exhibit.files.delimited import records
 
 SITES = Path(__file__).with_name("reach_sites.csv")
 PAGES_EACH = 30
@@ -95,8 +95,7 @@ def main() -> int:
     if shutil.which("npm") is None or shutil.which("chromium") is None:
         print("npm and chromium are needed: npm fetches the pages, chromium shows them.", file=sys.stderr)
         return 3
-    with options.sites.open(encoding="utf-8") as lines:
-        sites = list(csv.DictReader(lines))
+    sites = list(records(options.sites))
     with contextlib.ExitStack() as stack:
         chosen = (site for site in sites if not (options.without_aside and is_aside(site["package"])))
         pages = [page for site in chosen for page in _served(stack, site, options.out / "reach", options.each)]

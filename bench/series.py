@@ -6,7 +6,6 @@ in the light edits that crawled pictures have. The same answers tell what become
 known as a series: with the very picture that was asked among the works, and without it.
 """
 
-import csv
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +26,7 @@ from bench.matching.retrievers import FAR, Retriever
 from bench.primitives.canvas import Chance
 from bench.progress import Progress
 from bench.table import Row, Titled
+from exhibit.files.delimited import records
 from exhibit.types import Decision, Verification
 from indexer.edits import apply
 from indexer.picture.features import extract
@@ -119,8 +119,7 @@ def measure(
 
 def listed(folder: Path) -> Iterator[Scene]:
     """The scenes that a list names."""
-    with (folder / "groups.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["kind"] not in LEFT_OUT]
+    rows = [row for row in records(folder / "groups.csv") if row["kind"] not in LEFT_OUT]
     members: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
         members[f"listed: {row['kind']}", row["group"]].append(row["file"])
@@ -138,7 +137,7 @@ def neighbours(photos: Sequence[Path], jobs: int) -> Iterator[Scene]:
         progress(len(rows))
     apart = 1 - np.stack(rows) @ np.stack(rows).T
     np.fill_diagonal(apart, FAR)
-    same = {frozenset(line.split(",")[:2]) for line in ONE_PHOTOGRAPH.read_text(encoding="utf-8").splitlines()}
+    same = {frozenset((row["file_a"], row["file_b"])) for row in records(ONE_PHOTOGRAPH)}
     known: set[frozenset[int]] = set()
     for place, near in enumerate(np.argsort(apart, axis=1)[:, :NEIGHBOURS]):
         for other in near.tolist():

@@ -1,6 +1,5 @@
 """Which pictures are trained on: chosen by licence, split by source, near-duplicates known as such."""
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+
+from exhibit.files.delimited import records
 
 Pixels = NDArray[np.uint8]
 
@@ -126,9 +127,7 @@ def _listed(folder: Path) -> Iterator[tuple[Picture, bool]]:
             category = path.relative_to(folder).parts[0] if path.parent != folder else folder.name
             yield Picture(path, category, folder.name, "", one_work=False, phash=perceptual_hash(path)), True
         return
-    with lists[0].open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
+    for row in records(lists[0]):
         path = folder / row["file"]
         if path.is_file():
             yield _picture(path, row), _licence_allows(row)

@@ -1,6 +1,5 @@
 """The pairs: copies of works by primitives, and other pictures that a matcher might take for copies."""
 
-import csv
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import combinations
@@ -13,6 +12,7 @@ from bench.matching import compositions
 from bench.matching.look import Look
 from bench.matching.questions import Roles
 from bench.matching.registered import Registered
+from exhibit.files.delimited import records
 from indexer.edits import OVERLAYS, apply
 from indexer.picture.features import Features, extract
 
@@ -64,8 +64,7 @@ def look_alikes(photos: list[Path], groups: Path | None, jobs: int) -> Iterator[
         if scenes.keys().isdisjoint(dict(scene.exposures)):
             scenes |= dict.fromkeys(dict(scene.exposures), scene)
     if groups:
-        with (groups / "groups.csv").open(encoding="utf-8") as file:
-            contested = {row["group"] for row in csv.DictReader(file) if row["expected"] == "ambiguous"}
+        contested = {row["group"] for row in records(groups / "groups.csv") if row["expected"] == "ambiguous"}
         scenes |= {scene.name: scene for scene in series.listed(groups) if scene.name not in contested}
     twos = [(scene, *two) for scene in dict.fromkeys(scenes.values()) for two in combinations(scene.exposures, 2)]
     for number, (scene, registered, found) in enumerate(twos):

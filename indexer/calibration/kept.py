@@ -13,6 +13,7 @@ from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from exhibit.files.blobs import FolderBlobStore
+from exhibit.files.delimited import records
 from exhibit.plain import one_line
 from exhibit.sentences import Sentence
 
@@ -61,12 +62,11 @@ class KeptPairs:
         self._add(KeptPair(rfc3339(now()), by, said, explained.decision, named, filed, one_line(about)))
 
     def pairs(self) -> list[KeptPair]:
-        """What is kept, the newest word on each pair."""
+        """What is kept, the newest word on each pair; raises ``RefusedError`` for a line that is no row."""
         if not self._table.exists():
             return []
-        with self._table.open(encoding="utf-8", newline="") as file:
-            rows = [KeptPair(*row) for row in csv.reader(file)]
-        return [*{(row.original, row.copy): row for row in rows[1:]}.values()]
+        rows = [KeptPair(**row) for row in records(self._table)]
+        return [*{(row.original, row.copy): row for row in rows}.values()]
 
     def files_of(self, pair: KeptPair) -> tuple[bytes, bytes]:
         """The original and the copy; raises ``NotFoundError`` or ``IntegrityError`` where that can't be."""

@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from evidence.documents.report.facts import (
-    CostFacts,
     CrawlCoverage,
     RefusalCount,
     ReportCase,
@@ -257,6 +256,5 @@ def sample_report(cases: int = 1, *, demonstration: bool = False) -> tuple[Repor
         coverage=sample_coverage(),
         cases=sealed,
         not_checked=("Pages behind a login were not visited.",),
-        cost=CostFacts("8.09", "USD", "31.2", 24, 120_000, "", "2026-11"),
     )
     return report, pictures

@@ -14,6 +14,7 @@ from PIL import Image
 
 from exhibit.clock import now
 from exhibit.errors import ServiceMissingError
+from exhibit.files.delimited import records
 from exhibit.pictures.decode import decode
 from exhibit.sentences import Sentence
 from exhibit.types import Sighting
@@ -80,11 +81,11 @@ def remove_sample(owner: Owner, *, by: str) -> None:
 def _register(services: Services, owner: Owner, by: str) -> None:
     """Bring the works as a member does."""
     paths = [ASSETS / name for name, _edit, _host in FINDS]
-    table = csv.DictReader(io.StringIO((ASSETS / "works" / "works.csv").read_text("utf-8")))
+    rows = [row for row in records(ASSETS / "works" / "works.csv") if row["file"] in {path.name for path in paths}]
     out = io.StringIO()
-    writer = csv.DictWriter(out, table.fieldnames or ())
+    writer = csv.DictWriter(out, rows[0])
     writer.writeheader()
-    writer.writerows(row for row in table if row["file"] in {path.name for path in paths})
+    writer.writerows(rows)
     given = ("works.csv", out.getvalue().encode())
     upload = uploads.begin(owner, uploads.Declaration(), by=by, table=given, announced=len(paths))
     uploads.receive(services, upload, [uploads.Sent(path.name, path.stat().st_size, path.read_bytes) for path in paths])

@@ -96,6 +96,8 @@ def _of_case(item: NoticeItem, notice: Notice, *, sealed: bool) -> list[str]:
     if notice.kind == Notice.Kind.CCB and not _registered_in_us(item.row.case.work.registrations):
         said = _("Case %(case)d: enter the registration of the work with the US Copyright Office, or its application.")
         found.append(said % case)
+    if notice.kind == Notice.Kind.CCB and not item.row.case.work.author:
+        found.append(_("Case %(case)d: declare the author of the work; the Board asks for it (37 CFR 222.2).") % case)
     if notice.kind == Notice.Kind.COURT and not sealed:
         found.append(_("Case %(case)d: no evidence bundle of it is sealed yet.") % case)
     if not item.there and item.licences:

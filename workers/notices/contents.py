@@ -26,7 +26,7 @@ from registry.notices import senders
 from registry.notices.terms import reply_days
 from registry.works.licence_check import Ledger, ledger_of
 from workers.notices import enclosures
-from workers.notices.wording import Wording, filled, wording
+from workers.notices.wording import Wording, filled, without, wording
 
 FIELDS = (
     "addressee_name", "addressee_email", "addressee_address", "addressee_source", "addressee_country",
@@ -243,7 +243,7 @@ def _shown(items: Sequence[NoticeItem], words: Wording) -> str:
 
 
 def _item_text(number: int, item: NoticeItem, words: Wording, day: date) -> str:
-    work, blank = item.row.case.work, words.say("not_stated")
+    work = item.row.case.work
     registrations = "; ".join(
         " ".join(filter(None, (str(each.get(name, "")) for name in ("office", "number", "date"))))
         for each in work.registrations
@@ -251,17 +251,19 @@ def _item_text(number: int, item: NoticeItem, words: Wording, day: date) -> str:
     values = {
         "n": str(number),
         "title": work.title,
-        "author": work.author or blank,
+        "author": work.author,
         "holder": words.say("holder", text=work.holder) if work.holder else "",
-        "first_publication": work.first_publication or blank,
-        "registrations": registrations or blank,
+        "first_publication": work.first_publication,
+        "registrations": registrations,
         "case": str(item.row.case.number),
         "places": "\n".join(_place_text(place.seen, words) for place in item.there[:MAX_PLACES]),
         "seen": _seen(item, words),
         "aligned": words.say("aligned", share=percent(item.share)[:-1]) if item.share else "",
         "licences": words.say("licences" if item.searched else "licences_none", day=words.day(day)),
     }
-    return "\n".join(line for line in filled(words.item, values).splitlines() if line.strip())
+    may_lack = {name: values[name] for name in ("author", "first_publication", "registrations")}
+    template = without(words.item, {**dict.fromkeys(values, "-"), **may_lack}, words.say("not_stated"))
+    return "\n".join(line for line in filled(template, values).splitlines() if line.strip())
 
 
 def _place_text(seen: Sighting, words: Wording) -> str:

@@ -66,7 +66,7 @@ def read_page(data: bytes, picture_url: str) -> tuple[str, list[Stated]]:
     nothing of this one. The rest of a page that is longer than the limit isn't read.
     """
     text = _ASIDE.sub(" ", decoded(data[:MAX_BYTES], "")[1])
-    layout = Layout(text, picture_url.partition("?")[0].rpartition("/")[2])
+    layout = Layout(text, picture_url)
     return _TAGS.sub(" ", text), stated_in(text, layout.is_near)
 
 

@@ -4,10 +4,14 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import unescape
 from itertools import islice
+from urllib.parse import unquote
 
 NEAR = 1_500
 """Characters between a statement and the picture that it is about."""
+CAPTION = 300
+"""The same for another picture, where only their order tells which words are about which."""
 MAX_PARTS = 100_000
 """Of a page: elements and pictures that are looked at."""
 MAX_DEPTH = 100
@@ -18,11 +22,13 @@ _PICTURE = re.compile(
 )
 _BADGE = re.compile(r"creativecommons|88x31|(?<![a-z])cc[-_ ]?(?:by|0|zero)|publicdomain", re.IGNORECASE)
 _BRACES = re.compile(r"[{}]")
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
-_CLOSES = frozenset("p li td th tr dt dd option".split())
+_VOID = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
+)
+_CLOSES = frozenset(["p", "li", "td", "th", "tr", "dt", "dd", "option"])
 """Elements whose end may be left out before another of their kind."""
 _SHOWS = frozenset(("img", "image", "source", "amp-img", "video", "picture"))
-_WHOLE = frozenset("html head body main header footer nav aside".split())
+_WHOLE = frozenset(["html", "head", "body", "main", "header", "footer", "nav", "aside"])
 """Elements whose words are about the page rather than about a picture that stands in them, too."""
 _WHOLE_NAMED = re.compile(
     r"""(?:class|id|role)\s{0,3}=\s{0,3}["']?[^"'<>]{0,100}(?:footer|header|navbar|contentinfo)""", re.IGNORECASE
@@ -44,8 +50,8 @@ class _Part:
 class Layout:
     """A page's elements and pictures, one of which is looked for by the end of its address."""
 
-    def __init__(self, text: str, name: str) -> None:
-        self._name = name if len(name) > 4 else ""
+    def __init__(self, text: str, picture_url: str) -> None:
+        self._name = _named(picture_url)
         self._parts: list[_Part] = []
         shown: list[tuple[int, int, bool]] = []
         top = _Part(0, len(text), None, whole=True)
@@ -71,7 +77,7 @@ class Layout:
                 stack.append(part)
             is_shown = kind in _SHOWS or _PICTURE.search(attributes) is not None
             if is_shown and kind not in ("html", "body", "script") and not _BADGE.search(attributes):
-                shown.append((tag.start(), tag.end(), bool(self._name) and self._name in attributes))
+                shown.append((tag.start(), tag.end(), self._is_ours(attributes)))
             if kind == "script":
                 script = text.find("</script", tag.end())
                 script = len(text) if script < 0 else script
@@ -93,7 +99,11 @@ class Layout:
             elif len(stack) > 1:
                 stack.pop().end = brace.end()
         for named in islice(_PICTURE.finditer(text, begin, end), MAX_PARTS):
-            yield named.start(), named.end(), bool(self._name) and self._name in named[0]
+            yield named.start(), named.end(), self._is_ours(named[0])
+
+    def _is_ours(self, words: str) -> bool:
+        """Whether an element's words name the picture, however they write its address."""
+        return self._name is not None and self._name.search(unquote(unescape(words))) is not None
 
     def _as_one(self, shown: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
         """Pictures in the order of the page, where what stands in one ``picture`` element or one link is one."""
@@ -114,22 +124,20 @@ class Layout:
         figure, or in the innermost element with one picture only. Among several, words are about the one before them,
         or the first, if none is before. Everything else is about the page.
         """
-        if _within(self._ours, at):
-            return True
-        if _within(self._others, at):
-            return None
+        if not self._ours:  # it isn't told where it stands
+            return False
+        if _within(self._ours, at) or _within(self._others, at):
+            return _within(self._ours, at) or None
         for part in islice(self._above(at), MAX_DEPTH):
             ours, others = (_holds(spans, part) for spans in (self._ours, self._others))
-            if part.figure and ours:
-                return True
-            if ours and not others:
-                return self._distance(at, self._ours) <= NEAR
-            if part.whole and not ours:
-                return False
-            if others and not ours:
-                return None if self._distance(at, self._others) <= NEAR else False
             if ours and others:
-                return self._among(at, part)
+                return True if part.figure else self._among(at, part)
+            if ours:
+                return self._distance(at, self._ours) <= NEAR
+            if part.whole:
+                break
+            if others:
+                return None if self._distance(at, self._others) <= NEAR else False
         return False
 
     def _among(self, at: int, part: _Part) -> bool | None:
@@ -137,8 +145,14 @@ class Layout:
         here = [each for each in self._pictures if part.begin <= each[0] < part.end]
         before = [each for each in here if each[1] <= at]
         begin, end, ours = before[-1] if before else here[0]
-        far = min(abs(at - begin), abs(at - end)) > NEAR
-        return False if far else (True if ours else None)
+        distance = min(abs(at - begin), abs(at - end))
+        if ours:
+            return distance <= NEAR
+        row = next((each for each in self._above(begin) if each.above is part), part)
+        alone = (
+            sum(row.begin <= each[0] < row.end for each in here) == 1
+        )  # words behind a strip are none of its pictures'
+        return None if alone and distance <= CAPTION else False
 
     def _above(self, at: int) -> Iterator[_Part]:
         """The parts in which a place stands, the innermost first."""
@@ -153,6 +167,14 @@ class Layout:
         place = bisect_left(spans, (at, at))
         beside = spans[max(0, place - 1) : place + 1]
         return min((min(abs(at - begin), abs(at - end)) for begin, end in beside), default=NEAR + 1)
+
+
+def _named(picture_url: str) -> re.Pattern[str] | None:
+    """What an element that shows the picture has in it: the name of its file, or what is asked of one that has none."""
+    path, _, query = picture_url.partition("?")
+    name = path.rpartition("/")[2]
+    name = unquote(name if "." in name or not query else f"{name}?{query}")
+    return re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])") if len(name) > 4 else None
 
 
 def _within(spans: list[tuple[int, int]], at: int) -> bool:

@@ -56,6 +56,10 @@ NEEDED_OF_ITEM = {
 """The same of each work in it: what the statements say stands with it."""
 
 _NAME = re.compile(r"\{([^{}]*)\}")
+_LABELLED = re.compile(r"[^\s:：]\s?[:：]\s*\{[^{}]*\}\s*$")
+_LEADS = r"\s*[,，、;；(（–—·]?[^{},，、;；()（）–—·.。»”\"'“„]*"
+"""Words that lead to a name, back to a sign or another name."""
+_ENDS = r"[)）]?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,23 @@ def wording(owner: Owner, kind: str, language: str) -> Wording:
 def names_for(kind: str, language: str) -> tuple[str, ...]:
     """The names that a letter of this kind may use."""
     return (*LETTER, *shipped(kind, language).statements)
+
+
+def without(template: str, values: Mapping[str, str], blank: str) -> str:
+    """A template without what it says of names that have no value.
+
+    Behind a label that stands on a line of its own such a name reads ``blank``; within a sentence it goes with the
+    words that lead to it: ``{title}, by {author}`` becomes ``{title}``.
+    """
+    return "\n".join(_line_without(line, values, blank) for line in template.splitlines())
+
+
+def _line_without(line: str, values: Mapping[str, str], blank: str) -> str:
+    for name in {name for name in _NAME.findall(line) if not values[name]}:
+        if line.count("{") == 1 and _LABELLED.search(line):
+            return line.replace(f"{{{name}}}", blank)
+        line = re.sub(_LEADS + re.escape(f"{{{name}}}") + _ENDS, "", line).lstrip(" ,，;；:：–—")
+    return line
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""What a million pictures cost: by the steps' seconds and a price that is set; in all, as a report states it.
+"""What a million pictures cost, by the steps' seconds and a price that is set, and the figures of a plan for others.
 
 What this installation has counted goes before the figures that came with the software, where that is enough.
 """
@@ -10,16 +10,13 @@ from decimal import Decimal
 
 from django.db.models import Avg, Count, Min
 
-from evidence.documents.report.facts import CostFacts
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
-from exhibit.machine import tell_once
 from exhibit.types import Money, parse_money
 from registry.db.running import Taken, taken_since
-from registry.models import Picture, StepTime, Work
+from registry.models import Picture, StepTime
 from registry.vectors.fingerprints import Collection
 from workers.matching.index_upkeep import index_states, work_size
-from workers.operations.capacity import MILLION, PRICES, Asked, Law, Own, plan, prices_file, prices_in, shipped_laws
+from workers.operations.capacity import MILLION, Law, Own, shipped_laws
 from workers.operations.status import COST_DAYS, disk_of
 from workers.services.wiring import Services
 
@@ -63,24 +60,6 @@ def costs_of(taken: Mapping[str, Taken], priced: str) -> Costs:
     each.sort(key=lambda cost: (-cost.hours, cost.step))
     seconds = sum(cost.processor_seconds for cost in taken.values())
     return Costs(pictures, price, _cost("", seconds / pictures, price), tuple(each))
-
-
-def cost_of_a_million(services: Services) -> CostFacts | None:
-    """By the works that are registered now; ``None`` where the operator's file of prices can't be read."""
-    config, laws = services.config, laws_here(services)
-    path = prices_file(config.data_dir)
-    works = Work.objects.filter(removed_at=None, owner__sample=False).count()
-    asked = Asked(works, MILLION, retention_days=config.retention_days)
-    try:
-        found = plan(asked, laws, prices_in(path))
-    except WrongUseError as error:  # a report isn't held up by that
-        tell_once(f"Reports don't say what pictures cost. {error}")
-        return None
-    own, money, hours = laws["match"].own, found.a_million(found.money), found.a_million(found.core_hours)
-    counted = 0 if own is None else own.counted
-    whose = "" if path == PRICES else found.prices.whose
-    said = (f"{money:.2f}", found.prices.currency, f"{hours:.1f}", asked.works, counted)
-    return CostFacts(*said, whose_prices=whose, prices_as_of=found.prices.as_of)
 
 
 def _cost(step: str, seconds: float, price: Money | None) -> Cost:

@@ -28,8 +28,7 @@ ALIASES = {
         "domain": "website site web_site host domäne webseite domaine site_web 域名 网站",
         "url_pattern": "url address addresses adresse_im_web 网址",
         "account": "konto compte 账号 帐号 账户",
-        "territories": "territory country countries gebiet gebiete land länder territoire territoires pays "
-        "地区 国家",
+        "territories": "territory country countries gebiet gebiete land länder territoire territoires pays 地区 国家",
         "valid_from": "from start start_date begin begins valid_since gültig_ab gültig_von von ab beginn "
         "du début date_de_début valable_du valable_dès "
         "开始日期 起始日期 生效日期",

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from django.utils.translation import gettext as _, ngettext
 
 from exhibit.errors import RefusedError, WrongUseError
-from exhibit.files.delimited import Delimited, Problem
+from exhibit.files.delimited import Delimited, Problem, encoding_of
 from exhibit.plain import plain
 
 Row = TypeVar("Row")
@@ -44,6 +44,7 @@ class Understood:
     def likely(self) -> bool:
         """Whether its letters may be others: its encoding is the likeliest one, not a certain one."""
         return self.encoding == LIKELY
+
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_LINES = 100_000  # lines of a CSV table, without its first one and without empty ones
@@ -102,33 +103,28 @@ def read_table(
     packed = data.startswith(_PACKED)
     csv = None if packed else _opened(name, data, {*columns, *aliases}, aliases)
     rows = _of_xlsx(name, data) if csv is None else _of_csv(csv)
-    headings: list[str] | None = None
-    given: list[str] = []
+    lines = ((line, cells) for line, cells in rows if isinstance(cells, Problem) or any(cells))
+    _line, headings = next(lines, (0, ()))
+    assert not isinstance(headings, Problem)
+    given = _heads(name, headings, columns, needed, aliases, left_out)
     examples: dict[int, str] = {}
     made: list[Row] = []
     wrong: list[tuple[int, WrongUseError]] = []
-    for line, cells in rows:
-        if not isinstance(cells, Problem) and not any(cells):
-            continue
-        if headings is None:
-            assert not isinstance(cells, Problem)
-            headings, given = list(cells), _heads(name, cells, columns, needed, aliases, left_out)
-            continue
-        if len(made) + len(wrong) == (MAX_SHEET_LINES if packed else MAX_LINES):
+    for count, (line, cells) in enumerate(lines):
+        if count == (MAX_SHEET_LINES if packed else MAX_LINES):
             raise _too_long(name, sheet=packed)
         try:
             filled = _filled(cells, given, columns, needed)
-            for place, cell in enumerate(cells):
-                if cell and place not in examples:
-                    examples[place] = plain(str(cell))
             made.append(read(line, filled))
         except WrongUseError as error:
             wrong.append((line, error))
-    if headings is None:
-        _heads(name, [], columns, needed, aliases, left_out)
+        else:
+            for place in range(len(given)) if len(examples) < len(given) else ():
+                if cells[place]:
+                    examples.setdefault(place, plain(str(cells[place])))
     if wrong:
         raise _unusable(name, wrong)
-    shown = zip(headings or (), given, strict=True)
+    shown = zip(headings, given, strict=True)
     told = tuple(Heading(text, column, examples.get(place, "")) for place, (text, column) in enumerate(shown))
     return made, Understood("" if csv is None else csv.encoding, "" if csv is None else csv.separator, told)
 
@@ -231,7 +227,10 @@ def _opened(name: str, data: bytes, known: Collection[str], aliases: Mapping[str
             io.BytesIO(data), known=lambda head: _column(head, aliases) in known, begins=begins, sample=MAX_BYTES
         )
     except RefusedError as error:
-        raise _unknown(name) from error
+        if not encoding_of(data):
+            raise _unknown(name) from error
+        line = data[:10].lower().startswith(b"sep=") + 1
+        raise _unusable(name, [(line, WrongUseError(_PROBLEMS[Problem.QUOTES]()))]) from error
     if not table.encoding:
         raise _unknown(name)
     return table

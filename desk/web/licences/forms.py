@@ -25,7 +25,7 @@ FIELDS = (
 )  # fmt: skip
 DAYS = ("valid_from", "valid_until")
 ORDERS = {
-    "": gettext_lazy("say which day they mean: refuse the table"),
+    "": gettext_lazy("refuse the table"),
     "day-month": gettext_lazy("the day comes first"),
     "month-day": gettext_lazy("the month comes first"),
 }

@@ -166,19 +166,6 @@ class LookedFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class CostFacts:
-    """What looking at a million pictures costs whoever runs the software, by its figures and a list of prices."""
-
-    money: str  # an amount such as ``8.09``
-    currency: str
-    core_hours: str  # hours of a processor core among it
-    works: int  # registered ones that each picture is held against
-    counted: int  # pictures by which this installation has counted it itself; 0: by figures that came with the software
-    whose_prices: str  # as the operator says it; empty: assumed list prices that came with the software
-    prices_as_of: str  # ISO 8601, as much of it as is known
-
-
-@dataclass(frozen=True, slots=True)
 class Volume:
     """Which part of a report a file is."""
 
@@ -212,7 +199,6 @@ class ReportFacts(Canonical):
     format: str = REPORT_FORMAT
     volume: Volume | None = field(default=None, metadata=LATER)  # which part this is, or ``None`` for the whole
     scope: ReportScope | None = field(default=None, metadata=LATER)
-    cost: CostFacts | None = field(default=None, metadata=LATER)
     looked: LookedFacts | None = field(default=None, metadata=LATER)  # of a report that names every work
     works: tuple[WorkAccount, ...] = field(default=(), metadata=LATER)  # each of them; in a volume, its own
 

@@ -9,7 +9,7 @@ from evidence.documents.case.comparison import Gallery, Room
 from evidence.documents.phrases import load_phrases, own_unchecked
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.report.cards import case_card
-from evidence.documents.report.facts import CostFacts, CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportScope
+from evidence.documents.report.facts import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportScope
 from evidence.documents.report.works import MAX_TITLE, works_section
 from evidence.documents.typeset.blocks import (
     Block,
@@ -90,8 +90,6 @@ def _about(report: ReportFacts, wording: Wording) -> Section:
         wording.row("software", Speaker.RECORDED, f"{report.software.name} {report.software.version}"),
         wording.row("pipeline", Speaker.RECORDED, report.software.pipeline, style=Style.MONO),
     ]
-    if report.cost is not None:
-        rows.append(wording.row("cost", Speaker.RECORDED, _cost(report.cost, wording), wording.say("cost.left_out")))
     if report.volume is not None:
         part = report.volume
         last = part.first + len(report.cases) - 1
@@ -103,18 +101,6 @@ def _about(report: ReportFacts, wording: Wording) -> Section:
         rows.insert(1, wording.row("scope", Speaker.RECORDED, *_limits_of(report.scope, wording)))
     running = _running(report, wording)
     return Section(wording.say("heading.about"), (Rows(tuple(rows)),), 2, running=running, outlined=False)
-
-
-def _cost(cost: CostFacts, wording: Wording) -> str:
-    """What a million pictures cost, and who says so."""
-    said = {
-        "money": f"{cost.currency} {cost.money}",
-        "hours": cost.core_hours,
-        "works": f"{cost.works:,}",
-        "whence": wording.say("cost.counted" if cost.counted else "cost.measured", n=f"{cost.counted:,}"),
-        "whose": wording.clipped(cost.whose_prices, 80) or wording.say("cost.assumed"),
-    }
-    return wording.say("cost.line", **said, as_of=cost.prices_as_of)
 
 
 def _limits_of(scope: ReportScope, wording: Wording) -> list[str]:

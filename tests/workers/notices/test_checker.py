@@ -35,8 +35,10 @@ def test_a_claim_for_the_board_names_each_missing_field_until_it_has_all(studio:
     row = notices.draft(studio, (1, 2), "ccb", "en", by="ann")
     assert lacking(row) == [
         "sender_name", "sender_capacity", "sender_email", "sender_address", "sender_telephone",
-        "respondent_name", "respondent_address", "relief", "facts", "smaller", "case-1", "case-2",
+        "respondent_name", "respondent_address", "relief", "facts", "smaller", "case-1", "case-1", "case-2", "case-2",
     ]  # fmt: skip
+    assert "Case 1: declare the author of the work" in " ".join(gaps(row, items_of(row)))
+    Work.objects.update(author="Ann Example")
     given = {**SENDER, **FILED, "addressee_name": "", "addressee_email": ""}
     notices.fill(row, given, given)
     assert lacking(row) == ["case-1", "case-2"]
@@ -100,7 +102,7 @@ def test_what_is_filed_goes_by_no_mail_and_to_no_platform(studio: Owner, inline:
     row = begun(studio, "ccb")
     given = {**SENDER, **FILED}
     notices.fill(row, given, given)
-    Work.objects.update(registrations=[{"office": "US Copyright Office", "number": "VA 1"}])
+    Work.objects.update(registrations=[{"office": "US Copyright Office", "number": "VA 1"}], author="Ann Example")
     row = notices.notice(studio, row.number)
     assert proposals(inline.services, row) == []
     sign(inline.services, row, typed="Ann Example", read=read_mark(letter(row)), by="ann")

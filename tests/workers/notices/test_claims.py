@@ -62,6 +62,19 @@ def test_a_page_that_claims_a_licence_settles_nothing_until_a_member_has_answere
     assert send_by_mail(inline.services, notices.notice(studio, row.number), by="ann").to == "agent@shop.example"
 
 
+def test_words_about_other_pictures_of_the_page_keep_nothing_from_being_signed(
+    studio: Owner, inline: SyncRunner
+) -> None:
+    others = "".join(f'<p><img src="/o_cid22_pexels-photo-{n}.jpg" alt="by Unsplash"></p>' for n in range(9))
+    keep_page(
+        inline, f'<html><body><img src="/image-0.jpg">{others}<footer>Photos from Unsplash</footer></body></html>'
+    )
+    assert points(inline, studio) == {}
+    assert signed(inline, begun(studio)).state == "signed"
+    keep_page(inline, f'<html><body><img src="/image-0.jpg" alt="by Pexels">{others}</body></html>')
+    assert points(inline, studio)["reseller"].grounds == {"named": ["Pexels"]}
+
+
 def test_ledger_resellers_embedding_own_sites_and_context_are_named_with_their_page(
     studio: Owner, inline: SyncRunner
 ) -> None:

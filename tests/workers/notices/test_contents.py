@@ -1,11 +1,14 @@
 """What a notice says of its cases, and what a draft lacks before it can be signed."""
 
-from registry.models import Owner
+import pytest
+
+from registry.models import Owner, Work
 from registry.notices import notices
 from tests.assets.chinese import english_in, half_width_in
 from tests.assets.noticed import begun, studio
 from workers.notices.checker import gaps, is_address, us_unregistered
 from workers.notices.contents import items_of, letter, parts_of
+from workers.notices.wording import FOLDER, shipped
 
 __all__ = ["studio"]
 
@@ -29,6 +32,20 @@ def test_a_letter_lists_each_case_with_its_places_and_lacks_nothing(studio: Owne
         assert words in made.text
     assert made.text != made.signed
     assert us_unregistered(items) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "language"), sorted(tuple(path.stem.split(".")) for path in FOLDER.glob("*.toml")), ids=str
+)
+def test_what_nobody_declared_stands_in_no_sentence_of_a_letter(studio: Owner, kind: str, language: str) -> None:
+    Work.objects.update(author="", first_publication="", registrations=[])
+    row = begun(studio, kind, language)
+    text, blank = letter(row, items_of(row)).text, shipped(kind, language).words["not_stated"]
+    for line in (line for line in text.splitlines() if blank in line):
+        assert line.endswith((f": {blank}", f"：{blank}")), line
+    assert "None" not in text
+    Work.objects.update(author="Ann Example")
+    assert "Ann Example" in letter(row, items_of(row)).text.partition("Two parrots")[2][:120]
 
 
 def test_a_letter_without_a_signer_ends_with_the_line_to_sign_on(studio: Owner) -> None:

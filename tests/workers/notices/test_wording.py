@@ -6,7 +6,7 @@ from exhibit.errors import WrongUseError
 from registry.models import Owner
 from tests.assets.rows import owner
 from workers.notices import wording
-from workers.notices.wording import FOLDER, check, filled, keep, restore, shipped
+from workers.notices.wording import FOLDER, check, filled, keep, restore, shipped, without
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.toml")))
@@ -40,6 +40,28 @@ def test_an_own_wording_holds_until_the_shipped_one_is_taken_back() -> None:
     assert wording.wording(owner("agency"), "dmca", "en") == base
     restore(studio, "dmca", "en", by="Ann")
     assert wording.wording(studio, "dmca", "en") == base
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        ("{n}. {title}, by {author}", "{n}. {title}"),
+        ("{n}. {title}，作者：{author}", "{n}. {title}"),
+        ("“{title}” by {author}", "“{title}”"),
+        ("{title} ({author})", "{title}"),
+        ("{title}（作者：{author}）", "{title}"),
+        ("{title} – {author}", "{title}"),
+        ("By {author}: {title}", "{title}"),
+        ("“{title}”, taken by {author}, is at {places}.", "“{title}”, is at {places}."),
+        ("Author: {author}", "Author: not stated"),
+        ("Auteur : {author}", "Auteur : not stated"),
+        ("作者（权利人声明）：{author}", "作者（权利人声明）：not stated"),
+    ],
+)
+def test_a_name_without_a_value_leaves_a_sentence_with_what_leads_to_it(line: str, left: str) -> None:
+    values = dict.fromkeys(("n", "title", "places"), "x") | {"author": ""}
+    assert without(line, values, "not stated") == left
+    assert without(line, {**values, "author": "Ann"}, "not stated") == line
 
 
 def test_names_are_filled_in_and_empty_lines_do_not_pile_up() -> None:

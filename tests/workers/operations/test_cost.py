@@ -9,10 +9,9 @@ from exhibit.types import Money
 from registry.db import running
 from registry.db.running import Taken
 from registry.models import Picture
-from tests.assets.rows import owner
 from workers.operations import cost
-from workers.operations.capacity import PRICES, shipped_laws
-from workers.operations.cost import ENOUGH, MIN_PICTURES, cost_of_a_million, costs_of, laws_here
+from workers.operations.capacity import shipped_laws
+from workers.operations.cost import ENOUGH, MIN_PICTURES, costs_of, laws_here
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -35,30 +34,6 @@ def test_without_a_price_or_enough_pictures_nothing_is_made_up() -> None:
     free = costs_of({"match": taken(MIN_PICTURES, 9.0)}, "")
     assert free.total is not None
     assert (free.price, free.total.money) == (None, None)
-
-
-def test_it_is_told_by_what_came_with_the_software_until_enough_was_counted(inline: SyncRunner) -> None:
-    owner("studio")
-    shipped = cost_of_a_million(inline.services)
-    assert shipped is not None
-    assert (shipped.counted, shipped.works, shipped.currency, shipped.whose_prices) == (0, 0, "USD", "")
-    running.add_time("match", rows=ENOUGH, seconds=9, processor_seconds=3600 * ENOUGH / 1_000_000 * 500)
-    counted = cost_of_a_million(inline.services)
-    assert counted is not None
-    assert counted.counted == ENOUGH
-    assert Decimal(counted.core_hours) > 500
-    assert Decimal(counted.money) > Decimal(shipped.money) > 0
-
-
-def test_prices_that_cannot_be_read_hold_no_report_up(inline: SyncRunner) -> None:
-    theirs = inline.services.config.data_dir / PRICES.name
-    theirs.write_text(PRICES.read_text("utf-8").replace('"USD"', '"CNY"'), "utf-8")
-    told = cost_of_a_million(inline.services)
-    assert told is not None
-    assert (told.currency, told.whose_prices) == ("CNY", "assumed list prices of a large cloud")
-    theirs.write_text("currency = 3", "utf-8")
-    assert cost_of_a_million(inline.services) is None
-    theirs.unlink()
 
 
 def test_until_enough_was_counted_the_figures_are_those_that_came_with_the_software(inline: SyncRunner) -> None:

@@ -51,6 +51,7 @@ def test_works_are_read_by_file_with_a_byte_order_mark_and_quotes() -> None:
         ("file,created\na,32.5.2024\n", "line 2: “32.5.2024” isn't a date"),
         ("file,created\na,01/02/2026\n", "line 2: “01/02/2026” may be 2026-02-01 or 2026-01-02"),
         ('file,title\na,"b\nc,d"\n', "line 2: the quotation marks around a field don't fit together"),
+        ('file,"title\na,b\n', "line 1: the quotation marks around a field don't fit together"),
         ("file,title\na,\0\n", "line 2: it has zero bytes"),
         ("file,created\na,2024.1\n", "line 2: “2024.1” isn't a date"),
         ("file,created\na,2024-05 10:00\n", "line 2: “2024-05 10:00” isn't a date"),

@@ -28,7 +28,6 @@ from registry.models.fields import KeptFile
 from registry.notifications import events
 from workers.evidence.documents import languages_of
 from workers.evidence.facts import software
-from workers.operations.cost import cost_of_a_million
 from workers.pictures.kept_files import all_kept, remove_unused
 from workers.reports.cases import shown_case
 from workers.reports.requests import _folder, _given_title, clear_folder
@@ -170,7 +169,6 @@ def _head(services: Services, report: Report, scope: ReportScope, language: str)
         cases=(),
         not_checked=not_checked(language),
         scope=None if scope == EVERYTHING else scope,
-        cost=cost_of_a_million(services),
         looked=looked_for(owner, scope, zone, listed, crawls, period_end) if scope.every_work else None,
     )
 
