@@ -62,6 +62,11 @@ _APP_ROOTS = frozenset(
     {"root", "app", "react-root", "__next", "__nuxt", "___gatsby", "svelte", "q-app", "main-app", "app-root"}
 )
 """Ids under which the usual frameworks put what their scripts make."""
+_MAX_WAIT = 60
+_ASKS_TO_WAIT = re.compile(
+    r"load|wait|moment|l[aä]d[et]|charg|carg|caric|загруз|加载|載入|载入|稍候|読み込|로딩", re.IGNORECASE
+)
+"""What stands there until they have."""
 
 
 def read_page(
@@ -224,7 +229,7 @@ class _Reader:
         if not self.room.takes(url):
             return
         context = [word for word in words if word]
-        if (self.parts and not self.contents) or _NO_CONTENT.search(url.partition("?")[0].rpartition("/")[2]):
+        if (self.parts and not self.contents) or _is_no_content(url):
             self.asides.add(url)
         self.images[url] = ("data-uri" if url[:5].lower() == "data:" else found_in, context, len(self.words))
         if self.figures:
@@ -299,6 +304,11 @@ def _nearest(texts: list[str]) -> list[str]:
 def _described(element: Element) -> str:
     words = (element.get(name) or "" for name in ("alt", "title", "aria-label"))
     return plain(" ".join(dict.fromkeys(word for word in words if word)))
+
+
+def _is_no_content(address: str) -> bool:
+    """Whether a picture is a logo, an icon or what holds a place, by the name of its file."""
+    return bool(_NO_CONTENT.search(address.partition("?")[0].rpartition("/")[2]))
 
 
 def _read_img(reader: _Reader, element: Element) -> None:
@@ -393,7 +403,11 @@ def _read_noscript(reader: _Reader, element: Element) -> None:
 
 def _read_app(reader: _Reader, element: Element) -> None:
     is_root = element.tag == "app-root" or (element.get("id") or "") in _APP_ROOTS
-    reader.needs_scripts |= is_root and element.find(".//img") is None and not "".join(element.itertext()).strip()
+    if is_root:
+        text = "".join(element.itertext()).strip()
+        shown = (image.get("src") or "" for image in element.iter("img"))
+        is_bare = all(address[:5].lower() == "data:" or _is_no_content(address) for address in shown)
+        reader.needs_scripts |= is_bare and (not text or (len(text) <= _MAX_WAIT and bool(_ASKS_TO_WAIT.search(text))))
 
 
 def _read_svg_image(reader: _Reader, element: Element) -> None:
