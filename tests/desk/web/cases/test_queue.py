@@ -182,8 +182,13 @@ def test_keys_behind_an_undo_a_reason_and_a_licence_are_about_the_case_that_is_s
     studio.licences.create(number=1, licensee="Harbour Prints", domain="shop.example")
     order = [row.case.number for row in in_groups(studio, Wanted(), 0, 1000)]
     ann = queue(site.member(studio))
-    for pattern in ("**/cases/decide", "**/licences"):
-        ann.page.route(pattern, lambda route: (ann.page.wait_for_timeout(300), route.continue_())[1])
+
+    def slow(route: Route) -> None:
+        ann.page.wait_for_timeout(300)
+        route.continue_()
+
+    ann.page.route("**/cases/decide", slow)
+    ann.page.route("**/licences", slow)
     ann.page.evaluate(
         """() => { for (const key of ["c", "c", "u", "x", "l", "Enter", "c"]) document.activeElement.dispatchEvent(
           new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true })); }"""
