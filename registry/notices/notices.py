@@ -55,7 +55,8 @@ def notices(of: Owner) -> QuerySet[Notice]:
 def with_answers(rows: QuerySet[Notice]) -> QuerySet[Notice]:
     """The notices with ``answered``, whether anything came on their pages, and ``unread``, by no member yet."""
     replies = NoticeReply.objects.filter(notice=OuterRef("pk"))
-    return rows.annotate(answered=Exists(replies), unread=Exists(replies.filter(seen_at=None)))
+    told: dict[str, Any] = {"answered": Exists(replies), "unread": Exists(replies.filter(seen_at=None))}
+    return rows.annotate(**told)
 
 
 _with_senders = Notice.objects.select_related("owner", "sender").defer("sender__file")

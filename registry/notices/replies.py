@@ -70,8 +70,9 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", name: str = "
     if kind not in NoticeReply.Kind.values:
         raise RefusedError(_("Choose what you would like to say."), reason="kind")
     if len(words) > MAX_WORDS:
-        count, most = (number_format(one, force_grouping=True) for one in (len(words), MAX_WORDS))
-        said = _("The words have %(count)s characters; up to %(most)s are taken.") % {"count": count, "most": most}
+        told = {"count": number_format(len(words), force_grouping=True)}
+        told["most"] = number_format(MAX_WORDS, force_grouping=True)
+        said = _("The words have %(count)s characters; up to %(most)s are taken.") % told
         raise RefusedError(said, reason="too-many-bytes")
     check_size(len(data))
     if data and not _readable(data):
@@ -106,8 +107,8 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", name: str = "
                 recaptures.visit_again(case, now())
                 history.record(case, "notice", "", ("notice-said-removed", {"number": held.number}))
         mail_choices.hasten(held.owner)
-        told = {"notice": held.number, "party": held.party, "reply": made.number, "kind": kind}
-        events.record(held.owner, EventKind.NOTICE_REPLIED, told)
+        event = {"notice": held.number, "party": held.party, "reply": made.number, "kind": kind}
+        events.record(held.owner, EventKind.NOTICE_REPLIED, event)
     return made
 
 

@@ -29,7 +29,11 @@ def faces() -> tuple[Face, Face, Face]:
     paths = api.get_openapi_schema()["paths"].items()
     every = ((f"{method.upper()} {path}", one) for path, of in paths for method, one in of.items())
     operations = {one["operationId"]: (path, one["description"]) for path, one in every}
-    site = {str(one.name): (path, inspect.getdoc(one.callback) or "") for path, one in _patterns(get_resolver(), "/")}
+    site = {
+        str(one.name): (path, inspect.getdoc(one.callback) or "")
+        for path, one in _patterns(get_resolver(), "/")
+        if one.name
+    }
     return terminal, operations, {name: page for name, page in site.items() if not name.startswith(SIGNING_IN)}
 
 

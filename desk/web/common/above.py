@@ -20,7 +20,7 @@ def enter() -> None:
         member_page(route.removeprefix(_OWNER), None)(nearest_page)
 
 
-def nearest_page(request: HttpRequest, owner: Owner, **_parts: object) -> HttpResponse:
+def nearest_page(request: HttpRequest, owner: Owner, /, **_parts: object) -> HttpResponse:
     """The way to the page that the fewest parts less lead to; the cases are an owner's first page."""
     parts = request.path.strip("/").split("/")
     for count in range(len(parts) - 1, 2, -1):

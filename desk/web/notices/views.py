@@ -1,8 +1,10 @@
 """Notices: the list with what is due, a new one, and one as it is read, signed, sent and followed; their wording."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, F
+from django.db.models import Count, F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -54,7 +56,7 @@ SAID = {
 def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The owner's notices: those with an answer that nobody has read first, then what is due soonest."""
     wanted, party = request.GET.get("state", ""), said(request.GET.get("q", ""))
-    rows = notices.notices(owner).annotate(cases=Count("notice_cases"))
+    rows: QuerySet[Any, Any] = notices.notices(owner).annotate(cases=Count("notice_cases"))
     if wanted in NAMED:
         rows = rows.filter(state__in=NAMED[wanted][1])
     elif wanted == UNREAD:

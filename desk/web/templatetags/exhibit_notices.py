@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import template
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from desk.web.notices.words import REPLIES, state_of
@@ -24,8 +24,9 @@ SHOWN = 3
 @register.inclusion_tag("web/case-notices.html")
 def case_notices(owner: Owner, case: Case, *, may_decide: bool = False) -> dict[str, Any]:
     """The notices about a case, and where another is begun; whether a counter-notice pauses it. One query."""
-    about = Notice.objects.filter(notice_cases__case=case).exclude(state=Notice.State.DISCARDED)
-    found = [(row, state_of(row)) for row in with_answers(about).order_by("-unread", "-number")]
+    about: QuerySet[Any, Any] = Notice.objects.filter(notice_cases__case=case).exclude(state=Notice.State.DISCARDED)
+    about = with_answers(about).order_by("-unread", "-number")
+    found = [(row, state_of(row)) for row in about]
     return {
         "owner": owner,
         "case": case,
@@ -55,8 +56,8 @@ def with_due(memberships: Sequence[Membership]) -> list[Membership]:
     """Memberships with ``due``, so many notices of each owner, and ``unread``, so many answers. Two queries."""
     found = list(memberships)
     unread = NoticeReply.objects.filter(seen_at=None, notice__owner__in=[one.owner_id for one in found])
-    unread = unread.exclude(notice__state=Notice.State.DISCARDED).order_by().values_list("notice__owner")
-    answers = dict(unread.annotate(n=Count("pk")))
+    kept = unread.exclude(notice__state=Notice.State.DISCARDED).order_by().values_list("notice__owner")
+    answers = dict(kept.annotate(n=Count("pk")))
     owners = Notice.objects.filter(due_soon(timezone.localdate()), owner__in=[notice.owner_id for notice in found])
     counts = dict(owners.order_by().values_list("owner").annotate(n=Count("pk")))
     for notice in found:

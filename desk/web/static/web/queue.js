@@ -361,9 +361,9 @@
       return;
     }
     if (localStorage.getItem("keys") === "off" && event.key !== "?") return;
-    if (event.key === "Enter" && proposing) { // it presses what is about to be proposed
+    if (event.key === "Enter" && (proposing || typed.length)) { // it presses what is about to be proposed
       event.preventDefault();
-      typed.push(() => document.activeElement.click());
+      typed.push(() => { if (document.activeElement.closest(".licences")) document.activeElement.click(); });
       return;
     }
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
