@@ -79,6 +79,8 @@ class PictureInfo:
     height: int  # pixels, after the EXIF orientation has been applied
     format: str  # Pillow's name of the format, such as `JPEG`
     frames: int = 1  # 1 for a still picture
+    incomplete: bool | None = field(default=None, compare=False)
+    """Whether the file breaks off or is damaged within its pixels; ``None`` where they weren't decoded."""
 
 
 class Decision(StrEnum):
