@@ -82,6 +82,11 @@ class PictureInfo:
     incomplete: bool | None = field(default=None, compare=False)
     """Whether the file breaks off or is damaged within its pixels; ``None`` where they weren't decoded."""
 
+    @property
+    def was_read_otherwise(self) -> bool:
+        """Whether ``match-4`` and earlier versions may have measured another picture of such a file."""
+        return self.frames > 1 or bool(self.incomplete) or self.format == "TIFF"
+
 
 class Decision(StrEnum):
     """What the machine says of a pair; a person still decides."""

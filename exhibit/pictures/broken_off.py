@@ -54,7 +54,7 @@ def loaded(picture: Image.Image) -> tuple[Image.Image, bool]:
 def _begin_white(picture: Image.Image) -> None:
     clear = picture.format == "GIF" and "transparency" in picture.info  # then missing pixels are clear by themselves
     if picture.mode in _WHITE and not clear:
-        picture.im = Image.core.fill(picture.mode, picture.size, _WHITE[picture.mode])
+        picture.im = Image.core.fill(picture.mode, picture.size, _WHITE[picture.mode])  # type: ignore[attr-defined]
 
 
 def _shows(picture: Image.Image) -> bool:
@@ -96,7 +96,7 @@ def _in_scans(file: IO[bytes]) -> bool:
     """Whether a JPEG's first scan isn't all there is of its rows: a progressive one, or one of a few components."""
     file.seek(2)
     components = 0
-    while len(head := file.read(4)) == 4 and head[0] == 0xFF:  # noqa: PLR2004 - how every marker begins
+    while len(head := file.read(4)) == 4 and head[0] == 0xFF:
         if head[1] == 0xFF:
             file.seek(-3, 1)
             continue

@@ -46,7 +46,7 @@ Image.init()  # Pillow registers some of these formats only on demand; a multi-p
 
 for _key, _how in list(TiffImagePlugin.OPEN_INFO.items()):
     if _key[1] == 1 and _how[0] in WIDE_MODES:  # Pillow knows fewer of those whose zero is white; pixels.py turns them
-        TiffImagePlugin.OPEN_INFO.setdefault((_key[0], 0, *_key[2:]), _how)  # type: ignore[arg-type]
+        TiffImagePlugin.OPEN_INFO.setdefault((_key[0], 0, *_key[2:]), _how)
 
 _ORIENTATION_TAG, _SHORT = 0x0112, 3
 _TILE_SIDES = (322, 323)
@@ -186,7 +186,7 @@ def _scale_key(picture: Image.Image, data: bytes) -> None:
     depth, key = data[_PNG_DEPTH], picture.info.get("transparency")
     if picture.mode == "L" and isinstance(key, int):
         picture.info["transparency"] = key * 0xFF // ((1 << depth) - 1)
-    elif picture.mode == "RGB" and isinstance(key, tuple) and depth == 16:  # noqa: PLR2004 - bits
+    elif picture.mode == "RGB" and isinstance(key, tuple) and depth == 16:
         picture.info["transparency"] = tuple(one >> 8 for one in key)
 
 
@@ -273,36 +273,36 @@ class _Frames:
         first = self._pixels()
         self._incomplete |= bool(told.seconds) and not told.whole
         if _frames(self._picture) > 1 + begin:
-            number = self._longest(first, told, begin)
-            first = first if number == begin else self._at(number, first)
+            return self._longest(first, told, begin), self._incomplete
         return first, self._incomplete
 
-    def _longest(self, first: NDArray[np.uint8], told: Animation, begin: int) -> int:
-        """The number of the frame that stands longest; frames beyond those that are looked through count alone."""
+    def _longest(self, first: NDArray[np.uint8], told: Animation, begin: int) -> NDArray[np.uint8]:
+        """The frame that stands longest; frames beyond those that are looked through count alone."""
         seconds = (*([0.0] * begin), *told.seconds)
-        looked, total = begin + self._limits.max_frames, sum(seconds)
+        looked = begin + self._limits.max_frames
         alone = max(range(min(len(seconds), self._reach)), key=seconds.__getitem__, default=begin)
-        if told.seconds and 2 * seconds[alone] > total and not (alone == begin and is_blank(first)):
-            return alone  # most of the time, whatever the others show
+        if told.seconds and 2 * seconds[alone] > sum(seconds):  # whatever the others show
+            pixels = first if alone == begin else self._at(alone, first)
+            if pixels is not None and not is_blank(pixels):
+                return pixels
         groups: list[_Group] = []
         for number, pixels in self._through(first, begin, min(looked, self._reach)):
+            if not told.seconds:  # pages: the first one that shows something
+                return pixels
             shown = seconds[number] if number < len(seconds) else 0.0
             seen = fields(pixels)
             like = (one for one in groups if np.abs(one.fields - seen).max() <= _ALIKE)
-            if (group := next(like, None)) is not None:
-                group.seconds += shown
-            else:
+            if (group := next(like, None)) is None:
                 groups.append(_Group(number, seen, shown))
-            if not told.seconds:  # pages: the first one that shows something
-                break
-        if not groups:
-            return begin if alone < looked else alone
-        best = max(groups, key=lambda group: group.seconds)
-        return alone if alone >= looked and seconds[alone] > best.seconds else best.number
+            else:
+                group.seconds += shown
+        best = max(groups, key=lambda group: group.seconds, default=None)
+        beyond = alone >= looked and (best is None or seconds[alone] > best.seconds)
+        number = alone if beyond else begin if best is None else best.number
+        chosen = None if number == begin else self._at(number, first)
+        return first if chosen is None else chosen
 
-    def _through(
-        self, first: NDArray[np.uint8], begin: int, end: int
-    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    def _through(self, first: NDArray[np.uint8], begin: int, end: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Frames of this size that show something, as far as they can be decoded: damage takes none before it."""
         if not is_blank(first):
             yield begin, first
@@ -321,15 +321,15 @@ class _Frames:
             elif pixels.shape == first.shape and not is_blank(pixels):
                 yield number, pixels
 
-    def _at(self, number: int, first: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The pixels of a frame, or the first ones where they can't be had."""
+    def _at(self, number: int, first: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        """The pixels of a frame of this size, where they can be had."""
         try:
             pixels = self._turned_to(number)
         except (UnreadablePictureError, MemoryError):
             raise
         except Exception:  # noqa: BLE001 - as above
-            return first
-        return first if pixels is None or pixels.shape != first.shape or is_blank(pixels) else pixels
+            return None
+        return None if pixels is None or pixels.shape != first.shape else pixels
 
     def _turned_to(self, number: int) -> NDArray[np.uint8] | None:
         """The pixels of a frame; ``None`` where it is of another size or takes too long, and isn't decoded."""

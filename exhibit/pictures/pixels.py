@@ -1,5 +1,6 @@
 """From any of Pillow's modes to 8-bit RGB on one ground, strip by strip so that large pictures need little memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,9 @@ def rgb_pixels(picture: Image.Image, reduction: int = 1, ground: int = 255) -> N
     out = np.empty((-(-height // reduction), -(-width // reduction), 3), np.uint8)
     rows = max(1, _STRIP_PIXELS // width // reduction) * reduction
     for top in range(0, height, rows):
-        strip = _rgb(picture if rows >= height else picture.crop((0, top, width, min(height, top + rows))), ground, levels)
+        strip = _rgb(
+            picture if rows >= height else picture.crop((0, top, width, min(height, top + rows))), ground, levels
+        )
         if reduction > 1:
             strip = strip.reduce(reduction)
         start = top // reduction
@@ -105,7 +108,7 @@ def _levels(picture: Image.Image) -> Levels | None:
     sample = sample[np.isfinite(sample)]
     stated = tags.get(_LARGEST_SAMPLE)
     stated = stated[0] if isinstance(stated, tuple) and stated else stated
-    black, white = _range(sample, picture.mode == "F")
+    black, white = _range(sample, _OF_FLOATS if picture.mode == "F" else _OF_INTEGERS)
     if isinstance(stated, int | float) and stated > 1 and black == 0 and picture.mode != "F":
         white = float(stated)
     inverted = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
@@ -113,12 +116,11 @@ def _levels(picture: Image.Image) -> Levels | None:
     return Levels(white, black, steps=steps) if inverted else Levels(black, white, steps=steps)
 
 
-def _range(sample: NDArray[np.float64], floats: bool) -> tuple[float, float]:
+def _range(sample: NDArray[np.float64], usual: Sequence[float]) -> tuple[float, float]:
     """The least of the usual ranges that holds nearly all values; their own where none does."""
     if not sample.size:
         return 0.0, 1.0
     low, high = np.percentile(sample, (_RARE, 100 - _RARE))
-    usual = _OF_FLOATS if floats else _OF_INTEGERS
     if low >= -_SLACK * max(high, 1.0):
         for white in usual:
             if high <= white:

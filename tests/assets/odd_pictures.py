@@ -5,9 +5,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from tests.assets.badfiles import photo, png, saved, with_orientation
@@ -64,7 +64,11 @@ def animated(kind: str, cards: int, *, last: bool = True, **options: object) -> 
 
 def hidden_default(cards: int = 0) -> bytes:
     """An APNG whose still picture isn't part of the animation."""
-    frames = [*(card(number) for number in range(1, cards + 1)), picture(), picture().transpose(0)]
+    frames = [
+        *(card(number) for number in range(1, cards + 1)),
+        picture(),
+        picture().transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    ]
     times = [*[CARD] * cards, MINUTE, CARD]
     made = {"save_all": True, "default_image": True, "append_images": frames, "duration": times, "loop": 0}
     return saved(card(), "PNG", **made)
@@ -170,7 +174,8 @@ def _turned(kind: str, orientation: int) -> bytes:
 def _broken(name: str, kind: str, whole: Callable[[], bytes], **how: float) -> Iterator[OddPicture]:
     for label, share in how.items():
         change = zeroed if label.startswith("zero") else cut
-        yield OddPicture(f"{name}-{label}", kind, partial(lambda c, w, s: c(w(), s), change, whole, share), incomplete=True)
+        make = partial(lambda change, whole, share: change(whole(), share), change, whole, share)
+        yield OddPicture(f"{name}-{label}", kind, make, incomplete=True)
 
 
 def _stills() -> Iterator[OddPicture]:
@@ -207,7 +212,9 @@ def _stills() -> Iterator[OddPicture]:
     yield OddPicture("translucent", of_png, partial(saved, _translucent("RGBA"), "PNG"))
     yield OddPicture("translucent-grey", of_png, partial(saved, _translucent("LA"), "PNG"))
     yield OddPicture("translucent-webp", "image/webp", partial(saved, _translucent("RGBA"), "WEBP", lossless=True))
-    yield OddPicture("translucent-avif", "image/avif", partial(saved, _translucent("RGBA"), "AVIF", quality=95), tolerance=3)
+    yield OddPicture(
+        "translucent-avif", "image/avif", partial(saved, _translucent("RGBA"), "AVIF", quality=95), tolerance=3
+    )
     yield from _broken("gif", gif, partial(saved, picture().quantize(64), "GIF", interlace=0), cut60=0.6, cut30=0.3)
     yield from _broken("gif-interlaced", gif, partial(saved, picture().quantize(64), "GIF", interlace=1), cut60=0.6)
     yield OddPicture("gif-clear", gif, partial(saved, picture().quantize(8), "GIF", transparency=3))
@@ -236,19 +243,19 @@ def _animations() -> Iterator[OddPicture]:
     yield OddPicture("apng-hidden-5-cards", "image/png", partial(hidden_default, 5), frame=5)
     yield OddPicture("gif-split", "image/gif", split_into_many, frame=1)
     for kind in ("GIF", "PNG"):
-        behind = partial(animated, kind, 3, last=False)
-        yield OddPicture(f"{kind.lower()}-cut-behind", f"image/{kind.lower()}", partial(lambda m: m()[:-60], behind), incomplete=True, frame=0)
+        behind = partial(lambda kind: animated(kind, 3, last=False)[:-60], kind)
+        yield OddPicture(f"{kind.lower()}-cut-behind", f"image/{kind.lower()}", behind, incomplete=True, frame=0)
 
 
 ODD_PICTURES = (*_stills(), *_animations())
 
 
-def tiff(values: "np.ndarray[tuple[int, ...], np.dtype[np.generic]]", *, photometric: int = 1, **tags: int) -> bytes:
+def tiff(values: NDArray[np.generic], *, photometric: int = 1, **tags: int) -> bytes:
     """An uncompressed TIFF of one strip (TIFF 6.0), grey or of three channels, in the byte order of the machine."""
     return b"II*\0" + struct.pack("<I", 8) + _directory(values, photometric, 8, 0, **tags)
 
 
-def tiff_pages(*pages: "tuple[np.ndarray[tuple[int, ...], np.dtype[np.generic]], dict[str, int]]") -> bytes:
+def tiff_pages(*pages: tuple[NDArray[np.generic], dict[str, int]]) -> bytes:
     """A TIFF of several grey pages, each with tags of its own."""
     made, place = b"II*\0" + struct.pack("<I", 8), 8
     for number, (values, tags) in enumerate(pages):
@@ -262,7 +269,7 @@ def tiff_pages(*pages: "tuple[np.ndarray[tuple[int, ...], np.dtype[np.generic]],
 _TAGS = {"subfile": 254, "old_subfile": 255, "largest": 281}
 
 
-def _directory(values: "np.ndarray[tuple[int, ...], np.dtype[np.generic]]", photometric: int, place: int, after: int, **tags: int) -> bytes:
+def _directory(values: NDArray[np.generic], photometric: int, place: int, after: int, **tags: int) -> bytes:
     kinds = {"u": 1, "i": 2, "f": 3}
     height, width = values.shape[:2]
     bits = values.dtype.itemsize * 8

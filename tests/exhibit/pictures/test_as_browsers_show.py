@@ -119,6 +119,8 @@ def test_frames_of_one_colour_dont_count_however_long_they_stand() -> None:
     white = Image.new("RGB", picture().size, "white")
     stands = saved(white, "GIF", save_all=True, append_images=[card(), picture()], duration=[60_000, 20, 200], loop=0)
     assert difference(decode(stands).pixels, PICTURE) < 10
+    between = {"append_images": [white, picture()], "duration": [20, 60_000, 200], "loop": 0}
+    assert difference(decode(saved(card(), "GIF", save_all=True, **between)).pixels, PICTURE) < 10
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "AVIF"])
