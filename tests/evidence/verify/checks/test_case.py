@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from PIL import Image, ImageOps
 
 from evidence.facts.case import CaseFacts
 from evidence.keys.ed25519 import KeySigner
@@ -17,10 +15,10 @@ from evidence.verify.verifier import Verifier
 from exhibit.comparison.calibration import calibrated
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError
-from tests.assets.bundles import CALIBRATION, Scene, logged, make_scene, registered_bytes, resealed
+from tests.assets.bundles import CALIBRATION, Scene, logged, make_scene, resealed
 from tests.assets.folder_log import FolderLogStore
+from tests.assets.moving import first_frame, moving
 from tests.evidence.verify.test_tampering import failures
-from workers.texts.sentences import words_of
 
 
 def _dense(facts: CaseFacts) -> CaseFacts:
@@ -33,24 +31,6 @@ def _transform(facts: CaseFacts) -> CaseFacts:
     [match] = facts.matches
     straight = ((2.0, 0.0, 0.5), (0.0, 2.0, 0.5), (0.0, 0.0, 1.0))
     return replace(facts, matches=(replace(match, verification=replace(match.verification, transform=straight)),))
-
-
-def _first_frame(facts: CaseFacts, pipeline: str) -> CaseFacts:
-    """What a version of the comparison makes of the title card that an animation begins with."""
-    [match] = facts.matches
-    unmeasured = replace(match.verification, dense=0.1, probability=None, calibration=None, pipeline=pipeline)
-    match = replace(match, verification=unmeasured, words=words_of(unmeasured, None))
-    return replace(facts, matches=(match,), software=replace(facts.software, pipeline=pipeline), calibrations=())
-
-
-def _moving(seed: int) -> bytes:
-    """A copy that stands a second behind a title card of 20 ms."""
-    shown = Image.open(BytesIO(registered_bytes(seed))).convert("RGB")
-    half = ImageOps.mirror(shown.resize((shown.width // 2, shown.height // 2)))
-    card = Image.linear_gradient("L").resize(half.size).convert("RGB")
-    out = BytesIO()
-    card.save(out, "GIF", save_all=True, append_images=[half], duration=[20, 1000], loop=0)
-    return out.getvalue()
 
 
 def _page(facts: CaseFacts) -> CaseFacts:
@@ -154,9 +134,9 @@ def test_a_checkpoint_that_nobody_vouches_for_shows_no_registration(scene: Scene
 def test_what_an_earlier_version_measured_of_an_animation_isnt_held_against_what_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: str, state: State
 ) -> None:
-    monkeypatch.setattr("tests.assets.bundles.found_bytes", _moving)
-    moving = make_scene(tmp_path)
-    for facts, expected in ((moving.facts, State.PASSED), (_first_frame(moving.facts, pipeline), state)):
-        bundle = resealed(moving, facts).write(tmp_path / f"{expected}.zip")
-        checks = {check.name: check for check in Verifier(moving.trust).verify(bundle).checks}
+    monkeypatch.setattr("tests.assets.bundles.found_bytes", moving)
+    scene = make_scene(tmp_path)
+    for facts, expected in ((scene.facts, State.PASSED), (first_frame(scene.facts, pipeline), state)):
+        bundle = resealed(scene, facts).write(tmp_path / f"{expected}.zip")
+        checks = {check.name: check for check in Verifier(scene.trust).verify(bundle).checks}
         assert checks["match:01"].state is expected, checks["match:01"].sentence
