@@ -79,6 +79,13 @@ class PictureInfo:
     height: int  # pixels, after the EXIF orientation has been applied
     format: str  # Pillow's name of the format, such as `JPEG`
     frames: int = 1  # 1 for a still picture
+    incomplete: bool | None = field(default=None, compare=False)
+    """Whether the file breaks off or is damaged within its pixels; ``None`` where they weren't decoded."""
+
+    @property
+    def was_read_otherwise(self) -> bool:
+        """Whether ``match-4`` and earlier versions may have measured another picture of such a file."""
+        return self.frames > 1 or bool(self.incomplete) or self.format == "TIFF"
 
 
 class Decision(StrEnum):

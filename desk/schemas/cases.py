@@ -70,6 +70,10 @@ class Use(Answer):
     first_seen: Moment = Field(alias="sighting.first_seen", examples=[NOON])
     last_seen: Moment = Field(alias="sighting.last_seen", examples=[NOON])
     picture: Hex = Field(alias="sighting.picture.digest")
+    incomplete: bool | None = Field(
+        alias="sighting.picture.incomplete",
+        description="Whether the picture's file breaks off or is damaged; null where nobody knows.",
+    )
     comparison: int = Field(alias="match_id", description="Its number, for drawings of it.", examples=[97])
     match: str = Field(alias="match.decision", description="`certain`, `review` or `derived`.", examples=["certain"])
     by_fingerprints: Annotated[bool, From(lambda row: PRINTS in row.match.reasons)] = Field(

@@ -82,6 +82,7 @@ class PictureFacts:
     width: Number  # pixels, EXIF orientation applied
     height: Number  # pixels, EXIF orientation applied
     file: str  # where it lies in the bundle
+    incomplete: bool = field(default=False, metadata=LATER)  # whether the file was seen to break off or be damaged
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,9 @@ share, lie in the registered picture itself: strangers' pictures agree with such
 copying. With the others the figures are of different forms of the found picture: some of the picture as it is,
 some of its negative, of the straightened one, or of its pieces. ``series`` follows from the figures of other
 pairs; ``derived`` works are no copies."""
+LEAST_IN_PLACE = 0.5
+"""Share of patches in place below which no probability is stated: what two drawn laptops share is precise, too, and
+photographs in edits, by which calibrations are measured, hold few such pairs. Earlier bundles may state one."""
 _UNRELATED = 128
 """Bits by which the hashes of unrelated pictures differ, on average."""
 _FAR = 2.0
@@ -186,9 +189,14 @@ _HINT = "Use one that exhibit calibrate has written."
 
 
 def calibrated(verification: Verification, calibration: Calibration | None) -> Verification:
-    """The same figures with their probability; without one where nothing was found, or the calibration doesn't fit."""
-    probability = None
-    if calibration is not None and verification.decision in (Decision.CERTAIN, Decision.REVIEW):
+    """The same figures with their probability.
+
+    There is none where nothing was found, where less than half of the work is in place, and where the calibration
+    doesn't fit.
+    """
+    probability, found = None, verification.decision in (Decision.CERTAIN, Decision.REVIEW)
+    is_little = verification.in_place is not None and verification.in_place < LEAST_IN_PLACE
+    if calibration is not None and found and not is_little:
         probability = calibration.probability(verification)
     identity = None if calibration is None or probability is None else calibration.digest
     return replace(verification, probability=probability, calibration=identity)

@@ -5,12 +5,16 @@ Only ``pictures.picture_helper`` does that, in a process of its own; others call
 - Formats: JPEG, MPO, PNG, WebP, GIF, TIFF, BMP, ICO, and AVIF where Pillow has it. The bytes decide, never a name.
 - Pixels and sides are limited before decoding, those of every frame, page, tile and picture of an icon too; a
   decompression bomb is refused by its header. The time limit holds between the pieces that a decoder asks for.
+- What a browser shows is measured; a test holds that against Chromium. Where browsers show nothing (TIFF), it is what
+  the file means.
 - The EXIF orientation is applied; one that can't be read is ignored. Colour profiles are not applied.
 - Transparent pictures stand on white; one of which nothing can be seen there, on black. 16-bit grey keeps its upper
-  8 bits.
-- Of an animation the first frame that isn't of one colour is taken, if it is as large as the first one.
-- A JPEG or PNG whose pixels break off, or are followed by damage, counts as a picture when at least three quarters of
-  its rows are there (the missing ones are black), as browsers would show it; every other damage is refused.
+  8 bits, in a TIFF those of its range.
+- Of an animation the frame that stands longest is taken: frames that look alike count together, those of one colour
+  don't. A PNG's picture that isn't part of its animation is never shown. ``Animation`` says how long each frame stands.
+- Of a TIFF the first page is taken that isn't a reduced copy of another one.
+- Of a JPEG, PNG, GIF or BMP that breaks off or is damaged what a browser shows of it is taken, on white, and said to be
+  incomplete; where a browser shows nothing, and every other kind of file, it is refused.
 
 With the usual limits decoding stays below 1 GB: formats whose decoders need more memory for each pixel may have fewer
 pixels.
@@ -21,15 +25,18 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import BmpImagePlugin, Image, PngImagePlugin, UnidentifiedImageError, features
+from PIL import BmpImagePlugin, Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError, features
 
 from exhibit.errors import UnreadablePictureError
+from exhibit.pictures.animation import Animation, animation_of
+from exhibit.pictures.broken_off import loaded
 from exhibit.pictures.decode import DecodedPicture, Limits
-from exhibit.pictures.pixels import is_blank, is_flat, rgb_pixels
+from exhibit.pictures.pixels import WIDE_MODES, fields, is_blank, is_flat, rgb_pixels
 from exhibit.pictures.sniff import PICTURE_MAGICS, kind_of
 from exhibit.sentences import Sentence
 from exhibit.types import PictureInfo
@@ -37,14 +44,19 @@ from exhibit.types import PictureInfo
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "ICO", *(("AVIF",) if features.check("avif") else ()))
 Image.init()  # Pillow registers some of these formats only on demand; a multi-picture JPEG is opened by way of JPEG
 
+for _key, _how in list(TiffImagePlugin.OPEN_INFO.items()):
+    if _key[1] == 1 and _how[0] in WIDE_MODES:  # Pillow knows fewer of those whose zero is white; pixels.py turns them
+        TiffImagePlugin.OPEN_INFO.setdefault((_key[0], 0, *_key[2:]), _how)
+
 _ORIENTATION_TAG, _SHORT = 0x0112, 3
 _TILE_SIDES = (322, 323)
 _JPEG = ("JPEG", "MPO")
 _ICON, _ICON_HEADER, _ICON_ENTRY = b"\0\0\1\0", 6, 16
-_PNG = b"\x89PNG\r\n\x1a\n"
-_MENDABLE = ("JPEG", "MPO", "PNG")
-_MIN_ROWS = 0.75
+_PNG, _PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24
+_SUBFILE_TYPE, _OLD_SUBFILE_TYPE = 254, 255
 _PIECE = 1024
+_ALIKE = 8.0
+"""Levels by which the mean colours of fields may differ in frames that show the same."""
 _LOOKED_THROUGH = 2  # so many times the most pixels of one picture in all frames together
 _REDUCTIONS = (8, 4, 2)
 _COST = {"WEBP": 2.0, "GIF": 2.0, "TIFF": 2.0, "AVIF": 3.0}  # memory for each pixel, beside 7.5 bytes for the others
@@ -74,10 +86,10 @@ def decode(data: bytes, limits: Limits, at_least: int | None = None) -> DecodedP
         if picture.format in _JPEG:
             picture.draft(None, (max(1, picture.width // reduction), max(1, picture.height // reduction)))
             reduction = 1
-        pixels = _visible_frame(picture, stream, limits, reduction)
+        pixels, incomplete = _Frames(picture, stream, limits, reduction).shown()
         picture.close()  # frees its memory before the pixels are turned
     pixels = _turned(pixels, orientation)
-    return DecodedPicture(info, pixels, pixels.shape[1] / info.width)
+    return DecodedPicture(replace(info, incomplete=incomplete), pixels, pixels.shape[1] / info.width)
 
 
 class _TimedBytes(BytesIO):
@@ -92,6 +104,11 @@ class _TimedBytes(BytesIO):
         """As ``BytesIO.read``, but raises once the time is over."""
         self.check()
         return super().read(size)
+
+    @property
+    def half_over(self) -> bool:
+        """Whether half of the time is over: then nothing more is looked at than has to be."""
+        return self.end - time.process_time() < self.seconds / 2
 
     def check(self) -> None:
         """Raises ``UnreadablePictureError`` once the time is over."""
@@ -113,6 +130,10 @@ def opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, _TimedByt
                 _check_icon(stream, limits)
             with Image.open(stream, formats=FORMATS) as picture:
                 _check_size(picture, limits)
+                if picture.format == "TIFF":
+                    _turn_to_picture(picture, limits)
+                elif picture.format == "PNG":
+                    _scale_key(picture, data)
                 yield picture, stream
         except (UnreadablePictureError, MemoryError):
             raise
@@ -160,6 +181,30 @@ def _check_size(picture: Image.Image, limits: Limits) -> None:
         raise _too_many_pixels()
 
 
+def _scale_key(picture: Image.Image, data: bytes) -> None:
+    """Give a PNG's transparent colour the depth that Pillow gives its pixels: it leaves the one as it stands there."""
+    depth, key = data[_PNG_DEPTH], picture.info.get("transparency")
+    if picture.mode == "L" and isinstance(key, int):
+        picture.info["transparency"] = key * 0xFF // ((1 << depth) - 1)
+    elif picture.mode == "RGB" and isinstance(key, tuple) and depth == 16:
+        picture.info["transparency"] = tuple(one >> 8 for one in key)
+
+
+def _turn_to_picture(picture: Image.Image, limits: Limits) -> None:
+    """Turn a TIFF to its first page that isn't a reduced copy or a mask of another one; where all are, to the first."""
+    for number in range(limits.max_frames):
+        try:
+            picture.seek(number)
+        except EOFError:
+            break
+        tags = picture.tag_v2  # type: ignore[attr-defined]
+        kind = tags.get(_SUBFILE_TYPE, 0)
+        if not (isinstance(kind, int) and kind & 0b101) and tags.get(_OLD_SUBFILE_TYPE) != 2:
+            _check_size(picture, limits)
+            return
+    picture.seek(0)
+
+
 def _tile_size(picture: Image.Image) -> tuple[int, int]:
     """Of a TIFF in tiles, which are decoded whole however small the picture is (TIFF 6.0, section 15)."""
     tags = getattr(picture, "tag_v2", {})
@@ -200,71 +245,123 @@ def _orientation(picture: Image.Image) -> int:
     return 1
 
 
-def _visible_frame(picture: Image.Image, stream: _TimedBytes, limits: Limits, reduction: int) -> NDArray[np.uint8]:
-    """The pixels of the first frame that isn't of one colour, or of the very first one."""
-    size = picture.size
-    _load(picture)
-    stream.check()
-    first = rgb_pixels(picture, reduction)
-    if picture.has_transparency_data and is_flat(first):
-        on_black = rgb_pixels(picture, reduction, ground=0)
-        first = first if is_flat(on_black) else on_black
-    if not is_blank(first):
-        return first
-    for pixels in _later_frames(picture, stream, size, limits, reduction):
-        if pixels.shape == first.shape and not is_blank(pixels):
-            return pixels
-    return first
+@dataclass
+class _Group:
+    """Frames that look alike."""
+
+    number: int  # of the first one
+    fields: NDArray[np.float32]
+    seconds: float
 
 
-def _later_frames(
-    picture: Image.Image, stream: _TimedBytes, size: tuple[int, int], limits: Limits, reduction: int
-) -> Iterator[NDArray[np.uint8]]:
-    """Frames of this size after the first, as far as they can be decoded: damage behind a good frame takes nothing."""
-    enough = _LOOKED_THROUGH * limits.max_pixels // (size[0] * size[1])
-    for number in range(1, min(_frames(picture), limits.max_frames, enough)):
-        stream.check()
-        try:
-            picture.seek(number)
-            if picture.size != size:
-                if picture.format == "GIF":  # it grows with its frames, and doesn't shrink again
+class _Frames:
+    """The frames of an opened picture, of which one is what is seen of it."""
+
+    def __init__(self, picture: Image.Image, stream: _TimedBytes, limits: Limits, reduction: int) -> None:
+        self._picture, self._stream, self._limits, self._reduction = picture, stream, limits, reduction
+        self._size, self._incomplete = picture.size, False
+        pixels = picture.width * picture.height
+        self._reach = min(_frames(picture), _LOOKED_THROUGH * limits.max_pixels // pixels)
+        """Frames that may be decoded, since each is built upon those before it."""
+
+    def shown(self) -> tuple[NDArray[np.uint8], bool]:
+        """The pixels of the frame that stands longest, and whether its file breaks off or is damaged."""
+        told = animation_of(self._stream.getbuffer(), self._picture.format or "")
+        begin = int(told.hidden and _frames(self._picture) > 1)
+        if begin:
+            self._picture.seek(begin)
+        first = self._pixels()
+        self._incomplete |= bool(told.seconds) and not told.whole
+        if _frames(self._picture) > 1 + begin:
+            return self._longest(first, told, begin), self._incomplete
+        return first, self._incomplete
+
+    def _longest(self, first: NDArray[np.uint8], told: Animation, begin: int) -> NDArray[np.uint8]:
+        """The frame that stands longest; frames beyond those that are looked through count alone."""
+        seconds = (*([0.0] * begin), *told.seconds)
+        looked = begin + self._limits.max_frames
+        alone = max(range(min(len(seconds), self._reach)), key=seconds.__getitem__, default=begin)
+        if told.seconds and 2 * seconds[alone] > sum(seconds):  # whatever the others show
+            pixels = first if alone == begin else self._at(alone, first)
+            if pixels is not None and not is_blank(pixels):
+                return pixels
+        groups: list[_Group] = []
+        for number, pixels in self._through(first, begin, min(looked, self._reach)):
+            if not told.seconds:  # pages: the first one that shows something
+                return pixels
+            shown = seconds[number] if number < len(seconds) else 0.0
+            seen = fields(pixels)
+            like = (one for one in groups if np.abs(one.fields - seen).max() <= _ALIKE)
+            if (group := next(like, None)) is None:
+                groups.append(_Group(number, seen, shown))
+            else:
+                group.seconds += shown
+        best = max(groups, key=lambda group: group.seconds, default=None)
+        beyond = alone >= looked and (best is None or seconds[alone] > best.seconds)
+        number = alone if beyond else begin if best is None else best.number
+        chosen = None if number == begin else self._at(number, first)
+        return first if chosen is None else chosen
+
+    def _through(self, first: NDArray[np.uint8], begin: int, end: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Frames of this size that show something, as far as they can be decoded: damage takes none before it."""
+        if not is_blank(first):
+            yield begin, first
+        for number in range(begin + 1, end):
+            if self._stream.half_over:
+                return
+            try:
+                pixels = self._turned_to(number)
+            except (UnreadablePictureError, MemoryError):
+                raise
+            except Exception:  # noqa: BLE001 - a decoder that is fed hostile bytes may raise anything
+                return
+            if pixels is None:
+                if self._picture.format == "GIF":  # it grows with its frames, and doesn't shrink again
                     return
-                continue
-            _check_size(picture, limits)
-            pixels = rgb_pixels(picture, reduction)
+            elif pixels.shape == first.shape and not is_blank(pixels):
+                yield number, pixels
+
+    def _at(self, number: int, first: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        """The pixels of a frame of this size, where they can be had."""
+        try:
+            pixels = self._turned_to(number)
         except (UnreadablePictureError, MemoryError):
             raise
-        except Exception:  # noqa: BLE001 - a decoder that is fed hostile bytes may raise anything
-            return
-        yield pixels
+        except Exception:  # noqa: BLE001 - as above
+            return None
+        return None if pixels is None or pixels.shape != first.shape else pixels
+
+    def _turned_to(self, number: int) -> NDArray[np.uint8] | None:
+        """The pixels of a frame; ``None`` where it is of another size or takes too long, and isn't decoded."""
+        step = self._picture.tell()
+        for place in range(step + 1 if step < number else number, number + 1):
+            if self._stream.half_over:
+                return None
+            self._picture.seek(place)
+            if self._picture.size != self._size:
+                if place == number or self._picture.format == "GIF":
+                    return None
+                continue
+            _check_size(self._picture, self._limits)
+        return self._pixels()
+
+    def _pixels(self) -> NDArray[np.uint8]:
+        """Those of the frame at hand, on white, or on black where nothing is seen of it on white."""
+        if self._picture.format in _JPEG:  # a few bytes may hold a scan over all pixels: check the time often
+            self._picture.decodermaxblock = _PIECE  # type: ignore[attr-defined]
+        picture, incomplete = loaded(self._picture)
+        self._incomplete |= incomplete
+        self._stream.check()
+        pixels = rgb_pixels(picture, self._reduction)
+        if picture.has_transparency_data and is_flat(pixels):
+            on_black = rgb_pixels(picture, self._reduction, ground=0)
+            return pixels if is_flat(on_black) else on_black
+        return pixels
 
 
 def _frames(picture: Image.Image) -> int:
     """Frames of an animation or pages; the further views of a multi-picture JPEG aren't frames."""
     return 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
-
-
-def _load(picture: Image.Image) -> None:
-    """Decode; of a file that breaks off, keep what is there if it is enough."""
-    if picture.format in _JPEG:
-        picture.decodermaxblock = _PIECE  # type: ignore[attr-defined]  # a few bytes may hold a scan over all pixels: check the time often
-    try:
-        picture.load()
-    except (OSError, SyntaxError, ValueError):
-        if picture.format not in _MENDABLE or picture.info.get("interlace") or _rows_present(picture) < _MIN_ROWS:
-            raise
-
-
-def _rows_present(picture: Image.Image) -> float:
-    """The share of rows down to the last one that isn't black, of a picture whose decoding broke off.
-
-    Nothing more of it will be decoded afterwards.
-    """
-    if getattr(picture, "_im", None) is None:
-        return 0.0
-    picture.tile = []  # type: ignore[attr-defined]  # what is left to decode
-    box = picture.convert("RGB").getbbox()
-    return 0.0 if box is None else box[3] / picture.height
 
 
 def _turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

@@ -1,12 +1,24 @@
 """From any of Pillow's modes to 8-bit RGB on one ground, strip by strip so that large pictures need little memory."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 _STRIP_PIXELS = 1 << 20
 _SAMPLED, _FLAT = 256, 2.0
-_WIDE_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+_FIELDS = 8
+_SAMPLED_ROWS = 512
+_PHOTOMETRIC, _LARGEST_SAMPLE, _WHITE_IS_ZERO = 262, 281, 0
+_OF_FLOATS = (1.0, 255.0, 65535.0)
+_OF_INTEGERS = (255, 1023, 4095, 16383, 65535)
+_RARE, _SLACK = 0.5, 0.01
+"""Per cent of the values at either end that may lie beyond a range; share of it by which black may be missed."""
+_LAB, _SRGB = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+WIDE_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+"""Pillow's modes of grey with more than 8 bits."""
 
 
 def rgb_pixels(picture: Image.Image, reduction: int = 1, ground: int = 255) -> NDArray[np.uint8]:
@@ -15,16 +27,25 @@ def rgb_pixels(picture: Image.Image, reduction: int = 1, ground: int = 255) -> N
     What is transparent lets the ``ground`` through, a grey level.
     """
     picture.load()
-    width, height = picture.size
+    levels, width, height = _levels(picture), *picture.size
     out = np.empty((-(-height // reduction), -(-width // reduction), 3), np.uint8)
     rows = max(1, _STRIP_PIXELS // width // reduction) * reduction
     for top in range(0, height, rows):
-        strip = _rgb(picture if rows >= height else picture.crop((0, top, width, min(height, top + rows))), ground)
+        strip = _rgb(
+            picture if rows >= height else picture.crop((0, top, width, min(height, top + rows))), ground, levels
+        )
         if reduction > 1:
             strip = strip.reduce(reduction)
         start = top // reduction
         out[start : start + strip.height] = np.asarray(strip)
     return out
+
+
+def fields(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The mean colours of eight by eight fields, of at most 256 pixels a side, shape (8, 8, 3); levels."""
+    step = max(1, max(pixels.shape) // _SAMPLED)
+    small = Image.fromarray(np.ascontiguousarray(pixels[::step, ::step]))
+    return np.asarray(small.resize((_FIELDS, _FIELDS), Image.Resampling.BOX), np.float32)
 
 
 def is_blank(pixels: NDArray[np.uint8]) -> bool:
@@ -39,17 +60,69 @@ def is_flat(pixels: NDArray[np.uint8]) -> bool:
     return bool(pixels[::step, ::step].std() < _FLAT)
 
 
-def _rgb(strip: Image.Image, ground: int) -> Image.Image:
-    if strip.mode in _WIDE_MODES:
-        return Image.fromarray(_eight_bits(np.asarray(strip), strip.mode)).convert("RGB")
+def _rgb(strip: Image.Image, ground: int, levels: "Levels | None") -> Image.Image:
+    if levels is not None:
+        return Image.fromarray(levels.shown(np.asarray(strip), ground)).convert("RGB")
+    if strip.mode == "LAB":
+        return ImageCms.profileToProfile(strip, _LAB, _SRGB, outputMode="RGB") or strip
     if not strip.has_transparency_data:
         return strip if strip.mode == "RGB" else strip.convert("RGB")
     behind = Image.new("RGBA", strip.size, (ground, ground, ground, 255))
     return Image.alpha_composite(behind, strip.convert("RGBA")).convert("RGB")
 
 
-def _eight_bits(values: NDArray[np.generic], mode: str) -> NDArray[np.uint8]:
-    """16-bit grey by its upper 8 bits; floats as they are from 0 to 255."""
-    if mode == "F":
-        return np.nan_to_num(np.clip(values.astype(np.float64), 0, 255)).astype(np.uint8)
-    return (np.clip(values.astype(np.int64), 0, 0xFFFF) >> 8).astype(np.uint8)
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Which values of a grey picture with more than 8 bits are black and white."""
+
+    black: float
+    white: float
+    steps: bool  # whether values are cut to whole levels, as 16 bits are to their upper 8
+    key: int | None = None  # the value of transparent pixels
+
+    def shown(self, values: NDArray[np.generic], ground: int) -> NDArray[np.uint8]:
+        """8-bit grey, what is transparent as the ground."""
+        if self.steps and (self.black, self.white) == (0, 0xFFFF):
+            grey = (np.clip(values.astype(np.int64), 0, 0xFFFF) >> 8).astype(np.uint8)
+        else:
+            scaled = (values.astype(np.float64) - self.black) * (255 / ((self.white - self.black) or 1))
+            grey = np.nan_to_num(np.clip(scaled, 0, 255)).astype(np.uint8)
+        if self.key is not None:
+            grey[values == self.key] = ground
+        return grey
+
+
+def _levels(picture: Image.Image) -> Levels | None:
+    """Those of a picture with more than 8 bits a pixel; ``None`` of others.
+
+    A PNG's are all 16 bits, as browsers have it. A TIFF says by its photometric interpretation which end is white
+    (TIFF 6.0, section 8), and seldom (``SMaxSampleValue``) how far its values go: else they show it.
+    """
+    if picture.mode not in WIDE_MODES:
+        return None
+    if picture.format != "TIFF":
+        key = picture.info.get("transparency")
+        return Levels(0, 0xFFFF, steps=True, key=key if isinstance(key, int) else None)
+    tags = picture.tag_v2  # type: ignore[attr-defined]
+    sample = np.asarray(picture)[:: max(1, picture.height // _SAMPLED_ROWS)].astype(np.float64).ravel()
+    sample = sample[np.isfinite(sample)]
+    stated = tags.get(_LARGEST_SAMPLE)
+    stated = stated[0] if isinstance(stated, tuple) and stated else stated
+    black, white = _range(sample, _OF_FLOATS if picture.mode == "F" else _OF_INTEGERS)
+    if isinstance(stated, int | float) and stated > 1 and black == 0 and picture.mode != "F":
+        white = float(stated)
+    inverted = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    steps = picture.mode != "F"
+    return Levels(white, black, steps=steps) if inverted else Levels(black, white, steps=steps)
+
+
+def _range(sample: NDArray[np.float64], usual: Sequence[float]) -> tuple[float, float]:
+    """The least of the usual ranges that holds nearly all values; their own where none does."""
+    if not sample.size:
+        return 0.0, 1.0
+    low, high = np.percentile(sample, (_RARE, 100 - _RARE))
+    if low >= -_SLACK * max(high, 1.0):
+        for white in usual:
+            if high <= white:
+                return 0.0, float(white)
+    return float(low), float(high)

@@ -21,7 +21,14 @@ _MAGICS = (
     (b"%!PS", "a PostScript file"),
     (b"DDS ", "a DDS texture"),
 )
-_BRANDS = {b"heic": "a HEIC picture", b"heix": "a HEIC picture", b"mif1": "a HEIF picture", b"crx ": "a raw photograph"}
+_BRANDS = {
+    b"avif": "a damaged AVIF picture",
+    b"avis": "a damaged AVIF picture",
+    b"heic": "a HEIC picture",
+    b"heix": "a HEIC picture",
+    b"mif1": "a HEIF picture",
+    b"crx ": "a raw photograph",
+}
 _TEXTS = (
     (re.compile(rb"<svg[\s>]", re.IGNORECASE), "an SVG drawing"),
     (re.compile(rb"<!doctype html|<html|<head|<body|<script", re.IGNORECASE), "an HTML page"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What ``match-4`` (:data:`indexer.picture.spaces.PIPELINE`) decides by: with other figures it needs another name.
+    """What ``match-5`` (:data:`indexer.picture.spaces.PIPELINE`) decides by: with other figures it needs another name.
 
     Hashes differ in bits of 256. Dense is the share of textured windows that agree. Precision is the share of patches
     in place less the drift in pixels. Excess is how many times what its noise explains the median patch is displaced.

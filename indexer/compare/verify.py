@@ -26,6 +26,7 @@ from indexer.picture.spaces import INSET, PIPELINE
 
 NOT_COMPARED = 256
 LOW_INFORMATION, NEGATIVE, PIECES, HASH, MARK = "low-information", "negative", "pieces", "hash", "mark"
+OVERLAY = "shared-overlay"
 PROMISING_INLIERS = 5
 """Quick features that agree, from which all features are measured, if the pixels agree as well."""
 PROMISING_AGREEMENT = 0.6
@@ -253,6 +254,9 @@ def _judged(found: Features, registered: Features, laid: Alignment, hamming: int
     if decision is Decision.CERTAIN:
         reasons = _shared(found, registered, fit.transform)
         decision = Decision.REVIEW if reasons else decision
+    elif decision is Decision.REVIEW and fit.in_place < THRESHOLDS.half_in_place and OVERLAY not in reasons:
+        around = _another(found, registered, fit.transform, ()) >= THRESHOLDS.another_piece
+        reasons = (*reasons, OVERLAY) if around else reasons
     if decision is not Decision.NONE and registered.marked:
         decision, reasons = _beside_marks(decision, reasons, found, registered, fit.transform)
     stated = _dense(found, registered, fit.transform, ()) if registered.masked else dense
@@ -289,7 +293,7 @@ def _shared(found: Features, registered: Features, at: NDArray[np.float64], *pie
     agreeing, alike = agreeing_area(windows(found, registered, at, registered.masked, pieces), registered)
     little = agreeing < THRESHOLDS.agreeing_area and alike < THRESHOLDS.alike_area
     limit = THRESHOLDS.another_piece if pieces else THRESHOLDS.another_part
-    return ("shared-overlay",) if little or _another(found, registered, at, pieces) >= limit else ()
+    return (OVERLAY,) if little or _another(found, registered, at, pieces) >= limit else ()
 
 
 def _another(found: Features, registered: Features, at: NDArray[np.float64], pieces: Sequence[Piece]) -> float:

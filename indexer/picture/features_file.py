@@ -39,7 +39,7 @@ def to_bytes(features: Features) -> bytes:
         "pipeline": PIPELINE,
         "space": features.space.id,
         "digest": features.digest.hex,
-        "info": [info.width, info.height, info.format, info.frames],
+        "info": [info.width, info.height, info.format, info.frames, info.incomplete],
         "quality": features.quality,
         "strong": features.local.strong,
         "low_information": features.low_information,

@@ -30,6 +30,9 @@ class Picture(Claimable):
     height = models.PositiveIntegerField(null=True, blank=True)
     first_seen = models.DateTimeField()
     refusal = models.CharField(max_length=40, blank=True, help_text="why it can't be read; empty when it can")
+    incomplete = models.BooleanField(
+        null=True, blank=True, help_text="whether its file breaks off or is damaged; null where nobody knows"
+    )
     low_information = models.JSONField(default=list, blank=True)
     bytes_state = models.CharField(max_length=8, choices=BytesState.choices, default=BytesState.STORED)
     thumbnail = DigestField(null=True, blank=True)

@@ -192,7 +192,7 @@ def places_of(rows: Sequence[CaseSighting]) -> list[Place]:
 def picture_facts(picture: Picture, path: str) -> PictureFacts:
     """A picture's row as facts."""
     size = (picture.width or 0, picture.height or 0)
-    return PictureFacts(picture.digest, picture.size, picture.format, *size, path)
+    return PictureFacts(picture.digest, picture.size, picture.format, *size, path, bool(picture.incomplete))
 
 
 def work_facts(

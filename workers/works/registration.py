@@ -243,6 +243,7 @@ def _keep(services: Services, row: WorkPicture, picture: int, features: Features
         format=features.info.format,
         width=features.info.width,
         height=features.info.height,
+        incomplete=features.info.incomplete,
         low_information=list(features.low_information),
         refusal="",
         bytes_state=BytesState.STORED,

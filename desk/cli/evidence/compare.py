@@ -68,6 +68,9 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
         _draw_map(registered, one, chart)
     only_json(wording.as_plain(one), asked=as_json)
     say(SAID[one.decision])
+    for name, info in (("WORK", original.info), ("PICTURE", measured.info)):
+        if info.incomplete:
+            say(f"  The file of {name} breaks off or is damaged: compared was what there is of it.")
     if change is not None:
         say(f"  PICTURE shows {wording.change_in_words(change)}.")
     for sentence in sentences.words_of(one, calibration):

@@ -198,7 +198,8 @@ def _warned(work: "schemas.Work", remarks: "Sequence[schemas.Remark]") -> list[s
 
 def _picture(picture: "schemas.Picture") -> str:
     held = "" if picture.held else ", stated, not held here"
-    return f"{picture.format} {picture.width}×{picture.height}, {size(picture.bytes)}, {picture.digest}{held}"
+    cut = ", breaks off or is damaged" if picture.incomplete else ""
+    return f"{picture.format} {picture.width}×{picture.height}, {size(picture.bytes)}, {picture.digest}{held}{cut}"
 
 
 @command("certificate", "12 --out records", "12 13 --out .", of=work_command)

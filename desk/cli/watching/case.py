@@ -115,11 +115,15 @@ def _show_use(desk: Desk, use: "schemas.Use") -> None:
     fields(
         ("page", use.page_url),
         ("image", use.image_url),
+        ("file", BREAKS_OFF if use.incomplete else ""),
         ("seen", moment(use.last_seen, desk.zone)),
         ("match", alike),
         ("probability", _probability(use)),
         ("licence", "" if use.licence is None else str(use.licence)),
     )
+
+
+BREAKS_OFF = "It breaks off or is damaged: compared was what there is of it."
 
 
 def _probability(use: "schemas.Use") -> str:

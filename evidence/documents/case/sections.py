@@ -22,7 +22,15 @@ from evidence.documents.typeset.blocks import (
     Text,
     cell,
 )
-from evidence.facts.case import CaptureFacts, CaseFacts, MakingFacts, ProvenanceFacts, SightingFacts, WitnessFacts
+from evidence.facts.case import (
+    CaptureFacts,
+    CaseFacts,
+    MakingFacts,
+    PictureFacts,
+    ProvenanceFacts,
+    SightingFacts,
+    WitnessFacts,
+)
 from evidence.log.proofs import LogProof
 from exhibit.types import Decision
 
@@ -59,7 +67,7 @@ def work_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     for picture in work.pictures:
         if picture.digest in compared or not compared:
             size = wording.say("picture.size", width=picture.width, height=picture.height, format=picture.format)
-            rows.append(wording.row("registered_picture", Speaker.RECORDED, size))
+            rows.append(wording.row("registered_picture", Speaker.RECORDED, size, *broken_off(picture, wording)))
             rows.append(wording.row("digest", Speaker.RECORDED, picture.digest.hex, style=Style.MONO))
     return Section(wording.say("heading.work"), (Rows(tuple(rows)),), level)
 
@@ -73,6 +81,11 @@ def sightings_section(facts: CaseFacts, wording: Wording, level: int, room: Room
     if not blocks:
         blocks.append(Text(wording.say("document.none_recorded")))
     return Section(wording.say("heading.sightings"), tuple(blocks), level)
+
+
+def broken_off(picture: PictureFacts, wording: Wording) -> tuple[str, ...]:
+    """That a picture's file breaks off, in a sentence; none where that wasn't seen."""
+    return (wording.say("picture.incomplete"),) if picture.incomplete else ()
 
 
 def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]:
@@ -94,7 +107,7 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
         wording.time_row("last_seen", sighting.last_seen),
         wording.row("method", Speaker.RECORDED, wording.say("method.crawl", crawl=sighting.crawl)),
         wording.row("capture", Speaker.RECORDED, *capture_lines(sighting.captures, wording)),
-        wording.row("found_picture", Speaker.RECORDED, size),
+        wording.row("found_picture", Speaker.RECORDED, size, *broken_off(seen, wording)),
         *_provenance_rows(sighting.provenance, wording),
         *_making_rows(sighting.making, wording),
         wording.row("digest", Speaker.RECORDED, sighting.picture.digest.hex, style=Style.MONO),

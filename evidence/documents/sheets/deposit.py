@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from evidence.documents.case.comparison import Gallery
-from evidence.documents.case.sections import development_warning, witness_blocks
+from evidence.documents.case.sections import broken_off, development_warning, witness_blocks
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.typeset.blocks import (
@@ -114,7 +114,7 @@ def _pictures(shown: Sequence[PictureFacts], gallery: Gallery) -> Section:
 def _picture_rows(picture: PictureFacts, wording: Wording) -> tuple[Row, ...]:
     measures = wording.say("picture.size", width=picture.width, height=picture.height, format=picture.format)
     return (
-        wording.row("registered_picture", Speaker.RECORDED, measures),
+        wording.row("registered_picture", Speaker.RECORDED, measures, *broken_off(picture, wording)),
         wording.row("size", Speaker.RECORDED, wording.say("picture.bytes", n=f"{picture.size:,}")),
         wording.row("digest", Speaker.RECORDED, picture.digest.hex, style=Style.MONO),
     )

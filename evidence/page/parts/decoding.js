@@ -2,7 +2,9 @@
 
 const MAX_PIXELS = 60e6;
 const WORKING_SIDE = 2048;
-const MAX_FRAMES = 32;
+const [MAX_FRAMES, MAX_TIMED] = [32, 1000];
+const [SHORTEST, AT_ONCE, AFTER_END] = [10e3, 100e3, 10e6]; // microseconds, as exhibit/pictures/animation.py has them
+const ALIKE_FIELDS = 8;
 
 const FORMATS = { JPEG: /^\xff\xd8\xff/, PNG: /^\x89PNG\r\n\x1a\n/, WEBP: /^RIFF....WEBP/s, GIF: /^GIF8[79]a/, BMP: /^BM/, TIFF: /^(II|MM)/, ICO: /^\0\0\x01\0/, AVIF: /^....ftyp/s };
 
@@ -47,19 +49,25 @@ async function decodePicture(bytes) {
   if (stated[0] * stated[1] > MAX_PIXELS || !stated[0] || !stated[1]) throw new Unchecked("The picture has more pixels than this page decodes.");
   const { still, exif } = settled(bytes);
   const orientation = orientationOf(exif);
+  const standing = await standingFrame(bytes, orientation);
+  if (standing) return { ...standing, animated: true };
   let bitmap;
   try {
     bitmap = await createImageBitmap(new Blob([still]), { colorSpaceConversion: "none" });
   } catch {
     throw new Unchecked("This browser can't read the picture.");
   }
-  let first = drawn(bitmap, bitmap.width, bitmap.height, orientation);
-  if (isFlat(first)) {
-    const onBlack = drawn(bitmap, bitmap.width, bitmap.height, orientation, "#000");
-    if (!isFlat(onBlack)) first = onBlack;
-  }
+  const shown = grounded(bitmap, bitmap.width, bitmap.height, orientation);
   bitmap.close();
-  return isBlank(first.pixels) ? (await laterFrame(bytes, first, orientation)) || first : first;
+  return shown;
+}
+
+/** An image on white, or on black where nothing is seen of it on white. */
+function grounded(image, width, height, orientation) {
+  const onWhite = drawn(image, width, height, orientation);
+  if (!isFlat(onWhite)) return onWhite;
+  const onBlack = drawn(image, width, height, orientation, "#000");
+  return isFlat(onBlack) ? onWhite : onBlack;
 }
 
 /** An image of this size as decodePicture gives it. */
@@ -99,26 +107,57 @@ function isFlat({ width, height, pixels }) {
   return squares / count - (sum / count) ** 2 < 4;
 }
 
-/** Of an animation that begins with a blank frame: the first of the next ones that shows something, or null. */
-async function laterFrame(bytes, first, orientation) {
-  const types = { 0x89: "image/png", 0x47: "image/gif", 0x52: "image/webp" };
-  if (!types[bytes[0]]) return null;
-  if (!globalThis.ImageDecoder) throw new Unchecked("This browser shows a page only the first picture of an animation, and that one is blank.");
-  const decoder = new ImageDecoder({ data: bytes, type: types[bytes[0]], colorSpaceConversion: "none" });
+const ANIMATED = { GIF: "image/gif", PNG: "image/png", WEBP: "image/webp" };
+
+/** Whether a file may be an animation: every GIF, a PNG with acTL before its pixels, a WebP with ANIM. */
+function mayMove(bytes, format) {
+  if (format === "GIF") return true;
+  const head = String.fromCharCode(...bytes.subarray(0, 1 << 16));
+  return format === "PNG" ? /acTL/.test(head.split("IDAT")[0]) : format === "WEBP" && /ANIM/.test(head);
+}
+
+/** Of an animation the frame that stands longest, among those that show something; null for what has one frame. Frames that look alike count together. */
+async function standingFrame(bytes, orientation) {
+  const format = formatOf(bytes);
+  if (!mayMove(bytes, format)) return null;
+  if (!globalThis.ImageDecoder) throw new Unchecked("This browser shows a page only the first picture of an animation.");
+  const decoder = new ImageDecoder({ data: bytes, type: ANIMATED[format], colorSpaceConversion: "none" });
   try {
     await Promise.all([decoder.completed, decoder.tracks.ready]);
-    for (let frameIndex = 0; frameIndex < Math.min(decoder.tracks.selectedTrack.frameCount, MAX_FRAMES); frameIndex++) {
+    const { frameCount, repetitionCount } = decoder.tracks.selectedTrack;
+    if (frameCount < 2) return null;
+    const stood = [];
+    const groups = [];
+    let first = null;
+    for (let frameIndex = 0; frameIndex < Math.min(frameCount, MAX_TIMED); frameIndex++) {
       const { image } = await decoder.decode({ frameIndex });
-      const one = drawn(image, image.displayWidth, image.displayHeight, orientation);
+      stood.push((image.duration > SHORTEST ? image.duration : AT_ONCE) + (frameIndex === frameCount - 1 && repetitionCount !== Infinity ? AFTER_END : 0));
+      const one = frameIndex < MAX_FRAMES ? grounded(image, image.displayWidth, image.displayHeight, orientation) : null;
       image.close();
-      if (same(one.full, first.full) && !isBlank(one.pixels)) return one;
+      first ||= one;
+      if (!one || !same(one.full, first.full) || isBlank(one.pixels)) continue;
+      const seen = fieldsOf(one);
+      const like = groups.find((group) => group.fields.every((mean, place) => Math.abs(mean - seen[place]) <= ALIKE_FIELDS));
+      if (like) like.time += stood[frameIndex];
+      else groups.push({ frameIndex, fields: seen, time: stood[frameIndex] });
     }
+    const alone = stood.indexOf(Math.max(...stood));
+    const total = stood.reduce((sum, one) => sum + one, 0);
+    const best = groups.reduce((most, group) => (group.time > most.time ? group : most), { frameIndex: alone, time: -1 });
+    const longest = 2 * stood[alone] > total || (alone >= MAX_FRAMES && stood[alone] > best.time) ? alone : best.frameIndex;
+    const { image } = await decoder.decode({ frameIndex: longest });
+    const chosen = grounded(image, image.displayWidth, image.displayHeight, orientation);
+    image.close();
+    if (!isBlank(chosen.pixels) || best.time < 0) return chosen;
+    const { image: other } = await decoder.decode({ frameIndex: best.frameIndex });
+    const instead = grounded(other, other.displayWidth, other.displayHeight, orientation);
+    other.close();
+    return instead;
   } catch {
-    return null;
+    throw new Unchecked("This browser can't read all frames of the animation.");
   } finally {
     decoder.close();
   }
-  return null;
 }
 
 /** The picture without what would make a browser turn or animate it, and its EXIF block. */

@@ -21,7 +21,7 @@ from evidence.log.proofs import LogProof, SliceProof, record_leaf
 from evidence.verdict.result import Check, checked, expect, failed, not_checked, passed, second
 from evidence.verify.checks.captures import check_captures
 from evidence.verify.checks.cocaptures import check_cocaptures, check_web_archives
-from evidence.verify.checks.contents import LIMITS, check_pictures, some
+from evidence.verify.checks.contents import LIMITS, READ_OTHERWISE, check_pictures, some
 from evidence.verify.checks.decision import check_decision
 from evidence.verify.checks.inspection import Inspection
 from evidence.verify.checks.probability import check_probability, read_calibrations
@@ -33,12 +33,12 @@ from exhibit.comparison.warp import overlaps, turn
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
-from exhibit.pictures.decode import decode
+from exhibit.pictures.decode import DecodedPicture, decode
 from exhibit.types import Piece
 
 Pictures = tuple[PictureFacts, PictureFacts]  # the found and the registered one
 Pixels = NDArray[np.uint8]
-Decoder = Callable[[str], Pixels]
+Decoder = Callable[[str], DecodedPicture]
 Floats = NDArray[np.float64]
 
 AT_LEAST = 1024
@@ -94,7 +94,7 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
     registered = {picture.digest: picture for picture in reversed(facts.work.pictures)}
     seen = {sighting.picture.digest: sighting.picture for sighting in reversed(facts.sightings)}
     calibrations = read_calibrations(inspection, facts)
-    decoded = lru_cache(maxsize=2)(partial(_pixels, inspection))
+    decoded = lru_cache(maxsize=2)(partial(_decoded, inspection))
     if facts.party.kind != WORK_ALONE and not (facts.sightings and facts.matches):
         yield not_checked("slice:00", "The facts of a case hold no sighting or no match.")
     for place, match in enumerate(facts.matches):
@@ -278,7 +278,14 @@ def _match(
         return not_checked(name, f"Only the first {MAX_COMPUTED} matches are computed anew.")
     try:
         files = [_shown(inspection, picture) for picture in pictures]
-        return passed(name, _recomputed(match, pictures, files, [pixels_of(file) for file in files]))
+        shown = [pixels_of(file) for file in files]
+        try:
+            return passed(name, _recomputed(match, pictures, files, [one.pixels for one in shown]))
+        except FormatError:
+            one = match.verification.pipeline
+            if one in READ_OTHERWISE and any(picture.info.was_read_otherwise for picture in shown):
+                return not_checked(name, f"{one} measured another picture of such files than is shown of them.")
+            raise
     except (WrongUseError, ArithmeticError, ValueError) as error:
         raise FormatError("The alignment can't be applied.") from error
     except FormatError:
@@ -368,8 +375,8 @@ def _shown(inspection: Inspection, picture: PictureFacts) -> str:
     return stated.stand_in
 
 
-def _pixels(inspection: Inspection, file: str) -> Pixels:
-    return decode(read_all(inspection.contents, file, LIMITS.max_bytes), LIMITS, at_least=AT_LEAST).pixels
+def _decoded(inspection: Inspection, file: str) -> DecodedPicture:
+    return decode(read_all(inspection.contents, file, LIMITS.max_bytes), LIMITS, at_least=AT_LEAST)
 
 
 def _to_decoded(picture: PictureFacts, pixels: Pixels) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from evidence.verify.checks.inspection import Inspection
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, UnreadablePictureError
 from exhibit.pictures.decode import Limits, decode, inspect
+from exhibit.types import PictureInfo
 
 MAX_TAG_BYTES = 8 << 20
 BAG = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "manifest-sha512.txt", bag.TAG_MANIFEST)
@@ -27,6 +28,9 @@ LIMITS = Limits(max_bytes=64 << 20, max_pixels=60_000_000)
 JPEG = {"MPO": "JPEG"}  # a JPEG of several pictures is one for readers of the first
 SMALL = 64
 """Pixels of a side below which a picture and its reduced one aren't compared: each pixel weighs too much there."""
+READ_OTHERWISE = frozenset({"match-1", "match-2", "match-3", "match-4"})
+"""Versions of the comparison that measured the first frame of an animation or page of a TIFF, whichever is shown, and
+what breaks off before a black ground. What they sealed of such files isn't held against what is shown of them."""
 MAX_REDUCED = 200  # so many reduced pictures are decoded and held against what they stand for
 CELLS, UNLIKE, AT_LEAST = 8, 16.0, 512
 """Rows and columns of fields whose mean colours are compared, of a picture and its reduced one; levels that may be
@@ -151,18 +155,18 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
     for stated in every:
         file = stated.file
         try:
-            info = inspect(inspection.sealed_bytes(file, LIMITS.max_bytes), LIMITS)
-            found, told = ((JPEG.get(form.format, form.format), form.width, form.height) for form in (info, stated))
-            if found != told:
-                return failed("pictures", f"{file} is a {found[0]} of {found[1]}×{found[2]}, not as stated.")
-            stand_in = _stand_in(inspection, stated)
+            info, stand_in = (
+                inspect(inspection.sealed_bytes(file, LIMITS.max_bytes), LIMITS),
+                _stand_in(inspection, stated),
+            )
             left -= bool(stand_in)
             if left < 0:
                 unread = f"Only the first {MAX_REDUCED} reduced pictures are held against what they stand for."
-            elif stand_in:
-                whole, file = _fields(inspection, file), stand_in
-                if np.abs(whole - _fields(inspection, file)).max() > UNLIKE:
-                    return failed("pictures", f"{file} shows another picture than {stated.file}, for which it stands.")
+            wrong = _unlike(inspection, stated, info, stand_in if left >= 0 else "")
+            if wrong and info.was_read_otherwise and facts.software.pipeline in READ_OTHERWISE:
+                unread = f"{file}: {facts.software.pipeline} read another picture from it than is shown of it."
+            elif wrong:
+                return failed("pictures", wrong)
         except ExhibitError as error:
             if isinstance(error, UnreadablePictureError) and error.reason == "not-a-picture":
                 return failed("pictures", f"{file} isn't a picture.")
@@ -170,6 +174,16 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
     if unread:
         return not_checked("pictures", unread)
     return passed("pictures", f"{len(every)} pictures have the formats and sizes that the facts state.")
+
+
+def _unlike(inspection: Inspection, stated: PictureFacts, info: PictureInfo, stand_in: str) -> str:
+    """What is otherwise than stated, or than the reduced picture shows, in a sentence."""
+    found, told = ((JPEG.get(one.format, one.format), one.width, one.height) for one in (info, stated))
+    if found != told:
+        return f"{stated.file} is a {found[0]} of {found[1]}×{found[2]}, not as stated."
+    if stand_in and np.abs(_fields(inspection, stated.file) - _fields(inspection, stand_in)).max() > UNLIKE:
+        return f"{stand_in} shows another picture than {stated.file}, for which it stands."
+    return ""
 
 
 def _stand_in(inspection: Inspection, stated: PictureFacts) -> str:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,12 @@ from exhibit.entries import canonical
 from exhibit.errors import ExitCode
 from tests.assets.broken_vectors import BASE, FOLDER, joined, with_keys
 from tests.assets.browser import CHROMIUM, Chromium
-from tests.assets.bundles import CAPTURED, Scene, make_scene
+from tests.assets.bundles import CAPTURED, Scene, make_scene, resealed
 from tests.assets.changes import CHANGES
 from tests.assets.cocaptures import CHECK, LIES as TWICE_LIES, WHOLE, seen_twice
 from tests.assets.hostile_zips import hostile_zips
 from tests.assets.judged import FORGED, NOT_ON_THE_PAGE
+from tests.assets.moving import first_frame, moving
 from tests.assets.passkeys import LIES as LIES_OF_PASSKEYS, RSA_KEY, SITE, signed_scene
 from tests.assets.renewals import make_renewed
 from tests.assets.resealing import LIES, sealed_lie, signed
@@ -193,6 +195,20 @@ def test_blocks_that_validators_sealed_read_alike(browser: Chromium, tmp_path: P
         path = packed(tmp_path / "sealed.zip", files)
         told = page.check(path)
         assert (told[1][kind.check], differences(told, by_python(path, listed))) == (state, {}), what
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_the_frame_that_stands_longest_is_compared_by_both(
+    browser: Chromium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("tests.assets.bundles.found_bytes", partial(moving, kind=kind))
+    scene = make_scene(tmp_path)
+    page = Page(browser.tab(), scene.trust, tmp_path)
+    early, late = (first_frame(scene.facts, pipeline) for pipeline in ("match-4", "match-5"))
+    for facts, state in ((scene.facts, "passed"), (early, "not checked"), (late, "failed")):
+        path = resealed(scene, facts).write(tmp_path / f"{state}.zip")
+        told = page.check(path)
+        assert (told[1]["match:01"], differences(told, by_python(path, scene.trust))) == (state, {})
 
 
 @shares

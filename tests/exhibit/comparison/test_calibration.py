@@ -65,6 +65,14 @@ def test_nothing_found_and_figures_of_another_version_have_no_probability() -> N
     assert calibrated(found, None) == one
 
 
+def test_no_probability_is_stated_where_less_than_half_of_the_work_is_in_place() -> None:
+    one = replace(measured(30, 0.8), in_place=0.5, drift=0.1)
+    assert calibrated(one, CALIBRATION).probability == CALIBRATION.probability(one)
+    little = replace(one, in_place=0.4999)
+    assert calibrated(little, CALIBRATION) == little
+    assert CALIBRATION.probability(little) is not None, "what earlier bundles state can still be computed"
+
+
 def test_between_knots_lies_a_straight_line() -> None:
     knots = ((0.0, 0.1), (1.0, 0.1), (3.0, 0.9))
     assert [between(score, knots) for score in (-5, 0.5, 2, 3, 9)] == pytest.approx([0.1, 0.1, 0.5, 0.9, 0.9])

@@ -44,7 +44,7 @@ def test_the_helper_answers_each_question_in_words_that_travel() -> None:
     data = saved(photo(), "PNG")
     told, pixels = answer({**asked, "what": "decode"}, data)
     assert (told["shape"], told["scale"], len(pixels)) == ((64, 96, 3), 1, 64 * 96 * 3)
-    assert answer({**asked, "what": "inspect"}, data) == ({"info": told["info"]}, b"")
+    assert answer({**asked, "what": "inspect"}, data) == ({"info": {**told["info"], "incomplete": None}}, b"")
     assert answer({**asked, "what": "metadata"}, data)[0]["metadata"]["author"] == ""
     refused, nothing = answer({**asked, "what": "decode"}, b"%PDF-1.7")
     assert (refused["reason"], nothing) == ("not-a-picture", b"")

@@ -1,13 +1,17 @@
 import numpy as np
-from PIL import Image
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
 
-from exhibit.pictures.decode import decode
+from exhibit.pictures.decode import decode, inspect
 from exhibit.pictures.pixels import is_blank, rgb_pixels
 from tests.assets.badfiles import (
     BAD_FILES,
+    difference,
     photo,
     saved,
 )
+from tests.assets.odd_pictures import tiff, tiff_pages
 
 
 def test_transparent_pictures_stand_on_white() -> None:
@@ -50,9 +54,58 @@ def test_16_bit_grey_keeps_its_upper_bits() -> None:
     assert np.array_equal(decode(data).pixels, np.repeat(grey[..., None], 3, axis=2))
 
 
-def test_floats_are_taken_as_they_are_from_0_to_255() -> None:
-    values = np.array([[-5.0, 0.0, 99.6], [255.0, 1e9, np.nan]], np.float32)
-    assert decode(saved(Image.fromarray(values), "TIFF")).pixels[..., 0].tolist() == [[0, 0, 99], [255, 255, 0]]
+GREY = np.asarray(photo().convert("L"))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        GREY.astype(np.float32), GREY.astype(np.float32) / 255, GREY.astype(np.float32) * 257,
+        GREY.astype(np.float32) - 128, GREY.astype(np.float32) / 128 - 1, GREY.astype(np.uint16),
+        GREY.astype(np.uint16) * 16, GREY.astype(np.uint16) * 257, GREY.astype(np.int16) * 128 - 16384,
+        GREY.astype(np.int32) * 8_000_000,
+    ],
+    ids=["0-255", "0-1", "0-65535", "signed", "-1-1", "8 of 16", "12 of 16", "16 of 16", "signed 16", "32"],
+)  # fmt: skip
+def test_each_range_of_a_tiff_shows_the_picture_whichever_end_is_white(values: NDArray[np.generic]) -> None:
+    seen = decode(tiff(values)).pixels[..., 0].astype(float)
+    assert np.corrcoef(seen.ravel(), GREY.ravel())[0, 1] > 0.995
+    assert np.ptp(seen) > 0.85 * np.ptp(GREY)
+    inverted = decode(tiff(values, photometric=0)).pixels[..., 0].astype(float)
+    assert np.abs(inverted - (255 - seen)).max() <= 1
+
+
+def test_a_tiff_that_is_dark_by_its_own_word_stays_dark() -> None:
+    values = GREY.astype(np.uint16) * 16
+    assert decode(tiff(values, largest=0xFFFF)).pixels.max() < 20
+    assert decode(tiff(values, largest=4095)).pixels.max() > 140
+
+
+def test_values_that_are_none_and_a_few_beyond_the_range_change_nothing() -> None:
+    values = GREY.astype(np.float32)
+    values[0, :5] = np.nan, np.inf, -np.inf, 1e9, -5
+    seen = decode(tiff(values)).pixels[..., 0]
+    assert np.array_equal(seen[1:], GREY[1:])
+    assert seen[0, :5].tolist() == [0, 255, 0, 255, 0]
+
+
+def test_a_tiff_in_lab_or_inks_shows_its_colours() -> None:
+    rgb = ImageCms.createProfile("sRGB")
+    lab = ImageCms.profileToProfile(photo(), rgb, ImageCms.createProfile("LAB"), outputMode="LAB")
+    assert lab is not None
+    assert difference(decode(saved(lab, "TIFF")).pixels, np.asarray(photo())) < 4
+    assert difference(decode(saved(photo().convert("CMYK"), "TIFF")).pixels, np.asarray(photo())) < 4
+
+
+def test_a_reduced_copy_or_a_mask_before_a_tiffs_picture_isnt_measured() -> None:
+    small = np.ascontiguousarray(255 - GREY[::4, ::4])
+    for marked in ({"subfile": 1}, {"subfile": 4}, {"old_subfile": 2}):
+        data = tiff_pages((small, marked), (GREY, {}), (small, {}))
+        seen = decode(data)
+        assert np.array_equal(seen.pixels[..., 0], GREY)
+        assert (inspect(data).width, inspect(data).height) == (seen.info.width, seen.info.height) == photo().size
+    assert decode(tiff_pages((small, {}), (GREY, {}))).pixels.shape[:2] == small.shape
+    assert decode(tiff_pages((small, {"subfile": 1}))).pixels.shape[:2] == small.shape
 
 
 def test_a_still_picture_of_one_colour_is_a_picture() -> None:

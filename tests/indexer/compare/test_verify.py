@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
+from exhibit.comparison.calibration import calibrated
 from exhibit.types import Decision, Verification
+from indexer.calibration.shipped import shipped_calibration
 from indexer.compare.verify import nearest_hash, verify
 from indexer.edits import apply
 from indexer.layout.single_thread import cv2
@@ -205,6 +207,51 @@ def test_the_same_emblem_before_another_wall_is_not_certain() -> None:
     stranger = verify(other, work)
     assert (stranger.decision, stranger.reasons) == (Decision.REVIEW, ("shared-overlay",))
     assert verify(brighter, work).decision is Decision.CERTAIN
+
+
+def drawn_device(shown: Image.Image, body: tuple[int, int, int, int], screen: tuple[int, int, int, int]) -> Image.Image:
+    """A drawn laptop or telephone with keys, on plain ground, that shows a picture."""
+    sheet = Image.new("RGB", (800, 600), (236, 238, 240))
+    draw = ImageDraw.Draw(sheet)
+    draw.rounded_rectangle(body, 24, fill=(44, 46, 50), outline=(120, 124, 130), width=4)
+    draw.polygon([(60, 500), (740, 500), (790, 560), (10, 560)], fill=(180, 184, 190))
+    for key in range(180):
+        left, top = 90 + key % 36 * 17 + key % 5, 506 + key // 36 * 10
+        draw.rectangle((left, top, left + 11, top + 6), fill=(30 + key % 7 * 9, 34, 40))
+    sheet.paste(shown.resize((screen[2] - screen[0], screen[3] - screen[1])), screen[:2])
+    return sheet
+
+
+@pytest.mark.parametrize(
+    ("body", "screen"),
+    [((100, 60, 700, 490), (150, 100, 650, 440)), ((250, 20, 550, 490), (285, 60, 515, 440))],
+    ids=["laptop", "telephone"],
+)
+def test_two_drawings_of_one_device_that_show_different_pictures_share_an_overlay_and_have_no_probability(
+    body: tuple[int, int, int, int], screen: tuple[int, int, int, int]
+) -> None:
+    one, other = (measured(jpeg(drawn_device(textured(seed, (600, 450)), body, screen))) for seed in (71, 72))
+    found, calibration = verify(other, one), shipped_calibration()
+    assert calibration is not None
+    assert found.decision is Decision.REVIEW
+    assert found.in_place is not None
+    assert found.in_place < 0.5
+    assert "shared-overlay" in found.reasons
+    assert (calibration.probability(found) or 0) > 0.9, "what photographs in edits make of such figures"
+    assert calibrated(found, calibration).probability is None
+
+
+def test_a_copy_that_is_only_imprecise_shares_more_than_an_overlay(registered: Features) -> None:
+    rows, columns = np.mgrid[0:360, 0:480].astype(np.float32)
+    bent = cv2.remap(
+        np.asarray(PICTURE.resize((480, 360))),
+        columns + 2 * np.sin(rows / 40),
+        rows + 2 * np.cos(columns / 45),
+        cv2.INTER_LINEAR,
+    )
+    found = verify(measured(jpeg(Image.fromarray(bent))), registered)
+    assert found.decision is not Decision.NONE
+    assert "shared-overlay" not in found.reasons
 
 
 @pytest.mark.parametrize(("apart", "decision"), [(0.1, Decision.CERTAIN), (0.23, Decision.REVIEW)], ids=str)

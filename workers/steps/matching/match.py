@@ -108,7 +108,8 @@ def _keep_fingerprints(services: Services, measured: Sequence[Measured]) -> None
         vectors.keep_fingerprints(services.indexes.spaces, rows)
         for row, features in measured:
             row.format, row.width, row.height = features.info.format, features.info.width, features.info.height
-        Picture.objects.bulk_update(pictures, ["format", "width", "height"])
+            row.incomplete = features.info.incomplete
+        Picture.objects.bulk_update(pictures, ["format", "width", "height", "incomplete"])
         vectors.add_to(Collection.PICTURES, [row.pk for row in pictures], PICTURE_PARTS)
 
 

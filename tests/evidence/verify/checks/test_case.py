@@ -15,8 +15,9 @@ from evidence.verify.verifier import Verifier
 from exhibit.comparison.calibration import calibrated
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError
-from tests.assets.bundles import CALIBRATION, Scene, logged, resealed
+from tests.assets.bundles import CALIBRATION, Scene, logged, make_scene, resealed
 from tests.assets.folder_log import FolderLogStore
+from tests.assets.moving import first_frame, moving
 from tests.evidence.verify.test_tampering import failures
 
 
@@ -125,3 +126,17 @@ def test_a_checkpoint_that_nobody_vouches_for_shows_no_registration(scene: Scene
     [check] = [check for check in verdict.checks if check.name == "registration"]
     assert check.state is State.NOT_CHECKED
     assert check.sentence.startswith("unknown witness")
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "state"), [("match-4", State.NOT_CHECKED), ("match-5", State.FAILED)], ids=["earlier", "this"]
+)
+def test_what_an_earlier_version_measured_of_an_animation_isnt_held_against_what_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: str, state: State
+) -> None:
+    monkeypatch.setattr("tests.assets.bundles.found_bytes", moving)
+    scene = make_scene(tmp_path)
+    for facts, expected in ((scene.facts, State.PASSED), (first_frame(scene.facts, pipeline), state)):
+        bundle = resealed(scene, facts).write(tmp_path / f"{expected}.zip")
+        checks = {check.name: check for check in Verifier(scene.trust).verify(bundle).checks}
+        assert checks["match:01"].state is expected, checks["match:01"].sentence

@@ -1,7 +1,17 @@
 """From a sighting to a case: whose it is, what a licence does to it, and that nothing is done twice."""
 
-from registry.models import Capture, Case, Owner, Picture
+from importlib import import_module
+from io import BytesIO
+
+from django.apps import apps
+from django.template.loader import render_to_string
+from PIL import Image
+
+from desk.schemas.cases import Use
+from registry.db.rows import write
+from registry.models import Capture, Case, Match, Owner, Picture
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
+from workers.evidence.facts import picture_facts
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
@@ -66,3 +76,47 @@ def test_a_picture_that_cannot_be_decoded_is_done_with_its_reason(inline: SyncRu
     picture = Picture.objects.get()
     assert picture.state == "done"
     assert picture.refusal != ""
+
+
+def test_a_copy_whose_file_breaks_off_opens_a_case_and_says_so(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    data = photograph(1)
+    register(inline.services, studio, data)
+    whole = BytesIO()
+    Image.open(BytesIO(copy_of(data))).save(whole, "JPEG", quality=90, progressive=True)
+    match_pictures(inline.services, see(inline, studio, whole.getvalue()[:-2]))
+    case = Case.objects.get()
+    use = case.case_sightings.get()
+    match = use.match
+    assert (match.decision, match.found.incomplete, match.registered.incomplete) == ("certain", True, False)
+    assert picture_facts(match.found, "data/seen/01.jpg").incomplete
+    assert Use.from_row(use).incomplete
+    told = render_to_string("web/broken-off.html", {"picture": match.found})
+    assert "breaks off" in told
+    assert not render_to_string("web/broken-off.html", {"picture": match.registered}).strip()
+
+
+def test_what_was_refused_is_read_once_more_and_little_in_place_keeps_no_probability(
+    inline: SyncRunner,
+) -> None:
+    studio = owner("studio")
+    data = photograph(1)
+    register(inline.services, studio, data)
+    match_pictures(inline.services, see(inline, studio, copy_of(data), photograph(5)[:-100], b"not a picture"))
+    cut = Picture.objects.get(incomplete=True)
+    write(cut, refusal="truncated", incomplete=None, width=None)  # as an earlier version had left it
+    sure, little = Match.objects.get(decision="certain"), Match.objects.get(decision="certain")
+    little.pk, little.registered = None, cut
+    little.in_place, little.probability, little.calibration = 0.3, 0.9995, sure.registered.digest
+    little.save()
+    migration = import_module("registry.migrations.0080_incomplete_pictures")
+    migration.read_again(apps, None)
+    migration.state_none(apps, None)
+    inline.run_until_idle()
+    cut.refresh_from_db()
+    assert (cut.refusal, cut.incomplete) == ("", True)
+    assert Picture.objects.get(size=13).refusal == "not-a-picture"
+    little.refresh_from_db()
+    assert (little.probability, little.calibration) == (None, None)
+    kept = Match.objects.get(pk=sure.pk)
+    assert (kept.probability, kept.calibration) == (sure.probability, sure.calibration)

@@ -1,0 +1,290 @@
+"""Odd files that browsers show: each is made on the spot, and compared with what Chromium shows of it."""
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from tests.assets.badfiles import photo, png, saved, with_orientation
+
+MINUTE, CARD = 60_000, 20
+"""Milliseconds for which the picture and a title card stand."""
+_SIZE = (240, 160)
+
+
+@dataclass(frozen=True, slots=True)
+class OddPicture:
+    """One file."""
+
+    name: str
+    kind: str  # its media type
+    make: Callable[[], bytes]
+    incomplete: bool = False  # whether it breaks off or is damaged
+    frame: int | None = None  # of an animation: the number, as browsers count, of the frame that stands longest
+    tolerance: float = 1.5  # mean difference to what Chromium shows, levels
+
+
+def picture() -> Image.Image:
+    """What most of them show."""
+    return photo(*_SIZE)
+
+
+def card(number: int = 0) -> Image.Image:
+    """A title card, each another one."""
+    made = Image.new("RGB", _SIZE, (30 + 5 * number % 200, 20, 90))
+    ImageDraw.Draw(made).rectangle((20 + number, 30, 120 + number, 90), fill=(240, 230, 40))
+    return made
+
+
+def cut(data: bytes, share: float) -> bytes:
+    """The first bytes of a file."""
+    return data[: int(len(data) * share)]
+
+
+def zeroed(data: bytes, share: float) -> bytes:
+    """A file whose last bytes are zeros."""
+    kept = len(data) - int(len(data) * share)
+    return data[:kept] + bytes(len(data) - kept)
+
+
+def animated(kind: str, cards: int, *, last: bool = True, **options: object) -> bytes:
+    """Title cards of 20 ms before, or behind, a picture that stands a minute."""
+    frames = [card(number) for number in range(cards)]
+    frames.insert(cards if last else 0, picture())
+    times = [CARD] * cards
+    times.insert(cards if last else 0, MINUTE)
+    first, *others = frames
+    return saved(first, kind, save_all=True, append_images=others, duration=times, loop=0, **options)
+
+
+def hidden_default(cards: int = 0) -> bytes:
+    """An APNG whose still picture isn't part of the animation."""
+    frames = [
+        *(card(number) for number in range(1, cards + 1)),
+        picture(),
+        picture().transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    ]
+    times = [*[CARD] * cards, MINUTE, CARD]
+    made = {"save_all": True, "default_image": True, "append_images": frames, "duration": times, "loop": 0}
+    return saved(card(), "PNG", **made)
+
+
+def split_into_many() -> bytes:
+    """A GIF of one title card and a picture that stands in thirty frames which differ by a speck."""
+    frames = []
+    for number in range(30):
+        frames.append(picture())
+        frames[-1].putpixel((number, 3), (255, 0, number))
+    return saved(card(), "GIF", save_all=True, append_images=frames, duration=[200] + [40] * 30, loop=0)
+
+
+def adam7(*, palette: bool = False) -> bytes:
+    """An interlaced PNG (PNG, third edition, 8): Pillow writes none."""
+    shown = picture().quantize(64) if palette else picture()
+    pixels = np.asarray(shown)
+    raw = b""
+    for top, left, down, across in (
+        (0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1),
+    ):  # fmt: skip
+        raw += b"".join(b"\0" + row.tobytes() for row in pixels[top::down, left::across])
+    header = b"IHDR", struct.pack(">IIBBBBB", *_SIZE, 8, 3 if palette else 2, 0, 0, 1)
+    colours = [(b"PLTE", bytes(shown.getpalette() or b"")[: 64 * 3])] if palette else []
+    return png(header, *colours, (b"IDAT", zlib.compress(raw, 1)), (b"IEND", b""))
+
+
+def keyed(depth: int, colour: int, key: tuple[int, ...]) -> bytes:
+    """A PNG of this depth and colour type (0 grey, 2 RGB) with a transparent colour."""
+    grey = np.asarray(picture().convert("L")).astype(np.uint32)
+    values = grey * 257 if depth == 16 else grey >> (8 - depth)
+    values[20:90, 30:130] = key[0]
+    if colour == 2:
+        values = np.stack([values, values.max() - values, values // 2], axis=-1)
+        values[20:90, 30:130] = key
+    if depth == 16:
+        rows = [row.astype(">u2").tobytes() for row in values]
+    elif depth == 8:
+        rows = [row.astype(np.uint8).tobytes() for row in values]
+    else:
+        bits = np.unpackbits(values.astype(np.uint8)[..., None], axis=2)[..., 8 - depth :]
+        rows = [np.packbits(row.ravel()).tobytes() for row in bits]
+    header = b"IHDR", struct.pack(">IIBBBBB", *_SIZE, depth, colour, 0, 0, 0)
+    transparent = b"tRNS", struct.pack(f">{len(key)}H", *key)
+    return png(header, transparent, (b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))), (b"IEND", b""))
+
+
+def bitmap(bits: int, *, down: bool = False, alpha: bool = False) -> bytes:
+    """A BMP of 16 (5-6-5), 24 or 32 bits a pixel, bottom-up or top-down, with or without an alpha mask."""
+    width, height = _SIZE
+    red, green, blue = (np.asarray(picture())[..., channel].astype(np.uint32) for channel in range(3))
+    masks = (0xF800, 0x07E0, 0x001F, 0) if bits == 16 else (0xFF0000, 0xFF00, 0xFF, 0xFF000000 if alpha else 0)
+    if bits == 16:
+        pixels = ((red >> 3) << 11 | (green >> 2) << 5 | blue >> 3).astype("<u2").view(np.uint8)
+    else:
+        opaque = np.linspace(0, 255, width).astype(np.uint32)[None, :] * np.ones((height, 1), np.uint32)
+        pixels = (opaque << 24 | red << 16 | green << 8 | blue).astype("<u4").view(np.uint8)
+    pixels = pixels.reshape(height, width, -1)[..., : bits // 8]
+    pixels = pixels if down else pixels[::-1]
+    masked = bits != 24
+    header = struct.pack(
+        "<IiiHHIIiiII4I", 108, width, -height if down else height, 1, bits, 3 if masked else 0, pixels.size, 2835, 2835,
+        0, 0, *masks,
+    )  # fmt: skip
+    header += b"BGRs" + bytes(108 - len(header) - 4)
+    return struct.pack("<2sIHHI", b"BM", 122 + pixels.size, 0, 0, 122) + header + pixels.tobytes()
+
+
+def small_first_frame() -> bytes:
+    """A GIF whose one frame covers a part of its screen."""
+    data = bytearray(saved(picture().quantize(64), "GIF"))
+    data[6:10] = struct.pack("<HH", _SIZE[0] + 40, _SIZE[1] + 30)
+    place = data.index(b"\x2c", 13 + 3 * 64)
+    data[place + 1 : place + 5] = struct.pack("<HH", 25, 10)
+    return bytes(data)
+
+
+def _translucent(mode: str) -> Image.Image:
+    made = picture().convert("L" if mode == "LA" else "RGB")
+    made.putalpha(Image.linear_gradient("L").resize(_SIZE))
+    return made
+
+
+def _clear_colours() -> bytes:
+    """A PNG with a palette some of whose entries are clear or half clear."""
+    return saved(picture().quantize(64), "PNG", transparency=bytes(range(0, 256, 4)))
+
+
+def _icon() -> bytes:
+    """An icon of three sizes that show different pictures: the largest is shown."""
+    small, middle = card(1).resize((16, 16)), card(2).resize((48, 48))
+    sizes = [(16, 16), (48, 48), (128, 128)]
+    return saved(picture().resize((128, 128)), "ICO", sizes=sizes, append_images=[small, middle])
+
+
+def _turned(kind: str, orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return saved(picture(), kind, exif=exif, lossless=True)
+
+
+def _broken(name: str, kind: str, whole: Callable[[], bytes], **how: float) -> Iterator[OddPicture]:
+    for label, share in how.items():
+        change = zeroed if label.startswith("zero") else cut
+        make = partial(lambda change, whole, share: change(whole(), share), change, whole, share)
+        yield OddPicture(f"{name}-{label}", kind, make, incomplete=True)
+
+
+def _stills() -> Iterator[OddPicture]:
+    plain = partial(saved, picture(), "JPEG", quality=90)
+    fine = partial(saved, picture(), "JPEG", quality=90, progressive=True)
+    grey = partial(saved, picture().convert("L"), "JPEG", quality=90, progressive=True)
+    inks = partial(saved, picture().convert("CMYK"), "JPEG", quality=90)
+    fine_inks = partial(saved, picture().convert("CMYK"), "JPEG", quality=90, progressive=True)
+    jpeg, of_png, gif, bmp = "image/jpeg", "image/png", "image/gif", "image/bmp"
+    yield from _broken("baseline", jpeg, plain, cut90=0.9, cut60=0.6, cut30=0.3, zeros=0.2)
+    yield from _broken("progressive", jpeg, fine, cut95=0.95, cut60=0.6, cut40=0.4, zeros=0.2)
+    yield OddPicture("progressive-without-end", jpeg, lambda: fine()[:-2], incomplete=True)
+    yield OddPicture("progressive-without-tail", jpeg, lambda: fine()[:-100], incomplete=True)
+    yield from _broken("progressive-grey", jpeg, grey, cut60=0.6)
+    yield from _broken("progressive-inks", jpeg, fine_inks, cut60=0.6)
+    yield OddPicture("inks", jpeg, inks)
+    for orientation in (2, 3, 5, 6, 8):
+        yield OddPicture(f"turned-{orientation}", jpeg, partial(with_orientation, picture(), orientation))
+    yield OddPicture("turned-png", of_png, partial(_turned, "PNG", 6))
+    yield from _broken("png", of_png, partial(saved, picture(), "PNG"), cut99=0.99, cut60=0.6, cut20=0.2)
+    yield from _broken("png-grey", of_png, partial(saved, picture().convert("L"), "PNG"), cut60=0.6)
+    yield from _broken("png-palette", of_png, partial(saved, picture().quantize(64), "PNG"), cut60=0.6)
+    yield from _broken("png-alpha", of_png, partial(saved, _translucent("RGBA"), "PNG"), cut60=0.6)
+    yield from _broken("png-interlaced", of_png, adam7, cut80=0.8, cut30=0.3)
+    yield from _broken("png-interlaced-palette", of_png, partial(adam7, palette=True), cut60=0.6)
+    yield OddPicture("interlaced", of_png, adam7)
+    yield OddPicture("grey-16-key", of_png, partial(keyed, 16, 0, (0,)))
+    yield OddPicture("grey-16-key-above", of_png, partial(keyed, 16, 0, (0x1234,)))
+    yield OddPicture("rgb-16-key", of_png, partial(keyed, 16, 2, (0x0102, 0x0304, 0x0506)))
+    yield OddPicture("rgb-8-key", of_png, partial(keyed, 8, 2, (1, 2, 3)))
+    for depth in (1, 2, 4, 8):
+        yield OddPicture(f"grey-{depth}-key", of_png, partial(keyed, depth, 0, (1,)))
+    yield OddPicture("palette-clear", of_png, _clear_colours)
+    yield OddPicture("translucent", of_png, partial(saved, _translucent("RGBA"), "PNG"))
+    yield OddPicture("translucent-grey", of_png, partial(saved, _translucent("LA"), "PNG"))
+    yield OddPicture("translucent-webp", "image/webp", partial(saved, _translucent("RGBA"), "WEBP", lossless=True))
+    yield OddPicture(
+        "translucent-avif", "image/avif", partial(saved, _translucent("RGBA"), "AVIF", quality=95), tolerance=3
+    )
+    yield from _broken("gif", gif, partial(saved, picture().quantize(64), "GIF", interlace=0), cut60=0.6, cut30=0.3)
+    yield from _broken("gif-interlaced", gif, partial(saved, picture().quantize(64), "GIF", interlace=1), cut60=0.6)
+    yield OddPicture("gif-clear", gif, partial(saved, picture().quantize(8), "GIF", transparency=3))
+    yield OddPicture("gif-small-frame", gif, small_first_frame)
+    yield from _broken("bmp", bmp, partial(bitmap, 24), cut60=0.6)
+    yield from _broken("bmp-top-down", bmp, partial(bitmap, 24, down=True), cut60=0.6)
+    for bits in (16, 24, 32):
+        yield OddPicture(f"bmp-{bits}", bmp, partial(bitmap, bits))
+        yield OddPicture(f"bmp-{bits}-top-down", bmp, partial(bitmap, bits, down=True))
+    yield OddPicture("bmp-alpha", bmp, partial(bitmap, 32, alpha=True))
+    yield OddPicture("icon", "image/x-icon", _icon)
+
+
+def _animations() -> Iterator[OddPicture]:
+    for kind in ("GIF", "PNG", "WEBP", "AVIF"):
+        how = {"lossless": True} if kind == "WEBP" else {"quality": 90} if kind == "AVIF" else {}
+        loose = 3.0 if kind == "AVIF" else 1.5
+        name, media = kind.lower(), f"image/{kind.lower()}"
+        for cards in (1, 5):
+            make = partial(animated, kind, cards, **how)
+            yield OddPicture(f"{name}-{cards}-cards", media, make, frame=cards, tolerance=loose)
+        make = partial(animated, kind, 3, last=False, **how)
+        yield OddPicture(f"{name}-cards-behind", media, make, frame=0, tolerance=loose)
+    yield OddPicture("gif-40-cards", "image/gif", partial(animated, "GIF", 40), frame=40)
+    yield OddPicture("apng-hidden", "image/png", hidden_default, frame=0)
+    yield OddPicture("apng-hidden-5-cards", "image/png", partial(hidden_default, 5), frame=5)
+    yield OddPicture("gif-split", "image/gif", split_into_many, frame=1)
+    for kind in ("GIF", "PNG"):
+        behind = partial(lambda kind: animated(kind, 3, last=False)[:-60], kind)
+        yield OddPicture(f"{kind.lower()}-cut-behind", f"image/{kind.lower()}", behind, incomplete=True, frame=0)
+
+
+ODD_PICTURES = (*_stills(), *_animations())
+
+
+def tiff(values: NDArray[np.generic], *, photometric: int = 1, **tags: int) -> bytes:
+    """An uncompressed TIFF of one strip (TIFF 6.0), grey or of three channels, in the byte order of the machine."""
+    return b"II*\0" + struct.pack("<I", 8) + _directory(values, photometric, 8, 0, **tags)
+
+
+def tiff_pages(*pages: tuple[NDArray[np.generic], dict[str, int]]) -> bytes:
+    """A TIFF of several grey pages, each with tags of its own."""
+    made, place = b"II*\0" + struct.pack("<I", 8), 8
+    for number, (values, tags) in enumerate(pages):
+        page = _directory(values, 1, place, 0, **tags)
+        after = 0 if number == len(pages) - 1 else place + len(page)
+        page = _directory(values, 1, place, after, **tags)
+        made, place = made + page, place + len(page)
+    return made
+
+
+_TAGS = {"subfile": 254, "old_subfile": 255, "largest": 281}
+
+
+def _directory(values: NDArray[np.generic], photometric: int, place: int, after: int, **tags: int) -> bytes:
+    kinds = {"u": 1, "i": 2, "f": 3}
+    height, width = values.shape[:2]
+    bits = values.dtype.itemsize * 8
+    channels = 1 if values.ndim == 2 else values.shape[2]
+    fields = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 0, 277: channels, 278: height}
+    fields |= {279: values.nbytes, 339: kinds[values.dtype.kind]} | {_TAGS[name]: one for name, one in tags.items()}
+    start = place + 2 + 12 * len(fields) + 4
+    extra = b""
+    if channels > 1:
+        extra = struct.pack(f"<{channels}H", *[bits] * channels)
+        fields[258] = start
+    fields[273] = start + len(extra)
+    entries = b""
+    for tag, value in sorted(fields.items()):
+        kind, count = (3, channels) if tag == 258 and channels > 1 else (4, 1)
+        entries += struct.pack("<HHII", tag, kind, count, value)
+    raw = extra + values.astype(values.dtype.newbyteorder("<")).tobytes()
+    return struct.pack("<H", len(fields)) + entries + struct.pack("<I", after) + raw + b"\0" * (len(raw) % 2)
