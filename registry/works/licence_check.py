@@ -5,20 +5,23 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Prefetch, Q, Value, prefetch_related_objects
+from django.db.models import F, Prefetch, Q, Value, prefetch_related_objects
 
 from exhibit.network.urls import host_of
+from exhibit.periods import days_of
 from registry.models import Case, CaseSighting, Licence, Sighting, Work
 
 SEEN = Prefetch(
     "case_sightings",
-    CaseSighting.objects.select_related("sighting").order_by("-sighting__last_seen", "-sighting"),
+    CaseSighting.objects.select_related("sighting").order_by(
+        F("sighting__last_seen").desc(nulls_last=True), "-sighting"
+    ),
 )
 """Where cases were seen, the latest first: loaded once for all that look at a case."""
 
@@ -44,7 +47,8 @@ class Seen:
     party: str
     page_url: str
     image_url: str
-    last_seen: datetime
+    last_seen: datetime | None
+    period: str = ""
 
 
 Place: TypeAlias = Sighting | Seen
@@ -274,9 +278,14 @@ def _territory(licence: Licence, place: Place) -> Obstacle | None:
 
 def out_of_time(licence: Licence, place: Place) -> Obstacle | None:
     """Whether a place was seen before a licence begins or after it has ended."""
-    day = place.last_seen.date()
-    if licence.valid_from is not None and day < licence.valid_from:
+    if place.last_seen is not None:
+        first = last = place.last_seen.date()
+    elif place.period:
+        first, last = days_of(place.period)
+    else:
+        first, last = date.max, date.min  # nobody knows
+    if licence.valid_from is not None and last < licence.valid_from:
         return Obstacle(Gap.NOT_YET, licence.valid_from.isoformat())
-    if licence.valid_until is not None and day > licence.valid_until:
+    if licence.valid_until is not None and first > licence.valid_until:
         return Obstacle(Gap.OVER, licence.valid_until.isoformat())
     return None

@@ -52,6 +52,7 @@ def show_crawl(*, desk: Desk, name: Word, number: MaybeNumber, owner: TheirOwner
         ("pages", f"{one.pages:,}"),
         ("pictures", f"{one.pictures:,} at {one.sightings:,} places"),
         ("not yet matched", f"{one.waiting:,}" if one.waiting else ""),
+        ("without a picture", ", ".join(f"{n:,} {reason}" for reason, n in scoped.passed_counts(row).items())),
     )
     tell_searches(row)
     _show_refusals(one.refusals)
