@@ -151,6 +151,7 @@ GAPS = {
     Gap.PATTERN: gettext_lazy("is for addresses like %(value)s"),
     Gap.ACCOUNT: gettext_lazy("is for the account %(value)s"),
     Gap.TERRITORY: gettext_lazy("is for %(value)s only; the host's ending names another country"),
+    Gap.UNKNOWN_TIME: gettext_lazy("is for %(value)s only; when it was seen isn't known closely enough"),
     Gap.UNKNOWN_TERRITORY: gettext_lazy("is for %(value)s only; the host's ending names no country"),
     Gap.NOT_YET: gettext_lazy("begins on %(value)s"),
     Gap.OVER: gettext_lazy("ended on %(value)s"),

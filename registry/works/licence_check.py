@@ -65,6 +65,7 @@ class Gap(StrEnum):
     UNKNOWN_TERRITORY = "unknown territory"
     NOT_YET = "not yet"
     OVER = "over"
+    UNKNOWN_TIME = "unknown time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ _WORDS = {
     Gap.UNKNOWN_TERRITORY: "it is for {} only, and the host's ending names no country",
     Gap.NOT_YET: "it begins on {}",
     Gap.OVER: "it ended on {}",
+    Gap.UNKNOWN_TIME: "it is for {} only, and when the picture was seen isn't known closely enough",
 }
 
 
@@ -216,7 +218,7 @@ def _distance(reason: Obstacle) -> int:
     return 0 if reason.gap in _RIGHT_PLACE else 1
 
 
-_RIGHT_PLACE = {Gap.NOT_YET, Gap.OVER, Gap.TERRITORY, Gap.UNKNOWN_TERRITORY}
+_RIGHT_PLACE = {Gap.NOT_YET, Gap.OVER, Gap.UNKNOWN_TIME, Gap.TERRITORY, Gap.UNKNOWN_TERRITORY}
 
 
 def _rank(fit: Fit) -> tuple[int, int, int]:
@@ -277,15 +279,17 @@ def _territory(licence: Licence, place: Place) -> Obstacle | None:
 
 
 def out_of_time(licence: Licence, place: Place) -> Obstacle | None:
-    """Whether a place was seen before a licence begins or after it has ended."""
+    """Whether a place was seen before a licence begins or after it has ended, or may have been."""
     if place.last_seen is not None:
         first = last = place.last_seen.date()
-    elif place.period:
-        first, last = days_of(place.period)
     else:
-        first, last = date.max, date.min  # nobody knows
-    if licence.valid_from is not None and last < licence.valid_from:
-        return Obstacle(Gap.NOT_YET, licence.valid_from.isoformat())
-    if licence.valid_until is not None and first > licence.valid_until:
-        return Obstacle(Gap.OVER, licence.valid_until.isoformat())
+        first, last = days_of(place.period) if place.period else (date.min, date.max)
+    begins, ends = licence.valid_from or date.min, licence.valid_until or date.max
+    if last < begins:
+        return Obstacle(Gap.NOT_YET, begins.isoformat())
+    if first > ends:
+        return Obstacle(Gap.OVER, ends.isoformat())
+    if first < begins or last > ends:
+        told = (day.isoformat() if day else "…" for day in (licence.valid_from, licence.valid_until))
+        return Obstacle(Gap.UNKNOWN_TIME, "–".join(told))
     return None

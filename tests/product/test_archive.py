@@ -99,7 +99,7 @@ def test_an_archive_is_told_as_it_is_and_no_picture_was_seen_at_its_import(
         verdict = verdict_of(inline, bundle, trust, tmp_path)
         assert [check for check in verdict.checks if check.state is State.FAILED] == []
         shown = unescape(ann.get(f"/o/studio/cases/{bundle.case.number}/").content.decode())
-        for address in ("/o/studio/works/1/spread/", f"/o/studio/parties/{bundle.case.party}/", "/o/studio/cases/"):
+        for address in ("/o/studio/works/1/spread/", f"/o/studio/party/{bundle.case.party}", "/o/studio/cases/"):
             assert ann.get(address).status_code in (200, 302)
         with zipfile.ZipFile(tmp_path / f"bundle-{bundle.pk}.zip") as packed:
             facts = next(one for one in packed.namelist() if one.endswith("data/facts.json"))
