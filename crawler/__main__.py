@@ -25,7 +25,7 @@ examples:
   python -m crawler - < job.json
 
 exit codes: 0 ended by itself or by a budget, 2 wrong use, 3 the folder or the lines can't be written,
-4 stopped or out of memory, 130 interrupted
+4 stopped, out of memory or an archive couldn't be read whole, 130 interrupted
 """
 
 
@@ -131,7 +131,7 @@ def _source(options: argparse.Namespace) -> Source:
     if "://" in what:
         kind = SourceKind(options.source)
         return Source(kind=kind, urls=(what,)) if kind is SourceKind.LIST else Source(kind=kind, url=what)
-    from crawler.crawling.files import ARCHIVES  # noqa: PLC0415 - its readers take a moment to load, and a URL needs none
+    from crawler.crawling.archives import ARCHIVES  # noqa: PLC0415 - its readers take a moment to load, and a URL needs none
 
     path = Path(what)
     names = [path.name] if path.is_file() else [entry.name for entry in path.iterdir()]

@@ -185,12 +185,15 @@ class Fetched:
     request_headers: Headers  # as sent, in order
     response_headers: Headers  # as received; several fields of one name stay apart
     peer: str  # address and port of the server, or empty
-    fetched_at: datetime  # when the response had come
+    fetched_at: datetime | None  # when the response had come; `None` where an archive states no moment
     not_modified: bool = False  # whether the server said that nothing has changed since the known visit
     certificate: str = ""
     """``valid``, or what is wrong with the server's certificate (``expired``, ``not-yet-valid``, ``self-signed``,
     ``unknown-issuer``, ``other-name``, ``invalid``, joined by commas), or ``not-checked``; and the certificate's
     SHA-256. Empty without TLS."""
+    period: str = ""
+    """``2016``, ``2016-01``, ``2016-01-11`` or ``2016-01-11T23:24Z`` where an archive states that in place of a moment;
+    empty where it states nothing that can be read."""
 
     def at(self, page_url: str, image_url: str, found_in: str, context: str) -> "Sighting":
         """The sighting of this image at one place of one page."""

@@ -1,8 +1,6 @@
 """Requests, and what comes back: facts of a response, or the reason of a failure in one word and one sentence."""
 
-import zlib
 from collections.abc import Callable
-from gzip import BadGzipFile
 from typing import Any, TypeAlias
 from urllib.parse import urldefrag, urlsplit
 
@@ -11,6 +9,7 @@ from scrapy.exceptions import IgnoreRequest
 from twisted.python.failure import Failure
 
 from crawler.formats.lines import Refusal
+from crawler.reading import bodies
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
@@ -127,14 +126,15 @@ def referer_of(url: str, page: str) -> str:
 def status_refusal(response: Response, url: str) -> Refusal | None:
     """The refusal that a status means, or ``None`` for a success."""
     status = response.status
-    if 200 <= status < 300 and status != 204:
+    problem = bodies.status_problem(status, header(response, "Content-Range"))
+    if problem is None:
         return None
     if response.headers.get("cf-mitigated"):
         return Refusal(url, "wall", Sentence("The site asks visitors to show that they aren't programs."))
     location = header(response, "Location")
     if 300 <= status < 400 and location and urlsplit(location).scheme not in ("", "http", "https"):
         return Refusal(url, "scheme", "The server points to an address that isn't of the web.")
-    return Refusal(url, f"http-{status}", f"The server answered with status {status}.")
+    return Refusal(url, *problem)
 
 
 def failure_refusal(
@@ -162,7 +162,6 @@ _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
     ((exceptions.DownloadTimeoutError,), "timeout", "The server took too long."),
     ((exceptions.DownloadCancelledError,), "too-large", "The server sent more bytes than are taken."),
     ((exceptions.ResponseDataLossError,), "incomplete", "The server broke off before all bytes had come."),
-    ((BadGzipFile, zlib.error, EOFError), "bad-encoding", "The server's content encoding can't be undone."),
 )
 
 

@@ -3,11 +3,11 @@
 import asyncio
 
 from scrapy import Request, signals
-from scrapy.downloadermiddlewares.httpcompression import HttpCompressionMiddleware
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware
 from scrapy.exceptions import DownloadConnectionRefusedError
 
 from crawler.fetching.answers import RAW_HEADERS, Crawler, Refused, Response, failure_refusal, header, pairs, referer_of
+from crawler.reading import bodies
 from crawler.reading.policy import ROBOTS_BYTES, SitePolicy, reservations_of, robots_policy
 from crawler.state.crawl import Crawl
 from exhibit.errors import RefusedError
@@ -117,18 +117,40 @@ class Gate:
             return error
 
 
-class Encodings(HttpCompressionMiddleware):
+class Encodings:
     """Undoes content encodings, and keeps the headers as they came for the record.
 
     Images are asked for with ``identity``. A server that wraps them all the same is unwrapped, since nobody else would
     see the picture either; its Content-Encoding stays in the recorded headers.
     """
 
-    def process_response(self, request: Request, response: Response) -> Response:  # type: ignore[override] # no spider
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> "Encodings":
+        """Scrapy's way of making a middleware."""
+        return cls(crawler.settings.getint("DOWNLOAD_MAXSIZE"))
+
+    def process_request(self, request: Request) -> None:
+        """Offer what can be undone."""
+        request.headers.setdefault("Accept-Encoding", ", ".join(bodies.CODINGS))
+
+    def process_response(self, request: Request, response: Response) -> Response:
         """Undo what the server did."""
-        if b"Content-Encoding" in response.headers:
-            request.meta[RAW_HEADERS] = pairs(response.headers)
-        return super().process_response(request, response)
+        codings = bodies.codings_of(header(response, "Content-Encoding"))
+        if not codings:
+            return response
+        request.meta[RAW_HEADERS] = pairs(response.headers)
+        try:
+            body = bodies.undone(response.body, codings, request.meta.get("download_maxsize", self._most))
+        except RefusedError as error:
+            if bodies.status_problem(response.status, "") is None:
+                raise Refused(error.reason, error.message) from error
+            body = b""  # its status says enough
+        headers = response.headers.copy()
+        del headers["Content-Encoding"]
+        return response.replace(headers=headers, body=body)
 
 
 class Redirects(RedirectMiddleware):

@@ -42,7 +42,7 @@ class PageLine:
     kind: Kind  # what it was visited for
     depth: int  # links followed since the source
     status: int  # of the HTTP response; 0 for a file
-    fetched_at: datetime  # when the response had come
+    fetched_at: datetime | None  # when the response had come; `null` where an archive states no moment
     etag: str = ""  # for the next conditional request, or empty
     last_modified: str = ""  # for the next conditional request, or empty
     not_modified: bool = False  # whether the server said that nothing has changed; then nothing else was found
@@ -79,6 +79,8 @@ class Counts:
     images: int = 0  # sightings
     bytes: int = 0  # read and kept, pages included
     refused: Mapping[str, int] = field(default_factory=dict)  # refusals by reason, those of images included
+    passed: Mapping[str, int] = field(default_factory=dict)
+    """Those of them that have no line of their own: records of archives that hold no picture."""
     seconds: float = 0.0  # wall time
     rendered: int = 0  # pages that a browser rendered
     render_seconds: float = 0.0  # that these pages took, one added to the other
@@ -106,6 +108,19 @@ class EndLine:
 Line: TypeAlias = PageLine | RefusalLine | EndLine
 _TYPES: dict[str, type[Line]] = {"page": PageLine, "refusal": RefusalLine, "end": EndLine}
 _NAMES = {cls: name for name, cls in _TYPES.items()}
+
+
+def image_line(seen: Sighting) -> PageLine:
+    """The line of a picture that no visit of ours has brought."""
+    return PageLine(
+        url=seen.image_url,
+        final_url=seen.final_url,
+        kind=Kind.IMAGE,
+        depth=0,
+        status=seen.status,
+        fetched_at=seen.fetched_at,
+        sightings=(seen,),
+    )
 
 
 def to_json(line: Line) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
-from crawler.crawling.files import ARCHIVES
+from crawler.crawling.archives import ARCHIVES
 from crawler.lists.line import IMAGE, Line
 from crawler.lists.tables import ParquetRows, read_cdx, read_csv, read_wat
 from exhibit.errors import ExhibitError, RefusedError

@@ -23,6 +23,7 @@ class Budget:
         self._pages = 0
         self._images = 0
         self._refused: Counter[str] = Counter()
+        self._passed: Counter[str] = Counter()
         self._rendered = self._gained = 0
         self._render_seconds = 0.0
         self._unrendered: Counter[str] = Counter()
@@ -88,6 +89,11 @@ class Budget:
         """Count a refusal line."""
         self._refused[reason] += 1
 
+    def pass_over(self, reason: str) -> None:
+        """Count a record of an archive that has no line."""
+        self._refused[reason] += 1
+        self._passed[reason] += 1
+
     @property
     def seconds(self) -> float:
         """Wall time since the beginning."""
@@ -114,6 +120,7 @@ class Budget:
             images=self._images,
             bytes=self._taken["bytes"],
             refused=dict(sorted(self._refused.items())),
+            passed=dict(sorted(self._passed.items())),
             seconds=round(self.seconds, 3),
             rendered=self._rendered,
             render_seconds=round(self._render_seconds, 3),

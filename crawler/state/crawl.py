@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from crawler.formats.job import Job, Kind, Known, Target
 from crawler.formats.lines import Counts, Line, PageLine, RefusalLine
 from crawler.reading.policy import SitePolicy
+from crawler.reading.sniff import unfit
 from crawler.state.budget import Budget
 from crawler.state.novelty import Novelty, pattern_of_target
 from exhibit.clock import now
@@ -71,6 +72,17 @@ class Crawl:
         facts = {"request_headers": (), "response_headers": (), "peer": "", "fetched_at": now(), **told}
         digest, size = self.spool.put(data), len(data)
         return Fetched(final_url=url, digest=digest, size=size, media_type=media_type, status=status, **facts)
+
+    def unkept(self, data: bytes) -> tuple[str, str] | None:
+        """Why bytes of a file aren't kept as a picture, in a word and a sentence; else the budget is charged."""
+        if not data:
+            return "empty", "There are no bytes."
+        if refused := unfit(data, self.job.limits.max_picture_bytes):
+            return refused
+        budget = self.budget
+        if not (budget.take("pages") and budget.take("images") and budget.take("bytes", len(data))):
+            return "budget", "The job had used up its budget."
+        return None
 
     def policy_of(self, url: str) -> SitePolicy | None:
         """What the origin of a URL asks for, where it has been asked."""

@@ -67,8 +67,15 @@ class Use(Answer):
 
     page_url: str = Field(alias="sighting.page_url")
     image_url: str = Field(alias="sighting.image_url")
-    first_seen: Moment = Field(alias="sighting.first_seen", examples=[NOON])
-    last_seen: Moment = Field(alias="sighting.last_seen", examples=[NOON])
+    first_seen: Moment | None = Field(
+        alias="sighting.first_seen", description="Null where an archive states no moment.", examples=[NOON]
+    )
+    last_seen: Moment | None = Field(alias="sighting.last_seen", examples=[NOON])
+    period: str = Field(
+        alias="sighting.period",
+        description="Such as `2016-01`, where an archive states that in place of a moment.",
+        examples=[""],
+    )
     picture: Hex = Field(alias="sighting.picture.digest")
     incomplete: bool | None = Field(
         alias="sighting.picture.incomplete",

@@ -113,5 +113,5 @@ class FeedFind(Answer):
     theirs: str
     page: str = Field(alias="page_url")
     image: str = Field(alias="image_url")
-    seen: Moment = Field(alias="first_seen")
+    seen: Moment | None = Field(alias="first_seen", description="Null where an archive states no moment.")
     digest: Digits = Field(alias="picture.digest.raw")

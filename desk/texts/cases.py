@@ -65,13 +65,16 @@ def where(url: str) -> str:
     return plain if len(plain) <= MAX_TITLE else f"{plain[: MAX_TITLE - 1]}…"
 
 
-def seen(case: Case, first: datetime) -> str:
-    """At how many places, and since when."""
+def seen(case: Case, first: datetime | None) -> str:
+    """At how many places, and since when, as far as that is known."""
+    if first is None:
+        words = ngettext("Seen on one page; when isn't known", "Seen at %(n)s places; when isn't known", case.places)
+        return words % {"n": grouped(case.places)}
     words = ngettext("Seen on one page since %(day)s", "Seen at %(n)s places since %(day)s", case.places)
     return words % {"n": grouped(case.places), "day": formats.date_format(timezone.localtime(first), "DATE_FORMAT")}
 
 
-def mailed(case: Case, first: datetime) -> list[str]:
+def mailed(case: Case, first: datetime | None) -> list[str]:
     """What a mail says of a case, line by line: how sure, how much, where and since when, how often that is wrong."""
     if case.shown is None:
         return [seen(case, first)]
@@ -148,6 +151,7 @@ GAPS = {
     Gap.PATTERN: gettext_lazy("is for addresses like %(value)s"),
     Gap.ACCOUNT: gettext_lazy("is for the account %(value)s"),
     Gap.TERRITORY: gettext_lazy("is for %(value)s only; the host's ending names another country"),
+    Gap.UNKNOWN_TIME: gettext_lazy("is for %(value)s only; when it was seen isn't known closely enough"),
     Gap.UNKNOWN_TERRITORY: gettext_lazy("is for %(value)s only; the host's ending names no country"),
     Gap.NOT_YET: gettext_lazy("begins on %(value)s"),
     Gap.OVER: gettext_lazy("ended on %(value)s"),

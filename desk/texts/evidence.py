@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from desk.texts.sentences import in_words
 from evidence.anchors import KINDS
 from evidence.facts.case import WitnessFacts
+from exhibit.periods import earliest
 from registry.models import Bundle, Capture, Case, StepState
 from workers.evidence.facts import Place
 from workers.log.witnessed import Witnessed
@@ -38,8 +39,8 @@ Shown = tuple[Bundle, tuple[WitnessFacts, ...], Witnessed]
 
 def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newest: Shown | None) -> list[Step]:
     """The steps of a case's evidence in their order, those of its newest bundle."""
-    first = min((place.first_seen for place in places), default=None)
-    steps = [Step(_("Seen"), first, _("by a crawl of a watch"), first is not None, "places"), _captured(captures)]
+    first = earliest(place.first_seen for place in places)
+    steps = [Step(_("Seen"), first, _("by a crawl of a watch"), bool(places), "places"), _captured(captures)]
     if case.owner.sample:
         return [
             *steps[:1],

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _, gettext_lazy
+from django.utils.translation import get_language, gettext as _, gettext_lazy
 
 from desk.texts.numbers import grouped, money
 from desk.texts.sentences import in_words
@@ -28,7 +28,7 @@ REASONS: dict[str, Promise] = {
     "http-410": gettext_lazy("What was at this address is gone for good."),
     "http-429": gettext_lazy("The server asked us to come less often."),
     "http-451": gettext_lazy("The server may not show it for legal reasons."),
-    "incomplete": gettext_lazy("The server broke off before everything had come."),
+    "incomplete": gettext_lazy("It broke off before everything had come."),
     "link": gettext_lazy("Links and special files in a folder aren't read."),
     "login": gettext_lazy("The page asks for a login, and nothing behind it was seen."),
     "near-duplicate": gettext_lazy("The page shows what another one does; its links aren't followed."),
@@ -55,9 +55,19 @@ REASONS: dict[str, Promise] = {
     "unresolvable": gettext_lazy("There is no such host."),
     "unsearchable": gettext_lazy("The search can't search for this."),
     "vector-image": gettext_lazy("Vector drawings aren't compared."),
+    "wrong-digest": gettext_lazy("The bytes don't fit the digest that the archive gives for them."),
     "wall": gettext_lazy("The site asks visitors to show that they aren't programs."),
 }
 
+PASSED: dict[str, Promise] = {
+    "continuation": gettext_lazy("The rest of a record that was written in pieces."),
+    "conversion": gettext_lazy("Not what a server sent, but what was made of it."),
+    "no-address": gettext_lazy("The record names no address."),
+    "not-http": gettext_lazy("Not an answer of the web."),
+    "not-an-image": gettext_lazy("Neither a picture nor a page."),
+    "revisit": gettext_lazy("It repeats a record that holds no picture, or that isn't among those read before it."),
+}
+"""Why records of web archives have no line of their own."""
 ENDS: dict[str, Promise] = {
     "budget-bytes": gettext_lazy("Ended: as many bytes as its budget allows. More was waiting."),
     "budget-hosts": gettext_lazy("Ended: as many hosts as its budget allows. More was waiting."),
@@ -110,10 +120,19 @@ def amounts(spent: Iterable[Money]) -> str:
     return _(", ").join(map(money, spent)) or _("nothing")
 
 
+def passed_in_words(reason: str) -> str:
+    """Why a record of a web archive was passed over."""
+    return str(PASSED[reason]) if reason in PASSED else refusal_in_words(reason)
+
+
 def refusal_in_words(reason: str, sentence: str = "") -> str:
     """Why an address wasn't fetched or kept; in the crawl's own sentence where its word has none here."""
     if reason == "repetitive" and sentence:
         return in_words(sentence)  # it says how many
+    if reason == "unreadable" and sentence:
+        words = in_words(sentence)  # it says of which archive, and where
+        if words != sentence or (get_language() or "en").startswith("en"):
+            return words
     if reason in REASONS:
         return str(REASONS[reason])
     if reason.startswith("http-5"):

@@ -181,6 +181,8 @@ class SightingFacts:
         provenance: what the manifest inside the picture states, or ``None`` when nobody looked.
         making: what its metadata states of how it was made, or ``None`` when nobody looked.
         certificate: what the server's certificate was, as the crawl checked it, and its SHA-256; empty without TLS.
+        period: such as ``2016-01``, where the archive that holds it states that in place of a moment; empty where it
+            states nothing.
     """
 
     number: Number
@@ -188,8 +190,8 @@ class SightingFacts:
     image_url: str  # the image's address on the page
     final_url: str  # after redirects
     context: str  # words around the image, as found
-    first_seen: datetime  # aware, UTC
-    last_seen: datetime  # the last visit that found it unchanged, aware, UTC
+    first_seen: datetime | None  # aware, UTC; ``None`` where the archive that holds it states no moment
+    last_seen: datetime | None  # the last visit that found it unchanged, aware, UTC
     crawl: str  # number or name of the crawl that saw it first
     status: Count  # HTTP status; 0 when the source isn't HTTP
     headers: tuple[tuple[str, str], ...]  # response headers in their order
@@ -201,6 +203,7 @@ class SightingFacts:
     provenance: ProvenanceFacts | None = field(default=None, metadata=LATER)
     certificate: str = field(default="", metadata=LATER)
     making: MakingFacts | None = field(default=None, metadata=LATER)
+    period: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class SightingRecord:
 
     Attributes:
         certificate: what the server's certificate was, as the crawl checked it, and its SHA-256; empty without TLS.
+        period: such as ``2016-01``, where an archive states that in place of a moment.
     """
 
     page_url: str  # the page that shows the image; empty when the source names none
@@ -53,8 +54,9 @@ class SightingRecord:
     status: Count  # HTTP status; 0 when the source isn't HTTP
     headers: tuple[tuple[str, str], ...]  # the answer's headers in their order
     peer: str  # address of the server that answered; empty when the source isn't a network
-    seen: datetime  # when the bytes had arrived, aware, UTC
+    seen: datetime | None  # when the bytes had arrived, aware, UTC; ``None`` where an archive states no moment
     certificate: str = field(default="", metadata=LATER)
+    period: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Everything of one owner, asked for through that owner. Another owner's things don't exist here."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TypeVar
@@ -129,6 +130,14 @@ def crawl(of: Owner, watch_number: int, number: int) -> Crawl:
 def refusal_counts(of: Crawl) -> dict[str, int]:
     """How much a crawl refused, by reason."""
     return dict(of.refusals.values_list("reason").annotate(count=Count("pk")).order_by("reason"))
+
+
+def passed_counts(of: Crawl) -> dict[str, int]:
+    """How many records of web archives a crawl passed over, by reason: they hold no picture, and have no line."""
+    counted = Counter[str]()
+    for counts in of.slices.values_list("counts", flat=True):
+        counted.update(counts.get("passed", {}))
+    return dict(sorted(counted.items()))
 
 
 def bundle(of: Owner, case_number: int, number: int | None = None) -> Bundle:

@@ -129,7 +129,7 @@ def _narrow(licence: Licence) -> Q:
 
 def _held(rows: QuerySet[CaseSighting], ledgers: Sequence[Ledger]) -> Iterable[tuple[int, bool]]:
     """The case of each sighting, and whether one of the ledgers covers it."""
-    columns = ("host", "party", "page_url", "image_url", "last_seen")
+    columns = ("host", "party", "page_url", "image_url", "last_seen", "period")
     found = rows.values_list("case_id", "case__work_id", *(f"sighting__{name}" for name in columns))
     for case, work, *values in found.iterator(chunk_size=5_000):
         seen = Seen(*values)

@@ -162,8 +162,8 @@ def _in_order(of: Owner, wanted: Wanted) -> QuerySet[Any, Any]:
     return rows.order_by("-group_rank", name, *_LIKELIEST, "number")
 
 
-def seen_between(cases: list[Case]) -> dict[int, tuple[datetime, datetime]]:
-    """When what each case holds was seen first and last, by primary key of the case."""
+def seen_between(cases: list[Case]) -> dict[int, tuple[datetime | None, datetime | None]]:
+    """When what each case holds was seen first and last, by primary key; ``None`` where no moment is known."""
     rows = CaseSighting.objects.filter(case__in=cases).values("case").order_by()
     times = rows.annotate(first=Min("sighting__first_seen"), last=Max("sighting__last_seen"))
     return {row["case"]: (row["first"], row["last"]) for row in times}

@@ -38,9 +38,12 @@ def cases_of(owner: Owner, work: Work) -> QuerySet[Case]:
 
 
 def newly_seen(cases: Collection[Case], period: str) -> Mapping[int, list[Newly]]:
-    """When places of each case were seen first, oldest first, by primary key; a period is ``week``, say."""
+    """When places of each case were seen first, oldest first, by primary key; a period is ``week``, say.
+
+    A place that no moment is known of isn't among them.
+    """
     place = ("case_id", "sighting__page_key", "sighting__image_key")
-    rows = CaseSighting.objects.filter(case__in=[case.pk for case in cases])
+    rows = CaseSighting.objects.filter(case__in=[case.pk for case in cases], sighting__first_seen__isnull=False)
     first = rows.order_by(*place, "sighting__first_seen", "pk").distinct(*place).values("pk")
     sent = NoticeCase.objects.filter(case=OuterRef("case"), notice__sent_at__isnull=False).order_by("notice__sent_at")
     later = Q(sighting__first_seen__gt=F("sent"))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import transaction
-from django.db.models import BinaryField, Count, Func, Q, QuerySet
+from django.db.models import BinaryField, Count, F, Func, Q, QuerySet
 
 from exhibit.clock import now
 from exhibit.types import Decision
@@ -38,7 +38,9 @@ def look_after(cases: Sequence[Case], gained: Sequence[CaseSighting] = ()) -> Ma
     matches = Match.objects.in_bulk({match for _, some, _ in figures.values() for match in some})
     best = {case: max((matches[match] for match in some), key=strength).pk for case, (_, some, _) in figures.items()}
     of_best = CaseSighting.objects.filter(case__in=cases, match__in=best.values())
-    newest = of_best.order_by("case_id", "match_id", "-sighting__last_seen", "-pk").distinct("case_id", "match_id")
+    newest = of_best.order_by("case_id", "match_id", F("sighting__last_seen").desc(nulls_last=True), "-pk").distinct(
+        "case_id", "match_id"
+    )
     shown = {row.case_id: row for row in newest if row.match_id == best[row.case_id]}
     known: dict[int, set[int]] = {}
     for owner in {case.owner_id for case in cases}:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from exhibit.clock import now
 from exhibit.network.urls import host_of, url_key
@@ -24,6 +24,7 @@ NAME = "Pictures seen before"
 MAX_PLACES = 2
 """Addresses of one picture that are asked, the latest first."""
 NO_LONGER_THERE = frozenset({"http-404", "http-410"})
+_NEWEST = F("last_seen").desc(nulls_last=True)
 _NO_ADDRESS = Sentence("A picture seen before resembles this work. No address of it is known any more.")
 _RESEMBLED = {
     (True, False): Sentence(
@@ -87,7 +88,7 @@ def visit(owner_id: int, addresses: Iterable[tuple[str, str]]) -> Crawl:
 
 def places(found: int, owner_id: int) -> list[tuple[str, str]]:
     """(page, image) addresses where a picture was seen last, of those that this owner may know of."""
-    seen = visible_sightings(owner_id).filter(picture_id=found, image_url__startswith="http").order_by("-last_seen")
+    seen = visible_sightings(owner_id).filter(picture_id=found, image_url__startswith="http").order_by(_NEWEST)
     newest: dict[str, str] = {}
     for page, image in seen.values_list("page_url", "image_url")[:50]:
         if image not in newest and len(newest) < MAX_PLACES and not denied(host_of(image)):
@@ -141,10 +142,11 @@ def conclude_ended(limit: int = 200) -> int:
 
 def _outcome(row: Revisit, *, came: bool) -> tuple[Outcome, str]:
     seen = visible_sightings(row.owner_id).filter(picture_id=row.found_id).exclude(crawl=row.crawl)
-    last = seen.order_by("last_seen").last()
+    last = seen.order_by(_NEWEST).first()
     if last is None:
         return Outcome.UNREACHED, _NO_ADDRESS
-    before = _before(row, day=last.last_seen.date().isoformat(), url=last.image_url)
+    day = last.period or "—" if last.last_seen is None else last.last_seen.date().isoformat()
+    before = _before(row, day=day, url=last.image_url)
     if came:
         return Outcome.CAME, f"{before} {_SAME}"
     images = [image for _, image in places(row.found_id, row.owner_id)]

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.urls import host_of, registrable_domain, url_key
 from exhibit.types import Headers, Sighting
@@ -67,7 +68,7 @@ def keep_sightings(of: CrawlSlice, seen: Sequence[tuple[Sighting, str]], mark: s
     those whose search isn't what a search is now by its mark (:func:`workers.matching.search_version.search_mark`).
     Returns the pictures (primary keys) that now wait for their step. Must run inside a transaction.
     """
-    pictures = keep_pictures([(sighting.digest, sighting.size, sighting.fetched_at) for sighting, _ in seen])
+    pictures = keep_pictures([(sighting.digest, sighting.size, sighting.fetched_at or now()) for sighting, _ in seen])
     earlier = _earlier_first_seen(of.crawl.watch_id, pictures.values())
     rows = {}
     for sighting, title in seen:
@@ -79,7 +80,7 @@ def keep_sightings(of: CrawlSlice, seen: Sequence[tuple[Sighting, str]], mark: s
     return _put_to_work(list(pictures.values()), mark)
 
 
-def _row(of: CrawlSlice, seen: Sighting, page_title: str, place: Place, first_seen: datetime) -> SightingRow:
+def _row(of: CrawlSlice, seen: Sighting, page_title: str, place: Place, first_seen: datetime | None) -> SightingRow:
     host = host_of(seen.page_url)[:260]  # of a page that a sitemap names and nobody has visited
     page_key, image_key, picture = place
     watch = of.crawl.watch
@@ -100,6 +101,7 @@ def _row(of: CrawlSlice, seen: Sighting, page_title: str, place: Place, first_se
         certificate=seen.certificate[:160],
         first_seen=first_seen,
         last_seen=seen.fetched_at,
+        period=seen.period,
         bytes_came=not seen.not_modified,
         private_to_id=watch.owner_id if watch.private else None,
     )
@@ -109,7 +111,7 @@ def _storable(headers: Headers) -> list[list[str]]:
     return [[storable(name), storable(value)] for name, value in headers]
 
 
-def _earlier_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[Place, datetime]:
+def _earlier_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[Place, datetime | None]:
     """When each (page, image, picture) of the watch was first seen, in any crawl."""
     rows = SightingRow.objects.filter(crawl__watch_id=watch_id, picture_id__in=list(pictures))
     places = rows.values_list("page_key", "image_key", "picture_id").annotate(first=Min("first_seen"))
@@ -151,7 +153,9 @@ def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
     stored = SightingRow.objects.filter(picture__bytes_state=BytesState.STORED).select_related("picture")
     rows = stored.filter(crawl__watch_id=watch_id, page_key__in=keys)
     known: dict[str, Validator] = {}
-    latest = rows.filter(bytes_came=True).order_by("image_key", "-last_seen").distinct("image_key")
+    latest = (
+        rows.filter(bytes_came=True).order_by("image_key", F("last_seen").desc(nulls_last=True)).distinct("image_key")
+    )
     for row in latest:
         headers = {name.lower(): value for name, value in row.response_headers}
         etag, modified = headers.get("etag", ""), headers.get("last-modified", "")

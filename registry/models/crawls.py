@@ -200,8 +200,9 @@ class Sighting(models.Model):
     certificate = models.CharField(
         max_length=160, blank=True, default="", db_default="", help_text="of the server: as checked, and its SHA-256"
     )
-    first_seen = models.DateTimeField()
-    last_seen = models.DateTimeField()
+    first_seen = models.DateTimeField(null=True, help_text="null where an archive states no moment")
+    last_seen = models.DateTimeField(null=True)
+    period = models.CharField(max_length=17, blank=True, default="", help_text="such as 2016-01, in its place")
     bytes_came = models.BooleanField(default=True, help_text="false when the server said that nothing had changed")
     private_to = models.ForeignKey(Owner, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
 

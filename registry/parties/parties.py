@@ -7,7 +7,7 @@ from statistics import median_low
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, TruncDate
 
 from exhibit.clock import now
@@ -43,8 +43,8 @@ class Place:
 
     case: int
     page_url: str
-    first_seen: datetime
-    last_seen: datetime
+    first_seen: datetime | None
+    last_seen: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,8 @@ def places_of(of: Owner, name: str, most: int = FEW) -> list[Place]:
     """Pages of the party with pictures of the owner's cases, those seen last first."""
     mine = CaseSighting.objects.filter(case__owner=of, case__party=name)
     rows = mine.values("case__number", "sighting__page_url")
-    seen = rows.annotate(first=Min("sighting__first_seen"), last=Max("sighting__last_seen")).order_by("-last")
+    seen = rows.annotate(first=Min("sighting__first_seen"), last=Max("sighting__last_seen"))
+    seen = seen.order_by(F("last").desc(nulls_last=True))
     return [Place(row["case__number"], row["sighting__page_url"], row["first"], row["last"]) for row in seen[:most]]
 
 

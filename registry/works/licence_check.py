@@ -5,20 +5,23 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Prefetch, Q, Value, prefetch_related_objects
+from django.db.models import F, Prefetch, Q, Value, prefetch_related_objects
 
 from exhibit.network.urls import host_of
+from exhibit.periods import days_of
 from registry.models import Case, CaseSighting, Licence, Sighting, Work
 
 SEEN = Prefetch(
     "case_sightings",
-    CaseSighting.objects.select_related("sighting").order_by("-sighting__last_seen", "-sighting"),
+    CaseSighting.objects.select_related("sighting").order_by(
+        F("sighting__last_seen").desc(nulls_last=True), "-sighting"
+    ),
 )
 """Where cases were seen, the latest first: loaded once for all that look at a case."""
 
@@ -44,7 +47,8 @@ class Seen:
     party: str
     page_url: str
     image_url: str
-    last_seen: datetime
+    last_seen: datetime | None
+    period: str = ""
 
 
 Place: TypeAlias = Sighting | Seen
@@ -61,6 +65,7 @@ class Gap(StrEnum):
     UNKNOWN_TERRITORY = "unknown territory"
     NOT_YET = "not yet"
     OVER = "over"
+    UNKNOWN_TIME = "unknown time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ _WORDS = {
     Gap.UNKNOWN_TERRITORY: "it is for {} only, and the host's ending names no country",
     Gap.NOT_YET: "it begins on {}",
     Gap.OVER: "it ended on {}",
+    Gap.UNKNOWN_TIME: "it is for {} only, and when the picture was seen isn't known closely enough",
 }
 
 
@@ -212,7 +218,7 @@ def _distance(reason: Obstacle) -> int:
     return 0 if reason.gap in _RIGHT_PLACE else 1
 
 
-_RIGHT_PLACE = {Gap.NOT_YET, Gap.OVER, Gap.TERRITORY, Gap.UNKNOWN_TERRITORY}
+_RIGHT_PLACE = {Gap.NOT_YET, Gap.OVER, Gap.UNKNOWN_TIME, Gap.TERRITORY, Gap.UNKNOWN_TERRITORY}
 
 
 def _rank(fit: Fit) -> tuple[int, int, int]:
@@ -273,10 +279,17 @@ def _territory(licence: Licence, place: Place) -> Obstacle | None:
 
 
 def out_of_time(licence: Licence, place: Place) -> Obstacle | None:
-    """Whether a place was seen before a licence begins or after it has ended."""
-    day = place.last_seen.date()
-    if licence.valid_from is not None and day < licence.valid_from:
-        return Obstacle(Gap.NOT_YET, licence.valid_from.isoformat())
-    if licence.valid_until is not None and day > licence.valid_until:
-        return Obstacle(Gap.OVER, licence.valid_until.isoformat())
+    """Whether a place was seen before a licence begins or after it has ended, or may have been."""
+    if place.last_seen is not None:
+        first = last = place.last_seen.date()
+    else:
+        first, last = days_of(place.period) if place.period else (date.min, date.max)
+    begins, ends = licence.valid_from or date.min, licence.valid_until or date.max
+    if last < begins:
+        return Obstacle(Gap.NOT_YET, begins.isoformat())
+    if first > ends:
+        return Obstacle(Gap.OVER, ends.isoformat())
+    if first < begins or last > ends:
+        told = (day.isoformat() if day else "…" for day in (licence.valid_from, licence.valid_until))
+        return Obstacle(Gap.UNKNOWN_TIME, "–".join(told))
     return None

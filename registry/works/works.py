@@ -149,5 +149,5 @@ def seen_in(cases: QuerySet[Case]) -> QuerySet[Case]:
     """Cases, newest first, each with when one of its pictures was seen first and last."""
     seen = Sighting.objects.filter(case_sightings__case=OuterRef("pk"))
     first = Subquery(seen.order_by("first_seen").values("first_seen")[:1])
-    last = Subquery(seen.order_by("-last_seen").values("last_seen")[:1])
+    last = Subquery(seen.order_by(F("last_seen").desc(nulls_last=True)).values("last_seen")[:1])
     return cases.annotate(first_seen=first, last_seen=last).order_by("-number")

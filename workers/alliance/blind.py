@@ -99,7 +99,8 @@ def _told(picture: Picture, phash: bytes | None, fields: Iterable[str]) -> dict[
     first = Sighting.objects.filter(picture=picture, private_to=None).order_by("pk").first()
     known = {"digest": picture.digest.hex, "hash": phash.hex() if phash else ""}
     if first is not None:  # as the search wanted it
-        known |= {"page": first.page_url[:400], "image": first.image_url[:300], "seen": rfc3339(first.first_seen)}
+        known |= {"page": first.page_url[:400], "image": first.image_url[:300]}
+        known["seen"] = first.period if first.first_seen is None else rfc3339(first.first_seen)
     return {name: known[name] for name in fields if name in known}
 
 

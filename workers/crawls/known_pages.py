@@ -22,7 +22,9 @@ def keep(watch: Watch, pages: Iterable[PageLine], refused: Iterable[RefusalLine]
     if watch.private or watching.takes_lists(watch) or is_past(watch):
         return
     visits = [
-        changes.Visited(page.url, page.depth, _shown(page), page.fetched_at) for page in pages if page.kind is Kind.PAGE
+        changes.Visited(page.url, page.depth, _shown(page), page.fetched_at)
+        for page in pages
+        if page.kind is Kind.PAGE and page.fetched_at is not None
     ]
     changes.keep(watch.pk, visits, {line.url: line.reason for line in refused if not line.page_url})
 

@@ -33,6 +33,7 @@ from evidence.verify.checks.probability import calibration_facts
 from exhibit import __version__
 from exhibit.clock import now
 from exhibit.digests import Digest
+from exhibit.periods import earliest, latest
 from indexer.draw.draw import View
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 from registry.crawls import sightings as seen
@@ -72,14 +73,19 @@ class Place:
         return self.rows[0]
 
     @property
-    def first_seen(self) -> datetime:
-        """When it was seen there first."""
-        return min(row.first_seen for row in self.rows)
+    def first_seen(self) -> datetime | None:
+        """When it was seen there first; ``None`` where no moment is known."""
+        return earliest(row.first_seen for row in self.rows)
 
     @property
-    def last_seen(self) -> datetime:
-        """When it was seen there last."""
-        return max(row.last_seen for row in self.rows)
+    def last_seen(self) -> datetime | None:
+        """When it was seen there last; ``None`` where no moment is known."""
+        return latest(row.last_seen for row in self.rows)
+
+    @property
+    def period(self) -> str:
+        """The period that an archive states in place of a moment, or empty."""
+        return self.first.period
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +187,19 @@ def _rows(case: Case, *, sealed: bool) -> list[CaseSighting]:
 
 
 def places_of(rows: Sequence[CaseSighting]) -> list[Place]:
-    """The different places of a case, in the order of the rows: page, image and picture, over all crawls."""
-    grouped: dict[tuple[bytes, bytes, int], dict[int, Sighting]] = {}
+    """The different places of a case, in the order of the rows: page, image and picture, over all crawls.
+
+    What an archive states without a moment stands apart: it is neither the first nor the last sighting.
+    """
+    grouped: dict[tuple[bytes, bytes, int, str | None], dict[int, Sighting]] = {}
     for sighting in (row.sighting for row in rows):
-        place = bytes(sighting.page_key), bytes(sighting.image_key), sighting.picture_id
+        without = None if sighting.last_seen is not None else sighting.period
+        place = bytes(sighting.page_key), bytes(sighting.image_key), sighting.picture_id, without
         grouped.setdefault(place, {})[sighting.pk] = sighting
-    return [Place(tuple(sorted(group.values(), key=lambda row: row.last_seen))) for group in grouped.values()]
+    return [
+        Place(tuple(sorted(group.values(), key=lambda row: (row.last_seen or row.crawl.started_at, row.pk))))
+        for group in grouped.values()
+    ]
 
 
 def picture_facts(picture: Picture, path: str) -> PictureFacts:
@@ -261,7 +274,7 @@ def _sighting(
     own = first.crawl.watch.owner_id == case.owner_id  # how others call their watches is theirs
     return SightingFacts(
         number=number,
-        **columns(first, "page_url", "image_url", "final_url", "context", "status", "peer", "certificate"),
+        **columns(first, "page_url", "image_url", "final_url", "context", "status", "peer", "certificate", "period"),
         first_seen=place.first_seen,
         last_seen=place.last_seen,
         crawl=f"{first.crawl.watch.name} {first.crawl.number}" if own else str(first.crawl_id),

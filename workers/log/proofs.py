@@ -174,7 +174,7 @@ def receipt_of(row: AnchorReceipt) -> Receipt:
 def record_of(sighting: SightingRow) -> SightingRecord:
     """The record of a sighting as its slice's entry commits to it."""
     return SightingRecord(
-        **columns(sighting, "page_url", "image_url", "final_url", "status", "peer", "certificate"),
+        **columns(sighting, "page_url", "image_url", "final_url", "status", "peer", "certificate", "period"),
         picture=sighting.picture.digest,
         headers=tuple((name, value) for name, value in sighting.response_headers),
         seen=sighting.last_seen,

@@ -9,7 +9,7 @@ from itertools import chain
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, F
 
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
@@ -92,7 +92,9 @@ def found_beside(services: Services, case: Case, digest: Digest) -> dict[str, by
         told = f"The file has the digest {digest}; {', '.join(map(str, stated))} was stated of work {case.work.number}."
         here = f"The picture of work {case.work.number} is here: case {case.number} shows the pair."
         raise WrongUseError(told if stated else here)
-    rows = case.case_sightings.select_related("sighting__picture").order_by("-sighting__last_seen", "pk")
+    rows = case.case_sightings.select_related("sighting__picture").order_by(
+        F("sighting__last_seen").desc(nulls_last=True), "pk"
+    )
     found = {row.sighting.picture: row.sighting.image_url for row in rows}
     hidden = scoped.hidden_among(case.owner, found)
     shown = [picture for picture in found if picture.pk not in hidden][:MAX_LOOKED_AT]

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from evidence.documents.phrases.wording import percent
 from exhibit.clock import now
+from exhibit.periods import earliest, latest
 from registry.cases import recaptures
 from registry.cases.recaptures import Standing
 from registry.models import (
@@ -47,6 +48,7 @@ QUESTIONS = {
 SPEAK_FOR_FAIR_USE = {("purpose", "comment"), ("nature", "factual"), ("amount", "little"), ("market", "none")}
 """Answers after which a notice needs words of the signer's."""
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 MAX_PLACES = 300  # addresses of one case that a letter lists
 MAX_PICTURES = 20  # cases whose pictures are shown beside the letter
 
@@ -56,7 +58,7 @@ class CasePlace:
     """A place of a case, with how it stood when it was visited last."""
 
     seen: Sighting  # the last sighting there
-    first_seen: datetime  # when the first was
+    first_seen: datetime | None  # when the first was, as far as is known
     licence: int | None  # the number of the one that covers it today
     standing: Standing | None  # as the last visit found it; ``None`` before the first
     visited: datetime | None
@@ -112,7 +114,7 @@ def items_of(notice: Notice) -> list[NoticeItem]:
 _NEEDED = (
     "case",
     *(f"sighting__{name}" for name in ("page_key", "image_key", "page_url", "image_url", "host", "party")),
-    *(f"sighting__{name}" for name in ("first_seen", "last_seen", "picture")),
+    *(f"sighting__{name}" for name in ("first_seen", "last_seen", "period", "picture")),
     *(f"match__{name}" for name in ("overlap_work", "transform", "registered__digest", "found__digest")),
     "match__found__bytes_state",
 )
@@ -147,11 +149,11 @@ def _item(row: NoticeCase, uses: list[CaseSighting], ledger: Ledger, visits: Vis
 
 
 def _place(case: Case, key: tuple[bytes, bytes], seen: Sequence[Sighting], ledger: Ledger, visits: Visits) -> CasePlace:
-    last = max(seen, key=lambda sighting: (sighting.last_seen, sighting.pk))
+    last = max(seen, key=lambda sighting: (sighting.last_seen or _NEVER, sighting.pk))
     visit, licence = visits.get((case.pk, *key)), ledger.covering(case.work_id, last)
     standing = None if visit is None else recaptures.standing_of(visit.outcome)
     number = None if licence is None else licence.number
-    first = min(use.first_seen for use in seen)
+    first = earliest(use.first_seen for use in seen)
     return CasePlace(last, first, number, standing, None if visit is None else visit.finished_at)
 
 
@@ -281,6 +283,9 @@ def _one_line(url: str) -> str:
 def _seen(item: NoticeItem, words: Wording) -> str:
     if not item.there:
         return ""
-    moments = min(each.first_seen for each in item.there), max(each.seen.last_seen for each in item.there)
-    first, last = (f"{words.day(utc)} {utc:%H:%M}" for utc in (moment.astimezone(UTC) for moment in moments))
+    began = earliest(each.first_seen for each in item.there)
+    ended = latest(each.seen.last_seen for each in item.there)
+    if began is None or ended is None:
+        return ""
+    first, last = (f"{words.day(utc)} {utc:%H:%M}" for utc in (moment.astimezone(UTC) for moment in (began, ended)))
     return words.say("seen", first=first, last=last)

@@ -116,7 +116,7 @@ def _show_use(desk: Desk, use: "schemas.Use") -> None:
         ("page", use.page_url),
         ("image", use.image_url),
         ("file", BREAKS_OFF if use.incomplete else ""),
-        ("seen", moment(use.last_seen, desk.zone)),
+        ("seen", moment(use.last_seen, desk.zone) or use.period or "not known when"),
         ("match", alike),
         ("probability", _probability(use)),
         ("licence", "" if use.licence is None else str(use.licence)),

@@ -53,6 +53,7 @@ def show_crawl(*, desk: Desk, name: Word, number: MaybeNumber, owner: TheirOwner
         ("pictures", f"{one.pictures:,} at {one.sightings:,} places"),
         ("not yet matched", f"{one.waiting:,}" if one.waiting else ""),
         *(("waits for", f"{host}, until {moment(at, desk.zone)}") for host, at in one.waits_for.items()),
+        ("without a picture", ", ".join(f"{n:,} {reason}" for reason, n in scoped.passed_counts(row).items())),
     )
     tell_unrendered(row)
     tell_searches(row)

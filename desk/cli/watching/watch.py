@@ -28,6 +28,7 @@ with late():
 
 SEARCH = "search"
 SEARCHES = "An image search or a marketplace; exhibit search list shows them."
+TOLD = 10  # damaged archives that are named
 OFTEN = "How often it runs: 30m, 24h, 7d."
 REMEDIES = {"key": "key", "no-key": "key", "no-consent": "allow", "no-price": "price"}
 """Which command of ``exhibit search`` helps."""
@@ -165,8 +166,8 @@ def run_watch(*, desk: Desk, name: Word, owner: TheirOwner, wait: bool, as_json:
     """Run the watch NAME now, once, beside its schedule.
 
     Workers do it if they run (exhibit up); else this command does it itself, with --wait. A crawl that is under way
-    isn't begun twice. With --wait it ends with 4 when a search has no key or no
-    consent to be sent copies of works, or doesn't accept the key.
+    isn't begun twice. With --wait it ends with 4 when a web archive couldn't be read whole, or when a search has no key
+    or no consent to be sent copies of works, or doesn't accept the key.
     """
     watch = scoped.watch(owner, name)
     if watch.paused and not revisits.is_past(watch):
@@ -215,9 +216,12 @@ def _falls_short(crawl: "models.Crawl") -> bool:
         note(f"Given up: {counted(pictures, 'picture')} not compared. Try again: exhibit retry match")
     if failed := crawl.state == models.StepState.FAILED:
         note(f"The run was given up. What it refused: exhibit crawl show {quote(crawl.watch.name)}")
+    damaged = crawl.refusals.filter(reason="unreadable", url__startswith="file:").order_by("pk")
+    for sentence in damaged.values_list("sentence", flat=True)[:TOLD]:
+        note(sentence)
     unasked = crawl.inquiries.filter(outcome__in=("key", "no-key", "no-consent", "no-price", "no-service", "quota"))
     unasked |= crawl.inquiries.filter(state=models.StepState.FAILED)
-    return bool(pictures or failed or unasked.exists())
+    return bool(pictures or failed or unasked.exists() or damaged.exists())
 
 
 def tell_unrendered(crawl: "models.Crawl") -> None:

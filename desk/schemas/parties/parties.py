@@ -28,8 +28,8 @@ class PartyPlace(Answer):
 
     case: int
     page_url: str
-    first_seen: Moment
-    last_seen: Moment
+    first_seen: Moment | None = Field(description="Null where an archive states no moment.")
+    last_seen: Moment | None
 
 
 class PartyContact(Answer):

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Q, prefetch_related_objects
+from django.db.models import F, Q, prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -19,6 +19,7 @@ from desk.web.common.access import may_decide, number_in, person_of, said, sees
 from desk.web.common.pages import Telling, decider_post, member_page, page_of, show
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
+from exhibit.periods import earliest
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry.accounts import scoped
 from registry.cases import queue, recaptures
@@ -75,7 +76,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     sees(request, owner, number)
     found = row.case_sightings.annotate(hidden=scoped.is_hidden(owner, "match__found__"))
     found = found.select_related("match__registered", "match__found", "sighting", "licence")
-    newest = list(found.order_by("-sighting__last_seen", "pk")[: ROWS + 1])
+    newest = list(found.order_by(F("sighting__last_seen").desc(nulls_last=True), "pk")[: ROWS + 1])
     rows = newest[:ROWS]
     licences = {row.sighting_id: row.licence for row in rows}
     bundles = list(map(_with_witnesses, row.bundles.select_related("submission__entry").order_by("-number")))
@@ -166,7 +167,7 @@ def _words(row: Case, matches: list[Match], places: list[Place]) -> dict[str, st
     return {
         "page": page,
         "where": cases.where(page),
-        "seen": cases.seen(row, min(place.first_seen for place in places)),
+        "seen": cases.seen(row, earliest(place.first_seen for place in places)),
         "how_much": cases.how_much(matches[0]),
         "how_sure": cases.how_sure(matches[0]),
         "false_alarms": cases.false_alarms(matches[0]),

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 
 from crawler.formats.job import Limits
-from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words, spending_in_words
+from desk.texts.refusals import end_in_words, inquiry_in_words, passed_in_words, refusal_in_words, spending_in_words
 from desk.web.common.pages import decider_post, member_page, page_of, show
 from registry.accounts import scoped
 from registry.crawls import crawling, watching
@@ -69,6 +69,8 @@ def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) ->
         "progress": progress_of(row),
         "is_whole": crawling.is_whole(row, depth=depth),
         "counts": sorted(((n, refusal_in_words(one), one) for one, n in counts.items()), reverse=True),
+        "passed": sorted(((n, passed_in_words(one)) for one, n in scoped.passed_counts(row).items()), reverse=True),
+        "damaged": row.refusals.filter(reason="unreadable", url__startswith="file:").exists(),
         "reason": reason if reason in counts else "",
         "page": page,
         "refusals": [(row, refusal_in_words(row.reason, row.sentence)) for row in page],

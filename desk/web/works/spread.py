@@ -50,7 +50,8 @@ def spread(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
     values: dict[str, object] = {"work": work, "page": page}
     if page.object_list:
         ends = rows.aggregate(first=Min("first_seen"), last=Max("last_seen"))
-        values |= _drawn(owner, list(page.object_list), **ends)
+        if ends["first"] is not None:
+            values |= _drawn(owner, list(page.object_list), **ends)
         values["by_country"] = spreading.by_country(owner, rows)
     return values
 
@@ -62,7 +63,7 @@ def _drawn(owner: Owner, cases: Sequence[Case], first: datetime, last: datetime)
     newly, sent = spreading.newly_seen(cases, period), spreading.notices_sent(cases)
     countries = spreading.countries(owner, {case.party for case in cases})
     steps = [step for found in newly.values() for step in found]
-    most = max(step.places for step in steps)
+    most = max((step.places for step in steps), default=1)
     every, after = Counter[datetime](), Counter[datetime]()
     for step in steps:
         every[step.begins] += step.places
@@ -70,7 +71,8 @@ def _drawn(owner: Owner, cases: Sequence[Case], first: datetime, last: datetime)
 
     days = (first, last) if last - first > span / 3 else (first,)  # else one would be written over the other
 
-    def at(moment: datetime) -> str:
+    def at(moment: datetime | None) -> str:
+        moment = first if moment is None else moment
         return f"{2 + 96 * min(max((moment - first) / span, 0.0), 1.0):.1f}%"
 
     def lane(place: int, case: Case) -> Lane:

@@ -103,8 +103,7 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
         wording.row("status", Speaker.RECORDED, answer),
         *([wording.row("certificate", Speaker.RECORDED, certificate)] if certificate else []),
         wording.row("context", Speaker.STATED, sighting.context),
-        wording.time_row("first_seen", sighting.first_seen),
-        wording.time_row("last_seen", sighting.last_seen),
+        *seen_rows(sighting, wording),
         wording.row("method", Speaker.RECORDED, wording.say("method.crawl", crawl=sighting.crawl)),
         wording.row("capture", Speaker.RECORDED, *capture_lines(sighting.captures, wording)),
         wording.row("found_picture", Speaker.RECORDED, size, *broken_off(seen, wording)),
@@ -112,6 +111,20 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
         *_making_rows(sighting.making, wording),
         wording.row("digest", Speaker.RECORDED, sighting.picture.digest.hex, style=Style.MONO),
     )
+
+
+def seen_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]:
+    """When it was seen first and last; or what the archive that holds it states in place of that."""
+    if sighting.first_seen is not None:
+        return wording.time_row("first_seen", sighting.first_seen), wording.time_row("last_seen", sighting.last_seen)
+    return (wording.row("seen", Speaker.STATED, seen_words(sighting, wording)),)
+
+
+def seen_words(sighting: SightingFacts, wording: Wording) -> str:
+    """When it was seen first, in UTC, as far as it is known."""
+    if sighting.first_seen is not None:
+        return wording.time(sighting.first_seen)
+    return wording.say("time.period", period=sighting.period) if sighting.period else wording.say("time.unknown")
 
 
 def certificate_line(sighting: SightingFacts, wording: Wording) -> str:

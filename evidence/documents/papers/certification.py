@@ -4,11 +4,17 @@ What Rules 902(11) and (12) and Rule 702 ask for beyond it is said, and left to 
 a business's practice, and is no expert.
 """
 
-from evidence.documents.case.sections import STANDING_LIMITS, capture_lines, certificate_line, witness_blocks
+from evidence.documents.case.sections import (
+    STANDING_LIMITS,
+    capture_lines,
+    certificate_line,
+    seen_words,
+    witness_blocks,
+)
 from evidence.documents.papers.layout import SealedFacts, blanks, file_table, plain_row, running, system_rows
 from evidence.documents.phrases import own_unchecked, standing_unchecked
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.typeset.blocks import Bullets, Rows, Section, Style, Text
+from evidence.documents.typeset.blocks import Bullets, Row, Rows, Section, Style, Text
 from evidence.facts.case import SightingFacts
 
 PROCESS = ("process_crawl", "process_capture", "process_compare", "process_seal")
@@ -56,14 +62,22 @@ def _recorded(sighting: SightingFacts, wording: Wording) -> Rows:
         plain_row(wording, "label.sighting", str(sighting.number), style=Style.STRONG),
         plain_row(wording, "label.page_url", sighting.page_url, style=Style.MONO),
         plain_row(wording, "label.image_url", sighting.image_url, style=Style.MONO),
-        plain_row(wording, "label.first_seen", wording.both_times(sighting.first_seen)),
-        plain_row(wording, "label.last_seen", wording.both_times(sighting.last_seen)),
+        *_seen(sighting, wording),
         plain_row(wording, "label.status", answer),
         *([plain_row(wording, "label.certificate", certificate)] if certificate else []),
         plain_row(wording, "label.capture", *capture_lines(sighting.captures, wording)),
         plain_row(wording, "label.digest", sighting.picture.digest.hex, style=Style.MONO),
     )
     return Rows(rows)
+
+
+def _seen(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]:
+    if sighting.first_seen is None or sighting.last_seen is None:
+        return (plain_row(wording, "label.seen", seen_words(sighting, wording)),)
+    return (
+        plain_row(wording, "label.first_seen", wording.both_times(sighting.first_seen)),
+        plain_row(wording, "label.last_seen", wording.both_times(sighting.last_seen)),
+    )
 
 
 def _limits(case: SealedFacts, wording: Wording) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from evidence.bundle.bag import KEY_PATH, SIGNATURE_PATH
 from evidence.bundle.manifest import MANIFEST_PATH
 from evidence.bundle.sealing import match_folder, sighting_folder
+from evidence.documents.case.sections import seen_words
 from evidence.documents.papers.layout import SealedFacts, blanks, running
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.typeset.blocks import Cell, Line, Section, Style, Table, cell
@@ -85,7 +86,7 @@ def _witnesses(case: SealedFacts, wording: Wording) -> str:
 
 def _of_sighting(sighting: SightingFacts, wording: Wording) -> Iterator[_Item]:
     say, folder = wording.say, sighting_folder(sighting.number)
-    words = say("cnlist.sighting", time=wording.time(sighting.first_seen))
+    words = say("cnlist.sighting", time=seen_words(sighting, wording))
     address = sighting.page_url or sighting.image_url
     peer = sighting.peer or say("document.unknown")
     yield _Item(words, say("cnlist.sighting_source", peer=peer), (sighting.picture.file,), address)

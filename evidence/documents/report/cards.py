@@ -4,11 +4,12 @@ from collections import Counter
 from dataclasses import replace
 
 from evidence.documents.case.comparison import Gallery, both_pictures, ratio_told
-from evidence.documents.case.sections import decision_words
+from evidence.documents.case.sections import decision_words, seen_words
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.report.facts import ReportCase
 from evidence.documents.typeset.blocks import Card, Line, Plate, Row, Speaker, Style
 from evidence.facts.case import CaseFacts, MatchFacts, SightingFacts, WitnessFacts
+from exhibit.periods import earliest, latest
 from exhibit.types import Decision
 
 DRAWN = ("side-by-side", "overlay")
@@ -71,8 +72,8 @@ def _decider(facts: CaseFacts) -> Speaker:
 
 def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]:
     """The first place, and how many more there are."""
-    last = max(sighting.last_seen for sighting in facts.sightings)
-    start = min(sighting.first_seen for sighting in facts.sightings)
+    last = latest(sighting.last_seen for sighting in facts.sightings)
+    start = earliest(sighting.first_seen for sighting in facts.sightings)
     pages = [wording.clipped(first.page_url or first.image_url, MAX_ADDRESS)]
     rows = [wording.row("page_url", Speaker.RECORDED, *pages, style=Style.MONO)]
     if len(facts.sightings) > 1:
@@ -81,6 +82,8 @@ def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]
     if first.page_url:
         image = wording.clipped(first.image_url, MAX_ADDRESS)
         rows.append(wording.row("image_url", Speaker.RECORDED, image, style=Style.MONO))
+    if start is None or last is None:
+        return [*rows, wording.row("seen", Speaker.STATED, seen_words(first, wording))]
     seen = wording.say("report.period", first=wording.time(start), last=wording.time(last))
     return [*rows, wording.row("seen", Speaker.RECORDED, seen)]
 

@@ -30,6 +30,7 @@ from evidence.documents.typeset.blocks import (
 )
 from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.pictures import Album, Pictures
+from exhibit.periods import earliest
 from exhibit.pictures.thumbnails import THUMBNAIL_SIDE
 
 DATA_FILE = "report.json"
@@ -136,7 +137,7 @@ def _summary(report: ReportFacts, wording: Wording) -> Section:
 
 def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell, ...]:
     facts = case.facts
-    seen = min((sighting.first_seen for sighting in facts.sightings), default=None)
+    seen = earliest(sighting.first_seen for sighting in facts.sightings)
     return (
         Cell((Line(facts.number),), _label(position)),
         cell(wording.clipped(facts.work.title or wording.say("document.unknown"), MAX_TITLE)),

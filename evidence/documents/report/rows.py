@@ -82,6 +82,7 @@ COLUMNS = (
     Column("likelihood_ratio", "likelihood_ratio", 4),
     Column("likelihood_ratio_limited", "ratio.limited"),
     Column("prior", "prior", 4),
+    Column("seen_period", "sighting.period", width=20),
 )
 
 TIMES = ("registered_at", "first_seen", "last_seen")

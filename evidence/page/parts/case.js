@@ -148,7 +148,7 @@ async function registrationCheck(inspection, own, name, facts, proof) {
   if (unknown) return unknown;
   if (!Object.hasOwn(proof.opening, "owner_name")) return notChecked(name, `Entry ${proof.sequence} of the log doesn't state whose registration it is.`);
   const shown = new Set(facts.matches.filter((match) => match.work_picture === proof.opening.picture).flatMap((match) => match.sightings));
-  const [seen] = facts.sightings.filter((one) => shown.has(one.number)).map((one) => one.first_seen).sort();
+  const [seen] = facts.sightings.filter((one) => shown.has(one.number)).map((one) => one.first_seen).filter(Boolean).sort();
   const late = seen && seen < proof.time ? ` A copy had been seen before, at ${moment(new Date(seen))}.` : "";
   return passed(name, `Entry ${proof.sequence} of the log, dated ${proof.time.slice(0, 10)}, commits to owner, work and picture.${late}`, { by: parseNote(proof.checkpoint).origin });
 }
@@ -174,7 +174,8 @@ async function sliceCheck(inspection, own, sighting, name) {
   const seen = proof.record.seen;
   const place = `record ${proof.index + 1} of ${proof.count}, entry ${proof.log.sequence} of the log`;
   const beyond = sighting.first_seen !== seen || sighting.last_seen !== seen ? " First and last seen beyond that aren't shown by it." : "";
-  const words = `The crawl recorded this sighting as of ${moment(new Date(seen))}: ${place}.${beyond}`;
+  const told = seen ? moment(new Date(seen)) : sighting.period || "no time that its archive states";
+  const words = `The crawl recorded this sighting as of ${told}: ${place}.${beyond}`;
   return (await unvouched(inspection, own, name, proof.log)) || passed(name, words, { by: parseNote(proof.log.checkpoint).origin });
 }
 
@@ -184,7 +185,9 @@ async function sliceProblem(sighting, proof) {
   if (!alike || sighting.picture.digest !== record.picture) return "The crawl's record is about another sighting than the facts.";
   const server = ({ headers, peer, certificate }) => [headers, peer, certificate ?? ""];
   if (!equal(server(sighting), server(record))) return "The crawl's record states other headers or another server than the facts.";
-  if (!(sighting.first_seen <= record.seen && record.seen <= sighting.last_seen)) return "The crawl's record has a time outside of first and last seen.";
+  const moments = [sighting.first_seen, record.seen, sighting.last_seen];
+  const inside = moments.every(Boolean) ? moments[0] <= moments[1] && moments[1] <= moments[2] : !moments.some(Boolean);
+  if (!inside || (sighting.period ?? "") !== (record.period ?? "")) return "The crawl's record has a time outside of first and last seen.";
   const { root, count } = proof.log.opening;
   if (count !== proof.count || typeof root !== "string" || !/^[0-9a-f]{64}$/.test(root)) return "The slice's entry doesn't state a root and a count that fit.";
   if (!(await isIncluded(await leafHash(canonical(record)), proof.index, proof.count, proof.path.map(fromHex), fromHex(root))))

@@ -65,9 +65,10 @@ function steps(facts, inside) {
     names.push([`first seen:${number}`, `last seen:${number}`], [`first seen:${number}`, `slice:${number}`]);
     for (const capture of one.captures) {
       const visit = statedTime(`visit:${number}`, capture.started, CLOCK);
-      pairs.push([named.get(`first seen:${number}`), visit], [visit, statedTime("its end", capture.finished, CLOCK)]);
+      if (one.first_seen) pairs.push([named.get(`first seen:${number}`), visit]);
+      pairs.push([visit, statedTime("its end", capture.finished, CLOCK)]);
     }
-    if (one.slice) pairs.push([statedTime(`record:${number}`, one.slice.record.seen, CLOCK), named.get(`slice:${number}`)]);
+    if (one.slice?.record.seen) pairs.push([statedTime(`record:${number}`, one.slice.record.seen, CLOCK), named.get(`slice:${number}`)]);
   }
   return [...pairs, ...names.map((pair) => pair.map((name) => named.get(name))).filter(([first, then]) => first && then)];
 }

@@ -33,6 +33,7 @@ from exhibit.comparison.warp import overlaps, turn
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
+from exhibit.periods import earliest
 from exhibit.pictures.decode import DecodedPicture, decode
 from exhibit.types import Piece
 
@@ -221,7 +222,7 @@ def _first_seen(facts: CaseFacts, picture: object) -> datetime | None:
     """When a copy of a registered picture was seen first."""
     digest = Digest.from_hex(str(picture))
     shown = {number for match in facts.matches if match.work_picture == digest for number in match.sightings}
-    return min((sighting.first_seen for sighting in facts.sightings if sighting.number in shown), default=None)
+    return earliest(sighting.first_seen for sighting in facts.sightings if sighting.number in shown)
 
 
 _HASH = re.compile("[0-9a-f]{64}")
@@ -236,10 +237,18 @@ def _slice(inspection: Inspection, own: OwnCheckpoint | None, sighting: Sighting
     expect_vouched(inspection, own, proof.log)
     seen = proof.record.seen
     place = f"record {proof.index + 1} of {proof.count}, entry {proof.log.sequence} of the log"
-    words = f"The crawl recorded this sighting as of {second(seen)}: {place}."
+    told = second(seen) if seen else sighting.period or "no time that its archive states"
+    words = f"The crawl recorded this sighting as of {told}: {place}."
     if (sighting.first_seen, sighting.last_seen) != (seen, seen):
         words += " First and last seen beyond that aren't shown by it."
     return passed(name, words, parse_note(proof.log.checkpoint).origin)
+
+
+def _is_between(first: datetime | None, moment: datetime | None, last: datetime | None) -> bool:
+    """Whether a moment lies between two others, or none of them is known."""
+    if first is None or moment is None or last is None:
+        return first is moment is last
+    return first <= moment <= last
 
 
 def _expect_recorded(sighting: SightingFacts, proof: SliceProof) -> None:
@@ -251,7 +260,7 @@ def _expect_recorded(sighting: SightingFacts, proof: SliceProof) -> None:
     server = sighting.headers, sighting.peer, sighting.certificate
     same = server == (record.headers, record.peer, record.certificate)
     expect(same, "The crawl's record states other headers or another server than the facts.")
-    inside = sighting.first_seen <= record.seen <= sighting.last_seen
+    inside = sighting.period == record.period and _is_between(sighting.first_seen, record.seen, sighting.last_seen)
     expect(inside, "The crawl's record has a time outside of first and last seen.")
     root, count = proof.log.opening.get("root"), proof.log.opening.get("count")
     if type(count) is not int or count != proof.count or not isinstance(root, str) or not _HASH.fullmatch(root):

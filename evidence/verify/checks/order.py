@@ -65,8 +65,8 @@ def _inside(facts: CaseFacts) -> Iterator[Time]:
     yield Time("registered", facts.work.registered_at, CLOCK)
     yield from (Time(name, proof.time, LOG) for name, proof in log_proofs(facts))
     for sighting in facts.sightings:
-        yield Time(f"first seen:{sighting.number:02d}", sighting.first_seen, CLOCK)
-        yield Time(f"last seen:{sighting.number:02d}", sighting.last_seen, CLOCK)
+        seen = {"first seen": sighting.first_seen, "last seen": sighting.last_seen}
+        yield from (Time(f"{of}:{sighting.number:02d}", moment, CLOCK) for of, moment in seen.items() if moment)
         yield from (Time(f"captured:{sighting.number:02d}", capture.finished, CLOCK) for capture in sighting.captures)
     if facts.work.earlier_registration is not None:
         yield Time("registered by another", facts.work.earlier_registration, CLOCK)
@@ -84,9 +84,10 @@ def _steps(facts: CaseFacts) -> Iterator[tuple[Time, Time]]:
         steps += [(f"first seen:{number}", f"{later}:{number}") for later in ("last seen", "slice")]
         for capture in sighting.captures:
             visit = Time(f"visit:{number}", capture.started, CLOCK)
-            yield named[f"first seen:{number}"], visit
+            if f"first seen:{number}" in named:
+                yield named[f"first seen:{number}"], visit
             yield visit, Time("its end", capture.finished, CLOCK)
-        if sighting.slice is not None:
+        if sighting.slice is not None and sighting.slice.record.seen is not None:
             yield Time(f"record:{number}", sighting.slice.record.seen, CLOCK), named[f"slice:{number}"]
     yield from ((named[first], named[then]) for first, then in steps if first in named and then in named)
 

@@ -1,7 +1,6 @@
 import gzip
 import socket
 import time
-import zlib
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -84,7 +83,6 @@ def test_each_failure_has_its_reason() -> None:
     assert reason(CannotResolveHostError()) == "private-address"
     assert failure_refusal(CannotResolveHostError(), "http://b.example/", {}).reason == "unresolvable"
     assert reason(DownloadTimeoutError()) == "timeout"
-    assert reason(zlib.error()) == "bad-encoding"
     assert reason(IgnoreRequest("max redirections reached")) == "redirects"
     assert reason(IgnoreRequest("too many bytes")) == "too-large"
     assert reason(OSError()) == reason(None) == "unreachable"

@@ -48,6 +48,28 @@ def test_a_licence_covers_what_its_words_say_and_nothing_else(licence: Licence, 
     assert (None if found is None else found.gap) == gap
 
 
+@pytest.mark.parametrize(
+    ("licence", "period", "gap"),
+    [
+        (Licence(domain="shop.de"), "", None),
+        (Licence(domain="shop.de", valid_from=date(2016, 1, 1), valid_until=date(2016, 12, 31)), "2016", None),
+        (Licence(domain="shop.de", valid_until=date(2016, 1, 31)), "2016-01", None),
+        (Licence(domain="shop.de", valid_from=date(2016, 2, 1)), "2016-01", Gap.NOT_YET),
+        (Licence(domain="shop.de", valid_until=date(2015, 12, 31)), "2016", Gap.OVER),
+        (Licence(domain="shop.de", valid_until=date(2016, 6, 30)), "2016", Gap.UNKNOWN_TIME),
+        (Licence(domain="shop.de", valid_from=date(2016, 6, 30)), "2016", Gap.UNKNOWN_TIME),
+        (Licence(domain="shop.de", valid_until=date(2016, 6, 30)), "", Gap.UNKNOWN_TIME),
+    ],
+)
+def test_a_licence_for_a_time_covers_what_was_seen_surely_within_it(
+    licence: Licence, period: str, gap: Gap | None
+) -> None:
+    seen = place("https://shop.de/a")
+    seen.last_seen, seen.period = None, period
+    found = obstacle(licence, seen)
+    assert (None if found is None else found.gap) == gap
+
+
 def test_an_ending_that_is_sold_to_everybody_names_no_country() -> None:
     assert [country_of(one) for one in ("a.de", "a.co.uk", "a.io", "a.com", "192.0.2.1", "localhost")] == [
         "DE",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import F
 
 from exhibit.network.urls import same_domain
 from registry.db import steps
@@ -25,7 +26,7 @@ def look_up(services: Services, ids: Sequence[int]) -> None:
 def _peer(row: PartyLookup) -> str:
     """The address from which the party's own host was seen to answer last; empty if all pictures came from others'."""
     seen = CaseSighting.objects.filter(case__owner=row.owner_id, case__party=row.party).exclude(sighting__peer="")
-    rows = seen.order_by("-sighting__last_seen").values_list(
+    rows = seen.order_by(F("sighting__last_seen").desc(nulls_last=True)).values_list(
         "sighting__peer", "sighting__page_url", "sighting__final_url"
     )
     own = (peer for peer, page, image in rows[:20] if same_domain(page, image))

@@ -146,6 +146,13 @@ def test_web_archives_are_read_once_by_a_watch_of_their_own(cli: Terminal, studi
     assert not Watch.objects.get(name="lists").private
 
 
+def test_a_run_over_an_archive_that_breaks_off_says_so(cli: Terminal, studio: str, folder: Path) -> None:
+    (folder / "cut.warc").write_bytes(b"WARC/1.0\r\nWARC-Type: response\r\nContent-Length: 99\r\n\r\nHTTP")
+    cli.run("watch", "add", "cut", "--warc", str(folder / "cut.warc"))
+    ran = cli.run("watch", "run", "cut", "--wait", code=4)
+    assert "cut.warc can't be read further from byte 0 on." in ran.err
+
+
 @dataclass(frozen=True, slots=True)
 class Interrupting(Guard):
     """A guard during which somebody presses Ctrl-C when an address comes."""

@@ -1,0 +1,314 @@
+"""Web archives as sources: each picture of their records becomes a page line, by the rules of a crawl of the web."""
+
+import base64
+import hashlib
+import re
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, TypeAlias, cast
+
+from crawler.formats.job import Kind
+from crawler.formats.lines import PageLine, RefusalLine, image_line
+from crawler.reading import bodies
+from crawler.reading.archives import Damage, Record, records
+from crawler.reading.helper import document_of
+from crawler.reading.sniff import Content, sniff
+from crawler.state.crawl import Crawl
+from exhibit.errors import ExhibitError, RefusedError
+from exhibit.machine import blame_machine
+from exhibit.network.urls import url_key
+from exhibit.periods import stated_time
+from exhibit.sentences import Sentence
+from exhibit.types import Fetched, Headers, Untyped
+
+Outcome: TypeAlias = PageLine | RefusalLine | None
+
+_RECORDS = (".warc", ".warc.gz", ".arc", ".arc.gz")
+_PACKED = ".wacz"
+ARCHIVES = (*_RECORDS, _PACKED)
+"""Web archives: WARC (ISO 28500), ARC, and WACZ, which packs WARC files."""
+POSITION = re.compile(r"[0-9]{1,18}(\+[0-9]{1,9})?")
+_END = "9" * 18
+"""The position of a file that can't be read further for another reason than its records."""
+UNREADABLE = "unreadable"
+"""Why there is a line about an archive itself: some of it couldn't be read."""
+
+_PAGES = ("text/html", "application/xhtml+xml")
+_MAX_KNOWN = 50_000
+_ROOM = 1 << 20  # bytes of headers and of the framing of chunks, beside a body
+_HTTP = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})\b")
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+_FOLD = re.compile(r"\r?\n[ \t]+")
+_HASHES = {name: hashlib.new(name).digest_size for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")}
+_CUT = Sentence("The archive breaks off within this record.")
+_TRUNCATED = Sentence("The archive says that it didn't keep the whole answer.")
+_WRONG = Sentence("The bytes don't fit the digest that the archive gives for them.")
+
+
+@dataclass(slots=True)
+class Known:
+    """What the records of the archives have told that later ones need; the oldest is forgotten."""
+
+    named: OrderedDict[bytes, tuple[str, str]] = field(default_factory=OrderedDict)
+    """Addresses of pictures that pages have named, by key: the page, and the words beside it there."""
+    kept: OrderedDict[object, tuple[Fetched, str]] = field(default_factory=OrderedDict)
+    """Pictures that revisits may refer to, and their digests as stated; by that digest, and by address and date."""
+
+    def forget(self) -> None:
+        """Keep no more than there is room for."""
+        for known in (self.named, self.kept):
+            while len(known) > _MAX_KNOWN:
+                cast("OrderedDict[object, object]", known).popitem(last=False)
+
+
+def read_archive(
+    crawl: Crawl, path: Path, name: str, last: tuple[str, str], known: Known
+) -> Iterator[tuple[str, str, Outcome]]:
+    """What each record of an archive comes to: its position, the name of the file that holds it, and its line, if any.
+
+    Reads from behind the ``last`` file and position on, of this archive or of one before it.
+    """
+    try:
+        parts = list(_parts(path, name, last[0]))
+    except Exception as error:
+        blame_machine(error)
+        if isinstance(error, MemoryError | ExhibitError):
+            raise
+        yield "0", name, _unreadable(path, name, "")
+        return
+    if not parts and last[0] != name:
+        yield "0", name, _unreadable(path, name, "")
+    for part in parts:
+        after, position = last[1] if part == last[0] else "", "0"
+        if after == _END:
+            continue
+        try:
+            with _opened(path, name, part) as stream:
+                for found in records(stream, after):
+                    position = found.position
+                    if isinstance(found, Damage):
+                        yield position, part, _unreadable(path, part, position, is_end=found.is_end)
+                    else:
+                        yield position, part, _outcome(crawl, found, known)
+        except (ExhibitError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a reader that is fed hostile bytes may raise anything
+            blame_machine(error)
+            yield _END, part, _unreadable(path, part, position)
+
+
+def _parts(path: Path, name: str, last: str) -> Iterator[str]:
+    """The archive itself, or the WARC files that it packs (WACZ 1.1.1, 4), from the last one on, each by its path."""
+    if not path.name.endswith(_PACKED):
+        yield name
+        return
+    if last == name:
+        return  # it couldn't be read
+    with zipfile.ZipFile(path) as packed:
+        for member in sorted(packed.namelist()):
+            inside = f"{name}/{member}"
+            is_behind = last.startswith(f"{name}/") and inside < last
+            if member.startswith("archive/") and member.endswith(_RECORDS) and not is_behind:
+                yield inside
+
+
+def _opened(path: Path, name: str, part: str) -> IO[bytes]:
+    if part == name:
+        return path.open("rb")
+    with zipfile.ZipFile(path) as packed:
+        return packed.open(part.removeprefix(f"{name}/"))
+
+
+def _unreadable(path: Path, part: str, position: str, *, is_end: bool = True) -> RefusalLine:
+    """What is said of an archive some of which couldn't be read."""
+    place = position.partition("+")[0]
+    if not place:
+        sentence = Sentence("%(file)s isn't a web archive that can be read.", file=part)
+    elif is_end:
+        sentence = Sentence("%(file)s can't be read further from byte %(place)s on.", file=part, place=place)
+    else:
+        sentence = Sentence("%(file)s is damaged at byte %(place)s; what lies behind was read.", file=part, place=place)
+    return RefusalLine(url=path.absolute().as_uri(), reason=UNREADABLE, sentence=sentence)
+
+
+def _outcome(crawl: Crawl, record: Record, known: Known) -> Outcome:
+    """The line of a record; none for what is no image and never claimed to be one: that is counted.
+
+    What a page names is remembered: its pictures come behind it, and are shown by it.
+    """
+    kind = record.header("WARC-Type").lower()
+    if kind not in ("response", "resource", "revisit", "conversion", "continuation"):
+        return None
+    url = record.header("WARC-Target-URI").removeprefix("<").removesuffix(">").replace(" ", "%20")
+    if not url:
+        return _passed(crawl, "no-address")
+    if kind in ("conversion", "continuation"):
+        return _passed(crawl, kind)
+    limits = crawl.job.limits
+    most = max(limits.max_picture_bytes, limits.max_page_bytes)
+    answer = _Answer(record, url, record.read(most + _ROOM), most)
+    if kind == "revisit":
+        return _revisit(crawl, answer, known)
+    if kind == "response" and not answer.is_http:
+        return _passed(crawl, "not-http")
+    return _read(crawl, answer, known)
+
+
+class _Answer:
+    """An answer as a record keeps it."""
+
+    def __init__(self, record: Record, url: str, block: bytes, most: int) -> None:
+        self.record, self.url, self.block, self.most = record, url, block, most
+        self.status, self.sent = 0, block
+        self.headers: Headers = ()
+        self.has_head = True
+        head = _HTTP.match(block)
+        self.is_http = head is not None and record.header("WARC-Type").lower() != "resource"
+        if head is not None and self.is_http:
+            end = _END_OF_HEAD.search(block)
+            self.has_head = end is not None
+            self.status = int(head[1])
+            self.headers = _fields(block[: end.start() if end else len(block)])
+            self.sent = block[end.end() :] if end else b""
+        said = bodies.field(self.headers, "content-type") if self.is_http else record.header("Content-Type")
+        self.content_type = said
+        self.media_type = said.partition(";")[0].strip().lower()
+        self.is_picture = self.media_type.startswith("image/") or sniff(self.sent) is Content.IMAGE
+
+    def body(self) -> bytes:
+        """Its bytes; raises ``RefusedError`` where they aren't whole, or aren't those that the archive is sure of."""
+        record = self.record
+        if record.left and len(self.block) < self.most + _ROOM:
+            raise RefusedError(_CUT, reason="incomplete")
+        if record.header("WARC-Truncated") or record.header("WARC-Segment-Number"):
+            raise RefusedError(_TRUNCATED, reason="incomplete")
+        if not self.has_head:
+            raise RefusedError(_CUT, reason="incomplete")
+        if self.is_http and (problem := bodies.status_problem(self.status, self._header("content-range"))):
+            raise RefusedError(problem[1], reason=problem[0])
+        if record.left:
+            raise RefusedError(Sentence("There are more bytes than are taken."), reason="too-large")
+        body = bodies.whole_body(self.sent, self.headers, self.most)
+        if not self._fits(body):
+            raise RefusedError(_WRONG, reason="wrong-digest")
+        return body
+
+    def _header(self, name: str) -> str:
+        return bodies.field(self.headers, name)
+
+    def _fits(self, body: bytes) -> bool:
+        """Whether the bytes are those whose digest the archive gives.
+
+        Writers take the digest of a payload before or behind its codings; where that can't be checked, the block's.
+        """
+        if payload := _digest(self.record.header("WARC-Payload-Digest")):
+            whole = self.sent, bodies.content(self.sent, self.headers, self.most), body
+            return any(hashlib.new(payload[0], data).digest() == payload[1] for data in whole)
+        block = _digest(self.record.header("WARC-Block-Digest"))
+        return block is None or hashlib.new(block[0], self.block).digest() == block[1]
+
+    def facts(self) -> dict[str, Untyped]:
+        """What is told of it beside its bytes."""
+        moment, period = stated_time(self.record.header("WARC-Date"))
+        return {
+            "media_type": self.media_type,
+            "status": self.status,
+            "response_headers": self.headers,
+            "peer": self.record.header("WARC-IP-Address"),
+            "fetched_at": moment,
+            "period": period,
+        }
+
+
+def _read(crawl: Crawl, answer: _Answer, known: Known) -> Outcome:
+    try:
+        data = answer.body()
+    except RefusedError as error:
+        if not answer.is_picture or error.reason.startswith("http-"):
+            return _passed(crawl, error.reason)
+        return RefusalLine(url=answer.url, reason=error.reason, sentence=error.message)
+    if sniff(data) in (Content.OTHER, Content.VECTOR) and not answer.media_type.startswith("image/"):
+        _remember(known, crawl, data, answer)
+        return None
+    if refused := crawl.unkept(data):
+        return RefusalLine(url=answer.url, reason=refused[0], sentence=refused[1])
+    seen = crawl.stored(data, answer.url, **answer.facts())
+    record = answer.record
+    digest = record.header("WARC-Payload-Digest").lower()
+    address = url_key(answer.url)
+    for key in (digest, (address, record.header("WARC-Date")), (address, "")):
+        if key:
+            known.kept[key] = seen, digest
+    known.forget()
+    return _line(seen, known)
+
+
+def _revisit(crawl: Crawl, answer: _Answer, known: Known) -> Outcome:
+    """A record that says that its answer had the bytes of an earlier one, at this address or another."""
+    record = answer.record
+    if answer.is_http and not (answer.status == 304 or 200 <= answer.status < 300):
+        return _passed(crawl, f"http-{answer.status}")
+    digest = record.header("WARC-Payload-Digest").lower()
+    target = record.header("WARC-Refers-To-Target-URI").removeprefix("<").removesuffix(">") or answer.url
+    key = (url_key(target), record.header("WARC-Refers-To-Date"))
+    seen, its = known.kept.get(digest) or known.kept.get(key) or (None, "")
+    if seen is None or (digest and its and digest != its):
+        return _passed(crawl, "revisit")
+    if not crawl.budget.take("pages") or not crawl.budget.take("images"):
+        return RefusalLine(url=answer.url, reason="budget", sentence="The job had used up its budget.")
+    told = answer.facts()
+    if not answer.is_http or answer.status == 304:
+        told["status"] = seen.status
+    if not answer.media_type or not answer.is_http:
+        told["media_type"] = seen.media_type
+    return _line(replace(seen, final_url=answer.url, **told), known)
+
+
+def _passed(crawl: Crawl, reason: str) -> Outcome:
+    crawl.budget.pass_over(reason)
+    return None
+
+
+def _line(seen: Fetched, known: Known) -> PageLine:
+    url = seen.final_url
+    page, context = known.named.get(url_key(url), ("", ""))
+    return image_line(seen.at(page or url, url, "warc", context))
+
+
+def _remember(known: Known, crawl: Crawl, data: bytes, answer: _Answer) -> None:
+    """Keep what a page names."""
+    if answer.media_type not in _PAGES or len(data) > crawl.job.limits.max_page_bytes:
+        _passed(crawl, "too-large" if answer.media_type in _PAGES else "not-an-image")
+        return
+    about = {"url": answer.url, "content_type": answer.content_type}
+    with suppress(RefusedError):
+        document = document_of(data, Kind.PAGE, **about, token=crawl.job.user_agent.token)
+        for image in document.images:
+            known.named.setdefault(url_key(image.url), (answer.url, image.context))
+    known.forget()
+
+
+def _fields(head: bytes) -> Headers:
+    """The fields of an HTTP head, without its first line."""
+    text = _FOLD.sub(" ", head.decode("latin-1").replace("\0", ""))
+    pairs = (line.rstrip("\r").partition(":") for line in text.split("\n")[1:])
+    return tuple((name.strip(), value.strip()) for name, colon, value in pairs if colon)
+
+
+def _digest(text: str) -> tuple[str, bytes] | None:
+    """The algorithm and the value of a labelled digest (WARC 1.1, 5.8 and 5.9); ``None`` for what can't be checked."""
+    name, _, value = text.strip().partition(":")
+    name, value = name.lower().replace("-", ""), value.strip()
+    size = _HASHES.get(name, 0)
+    with suppress(ValueError):
+        if size and len(value) == 2 * size:
+            return name, bytes.fromhex(value)
+        value = value.upper().rstrip("=")
+        decoded = base64.b32decode(value + "=" * (-len(value) % 8))
+        if size and len(decoded) == size:
+            return name, decoded
+    return None

@@ -1,0 +1,288 @@
+"""Web archives as they come: coded, cut, damaged, repeated, dated in every way."""
+
+import base64
+import gzip
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+import brotli
+import pytest
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
+
+from crawler.crawling.files import read_files
+from crawler.formats.job import Job, Source, SourceKind
+from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine
+from crawler.reading.bodies import zstd
+from crawler.state.crawl import Crawl
+from exhibit.errors import ExitCode
+from tests.assets.crawling import crawl
+from tests.assets.site import Answer, Site, picture
+
+URL = "http://a.example/"
+JPEG = "Content-Type: image/jpeg"
+
+
+class Read:
+    """What reading an archive came to."""
+
+    def __init__(self, folder: Path, archive: Path, after: str = "") -> None:
+        lines: list[Line] = []
+        source = Source(kind=SourceKind.WARC, path=archive, after=after)
+        self.code = read_files(Crawl(Job(bytes_dir=folder / "bytes", sources=(source,)), lines.append))
+        pages = [line for line in lines if isinstance(line, PageLine)]
+        self.seen = {line.url.removeprefix(URL): line.sightings[0] for line in pages}
+        self.refused = {line.url.removeprefix(URL): line.reason for line in lines if isinstance(line, RefusalLine)}
+        end = lines[-1]
+        assert isinstance(end, EndLine)
+        self.refused_counts, self.passed = end.counts.refused, end.counts.passed
+        self.positions = [line.position for line in pages]
+        self.bytes = {name: (folder / "bytes" / one.digest.hex).read_bytes() for name, one in self.seen.items()}
+
+
+def http(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode() + body
+
+
+def record(name: str, block: bytes, *headers: str, kind: str = "response", date: str = "2020-01-02T03:04:05Z") -> bytes:
+    """A record of WARC, not packed."""
+    head = ["WARC/1.1", f"WARC-Type: {kind}", f"WARC-Target-URI: {URL}{name}", f"Content-Length: {len(block)}"]
+    head += ["Content-Type: application/http; msgtype=response"] if kind != "resource" else []
+    head += [f"WARC-Date: {date}"] if date else []
+    return "\r\n".join([*head, *headers, "", ""]).encode() + block + b"\r\n\r\n"
+
+
+def read(folder: Path, *parts: bytes, packed: bool = False) -> Read:
+    path = folder / ("a.warc.gz" if packed else "a.warc")
+    path.write_bytes(b"".join(gzip.compress(part) for part in parts) if packed else b"".join(parts))
+    return Read(folder, path)
+
+
+def sha1(data: bytes) -> str:
+    return f"sha1:{base64.b32encode(hashlib.sha1(data).digest()).decode()}"  # noqa: S324 - what archives have
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_record_of_any_coding_ends_nothing_and_each_picture_is_had(tmp_path: Path, packed: bool) -> None:  # noqa: FBT001
+    page = b"<p>Boats<img src=/zstd.jpg alt=Harbour>"
+    done = read(
+        tmp_path,
+        record("s.css", http(brotli.compress(b"p{}"), "Content-Type: text/css", "Content-Encoding: br")),
+        record("broken.css", http(b"\xff\xff junk", "Content-Type: text/css", "Content-Encoding: br")),
+        record("p", http(zstd.compress(page), "Content-Type: text/html", "Content-Encoding: zstd")),
+        record("br.jpg", http(brotli.compress(picture(1)), JPEG, "Content-Encoding: br")),
+        record("zstd.jpg", http(zstd.compress(picture(2)), JPEG, "Content-Encoding: zstd")),
+        record("gzip.jpg", http(gzip.compress(picture(3)), JPEG, "Content-Encoding: x-gzip")),
+        record("bad.jpg", http(b"\0\1\2", JPEG, "Content-Encoding: gzip")),
+        packed=packed,
+    )
+    names = ("br.jpg", "zstd.jpg", "gzip.jpg")
+    assert done.bytes == {name: picture(number) for number, name in enumerate(names, 1)}
+    assert (done.seen["zstd.jpg"].page_url, done.seen["zstd.jpg"].context) == (f"{URL}p", "Harbour Boats")
+    assert done.refused == {"bad.jpg": "bad-encoding"}
+    assert done.passed == {"bad-encoding": 1, "not-an-image": 1}
+    assert done.code is ExitCode.DONE
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # warcio leaves files open
+def test_each_file_that_an_archive_packs_is_read_as_warcio_writes_it(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.wacz", "w") as wacz:
+        for number in (1, 2, 3):
+            out = io.BytesIO()
+            writer = WARCWriter(out, gzip=True)
+            writer.write_record(writer.create_warcinfo_record("a.warc.gz", {"software": "x"}))
+            for name, kind, body in (
+                ("p", "text/html", brotli.compress(b"<p>")),
+                ("1.jpg", "image/jpeg", brotli.compress(picture(number))),
+            ):
+                told = [("Content-Type", kind), ("Content-Encoding", "br"), ("Content-Length", str(len(body)))]
+                head = StatusAndHeaders("200 OK", told, protocol="HTTP/1.1")
+                url = f"{URL}{number}/{name}"
+                writer.write_record(writer.create_warc_record(url, "response", io.BytesIO(body), http_headers=head))
+            data = out.getvalue()
+            wacz.writestr(f"archive/{number}.warc.gz", data[:-20] if number == 2 else data)
+    done = Read(tmp_path, tmp_path / "a.wacz")
+    assert set(done.seen) == {"1/1.jpg", "3/1.jpg"}
+    assert done.refused == {"2/1.jpg": "incomplete", (tmp_path / "a.wacz").as_uri(): "unreadable"}
+    assert done.code is ExitCode.INCOMPLETE
+
+
+def test_what_is_cut_is_refused_and_a_file_that_breaks_off_is_told(tmp_path: Path) -> None:
+    data = picture(1)
+    cut, size = data[: len(data) * 88 // 100], f"Content-Length: {len(data)}"
+    chunks = b"%x\r\n%s\r\n" % (len(data), data)
+    done = read(
+        tmp_path,
+        record("short.jpg", http(cut, JPEG, size)),
+        record("chunks.jpg", http(chunks, JPEG, "Transfer-Encoding: chunked")),
+        record("whole.jpg", http(chunks + b"0\r\n\r\n", JPEG, "Transfer-Encoding: chunked")),
+        record("coded.jpg", http(gzip.compress(data)[:-30], JPEG, "Content-Encoding: gzip")),
+        record("told.jpg", http(cut, JPEG), "WARC-Truncated: length"),
+        record("segment.jpg", http(cut, JPEG), "WARC-Segment-Number: 1"),
+        record("p", http(b"<img src=whole.jpg>", "Content-Type: text/html", "Content-Length: 999")),
+        record("head.jpg", b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n"),
+        record("last.jpg", http(data, JPEG))[:-60],
+    )
+    assert set(done.seen) == {"whole.jpg"}
+    names = ("short", "chunks", "coded", "told", "segment", "head", "last")
+    archive = (tmp_path / "a.warc").as_uri()
+    assert done.refused == {**{f"{name}.jpg": "incomplete" for name in names}, archive: "unreadable"}
+    assert done.passed == {"incomplete": 1}
+    assert done.code is ExitCode.INCOMPLETE
+
+
+def test_bytes_that_do_not_fit_their_digest_are_refused_and_others_are_not_asked_for_it(tmp_path: Path) -> None:
+    data, wrong = picture(1), sha1(b"other")
+    coded = gzip.compress(data)
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(coded), coded)
+    both = ("Transfer-Encoding: chunked", "Content-Encoding: gzip")
+    told = {
+        "sent.jpg": sha1(chunks),
+        "packed.jpg": f"sha-256:{hashlib.sha256(coded).hexdigest()}",
+        "plain.jpg": sha1(data).lower(),
+        "unknown.jpg": "blake9:ABCDEF",
+        "wrong.jpg": wrong,
+    }
+    parts = [record(name, http(chunks, JPEG, *both), f"WARC-Payload-Digest: {its}") for name, its in told.items()]
+    block = http(data, JPEG)
+    parts += [record("block.jpg", block, f"WARC-Block-Digest: {sha1(block)}")]
+    parts += [record("bad-block.jpg", block, f"WARC-Block-Digest: {wrong}")]
+    parts += [record("file.jpg", data, f"WARC-Payload-Digest: {wrong}", JPEG, kind="resource")]
+    done = read(tmp_path, *parts)
+    assert set(done.seen) == {"sent.jpg", "packed.jpg", "plain.jpg", "unknown.jpg", "block.jpg"}
+    assert done.refused == dict.fromkeys(("wrong.jpg", "bad-block.jpg", "file.jpg"), "wrong-digest")
+
+
+def test_statuses_count_as_in_a_crawl_and_what_is_passed_over_is_counted(tmp_path: Path) -> None:
+    data = picture(1)
+    size = len(data)
+    whole, part = f"Content-Range: bytes 0-{size - 1}/{size}", f"Content-Range: bytes 0-{size - 1}/{size + 1}"
+    done = read(
+        tmp_path,
+        record("203.jpg", http(data, JPEG, status="203 Non-Authoritative Information")),
+        record("206.jpg", http(data, JPEG, whole, status="206 Partial Content")),
+        record("part.jpg", http(data, JPEG, part, status="206 Partial Content")),
+        record("404.jpg", http(data, JPEG, status="404 Not Found")),
+        record("moved", http(b"", "Location: /x", status="301 Moved Permanently")),
+        record("a.js", http(b"1", "Content-Type: text/javascript")),
+        record("p", http(b"<p>", "Content-Type: text/html")),
+        record("query", b"a.example. 60 IN A 192.0.2.1"),
+        record("text", b"words", kind="conversion"),
+        record("asked", b"GET / HTTP/1.1\r\n\r\n", kind="request"),
+    )
+    assert {name: one.status for name, one in done.seen.items()} == {"203.jpg": 203, "206.jpg": 206}
+    assert done.refused == {"part.jpg": "incomplete"}
+    passed = {"conversion": 1, "http-301": 1, "http-404": 1, "not-an-image": 1, "not-http": 1}
+    assert (done.passed, done.refused_counts) == (passed, {**passed, "incomplete": 1})
+
+
+def test_a_revisit_shows_the_bytes_of_the_record_that_it_refers_to(tmp_path: Path) -> None:
+    data = picture(1)
+    digest = f"WARC-Payload-Digest: {sha1(data)}"
+    refers = f"WARC-Refers-To-Target-URI: {URL}a.jpg"
+    at = "WARC-Refers-To-Date: 2020-01-02T03:04:05Z"
+    again = {"kind": "revisit", "date": "2021-02-03T04:05:06Z"}
+    head = http(b"", JPEG, "ETag: 2")
+    done = read(
+        tmp_path,
+        record("a.jpg", http(data, JPEG), digest),
+        record("b.jpg", head, digest, refers, **again),
+        record("c.jpg", b"", refers, at, **again),
+        record("d.jpg", head, digest, **again),
+        record("gone.jpg", http(b"", status="404 Not Found"), digest, refers, **again),
+        record("other.jpg", head, f"WARC-Payload-Digest: {sha1(b'x')}", refers, at, **again),
+        record("nowhere.jpg", head, **again),
+    )
+    assert done.bytes == dict.fromkeys(("a.jpg", "b.jpg", "c.jpg", "d.jpg"), data)
+    seen = done.seen["b.jpg"]
+    assert (seen.image_url, seen.final_url, seen.status, seen.media_type) == (f"{URL}b.jpg",) * 2 + (200, "image/jpeg")
+    assert seen.response_headers == (("Content-Type", "image/jpeg"), ("ETag", "2"))
+    assert seen.fetched_at is not None
+    assert seen.fetched_at.year == 2021
+    assert done.passed == {"http-404": 1, "revisit": 2}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_empty_lines_before_and_between_records_are_nothing(tmp_path: Path, packed: bool) -> None:  # noqa: FBT001
+    pictures = [record(f"{number}.jpg", http(picture(number), JPEG)) for number in range(3)]
+    done = read(tmp_path, b"\r\n\n" + pictures[0], b"\r\n", b"\r\n\r\n\r\n" + pictures[1] + pictures[2], packed=packed)
+    assert list(done.seen) == ["0.jpg", "1.jpg", "2.jpg"]
+    assert done.refused == {}
+    archive = tmp_path / ("a.warc.gz" if packed else "a.warc")
+    for number, position in enumerate(done.positions):
+        assert list(Read(tmp_path, archive, after=position).seen) == ["0.jpg", "1.jpg", "2.jpg"][number + 1 :]
+
+
+def test_damage_belongs_to_its_record_and_reading_goes_on_behind_it(tmp_path: Path) -> None:
+    parts = [record(f"{number}.jpg", http(picture(number), JPEG)) for number in range(4)]
+    packed = [gzip.compress(part) for part in parts]
+    packed[1] = packed[1][:300] + bytes(40) + packed[1][340:]
+    packed[2] = packed[2][: len(packed[2]) // 2]
+    (tmp_path / "a.warc.gz").write_bytes(b"".join(packed))
+    done = Read(tmp_path, tmp_path / "a.warc.gz")
+    assert {"0.jpg", "3.jpg"} == set(done.seen)
+    assert done.code is ExitCode.INCOMPLETE
+    parts[1] = parts[1].replace(b"Content-Length: ", b"Content-Length: -", 1)
+    again = read(tmp_path, *parts)
+    assert set(again.seen) == {"0.jpg", "2.jpg", "3.jpg"}
+    assert again.refused == {(tmp_path / "a.warc").as_uri(): "unreadable"}
+    assert again.code is ExitCode.INCOMPLETE
+
+
+def test_a_packed_archive_without_records_or_a_file_that_is_none_is_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.wacz", "w") as wacz:
+        wacz.writestr("datapackage.json", "{}")
+    (tmp_path / "b.warc").write_bytes(b"some words\n")
+    for name in ("a.wacz", "b.warc"):
+        done = Read(tmp_path, tmp_path / name)
+        assert done.refused == {(tmp_path / name).as_uri(): "unreadable"}
+        assert done.code is ExitCode.INCOMPLETE
+
+
+@pytest.mark.parametrize(
+    ("stated", "moment", "period"),
+    [
+        ("2016-01-11T23:24:03.5Z", "2016-01-11T23:24:03.500000+00:00", ""),
+        ("2016-01-11T23:24Z", None, "2016-01-11T23:24Z"),
+        ("2016-01-11", None, "2016-01-11"),
+        ("2016-01", None, "2016-01"),
+        ("2016", None, "2016"),
+        ("20160111232403", "2016-01-11T23:24:03+00:00", ""),
+        ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999999+00:00", ""),
+        ("2016-01-11T23:24:03", "2016-01-11T23:24:03+00:00", ""),
+        ("", None, ""),
+        ("yesterday", None, ""),
+        ("2999-01-01T00:00:00Z", None, ""),
+    ],
+)
+def test_a_picture_was_seen_when_its_record_says_and_never_at_the_import(
+    tmp_path: Path, stated: str, moment: str | None, period: str
+) -> None:
+    done = read(tmp_path, record("a.jpg", http(picture(1), JPEG), date=stated))
+    seen = done.seen["a.jpg"]
+    assert (None if seen.fetched_at is None else seen.fetched_at.isoformat(), seen.period) == (moment, period)
+
+
+def test_a_crawl_undoes_what_archives_undo_and_refuses_what_they_refuse(tmp_path: Path) -> None:
+    data = picture(5)
+    coded = {"gzip": gzip.compress(data), "br": brotli.compress(data), "zstd": zstd.compress(data)}
+    with Site() as site:
+        names = [f"{kind}{coding}.jpg" for coding in coded for kind in ("whole-", "cut-")]
+        names += ["203.jpg", "206.jpg", "part.jpg"]
+        site.page("/", "".join(f'<img src="/{name}">' for name in names))
+        for coding, body in coded.items():
+            headers = (("Content-Encoding", coding),)
+            site.routes[f"/whole-{coding}.jpg"] = Answer(body, "image/jpeg", headers=headers)
+            site.routes[f"/cut-{coding}.jpg"] = Answer(body[: len(body) * 88 // 100], "image/jpeg", headers=headers)
+        size = len(data)
+        for name, status, total in (("203", 203, "*"), ("206", 206, size), ("part", 206, "*")):
+            of = (("Content-Range", f"bytes 0-{size - 1}/{total}"),)
+            site.routes[f"/{name}.jpg"] = Answer(data, "image/jpeg", status=status, headers=of)
+        done = crawl(tmp_path, urls=[{"url": site.url()}], follow=False)
+        whole = {site.url(f"/whole-{coding}.jpg") for coding in coded}
+        assert {one.image_url for one in done.sightings} == whole | {site.url("/203.jpg"), site.url("/206.jpg")}
+        assert {done.bytes_of(one) for one in done.sightings} == {data}
+        cut = {site.url(f"/cut-{coding}.jpg"): "incomplete" for coding in coded}
+        assert done.refusals == {**cut, site.url("/part.jpg"): "incomplete"}

@@ -1,0 +1,110 @@
+"""From an answer to its bytes: codings, completeness, limits."""
+
+import gzip
+import zlib
+from collections.abc import Callable
+
+import brotli
+import pytest
+
+from crawler.reading.bodies import CODINGS, status_problem, undone, whole_body, zstd
+from exhibit.errors import RefusedError
+
+DATA = b"\xff\xd8\xff" + bytes(range(256)) * 40 + b"harbour" * 2_000
+MOST = 1_000_000
+
+
+def bare(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "Deflate": bare,
+    "br": brotli.compress,
+    "zstd": zstd.compress,
+}
+
+
+def body(sent: bytes, most: int = MOST, **headers: str) -> bytes | str:
+    """What an answer brings, or why it brings nothing."""
+    try:
+        return whole_body(sent, tuple((name.replace("_", "-"), value) for name, value in headers.items()), most)
+    except RefusedError as error:
+        return error.reason
+
+
+@pytest.mark.parametrize("coding", PACK)
+def test_each_coding_is_undone_and_told_where_it_is_cut_broken_or_too_large(coding: str) -> None:
+    packed = PACK[coding](DATA)
+    assert body(packed, Content_Encoding=coding) == DATA
+    assert body(packed[: len(packed) * 88 // 100], Content_Encoding=coding) == "incomplete"
+    assert body(b"\x00junk" + packed, Content_Encoding=coding) == "bad-encoding"
+    assert body(packed, most=1_000, Content_Encoding=coding) == "too-large"
+    assert body(PACK[coding](bytes(50 * MOST)), Content_Encoding=coding) == "too-large"
+    assert body(packed, Content_Encoding=coding, Content_Length=str(len(packed) + 1)) == "incomplete"
+    assert body(DATA, Content_Encoding=coding, Content_Length="99999999") == DATA  # the writer had undone it
+    assert body(b"", Content_Encoding=coding) == b""
+
+
+def test_codings_on_each_other_are_undone_from_the_last_one_on() -> None:
+    twice = brotli.compress(zlib.compress(DATA))
+    assert body(twice, Content_Encoding="deflate, br") == DATA
+    assert body(twice, Content_Encoding="identity", content_encoding="deflate,br") == DATA
+    assert body(DATA, Content_Encoding="utf-8") == DATA
+    assert body(twice, Content_Encoding="sealed, br") == twice
+    with pytest.raises(RefusedError):
+        undone(twice, ["br"] * 5, MOST)
+    assert set(CODINGS) < set(PACK)
+
+
+def test_what_browsers_do_not_ask_for_is_not_missed() -> None:
+    packed = gzip.compress(DATA)
+    for sent in (packed[:-8], packed[:-3], packed[:-8] + bytes(8), packed + b"words", packed + gzip.compress(b"")):
+        assert body(sent, Content_Encoding="gzip") == DATA
+    assert body(gzip.compress(DATA[:9]) + gzip.compress(DATA[9:]), Content_Encoding="gzip") == DATA
+    assert body(zlib.compress(DATA)[:-4], Content_Encoding="deflate") == DATA
+    named = b"\x1f\x8b\x08\x1e" + bytes(6) + b"\x02\x00xy" + b"name\0" + b"comment\0" + b"zz" + packed[10:]
+    assert body(named, Content_Encoding="gzip") == DATA
+    for size in (1, 3, 10):
+        assert body(packed[:size], Content_Encoding="gzip") == "incomplete"
+
+
+def test_chunks_are_put_together_and_a_missing_one_is_told() -> None:
+    pieces = [DATA[at : at + 5_000] for at in range(0, len(DATA), 5_000)]
+    chunks = b"".join(b"%x;a=b\r\n%s\r\n" % (len(one), one) for one in pieces)
+    for end in (b"0\r\n\r\n", b"0\r\n", b"0\r\nDigest: x\r\n\r\n"):
+        assert body(chunks + end, Transfer_Encoding="Chunked") == DATA
+    assert body(chunks, Transfer_Encoding="chunked") == "incomplete"
+    assert body(chunks[:-9], Transfer_Encoding="chunked", Content_Length="5") == "incomplete"
+    assert body(DATA, Transfer_Encoding="chunked", Content_Length="99999999") == DATA  # put together before
+    packed = gzip.compress(DATA)
+    sent = b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed)
+    assert body(sent, Transfer_Encoding="chunked", Content_Encoding="gzip") == DATA
+    assert body(sent, Transfer_Encoding="gzip, chunked") == DATA
+
+
+def test_a_body_shorter_than_said_is_incomplete_and_a_longer_one_stays_as_it_is() -> None:
+    size = len(DATA)
+    assert body(DATA, Content_Length=str(size)) == DATA
+    assert body(DATA, Content_Length=str(size - 1)) == DATA
+    assert body(DATA, Content_Length=str(size + 1)) == "incomplete"
+    assert body(DATA, Content_Length=f"{size}, {size}") == DATA
+    assert body(DATA, Content_Length="-5") == DATA
+    assert body(DATA, Content_Range=f"bytes 0-{size}/{size + 1}") == "incomplete"
+
+
+def test_a_part_counts_where_it_is_everything() -> None:
+    assert [status_problem(status, "") for status in (200, 203, 201)] == [None] * 3
+    assert status_problem(206, "bytes 0-99/100") is None
+    for said in ("bytes 0-98/100", "bytes 1-99/100", "bytes 0-99/*", "", "x"):
+        problem = status_problem(206, said)
+        assert problem is not None
+        assert problem[0] == "incomplete"
+    for status in (204, 205, 302, 404, 500):
+        problem = status_problem(status, "")
+        assert problem is not None
+        assert problem[0] == f"http-{status}"

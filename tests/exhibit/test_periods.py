@@ -1,0 +1,60 @@
+"""Times as sources state them: moments, periods, or nothing."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from exhibit.periods import days_of, earliest, latest, stated_time
+
+EVENING = datetime(2016, 1, 11, 23, 24, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2016-01-11T23:24:03Z", EVENING),
+        ("2016-01-11T23:24:03.25Z", EVENING.replace(microsecond=250_000)),
+        ("2016-01-11T23:24:03.123456789Z", EVENING.replace(microsecond=123_456)),
+        ("2016-01-12T01:24:03+02:00", EVENING),
+        ("2016-01-11t18:24:03-0500", EVENING),
+        ("2016-01-11T23:24:03", EVENING),
+        ("2016-01-11 23:24:03", EVENING),
+        ("20160111232403", EVENING),
+        ("2016-12-31T23:59:60Z", datetime(2016, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_is_read_in_each_form_and_is_utc(text: str, moment: datetime) -> None:
+    assert stated_time(text) == (moment, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "period", "first", "last"),
+    [
+        ("2016", "2016", date(2016, 1, 1), date(2016, 12, 31)),
+        ("2016-02", "2016-02", date(2016, 2, 1), date(2016, 2, 29)),
+        ("201602", "2016-02", date(2016, 2, 1), date(2016, 2, 29)),
+        ("2016-01-11", "2016-01-11", date(2016, 1, 11), date(2016, 1, 11)),
+        ("20160111", "2016-01-11", date(2016, 1, 11), date(2016, 1, 11)),
+        ("2016-01-11T23:24Z", "2016-01-11T23:24Z", date(2016, 1, 11), date(2016, 1, 11)),
+        ("201601112324", "2016-01-11T23:24Z", date(2016, 1, 11), date(2016, 1, 11)),
+    ],
+)
+def test_a_period_stays_one_and_has_its_days(text: str, period: str, first: date, last: date) -> None:
+    assert stated_time(text) == (None, period)
+    assert days_of(period) == (first, last)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "yesterday", "2016-13", "2016-02-30", "0000", "2016-01-11T25:00:00Z", "2016-01-11T23", "9999",
+        "2999-01-01T00:00:00Z", "2016-01-11T23:24:03+99:00",
+    ],
+)  # fmt: skip
+def test_what_is_no_time_or_lies_in_the_future_is_none(text: str) -> None:
+    assert stated_time(text) == (None, "")
+
+
+def test_what_is_not_known_is_neither_first_nor_last() -> None:
+    assert (earliest([None, EVENING]), latest([EVENING, None])) == (EVENING, EVENING)
+    assert earliest([None]) is latest([]) is None
