@@ -17,6 +17,8 @@ FOR_POLICY = "exhibit_for_policy"
 STAYS_IN_SCOPE = "exhibit_stays_in_scope"
 _TRIES = "exhibit_tries"
 _MAX_TRIES = 2
+_SLICE_WAIT = 15.0
+"""Seconds that a slice waits for a robots.txt; a job that follows links itself has no later one, and waits longer."""
 _BRIEF = frozenset({"timeout", "unreachable", "incomplete"})
 """Failures of a server that is there, which may be over a moment later."""
 _PRIORITY = 1_000
@@ -189,6 +191,8 @@ class Patience:
         tries = request.meta.get(_TRIES, 0)
         host = host_of(request.url)
         left = self._crawl.budget.seconds_left
+        if FOR_POLICY in request.meta and not self._crawl.job.follow:
+            left = min(left, _SLICE_WAIT)  # all that is asked of the host waits with it, and a later slice may ask
         if tries >= _MAX_TRIES or not self._crawl.pace.pause(host, header(response, "Retry-After"), tries, left):
             return response
         again = request.replace(dont_filter=True)

@@ -10,9 +10,7 @@ from workers.tasks.sync_runner import SyncRunner
 def test_the_outcome_of_the_last_run_is_a_word_with_its_reason() -> None:
     assert last_run() == "none yet"
     assert last_run("found") == "found"
-    assert last_run("not-visited", "robots") == (
-        "MISSED, page not visited (The site's robots.txt forbids it, or couldn't be read.)"
-    )
+    assert last_run("not-visited", "robots") == ("MISSED, page not visited (The site's robots.txt forbids it.)")
 
 
 def test_the_canaries_of_a_watch_stand_with_what_its_newest_run_made_of_them(inline: SyncRunner) -> None:
