@@ -88,7 +88,7 @@ STATES = {
     Notice.State.RESOLVED: _("resolved"),
     Notice.State.DISCARDED: _("discarded"),
 }
-ARRIVED = _("signed, and an answer came; nobody has said that it was sent")
+ARRIVED = _("signed and answered; nobody has said that it was sent")
 """How a notice stands that was signed and answered: it has arrived, whatever was said of sending it."""
 HAPPENED = {
     Notice.State.ANSWERED: _("They answered"),

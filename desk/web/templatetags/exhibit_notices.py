@@ -24,9 +24,9 @@ SHOWN = 3
 @register.inclusion_tag("web/case-notices.html")
 def case_notices(owner: Owner, case: Case, *, may_decide: bool = False) -> dict[str, Any]:
     """The notices about a case, and where another is begun; whether a counter-notice pauses it. One query."""
-    about: QuerySet[Any, Any] = Notice.objects.filter(notice_cases__case=case).exclude(state=Notice.State.DISCARDED)
-    about = with_answers(about).order_by("-unread", "-number")
-    found = [(row, state_of(row)) for row in about]
+    about = Notice.objects.filter(notice_cases__case=case).exclude(state=Notice.State.DISCARDED)
+    rows: QuerySet[Any, Any] = with_answers(about)
+    found = [(row, state_of(row)) for row in rows.order_by("-unread", "-number")]
     return {
         "owner": owner,
         "case": case,

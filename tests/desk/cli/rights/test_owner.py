@@ -20,11 +20,14 @@ def test_a_sample_is_meant_only_where_it_is_named(cli: Terminal, studio: str) ->
     assert cli.ask("owner", "list")["owners"][-1]["watches"] == 1
     cli.run("owner", "add", "Lighthouse")
     assert sample not in cli.run("work", "list", code=2).err
-    Owner.objects.filter(sample=False).delete()
+
+
+def test_where_there_is_a_sample_alone_that_is_said(cli: Terminal, studio: str) -> None:
+    Owner.objects.update(sample=True)
     ran = cli.run("work", "list", code=2)
     assert ran.err.splitlines() == [
         "There is no owner yet but a sample.",
-        f'Add one: exhibit owner add "NAME"; the sample is named with --owner {sample}',
+        f'Add one: exhibit owner add "NAME"; the sample is named with --owner {studio}',
     ]
 
 

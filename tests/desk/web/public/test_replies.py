@@ -160,7 +160,7 @@ def test_an_answer_that_nobody_has_read_stands_first_wherever_a_member_looks(
     only = seen("notices", "studio", query="?state=unread")
     assert f"notices/{quiet.number}/" not in only
     assert "An answer came; nobody has read it" in seen("case", "studio", 1)
-    assert "signed, and an answer came" in seen("notice", "studio", row.number)
+    assert "signed and answered" in seen("notice", "studio", row.number)
     assert "1 answer not read" in seen("owners")
     member.post(reverse("see-replies", args=["studio", row.number]))
     for page in (seen("cases", "studio"), seen("notices", "studio"), seen("case", "studio", 1), seen("owners")):
