@@ -11,7 +11,7 @@ def read_again(apps: Any, _editor: Any) -> None:  # noqa: ANN401 - of migrations
     refused = apps.get_model("registry", "Picture").objects.filter(
         refusal__in=("truncated", "broken"), bytes_state="stored", state="done"
     )
-    refused.update(refusal="", state="todo", attempts=0, not_before=None, held_since=None, error="", waits_since=Now())
+    refused.update(refusal="", searched="", state="todo", attempts=0, not_before=None, held_since=None, error="", waits_since=Now())
 
 
 def state_none(apps: Any, _editor: Any) -> None:  # noqa: ANN401 - of migrations
