@@ -43,6 +43,18 @@ def _seen(facts: CaseFacts) -> CaseFacts:
     return replace(facts, sightings=(replace(sighting, first_seen=sighting.last_seen),))
 
 
+def _unseen(facts: CaseFacts) -> CaseFacts:
+    """A moment that the crawl recorded is left out."""
+    [sighting] = facts.sightings
+    return replace(facts, sightings=(replace(sighting, first_seen=None, last_seen=None),))
+
+
+def _period(facts: CaseFacts) -> CaseFacts:
+    """A period is stated that the crawl didn't record."""
+    [sighting] = facts.sightings
+    return replace(facts, sightings=(replace(sighting, period="2016-01"),))
+
+
 def _slice(facts: CaseFacts) -> CaseFacts:
     [sighting] = facts.sightings
     assert sighting.slice is not None
@@ -76,6 +88,8 @@ def _opening(facts: CaseFacts) -> CaseFacts:
         (_transform, "match:01"),
         (_page, "slice:01"),
         (_seen, "slice:01"),
+        (_unseen, "slice:01"),
+        (_period, "slice:01"),
         (_slice, "slice:01"),
         (_opening, "registration"),
         (_title, "registration"),
