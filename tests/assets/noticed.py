@@ -63,8 +63,8 @@ def begun(of: Owner, kind: str = "dmca", language: str = "en", *cases: int) -> N
 
 def filing(of: Owner) -> Notice:
     """A paper for the Copyright Claims Board in which everything is filled in."""
-    given = [{"office": "USCO", "number": "VA 1-234", "date": "2026-01-02"}]
-    Work.objects.update(registrations=given, author="Ann Example")
+    registered = [{"office": "USCO", "number": "VA 1-234", "date": "2026-01-02"}]
+    Work.objects.update(registrations=registered, author="Ann Example")
     row = begun(of, "ccb")
     given = {"respondent_name": "Shop Inc.", "respondent_address": "1 Main Street", "relief": "That the use end."}
     given |= {"facts": "The picture sells shoes.", "smaller": "no"}

@@ -22,6 +22,7 @@ from exhibit.pictures import metadata, picture_file
 from exhibit.pictures.decode import Limits
 from exhibit.plain import plain
 from tests.assets.badfiles import BAD_FILES
+from workers.notices import page_claims
 from workers.works.spreadsheets import read_lines
 
 SEEDS = Path(__file__).parent / "seeds"
@@ -39,7 +40,8 @@ def decode(data: bytes) -> None:
 
 
 def html(data: bytes) -> None:
-    """A page."""
+    """A page, and what it states of a picture."""
+    page_claims.read_page(data, f"{URL}image.jpg")
     with suppress(ExhibitError):
         read_page(data.decode("utf-8", "replace"), URL)
 

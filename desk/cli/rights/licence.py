@@ -9,7 +9,7 @@ from exhibit.lazy import late
 
 with late():
     from desk.schemas import licences as schemas
-    from desk.texts import tables as table_words
+    from desk.texts import uploads as table_words
     from registry import models
     from registry.accounts import scoped
     from registry.works import licences as licence_rows

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
-from desk.texts.tables import doubt, read_as
+from desk.texts.uploads import doubt, read_as
 from desk.web.common.access import MAX_FIELD, said
 from desk.web.common.pages import FORM, decider_form, member_page, page_at, page_of, show
 from desk.web.licences import forms
