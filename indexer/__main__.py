@@ -3,11 +3,13 @@
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,14 +45,16 @@ exit codes of compare: 0 certain or review, 1 no sign of a copy, 2 wrong use or 
 
 REMOVES = """
 import os, shutil, sys, time
-sys.stdin.read()
+folders = sys.argv[1:2] if sys.stdin.read() else sys.argv[1:]
 for _ in range(100):
-    shutil.rmtree(sys.argv[1], ignore_errors=True)
-    if not os.path.exists(sys.argv[1]):
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not any(map(os.path.exists, folders)):
         break
     time.sleep(0.1)
 """
-"""Removes a folder when its input ends; those who still write there end soon."""
+"""Removes a folder when its input ends, and the others when nobody said before that all is well; who still writes there
+ends soon."""
 DRAWINGS = {
     View.SIDE_BY_SIDE: "both, what they share outlined, its corners lettered",
     View.OVERLAY: "B laid on A",
@@ -152,11 +156,15 @@ def _bytes(path: Path) -> bytes:
 def _scratch(cache: Path | None) -> Iterator[Path]:
     """Where works are measured; what this process and those beside it need for a while goes with it."""
     folder = tempfile.mkdtemp(prefix="exhibit-match-")
-    # removed by another process, which also hears when this one is killed: its input ends
-    with subprocess.Popen(
-        [sys.executable, "-IS", "-c", REMOVES, folder], stdin=subprocess.PIPE, start_new_session=True
-    ):
-        yield Path(folder)
+    folders = (folder, get_temp_dir())  # the second is removed by multiprocessing, unless this process is killed
+    remover = [sys.executable, "-IS", "-c", REMOVES, *folders]
+    with subprocess.Popen(remover, stdin=subprocess.PIPE, start_new_session=True) as removing:
+        try:
+            yield cache or Path(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                removing.communicate(b"done")
 
 
 @contextmanager

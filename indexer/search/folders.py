@@ -5,7 +5,7 @@ of :mod:`indexer.search.search`.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -118,7 +118,7 @@ def match_pictures(
     jobs: int,
     progress: Progress,
     choose: Callable[[Sequence[RegisteredFile], Sequence[str]], Sequence[str]],
-) -> Iterator[Asked | Skipped | RegisteredFile]:
+) -> Generator[Asked | Skipped | RegisteredFile, None, None]:
     """As :func:`match_folders`, picture by picture, of those alone that are chosen once the works are known."""
     work_files, picture_files = files_below(works), files_below(pictures)
     registered = []

@@ -23,7 +23,7 @@ class MatchesFile:
     works have been measured. Raises ``WrongUseError`` where it can't be written.
     """
 
-    def __init__(self, path: Path, pictures: Path, calibration: Calibration) -> None:
+    def __init__(self, path: Path, pictures: Path, calibration: Calibration | None) -> None:
         self.path = path
         self.matches = self.skipped = self.pictures = 0
         self._folder = pictures
@@ -53,7 +53,11 @@ class MatchesFile:
 
     def left(self, works: Iterable[RegisteredFile], pictures: Sequence[str]) -> list[str]:
         """Begin with these works, or go on where they were interrupted; the pictures that are still to be asked for."""
-        told = [PIPELINE, self._calibration.digest.hex, sorted((work.path, work.digest.hex) for work in works)]
+        told = [
+            PIPELINE,
+            self._calibration and self._calibration.digest.hex,
+            sorted((work.path, work.digest.hex) for work in works),
+        ]
         identity = hashlib.sha256(json.dumps(told).encode()).hexdigest()
         with self._writing():
             done = self._kept(identity)
@@ -75,7 +79,7 @@ class MatchesFile:
         """Keep what a picture shows."""
         assert self._out is not None
         assert self._state is not None
-        row = {"picture": picture, "stamp": self._stamp(picture), "matches": 0, "skipped": 0}
+        row: dict[str, Any] = {"picture": picture, "stamp": self._stamp(picture), "matches": 0, "skipped": 0}
         with self._writing():
             for one in found:
                 row["skipped" if isinstance(one, Skipped) else "matches"] += 1

@@ -46,6 +46,11 @@ def room_of(config: Config) -> Room:
     return Room(free, total, config.disk_floor_bytes, files, floor)
 
 
+def free_bytes(config: Config) -> int:
+    """How many bytes are left where room is shortest."""
+    return room_of(config).free
+
+
 def _folders(config: Config) -> Iterator[Path]:
     """Where the data folder and the bytes lie, or will."""
     for folder in filter(None, (config.data_dir, folder_of(config.blobs_url))):

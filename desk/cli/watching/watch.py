@@ -158,8 +158,8 @@ def _line(desk: Desk, one: "schemas.Watch") -> list[object]:
         source, following, every = "pictures seen before", "for a new work", ""
     else:
         zone = "" if one.time_zone == str(desk.zone) else one.time_zone
-        told = [options.shown(one.every_seconds), one.weekday, one.at and f"at {one.at}", zone]
-        every = " ".join(filter(None, told))
+        often = [options.shown(one.every_seconds), one.weekday, one.at and f"at {one.at}", zone]
+        every = " ".join(filter(None, often))
         following = "paused" if one.paused else moment(one.next_run_at, desk.zone)
     last = one.last_crawl
     told = "" if last is None else f"{last.number}: {counted(last.pages, 'page')}, {last.reason or 'under way'}"

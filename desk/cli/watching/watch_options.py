@@ -82,7 +82,7 @@ def works(given: Mapping[str, Any]) -> list[int] | None:
 def when(given: Mapping[str, Any], watch: "models.Watch | None" = None) -> "schedules.TimeOfDay | None":
     """At which time it runs, if that is said; raises ``WrongUseError``."""
     weekday = given["weekday"]
-    before = watch and schedules.kept(watch)
+    before = None if watch is None else schedules.kept(watch)
     return schedules.chosen(given["at"], weekday and weekday.lower(), given["zone"], before)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from exhibit import machine
 from exhibit.config.config import Config
 from exhibit.machine import files_left, keep_in_cache
 from workers.configuration import load_config
@@ -81,6 +80,6 @@ def test_a_file_system_that_knows_no_limit_of_files_has_room(tmp_path: Path, mon
     real = os.statvfs(tmp_path)
     told = list(real)
     told[5] = told[6] = told[7] = 0  # f_files, f_ffree and f_favail, as btrfs says them
-    monkeypatch.setattr(machine.os, "statvfs", lambda _: os.statvfs_result([*told, 0]))
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result([*told, 0]))
     assert room_of(_config(tmp_path)).files is None
     assert not disk_is_full(Services(_config(tmp_path)))
