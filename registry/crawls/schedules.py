@@ -32,9 +32,10 @@ class TimeOfDay:
 
     @classmethod
     def of(cls, moment: datetime, zone: tzinfo | None = None) -> Self:
-        """The time of day of a moment, where the installation is unless a zone is named."""
+        """The time of day of a moment, and its weekday, where the installation is unless a zone is named."""
         zone = zone or timezone.get_default_timezone()
-        return cls(moment.astimezone(zone).time(), zone)
+        local = moment.astimezone(zone)
+        return cls(local.time(), zone, local.weekday())
 
     def on(self, day: date) -> datetime:
         """When it is that time on a day: later by what the clock skips, and once where the clock comes there twice."""
@@ -78,10 +79,16 @@ def chosen(at: str | None, weekday: str | None, zone: str | None, before: TimeOf
 
 
 def kept(watch: Watch) -> TimeOfDay | None:
-    """The time of day of a watch, with the weekday of its next run; ``None`` for one by the hour, or without a time."""
+    """The time of day of a watch, with the weekday of its next run; ``None`` for one by the hour, or without a time.
+
+    ``None`` also where this machine doesn't know its zone: then its periods are counted in hours.
+    """
     if watch.time_of_day is None:
         return None
-    zone = ZoneInfo(watch.time_zone) if watch.time_zone else timezone.get_default_timezone()
+    try:
+        zone = ZoneInfo(watch.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
     when = TimeOfDay(watch.time_of_day, zone)
     return when if watch.next_run_at is None else replace(when, weekday=when.day_of(watch.next_run_at).weekday())
 

@@ -15,6 +15,12 @@ from tests.assets.processes import wait_until
 from tests.assets.textured import encoded, textured
 
 SIZE = (320, 240)
+BACKGROUND = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also below nohup
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 COPIES, OTHERS = 24, 40
 
 
@@ -34,7 +40,7 @@ def started(folders: tuple[Path, Path], temporary: Path, out: Path, jobs: int) -
     """The command as a shell starts it in the background, where it ignores Ctrl-C."""
     command = [sys.executable, "-m", "indexer", "match", *map(str, folders), "--out", str(out), "--jobs", str(jobs)]
     return subprocess.Popen(
-        ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh", *command],
+        [sys.executable, "-c", BACKGROUND, *command],
         cwd=CHECKOUT,
         env={**os.environ, "TMPDIR": str(temporary)},
         stderr=subprocess.PIPE,

@@ -113,6 +113,13 @@ def test_a_watch_keeps_its_time_of_day_through_both_changes(
     assert seen == ["03-27 02:30", "03-28 03:30", "03-29 02:30", "10-30 02:30", "10-31 02:30", "11-01 02:30"]
 
 
+def test_a_watch_whose_zone_this_machine_does_not_know_goes_on_by_the_hour() -> None:
+    last = _utc("2027-03-27T02:30+01:00")
+    row = Watch(interval_seconds=86_400, next_run_at=last, time_of_day=time(2, 30), time_zone="Mars/Olympus")
+    assert schedules.kept(row) is None
+    assert schedules.following(last, schedules.DAY, last, schedules.kept(row)) == last + schedules.DAY
+
+
 def _comes_twice(day: date, at: time, zone: ZoneInfo) -> bool:
     moment = datetime.combine(day, at, zone)
     return moment.utcoffset() > moment.replace(fold=1).utcoffset()  # type: ignore[operator]
