@@ -84,7 +84,7 @@ screenshots: setup ## pictures of the site's pages for docs/, of what `make demo
 lock: ## writes requirements/ anew after a change in pyproject.toml; UPGRADE=1 takes newer versions
 	@$(PYTHON) tools/bootstrap.py lock $(if $(UPGRADE),--upgrade)
 
-audit: ## asks the advisory service about every pinned package; ends with an error where one has a known hole
+audit: ## asks the advisory service about every pinned package; ends with an error where one has a known hole or couldn't be asked about
 	@$(PYTHON) tools/bootstrap.py audit $(AUDIT)
 
 sbom: setup ## the list of everything that the product is made of, with hashes and licences, as CycloneDX JSON in dist/

@@ -42,6 +42,7 @@ from bench.matching.run import (  # noqa: E402
     measure_cost,
 )
 from bench.table import Row, Titled, keep, machine, show  # noqa: E402
+from exhibit.interrupts import hear_interrupts  # noqa: E402
 
 OURS = Path(__file__).resolve().parent.parent / "demo" / "assets"
 EXAMPLES = """examples:
@@ -87,6 +88,7 @@ ROLES = {
 
 def main() -> int:
     """Run the benchmarks that were asked for; prints tables and keeps them as JSON."""
+    hear_interrupts()
     options = _parser().parse_args()
     photos = photos_in(*options.photos)
     if not photos:

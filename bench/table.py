@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from indexer.picture.descriptor import kernel
+
 Row = Mapping[str, object]
 Titled = tuple[str, str, Sequence[Row]]
 """A table: its name as a file, its title, its rows."""
@@ -44,4 +46,4 @@ def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0))
     python = platform.python_version()
-    return f"{cores} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}, CPython {python}"
+    return f"{cores} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}, CPython {python}, {kernel()}"

@@ -10,12 +10,14 @@ from demo.run import STAGES, run
 from demo.stock import ASSETS
 from demo.table import summary, table
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+from exhibit.interrupts import hear_interrupts
 
 MARK = "made-by-demo.txt"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demonstration and return an exit code."""
+    hear_interrupts()
     asked = _parser().parse_args(arguments)
     display = Display(STAGES, sys.stdout)
     try:

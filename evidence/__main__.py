@@ -18,6 +18,7 @@ from evidence.verdict.trust import DEFAULT, load_trust
 from evidence.verify.split_views import SplitView, split_views
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExhibitError, ExitCode
+from exhibit.interrupts import hear_interrupts
 
 EXAMPLES = """examples:
   python -m evidence verify bundle.zip
@@ -44,12 +45,14 @@ MARKS = {State.PASSED: "passed", State.FAILED: "FAILED", State.NOT_CHECKED: "not
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = _parser().parse_args(arguments)
+    hear_interrupts()
     try:
         return int(options.run(options))
     except ExhibitError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)
     except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
 
 

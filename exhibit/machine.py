@@ -33,6 +33,7 @@ SENTENCES = {
 }
 CACHE_RESERVE = 64 * 1024**2
 """Bytes that caches leave free for what can't be made again."""
+FILES_RESERVE = 10_000
 _OF_FILES = (errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENOTCONN)
 """What a firewall or a connection says, too, but never with a file's name."""
 DATABASE_SILENT = Sentence("The database doesn't answer.")
@@ -89,6 +90,17 @@ def _of_database(error: "psycopg.Error") -> str:
     return DATABASE_SILENT if gone or state.startswith(_DATABASE_DOWN) else ""
 
 
+def files_left(path: Path) -> int | None:
+    """How many files can still be made on the disk of a path (inodes); ``None`` where that isn't limited."""
+    disk = os.statvfs(path)
+    return disk.f_favail if disk.f_files else None
+
+
+def files_floor(path: Path) -> int:
+    """With how many files left a disk counts as nearly full: 10,000, or a twentieth of those of a small one."""
+    return min(FILES_RESERVE, os.statvfs(path).f_files // 20)
+
+
 def keep_in_cache(path: Path, data: bytes) -> bool:
     """Write a cache's file whole; false, and one line in the log, when the disk doesn't take it or is nearly full.
 
@@ -97,7 +109,9 @@ def keep_in_cache(path: Path, data: bytes) -> bool:
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if has_room := shutil.disk_usage(path.parent).free >= CACHE_RESERVE:
+        files = files_left(path.parent)
+        has_files = files is None or files >= files_floor(path.parent)
+        if has_room := has_files and shutil.disk_usage(path.parent).free >= CACHE_RESERVE:
             part.write_bytes(data)
             part.replace(path)
     except OSError:

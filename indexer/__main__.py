@@ -3,15 +3,19 @@
 import argparse
 import json
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import BinaryIO
 
 from exhibit.comparison.calibration import calibrated
 from exhibit.errors import ExhibitError, ExitCode, UnreadablePictureError, WrongUseError
+from exhibit.interrupts import hear_interrupts
 from exhibit.types import Decision
 from indexer.calibration.calibrate import Order, calibrate, read_groups, told
 from indexer.calibration.measure import Plan
@@ -20,12 +24,14 @@ from indexer.compare.wording import as_plain, held_back_in_words, in_words
 from indexer.draw.draw import SUFFIXES, View
 from indexer.draw.pair import Pair
 from indexer.picture.features import Features, extract
-from indexer.search.folders import Match, RegisteredFile, Skipped, match_folders
+from indexer.search.folders import Asked, RegisteredFile, Skipped, match_pictures
+from indexer.search.matches_file import MatchesFile
 from indexer.search.search import compare
 
 EXAMPLES = """examples:
   python -m indexer match works/ pictures/ --out matches.jsonl
-      one JSON object a line: work, picture, decision (certain or review) and the figures
+      one JSON object a line: work, picture, decision (certain or review) and the figures; after an interruption the
+      same command goes on
   python -m indexer match works/ pictures/ --out matches.jsonl --cache measured/
       the same; works that were measured before aren't measured again
   python -m indexer compare original.jpg copy.jpg --overlay overlay.jpg --difference difference.jpg
@@ -37,6 +43,18 @@ exit codes of match and calibrate: 0 done, 2 wrong use, 3 a process died, 130 in
 exit codes of compare: 0 certain or review, 1 no sign of a copy, 2 wrong use or unreadable, 130 interrupted"""
 
 
+REMOVES = """
+import os, shutil, sys, time
+folders = sys.argv[1:2] if sys.stdin.read() else sys.argv[1:]
+for _ in range(100):
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not any(map(os.path.exists, folders)):
+        break
+    time.sleep(0.1)
+"""
+"""Removes a folder when its input ends, and the others when nobody said before that all is well; who still writes there
+ends soon."""
 DRAWINGS = {
     View.SIDE_BY_SIDE: "both, what they share outlined, its corners lettered",
     View.OVERLAY: "B laid on A",
@@ -48,6 +66,7 @@ DRAWINGS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = _parser().parse_args(arguments)
+    hear_interrupts()
     try:
         return int(options.run(options))
     except UnreadablePictureError as error:
@@ -57,24 +76,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)
     except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
 
 
 def _match(options: argparse.Namespace) -> ExitCode:
-    meter = _Meter()
-    counts = {Match: 0, Skipped: 0}
-    with _scratch(options.cache) as scratch, _replacing(options.out) as out:
-        for found in match_folders(options.works, options.pictures, scratch, options.jobs, meter.show):
-            if isinstance(found, Match):
-                pair = {"work": found.work, "picture": found.picture}
-                told = as_plain(calibrated(found.verification, shipped_calibration()))
-                out.write(json.dumps({**pair, **told}, ensure_ascii=False).encode() + b"\n")
-            elif isinstance(found, Skipped):
-                meter.say(f"skipped {found.path}: {found.reason}")
-            elif isinstance(found, RegisteredFile):
-                meter.say(f"{found.path} {held_back_in_words(found.low_information)}")
-            counts[type(found)] = counts.get(type(found), 0) + 1
-    meter.say(f"{counts[Match]} matches in {options.out}, {counts[Skipped]} files skipped")
+    meter, unread = _Meter(), 0
+    out = MatchesFile(options.out, options.pictures, shipped_calibration())
+    try:
+        with ExitStack() as stack:
+            places = options.works, options.pictures, stack.enter_context(_scratch(options.cache)), options.jobs
+            stack.enter_context(out)
+            for one in stack.enter_context(closing(match_pictures(*places, meter.show, out.left))):
+                if isinstance(one, Asked):
+                    out.add(one.path, one.found)
+                unread += isinstance(one, Skipped)
+                for skipped in one.found if isinstance(one, Asked) else (one,):
+                    if isinstance(skipped, Skipped):
+                        meter.say(f"skipped {skipped.path}: {skipped.reason}")
+                if isinstance(one, RegisteredFile):
+                    meter.say(f"{one.path} {held_back_in_words(one.low_information)}")
+    except (ExhibitError, KeyboardInterrupt):
+        if out.begun:
+            meter.say(f"{out.matches} matches of {out.pictures} pictures are in {out.path}; the same command goes on.")
+        raise
+    meter.say(f"{out.matches} matches in {out.path}, {out.skipped + unread} files skipped")
     return ExitCode.DONE
 
 
@@ -128,11 +154,17 @@ def _bytes(path: Path) -> bytes:
 
 @contextmanager
 def _scratch(cache: Path | None) -> Iterator[Path]:
-    if cache is not None:
-        yield cache
-        return
-    with tempfile.TemporaryDirectory(prefix="exhibit-match-") as folder:
-        yield Path(folder)
+    """Where works are measured; what this process and those beside it need for a while goes with it."""
+    folder = tempfile.mkdtemp(prefix="exhibit-match-")
+    folders = (folder, get_temp_dir())  # the second is removed by multiprocessing, unless this process is killed
+    remover = [sys.executable, "-IS", "-c", REMOVES, *folders]
+    with subprocess.Popen(remover, stdin=subprocess.PIPE, start_new_session=True) as removing:
+        try:
+            yield cache or Path(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                removing.communicate(b"done")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,11 @@ _FOLDER = Path(tempfile.mkdtemp(prefix="exhibit-tests-"))
 
 
 def _prepare() -> None:
-    """Tell Django where the servers will be, before any test module asks for a model; nothing is started by that."""
+    """Tell Django where the servers will be, before any test module asks for a model; nothing is started by that.
+
+    What tests start hears Ctrl-C, also where whoever started the tests ignores it: a shell's job, nohup.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     _FOLDER.chmod(0o755)
     embedded = load_config({"EXHIBIT_DATA": str(_FOLDER)})
     for name in [name for name in os.environ if name.startswith("EXHIBIT_")]:

@@ -19,12 +19,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import json
 import os
 import platform
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -58,6 +60,8 @@ UV_WHEELS = {
 REDIS = "requirements/redis.txt"
 APART = {"milvus"}
 """Optional parts that bring more than all who develop should install."""
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)[^\\\n]*((?:\\\n +--hash=\S+ ?)+)", re.MULTILINE)
+"""A pinned package in a requirement file: its name, its version and its hashes."""
 COMPILE = ("--universal", "--generate-hashes", "--no-header", "--python-version", "3.11", "--quiet")
 
 
@@ -85,14 +89,12 @@ def main(arguments: list[str]) -> int:
             server = ["--no-deps", "--target", ".venv-milvus", "-r", "requirements/milvus.txt"]
             call(find_uv(), "pip", "install", *strict, *server)
         elif arguments[0] == "audit" and set(arguments[1:]) <= {"--dry-run"}:
-            locked = ("dev", "extra-milvus", "redis", "fuzz", "milvus")
-            pinned = [word for name in locked for word in ("--requirement", f"requirements/{name}.txt")]
-            call(find_uv(), "tool", "run", AUDITOR, "--require-hashes", "--disable-pip", *pinned, *arguments[1:])
+            audit(arguments[1:])
         else:
             print(__doc__)
             return 2
     except BootstrapError as error:
-        print(f"make setup: {error}", file=sys.stderr)
+        print(f"make {'audit' if arguments[:1] == ['audit'] else 'setup'}: {error}", file=sys.stderr)
         return 3
     return 0
 
@@ -127,6 +129,55 @@ def setup(*packages: str) -> None:
     unpack_redis(uv)
     stamp.write_text(wanted, encoding="ascii")
     print("Ready.", flush=True)
+
+
+def audit(options: list[str]) -> None:
+    """Ask an advisory service about each pinned package, those for other systems and Pythons too.
+
+    Ends with an error where one has a known hole, or where the service couldn't be asked about one.
+    """
+    asked, silent, holes = 0, [], []
+    pinned = pins()
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(max(map(len, pinned.values()))):  # one version of a package at a time: others are refused
+            wanted, told = Path(folder) / f"pins-{turn}.txt", Path(folder) / f"told-{turn}.json"
+            wanted.write_text("".join(each[turn] for each in pinned.values() if turn < len(each)), encoding="utf-8")
+            strict = ["--require-hashes", "--disable-pip", "--requirement", str(wanted)]
+            answer = ["--format", "json", "--output", str(told), "--progress-spinner", "off"]
+            code = run_uv(find_uv(), "tool", "run", AUDITOR, *strict, *answer, *options)
+            if "--dry-run" in options and not code:
+                continue
+            if not told.exists():
+                raise BootstrapError("The advisory service wasn't asked; what pip-audit said stands above.")
+            for one in json.loads(told.read_text(encoding="utf-8"))["dependencies"]:
+                if "vulns" in one:
+                    asked += 1
+                    named = f"{one['name']} {one['version']}"
+                    holes += [f"{named}: {hole['id']}{_mended(hole['fix_versions'])}" for hole in one["vulns"]]
+                else:
+                    silent.append(f"{one['name']}: {one['skip_reason']}")
+    if "--dry-run" in options:
+        return
+    print(*sorted(silent), *sorted(holes), sep="\n")
+    count = sum(map(len, pinned.values()))
+    print(f"Asked about {asked} of {count} packages; known holes in these: {len(holes) or 'none'}.")
+    if asked < count:
+        raise BootstrapError("Not every package could be asked about. Ask again where the public index is reached.")
+    if holes:
+        raise BootstrapError("Packages with known holes are pinned. Take newer ones: make lock UPGRADE=1")
+
+
+def pins() -> dict[str, list[str]]:
+    """Every pin with its hashes, without saying for which system it is, by the package's name."""
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted((ROOT / "requirements").glob("*.txt")):
+        for name, version, hashes in PIN.findall(path.read_text(encoding="utf-8")):
+            found.setdefault(name, {})[version] = f"{name}=={version} {hashes}\n"
+    return {name: list(versions.values()) for name, versions in found.items()}
+
+
+def _mended(versions: list[str]) -> str:
+    return f", mended in {', '.join(versions)}" if versions else ", not mended yet"
 
 
 def extras() -> set[str]:
@@ -279,12 +330,17 @@ def download(address: str) -> bytes:
 
 def call(uv: str, *arguments: str) -> None:
     """Run uv in the checkout; it says itself what goes wrong."""
+    if run_uv(uv, *arguments):
+        raise BootstrapError(f"uv {arguments[0]} {arguments[1]} failed; what it said stands above.")
+
+
+def run_uv(uv: str, *arguments: str) -> int:
+    """Run uv in the checkout; returns its exit code."""
     environ = {"UV_SYSTEM_CERTS": "true", **os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     environ.pop("VIRTUAL_ENV", None)
     if index() != PUBLIC_INDEX:
         environ["UV_DEFAULT_INDEX"] = index()
-    if subprocess.run([uv, *arguments], cwd=ROOT, env=environ, check=False).returncode:
-        raise BootstrapError(f"uv {arguments[0]} {arguments[1]} failed; what it said stands above.")
+    return subprocess.run([uv, *arguments], cwd=ROOT, env=environ, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -136,7 +136,8 @@ def exhibit() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Whatever goes wrong ends with a sentence, not with a trace."""
     keep_private()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where whoever started this ignores Ctrl-C
+        signal.signal(number, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # the interpreter's own streams
     try:

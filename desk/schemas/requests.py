@@ -67,6 +67,9 @@ class BulkField(StrEnum):
     MEDIUM = "medium"
 
 
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
 class Given(Schema):
     """Takes nothing that it doesn't know."""
 
@@ -174,8 +177,23 @@ Words = Annotated[list[Name], Field(max_length=1000, description="What is search
 Works = Annotated[list[Number], Field(max_length=10_000, description="Works that are asked for; empty for all.")]
 
 
-class NewWatch(WatchLimits):
-    """A watch to be arranged, over places or a search. Its first run comes after one period."""
+class WatchTimes(Given):
+    """When a watch runs that has whole days between two runs; with an hour or six it is the time of one of them."""
+
+    at: str | None = Field(
+        None, pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["02:30"], description="Time of day."
+    )
+    weekday: Weekday | None = Field(None, description="Of runs with whole weeks between them.")
+    time_zone: str | None = Field(
+        None,
+        max_length=64,
+        examples=["Europe/Berlin"],
+        description="Where it is that time; else the installation's.",
+    )
+
+
+class NewWatch(WatchLimits, WatchTimes):
+    """A watch to be arranged, over places or a search. Its first run comes after one period, or at its time of day."""
 
     name: Name = Field(examples=["shop"])
     sources: list[NewSource] = Field([], max_length=1_000)
@@ -186,7 +204,7 @@ class NewWatch(WatchLimits):
     every_seconds: int = Field(86_400, ge=60, le=315_360_000)
 
 
-class WatchChange(WatchLimits):
+class WatchChange(WatchLimits, WatchTimes):
     """What is changed of a watch; what isn't said stays as it is."""
 
     name: Name | None = Field(None, examples=["shop"])

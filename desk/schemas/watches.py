@@ -12,6 +12,7 @@ from exhibit.types import Money
 from registry import models
 from registry.accounts import scoped
 from registry.crawls import budgets, canaries, crawling
+from registry.crawls.schedules import WEEK, WEEKDAYS, kept
 from workers.crawls.search_keys import lacking, price_of
 from workers.crawls.search_services import service_of, services as services_of
 from workers.services.wiring import Services
@@ -124,6 +125,12 @@ class RunCrawl(FullCrawl):
     cases: int
 
 
+def _weekday(row: models.Watch) -> str | None:
+    when = kept(row)
+    weekly = when is not None and row.interval_seconds % WEEK.total_seconds() == 0
+    return WEEKDAYS[when.weekday] if when is not None and when.weekday is not None and weekly else None
+
+
 class Watch(Answer):
     """A scheduled visit to places where copies may be."""
 
@@ -137,6 +144,13 @@ class Watch(Answer):
     private: bool
     paused: bool
     next_run_at: Moment | None = Field(examples=[NOON])
+    at: Annotated[str | None, From(lambda row: (when := kept(row)) and f"{when.at:%H:%M}")] = Field(
+        examples=["02:30"], description="The time of day of its runs, if whole days lie between them."
+    )
+    weekday: Annotated[str | None, From(_weekday)] = Field(
+        examples=["monday"], description="Of its runs, if whole weeks lie between them."
+    )
+    time_zone: str = Field(examples=["Europe/Berlin"], description="Where it is that time of day.")
     last_crawl: Crawl | None
 
     @classmethod

@@ -13,7 +13,7 @@ from crawler.formats.job import Politeness
 from desk.texts.numbers import grouped, money
 from exhibit.types import Money
 from registry.crawls.budgets import MONTH, RENDERING, RUN, limits
-from registry.crawls.schedules import DAY, WEEK
+from registry.crawls.schedules import DAY, WEEK, kept
 from registry.models import Watch
 from workers.crawls.search_keys import Estimate
 
@@ -29,13 +29,14 @@ AT_MOST = {
 
 
 def schedule(watch: Watch) -> str:
-    """How often a watch runs, with its time of day and its weekday where it has them."""
-    every, at = timedelta(seconds=watch.interval_seconds), watch.next_run_at
-    if at is not None and every % DAY == timedelta(0):
-        local = timezone.localtime(at)
-        clock = time_format(local, "H:i")
+    """How often a watch runs, with its time of day (and where it is that time, if not here) and its weekday."""
+    every, when = timedelta(seconds=watch.interval_seconds), kept(watch)
+    if when is not None and when.weekday is not None and every % DAY == timedelta(0):
+        clock = time_format(when.at, "H:i")
+        if str(when.zone) != timezone.get_current_timezone_name():
+            clock = f"{clock} ({when.zone})"
         if every % WEEK == timedelta(0):
-            weeks, day = every // WEEK, WEEKDAYS[local.weekday()]
+            weeks, day = every // WEEK, WEEKDAYS[when.weekday]
             sentence = (
                 _("Every %(n)s weeks, %(day)s at %(time)s") if weeks > 1 else _("Every week, %(day)s at %(time)s")
             )

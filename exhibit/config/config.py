@@ -103,7 +103,7 @@ class Config:
             bucket. What was searched longest ago goes, and is fetched again when it is searched; at least what is
             searched at the moment lies there. Several machines divide what is larger among them.
         disk_floor_bytes: With less free space than this in the data folder, crawling stops and says so, and works
-            that are sent to the site or the API are refused.
+            that are sent to the site or the API are refused. So they are when hardly a file fits there any more.
         max_picture_bytes: Larger pictures are refused.
         max_picture_pixels: Pictures with more pixels are refused before they are decoded.
         capture_browser: The browser that captures are made with: a path or the name of a program. Empty: the first of

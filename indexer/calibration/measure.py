@@ -8,9 +8,7 @@ two that came near one another are compared once more under the same overlay.
 import dataclasses
 import hashlib
 import json
-import multiprocessing
 import os
-import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,8 +145,6 @@ def measure(scene: Scene, jobs: int, progress: Progress) -> list[Sample]:
 
 
 def _bench(scene: Scene) -> "Bench":
-    if multiprocessing.parent_process() is not None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends us
     return Bench(scene)
 
 

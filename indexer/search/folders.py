@@ -5,7 +5,7 @@ of :mod:`indexer.search.search`.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +48,14 @@ class Skipped:
 
     path: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A picture that was asked for, with what it shows, or why it couldn't be read."""
+
+    path: str
+    found: tuple[Match | Skipped, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,19 @@ def match_folders(
     safely, and matches: works first, then pictures in their order. Raises ``WrongUseError`` when a folder can't be
     read, or holds no work, ``ServiceMissingError`` when a process died, of memory most likely.
     """
+    for one in match_pictures(works, pictures, scratch, jobs, progress, lambda _, files: files):
+        yield from one.found if isinstance(one, Asked) else (one,)
+
+
+def match_pictures(
+    works: Path,
+    pictures: Path,
+    scratch: Path,
+    jobs: int,
+    progress: Progress,
+    choose: Callable[[Sequence[RegisteredFile], Sequence[str]], Sequence[str]],
+) -> Generator[Asked | Skipped | RegisteredFile, None, None]:
+    """As :func:`match_folders`, picture by picture, of those alone that are chosen once the works are known."""
     work_files, picture_files = files_below(works), files_below(pictures)
     registered = []
     for measured in _each(_measure_work, Place(works, scratch, works), work_files, jobs):
@@ -110,8 +131,9 @@ def match_folders(
     if not registered:
         raise WrongUseError(f"No picture in {works} could be read.")
     place = _indexed(Place(pictures, scratch, works), registered)
-    for done, found in enumerate(_each(_match_picture, place, picture_files, jobs), start=1):
-        yield from found
+    left = choose(registered, picture_files)
+    for done, asked in enumerate(_each(_match_picture, place, left, jobs), start=len(picture_files) - len(left) + 1):
+        yield asked
         progress("pictures", done, len(picture_files))
 
 
@@ -190,14 +212,14 @@ def _measure_work(worker: _Worker, path: str) -> RegisteredFile | Skipped:
     )
 
 
-def _match_picture(worker: _Worker, path: str) -> list[Match | Skipped]:
+def _match_picture(worker: _Worker, path: str) -> Asked:
     try:
         found = worker.matches((worker.place.root / path).read_bytes())
     except (ExhibitError, OSError) as error:
-        return [Skipped(path, str(error))]
+        return Asked(path, (Skipped(path, str(error)),))
     works = worker.place.works
     compared = sorted(found, key=lambda pair: works[pair[0]][0])
-    return [Match(works[work][0], path, verification) for work, verification in compared]
+    return Asked(path, tuple(Match(works[work][0], path, verification) for work, verification in compared))
 
 
 def _each(task: Callable[[_Worker, str], R], place: Place, paths: Sequence[str], jobs: int) -> Iterator[R]:

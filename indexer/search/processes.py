@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -28,24 +30,39 @@ def in_processes(
     """Run calls in processes, or in this one for one job, and give what comes of them, in their order.
 
     ``made`` says how each makes the state that it keeps between calls, and of what. So many calls travel ``at_once``.
-    Raises ``ServiceMissingError`` when a process died, of memory most likely.
+    The processes end at once when this one is interrupted or killed, or wants no more of what they do. Raises
+    ``ServiceMissingError`` when a process died, of memory most likely.
     """
     if jobs == 1:
         state = made[0](made[1])
         yield from (run(state, call) for call in calls)
         return
     context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-    with ProcessPoolExecutor(jobs, context, _start, made) as pool:
-        try:
-            yield from pool.map(partial(_run, run), calls, chunksize=at_once)
-        except BrokenProcessPool as error:
-            raise ServiceMissingError(
-                "A process died while it worked on a picture.", hint="Is memory short? Try --jobs 1."
-            ) from error
+    pool = ProcessPoolExecutor(jobs, context, _start, made)
+    try:
+        yield from pool.map(partial(_run, run), calls, chunksize=at_once)
+    except BrokenProcessPool as error:
+        raise ServiceMissingError(
+            "A process died while it worked on a picture.", hint="Is memory short? Try --jobs 1."
+        ) from error
+    except BaseException:
+        for process in list((pool._processes or {}).values()):  # noqa: SLF001 - of Python 3.14 on: kill_workers()
+            process.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _start(make: Callable[[Setting], State], setting: Setting) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's matter, which ends this process
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _kept[:] = [make(setting)]
+
+
+def _end_with_parent() -> None:
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run(run: Callable[[State, Call], Result], call: Call) -> Result:

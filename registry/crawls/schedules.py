@@ -1,40 +1,125 @@
 """When watches run, and the crawls that begin then."""
 
-from datetime import datetime, time, timedelta, tzinfo
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
 from django.utils import timezone
 
 from exhibit.clock import SLACK, now
+from exhibit.errors import WrongUseError
 from registry.crawls import changes, inquiries
 from registry.crawls.crawling import BULK, PAST, SEARCH, NewUrl, add_urls
 from registry.db.rows import next_number
 from registry.models import UNFINISHED, Crawl, StepState, Watch
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-def first_run(every: timedelta, at: time, weekday: int, zone: tzinfo) -> datetime:
-    """The first time of a schedule from now on, at this time of day in the zone; several a day run at others, too.
+@dataclass(frozen=True, slots=True)
+class TimeOfDay:
+    """The time of day at which a watch of whole days runs, in a zone that changes its clocks; and first on a weekday.
 
-    The weekday, 0 for Monday, counts only when whole weeks lie between two runs.
+    The weekday, 0 for Monday, counts only when whole weeks lie between two runs; without one the next day will do.
     """
+
+    at: time
+    zone: tzinfo
+    weekday: int | None = None
+
+    @classmethod
+    def of(cls, moment: datetime, zone: tzinfo | None = None) -> Self:
+        """The time of day of a moment, and its weekday, where the installation is unless a zone is named."""
+        zone = zone or timezone.get_default_timezone()
+        local = moment.astimezone(zone)
+        return cls(local.time(), zone, local.weekday())
+
+    def on(self, day: date) -> datetime:
+        """When it is that time on a day: later by what the clock skips, and once where the clock comes there twice."""
+        return datetime.combine(day, self.at, self.zone).astimezone(UTC)
+
+    def day_of(self, moment: datetime) -> date:
+        """The last day on which it has been that time; what is late by a skipped hour belongs to its own day."""
+        day = moment.astimezone(self.zone).date()
+        return day if self.on(day) <= moment else day - DAY
+
+
+def chosen(at: str | None, weekday: str | None, zone: str | None, before: TimeOfDay | None = None) -> TimeOfDay | None:
+    """A time of day from words; ``None`` where nothing is said.
+
+    What isn't said is as it was before; of a new schedule it is where the installation is. Raises ``WrongUseError`` for
+    what isn't a time, a weekday or a zone.
+    """
+    if at is weekday is zone is None:
+        return None
+    if at is None and before is None:
+        raise WrongUseError("A weekday or a zone alone is no time.", hint="Say the time of day, too.")
+    when = before or TimeOfDay(time(), timezone.get_default_timezone())
+    if at is not None:
+        try:
+            when = replace(when, at=datetime.strptime(at, "%H:%M").time())  # noqa: DTZ007 - of no day
+        except ValueError:
+            told = f"{at!r} is no time of day."
+            raise WrongUseError(told, hint="Write it like this: 02:30.") from None
+    if zone is not None:
+        try:
+            when = replace(when, zone=ZoneInfo(zone))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            told = f"{zone!r} is no time zone."
+            raise WrongUseError(told, hint="Write it like this: Europe/Berlin.") from None
+    if weekday is not None:
+        if weekday not in WEEKDAYS:
+            told = f"{weekday!r} is no weekday."
+            raise WrongUseError(told, hint="Write it like this: monday.")
+        when = replace(when, weekday=WEEKDAYS.index(weekday))
+    return when
+
+
+def kept(watch: Watch) -> TimeOfDay | None:
+    """The time of day of a watch, with the weekday of its next run; ``None`` for one by the hour, or without a time.
+
+    ``None`` also where this machine doesn't know its zone: then its periods are counted in hours.
+    """
+    if watch.time_of_day is None:
+        return None
+    try:
+        zone = ZoneInfo(watch.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+    when = TimeOfDay(watch.time_of_day, zone)
+    return when if watch.next_run_at is None else replace(when, weekday=when.day_of(watch.next_run_at).weekday())
+
+
+def first_run(every: timedelta, when: TimeOfDay) -> datetime:
+    """The first time of a schedule from now on; several a day run at others, too."""
     moment = now()
-    today = moment.astimezone(zone).replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
+    today = moment.astimezone(when.zone).date()
     if every < DAY:
-        return following(today - DAY, every, moment)
-    step = WEEK if every % WEEK == timedelta(0) else DAY
-    begin = today + timedelta(days=(weekday - today.weekday()) % 7) if step == WEEK else today
-    return (begin if begin > moment else begin + step).astimezone(moment.tzinfo)
+        return following(when.on(today - DAY), every, moment)
+    step = DAY
+    if every % WEEK == timedelta(0) and when.weekday is not None:
+        step = WEEK
+        today += timedelta(days=(when.weekday - today.weekday()) % 7)
+    begin = when.on(today)
+    return begin if begin > moment else when.on(today + step)
 
 
-def following(last: datetime, every: timedelta, moment: datetime) -> datetime:
-    """The first time of a schedule after a moment; one of whole days keeps its time of day, summer and winter."""
-    local = last.astimezone(timezone.get_default_timezone() if every % DAY == timedelta(0) else moment.tzinfo)
-    rounds = max(1, (moment - last) // every)
-    while (found := (local + rounds * every).astimezone(moment.tzinfo)) <= moment:
+def following(last: datetime, every: timedelta, moment: datetime, when: TimeOfDay | None = None) -> datetime:
+    """The first time of a schedule after a moment, before or after one of its times.
+
+    With a time of day the schedule counts days, and runs at that time on each, summer and winter.
+    """
+    rounds = (moment - last) // every
+    while (found := _turn(last, rounds * every, when)) <= moment:
         rounds += 1
     return found
+
+
+def _turn(last: datetime, passed: timedelta, when: TimeOfDay | None) -> datetime:
+    return last + passed if when is None else when.on(when.day_of(last) + passed)
 
 
 def pass_over() -> None:
@@ -50,7 +135,8 @@ def pass_over() -> None:
 def move_on(watch: Watch, moment: datetime) -> None:
     """Set a watch, held by this transaction, to its first time after a moment; one that is later already stays."""
     if watch.next_run_at is not None and watch.next_run_at <= moment:
-        watch.next_run_at = following(watch.next_run_at, timedelta(seconds=watch.interval_seconds), moment)
+        every = timedelta(seconds=watch.interval_seconds)
+        watch.next_run_at = following(watch.next_run_at, every, moment, kept(watch))
         watch.save(update_fields=["next_run_at"])
 
 
@@ -62,8 +148,7 @@ def bring_back(watch: Watch, moment: datetime) -> bool:
     every = timedelta(seconds=watch.interval_seconds)
     if watch.next_run_at is None or watch.next_run_at <= moment + max(every, WEEK) + SLACK:
         return False
-    earlier = watch.next_run_at - every * -(-(watch.next_run_at - moment) // every)
-    came = following(earlier, every, moment)
+    came = following(watch.next_run_at, every, moment, kept(watch))
     return bool(Watch.objects.filter(pk=watch.pk, next_run_at=watch.next_run_at).update(next_run_at=came))
 
 

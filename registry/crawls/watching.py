@@ -11,6 +11,7 @@ from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import samples, scoped
 from registry.crawls import budgets, canaries, crawling, revisits, schedules
+from registry.crawls.schedules import TimeOfDay
 from registry.db.rows import alone_with, next_number, there, write
 from registry.log import audit_log
 from registry.models import UNFINISHED, Crawl, Owner, Watch
@@ -49,7 +50,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     budget: Mapping[str, Any],
     politeness: Mapping[str, float],
     by: str = "",
-    first: datetime | None = None,
+    when: TimeOfDay | None = None,
     **asked: Unpack[Subjects],
 ) -> Watch:
     """Arrange a scheduled crawl; :func:`start_now` is for sooner. Raises ``WrongUseError``.
@@ -57,7 +58,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     What comes from files, and what a search names that is asked with the owner's key, is private to the owner; what
     comes from the public web isn't. Sources are kinds and addresses (paths of files); files and addresses can't be
     mixed. The budget (:class:`crawler.formats.job.Limits`) is :data:`USUAL` where it says nothing; politeness is that
-    of :class:`crawler.formats.job.Politeness`. It runs first when one period has passed, unless ``first`` says when.
+    of :class:`crawler.formats.job.Politeness`. It runs first when one period has passed, or as ``when`` says.
     """
     samples.refuse(owner)
     group = _one_group(kind for kind, _url in sources)
@@ -66,6 +67,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     said = {name: value for name, value in asked.items() if value}
     if said and group != SEARCHES:
         raise WrongUseError(Sentence("Only a watch that asks a search has words or works to search for."))
+    first = None if group == LISTS else now() + every if when is None else schedules.first_run(every, when)
     with alone_with(owner):
         _refuse_known(owner, name)
         number = next_number(owner.watches)
@@ -74,10 +76,9 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
             number=number,
             name=name,
             sources=[{"kind": kind, "url": url, **said} for kind, url in dict.fromkeys(sources)],
-            interval_seconds=int(every.total_seconds()),
             budget=budget,
             politeness=dict(politeness),
-            next_run_at=None if group == LISTS else first or now() + every,
+            **_times(every, first, when),
             private=group in (FILES, SEARCHES),
         )
         audit_log.changed("watch added", by=by, owner=owner, about={"sources": watch.sources, **_settings(watch)})
@@ -92,11 +93,11 @@ def change_watch(
     budget: Mapping[str, Any],
     politeness: Mapping[str, float],
     by: str,
-    first: datetime | None = None,
+    when: TimeOfDay | None = None,
 ) -> None:
     """Set a watch anew; a crawl under way goes on under the new budget, its next slice at the new pace.
 
-    What isn't said stays. It runs next as ``first`` says, or after one period where that has changed. Raises
+    What isn't said stays. It runs next as ``when`` says, or within one period where that has changed. Raises
     ``NotFoundError`` when somebody has removed it meanwhile, ``WrongUseError`` when it can't be arranged like this.
     """
     _refuse_past(watch)
@@ -109,12 +110,8 @@ def change_watch(
         budget = _checked_budget(_one_group(kind for kind, _url in places(row)), {**row.budget, **budget})
         if name != row.name:
             _refuse_known(watch.owner, name)
-        if first is None and int(every.total_seconds()) != row.interval_seconds:
-            first = now() + every
-        if takes_lists(row):
-            first = None
-        when = {"interval_seconds": int(every.total_seconds()), "next_run_at": first or row.next_run_at}
-        write(row, name=name, budget=budget, politeness={**row.politeness, **politeness}, **when)
+        times = {} if takes_lists(row) else _changed_times(row, every, when)
+        write(row, name=name, budget=budget, politeness={**row.politeness, **politeness}, **times)
         audit_log.changed("watch changed", by=by, owner=watch.owner, about={"before": before, "after": _settings(row)})
 
 
@@ -207,6 +204,30 @@ def takes_lists(watch: Watch) -> bool:
 def visits_sites(watch: Watch) -> bool:
     """Whether a watch visits places on the web that somebody named."""
     return {_group(source["kind"]) for source in watch.sources} == {WEB} and not revisits.is_past(watch)
+
+
+def _changed_times(watch: Watch, every: timedelta, when: TimeOfDay | None) -> dict[str, Any]:
+    """Columns of another schedule: at its own time of day as before, unless another is said; none where none is."""
+    before = schedules.kept(watch)
+    if when is not None:
+        return _times(every, schedules.first_run(every, when), when)
+    if int(every.total_seconds()) == watch.interval_seconds:
+        return {}
+    if before is not None and every % schedules.DAY == timedelta(0):
+        return _times(every, before.on(before.day_of(now()) + every), before)
+    return _times(every, now() + every, None)
+
+
+def _times(every: timedelta, first: datetime | None, when: TimeOfDay | None) -> dict[str, Any]:
+    """Columns of when a watch runs; its time of day is that of its first run, unless one is said."""
+    of_days = first is not None and every % schedules.DAY == timedelta(0)
+    chosen = (when or TimeOfDay.of(first)) if first is not None and of_days else None
+    return {
+        "interval_seconds": int(every.total_seconds()),
+        "next_run_at": first,
+        "time_of_day": chosen and chosen.at,
+        "time_zone": str(chosen.zone) if chosen else "",
+    }
 
 
 def _settings(watch: Watch) -> dict[str, Any]:

@@ -20,6 +20,8 @@ class Watch(Numbered):
     budget = models.JSONField(default=dict, blank=True, help_text="pages, images, bytes, seconds, depth, hosts")
     politeness = models.JSONField(default=dict, blank=True, help_text="delay, concurrency")
     next_run_at = models.DateTimeField(null=True, blank=True)
+    time_of_day = models.TimeField(null=True, blank=True, help_text="of every run; null when it runs by the hour")
+    time_zone = models.CharField(max_length=64, blank=True, db_default="", help_text="where it is that time of day")
     paused = models.BooleanField(default=False)
     private = models.BooleanField(default=False, help_text="sightings belong to this owner alone")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -75,14 +75,54 @@ def test_a_release_is_the_same_bytes_twice_and_its_sums_hold(tmp_path: Path) -> 
     assert b"<title>" in made[0]["verify.html"]
 
 
-@pytest.mark.parametrize("arguments", [["audit"], ["audit", "--dry-run"]])
-def test_an_audit_asks_about_every_pinned_package(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(bootstrap, "find_uv", lambda: "uv")
-    monkeypatch.setattr(bootstrap, "call", lambda *words: asked.extend(words))
-    assert bootstrap.main(arguments) == 0
-    files = [Path(one).name for one in asked if one.endswith(".txt")]
-    every = {path.name for path in (CHECKOUT / "requirements").glob("*.txt")}
-    assert names_of(*files) == names_of(*every)
-    assert {"--require-hashes", "--disable-pip"} <= set(asked)
-    assert ("--dry-run" in asked) == ("--dry-run" in arguments)
+AUDITOR = """#!{python}
+import json, pathlib, re, sys
+told, words = json.loads(pathlib.Path({answers!r}).read_text()), sys.argv
+given = dict(zip(words, words[1:]))
+pins = re.findall("^([^ =]+)==([^ ]+)", pathlib.Path(given["--requirement"]).read_text(), re.M)
+with pathlib.Path({asked!r}).open("a") as kept:
+    print(json.dumps([words[1:], pins]), file=kept)
+found = [dict(name=name, **told.get(name, dict(version=version, vulns=[]))) for name, version in pins]
+if "--dry-run" not in words and told.get("reached", True):
+    pathlib.Path(given["--output"]).write_text(json.dumps(dict(dependencies=found)))
+sys.exit(1 if any(one.get("vulns") for one in found) or not told.get("reached", True) else 0)
+"""
+HOLE = {"id": "PYSEC-2026-1", "fix_versions": ["9.9"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "answers", "code", "said"),
+    [
+        ([], {}, 0, "Asked about {all} of {all} packages; known holes in these: none."),
+        (["--dry-run"], {}, 0, ""),
+        ([], {"django": {"version": "6.0", "vulns": [HOLE]}}, 3, "django 6.0: PYSEC-2026-1, mended in 9.9"),
+        ([], {"django": {"skip_reason": "not found"}}, 3, "Asked about {less} of {all} packages"),
+        ([], {"reached": False}, 3, ""),
+    ],
+)
+def test_an_audit_asks_about_every_pinned_package_and_says_of_how_many_it_could(
+    options: list[str],
+    answers: dict[str, object],
+    code: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    auditor, asked = tmp_path / "uv", tmp_path / "asked"
+    (tmp_path / "answers").write_text(json.dumps(answers))
+    places = {"python": sys.executable, "answers": str(tmp_path / "answers"), "asked": str(asked)}
+    auditor.write_text(AUDITOR.format(**places))
+    auditor.chmod(0o755)
+    monkeypatch.setattr(bootstrap, "find_uv", lambda: str(auditor))
+    assert bootstrap.main(["audit", *options]) == code
+    runs = [json.loads(line) for line in asked.read_text().splitlines()]
+    pinned = {pin for path in (CHECKOUT / "requirements").glob("*.txt") for pin in pins_of(path)}
+    if code == 0:
+        assert {tuple(pin) for _words, some in runs for pin in some} == pinned
+    assert all({"--require-hashes", "--disable-pip", *options} <= {*words} for words, _pins in runs)
+    assert said.format(all=len(pinned), less=len(pinned) - 1) in capfd.readouterr().out
+
+
+def pins_of(path: Path) -> list[tuple[str, str]]:
+    return re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", path.read_text(), re.MULTILINE)

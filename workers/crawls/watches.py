@@ -4,7 +4,7 @@ A site is looked at before it is watched.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.db import transaction
@@ -17,6 +17,7 @@ from exhibit.sentences import Sentence
 from registry.accounts import scoped
 from registry.crawls import canaries, watching
 from registry.crawls.crawling import SEARCH, denials, denied
+from registry.crawls.schedules import TimeOfDay
 from registry.models import Canary, Owner, Watch, Work
 from workers.crawls.search_keys import check_costs
 from workers.crawls.search_services import services_for
@@ -33,7 +34,7 @@ class Settings(watching.Subjects, TypedDict):
     budget: Mapping[str, Any]
     politeness: Mapping[str, float]
     by: str
-    first: NotRequired[datetime | None]
+    when: NotRequired[TimeOfDay | None]
 
 
 def arrange(
@@ -68,7 +69,7 @@ def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and chan
     by: str,
     name: str | None = None,
     every: timedelta | None = None,
-    first: datetime | None = None,
+    when: TimeOfDay | None = None,
     add: Sequence[Place] = (),
     remove: Collection[Place] = (),
     **asked: Unpack[watching.Subjects],
@@ -76,7 +77,7 @@ def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and chan
     """Set a watch anew, all or nothing; what isn't said stays. Raises as :func:`arrange`."""
     _check(services, add)
     with transaction.atomic():
-        watching.change_watch(watch, name=name, every=every, first=first, budget=budget, politeness=politeness, by=by)
+        watching.change_watch(watch, name=name, every=every, when=when, budget=budget, politeness=politeness, by=by)
         watching.change_sources(watch, add=add, remove=remove, by=by)
         if searches := _searches(watching.places(watch)):
             check_costs(services, watch.owner, searches, {**watch.budget, **budget})

@@ -14,6 +14,7 @@ from pathlib import Path
 from exhibit.config.config import Config, made_data_dir
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, WrongUseError
+from exhibit.machine import files_left
 from workers.configuration import load_config
 from workers.database.backup_format import BLOBS, Description, LogState, bytes_of, inside, members, verify_backup
 from workers.database.dumping import is_empty, migrations_in, restore_rows
@@ -23,6 +24,9 @@ from workers.servers.locks import FileLock, alone
 from workers.services.stores import log_head, objects_of, store_at
 
 Tell = Callable[[str], None]
+MAKE_ROOM = "Make room, or restore into a data folder on another disk (EXHIBIT_DATA)."
+FILES_OF_DATABASE = 2_000
+"""That a new database takes."""
 _GIB = 1024**3
 FOLDER = "restoring"  # of the data folder: what is on its way into the database
 _BEGUN = "begun"  # in it, from just before the rows are put back: the digest of their dump
@@ -124,8 +128,13 @@ def _check_room(config: Config, place: Path, description: Description) -> None:
     free = shutil.disk_usage(config.data_dir).free
     if needed > free:
         told = f"The backup takes {needed / _GIB:.1f} GiB, and {free / _GIB:.1f} are free below {config.data_dir}"
-        hint = "Make room, or restore into a data folder on another disk (EXHIBIT_DATA)."
-        raise WrongUseError(f"{told}: nothing was restored.", hint=hint)
+        raise WrongUseError(f"{told}: nothing was restored.", hint=MAKE_ROOM)
+    there = sum(len(names) for _parent, _folders, names in os.walk(config.data_dir / BLOBS))
+    bytes_here = 0 if config.blobs_url else max(0, description.blobs - there)
+    count = bytes_here + len(description.files) + (0 if config.database_url else FILES_OF_DATABASE)
+    if (left := files_left(config.data_dir)) is not None and count > left:
+        told = f"The backup takes some {count:,} files (inodes), and {left:,} more fit below {config.data_dir}"
+        raise WrongUseError(f"{told}: nothing was restored.", hint=MAKE_ROOM)
 
 
 def _staged(made: Path, place: Path, description: Description) -> Path:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import StorageError
-from workers.services.disk import free_bytes
+from workers.services.disk import Room, room_of
 from workers.texts.words import gettext as _, ngettext
 
 
@@ -27,14 +27,21 @@ DAMAGED = "damaged"  # the file of the data folder that lists exact bytes that h
 
 def disk_check(config: Config) -> Check:
     """How much room is left, and whether crawling has stopped for that."""
-    return room(free_bytes(config), config.disk_floor_bytes)
+    return room(room_of(config))
 
 
-def room(free: int, floor: int) -> Check:
-    """Whether there is room for crawling, in bytes."""
-    values = {"free": f"{free / GIB:.1f}", "floor": f"{floor / GIB:.1f}"}
+def room(found: Room) -> Check:
+    """Whether there is room for crawling, for bytes and for files."""
+    bytes_missing, files_missing = found.missing(1)
+    if files_missing > 0:
+        values = {"free": f"{found.files:,}", "floor": f"{found.files_floor:,}"}
+        sentence = _("%(free)s more files fit on the disk (inodes); crawling stops below %(floor)s.") % values
+        return Check(
+            "disk", ok=False, sentence=sentence, remedy=_("Remove files, or use a file system for more of them.")
+        )
+    values = {"free": f"{found.free / GIB:.1f}", "floor": f"{found.floor / GIB:.1f}"}
     sentence = _("%(free)s GiB are free; crawling stops below %(floor)s.") % values
-    remedy = "" if free >= floor else _("Make room, or lower EXHIBIT_DISK_FLOOR_BYTES.")
+    remedy = _("Make room, or lower EXHIBIT_DISK_FLOOR_BYTES.") if bytes_missing > 0 else ""
     return Check("disk", ok=not remedy, sentence=sentence, remedy=remedy)
 
 

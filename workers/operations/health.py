@@ -29,7 +29,7 @@ def checks(found: Status, config: Config, said: Saying = str) -> list[Check]:
     ``said`` puts the reasons that rows keep into the reader's language.
     """
     return [
-        room(found.disk.free, found.disk.floor),
+        room(found.disk),
         damage_check(config),
         *_workers(found),
         *_held_up(found, said),

@@ -64,6 +64,7 @@ def _families(found: Status, config: Config) -> Iterator[Metric]:
     plain = {
         "disk_free_bytes": ("Room where the data folder lies.", found.disk.free),
         "disk_floor_bytes": ("Crawling stops below.", found.disk.floor),
+        "disk_free_files": ("Files that can still be made there.", found.disk.files),
         "database_bytes": ("What the database takes.", found.disk.database),
         "crawls_under_way": ("Crawls under way.", len(found.crawls.under_way)),
         "watches_late": ("Watches that should have begun.", found.crawls.late),
@@ -74,7 +75,8 @@ def _families(found: Status, config: Config) -> Iterator[Metric]:
         "amiss": ("Sentences on the operator's page.", len(amiss)),
     }
     for name, (text, value) in plain.items():
-        yield GaugeMetricFamily(f"exhibit_{name}", text, value=value)
+        if value is not None:
+            yield GaugeMetricFamily(f"exhibit_{name}", text, value=value)
 
 
 def _age(found: Status, since: datetime | None) -> float:

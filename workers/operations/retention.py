@@ -22,7 +22,7 @@ from workers.notify.mail import drop_mails
 from workers.operations.checks import DAMAGED, damaged
 from workers.pictures.kept_files import let_go
 from workers.pictures.previews import CACHES, drop_kept, preview
-from workers.services.disk import free_bytes
+from workers.services.disk import room_of
 from workers.services.stores import objects_of
 from workers.services.wiring import Services
 
@@ -166,12 +166,12 @@ def _purged() -> set[Digest]:
 
 
 def _make_room(services: Services) -> None:
-    """Remove what lies longest in caches until there is twice the room at which crawling stops.
+    """Remove what lies longest in caches until there is twice the room at which crawling stops, for bytes and files.
 
     What was measured of works is one of them only where other machines can be asked for it.
     """
-    missing = ROOM * services.config.disk_floor_bytes - free_bytes(services.config)
-    if missing <= 0:
+    missing, too_many = room_of(services.config).missing(ROOM)
+    if max(missing, too_many) <= 0:
         return
     files = []
     for name in CACHES if objects_of(services.config) else CACHES[:-1]:
@@ -182,6 +182,6 @@ def _make_room(services: Services) -> None:
         with suppress(OSError):  # gone, or a folder
             size = path.stat().st_size
             path.unlink()
-            missing -= size
-        if missing <= 0:
+            missing, too_many = missing - size, too_many - 1
+        if max(missing, too_many) <= 0:
             return

@@ -1,8 +1,7 @@
 """How the installation is, in figures: all from rows and the disk, so that every process tells the same."""
 
-import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -23,6 +22,7 @@ from workers.cases.reported import waiting_reports
 from workers.matching.index_upkeep import IndexState, index_states
 from workers.operations.backlog import Backlog, Failure, by_task, failures, held_up, oldest_by_queue
 from workers.pipeline.steps import with_rows
+from workers.services.disk import Room, room_of
 from workers.services.wiring import Services
 
 COST_DAYS = 30  # over so many days the steps' times are added up
@@ -42,12 +42,9 @@ class Witness:
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
-    """Room, in bytes: free and in all where the data folder lies, the floor, and what the database takes."""
+class Disk(Room):
+    """Room, and what the database takes, in bytes."""
 
-    free: int
-    total: int
-    floor: int
     database: int
 
 
@@ -154,8 +151,7 @@ def _log(services: Services) -> LogFigures:
 
 def disk_of(services: Services) -> Disk:
     """Room where the data folder lies, and in the database."""
-    usage = shutil.disk_usage(services.config.data_dir)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_database_size(current_database())")
         (database,) = cursor.fetchone()
-    return Disk(usage.free, usage.total, services.config.disk_floor_bytes, int(database))
+    return Disk(**asdict(room_of(services.config)), database=int(database))

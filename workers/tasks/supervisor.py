@@ -79,12 +79,17 @@ def run_supervisor(config: Config, ready: Callable[[Status], None]) -> None:
 
 def running_status(config: Config) -> Status | None:
     """What runs for this data folder; None when nothing does."""
-    if is_free(lock_folder(config) / "supervisor.lock"):
+    if not is_at_work(config):
         return None
     try:
         return Status(**json.loads(_status_path(config).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None  # it is just starting
+
+
+def is_at_work(config: Config) -> bool:
+    """Whether something runs for this data folder, is just starting, or is stopping."""
+    return not is_free(lock_folder(config) / "supervisor.lock")
 
 
 def stop_running(config: Config, *, seconds: float = 20.0) -> bool:

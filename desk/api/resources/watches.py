@@ -10,7 +10,7 @@ from desk.schemas.base import Piece
 from exhibit.errors import WrongUseError
 from exhibit.types import Price
 from registry.accounts import scoped
-from registry.crawls import canaries, crawling, watching
+from registry.crawls import canaries, crawling, schedules, watching
 from registry.models import Refusal
 from workers.crawls.search_keys import consent, drop_key, estimate, keep_key, set_price, withdraw_consent
 from workers.crawls.watches import arrange, change, plant
@@ -39,6 +39,7 @@ def add_watch(request: Call, new: requests.NewWatch) -> schemas.Watch:
         budget=new.budget,
         politeness=new.politeness,
         by=request.auth.by,
+        when=schedules.chosen(new.at, new.weekday, new.time_zone),
         **new.model_dump(include=SUBJECTS),
     )
     return schemas.Watch.from_row(row)
@@ -79,6 +80,7 @@ def change_watch(request: Call, number: int, new: requests.WatchChange) -> schem
         by=request.auth.by,
         add=[place for place in after if place not in before],
         remove=[place for place in before if place not in after],
+        when=schedules.chosen(new.at, new.weekday, new.time_zone, schedules.kept(row)),
         **new.model_dump(include=SUBJECTS),
     )
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))

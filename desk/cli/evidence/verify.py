@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -104,17 +103,11 @@ def _results(
     """What checking gives, in the order of the bundles; several are checked by a process a core."""
     jobs = jobs or max(1, min(os.cpu_count() or 1, len(bundles) // REPAYS))
     multiprocessing.set_forkserver_preload(["evidence.verify.verifier", "workers.evidence.remaking"])
-    return processes.in_processes(jobs, (_verifier if jobs == 1 else _verifier_beside, trust), _verified, bundles)
+    return processes.in_processes(jobs, (_verifier, trust), _verified, bundles)
 
 
 def _verifier(trust: "lists.Trust") -> "verifiers.Verifier":
     return verifiers.Verifier(trust, remaking.MAKERS)
-
-
-def _verifier_beside(trust: "lists.Trust") -> "verifiers.Verifier":
-    """That of a process beside this one, which Ctrl-C ends without a word."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return _verifier(trust)
 
 
 def _verified(verifier: "verifiers.Verifier", path: Path) -> "verdicts.Verdict | ExhibitError":

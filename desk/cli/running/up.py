@@ -1,7 +1,6 @@
 """Starting the product."""
 
 import os
-import subprocess
 import sys
 import time
 
@@ -34,7 +33,8 @@ PAUSE = 0.1
 def up_command(*, detach: bool) -> None:
     """Start the servers, the workers, the tick and the site, and keep them running until Ctrl-C.
 
-    Ends with 2 when Exhibit runs already, with --detach with 0.
+    Ends with 2 when Exhibit runs already or is starting. With --detach it waits for one that is starting, and ends
+    with 0.
     """
     config = load_config()
     if detach:
@@ -69,27 +69,26 @@ def _first_link() -> str:
 
 
 def _detach(config: Config) -> None:
-    running = supervisor.running_status(config)
-    if running is not None:
-        say(f"Exhibit runs already: {running.address}")
-        return
-    folder = made_data_dir(config) / "log"
-    with processes.open_log(folder, "supervisor") as log:
-        begun = log.tell()
-        child = product.start_detached(config, "workers.tasks.supervisor", log)
-    _greet(_wait_for(config, child, begun))
-
-
-def _wait_for(config: Config, child: "subprocess.Popen[bytes]", begun: int) -> "supervisor.Status":
-    """Wait until the product says that it runs; raises ``ServiceMissingError`` with the sentence it ended with."""
+    """Start it, or wait for one that is starting; raises ``ServiceMissingError`` with the sentence it ended with."""
+    folder, child, begun = made_data_dir(config) / "log", None, 0
     said_at = time.monotonic()
     while (status := supervisor.running_status(config)) is None:
-        log = config.data_dir / "log" / "supervisor.log"
-        if child.poll() is not None:
-            said = log.read_bytes()[begun:].decode("utf-8", "replace").strip().splitlines()
-            raise ServiceMissingError(said[-1] if said else "Exhibit didn't start.", hint=f"Its log: {log}")
+        others = supervisor.is_at_work(config)
+        if child is None and not others:
+            with processes.open_log(folder, "supervisor") as log:
+                begun = log.tell()
+                child = product.start_detached(config, "workers.tasks.supervisor", log)
+        elif child is not None and child.poll() is not None:
+            if not others:
+                said = (folder / "supervisor.log").read_bytes()[begun:].decode("utf-8", "replace").strip().splitlines()
+                hint = f"Its log: {folder / 'supervisor.log'}"
+                raise ServiceMissingError(said[-1] if said else "Exhibit didn't start.", hint=hint)
+            child = None  # another one was faster
         if time.monotonic() - said_at > SECONDS_BETWEEN_NOTES:
             said_at = time.monotonic()
             note("It is still starting; `exhibit down` stops it.")
         time.sleep(PAUSE)
-    return status
+    if child is None:
+        say(f"Exhibit runs already: {status.address}")
+    else:
+        _greet(status)

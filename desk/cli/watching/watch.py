@@ -37,7 +37,7 @@ watch_command = click.Group("watch", help="Scheduled visits to places where copi
 
 @command(
     "add",
-    "shop --site https://shop.example/ --every 24h --pages 500",
+    "shop --site https://shop.example/ --every 24h --at 02:30 --pages 500",
     "news --feed https://news.example/feed.xml --every 1h",
     "archive --warc crawl.warc.gz",
     "copies --search tineye --every 7d --searches 50",
@@ -48,9 +48,12 @@ watch_command = click.Group("watch", help="Scheduled visits to places where copi
 @click.option("--search", "searches_asked", multiple=True, metavar="NAME", help=SEARCHES)
 @click.option("--dry-run", is_flag=True, help="Say what asking searches would cost, and add nothing.")
 @click.option("--every", type=options.period, metavar="PERIOD", default="24h", show_default=True, help=OFTEN)
+@options.time_options
 @options.limit_options
 def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
-    """Add the watch NAME over one or more sources. Its first run comes after one period, or by exhibit watch run.
+    """Add the watch NAME over one or more sources. Its first run comes after one period, or as --at says.
+
+    Sooner: exhibit watch run.
 
     Only pages of the given sites are followed; pictures may lie anywhere. Pages of a list are visited alone, unless
     --depth says otherwise. Addresses on the web, files and a search can't be in one watch.
@@ -72,7 +75,7 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
     if given["dry_run"]:
         return
     sources += [(SEARCH, search) for search in names]
-    asked |= {"every": given["every"], "politeness": options.politeness(given)}
+    asked |= {"every": given["every"], "when": options.when(given), "politeness": options.politeness(given)}
     watch = watches.arrange(desk.services, desk.owner(owner), name, sources, by=person(), **asked)
     only_json(schemas.Watch.from_row(watch), asked=as_json)
     first = moment(watch.next_run_at, desk.zone)
@@ -94,6 +97,7 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
 @options.source_options
 @click.option("--remove", multiple=True, metavar="URL", help="A place that it looks at no more.")
 @click.option("--every", type=options.period, metavar="PERIOD", help=OFTEN)
+@options.time_options
 @options.limit_options
 def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
     """Change the watch NAME; what isn't named stays as it is, and so does what it has seen.
@@ -111,6 +115,7 @@ def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) 
         watch,
         name=given["new_name"],
         every=given["every"],
+        when=options.when(given, watch),
         budget=options.budget(given),
         politeness=options.politeness(given),
         by=person(),
@@ -153,7 +158,9 @@ def _line(desk: Desk, one: "schemas.Watch") -> list[object]:
     elif first.kind == "past":
         source, following, every = "pictures seen before", "for a new work", ""
     else:
-        every = options.shown(one.every_seconds)
+        zone = "" if one.time_zone == str(desk.zone) else one.time_zone
+        often = [options.shown(one.every_seconds), one.weekday, one.at and f"at {one.at}", zone]
+        every = " ".join(filter(None, often))
         following = "paused" if one.paused else moment(one.next_run_at, desk.zone)
     last = one.last_crawl
     told = "" if last is None else f"{last.number}: {counted(last.pages, 'page')}, {last.reason or 'under way'}"

@@ -13,6 +13,8 @@ from exhibit.errors import WrongUseError
 from exhibit.lazy import late
 
 with late():
+    from registry import models
+    from registry.crawls import schedules
     from workers.crawls import search_services
 
 MAX_LISTED = 100_000
@@ -33,6 +35,13 @@ source_options = together(
     click.option("--newest/--in-turn", default=None, help="Each run begins with the newest work, or goes on."),
 )
 """What a watch looks at."""
+
+time_options = together(
+    click.option("--at", metavar="HH:MM", help="Time of day of its runs, where whole days lie between them."),
+    click.option("--weekday", metavar="DAY", help="The same of whole weeks: monday, tuesday, …"),
+    click.option("--zone", metavar="ZONE", help="Where it is that time, such as Europe/Berlin; the installation's."),
+)
+"""At which time a watch runs."""
 
 limit_options = together(
     click.option("--pages", type=AT_LEAST_1, metavar="N", help="Pages that a run visits at most; 1,000 at first."),
@@ -68,6 +77,13 @@ def works(given: Mapping[str, Any]) -> list[int] | None:
     if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text):
         raise WrongUseError(f"{text!r} doesn't name works.", hint="Write their numbers: 3,7,12; or all.")
     return [int(number) for number in text.split(",")]
+
+
+def when(given: Mapping[str, Any], watch: "models.Watch | None" = None) -> "schedules.TimeOfDay | None":
+    """At which time it runs, if that is said; raises ``WrongUseError``."""
+    weekday = given["weekday"]
+    before = None if watch is None else schedules.kept(watch)
+    return schedules.chosen(given["at"], weekday and weekday.lower(), given["zone"], before)
 
 
 def politeness(given: Mapping[str, Any]) -> dict[str, float]:

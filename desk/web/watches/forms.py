@@ -1,8 +1,9 @@
 """What a person may set of a watch."""
 
 from collections.abc import Mapping
-from datetime import time, timedelta
+from datetime import time, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils import timezone
@@ -14,7 +15,7 @@ from crawler.search_mapping import Service
 from desk.texts.schedules import schedule
 from registry.crawls.budgets import RENDERING
 from registry.crawls.inquiries import USUAL
-from registry.crawls.schedules import DAY, WEEK, first_run
+from registry.crawls.schedules import DAY, WEEK, TimeOfDay, kept
 from registry.crawls.watching import BUDGET, FILE_KINDS, searched_words, searches
 from registry.models import Owner, Watch
 from workers.crawls.search_services import words_of
@@ -50,7 +51,7 @@ RENDER = ("rendering", "render_pages", "render_minutes")
 SITES_ONLY = ("pages", "depth", *RENDER)
 SPENDING = (*SEARCHES_ONLY, "pages", "images", "megabytes", "minutes", "depth", *RENDER)
 OF_WORKS = ("works", "newest")
-TIMES = frozenset({"every", "at", "weekday"})
+TIMES = frozenset({"every", "at", "weekday", "zone"})
 NIGHT = time(3, 0)
 
 
@@ -67,6 +68,7 @@ class WatchForm(forms.Form):
     )
     weekday = forms.TypedChoiceField(label=_("On"), coerce=int, choices=tuple(WEEKDAYS.items()))
     at = forms.TimeField(label=_("At"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+    zone = forms.ChoiceField(label=_("Where it is that time"), required=False)
     pages = forms.IntegerField(label=_("Pages"), min_value=1, max_value=1_000_000)
     images = forms.IntegerField(label=_("Pictures"), min_value=1, max_value=10_000_000)
     megabytes = forms.IntegerField(label=_("Megabytes"), min_value=1, max_value=1_000_000)
@@ -137,6 +139,9 @@ class WatchForm(forms.Form):
             choices.insert(0, (AS_IT_IS, schedule(watch)))
         every: Any = self.fields["every"]
         every.choices = choices
+        zone: Any = self.fields["zone"]
+        zones = dict.fromkeys([self.initial["zone"], str(_here()), timezone.get_default_timezone_name()])
+        zone.choices = [(name, name) for name in zones]
 
     def settings(self) -> dict[str, Any]:
         """What was set, as :func:`workers.crawls.watches.arrange` and ``change`` take it."""
@@ -146,12 +151,13 @@ class WatchForm(forms.Form):
         if given.get("rendering"):
             budget["render"] = given["rendering"]
         every = timedelta(seconds=int(given["every"]) or self._watch.interval_seconds)
-        stays = self._watch.pk and not TIMES & set(self.changed_data)  # where no time was touched
-        zone = timezone.get_current_timezone()
+        touched = {name for name in TIMES & set(self.changed_data) if given.get(name) != ""}
+        stays = self._watch.pk and not touched
+        zone = ZoneInfo(given["zone"] or self.initial["zone"])
         return {
             "name": given["name"],
             "every": every,
-            "first": None if stays else first_run(every, given["at"], given["weekday"], zone),
+            "when": None if stays else TimeOfDay(given["at"], zone, given["weekday"]),
             "budget": budget,
             "politeness": {"delay": given["delay"]} if "delay" in given else {},
         }
@@ -175,6 +181,11 @@ class WatchForm(forms.Form):
         return said
 
 
+def _here() -> tzinfo:
+    """Where the reader is."""
+    return timezone.get_current_timezone()
+
+
 def reads_files(watch: Watch) -> bool:
     """Whether a watch reads files, which cost no site anything and are read to their end."""
     return any(source["kind"] in FILE_KINDS for source in watch.sources)
@@ -184,14 +195,15 @@ def _initial(watch: Watch) -> dict[str, Any]:
     source: Mapping[str, Any] = next(iter(watch.sources), {})
     spent: Mapping[str, Any] = {"searches": USUAL, **BUDGET, **RENDERING, "render": "never", **watch.budget}
     amounts = {field: int(spent[name]) // unit for field, (name, unit) in AMOUNTS.items()}
-    begin = timezone.localtime(watch.next_run_at) if watch.next_run_at is not None else None
+    begin = kept(watch) or (TimeOfDay.of(watch.next_run_at, _here()) if watch.next_run_at is not None else None)
     known = {int(period.total_seconds()) for period, _words in PERIODS}
     return amounts | {
         "name": watch.name,
         "words": "\n".join(searched_words(watch)),
         "every": str(watch.interval_seconds) if watch.interval_seconds in known else AS_IT_IS,
-        "weekday": begin.weekday() if begin is not None else 0,
-        "at": begin.time().replace(second=0, microsecond=0) if begin is not None else NIGHT,
+        "weekday": (begin.weekday if begin is not None else None) or 0,
+        "at": begin.at.replace(second=0, microsecond=0) if begin is not None else NIGHT,
+        "zone": str(begin.zone if begin is not None else _here()),
         "megabytes": max(1, amounts["megabytes"]),
         "minutes": max(1, amounts["minutes"]),
         "money": spent.get("money", ""),

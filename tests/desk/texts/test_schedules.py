@@ -1,10 +1,7 @@
 from datetime import UTC, datetime, time, timedelta
-from types import SimpleNamespace
-from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.test import override_settings
 from django.utils import timezone, translation
 
 from desk.texts.schedules import schedule
@@ -27,9 +24,9 @@ def test_a_run_that_came_late_doesnt_move_those_after_it() -> None:
 
 
 def test_whole_days_keep_their_time_of_day_through_summer_and_winter() -> None:
-    with override_settings(TIME_ZONE="Europe/Berlin"):
-        summer = datetime(2026, 10, 24, 3, 30, tzinfo=BERLIN)
-        after = schedules.following(summer.astimezone(UTC), DAY, at("2026-10-25T12:00"))
+    summer = datetime(2026, 10, 24, 3, 30, tzinfo=BERLIN)
+    when = schedules.TimeOfDay(time(3, 30), BERLIN)
+    after = schedules.following(summer.astimezone(UTC), DAY, at("2026-10-25T12:00"), when)
     assert after.astimezone(BERLIN).time() == time(3, 30)
     assert after - summer.astimezone(UTC) == timedelta(hours=49)
 
@@ -48,7 +45,7 @@ def test_the_first_run_is_the_next_time_of_the_schedule(
     monkeypatch: pytest.MonkeyPatch, every: timedelta, weekday: int, expected: str
 ) -> None:
     monkeypatch.setattr("registry.crawls.schedules.now", lambda: at("2026-11-20T09:40"))  # a Friday
-    assert schedules.first_run(every, time(2, 20), weekday, ZoneInfo("UTC")) == at(expected)
+    assert schedules.first_run(every, schedules.TimeOfDay(time(2, 20), UTC, weekday)) == at(expected)
 
 
 @pytest.mark.parametrize(
@@ -66,12 +63,24 @@ def test_the_first_run_is_the_next_time_of_the_schedule(
     ],
 )
 def test_a_schedule_is_said_in_words(every: timedelta, said: str) -> None:
-    row = SimpleNamespace(interval_seconds=int(every.total_seconds()), next_run_at=at("2026-11-20T03:00"))
     with translation.override("en"), timezone.override(UTC):
-        assert schedule(cast("Watch", cast("Any", row))) == said
+        assert schedule(_row(every)) == said
+
+
+def test_the_time_that_was_chosen_is_said_also_on_the_day_that_skips_it_and_with_its_zone_elsewhere() -> None:
+    row = _row(WEEK, next_run_at=at("2027-03-28T01:30"), time_of_day=time(2, 30), time_zone="Europe/Berlin")
+    with translation.override("en"):
+        with timezone.override(BERLIN):
+            assert schedule(row) == "Every week, Sunday at 02:30"
+        with timezone.override(UTC):
+            assert schedule(row) == "Every week, Sunday at 02:30 (Europe/Berlin)"
 
 
 def test_once_a_week_is_no_number_in_chinese() -> None:
-    row = SimpleNamespace(interval_seconds=int(WEEK.total_seconds()), next_run_at=at("2026-11-20T03:00"))
     with translation.override("zh-hans"), timezone.override(UTC):
-        assert schedule(cast("Watch", cast("Any", row))) == "每周，星期五 03:00"
+        assert schedule(_row(WEEK)) == "每周，星期五 03:00"
+
+
+def _row(every: timedelta, **times: object) -> Watch:
+    usual = {"next_run_at": at("2026-11-20T03:00"), "time_of_day": time(3), "time_zone": "UTC"}
+    return Watch(interval_seconds=int(every.total_seconds()), **{**usual, **times})

@@ -1,6 +1,7 @@
 """Networks of one's own: what their cards say, what is refused, and what they find."""
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -10,7 +11,15 @@ from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from indexer.picture import descriptor as descriptors
 from indexer.picture.card import Card, Resize, read_card, space_of
-from indexer.picture.descriptor import BUILT_IN, MODEL, GuardedDescriptor, examined, prepared
+from indexer.picture.descriptor import (
+    BUILT_IN,
+    MODEL,
+    WITHOUT_OVERFLOW,
+    Descriptor,
+    GuardedDescriptor,
+    examined,
+    prepared,
+)
 from indexer.picture.features import extract, fingerprints
 from indexer.picture.features_file import from_bytes, to_bytes
 from indexer.picture.spaces import DESCRIPTOR
@@ -38,6 +47,50 @@ def test_a_picture_has_the_vector_that_exact_arithmetic_gives_on_every_processor
     session = onnxruntime.InferenceSession(MODEL.read_bytes(), options, providers=["CPUExecutionProvider"])
     exact = session.run(None, {"x": prepared(pixels, BUILT_IN.card)})[0][0]
     assert float(BUILT_IN.vectors([pixels])[0] @ exact) > 0.99 * float(np.linalg.norm(exact))
+
+
+@pytest.mark.parametrize(
+    ("told", "has"),
+    [
+        ("flags\t\t: fpu sse2 avx2 avx512_vnni\nbugs: none\nflags\t\t: fpu avx512_vnni\n", True),
+        ("flags : fpu avx2 avx_vnni\n", True),
+        ("flags : fpu sse2 avx2\n", False),
+        ("flags : fpu avx512_vnni\nflags : fpu avx2\n", False),
+        ("Features : fp asimd asimddp\n", False),
+        ("model name : avx512_vnni\n", False),
+        (None, False),
+    ],
+)
+def test_only_a_processor_without_vnni_is_told_to_sum_without_overflow(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, told: str | None, *, has: bool
+) -> None:
+    if told is not None:
+        (tmp_path / "cpuinfo").write_text(told)
+    monkeypatch.setattr(descriptors, "PROCESSORS", tmp_path / "cpuinfo")
+    descriptors.has_vnni.cache_clear()
+    try:
+        session = descriptors.opened(MODEL.read_bytes())
+        said = descriptors.kernel()
+    finally:
+        descriptors.has_vnni.cache_clear()
+    options = session.get_session_options()
+    if has:
+        with pytest.raises(RuntimeError, match="configuration"):
+            options.get_session_config_entry(WITHOUT_OVERFLOW)
+    else:
+        assert options.get_session_config_entry(WITHOUT_OVERFLOW) == "1"
+    assert ("without VNNI" in said) == (not has)
+
+
+def test_vectors_are_bit_for_bit_the_same_by_either_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not descriptors.has_vnni():
+        pytest.skip("this processor has no VNNI")
+    pictures = [np.asarray(textured(seed, (300, 200))) for seed in range(12)]
+    made = []
+    for has in (True, False):
+        monkeypatch.setattr(descriptors, "has_vnni", lambda has=has: has)
+        made.append(Descriptor(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes).vectors(pictures))
+    assert (made[0] == made[1]).all()
 
 
 def test_a_network_of_another_size_and_width_describes_pictures() -> None:

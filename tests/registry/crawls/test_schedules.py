@@ -1,13 +1,13 @@
 """When watches are due: by the time of day where they are, and never twice."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from exhibit.clock import now
-from registry.crawls import schedules
+from registry.crawls import schedules, watching
 from registry.crawls.due_times import bring_back
 from registry.models import Crawl, StepState, Watch
 from tests.assets.clocks import set_clock
@@ -32,6 +32,99 @@ def test_a_clock_that_was_behind_for_a_while_brings_no_crawl_twice(db: None, set
     assert timedelta(days=29) < made.next_run_at - now() <= timedelta(days=30)
 
 
+ZONES = {  # a time that the clock skips there, and when it changes in 2027: to summer time, and back
+    "Europe/Berlin": ("02:30", "03-28", "10-31"),
+    "America/New_York": ("02:15", "03-14", "11-07"),
+    "Africa/Cairo": ("00:00", "04-30", "10-29"),
+    "America/Santiago": ("00:00", "09-05", "04-04"),
+    "Asia/Beirut": ("00:00", "03-28", "10-31"),
+    "Australia/Lord_Howe": ("02:00", "10-03", "04-04"),
+    "America/Scoresbysund": ("23:30", "03-27", "10-30"),
+}
+
+
+@pytest.mark.parametrize("days", [1, 3, 7, 28])
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_time_that_the_clock_skips_is_later_on_that_day_and_as_it_was_from_then_on(zone: str, days: int) -> None:
+    at, change, back = ZONES[zone]
+    when = schedules.TimeOfDay(time.fromisoformat(at), ZoneInfo(zone))
+    for day in (date.fromisoformat(f"2027-{change}"), date.fromisoformat(f"2027-{back}")):
+        first = day - 2 * timedelta(days=days)
+        runs = [when.on(first)]
+        for _ in range(4):
+            runs.append(schedules.following(runs[-1], timedelta(days=days), runs[-1], when))
+        assert runs == [when.on(first + turn * timedelta(days=days)) for turn in range(5)]
+        wall = [run.astimezone(when.zone).replace(tzinfo=None) for run in runs]
+        wanted = [datetime.combine(first + turn * timedelta(days=days), when.at) for turn in range(5)]
+        late = [there - asked for there, asked in zip(wall, wanted, strict=True)]
+        skipped = timedelta(minutes=30 if zone == "Australia/Lord_Howe" else 60)
+        assert late == [timedelta(0)] * 2 + [skipped if f"{day:%m-%d}" == change else timedelta(0)] + [timedelta(0)] * 2
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_time_that_comes_twice_on_a_day_is_run_at_once(zone: str) -> None:
+    _at, _change, back = ZONES[zone]
+    day, where = date.fromisoformat(f"2027-{back}"), ZoneInfo(zone)
+    twice = [time(hour, 30) for hour in (0, 1, 2, 23) if _comes_twice(day, time(hour, 30), where)] or [time(1, 45)]
+    when = schedules.TimeOfDay(twice[0], where)
+    runs = [when.on(day - schedules.DAY)]
+    for _ in range(3):
+        runs.append(schedules.following(runs[-1], schedules.DAY, runs[-1] + timedelta(minutes=1), when))
+    assert [run.astimezone(where).date() for run in runs] == [day + turn * schedules.DAY for turn in range(-1, 3)]
+    assert {run.astimezone(where).time() for run in runs} == {twice[0]}
+
+
+@pytest.mark.parametrize("hours", [1, 6, 12, 36])
+def test_periods_of_hours_are_counted_in_hours_whatever_the_clock_does(hours: int) -> None:
+    every, last = timedelta(hours=hours), _utc("2027-03-27T02:30+01:00")
+    for _ in range(50):
+        came = schedules.following(last, every, last)
+        assert came - last == every
+        last = came
+
+
+def test_a_watch_keeps_its_time_of_day_through_both_changes(
+    db: None,
+    set_clock: Any,  # noqa: ANN401
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("registry.crawls.schedules.timezone.get_default_timezone", lambda: UTC)
+    berlin = ZoneInfo("Europe/Berlin")
+    set_clock(_utc("2027-03-26T12:00+01:00") - datetime.now(UTC))
+    when = schedules.TimeOfDay(time(2, 30), berlin)
+    made = watching.add_watch(
+        owner("studio"),
+        "shop",
+        [("site", "http://127.0.0.7/")],
+        every=schedules.DAY,
+        budget={},
+        politeness={},
+        when=when,
+    )
+    seen = []
+    for day in ("2027-03-27", "2027-03-28", "2027-03-29", "2027-10-30", "2027-10-31", "2027-11-01"):
+        set_clock(_utc(f"{day}T04:30:00+02:00") - datetime.now(UTC))
+        schedules.move_on(made, now() - timedelta(hours=12))  # as it was before that day
+        assert made.next_run_at is not None
+        seen.append(made.next_run_at.astimezone(berlin).strftime("%m-%d %H:%M"))
+        assert schedules.start_crawl(made.pk) is not None
+        Crawl.objects.update(state=StepState.DONE)
+        made.refresh_from_db()
+    assert seen == ["03-27 02:30", "03-28 03:30", "03-29 02:30", "10-30 02:30", "10-31 02:30", "11-01 02:30"]
+
+
+def test_a_watch_whose_zone_this_machine_does_not_know_goes_on_by_the_hour() -> None:
+    last = _utc("2027-03-27T02:30+01:00")
+    row = Watch(interval_seconds=86_400, next_run_at=last, time_of_day=time(2, 30), time_zone="Mars/Olympus")
+    assert schedules.kept(row) is None
+    assert schedules.following(last, schedules.DAY, last, schedules.kept(row)) == last + schedules.DAY
+
+
+def _comes_twice(day: date, at: time, zone: ZoneInfo) -> bool:
+    moment = datetime.combine(day, at, zone)
+    return moment.utcoffset() > moment.replace(fold=1).utcoffset()  # type: ignore[operator]
+
+
 @pytest.mark.parametrize(
     ("zone", "last", "moment", "wanted"),
     [
@@ -41,14 +134,10 @@ def test_a_clock_that_was_behind_for_a_while_brings_no_crawl_twice(db: None, set
     ],
 )
 def test_a_schedule_keeps_its_time_of_day_through_changes_of_the_clock_and_leap_days(
-    monkeypatch: pytest.MonkeyPatch,
-    zone: str,
-    last: str,
-    moment: str,
-    wanted: str,
+    zone: str, last: str, moment: str, wanted: str
 ) -> None:
-    monkeypatch.setattr("registry.crawls.schedules.timezone.get_default_timezone", lambda: ZoneInfo(zone))
-    assert schedules.following(_utc(last), timedelta(days=1), _utc(moment)) == _utc(wanted)
+    when = schedules.TimeOfDay.of(_utc(last), ZoneInfo(zone))
+    assert schedules.following(_utc(last), timedelta(days=1), _utc(moment), when) == _utc(wanted)
 
 
 def _utc(text: str) -> datetime:

@@ -78,6 +78,12 @@ def test_little_room_is_said_first(inline: SyncRunner, well: Status) -> None:
     assert (first.name, first.ok) == ("disk", False)
 
 
+def test_a_disk_that_takes_no_more_files_is_said_though_bytes_are_free(inline: SyncRunner, well: Status) -> None:
+    found = amiss(replace(well, disk=replace(well.disk, files=9_999, files_floor=10_000)), inline)["disk"]
+    assert found.sentence == "9,999 more files fit on the disk (inodes); crawling stops below 10,000."
+    assert "disk" not in amiss(replace(well, disk=replace(well.disk, files=None, files_floor=0)), inline)
+
+
 def test_a_work_that_is_held_back_is_named_until_its_owner_answers(inline: SyncRunner, well: Status) -> None:
     work = register(inline.services, owner("studio"), photograph(1)).work
     flood = Flood.objects.create(work=work, at=well.at, sites=1320, different=41, limit=30, state="done")

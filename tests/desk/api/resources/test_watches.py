@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -52,6 +53,22 @@ def test_a_watch_is_changed_stopped_and_deleted(alice: Program) -> None:
     assert alice.post("/watches/1/crawls/1/stop", {})[1]["reason"] == "stopped"
     assert alice.send("DELETE", "/watches/1")[0] == 204
     assert alice.get("/watches/1")[0] == 404
+
+
+def test_a_watch_runs_at_the_time_of_day_that_is_said_where_it_is_that_time(alice: Program) -> None:
+    weekly = {"every_seconds": 604_800, "at": "02:30", "weekday": "sunday", "time_zone": "Europe/Berlin"}
+    status, told = alice.post("/watches", {"name": "shop", "sources": [SHOP], **weekly})
+    assert (status, {name: told[name] for name in weekly}) == (201, weekly)
+    berlin = datetime.fromisoformat(told["next_run_at"]).astimezone(ZoneInfo("Europe/Berlin"))
+    assert (berlin.weekday(), f"{berlin:%H:%M}") == (6, "02:30")
+    daily = alice.send("PATCH", "/watches/1", {"every_seconds": 86_400})[1]
+    assert (daily["at"], daily["weekday"], daily["time_zone"]) == ("02:30", None, "Europe/Berlin")
+    hourly = alice.send("PATCH", "/watches/1", {"every_seconds": 21_600})[1]
+    assert (hourly["at"], hourly["weekday"], hourly["time_zone"]) == (None, None, "")
+    for wrong in ({"at": "25:00"}, {"at": "2:30"}, {"weekday": "someday"}):
+        assert alice.send("PATCH", "/watches/1", wrong)[0] == 400
+    for wrong in ({"weekday": "sunday"}, {"at": "02:30", "time_zone": "../Berlin"}, {"at": "02:30", "time_zone": "X"}):
+        assert alice.send("PATCH", "/watches/1", wrong)[0] == 422
 
 
 def test_what_somebody_else_changes_at_the_same_moment_stays(studio: Owner, alice: Program) -> None:

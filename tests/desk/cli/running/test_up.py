@@ -16,8 +16,12 @@ def test_it_starts_once_says_what_runs_and_makes_what_a_command_waits_for(open_f
     alone = CommandLine(open_folder / "data", settings)
     install(alone.data)
     try:
+        starts = [alone.started("up", "--detach") for _ in range(3)]  # one starts, the others wait for it
+        told = [start.communicate(timeout=240) for start in starts]
+        assert [start.returncode for start in starts] == [0, 0, 0], told
+        assert sorted("runs already: http" in out for out, _err in told) == [False, True, True]
+        assert sum("Exhibit runs: http://127.0.0.1:" in out for out, _err in told) == 1
         with forking(alone) as run:
-            assert "Exhibit runs: http://127.0.0.1:" in run.run("up", "--detach").out
             assert "runs already" in run.run("up", "--detach").out
             assert "Stop it with `exhibit down`." in run.run("up", code=2).err
             status = run.ask("status")

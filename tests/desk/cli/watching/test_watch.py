@@ -59,6 +59,19 @@ def test_a_paused_watch_runs_again_only_when_resumed(cli: Terminal, studio: str,
     assert (one["private"], one["last_crawl"]["number"]) == (True, 1)
 
 
+def test_a_watch_runs_at_the_time_of_day_that_is_said(cli: Terminal, studio: str, folder: Path) -> None:
+    weekly = ("--every", "7d", "--at", "02:30", "--weekday", "Sunday", "--zone", "Europe/Berlin")
+    made = cli.ask("watch", "add", "pictures", "--folder", folder, *weekly)
+    assert (made["at"], made["weekday"], made["time_zone"]) == ("02:30", "sunday", "Europe/Berlin")
+    assert "1w sunday at 02:30 Europe/Berlin" in cli.run("watch", "list").out
+    later = cli.ask("watch", "edit", "pictures", "--at", "04:15")
+    assert (later["at"], later["weekday"], later["time_zone"]) == ("04:15", "sunday", "Europe/Berlin")
+    assert "is no time of day" in cli.run("watch", "edit", "pictures", "--at", "4", code=2).err
+    assert cli.ask("watch", "edit", "pictures", "--weekday", "monday", "--zone", "UTC")["weekday"] == "monday"
+    alone = ("watch", "add", "more", "--folder", folder, "--weekday", "monday")
+    assert "Say the time of day, too." in cli.run(*alone, code=2).err
+
+
 def test_a_watch_is_changed_stopped_and_deleted(cli: Terminal, studio: str, folder: Path) -> None:
     own = ("--owner", studio)
     (folder / "words.txt").write_text("wave\n# not this\nfuji\n", "utf-8")

@@ -1,5 +1,7 @@
 """What may be set of a watch, and what is said of the rest."""
 
+from datetime import time
+
 import pytest
 from django.test import Client
 
@@ -37,6 +39,27 @@ def test_a_changed_budget_leaves_the_next_run_where_it_is(ann: Client, shop: Wat
     ann.post(f"{ADDRESS}edit", fields(ann.get(f"{ADDRESS}edit").content.decode()) | {"pages": "50"})
     shop.refresh_from_db()
     assert (shop.budget["pages"], shop.next_run_at) == (50, before)
+
+
+def test_a_time_is_that_of_the_place_where_it_was_chosen_until_another_is(ann: Client, shop: Watch) -> None:
+    ann.cookies["zone"] = "America/New_York"
+    given = fields(ann.get(f"{ADDRESS}edit").content.decode())
+    ann.post(f"{ADDRESS}edit", given | {"at": "02:15", "zone": "America/New_York"})
+    shop.refresh_from_db()
+    assert (shop.time_of_day, shop.time_zone) == (time(2, 15), "America/New_York")
+    page = ann.get(ADDRESS).content.decode()
+    assert ("Every day at 02:15" in page, "(America/New_York)" in page) == (True, False)
+    ann.cookies["zone"] = "Asia/Tokyo"
+    assert "Every day at 02:15 (America/New_York)" in ann.get(ADDRESS).content.decode()
+    page = ann.get(f"{ADDRESS}edit").content.decode()
+    for zone in ("America/New_York", "Asia/Tokyo", "UTC"):
+        assert f'<option value="{zone}"' in page
+    ann.post(f"{ADDRESS}edit", fields(page) | {"pages": "50"})
+    shop.refresh_from_db()
+    assert (shop.time_of_day, shop.time_zone) == (time(2, 15), "America/New_York")
+    ann.post(f"{ADDRESS}edit", fields(page) | {"zone": "Asia/Tokyo"})
+    shop.refresh_from_db()
+    assert (shop.time_of_day, shop.time_zone) == (time(2, 15), "Asia/Tokyo")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""The file of the matches of two folders, line by line as they come, and how far it is: the same command goes on."""
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from exhibit.comparison.calibration import Calibration, calibrated
+from exhibit.errors import WrongUseError
+from indexer.compare.wording import as_plain
+from indexer.picture.spaces import PIPELINE
+from indexer.search.folders import Match, RegisteredFile, Skipped
+
+
+class MatchesFile:
+    """Matches as JSON lines in a file, and in a hidden one beside it, until all is done, which pictures those are of.
+
+    Every picture stands in it whole or not at all, also after a sudden end. An earlier file stays as it is until the
+    works have been measured. Raises ``WrongUseError`` where it can't be written.
+    """
+
+    def __init__(self, path: Path, pictures: Path, calibration: Calibration | None) -> None:
+        self.path = path
+        self.matches = self.skipped = self.pictures = 0
+        self._folder = pictures
+        self._calibration = calibration
+        self._state_path = path.with_name(f".{path.name}.running")
+        self._out: BinaryIO | None = None
+        self._state: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        with self._writing():
+            if self.path.is_dir() or not os.access(self.path.parent, os.W_OK):  # said before hours of work
+                number = errno.EISDIR if self.path.is_dir() else errno.ENOENT
+                raise OSError(number, os.strerror(number))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for file in (self._out, self._state):
+            if file is not None:
+                file.close()
+        if kind is None:
+            self._state_path.unlink(missing_ok=True)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is something in it to go on with."""
+        return self._out is not None
+
+    def left(self, works: Iterable[RegisteredFile], pictures: Sequence[str]) -> list[str]:
+        """Begin with these works, or go on where they were interrupted; the pictures that are still to be asked for."""
+        told = [
+            PIPELINE,
+            self._calibration and self._calibration.digest.hex,
+            sorted((work.path, work.digest.hex) for work in works),
+        ]
+        identity = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        with self._writing():
+            done = self._kept(identity)
+            size = 0
+            for row in done.values():
+                size = max(size, row["bytes"])
+                self.matches, self.skipped = self.matches + row["matches"], self.skipped + row["skipped"]
+            self.pictures = len(done)
+            self._out = self.path.open("r+b" if done else "wb")
+            self._out.truncate(size)
+            self._out.seek(size)
+            self._state = self._state_path.open("wb")
+            for row in ({"works": identity}, *done.values()):
+                self._state.write(json.dumps(row).encode() + b"\n")
+            self._state.flush()
+        return [picture for picture in pictures if picture not in done]
+
+    def add(self, picture: str, found: Iterable[Match | Skipped]) -> None:
+        """Keep what a picture shows."""
+        assert self._out is not None
+        assert self._state is not None
+        row: dict[str, Any] = {"picture": picture, "stamp": self._stamp(picture), "matches": 0, "skipped": 0}
+        with self._writing():
+            for one in found:
+                row["skipped" if isinstance(one, Skipped) else "matches"] += 1
+                if isinstance(one, Match):
+                    plain = as_plain(calibrated(one.verification, self._calibration))
+                    line = json.dumps({"work": one.work, "picture": one.picture, **plain}, ensure_ascii=False)
+                    self._out.write(line.encode() + b"\n")
+            self._out.flush()
+            self._state.write(json.dumps({**row, "bytes": self._out.tell()}).encode() + b"\n")
+            self._state.flush()
+        self.pictures += 1
+        self.matches, self.skipped = self.matches + row["matches"], self.skipped + row["skipped"]
+
+    def _kept(self, identity: str) -> dict[str, dict[str, Any]]:
+        """What an earlier run has kept of pictures that are as they were then, if it was about the same works."""
+        try:
+            first, *lines = self._state_path.read_bytes().splitlines(keepends=True)
+            size = self.path.stat().st_size
+        except (FileNotFoundError, ValueError):
+            return {}
+        if json.loads(first or b"{}") != {"works": identity}:
+            return {}
+        rows = [json.loads(line) for line in lines if line.endswith(b"\n")]
+        if any(row["bytes"] > size or row["stamp"] != self._stamp(row["picture"]) for row in rows):
+            return {}
+        return {row["picture"]: row for row in rows}
+
+    def _stamp(self, picture: str) -> str:
+        """By what a picture's file is known again; empty for one that has gone."""
+        try:
+            there = (self._folder / picture).stat()
+        except OSError:
+            return ""
+        return f"{there.st_size}-{there.st_mtime_ns}"
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise WrongUseError(f"{self.path} can't be written: {error.strerror}.") from error

@@ -1,0 +1,113 @@
+"""A match that ends before its time: what was found stays, nothing else does, and the same command goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import CHECKOUT
+from tests.assets.processes import wait_until
+from tests.assets.textured import encoded, textured
+
+SIZE = (320, 240)
+BACKGROUND = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also below nohup
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+COPIES, OTHERS = 24, 40
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    works, pictures = (tmp_path_factory.mktemp(name) for name in ("works", "pictures"))
+    (works / "one.png").write_bytes(encoded(textured(1, SIZE)))
+    copy, other = (encoded(textured(seed, SIZE), "JPEG") for seed in (1, 2))
+    for number in range(COPIES):
+        (pictures / f"copy-{number:02}.jpg").write_bytes(copy + bytes([number]))  # each measured anew
+    for number in range(OTHERS):
+        (pictures / f"other-{number:02}.jpg").write_bytes(other + bytes([number]))
+    return works, pictures
+
+
+def started(folders: tuple[Path, Path], temporary: Path, out: Path, jobs: int) -> "subprocess.Popen[str]":
+    """The command as a shell starts it in the background, where it ignores Ctrl-C."""
+    command = [sys.executable, "-m", "indexer", "match", *map(str, folders), "--out", str(out), "--jobs", str(jobs)]
+    return subprocess.Popen(
+        [sys.executable, "-c", BACKGROUND, *command],
+        cwd=CHECKOUT,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def left_over(temporary: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("TMPDIR") == str(temporary):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.mark.parametrize(
+    ("number", "jobs"),
+    [
+        (signal.SIGTERM, 2),
+        (signal.SIGKILL, 2),
+        pytest.param(signal.SIGINT, 2, marks=pytest.mark.long),
+        pytest.param(signal.SIGHUP, 2, marks=pytest.mark.long),
+        pytest.param(signal.SIGTERM, 1, marks=pytest.mark.long),
+        pytest.param(signal.SIGKILL, 1, marks=pytest.mark.long),
+    ],
+)
+def test_it_leaves_no_process_and_no_folder_and_keeps_its_lines_and_the_same_command_goes_on(
+    folders: tuple[Path, Path], tmp_path: Path, number: signal.Signals, jobs: int
+) -> None:
+    temporary, out = tmp_path / "temporary", tmp_path / "matches.jsonl"
+    temporary.mkdir()
+    running = started(folders, temporary, out, jobs)
+    wait_until(lambda: running.poll() is not None or (out.exists() and out.stat().st_size))
+    running.send_signal(number)
+    told = running.communicate(timeout=60)[1]
+    assert running.returncode == (-number if number == signal.SIGKILL else 130), told
+    assert "Traceback" not in told
+    wait_until(lambda: not left_over(temporary), 30)
+    assert {path.name for path in temporary.iterdir()} <= {".ses"}  # of ONNX Runtime, empty
+    kept = out.read_bytes()
+    assert 0 < kept.count(b"\n") <= COPIES
+    if number != signal.SIGKILL:
+        assert "the same command goes on" in told
+    out.write_bytes(kept + b'{"work": "half a li')  # as a sudden end may leave it
+    again = started(folders, temporary, out, jobs)
+    told = again.communicate(timeout=120)[1]
+    assert again.returncode == 0, told
+    assert out.read_bytes().startswith(kept)
+    found = [json.loads(line)["picture"] for line in out.read_text().splitlines()]
+    assert found == [f"copy-{number:02}.jpg" for number in range(COPIES)]
+    assert f"{COPIES} matches in {out}, 0 files skipped" in told
+    assert {path.name for path in tmp_path.iterdir()} == {"temporary", "matches.jsonl"}
+
+
+def test_matches_of_other_works_or_of_a_picture_that_has_changed_are_made_anew(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "matches.jsonl"
+    state = tmp_path / ".matches.jsonl.running"
+    out.write_text("what somebody had before\n")
+    state.write_text('{"works": "others"}\n{"picture": "copy-00.jpg", "stamp": "", "matches": 9, "bytes": 5}\n')
+    (tmp_path / "temporary").mkdir()
+    ran = started(folders, tmp_path / "temporary", out, 2)
+    told = ran.communicate(timeout=120)[1]
+    assert ran.returncode == 0, told
+    assert len(out.read_text().splitlines()) == COPIES
+    assert not state.exists()
