@@ -15,6 +15,7 @@ from evidence.bundle.bag import counter_sign, make_key
 from evidence.page import page
 from evidence.verdict.result import State, Verdict, gravest
 from evidence.verdict.trust import DEFAULT, load_trust
+from evidence.verify.packages import Place, Refused, found_at, in_all, verified
 from evidence.verify.split_views import SplitView, split_views
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExhibitError, ExitCode
@@ -23,6 +24,7 @@ from exhibit.interrupts import hear_interrupts
 EXAMPLES = """examples:
   python -m evidence verify bundle.zip
   python -m evidence verify unpacked-folder --json
+  python -m evidence verify court.zip
   python -m evidence verify theirs.zip ours.zip
   python -m evidence verify bundle.zip --trust court-list.json
 
@@ -57,15 +59,83 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _verify(options: argparse.Namespace) -> ExitCode:
-    trust = load_trust(options.trust)
-    verdicts = [Verifier(trust).verify(bundle) for bundle in options.bundles]
-    splits = split_views(view for verdict in verdicts for view in verdict.views)
-    plain: dict[str, Any] = verdicts[0].to_plain()
-    if len(verdicts) > 1:
-        plain = {"bundles": [told.to_plain() for told in verdicts], "split_views": [told.to_plain() for told in splits]}
-    told = "\n\n".join([*map(table, verdicts), *(map(split_table, splits) if len(verdicts) > 1 else ())])
-    print(json.dumps(plain, indent=2, ensure_ascii=False) if options.json else told)
-    return ExitCode.CHECK_FAILED if splits else gravest(verdict.outcome for verdict in verdicts)
+    verifier, found = Verifier(load_trust(options.trust)), found_at(options.bundles)
+    if len(options.bundles) == len(found) == 1 and isinstance(found[0], Refused):
+        raise found[0].error
+    results = [one.error if isinstance(one, Refused) else _checked(verifier, one) for one in found]
+    splits = split_views(view for told in results if isinstance(told, Verdict) for view in told.views)
+    outcome = ExitCode.CHECK_FAILED if splits else gravest(map(outcome_of, results))
+    if len(found) == 1 and isinstance(found[0], Place) and found[0].package is None:
+        alone = results[0]
+        if not isinstance(alone, Verdict):
+            raise alone
+        print(json.dumps(alone.to_plain(), indent=2, ensure_ascii=False) if options.json else table(alone))
+        return outcome
+    if options.json:
+        print(json.dumps(plain_results(found, results, splits), indent=2, ensure_ascii=False))
+    else:
+        tables = [told_result(one, told) for one, told in zip(found, results, strict=True)]
+        print("\n\n".join([*tables, summary(found, results), *map(split_table, splits)]))
+    return outcome
+
+
+def _checked(verifier: Verifier, place: Place) -> Verdict | ExhibitError:
+    try:
+        return verified(verifier, place)
+    except ExhibitError as error:
+        return error
+
+
+def outcome_of(result: Verdict | ExhibitError) -> ExitCode:
+    """What one result comes to."""
+    return result.outcome if isinstance(result, Verdict) else result.exit_code
+
+
+def word_of(result: Verdict | ExhibitError) -> str:
+    """The outcome in a word, as JSON has it."""
+    return str(result.to_plain()["outcome"]) if isinstance(result, Verdict) else "no-bundle"
+
+
+def plain_results(
+    found: Sequence[Place | Refused], results: Sequence[Verdict | ExhibitError], splits: Sequence[SplitView]
+) -> dict[str, Any]:
+    """What several bundles came to, as plain JSON data: each by its file, what contradicts itself, and one for all.
+
+    A bundle out of a package names that too.
+    """
+    told = []
+    for one, result in zip(found, results, strict=True):
+        plain: dict[str, Any] = {"file": one.file, "verdict": word_of(result)}
+        if isinstance(one, Place) and one.package is not None:
+            plain["package"] = str(one.package)
+        if isinstance(result, Verdict):
+            plain |= {name: value for name, value in result.to_plain().items() if name != "outcome"}
+        else:
+            plain["sentence"] = str(result)
+        told.append(plain)
+    worst = ExitCode.CHECK_FAILED if splits else gravest(map(outcome_of, results))
+    whole = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
+    views = [split.to_plain() for split in splits]
+    return {"bundles": told, "split_views": views, "verdict": whole.get(worst, "no-bundle"), "exit_code": int(worst)}
+
+
+def told_result(one: Place | Refused, result: Verdict | ExhibitError) -> str:
+    """What one path or bundle came to, for a reader."""
+    if isinstance(result, Verdict):
+        return table(result)
+    return _printable(f"{one.file}\n{result.message}\n{result.hint}".strip())
+
+
+def summary(found: Sequence[Place | Refused], results: Sequence[Verdict | ExhibitError]) -> str:
+    """A line for each bundle, and one for all."""
+    words = [word_of(result).replace("-", " ") for result in results]
+    lines = [f"{word:<10}  {one.file}" for one, word in zip(found, words, strict=True)]
+    return _printable("\n".join([*lines, in_all(words)]))
+
+
+def _printable(text: str) -> str:
+    """The text without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text)
 
 
 def _accuracy(options: argparse.Namespace) -> ExitCode:
@@ -106,7 +176,7 @@ def accuracy_table(verdict: AccuracyVerdict) -> str:
         lines.append(f"{check.name:<12}{MARKS[check.state]:<13}{check.sentence}{label}")
     if verdict.accuracy is not None:
         lines += ["", in_words(verdict.accuracy)]
-    return "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in "\n".join(lines))
+    return _printable("\n".join(lines))
 
 
 def table(verdict: Verdict) -> str:
@@ -130,13 +200,13 @@ def table(verdict: Verdict) -> str:
         state = MARKS[grade.state] if grade.required or grade.state is State.PASSED else "not shown, not asked for"
         lines.append(f"{grade.name:<{column}}  {state:<11}  {grade.by}".rstrip())
     text = "\n".join([*lines, "", verdict.sentence, f"Trust list of {verdict.trust_dated}."])
-    return "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text)
+    return _printable(text)
 
 
 def split_table(split: SplitView) -> str:
     """A contradiction between two heads, with both signed notes."""
     notes = "\n\n".join(f"{view.bundle}:\n{view.note}" for view in split.views)
-    return "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in f"{split.sentence}\n\n{notes}")
+    return _printable(f"{split.sentence}\n\n{notes}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -149,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
         added[name].formatter_class = argparse.RawDescriptionHelpFormatter
         added[name].set_defaults(run=run)
     check, accuracy, html, new, sign = added.values()
-    help_text = "a ZIP, or the folder it was unpacked into"
+    help_text = "a ZIP, the folder it was unpacked into, or a package of bundles: a ZIP or a folder with some in it"
     check.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE", help=help_text)
     accuracy.add_argument("file", type=Path, metavar="FILE", help="what exhibit accuracy export has written")
     for one in (check, accuracy, html):

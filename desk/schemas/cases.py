@@ -102,7 +102,7 @@ class Capture(Answer):
     id: int = Field(alias="pk", examples=[41])
     page_url: str = Field(alias="sighting.page_url", examples=["https://shop.example/42"])
     number: int = Field(description="1 for the first visit of this place, more for later ones.", examples=[1])
-    files: Annotated[list[str], From(lambda row: [file["name"] for file in row.files])] = Field(examples=[["page.png"]])
+    files: Annotated[list[str], From(lambda row: [file["name"] for file in row.kept])] = Field(examples=[["page.png"]])
     state: str
     method: str
     outcome: str

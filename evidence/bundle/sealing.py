@@ -1,7 +1,7 @@
 """Sealing: contents become a canonical manifest, a seal digest and a signature. Nothing here may change afterwards."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -13,7 +13,7 @@ from PIL import Image
 
 from evidence.bundle.manifest import ALGORITHM, FACTS_PATH, STAND_IN, Manifest, ManifestFile, SealedMatter, SealingKey
 from evidence.facts.case import CaseFacts
-from evidence.formats.codec import to_plain
+from evidence.formats.codec import FormatError, to_plain
 from evidence.formats.container import measured_of
 from exhibit.digests import CHUNK, Digest
 from exhibit.entries import canonical
@@ -148,7 +148,33 @@ def stand_in(path: str, data: bytes, blobs: BlobStore) -> ContentFile:
 
 
 def named_files(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
-    """Every mention of a path in the facts, with the digest where it states one; a path may be mentioned twice."""
+    """Every mention of a path in the facts that isn't left out, with the digest where one is stated.
+
+    A path may be mentioned twice.
+    """
+    absent = facts.absent
+    return [(path, digest) for path, digest in _mentioned(facts) if path not in absent]
+
+
+def check_left_out(facts: CaseFacts, given: Container[str]) -> None:
+    """Check what the facts say is left out: captured files, pictures and documents that aren't given.
+
+    Raises ``FormatError``: nothing else can be left out, nothing twice, and with no other digest than stated.
+    """
+    pictures = [*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)]
+    may: dict[str, Digest | None] = {picture.file: picture.digest for picture in pictures}
+    may |= {document.file: document.digest for document in facts.work.attachments}
+    may |= {path: None for sighting in facts.sightings for visit in sighting.captures for path in visit.files}
+    if len(facts.absent) < len(facts.left_out):
+        raise FormatError("The facts say twice that a file is left out.")
+    for gone in facts.left_out:
+        if gone.file not in may or may[gone.file] not in {None, gone.digest}:
+            raise FormatError(f"The facts say that {gone.file} is left out, which can't be, or has another digest.")
+        if gone.file in given:
+            raise FormatError(f"The facts say that {gone.file} is left out, and it is sealed.")
+
+
+def _mentioned(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
     named: list[tuple[str, Digest | None]] = [(path, digest) for path, digest, _ in _stated(facts)]
     for sighting in facts.sightings:
         named += [(path, None) for capture in sighting.captures for path in capture.files]
@@ -182,12 +208,13 @@ def _files_of_facts(facts: CaseFacts, blobs: BlobStore) -> list[ContentFile]:
     files = [ContentFile(FACTS_PATH, "facts", JSON, blobs.put(facts.to_json()))]
     for path, data in derived_files(facts).items():
         files.append(ContentFile(path, PurePosixPath(path).stem, JSON, blobs.put(data)))
-    files += [ContentFile(path, role, media_type_of(path), digest) for path, digest, role in _stated(facts)]
+    here = [named for named in _stated(facts) if named[0] not in facts.absent]
+    files += [ContentFile(path, role, media_type_of(path), digest) for path, digest, role in here]
     return files
 
 
 def _stated(facts: CaseFacts) -> list[tuple[str, Digest, str]]:
-    """Path, digest and role of each file of which the facts state a digest."""
+    """Path, digest and role of each file of which the facts state a digest, whether or not it is left out."""
     seen = [sighting.picture for sighting in facts.sightings]
     return [
         *((picture.file, picture.digest, "work-picture") for picture in facts.work.pictures),
@@ -206,6 +233,7 @@ def _with_stand_ins(files: list[ContentFile]) -> list[ContentFile]:
 
 
 def _check_named_files(facts: CaseFacts, given: dict[str, Digest]) -> None:
+    check_left_out(facts, given)
     for path, digest in named_files(facts):
         if path not in given:
             raise IntegrityError(f"The facts name {path}, which isn't among the files to seal.")

@@ -322,6 +322,28 @@ class WitnessFacts:
     qualified: str = field(default="", metadata=LATER)
 
 
+class Absence(StrEnum):
+    """Why the bytes of a file aren't here, or are handed to nobody."""
+
+    REPORTED = "reported"  # a member of the owner reported as illegal what the file carries or shows
+    PURGED = "purged"  # the operator removed it, or what it shows, or doesn't let it be stored
+    EXPIRED = "expired"  # the time was over for which pictures without a match are kept
+    REMOVED = "removed"  # the owner took it off
+    NEVER = "never"  # it never was here
+    LOST = "lost"  # nobody removed it, and it isn't here
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutFacts:
+    """A file of the case that its bundle lacks: its bytes weren't here, or not to be shown, when it was sealed."""
+
+    file: str  # where it would lie in the bundle
+    role: str
+    digest: Digest
+    why: Absence
+    since: datetime | None  # when it was reported or removed, aware, UTC; ``None`` where nobody knows
+
+
 @dataclass(frozen=True, slots=True)
 class CaseFacts(Canonical):
     """All plain facts of one case, at one time.
@@ -329,6 +351,8 @@ class CaseFacts(Canonical):
     Attributes:
         calibrations: those that gave the matches their probabilities.
         made_with: what its drawings and documents depend on; earlier versions didn't state it.
+        left_out: files that the facts name and the bundle doesn't hold, each with the reason; none in earlier versions,
+            which sealed no case of which a file was missing.
     """
 
     number: str
@@ -349,6 +373,12 @@ class CaseFacts(Canonical):
     format: str = FACTS_FORMAT  # one of :data:`FACTS_FORMATS`
     calibrations: tuple[CalibrationFacts, ...] = field(default=(), metadata=LATER)
     made_with: MadeWithFacts | None = field(default=None, metadata=LATER)
+    left_out: tuple[LeftOutFacts, ...] = field(default=(), metadata=LATER)
+
+    @property
+    def absent(self) -> dict[str, LeftOutFacts]:
+        """What the bundle doesn't hold, by the path where it would lie."""
+        return {gone.file: gone for gone in self.left_out}
 
     def calibration_of(self, match: MatchFacts) -> CalibrationFacts | None:
         """The calibration that gave a match its probability."""

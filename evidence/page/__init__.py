@@ -17,11 +17,11 @@ from evidence.verdict.grades import ALWAYS, BY_NAME, GRADES
 from evidence.verdict.trust import Trust, load_trust
 from exhibit.types import Json
 
-VERSION = 10  # of what the page checks; counts up when a check changes
+VERSION = 11  # of what the page checks; counts up when a check changes
 PARTS = (
     "bytes", "container", "ed25519", "log", "blocks", "ledgers", "validators", "der", "chains", "stamps", "decoding",
     "pictures", "contents", "proofs", "signers", "inflate", "captures", "cocaptures", "passkeys", "order",
-    "stated_pictures", "case", "verdict", "show",
+    "stated_pictures", "case", "verdict", "packages", "show",
 )  # fmt: skip
 _FOLDER = files(__package__)
 

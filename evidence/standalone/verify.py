@@ -26,6 +26,7 @@ import re
 import struct
 import sys
 import time
+import zipfile
 import zlib
 from pathlib import Path
 from typing import Any, Dict, Iterator, Tuple  # noqa: UP035 - Python 3.8
@@ -526,6 +527,28 @@ def is_zip(path: Path) -> bool:
         return begins or b"PK\5\6" in file.read()
 
 
+def looked_into(path: Path) -> Tuple[bool, list[str]]:  # noqa: UP006 - Python 3.8
+    """Whether a folder or ZIP is a bundle, and the bundles in one that is none, such as a package for a court.
+
+    A ZIP that can't be read counts as one: its check refuses it.
+    """
+    try:
+        if path.is_dir():
+            names = [one.relative_to(path).as_posix() for one in itertools.islice(path.rglob("*"), 10_000)]
+        else:
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()[:10_000]
+    except Exception:  # noqa: BLE001 - a hostile file may raise anything
+        return True, []
+    files = sorted(name for name in names if not name.endswith("/") and not LEFT_OVER.fullmatch(name))
+    tops = {name.partition("/")[0] for name in files}
+    starts = ["", *(f"{top}/" for top in tops if len(tops) == 1 and not path.is_dir())]
+    folders = [name[: -len("/bagit.txt")] for name in files if name.endswith("/bagit.txt")]
+    marks = ["bagit.txt"] if path.is_dir() else ["bagit.txt", MANIFEST]
+    known = any(start + name in files for start in starts for name in marks)
+    return known, folders + [name for name in files if name.lower().endswith(".zip")]
+
+
 def main(arguments: list[str]) -> int:
     """Open the folder or ZIP and check it."""
     helped = arguments[:1] in (["-h"], ["--help"])
@@ -534,12 +557,18 @@ def main(arguments: list[str]) -> int:
         return 0 if helped else 2
     path = Path(arguments[0]) if arguments else Path(__file__).resolve().parent
     try:
-        if (path / "bagit.txt").is_file() or (path.is_file() and is_zip(path)):
+        known, held = looked_into(path) if path.is_dir() or (path.is_file() and is_zip(path)) else (False, [])
+        if known:
             return run(Folder(path) if path.is_dir() else Zip(path))
     except Exception as error:  # noqa: BLE001 - a hostile file may raise anything
         say(f"FAILED       {error if isinstance(error, BrokenError) else f'the bundle cannot be read: {error!r}'}")
         return 1
-    say(f"error: {path} is neither a folder that holds bagit.txt nor a ZIP")
+    if held:
+        say(f"error: {path} is no bundle: it holds {len(held)}. Unpack it where it is a ZIP, and give them one by one:")
+        for name in held[:1000]:
+            say(f"    {name}")
+    else:
+        say(f"error: {path} is neither a folder that holds bagit.txt nor a bundle's ZIP")
     return 2
 
 

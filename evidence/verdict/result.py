@@ -17,6 +17,7 @@ __all__ = [
     "second", "worst",
 ]  # fmt: skip
 UNKNOWN = "unknown witness"
+LEFT_OUT = "Not in this bundle: "
 CONTAINER_CHANGED = "container changed, evidence intact"
 P = ParamSpec("P")
 
@@ -202,6 +203,9 @@ class Verdict:
         if count := len(self.withheld):
             words = f"{count} sealed files are" if count > 1 else "1 sealed file is"
             yield f"{words} withheld from this copy."
+        if count := sum(check.sentence.startswith(LEFT_OUT) for check in self.checks):
+            words = f"{count} files aren't" if count > 1 else "1 file isn't"
+            yield f"{words} in this bundle since it was sealed."
         if any(check.name == "container" and check.sentence.startswith(CONTAINER_CHANGED) for check in self.checks):
             yield "Container changed, evidence intact."
         if self.development:

@@ -4,25 +4,25 @@ Works on the ZIP or on the unpacked folder. Bad input gives a failed check or ``
 """
 
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from evidence.bundle.bag import CHECKPOINT_PATH
 from evidence.bundle.manifest import FACTS_PATH
-from evidence.facts.case import CaseFacts
+from evidence.facts.case import CaseFacts, LeftOutFacts
 from evidence.formats.codec import MAX_JSON_BYTES, FormatError
 from evidence.formats.container import Contents, FolderContents, Member, NoBundleError, read_all
 from evidence.formats.zipread import ZipContents, is_zip
 from evidence.log.notes import MAX_NOTE, parse_note
 from evidence.log.proofs import LATER_CHECKPOINT
-from evidence.verdict.result import Check, State, Time, Verdict, failed, passed, worst
+from evidence.verdict.result import Check, State, Time, Verdict, failed, not_checked, passed, worst
 from evidence.verdict.trust import Trust, load_trust
 from evidence.verify.checks import proofs
 from evidence.verify.checks.anchors import check_witnesses
 from evidence.verify.checks.case import check_case, read_facts
 from evidence.verify.checks.contents import check_container, check_contents
-from evidence.verify.checks.inspection import Inspection, inspect, log_proofs, measure
+from evidence.verify.checks.inspection import Inspection, inspect, log_proofs, measure, words_of
 from evidence.verify.checks.order import check_order, check_version
 from evidence.verify.checks.remade import Makers
 from evidence.verify.split_views import View, split_views, views_of
@@ -36,16 +36,17 @@ class Verifier:
     trust: Trust = field(default_factory=load_trust)
     makers: Makers | None = None
 
-    def verify(self, path: Path) -> Verdict:
-        """Check a bundle: the ZIP, or the folder it was unpacked into.
+    def verify(self, path: Path, called: str = "") -> Verdict:
+        """Check a bundle: the ZIP, or the folder it was unpacked into; ``called`` is its name to a reader.
 
         Raises ``NoBundleError`` when nothing is at the path, or neither a ZIP nor a folder with ``bagit.txt``.
         """
+        name = called or path.name
         try:
             with opened(path) as contents:
-                return _check_all(path.name, contents, self.trust, self.makers)
+                return _check_all(name, contents, self.trust, self.makers)
         except FormatError as error:
-            return Verdict(path.name, None, self.trust.dated, (failed("container", error.message),))
+            return Verdict(name, None, self.trust.dated, (failed("container", error.message),))
 
 
 def _check_all(name: str, contents: Contents, trust: Trust, makers: Makers | None) -> Verdict:
@@ -71,6 +72,9 @@ def _checks(
     witnessed = check_witnesses(inspection, facts, is_logged=proofs.is_logged(logged))
     seal = proofs.read_log_proof(inspection)[0] if proofs.is_logged(logged) else None
     order, times = check_order(inspection, facts, seal, witnessed.pairs)
+    if facts is not None and check.state is State.PASSED:
+        inspection = replace(inspection, absent=facts.absent)
+        checks += [_left_out(path, gone) for path, gone in facts.absent.items()]
     checks += [check, *proofs.check_signature(inspection), *logged, *proofs.check_renewals(inspection)]
     checks += [*witnessed.checks, order, *check_version(inspection, facts, witnessed.checks)]
     checks += proofs.check_signers(inspection, witnessed.logged)
@@ -79,6 +83,11 @@ def _checks(
     views = views_of(name, inspection, facts)
     checks += [failed("heads", view.sentence) for view in split_views(views)[:1]]
     return checks, times, views
+
+
+def _left_out(path: str, gone: LeftOutFacts) -> Check:
+    said = words_of(gone)
+    return not_checked(f"file:{path}", f"{said[0].upper()}{said[1:]}; the facts state its SHA-256, {gone.digest}.")
 
 
 def _container(contents: Contents, others: State, inspection: Inspection | None = None) -> Check:

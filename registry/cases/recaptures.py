@@ -79,17 +79,19 @@ def start_due(moment: datetime, days: int, most: int = 100) -> list[int]:
     Places of cases that aren't followed keep their time, and are visited when the case is opened again. A visit that
     failed is made again after the first pause of so many days; not at all after 0.
     """
-    made = []
     with transaction.atomic():
         rows = Capture.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
         due = rows.filter(_due(moment, days), case__decision__in=FOLLOWED).order_by("next_at", "pk")
-        for last in due.select_related("case")[:most]:
-            Capture.objects.filter(pk=last.pk).update(next_at=None)
-            place = {"case": last.case, "page_key": last.page_key, "image_key": last.image_key}
-            fresh = {"sighting_id": last.sighting_id}
-            again, _ = Capture.objects.get_or_create(**place, number=last.number + 1, defaults=fresh)
-            made.append(again.pk)
-    return made
+        return [follow(last) for last in due[:most]]
+
+
+def follow(last: Capture) -> int:
+    """Ask for the visit that follows the last one to a place, once, whoever asks; returns its primary key."""
+    Capture.objects.filter(pk=last.pk).update(next_at=None)
+    place = {"case_id": last.case_id, "page_key": last.page_key, "image_key": last.image_key}
+    fresh = {"sighting_id": last.sighting_id}
+    again, _ = Capture.objects.get_or_create(**place, number=last.number + 1, defaults=fresh)
+    return again.pk
 
 
 def visit_again(case: Case, moment: datetime) -> None:

@@ -74,7 +74,7 @@ def extended(case: Case, rows: Iterable[CaseSighting]) -> Deed:
 
 def captured(case: Case, outcome: str, files: Iterable[KeptFile]) -> None:
     """Put a visit for a case into the log, with the digests of what it kept: nobody exchanges it before the seal."""
-    kept = [{"digest": file["digest"], "role": file["role"]} for file in files]
+    kept = [{"digest": file["digest"], "role": file["role"]} for file in files if "because" not in file]
     submit_all([_of_case(case, "captured", {"files": kept, "outcome": outcome})])
 
 

@@ -6,7 +6,7 @@ from django.db.models import Index, Q, UniqueConstraint
 from exhibit.types import CaseDecision
 from registry.models.accounts import Owner, User
 from registry.models.crawls import Sighting
-from registry.models.fields import KeptFiles
+from registry.models.fields import KeptFile, KeptFiles
 from registry.models.matching import Match
 from registry.models.pictures import Picture
 from registry.models.steps import Claimable
@@ -213,6 +213,11 @@ class Capture(Claimable):
             Index(fields=["id"], name="capture_todo", condition=~Q(state="done")),
             Index(fields=["next_at"], name="capture_next", condition=Q(next_at__isnull=False)),
         ]
+
+    @property
+    def kept(self) -> list[KeptFile]:
+        """The files whose bytes were stored; of the others only the digests are here."""
+        return [file for file in self.files if "because" not in file]
 
 
 class LedgerChange(Claimable):

@@ -12,6 +12,7 @@ class KeptFile(TypedDict):
     """A file whose bytes are among the blobs, as the JSON of a row lists it.
 
     ``digest`` is hexadecimal, ``role`` what a capture's file is, ``crc`` the checksum of a ZIP's, ``bundle`` its row.
+    ``because`` is the picture, in hexadecimal, because of which the bytes weren't stored: only their digest is.
     """
 
     name: str
@@ -21,6 +22,7 @@ class KeptFile(TypedDict):
     role: NotRequired[str]
     crc: NotRequired[int]
     bundle: NotRequired[int]
+    because: NotRequired[str]
 
 
 KeptFiles: TypeAlias = "models.JSONField[list[KeptFile], list[KeptFile]]"

@@ -169,7 +169,7 @@ def resealed(
     files = [
         ContentFile(file.path, file.role, file.media_type, file.sha256)
         for file in scene.sealed.manifest.files
-        if file.role not in FROM_FACTS
+        if file.role not in FROM_FACTS and file.path not in facts.absent
     ]
     sealed = seal(facts, files, scene.owner_key, holder="operator", sealed_at=sealed_at or now(), blobs=scene.blobs)
     entry = logged(scene.log, EntryType.SEAL, seal_opening(sealed), entered_at)

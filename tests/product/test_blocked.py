@@ -24,20 +24,18 @@ def test_a_capture_that_finds_blocked_bytes_keeps_none_of_them(services: SyncRun
     assert capture.sentence.endswith(
         "The operator's blocklist names bytes of this page; what carries or shows it wasn't kept."
     )
-    assert [file["role"] for file in capture.files] == ["network"]
+    assert {file["role"] for file in capture.kept} == {"network", "page"}
     assert not any(bad in path.read_bytes() for path in services.services.config.data_dir.rglob("*") if path.is_file())
 
 
-def test_a_capture_keeps_nothing_of_a_page_with_another_picture_that_is_blocked(
-    services: SyncRunner, shop: Shop
-) -> None:
+def test_a_capture_keeps_nothing_that_holds_another_picture_that_is_blocked(services: SyncRunner, shop: Shop) -> None:
     page_with_another_inside(shop)
     BlockedDigest.objects.create(digest=Digest.of(ANOTHER), reason="Unlawful.")
     studio = owner("studio")
     register(services.services, studio, photograph(1))
     watch(studio, shop.url())
     services.run_until_idle()
-    assert [file["role"] for file in Capture.objects.get().files] == ["network"]
+    assert {file["role"] for file in Capture.objects.get().kept} == {"network", "captured-image"}
     assert not holding(services, ANOTHER)
 
 

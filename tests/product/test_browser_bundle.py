@@ -22,9 +22,10 @@ from exhibit.errors import ExitCode
 from registry.models import AnchorReceipt
 from registry.vectors import fingerprints
 from tests.assets.rows import copy_of, owner, photograph, register
-from tests.assets.shop import LOOPBACK, watch, with_own_keys, witnessed
+from tests.assets.shop import LOOPBACK, holding, watch, with_own_keys, witnessed
 from tests.assets.site import Answer, Site
 from workers.cases.decisions import confirm
+from workers.cases.reported import report_picture
 from workers.evidence.bundles import assemble
 from workers.evidence.remaking import MAKERS
 from workers.tasks.sync_runner import SyncRunner
@@ -93,3 +94,33 @@ def test_a_bundle_holds_how_the_page_looked_and_verifies(
     assert verdict.outcome is ExitCode.DONE, [one for one in verdict.checks if one.state != "passed"]
     states = {one.name: str(one.state) for one in verdict.checks}
     assert {states[name] for name in ("capture:01-1", "wacz:01-1", "drawings", "sheet", "words")} == {"passed"}
+
+
+def test_a_page_with_a_picture_that_was_reported_is_sealed_without_what_shows_it(
+    world: tuple[SyncRunner, Trust], site: Site, tmp_path: Path
+) -> None:
+    inline, trust = world
+    studio = owner("studio")
+    site.page("/", '<!doctype html><title>A shop</title><img src="copy-1.jpg"><img src="copy-2.jpg">')
+    for number in (1, 2):
+        register(inline.services, studio, photograph(number), f"Work {number}")
+        site.routes[f"/copy-{number}.jpg"] = Answer(copy_of(photograph(number)), media_type="image/jpeg")
+    watch(studio, site.url("/"))
+    inline.run_until_idle()
+    case, other = (studio.cases.get(work__number=number) for number in (1, 2))
+    report_picture(inline.services, other, by="Ann", reason="It may not be kept.")
+    confirm(inline.services, case, by="ann", reason="")
+    inline.run_until(
+        lambda: not AnchorReceipt.objects.exclude(state="done").exists() and case.bundles.get().state == "done"
+    )
+    path = tmp_path / "bundle.zip"
+    with path.open("wb") as out:
+        assemble(inline.services, case.bundles.get(), out)
+    with zipfile.ZipFile(path) as bundle:
+        left = {gone["role"]: gone["why"] for gone in json.loads(bundle.read("data/facts.json"))["left_out"]}
+    assert left == dict.fromkeys(("screenshot", "screenshot-boxed", "page-pdf", "mhtml", "wacz"), "reported")
+    verdict = Verifier(with_own_keys(inline.services, trust), MAKERS).verify(path)
+    states = {check.name: str(check.state) for check in verdict.checks}
+    assert {states[name] for name in ("capture:01-1", "capture:01-2", "captures", "sheet")} == {"passed"}
+    assert (verdict.outcome, verdict.failures) == (ExitCode.DONE, ())
+    assert holding(inline, copy_of(photograph(2))) == []

@@ -71,12 +71,19 @@ def assemble(services: Services, bundle: Bundle, out: BinaryIO, *, without_origi
     What has been purged, or shows a picture that a member reported as illegal, is withheld, and said so. With the
     reason ``without_originals``, for the other side, so are registered pictures in full size and the documents of their
     chain of title: the sealed reduced pictures stay, and the digests of all that is left out. Raises ``WrongUseError``
-    then for a bundle that was sealed by an earlier version, without reduced pictures.
+    then for a bundle that was sealed by an earlier version, without reduced pictures; and ``NotFoundError`` where
+    sealed bytes are missing that nobody removed: a backup may have them.
     """
     sealed = sealed_case(services, bundle)
     withheld = _withheld(services, bundle, sealed)
     if without_originals is not None:
         withheld = _besides(_originals(bundle, sealed), without_originals, withheld)
+    lacking = {file.path for file in sealed.manifest.files if file.sha256 not in services.blobs}
+    if lost := sorted(lacking.difference(() if withheld is None else withheld.files)):
+        sentence = Sentence(
+            "%(file)s of case %(case)s is missing, and nobody removed it.", file=lost[0], case=bundle.case.number
+        )
+        raise NotFoundError(sentence, hint=Sentence("Ask the operator to restore it from a backup, then try again."))
     proofs = proofs_of(services, bundle, sealed, sealed_facts(services, sealed))
     write_bundle(out, sealed, replace(proofs, withheld=withheld), services.blobs)
 
@@ -85,7 +92,7 @@ def _originals(bundle: Bundle, sealed: SealedCase) -> list[str]:
     """The registered pictures in full size, and the documents of their chain of title."""
     files = sealed.manifest.files
     originals = [file.path for file in files if file.stand_in is not None]
-    if not originals:
+    if not originals and any(file.role == "work-picture" for file in files):
         named = {"bundle": bundle.number, "case": bundle.case.number}
         sentence = Sentence("Bundle %(bundle)s of case %(case)s was sealed without reduced pictures.", **named)
         raise WrongUseError(sentence, hint=Sentence("Decide the case again: a new bundle has them."))

@@ -1,6 +1,6 @@
 """The plain facts of a case, from its rows: what is sealed, and what reports show."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -9,11 +9,13 @@ from evidence.bundle.sealing import ContentFile
 from evidence.documents.made_with import made_with
 from evidence.documents.sheets.exhibit import ROOM
 from evidence.facts.case import (
+    Absence,
     AttachmentFacts,
     CalibrationFacts,
     CaptureFacts,
     CaseFacts,
     DecisionFacts,
+    LeftOutFacts,
     LicenceCheckFacts,
     MatchFacts,
     ModelFacts,
@@ -33,7 +35,9 @@ from evidence.verify.checks.probability import calibration_facts
 from exhibit import __version__
 from exhibit.clock import now
 from exhibit.digests import Digest
+from exhibit.errors import NotFoundError
 from exhibit.periods import earliest, latest
+from exhibit.sentences import Sentence
 from indexer.draw.draw import View
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 from registry.crawls import sightings as seen
@@ -49,6 +53,7 @@ from registry.models import (
     PasskeyQuestion,
     Picture,
     Sighting,
+    StepState,
     Work,
 )
 from registry.vectors import calibrations, descriptors
@@ -56,6 +61,7 @@ from registry.works.licence_check import licences_for, why_not
 from workers.evidence import passkeys
 from workers.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof, record_of
 from workers.log.registrations import further_submissions_of, submission_of
+from workers.pictures.presence import Absent, absent
 from workers.pictures.provenance import with_statements
 from workers.services.wiring import Services
 from workers.texts.sentences import Said, not_checked, said_of
@@ -90,11 +96,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The facts of a case, the captured files by their place in a bundle, and the rows of its matches, in order."""
+    """The facts of a case, the captured files by their place in a bundle, and the rows of its matches, in order.
+
+    ``absent`` tells of what is to be sealed which bytes can't be, and why.
+    """
 
     facts: CaseFacts
     files: tuple[ContentFile, ...]
     matches: tuple[Match, ...]
+    absent: Mapping[Digest, Absent]
 
 
 def gather(services: Services, case: Case, *, bundle: int, language: str, sealed: bool) -> Gathered:
@@ -102,6 +112,7 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
     rows = _rows(case, sealed=sealed)
     places = places_of(rows)
     matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
+    gone = absent_in(services, case) if sealed else {}
     submissions = [place.first.slice.submission for place in places if place.first.slice.submission is not None]
     registration = submission_of(case.work)
     further = further_submissions_of(case.work)
@@ -109,15 +120,19 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
     of_passkey = [] if signed is None else [signed.key_entry, signed.entry]
     logged = [*submissions, *further, *filter(None, of_passkey), *([] if registration is None else [registration])]
     proofs = _Proofs(services, checkpoint_covering(services, logged) if sealed and logged else None)
-    sightings, files = [], []
+    sightings: list[SightingFacts] = []
+    files: list[ContentFile] = []
     for number, place in enumerate(places, 1):
         captures, of_place = _captures(case, place, number)
         sighting = _sighting(case, place, number, captures, proofs)
-        sighting, manifests = with_statements(services, sighting) if sealed else (sighting, ())
+        if sealed and sighting.picture.digest not in gone:
+            sighting, manifests = with_statements(services, sighting)
+            files += manifests
         sightings.append(sighting)
-        files += [*of_place, *manifests]
+        files += of_place
     stated = dict(case.work.work_pictures.exclude(stated=None).values_list("picture", "stated"))
-    shown = tuple(_match(match, number, places, stated) for number, match in enumerate(matches, 1))
+    shown = tuple(_match(match, number, places, stated, gone) for number, match in enumerate(matches, 1))
+    work = work_facts(services, case.work, proofs.entry(registration), proofs.entries(further))
     facts = CaseFacts(
         number=str(case.number),
         bundle=bundle,
@@ -127,7 +142,7 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
         opened_at=case.opened_at,
         written_at=now(),
         software=software(),
-        work=work_facts(services, case.work, proofs.entry(registration), proofs.entries(further)),
+        work=work,
         sightings=tuple(sightings),
         matches=shown,
         licence_check=_licence_check(case, rows),
@@ -143,8 +158,42 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
         not_checked=not_checked(language),
         calibrations=_calibrations(services, shown, sealed=sealed),
         made_with=made_with(services.config.time_zone) if sealed else None,
+        left_out=tuple(_left_out(work, sightings, files, gone)),
     )
-    return Gathered(facts, tuple(files), tuple(matches))
+    here = tuple(file for file in files if file.digest not in gone)
+    return Gathered(facts, here, tuple(matches), gone)
+
+
+def absent_in(services: Services, case: Case) -> dict[Digest, Absent]:
+    """The pictures and captured files of a case that can't be sealed, each with the reason.
+
+    Raises ``NotFoundError`` where a picture is lost: without it nothing can be compared, and a backup may have it.
+    """
+    registered = list(case.work.work_pictures.select_related("picture"))
+    never = {row.digest: Absent(Absence.NEVER) for row in registered if row.picture.bytes_state == BytesState.NEVER}
+    seen_there = {row.sighting.picture.digest for row in _rows(case, sealed=True)}
+    pictures = seen_there | {row.digest for row in registered} - never.keys()
+    captures = Capture.objects.filter(case=case, state=StepState.DONE)
+    gone = absent(services, case.owner, pictures, captures) | never
+    if lost := sorted(digest.hex for digest in pictures if digest in gone and gone[digest].why is Absence.LOST):
+        sentence = Sentence(
+            "The bytes of a picture of this case are missing, and nobody removed them: %(digest)s.", digest=lost[0]
+        )
+        hint = Sentence("Restore them from a backup, then `exhibit retry seal`.")
+        raise NotFoundError(sentence, hint=hint)
+    return gone
+
+
+def _left_out(
+    work: WorkFacts, sightings: Sequence[SightingFacts], files: Sequence[ContentFile], gone: Mapping[Digest, Absent]
+) -> Iterator[LeftOutFacts]:
+    """What the facts name and the bundle won't hold."""
+    named = [(picture.file, "work-picture", picture.digest) for picture in work.pictures]
+    named += [(seen.picture.file, "sighting-picture", seen.picture.digest) for seen in sightings]
+    named += [(file.path, file.role, file.digest) for file in files]
+    for path, role, digest in named:
+        if digest in gone:
+            yield LeftOutFacts(path, role, digest, gone[digest].why, gone[digest].since)
 
 
 def software() -> SoftwareFacts:
@@ -319,9 +368,12 @@ def said_of_match(match: Match) -> tuple[Said, ...]:
     return said_of(match.verification, None if digest is None else calibrations.named(digest))
 
 
-def _match(match: Match, number: int, places: Sequence[Place], stated: Mapping[int, Digest | None]) -> MatchFacts:
+def _match(
+    match: Match, number: int, places: Sequence[Place], stated: Mapping[int, Digest | None], gone: Container[Digest]
+) -> MatchFacts:
     verification = match.verification
-    aligned = verification.transform is not None
+    shown = match.found.digest not in gone and match.registered.digest not in gone
+    aligned = verification.transform is not None and shown
     closely = aligned and number <= ROOM.matches
 
     def path(view: View, *, drawn: bool) -> str | None:

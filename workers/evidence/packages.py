@@ -65,10 +65,14 @@ def newest_bundles(owner: Owner, numbers: Sequence[int]) -> dict[int, Bundle]:
 
 
 def ask_again(package: Package, *, by: str) -> Package:
-    """The same cases with their newest bundles and receipts; one that failed is tried again."""
-    if steps.try_again(Package, Package.objects.filter(pk=package.pk)):
-        return Package.objects.get(pk=package.pk)
+    """The same cases with their newest bundles and receipts; one that failed is tried again, also with the newest."""
     numbers = list(package.bundles.values_list("case__number", flat=True))
+    with transaction.atomic():
+        if steps.try_again(Package, Package.objects.filter(pk=package.pk)):
+            newest = newest_bundles(package.owner, numbers)
+            if newest.keys() == set(numbers):  # else it says again which of them isn't sealed
+                package.bundles.set(newest.values())
+            return Package.objects.get(pk=package.pk)
     return request_package(package.owner, numbers, package.recipient, by=by, reason=package.reason)
 
 

@@ -295,7 +295,7 @@ def _sorted(
 
 def _page_of(visit: Capture) -> str:
     """The digest of the page that a visit kept, as a browser left it or as it was served; empty without one."""
-    roles = {file["role"]: file["digest"] for file in visit.files}
+    roles = {file["role"]: file["digest"] for file in visit.kept}
     return roles.get("dom") or roles.get("page") or ""
 
 

@@ -50,16 +50,26 @@ def captured_files(services: Services, digest: Digest, visits: Iterable[Capture]
     """The files that carry or show the picture, of visits that met it."""
     for row in visits:
         for role, file in ((file["role"], Digest.from_hex(file["digest"])) for file in row.files):
-            another = role == "captured-image" and file != digest
-            if (role in SHOWING and not another) or (role in INSIDE and _holds(services, role, file, digest)):
+            here = role in INSIDE and file in services.blobs
+            if is_shown(digest, role, file, as_they_lie(services, file) if here else b""):
                 yield file
 
 
-def _holds(services: Services, role: str, file: Digest, digest: Digest) -> bool:
+def is_shown(digest: Digest, role: str, file: Digest, data: bytes) -> bool:
+    """Whether a captured file of this role carries or shows an image, of a visit that met it.
+
+    The bytes are looked at only where the role is one of :data:`INSIDE`.
+    """
+    if role == "captured-image":
+        return file == digest
+    return role in SHOWING or (role in INSIDE and _holds(role, data, digest))
+
+
+def _holds(role: str, data: bytes, digest: Digest) -> bool:
     """Whether the image was served in the recorded exchanges, or is written inside a page."""
-    if file not in services.blobs:
+    if not data:  # not here any more
         return False
-    texts = [as_they_lie(services, file)]
+    texts = [data]
     if role == "exchange":
         try:
             answers = [read_response(record.block) for record in read_warc(texts[0], "") if record.kind == "response"]

@@ -69,7 +69,7 @@ def get_paper(request: Call, number: int, bundle: int, paper: Paper) -> HttpResp
 def get_capture_file(request: Call, number: int, capture: int, name: FileName) -> HttpResponseBase:
     """A file of a visit, named by its `id`, as it was kept; it may be a stranger's page, so treat it as such."""
     row = scoped.case(of(request), number).captures.select_related("sighting__picture").filter(pk=capture).first()
-    file = next((file for file in row.files if file["name"] == name), None) if row else None
+    file = next((file for file in row.kept if file["name"] == name), None) if row else None
     digest = Digest.from_hex(file["digest"]) if file else None
     hidden = row is not None and is_hidden(of(request), row)
     if digest is None or hidden or digest not in wiring.services().blobs:

@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -20,7 +19,7 @@ with late():
     from evidence import __main__ as tables, page
     from evidence.formats import codec
     from evidence.verdict import result as verdicts, trust as lists
-    from evidence.verify import split_views, verifier as verifiers
+    from evidence.verify import packages, split_views, verifier as verifiers
     from indexer.search import processes
     from workers.evidence import remaking
 
@@ -36,6 +35,7 @@ OUR_LIST = (
 @command(
     "verify",
     "bundle.zip",
+    "court.zip",
     "*.zip --trust court-list.json --json",
     "bundle.zip --trust court-list.json --witnesses 2 --cosigners 2",
     "--html verify.html --trust court-list.json",
@@ -58,6 +58,7 @@ def verify_command(
 ) -> None:
     """Check BUNDLES (ZIPs, or folders that they were unpacked into) against a pinned list of witnesses.
 
+    Of a package, such as a *Bundle for the court*, a filing or a folder with bundles in it, each bundle is checked.
     Asks no server and no network. Of several bundles the heads of one log are compared, too. Ends with 0 when all are
     complete, 1 when a check failed or a log shows two heads that contradict each other, 2 when one is no bundle, 4 when
     nothing failed but a grade isn't there that the list asks for.
@@ -70,18 +71,17 @@ def verify_command(
         raise WrongUseError("No bundle was named.", hint="Give ZIPs or folders, or --html FILE.")
     if not bundles:
         return
-    results = list(zip(tracked(bundles, "Checking"), _results(bundles, pinned, jobs), strict=True))
-    splits = split_views.split_views(
-        view for _, result in results if isinstance(result, verdicts.Verdict) for view in result.views
-    )
+    found = packages.found_at(bundles)
+    results = [result for _, result in zip(tracked(found, "Checking"), _results(found, pinned, jobs), strict=True)]
+    told = [result for result in results if isinstance(result, verdicts.Verdict)]
+    splits = split_views.split_views(view for verdict in told for view in verdict.views)
     if as_json:
-        plain = [_plain(path, result) for path, result in results]
-        echo_json({"bundles": plain, "split_views": [split.to_plain() for split in splits]})
+        echo_json(tables.plain_results(found, results, splits))
     else:
-        _tell(results, splits)
-        if trust is None and any(_outcome(result) is ExitCode.INCOMPLETE for _, result in results):
+        _tell(found, results, splits)
+        if trust is None and any(verdict.outcome is ExitCode.INCOMPLETE for verdict in told):
             say(OUR_LIST)
-    finish(ExitCode.CHECK_FAILED if splits else verdicts.gravest(_outcome(result) for _, result in results))
+    finish(ExitCode.CHECK_FAILED if splits else verdicts.gravest(map(tables.outcome_of, results)))
 
 
 def _with_minimum(trust: "lists.Trust", witnesses: int | None, cosigners: int | None) -> "lists.Trust":
@@ -98,50 +98,40 @@ def _with_minimum(trust: "lists.Trust", witnesses: int | None, cosigners: int | 
 
 
 def _results(
-    bundles: "Sequence[Path]", trust: "lists.Trust", jobs: int | None
+    found: "Sequence[packages.Place | packages.Refused]", trust: "lists.Trust", jobs: int | None
 ) -> "Iterator[verdicts.Verdict | ExhibitError]":
-    """What checking gives, in the order of the bundles; several are checked by a process a core."""
-    jobs = jobs or max(1, min(os.cpu_count() or 1, len(bundles) // REPAYS))
-    multiprocessing.set_forkserver_preload(["evidence.verify.verifier", "workers.evidence.remaking"])
-    return processes.in_processes(jobs, (_verifier, trust), _verified, bundles)
+    """What checking gives, in the order of what was found; several bundles are checked by a process a core."""
+    jobs = jobs or max(1, min(os.cpu_count() or 1, len(found) // REPAYS))
+    multiprocessing.set_forkserver_preload(["evidence.verify.packages", "workers.evidence.remaking"])
+    return processes.in_processes(jobs, (_verifier, trust), _verified, found)
 
 
 def _verifier(trust: "lists.Trust") -> "verifiers.Verifier":
     return verifiers.Verifier(trust, remaking.MAKERS)
 
 
-def _verified(verifier: "verifiers.Verifier", path: Path) -> "verdicts.Verdict | ExhibitError":
+def _verified(
+    verifier: "verifiers.Verifier", one: "packages.Place | packages.Refused"
+) -> "verdicts.Verdict | ExhibitError":
     try:
-        return verifier.verify(path)
+        return one.error if isinstance(one, packages.Refused) else packages.verified(verifier, one)
     except ExhibitError as error:
         return error
 
 
-def _outcome(result: "verdicts.Verdict | ExhibitError") -> ExitCode:
-    return result.exit_code if isinstance(result, ExhibitError) else result.outcome
-
-
-def _plain(path: Path, result: "verdicts.Verdict | ExhibitError") -> dict[str, Any]:
-    if isinstance(result, ExhibitError):
-        return {"file": str(path), "verdict": "no-bundle", "sentence": str(result)}
-    plain = result.to_plain()
-    return {"file": str(path), "verdict": plain.pop("outcome"), **plain}
-
-
 def _tell(
-    results: "Sequence[tuple[Path, verdicts.Verdict | ExhibitError]]", splits: "Sequence[split_views.SplitView]"
+    found: "Sequence[packages.Place | packages.Refused]",
+    results: "Sequence[verdicts.Verdict | ExhibitError]",
+    splits: "Sequence[split_views.SplitView]",
 ) -> None:
-    for place, (path, result) in enumerate(results):
+    for place, (one, result) in enumerate(zip(found, results, strict=True)):
         if place:
             click.echo()
         if isinstance(result, ExhibitError):
-            say(f"{path}\n{result.message}\n{result.hint}".strip())
+            say(tables.told_result(one, result))
         else:
             click.echo(tables.table(result))
     if len(results) > 1:
-        click.echo()
-        for path, result in results:
-            word = "no bundle" if isinstance(result, ExhibitError) else result.to_plain()["outcome"]
-            say(f"{word:<10}  {path}")
+        click.echo(f"\n{tables.summary(found, results)}")
         for split in splits:
             click.echo(f"\n{tables.split_table(split)}")

@@ -42,7 +42,7 @@ def downloads(request: HttpRequest, owner: Owner) -> dict[str, object]:
 def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name: str) -> HttpResponseBase:
     """One file of a visit; screenshots are shown, everything else of a stranger's page is only handed out."""
     row = scoped.case(owner, number).captures.select_related("sighting__picture").filter(pk=capture).first()
-    file = next((file for file in row.files if file["name"] == name), None) if row else None
+    file = next((file for file in row.kept if file["name"] == name), None) if row else None
     if row is None or file is None or is_hidden(owner, row):
         raise Http404
     digest = Digest.from_hex(file["digest"])

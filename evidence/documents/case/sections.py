@@ -34,6 +34,7 @@ from evidence.facts.case import (
 from evidence.log.proofs import LogProof
 from exhibit.types import Decision
 
+MAX_LEFT_OUT = 60  # lines of a sheet on files that aren't in its bundle; the facts have them all
 STANDING_LIMITS = ("interested", "key", "similarity", "time", "context", "verify")
 
 
@@ -237,6 +238,20 @@ def unchecked_section(sentences: Sequence[str], wording: Wording) -> Section:
     """What was not checked: as written with the case, then what the software never checks."""
     own = tuple(wording.clipped(sentence) for sentence in own_unchecked(sentences))
     return Section(wording.say("heading.unchecked"), (Bullets((*own, *standing_unchecked(wording.phrases.language))),))
+
+
+def left_out_section(facts: CaseFacts, wording: Wording) -> tuple[Section, ...]:
+    """What the facts name and the bundle doesn't hold, each with the reason; no section where everything is there."""
+    if not facts.left_out:
+        return ()
+    told = []
+    for gone in facts.left_out[:MAX_LEFT_OUT]:
+        day = wording.say("document.no_time") if gone.since is None else wording.day(gone.since)
+        told.append(wording.say(f"left_out.{gone.why}", file=gone.file, day=day, digest=gone.digest.hex))
+    blocks: list[Block] = [Bullets(tuple(told))]
+    if len(facts.left_out) > MAX_LEFT_OUT:
+        blocks.append(Quiet(wording.say("document.listed_of", shown=MAX_LEFT_OUT, all=len(facts.left_out))))
+    return (Section(wording.say("heading.left_out"), tuple(blocks)),)
 
 
 def limits_section(wording: Wording) -> Section:

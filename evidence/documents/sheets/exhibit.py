@@ -48,6 +48,7 @@ def _sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
         of_case.licence_section(facts, wording, 1),
         of_case.decision_section(facts, wording, 1),
         of_case.sheet_proofs(facts, wording),
+        *of_case.left_out_section(facts, wording),
         of_case.unchecked_section(facts.not_checked, wording),
         of_case.limits_section(wording),
     )
@@ -88,7 +89,7 @@ def screens_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
     """A section with the screenshots, or none when no page was captured with a browser."""
     blocks: list[Block] = []
     wording, pictures = gallery.wording, gallery.pictures
-    last = [(sighting.number, *_last(sighting, wording)) for sighting in facts.sightings]
+    last = [(sighting.number, *_last(sighting, facts, wording)) for sighting in facts.sightings]
     there = [screen for screen in last if screen[1]]
     for number, path, time in there[:MAX_SCREENS]:
         blocks.append(Text(wording.say("capture.screen", n=number, time=time, path=path)))
@@ -100,10 +101,10 @@ def screens_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
     return (Section(wording.say("heading.screens"), tuple(blocks)),) if blocks else ()
 
 
-def _last(sighting: SightingFacts, wording: Wording) -> tuple[str, str]:
-    """Path and time of the last screenshot of a page that used the picture's own bytes."""
+def _last(sighting: SightingFacts, facts: CaseFacts, wording: Wording) -> tuple[str, str]:
+    """Path and time of the last screenshot in the bundle of a page that used the picture's own bytes."""
     for capture in reversed(sighting.captures):
-        path = next((file for file in capture.files if file.endswith(NAME)), "")
+        path = next((file for file in capture.files if file.endswith(NAME) and file not in facts.absent), "")
         if path and capture.outcome == "captured":
             return path, wording.time(capture.finished)
     return "", ""

@@ -57,10 +57,10 @@ async function captureChecks(inspection, sighting, stated, name) {
 }
 
 /** The files of a capture, one of a role, in one folder of the sighting. */
-function filesByRole({ listed }, sighting, stated) {
+function filesByRole({ listed, absent }, sighting, stated) {
   const files = {};
   for (const path of stated.files) {
-    const { role } = listed.get(path);
+    const { role } = absent.get(path) || listed.get(path);
     const parts = /^data\/sightings\/(\d+)\/capture-\d+\/([^/]+)$/.exec(path);
     const named = parts && NAMES[role] === (role === "captured-image" ? parts[2].replace(/\.[^.]*$/, "") : parts[2]);
     must(named && parts[1] === two(sighting.number) && !(role in files), `${path} isn't a capture's own file.`);
@@ -73,7 +73,8 @@ function filesByRole({ listed }, sighting, stated) {
 
 async function readOf({ inspection, files }, role) {
   const path = files[role];
-  if (inspection.withheld.has(path) && !inspection.has(path)) throw new Unchecked(`${path} is withheld from this copy.`);
+  const why = inspection.whyNot(path);
+  if (why) throw new Unchecked(why);
   if (inspection.large.has(path)) throw new Unchecked(inspection.large.get(path));
   must(inspection.sealed(path), `${path} isn't there as it was sealed.`);
   return inspection.read(path, MAX_WARC);
@@ -97,7 +98,11 @@ async function captureAgrees(capture) {
   const named = new Set([...network.exchanges.map((one) => one.url), ...(network.resources || []).flatMap((one) => [one.url, one.final_url]), ...network.failures.flatMap((one) => [one.url, one.at])].map(plainUrl));
   for (const one of answers) must(named.has(one.url) || REDIRECTS.includes(one.status) || !one.status, `The surroundings say nothing of the recorded exchange with ${one.url}.`);
   const seen = await checkServed(capture, network, answers);
-  return `${seen} Addresses, status and times of ${answers.length} recorded exchanges are those stated.${files.screenshot ? " A browser made pictures of the page." : ""}`;
+  const { absent } = capture.inspection;
+  const lacking = stated.files.filter((path) => absent.has(path)).map((path) => leftOutWords(absent.get(path)));
+  const looked = files.screenshot && !absent.has(files.screenshot) ? " A browser made pictures of the page." : "";
+  const left = lacking.length ? ` ${lacking.length} of its files are ${lacking[0]}.` : "";
+  return `${seen} Addresses, status and times of ${answers.length} recorded exchanges are those stated.${looked}${left}`;
 }
 
 function checkStep(step, answers, stated) {
@@ -172,7 +177,7 @@ function inlineBytes(written) {
   return signs.length % 4 ? null : Uint8Array.from(atob(signs), (sign) => sign.charCodeAt(0));
 }
 
-const digestBy = ({ inspection, files }, role) => (files[role] ? inspection.listed.get(files[role]).sha256 : null);
+const digestBy = ({ inspection: { absent, listed }, files }, role) => (files[role] ? (absent.get(files[role])?.digest ?? listed.get(files[role]).sha256) : null);
 
 /** That the image is the one that was kept, and the outcome what it shows; no record is needed for that. */
 function checkImage(capture) {
@@ -191,7 +196,7 @@ async function checkRendered(capture, { rendered }) {
   const wanted = [...(rendered.nothing_shown ? [] : ["dom", "screenshot", "mhtml", "page-pdf"]), ...(rendered.image_places.length ? ["screenshot-boxed"] : [])];
   const left = "rest" in rendered.not_made || !capture.files.exchange ? [] : wanted.filter((role) => !made.includes(role) && !(role in rendered.not_made));
   must(!left.length && !made.some((role) => role in rendered.not_made), "What the browser made isn't what the surroundings say of it.");
-  for (const role of made.filter((one) => one.startsWith("screenshot"))) {
+  for (const role of made.filter((one) => one.startsWith("screenshot") && !capture.inspection.absent.has(capture.files[one]))) {
     const bytes = await readOf(capture, role);
     const sign = hex(bytes.subarray(0, 8)) === "89504e470d0a1a0a";
     must(sign && headerSize(bytes)?.[0] === rendered.window[0], "A screenshot isn't a picture as wide as the window.");

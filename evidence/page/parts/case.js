@@ -30,7 +30,9 @@ async function readFacts(inspection) {
     facts = await inspection.readJson(FACTS, "facts");
     const problem = await factsProblem(inspection, facts);
     must(!problem, problem);
-    return `The facts fit the manifest, and every file they name is sealed (sightings: ${facts.sightings.length}, matches: ${facts.matches.length}).`;
+    inspection.absent = absentOf(facts);
+    const left = inspection.absent.size ? ` but ${inspection.absent.size} of which they say why not` : "";
+    return `The facts fit the manifest, and every file they name is sealed${left} (sightings: ${facts.sightings.length}, matches: ${facts.matches.length}).`;
   });
   return [facts, check];
 }
@@ -39,13 +41,31 @@ async function factsProblem({ manifest, listed }, facts) {
   const { matter } = manifest;
   if (facts.owner.name !== matter.owner || facts.number !== matter.case || facts.bundle !== matter.bundle) return "The facts are about another case than the manifest.";
   if (!equal(facts.software, manifest.software)) return "The facts state other software than the manifest.";
-  for (const [path, value] of namedFiles(facts))
+  const absent = absentOf(facts);
+  for (const [path, value] of namedFiles(facts).filter(([path]) => !absent.has(path)))
     if (!listed.has(path) || (value && listed.get(path).sha256 !== value)) return `The facts name ${path}, which isn't sealed, or with another digest.`;
-  for (const picture of [...facts.work.pictures, ...facts.sightings.map((one) => one.picture)])
+  const loose = leftOutProblem(listed, facts);
+  if (loose) return loose;
+  for (const picture of [...facts.work.pictures, ...facts.sightings.map((one) => one.picture)].filter(({ file }) => !absent.has(file)))
     if (listed.get(picture.file).size !== picture.size) return `The facts state another size of ${picture.file} than the manifest.`;
   for (const [path, value] of derivedFiles(facts))
     if (!listed.has(path) || listed.get(path).sha256 !== hex(await sha256(canonical(value)))) return `${path} says something else than the facts.`;
   return looseMatch(facts);
+}
+
+const absentOf = (facts) => new Map((facts.left_out || []).map((gone) => [gone.file, gone]));
+
+/** What is wrong with what the facts say is left out: captured files, pictures and documents that aren't sealed, each once. */
+function leftOutProblem(listed, facts) {
+  const pictures = [...facts.work.pictures, ...facts.sightings.map((one) => one.picture), ...facts.work.attachments];
+  const may = new Map(pictures.map(({ file, digest }) => [file, digest]));
+  for (const path of facts.sightings.flatMap(({ captures }) => captures.flatMap(({ files }) => files))) may.set(path, null);
+  if (absentOf(facts).size < (facts.left_out || []).length) return "The facts say twice that a file is left out.";
+  for (const { file, digest } of facts.left_out || []) {
+    if (!may.has(file) || ![null, digest].includes(may.get(file))) return `The facts say that ${file} is left out, which can't be, or has another digest.`;
+    if (listed.has(file)) return `The facts say that ${file} is left out, and it is sealed.`;
+  }
+  return "";
 }
 
 /** Every path that the facts name, with the digest where they state one. */

@@ -95,7 +95,7 @@ async function compareVisits(inspection, visit, said) {
   const [network, page] = ["network", "page"].map((role) => fileOf(inspection, visit.stated, role));
   must(network, "The capture lacks the record of its surroundings.");
   const { exchanges } = checkSchema(parseJson(await sealedBytes(inspection, network), network), "network", network);
-  const bytes = page ? await sealedBytes(inspection, page) : null;
+  const bytes = page && !inspection.absent.has(page) ? await sealedBytes(inspection, page) : null;
   const own = exchanges.filter(({ url }) => url === said.page.final_url).at(-1);
   const pairs = { location: [said.page.final_url, own ? own.url : exchanges.length ? "elsewhere" : null] };
   const digest = bytes && (await digestOf(bytes));
@@ -184,7 +184,7 @@ function cocaptured(inspection, facts, role = "cocapture") {
   return every.map((visit) => ({ ...visit, path: fileOf(inspection, visit.stated, role) })).filter(({ path }) => path);
 }
 
-const fileOf = ({ listed }, { files }, role) => files.find((path) => listed.get(path)?.role === role);
+const fileOf = ({ listed, absent }, { files }, role) => files.find((path) => (absent.get(path) || listed.get(path))?.role === role);
 
 async function readCocapture(inspection, path) {
   await sealedBytes(inspection, path);
@@ -193,6 +193,6 @@ async function readCocapture(inspection, path) {
 
 async function sealedBytes(inspection, path) {
   if (inspection.large.has(path)) throw new Unchecked(inspection.large.get(path));
-  if (!inspection.sealed(path)) throw new Unchecked(`${path} isn't in this copy as it was sealed.`);
+  if (!inspection.sealed(path)) throw new Unchecked(inspection.whyNot(path) || `${path} isn't in this copy as it was sealed.`);
   return inspection.read(path, MAX_WARC);
 }

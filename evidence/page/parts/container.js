@@ -101,9 +101,9 @@ class FolderBundle {
 
 /** A ZIP, read by its central directory, within limits. */
 class ZipBundle {
-  static async open(file) {
+  static async open(file, title = file.name) {
     const bundle = new ZipBundle();
-    bundle.title = file.name;
+    bundle.title = title;
     bundle.file = file;
     const entries = await bundle.readDirectory();
     const total = entries.reduce((sum, entry) => sum + entry.size, 0);

@@ -44,6 +44,7 @@ class Inspection {
     this.broken = new Map();
     this.large = new Map();
     this.withheld = new Set();
+    this.absent = new Map();
     this.decoded = new Map();
   }
 
@@ -83,6 +84,13 @@ class Inspection {
     return this.manifest.files.map((file) => file.path).filter((path) => this.withheld.has(path) && !this.has(path));
   }
 
+  /** Why this copy doesn't hold a file that it needn't hold, in a sentence; empty where it has to. */
+  whyNot(name) {
+    if (this.has(name)) return "";
+    if (this.absent.has(name)) return `${name} is ${leftOutWords(this.absent.get(name))}.`;
+    return this.withheld.has(name) ? `${name} is withheld from this copy.` : "";
+  }
+
   /** Whether the manifest lists this file and the bundle holds exactly its bytes. */
   sealed(name) {
     return this.listed.has(name) && this.measured.has(name) && this.listed.get(name).sha256 === this.measured.get(name).sha256;
@@ -97,6 +105,25 @@ class Inspection {
   async readJson(name, format) {
     return checkSchema(parseCanonical(await this.read(name), name), format, name);
   }
+}
+
+const WHY_LEFT_OUT = {
+  reported: "reported as illegal",
+  purged: "removed by the operator",
+  expired: "the time for which it was kept had ended",
+  removed: "taken off by the owner",
+  never: "its bytes were never kept",
+  lost: "its bytes were missing when it was sealed, and nobody had removed them",
+};
+
+/** Why a file was left out when the bundle was sealed. */
+function leftOutWords({ why, since }) {
+  return `not in this bundle: ${WHY_LEFT_OUT[why]}${since ? ` on ${since.slice(0, 10)}` : ""}`;
+}
+
+/** A check for each file that the facts say isn't in the bundle. */
+function leftOutChecks(facts) {
+  return (facts.left_out || []).map((gone) => notChecked(`file:${gone.file}`, `N${leftOutWords(gone).slice(1)}; the facts state its SHA-256, ${gone.digest}.`));
 }
 
 function checkManifest(manifest) {

@@ -22,8 +22,8 @@ const MEANINGS = {
   incomplete: "Exit code 4: nothing failed, but a grade isn't there that the trust list asks for. It shows less than a complete bundle does.",
 };
 
-/** Check bundles, one after the other: `opens` holds `[open, title]` of each. */
-async function run(...opens) {
+/** Check bundles, one after the other: `given` holds what gives `[open, title]` of each. */
+async function run(...given) {
   const number = ++running;
   $("result").replaceChildren();
   $("result").removeAttribute("data-outcome");
@@ -35,6 +35,9 @@ async function run(...opens) {
     tell(`Checking ${place + 1} of ${count}: ${plain(name)}`);
     await new Promise((resolve) => setTimeout(resolve));
   };
+  const opens = [];
+  for (const [opening, title] of given) opens.push(...(await opening().catch((error) => [[() => Promise.reject(error), title]])));
+  if (number !== running) return;
   const [sheets, outcomes, views] = [[], [], []];
   const told = async (open) => {
     const bundle = await open();
@@ -267,7 +270,7 @@ async function filesBelow(folder, path = "") {
 
 async function droppedFolder(entry) {
   try {
-    return new FolderBundle(entry.name, await filesBelow(entry));
+    return await opensBelow(entry.name, await filesBelow(entry));
   } catch (error) {
     if (error instanceof Broken || error instanceof NoBundle) throw error;
     throw new NoBundle("This browser doesn't let a page read a dropped folder. Use the button “Choose a folder”.");
@@ -276,7 +279,7 @@ async function droppedFolder(entry) {
 
 function chosenFolder(files) {
   const entries = files.map((file) => ({ name: (file.webkitRelativePath || file.name).split("/").slice(1).join("/"), file }));
-  return new FolderBundle((files[0].webkitRelativePath || "").split("/")[0] || "folder", entries);
+  return opensBelow((files[0].webkitRelativePath || "").split("/")[0] || "folder", entries);
 }
 
 function listen() {
@@ -287,7 +290,7 @@ function listen() {
       input.value = "";
       if (files.length) use(files);
     });
-  chosen(zip, (files) => run(...files.map((file) => [() => ZipBundle.open(file), file.name])));
+  chosen(zip, (files) => run(...files.map((file) => [() => opensOf(file), file.name])));
   chosen(folder, (files) => run([async () => chosenFolder(files), "folder"]));
   chosen(list, ([file]) => useTrust(file));
   window.addEventListener("dragover", (event) => {
@@ -299,7 +302,7 @@ function listen() {
     event.preventDefault();
     drop.classList.remove("over");
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
-    const dropped = [...event.dataTransfer.files].map((file, place) => (entries[place]?.isDirectory ? [() => droppedFolder(entries[place]), file.name] : [() => ZipBundle.open(file), file.name]));
+    const dropped = [...event.dataTransfer.files].map((file, place) => (entries[place]?.isDirectory ? [() => droppedFolder(entries[place]), file.name] : [() => opensOf(file), file.name]));
     if (dropped.length) run(...dropped);
   });
 }

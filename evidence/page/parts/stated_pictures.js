@@ -7,6 +7,7 @@ const [FIELDS, UNLIKE_FIELDS, SMALL_SIDE] = [8, 16, 64];
 
 /** The picture of the case that stands for a sealed one here: itself, or its stand-in where it is withheld. */
 function shownPicture(inspection, picture) {
+  if (inspection.absent.has(picture.file)) throw new Unchecked(inspection.whyNot(picture.file));
   if (inspection.listed.get(picture.file)?.sha256 !== picture.digest) throw new Broken(`${picture.file} was sealed as another picture than the facts state.`);
   if (inspection.sealed(picture.file)) return { file: picture.file, reduced: false };
   const standIn = inspection.withheld.has(picture.file) && inspection.listed.get(picture.file)?.stand_in;
@@ -31,7 +32,7 @@ async function picturesCheck(inspection, facts) {
   let [unread, left] = ["", MOST_REDUCED];
   for (const { file, size, width, height, format } of every.values())
     try {
-      if (!inspection.sealed(file) || size > 64 << 20) throw new Unchecked(`${file} isn't in this copy as it was sealed, or is too large.`);
+      if (!inspection.sealed(file) || size > 64 << 20) throw new Unchecked(inspection.whyNot(file) || `${file} isn't in this copy as it was sealed, or is too large.`);
       const found = await pictureHead(inspection, file);
       if (!equal(found, [format === "MPO" ? "JPEG" : format, width, height])) return failed("pictures", `${file} is a ${found[0]} of ${found[1]}×${found[2]}, not as stated.`);
       const standIn = inspection.listed.get(file).stand_in;

@@ -24,7 +24,7 @@ async function checkBundle(bundle, trust, progress) {
   const version = versionChecks(inspection, facts, witnessed.checks);
   const views = await viewsOf(inspection, facts, seal);
   const heads = splitViews(views).slice(0, 1).map(({ sentence }) => failed("heads", sentence));
-  checks.push(check, ...(await checkSignature(inspection)), ...log, ...(await checkRenewals(inspection)), ...witnessed.checks, order, ...version, ...heads, ...(await checkSigners(inspection, witnessed.logged)));
+  checks.push(...(check.state === "passed" ? leftOutChecks(facts) : []), check, ...(await checkSignature(inspection)), ...log, ...(await checkRenewals(inspection)), ...witnessed.checks, order, ...version, ...heads, ...(await checkSigners(inspection, witnessed.logged)));
   const sound = facts && check.state === "passed" ? facts : null;
   if (sound) checks.push(...(await checkCase(inspection, sound, progress)));
   return { checks: [await checkContainer(inspection, checks), ...checks], seal: inspection.seal, withheld: inspection.leftOut(), inspection, facts: sound, times, views };
@@ -71,7 +71,9 @@ function verdictOf(checks, withheld, trust, times) {
   const { sentence: earlier } = checks.find((check) => check.name === "version" && check.state === "passed") || {};
   const count = withheld.length;
   const held = count ? ` ${count > 1 ? `${count} sealed files are` : "1 sealed file is"} withheld from this copy.` : "";
-  return { outcome, exitCode: OUTCOMES[outcome], sentence: sentences[outcome] + (earlier ? ` ${earlier}` : "") + held + changed + labels, existed, withheld, development, grades };
+  const gone = checks.filter((check) => check.sentence.startsWith("Not in this bundle: ")).length;
+  const absent = gone ? ` ${gone > 1 ? `${gone} files aren't` : "1 file isn't"} in this bundle since it was sealed.` : "";
+  return { outcome, exitCode: OUTCOMES[outcome], sentence: sentences[outcome] + (earlier ? ` ${earlier}` : "") + held + absent + changed + labels, existed, withheld, development, grades };
 }
 
 /** A trust list, read as strictly as a bundle; throws Broken. */

@@ -19,7 +19,7 @@ from evidence.formats.codec import FormatError, from_plain, parse_json
 from evidence.formats.records import UNDONE, Record, Response, Room, inline_bodies, plain_url, read_response, read_warc
 from evidence.formats.wacz import WARC, WaczPage, write_wacz
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed
-from evidence.verify.checks.inspection import EARLIER, Inspection
+from evidence.verify.checks.inspection import EARLIER, Inspection, words_of
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, UnreadablePictureError
 from exhibit.pictures.decode import Limits, inspect
@@ -77,13 +77,16 @@ class _Capture:
 
     def read(self, role: str) -> bytes:
         path = self.files[role]
-        if path in self.inspection.withheld and not self.inspection.has(path):
-            raise NotFoundError(f"{path} is withheld from this copy.")
+        if why := self.inspection.why_not(path):
+            raise NotFoundError(why)
         expect(self.inspection.sealed(path), f"{path} isn't there as it was sealed.")
         return self.inspection.read(path, MAX_WARC)
 
     def digest(self, role: str) -> Digest | None:
-        file = self.inspection.manifest.file(self.files[role]) if role in self.files else None
+        path = self.files.get(role, "")
+        if path in self.inspection.absent:
+            return self.inspection.absent[path].digest
+        file = self.inspection.manifest.file(path)
         return None if file is None else file.sha256
 
     def network(self) -> NetworkRecord:
@@ -157,7 +160,7 @@ def _by_role(inspection: Inspection, sighting: SightingFacts, stated: CaptureFac
     """The files of a capture, one of a role, in one folder of the sighting."""
     roles: dict[str, str] = {}
     for path in stated.files:
-        file = inspection.manifest.file(path)
+        file = inspection.absent.get(path) or inspection.manifest.file(path)
         role = file.role if file is not None else ""
         visit, _, name = path.rpartition("/")
         folder, _, number = visit.rpartition("-")
@@ -188,7 +191,10 @@ def _agrees(capture: _Capture) -> str:
         _check_step(step, answers, stated)
     _check_named(network, answers)
     seen = _check_served(capture, network, answers)
-    looked = " A browser made pictures of the page." if "screenshot" in capture.files else ""
+    lacking = [words_of(capture.inspection.absent[path]) for path in stated.files if path in capture.inspection.absent]
+    pictures = capture.files.get("screenshot")
+    looked = " A browser made pictures of the page." if pictures and pictures not in capture.inspection.absent else ""
+    looked += f" {len(lacking)} of its files are {lacking[0]}." if lacking else ""
     return f"{seen} Addresses, status and times of {len(answers)} recorded exchanges are those stated.{looked}"
 
 
@@ -309,6 +315,8 @@ def _check_rendered(capture: _Capture, network: NetworkRecord) -> None:
     left_out = wanted - made - missing if not ({"rest"} & missing or allowed) else set()
     expect(not left_out and not made & missing, "What the browser made isn't what the surroundings say of it.")
     for role in made & {"screenshot", "screenshot-boxed"}:
+        if capture.files[role] in capture.inspection.absent:
+            continue
         try:
             info = inspect(capture.read(role), Limits(max_bytes=MAX_WARC))
         except UnreadablePictureError as error:

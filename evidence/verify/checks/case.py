@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evidence.bundle.manifest import FACTS_PATH
-from evidence.bundle.sealing import derived_files, named_files
+from evidence.bundle.sealing import check_left_out, derived_files, named_files
 from evidence.facts.case import CaseFacts, MatchFacts, PictureFacts, SightingFacts
 from evidence.formats.codec import FormatError, parse_canonical, to_plain
 from evidence.formats.container import read_all
@@ -136,14 +136,17 @@ def _fitting(inspection: Inspection, facts: CaseFacts) -> str:
     for path, digest in named_files(facts):
         sealed = path in stated and digest in {None, stated[path].sha256}
         expect(sealed, f"The facts name {path}, which isn't sealed, or with another digest.")
-    for picture in (*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)):
+    check_left_out(facts, stated)
+    pictures = (*facts.work.pictures, *(sighting.picture for sighting in facts.sightings))
+    for picture in (picture for picture in pictures if picture.file not in facts.absent):
         same = stated[picture.file].size == picture.size
         expect(same, f"The facts state another size of {picture.file} than the manifest.")
     for path, data in derived_files(facts).items():
         expect(stated[path].sha256 == Digest.of(data), f"{path} says something else than the facts.")
     _expect_whole(facts)
+    left = f" but {len(facts.left_out)} of which they say why not" if facts.left_out else ""
     return (
-        "The facts fit the manifest, and every file they name is sealed "
+        f"The facts fit the manifest, and every file they name is sealed{left} "
         f"(sightings: {len(facts.sightings)}, matches: {len(facts.matches)})."
     )
 
@@ -377,6 +380,8 @@ def _shown(inspection: Inspection, picture: PictureFacts) -> str:
     expect(same, f"{picture.file} was sealed as another picture than the facts state.")
     if inspection.sealed(picture.file):
         return picture.file
+    if picture.file in inspection.absent:
+        raise NotFoundError(inspection.why_not(picture.file))
     if picture.file not in inspection.withheld or stated is None:
         raise FormatError(f"{picture.file} isn't there as it was sealed.")
     if stated.stand_in is None or not inspection.sealed(stated.stand_in):

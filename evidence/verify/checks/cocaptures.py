@@ -240,6 +240,7 @@ def sealed_statements(inspection: Inspection, facts: CaseFacts | None) -> list[S
 
 def _visits(inspection: Inspection, facts: CaseFacts, role: str = "cocapture") -> list[_Visit]:
     found, roles = [], {file.path: file.role for file in inspection.manifest.files}
+    roles |= {path: gone.role for path, gone in inspection.absent.items()}
     for sighting in facts.sightings:
         for number, stated in enumerate(sighting.captures, 1):
             files = {roles[path]: path for path in reversed(stated.files) if path in roles}
@@ -256,9 +257,9 @@ def _read(inspection: Inspection, path: str) -> Cocapture:
 
 
 def _capture(inspection: Inspection, visit: _Visit) -> tuple[NetworkRecord, bytes | None]:
-    """The record of the surroundings and the page's bytes, as they are sealed."""
+    """The record of the surroundings and the page's bytes, as they are sealed, or ``None`` without the page."""
     network, page = (visit.files.get(role) for role in ("network", "page"))
     expect(network, "The capture lacks the record of its surroundings.")
     plain = parse_json(inspection.sealed_bytes(str(network), MAX_WARC), what=str(network))
-    body = None if page is None else inspection.sealed_bytes(page, MAX_WARC)
+    body = None if page is None or page in inspection.absent else inspection.sealed_bytes(page, MAX_WARC)
     return from_plain(NetworkRecord, plain, where=str(network)), body

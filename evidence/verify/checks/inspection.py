@@ -1,11 +1,12 @@
 """What the checks look at: the files of a bundle, each hashed once, and the formats read from them."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from evidence.bundle.bag import WITHHELD_PATH, Withheld
 from evidence.bundle.manifest import MANIFEST_PATH, Manifest
-from evidence.facts.case import CaseFacts
+from evidence.facts.case import Absence, CaseFacts, LeftOutFacts
 from evidence.formats.codec import MAX_JSON_BYTES, FormatError, from_plain, parse_canonical
 from evidence.formats.container import ContainerError, Contents, Measured, measured_of, read_all
 from evidence.log.proofs import LogProof
@@ -28,6 +29,7 @@ class Inspection:
     manifest: Manifest
     manifest_bytes: bytes
     withheld: frozenset[str]
+    absent: Mapping[str, LeftOutFacts] = field(default_factory=dict)  # what the sealed facts say isn't in the bundle
 
     @property
     def seal(self) -> Digest:
@@ -39,6 +41,12 @@ class Inspection:
         """The sealed files that this copy withholds and doesn't hold."""
         paths = (file.path for file in self.manifest.files)
         return tuple(path for path in paths if path in self.withheld and not self.has(path))
+
+    def why_not(self, name: str) -> str:
+        """Why this copy doesn't hold a file that it needn't hold, in a sentence; empty where it has to."""
+        if name in self.absent and not self.has(name):
+            return f"{name} is {words_of(self.absent[name])}."
+        return f"{name} is withheld from this copy." if name in self.withheld and not self.has(name) else ""
 
     def has(self, name: str) -> bool:
         """Whether the bundle has a file of this name."""
@@ -58,12 +66,28 @@ class Inspection:
     def sealed_bytes(self, name: str, limit: int) -> bytes:
         """The bytes of a sealed file; raises ``NotFoundError`` where this copy doesn't hold them."""
         if not self.sealed(name):
-            raise NotFoundError(f"{name} isn't in this copy as it was sealed.")
+            raise NotFoundError(self.why_not(name) or f"{name} isn't in this copy as it was sealed.")
         return self.read(name, limit)
 
     def read_as(self, kind: type[T], name: str) -> T:
         """A file of canonical JSON as a dataclass; raises ``FormatError``."""
         return from_plain(kind, parse_canonical(self.read(name), what=name), where=name)
+
+
+def words_of(gone: LeftOutFacts) -> str:
+    """Why a file was left out when the bundle was sealed."""
+    day = "" if gone.since is None else f" on {gone.since:%Y-%m-%d}"
+    return f"not in this bundle: {_WHY[gone.why]}{day}"
+
+
+_WHY = {
+    Absence.REPORTED: "reported as illegal",
+    Absence.PURGED: "removed by the operator",
+    Absence.EXPIRED: "the time for which it was kept had ended",
+    Absence.REMOVED: "taken off by the owner",
+    Absence.NEVER: "its bytes were never kept",
+    Absence.LOST: "its bytes were missing when it was sealed, and nobody had removed them",
+}
 
 
 def measure(contents: Contents) -> tuple[dict[str, Measured], dict[str, str]]:

@@ -17,7 +17,8 @@ from tests.assets.bundles import Scene, make_scene, resealed
 from tests.assets.changes import flipped, part
 from tests.assets.hostile_zips import HOSTILE
 from tests.assets.judged import NOT_MADE
-from tests.assets.tampering import files_of, packed, rebagged, zipped
+from tests.assets.left_out import KINDS, left_out
+from tests.assets.tampering import files_of, packed, packed_bytes, rebagged, zipped
 from tests.assets.verify_page import RESULT, Page, by_python
 from tests.evidence.verify.test_split_views import another_story
 
@@ -43,6 +44,40 @@ def test_a_whole_bundle_passes_in_every_check(scene: Scene, bundle: Path, page: 
     outcome, states = page.check(bundle)
     assert (outcome, {name for name, state in states.items() if state != "passed"}) == ("complete", set(NOT_MADE))
     assert (outcome, states) == by_python(bundle, scene.trust)
+
+
+@pytest.mark.parametrize("role", KINDS)
+def test_what_was_left_out_when_it_was_sealed_is_told_alike(
+    scene: Scene, page: Page, tmp_path: Path, role: str
+) -> None:
+    told = left_out(scene, role)
+    path = told.write(tmp_path / "bundle.zip")
+    assert page.check(path) == by_python(path, scene.trust)
+    assert "Not in this bundle: reported as illegal on 2026-11-20" in page.tab.ask(f"{RESULT}.textContent")
+
+
+def test_each_bundle_of_a_package_is_checked_and_what_is_packed_is_named(
+    scene: Scene, bundle: Path, page: Page, tmp_path: Path
+) -> None:
+    two = {f"studio-case-{number}-bundle-1.zip": bundle.read_bytes() for number in (1, 2)}
+    path = tmp_path / "court.zip"
+    path.write_bytes(packed_bytes({**two, "CONTENTS.txt": b"Bundles"}))
+    assert page.check(path)[0] == "complete"
+    text = page.tab.ask(f"{RESULT}.textContent")
+    assert all(f"court.zip/{name}" in text for name in two)
+    path.write_bytes(zipped(two, compression=zipfile.ZIP_STORED, folder="from the court/"))
+    assert page.check(path)[0] == "complete"
+    path.write_bytes(zipped({"court.zip": packed_bytes(two)}))
+    outcome, states = page.check(path)
+    assert (outcome, states) == ("no-bundle", {})
+    assert "Unpack court.zip, and give the ZIPs in it" in page.tab.ask(f"{RESULT}.textContent")
+    path.write_bytes(packed_bytes({"CONTENTS.txt": b"Bundles"}))
+    assert page.check(path)[0] == "no-bundle"
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    for name, data in two.items():
+        (folder / name).write_bytes(data)
+    assert page.check(folder)[0] == "complete"
 
 
 def test_the_page_shows_the_time_and_the_seal_digest(scene: Scene, bundle: Path, page: Page) -> None:

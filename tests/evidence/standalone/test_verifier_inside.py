@@ -50,6 +50,20 @@ def withheld(*names: str) -> Change:
     return change
 
 
+def test_what_holds_bundles_is_no_failure_and_names_them(whole: Files, tmp_path: Path) -> None:
+    one = packed(tmp_path / "studio-case-1-bundle-1.zip", whole)
+    court = packed(tmp_path / "court.zip", {one.name: one.read_bytes(), "CONTENTS.txt": b"Bundles"})
+    for path in (court, tmp_path):
+        code, text = started(path)
+        assert (code, "FAILED" in text) == (2, False)
+        assert "give them one by one" in text
+        assert f"    {one.name}" in text
+    court.write_bytes(zipped(whole, folder="case 1/") + b"")
+    assert started(court)[0] == 0
+    nothing = packed(tmp_path / "nothing.zip", {"CONTENTS.txt": b"Bundles"})
+    assert started(nothing)[0] == 2
+
+
 def test_a_whole_bundle_passes(whole: Files, tmp_path: Path) -> None:
     code, text = started(packed(tmp_path / "b.zip", whole))
     assert (code, "FAILED" in text) == (0, False)

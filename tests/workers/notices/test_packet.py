@@ -2,16 +2,20 @@
 
 import io
 from datetime import timedelta
+from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
+from evidence.verify.packages import places_of, verified
+from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry.models import Notice
 from registry.notices import notices
-from tests.assets.noticed import SENDER, begun, signed
+from tests.assets.noticed import SENDER, answer_all, begun, filing, signed
+from tests.assets.rows import owner
 from tests.assets.sealed import sealed_bundle
 from workers.evidence.bundles import assemble
 from workers.evidence.deposits import make_deposit
@@ -62,3 +66,15 @@ def test_a_packet_holds_the_paper_its_enclosures_and_the_bundles_of_its_day(inli
     letter = signed(inline, begun(case.owner, "dsa", "en", case.number))
     with pytest.raises(NotFoundError):
         taken(inline, letter)  # goes to the other side, which gets no originals
+
+
+def test_the_verifier_checks_each_bundle_of_a_packet(inline: SyncRunner, tmp_path: Path) -> None:
+    studio = owner("studio")
+    seals = [sealed_bundle(inline, studio, seed).seal_digest for seed in (1, 2)]
+    answer_all(inline.services, studio, "It isn't.")
+    row = signed(inline, filing(studio))
+    (tmp_path / "packet.zip").write_bytes(taken(inline, row))
+    verdicts = [verified(Verifier(), place) for place in places_of(tmp_path / "packet.zip")]
+    assert [(verdict.bundle, verdict.seal, verdict.failures) for verdict in verdicts] == [
+        (f"packet.zip/studio-case-{number}-bundle-1.zip", seal, ()) for number, seal in enumerate(seals, 1)
+    ]

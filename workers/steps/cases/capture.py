@@ -10,6 +10,7 @@ from exhibit.digests import Digest
 from exhibit.network.urls import host_of
 from exhibit.ports import Captured
 from exhibit.sentences import Sentence
+from registry.accounts import scoped
 from registry.cases import history, recaptures
 from registry.cases.history import Said
 from registry.crawls.crawling import denials
@@ -20,9 +21,13 @@ from registry.log import audit_log
 from registry.models import Bundle, Capture, Case, Sighting, StepState
 from registry.models.fields import KeptFile
 from workers.alliance import cocaptures, web_archive
+from workers.pictures.picture_usage import is_shown
 from workers.services.disk import NEARLY_FULL, disk_is_full
 from workers.services.wiring import Services
 from workers.steps.cases.seal import WAIT_FOR_CAPTURES
+
+BLOCKED = Sentence("The operator's blocklist names bytes of this page; what carries or shows it wasn't kept.")
+REPORTED = Sentence("A picture of this page was reported as illegal; what carries or shows it wasn't kept.")
 
 
 def capture_sightings(services: Services, ids: Sequence[int]) -> None:
@@ -39,12 +44,7 @@ def capture_sightings(services: Services, ids: Sequence[int]) -> None:
 def _capture(services: Services, pk: int) -> None:
     row = Capture.objects.select_related("sighting__picture", "case__owner").get(pk=pk)
     sighting = row.sighting
-    captured = _unvisited(sighting) or _allowed(_visited(services, row.case, sighting))
-    files: list[KeptFile] = []
-    for file in captured.files:
-        digest, size = services.blobs.put(file.data).hex, len(file.data)
-        kept: KeptFile = {"name": file.name, "media_type": file.media_type, "digest": digest, "size": size}
-        files.append(kept | {"role": file.role})
+    captured, files = _kept(services, row.case, _unvisited(sighting) or _visited(services, row.case, sighting))
     with transaction.atomic():
         case = Case.objects.select_for_update(no_key=True).get(pk=row.case_id)
         if Capture.objects.select_for_update(no_key=True).get(pk=pk).state != StepState.DOING:
@@ -88,10 +88,31 @@ def _unvisited(sighting: Sighting) -> Captured | None:
     return None
 
 
-def _allowed(captured: Captured) -> Captured:
-    """The capture without what shows or carries bytes that may not be stored."""
-    if not blocked([*captured.digests, *(Digest.of(file.data) for file in captured.files)]):
-        return captured
-    why = Sentence("The operator's blocklist names bytes of this page; what carries or shows it wasn't kept.")
-    kept = tuple(file for file in captured.files if file.role == "network")
-    return replace(captured, sentence=f"{captured.sentence} {why}", image=None, files=kept, digests=frozenset())
+def _kept(services: Services, case: Case, captured: Captured) -> tuple[Captured, list[KeptFile]]:
+    """Store the files of a visit, and list them; of one that carries or shows what may not be kept, only its digest.
+
+    That is what the operator's blocklist names, and what a member of the owner has reported as illegal. The visit's
+    sentence says so then.
+    """
+    met = {*captured.digests, *(Digest.of(file.data) for file in captured.files)}
+    named, reported = blocked(met), met & {*scoped.reported(case.owner)}
+    refused = sorted(named | reported, key=lambda digest: digest.hex)
+    files: list[KeptFile] = []
+    for file in captured.files:
+        digest = Digest.of(file.data)
+        because = next((one for one in refused if is_shown(one, file.role, digest, file.data)), None)
+        kept: KeptFile = {
+            "name": file.name,
+            "media_type": file.media_type,
+            "digest": digest.hex,
+            "size": len(file.data),
+        }
+        kept |= {"role": file.role}
+        if because is None:
+            services.blobs.put(file.data)
+        else:
+            kept |= {"because": because.hex}
+        files.append(kept)
+    if refused:
+        captured = replace(captured, sentence=f"{captured.sentence} {BLOCKED if named else REPORTED}")
+    return captured, files

@@ -65,7 +65,13 @@ def _put_off(services: Services, package: Package) -> None:
 def _make(services: Services, package: Package) -> int:
     """Make the bundles still to be made, and count those not sealed; raises ``InterruptedError`` to go on later."""
     bundles = list(package.bundles.select_related("case__owner", "case__work").order_by("case__number"))
-    package.files = [file for file in package.files if Digest.from_hex(file["digest"]) in services.blobs]
+    wanted = {bundle.pk for bundle in bundles}
+    others = [file for file in package.files if file.get("bundle") not in wanted]
+    here = [file for file in package.files if file not in others]
+    package.files = [file for file in here if Digest.from_hex(file["digest"]) in services.blobs]
+    if others:  # it was asked for again with newer bundles
+        steps.mine(package).update(files=package.files)
+        remove_unused(services, others)
     if "of" not in package.progress:
         Package.objects.filter(pk=package.pk, state=StepState.DOING).update(progress={"of": len(bundles)})
     made = {file.get("bundle") for file in package.files}

@@ -4,6 +4,7 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 from evidence.anchors import KINDS
 from evidence.verdict.trust import load_trust
@@ -40,6 +41,26 @@ def test_a_bundle_of_an_installation_without_witnesses_is_incomplete_by_the_list
     page = folder / "verify.html"
     assert cli.run("verify", "--html", page).out == f"Written: {page}. Hand it out apart from bundles.\n"
     assert page.read_bytes().startswith(b"<!doctype html>")
+
+
+def test_each_bundle_of_a_package_for_court_and_other_side_is_checked(
+    cli: Terminal, sealed_case: Bundle, folder: Path
+) -> None:
+    for recipient in ("court", "other-side"):
+        package = cli.ask("package", "make", "1", "--for", recipient, "--out", folder / recipient)["file"]
+        told = cli.ask("verify", package, "--trust", _list(cli, folder), code=4)
+        assert (told["verdict"], told["exit_code"]) == ("incomplete", 4)
+        (bundle,) = told["bundles"]
+        assert bundle["file"].startswith(f"{package}/studio-case-1-bundle-1")
+        assert (bundle["package"], bundle["verdict"]) == (package, "incomplete")
+        said = cli.run("verify", package, "--trust", _list(cli, folder), code=4).out
+        assert "FAILED" not in said
+        with ZipFile(package) as archive:
+            archive.extractall(folder / f"{recipient}-unpacked")
+        unpacked = cli.ask("verify", folder / f"{recipient}-unpacked", "--trust", _list(cli, folder), code=4)
+        assert [one["seal"] for one in unpacked["bundles"]] == [bundle["seal"]]
+        listed = folder / f"{recipient}-unpacked" / "CONTENTS.txt"
+        assert "is a text" in cli.ask("verify", listed, code=2)["bundles"][0]["sentence"]
 
 
 def test_whoever_checks_asks_for_a_minimum_of_their_own(alone: Terminal, tmp_path: Path) -> None:

@@ -64,8 +64,9 @@ def test_bytes_that_may_not_be_stored_are_left_out_and_that_is_said(inline: Sync
     denylists.block(Digest.of(COPY), by="Ann", reason="asked")
     row = visited(inline, case)
     assert "The operator's blocklist names bytes of this page" in row.sentence
-    assert {one["role"] for one in row.files} <= {"network"}
-    assert row.digests == []
+    assert {one["role"] for one in row.kept} == {"network", "page"}
+    lacking = {one["role"]: one["because"] for one in row.files if one not in row.kept}
+    assert lacking == dict.fromkeys(("exchange", "captured-image"), Digest.of(COPY).hex)
 
 
 def test_without_room_a_visit_waits_and_is_no_failure(inline: SyncRunner, case: Case) -> None:

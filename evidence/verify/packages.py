@@ -1,0 +1,337 @@
+"""What people hand to the verifier: a bundle, or something that holds bundles, such as a *Bundle for the court*.
+
+A package is a ZIP or a folder in which bundles lie, as ZIPs or unpacked, also when somebody zipped that once more. Each
+of its bundles is checked by itself. A package proves nothing: it may be written by any program, so that it is read
+without the strictness of a bundle's own ZIP, but within limits.
+"""
+
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import BinaryIO, Self
+from zipfile import BadZipFile, LargeZipFile, ZipFile, ZipInfo
+
+from evidence.bundle.manifest import MANIFEST_PATH
+from evidence.formats.container import (
+    FREE_EXPANSION,
+    MAX_ENTRIES,
+    MAX_EXPANSION,
+    ContainerError,
+    NoBundleError,
+    is_left_over,
+    is_name,
+)
+from evidence.formats.zipread import is_zip
+from evidence.verdict.result import Verdict, failed
+from evidence.verify.kinds import kind_of
+from evidence.verify.verifier import Verifier
+from exhibit.digests import CHUNK
+
+MAX_DEPTH = 4
+"""So many ZIPs may lie in each other, the bundle's own counted: a clerk may have zipped a package anew."""
+MAX_BUNDLES = 1000
+BAGIT = "bagit.txt"
+HINT = "Give a bundle's ZIP as it was downloaded, the folder that holds bagit.txt, or a package of such ZIPs."
+_END, _END_64 = struct.Struct("<4s4H2LH"), struct.Struct("<4sQ2H2L4Q")
+_LOCATOR_SIZE = 20
+
+
+class LockedError(NoBundleError):
+    """What lies in a package can't be read without its password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a bundle lies: a path, and what leads from there into it, ZIP by ZIP or to a folder inside one.
+
+    ``package`` is the path that was given, where it holds bundles and isn't one.
+    """
+
+    path: Path
+    inside: tuple[str, ...] = ()
+    package: Path | None = None
+
+    @property
+    def file(self) -> str:
+        """Its path as it was given, with what leads into a package: ``/tmp/court.zip/studio-case-1-bundle-1.zip``."""
+        return str(self.path) if self.package is None else "/".join([str(self.package), *self._within])
+
+    @property
+    def title(self) -> str:
+        """What it is called to a reader, such as ``court.zip/studio-case-1-bundle-1.zip``."""
+        return self.path.name if self.package is None else "/".join([self.package.name, *self._within])
+
+    @property
+    def _within(self) -> list[str]:
+        assert self.package is not None
+        within = self.path.relative_to(self.package).parts if self.path != self.package else ()
+        return [*within, *(name.rstrip("/") for name in self.inside)]
+
+
+def places_of(given: Path) -> list[Place]:
+    """Where the bundles lie of which somebody gave the path: one for a bundle, several for a package of them.
+
+    Raises ``NoBundleError`` for what is no bundle and holds none, with a sentence that says what it is, and for a
+    package beyond the limits.
+    """
+    try:
+        if given.is_dir():
+            if (given / BAGIT).is_file():
+                return [Place(given)]
+            found = list(_in_folder(given))
+        elif given.exists() and not given.is_file():
+            return [Place(given)]  # a pipe or a device: whoever opens it says so
+        elif given.is_file() and is_zip(given):
+            with _Archive(given, _Room.of(given)) as archive:
+                if archive.is_bundle:
+                    return [Place(given)]
+                found = [Place(given, inside, given) for inside in archive.bundles()]
+        else:
+            found = []
+    except BadZipFile:
+        return [Place(given)]  # a bundle's ZIP that is damaged, or none: its own check says so
+    except OSError as error:
+        raise NoBundleError(f"{given.name} can't be read: {error.strerror}.", hint=HINT) from error
+    if not found:
+        what = kind_of(given)
+        raise NoBundleError(f"{given.name or given} {what.sentence}", hint=what.hint or HINT)
+    return found
+
+
+def found_at(given: Sequence[Path]) -> "list[Place | Refused]":
+    """Where the bundles lie of which somebody gave several paths, in their order, each place once.
+
+    What holds none is told in its turn.
+    """
+    found: dict[str, Place | Refused] = {}
+    for path in given:
+        try:
+            for place in places_of(path):
+                found.setdefault(place.file, place)
+        except NoBundleError as error:
+            found.setdefault(str(path), Refused(path, error))
+    return [*found.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A path at which no bundle is, and what is said of it."""
+
+    path: Path
+    error: NoBundleError
+
+    @property
+    def file(self) -> str:
+        """The path as it was given."""
+        return str(self.path)
+
+
+def in_all(outcomes: Sequence[str]) -> str:
+    """What several bundles come to, in a sentence: how many there are, and how many of each outcome."""
+    counted = [(name, outcomes.count(name)) for name in dict.fromkeys(outcomes)]
+    return f"In all {len(outcomes)}: {', '.join(f'{count} {name}' for name, count in counted)}."
+
+
+def verified(verifier: Verifier, place: Place) -> Verdict:
+    """Check the bundle at a place; raises ``NoBundleError`` as :meth:`Verifier.verify` does."""
+    if place.package is None:
+        return verifier.verify(place.path)
+    try:
+        with _taken_out(place) as path:
+            return verifier.verify(path, called=place.title)
+    except (ContainerError, BadZipFile, OSError) as error:
+        words = error.message if isinstance(error, ContainerError) else "It can't be taken out of its package."
+        return Verdict(place.title, None, verifier.trust.dated, (failed("container", words),))
+
+
+@dataclass(slots=True)
+class _Room:
+    """How many bytes may still be unpacked of what somebody gave: ZIPs in ZIPs grow by multiplication."""
+
+    left: int
+
+    @classmethod
+    def of(cls, given: Path) -> "_Room":
+        return cls(FREE_EXPANSION + MAX_EXPANSION * given.stat().st_size)
+
+    def take(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
+            raise NoBundleError("It would unpack to far more than a package of bundles does.", hint=HINT)
+
+
+class _Archive:
+    """A ZIP that anybody made, with what bundles lie in it. Raises ``BadZipFile``."""
+
+    def __init__(self, path: Path, room: _Room, depth: int = 1) -> None:
+        self._room, self._depth = room, depth
+        with path.open("rb") as file:
+            _check_directory(file, path.stat().st_size)
+        try:
+            self._zip = ZipFile(path)
+        except (ValueError, NotImplementedError, EOFError, struct.error, LargeZipFile) as error:
+            raise BadZipFile("It can't be read as a ZIP.") from error
+        files = [entry for entry in self._zip.infolist() if not entry.is_dir() and not is_left_over(entry.filename)]
+        self._files = {entry.filename: entry for entry in files}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
+
+    @property
+    def is_bundle(self) -> bool:
+        """Whether it is a bundle itself, also with a folder around everything, or one that lacks a file or two."""
+        tops = {name.partition("/")[0] for name in self._files}
+        folder = f"{next(iter(tops))}/" if len(tops) == 1 else ""
+        return any(f"{start}{name}" in self._files for start in {"", folder} for name in (BAGIT, MANIFEST_PATH))
+
+    def bundles(self) -> Iterator[tuple[str, ...]]:
+        """The way to each bundle in it: names of ZIPs in each other, and of a folder, which ends with a slash."""
+        folders = [name[: -len(BAGIT)] for name in self._files if name.endswith(f"/{BAGIT}")]
+        count = 0
+        for name in sorted(self._files):
+            if name.endswith(f"/{BAGIT}"):
+                found: Sequence[tuple[str, ...]] = [(name[: -len(BAGIT)],)]
+            elif name.startswith(tuple(folders)) or not self._begins_as_zip(name):
+                continue
+            else:
+                found = self._within(name)
+            count += len(found)
+            if count > MAX_BUNDLES:
+                raise NoBundleError(f"It holds more than {MAX_BUNDLES} bundles.", hint="Give parts of it.")
+            yield from found
+
+    def _within(self, name: str) -> Sequence[tuple[str, ...]]:
+        """The bundles in a ZIP inside; one called so that can't be read counts as one, and its check refuses it."""
+        if self._depth >= MAX_DEPTH:
+            raise NoBundleError(f"More than {MAX_DEPTH} ZIPs lie in each other.", hint="Unpack the outer ones.")
+        with TemporaryDirectory(prefix="exhibit-verify-") as folder:
+            path = Path(folder) / "inner.zip"
+            try:
+                self.take_out(name, path)
+                with _Archive(path, self._room, self._depth + 1) as inner:
+                    if inner.is_bundle:
+                        return [(name,)]
+                    return [(name, *way) for way in inner.bundles()]
+            except (BadZipFile, ContainerError, LockedError):
+                return [(name,)] if name.lower().endswith(".zip") else []
+
+    def _begins_as_zip(self, name: str) -> bool:
+        if name.lower().endswith(".zip"):
+            return True
+        try:
+            with self._zip.open(self._files[name]) as file:
+                return file.read(4) == b"PK\x03\x04" and PurePosixPath(name).suffix == ""
+        except (BadZipFile, NotImplementedError, RuntimeError, OSError, zlib.error, EOFError):
+            return False
+
+    def take_out(self, name: str, path: Path) -> None:
+        """Write a file of the ZIP to a path; raises ``ContainerError`` when it can't be, or not within the limits."""
+        entry = self._files.get(name)
+        if entry is None:
+            raise ContainerError(f"There is no {name[:80]!a} in it.")
+        self._check(entry)
+        try:
+            with self._zip.open(entry) as source, path.open("wb") as out:
+                while piece := source.read(CHUNK):
+                    self._room.take(len(piece))
+                    out.write(piece)
+        except (BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
+            raise ContainerError(f"{name[:80]!a} can't be unpacked.") from error
+
+    def take_folder(self, name: str, root: Path) -> None:
+        """Write a folder of the ZIP into another; raises ``ContainerError`` for a name that a bundle can't have."""
+        for path in sorted(path for path in self._files if path.startswith(name)):
+            inside = path[len(name) :]
+            if not is_name(inside):
+                raise ContainerError(f"The ZIP has a name that a bundle can't have: {inside[:80]!a}.")
+            (root / inside).parent.mkdir(parents=True, exist_ok=True)
+            if (root / inside).exists():
+                raise ContainerError(f"The ZIP has the name {inside[:80]!a} twice.")
+            self.take_out(path, root / inside)
+
+    @staticmethod
+    def _check(entry: ZipInfo) -> None:
+        if entry.flag_bits & 0x1:
+            raise LockedError(f"{entry.filename[:80]!a} is encrypted.", hint="Unpack the package with its password.")
+        if stat.S_IFMT(entry.external_attr >> 16) not in {0, stat.S_IFREG}:
+            raise ContainerError(f"{entry.filename[:80]!a} is a link or a device.")
+
+
+@contextmanager
+def _taken_out(place: Place) -> Iterator[Path]:
+    """The bundle's ZIP or folder as a path of its own, while the block lasts."""
+    with TemporaryDirectory(prefix="exhibit-verify-") as folder:
+        path, room = place.path, None
+        for depth, name in enumerate(place.inside, 1):
+            room = room or _Room.of(place.path)
+            made = Path(folder) / f"{depth}"
+            with _Archive(path, room, depth) as archive:
+                if name.endswith("/"):
+                    made.mkdir()
+                    archive.take_folder(name, made)
+                else:
+                    archive.take_out(name, made)
+            if path != place.path:
+                path.unlink()
+            path = made
+        yield path
+
+
+def _in_folder(root: Path) -> Iterator[Place]:
+    """The bundles in a folder that isn't one: unpacked, or ZIPs that are some or hold some; no link is followed."""
+    count, seen, folders = 0, 0, [root]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            every = sorted(entries, key=lambda entry: entry.name)
+        seen += len(every)
+        if seen > MAX_ENTRIES:
+            raise NoBundleError(f"{root.name} is a folder with more than {MAX_ENTRIES} files.", hint=HINT)
+        for entry in every:
+            path = Path(entry.path)
+            found: Sequence[Place] = []
+            if entry.is_dir(follow_symlinks=False):
+                if (path / BAGIT).is_file():
+                    found = [Place(path, (), root)]
+                else:
+                    folders.append(path)
+            elif (
+                entry.is_file(follow_symlinks=False) and path.suffix.lower() == ".zip" and not is_left_over(entry.name)
+            ):
+                try:
+                    found = [Place(place.path, place.inside, root) for place in places_of(path)]
+                except NoBundleError:
+                    continue  # another ZIP
+            count += len(found)
+            if count > MAX_BUNDLES:
+                raise NoBundleError(f"It holds more than {MAX_BUNDLES} bundles.", hint="Give parts of it.")
+            yield from found
+
+
+def _check_directory(file: BinaryIO, length: int) -> None:
+    """Refuse a directory of too many files before it is read; the end is looked for as ``zipfile`` does."""
+    start = max(0, length - _END.size - 0xFFFF)
+    file.seek(start)
+    tail = file.read()
+    at = len(tail) - _END.size
+    if at < 0 or tail[at : at + 4] != b"PK\x05\x06" or tail[-2:] != b"\0\0":
+        at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < _END.size:
+        raise BadZipFile("There is no end of a ZIP.")
+    _, _, _, _, count, size, _, _ = _END.unpack_from(tail, at)
+    before = start + at - _LOCATOR_SIZE - _END_64.size
+    if before >= 0:
+        file.seek(before)
+        raw = file.read(_END_64.size)
+        if raw[:4] == b"PK\x06\x06":
+            *_, count, size, _ = _END_64.unpack(raw)
+    if count > MAX_ENTRIES or size > MAX_ENTRIES * 1024:
+        raise BadZipFile(f"It is a ZIP of more than {MAX_ENTRIES} files.")

@@ -1,0 +1,22 @@
+"""Bundles of which files were left out when they were sealed: captured ones, and the pictures themselves."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from evidence.facts.case import Absence, LeftOutFacts
+from tests.assets.bundles import Scene, resealed
+
+SINCE = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+KINDS = ("exchange", "page", "captured-image", "network", "work-picture", "sighting-picture")
+
+
+def left_out(scene: Scene, *roles: str, why: Absence = Absence.REPORTED) -> Scene:
+    """The case sealed anew without the files of these roles, which the facts say."""
+    gone = [file for file in scene.sealed.manifest.files if file.role in roles]
+    rows = tuple(LeftOutFacts(file.path, file.role, file.sha256, why, SINCE) for file in gone)
+    facts = replace(scene.facts, left_out=rows)
+    drawn = {"work-picture", "sighting-picture"} & set(roles)
+    if drawn:  # nothing can be drawn of a picture that isn't here
+        matches = (replace(match, overlay=None, side_by_side=None) for match in facts.matches)
+        facts = replace(facts, matches=tuple(replace(match, difference=None, points=None) for match in matches))
+    return resealed(scene, facts)

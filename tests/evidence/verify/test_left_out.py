@@ -1,0 +1,67 @@
+"""Files that a bundle lacks since its sealing: named with the reason, missed nowhere, and nothing else passes so."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evidence.bundle.sealing import check_left_out
+from evidence.facts.case import Absence, LeftOutFacts
+from evidence.formats.codec import FormatError
+from evidence.verdict.result import State
+from evidence.verify.verifier import Verifier
+from exhibit.digests import Digest
+from tests.assets.bundles import Scene, resealed
+from tests.assets.left_out import KINDS, SINCE, left_out
+from tests.assets.tampering import files_of
+
+WORDS = {
+    Absence.REPORTED: "Not in this bundle: reported as illegal on 2026-11-20; the facts state its SHA-256, ",
+    Absence.PURGED: "Not in this bundle: removed by the operator on 2026-11-20; the facts state its SHA-256, ",
+    Absence.EXPIRED: "Not in this bundle: the time for which it was kept had ended on 2026-11-20; ",
+    Absence.REMOVED: "Not in this bundle: taken off by the owner on 2026-11-20; ",
+    Absence.NEVER: "Not in this bundle: its bytes were never kept on 2026-11-20; ",
+    Absence.LOST: "Not in this bundle: its bytes were missing when it was sealed, and nobody had removed them",
+}
+
+
+@pytest.mark.parametrize("role", KINDS)
+def test_what_was_left_out_is_named_with_its_reason_and_nothing_fails_for_it(
+    scene: Scene, tmp_path: Path, role: str
+) -> None:
+    told = left_out(scene, role)
+    path = told.write(tmp_path / "bundle.zip")
+    (gone,) = told.facts.left_out
+    assert gone.file not in files_of(path)
+    verdict = Verifier(scene.trust).verify(path)
+    assert not verdict.failures
+    check = next(check for check in verdict.checks if check.name == f"file:{gone.file}")
+    assert check.state is State.NOT_CHECKED
+    assert check.sentence == f"{WORDS[Absence.REPORTED]}{gone.digest}."
+    assert "1 file isn't in this bundle since it was sealed." in verdict.sentence
+
+
+@pytest.mark.parametrize("why", Absence)
+def test_each_reason_has_its_words(scene: Scene, tmp_path: Path, why: Absence) -> None:
+    told = left_out(scene, "page", why=why)
+    verdict = Verifier(scene.trust).verify(told.write(tmp_path / "bundle.zip"))
+    assert [check.sentence for check in verdict.checks if check.sentence.startswith(WORDS[why])]
+
+
+def test_a_match_whose_picture_was_left_out_is_not_shown(scene: Scene, tmp_path: Path) -> None:
+    verdict = Verifier(scene.trust).verify(left_out(scene, "sighting-picture").write(tmp_path / "bundle.zip"))
+    states = {grade.name: grade.state for grade in verdict.grades}
+    assert (states["match"], states["bytes"]) == (State.NOT_CHECKED, State.PASSED)
+
+
+def test_nothing_else_can_be_left_out_nor_what_is_sealed(scene: Scene) -> None:
+    page = next(file for file in scene.sealed.manifest.files if file.role == "page")
+    gone = LeftOutFacts(page.path, "page", page.sha256, Absence.PURGED, SINCE)
+    other = replace(gone, file="data/facts.json")
+    picture = replace(gone, file=scene.facts.work.pictures[0].file, digest=Digest.of(b"another"))
+    for rows, given in (((gone,), {page.path}), ((gone, gone), ()), ((other,), ()), ((picture,), ())):
+        with pytest.raises(FormatError):
+            check_left_out(replace(scene.facts, left_out=rows), given)
+    with pytest.raises(FormatError):
+        resealed(scene, replace(scene.facts, left_out=(other,)))
+    check_left_out(replace(scene.facts, left_out=(gone,)), ())

@@ -1,0 +1,240 @@
+"""What holds bundles: each in it is checked by itself, within limits, and what holds none is told what it is."""
+
+import io
+import json
+import stat
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from evidence.__main__ import main
+from evidence.formats.container import MAX_ENTRIES, NoBundleError
+from evidence.verify import packages
+from evidence.verify.packages import places_of, verified
+from evidence.verify.verifier import Verifier
+from exhibit.errors import ExitCode
+from tests.assets.bundles import Scene
+from tests.assets.tampering import files_of, packed_bytes, zipped
+
+CONTENTS = {"CONTENTS.txt": b"Bundles for the court\n"}
+
+
+@pytest.fixture(scope="module")
+def broken(bundle: Path) -> bytes:
+    """The bundle with one byte of a picture changed."""
+    files = files_of(bundle)
+    name = next(name for name in files if name.startswith("data/work/01."))
+    files[name] = files[name][:-1] + b"x"
+    return packed_bytes(files)
+
+
+def court(bundle: Path, **more: bytes) -> dict[str, bytes]:
+    """The files of a package as the product makes it, of two cases."""
+    return {
+        "studio-case-1-bundle-1.zip": bundle.read_bytes(),
+        "studio-case-2-bundle-1.zip": bundle.read_bytes(),
+        **more,
+    }
+
+
+def deflated(files: dict[str, bytes]) -> bytes:
+    return zipped(files)
+
+
+def nested(files: dict[str, bytes]) -> bytes:
+    """A package that a clerk has put into a folder and zipped once more."""
+    return zipped({"case file/court.zip": packed_bytes({**files, **CONTENTS}), "case file/letter.txt": b"Dear court"})
+
+
+def unpacked(files: dict[str, bytes]) -> bytes:
+    """A ZIP of folders, into which the bundles were unpacked."""
+    every: dict[str, bytes] = {}
+    for name, data in files.items():
+        with zipfile.ZipFile(io.BytesIO(data)) as one:
+            every |= {f"court/{name.removesuffix('.zip')}/{path}": one.read(path) for path in one.namelist()}
+    return zipped(every)
+
+
+@pytest.mark.parametrize("pack", [packed_bytes, deflated, nested, unpacked])
+def test_each_bundle_of_a_package_is_checked_however_it_was_packed(
+    scene: Scene, bundle: Path, tmp_path: Path, pack: Callable[[dict[str, bytes]], bytes]
+) -> None:
+    path = tmp_path / "court.zip"
+    path.write_bytes(pack(court(bundle)))
+    verdicts = [verified(Verifier(scene.trust), place) for place in places_of(path)]
+    assert [verdict.outcome for verdict in verdicts] == [ExitCode.DONE, ExitCode.DONE]
+    assert [verdict.bundle.removesuffix(".zip").rpartition("/")[2] for verdict in verdicts] == [
+        "studio-case-1-bundle-1",
+        "studio-case-2-bundle-1",
+    ]
+    assert all(verdict.bundle.startswith("court.zip/") for verdict in verdicts)
+
+
+def test_a_folder_of_bundles_is_a_package_too(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "from the court"
+    (folder / "deeper").mkdir(parents=True)
+    (folder / "one.zip").write_bytes(bundle.read_bytes())
+    (folder / "deeper" / "court.zip").write_bytes(packed_bytes({**court(bundle), **CONTENTS}))
+    (folder / "notes.txt").write_text("notes")
+    for name, data in files_of(bundle).items():
+        (folder / "unpacked" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "unpacked" / name).write_bytes(data)
+    places = places_of(folder)
+    assert sorted(place.title for place in places) == [
+        "from the court/deeper/court.zip/studio-case-1-bundle-1.zip",
+        "from the court/deeper/court.zip/studio-case-2-bundle-1.zip",
+        "from the court/one.zip",
+        "from the court/unpacked",
+    ]
+    assert {verified(Verifier(scene.trust), place).outcome for place in places} == {ExitCode.DONE}
+
+
+def test_a_bundle_is_none_and_is_checked_as_before(bundle: Path, tmp_path: Path) -> None:
+    files = files_of(bundle)
+    wrapped = tmp_path / "wrapped.zip"
+    wrapped.write_bytes(zipped({f"bundle (2)/{name}": data for name, data in files.items()}))
+    torn = tmp_path / "torn.zip"
+    torn.write_bytes(bundle.read_bytes()[:-400])
+    for path in (bundle, wrapped, torn):
+        assert [(place.path, place.package) for place in places_of(path)] == [(path, None)]
+
+
+def test_the_gravest_outcome_of_its_bundles_is_that_of_a_package(
+    scene: Scene, bundle: Path, broken: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = tmp_path / "trust.json"
+    listed.write_bytes(scene.trust.to_json())
+    path = tmp_path / "court.zip"
+    path.write_bytes(packed_bytes({**court(bundle), **CONTENTS}))
+    assert main(["verify", str(path), "--trust", str(listed)]) == 0
+    said = capsys.readouterr().out
+    assert "In all 2: 2 complete." in said
+    assert f"complete    {path}/studio-case-1-bundle-1.zip" in said
+    path.write_bytes(packed_bytes(court(bundle, **{"third.zip": broken})))
+    assert main(["verify", str(path), "--trust", str(listed), "--json"]) == 1
+    plain = json.loads(capsys.readouterr().out)
+    assert (plain["verdict"], plain["exit_code"], plain["split_views"]) == ("failed", 1, [])
+    assert [(one["file"], one["package"], one["verdict"]) for one in plain["bundles"]] == [
+        (f"{path}/studio-case-1-bundle-1.zip", str(path), "complete"),
+        (f"{path}/studio-case-2-bundle-1.zip", str(path), "complete"),
+        (f"{path}/third.zip", str(path), "failed"),
+    ]
+    assert main(["verify", str(path)]) == 1
+    assert "In all 3: 2 incomplete, 1 failed." in capsys.readouterr().out
+    (tmp_path / "CONTENTS.txt").write_bytes(b"A list")
+    assert main(["verify", str(bundle), str(tmp_path / "CONTENTS.txt"), "--trust", str(listed)]) == 2
+    assert "In all 2: 1 complete, 1 no bundle." in capsys.readouterr().out
+
+
+def test_a_bundle_in_a_package_that_is_damaged_fails_alone(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+    path = tmp_path / "court.zip"
+    path.write_bytes(packed_bytes(court(bundle, **{"a-torn.zip": bundle.read_bytes()[:-400]})))
+    outcomes = [verified(Verifier(scene.trust), place).outcome for place in places_of(path)]
+    assert outcomes == [ExitCode.CHECK_FAILED, ExitCode.DONE, ExitCode.DONE]
+
+
+def zip_with(*entries: tuple[zipfile.ZipInfo, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for entry, data in entries:
+            target.writestr(entry, data, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+def test_names_that_lead_elsewhere_links_and_secrets_are_not_taken_out(
+    scene: Scene, bundle: Path, tmp_path: Path
+) -> None:
+    link = zipfile.ZipInfo("link.zip")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    hostile = {"../../escaped.zip": bundle.read_bytes(), "/etc/rooted.zip": bundle.read_bytes()}
+    entries = [(zipfile.ZipInfo(name), data) for name, data in hostile.items()]
+    inside = [(zipfile.ZipInfo(f"case/{name}"), b"x") for name in ("bagit.txt", "../../../escaped.txt")]
+    path = tmp_path / "deep" / "down" / "court.zip"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(zip_with(*entries, (link, b"/etc/passwd"), *inside))
+    outcomes = {place.title: verified(Verifier(scene.trust), place).outcome for place in places_of(path)}
+    assert outcomes["court.zip/link.zip"] == outcomes["court.zip/case"] == ExitCode.CHECK_FAILED
+    assert outcomes["court.zip/../../escaped.zip"] == ExitCode.DONE  # its name is only shown
+    assert not list(tmp_path.rglob("escaped*"))
+    data = bytearray(zip_with((zipfile.ZipInfo("secret.zip"), bundle.read_bytes())))
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        struct.pack_into("<H", data, data.rindex(mark) + at if at == 8 else at, 1)
+    path.write_bytes(bytes(data))
+    (place,) = places_of(path)
+    with pytest.raises(NoBundleError, match="is encrypted"):
+        verified(Verifier(scene.trust), place)
+
+
+def test_bombs_are_refused_before_they_fill_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "FREE_EXPANSION", 1 << 20)
+    layer = bytes(1 << 22)
+    for _ in range(2):
+        layer = zip_with(*((zipfile.ZipInfo(f"{number}.zip"), layer) for number in range(8)))
+    path = tmp_path / "bomb.zip"
+    path.write_bytes(layer)
+    with pytest.raises(NoBundleError, match="far more than a package"):
+        places_of(path)
+    deep = packed_bytes({"some.txt": b"x"})
+    for _ in range(6):
+        deep = packed_bytes({"inner.zip": deep})
+    path.write_bytes(deep)
+    with pytest.raises(NoBundleError, match="lie in each other"):
+        places_of(path)
+    many = zip_with(*((zipfile.ZipInfo(f"{number}"), b"") for number in range(MAX_ENTRIES + 1)))
+    path.write_bytes(many)
+    assert [(place.path, place.package) for place in places_of(path)] == [(path, None)]  # its own check refuses it
+
+
+SHEET = b"%PDF-1.7\n"
+KINDS = {
+    "sheet.pdf": (SHEET, "is a PDF", "Give that bundle"),
+    "capture.wacz": (
+        packed_bytes({"datapackage.json": b"{}", "archive/data.warc": b""}),
+        "web archive (WACZ)",
+        "bundle",
+    ),
+    "report.xlsx": (packed_bytes({"x.xml": b""}).replace(b"x.xml", b"y.xml"), "no bundle lies", "package of such ZIPs"),
+    "table.xlsx": (zipped({"[Content_Types].xml": b""}), "office program", "give the bundles"),
+    "record.warc": (b"WARC/1.1\r\n", "web archive (WARC)", "the bundle that it lies in"),
+    "picture.jpg": (b"\xff\xd8\xff\xe0", "is a picture", "exhibit identify"),
+    "trust.json": (b'{"format": "exhibit-trust/1"}', "list of whom to trust", "--trust"),
+    "manifest.json": (b'{"format": "exhibit-bundle/1"}', "manifest of a bundle", "bagit.txt"),
+    "facts.json": (b'{"format": "exhibit-facts/2"}', "facts of a bundle", "bagit.txt"),
+    "report.json": (b'{"cases": []}', "is JSON", "bundle's ZIP"),
+    "CONTENTS.txt": (b"Bundles for the court", "is a text", "list of contents"),
+    "verify.html": (b"<!DOCTYPE html>", "is a web page", "opened in a browser"),
+    "stamp.ots": (b"\0OpenTimestamps\0\0Proof\0", "receipt of OpenTimestamps", "below proofs/anchors"),
+    "empty.zip": (b"", "is empty", "bundle's ZIP"),
+    "backup.tar.gz": (b"\x1f\x8b\x08", "packed by gzip", "Unpack it"),
+    "noise": (bytes(range(256)), "isn't a ZIP", "bundle's ZIP"),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_is_no_bundle_is_told_what_it_is_and_what_to_give(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, what, instead = KINDS[name]
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(NoBundleError) as caught:
+        places_of(tmp_path / name)
+    assert caught.value.message.startswith(name)
+    assert what in caught.value.message
+    assert instead in caught.value.hint
+    assert main(["verify", str(tmp_path / name)]) == 2
+    assert what in capsys.readouterr().err
+
+
+def test_a_folder_inside_of_a_bundle_names_the_bundle(bundle: Path, tmp_path: Path) -> None:
+    for name, data in files_of(bundle).items():
+        (tmp_path / "one" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "one" / name).write_bytes(data)
+    with pytest.raises(NoBundleError, match=r"The bundle is .*one\."):
+        places_of(tmp_path / "one" / "data" / "work")
+    (tmp_path / "nothing").mkdir()
+    for path, words in ((tmp_path / "nothing", "no bundle lies"), (tmp_path / "missing.zip", "isn't there")):
+        with pytest.raises(NoBundleError, match=words):
+            places_of(path)

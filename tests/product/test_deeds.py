@@ -1,0 +1,361 @@
+"""What becomes of a case when something of its page is reported as illegal, purged or removed: nothing stays stuck.
+
+One page shows copies of two works, the second one written inside of it. Each cell of the table does one deed to the
+second picture, then one act about the first one's case: nothing is stuck for good, nothing illegal leaves, and what
+is lacking is said with its reason.
+"""
+
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile, is_zipfile
+
+import pytest
+from pypdf import PdfReader
+
+from evidence.facts.case import Absence
+from evidence.verdict.result import State, Verdict
+from evidence.verify.verifier import Verifier
+from exhibit.digests import Digest
+from registry.cases import recaptures
+from registry.db import steps
+from registry.models import Bundle, BytesState, Capture, Case, Owner, Package, Picture, Report, StepState, WithheldFile
+from tests.assets.rows import copy_of, owner, photograph, register
+from tests.assets.shop import LOOPBACK, Shop, holding, settle, watch
+from tests.assets.site import Site
+from tests.assets.stage import inline, stage
+from workers.cases.decisions import confirm, reopen
+from workers.cases.purge import purge
+from workers.cases.reported import let_stay, report_picture
+from workers.evidence.bundles import assemble, sealed_case, sealed_facts
+from workers.evidence.facts import Gathered, gather
+from workers.evidence.packages import ask_again, package_chunks, request_package
+from workers.operations.retention import expire_bytes, sweep
+from workers.reports.requests import request_report
+from workers.steps.cases import seal
+from workers.steps.crawls.plan import remove_watch
+from workers.tasks.sync_runner import SyncRunner
+from workers.works.registration import remove_work
+
+__all__ = ["inline", "stage"]
+
+SOUND, UNLAWFUL = copy_of(photograph(1)), copy_of(photograph(2))
+INSIDE = b64encode(UNLAWFUL)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with Site(host="127.0.0.9") as running:
+        yield running
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scene(stage: SyncRunner, site: Site) -> Shop:
+    """Two open cases of one page, both captured; a third one of another owner about the second picture."""
+    settle(stage, allowed_networks=(LOOPBACK,), anchors=(), languages=("en",), recapture_days=0)
+    shop = Shop(site)
+    shop.image("/sound.jpg", SOUND)
+    shop.serve("/", b'<img src="/sound.jpg"><img src="data:image/jpeg;base64,' + INSIDE + b'">', "text/html")
+    studio = owner("studio")
+    for seed in (1, 2):
+        register(stage.services, studio, photograph(seed), f"Work {seed}")
+    watch(studio, shop.url())
+    stage.run_until_idle()
+    assert Case.objects.count() == Capture.objects.filter(state="done", outcome="captured").count() == 2
+    return shop
+
+
+@pytest.fixture(autouse=True)
+def page(scene: Shop) -> Iterator[None]:
+    kept = dict(scene.site.routes)
+    yield
+    scene.site.routes.clear()
+    scene.site.routes.update(kept)
+
+
+@dataclass(frozen=True)
+class World:
+    """The scene in one test."""
+
+    inline: SyncRunner
+    shop: Shop
+    folder: Path
+
+    @property
+    def studio(self) -> Owner:
+        return Owner.objects.get(slug="studio")
+
+    @property
+    def case(self) -> Case:
+        return Case.objects.get(owner=self.studio, work__number=1)
+
+    @property
+    def unlawful(self) -> Case:
+        return Case.objects.get(owner=self.studio, work__number=2)
+
+    def sealed(self, case: Case) -> Bundle:
+        confirm(self.inline.services, case, by="Ann", reason="No licence.")
+        self.inline.run_until_idle()
+        return self.settled(case)
+
+    def settled(self, case: Case) -> Bundle:
+        found = case.bundles.order_by("-number").first()
+        assert found is not None
+        if found.state == StepState.TODO:
+            Bundle.objects.filter(pk=found.pk).update(not_before=None)
+            self.inline.run_until_idle()
+            found.refresh_from_db()
+        return found
+
+    def checked(self, bundle: Bundle) -> tuple[Verdict, bytes]:
+        out = BytesIO()
+        assemble(self.inline.services, bundle, out)
+        path = self.folder / "bundle.zip"
+        path.write_bytes(out.getvalue())
+        return Verifier().verify(path), out.getvalue()
+
+
+@pytest.fixture
+def world(inline: SyncRunner, scene: Shop, tmp_path: Path) -> World:
+    return World(inline, scene, tmp_path)
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What somebody does, and what has to follow from it for the first work's case."""
+
+    do: Callable[[World], None]
+    why: Absence | None = None  # why files of the case are left out when it is sealed; ``None`` where all are there
+    illegal: bytes | None = None  # what may not leave any more
+
+    visits: int = 1  # of the case's place once it is sealed: one more where files of the first one have gone
+
+
+def _reported(world: World) -> None:
+    report_picture(world.inline.services, world.unlawful, by="Ann", reason="It may not be kept.")
+    assert Picture.objects.get(digest=Digest.of(UNLAWFUL)).bytes_state == BytesState.PURGED
+
+
+def _reported_and_held(world: World) -> None:
+    """Another owner has evidence of it, so that the operator decides; until then it is here and nobody is shown it."""
+    register(world.inline.services, owner("agency"), photograph(2))
+    world.inline.run_until_idle()
+    report_picture(world.inline.services, world.unlawful, by="Ann", reason="It may not be kept.")
+    assert Picture.objects.get(digest=Digest.of(UNLAWFUL)).bytes_state == BytesState.STORED
+
+
+def _purged(world: World) -> None:
+    purge(world.inline.services, Digest.of(UNLAWFUL), by="Olga", reason="An order of a court.")
+
+
+def _purged_itself(world: World) -> None:
+    purge(world.inline.services, Digest.of(SOUND), by="Olga", reason="An order of a court.")
+
+
+def _work_purged(world: World) -> None:
+    purge(world.inline.services, Digest.of(photograph(1)), by="Olga", reason="An order of a court.")
+
+
+def _work_removed(world: World) -> None:
+    for work in world.studio.works.all():
+        remove_work(work, by="Ann")
+
+
+def _watch_removed(world: World) -> None:
+    remove_watch(world.inline.services, world.studio.watches.get(), by="Ann")
+
+
+def _expired(world: World) -> None:
+    settle(world.inline, retention_days=0)
+    assert expire_bytes(world.inline.services) == 0
+    sweep(world.inline.services)
+
+
+def _lost(world: World) -> None:
+    exchange = next(file for file in world.case.captures.get().files if file["role"] == "exchange")
+    world.inline.services.blobs.remove(Digest.from_hex(exchange["digest"]))
+
+
+DEEDS = {
+    "reported": Deed(_reported, Absence.REPORTED, UNLAWFUL, visits=2),
+    "reported, and the operator decides": Deed(_reported_and_held, Absence.REPORTED, UNLAWFUL, visits=2),
+    "purged": Deed(_purged, Absence.PURGED, UNLAWFUL, visits=2),
+    "purged, the case's own picture": Deed(_purged_itself, Absence.PURGED, SOUND, visits=2),
+    "purged, the work's own picture": Deed(_work_purged, Absence.PURGED, photograph(1)),
+    "the works removed": Deed(_work_removed),
+    "the watch removed": Deed(_watch_removed),
+    "kept for longer than is set": Deed(_expired),
+    "lost": Deed(_lost, Absence.LOST, visits=2),
+}
+
+
+def _seal(world: World, deed: Deed) -> None:
+    """Sealed, with what is lacking named in facts, sheet and verdict; one more visit was made where it may help."""
+    deed.do(world)
+    expect_sealed(world, deed, world.sealed(world.case))
+
+
+def _retry(world: World, deed: Deed) -> None:
+    """A bundle that was given up before for what is lacking is sealed when it is tried again."""
+    confirm(world.inline.services, world.case, by="Ann", reason="No licence.")
+    Bundle.objects.update(state=StepState.FAILED, error="Its bytes aren't here.")
+    deed.do(world)
+    steps.try_again(Bundle, Bundle.objects.all())
+    world.inline.run_until_idle()
+    expect_sealed(world, deed, world.settled(world.case))
+
+
+def _package(world: World, deed: Deed) -> None:
+    """What was sealed before goes out as a ZIP, to either side, without what went; each bundle says what it lacks."""
+    world.sealed(world.case)
+    deed.do(world)
+    for recipient in Package.Recipient.values:
+        package = request_package(world.studio, [world.case.number], recipient, by="Ann", reason="For the court.")
+        world.inline.run_until_idle()
+        package.refresh_from_db()
+        if deed.why is Absence.LOST:  # nobody removed them, so nothing says that they may lack
+            assert package.error.endswith(
+                "is missing, and nobody removed it. Ask the operator to restore it from a backup, then try again."
+            )
+            continue
+        assert (package.state, package.error) == ("done", "")
+        expect_clean(b"".join(package_chunks(world.inline.services, package)), deed)
+
+
+def _report(world: World, deed: Deed) -> None:
+    """The account of all cases is made, whatever went."""
+    deed.do(world)
+    report = request_report(world.studio, preparer="Ann")
+    world.inline.run_until_idle()
+    report.refresh_from_db()
+    assert (report.state, report.error) == ("done", "")
+    for file in report.files:
+        expect_clean(world.inline.services.blobs.get(Digest.from_hex(file["digest"])), deed)
+
+
+def _recapture(world: World, deed: Deed) -> None:
+    """One more visit ends, and stores nothing of what may not be kept; where nothing is illegal, it keeps all."""
+    deed.do(world)
+    before = holding(world.inline, deed.illegal) if deed.illegal else []
+    recaptures.follow(world.case.captures.get())
+    world.inline.run_until_idle()
+    visit = world.case.captures.get(number=2)
+    assert (visit.state, visit.outcome) == ("done", "captured")
+    shown = deed.illegal is not None and deed.visits == 2
+    assert (len(visit.kept) < len(visit.files)) is shown
+    assert ("what carries or shows it wasn't kept" in visit.sentence) is shown
+    assert deed.illegal is None or len(holding(world.inline, deed.illegal)) <= len(before)
+
+
+ACTS = {"seal": _seal, "retry": _retry, "package": _package, "report": _report, "recapture": _recapture}
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("deed", DEEDS)
+def test_after_each_deed_each_act_ends_and_hands_out_nothing_illegal(world: World, deed: str, act: str) -> None:
+    ACTS[act](world, DEEDS[deed])
+    stuck = {**Bundle.objects.exclude(state="done").in_bulk(), **Report.objects.exclude(state="done").in_bulk()}
+    assert not stuck
+
+
+def expect_sealed(world: World, deed: Deed, bundle: Bundle) -> None:
+    assert (bundle.state, bundle.error) == ("done", "")
+    assert world.case.captures.count() == deed.visits
+    sealed = sealed_case(world.inline.services, bundle)
+    facts = sealed_facts(world.inline.services, sealed)
+    assert {gone.why for gone in facts.left_out} == ({deed.why} if deed.why else set())
+    verdict, data = world.checked(bundle)
+    assert not verdict.failures
+    assert not verdict.withheld  # a fresh bundle holds all that it lists
+    expect_clean(data, deed)
+    lacking = {check.name for check in verdict.checks if check.sentence.startswith("Not in this bundle: ")}
+    assert lacking == {f"file:{gone.file}" for gone in facts.left_out}
+    sheet = next(file for file in sealed.manifest.files if file.role == "exhibit-sheet")
+    pages = PdfReader(BytesIO(world.inline.services.blobs.get(sheet.sha256))).pages
+    text = "".join("".join(page.extract_text().split()) for page in pages)
+    for gone in facts.left_out:
+        assert gone.file in text
+    assert ("notinthisbundle" in text) is bool(facts.left_out)
+
+
+def expect_clean(data: bytes, deed: Deed) -> None:
+    """That the illegal picture is nowhere in it, also where it is packed; and that every bundle in it verifies."""
+    if is_zipfile(BytesIO(data)):
+        with ZipFile(BytesIO(data)) as archive:
+            for name in archive.namelist():
+                expect_clean(archive.read(name), deed)
+    if deed.illegal:
+        assert deed.illegal not in data
+        assert b64encode(deed.illegal) not in data
+
+
+def test_a_new_visit_brings_all_once_the_page_does_not_show_it_any_more(world: World) -> None:
+    DEEDS["reported"].do(world)
+    world.shop.serve("/", b'<img src="/sound.jpg">', "text/html")
+    verdict, _ = world.checked(world.sealed(world.case))
+    states = {check.name: check.state for check in verdict.checks}
+    assert states["capture:01-1"] is State.NOT_CHECKED
+    assert states["capture:01-2"] is states["captures"] is State.PASSED
+
+
+def test_a_lost_picture_is_named_and_what_is_restored_is_sealed(world: World) -> None:
+    del world.shop.site.routes["/sound.jpg"]
+    world.inline.services.blobs.remove(Digest.of(SOUND))
+    bundle = world.sealed(world.case)
+    assert (bundle.state, bundle.seal_digest) == ("failed", None)
+    assert bundle.error == (
+        f"The bytes of a picture of this case are missing, and nobody removed them: {Digest.of(SOUND).hex}. "
+        "Restore them from a backup, then `exhibit retry seal`."
+    )
+    world.inline.services.blobs.put(SOUND)
+    steps.try_again(Bundle, Bundle.objects.all())
+    expect_sealed(world, Deed(_lost, visits=2), world.settled(world.case))
+
+
+def test_a_lost_picture_that_the_page_still_shows_is_back_with_a_new_visit(world: World) -> None:
+    world.inline.services.blobs.remove(Digest.of(SOUND))
+    expect_sealed(world, Deed(_lost, visits=2), world.sealed(world.case))
+
+
+def test_what_may_stay_is_in_the_bundle_of_a_new_decision(world: World) -> None:
+    _reported_and_held(world)
+    expect_sealed(world, DEEDS["reported, and the operator decides"], world.sealed(world.case))
+    let_stay(Digest.of(UNLAWFUL), by="Olga", reason="A portrait.")
+    reopen(world.case, by="Ann", reason="It may stay.")
+    recaptures.follow(world.case.captures.get(number=2))
+    bundle = world.sealed(world.case)
+    sealed = sealed_case(world.inline.services, bundle)
+    kept = {file.path for file in sealed.manifest.files}
+    assert {f"data/sightings/01/capture-{number}/exchange.warc" for number in (1, 3)} <= kept
+    left = sealed_facts(world.inline.services, sealed).left_out
+    assert {(gone.why, gone.file.split("/")[3]) for gone in left} == {(Absence.NEVER, "capture-2")}
+
+
+def test_a_zip_that_failed_is_asked_for_again_with_the_newest_bundles(world: World) -> None:
+    bundle = world.sealed(world.case)
+    package = request_package(world.studio, [world.case.number], "court", by="Ann")
+    Bundle.objects.filter(pk=bundle.pk).update(seal_digest=None, state=StepState.FAILED, error="Opened again.")
+    world.inline.run_until_idle()
+    package.refresh_from_db()
+    assert package.state == "failed"
+    reopen(world.case, by="Ann", reason="A mistake.")
+    second = world.sealed(world.case)
+    ask_again(package, by="Ann")
+    world.inline.run_until_idle()
+    package.refresh_from_db()
+    assert (package.state, [file["bundle"] for file in package.files if "bundle" in file]) == ("done", [second.pk])
+
+
+def test_what_is_purged_while_a_case_is_sealed_is_not_sealed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gathered(*given: object, **named: object) -> Gathered:
+        found = gather(*given, **named)  # type: ignore[arg-type]
+        if not WithheldFile.objects.exists():
+            _purged(world)
+        return found
+
+    monkeypatch.setattr(seal, "gather", gathered)
+    bundle = world.sealed(world.case)
+    assert (bundle.state, bundle.error) == ("done", "")
+    expect_clean(world.checked(bundle)[1], DEEDS["purged"])
