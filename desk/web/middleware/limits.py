@@ -4,14 +4,8 @@ from allauth.core import ratelimit
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
+from desk.doors import MAX_OF_NOBODY, door_of
 from desk.web.middleware import Answer, middleware
-from registry.accounts import tokens
-from workers.matching.brought import MAX_BROUGHT
-
-MAX_REQUEST = 128 * 1024 * 1024
-"""Bytes of a request, its files included."""
-MAX_OF_NOBODY = 1024 * 1024
-"""Bytes of a request of somebody who isn't signed in and shows no valid token."""
 
 BROUGHT = {"/id/", "/api/v1/id"}
 """Addresses to which anybody may bring a picture."""
@@ -22,18 +16,10 @@ def request_limit(request: HttpRequest, answer: Answer) -> HttpResponseBase:
     """Middleware that refuses what is larger, or brought too often from one address, with a sentence."""
     told = request.META.get("CONTENT_LENGTH") or "0"
     size = int(told) if told.isdecimal() else 0
-    if size > MAX_OF_NOBODY and size > (most := _most(request)):
+    if size > MAX_OF_NOBODY and size > (most := door_of(request.path).most(request)[0]):
         return render(request, "413.html", {"most": most}, status=413)
     if request.method == "POST" and request.path in BROUGHT and not ratelimit.consume(request, action="asked"):
         refusal: HttpResponseBase = ratelimit.respond_429(request)
         refusal.headers["Retry-After"] = "60"
         return refusal
     return answer(request)
-
-
-def _most(request: HttpRequest) -> int:
-    _kind, _, shown = request.headers.get("Authorization", "").partition(" ")
-    known = request.user.is_authenticated or tokens.find(shown.strip()) is not None
-    if known:
-        return MAX_REQUEST
-    return MAX_OF_NOBODY + (MAX_BROUGHT if request.path in BROUGHT else 0)
