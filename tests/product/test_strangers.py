@@ -14,6 +14,7 @@ import pytest
 import requests
 from pytest_django import DjangoDbBlocker
 
+from desk.server.run import CANNOT_START
 from tests.assets.processes import wait_until
 from tests.assets.stack import Stack, running_stack
 from tests.assets.strangers import BODY, READ, hold
@@ -93,7 +94,7 @@ def serving(stack: Stack) -> list[psutil.Process]:
     found = []
     for one in stack.web():
         with suppress(psutil.Error):
-            if "spawn_main" in " ".join(one.cmdline()):
+            if one.cmdline()[-2:-1] == ["desk.server"]:
                 found.append(one)
     return found
 
@@ -109,4 +110,4 @@ def test_a_site_that_cannot_be_loaded_ends_and_says_why(tmp_path: Path) -> None:
     environ = os.environ | {"EXHIBIT_DATA": str(tmp_path), "EXHIBIT_LANGUAGES": "tlh"}
     command = [sys.executable, "-m", "desk.server", "127.0.0.1", "0"]
     run = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
-    assert "tlh" in run.stderr
+    assert (run.returncode, "tlh" in run.stderr) == (CANNOT_START, True)
