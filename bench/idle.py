@@ -21,7 +21,7 @@ KINDS = {
     "tick": r"workers\.beat",
     "supervisor": r"tasks\.supervisor",
     "keeper of the servers": r"servers\.keeper",
-    "site": r"granian",
+    "site": r"desk\.server",
     "Redis": r"redis-server|valkey-server",
     "PostgreSQL": r"postgres",
 }

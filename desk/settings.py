@@ -3,6 +3,7 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from desk.doors import MAX_TEXT, RATES
 from exhibit.config.secrets import secret_key
 from exhibit.files.private import keep_private
 from workers.configuration import load_config
@@ -114,15 +115,7 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_CHANGE_EMAIL = True
 # besides allauth's own; of one address (of one network of IPv6)
-ACCOUNT_RATE_LIMITS = {
-    "invitation": "20/m/ip",
-    "link": "60/m/ip",
-    "reply": "30/m/ip",
-    "reply-file": "10/m/ip,60/h/ip",
-    "asked": "10/m/ip,100/h/ip",
-    "content": "10/m/ip",
-    "head": "60/m/ip",
-}
+ACCOUNT_RATE_LIMITS = RATES
 ALLAUTH_TRUSTED_PROXY_COUNT = CONFIG.proxies
 USERSESSIONS_ADAPTER = "desk.web.account.sign_in.Sessions"
 MFA_ADAPTER = "desk.web.account.sign_in.Authenticators"
@@ -167,6 +160,7 @@ CSRF_TRUSTED_ORIGINS = [CONFIG.public_url] if CONFIG.public_url else []
 
 globals().update(django_mail(CONFIG))
 DATA_UPLOAD_MAX_NUMBER_FILES = 1_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_TEXT
 
 LOGGING = {
     "version": 1,

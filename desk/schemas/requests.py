@@ -197,7 +197,9 @@ class NewWatch(WatchLimits, WatchTimes):
 
     name: Name = Field(examples=["shop"])
     sources: list[NewSource] = Field([], max_length=1_000)
-    search: SearchName | list[SearchName] | None = Field(None, description="What is asked, instead of sources.")
+    search: SearchName | Annotated[list[SearchName], Field(max_length=100)] | None = Field(
+        None, description="What is asked, instead of sources."
+    )
     words: Words = []
     works: Works = []
     newest: bool = Field(default=False, description="A run begins with the newest work, not where the last one ended.")
@@ -261,7 +263,7 @@ class ChangedLicence(NewLicence):
 class LicenceTrial(Given):
     """Licences to be tried against the cases."""
 
-    licences: list[NewLicence] = Field(min_length=1, max_length=1_000)
+    licences: list[NewLicence] = Field(min_length=1, max_length=1_000, description="4 MiB altogether.")
     instead_of: Number | None = Field(None, description="The licence whose words they would replace.")
     after: int = Field(0, ge=0, le=2_147_483_647, description="The field `next` of the answer before.")
 

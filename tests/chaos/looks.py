@@ -21,7 +21,7 @@ FLAT = (Heartbeat, HostLease, StepTime, WitnessState)
 """Tables whose rows are written anew again and again, without gaining any for long."""
 
 KINDS = {
-    "site": r"granian|desk\.wsgi",
+    "site": r"desk\.server",
     "workers": r"celery.* worker ",
     "tick": r"workers\.beat",
     "supervisor": r"workers\.supervisor",

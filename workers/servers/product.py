@@ -17,6 +17,7 @@ ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
 )
 
+_WEB = (sys.executable, "-m", "desk.server")
 _WORKER = (sys.executable, "-m", "celery", "-A", "workers.pipeline.celery", "worker", "--loglevel", "WARNING")
 
 
@@ -34,7 +35,12 @@ def start_detached(config: Config, module: str, log: BinaryIO) -> "subprocess.Po
 def services(config: Config) -> tuple[Child, ...]:
     """Everything that runs beside the servers: the site, on which a start waits, then the workers and the tick."""
     return (
-        Child(name="web", command=web_command(config), environ=environment(config), folder=CHECKOUT),
+        Child(
+            name="web",
+            command=(*_WEB, config.web_host, str(config.web_port)),
+            environ=environment(config),
+            folder=CHECKOUT,
+        ),
         _worker(config, "worker-default", "default,upkeep,mail", 2),
         _worker(config, "worker-crawl", "crawl", config.workers),
         _worker(config, "worker-match", "match,evidence,asked", config.workers),
@@ -48,13 +54,6 @@ def services(config: Config) -> tuple[Child, ...]:
             folder=CHECKOUT,
         ),
     )
-
-
-def web_command(config: Config) -> tuple[str, ...]:
-    """The web server."""
-    where = ("--host", config.web_host, "--port", str(config.web_port))
-    how = ("--interface", "wsgi", "--workers", "2", "--blocking-threads", "4", "--workers-kill-timeout", "3s")
-    return (sys.executable, "-m", "granian", *where, *how, "--respawn-failed-workers", "desk.wsgi:application")
 
 
 def _worker(config: Config, name: str, queues: str, processes: int) -> Child:

@@ -13,9 +13,9 @@ from django.views.decorators.csrf import csrf_exempt
 
 from desk.api.common.limits import one_asked
 from desk.api.common.problems import Problem
+from desk.doors import MAX_OF_NOBODY
 from desk.texts.sentences import in_words
 from desk.web.common.pages import FORM, POST, SAFE, page_at
-from desk.web.middleware.limits import MAX_OF_NOBODY
 from evidence.keys.credentials import SOFT_BINDING
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
 from exhibit.pictures.iscc import iscc_of, read_binding

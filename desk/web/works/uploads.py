@@ -3,20 +3,21 @@
 import csv
 import json
 from collections.abc import Iterator
-from itertools import zip_longest
+from itertools import count, zip_longest
+from typing import Any, TypeVar
 
 from django.contrib import messages
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from desk.doors import MAX_REQUEST
 from desk.texts import uploads as upload_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, said
 from desk.web.common.pages import decider_form, decider_post, member_page, page_of, show
-from desk.web.middleware.limits import MAX_REQUEST
 from desk.web.works.listing import cards_of, with_cards
 from exhibit.errors import ExhibitError, RefusedError, WrongUseError
 from indexer.search.prints import MAX_FILE, MAX_WORKS, read_prints
@@ -29,6 +30,7 @@ from workers.works.spreadsheets import uncomputed
 from workers.works.stated import register_all
 from workers.works.tables import lines_without, read_works
 
+T = TypeVar("T")
 MAX_LEFT_OUT = 1_000
 """Files that one portion may name as too large."""
 
@@ -171,13 +173,22 @@ def _lines(row: Upload) -> Iterator[str]:
     writer = csv.writer(Echo(), lineterminator="\r\n")
     yield "\ufeff"
     yield writer.writerow([_("File"), _("Result"), _("Work"), _("Why"), _("What to do")])
-    for one in row.files.annotate(work_number=F("work__number")).order_by("name", "pk").iterator(2000):
+    for one in _by_parts(row.files.annotate(work_number=F("work__number")).order_by("name", "pk")):
         told = (upload_words.result(one), one.work_number or "", upload_words.why(one), upload_words.what_to_do(one))
         yield writer.writerow([uncomputed(one.name), *told])
     missing = uploading.lines_without_files(row) if row.closed_at else UploadLine.objects.none()
-    for file in missing.values_list("file", flat=True).iterator(chunk_size=2000):
+    for file in _by_parts(missing.order_by("file", "pk").values_list("file", flat=True)):
         why, what = _("No such file came."), _("Send it, or mend its name in the table.")
         yield writer.writerow([uncomputed(file), _("stands in the table only"), "", why, what])
+
+
+def _by_parts(rows: "QuerySet[Any, T]", size: int = 2_000) -> Iterator[T]:
+    """All rows, asked for as they are read: whoever reads slowly keeps no place in the database open."""
+    for start in count(0, size):
+        part = list(rows[start : start + size])
+        yield from part
+        if len(part) < size:
+            return
 
 
 def _limits() -> dict[str, int]:

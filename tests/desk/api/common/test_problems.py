@@ -31,7 +31,7 @@ def test_a_service_that_is_missing_is_said_to_be() -> None:
 
 
 def test_a_body_that_is_too_large_or_no_json_is_a_problem(studio: Owner, alice: Program) -> None:
-    large = alice.client.post(ROOT + "/reports", b" " * 3_000_000, content_type="application/json")
+    large = alice.client.post(ROOT + "/reports", b" " * 5_000_000, content_type="application/json")
     assert (large.status_code, large.headers["Content-Type"]) == (413, PROBLEM)
     broken = alice.client.post(ROOT + "/reports", b"{", content_type="application/json")
     assert (broken.status_code, broken.headers["Content-Type"]) == (400, PROBLEM)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from PIL import Image
 from playwright.sync_api import expect
 
-from desk.web.middleware.limits import MAX_REQUEST
+from desk.doors import MAX_REQUEST
 from registry.models import Membership, Owner, Role, Upload, User, Work
 from tests.assets.rows import jpeg, owner, photograph
 from tests.assets.site_browser import PHONE, Site, chromium, site, use_house

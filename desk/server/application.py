@@ -1,0 +1,103 @@
+"""The site of this installation, for uvicorn: each of its processes loads this."""
+
+import io
+import json
+import resource
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.core.handlers.wsgi import WSGIRequest
+from django.db import close_old_connections
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from desk.doors import MAX_OF_NOBODY, door_of
+from desk.server.limits import Limits
+from desk.server.site import RETRY_SECONDS, Doors, Environ, Site
+from desk.wsgi import application as wsgi
+from exhibit.config.config import made_data_dir
+from exhibit.lazy import late
+
+with late():  # they need what the application has set up
+    from desk.api.common import problems
+    from desk.web.public import views
+
+API = "/api/"
+_FILES_OF_A_CONNECTION, _FILES_OF_OURS = 3, 250
+
+
+def most(environ: Environ) -> tuple[int, bool]:
+    """How many bytes a request may have, by its environment, and whether it is known whose it is."""
+    request = _request(environ)
+    sessions = import_module(settings.SESSION_ENGINE)
+    request.session = sessions.SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+    request.user = get_user(request)
+    return door_of(request.path).most(request)
+
+
+def _asked_anew(environ: Environ) -> tuple[int, bool]:
+    """The same outside of a request, before which Django looks at its connection to the database."""
+    close_old_connections()
+    return most(environ)
+
+
+def _request(environ: Environ) -> WSGIRequest:
+    """A request without its body."""
+    return WSGIRequest({**environ, "wsgi.input": io.BytesIO()})
+
+
+def health() -> tuple[bool, bytes]:
+    """Whether all that is needed answers, and what is told of it."""
+    is_well, checks = views.look_at_health()
+    return is_well, json.dumps(checks).encode()
+
+
+def busy(environ: Environ) -> tuple[str, bytes]:
+    """What is told to whoever comes while too many wait: a problem of the API, else a page."""
+    if environ["PATH_INFO"].startswith(API):
+        detail = f"Too many requests at this moment; try again in {RETRY_SECONDS} seconds."
+        return problems.MEDIA_TYPE, bytes(problems.problem(503, detail).content)
+    language = translation.get_language_from_request(_request(environ))
+    return "text/html; charset=utf-8", _busy_page(language)
+
+
+@cache
+def _busy_page(language: str) -> bytes:
+    with translation.override(language):
+        return render_to_string("web/busy.html", {"seconds": RETRY_SECONDS}).encode()
+
+
+def limits_here() -> Limits:
+    """The limits, with as many connections as this process may have files."""
+    usual = Limits()
+    wanted = usual.connections * _FILES_OF_A_CONNECTION + _FILES_OF_OURS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return replace(
+        usual, connections=min(usual.connections, max(50, (soft - _FILES_OF_OURS) // _FILES_OF_A_CONNECTION))
+    )
+
+
+def _spool() -> Path:
+    folder = made_data_dir(settings.CONFIG) / "spool"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def make_site() -> Site:
+    """The site, with limits that this process can keep."""
+    return Site(
+        wsgi,
+        Doors(MAX_OF_NOBODY, _asked_anew),
+        health,
+        busy,
+        proxies=settings.CONFIG.proxies,
+        folder=_spool(),
+        limits=limits_here(),
+    )

@@ -1,0 +1,162 @@
+"""The table of doors: what the schemas permit comes through, and what is known at one is known at no other."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from desk import doors
+from desk.api.api import api
+from desk.doors import DOORS, MAX_OF_NOBODY, MAX_TEXT, Door, Who, door_of
+from indexer.search import prints
+from registry.edge import contributors
+from registry.models import User
+from registry.notices import replies
+from tests import CHECKOUT
+from tests.assets.accounts import ann
+from workers.alliance import witnessing
+from workers.matching.brought import MAX_BROUGHT
+
+__all__ = ["ann"]
+
+ALTOGETHER = {"LicenceTrial"}
+"""Schemas whose parts, each as long as it may be, are too much together, and which say so."""
+
+
+class Longest:
+    """How many bytes a value may have that a schema permits, in UTF-8 and without blanks."""
+
+    def __init__(self, schemas: dict[str, Any]) -> None:
+        self.schemas = schemas
+
+    def of(self, schema: dict[str, Any]) -> float:
+        if "$ref" in schema:
+            return self.of(self.schemas[schema["$ref"].rpartition("/")[2]])
+        if several := schema.get("anyOf") or schema.get("allOf"):
+            return max(map(self.of, several))
+        if values := schema.get("enum") or ([schema["const"]] if "const" in schema else []):
+            return max(len(json.dumps(value)) for value in values)
+        if schema.get("type") == "array":
+            return float(schema.get("maxItems", float("inf"))) * (self.of(schema["items"]) + 1) + 2
+        if schema.get("type") == "object":
+            return 2 + sum(len(name) + 4 + self.of(one) for name, one in schema.get("properties", {}).items())
+        return 2 + self._of_text(schema) if schema.get("type") == "string" else 25
+
+    def _of_text(self, schema: dict[str, Any]) -> float:
+        if schema.get("format") in ("date", "date-time"):
+            return 40
+        pattern = schema.get("pattern", "")
+        width = re._parser.parse(pattern).getwidth()[1] if pattern else 10**9  # type: ignore[attr-defined]
+        signs = min(schema.get("maxLength", float("inf")), width if width < 10**6 else float("inf"))
+        is_ascii = pattern and not any(re.fullmatch(pattern, sign * count) for sign in "é語" for count in (1, 2, 64))
+        return float(signs) * (1 if is_ascii or pattern.startswith("^https?") else 4)
+
+
+DOCUMENT = api.get_openapi_schema()
+
+
+def bodies() -> list[Any]:
+    """Addresses and schemas of all requests of JSON that the API takes."""
+    return [
+        pytest.param(
+            path.replace("{owner}", "studio").replace("{number}", "1"), content["schema"], id=f"{method} {path}"
+        )
+        for path, operations in DOCUMENT["paths"].items()
+        for method, operation in operations.items()
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items()
+        if kind == "application/json"
+    ]
+
+
+@pytest.mark.parametrize(("path", "schema"), bodies())
+def test_whatever_a_schema_permits_comes_through_its_door(path: str, schema: dict[str, Any]) -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    name = schema["$ref"].rpartition("/")[2]
+    if name in ALTOGETHER:
+        assert f"{MAX_TEXT // doors.MIB} MiB" in json.dumps(schemas[name])
+    else:
+        assert Longest(schemas).of(schema) <= min(MAX_TEXT, door_of(path).of_known)
+
+
+def test_whatever_file_may_be_brought_comes_through_its_door() -> None:
+    form = 64 * doors.KIB
+    for path, most in (("/id/", MAX_BROUGHT), ("/api/v1/id", MAX_BROUGHT)):
+        assert most + form <= door_of(path).of_nobody
+    assert door_of("/witness/add-checkpoint").of_nobody >= witnessing.MAX_BODY
+    assert replies.MAX_FILE + form <= door_of("/n/token").of_known
+    assert prints.MAX_FILE + form <= door_of("/api/v1/owners/studio/works/fingerprints").of_known
+
+
+def test_a_contributor_brings_the_largest_delivery_that_there_can_be_and_nobody_else_does(ann: User) -> None:
+    row, secret = contributors.invite("Ann", by="operator")
+    result = {"target": 2**53 - 1, "sha256": "ab" * 32, "hashes": "00" * 15_000, "vectors": "00" * 15_000}
+    data = json.dumps({"lease": 1, "epoch": 1, "results": [result] * 50})
+    assert len(data) > 3_000_000
+
+    def brought(token: str) -> int:
+        machine = Client(headers={"Authorization": f"Bearer {token}", "Exhibit-Signature": "00"})
+        return machine.post("/api/v1/edge/results", data, content_type="application/json").status_code
+
+    assert brought(secret) == 422  # it was read, and isn't signed
+    assert brought("exh_made-up") == 413
+    row.delete()
+    assert brought(secret) == 413
+
+
+def test_who_has_the_link_of_a_notice_brings_more_than_who_made_one_up(ann: User) -> None:
+    large = str(MAX_OF_NOBODY + 1)
+    assert Client().post("/n/made-up", CONTENT_LENGTH=large).status_code == 413
+    member = Client()
+    member.force_login(ann)
+    assert member.post("/n/made-up", CONTENT_LENGTH=large).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/", "the site"),
+        ("/sign-in/", "the site"),
+        ("/o/studio/works/add", "the site"),
+        ("/api/v1/owners/studio/works", "the API"),
+        ("/api/v1/edge/leases", "results of contributors"),
+        ("/api/v1/id", "whose a picture is"),
+        ("/api/v1/identify", "the API"),
+        ("/id/", "whose a picture is"),
+        ("/id/0123/", "links and public pages"),
+        ("/d/token/file", "links and public pages"),
+        ("/c2pa/matches/byContent", "pictures for soft bindings"),
+        ("/witness/add-checkpoint", "heads of logs"),
+        ("/n/token", "answers to notices"),
+    ],
+)
+def test_an_address_has_one_door(path: str, name: str) -> None:
+    assert door_of(path).name == name
+
+
+def test_the_rates_of_strangers_are_those_of_the_table_and_each_is_counted() -> None:
+    assert settings.ACCOUNT_RATE_LIMITS == doors.RATES
+    code = "".join(path.read_text("utf-8") for path in (CHECKOUT / "desk" / "web").rglob("*.py"))
+    for action in [door.action for door in DOORS if door.action]:
+        assert f'action="{action}"' in code or f'_counted("{action}")' in code, action
+
+
+def test_the_operators_page_tells_every_door() -> None:
+    told = (CHECKOUT / "docs" / "operator.md").read_text("utf-8")
+    for door in DOORS:
+        assert f"| {door.name} |" in told
+        row = next(line for line in told.splitlines() if line.startswith(f"| {door.name} |"))
+        assert row == in_the_table(door)
+
+
+def in_the_table(door: Door) -> str:
+    """A row of the table of the documents."""
+    most, rate = of_known(door), door.rate.replace("/m/ip", " a minute").replace("/h/ip", " an hour").replace(",", ", ")
+    who = "–" if door.who is Who.NOBODY else door.who.value
+    return f"| {door.name} | {who} | {door.of_nobody // doors.MIB} MiB | {most} | {rate or '–'} |"
+
+
+def of_known(door: Door) -> str:
+    return "–" if door.of_known == MAX_OF_NOBODY else f"{door.of_known // doors.MIB} MiB"
