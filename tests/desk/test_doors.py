@@ -49,7 +49,7 @@ class Longest:
         if schema.get("format") in ("date", "date-time"):
             return 40
         pattern = schema.get("pattern", "")
-        width = re._parser.parse(pattern).getwidth()[1] if pattern else 10**9  # type: ignore[attr-defined]
+        width = re._parser.parse(pattern).getwidth()[1] if pattern else 10**9
         signs = min(schema.get("maxLength", float("inf")), width if width < 10**6 else float("inf"))
         is_ascii = pattern and not any(re.fullmatch(pattern, sign * count) for sign in "é語" for count in (1, 2, 64))
         return float(signs) * (1 if is_ascii or pattern.startswith("^https?") else 4)

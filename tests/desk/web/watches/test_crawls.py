@@ -122,7 +122,7 @@ def ended(watch: Watch, *counts: dict[str, object], reason: str = "finished") ->
 
 def test_that_all_was_fetched_is_said_only_where_it_is_true(ann: Client, shop: Watch) -> None:
     """Whatever was left out takes the sentence away: scripts, depth, a budget, and what nobody has counted."""
-    whole = {"pages": 3, "scripts_not_run": 0}
+    whole: dict[str, object] = {"pages": 3, "scripts_not_run": 0}
     crawl = ended(shop, whole, {"reason": "finished"})
 
     def page() -> str:
