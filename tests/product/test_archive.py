@@ -103,8 +103,8 @@ def test_an_archive_is_told_as_it_is_and_no_picture_was_seen_at_its_import(
         if CHROMIUM is not None:
             with Chromium(tmp_path / f"profile-{bundle.pk}") as browser:
                 whom = with_own_keys(inline.services, trust)
-                told = Page(browser.tab(), whom, tmp_path).check(tmp_path / f"bundle-{bundle.pk}.zip")[1]
-            assert (told["slice:01"], told["order"], "failed" in told.values()) == ("passed", "passed", False)
+                states = Page(browser.tab(), whom, tmp_path).check(tmp_path / f"bundle-{bundle.pk}.zip")[1]
+            assert (states["slice:01"], states["order"], "failed" in states.values()) == ("passed", "passed", False)
         shown = unescape(ann.get(f"/o/studio/cases/{bundle.case.number}/").content.decode())
         for address in ("/o/studio/works/1/spread/", f"/o/studio/party/{bundle.case.party}", "/o/studio/cases/"):
             assert ann.get(address).status_code in (200, 302)

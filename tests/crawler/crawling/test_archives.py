@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import io
+import sys
 import zipfile
 from pathlib import Path
 
@@ -15,11 +16,15 @@ from warcio.warcwriter import WARCWriter
 from crawler.crawling.files import read_files
 from crawler.formats.job import Job, Source, SourceKind
 from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine
-from crawler.reading.bodies import zstd
 from crawler.state.crawl import Crawl
 from exhibit.errors import ExitCode
 from tests.assets.crawling import crawl
 from tests.assets.site import Answer, Site, picture
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 URL = "http://a.example/"
 JPEG = "Content-Type: image/jpeg"

@@ -192,6 +192,7 @@ def test_images_of_a_warc_file_keep_their_address_headers_and_time(tmp_path: Pat
     (sighting,) = done.sightings
     assert (sighting.image_url, sighting.status, sighting.peer) == ("http://example.org/a.jpg", 200, "192.0.2.7")
     assert dict(sighting.response_headers)["ETag"] == '"1"'
+    assert sighting.fetched_at is not None
     assert sighting.fetched_at.isoformat() == "2020-01-02T03:04:05+00:00"
     assert done.bytes_of(sighting) == picture(1)
     archive = (tmp_path / "a.warc.gz").as_uri()

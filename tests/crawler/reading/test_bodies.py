@@ -1,14 +1,20 @@
 """From an answer to its bytes: codings, completeness, limits."""
 
 import gzip
+import sys
 import zlib
 from collections.abc import Callable
 
 import brotli
 import pytest
 
-from crawler.reading.bodies import CODINGS, status_problem, undone, whole_body, zstd
+from crawler.reading.bodies import CODINGS, status_problem, undone, whole_body
 from exhibit.errors import RefusedError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 DATA = b"\xff\xd8\xff" + bytes(range(256)) * 40 + b"harbour" * 2_000
 MOST = 1_000_000

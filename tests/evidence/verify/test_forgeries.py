@@ -140,6 +140,7 @@ def slice_dated(shift: timedelta) -> Forged:
     def forge(scene: Scene) -> Scene:
         [one] = scene.facts.sightings
         assert one.slice is not None
+        assert one.slice.record.seen is not None
         log = logged(scene.log, EntryType.SLICE, one.slice.log.opening, one.slice.record.seen + shift)
         seen = replace(one, slice=replace(one.slice, log=log))
         return resealed(scene, replace(scene.facts, sightings=(seen,)))

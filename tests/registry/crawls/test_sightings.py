@@ -55,6 +55,8 @@ def test_what_has_not_changed_is_first_seen_when_it_came(db: None) -> None:
     keep(later, replace(SEEN, fetched_at=now(), not_modified=True))
     row = Row.objects.latest("pk")
     assert (row.first_seen, row.bytes_came) == (SEEN.fetched_at, False)
+    assert row.first_seen is not None
+    assert row.last_seen is not None
     assert row.last_seen > row.first_seen
 
 

@@ -19,6 +19,8 @@ def test_a_case_is_gathered_with_its_places_match_and_licences(inline: SyncRunne
     gathered = gather(inline.services, case, bundle=0, language="en", sealed=False)
     (sighting,), (match,) = gathered.facts.sightings, gathered.facts.matches
     assert (sighting.crawl, sighting.page_url) == ("watch 1", "http://shop.example/page-0")
+    assert sighting.first_seen is not None
+    assert sighting.last_seen is not None
     assert sighting.first_seen < sighting.last_seen
     assert (match.sightings, match.picture, sighting.slice) == ((1,), sighting.picture.digest, None)
     assert match.drawings
