@@ -35,7 +35,7 @@ RETRY_SECONDS = "5"
 PLAIN = "text/plain; charset=utf-8"
 MAX_HEADERS = 32 * KIB
 """Bytes of a request's headers."""
-_SECONDS_OF_HEALTH = 2.0
+_SECONDS_UNTIL_LOOK, _SECONDS_OF_HEALTH = 2.0, 5.0
 _SLICE = 64 * KIB
 _THREADS_FOR_PIECES = 2
 _OF_CGI = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
@@ -95,8 +95,8 @@ class Site:
         self._pages = ThreadPoolExecutor(self.limits.threads, "page")
         self._pieces = ThreadPoolExecutor(_THREADS_FOR_PIECES, "piece")
         self._asked = ThreadPoolExecutor(1, "health")
-        self._health: asyncio.Task[tuple[bool, bytes]] | None = None
-        self._health_at = 0.0
+        self._health, self._health_at = (False, b"{}"), float("-inf")
+        self._look: asyncio.Future[None] | None = None
 
     @property
     def waiting(self) -> int:
@@ -129,13 +129,20 @@ class Site:
             await _tell(send, refused.status, PLAIN, told, (b"connection", b"close"))
 
     async def _tell_health(self, send: "ASGISendCallable") -> None:
-        """Ask once for all who ask within two seconds, in a thread that does nothing else."""
-        now = asyncio.get_running_loop().time()
-        if self._health is None or (self._health.done() and now - self._health_at > _SECONDS_OF_HEALTH):
-            self._health, self._health_at = asyncio.ensure_future(_in(self._asked, self.health)), now
-        is_well, told = await asyncio.shield(self._health)
-        status = HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE
-        await _tell(send, status, "application/json", told)
+        """Look, once for all who ask meanwhile; while no thread is free, what was found a moment ago counts as well."""
+        age = asyncio.get_running_loop().time() - self._health_at
+        is_recent = self._turns.are_taken and age <= _SECONDS_OF_HEALTH
+        if (self._look is None or self._look.done()) and not (is_recent and age <= _SECONDS_UNTIL_LOOK):
+            self._look = asyncio.ensure_future(self._look_at_health())
+        if self._look is not None and not is_recent:
+            await asyncio.shield(self._look)
+        is_well, told = self._health
+        await _tell(send, HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE, "application/json", told)
+
+    async def _look_at_health(self) -> None:
+        """Look once for all who ask, in a thread that does nothing else."""
+        self._health = await _in(self._asked, self.health)
+        self._health_at = asyncio.get_running_loop().time()
 
     async def _fill(self, body: Body, connection: Connection, environ: Environ, receive: "ASGIReceiveCallable") -> None:
         """Wait for the whole body; of one that is larger than this client may send for nothing more.

@@ -64,6 +64,11 @@ class Turns:
             raise
 
     @property
+    def are_taken(self) -> bool:
+        """Whether no thread is free."""
+        return not self._free
+
+    @property
     def waiting(self) -> int:
         """How many wait."""
         return sum(map(len, self._lines.values()))

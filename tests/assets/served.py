@@ -82,6 +82,13 @@ class Served:
     pages: Pages
     site: Site
     server: uvicorn.Server
+    well: threading.Event
+    looks: int = 0
+
+    def look(self) -> tuple[bool, bytes]:
+        """Whether all is well."""
+        self.looks += 1
+        return self.well.is_set(), b'{"well": true}'
 
     def connect(self, sent: bytes = b"", *, small: bool = False) -> socket.socket:
         """A client that has sent something; a small one's system takes few bytes that it doesn't read."""
@@ -149,7 +156,7 @@ def served(folder: Path | None = None, *, proxies: int = 0, **limits: float) -> 
         return (OF_KNOWN if is_known else OF_NOBODY), is_known
 
     site = Site(
-        pages, Doors(OF_NOBODY, most), lambda: (True, b'{"well": true}'), lambda _: ("text/plain", b"busy"),
+        pages, Doors(OF_NOBODY, most), lambda: made.look(), lambda _: ("text/plain", b"busy"),  # noqa: PLW0108 - made below
         proxies=proxies, folder=folder, limits=Limits(**limits),  # type: ignore[arg-type]
     )  # fmt: skip
     port = free_port()
@@ -158,11 +165,13 @@ def served(folder: Path | None = None, *, proxies: int = 0, **limits: float) -> 
         loop="asyncio", log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = uvicorn.Server(config)
+    made = Served(port, pages, site, server, threading.Event())
+    made.well.set()
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
     try:
         wait_until(lambda: server.started, 20)
-        yield Served(port, pages, site, server)
+        yield made
     finally:
         pages.held.set()
         server.should_exit = True

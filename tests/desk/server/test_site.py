@@ -30,6 +30,17 @@ def test_health_is_told_while_all_threads_are_busy_and_others_wait(site: Served)
         assert (status, b"content-type: application/json" in head) == (200, True)
 
 
+def test_health_is_that_of_the_moment_and_looked_at_once_for_all_who_ask(site: Served) -> None:
+    assert site.ask("/healthz")[0] == 200
+    site.well.clear()
+    assert site.ask("/healthz")[0] == 503
+    before = site.looks
+    with ExitStack() as stack:
+        many = [stack.enter_context(closing(site.connect(HELD.replace(b"held", b"healthz")))) for _ in range(50)]
+        assert {client.recv(100)[:12] for client in many} == {b"HTTP/1.1 503"}
+    assert site.looks - before < 50
+
+
 def test_beyond_a_small_number_of_waiting_requests_others_are_told_so_at_once(site: Served) -> None:
     with ExitStack() as stack:
         for _ in range(6):
