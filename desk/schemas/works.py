@@ -43,9 +43,7 @@ class Picture(Answer):
     width: int | None = Field(alias="picture.width")
     height: int | None = Field(alias="picture.height")
     bytes: int = Field(alias="picture.size")
-    incomplete: bool | None = Field(
-        alias="picture.incomplete", description="Whether the file breaks off or is damaged; null where nobody knows."
-    )
+    incomplete: bool | None = Field(alias="picture.incomplete", description="Whether the file breaks off.")
     masked: Annotated[list[Mask], From(lambda row: [Mask.from_row(mask, share=mask.share) for mask in masks(row)])]
 
 

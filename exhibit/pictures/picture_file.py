@@ -192,11 +192,8 @@ def _scale_key(picture: Image.Image, data: bytes) -> None:
 
 def _turn_to_picture(picture: Image.Image, limits: Limits) -> None:
     """Turn a TIFF to its first page that isn't a reduced copy or a mask of another one; where all are, to the first."""
-    for number in range(limits.max_frames):
-        try:
-            picture.seek(number)
-        except EOFError:
-            break
+    for number in range(min(limits.max_frames, _frames(picture))):
+        picture.seek(number)
         tags = picture.tag_v2  # type: ignore[attr-defined]
         kind = tags.get(_SUBFILE_TYPE, 0)
         if not (isinstance(kind, int) and kind & 0b101) and tags.get(_OLD_SUBFILE_TYPE) != 2:
