@@ -13,7 +13,7 @@ from django.utils import translation
 
 from exhibit.clock import now
 from exhibit.config.config import Config
-from registry.models import Event, EventKind, Owner, Role, User
+from registry.models import Event, EventKind, Notice, NoticeReply, Owner, Role, User
 from registry.notifications import events, mail_choices
 from tests.assets.accounts import ann, browser
 from tests.assets.chinese import english_in, half_width_in, read_of
@@ -48,6 +48,9 @@ def reader(ann: User) -> User:
 @pytest.mark.parametrize("title", ["Report 1 for Studio", "报告"])
 def test_a_digest_of_all_that_mails_tell_has_no_english_in_it(inline: SyncRunner, reader: User, title: str) -> None:
     studio = Owner.objects.get()
+    made = {"kind": "offer", "language": "en", "party": "shop.example", "created_at": now(), "created_by": "Ann"}
+    letter = Notice.objects.create(owner=studio, number=4, **made)
+    NoticeReply.objects.create(notice=letter, number=1, kind="removed", at=now())  # which no member has read
     for kind, about in TOLD.items():
         events.record(studio, kind, {**about, "title": title})
     choice = mail_choices.choice(studio, reader)
