@@ -22,7 +22,7 @@ def state_none(apps: Any, _editor: Any) -> None:  # noqa: ANN401 - of migrations
 
 class Migration(migrations.Migration):
 
-    dependencies = [('registry', '0078_second_desk')]
+    dependencies = [('registry', '0079_answers_seen')]
 
     operations = [
         migrations.AddField(
