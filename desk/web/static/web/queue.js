@@ -136,12 +136,13 @@
       [...document.querySelectorAll(".group")].pop().after(document.adoptNode(section));
     }
     const at = items[current];
+    items = [...document.querySelectorAll(".item")];
     for (const section of document.querySelectorAll(".group")) {
       const rows = rowsOf(section);
       const last = items.indexOf(rows[rows.length - 1]);
       if (last < current - BEHIND && !rows.some(isOpen) && !section.querySelector(".pick input:checked")) section.remove();
     }
-    items = [...document.querySelectorAll(".item")];
+    items = items.filter((one) => one.isConnected);
     current = at ? items.indexOf(at) : current;
     return came;
   }
