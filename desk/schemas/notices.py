@@ -159,6 +159,7 @@ class FullNotice(NoticeLine):
         made = letter(row, items) if is_draft else None
         return cls.from_row(
             row,
+            unread=row.replies.filter(seen_at=None).exists(),
             text=_text(services, row) if made is None else made.whole,
             claims=ClaimCheck.of(checks),
             missing=[*gaps(row, items), *unanswered(checks)] if is_draft else [],

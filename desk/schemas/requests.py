@@ -187,6 +187,7 @@ class WatchTimes(Given):
     time_zone: str | None = Field(
         None,
         max_length=64,
+        pattern="^[A-Za-z0-9_+/-]+$",
         examples=["Europe/Berlin"],
         description="Where it is that time; else the installation's.",
     )

@@ -140,7 +140,7 @@ def test_the_rates_of_strangers_are_those_of_the_table_and_each_is_counted() -> 
     assert settings.ACCOUNT_RATE_LIMITS == doors.RATES
     code = "".join(path.read_text("utf-8") for path in (CHECKOUT / "desk" / "web").rglob("*.py"))
     for action in [door.action for door in DOORS if door.action]:
-        assert f'action="{action}"' in code or f'_counted("{action}")' in code, action
+        assert f'"{action}"' in code, action
 
 
 def test_the_operators_page_tells_every_door() -> None:

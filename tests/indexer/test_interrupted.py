@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -34,6 +36,13 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     for number in range(OTHERS):
         (pictures / f"other-{number:02}.jpg").write_bytes(other + bytes([number]))
     return works, pictures
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder for what doesn't stay; a socket lies in it, whose path may have some hundred characters only."""
+    with tempfile.TemporaryDirectory(prefix="exhibit-t-") as name:
+        yield Path(name)
 
 
 def started(folders: tuple[Path, Path], temporary: Path, out: Path, jobs: int) -> "subprocess.Popen[str]":
@@ -71,10 +80,9 @@ def left_over(temporary: Path) -> list[psutil.Process]:
     ],
 )
 def test_it_leaves_no_process_and_no_folder_and_keeps_its_lines_and_the_same_command_goes_on(
-    folders: tuple[Path, Path], tmp_path: Path, number: signal.Signals, jobs: int
+    folders: tuple[Path, Path], temporary: Path, tmp_path: Path, number: signal.Signals, jobs: int
 ) -> None:
-    temporary, out = tmp_path / "temporary", tmp_path / "matches.jsonl"
-    temporary.mkdir()
+    out = tmp_path / "matches.jsonl"
     running = started(folders, temporary, out, jobs)
     wait_until(lambda: running.poll() is not None or (out.exists() and out.stat().st_size))
     running.send_signal(number)
@@ -95,18 +103,17 @@ def test_it_leaves_no_process_and_no_folder_and_keeps_its_lines_and_the_same_com
     found = [json.loads(line)["picture"] for line in out.read_text().splitlines()]
     assert found == [f"copy-{number:02}.jpg" for number in range(COPIES)]
     assert f"{COPIES} matches in {out}, 0 files skipped" in told
-    assert {path.name for path in tmp_path.iterdir()} == {"temporary", "matches.jsonl"}
+    assert {path.name for path in tmp_path.iterdir()} == {"matches.jsonl"}
 
 
 def test_matches_of_other_works_or_of_a_picture_that_has_changed_are_made_anew(
-    folders: tuple[Path, Path], tmp_path: Path
+    folders: tuple[Path, Path], temporary: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "matches.jsonl"
     state = tmp_path / ".matches.jsonl.running"
     out.write_text("what somebody had before\n")
     state.write_text('{"works": "others"}\n{"picture": "copy-00.jpg", "stamp": "", "matches": 9, "bytes": 5}\n')
-    (tmp_path / "temporary").mkdir()
-    ran = started(folders, tmp_path / "temporary", out, 2)
+    ran = started(folders, temporary, out, 2)
     told = ran.communicate(timeout=120)[1]
     assert ran.returncode == 0, told
     assert len(out.read_text().splitlines()) == COPIES

@@ -1,5 +1,7 @@
 """Crawls: how far one is while it runs, and what it saw and refused."""
 
+from functools import partial
+
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -18,8 +20,10 @@ from workers.steps.crawls import plan
 
 def not_through(watch: Watch) -> Crawl | None:
     """The crawl that is under way, or else the last one while pictures that it saw are still to be compared."""
+    if (under_way := watching.crawl_under_way(watch)) is not None:
+        return under_way
     last = watch.crawls.order_by("-number").first()
-    return watching.crawl_under_way(watch) or (last if last and _uncompared(last).exists() else None)
+    return last if last and _uncompared(last).exists() else None
 
 
 def _uncompared(crawl: Crawl) -> QuerySet[Picture]:
@@ -48,7 +52,7 @@ def progress_of(crawl: Crawl) -> dict[str, object]:
         "inquiries": [(inquiry, inquiry_in_words(inquiry)) for inquiry in crawl.inquiries.order_by("pk")],
         "spent": spending_in_words(crawl),
         "scripted": crawling.scripts_not_run([crawl])[crawl.pk],
-        "lacked_browser": crawling.lacked_browser(crawl),
+        "lacked_browser": partial(crawling.lacked_browser, crawl),  # asked where it is shown
         "resting": crawling.resting(crawl).items(),
     }
 
