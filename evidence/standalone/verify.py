@@ -530,7 +530,7 @@ def is_zip(path: Path) -> bool:
 def looked_into(path: Path) -> Tuple[bool, list[str]]:  # noqa: UP006 - Python 3.8
     """Whether a folder or ZIP is a bundle, and the bundles in one that is none, such as a package for a court.
 
-    A ZIP that can't be read counts as one: its check refuses it.
+    A ZIP that can't be read, or whose beginning and end are of different ZIPs, counts as one: its check refuses it.
     """
     try:
         if path.is_dir():
@@ -538,6 +538,10 @@ def looked_into(path: Path) -> Tuple[bool, list[str]]:  # noqa: UP006 - Python 3
         else:
             with zipfile.ZipFile(path) as archive:
                 names = archive.namelist()[:10_000]
+                first = min((entry.header_offset for entry in archive.infolist()), default=0)
+            with path.open("rb") as file:
+                if first and file.read(4) == b"PK\3\4":
+                    return True, []
     except Exception:  # noqa: BLE001 - a hostile file may raise anything
         return True, []
     files = sorted(name for name in names if not name.endswith("/") and not LEFT_OVER.fullmatch(name))

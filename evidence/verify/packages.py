@@ -177,7 +177,10 @@ class _Archive:
             self._zip = ZipFile(path)
         except (ValueError, NotImplementedError, EOFError, struct.error, LargeZipFile) as error:
             raise BadZipFile("It can't be read as a ZIP.") from error
-        files = [entry for entry in self._zip.infolist() if not entry.is_dir() and not is_left_over(entry.filename)]
+        every = self._zip.infolist()
+        if min((entry.header_offset for entry in every), default=0) > 0 and _begins_with_member(path):
+            raise BadZipFile("Its beginning and its end are of different ZIPs: programs read it in different ways.")
+        files = [entry for entry in every if not entry.is_dir() and not is_left_over(entry.filename)]
         self._files = {entry.filename: entry for entry in files}
 
     def __enter__(self) -> Self:
@@ -314,6 +317,11 @@ def _in_folder(root: Path) -> Iterator[Place]:
             if count > MAX_BUNDLES:
                 raise NoBundleError(f"It holds more than {MAX_BUNDLES} bundles.", hint="Give parts of it.")
             yield from found
+
+
+def _begins_with_member(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
 
 
 def _check_directory(file: BinaryIO, length: int) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from evidence.formats.container import is_left_over
+from evidence.formats.container import NoBundleError, is_left_over
 from evidence.verdict.trust import load_trust
+from evidence.verify.packages import places_of, verified
 from evidence.verify.verifier import Verifier
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
@@ -22,6 +23,7 @@ from tests.assets.changes import Files
 from tests.assets.corpus import TRUST, base, cases, laid
 from tests.assets.corpus.json_texts import TEXTS
 from tests.assets.corpus.pictures import UNREAD, showing
+from tests.assets.corpus.zips import NO_BUNDLE
 from tests.assets.tampering import packed
 from tests.assets.verify_page import Page
 from tools.verify_outside import check
@@ -31,6 +33,8 @@ CASES = cases()
 BYTES = "Every byte, and the bag"
 LIGHT = CHECKOUT / "evidence" / "standalone" / "verify.py"
 WORDS = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
+NONE = {f"zips: {name}" for name in NO_BUNDLE}
+NOT_ON_THE_PAGE = {f"pictures: {name}" for name in UNREAD}
 EITHER = {(0, False), (1, True)}
 LIGHT_CHECKS = ("container", "manifest", "files", "file:", "bag", "entry", "inclusion", "anchors", "probability:")
 """What verify.py checks too, by the first letters of the checks' names."""
@@ -110,9 +114,27 @@ def test_verify_py_alone_answers_alike(told: dict[str, Told], places: dict[str, 
         answer = (
             {(0, False)} if not fails else {(1, True)} if any(one.startswith(LIGHT_CHECKS) for one in fails) else EITHER
         )
+        answer = {(2, False)} if name in NONE else answer
         if (code, "FAILED" in said) not in answer:
             wrong[name] = (code, sorted(CASES[name].fails), [line for line in said.splitlines() if "FAILED" in line])
     assert wrong == {}
+
+
+def test_nothing_passes_of_a_zip_without_a_bundle_at_its_top(places: dict[str, Path]) -> None:
+    verifier = Verifier(load_trust(TRUST))
+    for name in NONE:
+        try:
+            verdicts = [verified(verifier, place) for place in places_of(places[name])]
+        except NoBundleError:
+            verdicts = []
+        assert {verdict.outcome for verdict in verdicts} <= {ExitCode.CHECK_FAILED}, name
+
+
+def test_a_zip_that_begins_as_another_than_it_ends_is_left_to_the_check_that_refuses_it(
+    places: dict[str, Path],
+) -> None:
+    path = places["zips: an evil ZIP as comment"]
+    assert [place.path for place in places_of(path)] == [path]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
@@ -124,7 +146,12 @@ def test_the_page_in_a_browser_answers_alike(
     with running_tab(tmp_path / "profile") as tab:
         page = Page(tab, load_trust(TRUST), tmp_path)
         for name, path in list(places.items())[::one_in]:
+            if name in NOT_ON_THE_PAGE:
+                continue  # a test of its own, below
             outcome, states = page.check(path)
+            if name in NONE:
+                assert (outcome, states) == ("no-bundle", {}), name
+                continue
             expected = {one: state for one, state in told[name][1].items() if one != "said"}
             if (outcome, states) != (told[name][0], expected):
                 wrong[name] = sorted({(told[name][0], outcome), *_difference(expected, states)})

@@ -50,7 +50,7 @@ async function decodePicture(bytes) {
   const { still, exif } = settled(bytes);
   const orientation = orientationOf(exif);
   const standing = await standingFrame(bytes, orientation);
-  if (standing) return { ...standing, animated: true };
+  if (standing) return standing;
   let bitmap;
   try {
     bitmap = await createImageBitmap(new Blob([still]), { colorSpaceConversion: "none" });
@@ -109,23 +109,31 @@ function isFlat({ width, height, pixels }) {
 
 const ANIMATED = { GIF: "image/gif", PNG: "image/png", WEBP: "image/webp" };
 
-/** Whether a file may be an animation: every GIF, a PNG with acTL before its pixels, a WebP with ANIM. */
-function mayMove(bytes, format) {
-  if (format === "GIF") return true;
-  const head = String.fromCharCode(...bytes.subarray(0, 1 << 16));
-  return format === "PNG" ? /acTL/.test(head.split("IDAT")[0]) : format === "WEBP" && /ANIM/.test(head);
+/** Whether a file may be an animation: every GIF, a PNG with acTL before its pixels, a WebP that says so. `hidden` tells whether a PNG's own picture is no part of its animation, and never shown. */
+function movement(bytes, format) {
+  const sign = (start) => String.fromCharCode(...bytes.subarray(start, start + 4));
+  if (format !== "PNG") return { moves: format === "GIF" || (format === "WEBP" && sign(12) === "VP8X" && (bytes[20] & 2) > 0), hidden: false };
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let moves = false;
+  for (let place = 8; place + 12 <= bytes.length; place += 12 + view.getUint32(place)) {
+    const kind = sign(place + 4);
+    if (kind === "IDAT" || (moves && kind === "fcTL")) return { moves, hidden: moves && kind === "IDAT" };
+    moves ||= kind === "acTL";
+  }
+  return { moves, hidden: false };
 }
 
 /** Of an animation the frame that stands longest, among those that show something; null for what has one frame. Frames that look alike count together. */
 async function standingFrame(bytes, orientation) {
   const format = formatOf(bytes);
-  if (!mayMove(bytes, format)) return null;
+  const { moves, hidden } = movement(bytes, format);
+  if (!moves) return null;
   if (!globalThis.ImageDecoder) throw new Unchecked("This browser shows a page only the first picture of an animation.");
   const decoder = new ImageDecoder({ data: bytes, type: ANIMATED[format], colorSpaceConversion: "none" });
   try {
     await Promise.all([decoder.completed, decoder.tracks.ready]);
     const { frameCount, repetitionCount } = decoder.tracks.selectedTrack;
-    if (frameCount < 2) return null;
+    if (frameCount < 2 && !hidden) return null;
     const stood = [];
     const groups = [];
     let first = null;
@@ -148,11 +156,11 @@ async function standingFrame(bytes, orientation) {
     const { image } = await decoder.decode({ frameIndex: longest });
     const chosen = grounded(image, image.displayWidth, image.displayHeight, orientation);
     image.close();
-    if (!isBlank(chosen.pixels) || best.time < 0) return chosen;
+    if (!isBlank(chosen.pixels) || best.time < 0) return { ...chosen, animated: true };
     const { image: other } = await decoder.decode({ frameIndex: best.frameIndex });
     const instead = grounded(other, other.displayWidth, other.displayHeight, orientation);
     other.close();
-    return instead;
+    return { ...instead, animated: true };
   } catch {
     throw new Unchecked("This browser can't read all frames of the animation.");
   } finally {

@@ -84,9 +84,14 @@ def let_through(form: str, colour: str, **options: Any) -> Callable[[], bytes]: 
 
 def chunked(*chunks: tuple[bytes, bytes], behind: bool = False) -> Callable[[], bytes]:
     """A PNG with further chunks behind its header, or behind its pixels."""
+    return with_chunks(stored("PNG", 1, b""), *chunks, behind=behind)
+
+
+def with_chunks(png: Callable[[], bytes], *chunks: tuple[bytes, bytes], behind: bool = False) -> Callable[[], bytes]:
+    """Another PNG with further chunks."""
 
     def make() -> bytes:
-        data = stored("PNG", 1, b"")()
+        data = png()
         more = b"".join(
             struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
             for kind, body in chunks
@@ -117,7 +122,7 @@ def showing(make: Callable[[], bytes]) -> Callable[[Files], Files]:
     return lambda files: sealed_lie(files, lie)
 
 
-KINDS: dict[str, tuple[Callable[[], bytes], bool]] = {
+KINDS: dict[str, tuple[Callable[[], bytes], bool]] = {  # whether it shows the found picture, as a browser shows it
     **{f"{form} of orientation {n}": (stored(form, n), True) for form in ("JPEG", "PNG", "WEBP") for n in TURNS},
     "JPEG of an orientation in the other order": (stored("JPEG", 6, exif(6, order=">")), True),
     "JPEG of orientation 9": (stored("JPEG", 1, exif(9)), True),
@@ -134,16 +139,28 @@ KINDS: dict[str, tuple[Callable[[], bytes], bool]] = {
     "WEBP stored turned without an orientation": (stored("WEBP", 6, b""), False),
     "APNG": (animated("PNG", "shown", "noise"), True),
     "APNG with noise first": (animated("PNG", "noise", "shown"), False),
-    "APNG with its still picture apart": (animated("PNG", "shown", "noise", "noise", default_image=True), True),
-    "APNG with noise as its still picture": (animated("PNG", "noise", "shown", "shown", default_image=True), False),
+    "APNG with its still picture apart": (animated("PNG", "shown", "noise", "noise", default_image=True), False),
+    "APNG with noise as its still picture": (animated("PNG", "noise", "shown", "shown", default_image=True), True),
+    "APNG of three frames with its still picture apart": (
+        animated("PNG", "shown", "noise", "blank", "noise", default_image=True), False
+    ),
+    "APNG with words like a chunk's before its frames": (
+        with_chunks(animated("PNG", "shown", "noise", "blank", "noise", default_image=True), (b"tEXt", b"a\0IDAT")),
+        False,
+    ),
     "APNG that begins blank": (animated("PNG", "blank", "shown"), True),
-    "GIF": (animated("GIF", "shown", "noise"), True),
+    "GIF": (animated("GIF", "shown", "noise", loop=0), True),
+    "GIF that ends with noise": (animated("GIF", "shown", "noise"), False),
     "GIF that begins blank": (animated("GIF", "blank", "shown"), True),
-    "GIF with noise first": (animated("GIF", "noise", "shown"), False),
+    "GIF with noise first": (animated("GIF", "noise", "shown", loop=0), False),
+    "GIF that ends with it": (animated("GIF", "noise", "shown"), True),
     "animated WEBP": (animated("WEBP", "shown", "noise"), True),
     "animated WEBP that begins blank": (animated("WEBP", "blank", "shown"), True),
+    "animated WEBP that ends with noise, behind a large profile": (
+        animated("WEBP", "shown", "noise", loop=1, icc_profile=bytes(1 << 17)), False
+    ),
     "animated WEBP with noise first": (animated("WEBP", "noise", "shown"), False),
-    "JPEG that breaks off": (cut("JPEG", 0.8), True),
+    "JPEG that breaks off": (cut("JPEG", 0.8), False),
     "PNG with colours of its own": (chunked((b"gAMA", struct.pack(">I", 100000))), True),
     "progressive JPEG": (stored("JPEG", 1, progressive=True), True),
     "BMP": (stored("BMP", 1), True),
@@ -156,6 +173,7 @@ UNREAD: dict[str, Callable[[], bytes]] = {
     "ICO": stored("ICO", 1, b"", sizes=[(80, 60)]),
     "AVIF": stored("AVIF", 1, b""),
     "JPEG of which half is there": cut("JPEG", 0.5),
+    "JPEG that breaks off": cut("JPEG", 0.8),
     "PNG that breaks off": cut("PNG", 0.5),
 }
 """What browsers don't read, or not as the profile has it: a page passes none of them."""

@@ -317,6 +317,8 @@ FORGED: dict[str, Callable[[Files], bytes]] = {
     "a left-over with a wrong checksum": made(also(Member(b"._x", b"x", local={"crc": 1}, central={"crc": 1}))),
 }
 
+NO_BUNDLE = ("nothing in it", "two folders around", "a folder and another one in another case")
+"""ZIPs without a bundle at their top: whoever is given one says that it is none, and what lies in it."""
 PACKED = ("both checksums", "packed bytes", "two packed streams")
 """What is noticed when the bytes are unpacked: then the file's own checks fail, too."""
 
