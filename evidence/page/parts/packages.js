@@ -68,7 +68,7 @@ async function entriesOf(file) {
   for (let place = 0, number = 0; number < count; number++) {
     if (place + 46 > raw.length) return null;
     const [mark, , , , flags, method, , , , packed, , nameLength, extraLength, comment, , , , offset] = numbersAt(raw, place, ENTRY_HEAD);
-    if (mark !== 0x02014b50) return null;
+    if (mark !== 0x02014b50 || offset + packed > file.size) return null;
     entries.push({ name: text.decode(raw.subarray(place + 46, place + 46 + nameLength)), method, flags, packed, offset });
     place += 46 + nameLength + extraLength + comment;
   }

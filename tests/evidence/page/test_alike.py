@@ -18,11 +18,12 @@ from evidence.facts.passkey import ASSERTION_PATH
 from evidence.formats.codec import FormatError
 from evidence.keys.ed25519 import KeySigner
 from evidence.verdict.trust import Requirements, Trust, load_trust
+from evidence.verify.packages import places_of, verified
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import canonical
-from exhibit.errors import ExitCode
+from exhibit.errors import ExhibitError, ExitCode
 from tests.assets.broken_vectors import BASE, FOLDER, joined, with_keys
 from tests.assets.browser import CHROMIUM, Chromium
 from tests.assets.bundles import CAPTURED, Scene, make_scene, resealed
@@ -82,15 +83,23 @@ def test_forgeries_read_as_with_python(scene: Scene, page: Page, tmp_path: Path,
     page.pin(scene.trust)
 
 
+def by_command(path: Path, trust: Trust) -> str:
+    """What the command says in all, which looks for bundles in a ZIP that is none."""
+    try:
+        [place] = places_of(path)
+        return WORDS[verified(Verifier(trust), place).outcome]
+    except ExhibitError:
+        return "no-bundle"
+
+
 @shares
 def test_hostile_files_are_refused_in_words(scene: Scene, page: Page, tmp_path: Path, one_in: int) -> None:
     for what, data in [*hostile_zips().items()][::one_in]:
         path = tmp_path / "hostile.zip"
         path.write_bytes(data)
         outcome, states = page.check(path)
-        expected, _ = by_python(path, scene.trust)
-        assert outcome == expected, what
-        assert outcome in {"failed", "no-bundle"}, what
+        # which of the two it is hangs on how far a directory that nobody should trust is read
+        assert {outcome, by_command(path, scene.trust)} <= {"failed", "no-bundle"}, what
         assert set(states.values()) <= {"failed"}, what
         assert page.tab.ask("document.title") == "Check an Exhibit bundle"
 
