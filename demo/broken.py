@@ -5,8 +5,8 @@ import zlib
 
 
 def truncated(picture: bytes) -> bytes:
-    """Return the first third of a picture file, as a broken upload leaves it."""
-    return picture[: len(picture) // 3]
+    """Return the beginning of a picture file, as a broken upload leaves it: its headers break off, so nothing shows."""
+    return picture[:200]
 
 
 def html_named_jpg() -> bytes:
