@@ -135,7 +135,7 @@ def _source(options: argparse.Namespace) -> Source:
 
     path = Path(what)
     names = [path.name] if path.is_file() else [entry.name for entry in path.iterdir()]
-    is_archive = any(name.endswith(ARCHIVES) for name in names)
+    is_archive = any(name.lower().endswith(ARCHIVES) for name in names)
     return Source(kind=SourceKind.WARC if is_archive else SourceKind.FOLDER, path=path)
 
 

@@ -28,9 +28,9 @@ from exhibit.types import Fetched, Headers, Untyped
 Outcome: TypeAlias = PageLine | RefusalLine | None
 
 _RECORDS = (".warc", ".warc.gz", ".arc", ".arc.gz")
-_PACKED = ".wacz"
-ARCHIVES = (*_RECORDS, _PACKED)
-"""Web archives: WARC (ISO 28500), ARC, and WACZ, which packs WARC files."""
+_PACKED, _ZSTD = ".wacz", ".warc.zst"
+ARCHIVES = (*_RECORDS, _PACKED, _ZSTD)
+"""Web archives: WARC (ISO 28500), ARC, and WACZ, which packs WARC files. What zstd packs isn't read, and told."""
 POSITION = re.compile(r"[0-9]{1,18}(\+[0-9]{1,9})?")
 _END = "9" * 18
 """The position of a file that can't be read further for another reason than its records."""
@@ -55,8 +55,18 @@ class Known:
 
     named: OrderedDict[bytes, tuple[str, str]] = field(default_factory=OrderedDict)
     """Addresses of pictures that pages have named, by key: the page, and the words beside it there."""
-    kept: OrderedDict[object, tuple[Fetched, str]] = field(default_factory=OrderedDict)
-    """Pictures that revisits may refer to, and their digests as stated; by that digest, and by address and date."""
+    kept: OrderedDict[object, tuple[Fetched, object]] = field(default_factory=OrderedDict)
+    """Pictures that revisits may refer to, and their digests as stated; by that digest, by the record's id, and by
+    address and date."""
+
+    def keep(self, record: Record, seen: Fetched, digest: object) -> None:
+        """Remember a picture of a record under what a revisit may name."""
+        address = url_key(seen.final_url)
+        dated = address, stated_time(record.header("WARC-Date"))
+        for key in (digest, record.header("WARC-Record-ID"), dated, (address, "")):
+            if key:
+                self.kept[key] = seen, digest
+        self.forget()
 
     def forget(self) -> None:
         """Keep no more than there is room for."""
@@ -103,7 +113,7 @@ def read_archive(
 
 def _parts(path: Path, name: str, last: str) -> Iterator[str]:
     """The archive itself, or the WARC files that it packs (WACZ 1.1.1, 4), from the last one on, each by its path."""
-    if not path.name.endswith(_PACKED):
+    if not path.name.lower().endswith(_PACKED):
         yield name
         return
     if last == name:
@@ -112,7 +122,7 @@ def _parts(path: Path, name: str, last: str) -> Iterator[str]:
         for member in sorted(packed.namelist()):
             inside = f"{name}/{member}"
             is_behind = last.startswith(f"{name}/") and inside < last
-            if member.startswith("archive/") and member.endswith(_RECORDS) and not is_behind:
+            if member.startswith("archive/") and member.lower().endswith((*_RECORDS, _ZSTD)) and not is_behind:
                 yield inside
 
 
@@ -126,7 +136,9 @@ def _opened(path: Path, name: str, part: str) -> IO[bytes]:
 def _unreadable(path: Path, part: str, position: str, *, is_end: bool = True) -> RefusalLine:
     """What is said of an archive some of which couldn't be read."""
     place = position.partition("+")[0]
-    if not place:
+    if part.lower().endswith(_ZSTD):
+        sentence = Sentence("%(file)s is packed by zstd, which isn't read: unpack it, or pack it by gzip.", file=part)
+    elif not place:
         sentence = Sentence("%(file)s isn't a web archive that can be read.", file=part)
     elif is_end:
         sentence = Sentence("%(file)s can't be read further from byte %(place)s on.", file=part, place=place)
@@ -237,13 +249,7 @@ def _read(crawl: Crawl, answer: _Answer, known: Known) -> Outcome:
     if refused := crawl.unkept(data):
         return RefusalLine(url=answer.url, reason=refused[0], sentence=refused[1])
     seen = crawl.stored(data, answer.url, **answer.facts())
-    record = answer.record
-    digest = record.header("WARC-Payload-Digest").lower()
-    address = url_key(answer.url)
-    for key in (digest, (address, record.header("WARC-Date")), (address, "")):
-        if key:
-            known.kept[key] = seen, digest
-    known.forget()
+    known.keep(answer.record, seen, _stated(answer.record))
     return _line(seen, known)
 
 
@@ -252,10 +258,11 @@ def _revisit(crawl: Crawl, answer: _Answer, known: Known) -> Outcome:
     record = answer.record
     if answer.is_http and not (answer.status == 304 or 200 <= answer.status < 300):
         return _passed(crawl, f"http-{answer.status}")
-    digest = record.header("WARC-Payload-Digest").lower()
+    digest, date = _stated(record), record.header("WARC-Refers-To-Date")
     target = record.header("WARC-Refers-To-Target-URI").removeprefix("<").removesuffix(">") or answer.url
-    key = (url_key(target), record.header("WARC-Refers-To-Date"))
-    seen, its = known.kept.get(digest) or known.kept.get(key) or (None, "")
+    named = record.header("WARC-Refers-To"), (url_key(target), stated_time(date) if date else "")
+    found = (known.kept[key] for key in (digest, *named) if key in known.kept)
+    seen, its = next(found, (None, ""))
     if seen is None or (digest and its and digest != its):
         return _passed(crawl, "revisit")
     if not crawl.budget.take("pages") or not crawl.budget.take("images"):
@@ -265,7 +272,9 @@ def _revisit(crawl: Crawl, answer: _Answer, known: Known) -> Outcome:
         told["status"] = seen.status
     if not answer.media_type or not answer.is_http:
         told["media_type"] = seen.media_type
-    return _line(replace(seen, final_url=answer.url, **told), known)
+    again = replace(seen, final_url=answer.url, **told)
+    known.keep(record, again, its)
+    return _line(again, known)
 
 
 def _passed(crawl: Crawl, reason: str) -> Outcome:
@@ -297,6 +306,12 @@ def _fields(head: bytes) -> Headers:
     text = _FOLD.sub(" ", head.decode("latin-1").replace("\0", ""))
     pairs = (line.rstrip("\r").partition(":") for line in text.split("\n")[1:])
     return tuple((name.strip(), value.strip()) for name, colon, value in pairs if colon)
+
+
+def _stated(record: Record) -> object:
+    """The digest of a record's payload, the same however it is written; empty where none is stated."""
+    text = record.header("WARC-Payload-Digest")
+    return _digest(text) or text.lower()
 
 
 def _digest(text: str) -> tuple[str, bytes] | None:

@@ -100,7 +100,7 @@ def _archives(crawl: Crawl, path: Path, after: str) -> Iterator[Step]:
         raise WrongUseError(f"job.sources: {after!r} is no place in a WARC file.", hint=hint)
     known = Known()
     for file in _files(path, Path(last).parts):
-        if file == path or file.name.endswith(ARCHIVES):
+        if file == path or file.name.lower().endswith(ARCHIVES):
             for position, name, line in read_archive(crawl, file, _below(path, file), (last, place), known):
                 yield f"{position} {name}", line
 

@@ -24,6 +24,7 @@ from crawler.state.pace import Pace
 from crawler.state.visit import Visit
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.urls import host_of
+from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
 VISIT = "exhibit_visit"
@@ -35,6 +36,7 @@ _ACCEPT = {
 }
 _NEAR = ("near-duplicate", "The page shows what another one does; its links aren't followed.")
 _NOT_FOUND = ("not-found", "The site sends this page for what it doesn't have; its links aren't followed.")
+_CUT = ("incomplete", Sentence("The sitemap breaks off; what it holds before was read."))
 _OPEN_VISITS = 16
 _IMAGES_PER_LIST = 200
 
@@ -230,6 +232,8 @@ class CrawlSpider(Spider):
     def _read(self, visit: Visit, response: Response) -> None:
         job, target = self.crawl.job, visit.target
         kind, document = read_document(response, target.kind, job.limits.max_page_bytes, job.user_agent.token)
+        if document.is_cut:
+            visit.refuse(Refusal(target.url, *_CUT))
         if self._take(visit, kind, document, response) and kind is Kind.PAGE:
             self._rendering.consider(visit, response, document)
             self._visitors.consider(visit)

@@ -52,7 +52,7 @@ class Gate:
         if request.meta.get(STAYS_IN_SCOPE) and "redirect_times" in request.meta and not crawl.scope.contains(url):
             raise Refused("out-of-scope", f"The server points to {host}, outside the scope of this job.")
         if crawl.pace.is_resting(host):
-            raise Refused("retry-after", f"The host {host} asked to be left alone for a longer time.")
+            raise _later(host)
         if crawl.asks_policies and FOR_POLICY not in request.meta:
             await self._ask_policy(url, host)
 
@@ -117,6 +117,10 @@ class Gate:
             return await self._crawler.engine.download_async(request)
         except Exception as error:  # noqa: BLE001 - Scrapy raises what its handlers and middlewares raise; it is the answer
             return error
+
+
+def _later(host: str) -> Refused:
+    return Refused("retry-after", f"The host {host} asked to be left alone for a longer time.")
 
 
 class Encodings:
@@ -185,7 +189,7 @@ class Patience:
             self._crawl.pace.answered(host, latency, success=response.status == 200)
 
     def process_response(self, request: Request, response: Response) -> Response | Request:
-        """Send a request again after the time that the server asks for."""
+        """Send a request again after the time that the server asks for; raises where another job has to."""
         if response.status not in (429, 503):
             return response
         tries = request.meta.get(_TRIES, 0)
@@ -193,8 +197,12 @@ class Patience:
         left = self._crawl.budget.seconds_left
         if FOR_POLICY in request.meta and not self._crawl.job.follow:
             left = min(left, _SLICE_WAIT)  # all that is asked of the host waits with it, and a later slice may ask
-        if tries >= _MAX_TRIES or not self._crawl.pace.pause(host, header(response, "Retry-After"), tries, left):
+        if tries >= _MAX_TRIES:
             return response
+        if not self._crawl.pace.pause(host, header(response, "Retry-After"), tries, left):
+            if FOR_POLICY in request.meta:
+                return response
+            raise _later(host)
         again = request.replace(dont_filter=True)
         again.meta[_TRIES] = tries + 1
         return again

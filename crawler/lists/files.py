@@ -45,7 +45,7 @@ def find(paths: Sequence[Path]) -> Found:
     for path in (given.resolve() for given in paths):
         files = list(_below(path)) if path.is_dir() else [path]
         found = [file for file in files if is_list(file.name)]
-        packed = any(file.name.endswith(ARCHIVES) for file in files)
+        packed = any(file.name.lower().endswith(ARCHIVES) for file in files)
         if not (found or packed):
             what = "holds no list and no web archive" if path.is_dir() else "is neither a list nor a web archive"
             hint = f"Known by their names: {', '.join((*LISTS, *ARCHIVES))}"
@@ -57,7 +57,7 @@ def find(paths: Sequence[Path]) -> Found:
 
 def is_list(name: str) -> bool:
     """Whether a file of this name is a list."""
-    return name.endswith(LISTS) or bool(_CDX.fullmatch(name))
+    return name.lower().endswith(LISTS) or bool(_CDX.fullmatch(name))
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -98,7 +98,7 @@ class ListFile:
         size = os.fstat(file.fileno()).st_size
         if not size:
             raise RefusedError("It is empty.", reason="unreadable", hint="Fetch it again, or leave it out.")
-        name = self.path.name
+        name = self.path.name.lower()
         if name.endswith(PARQUET):
             rows, read = ParquetRows(file, self.column), after
             self.share = lambda: min(1.0, read / max(1, rows.count))
@@ -145,7 +145,11 @@ def fetch(url: str, folder: Path, keys: Path) -> Iterator[tuple[str, int]]:
         for found in (each for some in obstore.list(store) for each in some):
             steps, when = _steps(found["path"]), int(found["last_modified"].timestamp())
             path = folder.joinpath(*steps)
-            if not steps or not (is_list(path.name) or path.name.endswith(ARCHIVES)) or _is(path, found["size"], when):
+            if (
+                not steps
+                or not (is_list(path.name) or path.name.lower().endswith(ARCHIVES))
+                or _is(path, found["size"], when)
+            ):
                 continue
             yield found["path"], found["size"]
             path.parent.mkdir(parents=True, exist_ok=True)

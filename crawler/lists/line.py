@@ -31,7 +31,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "fields": "The line has more or fewer fields than the first one; quote fields that hold what parts them.",
         "not-json": "The record isn't JSON; make the file anew, or fetch it again.",
         "not-cdx": "The line isn't one of a CDX file.",
-        "status": "The archive got no page or image there, but another status than 200.",
+        "status": "The archive got no whole page or image there, as the status says.",
         "other-kind": "It is neither an image nor a page.",
         "only": "It is of the kind that --only leaves out.",
         "host": "Its host isn't one of --host.",

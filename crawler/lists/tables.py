@@ -7,11 +7,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar, cast
 
 from warcio.archiveiterator import ArchiveIterator
 
 from crawler.lists.line import IMAGE, MAX_LINE, PAGE, Line
+from crawler.reading.bodies import status_problem
 from crawler.reading.found import absolute, plain
 from crawler.reading.sniff import has_image_suffix
 from exhibit.errors import RefusedError
@@ -37,7 +38,9 @@ MAX_RECORD = 32 << 20
 T = TypeVar("T")
 _LEGEND = "N b a m s k r M S V g"
 _PAGES = ("text/html", "application/xhtml+xml")
-_UNSTATED = ("-", "unk")
+_LEGEND_BEGINS, _JSON, _BLANK = re.compile(r"CDX[ \t]"), re.compile(r"(?:^|(?<=[ \t]))\{"), re.compile(r"[ \t]")
+_MIME = ("mime", "mime-detected", "mimetype")
+_UNSTATED = ("-", "unk", "warc/revisit")
 """What stands for a type that the index doesn't state; the address says then whether it is an image."""
 
 
@@ -134,14 +137,33 @@ class ParquetRows:
                 after -= rows
                 continue
             for batch in self._file.iter_batches(batch_size=_ROWS, row_groups=[group], columns=list(set(names))):
-                rest = batch.slice(min(after, len(batch))).select(names).rename_columns(says)
+                rest = batch.slice(min(after, len(batch)))
                 after = max(0, after - len(batch))
-                yield from (line_of(cells, kind) for cells in rest.to_pylist())
+                columns = [_cells(rest.column(rest.schema.names.index(name))) for name in names]
+                for cells in zip(*columns, strict=True):
+                    yield line_of(dict(zip(says, cells, strict=True)), kind)
+
+
+def _cells(column: Untyped) -> list[Untyped]:
+    """The cells of a column of Parquet. Text comes as bytes: some writers call text what isn't UTF-8.
+
+    Times, lists and the like say nothing here, and one that can't be read takes no other cell with it.
+    """
+    from pyarrow import large_binary, types  # noqa: PLC0415 - an optional part
+
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        column = column.cast(large_binary())
+    elif types.is_nested(kind) or types.is_temporal(kind):
+        return [None] * len(column)
+    return cast("list[Untyped]", column.to_pylist())
 
 
 def _text(value: Untyped) -> str:
-    """A cell as text; writers of Parquet leave out that bytes are text, which is UTF-8 then."""
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    """A cell as text; bytes are UTF-8, in a column of fixed width filled up with zeros."""
+    text = value.decode("utf-8", "replace").rstrip("\0") if isinstance(value, bytes) else value
     return text.strip() if isinstance(text, str) else ""
 
 
@@ -153,14 +175,14 @@ def _pixels(value: Untyped) -> int:
 
 
 def read_cdx(stream: BinaryIO) -> Iterator[Line]:
-    """The lines of a CDX file with its legend, or of a CDXJ file, whose third field is JSON.
+    """The lines of a CDX file with its legend, or of a CDXJ file, whose last field is JSON.
 
     Formats: https://archive.org/web/researcher/cdx_legend.php and https://specs.webrecorder.net/cdxj/0.1.0/.
     """
     legend = _LEGEND.split()
     for raw in text_lines(stream):
-        text = "" if raw is None else raw.decode("utf-8", "replace").strip()
-        if text.startswith("CDX "):
+        text = "" if raw is None else raw.decode("utf-8", "replace").strip("\ufeff \t\r\n")
+        if _LEGEND_BEGINS.match(text):
             legend = text.split()[1:]
         elif raw is None:
             yield Line("", problem="line-too-long")
@@ -169,24 +191,32 @@ def read_cdx(stream: BinaryIO) -> Iterator[Line]:
 
 
 def _capture(text: str, legend: list[str]) -> Line:
-    if (begin := text.find(" {")) > 0:
+    if begin := _JSON.search(text):
         try:
-            told = json.loads(text[begin:])
-            url, status = (str(told.get(name, "")) for name in ("url", "status"))
-            mime = next((str(told[name]) for name in ("mime", "mime-detected", "mimetype") if told.get(name)), "-")
-        except (ValueError, AttributeError, RecursionError):
+            told = json.loads(text[begin.start() :])
+        except (ValueError, RecursionError):
             return Line(text[:80], problem="not-json")
+        url, status = _of(told, "url", str), str(told.get("status") or "")
+        mime = next((one for name in _MIME if (one := _of(told, name, str))), "-")
     else:
-        named = dict(zip(legend, text.split(" "), strict=False))
+        named = dict(zip(legend, _BLANK.split(text), strict=False))
         url, mime, status = (named.get(letter, "") for letter in "ams")
     if not url or not mime:
         return Line(text[:80], problem="not-cdx")
+    mime = mime.partition(";")[0].strip().lower()
     if mime in _UNSTATED:
         kind, problem = IMAGE if has_image_suffix(url) else PAGE, ""
     else:
         kind = IMAGE if mime.startswith("image/") else PAGE
         problem = "" if kind == IMAGE or mime in _PAGES else "other-kind"
-    return Line(url, kind, problem="status" if status not in ("", "-", "200") else problem)
+    return Line(url, kind, problem=problem if _brought(status) else "status")
+
+
+def _brought(status: str) -> bool:
+    """Whether an archive got something whole, as far as its index says."""
+    return status in ("", "-") or (
+        status.isascii() and status.isdecimal() and status_problem(int(status[:4]), "") is None
+    )
 
 
 def read_wat(stream: BinaryIO) -> Iterator[Line]:

@@ -6,6 +6,7 @@ import zlib
 from calendar import timegm
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -27,6 +28,7 @@ _ASIDE = re.compile(rb"<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)", re.DOTALL)
 _ROOT = re.compile(
     rb"\A\s*(?:<!DOCTYPE[^>]*>\s*)?<(?:[A-Za-z][\w.-]*:)?(?P<name>[A-Za-z][\w.-]{0,60})", re.IGNORECASE | re.ASCII
 )
+_CLOSED = re.compile(rb"</(?:[\w.-]+:)?(?:urlset|sitemapindex|urlindex)\s*>", re.IGNORECASE)
 _FIRST_YEAR = 1990
 """No date on the web is older; one that is was left empty."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -38,13 +40,16 @@ def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
     """Read a sitemap, an index of sitemaps, either of them gzipped, or a plain list of addresses (sitemaps.org 0.9).
 
     Images come from the extensions for images and videos, each with the page that its entry names. Raises
-    ``RefusedError`` with reason ``too-large`` when unpacking gives more, ``unreadable`` when it is no sitemap.
+    ``RefusedError`` with reason ``too-large`` when unpacking gives more, ``unreadable`` when it is no sitemap. One that
+    breaks off gives what it holds, and is said to be cut.
     """
+    is_cut = False
     for _ in range(2):  # a file that is packed, sent by a server that packs what it sends and doesn't say so
         if data.startswith(_GZIP):
-            data = _unpack(data, max_bytes)
+            data, is_whole = _unpack(data, max_bytes)
+            is_cut |= not is_whole
     if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return _read_list(data, url)
+        return replace(_read_list(data, url), is_cut=is_cut)
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         root = etree.fromstring(data.strip(), parser)
@@ -65,7 +70,8 @@ def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
         for image in _images(entry, location):
             if room.takes(image.url):
                 images.setdefault((image.page_url, image.url), image)
-    return Document(images=tuple(images.values()), links=tuple(links.values()))
+    is_cut = len(parser.error_log) > 0 and _CLOSED.search(data) is None
+    return Document(images=tuple(images.values()), links=tuple(links.values()), is_cut=is_cut)
 
 
 def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
@@ -231,9 +237,12 @@ def _name(element: Untyped) -> str:
     return element.tag.rpartition("}")[2].lower() if isinstance(element.tag, str) else ""
 
 
-def _unpack(data: bytes, max_bytes: int) -> bytes:
-    """What a gzip file holds, all of its members (RFC 1952, 2.2); what stands behind them counts for nothing."""
-    unpacked, rest = bytearray(), data
+def _unpack(data: bytes, max_bytes: int) -> tuple[bytes, bool]:
+    """What a gzip file holds, all of its members (RFC 1952, 2.2), and whether the last one is whole.
+
+    What stands behind them counts for nothing.
+    """
+    unpacked, rest, is_whole = bytearray(), data, True
     while rest.startswith(_GZIP):
         reader = zlib.decompressobj(wbits=31)
         try:
@@ -241,8 +250,8 @@ def _unpack(data: bytes, max_bytes: int) -> bytes:
         except zlib.error as error:
             if not unpacked:
                 raise RefusedError("The sitemap can't be unpacked.", reason="unreadable") from error
-            break
+            return bytes(unpacked), False
         if len(unpacked) > max_bytes:
             raise RefusedError(f"The sitemap has more than {max_bytes} bytes once unpacked.", reason="too-large")
-        rest = reader.unused_data.lstrip(b"\0")
-    return bytes(unpacked)
+        rest, is_whole = reader.unused_data.lstrip(b"\0"), reader.eof
+    return bytes(unpacked), is_whole

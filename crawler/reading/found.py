@@ -59,6 +59,7 @@ class Document:
     images: tuple[FoundImage, ...] = ()
     links: tuple[FoundLink, ...] = ()  # other documents
     sheets: tuple[str, ...] = ()  # style sheets, absolute
+    is_cut: bool = False  # whether a sitemap breaks off: what lies behind is missing
     title: str = ""  # of the document
     language: str = ""  # as declared
     text: str = ""  # fingerprint of the visible words

@@ -4,7 +4,9 @@ Held against Chromium by ``tests/exhibit/pictures/test_as_browsers_show.py``: a 
 finely as its scans go; rows that are missing show nothing; those of an interlaced GIF show the row above.
 """
 
+import re
 from collections.abc import Mapping
+from functools import partial
 from typing import IO
 
 import numpy as np
@@ -25,6 +27,7 @@ _WHITE: Mapping[str, int | tuple[int, ...]] = {
 }
 """What lies in pixels before they are decoded; in other modes they are transparent, zeros."""
 _END = b"\xff\xd9"
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _NO_DATA = 128
 """The level of all channels that libjpeg gives to blocks of which nothing came."""
 _BLOCK = 8
@@ -39,13 +42,13 @@ def loaded(picture: Image.Image) -> tuple[Image.Image, bool]:
     if picture.format not in MENDABLE or getattr(picture, "_im", None) is not None:
         picture.load()
         return picture, False
-    tiles = list(picture.tile)  # type: ignore[attr-defined]
+    file, tiles = picture.fp, list(picture.tile)  # type: ignore[attr-defined]
     _begin_white(picture)
     try:
         picture.load()
     except (OSError, SyntaxError, ValueError):
         picture.tile = []  # type: ignore[attr-defined]  # what is left to decode
-        if not _shows(picture) and not _ended(picture, tiles):
+        if not _shows(picture) and not _ended(picture, file, tiles):
             raise
         return _as_shown(picture, tiles), True
     return _beside_first_frame(picture, tiles), False
@@ -68,16 +71,15 @@ def _shows(picture: Image.Image) -> bool:
     return any(pair != (level, level) for pair, level in zip(pairs, levels, strict=True))
 
 
-def _ended(picture: Image.Image, tiles: list[Untyped]) -> bool:
+def _ended(picture: Image.Image, file: IO[bytes], tiles: list[Untyped]) -> bool:
     """Decode a JPEG of several scans with an end marker behind what is there; whether it shows anything then.
 
     The decoder waits for the end of all scans before it gives any row. Rows of which nothing came in any are white.
     """
-    if picture.format not in {"JPEG", "MPO"} or not _in_scans(picture.fp):  # type: ignore[attr-defined]
+    if picture.format not in {"JPEG", "MPO"} or not _in_scans(file):
         return False
-    read = picture.load_read  # type: ignore[attr-defined]
-    picture.load_read = lambda size: read(size) or _END  # type: ignore[attr-defined]
-    picture.tile = tiles  # type: ignore[attr-defined]
+    picture.load_read = partial(_read_until, file, _end_of_whole_segments(file))  # type: ignore[attr-defined]
+    picture.fp, picture.tile = file, tiles  # type: ignore[attr-defined]
     picture.load()
     width, height = picture.size
     bottom = height
@@ -90,6 +92,22 @@ def _ended(picture: Image.Image, tiles: list[Untyped]) -> bool:
         bottom = top
     picture.paste(_WHITE.get(picture.mode, 0), (0, bottom, width, height))
     return bottom > 0
+
+
+def _read_until(file: IO[bytes], end: int, size: int) -> bytes:
+    return file.read(max(0, min(size, end - file.tell()))) or _END
+
+
+def _end_of_whole_segments(file: IO[bytes]) -> int:
+    """Where the bytes of a JPEG end, or its last segment begins if that breaks off (ISO/IEC 10918-1, B.1.1)."""
+    file.seek(0)
+    data = file.read()
+    place = 2
+    while match := _MARKER.search(data, place):
+        place = match.end() + int.from_bytes(data[match.end() : match.end() + 2])
+        if place > len(data) or match.end() + 2 > len(data):
+            return match.start()
+    return len(data)
 
 
 def _in_scans(file: IO[bytes]) -> bool:

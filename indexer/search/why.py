@@ -58,6 +58,7 @@ FIGURES: Mapping[str, Sentence] = {
     "another": Sentence("Share of the overlap that shows another picture"),
 }
 """What each figure is, by the name of its condition."""
+BREAKS_OFF = Sentence("The file breaks off or is damaged: compared was what there is of it.")
 NEAREST = 100
 """Descriptors among which a work's place is looked for."""
 
@@ -91,6 +92,7 @@ class Explanation(Generic[Key]):
     original: Key  # which of the work's pictures came farthest
     examined: Verification | None = None  # the comparison; `None` when the copy can't be read
     before: tuple[Key, ...] = ()  # what stood before it where it was named
+    incomplete: bool = False  # whether the file of the copy breaks off or is damaged
 
     @property
     def fell(self) -> Gate | None:
@@ -101,11 +103,12 @@ class Explanation(Generic[Key]):
     @property
     def sentences(self) -> tuple[str, ...]:
         """What came of it, and what would have changed that, or what keeps a find from being certain."""
+        cut = (BREAKS_OFF,) if self.incomplete else ()
         if self.fell is None:
-            return Sentence("It is found."), *self.gates[-1].sentences
+            return Sentence("It is found."), *self.gates[-1].sentences, *cut
         behind = self.gates[self.gates.index(self.fell) + 1 :]
         further = (said for gate in behind for said in gate.sentences[:1])
-        return Sentence("It isn't found."), *self.fell.sentences, *further
+        return Sentence("It isn't found."), *self.fell.sentences, *further, *cut
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -142,7 +145,7 @@ def explain(
     pair = _Pair(key, found, originals[key], examined, asked)
     gates = (Gate("reading"), *(gate for ask in GATES for gate in ask(pair)))
     decision = examined.decision if asked is None or key in compared else Decision.NONE
-    return Explanation(decision, gates, key, examined, tuple(pair.before or ()))
+    return Explanation(decision, gates, key, examined, tuple(pair.before or ()), bool(found.info.incomplete))
 
 
 def _promise(compared: Verification | None) -> tuple[int, float]:

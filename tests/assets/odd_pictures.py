@@ -46,6 +46,14 @@ def cut(data: bytes, share: float) -> bytes:
     return data[: int(len(data) * share)]
 
 
+def cut_in_tables(data: bytes, scan: int) -> bytes:
+    """A JPEG that breaks off within the tables of codes before a scan."""
+    place = 0
+    for _ in range(scan):
+        place = data.index(b"\xff\xda", place + 1)
+    return data[: data.index(b"\xff\xc4", place) + 9]
+
+
 def zeroed(data: bytes, share: float) -> bytes:
     """A file whose last bytes are zeros."""
     kept = len(data) - int(len(data) * share)
@@ -189,6 +197,9 @@ def _stills() -> Iterator[OddPicture]:
     yield from _broken("progressive", jpeg, fine, cut95=0.95, cut60=0.6, cut40=0.4, zeros=0.2)
     yield OddPicture("progressive-without-end", jpeg, lambda: fine()[:-2], incomplete=True)
     yield OddPicture("progressive-without-tail", jpeg, lambda: fine()[:-100], incomplete=True)
+    for scan in (2, 4, 8):
+        within = partial(lambda scan: cut_in_tables(fine(), scan), scan)
+        yield OddPicture(f"progressive-cut-before-scan-{scan}", jpeg, within, incomplete=True)
     yield from _broken("progressive-grey", jpeg, grey, cut60=0.6)
     yield from _broken("progressive-inks", jpeg, fine_inks, cut60=0.6)
     yield OddPicture("inks", jpeg, inks)

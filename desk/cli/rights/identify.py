@@ -20,6 +20,7 @@ with late():
     from desk.schemas import works as schemas
     from desk.texts import cases, ownership
     from indexer.draw import draw
+    from indexer.search import why as explaining
     from registry import models
     from workers.log import registrations
     from workers.matching import identify
@@ -140,6 +141,8 @@ def _tell(desk: Desk, results: Sequence[_Result]) -> None:
         if answer.features.too_plain and not one.works:
             why = ", ".join(answer.features.too_plain)
             say(f"  It is too plain to be told apart ({why}): only exact copies are recognised.")
+        if answer.features.info.incomplete:
+            say(f"  {explaining.BREAKS_OFF}")
         for found, files in one.works:
             _tell_work(desk, one.image, found, files)
         _tell_copies(desk, answer)

@@ -40,6 +40,7 @@ class Read:
         pages = [line for line in lines if isinstance(line, PageLine)]
         self.seen = {line.url.removeprefix(URL): line.sightings[0] for line in pages}
         self.refused = {line.url.removeprefix(URL): line.reason for line in lines if isinstance(line, RefusalLine)}
+        self.sentences = [line.sentence for line in lines if isinstance(line, RefusalLine)]
         end = lines[-1]
         assert isinstance(end, EndLine)
         self.refused_counts, self.passed = end.counts.refused, end.counts.passed
@@ -207,6 +208,36 @@ def test_a_revisit_shows_the_bytes_of_the_record_that_it_refers_to(tmp_path: Pat
     assert seen.fetched_at is not None
     assert seen.fetched_at.year == 2021
     assert done.passed == {"http-404": 1, "revisit": 2}
+
+
+def test_a_revisit_is_understood_however_it_names_what_it_refers_to(tmp_path: Path) -> None:
+    data = picture(1)
+    hexadecimal = f"WARC-Payload-Digest: sha-1:{hashlib.sha1(data).hexdigest()}"  # noqa: S324 - what archives have
+    again, named = {"kind": "revisit", "date": "2021-02-03T04:05:06Z"}, "WARC-Refers-To-Target-URI"
+    done = read(
+        tmp_path,
+        record("a.jpg", http(data, JPEG), f"WARC-Payload-Digest: {sha1(data)}", "WARC-Record-ID: <urn:uuid:1>"),
+        record("digest.jpg", http(b"", JPEG), hexadecimal, **again),
+        record("id.jpg", b"", "WARC-Refers-To: <urn:uuid:1>", **again),
+        record("date.jpg", b"", f"{named}: {URL}a.jpg", "WARC-Refers-To-Date: 20200102030405", **again),
+        record("chain.jpg", b"", f"{named}: {URL}date.jpg", "WARC-Refers-To-Date: 2021-02-03T04:05:06Z", **again),
+        record("other.jpg", b"", f"{named}: {URL}a.jpg", "WARC-Refers-To-Date: 2019", **again),
+    )
+    assert done.bytes == dict.fromkeys(("a.jpg", "digest.jpg", "id.jpg", "date.jpg", "chain.jpg"), data)
+    assert done.passed == {"revisit": 1}
+
+
+def test_archives_are_known_by_their_names_in_capitals_and_those_that_are_not_read_are_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "A.WACZ", "w") as wacz:
+        wacz.writestr("archive/A.WARC", record("1.jpg", http(picture(1), JPEG)))
+        wacz.writestr("archive/b.warc.zst", zstd.compress(record("2.jpg", http(picture(2), JPEG))))
+        wacz.writestr("archive/c.warc.gz", gzip.compress(record("3.jpg", http(picture(3), JPEG))))
+    done = Read(tmp_path / "read", tmp_path / "A.WACZ")
+    assert set(done.seen) == {"1.jpg", "3.jpg"}
+    assert done.refused == {(tmp_path / "A.WACZ").as_uri(): "unreadable"}
+    assert "A.WACZ/archive/b.warc.zst is packed by zstd" in done.sentences[0]
+    assert done.code is ExitCode.INCOMPLETE
+    assert set(Read(tmp_path / "again", tmp_path).seen) == {"1.jpg", "3.jpg"}
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -150,6 +150,20 @@ def test_every_request_carries_the_one_user_agent(site: Site, crawled: Crawled) 
     assert not told.keys() & {urlsplit(page.final_url).path for page in crawled.pages}
 
 
+def test_a_sitemap_that_breaks_off_is_followed_as_far_as_it_goes_and_told(tmp_path: Path) -> None:
+    with Site() as site:
+        urls = "".join(f"<url><loc>{site.url(f'/{n}')}</loc></url>" for n in range(9))
+        packed = gzip.compress(f"<urlset>{urls}</urlset>".encode())
+        site.routes["/s.xml.gz"] = Answer(packed[:-30], media_type="application/gzip")
+        site.page("/0", "<img src=/i.jpg>")
+        site.image("/i.jpg", 1)
+        done = crawl(tmp_path, sources=[{"kind": "sitemap", "url": site.url("/s.xml.gz")}])
+    assert done.sighting(site.url("/i.jpg"))
+    [told] = [refusal for page in done.pages if page.kind is Kind.SITEMAP for refusal in page.refusals]
+    assert (told.url, told.reason) == (site.url("/s.xml.gz"), "incomplete")
+    assert done.end.counts.refused["incomplete"] == 1
+
+
 def test_a_sitemap_index_leads_through_gzip_to_pages_and_images(tmp_path: Path) -> None:
     image = "http://www.google.com/schemas/sitemap-image/1.1"
     with Site() as site:

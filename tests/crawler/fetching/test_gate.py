@@ -154,6 +154,19 @@ def test_a_site_whose_robots_keep_failing_waits_for_another_job_and_nothing_of_i
     assert (done.end.counts.waiting["127.0.0.1"] > 500) is (failing == "long")
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_page_or_a_picture_that_is_to_be_had_later_waits_for_another_job(tmp_path: Path, status: int) -> None:
+    later = Answer(status=status, headers=(("Retry-After", "600"),))
+    with Site() as site, Site(host="127.0.0.2") as other:
+        site.routes["/"] = later
+        other.page("/", '<img src="/i.jpg">')
+        other.routes["/i.jpg"] = later
+        done = crawl(tmp_path, urls=[{"url": site.url()}, {"url": other.url()}], follow=False)
+    assert done.refusals == {site.url(): "retry-after", other.url("/i.jpg"): "retry-after"}
+    assert done.end.counts.waiting.keys() == {"127.0.0.1", "127.0.0.2"}
+    assert min(done.end.counts.waiting.values()) > 500
+
+
 def test_a_server_that_is_not_there_is_not_waited_for(tmp_path: Path) -> None:
     with Site() as gone:
         url = gone.url()
@@ -236,7 +249,7 @@ def test_a_server_that_is_busy_is_asked_again_after_the_time_it_says(tmp_path: P
         done = crawl(tmp_path, urls=urls, follow=False, politeness={"concurrency_per_host": 1})
     assert asked[1] - asked[0] >= 0.99
     assert {page.url: page.title for page in done.pages}[site.url()] == "at last"
-    assert done.refusals[resting.url()] == "http-503"
+    assert done.refusals[resting.url()] == "retry-after"
     assert resting.times("/") == 1
 
 

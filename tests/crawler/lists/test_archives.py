@@ -102,6 +102,26 @@ def test_what_states_no_type_is_told_by_its_address() -> None:
     assert old == Line("http://a.example/1.png")
 
 
+def test_an_index_is_read_however_it_writes_types_statuses_and_blanks() -> None:
+    def line(**told: object) -> str:
+        return f"example,a)/x 20260101000000 {json.dumps(told)}\n"
+
+    image, page = "http://a.example/1.jpg", "http://a.example/shop"
+    taken = cdx(
+        line(url=image, status=None)
+        + line(url="http://a.example/1", mime="Image/JPEG", status=203)
+        + line(url=page, mime="text/html; charset=utf-8")
+        + line(url=image, mime="warc/revisit", status="-")
+        + line(url=page, mime=None, status="200").replace(" {", "\t{")
+        + json.dumps({"url": image})
+    )
+    pages = Line(page, PAGE)
+    assert taken == [Line(image), Line("http://a.example/1"), pages, Line(image), pages, Line(image)]
+    left = cdx(line(url=None) + line(url=5) + line(url=page, status=206) + line(url=page, status="2²"))
+    assert [one.problem for one in left] == ["not-cdx", "not-cdx", "status", "status"]
+    assert cdx(f"\ufeff CDX\ta\tm\ts\n{image}\timage/jpeg\t200\n") == [Line(image)]
+
+
 def test_cdx_is_read_by_its_legend_or_the_usual_one() -> None:
     usual = "example,a)/1 20260101 http://a.example/1.jpg image/jpeg 200 SHA - - 100 5 x.warc.gz\n"
     assert cdx(usual) == [Line("http://a.example/1.jpg")]

@@ -145,6 +145,23 @@ def test_cells_that_are_no_text_are_lines_without_an_address(tmp_path: Path) -> 
     assert problems(rows(path)) == ["no-address"] * 2
 
 
+def test_a_cell_that_cannot_be_read_takes_no_address_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "list.parquet"
+    broken = pa.array([b"Caf\xe9", b"\xff"], pa.binary())
+    text = pa.Array.from_buffers(pa.string(), 2, broken.buffers())
+    padded = pa.array([URL.encode().ljust(40, b"\0")] * 2, pa.binary(40))
+    never = pa.array([2**62] * 2, pa.timestamp("us"))
+    tables = [
+        pa.table({"url": [URL, URL], "caption": text}),
+        pa.table({"url": padded, "width": never}),
+        pa.table({"url": [URL, URL], "caption": [["a"], []]}),
+        pa.Table.from_arrays([pa.array([URL, URL])] * 2, ["url", "url"]),
+    ]
+    for table in tables:
+        parquet.write_table(table, path)
+        assert [(line.url, line.problem) for line in rows(path)] == [(URL, "")] * 2
+
+
 def test_without_the_optional_part_it_is_said_how_to_get_it(listed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(RefusedError) as told:

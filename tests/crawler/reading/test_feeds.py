@@ -193,6 +193,24 @@ def test_a_sitemap_packed_in_several_members_is_read_whole_and_within_its_limit(
     assert told.value.reason == "too-large"
 
 
+def test_a_sitemap_that_breaks_off_says_so_and_gives_what_it_holds() -> None:
+    entries = [f"<url><loc>http://example.org/{n}/{n * n * 7919}</loc></url>" for n in range(100)]
+    text = ("<urlset>" + "".join(entries) + "</urlset>").encode()
+    addresses = "".join(f"http://example.org/{n}/{n * n * 7919}\n" for n in range(100)).encode()
+    half = len(text) // 2
+    two = gzip.compress(text[:half]) + gzip.compress(text[half:])
+    broken = gzip.compress(text[:half]) + gzip.compress(text[half:])[:12] + b"\xff" * 300
+    packed = gzip.compress(text), gzip.compress(gzip.compress(text)), gzip.compress(addresses), two
+    cut = [text[:half], text[:-3], broken, *(one[:-60] for one in packed)]
+    for data in cut:
+        document = read_sitemap(data, HERE, 1 << 20)
+        assert document.is_cut
+        assert 20 < len(document.links) <= 100
+    odd = text.replace(b"/7/", b"/7&x/"), text + b"\n<!-- end -->", text[:-9] + b"</urlset >", b"<urlset/>"
+    for data in (text, *packed, gzip.compress(text)[:-4], two + b"junk", *odd):
+        assert not read_sitemap(data, HERE, 1 << 20).is_cut
+
+
 def test_sitemaps_and_feeds_say_when_their_pages_changed() -> None:
     told = {
         "2026-11-20T10:00:00+02:00": "2026-11-20T08:00:00.000000Z",

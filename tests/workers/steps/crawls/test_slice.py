@@ -150,6 +150,25 @@ def test_a_site_whose_robots_cannot_be_had_is_visited_by_the_same_crawl_when_it_
     assert Refusal.objects.get(reason="robots").url == shop.url("/3")
 
 
+def test_a_page_that_is_to_be_had_later_is_visited_by_the_same_crawl_when_its_host_has_rested(
+    inline: SyncRunner, shop: Shop
+) -> None:
+    pages = [Answer(status=503, headers=(("Retry-After", "600"),)), Answer(b'<img src="/1.jpg">')]
+    shop.site.routes["/1"] = lambda _: pages.pop(0)
+    watch(owner("studio"), shop.url("/0"))
+    inline.run_until_idle()
+    crawl = Crawl.objects.get()
+    assert crawl.state == StepState.DOING
+    assert timedelta(seconds=550) < crawling.resting(crawl)["127.0.0.10"] - now() < timedelta(seconds=660)
+    assert not Refusal.objects.exists()
+    HostLease.objects.update(expires_at=now())
+    plan_crawls(inline.services, [crawl.pk])
+    inline.run_until_idle()
+    assert Crawl.objects.get().reason == "finished"
+    assert FrontierUrl.objects.get(url=shop.url("/1")).state == FrontierUrl.State.DONE
+    assert not Refusal.objects.exists()
+
+
 def test_a_site_that_stays_without_robots_is_given_up_by_the_crawl_and_told(inline: SyncRunner, shop: Shop) -> None:
     shop.site.routes["/robots.txt"] = Answer(status=500)
     watch(owner("studio"), shop.url("/0"))
