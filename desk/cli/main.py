@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +10,7 @@ import click
 from exhibit import __version__
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 from exhibit.files.private import keep_private
+from exhibit.interrupts import hear_interrupts
 from exhibit.machine import machine_fault
 from exhibit.plain import plain
 
@@ -136,8 +136,7 @@ def exhibit() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Whatever goes wrong ends with a sentence, not with a trace."""
     keep_private()
-    for number in (signal.SIGINT, signal.SIGTERM):  # also where whoever started this ignores Ctrl-C
-        signal.signal(number, signal.default_int_handler)
+    hear_interrupts()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # the interpreter's own streams
     try:

@@ -14,15 +14,21 @@ from typing import TYPE_CHECKING, Any, cast
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from desk.server.limits import Limits
+from desk.server.limits import KIB, Limits
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
     from desk.server.site import Site
 
+MAX_HEADERS = 32 * KIB
+"""Bytes of a request's headers."""
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _SECONDS_BETWEEN_LOOKS = 1.0
+_READ = 16 * KIB
+"""Bytes that are read of a connection before it is the next one's turn."""
+_FREE_CHUNKS, _LEAST_CHUNK = 1_000, 32
+"""So many chunks of a body may be of any size; beyond them they have so many bytes on average."""
 
 
 class Phase(IntEnum):
@@ -36,6 +42,23 @@ class Phase(IntEnum):
     WORK = 5  # an answer is made
 
 
+class _Reader(h11.Connection):
+    """Reads HTTP, but for bodies in very many tiny chunks: each of them costs the loop as much as a whole read."""
+
+    _chunks = _size = 0
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._chunks = self._size = 0
+        elif isinstance(event, h11.Data):
+            self._chunks += event.chunk_start
+            self._size += len(event.data)
+            if self._chunks > _FREE_CHUNKS + self._size // _LEAST_CHUNK:
+                raise h11.RemoteProtocolError("The chunks are too small.")
+        return event
+
+
 class Connection(H11Protocol):
     """A connection, as uvicorn makes one of each that comes."""
 
@@ -43,6 +66,7 @@ class Connection(H11Protocol):
 
     def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - uvicorn's
         super().__init__(*args, **named)
+        self.conn = _Reader(h11.SERVER, MAX_HEADERS)
         self.site = cast("Site", self.app)
         self.app = cast("Any", self._serve)
         self.limits: Limits = self.site.limits
@@ -54,6 +78,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         """Uvicorn's: a client has come."""
         super().connection_made(transport)
+        transport.max_size = _READ  # type: ignore[attr-defined] # asyncio's: what it reads at once
         self.peer = network_of(self.client[0] if self.client else "")
         self.site.watch.start(self)
 
@@ -63,6 +88,13 @@ class Connection(H11Protocol):
             self.enter(Phase.HEAD)
         self._received += len(data)
         super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """Uvicorn's: what has come is no HTTP; whoever has an answer already, or a part of one, gets no other."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         """Uvicorn's: an answer is with the transport."""

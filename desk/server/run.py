@@ -10,7 +10,6 @@ import uvicorn
 
 from desk.server.connections import Connection
 from desk.server.limits import Limits
-from desk.server.site import MAX_HEADERS
 from exhibit.errors import ExhibitError
 from exhibit.lazy import late
 from workers.servers.processes import Child, asked_to_stop, end, pauses
@@ -78,7 +77,6 @@ def serve(number: int) -> None:
         access_log=False,
         log_config=None,
         log_level="error",
-        h11_max_incomplete_event_size=MAX_HEADERS,
         timeout_keep_alive=int(Limits().idle_seconds),
         timeout_graceful_shutdown=_SECONDS_UNTIL_STOP,
     )

@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from wsgiref.types import WSGIApplication
 
 from desk.server.bodies import Body, RefusedRequestError, Room, Whose
-from desk.server.connections import Connection, Phase, Watch, network_of
+from desk.server.connections import MAX_HEADERS, Connection, Phase, Watch, network_of
 from desk.server.limits import KIB, Limits
 from desk.server.turns import BusyError, GoneError, Turns
 
@@ -33,8 +33,6 @@ Headers = list[tuple[bytes, bytes]]
 HEALTH = "/healthz"
 RETRY_SECONDS = "5"
 PLAIN = "text/plain; charset=utf-8"
-MAX_HEADERS = 32 * KIB
-"""Bytes of a request's headers."""
 _SECONDS_UNTIL_LOOK, _SECONDS_OF_HEALTH = 2.0, 5.0
 _SLICE = 64 * KIB
 _THREADS_FOR_PIECES = 2

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO, Self
 from zipfile import BadZipFile, LargeZipFile, ZipFile, ZipInfo
@@ -88,10 +88,10 @@ def places_of(given: Path) -> list[Place]:
         elif given.exists() and not given.is_file():
             return [Place(given)]  # a pipe or a device: whoever opens it says so
         elif given.is_file() and is_zip(given):
-            with _Archive(given, _Room.of(given)) as archive:
-                if archive.is_bundle:
-                    return [Place(given)]
-                found = [Place(given, inside, given) for inside in archive.bundles()]
+            ways = _in_file(given)
+            if ways == [()]:
+                return [Place(given)]
+            found = [Place(given, way, given) for way in ways]
         else:
             found = []
     except BadZipFile:
@@ -203,7 +203,7 @@ class _Archive:
         for name in sorted(self._files):
             if name.endswith(f"/{BAGIT}"):
                 found: Sequence[tuple[str, ...]] = [(name[: -len(BAGIT)],)]
-            elif name.startswith(tuple(folders)) or not self._begins_as_zip(name):
+            elif name.startswith(tuple(folders)) or not (_is_called_zip(name) or self._begins_as_zip(name)):
                 continue
             else:
                 found = self._within(name)
@@ -215,6 +215,8 @@ class _Archive:
     def _within(self, name: str) -> Sequence[tuple[str, ...]]:
         """The bundles in a ZIP inside; one called so that can't be read counts as one, and its check refuses it."""
         if self._depth >= MAX_DEPTH:
+            if not _is_called_zip(name):
+                return []
             raise NoBundleError(f"More than {MAX_DEPTH} ZIPs lie in each other.", hint="Unpack the outer ones.")
         with TemporaryDirectory(prefix="exhibit-verify-") as folder:
             path = Path(folder) / "inner.zip"
@@ -225,14 +227,13 @@ class _Archive:
                         return [(name,)]
                     return [(name, *way) for way in inner.bundles()]
             except (BadZipFile, ContainerError, LockedError):
-                return [(name,)] if name.lower().endswith(".zip") else []
+                return [(name,)] if _is_called_zip(name) else []
 
     def _begins_as_zip(self, name: str) -> bool:
-        if name.lower().endswith(".zip"):
-            return True
+        """Whether it is a ZIP by another name: mail programs and clerks rename what they pass on."""
         try:
             with self._zip.open(self._files[name]) as file:
-                return file.read(4) == b"PK\x03\x04" and PurePosixPath(name).suffix == ""
+                return file.read(4) == b"PK\x03\x04"
         except (BadZipFile, NotImplementedError, RuntimeError, OSError, zlib.error, EOFError):
             return False
 
@@ -306,17 +307,37 @@ def _in_folder(root: Path) -> Iterator[Place]:
                     found = [Place(path, (), root)]
                 else:
                     folders.append(path)
-            elif (
-                entry.is_file(follow_symlinks=False) and path.suffix.lower() == ".zip" and not is_left_over(entry.name)
-            ):
-                try:
-                    found = [Place(place.path, place.inside, root) for place in places_of(path)]
-                except NoBundleError:
-                    continue  # another ZIP
+            elif entry.is_file(follow_symlinks=False) and not is_left_over(entry.name):
+                found = [Place(path, way, root) for way in _in_file_of_folder(path)]
             count += len(found)
             if count > MAX_BUNDLES:
                 raise NoBundleError(f"It holds more than {MAX_BUNDLES} bundles.", hint="Give parts of it.")
             yield from found
+
+
+def _in_file(path: Path) -> Sequence[tuple[str, ...]]:
+    """The way to each bundle in a ZIP, which has no steps where it is one itself; raises ``BadZipFile``."""
+    with _Archive(path, _Room.of(path)) as archive:
+        return [()] if archive.is_bundle else list(archive.bundles())
+
+
+def _in_file_of_folder(path: Path) -> Sequence[tuple[str, ...]]:
+    """The same of a file that may be anything: what isn't called a ZIP counts only where a bundle is in it."""
+    is_called_zip = _is_called_zip(path.name)
+    try:
+        return _in_file(path) if is_zip(path) else []
+    except NoBundleError:
+        return []
+    except BadZipFile:
+        return [()] if is_called_zip else []
+    except OSError:
+        if is_called_zip:
+            raise
+        return []
+
+
+def _is_called_zip(name: str) -> bool:
+    return name.lower().endswith(".zip")
 
 
 def _begins_with_member(path: Path) -> bool:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -30,17 +31,25 @@ def in_processes(
     """Run calls in processes, or in this one for one job, and give what comes of them, in their order.
 
     ``made`` says how each makes the state that it keeps between calls, and of what. So many calls travel ``at_once``.
-    The processes end at once when this one is interrupted or killed, or wants no more of what they do. Raises
-    ``ServiceMissingError`` when a process died, of memory most likely.
+    The processes end at once when this one is interrupted or killed, or wants no more of what they do; their temporary
+    files lie in a folder of this one, which removes them. Raises ``ServiceMissingError`` when a process died, of memory
+    most likely.
     """
     if jobs == 1:
         state = made[0](made[1])
         yield from (run(state, call) for call in calls)
         return
+    with tempfile.TemporaryDirectory(prefix="exhibit-processes-") as scratch:
+        yield from _from_pool(jobs, (*made, scratch), partial(_run, run), calls, at_once)
+
+
+def _from_pool(
+    jobs: int, started: tuple[Any, ...], run: Callable[[Call], Result], calls: Iterable[Call], at_once: int
+) -> Iterator[Result]:
     context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-    pool = ProcessPoolExecutor(jobs, context, _start, made)
+    pool = ProcessPoolExecutor(jobs, context, _start, started)
     try:
-        yield from pool.map(partial(_run, run), calls, chunksize=at_once)
+        yield from pool.map(run, calls, chunksize=at_once)
     except BrokenProcessPool as error:
         raise ServiceMissingError(
             "A process died while it worked on a picture.", hint="Is memory short? Try --jobs 1."
@@ -53,7 +62,8 @@ def in_processes(
         pool.shutdown(cancel_futures=True)
 
 
-def _start(make: Callable[[Setting], State], setting: Setting) -> None:
+def _start(make: Callable[[Setting], State], setting: Setting, scratch: str) -> None:
+    tempfile.tempdir = scratch
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's matter, which ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _kept[:] = [make(setting)]

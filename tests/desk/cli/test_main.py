@@ -2,6 +2,7 @@
 
 import errno
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -64,6 +65,22 @@ def test_every_error_ends_with_a_sentence_and_its_code(
     assert main(["fail"]) == code
     ended = capsys.readouterr()
     assert (ended.out, ended.err.lstrip()) == ("", said)
+
+
+@pytest.mark.parametrize(
+    ("number", "before"),
+    [(signal.SIGINT, signal.SIG_IGN), (signal.SIGTERM, signal.SIG_DFL), (signal.SIGHUP, signal.SIG_DFL)],
+)
+def test_ctrl_c_a_request_to_end_and_a_closed_terminal_end_a_command_alike(
+    failing: ModuleType, capsys: pytest.CaptureFixture[str], number: signal.Signals, before: signal.Handlers
+) -> None:
+    failing.__dict__["__getattr__"] = lambda _: signal.raise_signal(number)
+    usual = signal.signal(number, before)
+    try:
+        assert main(["fail"]) == ExitCode.INTERRUPTED
+    finally:
+        signal.signal(number, usual)
+    assert "Interrupted." in capsys.readouterr().err
 
 
 def test_with_debugging_the_trace_is_shown(failing: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, suppress
 
 import pytest
 
-from desk.server.connections import network_of
+from desk.server.connections import Connection, network_of
 from tests.assets.processes import wait_until
 from tests.assets.served import Served, everything, served
 
@@ -77,6 +77,48 @@ def test_a_body_that_comes_at_a_fair_rate_may_take_longer_than_a_window(site: Se
             while time.monotonic() < moment:
                 assert site.seconds_for("/healthz") < 1
         assert ended(client).endswith(b"6000 bytes")
+
+
+def chunked(size: int, count: int) -> bytes:
+    """A request with a body in so many chunks of one size."""
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head + b"%x\r\n%s\r\n" % (size, b"a" * size) * count + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 500), (40, 2_000), (1_000, 90)])
+def test_a_body_in_small_chunks_comes_whole(site: Served, size: int, count: int) -> None:
+    with closing(site.connect(chunked(size, count))) as client:
+        assert ended(client).endswith(b"%d bytes" % (size * count))
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 4_000), (20, 4_000)])
+def test_a_body_in_very_many_tiny_chunks_is_refused(site: Served, size: int, count: int) -> None:
+    with closing(site.connect(chunked(size, count))) as client:
+        assert ended(client).startswith(b"HTTP/1.1 400")
+
+
+def test_little_is_read_of_one_client_before_it_is_the_turn_of_the_next(
+    site: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, receive = [], Connection.data_received
+
+    def noted(self: Connection, data: bytes) -> None:
+        sizes.append(len(data))
+        receive(self, data)
+
+    monkeypatch.setattr(Connection, "data_received", noted)
+    assert site.ask("/", b"a" * 90_000)[0] == 200
+    assert max(sizes) <= 16 * 1024
+
+
+def test_what_is_no_http_after_an_answer_ends_the_connection_and_is_no_fault_of_ours(
+    site: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(site.connect(b"GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")) as client:
+        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+        client.sendall(b"no chunk\r\n")
+        assert b"HTTP" not in ended(client)
+    assert not [record for record in caplog.records if record.name == "asyncio"]
 
 
 def test_the_rest_of_a_body_that_was_refused_is_not_read_for_ever(site: Served) -> None:

@@ -92,6 +92,28 @@ def test_a_folder_of_bundles_is_a_package_too(scene: Scene, bundle: Path, tmp_pa
     assert {verified(Verifier(scene.trust), place).outcome for place in places} == {ExitCode.DONE}
 
 
+def test_a_bundle_that_somebody_renamed_is_not_passed_over(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+    sheet = packed_bytes({"types.xml": b"<Types/>"})
+    files = {
+        "case-1.zip.txt": bundle.read_bytes(),
+        "case-2.zi_": bundle.read_bytes(),
+        "case-3": bundle.read_bytes(),
+        "broken.docx": sheet[:-10],
+        "deep.docx": packed_bytes({"a": packed_bytes({"b.dat": packed_bytes({"c": packed_bytes({"d": sheet})})})}),
+        "letter.docx": sheet,
+        "notes.txt": b"notes",
+    }
+    package, folder = tmp_path / "court.zip", tmp_path / "court"
+    package.write_bytes(packed_bytes(files))
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    for given in (package, folder):
+        places = places_of(given)
+        assert [place.title.rpartition("/")[2] for place in places] == ["case-1.zip.txt", "case-2.zi_", "case-3"]
+        assert {verified(Verifier(scene.trust), place).outcome for place in places} == {ExitCode.DONE}
+
+
 def test_a_bundle_is_none_and_is_checked_as_before(bundle: Path, tmp_path: Path) -> None:
     files = files_of(bundle)
     wrapped = tmp_path / "wrapped.zip"

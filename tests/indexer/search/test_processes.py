@@ -1,6 +1,8 @@
 """Work shared by processes: in its order, and in words when one of them dies."""
 
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -20,3 +22,15 @@ def test_results_come_in_the_order_of_the_calls(jobs: int) -> None:
 def test_the_death_of_a_process_is_told_in_words() -> None:
     with pytest.raises(ServiceMissingError, match="A process died"):
         list(in_processes(2, (abs, 1), _die, [1]))
+
+
+def _leave_a_file(folder: str, number: int) -> str:
+    return tempfile.mkdtemp(prefix=f"exhibit-{folder}-{number}-")
+
+
+def test_what_a_process_that_is_ended_leaves_behind_goes() -> None:
+    results = in_processes(2, (str, "left"), _leave_a_file, range(100))
+    folder = Path(next(results))
+    assert folder.is_dir()
+    results.close()  # type: ignore[attr-defined] # as an interruption does; the processes are killed
+    assert not folder.exists()
