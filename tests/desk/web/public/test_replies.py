@@ -165,7 +165,12 @@ def test_an_answer_that_nobody_has_read_stands_first_wherever_a_member_looks(
     assert "signed and answered" in seen("notice", "studio", row.number)
     assert "1 answer not read" in seen("owners")
     member.post(reverse("see-replies", args=["studio", row.number]))
-    for page in (seen("cases", "studio", query="?state=all"), seen("notices", "studio"), seen("case", "studio", 1), seen("owners")):
+    for page in (
+        seen("cases", "studio", query="?state=all"),
+        seen("notices", "studio"),
+        seen("case", "studio", 1),
+        seen("owners"),
+    ):
         assert "nobody has read" not in page
         assert "not read" not in page.replace("answered, not read", "")
     assert "All is decided." in seen("cases", "studio")
