@@ -88,9 +88,12 @@ class Asked(Answer):
 
 
 class FullCrawl(Crawl):
-    """A crawl, with how much it refused, by reason, and what it asked searches."""
+    """A crawl, with how much it refused and passed over, by reason, and what it asked searches."""
 
     refused: dict[str, int]
+    passed: Annotated[dict[str, int], From(scoped.passed_counts)] = Field(
+        description="Records of web archives that hold no picture.", examples=[{"http-404": 2}]
+    )
     searches: Annotated[list[Asked], From(lambda row: Asked.from_rows(row.inquiries.order_by("pk")))]
 
 

@@ -19,6 +19,7 @@ from exhibit.errors import RefusedError
 from exhibit.sentences import Sentence
 
 SEPARATORS = (",", ";", "\t", "|")
+_EMPTY = "".join(SEPARATORS) + ' "'
 MAX_LINE = 1 << 20
 """Characters of a line; a longer one is passed over."""
 MAX_SPAN = 1_000
@@ -96,7 +97,7 @@ class Delimited:
         while (first := self._lines.next()) is not None and first.problem is None:
             if first.text[:4].lower() == "sep=" and first.text[4:] in SEPARATORS:  # Excel's own first line
                 separators = [first.text[4:]]
-            elif first.text:
+            elif first.text.strip(_EMPTY):  # a sheet's first lines may be blank
                 break
         if first is None:
             return separators[0], [], 0

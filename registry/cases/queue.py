@@ -5,12 +5,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum, Window
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Sum, Window
 
 from exhibit.types import Decision
 from registry.accounts import scoped
 from registry.cases.recaptures import Standing
-from registry.models import Case, CaseSighting, Owner
+from registry.models import Case, CaseSighting, Notice, NoticeReply, Owner
 
 
 class State(StrEnum):
@@ -120,12 +120,15 @@ def in_groups(of: Owner, wanted: Wanted, skip: int, most: int) -> list[Listed]:
 
     The groups in which the most copies are to be expected come first (the sum of likelihoods), or those at the most
     places, or with the newest or oldest case; within a group the likeliest, then those at the most places. The order is
-    found without what the list shows: that is fetched for the few that are listed.
+    found without what the list shows: that is fetched for the few that are listed. Each case has ``answered``, whether
+    an answer to a notice about it waits to be read.
     """
     ordered = _in_order(of, wanted).values_list("pk", "group_size")
     sizes = dict(ordered[skip : skip + most])
     shown = ("shown__match__registered", "shown__match__found", "shown__sighting")
-    cases = scoped.cases(of).select_related(*shown).in_bulk(list(sizes))
+    unread = NoticeReply.objects.filter(notice__notice_cases__case=OuterRef("pk"), seen_at=None)
+    answered = Exists(unread.exclude(notice__state=Notice.State.DISCARDED))
+    cases = scoped.cases(of).select_related(*shown).annotate(answered=answered).in_bulk(list(sizes))
     return [Listed(cases[pk], size) for pk, size in sizes.items() if pk in cases]
 
 

@@ -29,12 +29,14 @@ ALIASES = {
         "url_pattern": "url address addresses adresse_im_web 网址",
         "account": "konto compte 账号 帐号 账户",
         "territories": "territory country countries gebiet gebiete land länder territoire territoires pays 地区 国家",
-        "valid_from": "from start start_date begin begins valid_since gültig_ab gültig_von von ab beginn "
+        "valid_from": "from start start_date begin begins valid_since "
+        "gültig_ab gültig_von gueltig_ab gueltig_von von ab beginn "
         "du début date_de_début valable_du valable_dès "
         "开始日期 起始日期 生效日期",
-        "valid_until": "until to end end_date ends valid_to expires expiry expiry_date gültig_bis bis ende ablauf "
+        "valid_until": "until to end end_date ends valid_to expires expiry expiry_date "
+        "gültig_bis gueltig_bis bis ende ablauf "
         "au fin date_de_fin valable_jusqu'au "
-        "结束日期 截止日期 到期日期 到期日",
+        "结束日期 截止日期 到期日期 到期日 有效期至",
         "reason": "note notes remark remarks comment comments agreement grund bemerkung bemerkungen notiz vereinbarung "
         "motif remarque remarques 理由 备注 说明",
     }.items()

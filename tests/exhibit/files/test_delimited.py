@@ -68,6 +68,12 @@ def test_a_table_may_say_what_parts_its_fields_and_else_known_headings_do() -> N
     assert (found.separator, found.heads) == (";", ["url", "a, b, c"])
 
 
+def test_lines_before_the_headings_that_hold_nothing_are_passed_over() -> None:
+    found = table(b';;\r\n"";"";""\r\n\r\nname;place;day\r\na;b;c\r\n')
+    assert (found.separator, found.heads, found.first_line) == (";", ["name", "place", "day"], 4)
+    assert [row.cells for row in found] == [["a", "b", "c"]]
+
+
 def test_a_first_line_that_cannot_be_read_is_refused() -> None:
     for data in (b"\xff\xd8\xff\xe0", b'a,"b\n1,2\n'):
         with pytest.raises(RefusedError, match="Line 1"):

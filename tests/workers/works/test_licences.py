@@ -97,6 +97,9 @@ def test_chinese_headings_and_a_workbook_are_read_too(studio: Owner) -> None:
     for encoding in ("gbk", "utf-8"):
         (new,) = licences_in_table(studio, "l.csv", text.encode(encoding))
         assert (new.licensee, new.valid_until) == ("海港版画", date(2026, 12, 31))
+    for heads in ("客户,网站,有效期至", "Kunde,Domain,Gueltig bis"):
+        (new,) = licences_in_table(studio, "l.csv", f"{heads}\nA,a.example,2026/12/31\n".encode())
+        assert new.valid_until == date(2026, 12, 31)
     book, out = Workbook(), io.BytesIO()
     book.worksheets[0].append(["Customer", "Web site", "From"])
     book.worksheets[0].append(["Müller", "shop.example", datetime(2026, 2, 1)])  # noqa: DTZ001 - as workbooks have them

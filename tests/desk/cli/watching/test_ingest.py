@@ -137,11 +137,12 @@ def test_web_archives_are_read_once_by_a_watch_of_their_own(cli: Terminal, studi
         "WARC/1.0\r\nWARC-Type: resource\r\nWARC-Target-URI: http://a.example/old.jpg\r\n"
         f"WARC-Date: 2026-01-01T00:00:00Z\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
     )
-    (folder / "old.warc").write_bytes(head.encode() + picture + b"\r\n\r\n")
+    style = head.replace("old.jpg", "old.css").replace("image/jpeg", "text/css").replace(f"{len(picture)}\r", "4\r")
+    (folder / "old.warc").write_bytes(head.encode() + picture + b"\r\n\r\n" + style.encode() + b"p {}\r\n\r\n")
     assert "read by the watch lists archives" in cli.run("ingest", folder, "--watch", "lists").out
     assert "in already with the watch lists archives" in cli.run("ingest", folder, "--watch", "lists").out
     ran = cli.ask("watch", "run", "lists archives", "--wait")
-    assert (ran["number"], ran["pictures"]) == (1, 1)
+    assert (ran["number"], ran["pictures"], ran["passed"]) == (1, 1, {"not-an-image": 1})
     assert Watch.objects.get(name="lists archives").private
     assert not Watch.objects.get(name="lists").private
 

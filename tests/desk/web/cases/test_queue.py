@@ -216,6 +216,27 @@ def test_keys_behind_an_undo_a_reason_and_a_licence_are_about_the_case_that_is_s
     assert [reasons[number] for number in order] == ["", "", "Licence 1.", "", "cxu"]
 
 
+@pytest.mark.parametrize(("pause", "slow"), [(0, 0), (30, 400), pytest.param(200, 1500, marks=pytest.mark.long)])
+def test_keys_that_come_while_the_page_of_a_case_loads_are_about_that_case(site: Site, pause: int, slow: int) -> None:
+    studio = cases_of(site, 6)
+    order = [row.case.number for row in in_groups(studio, Wanted(), 0, 1000)]
+    ann = queue(site.member(studio))
+
+    def slowly(route: Route) -> None:
+        ann.page.wait_for_timeout(slow)
+        route.continue_()
+
+    ann.page.route(re.compile(r"/cases/(decide$|\d+/)"), slowly)
+    # one is decided in the queue, the next one's page is opened; J leaves a page, and one decision is undone there
+    for key in ["c", "o", "c", "Enter", "j", "x", "x", "u", "c", "c", "j", "x", "x", "j", "c", "c", "j", "x", "Enter"]:
+        ann.page.keyboard.press(key)
+        ann.page.wait_for_timeout(pause)
+    expect(ann.page.locator("#done")).to_contain_text(f"Case {order[-1]} is decided", timeout=90_000)
+    ends = ["confirmed", "confirmed", "confirmed", "cleared", "confirmed", "cleared"]
+    assert [decided(studio)[number] for number in order] == ends
+    assert ann.page.evaluate("sessionStorage.getItem('typed')") is None
+
+
 @pytest.mark.long
 def test_back_shows_other_pages_as_they_are_and_keeps_what_was_typed(site: Site) -> None:
     studio = cases_of(site, 1)

@@ -152,6 +152,8 @@ def test_an_answer_that_nobody_has_read_stands_first_wherever_a_member_looks(
     assert "Answers to notices that nobody has read:" in cases
     assert "I have taken it down" in cases
     assert cases.index("that nobody has read:") < cases.index("Notices to be looked at again")
+    decided = seen("cases", "studio", query="?state=confirmed")
+    assert "An answer came; nobody has read it" in decided[decided.index('id="case-1"') :]
     listed = seen("notices", "studio")
     assert listed.index("An answer came; nobody has read it") < listed.index(f"notices/{quiet.number}/")
     assert listed.index(f"notices/{row.number}/") < listed.index(f"notices/{quiet.number}/")
@@ -163,7 +165,12 @@ def test_an_answer_that_nobody_has_read_stands_first_wherever_a_member_looks(
     assert "signed and answered" in seen("notice", "studio", row.number)
     assert "1 answer not read" in seen("owners")
     member.post(reverse("see-replies", args=["studio", row.number]))
-    for page in (seen("cases", "studio"), seen("notices", "studio"), seen("case", "studio", 1), seen("owners")):
+    for page in (
+        seen("cases", "studio", query="?state=all"),
+        seen("notices", "studio"),
+        seen("case", "studio", 1),
+        seen("owners"),
+    ):
         assert "nobody has read" not in page
         assert "not read" not in page.replace("answered, not read", "")
     assert "All is decided." in seen("cases", "studio")
