@@ -120,10 +120,13 @@ def _licence(line: int, row: Mapping[str, str], order: str) -> tuple[int, tuple[
     first, last = (day(row[column], order) for column in ("valid_from", "valid_until"))
     if first and last and last < first:
         raise WrongUseError(_("valid_until is before valid_from."))
+    domain, address = row["domain"], row["url_pattern"]
+    if not domain and not set(address) & set("/*"):  # a column of addresses in which a site stands by its name alone
+        domain, address = address, ""
     licence = NewLicence(
         licensee=row["licensee"],
-        domain=row["domain"].lower(),
-        url_pattern=row["url_pattern"],
+        domain=domain.lower(),
+        url_pattern=address,
         valid_from=first,
         valid_until=last,
         reason=row["reason"],

@@ -109,6 +109,16 @@ def test_chinese_headings_and_a_workbook_are_read_too(studio: Owner) -> None:
     assert (first.valid_from, second.valid_from) == (date(2026, 2, 1), date(2026, 12, 31))
 
 
+def test_a_site_that_stands_by_its_name_in_a_column_of_addresses_is_the_site(studio: Owner) -> None:
+    text = "Customer;URL\nA;Shop.example\nB;https://shop.example/a\nC;*.shop.example/*"
+    kept = licences_in_table(studio, "customers.csv", text.encode())
+    assert [(one.domain, one.url_pattern) for one in kept] == [
+        ("shop.example", ""),
+        ("", "https://shop.example/a"),
+        ("", "*.shop.example/*"),
+    ]
+
+
 def test_a_column_is_left_out_only_where_somebody_is_shown_that(studio: Owner) -> None:
     text = "Customer,Invoice,Domain\nShop,7,shop.example\n"
     table = licences_in_table(studio, "l.csv", text.encode(), left_out=lambda heading: heading == "Invoice")
