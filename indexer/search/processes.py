@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import tempfile
 import threading
@@ -32,7 +33,7 @@ def in_processes(
 
     ``made`` says how each makes the state that it keeps between calls, and of what. So many calls travel ``at_once``.
     The processes end at once when this one is interrupted or killed, or wants no more of what they do; their temporary
-    files lie in a folder of this one, which removes them. Raises ``ServiceMissingError`` when a process died, of memory
+    files lie in a folder that goes with this one. Raises ``ServiceMissingError`` when a process died, of memory
     most likely.
     """
     if jobs == 1:
@@ -65,13 +66,15 @@ def _from_pool(
 def _start(make: Callable[[Setting], State], setting: Setting, scratch: str) -> None:
     tempfile.tempdir = scratch
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's matter, which ends this process
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
     _kept[:] = [make(setting)]
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(scratch: str) -> None:
+    """Wait for the end of the parent; one that was killed has left the folder of temporary files to its processes."""
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
+        shutil.rmtree(scratch, ignore_errors=True)
         os._exit(1)
 
 
