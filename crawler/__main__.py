@@ -131,12 +131,11 @@ def _source(options: argparse.Namespace) -> Source:
     if "://" in what:
         kind = SourceKind(options.source)
         return Source(kind=kind, urls=(what,)) if kind is SourceKind.LIST else Source(kind=kind, url=what)
-    from crawler.crawling.archives import ARCHIVES  # noqa: PLC0415 - its readers take a moment to load, and a URL needs none
+    from crawler.crawling.archives import is_archive  # noqa: PLC0415 - its readers take a moment to load, and a URL needs none
 
     path = Path(what)
     names = [path.name] if path.is_file() else [entry.name for entry in path.iterdir()]
-    is_archive = any(name.lower().endswith(ARCHIVES) for name in names)
-    return Source(kind=SourceKind.WARC if is_archive else SourceKind.FOLDER, path=path)
+    return Source(kind=SourceKind.WARC if any(map(is_archive, names)) else SourceKind.FOLDER, path=path)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -75,6 +75,11 @@ class Known:
                 cast("OrderedDict[object, object]", known).popitem(last=False)
 
 
+def is_archive(name: str) -> bool:
+    """Whether a file of this name is a web archive."""
+    return name.lower().endswith(ARCHIVES)
+
+
 def read_archive(
     crawl: Crawl, path: Path, name: str, last: tuple[str, str], known: Known
 ) -> Iterator[tuple[str, str, Outcome]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from crawler.crawling.archives import ARCHIVES, POSITION, UNREADABLE, Known, Outcome, read_archive
+from crawler.crawling.archives import POSITION, UNREADABLE, Known, Outcome, is_archive, read_archive
 from crawler.formats.job import SourceKind
 from crawler.formats.lines import EndLine, PageLine, RefusalLine, image_line
 from crawler.reading.found import plain
@@ -100,7 +100,7 @@ def _archives(crawl: Crawl, path: Path, after: str) -> Iterator[Step]:
         raise WrongUseError(f"job.sources: {after!r} is no place in a WARC file.", hint=hint)
     known = Known()
     for file in _files(path, Path(last).parts):
-        if file == path or file.name.lower().endswith(ARCHIVES):
+        if file == path or is_archive(file.name):
             for position, name, line in read_archive(crawl, file, _below(path, file), (last, place), known):
                 yield f"{position} {name}", line
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
-from crawler.crawling.archives import ARCHIVES
+from crawler.crawling.archives import ARCHIVES, is_archive
 from crawler.lists.line import IMAGE, Line
 from crawler.lists.tables import ParquetRows, read_cdx, read_csv, read_wat
 from exhibit.errors import ExhibitError, RefusedError
@@ -45,7 +45,7 @@ def find(paths: Sequence[Path]) -> Found:
     for path in (given.resolve() for given in paths):
         files = list(_below(path)) if path.is_dir() else [path]
         found = [file for file in files if is_list(file.name)]
-        packed = any(file.name.lower().endswith(ARCHIVES) for file in files)
+        packed = any(is_archive(file.name) for file in files)
         if not (found or packed):
             what = "holds no list and no web archive" if path.is_dir() else "is neither a list nor a web archive"
             hint = f"Known by their names: {', '.join((*LISTS, *ARCHIVES))}"
@@ -145,11 +145,8 @@ def fetch(url: str, folder: Path, keys: Path) -> Iterator[tuple[str, int]]:
         for found in (each for some in obstore.list(store) for each in some):
             steps, when = _steps(found["path"]), int(found["last_modified"].timestamp())
             path = folder.joinpath(*steps)
-            if (
-                not steps
-                or not (is_list(path.name) or path.name.lower().endswith(ARCHIVES))
-                or _is(path, found["size"], when)
-            ):
+            is_wanted = is_list(path.name) or is_archive(path.name)
+            if not (steps and is_wanted) or _is(path, found["size"], when):
                 continue
             yield found["path"], found["size"]
             path.parent.mkdir(parents=True, exist_ok=True)

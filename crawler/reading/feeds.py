@@ -43,13 +43,13 @@ def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
     ``RefusedError`` with reason ``too-large`` when unpacking gives more, ``unreadable`` when it is no sitemap. One that
     breaks off gives what it holds, and is said to be cut.
     """
-    is_cut = False
+    is_whole = True
     for _ in range(2):  # a file that is packed, sent by a server that packs what it sends and doesn't say so
         if data.startswith(_GZIP):
-            data, is_whole = _unpack(data, max_bytes)
-            is_cut |= not is_whole
+            data, ended = _unpack(data, max_bytes)
+            is_whole &= ended
     if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return replace(_read_list(data, url), is_cut=is_cut)
+        return replace(_read_list(data, url), is_cut=not is_whole)
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         root = etree.fromstring(data.strip(), parser)
@@ -70,7 +70,7 @@ def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
         for image in _images(entry, location):
             if room.takes(image.url):
                 images.setdefault((image.page_url, image.url), image)
-    is_cut = len(parser.error_log) > 0 and _CLOSED.search(data) is None
+    is_cut = len(parser.error_log) > 0 and _CLOSED.search(data) is None  # whatever becomes of the end of a packed file
     return Document(images=tuple(images.values()), links=tuple(links.values()), is_cut=is_cut)
 
 

@@ -121,7 +121,7 @@ def _licence(line: int, row: Mapping[str, str], order: str) -> tuple[int, tuple[
     if first and last and last < first:
         raise WrongUseError(_("valid_until is before valid_from."))
     domain, address = row["domain"], row["url_pattern"]
-    if not domain and not set(address) & set("/*"):  # a column of addresses in which a site stands by its name alone
+    if not domain and not any(sign in address for sign in "/*"):  # a site that stands by its name alone
         domain, address = address, ""
     licence = NewLicence(
         licensee=row["licensee"],
