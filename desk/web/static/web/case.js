@@ -1,204 +1,160 @@
 // The light table: both pictures in the frame of the registered one, compared by slider, blink, side by side, difference
-// and points; zoom and pan move both. And the keys of a case's decision: those that come while the next page loads wait
-// for it (in the tab's own storage), and are about the case that it shows. Without this file the drawings below show it.
+// and points; zoom and pan move both. And the keys of a case's decision: they are about what the page shows, so those that
+// come while the next page loads do nothing. Without this file the drawings below show it.
 (() => {
   "use strict";
+  const table = document.getElementById("table");
   const DO = {};
-  const here = location.href.split("#")[0];
-  const typed = kept(); // keys that wait, in order
-  let waits = true; // until this page stands, or the next one comes
-  let leaves = false;
+  let leaving = false; // the next page was asked for
 
-  // what was typed on the page that led here
-  function kept() {
-    const { from, keys } = JSON.parse(sessionStorage.getItem("typed")) ?? {};
-    sessionStorage.removeItem("typed");
-    const [how] = performance.getEntriesByType("navigation");
-    return how?.type === "navigate" && from === document.referrer ? keys : [];
-  }
+  if (table) {
+    const [width, height] = table.dataset.registered.split(" ").map(Number);
+    const [foundWidth, foundHeight] = table.dataset.found.split(" ").map(Number);
+    const matrix = JSON.parse(document.getElementById("transform").textContent);
+    const stage = table.querySelector(".stage");
+    const panes = [...table.querySelectorAll(".pane")];
+    const sheets = [...table.querySelectorAll(".sheet")];
+    const over = table.querySelector(".over");
+    const drawing = table.querySelector(".drawing");
+    const slide = document.getElementById("slide");
+    const said = document.getElementById("mode-said");
+    const view = { scale: 1, x: 0, y: 0 };
+    let mode = "slider";
+    let blinking = 0;
 
-  function pump() {
-    while (!waits && typed.length) press(typed.shift());
-    if (leaves) sessionStorage.setItem("typed", JSON.stringify({ from: here, keys: typed }));
-  }
+    table.hidden = false;
+    document.getElementById("pair").hidden = true;
+    table.querySelector(".under").src = table.dataset.registeredSrc;
+    for (const one of table.querySelectorAll(".laid")) one.src = table.dataset.foundSrc;
 
-  function press(key) {
-    if (key === "enter") document.activeElement.click();
-    else DO[key]?.();
-  }
+    const at = (x, y) => {
+      const [px, py, w] = matrix.map((row) => row[0] * x + row[1] * y + row[2]);
+      return [px / w, py / w];
+    };
+    const corners = [[0, 0], [foundWidth, 0], [foundWidth, foundHeight], [0, foundHeight]].map(([x, y]) => at(x, y));
+    const svg = table.querySelector(".outline");
+    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    svg.querySelector("polygon").setAttribute("points", corners.map((one) => one.join(",")).join(" "));
 
-  // another page comes: keys are for that one; or it doesn't, after all
-  function leave(does = true) {
-    waits = leaves = does;
-    if (does) return;
-    typed.length = 0;
-    sessionStorage.removeItem("typed");
-  }
-
-  function begin() {
-    const table = document.getElementById("table");
-
-    if (table) {
-      const [width, height] = table.dataset.registered.split(" ").map(Number);
-      const [foundWidth, foundHeight] = table.dataset.found.split(" ").map(Number);
-      const matrix = JSON.parse(document.getElementById("transform").textContent);
-      const stage = table.querySelector(".stage");
-      const panes = [...table.querySelectorAll(".pane")];
-      const sheets = [...table.querySelectorAll(".sheet")];
-      const over = table.querySelector(".over");
-      const drawing = table.querySelector(".drawing");
-      const slide = document.getElementById("slide");
-      const said = document.getElementById("mode-said");
-      const view = { scale: 1, x: 0, y: 0 };
-      let mode = "slider";
-      let blinking = 0;
-
-      table.hidden = false;
-      document.getElementById("pair").hidden = true;
-      table.querySelector(".under").src = table.dataset.registeredSrc;
-      for (const one of table.querySelectorAll(".laid")) one.src = table.dataset.foundSrc;
-
-      const at = (x, y) => {
-        const [px, py, w] = matrix.map((row) => row[0] * x + row[1] * y + row[2]);
-        return [px / w, py / w];
-      };
-      const corners = [[0, 0], [foundWidth, 0], [foundWidth, foundHeight], [0, foundHeight]].map(([x, y]) => at(x, y));
-      const svg = table.querySelector(".outline");
-      svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-      svg.querySelector("polygon").setAttribute("points", corners.map((one) => one.join(",")).join(" "));
-
-      function lay() {
-        const room = panes[0].clientWidth;
-        const tall = Math.min(room * height / width, window.innerHeight * 0.7);
-        const fit = Math.min(room / width, tall / height);
-        for (const pane of panes) pane.style.height = `${tall}px`;
-        const left = (room - width * fit) / 2 + view.x;
-        const top = (tall - height * fit) / 2 + view.y;
-        const [a, b, c] = matrix;
-        const laid = [a[0], b[0], 0, c[0], a[1], b[1], 0, c[1], 0, 0, 1, 0, a[2], b[2], 0, c[2]];
-        for (const sheet of sheets) {
-          sheet.style.width = `${width}px`;
-          sheet.style.height = `${height}px`;
-          sheet.style.transform = `translate(${left}px, ${top}px) scale(${fit * view.scale})`;
-        }
-        for (const one of table.querySelectorAll(".laid")) {
-          one.style.width = `${foundWidth}px`;
-          one.style.height = `${foundHeight}px`;
-          one.style.transform = `matrix3d(${laid.join(",")})`;
-        }
-        drawing.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
-        cut();
+    function lay() {
+      const room = panes[0].clientWidth;
+      const tall = Math.min(room * height / width, window.innerHeight * 0.7);
+      const fit = Math.min(room / width, tall / height);
+      for (const pane of panes) pane.style.height = `${tall}px`;
+      const left = (room - width * fit) / 2 + view.x;
+      const top = (tall - height * fit) / 2 + view.y;
+      const [a, b, c] = matrix;
+      const laid = [a[0], b[0], 0, c[0], a[1], b[1], 0, c[1], 0, 0, 1, 0, a[2], b[2], 0, c[2]];
+      for (const sheet of sheets) {
+        sheet.style.width = `${width}px`;
+        sheet.style.height = `${height}px`;
+        sheet.style.transform = `translate(${left}px, ${top}px) scale(${fit * view.scale})`;
       }
-
-      // the found picture is seen to the right of the line
-      function cut() {
-        const share = mode === "slider" ? 1 - slide.value / 100 : 0;
-        over.style.clipPath = mode === "slider" ? `inset(-9999px -9999px -9999px ${width * share}px)` : "none";
+      for (const one of table.querySelectorAll(".laid")) {
+        one.style.width = `${foundWidth}px`;
+        one.style.height = `${foundHeight}px`;
+        one.style.transform = `matrix3d(${laid.join(",")})`;
       }
-
-      function show(wanted) {
-        mode = mode === wanted && wanted !== "slider" ? "slider" : wanted;
-        clearInterval(blinking);
-        over.hidden = mode === "side";
-        const drawn = mode === "difference" || mode === "points";
-        panes[0].hidden = drawn;
-        panes[1].hidden = mode !== "side";
-        stage.classList.toggle("two", mode === "side");
-        drawing.hidden = !drawn;
-        if (drawn) { drawing.src = table.dataset[mode]; drawing.alt = said.dataset[mode]; }
-        slide.closest("label").hidden = mode !== "slider";
-        svg.style.display = mode === "slider" || mode === "side" ? "" : "none";
-        if (mode === "blink") blinking = setInterval(() => { over.hidden = !over.hidden; }, 600);
-        for (const one of table.querySelectorAll("[data-mode]")) {
-          one.setAttribute("aria-pressed", String(one.dataset.mode === mode));
-        }
-        said.textContent = said.dataset[mode];
-        lay();
-      }
-
-      function zoom(by, x, y) {
-        const box = stage.getBoundingClientRect();
-        if (!by) Object.assign(view, { scale: 1, x: 0, y: 0 });
-        else {
-          const before = view.scale;
-          view.scale = Math.min(Math.max(before * by, 0.2), 20);
-          if (Math.abs(view.scale - 1) < 0.05) view.scale = 1;
-          const grown = view.scale / before;
-          const [cx, cy] = x === undefined ? [box.width / 2, box.height / 2] : [x - box.left, y - box.top];
-          view.x = cx - (cx - view.x) * grown;
-          view.y = cy - (cy - view.y) * grown;
-        }
-        lay();
-      }
-
-      let held = null;
-      stage.addEventListener("pointerdown", (event) => { held = [event.clientX - view.x, event.clientY - view.y]; stage.setPointerCapture(event.pointerId); });
-      stage.addEventListener("pointermove", (event) => {
-        if (!held) return;
-        view.x = event.clientX - held[0];
-        view.y = event.clientY - held[1];
-        lay();
-      });
-      for (const end of ["pointerup", "pointercancel"]) stage.addEventListener(end, () => { held = null; });
-      stage.addEventListener("wheel", (event) => {
-        if (!event.ctrlKey && !event.metaKey && view.scale === 1) return; // the page scrolls
-        event.preventDefault();
-        zoom(event.deltaY < 0 ? 1.15 : 1 / 1.15, event.clientX, event.clientY);
-      }, { passive: false });
-      slide.addEventListener("input", cut);
-      for (const one of table.querySelectorAll("[data-mode]")) one.addEventListener("click", () => show(one.dataset.mode));
-      for (const one of table.querySelectorAll("[data-zoom]")) one.addEventListener("click", () => zoom(Number(one.dataset.zoom)));
-      window.addEventListener("resize", lay);
-      Object.assign(DO, { b: () => show("blink"), s: () => show("side"), d: () => show("difference"), p: () => show("points") });
-      show("slider");
+      drawing.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
+      cut();
     }
 
-    // each of the decision's three is opened by its key; Enter or the key again presses what it holds
-    for (const one of document.querySelectorAll(":is(#done, #decision) [data-key]")) {
-      DO[one.dataset.key] = () => {
-        if (one.tagName !== "DETAILS") { one.click(); return; }
-        const button = one.querySelector("button") ?? one.querySelector("a");
-        if (one.open && button && document.activeElement === button) { button.click(); return; }
-        for (const other of document.querySelectorAll("#decision details[open]")) other.open = false;
-        one.open = true;
-        button?.focus();
-      };
+    // the found picture is seen to the right of the line
+    function cut() {
+      const share = mode === "slider" ? 1 - slide.value / 100 : 0;
+      over.style.clipPath = mode === "slider" ? `inset(-9999px -9999px -9999px ${width * share}px)` : "none";
     }
-    DO.v = () => document.body.classList.toggle("asked-all");
-    DO.j = () => document.querySelector("a.next")?.click();
+
+    function show(wanted) {
+      mode = mode === wanted && wanted !== "slider" ? "slider" : wanted;
+      clearInterval(blinking);
+      over.hidden = mode === "side";
+      const drawn = mode === "difference" || mode === "points";
+      panes[0].hidden = drawn;
+      panes[1].hidden = mode !== "side";
+      stage.classList.toggle("two", mode === "side");
+      drawing.hidden = !drawn;
+      if (drawn) { drawing.src = table.dataset[mode]; drawing.alt = said.dataset[mode]; }
+      slide.closest("label").hidden = mode !== "slider";
+      svg.style.display = mode === "slider" || mode === "side" ? "" : "none";
+      if (mode === "blink") blinking = setInterval(() => { over.hidden = !over.hidden; }, 600);
+      for (const one of table.querySelectorAll("[data-mode]")) {
+        one.setAttribute("aria-pressed", String(one.dataset.mode === mode));
+      }
+      said.textContent = said.dataset[mode];
+      lay();
+    }
+
+    function zoom(by, x, y) {
+      const box = stage.getBoundingClientRect();
+      if (!by) Object.assign(view, { scale: 1, x: 0, y: 0 });
+      else {
+        const before = view.scale;
+        view.scale = Math.min(Math.max(before * by, 0.2), 20);
+        if (Math.abs(view.scale - 1) < 0.05) view.scale = 1;
+        const grown = view.scale / before;
+        const [cx, cy] = x === undefined ? [box.width / 2, box.height / 2] : [x - box.left, y - box.top];
+        view.x = cx - (cx - view.x) * grown;
+        view.y = cy - (cy - view.y) * grown;
+      }
+      lay();
+    }
+
+    let held = null;
+    stage.addEventListener("pointerdown", (event) => { held = [event.clientX - view.x, event.clientY - view.y]; stage.setPointerCapture(event.pointerId); });
+    stage.addEventListener("pointermove", (event) => {
+      if (!held) return;
+      view.x = event.clientX - held[0];
+      view.y = event.clientY - held[1];
+      lay();
+    });
+    for (const end of ["pointerup", "pointercancel"]) stage.addEventListener(end, () => { held = null; });
+    stage.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey && !event.metaKey && view.scale === 1) return; // the page scrolls
+      event.preventDefault();
+      zoom(event.deltaY < 0 ? 1.15 : 1 / 1.15, event.clientX, event.clientY);
+    }, { passive: false });
+    slide.addEventListener("input", cut);
+    for (const one of table.querySelectorAll("[data-mode]")) one.addEventListener("click", () => show(one.dataset.mode));
+    for (const one of table.querySelectorAll("[data-zoom]")) one.addEventListener("click", () => zoom(Number(one.dataset.zoom)));
+    window.addEventListener("resize", lay);
+    Object.assign(DO, { b: () => show("blink"), s: () => show("side"), d: () => show("difference"), p: () => show("points") });
+    show("slider");
   }
+
+  // each of the decision's three is opened by its key; Enter or the key again presses what it holds
+  for (const one of document.querySelectorAll(":is(#done, #decision) [data-key]")) {
+    DO[one.dataset.key] = () => {
+      if (one.tagName !== "DETAILS") { one.click(); return; }
+      const button = one.querySelector("button") ?? one.querySelector("a");
+      if (one.open && button && document.activeElement === button) { button.click(); return; }
+      for (const other of document.querySelectorAll("#decision details[open]")) other.open = false;
+      one.open = true;
+      button?.focus();
+    };
+  }
+  DO.v = () => document.body.classList.toggle("asked-all");
+  DO.j = () => document.querySelector("a.next")?.click();
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (event.target.matches("input:not([type=range]), select, textarea") || localStorage.getItem("keys") === "off") return;
-    const key = event.key.toLowerCase();
-    if (key === "escape" && leaves) leave(false); // the browser stops loading
-    if (waits ? !/^([a-z]|enter)$/.test(key) : !DO[key]) return;
+    if (event.key === "Escape") leaving = false; // the browser stops loading
+    const deed = DO[event.key.toLowerCase()];
+    if (leaving ? event.key !== "Enter" : !deed) return;
     event.preventDefault();
-    typed.push(key);
-    pump();
+    if (!leaving) deed();
   });
   window.addEventListener("submit", (event) => {
-    if (!event.defaultPrevented && event.target.closest("#done, #decision")) leave();
+    if (!event.defaultPrevented && event.target.closest("#done, #decision")) leaving = true;
   });
   window.addEventListener("click", (event) => {
-    if (!event.defaultPrevented && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.target.closest?.("a.next")) leave();
+    if (!event.defaultPrevented && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.target.closest?.("a.next")) leaving = true;
   });
-  window.addEventListener("pageshow", (event) => { if (event.persisted) leave(false); });
+  window.addEventListener("pageshow", () => { leaving = false; });
   document.addEventListener("click", (event) => {
     if (document.body.classList.contains("blurs") && event.target.closest?.("#table .stage, img.found")) {
       document.body.classList.add("asked-all");
     }
-  });
-
-  // keys that waited decide what can be seen: both pictures are there, and have been painted
-  function stands() {
-    waits = leaves;
-    pump();
-  }
-  document.addEventListener("DOMContentLoaded", () => {
-    begin();
-    if (!typed.length) stands();
-    else window.addEventListener("load", () => requestAnimationFrame(() => setTimeout(stands)));
   });
 })();

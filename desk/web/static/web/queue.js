@@ -27,7 +27,6 @@
   let words = null; // the reason that was written before the key that is at work
   let proposing = false;
   let leaving = false;
-  let behind = null; // keys for a case's own page that is coming
   let loading = null;
   const refused = new Map(); // why the site refused to decide a case, by its number
 
@@ -39,7 +38,7 @@
   const offer = () => { undo.disabled = !done.length; };
 
   function pump() {
-    while (!busy && typed.length) typed.shift().deed();
+    while (!busy && typed.length) typed.shift()();
   }
 
   // keys wait until this is done
@@ -48,23 +47,11 @@
     promise.finally(() => { busy -= 1; pump(); });
   }
 
-  // another page comes: keys are for that one, which takes up what is kept here if it is a case's own
-  function leave(keeps = false) {
-    behind = keeps ? typed.map((one) => one.key) : null;
+  // another page comes: keys are about the one that is seen
+  function leave() {
     typed.length = 0;
     leaving = true;
-    keep();
-    if (!keeps) setTimeout(() => { leaving = false; }, 3000); // it didn't
-  }
-
-  function keep() {
-    if (behind) sessionStorage.setItem("typed", JSON.stringify({ from: location.href.split("#")[0], keys: behind }));
-  }
-
-  function stay() {
-    leaving = false;
-    behind = null;
-    sessionStorage.removeItem("typed");
+    setTimeout(() => { leaving = false; }, 3000); // it didn't
   }
 
   // until what was changed can be seen
@@ -214,7 +201,7 @@
 
   async function visit(one) {
     await sending; // what was decided a moment ago is decided there, too
-    leave(true);
+    leave();
     one.querySelector("h3 a").click();
   }
 
@@ -372,16 +359,7 @@
   };
 
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || keys.open) return;
-    if (leaving) {
-      if (event.key === "Escape") stay(); // the browser stops loading
-      else if (behind && !event.repeat && /^([a-z]|Enter)$/i.test(event.key)) {
-        event.preventDefault();
-        behind.push(event.key.toLowerCase());
-        keep();
-      }
-      return;
-    }
+    if (event.ctrlKey || event.metaKey || event.altKey || keys.open || leaving) return;
     if (event.target.matches("input:not([type=checkbox]), select, textarea")) {
       if (event.target === reason && (event.key === "Enter" || event.key === "Escape")) {
         event.preventDefault();
@@ -392,8 +370,7 @@
     if (localStorage.getItem("keys") === "off" && event.key !== "?") return;
     if (event.key === "Enter" && (proposing || typed.length)) { // it presses what is about to be proposed
       event.preventDefault();
-      const take = () => { if (document.activeElement.closest(".licences")) document.activeElement.click(); };
-      typed.push({ key: "enter", deed: take });
+      typed.push(() => { if (document.activeElement.closest(".licences")) document.activeElement.click(); });
       return;
     }
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
@@ -401,7 +378,7 @@
     if (!deed || (event.repeat && !"jk".includes(key))) return;
     event.preventDefault();
     if (key === "r" || key === "?") { deed(); return; } // what is typed next is text
-    typed.push({ key, deed: "cx".includes(key) ? deciding(deed) : deed });
+    typed.push("cx".includes(key) ? deciding(deed) : deed);
     pump();
   });
 
@@ -418,7 +395,7 @@
     const picture = event.target.closest(".blurs .pair")?.querySelector(".found");
     if (picture && !picture.classList.contains("asked")) { event.preventDefault(); picture.classList.add("asked"); }
   });
-  window.addEventListener("pageshow", (event) => { if (event.persisted) stay(); });
+  window.addEventListener("pageshow", () => { leaving = false; });
   window.addEventListener("beforeunload", (event) => { if (waiting || typed.length) event.preventDefault(); });
   form?.addEventListener("submit", (event) => {
     if (event.submitter?.hasAttribute("formaction")) return; // a group that is longer than the page
