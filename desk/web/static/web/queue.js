@@ -26,6 +26,7 @@
   let busy = 0; // what keys wait for
   let words = null; // the reason that was written before the key that is at work
   let proposing = false;
+  let proposed = null; // the licence that Enter takes
   let leaving = false;
   let loading = null;
   const refused = new Map(); // why the site refused to decide a case, by its number
@@ -67,7 +68,7 @@
     const one = items[index];
     one.classList.add("current");
     one.scrollIntoView({ block: "center" });
-    one.focus({ preventScroll: true });
+    if (document.activeElement !== reason) one.focus({ preventScroll: true }); // a reason is being written
     for (const later of items.slice(index, index + AHEAD)) {
       for (const picture of later.querySelectorAll("img")) picture.loading = "eager";
     }
@@ -306,11 +307,13 @@
     const numbers = link.closest(".whole") ? link.parentElement.dataset.numbers : "";
     const asked = items[current];
     proposing = true;
+    proposed = null;
     try {
       const answer = await fetch(`${link.dataset.licences}${numbers ? `?cases=${encodeURIComponent(numbers)}` : ""}`);
       if (!answer.ok || answer.redirected) { location.href = link.href; return; }
       place.innerHTML = await answer.text();
-      if (items[current] === asked) place.querySelector("button, a").focus();
+      proposed = items[current] === asked ? place.querySelector("button, a") : null;
+      if (document.activeElement !== reason) proposed?.focus();
     } catch {
       typed.length = 0; // no licences came to choose from
       say(said.dataset.missing);
@@ -324,6 +327,13 @@
     if (!button || !(whole || isOpen(items[current]))) return false;
     button.click();
     return true;
+  }
+
+  // takes the licence that is proposed, or another one that was chosen
+  function take() {
+    const one = document.activeElement.closest(".licences") ? document.activeElement : proposed;
+    one?.click();
+    return one;
   }
 
   // a key that decides takes the reason along that was written before it, whenever its turn comes
@@ -370,7 +380,7 @@
     if (localStorage.getItem("keys") === "off" && event.key !== "?") return;
     if (event.key === "Enter" && (proposing || typed.length)) { // it presses what is about to be proposed
       event.preventDefault();
-      typed.push(() => { if (document.activeElement.closest(".licences")) document.activeElement.click(); });
+      typed.push(deciding(take));
       return;
     }
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;

@@ -190,7 +190,10 @@ def test_fast_keys_wait_for_a_slow_site_and_what_it_refuses_in_between_is_said_a
     ann.errors.clear()  # the console said what was refused
 
 
-def test_keys_behind_an_undo_a_reason_and_a_licence_are_about_the_case_that_is_seen_then(site: Site) -> None:
+@pytest.mark.parametrize("pause", [0, 500])
+def test_keys_behind_an_undo_a_reason_and_a_licence_are_about_the_case_that_is_seen_then(
+    site: Site, pause: int
+) -> None:
     studio = cases_of(site, 5)
     studio.licences.create(number=1, licensee="Harbour Prints", domain="shop.example")
     order = [row.case.number for row in in_groups(studio, Wanted(), 0, 1000)]
@@ -207,7 +210,7 @@ def test_keys_behind_an_undo_a_reason_and_a_licence_are_about_the_case_that_is_s
           new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true })); }"""
     )
     ann.page.keyboard.press("r")
-    ann.page.keyboard.type("cxu")
+    ann.page.keyboard.type("cxu", delay=pause)  # meanwhile what was typed before is decided
     ann.page.keyboard.press("Enter")
     ann.page.keyboard.press("x")
     settled(ann, 0)
