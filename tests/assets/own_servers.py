@@ -14,7 +14,7 @@ import redis
 
 from exhibit.config.config import Config
 from tests import CHECKOUT
-from tests.assets.processes import processes_of, wait_until
+from tests.assets.processes import processes_of
 from workers.configuration import load_config
 from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers
@@ -28,7 +28,7 @@ def own(open_folder: Path) -> Iterator[Config]:
     """
     subprocess.run(["cp", "--archive", _started_once(), open_folder / "data"], check=True)
     yield load_config({"EXHIBIT_DATA": str(open_folder / "data")})
-    wait_until(lambda: not processes_of(open_folder))
+    assert not processes_of(open_folder)
 
 
 @cache

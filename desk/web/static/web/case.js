@@ -140,10 +140,9 @@
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (event.target.matches("input:not([type=range]), select, textarea") || localStorage.getItem("keys") === "off") return;
     if (event.key === "Escape") leaving = false; // the browser stops loading
-    const deed = DO[event.key.toLowerCase()];
-    if (leaving ? event.key !== "Enter" : !deed) return;
-    event.preventDefault();
-    if (!leaving) deed();
+    if (leaving && event.key === "Enter") event.preventDefault(); // what it would press again was pressed
+    const deed = leaving ? null : DO[event.key.toLowerCase()];
+    if (deed) { event.preventDefault(); deed(); }
   });
   window.addEventListener("submit", (event) => {
     if (!event.defaultPrevented && event.target.closest("#done, #decision")) leaving = true;

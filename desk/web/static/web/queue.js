@@ -63,6 +63,7 @@
 
   function look(index) {
     if (index < 0 || index >= items.length) return;
+    proposed = null;
     items[current]?.classList.remove("current");
     current = index;
     const one = items[index];
@@ -168,6 +169,7 @@
   }
 
   function group(section) {
+    proposed = null;
     whole?.classList.remove("chosen");
     whole?.querySelector(".whole")?.removeAttribute("open");
     whole = section;

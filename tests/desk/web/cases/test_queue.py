@@ -219,6 +219,19 @@ def test_keys_behind_an_undo_a_reason_and_a_licence_are_about_the_case_that_is_s
     assert [reasons[number] for number in order] == ["", "", "Licence 1.", "", "cxu"]
 
 
+def test_enter_takes_no_licence_of_a_case_that_was_left(site: Site) -> None:
+    studio = cases_of(site, 2)
+    studio.licences.create(number=1, licensee="Harbour Prints", domain="shop.example")
+    page = queue(site.member(studio)).page
+    page.evaluate(
+        """() => { for (const key of ["l", "j", "Enter", "c"]) document.activeElement.dispatchEvent(
+          new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true })); }"""
+    )
+    first, second = (row.case.number for row in in_groups(studio, Wanted(), 0, 1000))
+    expect(page.locator(f"#case-{second}")).to_have_attribute("data-decided", "")
+    assert decided(studio) == {first: "open", second: "confirmed"}
+
+
 def test_keys_that_come_while_the_page_of_a_case_loads_do_nothing(site: Site) -> None:
     studio = cases_of(site, 3)
     first, second, third = (row.case.number for row in in_groups(studio, Wanted(), 0, 1000))
