@@ -267,11 +267,12 @@ def first_captures(wanted: Iterable[tuple[Case, Sighting]]) -> list[int]:
 def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: str = "") -> None:
     """Let the licence ledger decide an open case whose every sighting it covers, and take that back when one isn't.
 
-    Sightings of what only resembles the work count where there are no others. The history says then why it is taken
-    back, and what a person wrote about that.
+    Sightings of what only resembles the work count where there are no others and a person has made it a case. The
+    history says then why it is taken back, and what a person wrote about that.
     """
     rows = case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
-    rows = rows if rows.exists() else case.case_sightings.all()
+    if not rows.exists():
+        rows = case.case_sightings.none() if case.resembles else case.case_sightings.all()
     covered = rows.exists() and not rows.filter(licence=None).exists()
     if covered and case.decision == Case.Decision.OPEN:
         numbers = sorted(set(rows.values_list("licence__number", flat=True)))
@@ -318,9 +319,9 @@ def decide(  # noqa: PLR0913 - each is named at the call, and a decision is no l
     """
     moment, whole = now(), history.in_english(why, reason)
     decided = {"decision": decision, "decided_at": moment, "decided_by": by, "decided_in": group, "reason": whole}
-    back = decision == Case.Decision.OPEN and _only_resembled(case, who, why)
+    back = decision == Case.Decision.OPEN and ("undone", {}) in why and _only_resembles(case)
     waits, demonstration = decision == Case.Decision.OPEN and not back, who is Decider.DEMONSTRATION
-    if case.resembles and who is not Decider.LEDGER and decision != Case.Decision.CLEARED:
+    if case.resembles and decision != Case.Decision.CLEARED:
         announce(case)
     write(case, **decided, disputed_at=None, waits=waits, resembles=back, demonstration=demonstration)
     phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
@@ -341,12 +342,10 @@ def decide(  # noqa: PLR0913 - each is named at the call, and a decision is no l
     return submit(EntryType.DECISION, opening, case.owner, moment, {**named, "by": by, "reason": whole})
 
 
-def _only_resembled(case: Case, who: Decider, why: Sequence[Said]) -> bool:
-    """Whether a case that is open again lay among what only resembles its work, and no person wants it elsewhere."""
-    meant = who is not Decider.LEDGER and ("undone", {}) not in why
-    if meant or case.events.filter(kind="taken-out").exists():
-        return False
-    return not case.case_sightings.exclude(match__decision=Decision.RESEMBLES).exists()
+def _only_resembles(case: Case) -> bool:
+    """Whether all of a case only resembles its work, and nobody has ever made it a case."""
+    made, more = case.events.filter(kind="taken-out"), case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
+    return not made.exists() and not more.exists()
 
 
 def _said_by_machine(case: Case) -> dict[str, Any] | None:

@@ -54,8 +54,8 @@ def look_after(cases: Sequence[Case], gained: Sequence[CaseSighting] = ()) -> Ma
         case.likelihood = max(likelihood(matches[match]) for match in some)
         resembling = {match for match in some if matches[match].decision == Decision.RESEMBLES}
         case.waits = _waits(case, set(unlicensed), resembling, gained, known[case.owner_id])
-        left = set(unlicensed) - known[case.owner_id]
-        case.resembles = case.decision == Case.Decision.OPEN and not case.waits and bool(left)
+        aside = case.decision == Case.Decision.OPEN and not case.waits
+        case.resembles = aside and (not unlicensed or bool(set(unlicensed) - known[case.owner_id]))
     Case.objects.bulk_update(cases, ["shown", "likelihood", "places", "waits", "resembles"], batch_size=100)
     return known
 
@@ -114,7 +114,7 @@ def _waits(
         return False
     if case.decision == decision.OPEN:
         left = unlicensed - known
-        return not unlicensed or bool(left - resembling) or bool(left and case.waits)
+        return bool(left - resembling) or (case.waits and (bool(left) or not unlicensed))
     own = [row for row in gained if row.case_id == case.pk]
     new = [row for row in own if row.licence_id is None and row.match_id not in resembling]
     if case.decision == decision.CLEARED:

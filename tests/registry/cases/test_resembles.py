@@ -9,6 +9,8 @@ from registry.accounts import people
 from registry.cases import queue, triage
 from registry.cases.queue import Sort, State, Wanted
 from registry.models import Bundle, Capture, Case, Event, EventKind, Flood, Match, Owner, Work
+from registry.parties.parties import parties
+from registry.works.works import case_counts, counts
 from tests.assets.redrawn import scene
 from tests.assets.rows import owner, register
 from tests.assets.textured import encoded
@@ -106,6 +108,25 @@ def test_a_licence_for_the_copies_decides_whatever_resembles_beside_them(inline:
     see(inline, studio, REDRAWN)
     case = Case.objects.get()
     assert (case.decision, case.waits, case.resembles) == ("licensed", False, False)
+
+
+def test_the_ledger_decides_nothing_in_the_drawer(inline: SyncRunner, studio: Owner) -> None:
+    studio.licences.create(number=1, licensee="Harbour Prints", domain="shop.example", valid_from=date(2020, 1, 1))
+    see(inline, studio, REDRAWN)
+    inline.run_until_idle()
+    case = Case.objects.get()
+    assert (case.decision, case.resembles, case.waits) == ("open", True, False)
+    assert case.case_sightings.get().licence is not None
+    assert not Event.objects.exists()
+
+
+def test_works_and_parties_count_and_name_no_more_than_cases(inline: SyncRunner, studio: Owner) -> None:
+    see(inline, studio, REDRAWN)
+    work = Work.objects.get()
+    assert (case_counts([work]), counts(studio)["seen"], list(parties(studio))) == ({}, 0, [])
+    decisions.take_out(Case.objects.get(), by="ann")
+    assert (case_counts([work]), counts(studio)["seen"]) == ({work.pk: 1}, 1)
+    assert [row["party"] for row in parties(studio)] == ["shop.example"]
 
 
 def test_the_drawer_is_ordered_by_the_odds_that_it_has_to_do_with_the_work(inline: SyncRunner, studio: Owner) -> None:

@@ -61,7 +61,7 @@ def test_what_only_resembles_lies_in_its_drawer_until_a_program_makes_it_a_case(
 
 def test_the_former_name_of_the_grade_is_refused_and_the_new_one_named(decider: Program) -> None:
     status, told = decider.get("/cases?sure=derived")
-    assert status == 422
+    assert status == 400
     assert "resembles" in str(told)
 
 
