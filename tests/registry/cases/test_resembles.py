@@ -152,6 +152,8 @@ def test_the_fuse_does_not_count_what_only_resembles(inline: SyncRunner, studio:
         see(inline, studio, REDRAWN, host=f"site-{place}.example")
     assert not work.found_days.exists()
     assert not Flood.objects.exists()
+    see(inline, studio, WORK, host="site-0.example")  # where nobody was asked of it before
+    assert work.found_days.get().sites == 1
 
 
 def test_odds_and_figures_are_kept_with_the_pair_as_they_were_measured(inline: SyncRunner, studio: Owner) -> None:
