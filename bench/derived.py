@@ -85,8 +85,8 @@ def _copy(registered: Registered, work: int, data: bytes) -> list[str]:
     told = {
         "copies": True,
         "named": work in searched,
-        str(said): True,
-        "derived if compared": alone.decision is Decision.DERIVED,
+        "derived" if said is Decision.RESEMBLES else str(said): True,
+        "derived if compared": alone.decision is Decision.RESEMBLES,
         "grade 3 or more": grade(alone.survival) > 2,
     }
     return [name for name, holds in told.items() if holds]
@@ -96,7 +96,7 @@ def _stranger(registered: Registered, data: bytes) -> list[str]:
     found, searched = extract(data), _searched(registered, data)
     unlike = [work for work, said in searched.items() if said.decision is Decision.NONE]
     said = [graded(found, registered.features(work), searched[work]).decision for work in unlike]
-    derived = said.count(Decision.DERIVED)
+    derived = said.count(Decision.RESEMBLES)
     found_too = ["found"] if len(unlike) < len(searched) else []
     return ["strangers", *["pairs"] * len(said), *["derived pairs"] * derived, *["derived"] * (derived > 0), *found_too]
 

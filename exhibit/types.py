@@ -93,8 +93,10 @@ class Decision(StrEnum):
 
     CERTAIN = "certain"
     REVIEW = "review"
+    RESEMBLES = "resembles"
+    """It has to do with the work beyond chance; whether it shows this very picture is left open."""
     DERIVED = "derived"
-    """No copy by any rule, but enough of the work survives: only where an owner asks for it."""
+    """What ``match-5`` and earlier versions called it where only structure survives: in sealed facts and logs alone."""
     NONE = "none"
 
 
@@ -143,9 +145,14 @@ class Verification:
             ``transform`` is then the one that comes nearest, and ``dense`` is measured by the pieces.
         survival: what of each cell of the registered picture survives (:mod:`exhibit.comparison.derived`), a text for
             each row of cells; none where nobody asked for it.
+        related: natural logarithm of the odds that the found picture has to do with the registered one, and doesn't
+            resemble it by chance; ``None`` where the pipeline doesn't weigh that.
+        exposure: the same of the odds that it shows this very picture, and not another one of the scene.
+        figures: what was measured of the pair, by name, from which both odds follow; ``None`` where a figure couldn't
+            be measured.
     """
 
-    decision: Decision  # ``certain``, ``review``, ``derived`` or ``none``
+    decision: Decision  # ``certain``, ``review``, ``resembles`` or ``none``; ``derived`` in earlier facts
     hamming: Count
     inliers: Count  # distinct keypoint correspondences that agree with the transform
     dense: float  # share of textured blocks in the overlap whose pixels agree, 0 to 1
@@ -163,6 +170,9 @@ class Verification:
     further: tuple[Matrix, ...] = field(default=(), metadata=LATER)
     pieces: tuple[Piece, ...] = field(default=(), metadata=LATER)
     survival: tuple[str, ...] = field(default=(), metadata=LATER)
+    related: float | None = field(default=None, metadata=LATER)
+    exposure: float | None = field(default=None, metadata=LATER)
+    figures: Mapping[str, float | None] = field(default_factory=dict, hash=False, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

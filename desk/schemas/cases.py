@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from django.db.models import Prefetch, QuerySet
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, From, Hex, Moment
+from desk.schemas.base import EXPOSURE, FIGURES, NOON, RELATED, Answer, From, Hex, Moment
 from desk.schemas.evidence import Bundle
 from desk.schemas.notices import ClaimCheck
 from exhibit.types import Decision
@@ -38,6 +38,7 @@ class CaseLine(Answer):
     reason: str
     demonstration: bool
     waits: bool = Field(description="Whether it waits for a person.")
+    resembles: bool = Field(description="Whether it only resembles the work, and lies in the drawer of such cases.")
     opened_at: Moment = Field(examples=[NOON])
     disputed_at: Moment | None = Field(description="Since when a member says that it was decided wrongly.")
     standing: str = Field(description="Of its places: `online`, `hidden`, `changed`, `unseen`; `removed` when all are.")
@@ -82,7 +83,7 @@ class Use(Answer):
         description="Whether the picture's file breaks off or is damaged; null where nobody knows.",
     )
     comparison: int = Field(alias="match_id", description="Its number, for drawings of it.", examples=[97])
-    match: str = Field(alias="match.decision", description="`certain`, `review` or `derived`.", examples=["certain"])
+    match: str = Field(alias="match.decision", description="`certain`, `review` or `resembles`.", examples=["certain"])
     by_fingerprints: Annotated[bool, From(lambda row: PRINTS in row.match.reasons)] = Field(
         description="Whether only stated fingerprints were compared: the work's picture was never here."
     )
@@ -90,6 +91,9 @@ class Use(Answer):
     hamming: int = Field(alias="match.hamming")
     inliers: int = Field(alias="match.inliers")
     dense: float = Field(alias="match.dense")
+    related: float | None = Field(alias="match.related", description=RELATED)
+    exposure: float | None = Field(alias="match.exposure", description=EXPOSURE)
+    figures: dict[str, float | None] = Field(alias="match.figures", description=FIGURES)
     mirrored: bool = Field(alias="match.mirrored")
     rotation: int = Field(alias="match.rotation")
     probability: float | None = Field(alias="match.probability")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from django.db.models import QuerySet
 from pydantic import ConfigDict, Field
 
-from desk.schemas.base import NOON, Answer, From, Hex, Moment
+from desk.schemas.base import EXPOSURE, FIGURES, NOON, RELATED, Answer, From, Hex, Moment
 from desk.schemas.evidence import FileStatement, Receipt
 from desk.texts import ownership, uploads as upload_words
 from desk.texts.masks import masks
@@ -318,7 +318,7 @@ class FoundWork(Logged):
     title: str = Field(alias="work.title", examples=["Harbour at dawn"])
     file: str = Field(alias="work.source_name")
     picture: Hex = Field(alias="picture.digest")
-    decision: str = Field(description="`certain`, `review`, or `derived` if asked for.", examples=["certain"])
+    decision: str = Field(description="`certain`, `review` or `resembles`.", examples=["certain"])
     probability: float | None
     calibration: Hex | None
     hamming: int
@@ -330,6 +330,9 @@ class FoundWork(Logged):
     further: list[list[list[float]]]
     pieces: list[Piece]
     survival: list[str] = Field(description="What of the work survives, a text for each row of cells; mostly none.")
+    related: float | None = Field(description=RELATED)
+    exposure: float | None = Field(description=EXPOSURE)
+    figures: dict[str, float | None] = Field(description=FIGURES)
     mirrored: bool
     rotation: int
     overlap_work: float

@@ -12,7 +12,7 @@ from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
 from evidence.documents.phrases import load_phrases
 from exhibit.comparison.calibration import Bound
-from exhibit.comparison.derived import grade
+from exhibit.comparison.derived import DERIVED, grade
 from exhibit.digests import Digest
 from exhibit.types import CaseDecision, Decision, Verification
 from registry.cases import history, matching
@@ -53,7 +53,7 @@ DECIDERS = {matching.LEDGER: gettext_lazy("licence ledger"), DEMONSTRATION: gett
 SURE = {
     Decision.CERTAIN: gettext_lazy("Very likely a copy"),
     Decision.REVIEW: gettext_lazy("Perhaps a copy: look closely"),
-    Decision.DERIVED: gettext_lazy("Perhaps a derived work: parts of its structure survive"),
+    Decision.RESEMBLES: gettext_lazy("Has to do with the work beyond chance: look what it is"),
 }
 MAX_TITLE = 72
 
@@ -85,7 +85,7 @@ def mailed(case: Case, first: datetime | None) -> list[str]:
 
 def how_much(match: Match | Verification) -> str:
     """How much of the work the found picture shows, and how it lies."""
-    if match.decision == Decision.DERIVED:
+    if DERIVED in match.reasons:
         return _("What survives of your picture is graded %(grade)s, of 0 to 5.") % {"grade": grade(match.survival)}
     if match.transform is None:
         by_prints = PRINTS in match.reasons

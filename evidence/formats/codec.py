@@ -80,13 +80,17 @@ def to_plain(value: object) -> Json:
     """Plain JSON data of a frozen dataclass and all in it; ``TypeError`` for a value that the format doesn't know."""
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Digest)):
         given = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
-        shown = [(field.name, of) for field, of in given if not field.metadata.get("later") or of != field.default]
+        shown = [(field.name, of) for field, of in given if not field.metadata.get("later") or of != _default(field)]
         return {name: to_plain(of) for name, of in shown}
     if isinstance(value, (tuple, list)):
         return [to_plain(item) for item in value]
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
     return _scalar_to_plain(value)
+
+
+def _default(field: dataclasses.Field[Any]) -> object:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def may_lack(kind: Untyped) -> frozenset[str]:
@@ -125,8 +129,10 @@ def _read(kind: object, plain: Json, where: str) -> Json:
         return _read_tuple(typing.get_args(kind), plain, where)
     if origin is typing.Literal:
         return _expect(plain in typing.get_args(kind), plain, where, " or ".join(typing.get_args(kind)))
-    if origin is dict:
-        return _expect(isinstance(plain, dict), plain, where, "an object")
+    if origin in {dict, Mapping}:
+        _expect(isinstance(plain, dict), plain, where, "an object")
+        of = Json if origin is dict else typing.get_args(kind)[1]
+        return plain if of is Json else {name: _read(of, item, f"{where}: {name}") for name, item in plain.items()}
     if dataclasses.is_dataclass(kind) and kind is not Digest:
         return _read_dataclass(kind, plain, where)
     return _read_scalar(kind, plain, where)

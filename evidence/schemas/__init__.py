@@ -6,6 +6,7 @@
 import dataclasses
 import types
 import typing
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -94,6 +95,8 @@ def _schema(kind: object, definitions: dict[str, Any]) -> dict[str, Any]:
         return _array(arguments, definitions)
     if origin in {typing.Literal, dict}:
         return {"enum": list(arguments)} if origin is typing.Literal else {"type": "object"}
+    if origin is Mapping:
+        return {"type": "object", "additionalProperties": _schema(arguments[1], definitions)}
     return _SCALARS[kind] if kind in _SCALARS else _object(kind, definitions)
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 LEVEL = 0.95
 """How often at least a statement made here holds, over all that might have been sampled."""
 MILLION = 1_000_000
+MOST_ODDS = 1e9
 _HALVINGS = 60
 SLOPES = (3.0, 1.0, 1 / 3)
 """Of :func:`upper_bound_at_any_time`: the steeper, the better for few failures, the gentler, the better for many."""
@@ -31,6 +32,20 @@ def upper_bound(failures: int, trials: int) -> float:
 def per_million(rate: float) -> int:
     """A rate as a count in a million, rounded up."""
     return min(MILLION, math.ceil(rate * MILLION - 1e-6))
+
+
+def odds_words(logarithm: float) -> str:
+    """Odds, given by their natural logarithm, as ``8,000 : 1`` or ``1 : 240``.
+
+    Two digits are said, and the rest is left off so that no more is said than was measured; at most a thousand million.
+    """
+    against = logarithm < 0
+    value = math.exp(min(abs(logarithm), math.log(MOST_ODDS)))
+    step = 10.0 ** (math.floor(math.log10(value) + 1e-9) - 1)
+    steps = value / step
+    number = (math.ceil(steps - 1e-6) if against else math.floor(steps + 1e-6)) * step
+    said = f"{number:,.1f}".removesuffix(".0") if number < 10 else f"{number:,.0f}"
+    return f"1 : {said}" if against else f"{said} : 1"
 
 
 def evidence_against(rate: float, failures: int, trials: int) -> float:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from exhibit.comparison.similarity import WINDOW, Grey, Number, blurred, window_sums, windows
 from exhibit.comparison.warp import Floats, Mask
 
+DERIVED = "derived"
+"""The reason of a match that resembles the work by its structure alone."""
 CELLS = 12
 PLAIN, NOTHING, STRUCTURE, PIXELS = "-012"
 MIN_TEXTURED, MIN_WINDOWS, AGREEING, MIN_STRUCTURE, MIN_VALID = 0.2, 0.1, 0.5, 0.6, 0.5

@@ -59,7 +59,7 @@ class HashMatch:
 class Examined(Verification):
     """A verification with what isn't kept of it: for whoever asks why it was decided so."""
 
-    figures: Measurements | None = None  # what it was decided by; `None` where the pixels weren't worth measuring
+    measurements: Measurements | None = None  # what it was decided by; `None` where the pixels weren't worth measuring
     pieced: InWays | None = None  # the same of it in pieces; `None` where it wasn't so laid
     glance: bool = False  # whether it was made of the quick features only
 
@@ -352,7 +352,7 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
         drift=None if finding.fit is None else round(finding.fit.drift, 4),
         further=tuple(matrix_of(copy) for copy in finding.further),
         pieces=finding.pieces,
-        figures=finding.figures,
+        measurements=finding.figures,
         pieced=finding.pieced,
         glance=found.is_glance,
     )

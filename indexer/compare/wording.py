@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from types import MappingProxyType
 
+from exhibit.comparison.confidence import odds_words
 from exhibit.types import Decision, Json, Verification
 from indexer.compare.change import MISSING_UNTOLD, SAME_SIZE, STRETCH, Change, Place, change_of
 from indexer.layout.information import COMPOSED
@@ -11,6 +12,10 @@ from indexer.layout.information import COMPOSED
 DECISIONS = {
     Decision.CERTAIN: "The second picture shows the first one. Nothing held the decision back.",
     Decision.REVIEW: "The second picture may show the first one. A person has to look.",
+    Decision.RESEMBLES: (
+        "The second picture has to do with the first beyond chance: an altered copy, an adaptation, another photograph "
+        "of the same scene. Which of these isn't said; a person has to look."
+    ),
     Decision.DERIVED: "No copy was found, but parts of the first picture's structure survive in the second.",
     Decision.NONE: "No sign was found that the second picture shows the first one.",
 }
@@ -72,8 +77,8 @@ Size = tuple[int, int]
 
 _TOLD = (
     "decision", "probability", "calibration", "hamming", "inliers", "dense", "in_place", "drift", "transform",
-    "further", "pieces", "survival", "mirrored", "rotation", "overlap_work", "overlap_picture", "reasons",
-    "pipeline",
+    "further", "pieces", "survival", "related", "exposure", "figures", "mirrored", "rotation", "overlap_work",
+    "overlap_picture", "reasons", "pipeline",
 )  # fmt: skip
 
 
@@ -96,6 +101,7 @@ def in_words(verification: Verification, found_size: Size | None = None, registe
         lines.append(f"Laid on the first  in {len(one.pieces)} pieces, each by a transform of its own")
     if one.further:
         lines.append(f"Further copies     {len(one.further)} in the same picture")
+    lines += [f"Odds               {words}" for words in odds_in_words(one.related, one.exposure)]
     lines.append(f"Probability        {_probability(one)}")
     return "\n".join([*lines, f"Method             {one.pipeline}"])
 
@@ -125,6 +131,12 @@ def as_plain(verification: Verification) -> dict[str, Json]:
     told = {name: getattr(verification, name) for name in _TOLD}
     pieces = [asdict(piece) for piece in verification.pieces]
     return told | {"calibration": None if calibration is None else calibration.hex, "pieces": pieces}
+
+
+def odds_in_words(related: float | None, exposure: float | None) -> list[str]:
+    """Odds by their natural logarithms, each with what they are of; none of what wasn't weighed."""
+    of = (related, "it has to do with the work"), (exposure, "it shows this very picture")
+    return [f"about {odds_words(odds)} that {what}" for odds, what in of if odds is not None]
 
 
 def held_back_in_words(reasons: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.comparison.derived import PLAIN, grade, survival
+from exhibit.comparison.derived import DERIVED, PLAIN, grade, survival
 from exhibit.types import Decision, Verification
 from indexer.compare.dense import dense_agreement, laid_on
 from indexer.compare.geometry import Remembered, support
@@ -20,9 +20,8 @@ from indexer.layout.scaling import size_of
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
 
-DERIVED = "derived"
 MIN_GRADE, MIN_TELLING = 2, 0.7
-"""From which a pair of which nothing else was found counts as a derived work, and the share of the work's cells that
+"""From which a pair of which nothing else was found resembles the work, and the share of the work's cells that
 have to tell something: outlines of things on white resemble one another."""
 MIN_SHOWN, MAX_STRETCH = 0.1, 1.3
 """Share of the work that a picture has to cover, and how much edges may change the area that it is laid on."""
@@ -36,7 +35,7 @@ def graded(found: Features, registered: Features, compared: Verification) -> Ver
     """What was measured of a pair, with the map of what survives of the registered picture.
 
     Where nothing was found, the pictures are laid onto each other in whatever way most survives, and the decision is
-    ``derived`` if that is enough; plain works, which resemble many, are never.
+    ``resembles`` if that is enough, for the reason ``derived``; plain works, which resemble many, are never.
     """
     if found.digest == registered.digest:
         return compared
@@ -56,7 +55,7 @@ def graded(found: Features, registered: Features, compared: Verification) -> Ver
         return compared
     return replace(
         laid(compared, transform, found, registered),
-        decision=Decision.DERIVED,
+        decision=Decision.RESEMBLES,
         inliers=support(Remembered(found, registered), registered, transform).inliers,
         dense=round(dense_agreement(found, registered, transform).share, 4),
         reasons=(DERIVED,),

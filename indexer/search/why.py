@@ -232,12 +232,12 @@ def _whole(pair: _Pair[Key]) -> Iterator[Gate]:
     yield _gate("laying", (laid,), said, why, passed=pair.agrees or laid.holds)
     if one.transform is not None:
         limit = PROMISING_AGREEMENT if one.glance and not pair.agrees else THRESHOLDS.promising_dense
-        agree = Condition("dense", one.dense if one.figures is None else one.figures.dense, limit)
+        agree = Condition("dense", one.dense if one.measurements is None else one.measurements.dense, limit)
         said = Sentence("Laid onto each other, their pixels agree in too few places.")
         yield _gate("pixels", (agree,), said, passed=pair.agrees or agree.holds)
-    if one.figures is not None:
+    if one.measurements is not None:
         said = Sentence("What both show doesn't lie as the parts of a copy do.")
-        yield _judged(pair, "fit", _nearest(ways_to_review(one.figures)), said)
+        yield _judged(pair, "fit", _nearest(ways_to_review(one.measurements)), said)
 
 
 def _otherwise(pair: _Pair[Key]) -> Iterator[Gate]:
@@ -255,7 +255,7 @@ def _otherwise(pair: _Pair[Key]) -> Iterator[Gate]:
 
 def _certainty(pair: _Pair[Key]) -> Iterator[Gate]:
     one = pair.examined
-    ways = () if one.figures is None else ways_to_certain(one.figures)
+    ways = () if one.measurements is None else ways_to_certain(one.measurements)
     if one.pieced is not None and one.pieces:
         ways = (one.pieced[1],)
     if pair.agrees:

@@ -2,9 +2,10 @@
 
 Its matches are kept and no case is opened until a person decides. Counted are the sites on which a work is found newly
 on a day (UTC). Copies of a work resemble the work or one another, however widely they go; strangers that agree with a
-crafted work, a logo or a stock texture don't. So a site counts in full where its picture looks like none before it,
-and :data:`ALIKE` such sites count as one where it does. The limit is a floor, or a multiple of the best day before:
-crawls bring what they find in bursts, which a mean and its spread misjudge.
+crafted work, a logo or a stock texture don't, and what only resembles a work counts for nothing. So a site counts in
+full where its picture looks like none before it, and :data:`ALIKE` such sites count as one where it does. The limit is
+a floor, or a multiple of the best day before: crawls bring what they find in bursts, which a mean and its spread
+misjudge.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import NamedTuple
 from django.db.models import F, Max, QuerySet
 
 from exhibit.clock import now
+from exhibit.types import Decision
 from registry.cases import triage
 from registry.log import audit_log
 from registry.models import EventKind, Flood, FoundDay, StepState, Work
@@ -66,6 +68,7 @@ def undecided() -> QuerySet[Flood]:
 def admitted(matters: Sequence[Matter], fuse: Fuse, works: Mapping[int, Work], there: Container[Key]) -> list[Matter]:
     """Those of the matters, in order, that may open or extend cases: of each work all, or what its cases have already.
 
+    ``there`` are cases that somebody is asked about. What only resembles a work is held back with the rest of it.
     Inside a transaction that has locked the works' owners: whoever counts for the same ones waits until it ends.
     """
     unknown = [matter for matter in matters if not matter.known]
@@ -76,7 +79,8 @@ def admitted(matters: Sequence[Matter], fuse: Fuse, works: Mapping[int, Work], t
     hashes = triage.hashes_of({picture for matter in unknown for picture in (matter.registered, matter.found)})
     for pk, some in new.items():
         today = days.get(pk) or FoundDay(work=works[pk], day=day)
-        if pk not in held and not _counted(works[pk], today, some, there, hashes, fuse):
+        more = [matter for matter in some if matter.decision != Decision.RESEMBLES]
+        if pk not in held and not _counted(works[pk], today, more, there, hashes, fuse):
             held.add(pk)
     return [matter for matter in matters if matter.known or matter.work not in held]
 

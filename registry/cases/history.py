@@ -10,6 +10,7 @@ from registry.models import Case, CaseEvent
 
 PHRASES: Mapping[str, str] = {
     "opened": Sentence("Opened: %(party)s shows what may be a copy of work %(work)s."),
+    "resembles": Sentence("%(party)s shows what resembles work %(work)s beyond chance."),
     "open": Sentence("Open."),
     "confirmed": Sentence("Not licensed."),
     "confirmed-demonstration": Sentence("Not licensed (by the switch meant for demonstrations)."),
@@ -28,6 +29,7 @@ PHRASES: Mapping[str, str] = {
     "disputed": Sentence("Disputed."),
     "settled": Sentence("The decision stands."),
     "taken-out": Sentence("Taken out of the look-alikes."),
+    "made-a-case": Sentence("Made a case: a person wants it looked at."),
     "reported": Sentence("The found picture was reported as illegal."),
     "stays-shown": Sentence("The operator found that the reported picture may stay."),
     "sealed": Sentence("Bundle %(number)s was sealed."),

@@ -66,7 +66,7 @@ def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
     """
     active = cache(calibrations.active)
     made = [Match.of(work, found, calibrated(measured, active(measured.pipeline))) for work, found, measured in rows]
-    closer = "registry_match.decision IN ('none', 'derived')"
+    closer = "registry_match.decision IN ('none', 'resembles')"
     closer += " AND EXCLUDED.decision NOT IN ('none', registry_match.decision)"
     copy_into(made, conflict=("registered_id", "found_id", "pipeline"), overwrite=closer)
 
@@ -89,9 +89,10 @@ def open_cases(*, fuse: Fuse, found: Sequence[int] = (), registered: Sequence[in
     works = Work.objects.select_related("owner").in_bulk({matter.work for matter in matters})
     rows = Case.objects.filter(owner__in=owners, work__in=works, party__in={matter.party for matter in matters})
     there = {(work, party): pk for work, party, pk in rows.values_list("work", "party", "pk")}
-    allowed = admitted(matters, fuse, works, there) if matters else []
+    asked = set(rows.filter(resembles=False).values_list("work", "party"))
+    allowed = admitted(matters, fuse, works, asked) if matters else []
     concerned = {key: list(some) for key, some in groupby(allowed, lambda matter: (matter.work, matter.party))}
-    return _extend(_cases(list(concerned), works, there), concerned, there) if concerned else []
+    return _extend(_cases(concerned, works, there), concerned, there) if concerned else []
 
 
 def held_back(work: Work, most: int | None = None) -> list[Matter]:
@@ -105,8 +106,8 @@ def _matters(
 ) -> list[Matter]:
     """What these pictures' matches concern, for one work or for all.
 
-    Of a pair that several versions of the comparison found alike, the newest match counts. Derived works concern only
-    owners who ask for them.
+    Of a pair that several versions of the comparison found alike, the newest match counts. What resembles a work by its
+    structure alone concerns only owners who ask for derived works.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -115,7 +116,8 @@ def _matters(
             FROM registry_match m
             JOIN registry_workpicture wp ON wp.picture_id = m.registered_id
             JOIN registry_work w ON w.id = wp.work_id AND w.removed_at IS NULL
-            JOIN registry_owner o ON o.id = w.owner_id AND (o.derived OR m.decision <> 'derived')
+            JOIN registry_owner o ON o.id = w.owner_id
+              AND (o.derived OR m.decision <> 'resembles' OR NOT m.reasons @> '["derived"]')
             JOIN registry_sighting s ON s.picture_id = m.found_id
             CROSS JOIN LATERAL (
               SELECT EXISTS (
@@ -144,8 +146,13 @@ def _matters(
         return [Matter(*row) for row in cursor.fetchall()]
 
 
-def _cases(wanted: Sequence[Key], works: Mapping[int, Work], there: Mapping[Key, int]) -> dict[Key, Case]:
-    """The cases of works with parties, locked; those that aren't there are made, numbered in their order."""
+def _cases(
+    wanted: Mapping[Key, Sequence[Matter]], works: Mapping[int, Work], there: Mapping[Key, int]
+) -> dict[Key, Case]:
+    """The cases of works with parties, locked; those that aren't there are made, numbered in their order.
+
+    Of what only resembles a work, nobody is told.
+    """
     kept = Case.objects.select_for_update(no_key=True, of=("self",)).select_related("work", "owner")
     kept = kept.filter(pk__in=[there[key] for key in wanted if key in there]).order_by("owner_id", "work_id", "party")
     cases = {(case.work_id, case.party): case for case in kept}
@@ -155,12 +162,21 @@ def _cases(wanted: Sequence[Key], works: Mapping[int, Work], there: Mapping[Key,
     for key in new:
         work = works[key[0]]
         number = highest[work.owner_id] = highest.get(work.owner_id, 0) + 1
-        cases[key] = Case(owner=work.owner, number=number, work=work, party=key[1], opened_at=now())
+        aside = all(matter.decision == Decision.RESEMBLES for matter in wanted[key])
+        about = {"opened_at": now(), "waits": not aside, "resembles": aside}
+        cases[key] = Case(owner=work.owner, number=number, work=work, party=key[1], **about)
     for case in Case.objects.bulk_create(cases[key] for key in new):
         about = {"party": case.party, "work": case.work.number}
-        history.record(case, "opened", "", ("opened", about))
-        events.record(case.owner, EventKind.CASE_OPENED, {"case": case.number, **about})
+        history.record(case, "opened", "", ("resembles" if case.resembles else "opened", about))
+        if not case.resembles:
+            announce(case)
     return cases
+
+
+def announce(case: Case) -> None:
+    """Tell whoever wants to know that there is a case."""
+    about = {"party": case.party, "work": case.work.number}
+    events.record(case.owner, EventKind.CASE_OPENED, {"case": case.number, **about})
 
 
 def _extend(
@@ -169,6 +185,7 @@ def _extend(
     matters = [(key, matter) for key, some in concerned.items() for matter in some]
     sightings = Sighting.objects.select_related("picture").in_bulk([matter.sighting for _, matter in matters])
     earlier = _of_earlier_versions([there[key] for key in concerned if key in there], sightings)
+    aside = [case for case in cases.values() if case.resembles]
     licences, moment = cache(licences_for), now()
     gained: dict[Key, list[CaseSighting]] = {key: [] for key in concerned}
     for key, matter in matters:
@@ -188,12 +205,17 @@ def _extend(
         deeds += [audit_log.extended(cases[key], some)]
     submit_all(deeds)
     for key, case in cases.items():
-        uncovered = any(row.licence_id is None for row in gained[key])
+        of = zip(gained[key], concerned[key], strict=True)
+        telling = [row for row, matter in of if matter.decision != Decision.RESEMBLES]
+        uncovered = any(row.licence_id is None for row in telling)
         if not uncovered or case.decision == Case.Decision.LICENSED:
             apply_ledger(case)
         if uncovered and by_person(case):
             decide(case, Case.Decision.OPEN, by=LEDGER, why=[("after-licence", {})], who=Decider.LEDGER)
     known = triage.look_after(list(cases.values()), rows)
+    for case in aside:
+        if case.waits:  # more than a resemblance came
+            announce(case)
     return first_captures(
         (row.case, row.sighting)
         for (_, matter), row in zip(matters, rows, strict=True)
@@ -245,11 +267,15 @@ def first_captures(wanted: Iterable[tuple[Case, Sighting]]) -> list[int]:
 def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: str = "") -> None:
     """Let the licence ledger decide an open case whose every sighting it covers, and take that back when one isn't.
 
-    The history says then why it is taken back, and what a person wrote about that.
+    Sightings of what only resembles the work count where there are no others and a person has made it a case. The
+    history says then why it is taken back, and what a person wrote about that.
     """
-    covered = case.case_sightings.exists() and not case.case_sightings.filter(licence=None).exists()
+    rows = case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
+    if not rows.exists():
+        rows = case.case_sightings.none() if case.resembles else case.case_sightings.all()
+    covered = rows.exists() and not rows.filter(licence=None).exists()
     if covered and case.decision == Case.Decision.OPEN:
-        numbers = sorted(set(case.case_sightings.values_list("licence__number", flat=True)))
+        numbers = sorted(set(rows.values_list("licence__number", flat=True)))
         why = [("covered", {"numbers": ", ".join(map(str, numbers))})]
         decide(case, Case.Decision.LICENSED, by=LEDGER, why=why, who=Decider.LEDGER)
     elif not covered and case.decision == Case.Decision.LICENSED and case.decided_by == LEDGER:
@@ -293,8 +319,11 @@ def decide(  # noqa: PLR0913 - each is named at the call, and a decision is no l
     """
     moment, whole = now(), history.in_english(why, reason)
     decided = {"decision": decision, "decided_at": moment, "decided_by": by, "decided_in": group, "reason": whole}
-    waits, demonstration = decision == Case.Decision.OPEN, who is Decider.DEMONSTRATION
-    write(case, **decided, disputed_at=None, waits=waits, demonstration=demonstration)
+    back = decision == Case.Decision.OPEN and ("undone", {}) in why and _only_resembles(case)
+    waits, demonstration = decision == Case.Decision.OPEN and not back, who is Decider.DEMONSTRATION
+    if case.resembles and decision != Case.Decision.CLEARED:
+        announce(case)
+    write(case, **decided, disputed_at=None, waits=waits, resembles=back, demonstration=demonstration)
     phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
     history.record(case, str(decision), by, (phrase, {}), *why, words=reason)
     opening = {
@@ -311,6 +340,12 @@ def decide(  # noqa: PLR0913 - each is named at the call, and a decision is no l
     told = {"case": case.number, "decision": str(decision), "party": case.party, "work": case.work.number}
     events.record(case.owner, EventKind.CASE_DECIDED, told)
     return submit(EntryType.DECISION, opening, case.owner, moment, {**named, "by": by, "reason": whole})
+
+
+def _only_resembles(case: Case) -> bool:
+    """Whether all of a case only resembles its work, and nobody has ever made it a case."""
+    made, more = case.events.filter(kind="taken-out"), case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
+    return not made.exists() and not more.exists()
 
 
 def _said_by_machine(case: Case) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ class State(StrEnum):
     LICENSED = "licensed"
     CLEARED = "cleared"
     DISPUTED = "disputed"
+    RESEMBLES = "resembles"
     LOOK_ALIKES = "look-alikes"
     ALL = "all"
 
@@ -47,7 +48,7 @@ class Sure(StrEnum):
     ANY = ""
     CERTAIN = "certain"
     REVIEW = "review"
-    DERIVED = "derived"
+    RESEMBLES = "resembles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ _STATES = {
     State.LICENSED: Q(decision=Case.Decision.LICENSED),
     State.CLEARED: Q(decision=Case.Decision.CLEARED),
     State.DISPUTED: Q(disputed_at__isnull=False),
-    State.LOOK_ALIKES: Q(waits=False, decision=Case.Decision.OPEN),
+    State.RESEMBLES: Q(resembles=True),
+    State.LOOK_ALIKES: Q(waits=False, resembles=False, decision=Case.Decision.OPEN),
     State.ALL: Q(),
 }
 _LIKELIEST = ("-likelihood", "-places")
@@ -89,6 +91,11 @@ def left(of: Owner) -> int:
     return Case.objects.filter(owner=of, waits=True).count()
 
 
+def resembling(of: Owner) -> int:
+    """How many cases only resemble a work, and ask nobody."""
+    return Case.objects.filter(owner=of, resembles=True).count()
+
+
 def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
     """The cases that are asked for, in no order; a row may keep what is asked for as plain words."""
     rows = scoped.cases(of).filter(_STATES[wanted.state]).order_by()
@@ -101,7 +108,7 @@ def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
     if wanted.standing is not None:
         rows = rows.filter(standing=wanted.standing)
     if wanted.sure == Sure.REVIEW:
-        rows = rows.exclude(shown__match__decision__in=[Decision.CERTAIN, Decision.DERIVED])
+        rows = rows.exclude(shown__match__decision__in=[Decision.CERTAIN, Decision.RESEMBLES])
     elif wanted.sure != Sure.ANY:
         rows = rows.filter(shown__match__decision=wanted.sure)
     return rows
@@ -158,7 +165,10 @@ def _first(rows: QuerySet[Case]) -> int | None:
 def _in_order(of: Owner, wanted: Wanted) -> QuerySet[Any, Any]:
     """The cases that are asked for, group by group, each with the size of its group."""
     name = "party" if wanted.group is Group.PARTY else "work_id"
-    rank, size = (Window(measure, partition_by=F(name)) for measure in (_RANKS[wanted.sort], Count("pk")))
+    by = _RANKS[wanted.sort]
+    if wanted.state is State.RESEMBLES and wanted.sort is Sort.LIKELY:
+        by = Max("likelihood")  # the highest odds first, however many a group has
+    rank, size = (Window(measure, partition_by=F(name)) for measure in (by, Count("pk")))
     rows = chosen(of, wanted).annotate(group_rank=rank, group_size=size)
     if wanted.sort is Sort.OLDEST:
         return rows.order_by("group_rank", name, "opened_at", "number")

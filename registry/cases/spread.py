@@ -33,7 +33,7 @@ class Country(NamedTuple):
 def cases_of(owner: Owner, work: Work) -> QuerySet[Case]:
     """The cases of a work that nobody cleared, in the order in which they were seen, with when first and last."""
     seen = Exists(CaseSighting.objects.filter(case=OuterRef("pk")))
-    rows = scoped.cases(owner).filter(seen, work=work).exclude(decision=Case.Decision.CLEARED)
+    rows = scoped.cases(owner).filter(seen, work=work, resembles=False).exclude(decision=Case.Decision.CLEARED)
     return seen_in(rows).order_by(F("first_seen"), "number")
 
 

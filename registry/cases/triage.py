@@ -1,5 +1,6 @@
 """Which cases wait for a person, and what their queue sorts by: kept beside each case, so that lists stay quick."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,7 +13,7 @@ from exhibit.types import Decision
 from registry.db.bulk import copy_into
 from registry.models import Case, CaseSighting, FingerprintRow, Flood, LookAlike, Match
 
-LIKELIHOODS = {Decision.CERTAIN: 0.9, Decision.REVIEW: 0.3, Decision.DERIVED: 0.1}
+LIKELIHOODS = {Decision.CERTAIN: 0.9, Decision.REVIEW: 0.3, Decision.RESEMBLES: 0.1}
 """Where nothing is calibrated: how likely a match stands in the queue, by what was decided."""
 HASH, PART = "phash256", "whole"
 NEAR = 10
@@ -23,8 +24,9 @@ def look_after(cases: Sequence[Case], gained: Sequence[CaseSighting] = ()) -> Ma
     """Bring up to date what the queue knows of cases with their new rows; inside a transaction that has locked them.
 
     An open case waits, unless each of its matches is licensed or a look-alike that was learned: those lie in a drawer.
-    A case that was cleared or licensed waits again when it gains what its decision didn't see. Returns by owner which
-    matches of these cases (primary keys) are look-alikes that were learned.
+    What only resembles the work keeps no case waiting that a person hasn't opened: it lies in a drawer of its own.
+    A case that was cleared or licensed waits again when it gains what its decision didn't see, and that is more.
+    Returns by owner which matches of these cases (primary keys) are look-alikes that were learned.
     """
     place = Func("sighting__page_key", "sighting__image_key", function="ROW", output_field=BinaryField())
     rows = CaseSighting.objects.filter(case__in=cases).order_by().values("case")
@@ -50,13 +52,19 @@ def look_after(cases: Sequence[Case], gained: Sequence[CaseSighting] = ()) -> Ma
         case.places, some, unlicensed = figures[case.pk]
         case.shown = shown[case.pk]
         case.likelihood = max(likelihood(matches[match]) for match in some)
-        case.waits = _waits(case, set(unlicensed), gained, known[case.owner_id])
-    Case.objects.bulk_update(cases, ["shown", "likelihood", "places", "waits"], batch_size=100)
+        resembling = {match for match in some if matches[match].decision == Decision.RESEMBLES}
+        case.waits = _waits(case, set(unlicensed), resembling, gained, known[case.owner_id])
+        aside = case.decision == Case.Decision.OPEN and not case.waits
+        case.resembles = aside and (not unlicensed or bool(set(unlicensed) - known[case.owner_id]))
+    Case.objects.bulk_update(cases, ["shown", "likelihood", "places", "waits", "resembles"], batch_size=100)
     return known
 
 
 def likelihood(match: Match) -> float:
-    """How likely a match is a copy, for sorting only."""
+    """How likely a match is a copy, for sorting only; what only resembles a work, by the odds that it does."""
+    if match.decision == Decision.RESEMBLES:
+        odds = -math.inf if match.related is None else match.related
+        return LIKELIHOODS[Decision.RESEMBLES] * (0.5 + math.atan(odds / 10) / math.pi)
     if match.probability is not None:
         return match.probability
     return LIKELIHOODS[Decision(match.decision)]
@@ -64,7 +72,8 @@ def likelihood(match: Match) -> float:
 
 def strength(match: Match) -> tuple[float, float, float, int]:
     """By which the strongest of several matches is found."""
-    return LIKELIHOODS[Decision(match.decision)], match.probability or 0.0, match.dense, -match.pk
+    by = likelihood(match) if match.decision == Decision.RESEMBLES else match.probability or 0.0
+    return LIKELIHOODS[Decision(match.decision)], by, match.dense, -match.pk
 
 
 def set_aside(case: Case) -> None:
@@ -92,18 +101,22 @@ def look_again(pk: int) -> None:
 
 
 def take_out(case: Case) -> bool:
-    """Take a case out of the drawer: it waits for a person, whatever was learned; returns whether it lay there."""
-    return Case.objects.filter(pk=case.pk, decision=Case.Decision.OPEN, waits=False).update(waits=True) == 1
+    """Take a case out of its drawer: it waits for a person, whatever was learned; returns whether it lay there."""
+    aside = Case.objects.filter(pk=case.pk, decision=Case.Decision.OPEN, waits=False)
+    return aside.update(waits=True, resembles=False) == 1
 
 
-def _waits(case: Case, unlicensed: set[int], gained: Sequence[CaseSighting], known: set[int]) -> bool:
+def _waits(
+    case: Case, unlicensed: set[int], resembling: set[int], gained: Sequence[CaseSighting], known: set[int]
+) -> bool:
     decision = Case.Decision
     if case.decision == decision.CONFIRMED:
         return False
     if case.decision == decision.OPEN:
-        return not unlicensed or bool(unlicensed - known)
+        left = unlicensed - known
+        return bool(left - resembling) or (case.waits and (bool(left) or not unlicensed))
     own = [row for row in gained if row.case_id == case.pk]
-    new = [row for row in own if row.licence_id is None]
+    new = [row for row in own if row.licence_id is None and row.match_id not in resembling]
     if case.decision == decision.CLEARED:
         seen = set(case.case_sightings.exclude(pk__in=[row.pk for row in own]).values_list("match_id", flat=True))
         new = [row for row in new if row.match_id not in seen | known]

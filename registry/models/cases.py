@@ -36,6 +36,9 @@ class Case(models.Model):
         null=True, blank=True, help_text="since when a member says it was decided wrongly"
     )
     waits = models.BooleanField(default=True, db_default=True, help_text="a person has to look at it")
+    resembles = models.BooleanField(
+        default=False, db_default=False, help_text="all that is left of it only resembles the work; nobody is asked"
+    )
     likelihood = models.FloatField(default=0, db_default=0, help_text="of its strongest match, to sort by")
     places = models.PositiveIntegerField(default=0, db_default=0, help_text="different images on different pages")
     standing = models.CharField(
@@ -54,6 +57,7 @@ class Case(models.Model):
         indexes = [
             Index(fields=["owner", "party"], name="case_waiting", condition=Q(waits=True)),
             Index(fields=["owner", "-likelihood", "number"], name="case_next", condition=Q(waits=True)),
+            Index(fields=["owner", "-likelihood", "number"], name="case_resembling", condition=Q(resembles=True)),
             Index(fields=["owner", "decision", "number"], name="case_by_decision"),
             Index(fields=["owner", "-opened_at", "-id"], name="case_newest"),
         ]

@@ -106,7 +106,7 @@ class Match(models.Model):
     registered = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="matches_as_registered")
     found = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="matches_as_found")
     pipeline = models.CharField(max_length=80)
-    decision = models.CharField(max_length=8)
+    decision = models.CharField(max_length=9)
     hamming = models.PositiveSmallIntegerField()
     inliers = models.PositiveIntegerField()
     dense = models.FloatField()
@@ -127,6 +127,11 @@ class Match(models.Model):
     survival = models.JSONField(
         default=list, blank=True, db_default=[], help_text="what survives of each cell of the registered picture"
     )
+    related = models.FloatField(
+        null=True, blank=True, help_text="logarithm of the odds that they have to do with each other"
+    )
+    exposure = models.FloatField(null=True, blank=True, help_text="… and that both show the very same picture")
+    figures = models.JSONField(default=dict, blank=True, db_default={}, help_text="what was measured, by name")
     made_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -71,7 +71,7 @@ class Outcome:
 
 def parties(of: Owner, words: str = "") -> QuerySet[Case, Any]:
     """The parties of an owner's cases, counted: those with the most confirmed and waiting cases first."""
-    rows = Case.objects.filter(owner=of).exclude(party="")
+    rows = Case.objects.filter(owner=of, resembles=False).exclude(party="")
     rows = rows.filter(party__icontains=words) if words else rows
     counted = (
         rows.order_by()
@@ -105,7 +105,7 @@ def party(of: Owner, name: str) -> PartyLine:
 
 def cases_of(of: Owner, name: str) -> QuerySet[Case]:
     """The owner's cases of a party: those that wait first, then the newest."""
-    return scoped.cases(of).filter(party=name).order_by("-waits", "-number")
+    return scoped.cases(of).filter(party=name, resembles=False).order_by("-waits", "-number")
 
 
 def works_of(of: Owner, name: str) -> QuerySet[Work]:

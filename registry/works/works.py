@@ -117,7 +117,8 @@ def counts(of: Owner) -> dict[str, int]:
     rows = scoped.works(of).order_by()
     found = {"": rows.count()} | {only: rows.filter(_which(of, only)).count() for only in Only if only != Only.SEEN}
     removed = Work.objects.filter(owner=of).exclude(removed_at=None)  # few; the works with cases aren't looked up
-    return found | Case.objects.filter(owner=of).exclude(work__in=removed).aggregate(seen=Count("work", distinct=True))
+    cases = Case.objects.filter(owner=of, resembles=False).exclude(work__in=removed)
+    return found | cases.aggregate(seen=Count("work", distinct=True))
 
 
 def _which(of: Owner, only: Only) -> Q:
@@ -130,7 +131,7 @@ def _which(of: Owner, only: Only) -> Q:
         case Only.UNSAFE:
             return ~Q(low_information=[])
         case Only.SEEN:
-            return Q(pk__in=Case.objects.filter(owner=of).values("work"))
+            return Q(pk__in=Case.objects.filter(owner=of, resembles=False).values("work"))
         case Only.AUTHORLESS:
             return Q(author="")
         case Only.HELD:
@@ -141,7 +142,7 @@ def _which(of: Owner, only: Only) -> Q:
 
 def case_counts(works: Iterable[Work]) -> dict[int, int]:
     """How many cases each of these works has, by primary key; those without any are left out."""
-    rows = Case.objects.filter(work__in=[work.pk for work in works]).order_by().values_list("work")
+    rows = Case.objects.filter(work__in=[work.pk for work in works], resembles=False).order_by().values_list("work")
     return dict(rows.annotate(count=Count("pk")))
 
 

@@ -238,10 +238,17 @@ def note(case: Case, *, by: str, words: str) -> None:
 
 
 def take_out(case: Case, *, by: str) -> None:
-    """Take a case out of the drawer of look-alikes: it waits for a person again. Any other stays."""
+    """Take a case out of the drawer where it lies: it waits for a person. Any other stays.
+
+    What only resembled a work is a case from then on, and whoever wants to know of cases is told.
+    """
     with transaction.atomic():
+        case = locked(case)
+        resembled = case.resembles
         if triage.take_out(case):
-            history.record(case, "taken-out", by, ("taken-out", {}))
+            if resembled:
+                matching.announce(case)
+            history.record(case, "taken-out", by, ("made-a-case" if resembled else "taken-out", {}))
             audit_log.noted(case, "taken out", by=by)
 
 

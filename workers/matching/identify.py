@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from exhibit.comparison.calibration import Calibration, calibrated
+from exhibit.comparison.derived import DERIVED
 from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.network.http import guarded_session, read_limited
 from exhibit.network.urls import host_of
@@ -74,8 +75,7 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
     compared = own.find(found, lambda: data)
     for damage in own.damaged.values():
         raise damage
-    silent = {Decision.NONE} if owner.derived else {Decision.NONE, Decision.DERIVED}
-    shown = {picture: measured for picture, measured in compared if measured.decision not in silent}
+    shown = {picture: measured for picture, measured in compared if _is_told(owner, measured)}
     rows = pictures_of(owner).filter(picture__in=shown).select_related("work", "picture")
     works = []
     for row in rows:
@@ -88,6 +88,12 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
     return Answer(
         found, tuple(sorted(works, key=_promise)), said, (*signed_copies(owner, found.digest), *carried), marks
     )
+
+
+def _is_told(owner: Owner, measured: Verification) -> bool:
+    """Whether an owner is told; what resembles a work by its structure alone only who asks for derived works."""
+    structure = measured.decision is Decision.RESEMBLES and DERIVED in measured.reasons
+    return measured.decision is not Decision.NONE and (owner.derived or not structure)
 
 
 def pair_of(services: Services, found: FoundWork, data: bytes) -> Pair | None:
@@ -196,6 +202,8 @@ def pictures_of(owner: Owner) -> QuerySet[WorkPicture]:
     return WorkPicture.objects.filter(work__owner=owner, work__removed_at=None)
 
 
-def _promise(found: FoundWork) -> tuple[bool, float, int]:
+def _promise(found: FoundWork) -> tuple[int, float, float, int]:
     measured = found.verification
-    return measured.decision is not Decision.CERTAIN, -(measured.probability or measured.dense), found.work.number
+    odds = (measured.related or 0.0) if measured.decision is Decision.RESEMBLES else 0.0
+    alike = measured.probability or measured.dense
+    return list(Decision).index(measured.decision), -odds, -alike, found.work.number

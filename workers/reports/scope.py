@@ -70,8 +70,8 @@ def cases_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
 
 
 def cases_whatever_decided(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
-    """The same, with those of every decision."""
-    rows = scoped.cases(owner)
+    """The same, with those of every decision; without what only resembles a work until a person makes it a case."""
+    rows = scoped.cases(owner).filter(resembles=False)
     if scope.works:
         rows = rows.filter(work__number__in=scope.works)
     seen = seen_in(owner, scope, zone)

@@ -3,7 +3,8 @@
 from evidence.documents.phrases import standing_unchecked
 from evidence.documents.phrases.wording import figure, percent, ratio_words
 from exhibit.comparison.calibration import Calibration
-from exhibit.comparison.derived import grade
+from exhibit.comparison.confidence import odds_words
+from exhibit.comparison.derived import DERIVED, grade
 from exhibit.types import Decision, Verification
 from workers.texts.words import gettext_noop as _
 
@@ -19,6 +20,12 @@ LEGAL = _(
     "Parts of its outline or structure survive; whether this is an adaptation is a legal question that software "
     "doesn't answer."
 )
+RESEMBLES = _(
+    "It has to do with the work beyond chance: an altered copy, an adaptation, another photograph of the same scene. "
+    "Which of these isn't said; a person has to look."
+)
+RELATED = _("Odds that it has to do with the work, and doesn't resemble it by chance: about %(odds)s.")
+EXPOSURE = _("Odds that it shows this very picture, and not another one of the scene: about %(odds)s.")
 RATIO = _("Likelihood ratio of a copy, as measured on other pictures: %(ratio)s.")
 AT_MOST = _("Likelihood ratio of a copy: %(ratio)s at most is stated; the photographs measured support none larger.")
 AT_LEAST = _(
@@ -48,7 +55,9 @@ def words_of(compared: Verification, calibration: Calibration | None = None) -> 
 def said_of(compared: Verification, calibration: Calibration | None = None) -> tuple[Said, ...]:
     """The figures of a comparison, sentence by sentence, for whichever language."""
     said: list[Said] = []
-    is_derived = compared.decision is Decision.DERIVED
+    is_derived = DERIVED in compared.reasons
+    if compared.decision is Decision.RESEMBLES:
+        said.append((RESEMBLES, {}))
     if PRINTS in compared.reasons:
         said.append((_("Fingerprints were compared, and not the pictures."), {}))
     elif compared.transform is None:
@@ -67,6 +76,8 @@ def said_of(compared: Verification, calibration: Calibration | None = None) -> t
         said.append((_("It is turned by %(degrees)s° clockwise."), {"degrees": -compared.rotation}))
     if compared.hamming < NOT_COMPARED:
         said.append((_("The 256-bit perceptual hashes differ in %(bits)s bits."), {"bits": compared.hamming}))
+    odds = ((RELATED, compared.related), (EXPOSURE, compared.exposure))
+    said += [(sentence, {"odds": odds_words(log)}) for sentence, log in odds if log is not None]
     return (*said, *_ratio(compared, calibration))
 
 

@@ -133,7 +133,7 @@ def settle(request: Call, number: int, new: requests.Reason) -> schemas.CaseLine
 
 @router.post(ONE + "/take-out", DECIDE, 201, name="take_out_case")
 def take_out(request: Call, number: int) -> schemas.CaseLine:
-    """Take a case out of the look-alikes: it waits for a person again."""
+    """Take a case out of the look-alikes, or make one of what only resembles a work: it waits for a person."""
     return _done(request, number, lambda row: decisions.take_out(row, by=request.auth.by))
 
 

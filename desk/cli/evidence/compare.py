@@ -27,7 +27,7 @@ F = TypeVar("F", bound=Callable[..., None])
 SAID = {
     Decision.CERTAIN: "certain: they agree as a copy and its original do.",
     Decision.REVIEW: "review: they may agree; a person has to look.",
-    Decision.DERIVED: "derived: no copy was found, but parts of its structure survive.",
+    Decision.RESEMBLES: "resembles: it has to do with the work beyond chance; a person has to look.",
     Decision.NONE: "none: nothing was found that they share.",
 }
 

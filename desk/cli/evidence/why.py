@@ -62,6 +62,12 @@ def _tell(explained: "explaining.Explanation[int]", before: list[int]) -> None:
     say(f"{explained.decision}: {explained.sentences[0]}")
     for sentence in (*explained.sentences[1:], *(wording.REASONS.get(reason, reason) for reason in explained.reasons)):
         say(f"  {sentence}")
+    odds = (
+        []
+        if explained.examined is None
+        else wording.odds_in_words(explained.examined.related, explained.examined.exposure)
+    )
+    fields(*(("  odds", words) for words in odds))
     fields(("  named before it", ", ".join(f"work {number}" for number in before)))
     lines: list[tuple[str, str, str, str]] = []
     for gate in explained.gates:
@@ -76,6 +82,7 @@ def _plain(explained: "explaining.Explanation[int]", before: list[int]) -> Mappi
         "fell": explained.fell and explained.fell.name,
         "sentences": explained.sentences,
         "reasons": explained.reasons,
+        **{name: getattr(explained.examined, name, None) for name in ("related", "exposure", "figures")},
         "before": before,
         "gates": [asdict(gate) for gate in explained.gates],
     }

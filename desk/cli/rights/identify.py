@@ -31,7 +31,7 @@ DRAWN = "Write drawings of the comparison, and the proofs of the registration; m
 SAID = {
     "certain": "They agree as a copy and its original do.",
     "review": "They may be copy and original; a person has to look.",
-    "derived": "No copy was found, but parts of its structure survive.",
+    "resembles": "It has to do with the work beyond chance; a person has to look.",
 }
 
 

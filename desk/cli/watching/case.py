@@ -22,6 +22,7 @@ with late():
     from desk.cli.evidence import compare
     from desk.schemas import cases as schemas
     from desk.texts import cases
+    from indexer.compare import wording
     from registry import models
     from registry.accounts import scoped
     from registry.crawls import canaries
@@ -118,6 +119,7 @@ def _show_use(desk: Desk, use: "schemas.Use") -> None:
         ("file", BREAKS_OFF if use.incomplete else ""),
         ("seen", moment(use.last_seen, desk.zone) or use.period or "not known when"),
         ("match", alike),
+        *(("odds", words) for words in wording.odds_in_words(use.related, use.exposure)),
         ("probability", _probability(use)),
         ("licence", "" if use.licence is None else str(use.licence)),
     )

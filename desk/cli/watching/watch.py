@@ -186,7 +186,7 @@ def run_watch(*, desk: Desk, name: Word, owner: TheirOwner, wait: bool, as_json:
     if wait:
         _wait_for(desk, crawl)
         crawl.refresh_from_db()
-    cases = scoped.cases(owner).filter(case_sightings__sighting__crawl=crawl).distinct().count()
+    cases = scoped.cases(owner).filter(case_sightings__sighting__crawl=crawl, resembles=False).distinct().count()
     if as_json:
         echo_json(schemas.RunCrawl.from_row(crawl, refused=scoped.refusal_counts(crawl), cases=cases))
     elif wait:

@@ -42,6 +42,7 @@ STATES = (
     (State.LICENSED, case_words.OFFERED[CaseDecision.LICENSED]),
     (State.CLEARED, case_words.OFFERED[CaseDecision.CLEARED]),
     (State.DISPUTED, gettext_lazy("Disputed")),
+    (State.RESEMBLES, gettext_lazy("Resembling")),
     (State.LOOK_ALIKES, gettext_lazy("Look-alikes")),
     (State.ALL, gettext_lazy("All")),
 )
@@ -56,7 +57,7 @@ SURES = (
     (Sure.ANY, gettext_lazy("Any")),
     (Sure.CERTAIN, gettext_lazy("Very likely")),
     (Sure.REVIEW, gettext_lazy("To look at closely")),
-    (Sure.DERIVED, gettext_lazy("Derived works")),
+    (Sure.RESEMBLES, gettext_lazy("Resembling")),
 )
 STANDINGS = ((None, gettext_lazy("Any")), *case_words.STANDINGS.items())
 One = TypeVar("One", State, Sort, Group, Sure, Standing)
@@ -82,6 +83,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "standings": STANDINGS,
         "groups": _groups(owner, found, wanted),
         "left": queue.left(owner),
+        "resembling": queue.resembling(owner) if wanted.state == State.WAITING else 0,
         "skip": skip,
         "next": skip + len(found) if more else None,
         "back": max(skip - ROWS, 0) if skip else None,
@@ -152,7 +154,7 @@ def _told(outcome: Outcome) -> dict[str, object]:
     case = outcome.case
     values = {"one": outcome, "word": case_words.decision_in_words(case.decision), "undo_for": UNDO_FOR.seconds}
     html = render_to_string("web/cases-outcome.html", values)
-    told = {"number": case.number, "decision": case.decision, "open": case.waits}
+    told = {"number": case.number, "decision": case.decision, "open": case.waits or case.resembles}
     return told | {"done": outcome.done, "html": html}
 
 

@@ -54,7 +54,7 @@ DEEDS = {
     "note": _("The note is kept."),
     "dispute": _("The decision is disputed."),
     "settle": _("The decision stands."),
-    "take-out": _("The case waits for a decision again."),
+    "take-out": _("The case waits for a decision."),
     "report": _("The picture is reported, and shown to nobody here any more."),
 }
 """What is said when a deed is done, by its name."""

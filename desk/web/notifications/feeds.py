@@ -44,7 +44,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
             language=translation.get_language(),
             feed_guid=f"tag:{config.log_origin},2026:{row.owner.slug}/cases",
         )
-        for case in scoped.cases(row.owner).order_by("-opened_at", "-pk")[:MAX_CASES]:
+        for case in scoped.cases(row.owner).filter(resembles=False).order_by("-opened_at", "-pk")[:MAX_CASES]:
             words = ngettext(
                 "%(party)s shows what may be a copy of “%(title)s” at %(number)s place.",
                 "%(party)s shows what may be a copy of “%(title)s” at %(number)s places.",

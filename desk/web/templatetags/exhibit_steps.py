@@ -65,7 +65,7 @@ def _there(owner: Owner) -> tuple[bool, bool, bool, bool, bool]:
         Exists(Work.objects.filter(owner=OuterRef("pk"), removed_at=None)),
         Exists(UploadFile.objects.filter(upload__owner=OuterRef("pk"), state__in=UNFINISHED)),
         Exists(Watch.objects.filter(owner=OuterRef("pk"), removed_at=None)),
-        Exists(Case.objects.filter(owner=OuterRef("pk"))),
+        Exists(Case.objects.filter(owner=OuterRef("pk"), resembles=False)),
         Exists(Crawl.objects.filter(watch__owner=OuterRef("pk"), state__in=UNFINISHED)),
     )
     works, uploads, watch, found, under_way = there.get()

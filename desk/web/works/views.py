@@ -47,7 +47,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     pictures = Prefetch("work_pictures", WorkPicture.objects.select_related("picture").order_by("pk"))
     prefetch_related_objects([row], pictures, "remarks", "conflicts")
     remarks = sorted(row.remarks.all(), key=lambda one: (one.answered_at is None, one.answered_at, one.pk))
-    found = searching.seen_in(scoped.cases(owner).filter(work=row))
+    found = searching.seen_in(scoped.cases(owner).filter(work=row, resembles=False))
     history = page_of(request, row.changes.all(), "history")
     return {
         "work": row,

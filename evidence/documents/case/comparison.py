@@ -8,6 +8,7 @@ from evidence.documents.phrases.wording import Wording, figure, percent, ratio_w
 from evidence.documents.typeset.blocks import Block, Plate, Plates, Rows, Speaker, Style, Text
 from evidence.documents.typeset.pictures import DRAWINGS, Album, Pictures
 from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts
+from exhibit.comparison.confidence import odds_words
 from exhibit.comparison.derived import grade
 from exhibit.errors import UnreadablePictureError
 from exhibit.types import Decision, Verification
@@ -70,6 +71,8 @@ def comparison_blocks(facts: CaseFacts, match: MatchFacts, gallery: Gallery, roo
     if verification.transform is not None:
         sentences.append(wording.say("match.aligned_picture", share=percent(verification.overlap_picture)))
         sentences.append(wording.say("match.agreeing", share=percent(verification.dense)))
+    if verification.decision is Decision.RESEMBLES:
+        sentences.append(wording.say("match.resembles"))
     return [
         *_plates(facts, match, gallery, room),
         Text(wording.say("document.sentences").join(sentences)),
@@ -108,6 +111,9 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
             wording.row("overlap_work", Speaker.RECORDED, share(verification.overlap_work)),
             wording.row("overlap_picture", Speaker.RECORDED, share(verification.overlap_picture)),
         ]
+    odds = (("related", verification.related), ("exposure", verification.exposure))
+    if stated := [wording.say(f"match.{name}", odds=odds_words(log)) for name, log in odds if log is not None]:
+        rows.append(wording.row("odds", Speaker.RECORDED, *stated, style=Style.QUIET))
     rows.append(wording.row("ratio", Speaker.RECORDED, ratio_told("match", verification, calibration, wording)))
     if calibration is not None:
         if verification.probability is not None and calibration.prior is not None:

@@ -18,6 +18,7 @@ from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts, Sightin
 from exhibit.clock import rfc3339
 from exhibit.comparison.calibration import LikelihoodRatio
 from exhibit.digests import Digest
+from exhibit.entries import canonical
 from exhibit.types import Decision, Untyped, Verification
 
 Value = str | int | float | datetime | None
@@ -83,6 +84,10 @@ COLUMNS = (
     Column("likelihood_ratio_limited", "ratio.limited"),
     Column("prior", "prior", 4),
     Column("seen_period", "sighting.period", width=20),
+    Column("match", "measured.decision", width=10),
+    Column("related_ln_odds", "measured.related", 4),
+    Column("exposure_ln_odds", "measured.exposure", 4),
+    Column("figures", "figures", width=40),
 )
 
 TIMES = ("registered_at", "first_seen", "last_seen")
@@ -126,6 +131,11 @@ class _Line:
             return None
         is_certain = self.measured.decision is Decision.CERTAIN
         return (self.calibration.certain if is_certain else self.calibration.review).at_most_in_a_million
+
+    @property
+    def figures(self) -> str | None:
+        """As JSON."""
+        return canonical(self.measured.figures).decode() if self.measured and self.measured.figures else None
 
     @property
     def licence_covers(self) -> str:

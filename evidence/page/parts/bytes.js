@@ -168,7 +168,7 @@ function checkSchema(value, format, what) {
   };
   const checkObject = (item, schema, where) => {
     if (item === null || typeof item !== "object" || Array.isArray(item)) wrong(where, "an object");
-    if (!schema.properties) return;
+    if (!schema.properties) return Object.keys(item).forEach((name) => schema.additionalProperties && check(item[name], schema.additionalProperties, `${where}: ${name}`));
     for (const name of Object.keys(item))
       if (!Object.hasOwn(schema.properties, name)) throw new Broken(`${where} has an unknown field ${JSON.stringify(name.slice(0, 80))}.`);
     for (const name of schema.required)

@@ -9,6 +9,7 @@ from evidence.facts.case import BoundFacts, CalibrationFacts, CaseFacts
 from evidence.formats.codec import FormatError
 from exhibit.digests import Digest
 from exhibit.entries import canonical
+from exhibit.types import Decision
 from tests.assets.documents_sample import sample_case
 
 BOUND = BoundFacts(1000, 0, 2991)
@@ -45,6 +46,35 @@ def test_what_a_later_version_added_is_written_only_where_it_says_something() ->
     held = replace(case, work=replace(case.work, holder="Heirs of Mara Lindqvist"))
     assert json.loads(held.to_json())["work"]["holder"] == "Heirs of Mara Lindqvist"
     assert CaseFacts.from_json(held.to_json()) == held
+
+
+def test_odds_and_figures_of_a_comparison_read_back_and_their_absence_is_written_as_before() -> None:
+    case = sample_case()
+    [match] = case.matches
+    assert not {"related", "exposure", "figures"} & json.loads(case.to_json())["matches"][0]["verification"].keys()
+    figures = {"cosine": 0.25, "drift": None}
+    one = replace(match.verification, decision=Decision.RESEMBLES, related=8.99, exposure=-0.5, figures=figures)
+    said = replace(case, matches=(replace(match, verification=one),))
+    assert json.loads(said.to_json())["matches"][0]["verification"]["figures"] == figures
+    assert CaseFacts.from_json(said.to_json()) == said
+    hash(one)
+
+
+def test_what_earlier_versions_called_derived_is_read_and_written_as_it_was() -> None:
+    case = sample_case()
+    [match] = case.matches
+    old = replace(match, verification=replace(match.verification, decision=Decision("derived")))
+    data = replace(case, matches=(old,)).to_json()
+    assert b'"derived"' in data
+    assert CaseFacts.from_json(data).to_json() == data
+
+
+@pytest.mark.parametrize("figures", [{"cosine": "much"}, [0.25], {"cosine": True}])
+def test_figures_that_are_no_numbers_by_name_are_refused(figures: object) -> None:
+    plain = json.loads(sample_case().to_json())
+    plain["matches"][0]["verification"]["figures"] = figures
+    with pytest.raises(FormatError, match="figures"):
+        CaseFacts.from_json(canonical(plain))
 
 
 def test_licences_cover_all_some_or_none_or_were_not_searched() -> None:

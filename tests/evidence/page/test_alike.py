@@ -27,20 +27,21 @@ from exhibit.errors import ExhibitError, ExitCode
 from tests.assets.broken_vectors import BASE, FOLDER, joined, with_keys
 from tests.assets.browser import CHROMIUM, Chromium
 from tests.assets.bundles import CAPTURED, Scene, make_scene, resealed
-from tests.assets.changes import CHANGES
+from tests.assets.changes import CHANGES, Files
 from tests.assets.cocaptures import CHECK, LIES as TWICE_LIES, WHOLE, seen_twice
 from tests.assets.hostile_zips import hostile_zips
 from tests.assets.judged import FORGED, NOT_ON_THE_PAGE
 from tests.assets.moving import first_frame, moving
 from tests.assets.passkeys import LIES as LIES_OF_PASSKEYS, RSA_KEY, SITE, signed_scene
 from tests.assets.renewals import make_renewed
-from tests.assets.resealing import LIES, sealed_lie, signed
+from tests.assets.resealing import LIES, Facts, sealed_lie, signed
 from tests.assets.sealed_blocks import STATES, ledger, with_ledger
 from tests.assets.stamp_kinds import bundle_of
 from tests.assets.tampering import files_of, packed, rebagged
 from tests.assets.verify_page import WORDS, Page, by_python, differences
 from tests.assets.web_archive import CHECK as ARCHIVE_CHECK, TOLD
 from tests.assets.witnesses import with_cosigner
+from tests.evidence.standalone.test_verifier_inside import started
 from tests.evidence.verify.test_forgeries import FORGERIES
 
 pytestmark = [
@@ -232,6 +233,40 @@ def test_lies_that_a_stranger_sealed_read_alike(browser: Chromium, tmp_path: Pat
     for name, files in lies.items():
         path = packed(tmp_path / "lie.zip", files)
         assert differences(page.check(path), by_python(path, trust)) == {}, name
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        (
+            {"decision": "resembles", "related": 8.99, "exposure": -0.5, "figures": {"cosine": 0.25, "drift": None}},
+            "passed",
+        ),
+        ({"decision": "resembles", "reasons": ["derived"]}, "passed"),
+        ({"decision": "derived", "reasons": ["derived"]}, "passed"),  # as versions up to `match-5` sealed it
+        ({"related": "much"}, "failed"),
+        ({"figures": {"cosine": "much"}}, "failed"),
+        ({"figures": [1]}, "failed"),
+        ({"decision": "alike"}, "failed"),
+        ({"odds": 8.99}, "failed"),
+    ],
+)
+def test_odds_and_figures_of_a_comparison_are_read_alike_and_what_nobody_knows_is_refused(
+    scene: Scene, page: Page, tmp_path: Path, said: dict[str, object], state: str
+) -> None:
+    def lie(facts: Facts, _: Files) -> None:
+        verification = facts["matches"][0]["verification"]
+        verification |= {"probability": None} | said
+        del verification["calibration"], facts["calibrations"]
+
+    files = sealed_lie(files_of(scene.write(tmp_path / "whole.zip")), lie)
+    path = packed(tmp_path / "said.zip", files)
+    told = page.check(path)
+    assert differences(told, by_python(path, scene.trust)) == {}
+    assert told[1]["facts"] == state
+    assert (told[1].get("match:01") == "passed") is (state == "passed")
+    code, text = started(path)  # which reads no more of a comparison than its probability
+    assert (code, "FAILED" in text) == (0, False)
 
 
 def test_lies_of_a_second_pair_of_eyes_read_alike(

@@ -9,6 +9,7 @@ from exhibit.comparison.confidence import (
     SLOPES,
     evidence_against,
     interval_at_any_time,
+    odds_words,
     per_million,
     upper_bound,
     upper_bound_at_any_time,
@@ -27,6 +28,26 @@ def test_the_bound_is_that_of_clopper_and_pearson(failures: int, trials: int) ->
 
 def test_the_bound_from_4661_photographs_without_a_failure_is_643_in_a_million() -> None:
     assert per_million(upper_bound(0, 4661)) == 643
+
+
+@pytest.mark.parametrize(
+    ("odds", "words"),
+    [
+        (1, "1 : 1"),
+        (1.57, "1.5 : 1"),
+        (9.99, "9.9 : 1"),
+        (10, "10 : 1"),
+        (8099, "8,000 : 1"),
+        (8999, "8,900 : 1"),
+        (1 / 240, "1 : 240"),
+        (1 / 241, "1 : 250"),
+        (1 / 1.5, "1 : 1.5"),
+        (1e12, "1,000,000,000 : 1"),
+        (1e-12, "1 : 1,000,000,000"),
+    ],
+)
+def test_odds_are_said_with_two_digits_and_never_for_more_than_was_measured(odds: float, words: str) -> None:
+    assert odds_words(math.log(odds)) == words
 
 
 def test_without_trials_and_with_failures_alone_nothing_is_excluded() -> None:

@@ -41,12 +41,12 @@ def test_a_copy_in_each_edit_is_certain(registered: Features, edit: str) -> None
 def test_the_figures_that_decided_come_along(registered: Features) -> None:
     crop = measured(edited("cropped"))
     seen = verify(crop, registered)
-    assert seen.figures is not None
-    assert (seen.figures.hamming, seen.figures.inliers) == (seen.hamming, seen.inliers)
-    assert (round(seen.figures.in_place, 4), round(seen.figures.drift, 4)) == (seen.in_place, seen.drift)
+    assert seen.measurements is not None
+    assert (seen.measurements.hamming, seen.measurements.inliers) == (seen.hamming, seen.inliers)
+    assert (round(seen.measurements.in_place, 4), round(seen.measurements.drift, 4)) == (seen.in_place, seen.drift)
     assert not seen.glance
     assert verify(crop.glance, registered).glance
-    assert verify(measured(jpeg(textured(77))), registered).figures is None
+    assert verify(measured(jpeg(textured(77))), registered).measurements is None
 
 
 def corner(found: Verification, point: tuple[float, float]) -> tuple[float, float]:

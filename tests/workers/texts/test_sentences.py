@@ -22,6 +22,16 @@ def test_only_what_was_measured_is_said() -> None:
     assert words_of(replace(FOUND, transform=None))[0] == "The pictures could not be laid onto each other."
 
 
+def test_what_resembles_is_said_plainly_with_its_odds() -> None:
+    said = words_of(replace(FOUND, decision=Decision.RESEMBLES, related=8.99, exposure=-5.48))
+    assert said[0].startswith(
+        "It has to do with the work beyond chance: an altered copy, an adaptation, another photograph"
+    )
+    assert "Odds that it has to do with the work, and doesn't resemble it by chance: about 8,000 : 1." in said
+    assert "Odds that it shows this very picture, and not another one of the scene: about 1 : 240." in said
+    assert not any("Odds" in sentence for sentence in words_of(FOUND))
+
+
 def test_a_ratio_comes_with_what_it_rests_on() -> None:
     *_, (stated, values), (rests_on, about) = said_of(replace(FOUND, probability=0.9), CALIBRATION)
     assert stated.startswith("Likelihood ratio of a copy")

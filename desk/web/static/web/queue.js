@@ -208,6 +208,12 @@
     one.querySelector("h3 a").click();
   }
 
+  async function make(button) {
+    await sending; // what was decided a moment ago goes first
+    leave();
+    button.click();
+  }
+
   // decides what is still open of the cases that a button names
   function decide(value) {
     const [choice, ...named] = value.split(" ");
@@ -355,6 +361,10 @@
     c: () => press("c"),
     x: () => press("x"),
     l: () => press("l"),
+    m: () => {
+      const button = items[current]?.querySelector('[data-key="m"]');
+      if (button && isOpen(items[current])) hold(make(button));
+    },
     u: takeBack,
     r: () => reason?.focus(),
     g: () => {
@@ -420,7 +430,7 @@
     document.addEventListener("change", (event) => { if (event.target.closest(".pick")) count(); });
     count();
   } else {
-    for (const key of "cxlurgtbn") delete DO[key]; // whoever may only look
+    for (const key of "cxlmurgtbn") delete DO[key]; // whoever may only look
   }
 
   const help = document.getElementById("help");

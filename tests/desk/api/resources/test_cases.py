@@ -1,8 +1,10 @@
 """Cases through the API: decided, taken back, disputed, reported."""
 
+from registry.cases import triage
 from registry.models import (
     Case,
     CaseEvent,
+    Match,
     Membership,
     Role,
 )
@@ -37,6 +39,30 @@ def test_a_decision_is_disputed_settled_and_noted(scene_of_programs: Scene, deci
     history = decider.get("/cases/1")[1]["history"]
     assert {"note", "disputed", "settled"} <= {one["kind"] for one in history}
     assert {one["by"] for one in history if one["kind"] == "note"} == {"alice@example.org (token program)"}
+
+
+def test_what_only_resembles_lies_in_its_drawer_until_a_program_makes_it_a_case(
+    scene_of_programs: Scene, decider: Program
+) -> None:
+    figures = {"cosine": 0.25, "drift": None}
+    Match.objects.update(decision="resembles", probability=None, related=8.99, exposure=-0.5, figures=figures)
+    case = Case.objects.get(number=1)
+    Case.objects.filter(pk=case.pk).update(waits=False)
+    triage.look_again(case.pk)
+    (told,) = decider.get("/cases?state=resembles")[1]["items"]
+    assert (told["number"], told["waits"], told["resembles"]) == (1, False, True)
+    assert decider.get("/cases?state=look-alikes")[1]["items"] == []
+    assert [one["number"] for one in decider.get("/cases?sure=resembles")[1]["items"]] == [1]
+    (use,) = decider.get("/cases/1")[1]["uses"]
+    assert (use["match"], use["related"], use["exposure"], use["figures"]) == ("resembles", 8.99, -0.5, figures)
+    assert decider.post("/cases/1/take-out", {})[1]["waits"]
+    assert decider.get("/cases?state=resembles")[1]["items"] == []
+
+
+def test_the_former_name_of_the_grade_is_refused_and_the_new_one_named(decider: Program) -> None:
+    status, told = decider.get("/cases?sure=derived")
+    assert status == 400
+    assert "resembles" in str(told)
 
 
 def test_what_was_reported_as_illegal_is_shown_no_more(scene_of_programs: Scene, decider: Program) -> None:

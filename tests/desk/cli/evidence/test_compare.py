@@ -29,12 +29,12 @@ def test_what_is_drawn_anew_is_graded_with_a_map(alone: Terminal, folder: Path) 
     scene(1).save(folder / "work.png")
     scene(1, drawn=True).save(folder / "drawn.png")
     answer = alone.ask("compare", folder / "work.png", folder / "drawn.png", "--map", folder / "map.png")
-    assert answer["decision"] == "derived"
+    assert answer["decision"] == "resembles"
     assert answer["probability"] is None
     assert [len(row) for row in answer["survival"]] == [12] * 9
     assert (folder / "map.png").read_bytes().startswith(b"\x89PNG")
     said = alone.run("compare", folder / "work.png", folder / "drawn.png").out
-    assert "derived: no copy was found" in said
+    assert "resembles: it has to do with the work beyond chance" in said
     assert "of 0 to 5" in said
     assert "a legal question that software doesn't answer" in said
 

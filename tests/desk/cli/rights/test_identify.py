@@ -84,9 +84,9 @@ def test_a_redrawn_work_is_told_to_who_asks_for_derived_ones(cli: Terminal, stud
     (folder / "drawn.png").write_bytes(encoded(scene(1, drawn=True)))
     assert cli.ask("identify", folder / "drawn.png", code=1)["images"][0]["works"] == []
     cli.run("owner", "derived", "on")
-    assert "derived: No copy was found" in cli.run("identify", folder / "drawn.png").out
+    assert "resembles: It has to do with the work" in cli.run("identify", folder / "drawn.png").out
     [work] = cli.ask("identify", folder / "drawn.png")["images"][0]["works"]
-    assert (work["decision"], len(work["survival"])) == ("derived", 9)
+    assert (work["decision"], len(work["survival"])) == ("resembles", 9)
 
 
 def test_what_shows_no_work_ends_with_1_and_what_cannot_be_read_with_2(

@@ -10,9 +10,9 @@ from django.urls import reverse
 from playwright.sync_api import Locator, Request, Route, expect
 
 from exhibit.clock import now
-from registry.cases import recaptures
+from registry.cases import recaptures, triage
 from registry.cases.queue import Wanted, in_groups
-from registry.models import Case, CaseSighting, Owner, User
+from registry.models import Case, CaseSighting, Match, Owner, User
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import DESKTOP, PHONE, Site, Visitor, use_house
 from workers.cases import decisions
@@ -403,6 +403,33 @@ def test_a_party_is_found_by_its_name_and_look_alikes_lie_in_a_drawer(
     assert parties({}) == []
     client.post(reverse("case-deed", args=["studio", studio.cases.get(decision="open").number]), {"deed": "take-out"})
     assert parties({}) == [alike]
+
+
+def test_what_only_resembles_is_counted_above_the_queue_and_made_a_case_or_dismissed_by_a_key(site: Site) -> None:
+    studio = cases_of(site, 3)
+    for case in studio.cases.all():
+        found = Match.objects.filter(case_sightings__case=case)
+        found.update(decision="resembles", probability=None, related=case.number)
+        Case.objects.filter(pk=case.pk).update(waits=False)
+    for case in studio.cases.all():
+        triage.look_again(case.pk)
+    ann = queue(site.member(studio))
+    ann.page.get_by_role("link", name="3 more resemble a work and ask for nobody").click()
+    expect(ann.page.get_by_text("nothing is captured, sealed or mailed")).to_be_visible()
+    items = [one.get_attribute("data-number") for one in ann.page.locator(".item").all()]
+    assert items == ["3", "2", "1"]  # by the odds
+    ann.check()
+    ann.page.keyboard.press("x")
+    expect(ann.page.locator('[data-decided=""]')).to_have_count(1)
+    assert decided(studio)[3] == "cleared"
+    ann.page.keyboard.press("u")
+    expect(ann.page.locator("[data-decided]")).to_have_count(0)
+    assert studio.cases.get(number=3).resembles
+    ann.page.keyboard.press("j")
+    ann.page.keyboard.press("m")
+    expect(ann.page.locator("#decision")).to_contain_text("Not licensed")
+    expect(ann.page.get_by_text("The case waits for a decision.")).to_be_visible()
+    assert [case.number for case in studio.cases.filter(waits=True)] == [2]
 
 
 def test_without_javascript_the_same_buttons_decide_and_undo(site: Site) -> None:

@@ -166,7 +166,7 @@ def test_each_deed_is_said_to_have_worked(studio: Owner, ann: Client, inline: Sy
     assert did("unknown") == ""
     decisions.decide_each(inline.services, studio, [1], Wish(Choice.REOPEN, "ben@example.org"))
     Case.objects.update(waits=False)
-    assert did("take-out") == "The case waits for a decision again."
+    assert did("take-out") == "The case waits for a decision."
     said = ann.get(the_page()).content.decode()
     assert "Where others have evidence of it, the operator decides, who may also let it stay." in said
     assert did("report") == "The picture is reported, and shown to nobody here any more."

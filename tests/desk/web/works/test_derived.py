@@ -26,16 +26,24 @@ def test_a_member_asks_and_sees_the_grade_and_the_map(ann: Client, inline: SyncR
     match_pictures(inline.services, see(inline, studio, encoded(scene(1, drawn=True))))
     case = Case.objects.get()
     page = ann.get(at("case", case.number)).content.decode()
-    assert "Perhaps a derived work" in page
+    assert "beyond chance" in page
+    assert "It only resembles the work so far, and asks for nobody." in page
     assert "is graded" in page
     assert "a legal question" in page
     assert "Very likely a copy" not in page
     match = case.case_sightings.get().match_id
     drawn = ann.get(at("drawing", case.number, match, "survival.jpg"))
     assert Image.open(BytesIO(drawn.content)).format == "JPEG"
-    derived = ann.get(at("cases") + "?sure=derived").content.decode()
-    assert f'href="{at("case", case.number)}"' in derived
-    assert f'href="{at("case", case.number)}"' not in ann.get(at("cases") + "?sure=review").content.decode()
+    listed = {
+        query: f'href="{at("case", case.number)}"' in ann.get(f"{at('cases')}?{query}").content.decode()
+        for query in ("sure=resembles", "sure=review", "state=resembles", "state=all&sure=resembles")
+    }
+    assert listed == {
+        "sure=resembles": False,  # it asks nobody
+        "sure=review": False,
+        "state=resembles": True,
+        "state=all&sure=resembles": True,
+    }
 
 
 def test_to_others_the_switch_and_the_map_do_not_exist(ann: Client, inline: SyncRunner, studio: Owner) -> None:

@@ -24,6 +24,7 @@ def test_each_sighting_is_a_line_with_every_column() -> None:
     assert [row["case"] for row in rows] == ["1", "2", "3"]
     row = rows[0]
     assert list(row) == [column.name for column in COLUMNS]
+    assert (row["match"], row["related_ln_odds"], row["exposure_ln_odds"], row["figures"]) == ("certain", "", "", "")
     assert row["page_url"].startswith("https://www.prints-and-more.example/")
     assert row["first_seen_utc"] == "2026-11-18T11:46:55.000000Z"
     assert row["aligned_share_of_registered"] == "0.9421"

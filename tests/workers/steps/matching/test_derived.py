@@ -20,6 +20,7 @@ from tests.assets.rows import bring, claimed_slice, owner, register
 from tests.assets.sealed import sealed, verified
 from tests.assets.textured import encoded
 from tests.workers.steps.matching.test_match import see
+from workers.cases import decisions
 from workers.cases.decisions import confirm
 from workers.evidence.bundles import sealed_case, sealed_facts
 from workers.matching.identify import identify
@@ -52,12 +53,13 @@ def test_who_asks_has_a_case_of_its_own_class_that_nothing_visits(inline: SyncRu
     match_pictures(inline.services, see(inline, studio, REDRAWN))
     case = Case.objects.get()
     match = case.case_sightings.get().match
-    assert (match.decision, match.probability, match.reasons) == ("derived", None, ["derived"])
+    assert (match.decision, match.probability, match.reasons) == ("resembles", None, ["derived"])
     assert grade(match.verification.survival) >= 2
-    assert "derived work" in how_sure(match)
+    assert "beyond chance" in how_sure(match)
     assert not Capture.objects.exists()
+    decisions.take_out(case, by="ann")
     listed = {sure: list(queue.chosen(studio, queue.Wanted(sure=sure))) for sure in queue.Sure}
-    assert listed[queue.Sure.DERIVED] == listed[queue.Sure.ANY] == [case]
+    assert listed[queue.Sure.RESEMBLES] == listed[queue.Sure.ANY] == [case]
     assert listed[queue.Sure.CERTAIN] == listed[queue.Sure.REVIEW] == []
 
 
@@ -68,7 +70,7 @@ def test_another_owner_of_the_same_picture_is_not_told(inline: SyncRunner, studi
     match_pictures(inline.services, see(inline, studio, REDRAWN))
     assert [case.owner for case in Case.objects.all()] == [agency]
     told = {one: identify(inline.services, one, REDRAWN).works for one in map(fresh, (studio, agency))}
-    assert [found.verification.decision for found in told[agency]] == [Decision.DERIVED]
+    assert [found.verification.decision for found in told[agency]] == [Decision.RESEMBLES]
     assert told[studio] == ()
 
 
@@ -93,7 +95,7 @@ def test_a_new_work_that_searches_the_past_decides_alike(inline: SyncRunner, stu
     assert (alone.decision, alone.transform, alone.survival) == (told.decision, told.transform, told.survival)
 
 
-@pytest.mark.parametrize(("kept", "picture", "then"), [("none", REDRAWN, "derived"), ("derived", WORK, "certain")])
+@pytest.mark.parametrize(("kept", "picture", "then"), [("none", REDRAWN, "resembles"), ("resembles", WORK, "certain")])
 def test_what_a_later_search_finds_beyond_an_earlier_one_counts(
     inline: SyncRunner, studio: Owner, kept: str, picture: bytes, then: str
 ) -> None:
