@@ -103,7 +103,8 @@ class SegmentSearch(Claimable):
 class Match(models.Model):
     """The verified comparison of a picture with a registered picture (:class:`exhibit.types.Verification`).
 
-    Geometry runs once for a pair, so pairs that were looked at and found unlike are kept too (``none``).
+    Of pairs that were found unlike (``none``) those are kept that the search of a new work has compared: it goes on
+    where it was.
     """
 
     registered = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="matches_as_registered")
