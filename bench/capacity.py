@@ -33,7 +33,6 @@ from indexer.vectors.segments import most_rows
 
 if TYPE_CHECKING:
     from bench.product import Product
-    from exhibit.types import Verification
     from indexer.search.past import WorkQueries
     from indexer.vectors.faiss_index import FaissIndex
     from registry.models import Owner
@@ -88,7 +87,7 @@ class Capacity:
         self._asking = list(_queries(product, waiting[:ASKING]))
         self.matched(0, WARM_UP)
         chance = np.random.default_rng(seed)
-        self._rows = Rows(_owner(), _vectors(others, most), _compared(), chance)
+        self._rows = Rows(_owner(), _vectors(others, most), chance)
         self._spent = {"keep the rows": 0.0, "take them into the indexes": 0.0}
         self._none = self._on_disk()
 
@@ -236,18 +235,6 @@ def _vectors(photos: Sequence[Path], count: int) -> Vectors:
         chain.from_iterable(mixed(real, count, 1)),
         chain.from_iterable(mixed(real, count, 2)),
     )
-
-
-def _compared() -> "tuple[Sequence[int], float, Verification]":
-    """The registered pictures, with how many of them a picture was compared so far, and how an unlike pair is told."""
-    from registry.models import Match, Picture, WorkPicture
-
-    works = list(WorkPicture.objects.values_list("picture", flat=True))
-    asked = Picture.objects.exclude(pk__in=works).filter(refusal="").count()
-    unlike = Match.objects.exclude(found__in=works)
-    first = unlike.filter(decision="none").first()
-    assert first is not None
-    return works, unlike.count() / asked, first.verification
 
 
 def _across(table: Sequence[Row]) -> list[Row]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.types import Fingerprint, Sighting, Verification
+from exhibit.types import Fingerprint, Sighting
 from indexer.picture.spaces import CENTRE, DESCRIPTOR, PHASH, PICTURE_PARTS, WHOLE
 
 if TYPE_CHECKING:
@@ -38,9 +38,6 @@ class Rows:
     Args:
         owner: whose watch sees them.
         vectors: of the pictures.
-        works: registered pictures (primary keys), with which they were compared.
-        each: with how many of them, on average.
-        unlike: what was measured of each such pair.
         chance: what tells the pictures apart.
     """
 
@@ -48,7 +45,6 @@ class Rows:
         self,
         owner: "Owner",
         vectors: Vectors,
-        compared: tuple[Sequence[int], float, Verification],
         chance: np.random.Generator,
     ) -> None:
         from registry.models import Crawl, Watch
@@ -57,7 +53,7 @@ class Rows:
         number = owner.watches.count() + 1
         watch = Watch.objects.create(owner=owner, number=number, name="seen", sources=[], paused=True)
         self._crawl = Crawl.objects.create(watch=watch, number=1, started_at=now())
-        self._vectors, self._compared, self._chance = vectors, compared, chance
+        self._vectors, self._chance = vectors, chance
 
     def made_up(self, count: int) -> list[Sighting]:
         """So many sightings of pictures that nobody has seen before."""
@@ -84,7 +80,6 @@ class Rows:
         with transaction.atomic():
             self._fingerprints(pictures)
         with transaction.atomic():
-            self._comparisons(pictures)
             measured = {"format": "JPEG", "width": 1632, "height": 1224, "searched": "made"}
             Picture.objects.filter(pk__in=pictures).update(**measured)
             steps.finish(Picture, pictures)
@@ -127,14 +122,3 @@ class Rows:
         ]
         fingerprints.keep_fingerprints((PHASH, DESCRIPTOR), rows)
         fingerprints.add_to(Collection.PICTURES, pictures, PICTURE_PARTS)
-
-    def _comparisons(self, pictures: Sequence[int]) -> None:
-        from registry.cases import matching
-
-        works, each, unlike = self._compared
-        counts = np.minimum(self._chance.poisson(each, len(pictures)), len(works))
-        matching.keep_matches(
-            (int(work), found, unlike)
-            for found, count in zip(pictures, counts, strict=True)
-            for work in self._chance.choice(works, count, replace=False)
-        )

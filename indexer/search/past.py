@@ -1,7 +1,7 @@
 """A new work and all pictures ever seen: what it searches them with, and which of them are worth verifying.
 
 What was seen is kept with few vectors a picture, since there are many; a work is registered once, so it searches with
-many parts of itself, in all orientations. Several works share one pass over the index.
+many parts of itself, in as many orientations as differ. Several works share one pass over the index.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,6 @@ from PIL import Image
 from exhibit.pictures.decode import Limits, decode
 from exhibit.ports import VectorIndex
 from exhibit.types import Hit, Space
-from indexer.layout.orientation import ORIENTATIONS
 from indexer.picture.descriptor import CENTRE_SHARE, Descriptor
 from indexer.picture.features import NORMAL, Features
 from indexer.picture.hashes import orientation_hashes, shrink
@@ -55,7 +54,7 @@ def work_queries(data: bytes, features: Features, descriptor: Descriptor, limits
     parts = [orientation_hashes(shrink(grey.crop(_pixels(box, grey.size)))) for box in boxes]
     middle = np.asarray(Image.fromarray(pixels).crop(_pixels(_middle(CENTRE_SHARE), grey.size)))
     sizes = [descriptor.for_turning(part) for part in (pixels, middle)]
-    turned = [oriented(size, orientation) for size in sizes for orientation in ORIENTATIONS if orientation]
+    turned = [oriented(size, orientation) for size in sizes for orientation in descriptor.turned]
     upright = np.stack([*features.embeddings.values(), *features.tiles.values()])
     return WorkQueries(
         whole=features.hash_variants,

@@ -18,7 +18,7 @@ AGAIN = 0.1
 
 
 class Lock(IntEnum):
-    """What is appended to by one transaction at a time."""
+    """What is appended to by one transaction at a time, or by several that :func:`share` the lock."""
 
     LOG = 1
     INDEX = 2
@@ -28,15 +28,18 @@ class Lock(IntEnum):
     OWNERS = 7
     WITNESSED = 8
     COCAPTURE = 9
+    PICTURES = 10
+    """Of the pictures seen, the change list; whoever takes ``INDEX``, too, takes that first."""
 
 
 def hold(lock: Lock) -> None:
-    """Wait for the lock and hold it until the transaction ends."""
-    if not connection.in_atomic_block:
-        message = "a transaction's lock needs a transaction"
-        raise RuntimeError(message)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x45584842, int(lock)])
+    """Wait for the lock and hold it alone until the transaction ends."""
+    _take("SELECT pg_advisory_xact_lock(%s, %s)", lock)
+
+
+def share(lock: Lock) -> None:
+    """Hold the lock beside others who share it until the transaction ends; waits while somebody holds it alone."""
+    _take("SELECT pg_advisory_xact_lock_shared(%s, %s)", lock)
 
 
 @contextmanager
@@ -53,6 +56,14 @@ def hold_long(lock: Lock, number: int, within: float = math.inf) -> Iterator[boo
     finally:
         if held:
             _told("SELECT pg_advisory_unlock(%s, %s)", key)
+
+
+def _take(statement: str, lock: Lock) -> None:
+    if not connection.in_atomic_block:
+        message = "a transaction's lock needs a transaction"
+        raise RuntimeError(message)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [0x45584842, int(lock)])
 
 
 def _told(question: str, key: list[int]) -> bool:

@@ -41,8 +41,11 @@ class FingerprintRow(models.Model):
 class IndexChange(models.Model):
     """One addition to, or removal from, a collection of pictures in a space.
 
-    Numbers are contiguous in each collection and space, and in commit order: one appender at a time holds an advisory
-    lock until it commits. An index holds the changes up to a number; its tail is what came later.
+    An index holds the changes up to a number; its tail is what came later. Numbers of works and of stated fingerprints
+    are contiguous in each collection and space, and in commit order: one appender at a time holds an advisory lock
+    until it commits. Pictures are added by many at once, who share a lock: their numbers are the rows' own, have gaps,
+    and of two the later may be committed first. Whoever reads how far they go waits for those who are adding
+    (``registry.vectors.fingerprints.last_change``), so that nothing comes below a number that was read up to.
     """
 
     class Collection(models.TextChoices):
@@ -100,7 +103,8 @@ class SegmentSearch(Claimable):
 class Match(models.Model):
     """The verified comparison of a picture with a registered picture (:class:`exhibit.types.Verification`).
 
-    Geometry runs once for a pair, so pairs that were looked at and found unlike are kept too (``none``).
+    Of pairs that were found unlike (``none``) those are kept that the search of a new work has compared: it goes on
+    where it was.
     """
 
     registered = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="matches_as_registered")

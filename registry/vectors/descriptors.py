@@ -168,6 +168,7 @@ def remove_model(model: DescriptorModel) -> None:
     with transaction.atomic():
         stop_building(model)  # the choice before the index, as whoever measures pictures has them
         hold(Lock.INDEX)
+        hold(Lock.PICTURES)
         IndexChange.objects.filter(space=model.space_id).delete()
         FingerprintRow.objects.filter(space=model.space_id).delete()
         model.delete()

@@ -1,15 +1,16 @@
 """Fingerprints and the numbered change list that every index is a cache of."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from exhibit.errors import WrongUseError
 from exhibit.types import Fingerprint, Metric, Space
 from registry.db.bulk import copy_into
-from registry.db.locks import Lock, hold
+from registry.db.locks import Lock, hold, share
 from registry.models import FingerprintRow, IndexChange, Picture, SpaceRow, WorkPicture
 
 Collection = IndexChange.Collection
@@ -19,7 +20,7 @@ Collection = IndexChange.Collection
 class Change:
     """One line of the change list."""
 
-    number: int  # contiguous from 1 in its collection and space
+    number: int  # ascending in its collection and space (:class:`registry.models.IndexChange`)
     picture: int  # primary key
     vector: bytes | None  # packed bits or float32 components; ``None`` for a removal
     removes: int | None  # the number of the addition that is taken back, for a removal
@@ -61,53 +62,67 @@ def keep_fingerprints(spaces: Sequence[Space], rows: Iterable[tuple[int, Fingerp
 def add_to(collection: Collection, pictures: Sequence[int], parts: Iterable[str]) -> None:
     """Append the additions of these parts of these pictures that aren't in the collection already.
 
-    Must run inside a transaction; it holds the appender's lock until the commit, so numbers are in commit order.
+    Must run inside a transaction, as its last statement where many add at once: others who want to know how far the
+    numbers go wait for its end. Whoever adds to the pictures seen holds their rows.
     """
-    hold(Lock.INDEX)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO registry_indexchange (collection, space_id, number, operation, fingerprint_id)
-            SELECT %(collection)s, f.space_id,
-                   coalesce((SELECT max(number) FROM registry_indexchange c
-                             WHERE c.collection = %(collection)s AND c.space_id = f.space_id), 0)
-                   + row_number() OVER (PARTITION BY f.space_id ORDER BY f.picture_id, f.part),
-                   'add', f.id
-            FROM registry_fingerprintrow f
-            WHERE f.picture_id = ANY(%(pictures)s) AND f.part = ANY(%(parts)s) AND NOT EXISTS (
-                SELECT 1 FROM registry_indexchange a
-                WHERE a.fingerprint_id = f.id AND a.collection = %(collection)s AND a.operation = 'add' AND NOT EXISTS (
-                    SELECT 1 FROM registry_indexchange r
-                    WHERE r.fingerprint_id = f.id AND r.collection = a.collection AND r.removes = a.number))
-            """,
-            {"collection": str(collection), "pictures": list(pictures), "parts": list(parts)},
-        )
+    if collection == Collection.PICTURES:
+        share(Lock.PICTURES)
+    else:
+        hold(Lock.INDEX)
+    added = """
+        SELECT f.space_id, f.id AS fingerprint_id, 'add' AS operation, NULL::bigint AS removes,
+               row_number() OVER (ORDER BY f.picture_id, f.part) AS place
+        FROM registry_fingerprintrow f
+        WHERE f.picture_id = ANY(%(pictures)s) AND f.part = ANY(%(parts)s) AND NOT EXISTS (
+            SELECT 1 FROM registry_indexchange a
+            WHERE a.fingerprint_id = f.id AND a.collection = %(collection)s AND a.operation = 'add' AND NOT EXISTS (
+                SELECT 1 FROM registry_indexchange r
+                WHERE r.fingerprint_id = f.id AND r.collection = a.collection AND r.removes = a.number))
+        """
+    _append(collection, added, pictures=list(pictures), parts=list(parts))
 
 
 def remove_from(collection: Collection, pictures: Sequence[int]) -> None:
     """Append removals of these pictures' fingerprints from the collection. Must run inside a transaction."""
-    hold(Lock.INDEX)
+    hold(Lock.PICTURES if collection == Collection.PICTURES else Lock.INDEX)
+    removed = """
+        SELECT a.space_id, a.fingerprint_id, 'remove' AS operation, a.number AS removes, a.number AS place
+        FROM registry_indexchange a JOIN registry_fingerprintrow f ON f.id = a.fingerprint_id
+        WHERE a.collection = %(collection)s AND a.operation = 'add' AND f.picture_id = ANY(%(pictures)s)
+          AND NOT EXISTS (SELECT 1 FROM registry_indexchange r
+                          WHERE r.collection = a.collection AND r.space_id = a.space_id AND r.removes = a.number)
+        """
+    _append(collection, removed, pictures=list(pictures))
+
+
+_ROWS_OWN = """
+    INSERT INTO registry_indexchange (id, number, collection, space_id, fingerprint_id, operation, removes)
+    SELECT numbered.id, numbered.id, %(collection)s, space_id, fingerprint_id, operation, removes
+    FROM (SELECT nextval(pg_get_serial_sequence('registry_indexchange', 'id')) AS id, change.*
+          FROM (SELECT * FROM ({changes}) AS unordered ORDER BY place) AS change) AS numbered
+    """
+_CONTIGUOUS = """
+    INSERT INTO registry_indexchange (number, collection, space_id, fingerprint_id, operation, removes)
+    SELECT coalesce((SELECT max(number) FROM registry_indexchange c
+                     WHERE c.collection = %(collection)s AND c.space_id = change.space_id), 0)
+           + row_number() OVER (PARTITION BY change.space_id ORDER BY change.place),
+           %(collection)s, change.space_id, change.fingerprint_id, change.operation, change.removes
+    FROM ({changes}) AS change
+    """
+
+
+def _append(collection: Collection, changes: str, **values: list[Any]) -> None:
+    """Append what a query names. A row's own number is above any that its collection and space had before."""
+    numbered = _ROWS_OWN if collection == Collection.PICTURES else _CONTIGUOUS
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO registry_indexchange (collection, space_id, number, operation, fingerprint_id, removes)
-            SELECT a.collection, a.space_id,
-                   (SELECT max(number) FROM registry_indexchange c
-                    WHERE c.collection = a.collection AND c.space_id = a.space_id)
-                   + row_number() OVER (PARTITION BY a.space_id ORDER BY a.number),
-                   'remove', a.fingerprint_id, a.number
-            FROM registry_indexchange a JOIN registry_fingerprintrow f ON f.id = a.fingerprint_id
-            WHERE a.collection = %(collection)s AND a.operation = 'add' AND f.picture_id = ANY(%(pictures)s)
-              AND NOT EXISTS (SELECT 1 FROM registry_indexchange r
-                              WHERE r.collection = a.collection AND r.space_id = a.space_id AND r.removes = a.number)
-            """,
-            {"collection": str(collection), "pictures": list(pictures)},
-        )
+        cursor.execute(numbered.format(changes=changes), {"collection": str(collection), **values})
 
 
 def changes_after(collection: Collection, space: Space, number: int, limit: int = 100_000) -> list[Change]:
-    """The changes after a number, in order."""
+    """The changes after a number, in order; none comes later that belongs between them."""
     later = IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__gt=number)
+    if collection == Collection.PICTURES:
+        later = later.filter(number__lte=last_change(collection, space))
     columns = ("number", "fingerprint__picture_id", "fingerprint__vector", "removes")
     return [
         Change(number, picture, None if removes is not None else bytes(vector), removes)
@@ -147,21 +162,29 @@ def works_without(space: Space, part: str) -> QuerySet[Picture]:
 
 
 def last_change(collection: Collection, space: Space) -> int:
-    """The highest number so far, 0 when there is none."""
+    """The highest number so far, 0 when there is none; no lower one comes any more.
+
+    Of the pictures seen it waits for those who are adding at this moment, and they for nothing but its answer: outside
+    a transaction, for in one they wait until that ends.
+    """
     changes = IndexChange.objects.filter(collection=collection, space_id=space_id(space))
-    return changes.order_by("-number").values_list("number", flat=True).first() or 0
+    with transaction.atomic():
+        if collection == Collection.PICTURES:
+            hold(Lock.PICTURES)
+        return changes.order_by("-number").values_list("number", flat=True).first() or 0
 
 
-def last_changes(wanted: Iterable[tuple[Collection, Space]]) -> dict[tuple[Collection, str], int]:
-    """The highest number of each collection in each space, by the space's id; asks the database once."""
-    keys = {(space_id(space), collection): (collection, space.id) for collection, space in wanted}
+def count_later(known: Mapping[tuple[Collection, Space], int]) -> dict[tuple[Collection, str], int]:
+    """How many changes each collection in each space, by its id, has after a number; asks the database once."""
+    keys = {(space_id(space), collection): (collection, space.id) for collection, space in known}
     each = [
-        IndexChange.objects.filter(collection=collection, space_id=space)
-        .order_by("-number")
-        .values_list("space_id", "collection", "number")[:1]
-        for space, collection in keys
+        IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__gt=number)
+        .values("space_id", "collection")
+        .annotate(count=Count("pk"))
+        .values_list("space_id", "collection", "count")
+        for (collection, space), number in known.items()
     ]
-    found = {keys[space, Collection(name)]: number for space, name, number in each[0].union(*each[1:], all=True)}
+    found = {keys[space, Collection(name)]: count for space, name, count in each[0].union(*each[1:], all=True)}
     return {key: found.get(key, 0) for key in keys.values()}
 
 

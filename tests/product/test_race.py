@@ -121,8 +121,8 @@ def test_two_who_find_strangers_of_one_work_at_once_hold_it_back_once(config: Co
 
 
 def check_contiguous() -> None:
-    """No number of the change list is missing or twice."""
-    for collection in IndexChange.Collection:
+    """No number of the change list is missing; of the pictures seen, to which many add at once, some may be."""
+    for collection in (IndexChange.Collection.WORKS, IndexChange.Collection.PRINTS):
         for space in IndexChange.objects.values_list("space", flat=True).distinct():
             rows = IndexChange.objects.filter(collection=collection, space=space).order_by("number")
             numbers = list(rows.values_list("number", flat=True))

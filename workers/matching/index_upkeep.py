@@ -1,7 +1,7 @@
 """Looking after the indexes: what they hold, whether it is what the rows say, and making them again from the rows."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from exhibit.errors import IntegrityError
@@ -90,10 +90,9 @@ def _each(services: Services) -> Iterator[tuple[Collection, Space]]:
 
 
 def _states(services: Services, problems_of: Callable[[Collection, Space], tuple[str, ...]]) -> list[IndexState]:
-    each = list(_each(services))
-    last = vectors.last_changes(each)
-    states = []
-    for collection, space in each:
+    states: list[IndexState] = []
+    known: dict[tuple[Collection, Space], int] = {}
+    for collection, space in _each(services):
         problems = problems_of(collection, space)
         place = index_place(services.config, collection, space)
         count, sequence, size = 0, 0, sum(path.stat().st_size for path in place.folder.glob("*") if path.is_file())
@@ -105,10 +104,11 @@ def _states(services: Services, problems_of: Callable[[Collection, Space], tuple
                 count, sequence = len(index), index.sequence
         except IntegrityError as error:
             problems = problems or (error.message,)
-        behind = max(0, last[collection, space.id] - sequence)
+        known[collection, space] = sequence
         each_size = round(size / max(1, count))
-        states.append(IndexState(str(collection), space.id, count, behind, size, each_size, problems))
-    return states
+        states.append(IndexState(str(collection), space.id, count, 0, size, each_size, problems))
+    later = vectors.count_later(known)
+    return [replace(state, behind=later[Collection(state.collection), state.space]) for state in states]
 
 
 def _problems(services: Services, collection: Collection, space: Space) -> Iterator[str]:

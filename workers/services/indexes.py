@@ -59,6 +59,7 @@ class Indexes:
         self._network: int | None = None
         self._indexes: dict[tuple[Collection, str], AnyIndex] = {}
         self._applied: dict[tuple[Collection, str], int] = {}
+        self._waiting: dict[tuple[Collection, str], int] = {}  # changes that were replayed and aren't written down
         self._flush_after = 0.0
 
     @property
@@ -104,7 +105,7 @@ class Indexes:
             except IntegrityError:  # of one that isn't kept here as a whole
                 mend_index(place, collection, space)
                 index = _opened(place, space)
-            self._indexes[key], self._applied[key] = index, index.sequence
+            self._indexes[key], self._applied[key], self._waiting[key] = index, index.sequence, 0
         return self._indexes[key]
 
     def _replay(self, collection: Collection, space: Space) -> None:
@@ -116,12 +117,15 @@ class Indexes:
             mend_index(index_place(self._config, collection, space), collection, space)
             reopened = index.reopen()
         if reopened:
-            self._applied[key] = index.sequence
+            self._applied[key], self._waiting[key] = index.sequence, 0
         while changes := vectors.changes_after(collection, space, self._applied[key], page):
             _apply(index, changes)
             self._applied[key] = changes[-1].number
-            if self._applied[key] - index.sequence >= longest and time.monotonic() >= self._flush_after:
+            self._waiting[key] += len(changes)
+            if self._waiting[key] >= longest and time.monotonic() >= self._flush_after:
                 self._applied[key] = self._flush(index, self._applied[key])
+                if index.sequence == self._applied[key]:
+                    self._waiting[key] = 0
             if len(changes) < page:
                 return
 

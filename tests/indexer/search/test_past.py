@@ -10,7 +10,7 @@ from demo.pictures import textured
 from exhibit.pictures.decode import Limits
 from exhibit.types import Metric, Space
 from indexer.layout.orientation import ORIENTATIONS
-from indexer.picture.descriptor import BUILT_IN
+from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor
 from indexer.picture.features import extract
 from indexer.picture.hashes import orientation_hashes, shrink
 from indexer.picture.spaces import PHASH
@@ -19,6 +19,8 @@ from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.faiss_index import FaissIndex
 from tests.assets.rows import jpeg
 
+ALIKE = 0.8
+"""Cosine; of the upright picture alone it is .76."""
 UNITS = Space("units", "1", Metric.COSINE, 4)
 
 
@@ -38,8 +40,19 @@ def test_a_work_searches_with_its_parts_in_all_orientations() -> None:
     queries = work_queries(data, features, BUILT_IN, Limits())
     assert np.array_equal(queries.whole, features.hash_variants)
     assert queries.parts.shape == (7 * 8, 32)
-    assert len(queries.descriptors) == len(features.embeddings) + len(features.tiles) + 2 * 7
+    assert len(queries.descriptors) == len(features.embeddings) + len(features.tiles) + 2 * len(BUILT_IN.turned)
     assert np.linalg.norm(queries.descriptors, axis=1) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_network_that_comes_along_needs_few_turned_views_and_another_one_all() -> None:
+    photograph = np.asarray(textured(9, (320, 240)))
+    views = BUILT_IN.vectors([oriented(photograph, orientation) for orientation in ORIENTATIONS])
+    asked = views[[0, *BUILT_IN.turned]]
+    assert (views @ asked.T).max(axis=1).min() > ALIKE
+    data = jpeg(Image.fromarray(photograph))
+    own = Descriptor(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes)
+    queries = work_queries(data, extract(data), own, Limits())
+    assert len(queries.descriptors) == 2 + 4 + 2 * 7
 
 
 def row(*bits: int) -> np.ndarray:

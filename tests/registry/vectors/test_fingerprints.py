@@ -73,8 +73,10 @@ def test_changes_are_numbered_without_gaps_whatever_is_added_twice_or_removed(db
 def test_each_collection_counts_for_itself(db: None) -> None:
     [a] = kept(b"a")
     add([a], PICTURES)
-    wanted = [(WORKS, PHASH), (PICTURES, PHASH)]
-    assert fingerprints.last_changes(wanted) == {(WORKS, PHASH.id): 0, (PICTURES, PHASH.id): 1}
+    before = {(WORKS, PHASH): 0, (PICTURES, PHASH): 0}
+    assert fingerprints.count_later(before) == {(WORKS, PHASH.id): 0, (PICTURES, PHASH.id): 1}
+    before[PICTURES, PHASH] = fingerprints.last_change(PICTURES, PHASH)
+    assert set(fingerprints.count_later(before).values()) == {0}
 
 
 def test_a_vector_that_is_there_stays(db: None) -> None:

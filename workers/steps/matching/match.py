@@ -8,7 +8,7 @@ from django.db import transaction
 
 from exhibit.errors import ExhibitError, UnreadablePictureError
 from exhibit.machine import machine_fault, tell_once
-from exhibit.types import Verification
+from exhibit.types import Decision, Verification
 from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import PICTURE_PARTS
 from indexer.search.candidates import hash_candidates
@@ -69,10 +69,13 @@ def _finish(
     mark: str,
     partly: Sequence[int] = (),
 ) -> None:
-    """Keep the matches of pictures, open the cases, and note that the pictures are done."""
+    """Keep the matches of pictures, open the cases, and note that the pictures are done.
+
+    Nobody asks for pairs that were found unlike: a picture that is searched again is compared anew.
+    """
     with transaction.atomic():
         matching.lock_pictures(pictures)
-        matching.keep_matches(rows)
+        matching.keep_matches(row for row in rows if row[2].decision is not Decision.NONE)
         captures = matching.open_cases(fuse=services.fuse, found=pictures)
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
         Picture.objects.filter(pk__in=partly).update(searched="")  # they are searched for when they are seen again

@@ -16,7 +16,7 @@ from indexer.picture.features import extract, fingerprints
 from indexer.picture.spaces import PICTURE_PARTS, WORK_PARTS
 from registry.cases import matching
 from registry.db import steps
-from registry.db.locks import Lock, hold
+from registry.db.locks import Lock, hold, share
 from registry.models import DescriptorModel, Picture
 from registry.vectors import descriptors, fingerprints as vectors
 from registry.vectors.fingerprints import Collection
@@ -76,6 +76,7 @@ def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cu
         vectors.keep_fingerprints([descriptor.space], made)
         descriptors.note_gaps(row, gaps)
         hold(Lock.INDEX)  # so that a work that is being removed is seen either here or there
+        share(Lock.PICTURES)  # and so a picture
         for collection, parts in ((Collection.WORKS, WORK_PARTS), (Collection.PICTURES, PICTURE_PARTS)):
             vectors.add_to(collection, descriptors.members(collection, batch), parts)
         descriptors.move_cursor(row, cursor)

@@ -42,6 +42,16 @@ def test_a_new_work_finds_the_pictures_already_seen(inline: SyncRunner) -> None:
     assert Case.objects.get().party == "shop.example"
 
 
+def test_what_a_found_picture_was_compared_with_in_vain_leaves_no_row(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    work = register(inline.services, studio, photograph(1)).work
+    seen = see(inline, studio, photograph(2), copy_of(photograph(1)))
+    match_pictures(inline.services, seen)
+    match = Match.objects.get()
+    assert (match.registered, match.found_id) == (work.pictures.get(), seen[1])
+    assert set(Picture.objects.filter(pk__in=seen).values_list("state", flat=True)) == {"done"}
+
+
 def test_the_very_same_bytes_are_matched_too(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
