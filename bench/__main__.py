@@ -34,12 +34,13 @@ from bench import (  # noqa: E402 - after the threads are set
 from bench.cheats import run as cheats  # noqa: E402
 from bench.edited import photos_in  # noqa: E402
 from bench.families import run as families  # noqa: E402
-from bench.matching import compositions  # noqa: E402
+from bench.matching import compositions, named  # noqa: E402
 from bench.matching.questions import Folders, roles  # noqa: E402
 from bench.matching.run import (  # noqa: E402
     Choice,
     measure as measure_matching,
     measure_cost,
+    measure_sizes,
 )
 from bench.table import Row, Titled, keep, machine, show  # noqa: E402
 from exhibit.interrupts import hear_interrupts  # noqa: E402
@@ -66,13 +67,15 @@ EXAMPLES = """examples:
   python -m bench families --photos ~/photos --lookalikes LOOKALIKES --works 40 --singles 16 --most-unrelated 150
   python -m bench cheats --photos ~/photos --works 60 --crafted 1000 --disguised 1000 --jobs 2
   python -m bench cost --photos WORKS --unrelated UNRELATED --distractors MORE
+  python -m bench sizes --photos WORKS --unrelated UNRELATED --works 100 --mix 40
+  python -m bench named --photos WORKS --distractors MORE --pairs PAIRS --among 1000 10000
   python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
 INTERRUPTED = 130
 LONG = (
     "retrieval", "retroactive", "whole", "reports", "crowd", "series", "matching", "compositions", "families", "cheats",
-    "cost", "memory", "tampering", "evidence", "witnesses", "log", "ingest", "rendering", "feeds", "idle",
-    "capacity", "capacity-indexes",
+    "cost", "sizes", "named", "memory", "tampering", "evidence", "witnesses", "log", "ingest", "rendering", "feeds",
+    "idle", "capacity", "capacity-indexes",
 )  # fmt: skip
 """What takes so long that it has to be asked for by name."""
 CROWD, CROWD_ASKED = 100_000, 100
@@ -127,6 +130,8 @@ def _of_several_tables(
         ),
         "series": lambda: series.measure(photos, options.lookalikes, scenes, options.seed, out, jobs),
         "cost": lambda: measure_cost(choice, out),
+        "sizes": lambda: measure_sizes(choice, out),
+        "named": lambda: named.measure(choice, options.among, options.singles, out),
         "memory": lambda: [
             ("memory", "Memory of a worker", memory.measure(photos, options.works or CROWD, options.seed, out))
         ],
@@ -243,6 +248,7 @@ def _parser() -> argparse.ArgumentParser:
     matching.add_argument("--crafted", type=int, default=1000, help="strangers made to match a work, for cheats")
     matching.add_argument("--disguised", type=int, default=1000, help="copies made not to be found, for cheats")
     matching.add_argument("--mix", type=int, default=200, help="pictures whose time is taken")
+    matching.add_argument("--among", type=int, nargs="+", default=[1000, 10_000], help="works for named")
     matching.add_argument("--seed", type=int, default=1)
     matching.add_argument("--jobs", type=int, default=1, help="processes that ask; times are taken by one")
     return parser

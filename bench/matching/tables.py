@@ -106,6 +106,41 @@ def retrieval(results: Results) -> list[Row]:
     return rows
 
 
+def beside_peers(results: Results, by_size: Sequence[Row]) -> list[Row]:
+    """Found at zero strangers, milliseconds and bytes of everybody: the same copies, strangers and works, in one run.
+
+    At zero strangers: beyond the nearest of any stranger of this very run, a limit that nobody has in the field. Of
+    Exhibit whole it is what it finds by its own limits, beside how many strangers these take for a work.
+
+    Args:
+        results: everything that was asked.
+        by_size: of ``bench.matching.sizes``.
+    """
+    timed, rows = {row["what"]: row for row in by_size}, list[Row]()
+    for one in (*results.peers, *results.stages):
+        usual = one.usual is not None
+        wrong = sum(answer.ranked[one.name].nearest_other <= (one.usual or 0) for answer in results.strangers)
+        row: Row = {
+            "what": one.name,
+            "found at zero strangers": _share(share(results.copies, below_strangers(one.name, results.strangers))),
+            "at its usual limit": _share(share(results.copies, within(one))) if usual else "–",
+            "strangers taken for a work": f"{wrong} of {len(results.strangers)}" if usual else "–",
+        }
+        rows.append({**row, **_cost(timed[one.name])})
+    wrong = sum(bool(answer.others) for answer in results.strangers)
+    whole: Row = {
+        "what": "Exhibit whole",
+        "found at zero strangers": "–" if wrong else _share(share(results.copies, is_found)),
+        "at its usual limit": _share(share(results.copies, is_found)),
+        "strangers taken for a work": f"{wrong} of {len(results.strangers)}",
+    }
+    return [*rows, {**whole, **_cost(timed["Exhibit whole"])}]
+
+
+def _cost(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name.startswith(("0.3", "pages", "bytes"))}
+
+
 def _ranking_row(name: str, edits: str, group: Sequence[Answer], results: Results) -> Row:
     return {
         "what": name,

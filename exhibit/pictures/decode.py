@@ -5,7 +5,7 @@ before anything large is decoded (``pictures.picture_file``). Memory and process
 their own, so that what a decoder does nevertheless ends with a refusal of that one picture.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from exhibit.types import PictureInfo
 helper = Helper("exhibit.pictures.picture_helper")
 _SLACK = 96 * 1024 * 1024
 _BYTES_A_PIXEL = 8.5
+_WITHOUT_PROFILES = frozenset({"match-1", "match-2", "match-3", "match-4", "match-5"})
 _DEATHS = {
     "time": ("too-slow", "The picture takes longer than {seconds:g} s to decode."),
     "memory": ("too-many-pixels", Sentence("The picture has too many pixels.")),
@@ -35,6 +36,12 @@ class Limits:
     max_side: int = 30_000  # pixels of the longer side
     max_frames: int = 32  # of an animation that are looked through for one that shows something
     seconds: float = 10.0  # of processor time, for opening and decoding
+    profiles: bool = True
+    """Whether colours are those that a profile or gamma in the file gives, as people see them, or levels as stored."""
+
+    def of_pipeline(self, pipeline: str) -> "Limits":
+        """The same for what this version of the comparison measured: ``match-5`` and earlier applied no profile."""
+        return replace(self, profiles=pipeline not in _WITHOUT_PROFILES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

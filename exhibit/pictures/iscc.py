@@ -5,7 +5,7 @@ without a border of one colour, grey by Rec. 601, 32 by 32 by bicubic resampling
 """
 
 from base64 import b32decode, b32encode, b64decode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import iscc_lib
 import numpy as np
@@ -52,7 +52,7 @@ def iscc_of(data: bytes, limits: Limits) -> Iscc:
 
 def computed_here(data: bytes, limits: Limits) -> Iscc:
     """The same in this process: only for the helper."""
-    pixels = picture_file.decode(data, limits).pixels
+    pixels = picture_file.decode(data, replace(limits, profiles=False)).pixels  # as ISO 24138 has it
     units = (
         iscc_lib.gen_image_code_v0(_prepared(pixels), bits=BITS)["iscc"],
         iscc_lib.gen_data_code_v0(data, bits=BITS)["iscc"],

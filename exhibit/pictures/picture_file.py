@@ -7,7 +7,9 @@ Only ``pictures.picture_helper`` does that, in a process of its own; others call
   decompression bomb is refused by its header. The time limit holds between the pieces that a decoder asks for.
 - What a browser shows is measured; a test holds that against Chromium. Where browsers show nothing (TIFF), it is what
   the file means.
-- The EXIF orientation is applied; one that can't be read is ignored. Colour profiles are not applied.
+- The EXIF orientation is applied; one that can't be read is ignored.
+- Colours are those of sRGB: profiles and a PNG's gamma are applied as browsers do (``pictures.colours``), unless levels
+  are asked for as they are stored.
 - Transparent pictures stand on white; one of which nothing can be seen there, on black. 16-bit grey keeps its upper
   8 bits, in a TIFF those of its range.
 - Of an animation the frame that stands longest is taken: frames that look alike count together, those of one colour
@@ -35,6 +37,7 @@ from PIL import BmpImagePlugin, Image, PngImagePlugin, TiffImagePlugin, Unidenti
 from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.animation import Animation, animation_of
 from exhibit.pictures.broken_off import loaded
+from exhibit.pictures.colours import Conversion, conversion_of
 from exhibit.pictures.decode import DecodedPicture, Limits
 from exhibit.pictures.pixels import WIDE_MODES, fields, is_blank, is_flat, rgb_pixels
 from exhibit.pictures.sniff import PICTURE_MAGICS, kind_of
@@ -83,10 +86,11 @@ def decode(data: bytes, limits: Limits, at_least: int | None = None) -> DecodedP
         long_side = max(info.width, info.height)
         enough = (factor for factor in _REDUCTIONS if at_least is not None and long_side // factor >= at_least)
         reduction = next(enough, 1)
-        if picture.format in _JPEG:
+        colours = conversion_of(picture, data) if limits.profiles else None
+        if picture.format in _JPEG and (colours is None or colours.smooth):
             picture.draft(None, (max(1, picture.width // reduction), max(1, picture.height // reduction)))
             reduction = 1
-        pixels, incomplete = _Frames(picture, stream, limits, reduction).shown()
+        pixels, incomplete = _Frames(picture, stream, limits, reduction, colours).shown()
         picture.close()  # frees its memory before the pixels are turned
     pixels = _turned(pixels, orientation)
     return DecodedPicture(replace(info, incomplete=incomplete), pixels, pixels.shape[1] / info.width)
@@ -254,8 +258,11 @@ class _Group:
 class _Frames:
     """The frames of an opened picture, of which one is what is seen of it."""
 
-    def __init__(self, picture: Image.Image, stream: _TimedBytes, limits: Limits, reduction: int) -> None:
-        self._picture, self._stream, self._limits, self._reduction = picture, stream, limits, reduction
+    def __init__(
+        self, picture: Image.Image, stream: _TimedBytes, limits: Limits, reduction: int, colours: Conversion | None
+    ) -> None:
+        self._picture, self._stream, self._limits = picture, stream, limits
+        self._reduction, self._colours = reduction, colours
         self._size, self._incomplete = picture.size, False
         pixels = picture.width * picture.height
         self._reach = min(_frames(picture), _LOOKED_THROUGH * limits.max_pixels // pixels)
@@ -349,9 +356,9 @@ class _Frames:
         picture, incomplete = loaded(self._picture)
         self._incomplete |= incomplete
         self._stream.check()
-        pixels = rgb_pixels(picture, self._reduction)
+        pixels = rgb_pixels(picture, self._reduction, colours=self._colours)
         if picture.has_transparency_data and is_flat(pixels):
-            on_black = rgb_pixels(picture, self._reduction, ground=0)
+            on_black = rgb_pixels(picture, self._reduction, 0, self._colours)
             return pixels if is_flat(on_black) else on_black
         return pixels
 

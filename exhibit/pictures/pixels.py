@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from exhibit.pictures.colours import Conversion
+
 _STRIP_PIXELS = 1 << 20
 _SAMPLED, _FLAT = 256, 2.0
 _FIELDS = 8
@@ -21,24 +23,33 @@ WIDE_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 """Pillow's modes of grey with more than 8 bits."""
 
 
-def rgb_pixels(picture: Image.Image, reduction: int = 1, ground: int = 255) -> NDArray[np.uint8]:
+def rgb_pixels(
+    picture: Image.Image, reduction: int = 1, ground: int = 255, colours: Conversion | None = None
+) -> NDArray[np.uint8]:
     """The current frame as RGB, (⌈h / reduction⌉, ⌈w / reduction⌉, 3) uint8: averages of blocks of so many a side.
 
-    What is transparent lets the ``ground`` through, a grey level.
+    What is transparent lets the ``ground`` through, a grey level. ``colours`` make the levels sRGB.
     """
     picture.load()
     levels, width, height = _levels(picture), *picture.size
     out = np.empty((-(-height // reduction), -(-width // reduction), 3), np.uint8)
     rows = max(1, _STRIP_PIXELS // width // reduction) * reduction
+    late = colours if _may_wait(colours, picture) and reduction > 1 else None  # fewer pixels to convert
     for top in range(0, height, rows):
-        strip = _rgb(
-            picture if rows >= height else picture.crop((0, top, width, min(height, top + rows))), ground, levels
-        )
+        strip = picture if rows >= height else picture.crop((0, top, width, min(height, top + rows)))
+        strip = _rgb(strip, ground, levels, None if late else colours)
         if reduction > 1:
             strip = strip.reduce(reduction)
+        if late:
+            strip = late.shown(strip)
         start = top // reduction
         out[start : start + strip.height] = np.asarray(strip)
     return out
+
+
+def _may_wait(colours: Conversion | None, picture: Image.Image) -> bool:
+    """Whether levels can be converted after pixels were averaged, with much the same result."""
+    return colours is not None and colours.smooth and colours.mode == "RGB" and not picture.has_transparency_data
 
 
 def fields(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -60,15 +71,21 @@ def is_flat(pixels: NDArray[np.uint8]) -> bool:
     return bool(pixels[::step, ::step].std() < _FLAT)
 
 
-def _rgb(strip: Image.Image, ground: int, levels: "Levels | None") -> Image.Image:
+def _rgb(strip: Image.Image, ground: int, levels: "Levels | None", colours: Conversion | None) -> Image.Image:
     if levels is not None:
-        return Image.fromarray(levels.shown(np.asarray(strip), ground)).convert("RGB")
+        values = np.asarray(strip)
+        grey = Image.fromarray(levels.shown(values))
+        shown = grey.convert("RGB") if colours is None else colours.shown(grey)
+        if levels.key is not None:
+            shown.paste((ground,) * 3, mask=Image.fromarray(values == levels.key))
+        return shown
     if strip.mode == "LAB":
         return ImageCms.profileToProfile(strip, _LAB, _SRGB, outputMode="RGB") or strip
-    if not strip.has_transparency_data:
-        return strip if strip.mode == "RGB" else strip.convert("RGB")
+    shown = strip if colours is None else colours.shown(strip)
+    if not shown.has_transparency_data:
+        return shown if shown.mode == "RGB" else shown.convert("RGB")
     behind = Image.new("RGBA", strip.size, (ground, ground, ground, 255))
-    return Image.alpha_composite(behind, strip.convert("RGBA")).convert("RGB")
+    return Image.alpha_composite(behind, shown.convert("RGBA")).convert("RGB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +97,12 @@ class Levels:
     steps: bool  # whether values are cut to whole levels, as 16 bits are to their upper 8
     key: int | None = None  # the value of transparent pixels
 
-    def shown(self, values: NDArray[np.generic], ground: int) -> NDArray[np.uint8]:
-        """8-bit grey, what is transparent as the ground."""
+    def shown(self, values: NDArray[np.generic]) -> NDArray[np.uint8]:
+        """8-bit grey."""
         if self.steps and (self.black, self.white) == (0, 0xFFFF):
-            grey = (np.clip(values.astype(np.int64), 0, 0xFFFF) >> 8).astype(np.uint8)
-        else:
-            scaled = (values.astype(np.float64) - self.black) * (255 / ((self.white - self.black) or 1))
-            grey = np.nan_to_num(np.clip(scaled, 0, 255)).astype(np.uint8)
-        if self.key is not None:
-            grey[values == self.key] = ground
-        return grey
+            return (np.clip(values.astype(np.int64), 0, 0xFFFF) >> 8).astype(np.uint8)
+        scaled = (values.astype(np.float64) - self.black) * (255 / ((self.white - self.black) or 1))
+        return np.nan_to_num(np.clip(scaled, 0, 255)).astype(np.uint8)
 
 
 def _levels(picture: Image.Image) -> Levels | None:

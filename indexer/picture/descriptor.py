@@ -32,7 +32,8 @@ PROCESSORS = Path("/proc/cpuinfo")
 MAX_FILE_BYTES = 512 << 20
 """Bytes of the largest file that is taken."""
 MIN_LENGTH = 1e-9
-FLOATS = "tensor(float)"
+FLOATS, LEVELS = "tensor(float)", "tensor(uint8)"
+"""Types of what a network is given: levels it scales by itself."""
 SECONDS, MEMORY = 60.0, 4 << 30
 """Processor time and bytes that a network of somebody else may take, to be opened and for each picture."""
 helper = Helper("indexer.picture.descriptor")
@@ -85,7 +86,8 @@ class Descriptor:
 
     def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the network gives for one picture that :func:`prepared` made ready, as the card takes it."""
-        given = self._session.run([self._output], {self._input: ready})[0][0]
+        taken = ready.astype(np.uint8) if self._session.get_inputs()[0].type == LEVELS else ready
+        given = self._session.run([self._output], {self._input: taken})[0][0]
         if self.card.take == "first":
             given = given[0]
         elif self.card.take == "mean":
@@ -259,8 +261,11 @@ def _check_input(card: Card, session: Untyped) -> None:
     inputs = session.get_inputs()
     if len(inputs) != 1:
         raise WrongUseError(f"The network has {len(inputs)} inputs; it takes one, the picture.")
-    if inputs[0].type != FLOATS:
-        raise WrongUseError(f"The network's input is {inputs[0].type}; float32 is needed.")
+    if inputs[0].type not in {FLOATS, LEVELS}:
+        raise WrongUseError(f"The network's input is {inputs[0].type}; float32 is needed, or uint8.")
+    if inputs[0].type == LEVELS and (any(card.mean) or any(one != 1 for one in card.deviation)):
+        hint = "Set mean = [0, 0, 0] and deviation = [1, 1, 1] in [input]."
+        raise WrongUseError("The network takes levels as they are, uint8.", hint=hint)
     shape = inputs[0].shape
     fits = len(shape) == len(card.shape) and all(
         not isinstance(has, int) or has == needs for has, needs in zip(shape, card.shape, strict=True)

@@ -1,12 +1,17 @@
-"""Bundles whose found picture is an animation, and what an earlier version of the comparison had sealed of it."""
+"""Bundles of which an earlier version of the comparison had sealed something else: animations, and colour profiles."""
 
 from dataclasses import replace
 from io import BytesIO
 
+import numpy as np
 from PIL import Image, ImageOps
 
 from evidence.facts.case import CaseFacts
-from tests.assets.bundles import registered_bytes
+from exhibit.comparison.similarity import dense_similarity
+from exhibit.pictures.decode import Limits, decode
+from tests.assets.badfiles import saved
+from tests.assets.bundles import HALF_MIRRORED, found_bytes, registered_bytes
+from tests.assets.profiles import rgb_profile, shuffle, undone
 from workers.texts.sentences import words_of
 
 
@@ -31,4 +36,20 @@ def first_frame(facts: CaseFacts, pipeline: str) -> CaseFacts:
     [match] = facts.matches
     unmeasured = replace(match.verification, dense=0.1, probability=None, calibration=None, pipeline=pipeline)
     match = replace(match, verification=unmeasured, words=words_of(unmeasured, None))
+    return replace(facts, matches=(match,), software=replace(facts.software, pipeline=pipeline), calibrations=())
+
+
+def profiled(seed: int) -> bytes:
+    """A copy as ``bundles.found_bytes`` makes it, in levels that have changed places, with a profile that undoes it."""
+    shown, stored = np.asarray(Image.open(BytesIO(found_bytes(seed))).convert("RGB")), shuffle()
+    return saved(Image.fromarray(stored[shown]), "PNG", icc_profile=rgb_profile(undone(stored)))
+
+
+def as_measured_by(facts: CaseFacts, pipeline: str, *, profiles: bool) -> CaseFacts:
+    """What a version of the comparison states of ``profiled`` and its work, with the profile applied or not."""
+    [match] = facts.matches
+    found, work = (decode(data, Limits(profiles=profiles)).pixels for data in (profiled(1), registered_bytes(1)))
+    dense = dense_similarity(found, work, HALF_MIRRORED)
+    measured = replace(match.verification, dense=dense, probability=None, calibration=None, pipeline=pipeline)
+    match = replace(match, verification=measured, words=words_of(measured, None))
     return replace(facts, matches=(match,), software=replace(facts.software, pipeline=pipeline), calibrations=())

@@ -11,6 +11,7 @@ from workers.descriptors.model_files import Claim, SignedCard
 
 SIDE, GRID = 64, 4
 WIDTH = 3 * GRID * GRID
+LEVELS = 2
 
 CARD = f"""
 name = "colours"
@@ -34,19 +35,24 @@ def network(*, side: int = SIDE, rows: bool = False, elsewhere: bool = False, ki
         side: of the input, pixels.
         rows: gives three rows of 16 instead.
         elsewhere: names weights in another file.
-        kind: of the input's numbers as ONNX counts them; 1 is float32.
+        kind: of the input's numbers as ONNX counts them; 1 is float32, 2 uint8.
     """
     window = side // GRID
+    cast = _node("Cast", "x", "c", _integer("to", 1)) if kind == LEVELS else b""
     pool = _node(
-        "AveragePool", "x", "p", _integers("kernel_shape", window, window), _integers("strides", window, window)
+        "AveragePool",
+        "c" if cast else "x",
+        "p",
+        _integers("kernel_shape", window, window),
+        _integers("strides", window, window),
     )
     shape = [2, 1][not rows]
     flatten = _node("Flatten", "p", "z", _integer("axis", shape)) if not rows else _rows()
     weights = (
         _field(5, _field(8, b"w") + _field(2, 1) + _field(1, 1) + _field(14, 1) + _external()) if elsewhere else b""
     )
-    output = _value("z", [None, 3, GRID * GRID] if rows else [None, WIDTH], kind)
-    graph = pool + flatten + _field(2, b"g") + weights + _field(11, _value("x", [None, 3, side, side], kind))
+    output = _value("z", [None, 3, GRID * GRID] if rows else [None, WIDTH], 1 if cast else kind)
+    graph = cast + pool + flatten + _field(2, b"g") + weights + _field(11, _value("x", [None, 3, side, side], kind))
     return _field(1, 8) + _field(8, _field(2, 13)) + _field(7, graph + _field(12, output))
 
 

@@ -11,6 +11,23 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from tests.assets.badfiles import photo, png, saved, with_orientation
+from tests.assets.profiles import (
+    ADOBE_RGB,
+    DISPLAY_P3,
+    SWAPPED,
+    gamma_chunk,
+    grey_profile,
+    inks,
+    lab,
+    merged,
+    png_with,
+    primaries_chunk,
+    rgb_profile,
+    shuffle,
+    srgb_curve,
+    table_profile,
+    undone,
+)  # fmt: skip
 
 MINUTE, CARD = 60_000, 20
 """Milliseconds for which the picture and a title card stand."""
@@ -258,7 +275,120 @@ def _animations() -> Iterator[OddPicture]:
         yield OddPicture(f"{kind.lower()}-cut-behind", f"image/{kind.lower()}", behind, incomplete=True, frame=0)
 
 
-ODD_PICTURES = (*_stills(), *_animations())
+def _made_profiles() -> dict[str, bytes]:
+    """Profiles that change what is seen, and such as are passed over."""
+    whole = rgb_profile(srgb_curve(), DISPLAY_P3)
+    return {
+        "p3": whole,
+        "adobe-rgb": rgb_profile(563 / 256, ADOBE_RGB),
+        "of-version-4": rgb_profile(srgb_curve(), DISPLAY_P3, 4),
+        "linear": rgb_profile(1.0),
+        "gamma-1.8": rgb_profile(1.8),
+        "swapped": rgb_profile(srgb_curve(), SWAPPED),
+        "same": rgb_profile(srgb_curve()),
+        "table": table_profile(b"RGB ", lab, 17),
+        "table-negative": table_profile(b"RGB ", lambda levels: lab(1 - levels), 17),
+        "table-before-matrix": merged(table_profile(b"RGB ", lambda levels: lab(1 - levels), 17), whole),
+        "later-tables": merged(whole, table_profile(b"RGB ", lambda levels: lab(1 - levels), 9), b"D2B0", b"B2A0"),
+        "two-tables": merged(
+            table_profile(b"RGB ", lab, 9), table_profile(b"RGB ", lambda levels: lab(1 - levels), 9), b"A2B1"
+        ),
+        "of-grey": grey_profile(1.0),
+        "of-inks": table_profile(b"CMYK", inks, 5),
+        "cut": whole[:300],
+        "of-version-5": whole[:8] + b"\5" + whole[9:],
+        "another-light": whole[:68] + bytes(12) + whole[80:],
+        "of-a-link": whole[:12] + b"link" + whole[16:],
+        "longer-than-said": whole + b"more",
+        "shorter-than-said": struct.pack(">I", len(whole) + 9) + whole[4:],
+        "words": b"no profile at all" * 20,
+    }
+
+
+PROFILES = _made_profiles()
+
+
+def shuffled(mode: str = "RGB") -> tuple[Image.Image, bytes]:
+    """The picture in levels that have changed places, and a profile by which it looks as it did."""
+    stored = shuffle()
+    made = grey_profile(undone(stored)) if mode == "L" else rgb_profile(undone(stored))
+    return Image.fromarray(stored[np.asarray(picture().convert(mode))]), made
+
+
+def with_profile_in_bitmap(pixels: Image.Image, profile: bytes) -> bytes:
+    """A BMP of 24 bits with a profile (``BITMAPV5HEADER``)."""
+    raw = np.ascontiguousarray(np.asarray(pixels)[::-1, :, ::-1]).tobytes()
+    header = struct.pack("<IiiHHIIiiII", 124, *pixels.size, 1, 24, 0, len(raw), 2835, 2835, 0, 0)
+    header += bytes(16) + b"DEBM" + bytes(36 + 12) + struct.pack("<4I", 4, 124 + len(raw), len(profile), 0)
+    return struct.pack("<2sIHHI", b"BM", 138 + len(raw) + len(profile), 0, 0, 138) + header + raw + profile
+
+
+def _coloured() -> Iterator[OddPicture]:
+    jpeg, of_png = "image/jpeg", "image/png"
+    for name, profile in PROFILES.items():
+        loose = 2.0 if "table" in name else 1.5
+        make = partial(saved, picture(), "JPEG", quality=95, icc_profile=profile)
+        yield OddPicture(f"profile-{name}", jpeg, make, tolerance=loose)
+        yield OddPicture(
+            f"png-profile-{name}", of_png, partial(saved, picture(), "PNG", icc_profile=profile), tolerance=loose
+        )
+    stored, profile = shuffled()
+    for kind, how in (
+        ("JPEG", {"quality": 98, "subsampling": 0}),
+        ("PNG", {}),
+        ("WEBP", {"lossless": True}),
+        ("AVIF", {"quality": 95, "subsampling": "4:4:4"}),
+    ):
+        make = partial(saved, stored, kind, icc_profile=profile, **how)
+        yield OddPicture(f"shuffled-{kind.lower()}", f"image/{kind.lower()}", make)
+    clear = stored.copy()
+    clear.putalpha(Image.linear_gradient("L").resize(_SIZE))
+    yield OddPicture("shuffled-translucent", of_png, partial(saved, clear, "PNG", icc_profile=profile))
+    yield OddPicture("shuffled-palette", of_png, partial(saved, stored.quantize(200), "PNG", icc_profile=profile))
+    yield OddPicture("shuffled-bmp", "image/bmp", partial(with_profile_in_bitmap, stored, profile))
+    yield OddPicture("shuffled-gif", "image/gif", partial(saved, stored.quantize(200), "GIF", icc_profile=profile))
+    grey, of_grey = shuffled("L")
+    wide = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    yield OddPicture("shuffled-grey", jpeg, partial(saved, grey, "JPEG", quality=98, icc_profile=of_grey))
+    yield OddPicture("shuffled-grey-of-colours", jpeg, partial(saved, grey, "JPEG", quality=98, icc_profile=profile))
+    yield OddPicture("shuffled-grey-16", of_png, partial(saved, wide, "PNG", icc_profile=of_grey))
+    yield OddPicture("grey-16-gamma", of_png, lambda: png_with(saved(wide, "PNG"), gamma_chunk(1.0)))
+    printed = picture().convert("CMYK")
+    of_inks = partial(saved, printed, "JPEG", quality=95, icc_profile=table_profile(b"CMYK", inks, 9))
+    yield OddPicture("inks-profile", jpeg, of_inks)
+    of_colours = partial(saved, printed, "JPEG", quality=95, icc_profile=rgb_profile(1.0))
+    yield OddPicture("inks-of-colours", jpeg, of_colours)
+    primaries = {
+        "srgb": (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06),
+        "p3": (0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06),
+        "swapped": (0.3127, 0.329, 0.15, 0.06, 0.64, 0.33, 0.3, 0.6),
+        "narrow": (0.3127, 0.329, 0.6, 0.3, 0.15, 0.06, 0.64, 0.33),
+    }
+    for gamma in (0.001, 0.2, 0.43, 0.44, 0.45455, 0.47, 0.48, 1.0, 10.0):
+        yield OddPicture(f"gamma-{gamma}", of_png, partial(_told, gamma_chunk(gamma)))
+    for name, xy in primaries.items():
+        yield OddPicture(f"primaries-{name}-alone", of_png, partial(_told, primaries_chunk(*xy)))
+        for gamma in (0.45455, 1.0):
+            make = partial(_told, gamma_chunk(gamma), primaries_chunk(*xy))
+            yield OddPicture(f"primaries-{name}-gamma-{gamma}", of_png, make)
+    yield OddPicture("gamma-beside-srgb", of_png, partial(_told, (b"sRGB", b"\0"), gamma_chunk(1.0)))
+    adobe = rgb_profile(563 / 256, ADOBE_RGB)
+    beside = {"srgb": (b"sRGB", b"\0"), "gamma": gamma_chunk(1.0)}
+    for name, chunk in beside.items():
+        make = partial(lambda chunk: png_with(saved(picture(), "PNG", icc_profile=adobe), chunk), chunk)
+        yield OddPicture(f"profile-beside-{name}", of_png, make)
+    yield OddPicture(
+        "gamma-beside-words",
+        of_png,
+        lambda: png_with(saved(picture(), "PNG", icc_profile=b"words" * 40), gamma_chunk(1.0)),
+    )
+
+
+def _told(*chunks: tuple[bytes, bytes]) -> bytes:
+    return png_with(saved(picture(), "PNG"), *chunks)
+
+
+ODD_PICTURES = (*_stills(), *_animations(), *_coloured())
 
 
 def tiff(values: NDArray[np.generic], *, photometric: int = 1, **tags: int) -> bytes:

@@ -6,7 +6,7 @@ is near a partner's hash may be a copy, and proves nothing.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -53,7 +53,8 @@ def pdq_of(data: bytes, limits: Limits) -> tuple[str, int]:
     except ImportError as error:
         hint = "Install the optional part: python3 tools/bootstrap.py runtime pdq"
         raise ServiceMissingError("PDQ hashes need the optional part “pdq”.", hint=hint, retry=False) from error
-    picture = Image.fromarray(decode(data, limits, at_least=HASHED_SIDE).pixels)
+    stored = replace(limits, profiles=False)  # as the reference hashes it
+    picture = Image.fromarray(decode(data, stored, at_least=HASHED_SIDE).pixels)
     picture.thumbnail((HASHED_SIDE, HASHED_SIDE))
     bits, quality = pdqhash.compute(np.asarray(picture.convert("RGB")))
     return np.packbits(bits).tobytes().hex(), int(quality)

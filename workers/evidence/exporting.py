@@ -5,7 +5,7 @@ import json
 import secrets
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -101,7 +101,8 @@ def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iter
 
 def _marked(services: Services, data: bytes, seed: bytes) -> bytes:
     """A picture with the mark of a seed, in its own format and colours."""
-    picture, profile, out = decode(data, services.limits), asked("profile", data, services.limits)[1], io.BytesIO()
+    limits, out = replace(services.limits, profiles=False), io.BytesIO()  # the file keeps its profile
+    picture, profile = decode(data, limits), asked("profile", data, limits)[1]
     how = {"quality": 95, "subsampling": 0, "icc_profile": bytes(profile)}
     Image.fromarray(marked(picture.pixels, seed)).save(out, picture.info.format, **how)
     return out.getvalue()

@@ -215,7 +215,7 @@ def _needs(asked: Asked, at: Mapping[str, float], new: float) -> Iterator[Stage]
     index = pictures * at["archive"] / GIB
     yield Stage("pictures seen", pictures * at["take_in"] / HOUR_MS, memory_gib=index, disk_gib=index)
     yield Stage("new works", new * at["search"] / HOUR_MS)
-    yield Stage("rows", pictures * at["keep"] / HOUR_MS, disk_gib=pictures * at["rows"] / GIB)
+    yield Stage("rows", pictures * at["keep"] / HOUR_MS, disk_gib=(pictures * at["rows"] + at["wal"]) / GIB)
     bundles, files = cases * at["evidence"] / GIB, cases * at["case_files"]
     yield Stage("evidence", cases * at["capture"] / HOUR_MS, store_gib=bundles, requests=files * bucket)
 

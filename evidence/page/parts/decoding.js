@@ -42,18 +42,22 @@ function jpegSize(bytes, view) {
   return null;
 }
 
-/** A picture as RGBA pixels on white, or on black where nothing is seen of it on white, turned as its EXIF says, at most WORKING_SIDE a side: `{width, height, pixels, full}`. */
-async function decodePicture(bytes) {
+/** Versions of the comparison that measured levels as they are stored, whatever profile says what they look like. */
+const WITHOUT_PROFILES = /^match-[1-5]$/;
+
+/** A picture as RGBA pixels on white, or on black where nothing is seen of it on white, turned as its EXIF says, at most WORKING_SIDE a side, as this version of the comparison saw it: `{width, height, pixels, full}`. */
+async function decodePicture(bytes, pipeline) {
+  const colorSpaceConversion = WITHOUT_PROFILES.test(pipeline) ? "none" : "default";
   const stated = headerSize(bytes);
   if (!stated) throw new Unchecked("This page doesn't read pictures of this format.");
   if (stated[0] * stated[1] > MAX_PIXELS || !stated[0] || !stated[1]) throw new Unchecked("The picture has more pixels than this page decodes.");
   const { still, exif } = settled(bytes);
   const orientation = orientationOf(exif);
-  const standing = await standingFrame(bytes, orientation);
+  const standing = await standingFrame(bytes, orientation, colorSpaceConversion);
   if (standing) return standing;
   let bitmap;
   try {
-    bitmap = await createImageBitmap(new Blob([still]), { colorSpaceConversion: "none" });
+    bitmap = await createImageBitmap(new Blob([still]), { colorSpaceConversion });
   } catch {
     throw new Unchecked("This browser can't read the picture.");
   }
@@ -124,12 +128,12 @@ function movement(bytes, format) {
 }
 
 /** Of an animation the frame that stands longest, among those that show something; null for what has one frame. Frames that look alike count together. */
-async function standingFrame(bytes, orientation) {
+async function standingFrame(bytes, orientation, colorSpaceConversion) {
   const format = formatOf(bytes);
   const { moves, hidden } = movement(bytes, format);
   if (!moves) return null;
   if (!globalThis.ImageDecoder) throw new Unchecked("This browser shows a page only the first picture of an animation.");
-  const decoder = new ImageDecoder({ data: bytes, type: ANIMATED[format], colorSpaceConversion: "none" });
+  const decoder = new ImageDecoder({ data: bytes, type: ANIMATED[format], colorSpaceConversion });
   try {
     await Promise.all([decoder.completed, decoder.tracks.ready]);
     const { frameCount, repetitionCount } = decoder.tracks.selectedTrack;

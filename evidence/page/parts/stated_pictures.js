@@ -17,11 +17,12 @@ function shownPicture(inspection, picture) {
 }
 
 /** A decoded picture; the last two are kept, since many matches show the same registered one. */
-async function decodedPicture(inspection, file) {
+async function decodedPicture(inspection, file, pipeline) {
   const kept = inspection.decoded;
-  const one = kept.get(file) || (await decodePicture(await inspection.read(file, 64 << 20)));
-  kept.delete(file);
-  kept.set(file, one);
+  const name = `${pipeline} ${file}`;
+  const one = kept.get(name) || (await decodePicture(await inspection.read(file, 64 << 20), pipeline));
+  kept.delete(name);
+  kept.set(name, one);
   if (kept.size > 2) kept.delete(kept.keys().next().value);
   return one;
 }
@@ -39,8 +40,9 @@ async function picturesCheck(inspection, facts) {
       if (!standIn || !inspection.sealed(standIn) || Math.min(width, height) < SMALL_SIDE) continue;
       if (left-- < 1) throw new Unchecked(`Only the first ${MOST_REDUCED} reduced pictures are held against what they stand for.`);
       await pictureHead(inspection, standIn);
-      const whole = await decodedPicture(inspection, file);
-      const [one, other] = [fieldsOf(whole), fieldsOf(await decodedPicture(inspection, standIn))];
+      const { pipeline } = facts.software;
+      const whole = await decodedPicture(inspection, file, pipeline);
+      const [one, other] = [fieldsOf(whole), fieldsOf(await decodedPicture(inspection, standIn, pipeline))];
       if (!one.some((mean, place) => Math.abs(mean - other[place]) > UNLIKE_FIELDS)) continue;
       if (whole.animated && READ_OTHERWISE.test(facts.software.pipeline)) throw new Unchecked(`${file}: ${facts.software.pipeline} read another picture from such a file than is shown of it.`);
       return failed("pictures", `${standIn} shows another picture than ${file}, for which it stands.`);
@@ -78,7 +80,7 @@ async function picturesOf(inspection, facts, match) {
   const decoded = [];
   for (const picture of [foundOf(facts, match), registeredOf(facts, match)]) {
     const shown = shownPicture(inspection, picture);
-    const one = await decodedPicture(inspection, shown.file);
+    const one = await decodedPicture(inspection, shown.file, match.verification.pipeline);
     decoded.push({ ...one, full: [picture.width, picture.height], reduced: shown.reduced });
   }
   return decoded;

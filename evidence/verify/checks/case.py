@@ -39,7 +39,7 @@ from exhibit.types import Piece
 
 Pictures = tuple[PictureFacts, PictureFacts]  # the found and the registered one
 Pixels = NDArray[np.uint8]
-Decoder = Callable[[str], DecodedPicture]
+Decoder = Callable[[str, str], DecodedPicture]  # by file and version of the comparison
 Floats = NDArray[np.float64]
 
 AT_LEAST = 1024
@@ -290,7 +290,7 @@ def _match(
         return not_checked(name, f"Only the first {MAX_COMPUTED} matches are computed anew.")
     try:
         files = [_shown(inspection, picture) for picture in pictures]
-        shown = [pixels_of(file) for file in files]
+        shown = [pixels_of(file, match.verification.pipeline) for file in files]
         try:
             return passed(name, _recomputed(match, pictures, files, [one.pixels for one in shown]))
         except FormatError:
@@ -389,8 +389,9 @@ def _shown(inspection: Inspection, picture: PictureFacts) -> str:
     return stated.stand_in
 
 
-def _decoded(inspection: Inspection, file: str) -> DecodedPicture:
-    return decode(read_all(inspection.contents, file, LIMITS.max_bytes), LIMITS, at_least=AT_LEAST)
+def _decoded(inspection: Inspection, file: str, pipeline: str) -> DecodedPicture:
+    data = read_all(inspection.contents, file, LIMITS.max_bytes)
+    return decode(data, LIMITS.of_pipeline(pipeline), at_least=AT_LEAST)
 
 
 def _to_decoded(picture: PictureFacts, pixels: Pixels) -> NDArray[np.float64]:

@@ -162,7 +162,8 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
             left -= bool(stand_in)
             if left < 0:
                 unread = f"Only the first {MAX_REDUCED} reduced pictures are held against what they stand for."
-            wrong = _unlike(inspection, stated, info, stand_in if left >= 0 else "")
+            read = LIMITS.of_pipeline(facts.software.pipeline)
+            wrong = _unlike(inspection, stated, info, stand_in if left >= 0 else "", read)
             if wrong and info.was_read_otherwise and facts.software.pipeline in READ_OTHERWISE:
                 unread = f"{file}: {facts.software.pipeline} read another picture from it than is shown of it."
             elif wrong:
@@ -176,12 +177,12 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
     return passed("pictures", f"{len(every)} pictures have the formats and sizes that the facts state.")
 
 
-def _unlike(inspection: Inspection, stated: PictureFacts, info: PictureInfo, stand_in: str) -> str:
+def _unlike(inspection: Inspection, stated: PictureFacts, info: PictureInfo, stand_in: str, read: Limits) -> str:
     """What is otherwise than stated, or than the reduced picture shows, in a sentence."""
     found, told = ((JPEG.get(one.format, one.format), one.width, one.height) for one in (info, stated))
     if found != told:
         return f"{stated.file} is a {found[0]} of {found[1]}×{found[2]}, not as stated."
-    if stand_in and np.abs(_fields(inspection, stated.file) - _fields(inspection, stand_in)).max() > UNLIKE:
+    if stand_in and np.abs(_fields(inspection, stated.file, read) - _fields(inspection, stand_in, read)).max() > UNLIKE:
         return f"{stand_in} shows another picture than {stated.file}, for which it stands."
     return ""
 
@@ -194,9 +195,9 @@ def _stand_in(inspection: Inspection, stated: PictureFacts) -> str:
     return file.stand_in if min(stated.width, stated.height) >= SMALL else ""
 
 
-def _fields(inspection: Inspection, file: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _fields(inspection: Inspection, file: str, read: Limits) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """The mean colours of the fields of a picture: CELLS² × 3 levels."""
-    pixels = decode(inspection.sealed_bytes(file, LIMITS.max_bytes), LIMITS, at_least=AT_LEAST).pixels
+    pixels = decode(inspection.sealed_bytes(file, LIMITS.max_bytes), read, at_least=AT_LEAST).pixels
     downs, acrosses = (np.arange(CELLS + 1) * side // CELLS for side in pixels.shape[:2])
     fields = [pixels[a:b, c:d] for a, b in pairwise(downs) for c, d in pairwise(acrosses)]
     return np.array([field.mean(axis=(0, 1)) for field in fields])

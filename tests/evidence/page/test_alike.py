@@ -31,7 +31,7 @@ from tests.assets.changes import CHANGES, Files
 from tests.assets.cocaptures import CHECK, LIES as TWICE_LIES, WHOLE, seen_twice
 from tests.assets.hostile_zips import hostile_zips
 from tests.assets.judged import FORGED, NOT_ON_THE_PAGE
-from tests.assets.moving import first_frame, moving
+from tests.assets.moving import as_measured_by, first_frame, moving, profiled
 from tests.assets.passkeys import LIES as LIES_OF_PASSKEYS, RSA_KEY, SITE, signed_scene
 from tests.assets.renewals import make_renewed
 from tests.assets.resealing import LIES, Facts, sealed_lie, signed
@@ -219,6 +219,24 @@ def test_the_frame_that_stands_longest_is_compared_by_both(
     early, late = (first_frame(scene.facts, pipeline) for pipeline in ("match-4", "match-5"))
     for facts, state in ((scene.facts, "passed"), (early, "not checked"), (late, "failed")):
         path = resealed(scene, facts).write(tmp_path / f"{state}.zip")
+        told = page.check(path)
+        assert (told[1]["match:01"], differences(told, by_python(path, scene.trust))) == (state, {})
+
+
+def test_a_picture_with_a_profile_is_read_by_both_as_the_version_did_that_compared_it(
+    browser: Chromium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.assets.bundles.found_bytes", profiled)
+    scene = make_scene(tmp_path)
+    page = Page(browser.tab(), scene.trust, tmp_path)
+    for pipeline, profiles, state in (
+        ("match-5", False, "passed"),
+        ("match-5", True, "failed"),
+        ("match-6", True, "passed"),
+        ("match-6", False, "failed"),
+    ):
+        facts = as_measured_by(scene.facts, pipeline, profiles=profiles)
+        path = resealed(scene, facts).write(tmp_path / f"{pipeline}-{state}.zip")
         told = page.check(path)
         assert (told[1]["match:01"], differences(told, by_python(path, scene.trust))) == (state, {})
 

@@ -136,6 +136,14 @@ def test_what_cannot_be_used_is_refused_with_a_sentence() -> None:
     assert "can't open the file" in refused(CARD, b"")
 
 
+def test_a_network_that_scales_levels_by_itself_is_given_them_as_they_are() -> None:
+    plain = CARD.replace("mean = [128, 128, 128]", "mean = [0, 0, 0]").replace("[64, 64, 64]", "[1, 1, 1]")
+    theirs, scaled = (examined(read_card(plain), network(kind=kind)) for kind in (2, 1))
+    picture = [np.asarray(PICTURE)]
+    assert theirs.vectors(picture) == pytest.approx(scaled.vectors(picture), abs=1e-5)
+    assert "takes levels as they are" in refused(CARD, network(kind=2))
+
+
 def test_the_picture_is_put_before_the_network_as_the_card_says() -> None:
     red = np.zeros((40, 80, 3), np.uint8)
     red[..., 0] = 255

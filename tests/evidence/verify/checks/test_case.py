@@ -17,7 +17,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError
 from tests.assets.bundles import CALIBRATION, Scene, logged, make_scene, resealed
 from tests.assets.folder_log import FolderLogStore
-from tests.assets.moving import first_frame, moving
+from tests.assets.moving import as_measured_by, first_frame, moving, profiled
 from tests.evidence.verify.test_tampering import failures
 
 
@@ -153,4 +153,18 @@ def test_what_an_earlier_version_measured_of_an_animation_isnt_held_against_what
     for facts, expected in ((scene.facts, State.PASSED), (first_frame(scene.facts, pipeline), state)):
         bundle = resealed(scene, facts).write(tmp_path / f"{expected}.zip")
         checks = {check.name: check for check in Verifier(scene.trust).verify(bundle).checks}
+        assert checks["match:01"].state is expected, checks["match:01"].sentence
+
+
+@pytest.mark.parametrize("pipeline", ["match-5", "match-6"])
+def test_a_picture_with_a_profile_is_read_as_the_version_did_that_compared_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: str
+) -> None:
+    monkeypatch.setattr("tests.assets.bundles.found_bytes", profiled)
+    scene = make_scene(tmp_path)
+    for profiles in (True, False):
+        facts = as_measured_by(scene.facts, pipeline, profiles=profiles)
+        bundle = resealed(scene, facts).write(tmp_path / f"{profiles}.zip")
+        checks = {check.name: check for check in Verifier(scene.trust).verify(bundle).checks}
+        expected = State.PASSED if profiles == (pipeline == "match-6") else State.FAILED
         assert checks["match:01"].state is expected, checks["match:01"].sentence

@@ -1,0 +1,107 @@
+"""What strangers' pictures cost by their size, ours beside everybody else in one run: no one size tells the ratio."""
+
+import io
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from bench.edited import opened
+from bench.matching.look import Look
+from bench.matching.processes import each
+from bench.matching.registered import Registered
+from bench.matching.retrievers import Retriever
+from bench.processor import processor_seconds
+from bench.progress import Progress
+from bench.table import Row
+
+MEGAPIXELS = (0.1, 0.3, 1.0, 2.0)
+PAGES = {0.04: 4, 0.25: 21, 0.58: 7, 1.06: 1, 2.4: 6}
+"""Pictures by megapixels, rounded, of four pages with 39 of them: what `startbootstrap-agency` 7.0.12, `-creative`
+7.0.7, `-freelancer` 7.0.7 and `-clean-blog` 6.0.9 of `bench/reach_sites.csv` show, as their files say."""
+A_PAGE = "pages"
+WARM_UP = 3
+CORES = 2
+AT_ONCE = 20
+"""Pictures that come before the clock of several processes starts: each of them has its helper then."""
+
+
+def sized(path: Path, megapixels: float) -> bytes:
+    """A photograph in this size, a JPEG; a smaller one is enlarged, with a little grain as a sensor leaves it."""
+    picture = opened(path)
+    factor = (megapixels * 1e6 / (picture.width * picture.height)) ** 0.5
+    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+    made = ImageOps.fit(picture, size, Image.Resampling.BICUBIC)
+    if factor > 1:
+        made = Image.blend(made, Image.effect_noise(size, 6).convert("RGB"), 0.06)
+    out = io.BytesIO()
+    made.save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+def table(
+    photos: Sequence[Path], count: int, registered: Registered, retrievers: Sequence[Retriever], cores: int = CORES
+) -> list[Row]:
+    """Milliseconds of processor time a picture at each size and for pages, decoding included, and pictures a second.
+
+    Args:
+        photos: of strangers.
+        count: pictures of each size.
+        registered: the works that Exhibit compares with.
+        retrievers: everybody else, who know the same works.
+        cores: processes that ask side by side, for pictures a second of pages.
+    """
+    inputs: dict[str, list[bytes]] = {
+        f"{size:g} MP": [sized(path, size) for path in itertools.islice(itertools.cycle(photos), count)]
+        for size in MEGAPIXELS
+    }
+    inputs[A_PAGE] = _pages(photos, count)
+    ways: dict[str, tuple[Callable[[bytes], object], object]] = {
+        one.name: (lambda data, one=one: one.distances(Look(data)), round(one.bytes_each))  # type: ignore[misc]
+        for one in retrievers
+    }
+    ways["Exhibit whole"] = (lambda data: registered.compared(Look(data)), "all of its stages")
+    progress, rows = Progress("who is timed by size", len(ways)), list[Row]()
+    for number, (name, (way, kept)) in enumerate(ways.items(), start=1):
+        row: dict[str, object] = {"what": name}
+        for title, data in inputs.items():
+            row[f"{title}, ms"] = _milliseconds(way, data)
+        row[f"{A_PAGE}, pictures/s on {cores} cores"] = _a_second(way, inputs[A_PAGE], cores)
+        row["bytes a work"] = kept
+        rows.append(row)
+        progress(number)
+    return rows
+
+
+def _pages(photos: Sequence[Path], count: int) -> list[bytes]:
+    """As many pictures, or a few more: the same share of each size as pages have."""
+    pictures, total = itertools.cycle(photos), sum(PAGES.values())
+    shares = {size: max(1, round(count * number / total)) for size, number in PAGES.items()}
+    return [sized(next(pictures), size) for size, number in shares.items() for _ in range(number)]
+
+
+def _milliseconds(way: Callable[[bytes], object], data: Sequence[bytes]) -> float:
+    for one in data[:WARM_UP]:
+        way(one)
+    began = processor_seconds()
+    for one in data:
+        way(one)
+    return (processor_seconds() - began) * 1000 / len(data)
+
+
+def _a_second(way: Callable[[bytes], object], data: Sequence[bytes], cores: int) -> float:
+    """Pictures a second of the clock, by so many processes at once, once they are under way."""
+
+    def ask(one: bytes) -> None:
+        way(one)
+
+    ended = [time.monotonic() for _ in each(ask, _warmed(data), cores)]
+    counted = ended[AT_ONCE - 1 :]
+    return (len(counted) - 1) / (counted[-1] - counted[0])
+
+
+def _warmed(data: Sequence[bytes]) -> Iterator[bytes]:
+    yield from itertools.islice(itertools.cycle(data), AT_ONCE)
+    yield from data

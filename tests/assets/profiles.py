@@ -1,0 +1,140 @@
+"""ICC profiles (ICC.1:2022) made on the spot: usual ones, and some that no camera makes."""
+
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+SRGB = ((0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7142))
+DISPLAY_P3 = ((0.5151, 0.2412, -0.0011), (0.2919, 0.6922, 0.0419), (0.1572, 0.0666, 0.7841))
+ADOBE_RGB = ((0.6097, 0.3111, 0.0195), (0.2053, 0.6257, 0.0609), (0.1492, 0.0632, 0.7446))
+SWAPPED = (SRGB[2], SRGB[0], SRGB[1])
+"""Red, green and blue as XYZ relative to D50: of usual profiles, and of one whose channels mean others."""
+_WHITE = (0.9642, 1.0, 0.8249)
+_BANDS = 16
+
+
+def srgb_curve() -> NDArray[np.float64]:
+    """Light by level, 0 to 1, as sRGB has it (IEC 61966-2-1)."""
+    level = np.arange(256) / 255
+    return np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
+
+
+def shuffle(seed: int = 5) -> NDArray[np.uint8]:
+    """Levels in sixteen bands that have changed places: a level's place holds what is stored instead of it."""
+    bands = np.random.default_rng(seed).permutation(_BANDS)
+    return (bands[:, None] * (256 // _BANDS) + np.arange(256 // _BANDS)).ravel().astype(np.uint8)
+
+
+def undone(stored: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The curve by which levels that are stored instead of others look like these."""
+    curve = np.empty(256)
+    curve[stored] = srgb_curve()
+    return curve
+
+
+def rgb_profile(
+    curve: float | NDArray[np.float64], colours: Sequence[Sequence[float]] = SRGB, version: int = 2
+) -> bytes:
+    """A profile of three curves, each a gamma or light by level, and a matrix."""
+    made = _curve(curve)
+    tags = {b"rTRC": made, b"gTRC": made, b"bTRC": made, b"wtpt": _xyz(_WHITE)}
+    tags |= {name: _xyz(colour) for name, colour in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colours, strict=True)}
+    return _profile(b"RGB ", b"XYZ ", tags, version)
+
+
+def grey_profile(curve: float | NDArray[np.float64]) -> bytes:
+    """A profile of one curve for pictures in grey."""
+    return _profile(b"GRAY", b"XYZ ", {b"kTRC": _curve(curve), b"wtpt": _xyz(_WHITE)})
+
+
+def table_profile(space: bytes, lab_of: Callable[[NDArray[np.float64]], NDArray[np.float64]], nodes: int) -> bytes:
+    """A profile whose table (``mft2``) gives Lab, scaled to 0 to 1, of so many nodes along each channel."""
+    channels = len({b"RGB ": "rgb", b"CMYK": "cmyk"}[space])
+    steps = np.linspace(0, 1, nodes)
+    grid = np.stack(np.meshgrid(*[steps] * channels, indexing="ij"), -1).reshape(-1, channels)
+    values = np.clip(lab_of(grid) * 0xFF00, 0, 0xFFFF).round().astype(">u2").tobytes()
+    straight = struct.pack(">2H", 0, 0xFFFF)
+    unit = struct.pack(">9i", *(65536 * one for one in (1, 0, 0, 0, 1, 0, 0, 0, 1)))
+    head = b"mft2" + bytes(4) + bytes([channels, 3, nodes, 0]) + unit + struct.pack(">2H", 2, 2)
+    return _profile(
+        space, b"Lab ", {b"A2B0": head + straight * channels + values + straight * 3, b"wtpt": _xyz(_WHITE)}
+    )
+
+
+def lab(levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lab relative to D50, scaled to 0 to 1 as an ``mft2`` has it, of colours in sRGB, 0 to 1."""
+    light = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    xyz = light @ np.array(SRGB) / np.array(_WHITE)
+    f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
+    stars = (116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2]))
+    return np.stack([stars[0] / 100, (stars[1] + 128) / 255, (stars[2] + 128) / 255], -1)
+
+
+def inks(levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same of cyan, magenta, yellow and black on a yellowish paper."""
+    seen = (1 - levels[:, :3]) * (1 - 0.9 * levels[:, 3:]) * np.array([0.98, 0.95, 0.85])
+    return lab(seen)
+
+
+def merged(first: bytes, second: bytes, *names: bytes) -> bytes:
+    """A profile with what the second one has besides: its first table under other names, if any are given."""
+    one, other = _tags_of(first), _tags_of(second)
+    more = dict.fromkeys(names, other[b"A2B0"]) if names else other
+    return _profile(first[16:20], first[20:24], {**more, **one}, 4 if names else 2)
+
+
+def _tags_of(profile: bytes) -> dict[bytes, bytes]:
+    found = {}
+    for number in range(int.from_bytes(profile[128:132])):
+        name, place, size = struct.unpack_from(">4sII", profile, 132 + 12 * number)
+        found[name] = profile[place : place + size]
+    return found
+
+
+def png_with(data: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG with chunks behind its header."""
+    made = [struct.pack(">I", len(b)) + n + b + struct.pack(">I", zlib.crc32(n + b)) for n, b in chunks]
+    return data[:33] + b"".join(made) + data[33:]
+
+
+def gamma_chunk(gamma: float) -> tuple[bytes, bytes]:
+    """``gAMA`` of a PNG."""
+    return b"gAMA", struct.pack(">I", round(gamma * 100_000))
+
+
+def primaries_chunk(*xy: float) -> tuple[bytes, bytes]:
+    """``cHRM`` of a PNG: white, red, green and blue, x and y each."""
+    return b"cHRM", struct.pack(">8I", *(round(one * 100_000) for one in xy))
+
+
+def _curve(curve: float | NDArray[np.float64]) -> bytes:
+    if isinstance(curve, int | float):
+        return b"curv" + bytes(4) + struct.pack(">IHH", 1, round(curve * 256), 0)
+    values = np.round(curve * 0xFFFF).astype(">u2").tobytes()
+    return b"curv" + bytes(4) + struct.pack(">I", len(curve)) + values + bytes(-len(values) % 4)
+
+
+def _xyz(value: Sequence[float]) -> bytes:
+    return b"XYZ " + bytes(4) + struct.pack(">3i", *(round(one * 65536) for one in value))
+
+
+def _profile(space: bytes, connection: bytes, tags: dict[bytes, bytes], version: int = 2) -> bytes:
+    tags = {
+        b"desc": b"desc" + bytes(4) + struct.pack(">I", 5) + b"made\0" + bytes(79),
+        b"cprt": b"text" + bytes(8),
+        **tags,
+    }
+    place, table, body = 128 + 4 + 12 * len(tags), b"", b""
+    for name, data in tags.items():
+        table += name + struct.pack(">II", place + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    size = place + len(body)
+    head = struct.pack(
+        ">I4sI4s4s4s", size, bytes(4), version << 24 | (0x100000 if version == 2 else 0), b"mntr", space, connection
+    )
+    head += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(4 + 4 + 4 + 4 + 8) + struct.pack(">I", 0)
+    head += struct.pack(">3i", *(round(one * 65536) for one in _WHITE))
+    return head + bytes(128 - len(head)) + struct.pack(">I", len(tags)) + table + body
