@@ -44,7 +44,7 @@ def _peers(path: Path) -> tuple[imagehash.ImageHash, np.ndarray]:
 def compare(registered: Path, found: Path) -> Answer | None:
     """Compare two files; ``None`` when one of them can't be decoded."""
     try:
-        decision = compared(_features(found), found.read_bytes, _features(registered)).decision
+        decision = compared(_features(found), _features(registered)).decision
         (a, p), (b, q) = _peers(registered), _peers(found)
     except UnreadablePictureError:
         return None

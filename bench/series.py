@@ -192,7 +192,7 @@ def _answers(
     found = Look(data)
     distances = {peer.name: peer.distances(found) for peer in bits}
     for place, (other, registered) in enumerate(looks):
-        said = compare(found.features, lambda: data, registered.features)
+        said = compare(found.features, registered.features)
         apart = {peer: float(found_bits[place]) for peer, found_bits in distances.items()}
         yield Answer(scene.kind, scene.name, name, edit, other, said, apart)
 

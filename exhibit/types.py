@@ -99,6 +99,11 @@ class Decision(StrEnum):
     """What ``match-5`` and earlier versions called it where only structure survives: in sealed facts and logs alone."""
     NONE = "none"
 
+    @property
+    def sureness(self) -> int:
+        """How sure it is, 0 for nothing: for whoever keeps the surest of several."""
+        return [Decision.NONE, Decision.DERIVED, Decision.RESEMBLES, Decision.REVIEW, Decision.CERTAIN].index(self)
+
 
 class Relation(StrEnum):
     """What a work is to another one of the same owner, by what their pictures show."""

@@ -107,7 +107,7 @@ def _match(options: argparse.Namespace) -> ExitCode:
 def _compare(options: argparse.Namespace) -> ExitCode:
     first, second = _bytes(options.first), _bytes(options.second)
     registered, found = _features(options.first, first), _features(options.second, second)
-    verification = calibrated(compare(found, lambda: second, registered), shipped_calibration())
+    verification = calibrated(compare(found, registered), shipped_calibration())
     wanted = {view: path for view in View if (path := getattr(options, view.name.lower())) is not None}
     if wanted and verification.transform is None:
         print("The pictures couldn't be laid on each other, so nothing is drawn.", file=sys.stderr)

@@ -14,7 +14,7 @@ from bench.matching.questions import ranked
 from bench.matching.registered import Registered
 from bench.matching.retrievers import FAR, Retriever
 from exhibit.types import Decision, Verification
-from indexer.compare.thresholds import THRESHOLDS
+from indexer.compare.figures import HASH_REACH, MIN_DENSE
 from indexer.search.search import compare_alone
 
 NOT_NAMED, NO_TRANSFORM, PIXELS, FIT = "not named", "no transform", "pixels", "fit"
@@ -149,6 +149,6 @@ def _fell(said: Verification | None) -> tuple[str, str]:
     )
     if said.decision is not Decision.NONE:
         return "", figures
-    if said.inliers < THRESHOLDS.min_inliers and said.hamming > THRESHOLDS.hash_reach:
+    if said.transform is None and said.hamming > HASH_REACH:
         return NO_TRANSFORM, figures
-    return (PIXELS if said.dense < THRESHOLDS.promising_dense else FIT), figures
+    return (PIXELS if said.dense < MIN_DENSE else FIT), figures

@@ -51,7 +51,7 @@ def judged(pairs: Iterable[Pair], total: int, kept: Path, jobs: int = 1) -> list
 
 def _judged(pair: Pair) -> Judged:
     found, registered = Look(pair.found), Look(pair.registered)
-    one = compare(found.features, lambda: pair.found, registered.features)
+    one = compare(found.features, registered.features)
     return Judged(pair.overlay, pair.photos, str(one.decision), one.inliers, round(one.dense, 3))
 
 

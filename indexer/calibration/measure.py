@@ -204,7 +204,7 @@ class Bench:
         for place in range(plan.edits_each):
             name = names[(turn * plan.edits_each + place) % len(names)]
             data = edits.apply(name, self._picture(number), self._neighbours(number), plan.seed + turn).data
-            found = compare(extract(data), lambda data=data: data, self.features(number))  # type: ignore[misc]
+            found = compare(extract(data), self.features(number))
             yield Sample(group, True, name, found, (self.scene.photographs[number].path,))
 
     def _overlaid(self, number: int, nearest: Sequence[int]) -> Iterator[Sample]:
@@ -219,7 +219,7 @@ class Bench:
             for each in (number, nearest[0])
         )
         files = (self.scene.photographs[number].path, self.scene.photographs[nearest[0]].path)
-        yield Sample(group, False, f"{OVERLAY} {name}", compare(extract(one), lambda: one, extract(other)), files)
+        yield Sample(group, False, f"{OVERLAY} {name}", compare(extract(one), extract(other)), files)
 
     def _picture(self, number: int) -> Image.Image:
         return Image.fromarray(decode(self.data(number), at_least=EDITED_SIDE).pixels)

@@ -13,12 +13,14 @@ from PIL import Image
 
 from exhibit.comparison.similarity import MIN_CORRELATION, MIN_VARIANCE, WINDOW, pixels_within, scale_at_centre
 from exhibit.types import Piece
-from indexer.compare.thresholds import THRESHOLDS
 from indexer.layout.masks import without
 from indexer.layout.orientation import Box
 from indexer.layout.scaling import size_of
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
+
+ALIKE_LEVELS = 8
+"""Grey levels by which what is plain may differ from one line for all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def agreeing_area(seen: Windows, registered: Features) -> tuple[float, float]:
     agreeing, plain = _around(seen.agreeing) & seen.valid, seen.valid & (_around(seen.textured) == 0)
     there, here = (cv2.blur(grey, (5, 5))[plain].astype(float) for grey in (seen.found, registered.thumbnail))
     line = np.stack([there, np.ones_like(there)], axis=1)
-    alike = np.abs(here - line @ np.linalg.lstsq(line, here)[0]) <= THRESHOLDS.alike_levels
+    alike = np.abs(here - line @ np.linalg.lstsq(line, here)[0]) <= ALIKE_LEVELS
     area, whole = int(agreeing.sum()), max(1, int(seen.valid.sum()))
     return area / whole, (area + int(alike.sum())) / whole
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from exhibit.comparison.similarity import scale_at_centre
 from indexer.compare.geometry import estimated
-from indexer.compare.thresholds import THRESHOLDS
 from indexer.layout.masks import without
 from indexer.layout.orientation import Box
 from indexer.layout.single_thread import cv2
@@ -32,6 +31,8 @@ MIN_DEVIATION = 2.5
 """Deviation of grey levels from which a patch shows something."""
 PATCH_AGREES = 0.6
 """Correlation of two patches from which one is found again in the other."""
+IN_PLACE = 0.5
+"""Pixels by which a patch in place is displaced, at most."""
 MIN_NOISE = 0.05
 """Pixels by which the place of a patch is uncertain at least."""
 MIN_PATCHES = 12
@@ -86,7 +87,7 @@ class Patches:
     @property
     def in_place(self) -> int:
         """How many were found again where they belong."""
-        return int((self.held & (self.lengths < THRESHOLDS.patch_in_place)).sum())
+        return int((self.held & (self.lengths < IN_PLACE)).sum())
 
 
 def measure_fit(found: Features, registered: Features, transform: NDArray[np.float64]) -> Fit:

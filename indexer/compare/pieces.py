@@ -9,21 +9,17 @@ is left at last decides: a copy's patches lie where the cells say, whatever was 
 photograph are displaced against one another within each cell, too.
 """
 
-import math
-import operator
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.types import Matrix, Piece
-from indexer.compare.fit import Fit, Frame, Patches, excess, looked_for, summed_up
+from indexer.compare.fit import Fit, Frame, Patches, looked_for, summed_up
 from indexer.compare.geometry import Correspondences, estimated
 from indexer.compare.surfaces import curved, nearest_rows, nudges, on_surfaces
-from indexer.compare.thresholds import THRESHOLDS
 from indexer.layout.masks import without
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
@@ -45,12 +41,6 @@ REACH, LATER_REACH = 0.13, 0.09
 """How far from a kept match, and later from a patch, a cell is laid by it: share of the longer side."""
 SURFACES, NUDGES = 2, 3
 """How many times cells are laid by surfaces, then by what is left."""
-HOPES, SPREAD = (6.5, 5.0, 4.5, 1.5, 1.0), 0.2
-"""By how much the score may rise behind each turn, and the cover, while something is hoped for. Of 92 pairs that pieces
-found the score rose by 5.4, 3.8, 3.7, .8 and .3 at most, of 190 others by 5.3, 3.3, 2.6, 1.2 and .7, the cover by .16.
-"""
-GLANCED = 2
-"""Turns after which a glance tells whether there is hope."""
 FOLLOWED = 6.0
 """Pixels beyond which a patch was found by chance."""
 MIN_FOLLOWED = 16
@@ -127,42 +117,22 @@ def agreeing(found: Floats, registered: Floats) -> tuple[Mask, Floats]:
     return agrees, np.linalg.solve(squares, crossed).transpose(0, 2, 1)
 
 
-def laid_in_pieces(
-    found: Features,
-    registered: Features,
-    matches: Iterable[Correspondences],
-    least: int = MIN_AGREEING,
-    needed: float = THRESHOLDS.pieces_review,
-) -> InPieces | None:
+def laid_in_pieces(found: Features, registered: Features, matches: Iterable[Correspondences]) -> InPieces | None:
     """Lay the one on the other piece by piece, by matches as they are and mirrored.
 
-    Stops where nothing is left to hope for. ``None`` where fewer than the least of matches agree; less than the score
-    that is needed says nothing.
+    ``None`` where too few matches agree with their neighbours.
     """
-    begun = _begun(found, registered, matches, least)
-    return None if begun is None else begun[0].laid(*begun[1:], needed)
-
-
-def hopeful_in_pieces(found: Features, registered: Features, matches: Iterable[Correspondences]) -> bool:
-    """Whether more matches than those of a glance may lay the one on the other piece by piece."""
-    begun = _begun(found, registered, matches, MIN_AGREEING)
-    return begun is not None and begun[0].is_hopeful(begun[1])
-
-
-def score_of(cover: float, times: float, roughness: float) -> float:
-    """The logarithm of the odds that a picture laid in pieces is a copy, as :func:`rules.ways_in_pieces` tells."""
-    weights = THRESHOLDS.pieces_excess, THRESHOLDS.pieces_cover, THRESHOLDS.pieces_roughness
-    figures = math.log(times + THRESHOLDS.pieces_noise), cover, math.log(roughness)
-    return float(THRESHOLDS.pieces_intercept + sum(map(operator.mul, weights, figures)))
+    begun = _begun(found, registered, matches)
+    return None if begun is None else begun[0].laid(*begun[1:])
 
 
 def _begun(
-    found: Features, registered: Features, matches: Iterable[Correspondences], least: int
+    found: Features, registered: Features, matches: Iterable[Correspondences]
 ) -> "tuple[_Sheet, _Mesh, int] | None":
     """The sheet, its cells as matches lay them, and how many of those agree; ``None`` where too few do."""
     asked = [(way, *agreeing(way.found.astype(float), way.registered.astype(float))) for way in matches]
     best = max(asked, key=lambda answer: int(answer[1].sum()), default=None)
-    if best is None or best[1].sum() < least:
+    if best is None or best[1].sum() < MIN_AGREEING:
         return None
     way, agrees, linear = best
     sheet = _Sheet(found, registered, way, linear[agrees])
@@ -205,24 +175,13 @@ class _Sheet:
         places, targets = (_affine(*pair) for pair in ((registered, self.to_frame), (found, self.to_reduced)))
         return self._mesh(on_surfaces(self.corners, places, targets, scaled, self.longer / CELLS), REACH)
 
-    def laid(self, mesh: _Mesh, agree: int, needed: float) -> InPieces | None:
-        """As cells say that so many matches laid; refined by patches while the score may become what is needed."""
+    def laid(self, mesh: _Mesh, agree: int) -> InPieces | None:
+        """As cells say that so many matches laid, refined by patches."""
         best: _Turn | None = None
-        for turn, hope in zip(self._turns(mesh), (*HOPES, math.inf), strict=False):
+        for turn in self._turns(mesh):
             if best is None or turn.patches.in_place >= best.patches.in_place:
                 best = turn
-            if self._is_hopeless(turn, needed - hope):
-                break
         return None if best is None else self._told(agree, best)
-
-    def is_hopeful(self, mesh: _Mesh) -> bool:
-        """Whether the first turns leave something to hope for."""
-        hopeful = False
-        for turn, hope in zip(islice(self._turns(mesh), GLANCED), HOPES, strict=False):
-            hopeful = not self._is_hopeless(turn, THRESHOLDS.pieces_review - hope)
-            if not hopeful:
-                break
-        return hopeful
 
     def _turns(self, mesh: _Mesh) -> Iterator[_Turn]:
         """What patches say of the cells, and again of the cells as they lay them, until too few can be followed."""
@@ -247,11 +206,6 @@ class _Sheet:
             if surfaces is None:
                 return
             mesh = self._mesh(surfaces, LATER_REACH)
-
-    def _is_hopeless(self, turn: _Turn, least: float) -> bool:
-        """Whether the score is below the least, and too little of the work is shown to count without one."""
-        little = turn.cover + SPREAD < THRESHOLDS.pieces_shown
-        return little and score_of(turn.cover, excess(turn.patches), self._roughness(turn.mesh)) < least
 
     def _told(self, agree: int, turn: _Turn) -> InPieces:
         mesh = turn.mesh

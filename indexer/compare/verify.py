@@ -1,8 +1,12 @@
-"""The decision about one pair: hash, geometry and the dense check together; none of them decides alone."""
+"""What is said of one pair of pictures: all its figures are measured, and two questions are asked of them.
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+Nothing is decided by a figure alone (:mod:`indexer.compare.weighing`). What no figure tells is told beside it, as a
+reason to look: that a work is a page or a collage, which strangers use as well; that only a mark agrees which other
+works of the owner carry, too; that the picture is a negative.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -10,324 +14,250 @@ from numpy.typing import NDArray
 
 from exhibit.comparison.warp import overlaps, turn
 from exhibit.types import Decision, Matrix, Piece, Verification
-from indexer.compare.dense import agreeing_area, another_part, dense_agreement, mean_difference, windows
-from indexer.compare.fit import Fit, measure_fit
-from indexer.compare.geometry import Alignment, Correspondences, Remembered, align, correspondences, support
-from indexer.compare.pieces import MIN_AGREEING, hopeful_in_pieces, laid_in_pieces
-from indexer.compare.rules import InWays, Measurements, decide, decide_pieces, ways_in_pieces
-from indexer.compare.thresholds import THRESHOLDS
+from indexer.compare.dense import agreeing_area, dense_agreement, mean_difference, windows
+from indexer.compare.figures import HASH_REACH, MIN_TEXTURED, Figures, Measured, begun, in_pieces, ways
+from indexer.compare.geometry import Remembered
+from indexer.compare.hashes import NOT_COMPARED, HashMatch, nearest_hash
+from indexer.compare.weighing import ANOTHER_PICTURE, TERMS, Answers, shipped
 from indexer.layout.information import COMPOSED
 from indexer.layout.masks import outside
-from indexer.layout.orientation import Box, alignment
 from indexer.layout.pages import COLLAGE, MIN_PANELS
 from indexer.picture.features import Features, Lazy, negative
 from indexer.picture.local_features import LocalFeatures
-from indexer.picture.spaces import INSET, PIPELINE
+from indexer.picture.spaces import PIPELINE
 
-NOT_COMPARED = 256
 LOW_INFORMATION, NEGATIVE, PIECES, HASH, MARK = "low-information", "negative", "pieces", "hash", "mark"
 OVERLAY = "shared-overlay"
-PROMISING_INLIERS = 5
-"""Quick features that agree, from which all features are measured, if the pixels agree as well."""
-PROMISING_AGREEMENT = 0.6
-"""Share of windows that agree where the glance lays the picture. Where fewer do, pieces have to leave something to hope
-for: they did in all of eight copies that only all features saw, with .36 to .6, and in five of eleven strangers.
-"""
-GLANCED_DENSE = 0.35
-"""Share of windows from which the fit is measured at a glance: with fewer nothing is promised but by pieces."""
+NEAR_EXACT, NEAR_EXACT_LEVELS = 10, 6.0
+"""Bits, and grey levels in the mean, by which a picture may differ from a flat work, at most."""
+FEW_INLIERS, WEAK_DENSE, FEW_PATCHES, HALF_PRECISE = 12, 0.5, 40, 0.5
+"""Keypoints that agree, share of windows, textured patches and share of them in place, below which that is said."""
+BESIDE_MARKS, UNLIKE_BESIDE = 0.75, 0.45
+"""Share of windows beside marks from which they say nothing, and below which nothing but marks is shown: strangers
+under one mark came to .53, copies without the mark began at .51."""
+SAME_PANEL = 0.4
+"""Share of windows in each panel; five sheets of which one panel showed another picture: .3 at most."""
+AGREEING_AREA, ALIKE_AREA = 0.35, 0.8
+"""Share of the overlap that agrees, below which so much of it has to be as bright as well: products before white walls
+come to .39, one emblem before two walls to .7."""
 MAX_COPIES = 8
 MAX_COVERED = 0.7
 """Share of the found picture that one copy covers, from which no further one is looked for."""
-
-
-@dataclass(frozen=True, eq=False)
-class HashMatch:
-    """The closest pair of hashes of two pictures."""
-
-    hamming: int  # bits
-    orientation: int  # of the found picture
-    found: Box  # the part of it whose hash it is, original pixels
-    registered: Box  # the same of the registered picture
-
-    @cached_property
-    def transform(self) -> NDArray[np.float64]:
-        """3×3, original found to original registered pixels, as orientation and trims say."""
-        return alignment(self.orientation, self.found, self.registered)
 
 
 @dataclass(frozen=True, slots=True)
 class Examined(Verification):
     """A verification with what isn't kept of it: for whoever asks why it was decided so."""
 
-    measurements: Measurements | None = None  # what it was decided by; `None` where the pixels weren't worth measuring
-    pieced: InWays | None = None  # the same of it in pieces; `None` where it wasn't so laid
-    glance: bool = False  # whether it was made of the quick features only
+    limit: float = 0.0  # logarithm of odds from which a picture has to do with a work
+    glance: bool = False  # whether it was made of the quick features only, and dismissed by them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Finding:
     decision: Decision
-    inliers: int
-    dense: float
-    transform: NDArray[np.float64] | None
+    measured: Measured
+    answers: Answers | None = None
     reasons: tuple[str, ...] = ()
-    fit: Fit | None = None
+    dense: float | None = None  # as it is stated, where that isn't the figure
     further: tuple[NDArray[np.float64], ...] = ()
-    pieces: tuple[Piece, ...] = ()
-    figures: Measurements | None = None
-    pieced: InWays | None = None
 
 
 Told = TypeVar("Told", bound=Verification)
 
-_ORDER = [Decision.NONE, Decision.REVIEW, Decision.CERTAIN]
-NOTHING = _Finding(Decision.NONE, 0, 0.0, None)
 
+def verify(found: Features, registered: Features, works: int = 0) -> Examined:
+    """Compare a found picture with a registered one that was named among so many works, and weigh what is measured.
 
-def verify(found: Features, registered: Features) -> Examined:
-    """Compare a found picture with a registered one, and decide by ``compare.rules``.
-
-    ``certain`` also for the same bytes; never where the work carries too little information or is a collage or a page,
-    nor where only its mark agrees, nor for negatives: ``reasons`` says why.
+    ``certain`` also for the same bytes; never where the work is flat, or a page or a collage, nor where only its mark
+    agrees, nor for negatives: ``reasons`` says why. Of a glance (:attr:`Features.glance`) only the quick figures are
+    measured: see :func:`promises`.
     """
     nearest = nearest_hash(found, registered)
     if found.digest == registered.digest:
         finding = _same_bytes(registered)
-    elif COMPOSED.issuperset(registered.low_information):
-        finding = _held_back(_seen(found, registered, nearest), registered)
-        finding = replace(finding, further=_further(found, registered, finding))
+    elif registered.is_flat:
+        finding = _nearly_the_same(found, registered, nearest)
     else:
-        finding = _low_information(found, registered, nearest)
+        finding = _seen(found, registered, nearest, works)
+        finding = replace(finding, further=_further(found, registered, finding, works))
     return _verification(finding, nearest.hamming, found, registered)
 
 
-def promises(glance: _Finding | Verification) -> bool:
-    """Whether what was seen at a glance is worth all the features."""
-    placed = glance.inliers >= PROMISING_INLIERS and glance.dense >= PROMISING_AGREEMENT
-    return glance.decision is Decision.REVIEW or placed or PIECES in glance.reasons
-
-
-def nearest_hash(found: Features, registered: Features, least: float = 0.0) -> HashMatch:
-    """The closest pair among the found picture's variants and the stored hashes of the registered picture's parts.
-
-    Parts that make up less than the least share of it are left out.
-    """
-    best, variant, stored = NOT_COMPARED + 1, found.variants[0], ""
-    area, words = registered.info.width * registered.info.height, found.hash_variants.view(np.uint64)
-    for part, raw in registered.hashes.items():
-        if part == INSET:  # strangers may have laid the same picture upon theirs
-            continue
-        box = registered.box(part)
-        if (box.right - box.left) * (box.bottom - box.top) < least * area:
-            continue
-        distances = np.bitwise_count(words ^ np.frombuffer(raw, np.uint64)).sum(axis=1)
-        row = int(distances.argmin())
-        if distances[row] < best:
-            best, variant, stored = int(distances[row]), found.variants[row], part
-    return HashMatch(best, variant.orientation, found.box(variant.part), registered.box(stored))
+def promises(found: Features, registered: Features) -> Examined | None:
+    """What a glance says of a pair that isn't worth all the features; ``None`` of one that is."""
+    if found.digest == registered.digest or registered.is_flat:
+        return None
+    nearest, quick = nearest_hash(found, registered), found.glance
+    matches = Remembered(quick, registered)
+    weighing = shipped()
+    empty = Measured(begun(nearest, registered, matches), None, None)
+    seen = [empty, *ways(quick, registered, nearest, matches, fitted=False)]
+    best = max(seen, key=lambda way: weighing.glance.odds(way.figures))
+    if weighing.glance.odds(best.figures) >= weighing.glance_limit:
+        return None
+    if not found.is_icon and nearest_hash(negative(found), registered).hamming <= HASH_REACH:
+        return None
+    said = _verification(_Finding(Decision.NONE, best), nearest.hamming, found, registered)
+    return replace(said, figures=asdict(best.figures), glance=True)
 
 
 def _same_bytes(registered: Features) -> _Finding:
-    reasons = ("same-bytes", *_held(registered))
-    decision = Decision.REVIEW if registered.low_information else Decision.CERTAIN
-    return _Finding(decision, len(registered.local), 1.0, np.eye(3), reasons)
+    figures = Figures(0, inliers=len(registered.local), dense=1.0)
+    held = _held(registered)
+    return _Finding(
+        Decision.REVIEW if held else Decision.CERTAIN, Measured(figures, np.eye(3), None), None, ("same-bytes", *held)
+    )
 
 
-def _low_information(found: Features, registered: Features, nearest: HashMatch) -> _Finding:
-    """Flat pictures and pages of text look alike to every measure: only near-exact copies are shown, to a person."""
-    if nearest.hamming > THRESHOLDS.near_exact:
-        return NOTHING
-    if mean_difference(found, registered, nearest.transform) > THRESHOLDS.near_exact_levels:
-        return NOTHING
+def _nearly_the_same(found: Features, registered: Features, nearest: HashMatch) -> _Finding:
+    """Flat pictures look alike to every measure: only nearly exact copies are shown, to a person."""
+    figures = Figures(min(nearest.hamming, NOT_COMPARED))
+    if nearest.hamming > NEAR_EXACT or mean_difference(found, registered, nearest.transform) > NEAR_EXACT_LEVELS:
+        return _Finding(Decision.NONE, Measured(figures, None, None))
     dense = dense_agreement(found, registered, nearest.transform).share
-    return _Finding(Decision.REVIEW, 0, dense, nearest.transform, _held(registered))
+    laid_so = Measured(replace(figures, dense=dense), nearest.transform, None)
+    return _Finding(Decision.REVIEW, laid_so, None, _held(registered))
 
 
 def _held(registered: Features) -> tuple[str, ...]:
     """Why no match of this work is certain."""
-    said = registered.low_information
-    return said if COMPOSED.issuperset(said) else (LOW_INFORMATION,)
+    if registered.is_flat:
+        return (LOW_INFORMATION,)
+    return tuple(reason for reason in registered.low_information if reason in COMPOSED)
 
 
-def _held_back(finding: _Finding, registered: Features) -> _Finding:
-    if finding.decision is Decision.NONE or not registered.low_information:
-        return finding
-    return replace(finding, decision=Decision.REVIEW, reasons=(*_held(registered), *finding.reasons))
-
-
-def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding:
-    """Compare as they are, and where that leaves a doubt in pieces.
-
-    At a glance it is enough to know that it promises something, as pieces do that leave something to hope for.
-    Where nothing can be laid on anything, a near hash is worth a look, and so is what agrees as a negative. Where
-    pieces were looked at in vain, the hash has to be nearer, or ``pieces`` is the reason of ``none``: more details may
-    say more.
-    """
+def _seen(found: Features, registered: Features, nearest: HashMatch, works: int) -> _Finding:
+    """Measure a pair in each way, in pieces where the whole leaves a doubt, and as a negative where nothing is seen."""
     matches = Remembered(found, registered)
-    plain = _compare(found, registered, nearest, matches)
-    if plain.decision is Decision.CERTAIN or (found.is_glance and promises(plain)):
-        return plain
-    if found.is_glance and hopeful_in_pieces(found, registered, matches):
-        return replace(plain, reasons=(PIECES,))
-    pieced = None if found.is_glance else _in_pieces(found, registered, matches, nearest.hamming, plain.decision)
-    if pieced is not None and _ORDER.index(pieced.decision) > _ORDER.index(plain.decision):
-        return pieced
-    in_vain = None if pieced is None else pieced.pieced
-    if plain.decision is not Decision.NONE:
-        return replace(plain, pieced=in_vain)
-    within = THRESHOLDS.hash_alone if in_vain is None else THRESHOLDS.hash_review
-    if nearest.hamming <= within and not (registered.marked or registered.low_information):
-        alone = nearest_hash(found, registered, THRESHOLDS.hash_alone_part)
-        if alone.hamming <= within:
-            stated = _dense(found, registered, alone.transform, ())
-            return _Finding(Decision.REVIEW, plain.inliers, stated, alone.transform, (HASH,), pieced=in_vain)
-    told = replace(plain, reasons=(PIECES,), pieced=in_vain)
-    return _as_negative(found, registered, plain) if in_vain is None else told
-
-
-def _as_negative(found: Features, registered: Features, plain: _Finding) -> _Finding:
+    likeliest = _likeliest(found, registered, nearest, matches, works)
+    finding = _held_back(_finding(likeliest, found, registered, works), found, registered)
+    if finding.decision is not Decision.NONE or found.is_icon:
+        return finding
     inverted = negative(found)
-    nearest = nearest_hash(inverted, registered)
-    if nearest.hamming > THRESHOLDS.hash_reach:
-        return plain
-    finding = _compare(inverted, registered, nearest, Remembered(inverted, registered))
-    if finding.decision is Decision.NONE or finding.transform is None:
-        return plain
-    stated = _dense(found, registered, finding.transform, ())
-    return replace(finding, decision=Decision.REVIEW, dense=stated, reasons=(NEGATIVE, *finding.reasons))
+    turned = nearest_hash(inverted, registered)
+    if turned.hamming > HASH_REACH:
+        return finding
+    measured = _likeliest(inverted, registered, turned, Remembered(inverted, registered), works)
+    said = _held_back(_finding(measured, inverted, registered, works), inverted, registered)
+    if said.decision is Decision.NONE or said.measured.transform is None:
+        return finding
+    stated = _dense(found, registered, said.measured.transform)
+    decision = Decision.REVIEW if said.decision is Decision.CERTAIN else said.decision
+    return replace(said, decision=decision, dense=stated, reasons=(NEGATIVE, *said.reasons))
 
 
-def _in_pieces(
-    found: Features, registered: Features, matches: Remembered, hamming: int, known: Decision
-) -> _Finding | None:
-    """What is bent, taken apart or hidden in part, laid on the work piece by piece; ``None`` where it can't be laid.
-
-    Of what is known to be worth a look pieces say something only where they are certain.
-    """
-    needed = MIN_AGREEING, THRESHOLDS.pieces_review
-    if known is Decision.REVIEW:
-        needed = THRESHOLDS.pieces_agreeing, THRESHOLDS.pieces_certain
-    laid = laid_in_pieces(found, registered, matches, *needed)
-    if laid is None:
-        return None
-    transform = laid.fit.transform
-    dense = _dense(found, registered, transform, registered.masked, *laid.pieces)
-    stated = _dense(found, registered, transform, (), *laid.pieces) if registered.masked else dense
-    another = 0.0
-    if laid.shown < THRESHOLDS.pieces_little:
-        another = _another(found, registered, transform, laid.pieces)
-    asked = ways_in_pieces(laid, dense, another)
-    decision, reasons = decide_pieces(*asked)
-    if decision is not Decision.NONE and registered.marked:
-        decision, reasons = _beside_marks(decision, reasons, found, registered, transform, laid.pieces)
-    if decision is Decision.CERTAIN:
-        moved = hamming <= THRESHOLDS.hash_near and laid.fit.excess > THRESHOLDS.pieces_near_excess  # rather than bent
-        reasons = ("imprecise",) if moved else _shared(found, registered, transform, *laid.pieces)
-        decision = Decision.REVIEW if reasons else decision
-    told = (PIECES, *reasons)
-    return _Finding(decision, laid.agreeing, stated, transform, told, laid.fit, pieces=laid.pieces, pieced=asked)
+def _likeliest(found: Features, registered: Features, nearest: HashMatch, matches: Remembered, works: int) -> Measured:
+    """The way in which they most likely have to do with each other, with the figures of its pieces."""
+    weighing = shipped()
+    laid_so = [*ways(found, registered, nearest, matches)] or [
+        Measured(begun(nearest, registered, matches), None, None)
+    ]
+    best = max(laid_so, key=lambda way: weighing.related.odds(way.figures))
+    if weighing.decide(best.figures, works).decision is Decision.CERTAIN:
+        return best  # pieces can only speak for it
+    return in_pieces(found, registered, matches, best)
 
 
-def _compare(found: Features, registered: Features, nearest: HashMatch, matches: Iterable[Correspondences]) -> _Finding:
-    """Lay the pictures onto each other as local features say and, if that leaves a doubt, as the hash says."""
-    geometric = align(matches, found, registered)
-    findings = [NOTHING if geometric is None else _judged(found, registered, geometric, nearest.hamming)]
-    if geometric is not None and geometric.stiff is not None and findings[0].decision is not Decision.CERTAIN:
-        findings.append(_judged(found, registered, geometric.stiff, nearest.hamming))
-    if nearest.hamming <= THRESHOLDS.hash_reach and all(
-        finding.decision is not Decision.CERTAIN for finding in findings
-    ):
-        by_hash = support(matches, registered, nearest.transform)
-        findings.append(_judged(found, registered, by_hash, nearest.hamming))
-    return max(findings, key=lambda finding: (_ORDER.index(finding.decision), finding.dense))
+def _finding(measured: Measured, found: Features, registered: Features, works: int) -> _Finding:
+    answers = shipped().decide(measured.figures, works)
+    if answers.decision is Decision.NONE:
+        return _Finding(Decision.NONE, replace(measured, pieces=()), answers)
+    better = bool(measured.pieces) and _lies_in_pieces(measured.figures)
+    if better and measured.pieces_fit is not None:
+        shown = replace(measured, transform=measured.pieces_fit.transform, fit=measured.pieces_fit)
+    else:
+        shown = replace(measured, pieces=())
+    if shown.transform is None:
+        shown = replace(shown, transform=nearest_hash(found, registered).transform)
+    doubts = () if answers.decision is Decision.CERTAIN else _doubts(measured.figures)
+    stated = _dense(found, registered, np.asarray(shown.transform), *shown.pieces)
+    return _Finding(answers.decision, shown, answers, ((PIECES,) if better else ()) + doubts, stated)
 
 
-def _judged(found: Features, registered: Features, laid: Alignment, hamming: int) -> _Finding:
-    """Decide by what lies outside the work's mask; what is stated of the pixels is of all of them."""
-    dense = _dense(found, registered, laid.transform, registered.masked)
-    if dense < (GLANCED_DENSE if found.is_glance else THRESHOLDS.promising_dense):
-        return _Finding(Decision.NONE, laid.inliers, dense, laid.transform)
-    fit = measure_fit(found, registered, laid.transform)
-    dense = _dense(found, registered, fit.transform, registered.masked)
-    figures = Measurements(hamming, laid.inliers, dense, fit.patches, fit.in_place, fit.drift, fit.excess)
-    decision, reasons = decide(figures)
-    if decision is Decision.CERTAIN:
-        reasons = _shared(found, registered, fit.transform)
-        decision = Decision.REVIEW if reasons else decision
-    elif decision is Decision.REVIEW and fit.in_place < THRESHOLDS.half_in_place and OVERLAY not in reasons:
-        around = _another(found, registered, fit.transform, ()) >= THRESHOLDS.another_piece
-        reasons = (*reasons, OVERLAY) if around else reasons
-    if decision is not Decision.NONE and registered.marked:
-        decision, reasons = _beside_marks(decision, reasons, found, registered, fit.transform)
-    stated = _dense(found, registered, fit.transform, ()) if registered.masked else dense
-    return _Finding(decision, laid.inliers, stated, fit.transform, reasons, fit, figures=figures)
+def _lies_in_pieces(figures: Figures) -> bool:
+    """Whether pieces say more of it than one transform."""
+    return TERMS["precise"](figures) < HALF_PRECISE and (figures.pieces_dense or 0.0) > figures.dense
 
 
-def _beside_marks(
-    decision: Decision,
-    reasons: tuple[str, ...],
-    found: Features,
-    registered: Features,
-    transform: NDArray[np.float64],
-    pieces: Sequence[Piece] = (),
-) -> tuple[Decision, tuple[str, ...]]:
-    """What is left of a decision when marks that the owner's works share say nothing."""
-    beside = dense_agreement(found, registered, transform, registered.masked, registered.marked, pieces)
-    enough = beside.textured >= THRESHOLDS.min_textured
-    if enough and beside.share >= THRESHOLDS.beside_marks:
-        return decision, reasons
-    if enough and beside.share < THRESHOLDS.unlike_beside:
-        return Decision.NONE, ()
-    return Decision.REVIEW, (*reasons, MARK)
+def _doubts(figures: Figures) -> tuple[str, ...]:
+    """What keeps a pair from being certain, in words of :data:`indexer.compare.wording.REASONS`."""
+    dense = max(figures.dense, figures.pieces_dense or 0.0)
+    precise = max(TERMS["precise"](figures), TERMS["pieces_precise"](figures)) >= HALF_PRECISE
+    told = {
+        HASH: figures.inliers < FEW_INLIERS and figures.agreeing < FEW_INLIERS and dense < WEAK_DENSE,
+        "few-inliers": figures.inliers < FEW_INLIERS or (figures.patches or 0) < FEW_PATCHES,
+        "weak-agreement": dense < WEAK_DENSE,
+        OVERLAY: min(figures.another or 0.0, figures.pieces_another or 1.0) >= ANOTHER_PICTURE,
+        "imprecise": not precise,
+    }
+    return tuple(name for name, holds in told.items() if holds) or ("imprecise",)
 
 
-def _shared(found: Features, registered: Features, at: NDArray[np.float64], *pieces: Piece) -> tuple[str, ...]:
+def _held_back(finding: _Finding, found: Features, registered: Features) -> _Finding:
+    """What no figure tells: marks that the owner's works share, and works that strangers share parts of."""
+    at = finding.measured.transform
+    if finding.decision is Decision.NONE or at is None:
+        return finding
+    held = _held(registered)
+    if finding.decision is Decision.CERTAIN:
+        held = *held, *_shared(found, registered, at, finding.measured.pieces)
+    if registered.marked:
+        pieces = finding.measured.pieces
+        beside = dense_agreement(found, registered, at, registered.masked, registered.marked, pieces)
+        enough = beside.textured >= MIN_TEXTURED
+        if enough and beside.share < UNLIKE_BESIDE:
+            return replace(finding, decision=Decision.NONE, reasons=())
+        if not enough or beside.share < BESIDE_MARKS:
+            held = *held, MARK
+    if not held:
+        return finding
+    decision = Decision.REVIEW if finding.decision is Decision.CERTAIN else finding.decision
+    return replace(finding, decision=decision, reasons=(*held, *finding.reasons))
+
+
+def _shared(found: Features, registered: Features, at: NDArray[np.float64], pieces: Sequence[Piece]) -> tuple[str, ...]:
     """Why what agrees may be what strangers share: the ground of another picture, or an emblem before plain walls."""
     size = registered.info.width, registered.info.height
     panels = registered.panels if len(registered.panels) >= MIN_PANELS else ()
     within = panels if registered.inset is None else (registered.inset,)
     there = [dense_agreement(found, registered, at, outside(box, size)) for box in within]
-    another = (part.share < THRESHOLDS.same_panel and part.textured >= THRESHOLDS.min_textured for part in there)
+    another = (part.share < SAME_PANEL and part.textured >= MIN_TEXTURED for part in there)
     if (pieces and panels) or any(another):
         return (COLLAGE,)
     agreeing, alike = agreeing_area(windows(found, registered, at, registered.masked, pieces), registered)
-    little = agreeing < THRESHOLDS.agreeing_area and alike < THRESHOLDS.alike_area
-    limit = THRESHOLDS.another_piece if pieces else THRESHOLDS.another_part
-    return (OVERLAY,) if little or _another(found, registered, at, pieces) >= limit else ()
+    return (OVERLAY,) if agreeing < AGREEING_AREA and alike < ALIKE_AREA else ()
 
 
-def _another(found: Features, registered: Features, at: NDArray[np.float64], pieces: Sequence[Piece]) -> float:
-    """The share of the overlap that shows another picture."""
-    whole, laid = (windows(found, registered, at, registered.masked, some) for some in ((), pieces))
-    return another_part(whole, laid)
+def _dense(found: Features, registered: Features, transform: NDArray[np.float64], *pieces: Piece) -> float:
+    """The share of windows that agree, of the whole work: as it is stated, and recomputed from what is sealed."""
+    agreement = dense_agreement(found, registered, transform, pieces=pieces)
+    return agreement.share if agreement.textured >= MIN_TEXTURED else 0.0
 
 
-def _dense(
-    found: Features, registered: Features, transform: NDArray[np.float64], masked: Sequence[Box], *pieces: Piece
-) -> float:
-    agreement = dense_agreement(found, registered, transform, masked, pieces=pieces)
-    return agreement.share if agreement.textured >= THRESHOLDS.min_textured else 0.0
-
-
-def _further(found: Features, registered: Features, first: _Finding) -> tuple[NDArray[np.float64], ...]:
+def _further(found: Features, registered: Features, first: _Finding, works: int) -> tuple[NDArray[np.float64], ...]:
     """Transforms of further copies of the work, found by the details that lie outside those known already."""
-    if first.decision is Decision.NONE or first.transform is None or first.pieces:
+    if first.decision not in {Decision.CERTAIN, Decision.REVIEW} or first.measured.pieces:
         return ()
+    assert first.measured.transform is not None
     sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
-    if overlaps(matrix_of(first.transform), *sizes)[1] > MAX_COVERED:
+    if overlaps(matrix_of(first.measured.transform), *sizes)[1] > MAX_COVERED:
         return ()
-    known, left = [first.transform], found.local
+    known, left = [first.measured.transform], found.local
+    apart = HashMatch(NOT_COMPARED, 1, found.box(""), registered.box(""))
     while len(known) < MAX_COPIES:
         left = left.outside(known[-1], sizes[1])
         others = _with(found, left)
-        laid = align(correspondences(others, registered), others, registered)
-        if laid is None:
+        laid_so = [*ways(others, registered, apart, Remembered(others, registered))]
+        further = [way for way in laid_so if _is_copy(way, works)]
+        if not further or further[0].transform is None:
             break
-        finding = _judged(found, registered, laid, NOT_COMPARED)
-        if finding.decision is Decision.NONE or finding.transform is None:
-            break
-        known.append(finding.transform)
+        known.append(further[0].transform)
     return tuple(known[1:])
+
+
+def _is_copy(measured: Measured, works: int) -> bool:
+    return shipped().decide(measured.figures, works).decision in {Decision.CERTAIN, Decision.REVIEW}
 
 
 def _with(found: Features, local: LocalFeatures) -> Features:
@@ -335,11 +265,13 @@ def _with(found: Features, local: LocalFeatures) -> Features:
 
 
 def _verification(finding: _Finding, hamming: int, found: Features, registered: Features) -> Examined:
+    measured, answers = finding.measured, finding.answers
+    figures = measured.figures
     said = Examined(
         decision=finding.decision,
         hamming=min(hamming, NOT_COMPARED),
-        inliers=finding.inliers,
-        dense=round(finding.dense, 4),
+        inliers=figures.agreeing if measured.pieces else figures.inliers,
+        dense=round(figures.dense if finding.dense is None else finding.dense, 4),
         transform=None,
         mirrored=False,
         rotation=0,
@@ -348,15 +280,21 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
         probability=None,
         pipeline=PIPELINE,
         reasons=finding.reasons,
-        in_place=None if finding.fit is None else round(finding.fit.in_place, 4),
-        drift=None if finding.fit is None else round(finding.fit.drift, 4),
+        in_place=None if measured.fit is None else round(measured.fit.in_place, 4),
+        drift=None if measured.fit is None else round(measured.fit.drift, 4),
         further=tuple(matrix_of(copy) for copy in finding.further),
-        pieces=finding.pieces,
-        measurements=finding.figures,
-        pieced=finding.pieced,
-        glance=found.is_glance,
+        pieces=measured.pieces,
+        related=None if answers is None else _rounded(answers.related),
+        exposure=None if answers is None else _rounded(answers.exposure),
+        figures={} if answers is None else asdict(figures),
+        limit=0.0 if answers is None else answers.limit,
+        glance=False,
     )
-    return said if finding.transform is None else laid(said, finding.transform, found, registered)
+    return said if measured.transform is None else laid(said, measured.transform, found, registered)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def laid(said: Told, transform: NDArray[np.float64], found: Features, registered: Features) -> Told:

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from indexer.layout.pages import COLLAGE, PAGE, composition, deviation
 
 COMPOSED = frozenset({COLLAGE, PAGE})
-"""Reasons for which a match is never certain; for the others only nearly exact copies are matched at all."""
+"""Reasons for which a match is never certain."""
+FLAT = frozenset({"flat", "tiny"})
+"""Reasons for which only nearly exact copies are matched at all."""
 MIN_QUALITY = 50
 MANY_KEYPOINTS = 200
 """From so many a picture can be told apart by its details, though its hash sees little: a field in fog, a desert."""

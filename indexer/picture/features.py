@@ -13,7 +13,7 @@ from exhibit.comparison.similarity import resized
 from exhibit.digests import Digest
 from exhibit.pictures.decode import Limits, decode
 from exhibit.types import Fingerprint, PictureInfo, Space
-from indexer.layout.information import COMPOSED, low_information
+from indexer.layout.information import COMPOSED, FLAT, low_information
 from indexer.layout.insets import inset
 from indexer.layout.masks import masked_boxes
 from indexer.layout.orientation import ORIENTATIONS, Box
@@ -161,6 +161,11 @@ class Features:
     def is_icon(self) -> bool:
         """Whether the picture is so small that its hash tells all there is to tell."""
         return min(self.info.width, self.info.height) < ICON_SIDE
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether nothing that could be measured tells it apart: of such a work only nearly exact copies are shown."""
+        return not FLAT.isdisjoint(self.low_information)
 
     @property
     def too_plain(self) -> tuple[str, ...]:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from exhibit.comparison.derived import DERIVED, PLAIN, grade, survival
 from exhibit.types import Decision, Verification
 from indexer.compare.dense import dense_agreement, laid_on
+from indexer.compare.figures import HASH_REACH
 from indexer.compare.geometry import Remembered, support
-from indexer.compare.thresholds import THRESHOLDS
-from indexer.compare.verify import laid, nearest_hash
+from indexer.compare.hashes import nearest_hash
+from indexer.compare.verify import laid
 from indexer.layout.scaling import size_of
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
@@ -70,7 +71,7 @@ def _guesses(found: Features, registered: Features, compared: Verification) -> I
     if compared.transform is not None:
         yield np.array(compared.transform)
     nearest = nearest_hash(found, registered)
-    if nearest.hamming <= THRESHOLDS.hash_reach:
+    if nearest.hamming <= HASH_REACH:
         yield nearest.transform
     across, down = registered.info.width / found.info.width, registered.info.height / found.info.height
     whole = np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])

@@ -28,7 +28,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 def relation_of(verification: Verification) -> Relation | None:
     """What a work is to another one, by its picture as the found one; a part may be either of the two."""
-    if verification.decision is Decision.REVIEW:
+    if verification.decision in {Decision.REVIEW, Decision.RESEMBLES}:
         return Relation.SERIES if "imprecise" in verification.reasons else None
     if verification.decision is Decision.NONE:
         return None
@@ -65,7 +65,7 @@ def told_apart(
 def precision(verification: Verification) -> float:
     """How precisely a found picture lies on a work: 1 for an untouched copy, 2 for the same bytes, −1 for what doesn't.
 
-    The share of patches in place less the drift in pixels, as ``compare.rules`` has it, less where it lies in pieces.
+    The share of patches in place less the drift in pixels, less where it lies in pieces.
     """
     if "same-bytes" in verification.reasons:
         return 2.0

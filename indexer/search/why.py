@@ -5,7 +5,7 @@ here, and nothing is measured in another way. A further stage is one more functi
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
@@ -15,9 +15,9 @@ from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits
 from exhibit.sentences import Sentence
 from exhibit.types import Decision, Hit, Verification
-from indexer.compare.rules import Condition, Way, ways_to_certain, ways_to_review
-from indexer.compare.thresholds import THRESHOLDS
-from indexer.compare.verify import HASH, PROMISING_AGREEMENT, PROMISING_INLIERS, Examined
+from indexer.compare.figures import Figures
+from indexer.compare.verify import NEAR_EXACT, Examined
+from indexer.compare.weighing import TERMS, Question, shipped
 from indexer.picture.descriptor import BUILT_IN, Descriptor
 from indexer.picture.features import DEFAULT_LIMITS, ICON_SIDE, NORMAL, Features, extract
 from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
@@ -29,11 +29,9 @@ STAGES: Mapping[str, Sentence] = {
     "reading": Sentence("The copy can be read"),
     "information": Sentence("The original can be told apart"),
     "naming": Sentence("The search names the original"),
-    "laying": Sentence("One can be laid onto the other"),
-    "pixels": Sentence("Their pixels agree"),
-    "fit": Sentence("Their parts lie in the same places"),
-    "pieces": Sentence("Laid piece by piece, they agree"),
-    "hash": Sentence("Their hashes alone are near enough"),
+    "glance": Sentence("At a glance, it is worth a closer look"),
+    "related": Sentence("It has to do with the original, beyond chance"),
+    "exposure": Sentence("It is this picture, and not another one of the scene"),
     "certainty": Sentence("Nothing is left to doubt"),
 }
 """What each gate asks, by its name."""
@@ -45,22 +43,53 @@ FIGURES: Mapping[str, Sentence] = {
     "votes": Sentence("Votes of details, times what chance gives"),
     "place_by_votes": Sentence("Place by votes"),
     "place": Sentence("Place among those that are compared"),
+    "odds": Sentence("Logarithm of the odds, all of the following added up"),
+    "begun": Sentence("Where the sum begins"),
+    "hash": Sentence("Hashes that are nearer than those of strangers"),
     "inliers": Sentence("Details that agree how the one lies on the other"),
     "dense": Sentence("Share of places where the pixels agree"),
-    "patches": Sentence("Patches with texture"),
-    "in_place": Sentence("Share of patches in place"),
-    "agreement": Sentence("Mean of pixels that agree and patches in place"),
-    "precision": Sentence("Patches in place, less the drift in pixels"),
-    "excess": Sentence("Displacement, times what noise explains"),
-    "score": Sentence("Score of the pieces, a logarithm of odds"),
     "agreeing": Sentence("Details that lie beside their neighbours as in the original"),
-    "shown": Sentence("Share of the original that lies in place"),
-    "another": Sentence("Share of the overlap that shows another picture"),
+    "agreeing_share": Sentence("Share of all details found again that do"),
+    "in_place": Sentence("Share of patches in place"),
+    "drift": Sentence("Pixels by which neighbouring patches are displaced together"),
+    "excess": Sentence("Displacement, times what noise explains"),
+    "patches": Sentence("Patches with texture"),
+    "cover": Sentence("Share of the original that pieces cover"),
+    "roughness": Sentence("Pixels by which pieces lie beside their neighbours"),
+    "pieces_in_place": Sentence("Share of patches in place, laid piece by piece"),
+    "pieces_excess": Sentence("Displacement of pieces, times what noise explains"),
+    "shown": Sentence("Share of the original that lies in place, piece by piece"),
+    "precise": Sentence("Patches in place and displaced by no more than noise"),
+    "pieces_precise": Sentence("The same, laid piece by piece"),
+    "precise_alone": Sentence("Patches in place, where no part of what both show is another picture"),
+    "pieces_precise_alone": Sentence("The same, laid piece by piece"),
+    "either_alone": Sentence("The same, by whichever says more"),
 }
-"""What each figure is, by the name of its condition."""
+"""What each figure is, by the name of its condition or of its term (:data:`indexer.compare.weighing.TERMS`)."""
 BREAKS_OFF = Sentence("The file breaks off or is damaged: compared was what there is of it.")
 NEAREST = 100
 """Descriptors among which a work's place is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A figure beside its limit, or beside what it adds to a sum."""
+
+    name: str  # a key of `FIGURES`
+    figure: float
+    limit: float | None = None
+    at_most: bool = False  # whether the figure may not exceed the limit; else it has to reach it
+    adds: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the figure keeps to its limit; what is only added up does."""
+        if self.limit is None:
+            return True
+        return self.figure <= self.limit if self.at_most else self.figure >= self.limit
+
+
+Way = tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +97,7 @@ class Gate:
     """One stage that a pair has to pass."""
 
     name: str  # a key of `STAGES`
-    figures: Way = ()  # what was measured; where one of several ways would do, the nearest
+    figures: Way = ()  # what was measured
     passed: bool = True
     sentences: tuple[str, ...] = ()  # what stopped a pair that doesn't pass, and what would have changed that
 
@@ -149,8 +178,7 @@ def explain(
 
 
 def _promise(compared: Verification | None) -> tuple[int, float]:
-    order = [Decision.NONE, Decision.REVIEW, Decision.CERTAIN]
-    return (-1, 0.0) if compared is None else (order.index(compared.decision), compared.dense)
+    return (-1, 0.0) if compared is None else (compared.decision.sureness, compared.dense)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +195,6 @@ class _Pair(Generic[Key]):
     def agrees(self) -> bool:
         """Whether the comparison shows anything."""
         return self.examined.decision is not Decision.NONE
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether only nearly exact copies of the original are shown."""
-        return bool(self.original.too_plain)
 
     @property
     def before(self) -> list[Key] | None:
@@ -192,8 +215,9 @@ def _gate(name: str, figures: Way, said: Sentence, *further: Sentence, passed: b
 
 def _information(pair: _Pair[Key]) -> Iterator[Gate]:
     said = Sentence("The original carries too little to be told apart: only nearly exact copies of it are shown.")
-    nearly = Condition("hamming", pair.examined.hamming, THRESHOLDS.near_exact, at_most=True)
-    yield _gate("information", (nearly,) if pair.is_plain else (), said, passed=pair.agrees or not pair.is_plain)
+    nearly = Condition("hamming", pair.examined.hamming, NEAR_EXACT, at_most=True)
+    flat = pair.original.is_flat
+    yield _gate("information", (nearly,) if flat else (), said, passed=pair.agrees or not flat)
 
 
 def _naming(pair: _Pair[Key]) -> Iterator[Gate]:
@@ -208,69 +232,56 @@ def _naming(pair: _Pair[Key]) -> Iterator[Gate]:
     if pair.before is not None:
         figures.append(Condition("place", len(pair.before) + 1, candidates.MAX_CANDIDATES, at_most=True))
         said = Sentence("The search named it, but too many others stood before it.")
-    elif pair.search.settled:
-        said = Sentence("Another work explains all of the picture, so no further one was looked for.")
     same = Sentence("Compared all the same, it isn't found either.")
     if pair.agrees:
         same = Sentence("Compared all the same, it is found.")
     yield _gate("naming", tuple(figures), said, same, passed=pair.key in pair.search.compared)
 
 
-def _whole(pair: _Pair[Key]) -> Iterator[Gate]:
-    """Laid on the original by one transform; a glance goes on only where it promises something."""
-    one = pair.examined
-    if pair.is_plain or one.pieces or HASH in one.reasons:
+def _related(pair: _Pair[Key]) -> Iterator[Gate]:
+    """Both questions, each with its sum; a glance that dismissed the pair has one of its own."""
+    one, weighing = pair.examined, shipped()
+    if one.glance:
+        quick = Figures.told(one.figures)
+        said = Sentence(
+            "Too little agrees at a glance: it may be drawn anew, show little of the original, or be another picture."
+        )
+        yield _gate("glance", _sum(weighing.glance, quick, weighing.glance_limit), said, passed=False)
+    if one.related is None or one.exposure is None or one.glance:
         return
-    ways: list[Way] = [(Condition("inliers", one.inliers, PROMISING_INLIERS),)]
-    if not one.glance:
-        ways.append((Condition("hamming", one.hamming, THRESHOLDS.hash_reach, at_most=True),))
-    (laid,) = _nearest(ways)
-    why = Sentence("It may be bent, drawn anew, cut into parts, show little of the original, or be another picture.")
-    if max(pair.found.info.width, pair.found.info.height) < NORMAL.side:
-        why = Sentence("A larger copy would show more of them.")
-    said = Sentence("Too few details agree how the one lies on the other.")
-    yield _gate("laying", (laid,), said, why, passed=pair.agrees or laid.holds)
-    if one.transform is not None:
-        limit = PROMISING_AGREEMENT if one.glance and not pair.agrees else THRESHOLDS.promising_dense
-        agree = Condition("dense", one.dense if one.measurements is None else one.measurements.dense, limit)
-        said = Sentence("Laid onto each other, their pixels agree in too few places.")
-        yield _gate("pixels", (agree,), said, passed=pair.agrees or agree.holds)
-    if one.measurements is not None:
-        said = Sentence("What both show doesn't lie as the parts of a copy do.")
-        yield _judged(pair, "fit", _nearest(ways_to_review(one.measurements)), said)
-
-
-def _otherwise(pair: _Pair[Key]) -> Iterator[Gate]:
-    """What is asked where the whole isn't found: in pieces, and the hash alone where those say nothing."""
-    one = pair.examined
-    if one.pieced is not None and (one.pieces or not pair.agrees):
-        said = Sentence("Laid piece by piece, it doesn't lie as a copy does.")
-        yield _judged(pair, "pieces", _nearest(one.pieced[0]), said)
-    elif HASH in one.reasons or not (pair.agrees or pair.original.marked or pair.original.low_information):
-        works = 0 if pair.search is None else len(pair.search.works.hashes)
-        within = THRESHOLDS.hash_alone if one.pieced is None else THRESHOLDS.hash_review
-        near = Condition("hamming", one.hamming, min(within, search.hash_alone(works)), at_most=True)
-        yield _gate("hash", (near,), Sentence("The hashes alone are too unlike."), passed=pair.agrees)
+    figures = Figures.told(one.figures)
+    said = Sentence(
+        "What agrees is no more than chance gives, or than a mark that other works of the owner carry, too."
+    )
+    larger = Sentence("A larger copy would show more of it.")
+    small = max(pair.found.info.width, pair.found.info.height) < NORMAL.side
+    needed = _sum(weighing.related, figures, one.limit)
+    yield _gate("related", needed, said, *([larger] if small else []), passed=pair.agrees)
+    if pair.agrees:
+        said = Sentence("It may as well be another picture of the scene, or an adaptation.")
+        needed = _sum(weighing.exposure, figures, weighing.review_limit)
+        yield _gate("exposure", needed, said, passed=one.decision is not Decision.RESEMBLES)
 
 
 def _certainty(pair: _Pair[Key]) -> Iterator[Gate]:
     one = pair.examined
-    ways = () if one.measurements is None else ways_to_certain(one.measurements)
-    if one.pieced is not None and one.pieces:
-        ways = (one.pieced[1],)
-    if pair.agrees:
-        certain = one.decision is Decision.CERTAIN
-        yield _gate("certainty", _nearest(ways), Sentence("A person has to look."), passed=certain)
+    if not pair.agrees:
+        return
+    odds: Way = ()
+    if one.exposure is not None:
+        odds = (Condition("odds", one.exposure, shipped().certain_limit),)
+    yield _gate("certainty", odds, Sentence("A person has to look."), passed=one.decision is Decision.CERTAIN)
 
 
-GATES: tuple[Callable[[_Pair[Key]], Iterator[Gate]], ...] = (_information, _naming, _whole, _otherwise, _certainty)
+GATES: tuple[Callable[[_Pair[Key]], Iterator[Gate]], ...] = (_information, _naming, _related, _certainty)
 
 
-def _judged(pair: _Pair[Key], name: str, figures: Way, said: Sentence) -> Gate:
-    """By a way of the rules; a mark that the owner's works share may follow all of it."""
-    holds = all(condition.holds for condition in figures)
-    mark = Sentence("What agrees is a mark that other works of the owner carry, too.")
-    return _gate(name, figures, mark if holds else said, passed=pair.agrees and holds)
+def _sum(question: Question, figures: Figures, limit: float) -> Way:
+    """The sum beside its limit, and what each term adds."""
+    added = question.sum_of(figures)
+    terms = [Condition(name, TERMS[name](figures), adds=much) for name, much in added.items()]
+    begun = Condition("begun", question.intercept, adds=question.intercept)
+    return Condition("odds", question.odds(figures), limit), begun, *terms
 
 
 def _described(pair: _Pair[Key], works: Works[Key]) -> Iterator[Condition]:
@@ -300,17 +311,9 @@ def _place(key: Key, works: Works[Key], space: str, hits: Sequence[Hit | Vote]) 
     return next((place for place, hit in enumerate(hits, 1) if owners.get((space, hit.number)) == key), None)
 
 
-def _nearest(ways: Iterable[Way]) -> Way:
-    """The way of which the fewest conditions are missing; a copy comes no nearer by its hash."""
-
-    def missing(way: Way) -> tuple[bool, int]:
-        short = [condition.name for condition in way if not condition.holds]
-        return "hamming" in short, len(short)
-
-    return min(ways, key=missing, default=())
-
-
 def _limit(one: Condition) -> Sentence:
+    if one.limit is None:
+        return Sentence("adds %(much)s", much=f"{one.adds or 0.0:+.2f}")
     limit = _number(one.limit)
     return Sentence("at most %(limit)s", limit=limit) if one.at_most else Sentence("at least %(limit)s", limit=limit)
 

@@ -10,7 +10,7 @@ from exhibit.pictures.decode import Limits
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Matrix, Piece, Verification
 from indexer.compare.dense import dense_agreement
-from indexer.compare.verify import HASH, laid, matrix_of, verify
+from indexer.compare.verify import laid, matrix_of, verify
 from indexer.layout.regions import regions
 from indexer.picture.features import CUT_FROM, Detail, Features, Part, cut_out, extract
 from indexer.picture.spaces import WHOLE
@@ -58,14 +58,11 @@ def _vectors(parts: Sequence[Part]) -> NDArray[np.float32]:
 
 
 def verified_within(
-    part: Part, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits
+    part: Part, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits, works: int = 0
 ) -> Verification:
-    """Compare a part with a registered picture; what is stated of it is measured on the whole.
-
-    A hash alone says nothing of one of dozens of parts.
-    """
-    said = verify(part.features, registered)
-    if said.decision is Decision.NONE or said.reasons == (HASH,) or said.transform is None:
+    """Compare a part with a registered picture that was named among so many works; what is stated is of the whole."""
+    said = verify(part.features, registered, works)
+    if said.decision is Decision.NONE or said.transform is None:
         return replace(said, decision=Decision.NONE, transform=None, overlap_work=0.0, overlap_picture=0.0, reasons=())
     shift = np.array([[1.0, 0, -part.box.left], [0, 1, -part.box.top], [0, 0, 1]])
     transform = np.array(_shifted(said.transform, shift))

@@ -84,7 +84,7 @@ def test_match_writes_one_line_for_each_copy(run: tuple[Ran, Path]) -> None:
     assert [(line["work"], line["picture"], line["decision"]) for line in lines] == [
         ("one.png", "a/b/collage.webp", "certain"),
         ("series/two.png", "a/mirrored.jpg", "certain"),
-        ("page.png", "a/page.jpg", "review"),
+        ("page.png", "a/page.jpg", "certain"),
         ("one.png", "same again.png", "certain"),
         ("one.png", "same.png", "certain"),
     ]
@@ -152,9 +152,9 @@ def test_compare_tells_of_a_pair_what_match_told(run: tuple[Ran, Path], folders:
 
 def test_compare_tells_in_json_too(folders: tuple[Path, Path]) -> None:
     works, pictures = folders
-    review = indexer("compare", works / "page.png", pictures / "a" / "page.jpg", "--json")
-    assert review.returncode == 0
-    assert json.loads(review.stdout)["decision"] == "review"
+    page = indexer("compare", works / "page.png", pictures / "a" / "page.jpg", "--json")
+    assert page.returncode == 0
+    assert json.loads(page.stdout)["decision"] == "certain"
     nothing = indexer("compare", works / "one.png", works / "series" / "two.png", "--json")
     assert nothing.returncode == 1
     assert json.loads(nothing.stdout)["decision"] == "none"

@@ -55,7 +55,7 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
     """
     (registered, original), (found, measured) = map(measured_file, (work, picture))
     calibration = shipped.shipped_calibration()
-    compared = derived.graded(measured, original, search.compare(measured, lambda: found, original))
+    compared = derived.graded(measured, original, search.compare(measured, original))
     one = calibrations.calibrated(compared, calibration)
     sizes = [(info.width, info.height) for info in (measured.info, original.info)]
     shows = one.decision in (Decision.CERTAIN, Decision.REVIEW)

@@ -1,7 +1,5 @@
 """Copies that no single transform describes."""
 
-import math
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,8 +7,7 @@ from PIL import Image
 from exhibit.comparison.similarity import dense_similarity
 from exhibit.types import Decision
 from indexer.compare.geometry import correspondences
-from indexer.compare.pieces import agreeing, hopeful_in_pieces, laid_in_pieces, score_of
-from indexer.compare.thresholds import THRESHOLDS
+from indexer.compare.pieces import agreeing, laid_in_pieces
 from indexer.compare.verify import verify
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features
@@ -77,10 +74,8 @@ def test_a_copy_that_no_single_transform_describes_is_found(registered: Features
     assert "pieces" in verification.reasons
     assert verification.pieces
     assert verification.mirrored == (name == "mirrored")
-    assert verification.pieced is not None
-    assert any(all(condition.holds for condition in way) for way in verification.pieced[0])
-    certain = all(condition.holds for condition in verification.pieced[1])
-    assert certain is (verification.decision is Decision.CERTAIN)
+    assert (verification.figures["cover"] or 0) > 0.7
+    assert (verification.exposure or 0) > 0
 
 
 @pytest.mark.parametrize("name", COPIES)
@@ -140,41 +135,3 @@ def test_few_matches_have_no_neighbourhoods() -> None:
     agrees, linear = agreeing(points, points)
     assert not agrees.any()
     assert linear.shape == (10, 2, 2)
-
-
-def torn() -> Image.Image:
-    """A stranger's picture with a quarter of this one in it, torn so that hardly two details lie alike."""
-    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
-    across, down = 7 * np.sin(y / 9) + 4 * np.sin(x / 7), 7 * np.sin(x / 11)
-    moved = cv2.remap(PIXELS, x + across, y + down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    sheet = textured(901).convert("RGB").resize((WIDTH, HEIGHT))
-    sheet.paste(Image.fromarray(moved).crop((0, 0, WIDTH // 2, HEIGHT // 2)), (WIDTH // 4, HEIGHT // 4))
-    return sheet
-
-
-@pytest.mark.parametrize("name", COPIES)
-def test_a_copy_is_never_given_up(registered: Features, name: str) -> None:
-    found = measured(encoded(COPIES[name], "JPEG", 80))
-    laid, untiring = (
-        laid_in_pieces(found, registered, correspondences(found, registered), needed=needed)
-        for needed in (THRESHOLDS.pieces_review, -math.inf)
-    )
-    assert laid is not None
-    assert untiring is not None
-    assert (laid.pieces, laid.fit.in_place) == (untiring.pieces, untiring.fit.in_place)
-    assert hopeful_in_pieces(found.glance, registered, correspondences(found.glance, registered))
-
-
-def test_what_has_no_hope_is_given_up_with_the_same_decision(registered: Features) -> None:
-    found = measured(encoded(torn()))
-    laid, untiring = (
-        laid_in_pieces(found, registered, correspondences(found, registered), needed=needed)
-        for needed in (THRESHOLDS.pieces_review, -math.inf)
-    )
-    assert laid is not None
-    assert untiring is not None
-    assert laid.fit.in_place < untiring.fit.in_place
-    scores = [score_of(one.cover, one.fit.excess, one.roughness) for one in (laid, untiring)]
-    assert max(scores) < THRESHOLDS.pieces_review
-    assert not hopeful_in_pieces(found, registered, correspondences(found, registered))
-    assert verify(found, registered).decision is Decision.NONE

@@ -1,5 +1,6 @@
 """Decisions about pairs: each edit of a picture, and pairs that must never be certain."""
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,10 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from exhibit.comparison.calibration import calibrated
 from exhibit.types import Decision, Verification
 from indexer.calibration.shipped import shipped_calibration
-from indexer.compare.verify import nearest_hash, verify
+from indexer.compare.figures import Figures
+from indexer.compare.hashes import nearest_hash
+from indexer.compare.verify import promises, verify
+from indexer.compare.weighing import shipped
 from indexer.edits import apply
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, Lazy
@@ -38,15 +42,21 @@ def test_a_copy_in_each_edit_is_certain(registered: Features, edit: str) -> None
     assert found.probability is None
 
 
-def test_the_figures_that_decided_come_along(registered: Features) -> None:
+def test_the_figures_that_decided_come_along_and_whoever_has_them_can_do_the_sums(registered: Features) -> None:
     crop = measured(edited("cropped"))
     seen = verify(crop, registered)
-    assert seen.measurements is not None
-    assert (seen.measurements.hamming, seen.measurements.inliers) == (seen.hamming, seen.inliers)
-    assert (round(seen.measurements.in_place, 4), round(seen.measurements.drift, 4)) == (seen.in_place, seen.drift)
-    assert not seen.glance
-    assert verify(crop.glance, registered).glance
-    assert verify(measured(jpeg(textured(77))), registered).measurements is None
+    assert (seen.figures["hamming"], seen.figures["inliers"]) == (seen.hamming, seen.inliers)
+    assert (round(seen.figures["in_place"] or 0, 4), round(seen.figures["drift"] or 0, 4)) == (
+        seen.in_place,
+        seen.drift,
+    )
+    figures = Figures.told(json.loads(json.dumps(seen.figures)))
+    assert seen.related == pytest.approx(shipped().related.odds(figures), abs=1e-4)
+    assert seen.exposure == pytest.approx(shipped().exposure.odds(figures), abs=1e-4)
+    assert promises(crop, registered) is None
+    stranger = promises(measured(jpeg(textured(77))), registered)
+    assert stranger is not None
+    assert (stranger.glance, stranger.decision, stranger.related) == (True, Decision.NONE, None)
 
 
 def corner(found: Verification, point: tuple[float, float]) -> tuple[float, float]:
@@ -116,8 +126,7 @@ def test_another_view_of_the_same_things_is_not_certain(registered: Features) ->
     ]
     found = verify(measured(encoded(Image.fromarray(moved))), registered)
     assert found.decision is not Decision.CERTAIN
-    assert found.drift is not None
-    assert (found.inliers > 50, found.dense > 0.5, found.drift > 1) == (True, True, True)
+    assert (found.inliers > 50, found.dense > 0.5) == (True, True)
 
 
 def test_an_untouched_part_is_certain_however_small(registered: Features) -> None:
@@ -233,10 +242,8 @@ def test_two_drawings_of_one_device_that_show_different_pictures_share_an_overla
     one, other = (measured(jpeg(drawn_device(textured(seed, (600, 450)), body, screen))) for seed in (71, 72))
     found, calibration = verify(other, one), shipped_calibration()
     assert calibration is not None
-    assert found.decision is Decision.REVIEW
-    assert found.in_place is not None
-    assert found.in_place < 0.5
-    assert "shared-overlay" in found.reasons
+    assert found.decision in {Decision.RESEMBLES, Decision.REVIEW}
+    assert not {"shared-overlay", "imprecise"}.isdisjoint(found.reasons)
     assert (calibration.probability(found) or 0) > 0.9, "what photographs in edits make of such figures"
     assert calibrated(found, calibration).probability is None
 
@@ -286,21 +293,33 @@ def test_strangers_under_the_same_caption_share_nothing_that_counts() -> None:
 
 
 @pytest.mark.parametrize("overlay", ["meme", "news"])
-def test_strangers_under_one_bar_of_words_are_nothing(overlay: str) -> None:
+def test_strangers_under_one_bar_of_words_are_never_certain_and_seldom_worth_a_look(overlay: str) -> None:
     pairs = [
         [measured(apply(overlay, textured(2 * number + one), [], seed=number).data) for one in (0, 1)]
         for number in range(50, 62)
     ]
-    assert [verify(one, other).decision for one, other in pairs] == [Decision.NONE] * len(pairs)
+    said = [verify(one, other) for one, other in pairs]
+    assert {one.decision for one in said} <= {Decision.NONE, Decision.RESEMBLES, Decision.REVIEW}
+    assert sum(one.decision is Decision.REVIEW for one in said) <= 2
+    assert all("shared-overlay" in one.reasons for one in said if one.decision is Decision.REVIEW)
 
 
-def test_a_work_without_information_is_never_certain() -> None:
+def test_pages_of_text_are_told_apart_by_what_they_say(registered: Features) -> None:
     page, other = measured(encoded(text_page(1))), measured(encoded(text_page(2)))
-    same = verify(measured(encoded(text_page(1))), page)
+    assert verify(measured(encoded(text_page(1))), page).decision is Decision.CERTAIN
+    assert verify(measured(encoded(text_page(1), "JPEG", 90)), page).decision is Decision.CERTAIN
+    assert verify(other, page).decision in {Decision.NONE, Decision.RESEMBLES}
+
+
+def test_a_flat_work_is_never_certain() -> None:
+    plain = Image.linear_gradient("L").resize((300, 200)).convert("RGB")
+    flat = measured(encoded(plain))
+    assert flat.is_flat
+    same = verify(measured(encoded(plain)), flat)
     assert (same.decision, same.reasons) == (Decision.REVIEW, ("same-bytes", "low-information"))
-    again = verify(measured(encoded(text_page(1), "JPEG", 90)), page)
+    again = verify(measured(encoded(plain, "JPEG", 95)), flat)
     assert (again.decision, again.reasons) == (Decision.REVIEW, ("low-information",))
-    assert verify(other, page).decision is Decision.NONE
+    assert verify(measured(encoded(plain.transpose(Image.Transpose.ROTATE_90))), flat).decision is not Decision.CERTAIN
 
 
 def test_flat_pictures_of_different_colours_are_not_even_reviewed() -> None:
@@ -315,9 +334,9 @@ def test_pictures_without_a_keypoint_do_no_harm(registered: Features) -> None:
     assert verify(registered, tiny).decision is Decision.NONE
 
 
-def test_a_blurred_copy_is_settled_by_hash_and_pixels(registered: Features) -> None:
+def test_a_blurred_copy_resembles_for_another_moment_would_be_as_blurred(registered: Features) -> None:
     found = verify(measured(jpeg(PICTURE.filter(ImageFilter.GaussianBlur(4)))), registered)
-    assert found.decision is Decision.CERTAIN
+    assert found.decision is Decision.RESEMBLES
     assert found.hamming <= 30
 
 

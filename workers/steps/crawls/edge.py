@@ -3,6 +3,7 @@
 Nothing of theirs is compared, matched or sealed: that needs pixels, and those come by a crawl of our own.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,7 +13,6 @@ from crawler.formats.job import Kind, Target
 from exhibit.clock import now
 from exhibit.digests import Digest
 from indexer.picture.spaces import PHASH, PICTURE_PARTS, WHOLE
-from indexer.search.search import hash_alone
 from registry.crawls.crawling import denied
 from registry.db import steps
 from registry.edge import leases
@@ -25,6 +25,9 @@ from workers.services.wiring import Services
 
 RESEMBLES = 0.35
 """1 − cosine of descriptors, from which a picture is fetched here."""
+HASH_ALONE, AMONG, DECADE = 64, 10_000, 14.5
+"""Bits within which a hash has a picture fetched here among up to so many works, as one stranger in a hundred has one,
+and bits fewer for ten times as many: six of 6.4 million pairs of strangers lay within 64."""
 CHECK_SECONDS = 120.0
 RIGHT, WRONG, FALSE = "right", "wrong", "false"
 
@@ -95,10 +98,11 @@ def _resembling(services: Services, said: Mapping[int, Measured]) -> set[int]:
     if services.descriptors.serving.space != SPACE:  # another network has come into use meanwhile
         return set(said)
     hashes, described = (services.indexes.of(Collection.WORKS, space) for space in (PHASH, SPACE))
+    within = HASH_ALONE - DECADE * max(0.0, math.log10(max(len(hashes), 1) / AMONG))
     return {
         pk
         for pk, one in said.items()
-        if any(hashes.search(one.hashes, k=1, within=hash_alone(len(hashes))))
+        if any(hashes.search(one.hashes, k=1, within=within))
         or (len(one.vectors) and any(described.search(one.vectors, k=1, within=RESEMBLES)))
     }
 

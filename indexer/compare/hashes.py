@@ -1,0 +1,48 @@
+"""The nearest of the hashes of two pictures, and how it lays the one on the other."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.layout.orientation import Box, alignment
+from indexer.picture.features import Features
+from indexer.picture.spaces import INSET
+
+NOT_COMPARED = 256
+
+
+@dataclass(frozen=True, eq=False)
+class HashMatch:
+    """The closest pair of hashes of two pictures."""
+
+    hamming: int  # bits
+    orientation: int  # of the found picture
+    found: Box  # the part of it whose hash it is, original pixels
+    registered: Box  # the same of the registered picture
+
+    @cached_property
+    def transform(self) -> NDArray[np.float64]:
+        """3×3, original found to original registered pixels, as orientation and trims say."""
+        return alignment(self.orientation, self.found, self.registered)
+
+
+def nearest_hash(found: Features, registered: Features, least: float = 0.0) -> HashMatch:
+    """The closest pair among the found picture's variants and the stored hashes of the registered picture's parts.
+
+    Parts that make up less than the least share of it are left out.
+    """
+    best, variant, stored = NOT_COMPARED + 1, found.variants[0], ""
+    area, words = registered.info.width * registered.info.height, found.hash_variants.view(np.uint64)
+    for part, raw in registered.hashes.items():
+        if part == INSET:  # strangers may have laid the same picture upon theirs
+            continue
+        box = registered.box(part)
+        if (box.right - box.left) * (box.bottom - box.top) < least * area:
+            continue
+        distances = np.bitwise_count(words ^ np.frombuffer(raw, np.uint64)).sum(axis=1)
+        row = int(distances.argmin())
+        if distances[row] < best:
+            best, variant, stored = int(distances[row]), found.variants[row], part
+    return HashMatch(best, variant.orientation, found.box(variant.part), registered.box(stored))

@@ -1,0 +1,186 @@
+"""What the figures of a pair are worth: two questions, each answered by one sum.
+
+*Has the found picture to do with this work, beyond chance?* was learned against strangers; *is it this exposure, or
+another one of the scene?* against other photographs of one scene. Each answer is the logarithm of odds: an intercept,
+and of each figure a term times its weight (logistic regression, D. R. Cox, "The Regression Analysis of Binary
+Sequences", 1958). No weight is negative, and each term grows with what speaks for a copy, so more agreement never makes
+an answer worse. The weights are a readable file, ``models/weighing.json``: whoever has the figures of a bundle can do
+the sum by hand.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+
+from exhibit.types import Decision
+from indexer.compare.figures import Figures
+
+FAR_DRIFT, FAR_EXCESS, FAR_ROUGHNESS = 5.0, 9.0, 10.0
+"""What counts where a drift (pixels), an excess (times) or a roughness (pixels) wasn't measured."""
+NEAR_HASH = 110
+"""Bits from which the distance of two hashes says nothing: strangers differ by so many."""
+
+
+NOISE, PIECES_NOISE = 2.5, 1.5
+"""Times what its noise explains, below which the median patch lies in place: of the whole, and of pieces."""
+ANOTHER_PICTURE = 0.15
+"""Share of the overlap from which a part that shows another picture counts in full."""
+
+
+def _alone(another: float | None) -> float:
+    """1 where no part of the overlap shows another picture, 0 where a part does or it wasn't measured."""
+    return 0.0 if another is None else max(0.0, 1 - another / ANOTHER_PICTURE)
+
+
+def _precise(one: Figures) -> float:
+    """The share of patches in place, where what is displaced is no more than noise."""
+    return _or(one.in_place, 0.0) * (_or(one.excess, FAR_EXCESS) < NOISE)
+
+
+def _pieces_precise(one: Figures) -> float:
+    """The share of the registered picture that lies in place piece by piece, by no more than noise."""
+    return _or(one.cover, 0.0) * _or(one.pieces_in_place, 0.0) * (_or(one.pieces_excess, FAR_EXCESS) < PIECES_NOISE)
+
+
+def _or(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
+TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
+    {
+        "hash": lambda one: max(0, NEAR_HASH - one.hamming) / NEAR_HASH,
+        "inliers": lambda one: math.log1p(one.inliers),
+        "dense": lambda one: one.dense,
+        "agreeing": lambda one: math.log1p(one.agreeing),
+        "agreeing_share": lambda one: one.agreeing / max(1, one.matches),
+        "in_place": lambda one: _or(one.in_place, 0.0),
+        "drift": lambda one: -min(_or(one.drift, FAR_DRIFT), FAR_DRIFT),
+        "excess": lambda one: -math.log(0.1 + _or(one.excess, FAR_EXCESS)),
+        "patches": lambda one: math.log1p(_or(one.patches, 0)),
+        "cover": lambda one: _or(one.cover, 0.0),
+        "roughness": lambda one: -math.log(0.02 + _or(one.roughness, FAR_ROUGHNESS)),
+        "pieces_in_place": lambda one: _or(one.pieces_in_place, 0.0),
+        "pieces_excess": lambda one: -math.log(0.1 + _or(one.pieces_excess, FAR_EXCESS)),
+        "shown": lambda one: _or(one.cover, 0.0) * _or(one.pieces_in_place, 0.0),
+        "precise": _precise,
+        "pieces_precise": _pieces_precise,
+        "precise_alone": lambda one: _precise(one) * _alone(one.another),
+        "pieces_precise_alone": lambda one: _pieces_precise(one) * _alone(one.pieces_another),
+        "either_alone": lambda one: (
+            max(_precise(one), _pieces_precise(one)) * max(_alone(one.another), _alone(one.pieces_another))
+        ),
+    }
+)
+"""Each term by its name, 0 or more for what speaks for a copy, or growing towards it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question and the weights of its answer."""
+
+    intercept: float
+    weights: Mapping[str, float]
+
+    def odds(self, figures: Figures) -> float:
+        """The natural logarithm of the odds that the answer is yes."""
+        return self.intercept + sum(weight * TERMS[name](figures) for name, weight in self.weights.items())
+
+    def sum_of(self, figures: Figures) -> dict[str, float]:
+        """What each term adds, by its name, for whoever wants to see the sum."""
+        return {name: weight * TERMS[name](figures) for name, weight in self.weights.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """All questions, and where their answers begin to count.
+
+    Attributes:
+        glance: whether the pair is worth measuring with all features, by the quick ones.
+        glance_limit: logarithm of odds from which it is.
+        related: whether the found picture has to do with the work.
+        related_limit: logarithm of odds from which it has, among ``works`` works.
+        works: see there.
+        decade: by how much the limit rises with ten times as many works.
+        exposure: whether it shows this exposure.
+        review_limit: logarithm of odds from which a person should look whether it is a copy.
+        certain_limit: logarithm of odds from which nothing is left to doubt.
+    """
+
+    glance: Question
+    glance_limit: float
+    related: Question
+    related_limit: float
+    works: int
+    decade: float
+    exposure: Question
+    review_limit: float
+    certain_limit: float
+
+    def decide(self, figures: Figures, works: int = 0) -> "Answers":
+        """Both questions answered of a pair that was found among so many works."""
+        return Answers(self, self.related.odds(figures), self.exposure.odds(figures), self.limit_among(works))
+
+    def limit_among(self, works: int) -> float:
+        """The limit of ``related`` among so many works: the more are compared, the farther chance reaches."""
+        return self.related_limit + self.decade * max(0.0, math.log10(max(works, 1) / self.works))
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the figures of a pair say.
+
+    Attributes:
+        related: logarithm of the odds that the found picture has to do with the work.
+        exposure: logarithm of the odds that it shows this exposure.
+        limit: where the first begins to count.
+    """
+
+    weighing: Weighing
+    related: float
+    exposure: float
+    limit: float
+
+    @property
+    def decision(self) -> Decision:
+        """``none`` where they have nothing to do with each other; else by how sure it is that it is this exposure."""
+        if self.related < self.limit:
+            return Decision.NONE
+        if self.exposure < self.weighing.review_limit:
+            return Decision.RESEMBLES
+        return Decision.REVIEW if self.exposure < self.weighing.certain_limit else Decision.CERTAIN
+
+
+@cache
+def shipped() -> Weighing:
+    """The weighing that comes along."""
+    return read(resources.files("indexer.models").joinpath("weighing.json").read_text("utf-8"))
+
+
+def read(text: str) -> Weighing:
+    """A weighing from its JSON; raises ``ValueError`` for terms that aren't known or weights below zero."""
+    told = json.loads(text)
+    return Weighing(
+        glance=_question(told["glance"]),
+        glance_limit=float(told["glance"]["limit"]),
+        related=_question(told["related"]),
+        related_limit=float(told["related"]["limit"]),
+        works=int(told["related"]["works"]),
+        decade=float(told["related"]["decade"]),
+        exposure=_question(told["exposure"]),
+        review_limit=float(told["exposure"]["review"]),
+        certain_limit=float(told["exposure"]["certain"]),
+    )
+
+
+def _question(told: Mapping[str, object]) -> Question:
+    weights = told["weights"]
+    assert isinstance(weights, dict)
+    if unknown := weights.keys() - TERMS.keys():
+        raise ValueError(f"There is no term {min(unknown)}.")
+    if below := [name for name, weight in weights.items() if weight < 0]:
+        raise ValueError(f"The weight of {below[0]} is below zero: more agreement would speak against a copy.")
+    return Question(float(str(told["intercept"])), {name: float(weight) for name, weight in weights.items()})

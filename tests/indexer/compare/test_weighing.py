@@ -1,0 +1,74 @@
+"""The weighing: one sum for each question, in which more agreement never makes an answer worse."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from exhibit.types import Decision
+from indexer.compare.figures import Figures
+from indexer.compare.weighing import TERMS, read, shipped
+from indexer.search.why import FIGURES
+
+COPY = Figures(
+    hamming=20, inliers=80, dense=0.9, matches=120, agreeing=100, patches=200, in_place=0.9, drift=0.1, excess=1.0,
+    cover=0.9, roughness=0.2, pieces_in_place=0.9, pieces_excess=0.8, pieces_dense=0.9, another=0.02,
+    pieces_another=0.01, alike=0.95,
+)  # fmt: skip
+BETTER = {
+    "hamming": -10, "inliers": 20, "dense": 0.05, "agreeing": 10, "patches": 50, "in_place": 0.05, "drift": -0.05,
+    "excess": -0.3, "cover": 0.05, "roughness": -0.1, "pieces_in_place": 0.05, "pieces_excess": -0.3,
+    "another": -0.01, "pieces_another": -0.005,
+}  # fmt: skip
+NOTHING = Figures(128)
+
+
+@pytest.mark.parametrize("name", BETTER)
+def test_more_agreement_never_makes_an_answer_worse(name: str) -> None:
+    for begun in (COPY, replace(COPY, excess=4.0, pieces_excess=4.0, another=0.3, pieces_another=0.2, drift=1.0)):
+        better = replace(begun, **{name: getattr(begun, name) + BETTER[name]})
+        for question in (shipped().glance, shipped().related, shipped().exposure):
+            assert question.odds(better) >= question.odds(begun)
+
+
+def test_a_copy_is_certain_and_nothing_is_none() -> None:
+    assert shipped().decide(COPY).decision is Decision.CERTAIN
+    assert shipped().decide(NOTHING).decision is Decision.NONE
+
+
+def test_what_has_to_do_with_a_work_but_lies_nowhere_precisely_resembles() -> None:
+    moved = replace(COPY, in_place=0.2, drift=3.0, excess=9.0, pieces_in_place=0.3, pieces_excess=6.0, another=0.3)
+    assert shipped().decide(moved).decision is Decision.RESEMBLES
+
+
+def test_among_more_works_more_is_needed() -> None:
+    limits = [shipped().limit_among(works) for works in (0, 1_000, 10_000, 1_000_000)]
+    assert limits == sorted(limits)
+    assert limits[0] == limits[1] < limits[2] < limits[3]
+
+
+def test_the_sum_is_told_term_by_term() -> None:
+    for question in (shipped().related, shipped().exposure):
+        assert question.intercept + sum(question.sum_of(COPY).values()) == pytest.approx(question.odds(COPY))
+    assert TERMS.keys() <= FIGURES.keys()
+
+
+def document() -> dict[str, dict[str, object]]:
+    question = {"intercept": 0.0, "weights": {"dense": 1.0}}
+    return {
+        "glance": {**question, "limit": 0.0},
+        "related": {**question, "limit": 0.0, "works": 1, "decade": 0.5},
+        "exposure": {**question, "review": 0.0, "certain": 1.0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [({"votes": 1.0}, "There is no term votes."), ({"dense": -0.1}, "more agreement would speak against a copy")],
+)
+def test_a_weighing_with_other_terms_or_against_agreement_is_refused(weights: dict[str, float], said: str) -> None:
+    told = document()
+    assert read(json.dumps(told)).related.odds(COPY) == pytest.approx(0.9)
+    told["related"]["weights"] = weights
+    with pytest.raises(ValueError, match=said):
+        read(json.dumps(told))
