@@ -360,7 +360,12 @@ def embeddings(
 
     float32, one row of unit length for each of those, as wide as the network's space.
     """
-    return descriptor.vectors([pixels, centre(pixels), *(_inside(pixels, box) for box in panels)])
+    return np.concatenate([descriptor.vectors([pixels]), parts_described(pixels, panels, descriptor)])
+
+
+def parts_described(pixels: NDArray[np.uint8], panels: Iterable[Box], descriptor: Descriptor) -> NDArray[np.float32]:
+    """:func:`embeddings` without the first, that of the picture itself."""
+    return descriptor.vectors([centre(pixels), *(_inside(pixels, box) for box in panels)])
 
 
 def tiles(pixels: NDArray[np.uint8], descriptor: Descriptor = BUILT_IN) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from indexer.layout.orientation import ORIENTATIONS, Box
 from indexer.layout.panels import content_box, panels
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
-from indexer.picture.descriptor import BUILT_IN, Descriptor, embeddings, tiles
+from indexer.picture.descriptor import BUILT_IN, Descriptor, parts_described, tiles
 from indexer.picture.hashes import orientation_hashes, quality, shrink
 from indexer.picture.local_features import (
     HALF_TURN,
@@ -111,6 +111,7 @@ class Features:
     later_grey: Lazy[NDArray[np.uint8]] = field(repr=False)
     later_local: Lazy[LocalFeatures] = field(repr=False)
     later_quick: Lazy[LocalFeatures] = field(repr=False)
+    later_whole: Lazy[NDArray[np.float32]] = field(repr=False)
     later_embeddings: Lazy[NDArray[np.float32]] = field(repr=False)
     later_tiles: Lazy[NDArray[np.float32]] = field(repr=False)
     later_low_information: Lazy[tuple[str, ...]] = field(repr=False)
@@ -145,6 +146,11 @@ class Features:
     def is_glance(self) -> bool:
         """Whether the local features are the quick ones."""
         return self.later_local is self.later_quick
+
+    @property
+    def embedding(self) -> NDArray[np.float32]:
+        """Descriptor of the whole picture, of unit length: the first of :attr:`embeddings`, measured without them."""
+        return self.later_whole.value
 
     @cached_property
     def embeddings(self) -> Mapping[str, NDArray[np.float32]]:
@@ -279,6 +285,7 @@ def _measured(
     structure = quality(small)
     local = Lazy(lambda: local_features(grey, size, detail.keypoints))
     little = Lazy(lambda: low_information(grey, structure, local.value.strong, min(size)))
+    described = Lazy(lambda: descriptor.vectors([pixels])[0])
     reduced = [box.scaled(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) for box in within]
     return Features(
         digest=digest,
@@ -292,7 +299,10 @@ def _measured(
         later_grey=Lazy(lambda: grey),
         later_local=local,
         later_quick=Lazy(lambda: quick_features(grey, size, detail.quick_keypoints, detail.quick_side)),
-        later_embeddings=Lazy(lambda: embeddings(pixels, reduced, descriptor)),
+        later_whole=described,
+        later_embeddings=Lazy(
+            lambda: np.concatenate([described.value[None], parts_described(pixels, reduced, descriptor)])
+        ),
         later_tiles=Lazy(lambda: tiles(pixels, descriptor)),
         later_low_information=little,
         later_masked=Lazy(lambda: masked_boxes(grey, little.value, size)),

@@ -116,6 +116,7 @@ def _assemble(parts: dict[str, NDArray[Any]], space: Space) -> Features:
         later_grey=later_grey,
         later_local=Lazy(lambda: local),
         later_quick=Lazy(lambda: quick_features(later_grey.value, size)),
+        later_whole=Lazy(lambda: vectors[0]),
         later_embeddings=Lazy(lambda: vectors),
         later_tiles=Lazy(lambda: tiles),
         later_low_information=Lazy(lambda: reasons),

@@ -71,17 +71,18 @@ def descriptor_candidates(features: Features, descriptors: VectorIndex) -> list[
 
 def vote_candidates(local: LocalFeatures, votes: VoteIndex) -> list[Candidate]:
     """The works that local features vote for more than chance would have it, the heaviest first."""
-    found = votes.votes(local.descriptors)
-    chance = by_chance(found)
-    return [Candidate(ROOTSIFT.id, vote.number, min(1.0, chance / vote.weight)) for vote in standing_out(found)]
+    return standing_out(votes.votes(local.descriptors))
 
 
-def standing_out(votes: Sequence[Vote]) -> list[Vote]:
+def standing_out(votes: Sequence[Vote]) -> list[Candidate]:
     """Those of the works with votes, heaviest first, that chance doesn't account for."""
-    if len(votes) <= FEW_VOTED:
-        return list(votes[:VOTED_MOST])
-    least = STANDS_OUT * by_chance(votes)
-    return [vote for vote in votes[:VOTED_MOST] if vote.weight >= least]
+    chance = by_chance(votes)
+    least = STANDS_OUT * chance if len(votes) > FEW_VOTED else 0.0
+    return [
+        Candidate(ROOTSIFT.id, vote.number, min(1.0, chance / vote.weight))
+        for vote in votes[:VOTED_MOST]
+        if vote.weight >= least
+    ]
 
 
 def by_chance(votes: Sequence[Vote]) -> float:

@@ -4,11 +4,13 @@ Whoever searches (the match step, a folder without any server, a benchmark) brin
 of the measures, from cheap to dear, is decided here and nowhere else:
 
 1. The hash, of the picture, of what lies inside its borders, of its panels and inset; of an icon nothing else.
-2. The descriptor and the local votes of quick features.
-3. What certain matches leave of the picture votes again: it may show further works.
-4. Each picture within one, in a sheet of dozens or one in another, is asked for by itself.
+2. The local votes of its strongest quick features, then the descriptor of the whole picture. Where neither these nor
+   the hash promise a work (:attr:`Search.is_promising`), the picture shows a stranger, and 3 to 5 are left out.
+3. The works that hash, votes and the descriptors of the picture and its parts name are compared.
+4. What certain matches leave of the picture votes again: it may show further works.
 5. A page or a collage votes again from twice the size.
-6. The hash of the negative.
+6. Each picture within one, in a sheet of dozens or one in another, is asked for by itself.
+7. The hash of the negative.
 
 Whether a work is compared, and what is said of it, doesn't hang on what was found of other works: a picture may be
 registered twice, and a page may be one work and show another. Each candidate is glanced at by its quick figures first;
@@ -18,6 +20,7 @@ would have it.
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -30,16 +33,19 @@ from indexer.picture.features import CLOSER, DEFAULT_LIMITS, Features, Part, ext
 from indexer.picture.local_features import QUICK_SIDE, LocalFeatures
 from indexer.picture.spaces import ROOTSIFT
 from indexer.search.candidates import (
+    FEW_VOTED,
     MAX_CANDIDATES,
     Candidate,
+    by_chance,
     descriptor_candidates,
     distinct,
     hash_candidates,
     in_turns,
+    standing_out,
     vote_candidates,
 )
 from indexer.search.within import likest, named_within, parts_of, verified_within
-from indexer.votes.index import VoteIndex
+from indexer.votes.index import Vote, VoteIndex
 
 EXPLAINED = 0.9
 """Share of a picture and of a work that a match shows, from which the two are the same picture."""
@@ -57,6 +63,13 @@ texture. Of 840 pictures, 600 of them copies, none was decided otherwise with th
 """
 LEFT = 40
 """Quick features outside what is explained, from which they are asked for further works."""
+QUESTIONS = 150
+"""Quick features, the strongest of each region, that vote for works first."""
+VOTED_FOR, NEAR_HASH, NEAR_WHOLE = 2.5, 80, 0.35
+"""What promises a work: times what chance gives its votes, bits, 1 − cosine. Of 352 copies of 40 among 10,000 works, by
+edits, single changes and chains of them, these rules and 150 questions leave out none that is found without them; of 60
+strangers 52 promise nothing, and cost two thirds.
+"""
 UPRIGHT = 2
 """Of the hashes of a negative, those that are looked for."""
 ROUNDS = 3
@@ -167,6 +180,7 @@ class Search(Generic[Key]):
 
     def __init__(self, found: Features, load: Callable[[], bytes], works: Works[Key], limits: Limits) -> None:
         self.compared: dict[Key, Verification] = {}
+        self.hashed: Sequence[Candidate] = ()  # what the hashes name, nearest first
         self.named: list[list[Key]] = []  # the works that each question named, in order of promise
         self.found = found
         self.load = load
@@ -183,17 +197,37 @@ class Search(Generic[Key]):
     def run(self, hashed: Sequence[Candidate] | None = None) -> None:
         """Compare whatever is worth it, as :func:`find_works` says."""
         found, works = self.found, self.works
-        self.compare(found, hash_candidates([found], self.hashes)[0] if hashed is None else hashed)
+        self.hashed = hash_candidates([found], self.hashes)[0] if hashed is None else hashed
         if found.is_icon:
+            self.compare(found, self.hashed)
             return
-        voices = vote_candidates(found.quick, works.votes), descriptor_candidates(found, works.descriptors)
-        self.compare(found, in_turns(*voices))
-        self.ask_what_is_left()
+        if self.is_promising:
+            self.compare(found, self.hashed)
+            self.compare(found, in_turns(standing_out(self.voted), descriptor_candidates(found, works.descriptors)))
+            self.ask_what_is_left()
+            if _is_page(found):
+                closer = extract(self.load(), self.limits, CLOSER)
+                self.compare(closer, vote_candidates(closer.quick, works.votes))
         self.look_within()
-        if _is_page(found):
-            closer = extract(self.load(), self.limits, CLOSER)
-            self.compare(closer, vote_candidates(closer.quick, works.votes))
         self.compare(found, hash_candidates([_upright_negative(found)], self.hashes)[0])
+
+    @cached_property
+    def voted(self) -> list[Vote]:
+        """What the strongest of the quick features say."""
+        return self.works.votes.votes(self.found.quick.descriptors[:QUESTIONS])
+
+    @cached_property
+    def is_promising(self) -> bool:
+        """Whether anything cheap speaks for some work, or the picture is one of several parts."""
+        if self.found.panels or self.found.inset is not None:
+            return True
+        if any(hit.distance <= NEAR_HASH for hit in self.hashed):
+            return True
+        if 0 < len(self.voted) <= FEW_VOTED:  # what chance gives can't be told
+            return True
+        if self.voted and self.voted[0].weight >= VOTED_FOR * by_chance(self.voted):
+            return True
+        return bool(self.works.descriptors.search(self.found.embedding[None], k=1, within=NEAR_WHOLE)[0])
 
     def compare(self, found: Features, candidates: Iterable[Candidate]) -> None:
         """Compare the works that candidates stand for, as far as that hasn't been done; a closer look does it again."""

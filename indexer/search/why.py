@@ -223,11 +223,13 @@ def _information(pair: _Pair[Key]) -> Iterator[Gate]:
 def _naming(pair: _Pair[Key]) -> Iterator[Gate]:
     if pair.search is None:
         return
-    figures = [Condition("hamming", pair.examined.hamming, candidates.HASH_WITHIN, at_most=True)]
-    if pair.found.is_icon:
+    icon = pair.found.is_icon
+    within = candidates.HASH_WITHIN if icon or pair.search.is_promising else search.NEAR_HASH
+    figures = [Condition("hamming", pair.examined.hamming, within, at_most=True)]
+    if icon:
         figures.append(Condition("side", min(pair.found.info.width, pair.found.info.height), ICON_SIDE))
     else:
-        figures += [*_described(pair, pair.search.works), *_voted(pair, pair.search.works)]
+        figures += [*_described(pair, pair.search), *_voted(pair, pair.search)]
     said = Sentence("Neither hash nor descriptor nor votes named it, so the two weren't compared.")
     if pair.before is not None:
         figures.append(Condition("place", len(pair.before) + 1, candidates.MAX_CANDIDATES, at_most=True))
@@ -284,23 +286,29 @@ def _sum(question: Question, figures: Figures, limit: float) -> Way:
     return Condition("odds", question.odds(figures), limit), begun, *terms
 
 
-def _described(pair: _Pair[Key], works: Works[Key]) -> Iterator[Condition]:
-    """How alike the nearest of their descriptors are, and at which place that is for the copy's."""
-    queries = np.stack([*pair.found.embeddings.values()])
+def _described(pair: _Pair[Key], asked: search.Search[Key]) -> Iterator[Condition]:
+    """How alike the nearest of their descriptors are, and at which place that is for the copy's.
+
+    Of a picture that promised nothing, only the descriptor of the whole was asked.
+    """
+    found, works = pair.found, asked.works
+    queries = np.stack([*found.embeddings.values()] if asked.is_promising else [found.embedding])
     registered = [vector for part, vector in pair.original.embeddings.items() if part in WORK_PARTS]
     similarity = float((queries @ np.stack(registered).T).max())
-    yield Condition("similarity", similarity, 1 - candidates.DESCRIPTOR_WITHIN)
+    within = candidates.DESCRIPTOR_WITHIN if asked.is_promising else search.NEAR_WHOLE
+    yield Condition("similarity", similarity, 1 - within)
     space, nearest = works.descriptors.space.id, works.descriptors.search(queries, k=NEAREST)
     if place := min(filter(None, (_place(pair.key, works, space, row) for row in nearest)), default=None):
         yield Condition("place_by_descriptor", place, candidates.DESCRIPTOR_NEAREST, at_most=True)
 
 
-def _voted(pair: _Pair[Key], works: Works[Key]) -> Iterator[Condition]:
+def _voted(pair: _Pair[Key], asked: search.Search[Key]) -> Iterator[Condition]:
     """What the votes say, where there are works enough to tell chance."""
-    votes = works.votes.votes(pair.found.quick.descriptors)
+    votes, works = asked.voted, asked.works
     if not math.isinf(chance := candidates.by_chance(votes)):
         place = _place(pair.key, works, ROOTSIFT.id, votes)
-        yield Condition("votes", votes[place - 1].weight / chance if place else 0.0, candidates.STANDS_OUT)
+        least = candidates.STANDS_OUT if asked.is_promising else search.VOTED_FOR
+        yield Condition("votes", votes[place - 1].weight / chance if place else 0.0, least)
         if place:
             yield Condition("place_by_votes", place, candidates.VOTED_MOST, at_most=True)
 

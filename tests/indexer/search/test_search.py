@@ -21,6 +21,7 @@ from tests.assets.textured import collage_with, encoded, textured
 
 SIZE = (400, 300)
 COUNT = 36
+PHOTOGRAPHS = Path(__file__).parents[3] / "demo" / "assets" / "works"
 
 
 class Shelf:
@@ -107,9 +108,13 @@ def test_an_icon_asks_the_hash_alone(shelf: Shelf) -> None:
     assert shelf.asked == ["hashes"]
 
 
-def test_an_unrelated_picture_asks_each_voice_once(shelf: Shelf) -> None:
-    assert shown(shelf, textured(500, SIZE)) == set()
-    assert sorted(shelf.asked) == ["descriptors", "hashes", "votes"]
+def test_a_picture_that_promises_no_work_is_compared_with_none(shelf: Shelf) -> None:
+    data = (PHOTOGRAPHS / "irises.jpg").read_bytes()
+    shelf.asked.clear()
+    assert find_works(extract(data), lambda: data, shelf) == []
+    assert shelf.asked == ["hashes", "votes", "descriptors"]
+    assert shown(shelf, textured(500, SIZE)) == set()  # alike by its descriptor, so compared
+    assert shelf.asked.count("descriptors") > 1
 
 
 def test_a_negative_is_found(shelf: Shelf) -> None:
