@@ -13,10 +13,10 @@ CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check up bench bench-matching bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside messages screenshots verify-page lock audit sbom release clean
+.PHONY: help setup demo test test-long check up bench bench-matching calibrate-weighing bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside messages screenshots verify-page lock audit sbom release clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## makes .venv with everything, from the package index alone
 	@$(PYTHON) tools/bootstrap.py
@@ -48,6 +48,9 @@ bench: setup ## the figures of docs/benchmarks.md; BENCH="--photos DIR" takes yo
 
 bench-matching: setup ## the figures of docs/accuracy.md; BENCH="--photos DIR" takes your own pictures
 	@$(VENV)/python -m bench matching $(BENCH)
+
+calibrate-weighing: setup ## measures pairs and fits the weights of the comparison to them, into bench-out/weighing; needs hours, and BENCH="--photos WORKS --unrelated STRANGERS --lookalikes FOLDER"
+	@$(VENV)/python -m bench weighing $(BENCH)
 
 bench-evidence: setup ## seals, verifies, captures and reports, with figures beside those of other programs
 	@$(VENV)/python -m bench evidence $(BENCH)

@@ -33,7 +33,6 @@ from bench import (  # noqa: E402 - after the threads are set
 )
 from bench.cheats import run as cheats  # noqa: E402
 from bench.edited import photos_in  # noqa: E402
-from bench.families import run as families  # noqa: E402
 from bench.matching import compositions, named  # noqa: E402
 from bench.matching.questions import Folders, roles  # noqa: E402
 from bench.matching.run import (  # noqa: E402
@@ -43,6 +42,8 @@ from bench.matching.run import (  # noqa: E402
     measure_sizes,
 )
 from bench.table import Row, Titled, keep, machine, show  # noqa: E402
+from bench.weighing import run as weighing  # noqa: E402
+from bench.weighing.measuring import PICTURES, Plan  # noqa: E402
 from exhibit.interrupts import hear_interrupts  # noqa: E402
 
 OURS = Path(__file__).resolve().parent.parent / "demo" / "assets"
@@ -64,7 +65,8 @@ EXAMPLES = """examples:
   python -m bench reports --cases 10 1000 10000
   python -m bench series --photos ~/photos --lookalikes LOOKALIKES --works 30 --jobs 2
   python -m bench matching --photos ~/photos --works 50
-  python -m bench families --photos ~/photos --lookalikes LOOKALIKES --works 40 --singles 16 --most-unrelated 150
+  python -m bench weighing --photos WORKS --unrelated UNRELATED --lookalikes LOOKALIKES --singles 4 --chains 2
+  python -m bench weighing-fit
   python -m bench cheats --photos ~/photos --works 60 --crafted 1000 --disguised 1000 --jobs 2
   python -m bench cost --photos WORKS --unrelated UNRELATED --distractors MORE
   python -m bench sizes --photos WORKS --unrelated UNRELATED --works 100 --mix 40
@@ -73,9 +75,9 @@ EXAMPLES = """examples:
 """
 INTERRUPTED = 130
 LONG = (
-    "retrieval", "retroactive", "whole", "reports", "crowd", "series", "matching", "compositions", "families", "cheats",
-    "cost", "sizes", "named", "memory", "tampering", "evidence", "witnesses", "log", "ingest", "rendering", "feeds",
-    "idle", "capacity", "capacity-indexes",
+    "retrieval", "retroactive", "whole", "reports", "crowd", "series", "matching", "compositions", "weighing",
+    "weighing-fit", "cheats", "cost", "sizes", "named", "memory", "tampering", "evidence", "witnesses", "log",
+    "ingest", "rendering", "feeds", "idle", "capacity", "capacity-indexes",
 )  # fmt: skip
 """What takes so long that it has to be asked for by name."""
 CROWD, CROWD_ASKED = 100_000, 100
@@ -147,7 +149,8 @@ def _of_several_tables(
         "ingest": lambda: ingest.measure(options.lines, options.seed),
         "matching": lambda: measure_matching(choice, out, jobs),
         "compositions": lambda: compositions.measure(choice, options.singles, options.chains, out, jobs),
-        "families": lambda: families.measure(choice, options.singles, out, jobs),
+        "weighing": lambda: weighing.measure(Plan(choice, options.singles, options.chains, options.data), out, jobs),
+        "weighing-fit": lambda: weighing.fit(out),
         "cheats": lambda: cheats.measure(choice, options.crafted, options.disguised, out, jobs),
     }
 
@@ -244,9 +247,10 @@ def _parser() -> argparse.ArgumentParser:
     matching.add_argument("--overlays", type=int, default=1000, help="pairs of photos under one overlay")
     matching.add_argument("--pages", type=int, default=120, help="pairs of photos in one page")
     matching.add_argument("--singles", type=int, default=20, help="operations of each work, alone")
-    matching.add_argument("--chains", type=int, default=10, help="random chains of each work, for compositions")
+    matching.add_argument("--chains", type=int, default=10, help="random chains of each work")
     matching.add_argument("--crafted", type=int, default=1000, help="strangers made to match a work, for cheats")
     matching.add_argument("--disguised", type=int, default=1000, help="copies made not to be found, for cheats")
+    matching.add_argument("--data", default=PICTURES, help="what the pictures are, in words, for what weighing writes")
     matching.add_argument("--mix", type=int, default=200, help="pictures whose time is taken")
     matching.add_argument("--among", type=int, nargs="+", default=[1000, 10_000], help="works for named")
     matching.add_argument("--seed", type=int, default=1)

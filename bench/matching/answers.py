@@ -86,7 +86,6 @@ class Answers(Generic[A]):
     """
 
     def __init__(self, folder: Path, choice: object, read: Callable[[dict[str, Any]], A]) -> None:
-        self._from = read
         state = hashlib.sha256(json.dumps([_code(), choice], sort_keys=True, default=str).encode()).hexdigest()[:16]
         self.folder = folder / state
         for old in folder.glob("*"):
@@ -94,7 +93,7 @@ class Answers(Generic[A]):
                 shutil.rmtree(old)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._file = self.folder / "answers.jsonl"
-        self.done = {answer.question: answer for answer in self._read()}
+        self.done = {answer.question: answer for answer in lines(self._file, read)}
 
     def add(self, answer: A) -> None:
         """Keep one more."""
@@ -102,15 +101,15 @@ class Answers(Generic[A]):
             file.write("\n" + json.dumps(asdict(answer)))  # on a line of its own, even after half of one
         self.done[answer.question] = answer
 
-    def _read(self) -> Iterator[A]:
-        if not self._file.exists():
-            return
-        for line in self._file.read_text(encoding="utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:  # the line that was being written when the run was stopped
-                continue
-            yield self._from(row)
+
+def lines(file: Path, read: Callable[[dict[str, Any]], A]) -> Iterator[A]:
+    """What is kept in a file, less the line that was being written when a run was stopped; nothing without a file."""
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        yield read(row)
 
 
 def _code() -> str:

@@ -95,6 +95,27 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """What the weights were fitted to.
+
+    Attributes:
+        made: day of the fit, ISO 8601.
+        pipeline: that measured the figures.
+        data: the pictures, in words.
+        pairs: how many of each kind were measured.
+        command: what measured and fitted them.
+        seed: of everything that was left to chance.
+    """
+
+    made: str
+    pipeline: str
+    data: str
+    pairs: Mapping[str, int]
+    command: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Weighing:
     """All questions, and where their answers begin to count.
 
@@ -108,6 +129,7 @@ class Weighing:
         exposure: whether it shows this exposure.
         review_limit: logarithm of odds from which a person should look whether it is a copy.
         certain_limit: logarithm of odds from which nothing is left to doubt.
+        provenance: what they were fitted to, where the file tells.
     """
 
     glance: Question
@@ -119,6 +141,7 @@ class Weighing:
     exposure: Question
     review_limit: float
     certain_limit: float
+    provenance: Provenance | None = None
 
     def decide(self, figures: Figures, works: int = 0) -> "Answers":
         """Both questions answered of a pair that was found among so many works."""
@@ -173,6 +196,7 @@ def read(text: str) -> Weighing:
         exposure=_question(told["exposure"]),
         review_limit=float(told["exposure"]["review"]),
         certain_limit=float(told["exposure"]["certain"]),
+        provenance=Provenance(**told["provenance"]) if "provenance" in told else None,
     )
 
 

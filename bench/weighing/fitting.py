@@ -1,0 +1,216 @@
+"""The three questions of a weighing, each fitted as a logistic regression without weights below zero.
+
+D. R. Cox, "The Regression Analysis of Binary Sequences", 1958; with bounds by L-BFGS-B (R. H. Byrd, P. Lu, J. Nocedal,
+C. Zhu, "A Limited Memory Algorithm for Bound Constrained Optimization", 1995). Each limit is set by pairs that are no
+copies and were fitted with.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.weighing.pairs import Kind, Pair
+from exhibit.errors import WrongUseError
+from indexer.compare.figures import Figures
+from indexer.compare.weighing import TERMS, Provenance, Question, Weighing
+
+GLANCE = ("hash", "inliers", "dense", "agreeing", "agreeing_share")
+RELATED = (
+    *GLANCE, "in_place", "drift", "excess", "patches", "cover", "roughness", "pieces_in_place", "pieces_excess",
+    "shown",
+)  # fmt: skip
+EXPOSURE = (
+    "drift", "shown", "precise", "pieces_precise", "precise_alone", "pieces_precise_alone", "either_alone",
+)  # fmt: skip
+"""Terms of each question."""
+RIDGE, EXPOSURE_RIDGE = 2.0, 5.0
+"""Penalty on the squared weights of standardised terms, against the sum over all pairs: copies and others that are
+separated perfectly would otherwise have no finite weights."""
+ROUNDS = 3
+"""How often a question is fitted to the way that the fit before thinks likeliest."""
+MEASURED_WHOLE = 0.025
+"""Share of pairs with strangers that a glance may take for worth measuring."""
+CHANCE, MARGIN = 0.001, 0.5
+"""Share of pairs with strangers that may pass for related, and logarithm of odds by which the limit lies above them."""
+WORKS, DECADE = 1000, 0.5
+"""Works among which that limit holds, and by how much it rises with ten times as many."""
+EVEN = 0.0
+"""Logarithm of odds of the exposure, copies and others weighing the same, from which a person should look."""
+LEAST_WEIGHT = 5e-5
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+class Ways:
+    """All ways of some pairs, as their terms.
+
+    Args:
+        pairs: each with at least one way.
+        figures: of all ways of a pair.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], figures: Callable[[Pair], Sequence[Figures]]) -> None:
+        told = [(number, way) for number, pair in enumerate(pairs) for way in figures(pair)]
+        self._pair = np.array([number for number, _ in told])
+        self._rows = np.array([[term(way) for term in TERMS.values()] for _, way in told])
+
+    def likeliest(self, question: Question) -> tuple[Floats, Floats]:
+        """The terms (pairs, terms) of each pair's way with the highest odds, and those odds (pairs)."""
+        answers = odds(question, self._rows)
+        order = np.lexsort((-answers, self._pair))
+        first = order[np.unique(self._pair[order], return_index=True)[1]]
+        return self._rows[first], answers[first]
+
+    def first(self) -> Floats:
+        """The terms of each pair's first way."""
+        return self._rows[np.unique(self._pair, return_index=True)[1]]
+
+
+def odds(question: Question, rows: Floats) -> Floats:
+    """What :meth:`indexer.compare.weighing.Question.odds` says of each row of terms."""
+    weights = np.array([question.weights.get(name, 0.0) for name in TERMS])
+    return np.asarray(question.intercept + rows @ weights)
+
+
+class Fitting:
+    """Pairs as they are fitted with, and judged.
+
+    Args:
+        pairs: that were measured.
+    """
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self.pairs = pairs
+        self.kinds = np.array([pair.kind for pair in pairs])
+        self.held_out = np.array([pair.held_out for pair in pairs])
+        self.composed = np.array([pair.composed for pair in pairs])
+        self.whole, self.glance = Ways(pairs, lambda pair: pair.ways), Ways(pairs, lambda pair: pair.glance)
+
+    def fitted(self, known: Mask, provenance: Provenance | None = None) -> Weighing:
+        """A weighing of some of the pairs, never of those that are held out.
+
+        Raises ``WrongUseError`` where copies, strangers or other exposures are missing among them.
+        """
+        known = known & ~self.held_out
+        copies, strangers = known & (self.kinds == Kind.COPY), known & (self.kinds == Kind.STRANGER)
+        exposures = known & (self.kinds == Kind.EXPOSURE)
+        if not (copies.any() and strangers.any() and exposures.any()):
+            raise WrongUseError(
+                "A weighing can't be fitted without copies, strangers and look-alikes.",
+                hint="Name --photos, --unrelated and --lookalikes with more pictures.",
+            )
+        glance, glances = _fitted(self.glance, GLANCE, copies, strangers)
+        related, answers = _fitted(self.whole, RELATED, copies, strangers)
+        limit = _exceeded_by(answers[strangers], CHANCE) + MARGIN
+        rows, _ = self.whole.likeliest(related)
+        overlays = known & (self.kinds == Kind.OVERLAY) & ~self.composed
+        exposure = _exposure(rows, copies & (answers > 0), (exposures | overlays) & (answers > 0))
+        alike = odds(exposure, rows)[exposures & (answers >= limit)]
+        return Weighing(
+            glance=glance,
+            glance_limit=round(_exceeded_by(glances[strangers], MEASURED_WHOLE), 2),
+            related=related,
+            related_limit=round(limit, 2),
+            works=WORKS,
+            decade=DECADE,
+            exposure=exposure,
+            review_limit=EVEN,
+            certain_limit=max(EVEN, round(float(alike.max(initial=EVEN)) + 0.005, 2)),  # above each of them
+            provenance=provenance,
+        )
+
+    def decided(self, weighing: Weighing) -> NDArray[np.str_]:
+        """What each pair is decided to be, by name; a page or a collage is never certain."""
+        rows, related = self.whole.likeliest(weighing.related)
+        exposure = odds(weighing.exposure, rows)
+        certain = (exposure >= weighing.certain_limit) & ~self.composed
+        found = np.where(certain, "certain", np.where(exposure >= weighing.review_limit, "review", "resembles"))
+        return np.where(related >= weighing.related_limit, found, "none")
+
+
+def logistic(rows: Floats, outcomes: Mask, names: Sequence[str], shares: Floats, ridge: float) -> Question:
+    """Weighted logistic regression in which no term speaks against a copy.
+
+    Args:
+        rows: terms, (pairs, terms of ``TERMS``).
+        outcomes: whether the answer is yes, (pairs).
+        names: of the terms that it is told.
+        shares: how much each pair counts, (pairs).
+        ridge: penalty, see :data:`RIDGE`.
+    """
+    from scipy.optimize import minimize  # noqa: PLC0415 - takes a while, and few ask
+
+    places = [list(TERMS).index(name) for name in names]
+    told = rows[:, places]
+    middle, spread = told.mean(axis=0), told.std(axis=0) + 1e-9
+    design = np.column_stack([np.ones(len(told)), (told - middle) / spread])
+    signs, total = np.where(outcomes, 1.0, -1.0), shares.sum()
+    penalty = np.array([0.0, *[ridge / len(told)] * len(names)])
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        margins = signs * (design @ weights)
+        wrong = shares * np.exp(-np.logaddexp(0, margins))
+        value = shares @ np.logaddexp(0, -margins) / total + penalty @ weights**2 / 2
+        return value, -(design.T @ (signs * wrong)) / total + penalty * weights
+
+    bounds = [(None, None), *[(0.0, None)] * len(names)]
+    options = {"maxiter": 4000, "ftol": 1e-12}
+    best = minimize(loss, np.zeros(len(bounds)), jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+    weights = best[1:] / spread
+    kept = {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True) if weight > LEAST_WEIGHT}
+    return Question(round(float(best[0] - weights @ middle), 4), kept)
+
+
+def document(weighing: Weighing) -> str:
+    """A weighing as the JSON that :func:`indexer.compare.weighing.read` reads."""
+    told: dict[str, object] = {
+        "glance": {**_told(weighing.glance), "limit": weighing.glance_limit},
+        "related": {
+            **_told(weighing.related),
+            "limit": weighing.related_limit,
+            "works": weighing.works,
+            "decade": weighing.decade,
+        },
+        "exposure": {
+            **_told(weighing.exposure),
+            "review": weighing.review_limit,
+            "certain": weighing.certain_limit,
+        },
+    }
+    if weighing.provenance is not None:
+        told["provenance"] = asdict(weighing.provenance)
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+
+
+def _told(question: Question) -> dict[str, object]:
+    return {"intercept": question.intercept, "weights": dict(question.weights)}
+
+
+def _fitted(ways: Ways, names: Sequence[str], yes: Mask, no: Mask) -> tuple[Question, Floats]:
+    """A question, and its answer to every pair, each laid in the way that it thinks likeliest."""
+    known, rows = yes | no, ways.first()
+    for _ in range(ROUNDS):
+        question = logistic(rows[known], yes[known], names, np.ones(known.sum()), RIDGE)
+        rows, answers = ways.likeliest(question)
+    return question, answers
+
+
+def _exposure(rows: Floats, copies: Mask, others: Mask) -> Question:
+    """Copies and others count the same, however many there are; of either only what has to do with the work."""
+    if not (copies.any() and others.any()):
+        raise WrongUseError(
+            "No look-alike has to do with the others of its scene: nothing can be fitted to tell them from copies.",
+            hint="Name a folder of --lookalikes with other photographs of the same scenes.",
+        )
+    known = copies | others
+    shares = np.where(copies[known], 1.0, copies.sum() / others.sum())
+    return logistic(rows[known], copies[known], EXPOSURE, shares, EXPOSURE_RIDGE)
+
+
+def _exceeded_by(answers: Floats, share: float) -> float:
+    """The answer that no more than so large a share lies above."""
+    return float(np.sort(answers)[::-1][int(share * len(answers))])

@@ -1,0 +1,91 @@
+"""What a weighing decides: of each kind of pair, in works that it wasn't fitted to, and of families left out."""
+
+import hashlib
+from collections.abc import Iterator
+from statistics import mean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.primitives import FAMILIES
+from bench.table import Row, Titled
+from bench.weighing.fitting import Fitting, Mask
+from bench.weighing.pairs import CHAINS, EDITS, Kind
+from exhibit.types import Decision
+from indexer.compare.weighing import Weighing
+
+HELD_OUT = "copies by primitives held back"
+GRADES = tuple(str(grade) for grade in (Decision.CERTAIN, Decision.REVIEW, Decision.RESEMBLES, Decision.NONE))
+Decided = NDArray[np.str_]
+
+
+def tables(fitting: Fitting, weighing: Weighing) -> Iterator[Titled]:
+    """Shares by kind and family: fitted to all pairs, to the other half of the works, to that without the family."""
+    own = fitting.decided(weighing)
+    apart = _apart(fitting, np.ones(len(own), bool))
+    yield "weighing-kinds", "Fitted to all pairs", _by_kind(fitting, own)
+    yield "weighing-kinds-apart", "Fitted to the other half of the works", _by_kind(fitting, apart)
+    left_out = {family: _apart(fitting, without(fitting, family)) for family in FAMILIES}
+    yield "weighing-families", "Copies by family", _by_family(fitting, own, apart, left_out)
+
+
+def without(fitting: Fitting, family: str) -> Mask:
+    """The pairs that say nothing of a family: no chain with it, nor any listed edit: those aren't sorted by family."""
+    return np.array([not pair.families & {family, EDITS} for pair in fitting.pairs])
+
+
+def _apart(fitting: Fitting, known: Mask) -> Decided:
+    """Each pair by a weighing of the half of the works in which its own isn't."""
+    halves = np.array([hashlib.sha256(pair.scene.encode()).digest()[0] & 1 for pair in fitting.pairs])
+    said = [fitting.decided(fitting.fitted(known & (halves == half))) for half in (1, 0)]
+    return np.where(halves == 0, said[0], said[1])
+
+
+def _by_kind(fitting: Fitting, decided: Decided) -> list[Row]:
+    copies = fitting.kinds == Kind.COPY
+    groups: dict[str, Mask] = {"copies": copies & ~fitting.held_out, HELD_OUT: copies & fitting.held_out}
+    groups |= {str(kind): fitting.kinds == kind for kind in Kind if kind is not Kind.COPY}
+    return [
+        {"pairs of": name, "pairs": int(group.sum()), **{grade: _share(decided[group], grade) for grade in GRADES}}
+        for name, group in groups.items()
+        if group.any()
+    ]
+
+
+def _by_family(fitting: Fitting, own: Decided, apart: Decided, left_out: dict[str, Decided]) -> list[Row]:
+    told: dict[str, tuple[int, dict[str, float]]] = {}
+    of = np.array([pair.family for pair in fitting.pairs])
+    for family in (*FAMILIES, EDITS, CHAINS):
+        group = (fitting.kinds == Kind.COPY) & (of == family)
+        by = {"all": own, "apart": apart, "left out": left_out.get(family)}
+        if group.any():
+            told[family] = (
+                int(group.sum()),
+                {
+                    f"{what}: {who}": _shared(decided[group], what)
+                    for who, decided in by.items()
+                    if decided is not None
+                    for what in ("found", "certain")
+                },
+            )
+    rows = [_row(name.replace("_", " "), count, shares) for name, (count, shares) in told.items()]
+    families = [told[family] for family in FAMILIES if family in told]
+    for name, how in (("**families, mean**", mean), ("**families, worst**", min)):
+        ends = {column: float(how(shares[column] for _, shares in families)) for column in COLUMNS}
+        rows.append(_row(name, sum(count for count, _ in families), ends))
+    return rows
+
+
+COLUMNS = tuple(f"{what}: {who}" for who in ("all", "apart", "left out") for what in ("found", "certain"))
+
+
+def _row(name: str, count: int, shares: dict[str, float]) -> Row:
+    return {"copies": name, "pairs": count, **{at: f"{shares[at]:.3f}" if at in shares else "–" for at in COLUMNS}}
+
+
+def _shared(decided: Decided, what: str) -> float:
+    return float((decided == "certain").mean() if what == "certain" else (decided != "none").mean())
+
+
+def _share(decided: Decided, grade: str) -> str:
+    return f"{(decided == grade).mean():.4f}"

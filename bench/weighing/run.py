@@ -1,0 +1,38 @@
+"""The command: pairs are measured, a weighing is fitted to them, and told what it decides."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from bench.matching.run import say
+from bench.table import Titled
+from bench.weighing import measuring
+from bench.weighing.fitting import Fitting, document
+from bench.weighing.judging import tables
+from bench.weighing.measuring import Plan, kept
+from indexer.compare.weighing import Provenance
+
+FOLDER, FILE = "weighing", "weighing.json"
+
+
+def measure(plan: Plan, out: Path, jobs: int = 1) -> Iterator[Titled]:
+    """Measure what isn't measured yet, then fit; see :func:`bench.weighing.measuring.measure`."""
+    measuring.measure(plan, out / FOLDER, jobs)
+    yield from fit(out)
+
+
+def fit(out: Path) -> Iterator[Titled]:
+    """Write a weighing of everything that was measured into ``weighing/weighing.json``, and give the tables."""
+    about, pairs = kept(out / FOLDER)
+    counts = dict(sorted(Counter(str(pair.kind) for pair in pairs).items()))
+    today = datetime.now(UTC).date().isoformat()
+    provenance = Provenance(today, about.pipeline, about.data, counts, about.command, about.seed)
+    fitting = Fitting(pairs)
+    weighing = fitting.fitted(np.ones(len(pairs), bool), provenance)
+    file = out / FOLDER / FILE
+    file.write_text(document(weighing), encoding="utf-8")
+    say(f"{file} is fitted to {len(pairs):,} pairs.")
+    yield from tables(fitting, weighing)
