@@ -10,7 +10,7 @@ from exhibit.types import Json
 
 @dataclass(frozen=True, slots=True)
 class RegisteredWork:
-    """One line of `work add --json`. `flags` says why it can't be matched safely, `conflicts` who was earlier."""
+    """One line of `work add --json`. `flags` says why no match of it is certain, `conflicts` who was earlier."""
 
     number: int
     file: str

@@ -142,7 +142,7 @@ def _register(product: Product, out: Path, photos: Path, display: Display) -> li
     flagged = {work.file: work.flags for work in registered if work.flags}
     display.note(f"{len(registered)} works of {OWNER}")
     for name, flags in flagged.items():
-        display.note(f"{name} can't be matched safely: {', '.join(flags)}")
+        display.note(f"{name} is never matched for certain: {', '.join(flags)}")
     for conflict in (conflict for work in again for conflict in work.conflicts):
         display.note(f"{OTHER_OWNER}: {conflict}")
     return [path for path in copies if path.name not in flagged]

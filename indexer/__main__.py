@@ -95,7 +95,7 @@ def _match(options: argparse.Namespace) -> ExitCode:
                     if isinstance(skipped, Skipped):
                         meter.say(f"skipped {skipped.path}: {skipped.reason}")
                 if isinstance(one, RegisteredFile):
-                    meter.say(f"{one.path} {held_back_in_words(one.low_information)}")
+                    meter.say(f"{one.path} {held_back_in_words(one.held_back)}")
     except (ExhibitError, KeyboardInterrupt):
         if out.begun:
             meter.say(f"{out.matches} matches of {out.pictures} pictures are in {out.path}; the same command goes on.")

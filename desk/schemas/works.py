@@ -75,7 +75,7 @@ class Work(Answer):
     registrations: list[dict[str, str]]
     registered_at: Moment = Field(examples=[NOON])
     flags: list[str] = Field(
-        alias="low_information", description="Why it can't be matched safely, or never for certain."
+        alias="low_information", description="Why no match of it is certain, such as `flat` or `page`; empty for most."
     )
     conflicts: Annotated[list[Conflict], From(Conflict.of)]
     pictures: list[Picture] = Field(alias="work_pictures")
@@ -371,7 +371,9 @@ class Identified(Answer):
     """What came of one picture: the surest work first."""
 
     digest: Hex = Field(alias="features.digest")
-    too_plain: list[str] = Field(alias="features.too_plain", description="Why it can't be told apart, if it can't.")
+    too_plain: list[str] = Field(
+        alias="features.flat", description="Why only nearly exact copies of it can be told, if so."
+    )
     works: list[FoundWork]
     said: FileStatement
     copies: list[MadeCopy]

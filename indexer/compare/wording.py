@@ -21,13 +21,17 @@ DECISIONS = {
 }
 REASONS = {
     "same-bytes": "The two files have the same bytes.",
-    "low-information": "The first picture is flat, a pattern, or mostly text or lines: many others look like it.",
-    "few-inliers": "Few details were found again.",
+    "low-information": "The first picture is plain or tiny: many others look like it.",
+    "few-inliers": "Few details confirm it.",
     "weak-agreement": "The pixels agree only in part.",
-    "shared-overlay": "What agrees is precise, but little: the two may share only an overlay, such as a watermark.",
-    "imprecise": "They don't lie on each other precisely, as another photograph of the same thing would not.",
+    "shared-overlay": (
+        "Beside what agrees, each shows something else: the two may share only a mark, a frame or a page."
+    ),
+    "imprecise": (
+        "They don't lie on each other so precisely that another photograph of the same thing couldn't lie so, too."
+    ),
     "negative": "They agree when the tones of the second are inverted; its pixels were compared as they are.",
-    "hash": "Only their coarse structure agrees; their details don't confirm it.",
+    "hash": "What agrees is mostly their coarse structure; their details hardly confirm it.",
     "pieces": "They agree piece by piece, as where a copy was bent, cut apart or partly covered.",
     "lens": "They agree when the second is straightened, as if a wide lens had bent it.",
     "derived": "Parts of the structure of the first survive. Whether this is an adaptation is a legal question.",
@@ -134,17 +138,17 @@ def as_plain(verification: Verification) -> dict[str, Json]:
 
 
 def odds_in_words(related: float | None, exposure: float | None) -> list[str]:
-    """Odds by their natural logarithms, each with what they are of; none of what wasn't weighed."""
+    """Odds by their natural logarithms, as the weighing gives them, each with what they are of; none where it didn't."""
     of = (related, "it has to do with the work"), (exposure, "it shows this very picture")
-    return [f"about {odds_words(odds)} that {what}" for odds, what in of if odds is not None]
+    return [f"weighed at about {odds_words(odds)} that {what}" for odds, what in of if odds is not None]
 
 
 def held_back_in_words(reasons: Iterable[str]) -> str:
-    """What reasons that were found at registration mean for the matching of a work."""
+    """What the reasons for which no match of a work is certain mean for it."""
     listed = tuple(reasons)
     if COMPOSED.issuperset(listed):
         return f"is never matched for certain ({', '.join(listed)})"
-    return f"can't be matched safely ({', '.join(listed)}): near-exact copies only, for review"
+    return f"can't be matched safely ({', '.join(listed)}): nearly exact copies only, for review"
 
 
 def _probability(one: Verification) -> str:

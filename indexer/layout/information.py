@@ -1,6 +1,7 @@
-"""Which pictures carry too little to be told apart: flat ones, gradients, patterns, pages of text, tiny ones.
+"""Which pictures carry too little to be told apart by their hash: flat ones, patterns, pages of text, tiny ones.
 
-Collages and pages with words around a picture carry enough, but share much with those of strangers.
+Only the flat and the tiny carry too little for the whole comparison as well. Collages and pages with words around a
+picture carry enough, but share much with those of strangers.
 """
 
 import numpy as np
@@ -11,7 +12,7 @@ from indexer.layout.pages import COLLAGE, PAGE, composition, deviation
 COMPOSED = frozenset({COLLAGE, PAGE})
 """Reasons for which a match is never certain."""
 FLAT = frozenset({"flat", "tiny"})
-"""Reasons for which only nearly exact copies are matched at all."""
+"""Reasons for which only nearly exact copies are matched at all, and each goes to a person."""
 MIN_QUALITY = 50
 MANY_KEYPOINTS = 200
 """From so many a picture can be told apart by its details, though its hash sees little: a field in fog, a desert."""
@@ -24,10 +25,10 @@ TWO_TONES = 0.65
 
 
 def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short_side: int) -> tuple[str, ...]:
-    """Why a picture can't be matched safely; empty when it can.
+    """Why a picture can't be told from others by its hash alone, or shares much with theirs; empty when neither holds.
 
     Some of ``flat``, ``few-features``, ``two-tone`` (pages of text, tables, diagrams, plain logos) and ``tiny``; or
-    ``collage`` or ``page``. The quality is that of its hash, 0 to 100, its short side that of the original, in pixels.
+    ``collage`` or ``page``. Only those of ``FLAT`` and ``COMPOSED`` hold the matches of a work back. The quality is that of its hash, 0 to 100, its short side that of the original, in pixels.
     """
     reasons = {
         "flat": quality < MIN_QUALITY and keypoints < MANY_KEYPOINTS,

@@ -171,11 +171,11 @@ class Features:
     @property
     def is_flat(self) -> bool:
         """Whether nothing that could be measured tells it apart: of such a work only nearly exact copies are shown."""
-        return not FLAT.isdisjoint(self.low_information)
+        return bool(self.flat)
 
     @property
     def too_plain(self) -> tuple[str, ...]:
-        """Why it can't be told apart from others; that it is a page or a collage says nothing against it."""
+        """Why its hash alone doesn't tell it from others; that it is a page or a collage says nothing against it."""
         return tuple(reason for reason in self.low_information if reason not in COMPOSED)
 
     @cached_property
@@ -203,8 +203,18 @@ class Features:
 
     @property
     def low_information(self) -> tuple[str, ...]:
-        """Why this picture can't be matched safely (:mod:`indexer.layout.information`); empty when it can."""
+        """What there is to say of how well it can be told from others (:mod:`indexer.layout.information`)."""
         return self.later_low_information.value
+
+    @property
+    def flat(self) -> tuple[str, ...]:
+        """Why nothing tells it from others but nearly the same pixels; empty for most."""
+        return tuple(reason for reason in self.low_information if reason in FLAT)
+
+    @property
+    def held_back(self) -> tuple[str, ...]:
+        """Why no match of this picture as a work is certain; empty for most."""
+        return tuple(reason for reason in self.low_information if reason in FLAT | COMPOSED)
 
     @property
     def masked(self) -> tuple[Box, ...]:

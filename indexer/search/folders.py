@@ -66,7 +66,7 @@ class RegisteredFile:
     digest: Digest
     vectors: tuple[tuple[str, bytes], ...]
     local: bytes
-    low_information: tuple[str, ...]
+    held_back: tuple[str, ...]  # why no match of it is certain
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,8 @@ def match_folders(
 ) -> Iterator[Match | Skipped | RegisteredFile]:
     """Match every picture below one folder against every work below another, in so many processes.
 
-    Measured works are kept in a scratch folder for the next run. Gives skipped files, works that can't be matched
-    safely, and matches: works first, then pictures in their order. Raises ``WrongUseError`` when a folder can't be
+    Measured works are kept in a scratch folder for the next run. Gives skipped files, works of which no match
+    is certain, and matches: works first, then pictures in their order. Raises ``WrongUseError`` when a folder can't be
     read, or holds no work, ``ServiceMissingError`` when a process died, of memory most likely.
     """
     for one in match_pictures(works, pictures, scratch, jobs, progress, lambda _, files: files):
@@ -123,7 +123,7 @@ def match_pictures(
     work_files, picture_files = files_below(works), files_below(pictures)
     registered = []
     for measured in _each(_measure_work, Place(works, scratch, works), work_files, jobs):
-        if isinstance(measured, Skipped) or measured.low_information:
+        if isinstance(measured, Skipped) or measured.held_back:
             yield measured
         if isinstance(measured, RegisteredFile):
             registered.append(measured)
@@ -207,9 +207,7 @@ def _measure_work(worker: _Worker, path: str) -> RegisteredFile | Skipped:
         return Skipped(path, str(error))
     stored = [fingerprint for fingerprint in fingerprints(digest, features) if fingerprint.part in WORK_PARTS]
     local = local_fingerprint(digest, features).vector
-    return RegisteredFile(
-        path, digest, tuple((row.space, row.vector) for row in stored), local, features.low_information
-    )
+    return RegisteredFile(path, digest, tuple((row.space, row.vector) for row in stored), local, features.held_back)
 
 
 def _match_picture(worker: _Worker, path: str) -> Asked:

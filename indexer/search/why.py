@@ -6,7 +6,7 @@ here, and nothing is measured in another way. A further stage is one more functi
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Generic
 
 import numpy as np
@@ -43,29 +43,31 @@ FIGURES: Mapping[str, Sentence] = {
     "votes": Sentence("Votes of details, times what chance gives"),
     "place_by_votes": Sentence("Place by votes"),
     "place": Sentence("Place among those that are compared"),
-    "odds": Sentence("Logarithm of the odds, all of the following added up"),
-    "begun": Sentence("Where the sum begins"),
-    "hash": Sentence("Hashes that are nearer than those of strangers"),
-    "inliers": Sentence("Details that agree how the one lies on the other"),
+    "odds": Sentence("Sum of what follows, the logarithm of the odds"),
+    "begun": Sentence("Before anything is measured"),
+    "hash": Sentence("Bits by which the hashes differ; from 110 on they say nothing"),
+    "inliers": Sentence("Details that agree on how one lies on the other"),
     "dense": Sentence("Share of places where the pixels agree"),
-    "agreeing": Sentence("Details that lie beside their neighbours as in the original"),
-    "agreeing_share": Sentence("Share of all details found again that do"),
-    "in_place": Sentence("Share of patches in place"),
-    "drift": Sentence("Pixels by which neighbouring patches are displaced together"),
-    "excess": Sentence("Displacement, times what noise explains"),
-    "patches": Sentence("Patches with texture"),
+    "agreeing": Sentence("Details that lie among their neighbours as in the original"),
+    "agreeing_share": Sentence("… as a share of all details found again"),
+    "in_place": Sentence("Share of small patches in place, to half a pixel"),
+    "drift": Sentence("Pixels by which neighbouring patches are shifted together"),
+    "excess": Sentence("How many times farther patches are shifted than noise explains"),
+    "patches": Sentence("Small patches that could be compared"),
     "cover": Sentence("Share of the original that pieces cover"),
-    "roughness": Sentence("Pixels by which pieces lie beside their neighbours"),
-    "pieces_in_place": Sentence("Share of patches in place, laid piece by piece"),
-    "pieces_excess": Sentence("Displacement of pieces, times what noise explains"),
+    "roughness": Sentence("Pixels by which pieces lie off from between their neighbours"),
+    "pieces_in_place": Sentence("Share of small patches in place, laid piece by piece"),
+    "pieces_excess": Sentence("How many times farther patches are shifted, laid piece by piece"),
     "shown": Sentence("Share of the original that lies in place, piece by piece"),
-    "precise": Sentence("Patches in place and displaced by no more than noise"),
+    "precise": Sentence("Share of patches in place, where shifted by no more than noise"),
     "pieces_precise": Sentence("The same, laid piece by piece"),
-    "precise_alone": Sentence("Patches in place, where no part of what both show is another picture"),
+    "precise_alone": Sentence("… less where a part of one shows something else"),
     "pieces_precise_alone": Sentence("The same, laid piece by piece"),
-    "either_alone": Sentence("The same, by whichever says more"),
+    "either_alone": Sentence("Whichever of these says more"),
 }
 """What each figure is, by the name of its condition or of its term (:data:`indexer.compare.weighing.TERMS`)."""
+MEASURED: Mapping[str, str] = {"hash": "hamming"}
+"""The figure that a term weighs, where it is named otherwise."""
 BREAKS_OFF = Sentence("The file breaks off or is damaged: compared was what there is of it.")
 NEAREST = 100
 """Descriptors among which a work's place is looked for."""
@@ -76,7 +78,7 @@ class Condition:
     """A figure beside its limit, or beside what it adds to a sum."""
 
     name: str  # a key of `FIGURES`
-    figure: float
+    figure: float | None  # as it was measured; ``None`` where it wasn't
     limit: float | None = None
     at_most: bool = False  # whether the figure may not exceed the limit; else it has to reach it
     adds: float | None = None
@@ -84,7 +86,7 @@ class Condition:
     @property
     def holds(self) -> bool:
         """Whether the figure keeps to its limit; what is only added up does."""
-        if self.limit is None:
+        if self.limit is None or self.figure is None:
             return True
         return self.figure <= self.limit if self.at_most else self.figure >= self.limit
 
@@ -281,9 +283,15 @@ GATES: tuple[Callable[[_Pair[Key]], Iterator[Gate]], ...] = (_information, _nami
 def _sum(question: Question, figures: Figures, limit: float) -> Way:
     """The sum beside its limit, and what each term adds."""
     added = question.sum_of(figures)
-    terms = [Condition(name, TERMS[name](figures), adds=much) for name, much in added.items()]
+    terms = [Condition(name, _measured(name, figures), adds=much) for name, much in added.items()]
     begun = Condition("begun", question.intercept, adds=question.intercept)
     return Condition("odds", question.odds(figures), limit), begun, *terms
+
+
+def _measured(name: str, figures: Figures) -> float | None:
+    """The figure that a term weighs, as it was measured; of a term of several figures what it makes of them."""
+    told = asdict(figures)
+    return told[MEASURED.get(name, name)] if MEASURED.get(name, name) in told else TERMS[name](figures)
 
 
 def _described(pair: _Pair[Key], asked: search.Search[Key]) -> Iterator[Condition]:
@@ -326,6 +334,8 @@ def _limit(one: Condition) -> Sentence:
     return Sentence("at most %(limit)s", limit=limit) if one.at_most else Sentence("at least %(limit)s", limit=limit)
 
 
-def _number(figure: float) -> str:
-    """Whole figures as they are, others with three digits."""
+def _number(figure: float | None) -> str:
+    """Whole figures as they are, others with three digits, a dash for what wasn't measured."""
+    if figure is None:
+        return "–"
     return f"{figure:,}" if isinstance(figure, int) else f"{figure:.3g}"

@@ -69,7 +69,7 @@ class Work(Numbered):
         expression=Lower(_SEARCHED), output_field=models.TextField(), db_persist=True, help_text="what is searched"
     )
     source_name = models.CharField(max_length=300, blank=True, help_text="name of the file that was registered")
-    low_information = models.JSONField(default=list, blank=True, help_text="why it can't be matched safely")
+    low_information = models.JSONField(default=list, blank=True, help_text="why no match of it is certain")
     registered_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
     opened_at = models.DateTimeField(null=True, blank=True, help_text="since when everybody may see its public page")

@@ -33,7 +33,7 @@ def found_by(bodies: Mapping[str, bytes], most: int) -> list[Found]:
         same |= Q(**{name: bodies[name]})
     found = [Found(name, 100) for name in _shown().filter(same).values_list("manifest", flat=True)[:most]]
     if content := bodies.get("content"):
-        rows = _shown().filter(work_picture__work__low_information=[]).exclude(same)
+        rows = _shown().filter(work_picture__picture__low_information=[]).exclude(same)
         apart = RawSQL(_APART, [content.hex()])  # noqa: S611 - its words are ours
         near = rows.annotate(apart=apart).filter(apart__lte=MAX_APART)
         nearest = near.order_by("apart", "pk").values_list("manifest", F("apart"))[: most - len(found)]

@@ -51,6 +51,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     (works / "one.png").write_bytes(encoded(textured(1, SIZE)))
     (works / "series" / "two.png").write_bytes(encoded(textured(2, SIZE)))
     (works / "page.png").write_bytes(encoded(text_page(1)))
+    (works / "wall.png").write_bytes(encoded(Image.new("RGB", SIZE, "white")))
     (works / "notes.txt").write_text("not a picture")
     (pictures / "same.png").write_bytes(encoded(textured(1, SIZE)))
     (pictures / "same again.png").write_bytes(encoded(textured(1, SIZE)))
@@ -102,7 +103,8 @@ def test_match_says_what_it_skipped_and_what_cannot_be_matched_safely(
     done, _ = run
     assert "skipped notes.txt: " in done.stderr
     assert "skipped broken.jpg: " in done.stderr
-    assert "page.png can't be matched safely (two-tone)" in done.stderr
+    assert "wall.png can't be matched safely (flat)" in done.stderr
+    assert "page.png can't be matched safely" not in done.stderr
     assert "5 matches" in done.stderr
     assert "2 files skipped" in done.stderr
     assert "pictures 18 of 18" in done.stderr

@@ -133,7 +133,7 @@ def whose(services: Services, data: bytes) -> Whose:
     owners = len({claim.work.owner_id for claim in claims.values()})
     further = claims.keys() | (_alike(services, opened, found) if claims and not found.too_plain else set())
     more = len(further - {claim.work.pk for claim in named[:MAX_NAMED]})
-    answer = Whose(found.digest, tuple(named[:MAX_NAMED]), more, owners, complete, found.too_plain)
+    answer = Whose(found.digest, tuple(named[:MAX_NAMED]), more, owners, complete, found.flat)
     told = {"verdict": str(answer.verdict), "works": [claim.work.public_name for claim in answer.claims]}
     details = {"digest": found.digest.hex, **told}
     submit(EntryType.ACCESS, {"way": "asked", "what": "whose picture it is"}, details=details)

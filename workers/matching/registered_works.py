@@ -139,10 +139,10 @@ def _features_of(services: Services, known: RegisteredPicture) -> Features:
 def note_relations(services: Services, row: WorkPicture, features: Features) -> int:
     """Search the owner's other works for a registered picture, and note what it is to those it shows; returns how many.
 
-    The indexes of the works have to be fresh. Doing it twice notes the same. Plain works all look alike: nothing is
+    The indexes of the works have to be fresh. Doing it twice notes the same. Flat works all look alike: nothing is
     noted of them. A picture of several works counts as the last one's.
     """
-    if features.too_plain:
+    if features.is_flat:
         return 0
     living = WorkPicture.objects.filter(work__owner=row.work.owner_id, work__removed_at=None)
     others = living.exclude(work=row.work_id).exclude(picture=row.picture_id)

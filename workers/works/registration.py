@@ -64,7 +64,7 @@ class RegistrationResult:
 
     work: Work
     new: bool  # false when this owner had registered the very same picture before
-    low_information: tuple[str, ...]  # why it can't be matched safely
+    low_information: tuple[str, ...]  # why no match of it is certain
     earlier: datetime | None  # when somebody else registered the same or a near-same picture first
 
 
@@ -147,7 +147,7 @@ def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, wit
         row = stated_by(owner, digest)
         held = row is not None
         if row is None:
-            work = new_work(owner, new.declared, list(features.low_information), dict(stated), new.source_name)
+            work = new_work(owner, new.declared, list(features.held_back), dict(stated), new.source_name)
             submit_registration(work, digest)
             row = WorkPicture(work=work)
         else:
@@ -227,7 +227,7 @@ def _held(row: WorkPicture, features: Features, metadata: Mapping[str, Any]) -> 
     work = row.work
     vectors.remove_from(vectors.Collection.PRINTS, [row.picture_id])
     work.conflicts.all().delete()
-    work.low_information, work.metadata, work.registered_at = list(features.low_information), dict(metadata), now()
+    work.low_information, work.metadata, work.registered_at = list(features.held_back), dict(metadata), now()
     submit_registration(work, features.digest)
     row.stated, row.progress, row.state, row.attempts = None, {}, StepState.TODO, 0
     return work

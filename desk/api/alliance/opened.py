@@ -71,7 +71,7 @@ class Whose(Answer):
     more: int = Field(description="Further works that were found, or look the same, at least.", examples=[0])
     owners: int = Field(description="Who claim the picture; from two on they contradict each other.", examples=[1])
     complete: bool = Field(description="Whether the search went to its end.", examples=[True])
-    too_plain: list[str] = Field(description="Why it can't be told apart from others; empty when it can.")
+    too_plain: list[str] = Field(description="Why only nearly exact copies of it can be told; empty for most.")
 
 
 @router.put(PUBLIC, WRITE)

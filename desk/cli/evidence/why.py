@@ -73,7 +73,7 @@ def _tell(explained: "explaining.Explanation[int]", before: list[int]) -> None:
     for gate in explained.gates:
         lines.append((gate.title, "", "", "passed" if gate.passed else "NOT PASSED"))
         lines += [(f"  {what}", figure, limit, "" if holds else "not met") for what, figure, limit, holds in gate.rows]
-    table(("", "measured", "needed", ""), lines)
+    table(("", "measured", "needed, or what it adds", ""), lines)
 
 
 def _plain(explained: "explaining.Explanation[int]", before: list[int]) -> Mapping[str, Json]:

@@ -138,9 +138,9 @@ def _tell(desk: Desk, results: Sequence[_Result]) -> None:
             click.echo()
         if not one.works:
             say(f"{one.image}: no registered work was found in it.")
-        if answer.features.too_plain and not one.works:
-            why = ", ".join(answer.features.too_plain)
-            say(f"  It is too plain to be told apart ({why}): only exact copies are recognised.")
+        if answer.features.is_flat and not one.works:
+            why = ", ".join(answer.features.flat)
+            say(f"  It is too plain to be told apart ({why}): only nearly exact copies are recognised.")
         if answer.features.info.incomplete:
             say(f"  {explaining.BREAKS_OFF}")
         for found, files in one.works:

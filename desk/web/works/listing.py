@@ -25,7 +25,7 @@ from workers.works import bulk
 ONLY = (
     ("", _("All")),
     (searching.Only.DOUBTFUL, _("Something speaks against them")),
-    (searching.Only.UNSAFE, _("Can't be matched safely")),
+    (searching.Only.UNSAFE, _("Never matched for certain")),
     (searching.Only.SEEN, _("Seen somewhere")),
     (searching.Only.AUTHORLESS, _("Without an author")),
     (searching.Only.HELD, _("Held back")),

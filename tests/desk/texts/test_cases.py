@@ -83,9 +83,9 @@ def test_what_is_sealed_is_counted() -> None:
 
 
 def test_reasons_are_sentences_and_an_unknown_one_stays() -> None:
-    assert remarks_of(["few-inliers", "newer-reason"]) == ["Few details were found again.", "newer-reason"]
+    assert remarks_of(["few-inliers", "newer-reason"]) == ["Few details confirm it.", "newer-reason"]
     with translation.override("zh-hans"):
-        assert remarks_of(["few-inliers"]) != ["Few details were found again."]
+        assert remarks_of(["few-inliers"]) != ["Few details confirm it."]
 
 
 def test_further_copies_are_counted() -> None:

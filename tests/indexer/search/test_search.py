@@ -21,7 +21,7 @@ from tests.assets.textured import collage_with, encoded, textured
 
 SIZE = (400, 300)
 COUNT = 36
-PHOTOGRAPHS = Path(__file__).parents[3] / "demo" / "assets" / "works"
+PHOTOGRAPHS = Path(__file__).parents[3] / "demo" / "assets" / "lookalikes"
 
 
 class Shelf:

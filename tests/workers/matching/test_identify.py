@@ -183,7 +183,8 @@ def test_what_cannot_be_read_is_named_and_the_others_are_answered(asked: Asked, 
 def test_nothing_found_ends_with_1_and_plain_pictures_are_said_to_be_too_plain(asked: Asked, tmp_path: Path) -> None:
     other = tmp_path / "other.jpg"
     other.write_bytes(encoded(textured(50), "JPEG"))
-    none = asked(other, "-", code=1, told=encoded(text_page(1)))
-    assert none.stdout.count("no registered work was found in it") == 2
-    assert "too plain to be told apart" in none.stdout
-    assert "only exact copies are recognised" in none.stdout
+    page, wall = tmp_path / "page.png", encoded(Image.new("RGB", (320, 240), "white"))
+    page.write_bytes(encoded(text_page(1)))
+    none = asked(other, page, "-", code=1, told=wall)
+    assert none.stdout.count("no registered work was found in it") == 3
+    assert none.stdout.count("It is too plain to be told apart (flat): only nearly exact copies are recognised.") == 1

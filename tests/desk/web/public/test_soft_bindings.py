@@ -114,7 +114,7 @@ def test_what_is_not_open_any_more_answers_like_what_never_was(work: Work, how: 
 
 def test_a_plain_picture_is_found_by_its_bytes_alone(work: Work) -> None:
     data, row = signed(work)
-    Work.objects.filter(pk=work.pk).update(low_information=["flat"])
+    work.pictures.update(low_information=["flat"])
     assert asked(value_of(resaved(data))) == []
     SignedCopy.objects.update(instance=iscc_of(resaved(data), wiring.services().limits).bodies["instance"])
     assert asked(value_of(resaved(data))) == [{"manifestId": row.manifest, "similarityScore": 100}]

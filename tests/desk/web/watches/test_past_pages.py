@@ -85,7 +85,7 @@ def test_a_copy_with_nothing_wrong_is_cleared_without_being_counted_as_an_error(
 
 @pytest.mark.parametrize(
     ("reasons", "said"),
-    [(["page"], "never matched for certain"), (["page", "few-features"], "can't be matched safely"), ([], "")],
+    [(["page"], "never matched for certain"), (["flat"], "can't be matched safely"), ([], "")],
 )
 def test_works_that_are_held_back_say_so(studio: Owner, reasons: list[str], said: str) -> None:
     Work.objects.update(low_information=reasons)

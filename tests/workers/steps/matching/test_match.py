@@ -11,6 +11,7 @@ from desk.schemas.cases import Use
 from registry.db.rows import write
 from registry.models import Capture, Case, Match, Owner, Picture
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
+from tests.assets.textured import text_page
 from workers.evidence.facts import picture_facts
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
@@ -75,10 +76,14 @@ def test_registering_the_same_picture_twice_gives_the_same_work(inline: SyncRunn
     assert (first.work, first.new, again.new) == (again.work, True, False)
 
 
-def test_a_flat_picture_is_said_to_be_unsafe_to_match(inline: SyncRunner) -> None:
+def test_of_the_flat_alone_it_is_said_that_no_match_is_certain(inline: SyncRunner) -> None:
     from demo.pictures import flat
 
-    assert register(inline.services, owner("studio"), jpeg(flat())).low_information != ()
+    studio = owner("studio")
+    assert register(inline.services, studio, jpeg(flat())).low_information == ("flat",)
+    page = register(inline.services, studio, jpeg(text_page(1)))
+    assert (page.low_information, page.work.low_information) == ((), [])
+    assert "two-tone" in page.work.pictures.get().low_information  # its hash alone doesn't tell it from others
 
 
 def test_a_picture_that_cannot_be_decoded_is_done_with_its_reason(inline: SyncRunner) -> None:
