@@ -11,6 +11,7 @@ from desk.schemas.notices import ClaimCheck
 from exhibit.types import Decision
 from registry import models
 from registry.cases import recaptures
+from registry.cases.also_shown import also_shown
 from registry.cases.history import in_english
 from registry.vectors import calibrations
 from workers.notices.claims import check
@@ -134,6 +135,15 @@ class Case(CaseLine):
     bundles: list[Bundle]
 
 
+class AlsoShown(Answer):
+    """Another work of the same owner that a found picture of a case was found to show, too."""
+
+    number: int = Field(examples=[12])
+    title: str
+    file: str
+    decision: str = Field(description="`certain` or `review`.", examples=["certain"])
+
+
 def _claims(row: models.Case) -> list[ClaimCheck]:
     return ClaimCheck.of(check(wiring.services(), [row]))
 
@@ -141,6 +151,9 @@ def _claims(row: models.Case) -> list[ClaimCheck]:
 class FullCase(Case):
     """A case with everything that is known of it."""
 
+    also_shown: Annotated[list[AlsoShown], From(lambda row: also_shown([row]).get(row.pk, []))] = Field(
+        description="What else its pictures were found to show: another registration of one picture, or its page."
+    )
     claims: Annotated[list[ClaimCheck], From(_claims)] = Field(description="What speaks against the claim.")
     captures: Annotated[list[Capture], From(lambda row: row.captures.select_related("sighting").order_by("pk"))]
     history: Annotated[list[CaseEvent], From(lambda row: row.events.order_by("at", "pk"))]

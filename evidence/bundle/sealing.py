@@ -127,6 +127,11 @@ def calibration_path(number: int) -> str:
     return f"data/calibrations/{number:02d}.json"
 
 
+def weighing_path(number: int) -> str:
+    """Where a weighing lies, such as ``data/weighings/01.json``; numbers count from 1."""
+    return f"data/weighings/{number:02d}.json"
+
+
 def sighting_picture_path(number: int, picture_format: str) -> str:
     """Where a seen picture lies, such as ``data/sightings/01/image.jpg``."""
     return f"{sighting_folder(number)}/image{_suffix(picture_format)}"
@@ -221,6 +226,7 @@ def _stated(facts: CaseFacts) -> list[tuple[str, Digest, str]]:
         *((picture.file, picture.digest, "sighting-picture") for picture in seen),
         *((attachment.file, attachment.digest, attachment.role) for attachment in facts.work.attachments),
         *((calibration.file, calibration.digest, "calibration") for calibration in facts.calibrations),
+        *((weighing.file, weighing.digest, "weighing") for weighing in facts.weighings),
         *((passkey.file, passkey.digest, "decision") for passkey in filter(None, [facts.decision.passkey])),
     ]
 

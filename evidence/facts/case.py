@@ -265,6 +265,15 @@ class CalibrationFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class WeighingFacts:
+    """The weights by which figures were summed to odds; the file holds them."""
+
+    pipeline: str  # version of the comparison
+    digest: Digest  # of the file
+    file: str  # where it lies in the bundle
+
+
+@dataclass(frozen=True, slots=True)
 class LicenceCheckFacts:
     """The search of the owner's licences."""
 
@@ -350,6 +359,7 @@ class CaseFacts(Canonical):
 
     Attributes:
         calibrations: those that gave the matches their probabilities.
+        weighings: those that gave the matches their odds.
         made_with: what its drawings and documents depend on; earlier versions didn't state it.
         left_out: files that the facts name and the bundle doesn't hold, each with the reason; none in earlier versions,
             which sealed no case of which a file was missing.
@@ -374,6 +384,7 @@ class CaseFacts(Canonical):
     calibrations: tuple[CalibrationFacts, ...] = field(default=(), metadata=LATER)
     made_with: MadeWithFacts | None = field(default=None, metadata=LATER)
     left_out: tuple[LeftOutFacts, ...] = field(default=(), metadata=LATER)
+    weighings: tuple[WeighingFacts, ...] = field(default=(), metadata=LATER)
 
     @property
     def absent(self) -> dict[str, LeftOutFacts]:

@@ -80,7 +80,7 @@ def to_plain(value: object) -> Json:
     """Plain JSON data of a frozen dataclass and all in it; ``TypeError`` for a value that the format doesn't know."""
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Digest)):
         given = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
-        shown = [(field.name, of) for field, of in given if not field.metadata.get("later") or of != _default(field)]
+        shown = [(field.name, of) for field, of in given if not field.metadata.get("later") or of != default_of(field)]
         return {name: to_plain(of) for name, of in shown}
     if isinstance(value, (tuple, list)):
         return [to_plain(item) for item in value]
@@ -89,7 +89,8 @@ def to_plain(value: object) -> Json:
     return _scalar_to_plain(value)
 
 
-def _default(field: dataclasses.Field[Any]) -> object:
+def default_of(field: dataclasses.Field[Any]) -> object:
+    """What a field holds that nobody gave a value."""
     return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 

@@ -19,9 +19,10 @@ from evidence.facts.case import FACTS_FORMATS, CaseFacts
 from evidence.facts.cocapture import COCAPTURE_FORMAT, WEB_ARCHIVE_FORMAT, Cocapture, WebArchive
 from evidence.facts.network import NetworkRecord
 from evidence.facts.passkey import ASSERTION_FORMAT, Assertion
-from evidence.formats.codec import Bytes32, may_lack
+from evidence.formats.codec import Bytes32, default_of, may_lack, to_plain
 from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
 from evidence.verdict.trust import TRUST_FORMAT, Trust
+from evidence.verify.checks.odds import WEIGHING_FORMAT, WeighingFile
 from evidence.verify.checks.probability import CalibrationFile
 from evidence.verify.checks.proofs import EntryFile, InclusionFile
 from exhibit.comparison.calibration import CALIBRATION_FORMAT
@@ -55,6 +56,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "cocapture": schema_of(Cocapture, (COCAPTURE_FORMAT,)),
         "web-archive": schema_of(WebArchive, (WEB_ARCHIVE_FORMAT,)),
         "calibration": schema_of(CalibrationFile, (CALIBRATION_FORMAT,)),
+        "weighing": schema_of(WeighingFile, (WEIGHING_FORMAT,)),
         "entry": schema_of(EntryFile),
         "inclusion": schema_of(InclusionFile),
         "consistency": array_schema_of(ConsistencyProof),
@@ -114,11 +116,16 @@ def _object(kind: Untyped, definitions: dict[str, Any]) -> dict[str, Any]:
     if name not in definitions:
         definitions[name] = {}
         hints = typing.get_type_hints(kind, include_extras=True)
-        fields = [field.name for field in dataclasses.fields(kind)]
+        fields = dataclasses.fields(kind)
+        later = may_lack(kind)
+        absent = {field.name: {"default": to_plain(default_of(field))} for field in fields if field.name in later}
         definitions[name] = {
             "type": "object",
-            "properties": {field: _schema(hints[field], definitions) for field in fields},
-            "required": [field for field in fields if field not in may_lack(kind)],
+            "properties": {
+                field.name: {**_schema(hints[field.name], definitions), **absent.get(field.name, {})}
+                for field in fields
+            },
+            "required": [field.name for field in fields if field.name not in later],
             "additionalProperties": False,
         }
     return {"$ref": f"#/$defs/{name}"}

@@ -35,7 +35,7 @@ GRADES = {
     ),
     "match": Row(
         ("match:", "registration", "registration:"),
-        ("pictures", "probability:", "drawings", "sheet", "words"),
+        ("pictures", "probability:", "odds:", "drawings", "sheet", "words"),
         "computed here; the registration as logged by {}",
     ),
     "log": Row(

@@ -138,7 +138,7 @@ def as_plain(verification: Verification) -> dict[str, Json]:
 
 
 def odds_in_words(related: float | None, exposure: float | None) -> list[str]:
-    """Odds by their natural logarithms, as the weighing gives them, each with what they are of; none where it didn't."""
+    """Odds by their natural logarithms, each with what they are of; none that the weighing didn't give."""
     of = (related, "it has to do with the work"), (exposure, "it shows this very picture")
     return [f"weighed at about {odds_words(odds)} that {what}" for odds, what in of if odds is not None]
 

@@ -20,6 +20,7 @@ from evidence.facts.passkey import Assertion
 from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
 from evidence.schemas import schemas
 from evidence.verdict.trust import Trust
+from evidence.verify.checks.odds import WeighingFile
 from evidence.verify.checks.probability import CalibrationFile
 from evidence.verify.checks.proofs import EntryFile, InclusionFile
 from tools.reference import FOLDER, head
@@ -35,6 +36,7 @@ WHOLE: dict[str, tuple[str, type]] = {
     "slice": ("data/sightings/NN/slice.json", SliceProof),
     "registration": ("data/work/registration.json", LogProof),
     "calibration": ("data/calibrations/NN.json", CalibrationFile),
+    "weighing": ("data/weighings/NN.json", WeighingFile),
     "entry": ("proofs/log/entry.json", EntryFile),
     "inclusion": ("proofs/log/inclusion.json", InclusionFile),
     "consistency": ("proofs/log/consistency.json, an array", ConsistencyProof),

@@ -27,10 +27,12 @@ from evidence.facts.case import (
     SightingFacts,
     SoftwareFacts,
     Visibility,
+    WeighingFacts,
     WorkFacts,
 )
 from evidence.facts.passkey import ASSERTION_PATH
 from evidence.log.proofs import LogProof, SliceProof, SliceTree, record_leaf
+from evidence.verify.checks.odds import ExposureWeights, RelatedWeights, WeighingFile, weighing_facts
 from evidence.verify.checks.probability import calibration_facts
 from exhibit import __version__
 from exhibit.clock import now
@@ -38,6 +40,7 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from exhibit.periods import earliest, latest
 from exhibit.sentences import Sentence
+from indexer.compare import weighing
 from indexer.draw.draw import View
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 from registry.crawls import sightings as seen
@@ -159,6 +162,7 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
         calibrations=_calibrations(services, shown, sealed=sealed),
         made_with=made_with(services.config.time_zone) if sealed else None,
         left_out=tuple(_left_out(work, sightings, files, gone)),
+        weighings=_weighings(services, shown, sealed=sealed),
     )
     here = tuple(file for file in files if file.digest not in gone)
     return Gathered(facts, here, tuple(matches), gone)
@@ -401,6 +405,28 @@ def _calibrations(services: Services, matches: Sequence[MatchFacts], *, sealed: 
         for calibration in found:
             services.blobs.put(calibration.to_json())
     return tuple(calibration_facts(row, sealing.calibration_path(number)) for number, row in enumerate(found, 1))
+
+
+def _weighings(services: Services, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[WeighingFacts, ...]:
+    """What gave the matches of this version their odds; what is sealed goes into the blob store."""
+    if not any(one.pipeline == PIPELINE and one.related is not None for one in (m.verification for m in matches)):
+        return ()
+    used = weighing_file()
+    if sealed:
+        services.blobs.put(used.to_json())
+    return (weighing_facts(used, sealing.weighing_path(1)),)
+
+
+def weighing_file() -> WeighingFile:
+    """The weights of this version of the comparison, as they are sealed."""
+    one = weighing.shipped()
+    related = RelatedWeights(
+        one.related.intercept, one.related.weights, limit=one.related_limit, works=one.works, decade=one.decade
+    )
+    exposure = ExposureWeights(
+        one.exposure.intercept, one.exposure.weights, review=one.review_limit, certain=one.certain_limit
+    )
+    return WeighingFile(PIPELINE, related, exposure)
 
 
 def _licence_check(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFacts:

@@ -95,6 +95,10 @@ def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
     )
     for use in one.uses:
         _show_use(desk, use)
+    if one.also_shown:
+        click.echo()
+        also = (f"work {other.number}, {other.title} ({other.decision})" for other in one.also_shown)
+        fields(*(("also shown", words) for words in also))
     for point in one.claims[0].points:
         click.echo()
         fields(

@@ -24,6 +24,7 @@ from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import CaseDecision
 from registry.accounts import scoped
 from registry.cases import floods, queue, recaptures
+from registry.cases.also_shown import also_shown
 from registry.cases.queue import Group, Listed, Sort, State, Sure, Wanted
 from registry.cases.recaptures import Standing, Visited
 from registry.models import UNFINISHED, Case, Owner
@@ -168,12 +169,16 @@ def _groups(owner: Owner, found: Sequence[Listed], wanted: Wanted) -> list[dict[
     """The rows of a page, group by group, with the words of each."""
     cases = [row.case for row in found]
     times, visited = queue.seen_between(cases), recaptures.visited(cases)
+    also = also_shown(cases)
     hidden = scoped.hidden_among(owner, [row.shown.match.found for row in cases if row.shown is not None])
     made = []
     by_party = wanted.group is Group.PARTY
     for __, rows in groupby(found, key=lambda one: one.case.party if by_party else one.case.work_id):
         listed = list(rows)
-        items = [_item(row.case, times, hidden, visited.get(row.case.pk)) for row in listed]
+        items = [
+            _item(row.case, times, hidden, visited.get(row.case.pk)) | {"also": also.get(row.case.pk, ())}
+            for row in listed
+        ]
         first = listed[0].case
         waiting = [str(item["case"].number) for item in items if item["case"].waits]
         made.append({"first": first, "items": items, "waiting": " ".join(waiting), "size": listed[0].group_size})

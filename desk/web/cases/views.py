@@ -23,6 +23,7 @@ from exhibit.periods import earliest
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry.accounts import scoped
 from registry.cases import queue, recaptures
+from registry.cases.also_shown import also_shown
 from registry.cases.triage import likelihood
 from registry.models import UNFINISHED, Bundle, Case, Match, Owner
 from registry.works.licence_check import SEEN, fitting, ledger_of
@@ -97,6 +98,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "words": _words(row, matches, places),
         "best": matches[0] if matches else None,
         "hidden": hidden,
+        "also": [(one, cases.SURE[one.decision]) for one in also_shown([row]).get(row.pk, [])],
         "stated": _stated(matches[0]) if matches and not hidden else (),
         "more_places": len(newest) > ROWS,
         "places": [

@@ -17,7 +17,7 @@ const RENDERED = { dom: "dom.html", screenshot: "screenshot.png", "screenshot-bo
 const NAMES = { exchange: "exchange.warc", network: "network.json", page: "page.html", "captured-image": "image", cocapture: "cocapture.json", "web-archive": "web-archive.json", ...RENDERED };
 const SHOWN = { screenshot: "what screenshots show", "screenshot-boxed": "what screenshots show", "page-pdf": "the rendered page in other forms", mhtml: "the rendered page in other forms", dom: "the rendered page in other forms", c2pa: "what c2pa.json states", "title-document": "the documents of the chain of title" };
 const DECLARED_BY_OWNER = "what the owner declares of the work and of itself";
-const STATED = ["what captures say in sentences and of names in certificates, clocks and software", "hash distances, counts of details, displacements and decisions of matches", "words around pictures, parties, licences, decisions and the list of witnesses"];
+const STATED = ["what captures say in sentences and of names in certificates, clocks and software", "hash distances, counts of details, displacements, the figures that odds are summed of, and decisions without odds", "words around pictures, parties, licences, decisions and the list of witnesses"];
 const BY_COMMAND = "A page in a browser doesn't make it again; `exhibit verify` does it.";
 const EARLIER = "Its facts don't state what it was made with: it is of a version that wasn't made to be held against this.";
 

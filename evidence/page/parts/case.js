@@ -6,6 +6,7 @@ const DECLARED_LATER = ["created", "credit", "holder"];
 const HELD = ["low-information", "collage", "page", "negative", "lens", "pieces", "hash", "mark", "series", "derived"];
 const MOST_COMPUTED = 200;
 const MOST_CALIBRATIONS = 16;
+const SUMMED = "A page in a browser doesn't sum the odds; `exhibit verify` does it.";
 const FIRST_NETWORK = "descriptor@1";
 const DRAWINGS = ["overlay", "side_by_side", "difference", "points"];
 const FIGURES = {
@@ -71,7 +72,7 @@ function leftOutProblem(listed, facts) {
 /** Every path that the facts name, with the digest where they state one. */
 function namedFiles(facts) {
   const pictures = [...facts.work.pictures, ...facts.sightings.map((one) => one.picture)];
-  const named = [...pictures, ...facts.work.attachments, ...(facts.calibrations || [])].map((one) => [one.file, one.digest]);
+  const named = [...pictures, ...facts.work.attachments, ...(facts.calibrations || []), ...(facts.weighings || [])].map((one) => [one.file, one.digest]);
   for (const sighting of facts.sightings) {
     for (const capture of sighting.captures) named.push(...capture.files.map((path) => [path, null]));
     if (sighting.provenance?.file) named.push([sighting.provenance.file, null]);
@@ -81,11 +82,24 @@ function namedFiles(facts) {
   return named;
 }
 
+/** A part of the facts as it is sealed beside them: without what may be absent, and holds what its absence means. */
+function withoutDefaults(value, kind) {
+  const walk = (item, schema) => {
+    if (schema.$ref) return walk(item, SCHEMAS.facts.$defs[schema.$ref.split("/").pop()]);
+    if (schema.anyOf) return item === null ? null : walk(item, schema.anyOf[0]);
+    if (Array.isArray(item)) return item.map((one, place) => walk(one, schema.prefixItems ? schema.prefixItems[place] : schema.items));
+    if (!schema.properties) return item;
+    const told = Object.entries(item).filter(([name, of]) => !(Object.hasOwn(schema.properties[name], "default") && equal(of, schema.properties[name].default)));
+    return Object.fromEntries(told.map(([name, of]) => [name, walk(of, schema.properties[name])]));
+  };
+  return walk(value, { $ref: kind });
+}
+
 /** The files that repeat parts of the facts. */
 function derivedFiles(facts) {
-  const files = facts.matches.map((match) => [`data/matches/${two(match.number)}/alignment.json`, match]);
-  for (const one of facts.sightings) if (one.slice) files.push([`data/sightings/${two(one.number)}/slice.json`, one.slice]);
-  if (facts.work.registration) files.push(["data/work/registration.json", facts.work.registration]);
+  const files = facts.matches.map((match) => [`data/matches/${two(match.number)}/alignment.json`, withoutDefaults(match, "MatchFacts")]);
+  for (const one of facts.sightings) if (one.slice) files.push([`data/sightings/${two(one.number)}/slice.json`, withoutDefaults(one.slice, "SliceProof")]);
+  if (facts.work.registration) files.push(["data/work/registration.json", withoutDefaults(facts.work.registration, "LogProof")]);
   return files;
 }
 
@@ -95,6 +109,8 @@ function looseMatch(facts) {
   const seen = new Map(facts.sightings.map((one) => [one.number, one.picture.digest]));
   if (seen.size !== facts.sightings.length || new Set(facts.matches.map((one) => one.number)).size !== facts.matches.length)
     return "Two sightings or two matches have the same number.";
+  const weighed = (facts.weighings || []).map(({ pipeline }) => pipeline);
+  if (new Set(weighed).size !== weighed.length) return "Two weighings are of one version of the comparison.";
   for (const match of facts.matches) {
     if (new Set(match.sightings).size !== match.sightings.length) return `Match ${match.number} names a sighting twice.`;
     const fits = match.sightings.length && match.sightings.every((number) => seen.get(number) === match.picture);
@@ -119,6 +135,7 @@ async function checkCase(inspection, facts, progress) {
     await progress(place, facts.matches.length, `match ${match.number}`);
     checks.push(await matchCheck(inspection, facts, match, place));
     if (stated(match.verification.probability)) checks.push(probabilityCheck(match, calibrations));
+    if (stated(match.verification.related) || stated(match.verification.exposure)) checks.push(notChecked(`odds:${two(match.number)}`, SUMMED));
   }
   checks.push(...remadeChecks(inspection, facts), restCheck(inspection, facts));
   return checks;
@@ -210,7 +227,7 @@ async function sliceProblem(sighting, proof) {
   if (!inside || (sighting.period ?? "") !== (record.period ?? "")) return "The crawl's record has a time outside of first and last seen.";
   const { root, count } = proof.log.opening;
   if (count !== proof.count || typeof root !== "string" || !/^[0-9a-f]{64}$/.test(root)) return "The slice's entry doesn't state a root and a count that fit.";
-  if (!(await isIncluded(await leafHash(canonical(record)), proof.index, proof.count, proof.path.map(fromHex), fromHex(root))))
+  if (!(await isIncluded(await leafHash(canonical(withoutDefaults(record, "SightingRecord"))), proof.index, proof.count, proof.path.map(fromHex), fromHex(root))))
     return "The sighting isn't included in the slice that the log's entry commits to.";
   return "";
 }

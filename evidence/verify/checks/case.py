@@ -24,6 +24,7 @@ from evidence.verify.checks.cocaptures import check_cocaptures, check_web_archiv
 from evidence.verify.checks.contents import LIMITS, READ_OTHERWISE, check_pictures, some
 from evidence.verify.checks.decision import check_decision
 from evidence.verify.checks.inspection import Inspection
+from evidence.verify.checks.odds import check_odds, read_weighings
 from evidence.verify.checks.probability import check_probability, read_calibrations
 from evidence.verify.checks.proofs import OwnCheckpoint, expect_logged, expect_vouched, own_checkpoint
 from evidence.verify.checks.remade import Makers, check_remade, is_sheet
@@ -60,7 +61,7 @@ SHOWN = {
 DECLARED = "what the owner declares of the work and of itself"
 STATED = (
     "what captures say in sentences and of names in certificates, clocks and software",
-    "hash distances, counts of details, displacements and decisions of matches",
+    "hash distances, counts of details, displacements, the figures that odds are summed of, and decisions without odds",
     "words around pictures, parties, licences, decisions and the list of witnesses",
 )
 
@@ -81,7 +82,7 @@ def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
 
 
 def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) -> Iterator[Check]:
-    """Registration, slices and captures of sightings, matches and probabilities, what follows from them, the rest."""
+    """Registration, slices and captures of sightings, matches and what follows from them, the rest."""
     own = own_checkpoint(inspection)
     yield from _registrations(inspection, own, facts)
     for sighting in facts.sightings:
@@ -94,7 +95,7 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
     yield check_pictures(inspection, facts)
     registered = {picture.digest: picture for picture in reversed(facts.work.pictures)}
     seen = {sighting.picture.digest: sighting.picture for sighting in reversed(facts.sightings)}
-    calibrations = read_calibrations(inspection, facts)
+    calibrations, weighings = read_calibrations(inspection, facts), read_weighings(inspection, facts)
     decoded = lru_cache(maxsize=2)(partial(_decoded, inspection))
     if facts.party.kind != WORK_ALONE and not (facts.sightings and facts.matches):
         yield not_checked("slice:00", "The facts of a case hold no sighting or no match.")
@@ -105,6 +106,8 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
         yield checked(name, _match, inspection, match, pictures, computed, is_told=is_told)
         if match.verification.probability is not None:
             yield check_probability(match, calibrations)
+        if (match.verification.related, match.verification.exposure) != (None, None):
+            yield check_odds(match, weighings, facts.decision)
     yield from check_remade(inspection, facts, calibrations, makers)
     yield from _check_rest(inspection, facts)
 
@@ -158,6 +161,8 @@ def _expect_whole(facts: CaseFacts) -> None:
     calibrations = {calibration.digest for calibration in facts.calibrations}
     single = len(seen) == len(facts.sightings) and len({match.number for match in facts.matches}) == len(facts.matches)
     expect(single, "Two sightings or two matches have the same number.")
+    weighed = {weighing.pipeline for weighing in facts.weighings}
+    expect(len(weighed) == len(facts.weighings), "Two weighings are of one version of the comparison.")
     for match in facts.matches:
         name, shown = f"Match {match.number}", [seen.get(number) for number in match.sightings]
         expect(len(set(match.sightings)) == len(shown), f"{name} names a sighting twice.")

@@ -17,6 +17,7 @@ from evidence.facts.cocapture import asks_consent, page_language, page_text
 from evidence.facts.passkey import ASSERTION_PATH
 from evidence.formats.codec import FormatError
 from evidence.keys.ed25519 import KeySigner
+from evidence.schemas import schemas
 from evidence.verdict.trust import Requirements, Trust, load_trust
 from evidence.verify.packages import places_of, verified
 from evidence.verify.verifier import Verifier
@@ -34,7 +35,7 @@ from tests.assets.judged import FORGED, NOT_ON_THE_PAGE
 from tests.assets.moving import as_measured_by, first_frame, moving, profiled
 from tests.assets.passkeys import LIES as LIES_OF_PASSKEYS, RSA_KEY, SITE, signed_scene
 from tests.assets.renewals import make_renewed
-from tests.assets.resealing import LIES, Facts, sealed_lie, signed
+from tests.assets.resealing import FACTS, LIES, Facts, sealed_lie, signed
 from tests.assets.sealed_blocks import STATES, ledger, with_ledger
 from tests.assets.stamp_kinds import bundle_of
 from tests.assets.tampering import files_of, packed, rebagged
@@ -285,6 +286,37 @@ def test_odds_and_figures_of_a_comparison_are_read_alike_and_what_nobody_knows_i
     assert (told[1].get("match:01") == "passed") is (state == "passed")
     code, text = started(path)  # which reads no more of a comparison than its probability
     assert (code, "FAILED" in text) == (0, False)
+
+
+@pytest.mark.parametrize("one_in", [4, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("beside", ["as in the facts", "left out"])
+def test_what_may_be_absent_and_is_written_out_is_read_alike(
+    browser: Chromium, tmp_path: Path, one_in: int, beside: str
+) -> None:
+    trust = load_trust(FOLDER / f"{BASE}.trust.json")
+    page, whole = Page(browser.tab(), trust, tmp_path), files_of(FOLDER / f"{BASE}.zip")
+    definitions = schemas()["facts"]["$defs"]
+    of_match = ("MatchFacts", ("matches", 0)), ("Verification", ("matches", 0, "verification"))
+    of_sighting = ("SightingFacts", ("sightings", 0)), ("SightingRecord", ("sightings", 0, "slice", "record"))
+    places = [*of_match, *of_sighting, ("WorkFacts", ("work",)), ("CaseFacts", ())]
+    absent = [
+        (place, name, schema["default"])
+        for kind, place in places
+        for name, schema in definitions[kind]["properties"].items()
+        if "default" in schema
+    ]
+    for place, name, default in absent[::one_in]:
+
+        def lie(facts: Facts, files: Files) -> None:
+            found: Any = facts
+            for step in place:  # noqa: B023 - called before the next one
+                found = found[step]
+            found.setdefault(name, default)  # noqa: B023
+            if beside == "left out":  # the files that repeat the facts stay as they were
+                files[FACTS] = canonical(facts)
+
+        path = packed(tmp_path / "written.zip", sealed_lie(whole, lie))
+        assert differences(page.check(path), by_python(path, trust)) == {}, (place, name)
 
 
 def test_lies_of_a_second_pair_of_eyes_read_alike(

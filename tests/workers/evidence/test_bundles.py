@@ -29,6 +29,7 @@ from workers.evidence.bundles import (
     sealed_facts,
 )
 from workers.evidence.deposits import assemble_deposit, make_deposit
+from workers.evidence.facts import weighing_file
 from workers.evidence.packages import request_package
 from workers.steps.cases.package import make_packages
 from workers.steps.cases.seal import seal_bundles
@@ -180,6 +181,19 @@ def test_documents_are_sealed_as_files_of_their_own_beside_what_is_declared(
     told = states(path)
     assert (told[f"file:{FIRST}"], told[f"file:{SECOND}"]) == (State.PASSED, State.PASSED)
     assert State.FAILED not in told.values()
+
+
+def test_odds_of_the_comparison_are_summed_again_from_what_is_sealed(
+    inline: SyncRunner, bundle: Bundle, tmp_path: Path
+) -> None:
+    facts = sealed_facts(inline.services, sealed_case(inline.services, bundle))
+    [match], [stated] = facts.matches, facts.weighings
+    path = written(inline, bundle, tmp_path / "whole.zip")
+    assert files_of(path)[stated.file] == weighing_file().to_json()
+    assert (match.verification.pipeline, match.verification.related is None) == (stated.pipeline, False)
+    assert states(path)["odds:01"] is State.PASSED
+    inside = by_the_verifier_inside(path, tmp_path)
+    assert "FAILED" not in inside.stdout + inside.stderr
 
 
 def test_a_changed_document_is_named_by_the_verifier_and_by_the_one_inside(

@@ -72,6 +72,15 @@ def test_pictures_of_other_owners_leave_no_work_out(inline: SyncRunner, studio: 
     assert found.work.owner == agency
 
 
+def test_every_registration_of_a_picture_is_told(inline: SyncRunner, studio: Owner) -> None:
+    register(inline.services, studio, encoded(HARBOUR, "JPEG", 70), "registered twice")
+    found = identify(inline.services, studio, copied(HARBOUR)).works
+    assert [(one.work.title, one.verification.decision) for one in found] == [
+        ("harbour", Decision.CERTAIN),
+        ("registered twice", Decision.CERTAIN),
+    ]
+
+
 def test_a_removed_work_is_found_no_more(inline: SyncRunner, studio: Owner) -> None:
     remove_work(studio.works.get(number=1), by="the test")
     assert identify(inline.services, studio, encoded(HARBOUR)).works == ()

@@ -1,5 +1,9 @@
 """Cases through the API: decided, taken back, disputed, reported."""
 
+import io
+
+from PIL import Image
+
 from registry.cases import triage
 from registry.models import (
     Case,
@@ -10,6 +14,7 @@ from registry.models import (
 )
 from tests.assets.desk_scene import Scene, module_scene, scene
 from tests.assets.programs import ROOT, Program, decider, program, scene_of_programs
+from tests.assets.rows import jpeg, owner, photograph, register
 
 __all__ = ["decider", "module_scene", "scene", "scene_of_programs"]
 
@@ -57,6 +62,19 @@ def test_what_only_resembles_lies_in_its_drawer_until_a_program_makes_it_a_case(
     assert (use["match"], use["related"], use["exposure"], use["figures"]) == ("resembles", 8.99, -0.5, figures)
     assert decider.post("/cases/1/take-out", {})[1]["waits"]
     assert decider.get("/cases?state=resembles")[1]["items"] == []
+
+
+def test_a_case_names_other_works_of_its_owner_that_its_picture_shows_and_none_of_others(
+    scene_of_programs: Scene, decider: Program
+) -> None:
+    assert decider.get("/cases/1")[1]["also_shown"] == []
+    services, match = scene_of_programs.inline.services, Match.objects.get()
+    for of, title in ((scene_of_programs.studio, "Registered twice"), (owner("others"), "Somebody else's")):
+        work = register(services, of, jpeg(Image.open(io.BytesIO(photograph(1))), 70 + len(title)), title).work
+        match.pk, match.registered = None, work.work_pictures.get().picture
+        match.save(force_insert=True)
+    (told,) = decider.get("/cases/1")[1]["also_shown"]
+    assert (told["title"], told["decision"]) == ("Registered twice", "certain")
 
 
 def test_the_former_name_of_the_grade_is_refused_and_the_new_one_named(decider: Program) -> None:

@@ -1,13 +1,16 @@
 """`exhibit case`: found uses, and what was decided about them."""
 
+import io
 from pathlib import Path
+
+from PIL import Image
 
 from exhibit.digests import Digest
 from indexer.picture.features import extract
 from indexer.search.prints import StatedPicture
 from registry.models import Bundle, CrawlSlice, Owner, Picture
 from tests.assets.command_line import Terminal
-from tests.assets.rows import bring, claimed_slice, copy_of, found_case, photograph
+from tests.assets.rows import bring, claimed_slice, copy_of, found_case, jpeg, photograph, register
 from workers.steps.matching.match import match_pictures
 from workers.works.stated import register_stated
 
@@ -29,6 +32,20 @@ def test_a_case_is_listed_and_shown_with_its_use(cli: Terminal, studio: str) -> 
     assert "work      1: A work" in shown
     assert "Opened: shop.example shows what may be a copy of work 1." in shown
     assert "has no case 9" in cli.run("case", "show", "9", code=2).err
+
+
+def test_a_case_tells_which_other_works_its_picture_shows(cli: Terminal, studio: str) -> None:
+    again, services, of = jpeg(Image.open(io.BytesIO(photograph(1))), 70), cli.desk.services, Owner.objects.get()
+    for data, title in ((again, "Registered twice"), (photograph(1), "A work")):
+        register(services, of, data, title)
+    match_pictures(services, bring(services, *claimed_slice(of), [copy_of(photograph(1))]))
+    both = {
+        one["work"]["number"]: [(other["number"], other["decision"]) for other in one["also_shown"]]
+        for one in (cli.ask("case", "show", "1"), cli.ask("case", "show", "2"))
+    }
+    assert both == {1: [(2, "certain")], 2: [(1, "certain")]}
+    shown = [cli.run("case", "show", str(number)).out for number in (1, 2)]
+    assert any("also shown  work 1, Registered twice (certain)" in out for out in shown), shown
 
 
 def test_decisions_are_made_refused_taken_back_and_made_anew(cli: Terminal, studio: str) -> None:

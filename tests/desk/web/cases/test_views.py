@@ -98,6 +98,23 @@ def test_the_page_says_what_where_since_when_how_much_and_how_sure_and_what_come
     assert "a moment to undo" in read(ann)
 
 
+def test_other_works_that_the_found_picture_shows_are_told_on_the_case_and_in_the_queue(
+    studio: Owner, ann: Client, inline: SyncRunner
+) -> None:
+    said, queue = "The same picture was also found to show:", reverse("cases", args=["studio"])
+    assert said not in read(ann)
+    register(inline.services, studio, jpeg(Image.open(io.BytesIO(photograph(1))), 70), "Under the <wave>, again")
+    register(inline.services, owner("others"), jpeg(Image.open(io.BytesIO(photograph(1))), 80), "Somebody else's")
+    planned, epoch = claimed_slice(studio, "again")
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [photograph(1)]))
+    page, listed = read(ann), flat(ann.get(queue).content.decode())
+    assert said in page
+    assert 'href="/o/studio/works/2/">Under the &lt;wave&gt;, again</a> · Very likely a copy' in page
+    assert f"{said} Under the &lt;wave&gt;, again" in listed
+    assert "Somebody else" not in page + listed
+    assert "同一图片经比对还显示：" in flat(ann.get(the_page(), headers={"accept-language": "zh-CN"}).content.decode())
+
+
 def test_notes_disputes_and_opening_again_are_kept_with_their_words(
     studio: Owner, ann: Client, inline: SyncRunner
 ) -> None:

@@ -1,0 +1,222 @@
+"""The check of odds: the sealed figures and the sealed weights have to give them, and the decision follows from both.
+
+The terms are those of format :data:`WEIGHING_FORMAT` and stay as they are: whoever measures otherwise one day names the
+terms otherwise. They are computed here once more instead of being asked of whoever weighed the pair.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from evidence.facts.case import CaseFacts, DecisionFacts, MatchFacts, WeighingFacts
+from evidence.formats.codec import Canonical, FormatError, from_plain, parse_canonical
+from evidence.verdict.result import Check, checked, expect, failed, not_checked, passed
+from evidence.verify.checks.inspection import Inspection
+from exhibit.digests import Digest
+from exhibit.types import Count, Decision, Verification
+
+WEIGHING_FORMAT = "exhibit-weighing/1"
+TOLERANCE = 0.001
+"""Most by which sealed and recomputed odds differ: they are sealed with four decimals."""
+IN_PLACE_TOLERANCE = 0.0001  # the share in place is stated with four decimals beside the figures
+NOT_COMPARED = 256  # bits that stand for the hash of a work of which parts don't count
+MAX_WEIGHINGS = 16  # so many are read; a bundle of the product names one
+FAR_DRIFT, FAR_EXCESS, FAR_ROUGHNESS = 5.0, 9.0, 10.0  # what counts where they weren't measured
+NEAR_HASH = 110  # bits
+NOISE, PIECES_NOISE = 2.5, 1.5
+ANOTHER_PICTURE = 0.15
+MINOR = frozenset({"pieces"})
+"""Reasons that say how a picture lies on the work, and hold no decision back."""
+
+Figures = Mapping[str, float | None]
+
+
+def _number(figures: Figures, name: str, otherwise: float | None = None) -> float:
+    """A figure, or what counts where it wasn't measured; raises ``ValueError`` where it has to be."""
+    value = figures.get(name)
+    found = otherwise if value is None else value
+    if found is None or name not in figures:
+        raise ValueError(f"there is no figure {name}")
+    return found
+
+
+def _alone(figures: Figures, name: str) -> float:
+    another = _number(figures, name, ANOTHER_PICTURE)
+    return max(0.0, 1 - another / ANOTHER_PICTURE)
+
+
+def _precise(figures: Figures) -> float:
+    return _number(figures, "in_place", 0.0) * (_number(figures, "excess", FAR_EXCESS) < NOISE)
+
+
+def _pieces_precise(figures: Figures) -> float:
+    return _shown(figures) * (_number(figures, "pieces_excess", FAR_EXCESS) < PIECES_NOISE)
+
+
+def _shown(figures: Figures) -> float:
+    return _number(figures, "cover", 0.0) * _number(figures, "pieces_in_place", 0.0)
+
+
+TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
+    {
+        "hash": lambda of: max(0.0, NEAR_HASH - _number(of, "hamming")) / NEAR_HASH,
+        "inliers": lambda of: math.log1p(_number(of, "inliers")),
+        "dense": lambda of: _number(of, "dense"),
+        "agreeing": lambda of: math.log1p(_number(of, "agreeing")),
+        "agreeing_share": lambda of: _number(of, "agreeing") / max(1.0, _number(of, "matches")),
+        "in_place": lambda of: _number(of, "in_place", 0.0),
+        "drift": lambda of: -min(_number(of, "drift", FAR_DRIFT), FAR_DRIFT),
+        "excess": lambda of: -math.log(0.1 + _number(of, "excess", FAR_EXCESS)),
+        "patches": lambda of: math.log1p(_number(of, "patches", 0.0)),
+        "cover": lambda of: _number(of, "cover", 0.0),
+        "roughness": lambda of: -math.log(0.02 + _number(of, "roughness", FAR_ROUGHNESS)),
+        "pieces_in_place": lambda of: _number(of, "pieces_in_place", 0.0),
+        "pieces_excess": lambda of: -math.log(0.1 + _number(of, "pieces_excess", FAR_EXCESS)),
+        "shown": _shown,
+        "precise": _precise,
+        "pieces_precise": _pieces_precise,
+        "precise_alone": lambda of: _precise(of) * _alone(of, "another"),
+        "pieces_precise_alone": lambda of: _pieces_precise(of) * _alone(of, "pieces_another"),
+        "either_alone": lambda of: (
+            max(_precise(of), _pieces_precise(of)) * max(_alone(of, "another"), _alone(of, "pieces_another"))
+        ),
+    }
+)
+"""What each term of a sum is of the figures, by its name; ``docs/bundle-format.md`` has the formulae."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedWeights:
+    """The weights of the odds that a picture has to do with a work, and from which on that counts."""
+
+    intercept: float  # what a sum begins with
+    weights: Mapping[str, float]  # by the names of their terms
+    limit: float  # logarithm of odds, among so many works
+    works: Count  # among how many the limit holds
+    decade: float  # by how much the limit rises with ten times as many
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureWeights:
+    """The weights of the odds that it shows this very picture, and from which on that is looked at or certain."""
+
+    intercept: float  # what a sum begins with
+    weights: Mapping[str, float]  # by the names of their terms
+    review: float  # logarithm of odds
+    certain: float  # logarithm of odds
+
+
+@dataclass(frozen=True, slots=True)
+class WeighingFile(Canonical):
+    """What the figures of a version of the comparison are worth, as it is sealed."""
+
+    pipeline: str  # version of the comparison
+    related: RelatedWeights  # of the odds that a picture has to do with a work
+    exposure: ExposureWeights  # of the odds that it shows this very picture
+    format: str = WEIGHING_FORMAT  # which terms there are
+
+    def odds(self, figures: Figures) -> tuple[float, float]:
+        """The logarithms of both odds; raises ``ValueError`` or ``ArithmeticError`` when these can't be figures."""
+        related, exposure = (
+            question.intercept + math.fsum(weight * TERMS[name](figures) for name, weight in question.weights.items())
+            for question in (self.related, self.exposure)
+        )
+        if not (math.isfinite(related) and math.isfinite(exposure)):
+            raise ArithmeticError("odds have to be finite")
+        return related, exposure
+
+
+Weighings = Mapping[str, WeighingFile | Check]
+"""Each weighing by its version of the comparison, or the check that stands for all odds which rest on it."""
+
+
+def weighing_facts(weighing: WeighingFile, file: str) -> WeighingFacts:
+    """What facts state of a weighing that lies in a file."""
+    return WeighingFacts(weighing.pipeline, Digest.of(weighing.to_json()), file)
+
+
+def read_weighings(inspection: Inspection, facts: CaseFacts) -> Weighings:
+    """The weighings that the facts name, each read once."""
+    more = not_checked("odds", f"Only {MAX_WEIGHINGS} weighings are read.")
+    found: dict[str, WeighingFile | Check] = {stated.pipeline: more for stated in facts.weighings}
+    return found | {stated.pipeline: _read(inspection, stated) for stated in facts.weighings[:MAX_WEIGHINGS]}
+
+
+def _read(inspection: Inspection, stated: WeighingFacts) -> WeighingFile | Check:
+    if stated.file in inspection.withheld:
+        return not_checked("odds", f"{stated.file} is withheld from this copy.")
+    try:
+        plain = parse_canonical(inspection.read(stated.file), what=stated.file)
+        weighing = from_plain(WeighingFile, plain, where=stated.file)
+        expect(weighing.format == WEIGHING_FORMAT, f"{stated.file} isn't in the format {WEIGHING_FORMAT}.")
+        same = weighing_facts(weighing, stated.file) == stated
+        expect(same, f"{stated.file} isn't the weighing that the facts state.")
+    except FormatError as error:
+        return failed("odds", error.message)
+    weights = {**weighing.related.weights, **weighing.exposure.weights}
+    if unknown := weights.keys() - TERMS.keys():
+        return not_checked("odds", f"{stated.file} names a term that isn't known here: {min(unknown)[:80]!r}.")
+    return weighing
+
+
+def check_odds(match: MatchFacts, weighings: Weighings, decided: DecisionFacts) -> Check:
+    """``odds:NN``: what the weights make of the figures, and whether the decision of the comparison follows."""
+    name, one = f"odds:{match.number:02d}", match.verification
+    weighing = weighings.get(one.pipeline)
+    if weighing is None:
+        return not_checked(name, f"The bundle doesn't hold the weights by which {one.pipeline} sums odds.")
+    if isinstance(weighing, Check):
+        return replace(weighing, name=name)
+    return checked(name, _odds, name, one, weighing, decided)
+
+
+def _odds(name: str, one: Verification, weighing: WeighingFile, decided: DecisionFacts) -> Check:
+    if one.related is None or one.exposure is None:
+        raise FormatError("Only one of both odds is stated.")
+    try:
+        related, exposure = weighing.odds(one.figures)
+    except (ValueError, ArithmeticError) as error:
+        raise FormatError("The figures are none that odds can be summed of.") from error
+    words = f"sealed {one.related:.3f} and {one.exposure:.3f}, recomputed {related:.3f} and {exposure:.3f}"
+    same = max(abs(related - one.related), abs(exposure - one.exposure)) <= TOLERANCE
+    expect(same, f"The figures and the weights don't give the sealed odds: {words}.")
+    problem = _otherwise(one) or _unfounded(one, weighing, related, exposure)
+    expect(not problem, problem)
+    if one.decision is Decision.RESEMBLES and decided.demonstration:
+        return not_checked(name, "It only resembles the work, and a switch for demonstrations made a case of it.")
+    by = Digest.of(weighing.to_json()).hex[:12]
+    told = f"The figures and the weights of {one.pipeline} ({by}) give the sealed odds: {words}."
+    return passed(name, f"{told} The decision {one.decision} follows from them.")
+
+
+def _otherwise(one: Verification) -> str:
+    """What a match states beside its figures otherwise than these, or an empty text."""
+    of, inverted = one.figures, "negative" in one.reasons
+    counted = of.get("agreeing" if one.pieces else "inliers")
+    placed = of.get("pieces_in_place" if one.pieces else "in_place")
+    same = {
+        "count of details": one.inliers == counted,
+        "distance of hashes": inverted or of.get("hamming") in {one.hamming, NOT_COMPARED},
+        "share of patches in place": placed is None
+        if one.in_place is None
+        else placed is not None and abs(placed - one.in_place) <= IN_PLACE_TOLERANCE,
+    }
+    wrong = next((name for name, holds in same.items() if not holds), "")
+    return f"The match states another {wrong} than its figures." if wrong else ""
+
+
+def _unfounded(one: Verification, weighing: WeighingFile, related: float, exposure: float) -> str:
+    """Why the odds don't bear the decision, or an empty text; how far the limit rises with the works isn't sealed."""
+    review, certain = weighing.exposure.review, weighing.exposure.certain
+    least = {Decision.CERTAIN: certain, Decision.REVIEW: review, Decision.RESEMBLES: -math.inf}.get(one.decision)
+    most = {Decision.REVIEW: certain, Decision.RESEMBLES: review}.get(one.decision, math.inf)
+    if one.decision is Decision.REVIEW and not MINOR.issuperset(one.reasons):
+        most = math.inf  # it was held back
+    if least is None:
+        return f"Odds are stated of a match that was decided to be {one.decision}."
+    if related < weighing.related.limit - TOLERANCE:
+        return f"The odds don't reach {weighing.related.limit:g}, from where on a picture has to do with a work."
+    if least - TOLERANCE <= exposure < most + TOLERANCE:
+        return ""
+    return f"The odds {exposure:.3f} don't bear the decision {one.decision}: limits are {review:g} and {certain:g}."
