@@ -17,7 +17,10 @@ Hex = Annotated[
     str, BeforeValidator(str), Field(pattern="^[0-9a-f]{64}$", description="A SHA-256 digest.", examples=["9f" * 32])
 ]
 Moment = Annotated[datetime, PlainSerializer(rfc3339), WithJsonSchema({"type": "string", "format": "date-time"})]
-RELATED = "Natural logarithm of the odds that it has to do with the work, as the weighing of its figures gives them, which isn't a rate that was counted; null where that isn't weighed."
+RELATED = (
+    "Natural logarithm of the odds that it has to do with the work, as the weighing of its figures gives them, which "
+    "isn't a rate that was counted; null where that isn't weighed."
+)
 EXPOSURE = "The same of the odds that it shows this very picture, and not another one of the scene."
 FIGURES = "What was measured, by name; null where it couldn't be."
 """Of a comparison, wherever one is told of."""

@@ -41,7 +41,20 @@ SMALL = {0, 1, 2**255 - 20, ORDER_8, 2**255 - 19 - ORDER_8}
 SPKI = "302a300506032b6570032100"
 LATER = ("created", "credit", "holder")
 DECLARED = ("title", "author", "first_publication", "registered_at", "registrations", "rights_statement", *LATER)
-HELD = {"low-information", "collage", "page", "negative", "lens", "pieces", "hash", "mark", "series", "derived"}
+REASONS = "low-information plain collage page negative lens pieces hash mark series derived"
+HELD = set(REASONS.split())
+    "low-information",
+    "plain",
+    "collage",
+    "page",
+    "negative",
+    "lens",
+    "pieces",
+    "hash",
+    "mark",
+    "series",
+    "derived",
+}
 PART = "(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[./]|$))[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?"
 NAME = re.compile(rf"(?=.{{1,200}}$){PART}(?:/{PART})*")
 PLAIN = r"[^\x00-\x1f\x7f/\\:]*[^\x00-\x1f\x7f/\\: .]"

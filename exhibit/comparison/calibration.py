@@ -28,9 +28,9 @@ FIRST_NETWORK = "descriptor@1"
 DECIMALS = 4
 """A probability is rounded to so many decimals. Knots are never beyond what their number of photographs allows."""
 HELD = frozenset(
-    {"low-information", "collage", "page", "negative", "lens", "pieces", "hash", "mark", "series", "derived"}
+    {"low-information", "plain", "collage", "page", "negative", "lens", "pieces", "hash", "mark", "series", "derived"}
 )
-"""Reasons of which no calibration on photographs says anything. The first three, and marks that an owner's works
+"""Reasons of which no calibration on photographs says anything. The first four, and marks that an owner's works
 share, lie in the registered picture itself: strangers' pictures agree with such works for other causes than
 copying. With the others the figures are of different forms of the found picture: some of the picture as it is,
 some of its negative, of the straightened one, or of its pieces. ``series`` follows from the figures of other

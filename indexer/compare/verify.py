@@ -27,6 +27,7 @@ from indexer.picture.local_features import LocalFeatures
 from indexer.picture.spaces import PIPELINE
 
 LOW_INFORMATION, NEGATIVE, PIECES, HASH, MARK = "low-information", "negative", "pieces", "hash", "mark"
+PLAIN = "plain"
 OVERLAY = "shared-overlay"
 NEAR_EXACT, NEAR_EXACT_LEVELS = 10, 6.0
 """Bits, and grey levels in the mean, by which a picture may differ from a flat work, at most."""
@@ -81,6 +82,8 @@ def verify(found: Features, registered: Features, works: int = 0) -> Examined:
     else:
         finding = _seen(found, registered, nearest, works)
         finding = replace(finding, further=_further(found, registered, finding, works))
+    if finding.decision is not Decision.NONE and registered.too_plain and not registered.is_flat:
+        finding = replace(finding, reasons=(*finding.reasons, PLAIN))
     return _verification(finding, nearest.hamming, found, registered)
 
 

@@ -22,6 +22,7 @@ DECISIONS = {
 REASONS = {
     "same-bytes": "The two files have the same bytes.",
     "low-information": "The first picture is plain or tiny: many others look like it.",
+    "plain": "The first picture is plain: how often such pictures are mistaken for each other wasn't measured.",
     "few-inliers": "Few details confirm it.",
     "weak-agreement": "The pixels agree only in part.",
     "shared-overlay": (

@@ -28,8 +28,8 @@ def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short
     """Why a picture can't be told from others by its hash alone, or shares much with theirs; empty when neither holds.
 
     Some of ``flat``, ``few-features``, ``two-tone`` (pages of text, tables, diagrams, plain logos) and ``tiny``; or
-    ``collage`` or ``page``. Only those of ``FLAT`` and ``COMPOSED`` hold the matches of a work back. The quality is that
-    of its hash, 0 to 100, its short side that of the original, in pixels.
+    ``collage`` or ``page``. Those of ``FLAT`` and ``COMPOSED`` alone hold the matches of a work back. The quality is
+    that of its hash, 0 to 100, its short side that of the original, in pixels.
     """
     reasons = {
         "flat": quality < MIN_QUALITY and keypoints < MANY_KEYPOINTS,

@@ -196,25 +196,35 @@ class Search(Generic[Key]):
 
     def run(self, hashed: Sequence[Candidate] | None = None) -> None:
         """Compare whatever is worth it, as :func:`find_works` says."""
-        found, works = self.found, self.works
+        found = self.found
         self.hashed = hash_candidates([found], self.hashes)[0] if hashed is None else hashed
         if found.is_icon:
             self.compare(found, self.hashed)
             return
         if self.is_promising:
             self.compare(found, self.hashed)
-            self.compare(found, in_turns(standing_out(self.voted), descriptor_candidates(found, works.descriptors)))
+            self.compare(found, in_turns(standing_out(self.voted), descriptor_candidates(found, self.descriptors)))
             self.ask_what_is_left()
             if _is_page(found):
                 closer = extract(self.load(), self.limits, CLOSER)
-                self.compare(closer, vote_candidates(closer.quick, works.votes))
+                self.compare(closer, vote_candidates(closer.quick, self.votes))
         self.look_within()
         self.compare(found, hash_candidates([_upright_negative(found)], self.hashes)[0])
 
     @cached_property
+    def descriptors(self) -> VectorIndex:
+        """Those of the works, as they are when they are first asked for: one state for the whole search."""
+        return self.works.descriptors
+
+    @cached_property
+    def votes(self) -> VoteIndex:
+        """The same of their votes."""
+        return self.works.votes
+
+    @cached_property
     def voted(self) -> list[Vote]:
         """What the strongest of the quick features say."""
-        return self.works.votes.votes(self.found.quick.descriptors[:QUESTIONS])
+        return self.votes.votes(self.found.quick.descriptors[:QUESTIONS])
 
     @cached_property
     def is_promising(self) -> bool:
@@ -227,7 +237,7 @@ class Search(Generic[Key]):
             return True
         if self.voted and self.voted[0].weight >= VOTED_FOR * by_chance(self.voted):
             return True
-        return bool(self.works.descriptors.search(self.found.embedding[None], k=1, within=NEAR_WHOLE)[0])
+        return bool(self.descriptors.search(self.found.embedding[None], k=1, within=NEAR_WHOLE)[0])
 
     def compare(self, found: Features, candidates: Iterable[Candidate]) -> None:
         """Compare the works that candidates stand for, as far as that hasn't been done; a closer look does it again."""
@@ -253,7 +263,7 @@ class Search(Generic[Key]):
         parts = parts_of(self.found, self.load, self.limits)
         if not parts:
             return
-        named = named_within(parts, self.works.descriptors)
+        named = named_within(parts, self.descriptors)
         owners = self.works.owners([candidate for _, candidate in named])
         first: dict[Key, Part] = {}
         for part, candidate in named:
@@ -288,7 +298,7 @@ class Search(Generic[Key]):
                 left = self._outside(left, work, verification)
             if len(left) < LEFT:
                 return
-            self.compare(self.found, vote_candidates(left, self.works.votes))
+            self.compare(self.found, vote_candidates(left, self.votes))
             if len(self.certain) == len(certain):
                 return
 

@@ -116,7 +116,7 @@ def test_match_uses_what_an_earlier_run_has_measured(folders: tuple[Path, Path],
     arguments = ["match", works, pictures / "a", "--jobs", 1, "--cache", tmp_path / "cache", "--out"]
     assert indexer(*arguments, tmp_path / "first.jsonl").returncode == 0
     stored = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npz")}
-    assert len(stored) == 3
+    assert len(stored) == 4
     assert indexer(*arguments, tmp_path / "second.jsonl").returncode == 0
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npz")} == stored
     assert (tmp_path / "first.jsonl").read_bytes() == (tmp_path / "second.jsonl").read_bytes()

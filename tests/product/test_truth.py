@@ -227,7 +227,7 @@ def test_a_damaged_registered_picture_keeps_no_other_from_being_matched(inline: 
     case = Case.objects.get()
     assert (case.work.number, case.case_sightings.count()) == (2, 2)
     rows = [Picture.objects.get(digest=Digest.of(one)) for one in given]
-    assert [(row.state, bool(row.searched)) for row in rows] == [("done", False), ("done", True), ("done", False)]
+    assert [(row.state, bool(row.searched)) for row in rows] == [("done", False)] * 3  # each names both works
     inline.services.blobs.remove(Digest.of(photograph(1)))
     inline.services.blobs.put(photograph(1))
     match_pictures(inline.services, seen(inline, studio, copy_of(photograph(1)), name="again"))

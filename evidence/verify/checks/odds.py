@@ -26,7 +26,7 @@ FAR_DRIFT, FAR_EXCESS, FAR_ROUGHNESS = 5.0, 9.0, 10.0  # what counts where they 
 NEAR_HASH = 110  # bits
 NOISE, PIECES_NOISE = 2.5, 1.5
 ANOTHER_PICTURE = 0.15
-MINOR = frozenset({"pieces"})
+MINOR = frozenset({"pieces", "plain"})
 """Reasons that say how a picture lies on the work, and hold no decision back."""
 
 Figures = Mapping[str, float | None]

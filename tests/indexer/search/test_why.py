@@ -1,6 +1,5 @@
 """Why a copy is found, or isn't: the gate where it falls, and the figures beside their limits."""
 
-import math
 from pathlib import Path
 
 import cv2
@@ -35,7 +34,7 @@ def gate(explained: Explanation[int], name: str) -> Gate:
 
 
 def figures(explained: Explanation[int], name: str) -> dict[str, tuple[float, float | None, bool]]:
-    return {one.name: (one.figure, one.limit, one.holds) for one in gate(explained, name).figures}
+    return {one.name: (one.figure or 0.0, one.limit, one.holds) for one in gate(explained, name).figures}
 
 
 def wavy(picture: Image.Image, pixels: float, period: float) -> Image.Image:

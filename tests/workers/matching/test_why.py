@@ -38,8 +38,7 @@ def test_only_the_owners_own_works_stand_before_one(inline: SyncRunner, studio: 
     other = studio.works.get(number=1)
     lost = why(inline.services, other, photograph(3))
     assert lost.fell is not None
-    assert lost.fell.name == "naming"
-    assert lost.sentences[1].startswith("Another work explains")
+    assert lost.fell.name == "glance"  # what is found of another work doesn't answer for this one
 
 
 def test_both_are_drawn_also_where_one_lies_on_the_other_nowhere(inline: SyncRunner, studio: Owner) -> None:
@@ -72,7 +71,7 @@ def test_a_find_that_another_work_of_a_series_explains_better_is_left_to_a_perso
     inline.run_until_idle()
     held, certain = (why(inline.services, work, copy_of(exposure(1))) for work in works)
     assert (held.decision, certain.decision) == (Decision.REVIEW, Decision.CERTAIN)
-    assert held.reasons == ("series",)
+    assert held.reasons[-1] == "series"
     assert "A person has to look." in held.sentences
     assert not held.gates[-1].passed
 

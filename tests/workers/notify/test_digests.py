@@ -79,7 +79,7 @@ def test_a_mail_tells_party_by_party_how_sure_how_much_since_when_and_counts_the
     assert mail is not None
     html = str(mail.alternatives[0][0])
     for text in (str(mail.body), html):
-        assert "Very likely a copy. It shows 99% of your picture." in text
+        assert "Very likely a copy. It shows 100% of your picture." in text
         assert re.search(r"Seen on one page since \d+ Nov \d{4}: shop\.example/", text)
         assert "How often this is wrong has not been measured." in text
         assert text.index("shop.example · 1 case") < text.index("small-2.example · 1 case")

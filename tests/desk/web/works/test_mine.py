@@ -43,7 +43,7 @@ def test_an_address_is_fetched_when_the_form_is_sent_and_not_before_and_nothing_
     assert f'value="{web.url("/seen.jpg")}"' in before
     found = flat(ann.post(at("mine"), asked).content.decode())
     assert at("work", 1) in found
-    assert "Very likely a copy. It shows 99% of your picture." in found
+    assert "Very likely a copy. It shows 100% of your picture." in found
     assert f'name="address" value="{web.url("/")}"' in found
     none = ann.post(at("mine"), {"url": web.url("/other.jpg")})
     assert "None of your works was found in this picture." in none.content.decode()

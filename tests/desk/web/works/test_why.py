@@ -24,9 +24,9 @@ def test_the_page_tells_the_gates_and_keeps_nothing(ann: Client, inline: SyncRun
     assert "Keep this pair" not in before
     page = flat(ann.post(at("why", 1), {"copy": file("found.jpg", photograph(50))}).content.decode())
     assert "It isn&#x27;t found. " in page
-    assert "Neither hash nor descriptor nor votes named it" in page or "Too few details agree" in page
+    assert "Neither hash nor descriptor nor votes named it" in page or "Too little agrees at a glance" in page
     assert "data:image/jpeg;base64," in page
-    assert "at most 90" in page
+    assert "at least -1.9" in page
     assert "Keep this pair for measuring" in page
     assert KeptPairs(inline.services.config.data_dir).pairs() == []
     found = flat(ann.post(at("why", 1), {"copy": file("found.jpg", copy_of(photograph(1)))}).content.decode())
