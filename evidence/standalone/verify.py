@@ -41,8 +41,7 @@ SMALL = {0, 1, 2**255 - 20, ORDER_8, 2**255 - 19 - ORDER_8}
 SPKI = "302a300506032b6570032100"
 LATER = ("created", "credit", "holder")
 DECLARED = ("title", "author", "first_publication", "registered_at", "registrations", "rights_statement", *LATER)
-REASONS = "low-information plain collage page negative lens pieces hash mark series derived"
-HELD = set(REASONS.split())
+HELD = {
     "low-information",
     "plain",
     "collage",
