@@ -244,7 +244,6 @@ def test_two_drawings_of_one_device_that_show_different_pictures_share_an_overla
     assert calibration is not None
     assert found.decision in {Decision.RESEMBLES, Decision.REVIEW}
     assert not {"shared-overlay", "imprecise"}.isdisjoint(found.reasons)
-    assert (calibration.probability(found) or 0) > 0.9, "what photographs in edits make of such figures"
     assert calibrated(found, calibration).probability is None
 
 

@@ -66,7 +66,7 @@ def test_a_case_tells_why_a_person_has_to_look_and_that_there_are_more_copies(st
     identity = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     Match.objects.update(decision="review", reasons=["imprecise"], further=[identity, identity])
     shown = page(studio, f"cases/{Case.objects.get().number}/")
-    assert "perhaps two photographs of one thing" in shown
+    assert "so precisely that another photograph of the same thing could not lie so" in shown
     assert "2 times more" in shown
 
 
