@@ -9,7 +9,7 @@ from django.db import connection
 from exhibit.types import Decision
 from registry.models import Case
 
-MOST = 24
+MOST = 8
 """Works that are told of a case, the surest first: many may carry one mark."""
 
 

@@ -27,9 +27,9 @@ def test_what_resembles_is_said_plainly_with_its_odds() -> None:
     assert said[0].startswith(
         "It has to do with the work beyond chance: an altered copy, an adaptation, another photograph"
     )
-    assert "Odds that it has to do with the work, and doesn't resemble it by chance: about 8,000 : 1." in said
-    assert "Odds that it shows this very picture, and not another one of the scene: about 1 : 240." in said
-    assert not any("Odds" in sentence for sentence in words_of(FOUND))
+    assert "Weighed odds that it has to do with the work, and doesn't resemble it by chance: about 8,000 : 1." in said
+    assert "Weighed odds that it shows this very picture, and not another one of the scene: about 1 : 240." in said
+    assert not any("odds" in sentence for sentence in words_of(FOUND))
 
 
 def test_a_ratio_comes_with_what_it_rests_on() -> None:
