@@ -176,9 +176,10 @@ def last_change(collection: Collection, space: Space) -> int:
 
 def count_later(known: Mapping[tuple[Collection, Space], int]) -> dict[tuple[Collection, str], int]:
     """How many changes each collection in each space, by its id, has after a number; asks the database once."""
-    keys = {(space_id(space), collection): (collection, space.id) for collection, space in known}
+    ids = {space: space_id(space) for space in {space for _, space in known}}
+    keys = {(ids[space], collection): (collection, space.id) for collection, space in known}
     each = [
-        IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__gt=number)
+        IndexChange.objects.filter(collection=collection, space_id=ids[space], number__gt=number)
         .values("space_id", "collection")
         .annotate(count=Count("pk"))
         .values_list("space_id", "collection", "count")
