@@ -39,7 +39,7 @@ from workers.evidence.links import make_link
 from workers.tasks.sync_runner import SyncRunner
 
 MAX_QUERIES = 25
-MAX_BYTES = 105_000
+MAX_BYTES = 100_000
 """Of the page itself before it is compressed; and of what a first visit brings, with its style and scripts, as it is
 sent. Pictures aren't counted."""
 
