@@ -6,11 +6,11 @@ of the measures, from cheap to dear, is decided here and nowhere else:
 1. The hash, of the picture, of what lies inside its borders, of its panels and inset; of an icon nothing else.
 2. The local votes of its strongest quick features, then the descriptor of the whole picture. Where neither these nor
    the hash promise a work (:attr:`Search.is_promising`), the picture shows a stranger, and 3 to 5 are left out.
-3. The works that hash, votes and the descriptors of the picture and its parts name are compared.
+3. The works that hash, votes and the descriptors of the picture and its parts name are compared; those that the hash of
+   the negative names in any case.
 4. What certain matches leave of the picture votes again: it may show further works.
 5. A page or a collage votes again from twice the size.
 6. Each picture within one, in a sheet of dozens or one in another, is asked for by itself.
-7. The hash of the negative.
 
 Whether a work is compared, and what is said of it, doesn't hang on what was found of other works: a picture may be
 registered twice, and a page may be one work and show another. Each candidate is glanced at by its quick figures first;
@@ -21,6 +21,7 @@ would have it.
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -201,15 +202,17 @@ class Search(Generic[Key]):
         if found.is_icon:
             self.compare(found, self.hashed)
             return
+        inverted = hash_candidates([_upright_negative(found)], self.hashes)[0]
         if self.is_promising:
-            self.compare(found, self.hashed)
-            self.compare(found, in_turns(standing_out(self.voted), descriptor_candidates(found, self.descriptors)))
+            turns = in_turns(standing_out(self.voted), descriptor_candidates(found, self.descriptors))
+            self.compare(found, self.hashed, turns, inverted)
             self.ask_what_is_left()
             if _is_page(found):
                 closer = extract(self.load(), self.limits, CLOSER)
                 self.compare(closer, vote_candidates(closer.quick, self.votes))
+        else:
+            self.compare(found, inverted)
         self.look_within()
-        self.compare(found, hash_candidates([_upright_negative(found)], self.hashes)[0])
 
     @cached_property
     def descriptors(self) -> VectorIndex:
@@ -239,11 +242,18 @@ class Search(Generic[Key]):
             return True
         return bool(self.descriptors.search(self.found.embedding[None], k=1, within=NEAR_WHOLE)[0])
 
-    def compare(self, found: Features, candidates: Iterable[Candidate]) -> None:
-        """Compare the works that candidates stand for, as far as that hasn't been done; a closer look does it again."""
+    def compare(self, found: Features, *rounds: Iterable[Candidate]) -> None:
+        """Compare the works that candidates stand for, as far as that hasn't been done; a closer look does it again.
+
+        Of each round so many are compared; the owners of all rounds are asked for at once.
+        """
+        listed = [list(candidates) for candidates in rounds]
+        owners = self.works.owners(chain.from_iterable(listed))
+        for one in listed:
+            self._compare(found, one, owners)
+
+    def _compare(self, found: Features, listed: Sequence[Candidate], owners: Mapping[tuple[str, int], Key]) -> None:
         closer = found is not self.found
-        listed = list(candidates)
-        owners = self.works.owners(listed)
 
         def owner(candidate: Candidate) -> Key | None:
             return owners.get((candidate.space, candidate.number))

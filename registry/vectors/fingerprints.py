@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet, Value
 
 from exhibit.errors import WrongUseError
 from exhibit.types import Fingerprint, Metric, Space
@@ -191,8 +191,21 @@ def count_later(known: Mapping[tuple[Collection, Space], int]) -> dict[tuple[Col
 
 def pictures_of(collection: Collection, space: Space, numbers: Iterable[int]) -> dict[int, int]:
     """Which picture (primary key) each number added."""
-    changes = IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__in=list(numbers))
-    return dict(changes.values_list("number", "fingerprint__picture_id"))
+    return {number: picture for (_, number), picture in pictures_of_all(collection, {space: numbers}).items()}
+
+
+def pictures_of_all(collection: Collection, numbers: Mapping[Space, Iterable[int]]) -> dict[tuple[str, int], int]:
+    """The same for several spaces, by the space's id and the number; asks the database once."""
+    each = [
+        IndexChange.objects.filter(
+            collection=collection, space__name=space.name, space__version=space.version, number__in=list(some)
+        )
+        .annotate(stated=Value(space.id))
+        .values_list("stated", "number", "fingerprint__picture_id")
+        for space, some in numbers.items()
+    ]
+    rows = each[0].union(*each[1:], all=True) if each else ()
+    return {(space, number): picture for space, number, picture in rows}
 
 
 def forget_cached_spaces() -> None:

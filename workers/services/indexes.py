@@ -144,12 +144,8 @@ class Indexes:
     def pictures(self, collection: Collection, candidates: Iterable[Candidate]) -> dict[tuple[str, int], int]:
         """Which picture (primary key) stands behind each candidate's space and number."""
         wanted = list(candidates)
-        found: dict[tuple[str, int], int] = {}
-        for space in (*self.spaces, ROOTSIFT):
-            numbers = [fingerprint.number for fingerprint in wanted if fingerprint.space == space.id]
-            rows = vectors.pictures_of(collection, space, numbers) if numbers else {}
-            found.update({(space.id, number): picture for number, picture in rows.items()})
-        return found
+        each = {space: [one.number for one in wanted if one.space == space.id] for space in (*self.spaces, ROOTSIFT)}
+        return vectors.pictures_of_all(collection, {space: numbers for space, numbers in each.items() if numbers})
 
     def brought(self, collection: Collection) -> dict[str, int]:
         """The bytes of each part (:attr:`FaissIndex.parts`) that is brought here to be searched."""

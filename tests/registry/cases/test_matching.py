@@ -80,5 +80,5 @@ def test_opening_a_case_takes_few_statements_and_each_further_one_of_a_batch_few
     assert [case.party for case in Case.objects.order_by("number")] == [
         f"shop-{number}.example" for number in range(1, 6)
     ]
-    assert len(first) <= 75
-    assert len(others) - len(first) <= 4 * 12
+    assert len(first) <= 70
+    assert len(others) - len(first) <= 3 * 12
