@@ -143,11 +143,6 @@ class Features:
         return replace(self, later_local=self.later_quick)
 
     @property
-    def is_glance(self) -> bool:
-        """Whether the local features are the quick ones."""
-        return self.later_local is self.later_quick
-
-    @property
     def embedding(self) -> NDArray[np.float32]:
         """Descriptor of the whole picture, of unit length: the first of :attr:`embeddings`, measured without them."""
         return self.later_whole.value

@@ -3,7 +3,7 @@
 const DECLARED = ["title", "author", "first_publication", "registered_at", "registrations", "rights_statement"];
 /* What an entry names only where something is said; earlier facts don't state it. */
 const DECLARED_LATER = ["created", "credit", "holder"];
-const HELD = ["low-information", "collage", "page", "negative", "lens", "pieces", "hash", "mark", "series", "derived"];
+const HELD = ["low-information", "plain", "collage", "page", "negative", "lens", "pieces", "hash", "mark", "series", "derived"];
 const MOST_COMPUTED = 200;
 const MOST_CALIBRATIONS = 16;
 const SUMMED = "A page in a browser doesn't sum the odds; `exhibit verify` does it.";

@@ -22,6 +22,7 @@ from evidence.verdict.trust import Requirements, Trust, load_trust
 from evidence.verify.packages import places_of, verified
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
+from exhibit.comparison.calibration import HELD
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, ExitCode
@@ -43,6 +44,7 @@ from tests.assets.verify_page import WORDS, Page, by_python, differences
 from tests.assets.web_archive import CHECK as ARCHIVE_CHECK, TOLD
 from tests.assets.witnesses import with_cosigner
 from tests.evidence.standalone.test_verifier_inside import started
+from tests.evidence.verify.checks.test_probability import with_verification
 from tests.evidence.verify.test_forgeries import FORGERIES
 
 pytestmark = [
@@ -240,6 +242,16 @@ def test_a_picture_with_a_profile_is_read_by_both_as_the_version_did_that_compar
         path = resealed(scene, facts).write(tmp_path / f"{pipeline}-{state}.zip")
         told = page.check(path)
         assert (told[1]["match:01"], differences(told, by_python(path, scene.trust))) == (state, {})
+
+
+def test_of_figures_that_no_calibration_measures_a_probability_fails_alike(
+    scene: Scene, page: Page, tmp_path: Path
+) -> None:
+    for reason in sorted(HELD):
+        facts = with_verification(scene.facts, reasons=(reason,))
+        path = resealed(scene, facts).write(tmp_path / f"{reason}.zip")
+        told = page.check(path)
+        assert (told[1]["probability:01"], differences(told, by_python(path, scene.trust))) == ("failed", {}), reason
 
 
 @shares
