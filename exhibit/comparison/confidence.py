@@ -7,7 +7,8 @@ from functools import lru_cache
 LEVEL = 0.95
 """How often at least a statement made here holds, over all that might have been sampled."""
 MILLION = 1_000_000
-MOST_ODDS = 1e9
+MOST_ODDS = 1000
+"""Odds beyond which only that is said: what they are summed by was learned from some hundreds of photographs."""
 _HALVINGS = 60
 SLOPES = (3.0, 1.0, 1 / 3)
 """Of :func:`upper_bound_at_any_time`: the steeper, the better for few failures, the gentler, the better for many."""
@@ -35,12 +36,14 @@ def per_million(rate: float) -> int:
 
 
 def odds_words(logarithm: float) -> str:
-    """Odds, given by their natural logarithm, as ``8,000 : 1`` or ``1 : 240``.
+    """Odds, given by their natural logarithm, as ``63 : 1``, ``1 : 240`` or ``> 1,000 : 1``.
 
-    Two digits are said, and the rest is left off so that no more is said than was measured; at most a thousand million.
+    Two digits are said, and the rest is left off so that no more is said than was measured.
     """
     against = logarithm < 0
-    value = math.exp(min(abs(logarithm), math.log(MOST_ODDS)))
+    if abs(logarithm) > math.log(MOST_ODDS):
+        return f"< 1 : {MOST_ODDS:,}" if against else f"> {MOST_ODDS:,} : 1"
+    value = math.exp(abs(logarithm))
     step = 10.0 ** (math.floor(math.log10(value) + 1e-9) - 1)
     steps = value / step
     number = (math.ceil(steps - 1e-6) if against else math.floor(steps + 1e-6)) * step

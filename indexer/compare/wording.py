@@ -141,7 +141,7 @@ def as_plain(verification: Verification) -> dict[str, Json]:
 def odds_in_words(related: float | None, exposure: float | None) -> list[str]:
     """Odds by their natural logarithms, each with what they are of; none that the weighing didn't give."""
     of = (related, "it has to do with the work"), (exposure, "it shows this very picture")
-    return [f"weighed at about {odds_words(odds)} that {what}" for odds, what in of if odds is not None]
+    return [f"weighed at {odds_words(odds)} that {what}" for odds, what in of if odds is not None]
 
 
 def held_back_in_words(reasons: Iterable[str]) -> str:

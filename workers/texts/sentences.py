@@ -24,8 +24,8 @@ RESEMBLES = _(
     "It has to do with the work beyond chance: an altered copy, an adaptation, another photograph of the same scene. "
     "Which of these isn't said; a person has to look."
 )
-RELATED = _("Weighed odds that it has to do with the work, and doesn't resemble it by chance: about %(odds)s.")
-EXPOSURE = _("Weighed odds that it shows this very picture, and not another one of the scene: about %(odds)s.")
+RELATED = _("Weighed odds that it has to do with the work, and doesn't resemble it by chance: %(odds)s.")
+EXPOSURE = _("Weighed odds that it shows this very picture, and not another one of the scene: %(odds)s.")
 RATIO = _("Likelihood ratio of a copy, as measured on other pictures: %(ratio)s.")
 AT_MOST = _("Likelihood ratio of a copy: %(ratio)s at most is stated; the photographs measured support none larger.")
 AT_LEAST = _(
