@@ -23,7 +23,7 @@ RELATED = (
     "shown",
 )  # fmt: skip
 EXPOSURE = (
-    "drift", "shown", "precise", "pieces_precise", "precise_alone", "pieces_precise_alone", "either_alone",
+    "drift", "shown", "placed", "pieces_precise", "placed_alone", "pieces_precise_alone", "either_placed_alone",
 )  # fmt: skip
 """Terms of each question."""
 RIDGE, EXPOSURE_RIDGE = 2.0, 5.0
@@ -31,10 +31,11 @@ RIDGE, EXPOSURE_RIDGE = 2.0, 5.0
 separated perfectly would otherwise have no finite weights."""
 ROUNDS = 3
 """How often a question is fitted to the way that the fit before thinks likeliest."""
-MEASURED_WHOLE = 0.025
+MEASURED_WHOLE = 0.05
 """Share of pairs with strangers that a glance may take for worth measuring."""
-CHANCE, MARGIN = 0.001, 0.5
-"""Share of pairs with strangers that may pass for related, and logarithm of odds by which the limit lies above them."""
+CHANCE, MARGIN = 0.00025, 0.5
+"""Share of pairs with strangers that may pass for related, and logarithm of odds by which a limit lies above those that
+it keeps out: other strangers, and other exposures, reach somewhat farther."""
 WORKS, DECADE = 1000, 0.5
 """Works among which that limit holds, and by how much it rises with ten times as many."""
 EVEN = 0.0
@@ -119,7 +120,7 @@ class Fitting:
             decade=DECADE,
             exposure=exposure,
             review_limit=EVEN,
-            certain_limit=max(EVEN, round(float(alike.max(initial=EVEN)) + 0.005, 2)),  # above each of them
+            certain_limit=max(EVEN, round(float(alike.max(initial=EVEN)) + MARGIN, 2)),  # above each of them
             provenance=provenance,
         )
 

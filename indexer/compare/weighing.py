@@ -27,6 +27,8 @@ NEAR_HASH = 110
 
 NOISE, PIECES_NOISE = 2.5, 1.5
 """Times what its noise explains, below which the median patch lies in place: of the whole, and of pieces."""
+ENOUGH_PATCHES = 40
+"""Patches from which their lying in place counts in full: a dozen lie in place on another smooth shape, too."""
 ANOTHER_PICTURE = 0.15
 """Share of the overlap from which a part that shows another picture counts in full."""
 
@@ -39,6 +41,11 @@ def _alone(another: float | None) -> float:
 def _precise(one: Figures) -> float:
     """The share of patches in place, where what is displaced is no more than noise."""
     return _or(one.in_place, 0.0) * (_or(one.excess, FAR_EXCESS) < NOISE)
+
+
+def _placed(one: Figures) -> float:
+    """The same, by how many patches there are to see it by."""
+    return _precise(one) * min(1.0, _or(one.patches, 0) / ENOUGH_PATCHES)
 
 
 def _pieces_precise(one: Figures) -> float:
@@ -72,6 +79,11 @@ TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
         "pieces_precise_alone": lambda one: _pieces_precise(one) * _alone(one.pieces_another),
         "either_alone": lambda one: (
             max(_precise(one), _pieces_precise(one)) * max(_alone(one.another), _alone(one.pieces_another))
+        ),
+        "placed": _placed,
+        "placed_alone": lambda one: _placed(one) * _alone(one.another),
+        "either_placed_alone": lambda one: (
+            max(_placed(one), _pieces_precise(one)) * max(_alone(one.another), _alone(one.pieces_another))
         ),
     }
 )

@@ -25,6 +25,7 @@ MAX_WEIGHINGS = 16  # so many are read; a bundle of the product names one
 FAR_DRIFT, FAR_EXCESS, FAR_ROUGHNESS = 5.0, 9.0, 10.0  # what counts where they weren't measured
 NEAR_HASH = 110  # bits
 NOISE, PIECES_NOISE = 2.5, 1.5
+ENOUGH_PATCHES = 40
 ANOTHER_PICTURE = 0.15
 MINOR = frozenset({"pieces", "plain"})
 """Reasons that say how a picture lies on the work, and hold no decision back."""
@@ -48,6 +49,10 @@ def _alone(figures: Figures, name: str) -> float:
 
 def _precise(figures: Figures) -> float:
     return _number(figures, "in_place", 0.0) * (_number(figures, "excess", FAR_EXCESS) < NOISE)
+
+
+def _placed(figures: Figures) -> float:
+    return _precise(figures) * min(1.0, _number(figures, "patches", 0.0) / ENOUGH_PATCHES)
 
 
 def _pieces_precise(figures: Figures) -> float:
@@ -80,6 +85,11 @@ TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
         "pieces_precise_alone": lambda of: _pieces_precise(of) * _alone(of, "pieces_another"),
         "either_alone": lambda of: (
             max(_precise(of), _pieces_precise(of)) * max(_alone(of, "another"), _alone(of, "pieces_another"))
+        ),
+        "placed": _placed,
+        "placed_alone": lambda of: _placed(of) * _alone(of, "another"),
+        "either_placed_alone": lambda of: (
+            max(_placed(of), _pieces_precise(of)) * max(_alone(of, "another"), _alone(of, "pieces_another"))
         ),
     }
 )
