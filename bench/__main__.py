@@ -74,6 +74,7 @@ EXAMPLES = """examples:
   python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
 INTERRUPTED = 130
+SHORT = ("fingerprints", "crawling", "pairs", "lookalikes")
 LONG = (
     "retrieval", "retroactive", "whole", "reports", "crowd", "series", "matching", "compositions", "weighing",
     "weighing-fit", "cheats", "cost", "sizes", "named", "memory", "tampering", "evidence", "witnesses", "log",
@@ -210,9 +211,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = ["fingerprints", "crawling", "pairs", "lookalikes", *LONG]
     every = f"which; all but {', '.join(LONG)} if none is named"
-    parser.add_argument("what", nargs="*", choices=[*names, []], help=every)
+    parser.add_argument("what", nargs="*", choices=[*SHORT, *LONG, []], help=every)
     parser.add_argument("--photos", type=Path, nargs="+", default=[OURS], help="folders of photos (default: our few)")
     parser.add_argument("--pairs", type=Path, help="a folder with pairs.csv: original, copy, kind, expected")
     parser.add_argument("--lookalikes", type=Path, help="a folder with group_pairs.csv: file_a, file_b, expected")

@@ -14,8 +14,9 @@ from bench.weighing.fitting import Fitting, document
 from bench.weighing.judging import tables
 from bench.weighing.measuring import Plan, kept
 from indexer.compare.weighing import Provenance
+from indexer.picture.spaces import PIPELINE
 
-FOLDER, FILE = "weighing", "weighing.json"
+FOLDER, FILE = "weighing", f"{PIPELINE}.json"
 
 
 def measure(plan: Plan, out: Path, jobs: int = 1) -> Iterator[Titled]:
@@ -25,7 +26,7 @@ def measure(plan: Plan, out: Path, jobs: int = 1) -> Iterator[Titled]:
 
 
 def fit(out: Path) -> Iterator[Titled]:
-    """Write a weighing of everything that was measured into ``weighing/weighing.json``, and give the tables."""
+    """Write a weighing of everything that was measured as the current pipeline's, and give the tables."""
     about, pairs = kept(out / FOLDER)
     counts = dict(sorted(Counter(str(pair.kind) for pair in pairs).items()))
     today = datetime.now(UTC).date().isoformat()

@@ -4,8 +4,8 @@
 another one of the scene?* against other photographs of one scene. Each answer is the logarithm of odds: an intercept,
 and of each figure a term times its weight (logistic regression, D. R. Cox, "The Regression Analysis of Binary
 Sequences", 1958). No weight is negative, and each term grows with what speaks for a copy, so more agreement never makes
-an answer worse. The weights are a readable file, ``models/weighing.json``: whoever has the figures of a bundle can do
-the sum by hand.
+an answer worse. The weights are a readable file of each version of the comparison in ``models/weighing/``: whoever has
+the figures of a bundle can do the sum by hand.
 """
 
 import json
@@ -13,11 +13,15 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 
 from exhibit.types import Decision
 from indexer.compare.figures import Figures
+from indexer.picture.spaces import PIPELINE
+
+KEPT = Path(__file__).parents[1] / "models" / "weighing"
+"""The weights of this version of the comparison and of earlier ones, ``PIPELINE.json`` each."""
 
 FAR_DRIFT, FAR_EXCESS, FAR_ROUGHNESS = 5.0, 9.0, 10.0
 """What counts where a drift (pixels), an excess (times) or a roughness (pixels) wasn't measured."""
@@ -191,8 +195,14 @@ class Answers:
 
 @cache
 def shipped() -> Weighing:
-    """The weighing that comes along."""
-    return read(resources.files("indexer.models").joinpath("weighing.json").read_text("utf-8"))
+    """The weighing by which this version decides."""
+    return read((KEPT / f"{PIPELINE}.json").read_text("utf-8"))
+
+
+def kept(pipeline: str, folder: Path = KEPT) -> Weighing | None:
+    """The weighing by which a version of the comparison decided; ``None`` where a folder doesn't keep it."""
+    file = next((file for file in folder.iterdir() if file.name == f"{pipeline}.json"), None)
+    return None if file is None else read(file.read_text("utf-8"))
 
 
 def read(text: str) -> Weighing:

@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from evidence.bundle import sealing
 from evidence.bundle.sealing import ContentFile
@@ -67,7 +68,7 @@ from workers.log.registrations import further_submissions_of, submission_of
 from workers.pictures.presence import Absent, absent
 from workers.pictures.provenance import with_statements
 from workers.services.wiring import Services
-from workers.texts.sentences import Said, not_checked, said_of
+from workers.texts.sentences import Said, not_checked, said_of, weights_missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
             _signed(services, signed, proofs),
         ),
         witnesses=checkpoint_witnesses(proofs.checkpoint),
-        not_checked=not_checked(language),
+        not_checked=(*not_checked(language), *_unweighed(services, shown, language)),
         calibrations=_calibrations(services, shown, sealed=sealed),
         made_with=made_with(services.config.time_zone) if sealed else None,
         left_out=tuple(_left_out(work, sightings, files, gone)),
@@ -408,25 +409,38 @@ def _calibrations(services: Services, matches: Sequence[MatchFacts], *, sealed: 
 
 
 def _weighings(services: Services, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[WeighingFacts, ...]:
-    """What gave the matches of this version their odds; what is sealed goes into the blob store."""
-    if not any(one.pipeline == PIPELINE and one.related is not None for one in (m.verification for m in matches)):
-        return ()
-    used = weighing_file()
+    """What gave the matches their odds, as far as it is kept; what is sealed goes into the blob store."""
+    files = [file for file in map(partial(weighing_file, services), _weighed_by(matches)) if file is not None]
     if sealed:
-        services.blobs.put(used.to_json())
-    return (weighing_facts(used, sealing.weighing_path(1)),)
+        for file in files:
+            services.blobs.put(file.to_json())
+    return tuple(weighing_facts(file, sealing.weighing_path(number)) for number, file in enumerate(files, 1))
 
 
-def weighing_file() -> WeighingFile:
-    """The weights of this version of the comparison, as they are sealed."""
-    one = weighing.shipped()
+def _unweighed(services: Services, matches: Sequence[MatchFacts], language: str) -> Iterator[str]:
+    """A sentence on each version of the comparison whose weights aren't kept: nobody can do its sums again."""
+    for pipeline in _weighed_by(matches):
+        if weighing_file(services, pipeline) is None:
+            yield weights_missing(pipeline, language)
+
+
+def _weighed_by(matches: Sequence[MatchFacts]) -> list[str]:
+    compared = (match.verification for match in matches)
+    return sorted({one.pipeline for one in compared if one.related is not None})
+
+
+def weighing_file(services: Services, pipeline: str) -> WeighingFile | None:
+    """The weights of a version of the comparison, as they are sealed; ``None`` where they aren't kept."""
+    one = weighing.kept(pipeline, services.weighings)
+    if one is None:
+        return None
     related = RelatedWeights(
         one.related.intercept, one.related.weights, limit=one.related_limit, works=one.works, decade=one.decade
     )
     exposure = ExposureWeights(
         one.exposure.intercept, one.exposure.weights, review=one.review_limit, certain=one.certain_limit
     )
-    return WeighingFile(PIPELINE, related, exposure)
+    return WeighingFile(pipeline, related, exposure)
 
 
 def _licence_check(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFacts:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cache, cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evidence.keys.ed25519 import KeySigner, derived, mounted_signer
@@ -88,6 +89,13 @@ class Services:
         from registry.cases.floods import Fuse  # needs Django
 
         return Fuse(self.config.flood_floor, self.config.flood_factor)
+
+    @cached_property
+    def weighings(self) -> Path:
+        """Where the weights of each version of the comparison lie."""
+        from indexer.compare.weighing import KEPT  # loads OpenCV, after the fork
+
+        return KEPT
 
     @cached_property
     def descriptors(self) -> "Descriptors":

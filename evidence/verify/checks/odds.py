@@ -21,7 +21,7 @@ TOLERANCE = 0.001
 """Most by which sealed and recomputed odds differ: they are sealed with four decimals."""
 IN_PLACE_TOLERANCE = 0.0001  # the share in place is stated with four decimals beside the figures
 NOT_COMPARED = 256  # bits that stand for the hash of a work of which parts don't count
-MAX_WEIGHINGS = 16  # so many are read; a bundle of the product names one
+MAX_WEIGHINGS = 16  # so many are read; a bundle of the product names one for each version of the comparison
 FAR_DRIFT, FAR_EXCESS, FAR_ROUGHNESS = 5.0, 9.0, 10.0  # what counts where they weren't measured
 NEAR_HASH = 110  # bits
 NOISE, PIECES_NOISE = 2.5, 1.5

@@ -16,6 +16,7 @@ from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import DeclaredWork
+from indexer.picture.spaces import PIPELINE
 from registry.log.keys import add_device_key, revoke
 from registry.models import Bundle, DeviceKey, LogOpening, Work
 from tests.assets.sealed import asked_bundle
@@ -189,7 +190,9 @@ def test_odds_of_the_comparison_are_summed_again_from_what_is_sealed(
     facts = sealed_facts(inline.services, sealed_case(inline.services, bundle))
     [match], [stated] = facts.matches, facts.weighings
     path = written(inline, bundle, tmp_path / "whole.zip")
-    assert files_of(path)[stated.file] == weighing_file().to_json()
+    used = weighing_file(inline.services, PIPELINE)
+    assert used is not None
+    assert files_of(path)[stated.file] == used.to_json()
     assert (match.verification.pipeline, match.verification.related is None) == (stated.pipeline, False)
     assert states(path)["odds:01"] is State.PASSED
     inside = by_the_verifier_inside(path, tmp_path)
