@@ -34,8 +34,10 @@ ROUNDS = 3
 MEASURED_WHOLE = 0.05
 """Share of pairs with strangers that a glance may take for worth measuring."""
 CHANCE, MARGIN = 0.00025, 0.5
-"""Share of pairs with strangers that may pass for related, and logarithm of odds by which a limit lies above those that
-it keeps out: other strangers, and other exposures, reach somewhat farther."""
+"""Share of pairs with strangers that may pass for related, and logarithm of odds by which the limit lies above them."""
+EXPOSURE_MARGIN = 1.0
+"""Logarithm of odds by which the limit of what is certain lies above every other exposure: those of other works come
+somewhat nearer than those that were fitted with."""
 WORKS, DECADE = 1000, 0.5
 """Works among which that limit holds, and by how much it rises with ten times as many."""
 EVEN = 0.0
@@ -120,7 +122,7 @@ class Fitting:
             decade=DECADE,
             exposure=exposure,
             review_limit=EVEN,
-            certain_limit=max(EVEN, round(float(alike.max(initial=EVEN)) + MARGIN, 2)),  # above each of them
+            certain_limit=max(EVEN, round(float(alike.max(initial=EVEN)) + EXPOSURE_MARGIN, 2)),
             provenance=provenance,
         )
 
