@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from bench.table import keep, machine, show
 from exhibit.pictures.decode import Limits, decode
 from indexer.layout.orientation import ORIENTATIONS
-from indexer.picture.descriptor import BUILT_IN, centre, embeddings, tiles
+from indexer.picture.descriptor import BUILT_IN, centre, tiles
 from indexer.picture.features import extract
 from indexer.search.candidates import DESCRIPTOR_WITHIN
 from indexer.search.past import oriented
@@ -38,7 +38,7 @@ def main() -> None:
     wanted = parser.parse_args()
     paths = sorted(path for path in wanted.photos.iterdir() if path.suffix in {".jpg", ".jpeg", ".png"})
     works = paths[:: max(1, len(paths) // wanted.works)][: wanted.works]
-    others = np.concatenate([embeddings(_pixels(path)) for path in paths if path not in works][: wanted.others])
+    others = np.concatenate([_upright(_pixels(path)) for path in paths if path not in works][: wanted.others])
     named: dict[tuple[str, bool], list[bool]] = {(name, quarters): [] for name in TURNED for quarters in (True, False)}
     spent: dict[tuple[str, bool], float] = dict.fromkeys(named, 0.0)
     for path in works:
@@ -67,10 +67,14 @@ def _pixels(path: Path) -> NDArray[np.uint8]:
     return decode(path.read_bytes(), Limits(), at_least=512).pixels
 
 
+def _upright(pixels: NDArray[np.uint8]) -> Vectors:
+    return BUILT_IN.vectors([pixels, centre(pixels)])
+
+
 def _queries(pixels: NDArray[np.uint8], turned: tuple[int, ...], *, quarters: bool) -> Vectors:
     sizes = [BUILT_IN.for_turning(part) for part in (pixels, centre(pixels))]
     views = [oriented(size, orientation) for size in sizes for orientation in turned]
-    parts = [embeddings(pixels)]
+    parts = [_upright(pixels)]
     parts += [tiles(pixels)] if quarters else []
     parts += [BUILT_IN.vectors(views)] if views else []
     return np.concatenate(parts)

@@ -20,7 +20,7 @@ from bench.edited import opened
 from bench.primitives import PRIMITIVES, composed
 from exhibit.pictures.decode import Limits, decode
 from indexer.edits import DESIGN, EDITS, FURTHER, apply
-from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor, embeddings
+from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor, centre
 from training.data import NEAR_SAME, Collection, collect, distances
 
 STRENGTHS = (0.3, 0.7)
@@ -40,7 +40,7 @@ class Trial:
 
     def ask(self, copy: NDArray[np.uint8]) -> None:
         """Look for a copy."""
-        self.near.append((embeddings(copy, descriptor=self.network) @ self.references.T).max(0))
+        self.near.append((self.network.vectors([copy, centre(copy)]) @ self.references.T).max(0))
 
     def found(self, own: NDArray[np.int64], strange: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Whether each copy has its work first, among ten, and nearer than any stranger is to any: shape (n, 3)."""

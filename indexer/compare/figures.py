@@ -88,8 +88,11 @@ def begun(nearest: HashMatch, registered: Features, matches: Remembered) -> Figu
     Of a work of which parts don't count, strangers' pictures have the same hash.
     """
     counts = not (registered.masked or registered.marked)
+    following = (agreeing(way.found.astype(float), way.registered.astype(float))[0] for way in matches)
     return Figures(
-        nearest.hamming if counts else NOT_COMPARED, matches=most_matches(matches), agreeing=most_agreeing(matches)
+        nearest.hamming if counts else NOT_COMPARED,
+        matches=max((len(way.found) for way in matches), default=0),
+        agreeing=max((int(follows.sum()) for follows in following), default=0),
     )
 
 
@@ -102,7 +105,7 @@ def ways(
     """
     known = begun(nearest, registered, matches)
     for laid in _alignments(found, registered, nearest, matches):
-        dense = share_agreeing(found, registered, laid.transform)
+        dense = _share(windows(found, registered, laid.transform, registered.masked))
         figures = replace(known, inliers=laid.inliers, dense=dense)
         if dense < MIN_DENSE or not fitted:
             yield Measured(figures, laid.transform, None)
@@ -141,22 +144,8 @@ def in_pieces(found: Features, registered: Features, matches: Remembered, whole:
     return replace(whole, figures=figures, pieces=laid.pieces, pieces_fit=laid.fit)
 
 
-def most_matches(matches: Remembered) -> int:
-    """Correspondences as they are or mirrored, whichever are more."""
-    return max((len(way.found) for way in matches), default=0)
-
-
-def most_agreeing(matches: Remembered) -> int:
-    """The same of those that follow one similarity with their neighbours."""
-    return max((int(agreeing(w.found.astype(float), w.registered.astype(float))[0].sum()) for w in matches), default=0)
-
-
-def share_agreeing(found: Features, registered: Features, transform: NDArray[np.float64]) -> float:
-    """The share of the textured windows whose pixels agree; 0 where there are too few."""
-    return _share(windows(found, registered, transform, registered.masked))
-
-
 def _share(seen: Windows) -> float:
+    """The share of the textured windows whose pixels agree; 0 where there are too few."""
     textured = int(seen.textured.sum())
     return int(seen.agreeing.sum()) / textured if textured >= MIN_TEXTURED else 0.0
 

@@ -28,18 +28,12 @@ class HashMatch:
         return alignment(self.orientation, self.found, self.registered)
 
 
-def nearest_hash(found: Features, registered: Features, least: float = 0.0) -> HashMatch:
-    """The closest pair among the found picture's variants and the stored hashes of the registered picture's parts.
-
-    Parts that make up less than the least share of it are left out.
-    """
+def nearest_hash(found: Features, registered: Features) -> HashMatch:
+    """The closest pair among the found picture's variants and the stored hashes of the registered picture's parts."""
     best, variant, stored = NOT_COMPARED + 1, found.variants[0], ""
-    area, words = registered.info.width * registered.info.height, found.hash_variants.view(np.uint64)
+    words = found.hash_variants.view(np.uint64)
     for part, raw in registered.hashes.items():
         if part == INSET:  # strangers may have laid the same picture upon theirs
-            continue
-        box = registered.box(part)
-        if (box.right - box.left) * (box.bottom - box.top) < least * area:
             continue
         distances = np.bitwise_count(words ^ np.frombuffer(raw, np.uint64)).sum(axis=1)
         row = int(distances.argmin())

@@ -42,11 +42,10 @@ REASONS = {
     "series": "Another work of the owner shows the same scene, and explains the second picture as well or better.",
     "page": "The first picture is a page with words around a picture: strangers may use the same page.",
 }
-ENGLISH: Mapping[str, str] = MappingProxyType(
+PHRASES: Mapping[str, str] = MappingProxyType(
     {
         "all": "all of the work",
         "part": "{share} of the work, its {place} part",
-        "join": ", ",
         "mirrored": "mirrored",
         "clockwise": "turned by {degrees}° clockwise",
         "counter-clockwise": "turned by {degrees}° counter-clockwise",
@@ -111,23 +110,23 @@ def in_words(verification: Verification, found_size: Size | None = None, registe
     return "\n".join([*lines, f"Method             {one.pipeline}"])
 
 
-def change_in_words(change: Change, phrases: Mapping[str, str] = ENGLISH) -> str:
+def change_in_words(change: Change) -> str:
     """How a work appears in a picture, such as ``all of the work, mirrored, reduced to 31%``."""
-    told = [_part(change, phrases)]
+    told = [_part(change)]
     if change.mirrored:
-        told.append(phrases["mirrored"])
+        told.append(PHRASES["mirrored"])
     if abs(change.rotation) > (SLANT if change.perspective else 0):
         side = "counter-clockwise" if change.rotation > 0 or change.rotation == 180 else "clockwise"
-        told.append(phrases[side].format(degrees=abs(change.rotation)))
+        told.append(PHRASES[side].format(degrees=abs(change.rotation)))
     if abs(change.scale - 1) > SAME_SIZE:
-        told.append(phrases["reduced" if change.scale < 1 else "enlarged"].format(scale=f"{change.scale:.0%}"))
+        told.append(PHRASES["reduced" if change.scale < 1 else "enlarged"].format(scale=f"{change.scale:.0%}"))
     if change.perspective:
-        told.append(phrases["perspective"])
+        told.append(PHRASES["perspective"])
     elif abs(change.stretch - 1) > STRETCH:
         wider = change.stretch > 1
         stretch = change.stretch if wider else 1 / change.stretch
-        told.append(phrases["wider" if wider else "higher"].format(stretch=f"{stretch:.0%}"))
-    return phrases["join"].join(told)
+        told.append(PHRASES["wider" if wider else "higher"].format(stretch=f"{stretch:.0%}"))
+    return ", ".join(told)
 
 
 def as_plain(verification: Verification) -> dict[str, Json]:
@@ -165,7 +164,7 @@ def _told(one: Verification, found_size: Size | None, registered_size: Size | No
     return [] if change is None else [f"It shows           {change_in_words(change)}"]
 
 
-def _part(change: Change, phrases: Mapping[str, str]) -> str:
+def _part(change: Change) -> str:
     if change.share >= (1 - MISSING_UNTOLD) ** 2 and change.across is change.down is Place.WHOLE:
-        return phrases["all"]
-    return phrases["part"].format(share=f"{change.share:.0%}", place=phrases[f"{change.across}/{change.down}"])
+        return PHRASES["all"]
+    return PHRASES["part"].format(share=f"{change.share:.0%}", place=PHRASES[f"{change.across}/{change.down}"])

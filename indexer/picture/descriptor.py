@@ -353,23 +353,13 @@ BUILT_IN = Descriptor(
 and not much else for one upside down (.78), so that two of the eight orientations are asked for besides the upright."""
 
 
-def embeddings(
-    pixels: NDArray[np.uint8], panels: Iterable[Box] = (), descriptor: Descriptor = BUILT_IN
-) -> NDArray[np.float32]:
-    """The descriptors of a picture, uint8 RGB, of its centre and of its panels, rectangles in these pixels.
-
-    float32, one row of unit length for each of those, as wide as the network's space.
-    """
-    return np.concatenate([descriptor.vectors([pixels]), parts_described(pixels, panels, descriptor)])
-
-
 def parts_described(pixels: NDArray[np.uint8], panels: Iterable[Box], descriptor: Descriptor) -> NDArray[np.float32]:
-    """:func:`embeddings` without the first, that of the picture itself."""
+    """The descriptors of a picture's centre and of its panels, rectangles in its pixels: float32, a row for each."""
     return descriptor.vectors([centre(pixels), *(_inside(pixels, box) for box in panels)])
 
 
 def tiles(pixels: NDArray[np.uint8], descriptor: Descriptor = BUILT_IN) -> NDArray[np.float32]:
-    """The descriptors of the four quarters of a picture, as :func:`embeddings`."""
+    """The descriptors of the four quarters of a picture, float32, a row for each."""
     height, width = pixels.shape[:2]
     high, wide = max(1, round(height * TILE_SHARE)), max(1, round(width * TILE_SHARE))
     corners = [(0, 0), (0, width - wide), (height - high, 0), (height - high, width - wide)]

@@ -48,7 +48,6 @@ class Vote:
 
     number: int  # index sequence number of the work's local features
     weight: float  # sum of the votes, in distances between descriptors of unit length
-    voters: int  # how many descriptors voted for it
 
 
 class VoteIndex(FolderIndex[VoteRows]):
@@ -176,9 +175,8 @@ def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64], of: 
     works, places = np.unique(numbers[counts], return_inverse=True)
     weights = np.broadcast_to(background, lengths.shape)[counts] - lengths[counts]
     sums = np.bincount(places, weights, len(works)) * (1 if of is None else of / len(numbers))
-    voters = np.bincount(places, weights > 0, len(works)).astype(np.int64)
     order = np.lexsort((works, -sums))[:HEAVIEST]
-    return [Vote(int(works[row]), float(sums[row]), int(voters[row])) for row in order if sums[row] > 0]
+    return [Vote(int(works[row]), float(sums[row])) for row in order if sums[row] > 0]
 
 
 def _has_voted(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from indexer.compare.change import change_of
-from indexer.compare.wording import ENGLISH, change_in_words, held_back_in_words
+from indexer.compare.wording import change_in_words, held_back_in_words
 
 WORK = (400, 200)
 Floats = NDArray[np.float64]
@@ -61,12 +61,6 @@ def test_a_turn_has_its_side(degrees: int) -> None:
     change = change_of(moved(199.5, 99.5) @ turn @ moved(-399.5, -399.5), (800, 800), WORK)
     assert change is not None
     assert (change.rotation, round(change.share, 2)) == (degrees, 1)
-
-
-def test_another_language_needs_phrases_only() -> None:
-    change = change_of(MIRROR, WORK, WORK)
-    assert change is not None
-    assert change_in_words(change, {**ENGLISH, "all": "ganz", "mirrored": "gespiegelt"}) == "ganz, gespiegelt"
 
 
 def test_what_holds_a_work_back_is_told_apart() -> None:

@@ -117,14 +117,14 @@ def test_a_number_is_named_once_and_no_further_than_the_reach(descriptors: Brute
 
 
 def test_votes_that_chance_accounts_for_name_nobody() -> None:
-    chance = [Vote(number, 1.0, 3) for number in range(40)]
+    chance = [Vote(number, 1.0) for number in range(40)]
     assert standing_out(chance) == []
-    heavy = [Vote(99, STANDS_OUT + 0.1, 5), *chance]
+    heavy = [Vote(99, STANDS_OUT + 0.1), *chance]
     assert numbers(standing_out(heavy)) == [99]
 
 
 def test_among_few_works_the_heaviest_are_looked_at() -> None:
-    few = [Vote(number, 1.0, 3) for number in range(FEW_VOTED)]
+    few = [Vote(number, 1.0) for number in range(FEW_VOTED)]
     assert numbers(standing_out(few)) == [*range(VOTED_MOST)]
 
 

@@ -177,8 +177,8 @@ def test_a_small_copy_that_a_glance_misses_is_found_where_its_votes_alone_are_lo
 ) -> None:
     other = textured(707, (1000, 750))
     other.paste(ImageEnhance.Contrast(textured(7, SIZE).resize((260, 195))).enhance(0.6), (370, 250))
-    by_chance = [Vote(100 + number, 1.0, 1) for number in range(40)]
-    monkeypatch.setattr(shelf, "_votes", Said([Vote(7, times, 9), Vote(8, next_work, 5), *by_chance]))
+    by_chance = [Vote(100 + number, 1.0) for number in range(40)]
+    monkeypatch.setattr(shelf, "_votes", Said([Vote(7, times), Vote(8, next_work), *by_chance]))
     assert shown(shelf, other, "JPEG") == found
 
 
