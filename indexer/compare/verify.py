@@ -203,7 +203,7 @@ def _held_back(finding: _Finding, found: Features, registered: Features) -> _Fin
     if finding.decision is Decision.NONE or at is None:
         return finding
     held = _held(registered)
-    if finding.decision is Decision.CERTAIN:
+    if finding.decision in {Decision.CERTAIN, Decision.REVIEW}:
         held = *held, *_shared(found, registered, at, finding.measured.pieces)
     if registered.marked:
         pieces = finding.measured.pieces
@@ -216,7 +216,7 @@ def _held_back(finding: _Finding, found: Features, registered: Features) -> _Fin
     if not held:
         return finding
     decision = Decision.REVIEW if finding.decision is Decision.CERTAIN else finding.decision
-    return replace(finding, decision=decision, reasons=(*held, *finding.reasons))
+    return replace(finding, decision=decision, reasons=tuple(dict.fromkeys((*held, *finding.reasons))))
 
 
 def _shared(found: Features, registered: Features, at: NDArray[np.float64], pieces: Sequence[Piece]) -> tuple[str, ...]:

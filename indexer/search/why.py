@@ -64,6 +64,9 @@ FIGURES: Mapping[str, Sentence] = {
     "precise_alone": Sentence("… less where a part of one shows something else"),
     "pieces_precise_alone": Sentence("The same, laid piece by piece"),
     "either_alone": Sentence("Whichever of these says more"),
+    "placed": Sentence("Share of patches in place, shifted by no more than noise; of fewer than 40, less"),
+    "placed_alone": Sentence("… less where a part of one shows something else"),
+    "either_placed_alone": Sentence("Whichever of these says more"),
 }
 """What each figure is, by the name of its condition or of its term (:data:`indexer.compare.weighing.TERMS`)."""
 MEASURED: Mapping[str, str] = {"hash": "hamming"}

@@ -78,7 +78,7 @@ def test_a_term_that_speaks_against_copies_weighs_nothing() -> None:
 
 
 def test_the_file_is_read_as_it_was_fitted(every: list[Pair]) -> None:
-    told = Provenance("2026-11-27", "match-6", "made pictures", {"copy": 120}, "python -m bench weighing", 1)
+    told = Provenance("2026-11-27", "match-7", "made pictures", {"copy": 120}, "python -m bench weighing", 1)
     weighing = Fitting(every).fitted(np.ones(len(every), bool), told)
     assert read(document(weighing)) == weighing
     plain = replace(weighing, provenance=None)

@@ -237,6 +237,8 @@ def test_a_picture_with_a_profile_is_read_by_both_as_the_version_did_that_compar
         ("match-5", True, "failed"),
         ("match-6", True, "passed"),
         ("match-6", False, "failed"),
+        ("match-7", True, "passed"),
+        ("match-7", False, "failed"),
     ):
         facts = as_measured_by(scene.facts, pipeline, profiles=profiles)
         path = resealed(scene, facts).write(tmp_path / f"{pipeline}-{state}.zip")

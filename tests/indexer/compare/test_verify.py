@@ -175,7 +175,7 @@ def test_a_collage_that_was_not_recognised_is_told_by_the_panel_that_shows_somet
     one, same = (measured(jpeg(picture)) for picture in (collage_with(textured(21)), sheet.resize((790, 595))))
     unrecognised = replace(measured(jpeg(sheet)), later_low_information=Lazy(lambda: ()))
     stranger, copy = verify(one, unrecognised), verify(same, unrecognised)
-    assert (stranger.decision, stranger.reasons) == (Decision.REVIEW, ("collage",))
+    assert (stranger.decision, stranger.reasons) == (Decision.REVIEW, ("collage", "imprecise"))
     assert copy.decision is Decision.CERTAIN
 
 
