@@ -16,6 +16,7 @@ from exhibit.comparison.similarity import scale_at_centre
 from indexer.compare.geometry import estimated
 from indexer.layout.masks import without
 from indexer.layout.orientation import Box
+from indexer.layout.scaling import by_factor
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
 
@@ -164,10 +165,8 @@ def _laid(grey: Grey, transform: NDArray[np.float64], size: tuple[int, int]) -> 
     """Warped without aliasing, and where it shows something."""
     factor = scale_at_centre(transform, grey.shape)
     if factor < 0.75:
-        small = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
-        across, down = small[0] / grey.shape[1], small[1] / grey.shape[0]
-        shrinking = np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
-        grey, transform = cv2.resize(grey, small, interpolation=cv2.INTER_AREA), transform @ np.linalg.inv(shrinking)
+        grey, shrinking = by_factor(grey, factor)
+        transform = transform @ np.linalg.inv(shrinking)
     warped = cv2.warpPerspective(grey, transform, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     mask = cv2.warpPerspective(np.ones_like(grey), transform, size, flags=cv2.INTER_NEAREST)
     return np.asarray(warped), np.asarray(mask > 0)

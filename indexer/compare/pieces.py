@@ -21,6 +21,7 @@ from indexer.compare.fit import Fit, Frame, Patches, looked_for, summed_up
 from indexer.compare.geometry import Correspondences, estimated
 from indexer.compare.surfaces import curved, nearest_rows, nudges, on_surfaces
 from indexer.layout.masks import without
+from indexer.layout.scaling import by_factor
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
 
@@ -146,8 +147,8 @@ class _Sheet:
         scale = float(np.median(np.sqrt(np.abs(np.linalg.det(linear)))))
         factor = min(1.0, FRAME_SIDE / max(registered.grey_size), max(scale, 0.05))
         grey = np.ascontiguousarray(found.grey[:, ::-1]) if matches.mirrored else found.grey
-        self.registered, self.to_frame = _resized(registered.grey, factor)
-        self.found, self.to_reduced = _resized(grey, factor / scale if scale > 1.33 * factor else 1.0)
+        self.registered, self.to_frame = by_factor(registered.grey, factor)
+        self.found, self.to_reduced = by_factor(grey, factor / scale if scale > 1.33 * factor else 1.0)
         self.original_found = np.asarray(np.linalg.inv(self.to_reduced @ matches.frame), np.float64)
         scaling = grey_scaling(registered, registered.grey_size)
         self.original_registered = np.asarray(np.linalg.inv(self.to_frame @ scaling), np.float64)
@@ -298,17 +299,6 @@ def _looked_up(across: NDArray[np.float32], down: NDArray[np.float32], points: N
     x, y = (points[:, [axis]].astype(np.float32) for axis in (0, 1))
     found = [cv2.remap(coordinate, x, y, cv2.INTER_LINEAR)[:, 0] for coordinate in (across, down)]
     return np.stack(found, axis=1).astype(np.float64)
-
-
-def _resized(grey: NDArray[np.uint8], factor: float) -> tuple[NDArray[np.uint8], Floats]:
-    """The picture and the 3×3 matrix from its pixels to the new ones."""
-    height, width = grey.shape
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    across, down = size[0] / width, size[1] / height
-    matrix = np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
-    if size == (width, height):
-        return grey, matrix
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA)), matrix
 
 
 def _affine(points: NDArray[np.floating], matrix: Floats) -> Floats:

@@ -16,6 +16,14 @@ def at_most(pixels: NDArray[np.uint8], side: int, how: int = cv2.INTER_AREA) -> 
     return np.asarray(cv2.resize(pixels, size, interpolation=how))
 
 
+def by_factor(grey: NDArray[np.uint8], factor: float) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """A grey picture by means of areas, and the 3×3 matrix from its pixels to the new ones."""
+    size = max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor))
+    across, down = size[0] / grey.shape[1], size[1] / grey.shape[0]
+    matrix = np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
+    return grey if size == size_of(grey) else np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA)), matrix
+
+
 def size_of(pixels: NDArray[np.uint8]) -> tuple[int, int]:
     """Width and height."""
     return pixels.shape[1], pixels.shape[0]
