@@ -226,16 +226,13 @@ def _owner() -> "Owner":
 
 def _queries(product: "Product", waiting: Sequence[int]) -> "Iterator[WorkQueries]":
     """What registered pictures search everything seen with."""
-    from indexer.search.past import work_queries
     from registry.models import WorkPicture
-    from workers.matching.registered_works import registered_features
+    from workers.matching.registered_works import queries_of
 
     services = product.services
     services.descriptors.refresh()
     for row in WorkPicture.objects.select_related("picture").filter(pk__in=waiting):
-        digest = row.picture.digest
-        features = registered_features(services, digest)
-        yield work_queries(services.blobs.get(digest), features, services.descriptors.serving, services.limits)
+        yield queries_of(services, row.picture.digest)[0]
 
 
 def _vectors(photos: Sequence[Path], count: int) -> Vectors:

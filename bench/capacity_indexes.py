@@ -51,7 +51,7 @@ def measure_indexes(photos: Sequence[Path], sizes: Sequence[int], out: Path) -> 
 def queries_of(path: Path) -> WorkQueries:
     """What a photograph searches everything seen with, if it were a work."""
     data = path.read_bytes()
-    return work_queries(data, extract(data, Limits(), descriptor=BUILT_IN), BUILT_IN, Limits())
+    return work_queries(data, extract(data, Limits(), descriptor=BUILT_IN), BUILT_IN, Limits())[0]
 
 
 def searched(asking: Sequence[WorkQueries], hashes: FaissIndex, descriptors: FaissIndex) -> dict[str, float]:

@@ -18,9 +18,9 @@ from bench.processor import processor_seconds
 from bench.progress import Progress
 from bench.table import Row
 from indexer.edits import EDITS, apply
-from indexer.picture.features import fingerprints
+from indexer.picture.features import fingerprints, work_fingerprints
 from indexer.picture.features_file import to_bytes
-from indexer.picture.spaces import PICTURE_PARTS, WORK_PARTS
+from indexer.picture.spaces import PICTURE_PARTS
 
 LARGE = (1632, 1224)
 """Two megapixels."""
@@ -159,9 +159,9 @@ def bytes_table(registered: Registered) -> list[Row]:
     kept: dict[str, list[int]] = defaultdict(list)
     for number in range(min(len(registered), 100)):
         features = registered.features(number)
-        stored = fingerprints(features.digest, features)
-        kept["picture seen: vectors"].append(_size([one.vector for one in stored if one.part in PICTURE_PARTS]))
-        kept["work: vectors"].append(_size([one.vector for one in stored if one.part in WORK_PARTS]))
+        seen = fingerprints(features.digest, features)
+        kept["picture seen: vectors"].append(_size([one.vector for one in seen if one.part in PICTURE_PARTS]))
+        kept["work: vectors"].append(_size([one.vector for one in work_fingerprints(features.digest, features)]))
         kept["work: features on disk"].append(len(to_bytes(features)))
     return [{"what": name, "bytes": round(sum(sizes) / len(sizes))} for name, sizes in kept.items()]
 

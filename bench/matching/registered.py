@@ -9,8 +9,8 @@ from bench.matching.look import Look
 from exhibit.digests import Digest
 from exhibit.ports import VectorIndex
 from exhibit.types import Fingerprint, Space, Verification
-from indexer.picture.features import Features, fingerprints
-from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT, WORK_PARTS
+from indexer.picture.features import Features, work_fingerprints
+from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT
 from indexer.search.cache import FeatureCache
 from indexer.search.candidates import Candidate
 from indexer.search.search import find_works
@@ -66,8 +66,8 @@ class Registered:
         self._files.append(path)
         self._digests.append(Digest.of(path.read_bytes()))
         features = self._cache.get(self._digests[-1], path.read_bytes)
-        for one in fingerprints(features.digest, features):
-            if one.part in WORK_PARTS and one.space in self._counts:
+        for one in work_fingerprints(features.digest, features):
+            if one.space in self._counts:
                 self._owners[one.space, self._counts[one.space]] = number
                 self._counts[one.space] += 1
                 yield one

@@ -24,8 +24,8 @@ from exhibit.types import Decision, Space, Verification
 from indexer import edits
 from indexer.calibration.probability import MIN_PHOTOGRAPHS, Sample
 from indexer.picture.descriptor import BUILT_IN, Descriptor, DescriptorFile
-from indexer.picture.features import Features, extract, fingerprints
-from indexer.picture.spaces import PHASH, PIPELINE, ROOTSIFT, VOTES_KEPT, WHOLE, WORK_PARTS
+from indexer.picture.features import Features, extract, work_fingerprints
+from indexer.picture.spaces import PHASH, PIPELINE, ROOTSIFT, VOTES_KEPT, WHOLE
 from indexer.search.cache import FeatureCache
 from indexer.search.candidates import Candidate, owners_of
 from indexer.search.folders import Progress, Skipped, files_below
@@ -163,8 +163,7 @@ class Bench:
         rows = [
             (number, fingerprint)
             for number, photograph in enumerate(scene.photographs)
-            for fingerprint in fingerprints(photograph.digest, self.features(number))
-            if fingerprint.part in WORK_PARTS
+            for fingerprint in work_fingerprints(photograph.digest, self.features(number))
         ]
         self.indexes, self.owners = {}, {}
         for space in (PHASH, self.space):

@@ -20,7 +20,7 @@ from indexer.layout.orientation import ORIENTATIONS, Box
 from indexer.layout.panels import content_box, panels
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
-from indexer.picture.descriptor import BUILT_IN, Descriptor, parts_described, tiles
+from indexer.picture.descriptor import BUILT_IN, Descriptor, parts_described
 from indexer.picture.hashes import orientation_hashes, quality, shrink
 from indexer.picture.local_features import (
     HALF_TURN,
@@ -38,10 +38,10 @@ from indexer.picture.spaces import (
     PANELS,
     PHASH,
     ROOTSIFT,
-    TILES,
     TRIMMED,
     VOTES_KEPT,
     WHOLE,
+    WORK_PARTS,
 )
 
 THUMBNAIL_SIDE = 192
@@ -113,7 +113,6 @@ class Features:
     later_quick: Lazy[LocalFeatures] = field(repr=False)
     later_whole: Lazy[NDArray[np.float32]] = field(repr=False)
     later_embeddings: Lazy[NDArray[np.float32]] = field(repr=False)
-    later_tiles: Lazy[NDArray[np.float32]] = field(repr=False)
     later_low_information: Lazy[tuple[str, ...]] = field(repr=False)
     later_masked: Lazy[tuple[Box, ...]] = field(repr=False)
     space: Space = DESCRIPTOR  # of the embeddings
@@ -150,13 +149,8 @@ class Features:
     @cached_property
     def embeddings(self) -> Mapping[str, NDArray[np.float32]]:
         """Descriptors of unit length, float32, by part: ``whole``, ``centre``, the panels and the inset."""
-        parts = (WHOLE, CENTRE, *self._within)
+        parts = (WHOLE, CENTRE, *self._names_within)
         return dict(zip(parts, self.later_embeddings.value, strict=True))
-
-    @cached_property
-    def tiles(self) -> Mapping[str, NDArray[np.float32]]:
-        """Descriptors of the quarters, by which a work looks for itself; nothing is found by them."""
-        return dict(zip(TILES, self.later_tiles.value, strict=True))
 
     @property
     def is_icon(self) -> bool:
@@ -176,12 +170,16 @@ class Features:
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
         """What each row of :attr:`hash_variants` is."""
-        parts = (WHOLE, *(() if self.content is None else (TRIMMED,)), *self._within)
+        parts = (WHOLE, *(() if self.content is None else (TRIMMED,)), *self._names_within)
         return tuple(Variant(orientation, part) for part in parts for orientation in ORIENTATIONS)
 
     @property
-    def _within(self) -> tuple[str, ...]:
-        """The pictures within the picture."""
+    def within(self) -> tuple[Box, ...]:
+        """The pictures within the picture, rectangles in original pixels."""
+        return (*self.panels, *(() if self.inset is None else (self.inset,)))
+
+    @property
+    def _names_within(self) -> tuple[str, ...]:
         return (*PANELS[: len(self.panels)], *(() if self.inset is None else (INSET,)))
 
     @cached_property
@@ -308,7 +306,6 @@ def _measured(
         later_embeddings=Lazy(
             lambda: np.concatenate([described.value[None], parts_described(pixels, reduced, descriptor)])
         ),
-        later_tiles=Lazy(lambda: tiles(pixels, descriptor)),
         later_low_information=little,
         later_masked=Lazy(lambda: masked_boxes(grey, little.value, size)),
         space=descriptor.space,
@@ -342,6 +339,19 @@ def grey_scaling(features: Features, size: tuple[int, int]) -> NDArray[np.float6
     return np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
 
 
+def work_fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
+    """What is stored of a registered picture: hashes and the descriptor of the whole, by which it is found.
+
+    Its parts are described only when it searches the past, or is seen on the web as well.
+    """
+    hashes = [
+        Fingerprint(digest, PHASH.id, part, vector) for part, vector in features.hashes.items() if part in WORK_PARTS
+    ]
+    if features.is_icon:
+        return hashes
+    return [*hashes, Fingerprint(digest, features.space.id, WHOLE, features.embedding.astype("<f4").tobytes())]
+
+
 def local_fingerprint(digest: Digest, features: Features) -> Fingerprint:
     """The local features of a work that vote for it (:mod:`indexer.votes.index`), one behind the other."""
     return Fingerprint(digest, ROOTSIFT.id, LOCAL, features.local.descriptors[:VOTES_KEPT].tobytes())
@@ -350,7 +360,8 @@ def local_fingerprint(digest: Digest, features: Features) -> Fingerprint:
 def fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
     """The hashes of a picture that are stored, and the descriptors of one that is more than an icon.
 
-    Which of them belong into which index is told by ``spaces.WORK_PARTS`` and ``spaces.PICTURE_PARTS``.
+    Which of them belong into which index is told by ``spaces.WORK_PARTS`` and ``spaces.PICTURE_PARTS``; those of a
+    registered picture alone are had for less (:func:`work_fingerprints`).
     """
     hashes = [Fingerprint(digest, PHASH.id, part, vector) for part, vector in features.hashes.items()]
     described = {} if features.is_icon else features.embeddings

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -32,7 +33,8 @@ HEADER_LENGTH = slice(8, 10)
 def to_bytes(features: Features) -> bytes:
     """Write features with all that can't be had from the rest in a moment; some 180 KB for a photograph.
 
-    Quick local features come from the grey picture again.
+    Quick local features come from the grey picture again, and the descriptors of its parts from its bytes: of most
+    works they are asked for once.
     """
     info, box = features.info, features.content
     about = {
@@ -57,21 +59,21 @@ def to_bytes(features: Features) -> bytes:
         grey=cv2.imencode(".png", features.grey, PNG)[1].ravel(),
         points=features.local.points,
         descriptors=features.local.descriptors,
-        embeddings=features.later_embeddings.value,
-        tiles=features.later_tiles.value,
+        embedding=features.embedding,
     )
     return file.getvalue()
 
 
-def from_bytes(data: bytes, space: Space = DESCRIPTOR) -> Features:
-    """Read what :func:`to_bytes` wrote, whose embeddings have to be of this space.
+def from_bytes(data: bytes, measured: Callable[[], Features], space: Space = DESCRIPTOR) -> Features:
+    """Read what :func:`to_bytes` wrote, whose embedding has to be of this space.
 
-    Raises ``IntegrityError`` when it is damaged, from another version of the pipeline, or of another space.
+    ``measured`` measures the picture anew, for what isn't written. Raises ``IntegrityError`` when it is damaged, from
+    another version of the pipeline, or of another space.
     """
     try:
         with ZipFile(io.BytesIO(data)) as archive:
             parts = {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
-        return _assemble(parts, space)
+        return _assemble(parts, measured, space)
     except (BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError, RuntimeError) as error:
         raise IntegrityError("Stored features are damaged or from another version.") from error
 
@@ -95,7 +97,7 @@ def _described(header: bytes) -> tuple[tuple[int, ...], Any, np.dtype[Any]]:
     return shape, "F" if is_fortran else "C", dtype
 
 
-def _assemble(parts: dict[str, NDArray[Any]], space: Space) -> Features:
+def _assemble(parts: dict[str, NDArray[Any]], measured: Callable[[], Features], space: Space) -> Features:
     about = json.loads(parts["about"].tobytes())
     if (about["pipeline"], about["space"]) != (PIPELINE, space.id):
         raise ValueError(about["pipeline"])
@@ -103,7 +105,7 @@ def _assemble(parts: dict[str, NDArray[Any]], space: Space) -> Features:
     later_grey, size = Lazy(lambda: np.asarray(cv2.imdecode(grey, cv2.IMREAD_GRAYSCALE))), (info.width, info.height)
     local = LocalFeatures(parts["points"].astype(np.float32), parts["descriptors"], about["strong"])
     reasons, masked = tuple(about["low_information"]), tuple(Box(*edges) for edges in about["masked"])
-    vectors, tiles = parts["embeddings"].astype(np.float32), parts["tiles"].astype(np.float32)
+    whole = parts["embedding"].astype(np.float32)
     return Features(
         digest=Digest.from_hex(about["digest"]),
         info=info,
@@ -116,9 +118,8 @@ def _assemble(parts: dict[str, NDArray[Any]], space: Space) -> Features:
         later_grey=later_grey,
         later_local=Lazy(lambda: local),
         later_quick=Lazy(lambda: quick_features(later_grey.value, size)),
-        later_whole=Lazy(lambda: vectors[0]),
-        later_embeddings=Lazy(lambda: vectors),
-        later_tiles=Lazy(lambda: tiles),
+        later_whole=Lazy(lambda: whole),
+        later_embeddings=Lazy(lambda: measured().later_embeddings.value),
         later_low_information=Lazy(lambda: reasons),
         later_masked=Lazy(lambda: masked),
         space=space,

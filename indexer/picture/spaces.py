@@ -59,8 +59,6 @@ PANELS = tuple(f"panel-{number}" for number in range(1, 10))
 """Pictures within the picture (:mod:`indexer.layout.panels`), the largest first."""
 INSET = "inset"
 """A picture laid upon the picture (:mod:`indexer.layout.insets`)."""
-TILES = ("tile-1", "tile-2", "tile-3", "tile-4")
-"""Quarters; a new work looks for itself by them, nothing is found by them."""
 LOCAL = "local"
 """All local features together."""
 

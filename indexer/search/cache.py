@@ -3,6 +3,7 @@
 import shutil
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -61,7 +62,7 @@ class FeatureCache:
 
         Raises ``IntegrityError`` when those have another digest, ``UnreadablePictureError`` when they can't be decoded.
         """
-        features = self._recent.pop(digest, None) or self._stored(digest) or self._fetched(digest)
+        features = self._recent.pop(digest, None) or self._stored(digest, load) or self._fetched(digest, load)
         features = features or self._measured(digest, load)
         self._recent[digest] = features
         if len(self._recent) > self._capacity:
@@ -91,28 +92,31 @@ class FeatureCache:
             self._shared.clear(self._folder.name)
 
     def _measured(self, digest: Digest, load: Callable[[], bytes]) -> Features:
-        features = extract(load(), self._limits, descriptor=self._descriptor)
+        features = self._extracted(load)
         if features.digest != digest:
             raise IntegrityError(f"The bytes of picture {digest} have another digest, {features.digest}.")
         self.put(features)
         return features
 
-    def _stored(self, digest: Digest) -> Features | None:
+    def _extracted(self, load: Callable[[], bytes]) -> Features:
+        return extract(load(), self._limits, descriptor=self._descriptor)
+
+    def _stored(self, digest: Digest, load: Callable[[], bytes]) -> Features | None:
         try:
-            return self._read(self._path(digest).read_bytes(), digest)
+            return self._read(self._path(digest).read_bytes(), digest, load)
         except OSError:
             return None
 
-    def _fetched(self, digest: Digest) -> Features | None:
+    def _fetched(self, digest: Digest, load: Callable[[], bytes]) -> Features | None:
         data = None if self._shared is None else self._shared.get(self._name(digest))
-        features = None if data is None else self._read(data, digest)
+        features = None if data is None else self._read(data, digest, load)
         if data is not None and features is not None:
             keep_in_cache(self._path(digest), data)
         return features
 
-    def _read(self, data: bytes, digest: Digest) -> Features | None:
+    def _read(self, data: bytes, digest: Digest, load: Callable[[], bytes]) -> Features | None:
         try:
-            features = from_bytes(data, self._descriptor.space)
+            features = from_bytes(data, partial(self._extracted, load), self._descriptor.space)
         except IntegrityError:
             return None
         return features if features.digest == digest else None

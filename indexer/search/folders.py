@@ -16,9 +16,9 @@ import numpy as np
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import Decision, Space, Verification
-from indexer.picture.features import Features, extract, fingerprints, local_fingerprint
+from indexer.picture.features import Features, extract, local_fingerprint, work_fingerprints
 from indexer.picture.local_features import WIDTH
-from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, WORK_PARTS
+from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT
 from indexer.search.cache import FeatureCache
 from indexer.search.candidates import Candidate, owners_of
 from indexer.search.processes import in_processes
@@ -200,14 +200,14 @@ class _Worker:
 
 def _measure_work(worker: _Worker, path: str) -> RegisteredFile | Skipped:
     try:
-        data = (worker.place.root / path).read_bytes()
-        digest = Digest.of(data)
-        features = worker.cache.get(digest, lambda: data)
+        read = (worker.place.root / path).read_bytes
+        digest = Digest.of(read())
+        features = worker.cache.get(digest, read)
     except (ExhibitError, OSError) as error:
         return Skipped(path, str(error))
-    stored = [fingerprint for fingerprint in fingerprints(digest, features) if fingerprint.part in WORK_PARTS]
     local = local_fingerprint(digest, features).vector
-    return RegisteredFile(path, digest, tuple((row.space, row.vector) for row in stored), local, features.held_back)
+    stored = tuple((row.space, row.vector) for row in work_fingerprints(digest, features))
+    return RegisteredFile(path, digest, stored, local, features.held_back)
 
 
 def _match_picture(worker: _Worker, path: str) -> Asked:

@@ -5,62 +5,55 @@ many parts of itself, in as many orientations as differ. Several works share one
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from exhibit.pictures.decode import Limits, decode
 from exhibit.ports import VectorIndex
 from exhibit.types import Hit, Space
-from indexer.picture.descriptor import CENTRE_SHARE, Descriptor
-from indexer.picture.features import NORMAL, Features
-from indexer.picture.hashes import orientation_hashes, shrink
+from indexer.layout.scaling import at_most
+from indexer.layout.single_thread import cv2
+from indexer.picture.descriptor import Descriptor, parts_described, tiles
+from indexer.picture.features import NORMAL, Features, Lazy
 from indexer.search.candidates import DESCRIPTOR_WITHIN, Candidate, asked, in_turns
 
-CROPS = (0.92, 0.84, 0.7)
-"""Sides of the middle parts whose hashes are searched, as shares of the work's."""
-TILE = 0.6
-"""Side of the four corner parts whose hashes are searched."""
-WHOLE_WITHIN, PART_WITHIN = 90, 60
-"""Bits within which the hash of a whole or trimmed work, and of a part of it, is looked at."""
+WHOLE_WITHIN = 90
+"""Bits within which the hash of a work is looked at."""
 WHOLE_NEAREST, PART_NEAREST = 2_000, 200
-"""Pictures for the hash of a whole work, and for that of a part and for each descriptor."""
+"""Pictures for the hash of a work, and for each descriptor."""
 Answers = list[list[list[Hit]]]
-"""What indexes, or parts of them, say to one work: the hits of each query by the hashes of all of it, by those of its
-parts, and by its descriptors."""
+"""What indexes, or parts of them, say to one work: the hits of each query by its hashes, and by its descriptors."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkQueries:
     """What one work searches with."""
 
-    whole: NDArray[np.uint8]  # hashes of the work and of what is inside its borders, uint8, shape (8 or 16, 32)
-    parts: NDArray[np.uint8]  # hashes of parts of it in all orientations, uint8, shape (n, 32)
-    descriptors: NDArray[np.float32]  # float32, one row a part and orientation
+    hashes: NDArray[np.uint8]  # of the work and of what is within it, in all orientations, uint8, shape (8n, 32)
+    descriptors: NDArray[np.float32]  # float32, one row a part and orientation; first those of the embeddings
 
 
-def work_queries(data: bytes, features: Features, descriptor: Descriptor, limits: Limits) -> WorkQueries:
+def work_queries(
+    data: bytes, features: Features, descriptor: Descriptor, limits: Limits
+) -> tuple[WorkQueries, Features]:
     """What a work searches the past with, by its bytes and the features that this descriptor measured of it.
+
+    The whole in the orientations that the network tells apart, and upright its middle, its quarters and the pictures
+    within it. With it come the features, in which the embeddings are at hand from now on.
 
     Raises ``UnreadablePictureError`` when the bytes can't be decoded within the limits.
     """
-    pixels = decode(data, limits, at_least=NORMAL.side).pixels
-    grey = Image.fromarray(pixels).convert("L")
-    corners = [(left, top, left + TILE, top + TILE) for top in (0, 1 - TILE) for left in (0, 1 - TILE)]
-    boxes = [*map(_middle, CROPS), *corners]
-    parts = [orientation_hashes(shrink(grey.crop(_pixels(box, grey.size)))) for box in boxes]
-    middle = np.asarray(Image.fromarray(pixels).crop(_pixels(_middle(CENTRE_SHARE), grey.size)))
-    sizes = [descriptor.for_turning(part) for part in (pixels, middle)]
-    turned = [oriented(size, orientation) for size in sizes for orientation in descriptor.turned]
-    upright = np.stack([*features.embeddings.values(), *features.tiles.values()])
-    return WorkQueries(
-        whole=features.hash_variants,
-        parts=np.concatenate(parts),
-        descriptors=np.concatenate([upright, descriptor.vectors(turned)]),
-    )
+    pixels = at_most(decode(data, limits, at_least=NORMAL.side).pixels, NORMAL.side, cv2.INTER_LINEAR)
+    small = descriptor.for_turning(pixels)
+    across, down = pixels.shape[1] / features.info.width, pixels.shape[0] / features.info.height
+    parts = parts_described(pixels, [box.scaled(across, down) for box in features.within], descriptor)
+    embeddings = np.concatenate([features.embedding[None], parts])
+    turned = descriptor.vectors([oriented(small, orientation) for orientation in descriptor.turned])
+    views = np.concatenate([embeddings, tiles(pixels, descriptor), turned])
+    return WorkQueries(features.hash_variants, views), replace(features, later_embeddings=Lazy(lambda: embeddings))
 
 
 def oriented(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -80,15 +73,14 @@ def search_past(works: Sequence[WorkQueries], hashes: VectorIndex, descriptors: 
 
 def ask_past(works: Sequence[WorkQueries], hashes: VectorIndex, descriptors: VectorIndex) -> list[Answers]:
     """What indexes, or parts of them, say to each of several works, in one pass over each."""
-    whole = asked(hashes, [work.whole for work in works], WHOLE_NEAREST, WHOLE_WITHIN)
-    parts = asked(hashes, [work.parts for work in works], PART_NEAREST, PART_WITHIN)
+    hashed = asked(hashes, [work.hashes for work in works], WHOLE_NEAREST, WHOLE_WITHIN)
     described = asked(descriptors, [work.descriptors for work in works], PART_NEAREST, DESCRIPTOR_WITHIN)
-    return [list(answers) for answers in zip(whole, parts, described, strict=True)]
+    return [list(answers) for answers in zip(hashed, described, strict=True)]
 
 
 def joined(told: Sequence[Answers]) -> Answers:
     """What the whole of an index says, from what its parts say; a number that two of them have counts once."""
-    most = (WHOLE_NEAREST, PART_NEAREST, PART_NEAREST)
+    most = (WHOLE_NEAREST, PART_NEAREST)
     return [
         [_once(chain(*hits))[:count] for hits in zip(*queries, strict=True)]
         for count, *queries in zip(most, *told, strict=True)
@@ -97,8 +89,8 @@ def joined(told: Sequence[Answers]) -> Answers:
 
 def promising(told: Answers, hashes: Space, descriptors: Space) -> list[Candidate]:
     """The candidates of one work in the order of promise."""
-    by_whole, by_part, likened = told
-    return list(in_turns(_nearest(hashes.id, chain(by_whole, by_part)), _nearest(descriptors.id, likened)))
+    hashed, described = told
+    return list(in_turns(_nearest(hashes.id, hashed), _nearest(descriptors.id, described)))
 
 
 def _nearest(space: str, found: Iterable[list[Hit]]) -> list[Candidate]:
@@ -111,15 +103,3 @@ def _once(hits: Iterable[Hit]) -> list[Hit]:
     for hit in hits:
         best[hit.number] = min(hit.distance, best.get(hit.number, hit.distance))
     return [Hit(*pair) for pair in sorted(best.items(), key=lambda item: (item[1], item[0]))]
-
-
-def _middle(share: float) -> tuple[float, float, float, float]:
-    edge = (1 - share) / 2
-    return edge, edge, 1 - edge, 1 - edge
-
-
-def _pixels(box: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """A part's edges in pixels; of tiny pictures a part has at least one."""
-    width, height = size
-    left, top = round(box[0] * width), round(box[1] * height)
-    return left, top, max(left + 1, round(box[2] * width)), max(top + 1, round(box[3] * height))

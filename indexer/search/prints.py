@@ -86,7 +86,7 @@ class StatedPicture(BaseModel):
             height=features.info.height,
             whole=features.hashes[WHOLE].hex(),
             trimmed=features.hashes[TRIMMED].hex() if TRIMMED in features.hashes else None,
-            descriptor=features.embeddings[WHOLE].astype("<f4").tobytes().hex(),
+            descriptor=features.embedding.astype("<f4").tobytes().hex(),
         )
 
     def fingerprints(self, picture: Digest) -> list[Fingerprint]:

@@ -20,7 +20,7 @@ from indexer.compare.verify import NEAR_EXACT, Examined
 from indexer.compare.weighing import TERMS, Question, shipped
 from indexer.picture.descriptor import BUILT_IN, Descriptor
 from indexer.picture.features import DEFAULT_LIMITS, ICON_SIDE, NORMAL, Features, extract
-from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
+from indexer.picture.spaces import ROOTSIFT
 from indexer.search import candidates, search
 from indexer.search.search import Key, Works
 from indexer.votes.index import Vote
@@ -304,8 +304,7 @@ def _described(pair: _Pair[Key], asked: search.Search[Key]) -> Iterator[Conditio
     """
     found, works = pair.found, asked.works
     queries = np.stack([*found.embeddings.values()] if asked.is_promising else [found.embedding])
-    registered = [vector for part, vector in pair.original.embeddings.items() if part in WORK_PARTS]
-    similarity = float((queries @ np.stack(registered).T).max())
+    similarity = float((queries @ pair.original.embedding).max())
     within = candidates.DESCRIPTOR_WITHIN if asked.is_promising else search.NEAR_WHOLE
     yield Condition("similarity", similarity, 1 - within)
     space, nearest = works.descriptors.space.id, works.descriptors.search(queries, k=NEAREST)

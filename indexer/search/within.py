@@ -13,7 +13,6 @@ from indexer.compare.dense import dense_agreement
 from indexer.compare.verify import laid, matrix_of, verify
 from indexer.layout.regions import regions
 from indexer.picture.features import CUT_FROM, Detail, Features, Part, cut_out, extract
-from indexer.picture.spaces import WHOLE
 from indexer.search.candidates import Candidate
 
 WITHIN = 0.47
@@ -49,7 +48,7 @@ def likest(parts: Sequence[Part], registered: Features) -> list[Part]:
     """The parts that a registered picture most resembles, by what would name it; none if other networks saw it."""
     if not parts or registered.space != parts[0].descriptor.space:
         return []
-    apart = 1 - _vectors(parts) @ registered.embeddings[WHOLE]
+    apart = 1 - _vectors(parts) @ registered.embedding
     return [parts[number] for number in np.argsort(apart, kind="stable")[:LIKEST].tolist() if apart[number] <= WITHIN]
 
 

@@ -53,10 +53,14 @@ class Decider(StrEnum):
     DEMONSTRATION = "demonstration"
 
 
-def known_pairs(pipeline: str, found: Iterable[int], registered: Iterable[int]) -> set[tuple[int, int]]:
-    """Pairs (registered, found) whose geometry has run in this pipeline."""
-    rows = Match.objects.filter(pipeline=pipeline, found_id__in=list(found), registered_id__in=list(registered))
-    return set(rows.values_list("registered_id", "found_id"))
+def compared_with(registered: int, pipeline: str) -> set[int]:
+    """The found pictures with which a registered one has been compared in this pipeline, as far as that was kept."""
+    return set(Match.objects.filter(registered=registered, pipeline=pipeline).values_list("found", flat=True))
+
+
+def found_to_show(registered: int) -> set[int]:
+    """The found pictures that may show a registered one: of all others no case is opened for it."""
+    return set(Match.objects.filter(registered=registered).exclude(decision="none").values_list("found", flat=True))
 
 
 def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
@@ -73,7 +77,8 @@ def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
 
 def lock_pictures(pictures: Iterable[int]) -> None:
     """Lock pictures until the transaction ends, so that no sighting of them arrives unseen; in a fixed order."""
-    list(Picture.objects.select_for_update(no_key=True).filter(pk__in=list(pictures)).order_by("digest"))
+    rows = Picture.objects.select_for_update(no_key=True).filter(pk__in=list(pictures)).order_by("digest")
+    list(rows.values_list("pk"))
 
 
 def open_cases(*, fuse: Fuse, found: Sequence[int] = (), registered: Sequence[int] = ()) -> list[int]:

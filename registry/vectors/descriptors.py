@@ -64,17 +64,25 @@ def _space_of(model: DescriptorModel, space: Space) -> int:
 
 def still_serves(model: int) -> bool:
     """Whether a network serves; it does so until this transaction ends."""
-    return _chosen()[0] == model
+    return _chosen(_CHOSEN + "FOR SHARE")[0] == model
 
 
 def is_built(model: int) -> bool:
     """Whether a network is being brought into use; it is so until this transaction ends."""
-    return _chosen()[1] == model
+    return _chosen(_CHOSEN + "FOR SHARE")[1] == model
 
 
-def _chosen() -> tuple[int | None, int | None]:
+def has_changed(choice: DescriptorChoice) -> bool:
+    """Whether another network serves, or is being brought into use, than a row said when it was read."""
+    return _chosen(_CHOSEN) != (choice.serving_id, choice.building_id)
+
+
+_CHOSEN = "SELECT serving_id, building_id FROM registry_descriptorchoice WHERE id = 1 "
+
+
+def _chosen(statement: str) -> tuple[int | None, int | None]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT serving_id, building_id FROM registry_descriptorchoice WHERE id = 1 FOR SHARE")
+        cursor.execute(statement)
         return cursor.fetchone() or (None, None)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Exists, OuterRef, QuerySet, Value
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from exhibit.errors import WrongUseError
 from exhibit.types import Fingerprint, Metric, Space
@@ -189,6 +189,16 @@ def count_later(known: Mapping[tuple[Collection, Space], int]) -> dict[tuple[Col
     return {key: found.get(key, 0) for key in keys.values()}
 
 
+_PICTURES = """
+    SELECT wanted.name, wanted.version, wanted.number, fingerprint.picture_id
+    FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS wanted (name, version, number)
+    JOIN registry_spacerow space ON space.name = wanted.name AND space.version = wanted.version
+    JOIN registry_indexchange change
+      ON change.collection = %s AND change.space_id = space.id AND change.number = wanted.number
+    JOIN registry_fingerprintrow fingerprint ON fingerprint.id = change.fingerprint_id
+    """
+
+
 def pictures_of(collection: Collection, space: Space, numbers: Iterable[int]) -> dict[int, int]:
     """Which picture (primary key) each number added."""
     return {number: picture for (_, number), picture in pictures_of_all(collection, {space: numbers}).items()}
@@ -196,16 +206,13 @@ def pictures_of(collection: Collection, space: Space, numbers: Iterable[int]) ->
 
 def pictures_of_all(collection: Collection, numbers: Mapping[Space, Iterable[int]]) -> dict[tuple[str, int], int]:
     """The same for several spaces, by the space's id and the number; asks the database once."""
-    each = [
-        IndexChange.objects.filter(
-            collection=collection, space__name=space.name, space__version=space.version, number__in=list(some)
-        )
-        .annotate(stated=Value(space.id))
-        .values_list("stated", "number", "fingerprint__picture_id")
-        for space, some in numbers.items()
-    ]
-    rows = each[0].union(*each[1:], all=True) if each else ()
-    return {(space, number): picture for space, number, picture in rows}
+    spaces = {(space.name, space.version): space.id for space in numbers}
+    wanted = [(space.name, space.version, number) for space, some in numbers.items() for number in some]
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_PICTURES, [*map(list, zip(*wanted, strict=True)), str(collection)])
+        return {(spaces[name, version], number): picture for name, version, number, picture in cursor.fetchall()}
 
 
 def forget_cached_spaces() -> None:

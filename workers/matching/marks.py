@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
@@ -48,8 +48,8 @@ def find_marks(services: Services, owner: Owner, features: Features) -> Marks:
         return Marks([], {})
     earlier = {}
     for pk in sharing:
-        row, work = others[pk]
-        if not row.marks:
+        is_marked, work = others[pk]
+        if not is_marked:
             rest = [features, *(others[other][1] for other in sharing if other != pk)]
             found = (shared_windows(work, other) for other in rest)
             earlier[pk] = _plain(marks_of([shared for shared in found if shared is not None]))
@@ -90,17 +90,18 @@ def with_marks(features: Features, marks: Iterable[Edges]) -> Features:
     return replace(features, marked=tuple(Box(*edges).scaled(width, height) for edges in marks))
 
 
-def _others(services: Services, owner: Owner, features: Features) -> dict[int, tuple[WorkPicture, Features]]:
-    """The works to compare with, by the primary keys of their pictures; damage in one stops nothing."""
-    living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None)
-    rows = living.select_related("picture").order_by("-pk")
-    latest = [*rows[:MAX_OTHERS], *rows.exclude(marks=[])[:MAX_MARKED]]
+def _others(services: Services, owner: Owner, features: Features) -> dict[int, tuple[bool, Features]]:
+    """The works to compare with, by the primary keys of their pictures, and whether marks of them are known.
+
+    Damage in one stops nothing.
+    """
+    living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).order_by("-pk")
+    rows = living.annotate(is_marked=~Q(marks=[])).values_list("pk", "picture__digest", "is_marked")
     others = {}
-    for row in latest:
-        digest = row.picture.digest
-        if digest != features.digest and row.pk not in others:
+    for pk, digest, is_marked in rows[:MAX_OTHERS].union(rows.exclude(marks=[])[:MAX_MARKED]).order_by("-pk"):
+        if digest != features.digest:
             with suppress(ExhibitError):
-                others[row.pk] = row, services.features.get(digest, partial(services.blobs.get, digest))
+                others[pk] = is_marked, services.features.get(digest, partial(services.blobs.get, digest))
     return others
 
 

@@ -125,10 +125,10 @@ def registered_features(services: Services, digest: Digest) -> Features:
     return _features_of(services, known)
 
 
-def queries_of(services: Services, digest: Digest) -> WorkQueries:
-    """What a registered picture searches all pictures ever seen with."""
-    features, descriptor = registered_features(services, digest), services.descriptors.serving
-    return work_queries(services.blobs.get(digest), features, descriptor, services.limits)
+def queries_of(services: Services, digest: Digest) -> tuple[WorkQueries, Features]:
+    """What a registered picture searches all pictures ever seen with, and what was measured of it."""
+    features = registered_features(services, digest)
+    return work_queries(services.blobs.get(features.digest), features, services.descriptors.serving, services.limits)
 
 
 def _features_of(services: Services, known: RegisteredPicture) -> Features:

@@ -33,6 +33,8 @@ class Descriptors:
 
     def refresh(self) -> None:
         """Look at the rows again."""
+        if self._choice is not None and not descriptors.has_changed(self._choice):
+            return
         self._choice = descriptors.choice_with()
         if self._choice is None:
             start_shipped(self._blobs)

@@ -19,7 +19,7 @@ from exhibit.errors import RefusedError
 from exhibit.plain import one_line, plain
 from exhibit.sentences import Sentence
 from exhibit.types import DeclaredWork
-from indexer.picture.features import Features, fingerprints, local_fingerprint
+from indexer.picture.features import Features, local_fingerprint, work_fingerprints
 from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
 from registry.crawls.sightings import blocked, keep_pictures
 from registry.db.locks import Lock, hold
@@ -111,7 +111,9 @@ def remove_work(work: Work, *, by: str) -> None:
 
 def work_of(owner: Owner, digest: Digest) -> Work | None:
     """The owner's own work of this picture, if there is one."""
-    return Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).order_by("number").first()
+    known = Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).order_by("number")
+    pk = known.values_list("pk", flat=True).first()  # most pictures are new, and a whole row is dear to ask for
+    return None if pk is None else Work.objects.get(pk=pk)
 
 
 def waiting_searches(work: Work) -> list[int]:
@@ -121,8 +123,9 @@ def waiting_searches(work: Work) -> list[int]:
 
 def stated_by(owner: Owner, digest: Digest) -> WorkPicture | None:
     """The owner's own picture of which fingerprints were stated with this digest, if there is one."""
-    rows = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None, stated=digest)
-    return rows.select_related("work__owner").order_by("pk").first()
+    rows = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None, stated=digest).order_by("pk")
+    pk = rows.values_list("pk", flat=True).first()
+    return None if pk is None else WorkPicture.objects.select_related("work__owner").get(pk=pk)
 
 
 def known_result(work: Work) -> RegistrationResult:
@@ -133,10 +136,12 @@ def known_result(work: Work) -> RegistrationResult:
 
 def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Use) -> RegistrationResult:
     digest = Digest.of(data)
-    features = services.features.get(digest, lambda: data)
+    given = [data]  # the cache keeps the way to the bytes, and shouldn't keep them
+    features = services.features.get(digest, lambda: given[0] if given else services.blobs.get(digest))
     stated = stated_by_file(data, features.info.format, services.limits)
     new = replace(new, declared=_completed(new, stated))
     services.blobs.put(data)
+    given.clear()
     marks = find_marks(services, owner, features)
     with transaction.atomic():
         picture = keep_pictures([(digest, len(data), now())])[digest]
@@ -251,7 +256,7 @@ def _keep(services: Services, row: WorkPicture, picture: int, features: Features
     )
     row.picture_id, row.captions, row.marks = picture, captions_of(features), marks
     row.save()
-    stored = [*fingerprints(features.digest, features), local_fingerprint(features.digest, features)]
+    stored = [*work_fingerprints(features.digest, features), local_fingerprint(features.digest, features)]
     vectors.keep_fingerprints((*services.indexes.spaces, ROOTSIFT), [(picture, vector) for vector in stored])
     hold(Lock.INDEX)  # before the index looks at the rows: afterwards it would take in what isn't committed
     near = set() if features.low_information else near_same(services, features.hash_variants)
@@ -283,11 +288,10 @@ def note_conflicts(work: Work, picture: int, near: Iterable[int]) -> datetime | 
     others = Work.objects.filter(removed_at=None, registered_at__lte=work.registered_at).exclude(owner=work.owner)
     others = others.filter(owner__sample=False)
     alike = others.annotate(same=Q(pictures=picture)).filter(pictures__in={picture, *near}).order_by("same")
-    earlier = {found.pk: found for found in alike}
-    for found in earlier.values():
-        since = found.registered_at
-        work.conflicts.create(earlier=found, kind=kind.SAME if found.same else kind.NEAR, earlier_registered_at=since)
-    return min((found.registered_at for found in earlier.values()), default=None)
+    earlier = {pk: about for pk, *about in alike.values_list("pk", "same", "registered_at")}
+    for pk, (same, since) in earlier.items():
+        work.conflicts.create(earlier_id=pk, kind=kind.SAME if same else kind.NEAR, earlier_registered_at=since)
+    return min((since for _, since in earlier.values()), default=None)
 
 
 def near_same(services: Services, hashes: NDArray[np.uint8]) -> set[int]:

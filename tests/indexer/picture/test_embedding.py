@@ -1,13 +1,13 @@
+from functools import partial
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from indexer.picture.features import Features, extract
-from indexer.picture.spaces import (
-    CENTRE,
-    PANELS,
-    TILES,
-    WHOLE,
-)
+from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor
+from indexer.picture.features import Features, extract, fingerprints, work_fingerprints
+from indexer.picture.features_file import from_bytes, to_bytes
+from indexer.picture.spaces import CENTRE, PANELS, WHOLE, WORK_PARTS
 from tests.assets.edited import PICTURE, measured
 from tests.assets.textured import collage_with, encoded
 
@@ -19,11 +19,35 @@ def features() -> Features:
 
 def test_embeddings_have_unit_length_and_find_a_panel_of_a_collage(features: Features) -> None:
     assert tuple(features.embeddings) == (WHOLE, CENTRE)
-    assert tuple(features.tiles) == TILES
-    for vector in (*features.embeddings.values(), *features.tiles.values()):
+    for vector in features.embeddings.values():
         assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
     collage = extract(encoded(collage_with(PICTURE, 3)))
     assert len(collage.panels) == 4
     nearness = {part: float(vector @ features.embeddings[WHOLE]) for part, vector in collage.embeddings.items()}
     assert max(nearness, key=lambda part: nearness[part]) in PANELS
     assert max(nearness.values()) > 0.8
+
+
+class Counted(Descriptor):
+    """The network that comes along, and how often it has run."""
+
+    def __init__(self) -> None:
+        super().__init__(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes)
+        self.runs = 0
+
+    def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.runs += 1
+        return super().given(ready)
+
+
+def test_the_network_runs_once_for_what_is_stored_of_a_work_and_for_its_parts_when_they_are_asked_for() -> None:
+    network, data = Counted(), encoded(PICTURE)
+    features = extract(data, descriptor=network)
+    stored = work_fingerprints(features.digest, features)
+    again = from_bytes(to_bytes(features), partial(extract, data, descriptor=network))
+    assert (again.embedding == features.embedding).all()
+    assert network.runs == 1
+    assert stored == [one for one in fingerprints(features.digest, features) if one.part in WORK_PARTS]
+    assert network.runs == 2
+    assert (again.embeddings[CENTRE] == features.embeddings[CENTRE]).all()
+    assert network.runs == 4

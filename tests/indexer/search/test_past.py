@@ -18,6 +18,7 @@ from indexer.search.past import WorkQueries, ask_past, joined, oriented, promisi
 from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.faiss_index import FaissIndex
 from tests.assets.rows import jpeg
+from tests.assets.textured import collage_with
 
 ALIKE = 0.8
 """Cosine; of the upright picture alone it is .76."""
@@ -34,14 +35,17 @@ def test_a_picture_is_turned_as_its_hashes_are(orientation: int) -> None:
     assert distances.min() <= 8
 
 
-def test_a_work_searches_with_its_parts_in_all_orientations() -> None:
-    data = jpeg(textured(4, (320, 240)))
+def test_a_work_searches_with_its_hashes_in_all_orientations_and_with_its_parts_and_turned_views() -> None:
+    data = jpeg(collage_with(textured(4, (320, 240)), 3))
     features = extract(data)
-    queries = work_queries(data, features, BUILT_IN, Limits())
-    assert np.array_equal(queries.whole, features.hash_variants)
-    assert queries.parts.shape == (7 * 8, 32)
-    assert len(queries.descriptors) == len(features.embeddings) + len(features.tiles) + 2 * len(BUILT_IN.turned)
+    assert features.panels
+    queries, known = work_queries(data, features, BUILT_IN, Limits())
+    assert np.array_equal(queries.hashes, features.hash_variants)
+    assert len(queries.descriptors) == len(features.embeddings) + 4 + len(BUILT_IN.turned)
     assert np.linalg.norm(queries.descriptors, axis=1) == pytest.approx(1, abs=1e-4)
+    assert queries.descriptors[: len(features.embeddings)] == pytest.approx(np.stack([*features.embeddings.values()]))
+    assert tuple(known.embeddings) == tuple(features.embeddings)
+    assert np.array_equal(np.stack([*known.embeddings.values()]), queries.descriptors[: len(features.embeddings)])
 
 
 def test_the_network_that_comes_along_needs_few_turned_views_and_another_one_all() -> None:
@@ -51,8 +55,8 @@ def test_the_network_that_comes_along_needs_few_turned_views_and_another_one_all
     assert (views @ asked.T).max(axis=1).min() > ALIKE
     data = jpeg(Image.fromarray(photograph))
     own = Descriptor(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes)
-    queries = work_queries(data, extract(data), own, Limits())
-    assert len(queries.descriptors) == 2 + 4 + 2 * 7
+    queries, _ = work_queries(data, extract(data), own, Limits())
+    assert len(queries.descriptors) == 2 + 4 + 7
 
 
 def row(*bits: int) -> np.ndarray:
@@ -66,9 +70,8 @@ def test_several_works_share_a_pass_and_each_has_its_own_candidates_in_turns() -
     hashes, descriptors = BruteForceIndex(PHASH), BruteForceIndex(UNITS)
     hashes.upsert(np.array([1, 2, 3]), np.concatenate([row(), row(0, 1), row(*range(100, 230))]))
     descriptors.upsert(np.array([7, 8]), np.array([[1, 0, 0, 0], [0, 0, 0, 1]], np.float32))
-    nothing = np.zeros((0, 32), np.uint8)
-    one = WorkQueries(row(0), row(0, 1), np.array([[0.97, 0.1, 0, 0.2]], np.float32))
-    other = WorkQueries(row(*range(100, 228)), nothing, np.array([[0, 0, 1, 0]], np.float32))
+    one = WorkQueries(np.concatenate([row(0), row(0, 1)]), np.array([[0.97, 0.1, 0, 0.2]], np.float32))
+    other = WorkQueries(row(*range(100, 228)), np.array([[0, 0, 1, 0]], np.float32))
     first, second = search_past([one, other], hashes, descriptors)
     assert [(hit.space, hit.number) for hit in first] == [(PHASH.id, 2), (UNITS.id, 7), (PHASH.id, 1)]
     assert [(hit.number, hit.distance) for hit in second] == [(3, 2)]
@@ -92,7 +95,7 @@ def test_parts_of_the_indexes_say_together_what_the_indexes_say(
         index.flush()
         index.upsert(np.arange(96, 101), rows[95:])
         index.remove(np.array([3, 97]))
-    works = [WorkQueries(row(*range(size)), row(*range(size + 5)), units[size : size + 1]) for size in (9, 20)]
+    works = [WorkQueries(row(*range(size)), units[size : size + 1]) for size in (9, 20)]
     names = sorted({*hashes.parts, *descriptors.parts})
     assert len(names) == 2 * (3 + 1)
     assert sum(len(hashes.among({name})) for name in names) == len(hashes) == 98

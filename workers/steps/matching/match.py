@@ -1,7 +1,7 @@
 """Crawled pictures: decode, fingerprint, search the works, verify, and open the cases that follow."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from django.db import transaction
@@ -89,17 +89,12 @@ def _measure(services: Services, ids: Iterable[int]) -> list[Measured]:
     for row in rows:
         with steps.ending(Picture, [row.pk]):
             try:
-                measured.append((row, _features(services, row, partial(read, row.digest))))
+                features = extract(read(row.digest), services.limits, descriptor=services.descriptors.serving)
+                measured.append((row, features))
             except UnreadablePictureError as refused:
                 Picture.objects.filter(pk=row.pk).update(refusal=refused.reason)
                 steps.finish(Picture, [row.pk])
     return measured
-
-
-def _features(services: Services, row: Picture, read: Callable[[], bytes]) -> Features:
-    if row.work_pictures.exists():
-        return services.features.get(row.digest, read)
-    return extract(read(), services.limits, descriptor=services.descriptors.serving)
 
 
 def _keep_fingerprints(services: Services, measured: Sequence[Measured]) -> None:

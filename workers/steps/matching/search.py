@@ -25,7 +25,7 @@ from registry.models import BytesState, Picture, WorkPicture
 from registry.vectors.fingerprints import Collection
 from workers.matching import prints
 from workers.matching.division import Shares, gathered
-from workers.matching.registered_works import RegisteredWorks, note_relations, queries_of, registered_features
+from workers.matching.registered_works import RegisteredWorks, note_relations, queries_of
 from workers.services.wiring import Services
 
 MAX_PICTURES = 2000  # pictures that are verified for one new work
@@ -94,8 +94,8 @@ def _sought(services: Services, ids: Iterable[int]) -> Iterator[Sought]:
     """What each registered picture searches with; damage in one stops nobody else."""
     for row in WorkPicture.objects.select_related("picture", "work").filter(pk__in=list(ids)).order_by("pk"):
         with steps.ending(WorkPicture, [row.pk]):
-            features = registered_features(services, row.picture.digest)
-            yield Sought(row, features, queries_of(services, row.picture.digest))
+            queries, features = queries_of(services, row.picture.digest)
+            yield Sought(row, features, queries)
 
 
 def _by_prints(services: Services, ids: list[int]) -> list[int]:
@@ -138,9 +138,10 @@ def _note(services: Services, work: Sought, candidates: Sequence[Candidate], vec
 def _search(services: Services, work: Sought, until: float) -> None:
     if "related" not in work.row.progress:
         _tell(work, related=note_relations(services, work.row, work.features))
-    known = {found for _, found in matching.known_pairs(PIPELINE, work.distances, [work.row.picture_id])}
+    known = matching.compared_with(work.row.picture_id, PIPELINE) & work.distances.keys()
     wanted = [picture for picture in work.distances if picture not in known]
-    rows = Picture.objects.in_bulk(wanted)
+    states = [BytesState.STORED, BytesState.EXPIRED]
+    rows = Picture.objects.only("digest", "thumbnail", "bytes_state").filter(bytes_state__in=states).in_bulk(wanted)
     stored = [rows[pk] for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.STORED]
     for start in range(0, len(stored), KEPT_TOGETHER):
         some = stored[start : start + KEPT_TOGETHER]
@@ -155,7 +156,7 @@ def _search(services: Services, work: Sought, until: float) -> None:
     again = list(_worth_asking(services, work, expired))
     contributed = leases.places([pk for pk in gone if pk not in seen][:MAX_AGAIN])
     with transaction.atomic():
-        matching.lock_pictures({*work.distances, *work.left_out})
+        matching.lock_pictures({*matching.found_to_show(work.row.picture_id), *work.left_out})
         Picture.objects.filter(pk__in=work.left_out).update(searched="")
         captures = matching.open_cases(fuse=services.fuse, registered=[work.row.picture_id])
         revisits.ask_again(work.row.work.owner_id, work.row.picture_id, again)

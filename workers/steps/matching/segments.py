@@ -40,7 +40,7 @@ def _asking(services: Services, ids: Sequence[int]) -> Iterator[tuple[SegmentSea
     """The shares, and what is searched in each; damage in one work stops nobody else."""
     for share in SegmentSearch.objects.filter(pk__in=ids).select_related("work_picture__picture").order_by("pk"):
         with steps.ending(SegmentSearch, [share.pk]):
-            yield share, queries_of(services, share.work_picture.picture.digest)
+            yield share, queries_of(services, share.work_picture.picture.digest)[0]
 
 
 def _search(services: Services, asking: Mapping[SegmentSearch, WorkQueries]) -> None:
