@@ -162,7 +162,7 @@ def _column(crowd: Crowd, answers: Sequence[Answer]) -> dict[str, object]:
         "copies asked": len(answers),
         **{f"work named: {whom}": _share(whom in one.named for one in answers) for whom in (*retrievers, TOGETHER)},
         "found for certain": _share(one.decision is Decision.CERTAIN for one in answers),
-        "found, certain or review": _share(one.decision is not Decision.NONE for one in answers),
+        "found, of any grade": _share(one.decision is not Decision.NONE for one in answers),
         "copies taken for another work as well": sum(one.others > 0 for one in answers),
         "works compared, mean": float(np.mean([one.compared for one in answers])),
         "votes by chance, median weight": float(np.median([one.chance for one in answers])),

@@ -70,8 +70,10 @@ def _row(kind: str, answers: list[Answer | None]) -> Row:
         "kind": kind,
         "pairs": len(answers),
         "unreadable": len(answers) - len(read),
-        "exhibit certain": sum(answer.decision is Decision.CERTAIN for answer in read),
-        "exhibit certain or review": sum(answer.decision is not Decision.NONE for answer in read),
+        **{
+            f"exhibit {grade}": sum(answer.decision is grade for answer in read)
+            for grade in (Decision.CERTAIN, Decision.REVIEW, Decision.RESEMBLES)
+        },
         f"pHash 64 ≤ {PHASH_64}": sum(answer.phash for answer in read),
         f"PDQ ≤ {PDQ}": sum(answer.pdq for answer in read),
     }
@@ -111,7 +113,7 @@ def lookalikes(pairs: Iterable[LookAlike]) -> list[Row]:
 
 
 def alarming(pairs: Iterable[LookAlike]) -> list[Row]:
-    """Each pair that isn't a copy and of which Exhibit is certain, or asks a person."""
+    """Each pair that isn't a copy and of which Exhibit says anything; to say ``resembles`` is right of most."""
     return [
         {"group": pair.group, "kind": pair.kind, "files": " / ".join(pair.files), "decision": str(pair.answer.decision)}
         for pair in pairs

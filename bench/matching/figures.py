@@ -19,7 +19,7 @@ def is_certain(answer: Answer) -> bool:
 
 
 def is_found(answer: Answer) -> bool:
-    """Exhibit is certain, or asks a person."""
+    """Exhibit says that they have to do with one another, of whatever grade."""
     return answer.decision != "none"
 
 

@@ -72,7 +72,7 @@ def _recall_row(name: str, answers: Sequence[Answer], aim: float, results: Resul
         "edit": name,
         "copies": len(answers),
         "certain": _share(mean_over_edits(answers, is_certain)),
-        "certain or review": _share(found),
+        "found, of any grade": _share(found),
         "95%": f"{_share(low)}–{_share(high)}",
         "aim": f"{_share(aim)}{'' if round(found, 3) >= aim else ' ✗'}",
         **{_at_usual(peer): _share(mean_over_edits(answers, within(peer))) for peer in results.peers},
@@ -102,7 +102,7 @@ def retrieval(results: Results) -> list[Row]:
         if group:
             rows += [_ranking_row(one.name, title, group, results) for one in (*results.peers, *results.stages)]
             whole = {"R@1": "–", "R@10": _share(mean_over_edits(group, is_found)), "R@0FP": "–"}
-            rows.append({"what": "Exhibit whole, certain or review", "edits": title, **whole})
+            rows.append({"what": "Exhibit whole, of any grade", "edits": title, **whole})
     return rows
 
 
