@@ -4,9 +4,10 @@ Whoever searches (the match step, a folder without any server, a benchmark) brin
 of the measures, from cheap to dear, is decided here and nowhere else:
 
 1. The hash, of the picture, of what lies inside its borders, of its panels and inset; of an icon nothing else.
-2. The local votes of its strongest quick features and the descriptor of the whole picture. Where neither these nor the
-   hash, of its negative too, promise a work (:meth:`Search.has_promise`), it shows a stranger, and 3 to 5 are left out.
-3. The works that hash, votes and the descriptors of the picture and its parts name are compared.
+2. The local votes of its strongest quick features, then the descriptor of the whole picture. Where neither these nor
+   the hash promise a work (:attr:`Search.is_promising`), the picture shows a stranger, and 3 to 5 are left out.
+3. The works that hash, votes and the descriptors of the picture and its parts name are compared; those that the hash of
+   the negative names in any case.
 4. What certain matches leave of the picture votes again: it may show further works.
 5. A page or a collage votes again from twice the size.
 6. Each picture within one, in a sheet of dozens or one in another, is asked for by itself.
@@ -68,7 +69,7 @@ QUESTIONS = 150
 VOTED_FOR, NEAR_HASH, NEAR_WHOLE = 2.5, 80, 0.35
 """What promises a work: times what chance gives its votes, bits, 1 − cosine. Of 352 copies of 40 among 10,000 works, by
 edits, single changes and chains of them, these rules and 150 questions leave out none that is found without them; of 60
-strangers 52 promise nothing, and cost two thirds. 5 have votes that no work bears out.
+strangers 52 promise nothing, and cost two thirds.
 """
 UPRIGHT = 2
 """Of the hashes of a negative, those that are looked for."""
@@ -187,7 +188,6 @@ class Search(Generic[Key]):
         self.works = works
         self.limits = limits
         self.hashes = works.hashes
-        self.is_promising = False  # whether the whole search was worth it (:meth:`has_promise`)
         self.count = len(self.hashes)  # among how many pictures, at most, a comparison's work was named
 
     @property
@@ -203,7 +203,6 @@ class Search(Generic[Key]):
             self.compare(found, self.hashed)
             return
         inverted = hash_candidates([_upright_negative(found)], self.hashes)[0]
-        self.is_promising = self.has_promise((*self.hashed, *inverted))
         if self.is_promising:
             turns = in_turns(standing_out(self.voted), descriptor_candidates(found, self.descriptors))
             self.compare(found, self.hashed, turns, inverted)
@@ -211,6 +210,8 @@ class Search(Generic[Key]):
             if _is_page(found):
                 closer = extract(self.load(), self.limits, CLOSER)
                 self.compare(closer, vote_candidates(closer.quick, self.votes))
+        else:
+            self.compare(found, inverted)
         self.look_within()
 
     @cached_property
@@ -228,20 +229,18 @@ class Search(Generic[Key]):
         """What the strongest of the quick features say."""
         return self.votes.votes(self.found.quick.descriptors[:QUESTIONS])
 
-    def has_promise(self, hashed: Iterable[Candidate]) -> bool:
-        """Whether anything cheap speaks for some work, or the picture is one of several parts.
-
-        Where votes alone speak, a work that they name has to be shown: one stranger in ten has as many votes.
-        """
-        if self.found.panels or self.found.inset is not None or any(hit.distance <= NEAR_HASH for hit in hashed):
+    @cached_property
+    def is_promising(self) -> bool:
+        """Whether anything cheap speaks for some work, or the picture is one of several parts."""
+        if self.found.panels or self.found.inset is not None:
+            return True
+        if any(hit.distance <= NEAR_HASH for hit in self.hashed):
             return True
         if 0 < len(self.voted) <= FEW_VOTED:  # what chance gives can't be told
             return True
-        if self.descriptors.search(self.found.embedding[None], k=1, within=NEAR_WHOLE)[0]:
-            return True
         if self.voted and self.voted[0].weight >= VOTED_FOR * by_chance(self.voted):
-            self.compare(self.found, standing_out(self.voted))
-        return any(said.decision is not Decision.NONE for said in self.compared.values())
+            return True
+        return bool(self.descriptors.search(self.found.embedding[None], k=1, within=NEAR_WHOLE)[0])
 
     def compare(self, found: Features, *rounds: Iterable[Candidate]) -> None:
         """Compare the works that candidates stand for, as far as that hasn't been done; a closer look does it again.

@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from exhibit.types import Decision, Metric
 from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT, WORK_PARTS
-from indexer.search.candidates import DESCRIPTOR_WITHIN, Candidate, hash_candidates
+from indexer.search.candidates import Candidate, hash_candidates
 from indexer.search.search import compare_pictures, find_works
 from indexer.vectors.brute import BruteForceIndex
 from indexer.votes.index import Vote, VoteIndex
@@ -180,22 +180,6 @@ def test_a_small_copy_that_a_glance_misses_is_found_where_its_votes_alone_are_lo
     by_chance = [Vote(100 + number, 1.0) for number in range(40)]
     monkeypatch.setattr(shelf, "_votes", Said([Vote(7, times), Vote(8, next_work), *by_chance]))
     assert shown(shelf, other, "JPEG") == found
-
-
-def test_votes_that_no_work_bears_out_leave_a_stranger_a_stranger(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with Image.open(PHOTOGRAPHS / "irises.jpg") as photograph:
-        blend = Image.blend(textured(500, SIZE), photograph.convert("RGB").resize(SIZE), 0.5)
-    by_chance = [Vote(100 + number, 1.0, 1) for number in range(40)]
-    monkeypatch.setattr(shelf, "_votes", Said([Vote(7, 3.0, 9), *by_chance]))
-    data = encoded(blend)
-    found = extract(data)
-    assert shelf.descriptors.search(found.embedding[None], k=3, within=DESCRIPTOR_WITHIN)[0]  # would be compared, too
-    compared = find_works(found, lambda: data, shelf)
-    assert [(work, one.decision) for work, one in compared] == [(7, Decision.NONE)]
-    copy = encoded(textured(7, SIZE).crop((0, 0, 300, 300)))
-    assert len(find_works(extract(copy), lambda: copy, shelf)) > 1  # where they are borne out, all that is named
 
 
 def test_a_work_that_is_very_small_on_a_page_is_found() -> None:
