@@ -62,8 +62,8 @@ def descriptors(pyramid: Pyramid, keypoints: Keypoints, angles: Floats) -> Float
     lower = below.astype(np.intp) & (ANGLES - 1)
     rows = np.arange(size.size).reshape(size.shape) * ANGLES
     spread = np.zeros(size.size * ANGLES, np.float32)
-    spread.put(rows + lower, size - share)
-    spread.put(rows + ((lower + 1) & (ANGLES - 1)), share)
+    spread[rows + lower] = size - share
+    spread[rows + ((lower + 1) & (ANGLES - 1))] = share
     cells = _SHARES @ spread.reshape(len(size), count * ANGLES)
     raw = cells.reshape(CELLS**2, count, ANGLES).transpose(1, 0, 2).reshape(count, -1)
     # of unit length, and again after no component is beyond its share

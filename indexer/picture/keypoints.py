@@ -27,6 +27,12 @@ MIN_OCTAVE = 16
 MOVES = 3
 """Times that an extremum may move to a neighbouring pixel."""
 
+_STEPS = [(0, 0, 0), (0, 0, -1), (0, 0, 1), (0, -1, 0), (0, 1, 0), (-1, 0, 0), (1, 0, 0)]
+_STEPS += [(0, 1, 1), (0, 1, -1), (0, -1, 1), (0, -1, -1), (1, 0, 1), (1, 0, -1), (-1, 0, 1), (-1, 0, -1)]
+_STEPS += [(1, 1, 0), (1, -1, 0), (-1, 1, 0), (-1, -1, 0)]
+_AROUND = np.array(_STEPS).T[..., None]
+"""Levels up, rows down and columns to the right of what a parabola is laid through, shape (3, 19, 1)."""
+
 Image = NDArray[np.float32]
 Whole = NDArray[np.int64]
 
@@ -204,26 +210,13 @@ def _refined(differences: Stack, places: Whole) -> tuple[Whole, NDArray[np.float
 def _quadratic(differences: Stack, places: Whole) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """The extremum of the parabola through the 27 values around each place: offset (x, y, level), contrast, no edge."""
     octave, level, row, column = places.T
-    place = differences.place(octave, level, row, column)
-    height, width = differences.shapes[octave].T
-
-    def value(up: int, down: int, right: int) -> NDArray[np.float64]:
-        return np.asarray(differences.memory[place + (up * height + down) * width + right] / 255.0, np.float64)
-
-    middle = value(0, 0, 0)
-    x0, x1, y0, y1, s0, s1 = (
-        value(0, 0, -1),
-        value(0, 0, 1),
-        value(0, -1, 0),
-        value(0, 1, 0),
-        value(-1, 0, 0),
-        value(1, 0, 0),
-    )
+    place, (height, width) = differences.place(octave, level, row, column), differences.shapes[octave].T
+    up, down, right = _AROUND
+    around = np.asarray(differences.memory.take(place + (up * height + down) * width + right) / 255.0, np.float64)
+    middle, x0, x1, y0, y1, s0, s1 = around[:7]
     slope = np.stack([x1 - x0, y1 - y0, s1 - s0], axis=1) / 2
     xx, yy, ss = x0 + x1 - 2 * middle, y0 + y1 - 2 * middle, s0 + s1 - 2 * middle
-    xy = (value(0, 1, 1) - value(0, 1, -1) - value(0, -1, 1) + value(0, -1, -1)) / 4
-    xs = (value(1, 0, 1) - value(1, 0, -1) - value(-1, 0, 1) + value(-1, 0, -1)) / 4
-    ys = (value(1, 1, 0) - value(1, -1, 0) - value(-1, 1, 0) + value(-1, -1, 0)) / 4
+    xy, xs, ys = ((one - other - third + fourth) / 4 for one, other, third, fourth in around[7:].reshape(3, 4, -1))
     minors = yy * ss - ys * ys, xs * ys - xy * ss, xy * ys - xs * yy, xx * ss - xs * xs, xy * xs - xx * ys
     whole = xx * minors[0] + xy * minors[1] + xs * minors[2]
     whole = np.where(np.abs(whole) < 1e-15, np.inf, -whole)  # a plain

@@ -1,4 +1,5 @@
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.picture.keypoints import Pyramid
 from tests.assets.sift import grey, sizes, undoubled
@@ -12,3 +13,28 @@ def test_keypoints_lie_where_opencv_finds_them_with_the_same_size() -> None:
     away = np.abs(theirs[:, None] - places).max(axis=2).min(axis=1)
     assert len(theirs) > 100
     assert (away < 0.25).mean() > 0.8
+
+
+def test_a_keypoint_is_the_top_of_the_parabola_through_its_neighbours() -> None:
+    pyramid = Pyramid(grey(3))
+    found = pyramid.detect(0.01)
+    assert len(found) > 100
+    for (x, y), octave, layer, response in zip(found.points, found.octaves, found.layers, found.responses, strict=True):
+        place = np.array([layer, y / 2**octave, x / 2**octave])
+        level, row, column = np.rint(place).astype(int)
+        levels = np.array(pyramid.levels.images[octave][level - 1 : level + 3], np.float64)
+        cube = np.diff(levels[:, row - 1 : row + 2, column - 1 : column + 2], axis=0) / 255
+        slopes = (cube[[2, 1, 1], [1, 2, 1], [1, 1, 2]] - cube[[0, 1, 1], [1, 0, 1], [1, 1, 0]]) / 2
+        curves = np.array([[_twice(cube, one, other) for other in range(3)] for one in range(3)])
+        away = -np.linalg.solve(curves, slopes)
+        assert np.abs(place - (level, row, column) - away).max() < 1e-3
+        assert abs(response - abs(cube[1, 1, 1] + slopes @ away / 2)) < 1e-5
+
+
+def _twice(cube: NDArray[np.float64], one: int, other: int) -> float:
+    """The second derivative in the middle of a cube along two axes, from its neighbours there."""
+    first, second = np.eye(3, dtype=int)[[one, other]]
+    if one == other:
+        return float(cube[tuple(1 + first)] - 2 * cube[1, 1, 1] + cube[tuple(1 - first)])
+    around = [cube[tuple(1 + a * first + b * second)] * a * b for a in (1, -1) for b in (1, -1)]
+    return float(sum(around)) / 4
