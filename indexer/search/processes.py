@@ -6,10 +6,12 @@ import shutil
 import signal
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from itertools import islice
 from typing import Any, TypeVar
 
 from exhibit.errors import ServiceMissingError
@@ -50,7 +52,11 @@ def _from_pool(
     context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
     pool = ProcessPoolExecutor(jobs, context, _start, started)
     try:
-        yield from pool.map(run, calls, chunksize=at_once)
+        rest = iter(calls)
+        batches = iter(lambda: list(islice(rest, at_once)), [])
+        waiting = deque(pool.submit(_run_each, run, batch) for batch in batches)
+        while waiting:  # not Executor.map: that cancels what waits while the pool tells it of a process that died
+            yield from waiting.popleft().result()
     except BrokenProcessPool as error:
         raise ServiceMissingError(
             "A process died while it worked on a picture.", hint="Is memory short? Try --jobs 1."
@@ -61,6 +67,10 @@ def _from_pool(
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _run_each(run: Callable[[Call], Result], calls: list[Call]) -> list[Result]:
+    return [run(call) for call in calls]
 
 
 def _start(make: Callable[[Setting], State], setting: Setting, scratch: str) -> None:
