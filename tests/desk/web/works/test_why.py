@@ -6,6 +6,7 @@ from django.test import Client
 from playwright.sync_api import expect
 
 from indexer.calibration.kept import KeptPairs
+from indexer.compare.weighing import shipped
 from registry.models import Membership, Owner, Role
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, site
@@ -26,7 +27,7 @@ def test_the_page_tells_the_gates_and_keeps_nothing(ann: Client, inline: SyncRun
     assert "It isn&#x27;t found. " in page
     assert "Neither hash nor descriptor nor votes named it" in page or "Too little agrees at a glance" in page
     assert "data:image/jpeg;base64," in page
-    assert "at least -1.9" in page
+    assert f"at least {shipped().glance_limit:g}" in page
     assert "Keep this pair for measuring" in page
     assert KeptPairs(inline.services.config.data_dir).pairs() == []
     found = flat(ann.post(at("why", 1), {"copy": file("found.jpg", copy_of(photograph(1)))}).content.decode())
