@@ -22,9 +22,7 @@ RELATED = (
     *GLANCE, "in_place", "drift", "excess", "patches", "cover", "roughness", "pieces_in_place", "pieces_excess",
     "shown",
 )  # fmt: skip
-EXPOSURE = (
-    "drift", "shown", "placed", "pieces_precise", "placed_alone", "pieces_precise_alone", "either_placed_alone",
-)  # fmt: skip
+EXPOSURE = ("drift", "shown", "firm", "firm_alone", "pieces_firm", "pieces_firm_clear")
 """Terms of each question."""
 RIDGE, EXPOSURE_RIDGE = 2.0, 5.0
 """Penalty on the squared weights of standardised terms, against the sum over all pairs: copies and others that are

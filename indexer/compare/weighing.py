@@ -31,15 +31,18 @@ NEAR_HASH = 110
 
 NOISE, PIECES_NOISE = 2.5, 1.5
 """Times what its noise explains, below which the median patch lies in place: of the whole, and of pieces."""
+EXCESS, PIECES_EXCESS = (2.0, 5.0), (1.25, 2.25)
+"""The same by degrees: up to the first it lies in place in full, from the second on not at all."""
 ENOUGH_PATCHES = 40
 """Patches from which their lying in place counts in full: a dozen lie in place on another smooth shape, too."""
-ANOTHER_PICTURE = 0.15
-"""Share of the overlap from which a part that shows another picture counts in full."""
+ANOTHER_PICTURE, HALF_ANOTHER = 0.15, 0.5
+"""Shares of the overlap from which a part that shows another picture counts in full: beside what lies in place as a
+whole, and beside what lies in place piece by piece. A bar over a fifth of a copy leaves the rest where it was."""
 
 
-def _alone(another: float | None) -> float:
-    """1 where no part of the overlap shows another picture, 0 where a part does or it wasn't measured."""
-    return 0.0 if another is None else max(0.0, 1 - another / ANOTHER_PICTURE)
+def _alone(another: float | None, share: float = ANOTHER_PICTURE) -> float:
+    """1 where no part of the overlap shows another picture, 0 where so large a share does or it wasn't measured."""
+    return 0.0 if another is None else max(0.0, 1 - another / share)
 
 
 def _precise(one: Figures) -> float:
@@ -55,6 +58,23 @@ def _placed(one: Figures) -> float:
 def _pieces_precise(one: Figures) -> float:
     """The share of the registered picture that lies in place piece by piece, by no more than noise."""
     return _or(one.cover, 0.0) * _or(one.pieces_in_place, 0.0) * (_or(one.pieces_excess, FAR_EXCESS) < PIECES_NOISE)
+
+
+def _firm(one: Figures) -> float:
+    """The share of patches in place, by how many there are, and the less the farther noise leaves them unexplained."""
+    seen = _or(one.in_place, 0.0) * min(1.0, _or(one.patches, 0) / ENOUGH_PATCHES)
+    return seen * _falling(_or(one.excess, FAR_EXCESS), *EXCESS)
+
+
+def _pieces_firm(one: Figures) -> float:
+    """The share of the registered picture that lies in place piece by piece, the less the farther, as above."""
+    seen = _or(one.cover, 0.0) * _or(one.pieces_in_place, 0.0)
+    return seen * _falling(_or(one.pieces_excess, FAR_EXCESS), *PIECES_EXCESS)
+
+
+def _falling(value: float, full: float, none: float) -> float:
+    """1 up to ``full``, 0 from ``none`` on, a straight line between."""
+    return min(1.0, max(0.0, (none - value) / (none - full)))
 
 
 def _or(value: float | None, otherwise: float) -> float:
@@ -89,6 +109,10 @@ TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
         "either_placed_alone": lambda one: (
             max(_placed(one), _pieces_precise(one)) * max(_alone(one.another), _alone(one.pieces_another))
         ),
+        "firm": _firm,
+        "firm_alone": lambda one: _firm(one) * _alone(one.another),
+        "pieces_firm": _pieces_firm,
+        "pieces_firm_clear": lambda one: _pieces_firm(one) * _alone(one.pieces_another, HALF_ANOTHER),
     }
 )
 """Each term by its name, 0 or more for what speaks for a copy, or growing towards it."""

@@ -67,6 +67,10 @@ FIGURES: Mapping[str, Sentence] = {
     "placed": Sentence("Share of patches in place, shifted by no more than noise; of fewer than 40, less"),
     "placed_alone": Sentence("… less where a part of one shows something else"),
     "either_placed_alone": Sentence("Whichever of these says more"),
+    "firm": Sentence("Share of patches in place, the less the farther they are shifted; of fewer than 40, less"),
+    "firm_alone": Sentence("… less where a part of one shows something else"),
+    "pieces_firm": Sentence("Share of the original in place piece by piece, the less the farther these are shifted"),
+    "pieces_firm_clear": Sentence("… less where a part of one shows something else"),
 }
 """What each figure is, by the name of its condition or of its term (:data:`indexer.compare.weighing.TERMS`)."""
 MEASURED: Mapping[str, str] = {"hash": "hamming"}

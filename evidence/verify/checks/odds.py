@@ -25,8 +25,9 @@ MAX_WEIGHINGS = 16  # so many are read; a bundle of the product names one for ea
 FAR_DRIFT, FAR_EXCESS, FAR_ROUGHNESS = 5.0, 9.0, 10.0  # what counts where they weren't measured
 NEAR_HASH = 110  # bits
 NOISE, PIECES_NOISE = 2.5, 1.5
+EXCESS, PIECES_EXCESS = (2.0, 5.0), (1.25, 2.25)  # full up to the one, nothing from the other on
 ENOUGH_PATCHES = 40
-ANOTHER_PICTURE = 0.15
+ANOTHER_PICTURE, HALF_ANOTHER = 0.15, 0.5
 MINOR = frozenset({"pieces", "plain"})
 """Reasons that say how a picture lies on the work, and hold no decision back."""
 
@@ -42,9 +43,9 @@ def _number(figures: Figures, name: str, otherwise: float | None = None) -> floa
     return found
 
 
-def _alone(figures: Figures, name: str) -> float:
-    another = _number(figures, name, ANOTHER_PICTURE)
-    return max(0.0, 1 - another / ANOTHER_PICTURE)
+def _alone(figures: Figures, name: str, share: float = ANOTHER_PICTURE) -> float:
+    another = _number(figures, name, share)
+    return max(0.0, 1 - another / share)
 
 
 def _precise(figures: Figures) -> float:
@@ -57,6 +58,19 @@ def _placed(figures: Figures) -> float:
 
 def _pieces_precise(figures: Figures) -> float:
     return _shown(figures) * (_number(figures, "pieces_excess", FAR_EXCESS) < PIECES_NOISE)
+
+
+def _firm(figures: Figures) -> float:
+    seen = _number(figures, "in_place", 0.0) * min(1.0, _number(figures, "patches", 0.0) / ENOUGH_PATCHES)
+    return seen * _falling(_number(figures, "excess", FAR_EXCESS), *EXCESS)
+
+
+def _pieces_firm(figures: Figures) -> float:
+    return _shown(figures) * _falling(_number(figures, "pieces_excess", FAR_EXCESS), *PIECES_EXCESS)
+
+
+def _falling(value: float, full: float, none: float) -> float:
+    return min(1.0, max(0.0, (none - value) / (none - full)))
 
 
 def _shown(figures: Figures) -> float:
@@ -91,6 +105,10 @@ TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
         "either_placed_alone": lambda of: (
             max(_placed(of), _pieces_precise(of)) * max(_alone(of, "another"), _alone(of, "pieces_another"))
         ),
+        "firm": _firm,
+        "firm_alone": lambda of: _firm(of) * _alone(of, "another"),
+        "pieces_firm": _pieces_firm,
+        "pieces_firm_clear": lambda of: _pieces_firm(of) * _alone(of, "pieces_another", HALF_ANOTHER),
     }
 )
 """What each term of a sum is of the figures, by its name; ``docs/bundle-format.md`` has the formulae."""

@@ -24,7 +24,7 @@ UNRELATED = photos_in(ASSETS / "unrelated")
 OTHERS = UNRELATED[:4]
 EASY = ("jpeg10", "crop50", "mirror", "rot90", "text", "meme", "border", "gif64", "exif", "news")
 HARD = ("crop05", "jitter", "webpage", "collage4", "chain1", "phone", "screen", "print", "wall", "cutout")
-LEAST = {1: (9, 8, 9), 3: (27, 24, 29)}
+LEAST = {1: (10, 8, 9), 3: (28, 24, 29)}
 """By the number of works that are looked for, ten easy and ten hard copies of each: easy ones that are certain, hard
 ones that are, and hard ones that are found. All easy ones are found; those under a bar of news go to a person, since
 what is certain lies above every other exposure that was measured."""

@@ -175,7 +175,7 @@ def test_a_collage_that_was_not_recognised_is_told_by_the_panel_that_shows_somet
     one, same = (measured(jpeg(picture)) for picture in (collage_with(textured(21)), sheet.resize((790, 595))))
     unrecognised = replace(measured(jpeg(sheet)), later_low_information=Lazy(lambda: ()))
     stranger, copy = verify(one, unrecognised), verify(same, unrecognised)
-    assert (stranger.decision, stranger.reasons) == (Decision.REVIEW, ("collage", "imprecise"))
+    assert (stranger.decision, stranger.reasons) == (Decision.REVIEW, ("collage",))
     assert copy.decision is Decision.CERTAIN
 
 
@@ -333,9 +333,12 @@ def test_pictures_without_a_keypoint_do_no_harm(registered: Features) -> None:
     assert verify(registered, tiny).decision is Decision.NONE
 
 
-def test_a_blurred_copy_resembles_for_another_moment_would_be_as_blurred(registered: Features) -> None:
-    found = verify(measured(jpeg(PICTURE.filter(ImageFilter.GaussianBlur(4)))), registered)
-    assert found.decision is Decision.RESEMBLES
+@pytest.mark.parametrize(("radius", "decision"), [(4, Decision.REVIEW), (6, Decision.RESEMBLES)], ids=str)
+def test_a_blurred_copy_is_not_certain_for_another_moment_would_be_as_blurred(
+    registered: Features, radius: int, decision: Decision
+) -> None:
+    found = verify(measured(jpeg(PICTURE.filter(ImageFilter.GaussianBlur(radius)))), registered)
+    assert found.decision is decision
     assert found.hamming <= 30
 
 
