@@ -28,16 +28,13 @@ from indexer.vectors.manifest import Manifest, Place, SegmentEntry
 from indexer.vectors.segments import Rows
 from indexer.votes.codec import FOR_EACH_LIST, lists_for, shipped_codec, train_codec
 from indexer.votes.index import VoteIndex
-from indexer.votes.segments import no_rows, write_segment
+from indexer.votes.segments import Codes, write_segment
 
 SEED = 12
 SWAPPED = 0.5
 """Share of the bytes of a code that come from another one: of eighths to three quarters, which were tried on 80
 photographs made into 640, half comes nearest to the votes that 640 real ones have by chance, and stays 12% below."""
 SEGMENT = "segment-00000001-0000"
-
-Codes = NDArray[np.uint8]
-"""Local features as FAISS writes them outside an index: number of the list, then the code; shape (n, bytes)."""
 
 
 class Photographs:
@@ -156,23 +153,36 @@ def _numbered(first: NDArray[Any], others: Iterable[NDArray[Any]]) -> Iterator[R
 
 def _write_votes(count: int, real: Photographs, asked: int, folder: Path, codec: Untyped) -> None:
     """The local features of all works in one segment."""
-    local = [real[number].local.descriptors for number in range(len(real))]
-    rows = no_rows(_codec(count, local[asked:]) if codec is None else codec)
-    rows.add([(number, kept[:VOTES_KEPT]) for number, kept in enumerate(local)])
-    kept = [one[:VOTES_KEPT] for one in local[asked:]]
-    codes = rows.index.sa_encode(units_of(np.concatenate(kept)))
-    sizes = np.array([len(one) for one in kept])
-    for start in range(len(real), count, len(kept)):
-        works = np.arange(start, min(start + len(kept), count))
-        whose = np.repeat(works, sizes[: len(works)])
-        others = changed(codes, rows.index.coarse_code_size(), np.random.default_rng([SEED, start]))
-        rows.index.add_sa_codes(others[: len(whose)], whose)
-    rows.numbers = np.arange(count)
-    rows.gone = np.zeros(count, np.bool_)
+    local = [real[number].local.descriptors[:VOTES_KEPT] for number in range(len(real))]
+    made_of, sizes = local[asked:], np.array([len(kept) for kept in local[asked:]])
+    chosen = _codec(count, made_of) if codec is None else codec
+    coded = [_coded(chosen, local)]
+    whose = [np.repeat(np.arange(len(real)), [len(kept) for kept in local])]
+    lists, codes = _coded(chosen, made_of)
+    for start in range(len(real), count, len(made_of)):
+        works = np.arange(start, min(start + len(made_of), count))
+        whose.append(np.repeat(works, sizes[: len(works)]))
+        others = changed(lists, codes, np.random.default_rng([SEED, start]))
+        coded.append((lists[: len(whose[-1])], others[: len(whose[-1])]))
+    every = _by_list(chosen.nlist, np.concatenate(whose), *map(np.concatenate, zip(*coded, strict=True)))
     place, none = Place(folder), Manifest(ROOTSIFT.id)
     with place.writer():
-        write_segment(folder, SEGMENT, rows)
+        write_segment(folder, SEGMENT, chosen, np.arange(count), every)
         place.publish(folder, Manifest(ROOTSIFT.id, 1, count, (SegmentEntry(SEGMENT, None),)), over=none)
+
+
+def _coded(codec: Untyped, local: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """List and code of each local feature."""
+    rows = units_of(np.concatenate(local))
+    return codec.quantizer.search(rows, 1)[1].ravel(), codec.pq.compute_codes(rows)
+
+
+def _by_list(
+    count: int, whose: NDArray[np.int64], lists: NDArray[np.int64], codes: NDArray[np.uint8]
+) -> Iterator[Codes]:
+    """What each of so many lists holds."""
+    order, ends = np.argsort(lists, kind="stable"), np.cumsum(np.bincount(lists, minlength=count))
+    return ((whose[rows], codes[rows]) for rows in np.split(order, ends[:-1]))
 
 
 def _codec(works: int, local: Sequence[NDArray[np.uint8]]) -> Any:  # noqa: ANN401 - FAISS has no types
@@ -182,16 +192,15 @@ def _codec(works: int, local: Sequence[NDArray[np.uint8]]) -> Any:  # noqa: ANN4
     return train_codec(every[:: max(1, len(every) // (lists * FOR_EACH_LIST))], lists)
 
 
-def changed(codes: Codes, list_bytes: int, chance: np.random.Generator) -> Codes:
+def changed(lists: NDArray[np.int64], codes: NDArray[np.uint8], chance: np.random.Generator) -> NDArray[np.uint8]:
     """Codes in their order, some bytes of each taken from another one of the same list.
 
     Args:
+        lists: number of the list of each.
         codes: what they are made of.
-        list_bytes: how many bytes at the front name the list.
         chance: random numbers.
     """
-    _, lists = np.unique(codes[:, :list_bytes], axis=0, return_inverse=True)
-    by_list, sizes = np.argsort(lists, kind="stable"), np.bincount(lists.ravel())
+    by_list, sizes = np.argsort(lists, kind="stable"), np.bincount(lists)
     starts = np.cumsum(sizes) - sizes
     mates = by_list[starts[lists] + (chance.random(len(codes)) * sizes[lists]).astype(np.int64)]
     takes = chance.random(codes.shape) < SWAPPED

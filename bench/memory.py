@@ -23,7 +23,7 @@ from exhibit.types import Untyped
 from indexer.picture.features import extract
 from indexer.picture.local_features import WIDTH, units_of
 from indexer.search.search import find_works
-from indexer.votes.codec import GRAPH_FROM, GRAPH_NEIGHBOURS, empty_like, faiss, lists_for, shipped_codec
+from indexer.votes.codec import GRAPH_FROM, GRAPH_NEIGHBOURS, codec_around, faiss, lists_for, shipped_codec
 
 ASKED = 300
 """Pictures that the worker matches."""
@@ -61,12 +61,7 @@ def drawn_codec(lists: int, descriptors: np.ndarray) -> Untyped:
     centres = faiss.IndexHNSWFlat(WIDTH, GRAPH_NEIGHBOURS) if lists >= GRAPH_FROM else faiss.IndexFlatL2(WIDTH)
     drawn = descriptors[np.linspace(0, len(descriptors) - 1, lists).astype(np.int64)]
     centres.add(units_of(drawn))
-    shell = empty_like(shipped_codec())
-    codec = faiss.IndexIVFPQ(centres, WIDTH, lists, shell.code_size, 8)
-    codec.by_residual, codec.pq, codec.is_trained = False, shell.pq, True
-    centres.this.disown()
-    codec.own_fields = True
-    return codec
+    return codec_around(centres, shipped_codec().pq)
 
 
 def _worker(registered: Sequence[Path], asked: Sequence[Path], works: int, folder: Path) -> list[Row]:

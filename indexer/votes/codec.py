@@ -1,9 +1,10 @@
 """The codec of the local votes: which list a descriptor belongs to, and its 16 bytes.
 
-Lists and codes are those of Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search" (2011), as
-FAISS has them; a code stands for the descriptor itself, not for its difference to its list's centre, so that one
-table a query serves all lists. A codec comes with the product (``models/votes.faiss``, made by ``training/votes.py``);
-a large installation trains one on its own works.
+Lists and codes are those of Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search" (2011), in the
+form of André, Kermarrec and Le Scouarnec, "Cache locality is not enough" (2015), as FAISS has them: 32 parts of 4 bits,
+whose tables fit into the registers of a processor ("fast scan"). A code stands for the descriptor itself, not for its
+difference to its list's centre, so that one table a query serves all lists. A codec comes with the product
+(``models/votes.faiss``, made by ``training/votes.py``); a large installation trains one on its own works.
 """
 
 from functools import cache
@@ -23,6 +24,7 @@ faiss: Any = library
 faiss.omp_set_num_threads(1)
 
 SHIPPED_CODEC = Path(__file__).parents[1] / "models" / "votes.faiss"
+CODE_PARTS, PART_BITS = 32, 4
 CODE_BYTES = 16
 LISTS = ((2_000, 1024), (20_000, 4096), (200_000, 16384))
 MAX_LISTS = 65536
@@ -33,6 +35,8 @@ GRAPH_NEIGHBOURS = 32
 FOR_EACH_LIST = 64
 """Descriptors of the training sample for each list."""
 CODEC_ROUNDS = 10
+FOR_EACH_CODE = 4096
+"""Descriptors of the sample for each of the 16 values of a part of the code."""
 
 
 def lists_for(works: int) -> int:
@@ -49,10 +53,10 @@ def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> Un
     if len(descriptors) < lists:
         raise WrongUseError(f"{len(descriptors)} local features are too few for {lists} lists.")
     centres = faiss.IndexHNSWFlat(WIDTH, GRAPH_NEIGHBOURS) if lists >= GRAPH_FROM else faiss.IndexFlatL2(WIDTH)
-    codec = faiss.IndexIVFPQ(centres, WIDTH, lists, CODE_BYTES, 8)
+    codec = faiss.IndexIVFPQFastScan(centres, WIDTH, lists, CODE_PARTS, PART_BITS)
     codec.by_residual = False
     codec.cp.niter, codec.cp.seed, codec.pq.cp.seed = CODEC_ROUNDS, seed, seed
-    codec.cp.max_points_per_centroid = FOR_EACH_LIST
+    codec.cp.max_points_per_centroid, codec.pq.cp.max_points_per_centroid = FOR_EACH_LIST, FOR_EACH_CODE
     codec.cp.min_points_per_centroid = codec.pq.cp.min_points_per_centroid = 1  # a warning to standard error less
     codec.train(units_of(descriptors))
     return _owned(codec, centres)
@@ -70,10 +74,14 @@ def shipped_codec() -> Untyped:
 
 def empty_like(index: Untyped) -> Untyped:
     """An index in memory with the same codec and nothing in it."""
-    centres = faiss.clone_index(faiss.downcast_index(index.quantizer))
-    copy = faiss.IndexIVFPQ(centres, WIDTH, index.nlist, CODE_BYTES, 8)
-    copy.by_residual, copy.pq, copy.is_trained = False, index.pq, True
-    return _owned(copy, centres)
+    return codec_around(faiss.clone_index(faiss.downcast_index(index.quantizer)), index.pq)
+
+
+def codec_around(centres: Untyped, code_book: Untyped) -> Untyped:
+    """A codec with these centres, a FAISS index that it takes over, and the code book of another codec."""
+    codec = faiss.IndexIVFPQFastScan(centres, WIDTH, centres.ntotal, CODE_PARTS, PART_BITS)
+    codec.by_residual, codec.pq, codec.is_trained = False, code_book, True
+    return _owned(codec, centres)
 
 
 def codec_digest(index: Untyped) -> Digest:

@@ -19,7 +19,6 @@ from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Untyped
 from indexer.picture.local_features import MIRROR, WIDTH, units_of
 from indexer.picture.spaces import ROOTSIFT
-from indexer.vectors.flat import SPARE
 from indexer.vectors.folder_index import FolderIndex, repeated_numbers
 from indexer.vectors.manifest import Manifest, Place, SegmentEntry, place_of, replace_segments
 from indexer.votes.codec import shipped_codec
@@ -27,7 +26,6 @@ from indexer.votes.segments import (
     MAX_WORKS,
     VoteRows,
     Works,
-    merged,
     nearest_lists,
     no_rows,
     opened,
@@ -96,18 +94,24 @@ class VoteIndex(FolderIndex[VoteRows]):
         """
         if not len(self) or not len(checked(descriptors)):
             return []
-        some = descriptors[: -(-len(descriptors) // 2), MIRROR]
-        straight = count_votes(*self._nearest(units_of(descriptors)))
-        mirrored = count_votes(*self._nearest(units_of(some)), of=len(descriptors))
+        count, some = len(descriptors), descriptors[: -(-len(descriptors) // 2), MIRROR]
+        distances, numbers = self._nearest(units_of(np.concatenate([descriptors, some])))
+        straight = count_votes(distances[:count], numbers[:count])
+        mirrored = count_votes(distances[count:], numbers[count:], of=count)
         heaviest = {vote.number: vote for vote in sorted((*straight, *mirrored), key=lambda vote: vote.weight)}
         return sorted(heaviest.values(), key=lambda vote: (-vote.weight, vote.number))
 
     def _nearest(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Squared distances and numbers of the nearest, nearest first, -1 where there are no more.
+
+        Which of equally far ones come last hangs on the order in which they came; those don't vote.
+        """
         probed = nearest_lists(self.codec, queries)
-        found = [rows.search(queries, probed, NEIGHBOURS + SPARE) for rows in self._rows if len(rows)]
+        found = [rows.search(queries, probed, NEIGHBOURS) for rows in self._rows if len(rows)]
+        if len(found) == 1:
+            return found[0]
         distances, numbers = (np.concatenate(columns, axis=1) for columns in zip(*found, strict=True))
-        distances = np.where(numbers < 0, np.inf, distances)
-        nearest = np.lexsort((numbers, distances), axis=1)[:, :NEIGHBOURS]
+        nearest = np.argsort(np.where(numbers < 0, np.inf, distances), axis=1)[:, :NEIGHBOURS]
         return np.take_along_axis(distances, nearest, axis=1), np.take_along_axis(numbers, nearest, axis=1)
 
     def _hide(self, numbers: NDArray[np.int64]) -> None:
@@ -125,10 +129,7 @@ class VoteIndex(FolderIndex[VoteRows]):
         return opened(self._place, manifest)
 
     def _write_rest(self, drafts: Path, generation: int, keep: int) -> list[SegmentEntry]:
-        self._tail.compact()
-        removed = [rows.removed for rows in self._segments[keep:]]
-        rows = merged(self._place, self._manifest.segments[keep:], removed, self._tail)
-        return write_segments(drafts, generation, [rows])
+        return write_segments(drafts, generation, [[*self._segments[keep:], self._tail]])
 
 
 def checked(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -163,8 +164,9 @@ def check_votes(where: Path | Place) -> list[str]:
 def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64], of: int | None = None) -> list[Vote]:
     """Count the votes of one picture: for the heaviest works, heaviest first, ties by number.
 
-    Squared distances and numbers have shape (descriptors, neighbours), nearest first; where there is no neighbour, they
-    are infinite and -1. With ``of`` some descriptors stand for so many: weights are so much larger.
+    Squared distances and numbers have shape (descriptors, neighbours), nearest first, numbers -1 where there is no
+    neighbour. The order of equally near ones makes no difference. With ``of`` some descriptors stand for so many:
+    weights are so much larger.
     """
     there = numbers >= 0
     if not there.any():

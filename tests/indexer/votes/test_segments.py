@@ -7,15 +7,35 @@ import pytest
 
 from exhibit.errors import IntegrityError
 from indexer.picture.local_features import MIRROR, units_of
-from indexer.votes.codec import faiss, shipped_codec, train_codec
+from indexer.votes.codec import empty_like, faiss, shipped_codec, train_codec
 from indexer.votes.index import VoteIndex, rebuild_votes
-from indexer.votes.segments import PROBES, nearest_lists, no_rows
+from indexer.votes.segments import BLOCK, CODEC, LISTS, PROBES, nearest_lists, no_rows, packed, unpacked
 from tests.assets.voters import descriptors, filled
 
 
-def test_a_damaged_segment_says_what_to_do(tmp_path: Path) -> None:
+def test_codes_are_packed_as_faiss_packs_them() -> None:
+    index, rows = empty_like(shipped_codec()), units_of(descriptors(1, 3_000))
+    index.add_with_ids(rows, np.arange(len(rows)))
+    lists, codes = index.quantizer.search(rows, 1)[1].ravel(), index.pq.compute_codes(rows)
+    for number in np.flatnonzero(np.bincount(lists) > BLOCK // 2):
+        ours = packed(codes[lists == number])
+        theirs = faiss.rev_swig_ptr(index.invlists.get_codes(int(number)), ours.size)
+        assert (ours.ravel() == theirs).all()
+        assert (unpacked(theirs)[: (lists == number).sum()] == codes[lists == number]).all()
+
+
+def test_processes_share_the_lists_of_a_segment(tmp_path: Path) -> None:
+    index = filled(tmp_path, 1)
+    (path,) = tmp_path.glob("segment-*.lists")
+    mapped = [line for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith(str(path))]
+    assert index.votes(descriptors(1))
+    assert [line.split()[1] for line in mapped] == ["r--s"]
+
+
+@pytest.mark.parametrize("suffix", [CODEC, LISTS])
+def test_a_damaged_segment_says_what_to_do(tmp_path: Path, suffix: str) -> None:
     filled(tmp_path, 1)
-    (path,) = tmp_path.glob("segment-*.faiss")
+    (path,) = tmp_path.glob(f"segment-*{suffix}")
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(IntegrityError, match=r"damaged\. Run the rebuild"):
         VoteIndex(tmp_path)

@@ -1,19 +1,23 @@
 """Local votes in the product: works come and go while others search, and what is damaged is made again."""
 
+import json
+from pathlib import Path
+
 import pytest
 
+from exhibit.errors import ServiceMissingError
 from indexer.picture.features import extract
 from indexer.picture.spaces import LOCAL, ROOTSIFT
 from indexer.votes.codec import codec_digest, shipped_codec
-from indexer.votes.index import VoteIndex, rebuild_votes
+from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
 from registry.models import FingerprintRow, Owner
 from registry.vectors.fingerprints import Collection, last_change, living
 from tests.assets.collection import found_in, sheet
 from tests.assets.rows import owner, photograph, register
 from tests.assets.stage import inline, stage
 from workers.matching import votes_upkeep
-from workers.matching.index_upkeep import rebuild_indexes
-from workers.services.indexes import sets_of
+from workers.matching.index_upkeep import mend_indexes, rebuild_indexes
+from workers.services.indexes import MADE_AGAIN, sets_of
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
@@ -57,6 +61,42 @@ def test_a_work_with_fewer_local_features_than_its_rows_is_told(inline: SyncRunn
     assert told == f"Of number {first} it holds 0 local features where the rows have {len(descriptors)}."
     list(rebuild_indexes(inline.services))
     assert list(votes_upkeep.problems(inline.services)) == []
+
+
+def as_before(folder: Path) -> None:
+    """Leave segments as the former version wrote them: codes and codec in one file."""
+    for header in folder.glob("segment-*.json"):
+        digests = dict.fromkeys((".faiss", ".npy"), "00" * 32)
+        header.write_text(json.dumps({**json.loads(header.read_text()), "format": 1, "sha256": digests}))
+        header.with_suffix(".lists").unlink()
+
+
+def test_an_index_of_the_former_version_is_made_again_when_works_are_looked_for(
+    inline: SyncRunner, studio: Owner
+) -> None:
+    list(rebuild_indexes(inline.services))
+    place = votes_upkeep.votes_place(inline.services)
+    as_before(place.folder)
+    (told,) = check_votes(place)
+    assert "of another version" in told
+    assert found_in(Services(inline.services.config), sheet(4)) == {"Work 4"}
+    assert list(votes_upkeep.problems(inline.services)) == []
+
+
+def test_a_large_index_of_the_former_version_is_made_again_by_its_upkeep(
+    inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(rebuild_indexes(inline.services))
+    serving = Services(inline.services.config)
+    assert found_in(serving, sheet(4)) == {"Work 4"}
+    as_before(votes_upkeep.votes_place(inline.services).folder)
+    monkeypatch.setattr("workers.services.indexes.VOTES_MADE_AT_ONCE", WORKS - 1)
+    with pytest.raises(ServiceMissingError, match=MADE_AGAIN):
+        found_in(Services(inline.services.config), sheet(4))
+    assert found_in(serving, sheet(4)) == {"Work 4"}
+    mend_indexes(inline.services)
+    votes_upkeep.keep_up(inline.services)
+    assert found_in(Services(inline.services.config), sheet(4)) == {"Work 4"}
 
 
 def test_a_large_installation_gets_a_codec_of_its_own(
