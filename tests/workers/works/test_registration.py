@@ -109,9 +109,9 @@ def test_a_work_whose_registration_ends_while_another_owner_removes_the_same_pic
     one, other = houses
     first = register(one, owner("studio"), photograph(1)).work
     rival = owner("rival")
-    from workers.works import registration as step
+    from workers.works import ownership
 
-    stop = Stop(monkeypatch, "workers.works.registration.note", step.note)
+    stop = Stop(monkeypatch, "workers.works.registration.note", ownership.note)
     together(stop, lambda: register(other, rival, photograph(1)), lambda: remove_work(first, by="Ann"))
     assert members(Collection.WORKS, Picture.objects.values_list("pk", flat=True))
 
@@ -121,9 +121,9 @@ def test_one_picture_that_is_registered_twice_at_once_is_one_work(
 ) -> None:
     one, other = houses
     studio, told = owner("studio"), []
-    from workers.works import registration as step
+    from workers.works import ownership
 
-    stop = Stop(monkeypatch, "workers.works.registration.note", step.note)
+    stop = Stop(monkeypatch, "workers.works.registration.note", ownership.note)
     together(
         stop,
         lambda: told.append(register(one, studio, photograph(1))),
@@ -141,7 +141,7 @@ def test_of_two_pictures_that_are_registered_at_once_only_one_takes_the_room_tha
     studio, refused = owner("studio"), []
     studio.quota_bytes = len(photograph(1)) + len(photograph(2)) - 1
     studio.save()
-    from workers.works import registration as step
+    from workers.works import ownership
 
     def second() -> None:
         try:
@@ -149,7 +149,7 @@ def test_of_two_pictures_that_are_registered_at_once_only_one_takes_the_room_tha
         except RefusedError as error:
             refused.append(error.reason)
 
-    stop = Stop(monkeypatch, "workers.works.registration.note", step.note)
+    stop = Stop(monkeypatch, "workers.works.registration.note", ownership.note)
     together(stop, lambda: register(one, studio, photograph(1)), second)
     assert (Work.objects.count(), refused) == (1, ["quota"])
     assert Owner.objects.get().used_bytes == len(photograph(1))
