@@ -227,12 +227,13 @@ def _owner() -> "Owner":
 def _queries(product: "Product", waiting: Sequence[int]) -> "Iterator[WorkQueries]":
     """What registered pictures search everything seen with."""
     from registry.models import WorkPicture
+    from workers.matching.marks import registered
     from workers.matching.registered_works import queries_of
 
     services = product.services
     services.descriptors.refresh()
-    for row in WorkPicture.objects.select_related("picture").filter(pk__in=waiting):
-        yield queries_of(services, row.picture.digest)[0]
+    for known in registered(WorkPicture.objects.filter(pk__in=waiting).values_list("picture", flat=True)).values():
+        yield queries_of(services, known)[0]
 
 
 def _vectors(photos: Sequence[Path], count: int) -> Vectors:

@@ -1,6 +1,6 @@
 """All that is measured of a pair of pictures. It decides nothing: :mod:`indexer.compare.weighing` weighs it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from exhibit.types import Piece
 from indexer.compare.dense import Windows, agreeing_area, another_part, windows
 from indexer.compare.fit import Fit, measure_fit
-from indexer.compare.geometry import Alignment, Remembered, align, support
+from indexer.compare.geometry import Alignment, Correspondences, Remembered, align, support
 from indexer.compare.hashes import NOT_COMPARED, HashMatch
 from indexer.compare.pieces import agreeing, laid_in_pieces
 from indexer.picture.features import Features
@@ -82,16 +82,17 @@ class Measured:
     pieces_fit: Fit | None = None  # of the pieces; its transform is the one that comes nearest to all of them
 
 
-def begun(nearest: HashMatch, registered: Features, matches: Remembered) -> Figures:
+def begun(nearest: HashMatch, registered: Features, matches: Iterable[Correspondences]) -> Figures:
     """What is known of a pair before the one is laid on the other.
 
     Of a work of which parts don't count, strangers' pictures have the same hash.
     """
     counts = not (registered.masked or registered.marked)
-    following = (agreeing(way.found.astype(float), way.registered.astype(float))[0] for way in matches)
+    made = list(matches)
+    following = (agreeing(way.found.astype(float), way.registered.astype(float))[0] for way in made)
     return Figures(
         nearest.hamming if counts else NOT_COMPARED,
-        matches=max((len(way.found) for way in matches), default=0),
+        matches=max((len(way.found) for way in made), default=0),
         agreeing=max((int(follows.sum()) for follows in following), default=0),
     )
 

@@ -91,9 +91,11 @@ def promises(found: Features, registered: Features) -> Examined | None:
     """What a glance says of a pair that isn't worth all the features; ``None`` of one that is."""
     if found.digest == registered.digest or registered.is_flat:
         return None
-    nearest, quick = nearest_hash(found, registered), found.glance
+    nearest, weighing = nearest_hash(found, registered), shipped()
+    if weighing.glance.odds(begun(nearest, registered, ())) >= weighing.glance_limit:
+        return None  # the hash alone says so; details could only speak for it
+    quick = found.glance
     matches = Remembered(quick, registered)
-    weighing = shipped()
     empty = Measured(begun(nearest, registered, matches), None, None)
     seen = [empty, *ways(quick, registered, nearest, matches, fitted=False)]
     best = max(seen, key=lambda way: weighing.glance.odds(way.figures))

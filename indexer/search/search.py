@@ -170,12 +170,6 @@ def _upright_negative(found: Features) -> Features:
     return replace(inverted, hash_variants=inverted.hash_variants[:UPRIGHT])
 
 
-def explains(verification: Verification) -> bool:
-    """Whether nothing of the picture is left for another work to explain."""
-    shown = min(verification.overlap_picture, verification.overlap_work)
-    return verification.decision is Decision.CERTAIN and shown >= EXPLAINED
-
-
 class Search(Generic[Key]):
     """What one picture has been compared with so far."""
 

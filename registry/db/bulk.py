@@ -1,6 +1,7 @@
 """Bulk writes: COPY into a temporary table, then one INSERT … ON CONFLICT (PostgreSQL)."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import chain, islice
 from typing import Any
 
@@ -47,23 +48,14 @@ def copy_values(
     Returns the last column of the key of each row that was inserted or overwritten.
     """
     table = model._meta.db_table
-    named: dict[str, sql.Composable] = {
-        "table": sql.Identifier(table),
-        "temporary": sql.Identifier(f"copy_{table}"),
-        "names": _listed(columns),
-        "key": _listed(conflict),
-        "returned": sql.Identifier(table, conflict[-1]),
-        "action": _action([name for name in columns if name not in conflict], overwrite),
-    }
+    named = _named(table, columns, conflict, overwrite)
     first = list(islice(left := iter(rows), FEW + 1))
     if not first:
         return []
     with connection.cursor() as cursor:
         if len(first) <= FEW:
-            row = sql.SQL("SELECT {}").format(sql.SQL(", ").join([sql.Placeholder()] * len(columns)))
-            few = sql.SQL(_FEW).format(rows=sql.SQL(" UNION ALL ").join([row] * len(first)), **named)
             every: list[Any] = [value for values in first for value in values]
-            cursor.execute(sql.SQL(_INSERT).format(given=few, **named), every)
+            cursor.execute(_few(table, tuple(columns), tuple(conflict), overwrite, len(first)), every)
             return [key for (key,) in cursor.fetchall()]
         cursor.execute(sql.SQL(_CREATE).format(**named))
         with cursor.copy(sql.SQL(_COPY).format(**named)) as copy:
@@ -88,6 +80,26 @@ def _fields(row: models.Model) -> list["models.Field[Any, Any]"]:
 def _value(row: models.Model, field: "models.Field[Any, Any]") -> object:
     value = field.get_db_prep_save(field.pre_save(row, add=True), connection)
     return storable(value) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=256)
+def _few(table: str, columns: Sequence[str], conflict: Sequence[str], overwrite: str, count: int) -> str:
+    """The statement that inserts so many rows without a table of their own; putting it together takes a millisecond."""
+    named = _named(table, columns, conflict, overwrite)
+    row = sql.SQL("SELECT {}").format(sql.SQL(", ").join([sql.Placeholder()] * len(columns)))
+    few = sql.SQL(_FEW).format(rows=sql.SQL(" UNION ALL ").join([row] * count), **named)
+    return sql.SQL(_INSERT).format(given=few, **named).as_string()
+
+
+def _named(table: str, columns: Sequence[str], conflict: Sequence[str], overwrite: str) -> dict[str, sql.Composable]:
+    return {
+        "table": sql.Identifier(table),
+        "temporary": sql.Identifier(f"copy_{table}"),
+        "names": _listed(columns),
+        "key": _listed(conflict),
+        "returned": sql.Identifier(table, conflict[-1]),
+        "action": _action([name for name in columns if name not in conflict], overwrite),
+    }
 
 
 def _listed(names: Iterable[str]) -> sql.Composed:

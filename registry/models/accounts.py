@@ -44,6 +44,7 @@ class Owner(models.Model):
     name = models.CharField(max_length=200)
     contact = models.CharField(max_length=200, blank=True)
     quota_bytes = models.BigIntegerField(null=True, blank=True)
+    used_bytes = models.BigIntegerField(default=0, db_default=0, help_text="by pictures of works and documents")
     derived = models.BooleanField(default=False, db_default=False, help_text="works derived from theirs are shown")
     passkeys = models.BooleanField(default=False, db_default=False, help_text="grave decisions need a fresh passkey")
     web_archive = models.BooleanField(

@@ -122,7 +122,10 @@ class WorkPicture(Claimable):
 
     class Meta:
         constraints = [UniqueConstraint(fields=["work", "picture"], name="work_picture_identity")]
-        indexes = [Index(fields=["state", "id"], name="work_picture_todo")]
+        indexes = [
+            Index(fields=["state", "id"], name="work_picture_todo"),
+            Index(fields=["id"], name="work_picture_marked", condition=~Q(marks=[])),  # few, and asked for by each new
+        ]
 
     @property
     def digest(self) -> Digest:

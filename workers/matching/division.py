@@ -46,8 +46,13 @@ class Shares:
 
 def gathered(services: Services, ids: Iterable[int]) -> dict[int, Shares]:
     """What machines have found for claimed pictures of works; those that wait for their shares are put off."""
-    found = {}
-    for pk in ids:
+    wanted, found = list(ids), {}
+    shared = set(SegmentSearch.objects.filter(work_picture__in=wanted).values_list("work_picture", flat=True))
+    is_searched_here = not _left_to_others(services, frozenset())
+    for pk in wanted:
+        if is_searched_here and pk not in shared:  # as nearly always
+            found[pk] = Shares(frozenset(), [])
+            continue
         with transaction.atomic():
             _lock(pk)
             if (shares := _gathered(services, pk)) is not None:
@@ -108,19 +113,27 @@ def _gathered(services: Services, pk: int) -> Shares | None:
 
 
 def _divide(services: Services, pk: int, searched: AbstractSet[str]) -> bool:
-    """Divide what wasn't searched yet, unless this machine keeps so much or is the only one."""
-    sizes, hosts = services.indexes.brought(Collection.PICTURES), running.hosts_of(QUEUE)
-    left = sorted(sizes.keys() - searched)
-    if len(hosts) < 2 or sum(sizes[name] for name in left) <= services.config.index_cache_bytes:
+    """Divide what wasn't searched yet; says whether there is anything that others are to search."""
+    shares = _left_to_others(services, searched)
+    if not shares:
         return False
-    shares = defaultdict(list)
-    for name in left:
-        shares[keeper_of(name, hosts)].append(name)
     stated = {"work_picture_id": pk, "numbering": _numbering(services)}
     rows = [SegmentSearch(host=host, segments=names, left=names, **stated) for host, names in shares.items()]
     for share in SegmentSearch.objects.bulk_create(rows):
         services.enqueue("segments", [share.pk])
     return True
+
+
+def _left_to_others(services: Services, searched: AbstractSet[str]) -> dict[str, list[str]]:
+    """What each machine is to search; nothing where this one keeps all that wasn't searched, or is the only one."""
+    sizes, hosts = services.indexes.brought(Collection.PICTURES), running.hosts_of(QUEUE)
+    left = sorted(sizes.keys() - searched)
+    if len(hosts) < 2 or sum(sizes[name] for name in left) <= services.config.index_cache_bytes:
+        return {}
+    shares: dict[str, list[str]] = defaultdict(list)
+    for name in left:
+        shares[keeper_of(name, hosts)].append(name)
+    return shares
 
 
 def keeper_of(name: str, hosts: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, Subquery
 
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from indexer.compare.marks import MAX_OTHERS, is_comparable, marks_of, shared_windows
+from indexer.compare.marks import MAX_OTHERS, Shared, is_comparable, marks_of, shared_windows
 from indexer.layout.orientation import Box
 from indexer.layout.pages import PAGE
 from indexer.picture.features import Features
@@ -17,6 +17,7 @@ from registry.models import Owner, Picture, WorkPicture
 from workers.services.wiring import Services
 
 MAX_MARKED = 4  # works with marks that a new one is compared with, though others came later
+FIRST = 4  # other works that it is compared with first; where none of all these shares anything, the rest aren't asked
 DECIMALS = 4
 Edges = list[float]  # left, top, right and bottom, as shares of a picture's width and height
 
@@ -39,20 +40,20 @@ def captions_of(features: Features) -> list[Edges]:
 
 def find_marks(services: Services, owner: Owner, features: Features) -> Marks:
     """Compare a new work with the owner's latest ones: what several share that are otherwise unlike is a mark."""
-    others = _others(services, owner, features) if is_comparable(features) else {}
-    sharing = {
-        pk: shared for pk, (_, other) in others.items() if (shared := shared_windows(features, other)) is not None
-    }
-    new = marks_of(list(sharing.values()))
+    others = _others(owner, features) if is_comparable(features) else []
+    marked, rest = [one for one in others if one.is_marked], [one for one in others if not one.is_marked]
+    sharing = _sharing(services, features, [*marked, *rest[:FIRST]])
+    if sharing:
+        sharing |= _sharing(services, features, rest[FIRST:])
+    new = marks_of([shared for _, shared in sharing.values()])
     if not new:
         return Marks([], {})
     earlier = {}
-    for pk in sharing:
-        is_marked, work = others[pk]
-        if not is_marked:
-            rest = [features, *(others[other][1] for other in sharing if other != pk)]
-            found = (shared_windows(work, other) for other in rest)
-            earlier[pk] = _plain(marks_of([shared for shared in found if shared is not None]))
+    for one, (work, _) in sharing.items():
+        if not one.is_marked:
+            beside = [features, *(other for key, (other, _) in sharing.items() if key != one)]
+            found = (shared_windows(work, other) for other in beside)
+            earlier[one.pk] = _plain(marks_of([shared for shared in found if shared is not None]))
     return Marks(_plain(new), {pk: edges for pk, edges in earlier.items() if edges})
 
 
@@ -90,19 +91,32 @@ def with_marks(features: Features, marks: Iterable[Edges]) -> Features:
     return replace(features, marked=tuple(Box(*edges).scaled(width, height) for edges in marks))
 
 
-def _others(services: Services, owner: Owner, features: Features) -> dict[int, tuple[bool, Features]]:
-    """The works to compare with, by the primary keys of their pictures, and whether marks of them are known.
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """A picture of another work of the owner."""
 
-    Damage in one stops nothing.
-    """
+    pk: int  # of its :class:`WorkPicture`
+    digest: Digest
+    is_marked: bool  # whether marks of it are known
+
+
+def _others(owner: Owner, features: Features) -> list[_Other]:
+    """The latest pictures of the owner's works and the latest with marks, newest first."""
     living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).order_by("-pk")
     rows = living.annotate(is_marked=~Q(marks=[])).values_list("pk", "picture__digest", "is_marked")
-    others = {}
-    for pk, digest, is_marked in rows[:MAX_OTHERS].union(rows.exclude(marks=[])[:MAX_MARKED]).order_by("-pk"):
-        if digest != features.digest:
-            with suppress(ExhibitError):
-                others[pk] = is_marked, services.features.get(digest, partial(services.blobs.get, digest))
-    return others
+    some = rows[:MAX_OTHERS].union(rows.exclude(marks=[])[:MAX_MARKED]).order_by("-pk")
+    return [one for row in some if (one := _Other(*row)).digest != features.digest]
+
+
+def _sharing(services: Services, features: Features, others: Iterable[_Other]) -> dict[_Other, tuple[Features, Shared]]:
+    """Those that share something with a new work, what was measured of them, and where; damage in one stops nothing."""
+    found = {}
+    for one in others:
+        with suppress(ExhibitError):
+            other = services.features.get(one.digest, partial(services.blobs.get, one.digest))
+            if (shared := shared_windows(features, other)) is not None:
+                found[one] = other, shared
+    return found
 
 
 def _plain(boxes: Iterable[Box]) -> list[Edges]:

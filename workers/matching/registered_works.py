@@ -1,6 +1,7 @@
 """The registered works as a search goes through them, and what was measured of each."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from django.db.models import QuerySet
@@ -37,11 +38,12 @@ class RegisteredWorks:
         services: Services,
         among: QuerySet[WorkPicture] | None = None,
         beside: QuerySet[WorkPicture] | None = None,
+        known: Mapping[int, RegisteredPicture] | None = None,
     ) -> None:
         self._house = services
         self._among = among
         self._beside = beside  # of a work's series no others are looked at; all where nothing is said
-        self._known: dict[int, RegisteredPicture] = {}
+        self._known = dict(known or {})
         self.damaged: dict[int, ExhibitError] = {}  # whose features couldn't be had, and why
 
     @property
@@ -125,9 +127,9 @@ def registered_features(services: Services, digest: Digest) -> Features:
     return _features_of(services, known)
 
 
-def queries_of(services: Services, digest: Digest) -> tuple[WorkQueries, Features]:
+def queries_of(services: Services, known: RegisteredPicture) -> tuple[WorkQueries, Features]:
     """What a registered picture searches all pictures ever seen with, and what was measured of it."""
-    features = registered_features(services, digest)
+    features = _features_of(services, known)
     return work_queries(services.blobs.get(features.digest), features, services.descriptors.serving, services.limits)
 
 
@@ -140,13 +142,15 @@ def note_relations(services: Services, row: WorkPicture, features: Features) -> 
     """Search the owner's other works for a registered picture, and note what it is to those it shows; returns how many.
 
     The indexes of the works have to be fresh. Doing it twice notes the same. Flat works all look alike: nothing is
-    noted of them. A picture of several works counts as the last one's.
+    noted of them. A picture of several works counts as the last one's. It asks by all its local features, which are
+    there: quick ones would have to be measured.
     """
     if features.is_flat:
         return 0
     living = WorkPicture.objects.filter(work__owner=row.work.owner_id, work__removed_at=None)
     others = living.exclude(work=row.work_id).exclude(picture=row.picture_id)
     works = RegisteredWorks(services, others)
+    features = replace(features, later_quick=features.later_local)
     compared = find_works(features, partial(services.blobs.get, features.digest), works, services.limits)
     related = {picture: (kind, said) for picture, said in compared if (kind := relation_of(said)) is not None}
     owned = dict(others.filter(picture__in=related).order_by("pk").values_list("picture", "work"))

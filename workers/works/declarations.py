@@ -19,7 +19,7 @@ from registry.log.log import Deed, submit_all
 from registry.models import Work, WorkAttachment
 from workers.services.wiring import Services
 from workers.works.ownership import add_change, note
-from workers.works.registration import registration_opening, room_left
+from workers.works.registration import registration_opening, room_left, take_room
 from workers.works.tables import checked_date
 
 MAX_ATTACHMENTS = 50  # of one work
@@ -72,7 +72,8 @@ def attach(services: Services, work: Work, name: str, data: bytes, *, about: str
     if len(data) > room_left(services, work.owner):
         raise RefusedError(_("There is no room left."), reason="quota", hint=_("Ask the operator for more."))
     services.blobs.put(data)
-    with alone_with(work.owner):
+    with alone_with(work.owner) as owner:
+        take_room(services, owner, len(data))
         if work.attachments.filter(removed_at=None).count() >= MAX_ATTACHMENTS:
             raise RefusedError(_("A work may have %(most)d documents.") % {"most": MAX_ATTACHMENTS}, reason="too-many")
         hold(Lock.FILES)

@@ -46,14 +46,14 @@ def stated_by_file(data: bytes, picture_format: str, limits: Limits) -> dict[str
     return said
 
 
-def note(work: Work, *, by: str = "") -> list[OwnershipRemark]:
+def note(work: Work, *, by: str = "", is_new: bool = False) -> list[OwnershipRemark]:
     """Note what speaks against the declaration as it is now; in the transaction that registers or changes the work.
 
     A remark that no longer holds and that nobody has answered goes; an answered one stays, and one that holds for
     another reason than the answered one is open again.
     """
     found = doubts(work)
-    remarks = {remark.kind: remark for remark in work.remarks.all()}
+    remarks = {} if is_new else {remark.kind: remark for remark in work.remarks.all()}
     for kind, remark in remarks.items():
         if kind not in found and remark.answered_at is None:
             remark.delete()

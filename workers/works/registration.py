@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Case, Exists, F, Min, OuterRef, Q, Sum, Value, When
-from django.db.models.functions import Greatest
+from django.db.models import Case, Exists, F, Min, OuterRef, Q, Value, When
 from numpy.typing import NDArray
 
 from exhibit.clock import now, rfc3339
@@ -21,9 +20,10 @@ from exhibit.sentences import Sentence
 from exhibit.types import DeclaredWork
 from indexer.picture.features import Features, local_fingerprint, work_fingerprints
 from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
-from registry.crawls.sightings import blocked, keep_pictures
+from registry.crawls.sightings import blocked
+from registry.db.bulk import copy_into
 from registry.db.locks import Lock, hold
-from registry.db.rows import alone_with, columns, locked, next_number
+from registry.db.rows import alone_with, columns, locked, next_number, write
 from registry.log.log import submit
 from registry.models import (
     BytesState,
@@ -33,7 +33,6 @@ from registry.models import (
     Sighting,
     StepState,
     Work,
-    WorkAttachment,
     WorkPicture,
 )
 from registry.vectors import fingerprints as vectors
@@ -83,14 +82,13 @@ def register_work(
         raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
     if (earlier := work_of(owner, digest)) is not None:
         return known_result(earlier)
-    check_room(services, owner, len(data))
+    if len(data) > room_left(services, owner):  # told before anything is measured; what counts is asked again below
+        raise no_room(services, owner)
     services.descriptors.refresh()
     try:
-        registered = _registered(services, owner, data, new, with_it)
+        return _registered(services, owner, data, new, with_it)
     except SwitchedError:  # measured again with the network that serves now
-        registered = _registered(services, owner, data, new, with_it)
-    services.enqueue("search", waiting_searches(registered.work))
-    return registered
+        return _registered(services, owner, data, new, with_it)
 
 
 def remove_work(work: Work, *, by: str) -> None:
@@ -98,7 +96,9 @@ def remove_work(work: Work, *, by: str) -> None:
     with alone_with(work.owner) as owner:
         if not Work.objects.filter(pk=work.pk, removed_at=None).update(removed_at=now()):
             return
-        pictures = list(work.pictures.values_list("pk", flat=True))
+        rows = work.pictures.values_list("pk", "size", "bytes_state")
+        pictures = [pk for pk, _, _ in rows]
+        give_room(owner, sum(room_of(size, state) for _, size, state in rows))
         hold(Lock.INDEX)  # whoever registers the same picture at this moment is seen here, or sees that it is gone
         elsewhere = WorkPicture.objects.filter(picture__in=pictures, work__removed_at=None)
         still = set(elsewhere.values_list("picture_id", flat=True))
@@ -144,46 +144,98 @@ def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, wit
     given.clear()
     marks = find_marks(services, owner, features)
     with transaction.atomic():
-        picture = keep_pictures([(digest, len(data), now())])[digest]
+        picture, unseen = _picture(features, len(data))
         services.descriptors.check_serving()
-        locked(owner)
-        if (earlier := work_of(owner, digest)) is not None:  # registered meanwhile, by somebody else of the same owner
-            return known_result(earlier)
-        row = stated_by(owner, digest)
-        held = row is not None
-        if row is None:
-            work = new_work(owner, new.declared, list(features.held_back), dict(stated), new.source_name)
-            submit_registration(work, digest)
-            row = WorkPicture(work=work)
+        owner = locked(owner)
+        row = _own(owner, picture, digest)
+        if row is not None and row.stated is None:  # registered meanwhile, by somebody else of the same owner
+            registered, waiting = known_result(row.work), waiting_searches(row.work)
         else:
-            work = _held(row, features, stated)
-        near = _keep(services, row, picture, features, marks.new)
-        for pk, edges in marks.earlier.items():
-            WorkPicture.objects.filter(pk=pk).update(marks=edges)
-        if digest not in services.blobs:  # retention may have removed them before their row was locked
-            services.blobs.put(data)
-        earliest = note_conflicts(work, picture, near)
-        note(work)
-        with_it(work)
-        return RegistrationResult(work, new=not held, low_information=tuple(work.low_information), earlier=earliest)
+            held = row is not None
+            before = 0 if row is None else room_of(row.picture.size, row.picture.bytes_state)
+            take_room(services, owner, len(data) - before)
+            if row is None:
+                work = new_work(owner, new.declared, list(features.held_back), dict(stated), new.source_name)
+                submit_registration(work, digest)
+                row = WorkPicture(work=work)
+            else:
+                work = _held(row, features, stated)
+            near = _keep(services, row, picture, features, marks.new)
+            for pk, edges in marks.earlier.items():
+                WorkPicture.objects.filter(pk=pk).update(marks=edges)
+            if digest not in services.blobs:  # retention may have removed them before their row was locked
+                services.blobs.put(data)
+            # nobody has registered a picture that nobody has seen
+            earliest = None if unseen and not near else note_conflicts(work, picture, near)
+            note(work, is_new=not held)
+            with_it(work)
+            kept = tuple(work.low_information)
+            registered = RegistrationResult(work, new=not held, low_information=kept, earlier=earliest)
+            waiting = [row.pk]
+    services.enqueue("search", waiting)
+    return registered
 
 
 def room_left(services: Services, owner: Owner) -> int:
     """Bytes that the owner's quota leaves for pictures and documents; below zero when more than that is used."""
-    living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).values("picture")
-    size = Case(When(bytes_state=BytesState.NEVER, then=Greatest("size", LEAST)), default="size")
-    pictures = Picture.objects.filter(pk__in=living).aggregate(sum=Sum(size))["sum"] or 0
-    documents = WorkAttachment.objects.filter(work__owner=owner).aggregate(sum=Sum("size"))["sum"] or 0
-    return (owner.quota_bytes or services.config.owner_quota_bytes) - pictures - documents
+    owner.refresh_from_db(fields=["used_bytes"])
+    return (owner.quota_bytes or services.config.owner_quota_bytes) - owner.used_bytes
 
 
-def check_room(services: Services, owner: Owner, size: int) -> None:
-    """Raise ``RefusedError`` where the owner's quota doesn't leave so many bytes."""
-    if size > (left := room_left(services, owner)):
-        quota = owner.quota_bytes or services.config.owner_quota_bytes
-        used = {"owner": owner.name, "used": quota - left, "quota": quota}
-        sentence = Sentence("%(owner)s has used %(used)s of %(quota)s bytes.", **used)
-        raise RefusedError(sentence, reason="quota", hint=Sentence("Remove works, or ask the operator for more room."))
+def room_of(size: int, state: str) -> int:
+    """Bytes of the quota that a picture of a work takes."""
+    return max(size, LEAST) if state == BytesState.NEVER else size
+
+
+def take_room(services: Services, owner: Owner, size: int) -> None:
+    """Count so many bytes more, of an owner as it is now, which this transaction has locked.
+
+    Raises ``RefusedError`` where the quota doesn't leave them.
+    """
+    if size > (owner.quota_bytes or services.config.owner_quota_bytes) - owner.used_bytes:
+        raise no_room(services, owner)
+    write(owner, used_bytes=owner.used_bytes + size)
+
+
+def give_room(owner: Owner, size: int) -> None:
+    """Count so many bytes less, of an owner as it is now, which this transaction has locked."""
+    write(owner, used_bytes=owner.used_bytes - size)
+
+
+def no_room(services: Services, owner: Owner) -> RefusedError:
+    """What is said where the quota is used up."""
+    quota = owner.quota_bytes or services.config.owner_quota_bytes
+    used = {"owner": owner.name, "used": owner.used_bytes, "quota": quota}
+    sentence = Sentence("%(owner)s has used %(used)s of %(quota)s bytes.", **used)
+    return RefusedError(sentence, reason="quota", hint=Sentence("Remove works, or ask the operator for more room."))
+
+
+def _picture(features: Features, size: int) -> tuple[int, bool]:
+    """Keep the row of a picture that is registered; returns its primary key, and whether nobody had seen it before.
+
+    Its row stays locked until the transaction ends.
+    """
+    info = features.info
+    measured: dict[str, Any] = {
+        "format": info.format, "width": info.width, "height": info.height, "incomplete": info.incomplete,
+        "low_information": list(features.low_information), "refusal": "", "bytes_state": BytesState.STORED,
+    }  # fmt: skip
+    row = Picture(digest=features.digest, size=size, first_seen=now(), state=StepState.DONE, **measured)
+    unseen = copy_into([row], conflict=("digest",)) > 0
+    keys = Picture.objects.select_for_update(no_key=True).filter(digest=features.digest).values_list("pk", flat=True)
+    (pk,) = keys
+    if not unseen:
+        seen = Exists(Sighting.objects.filter(picture=OuterRef("pk")))
+        state = Case(When(~seen, state=StepState.TODO, then=Value(StepState.DONE)), default=F("state"))
+        Picture.objects.filter(pk=pk).update(**measured, state=state)
+    return pk, unseen
+
+
+def _own(owner: Owner, picture: int, digest: Digest) -> WorkPicture | None:
+    """The owner's own work of this picture, held here or only stated, if there is one."""
+    rows = WorkPicture.objects.filter(Q(picture=picture) | Q(stated=digest), work__owner=owner, work__removed_at=None)
+    first = rows.order_by(F("stated").asc(nulls_first=True), "pk").values_list("pk", flat=True).first()
+    return None if first is None else WorkPicture.objects.select_related("work__owner", "picture").get(pk=first)
 
 
 def _completed(new: NewWork, stated: Mapping[str, Any]) -> DeclaredWork:
@@ -243,17 +295,6 @@ def _keep(services: Services, row: WorkPicture, picture: int, features: Features
 
     Returns the registered pictures that look the same, as all others had registered them before.
     """
-    seen = Exists(Sighting.objects.filter(picture=OuterRef("pk")))
-    Picture.objects.filter(pk=picture).update(
-        format=features.info.format,
-        width=features.info.width,
-        height=features.info.height,
-        incomplete=features.info.incomplete,
-        low_information=list(features.low_information),
-        refusal="",
-        bytes_state=BytesState.STORED,
-        state=Case(When(~seen, state=StepState.TODO, then=Value(StepState.DONE)), default=F("state")),
-    )
     row.picture_id, row.captions, row.marks = picture, captions_of(features), marks
     row.save()
     stored = [*work_fingerprints(features.digest, features), local_fingerprint(features.digest, features)]

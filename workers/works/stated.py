@@ -25,13 +25,13 @@ from workers.works.ownership import note
 from workers.works.registration import (
     LEAST,
     RegistrationResult,
-    check_room,
     known_result,
     near_same,
     new_work,
     note_conflicts,
     stated_by,
     submit_registration,
+    take_room,
     waiting_searches,
     work_of,
 )
@@ -50,12 +50,12 @@ def register_stated(
     if blocked([digest]):
         raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
     title = declared.title or one_line(PurePosixPath(told.file).stem) or "–"
-    with alone_with(owner):
-        row = stated_by(owner, digest)
-        if (earlier := work_of(owner, digest) if row is None else row.work) is not None:
+    with alone_with(owner) as alone:
+        row = stated_by(alone, digest)
+        if (earlier := work_of(alone, digest) if row is None else row.work) is not None:
             return known_result(earlier)
-        check_room(services, owner, max(told.bytes, LEAST))
-        work = new_work(owner, DeclaredWork(**declared.columns() | {"title": title}), [], {}, told.file)
+        take_room(services, alone, max(told.bytes, LEAST))
+        work = new_work(alone, DeclaredWork(**declared.columns() | {"title": title}), [], {}, told.file)
         submit_registration(work, digest, stated=True)
         stands_in = _stand_in(told)
         work.work_pictures.create(picture=stands_in, stated=digest)
@@ -67,7 +67,7 @@ def register_stated(
         vectors.add_to(vectors.Collection.PRINTS, [stands_in.pk], WORK_PARTS)
         held = Picture.objects.filter(digest=digest).values_list("pk", flat=True).first()
         earliest = note_conflicts(work, held or stands_in.pk, near)
-        note(work)
+        note(work, is_new=True)
     services.enqueue("search", waiting_searches(work))
     return RegistrationResult(work, new=True, low_information=(), earlier=earliest)
 

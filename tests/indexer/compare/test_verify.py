@@ -20,6 +20,7 @@ from indexer.compare.weighing import shipped
 from indexer.edits import apply
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, Lazy
+from indexer.picture.local_features import LocalFeatures
 from tests.assets.edited import EDITS, PICTURE, captioned, edited, jpeg, measured, watermarked
 from tests.assets.shared import shared_data
 from tests.assets.textured import collage_with, encoded, page_with, text_page, textured, with_inset
@@ -57,6 +58,17 @@ def test_the_figures_that_decided_come_along_and_whoever_has_them_can_do_the_sum
     stranger = promises(measured(jpeg(textured(77))), registered)
     assert stranger is not None
     assert (stranger.glance, stranger.decision, stranger.related) == (True, Decision.NONE, None)
+
+
+def never() -> LocalFeatures:
+    raise AssertionError("quick features were measured")
+
+
+def test_a_pair_whose_hash_alone_suffices_is_taken_up_without_measuring_quick_features(registered: Features) -> None:
+    mirrored = replace(measured(edited("mirrored")), later_quick=Lazy(never))
+    assert promises(mirrored, registered) is None
+    with pytest.raises(AssertionError, match="quick features"):
+        promises(replace(measured(jpeg(textured(77))), later_quick=Lazy(never)), registered)
 
 
 def corner(found: Verification, point: tuple[float, float]) -> tuple[float, float]:

@@ -43,6 +43,16 @@ def test_the_third_work_with_a_mark_shows_it_on_all_three(inline: SyncRunner) ->
     assert [kinds(row) for row in WorkPicture.objects.order_by("pk")] == [["mark"]] * 3
 
 
+def test_a_mark_is_found_though_other_works_came_between(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    for seed in (1, 2):
+        register(inline.services, studio, marked(seed))
+    for seed in (51, 52, 53):
+        register(inline.services, studio, jpeg(textured(seed)))
+    register(inline.services, studio, marked(3))
+    assert [kinds(row) for row in WorkPicture.objects.order_by("pk")] == [["mark"], ["mark"], [], [], [], ["mark"]]
+
+
 def test_works_of_other_owners_and_removed_ones_are_not_looked_at(inline: SyncRunner) -> None:
     studio = owner("studio")
     removed = register(inline.services, studio, marked(1)).work

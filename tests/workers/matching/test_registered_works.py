@@ -1,16 +1,20 @@
 """The registered works as a search goes through them: works come and go while others search."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from exhibit.digests import Digest
-from registry.models import Owner, WorkPicture
+from indexer.picture.features import Lazy
+from indexer.picture.local_features import LocalFeatures
+from registry.models import Owner, WorkPicture, WorkRelation
+from registry.vectors.fingerprints import Collection
 from tests.assets.collection import found_in, sheet
 from tests.assets.marked import thing, under_words
-from tests.assets.rows import jpeg, owner, photograph, register
+from tests.assets.rows import copy_of, jpeg, owner, photograph, register
 from tests.assets.stage import inline, stage
-from workers.matching.registered_works import registered_features
+from workers.matching.registered_works import note_relations, registered_features
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 from workers.works.registration import remove_work
@@ -58,3 +62,16 @@ def test_whoever_registers_a_picture_later_takes_nothing_from_it(inline: SyncRun
         register(inline.services, rival, one)
     assert WorkPicture.objects.filter(picture__digest=Digest.of(data)).exclude(marks=[]).get().work.owner == rival
     assert registered_features(inline.services, Digest.of(data)).marked == ()
+
+
+def test_what_a_work_is_to_others_is_found_by_the_features_that_are_there(inline: SyncRunner, studio: Owner) -> None:
+    def never() -> LocalFeatures:
+        raise AssertionError("quick features were measured")
+
+    register(inline.services, studio, photograph(5), "Original")
+    copy = register(inline.services, studio, copy_of(photograph(5)), "Copy").work
+    row = copy.work_pictures.select_related("work", "picture").get()
+    inline.services.indexes.refresh(Collection.WORKS)
+    features = replace(registered_features(inline.services, row.digest), later_quick=Lazy(never))
+    assert note_relations(inline.services, row, features) == 1
+    assert {WorkRelation.objects.get().work.title, WorkRelation.objects.get().other.title} == {"Original", "Copy"}

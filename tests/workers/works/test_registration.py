@@ -13,8 +13,9 @@ import pytest
 from django.db import connection, transaction
 
 from exhibit.config.config import Config
+from exhibit.errors import RefusedError
 from indexer.picture.features import extract
-from registry.models import Case, DescriptorChoice, DescriptorModel, Picture, Work
+from registry.models import Case, DescriptorChoice, DescriptorModel, Owner, Picture, Work
 from registry.vectors import fingerprints
 from registry.vectors.descriptors import members, start_building
 from registry.vectors.fingerprints import Collection
@@ -108,9 +109,9 @@ def test_a_work_whose_registration_ends_while_another_owner_removes_the_same_pic
     one, other = houses
     first = register(one, owner("studio"), photograph(1)).work
     rival = owner("rival")
-    from workers.works import registration as step
+    from workers.works import ownership
 
-    stop = Stop(monkeypatch, "workers.works.registration.note_conflicts", step.note_conflicts)
+    stop = Stop(monkeypatch, "workers.works.registration.note", ownership.note)
     together(stop, lambda: register(other, rival, photograph(1)), lambda: remove_work(first, by="Ann"))
     assert members(Collection.WORKS, Picture.objects.values_list("pk", flat=True))
 
@@ -120,9 +121,9 @@ def test_one_picture_that_is_registered_twice_at_once_is_one_work(
 ) -> None:
     one, other = houses
     studio, told = owner("studio"), []
-    from workers.works import registration as step
+    from workers.works import ownership
 
-    stop = Stop(monkeypatch, "workers.works.registration.note_conflicts", step.note_conflicts)
+    stop = Stop(monkeypatch, "workers.works.registration.note", ownership.note)
     together(
         stop,
         lambda: told.append(register(one, studio, photograph(1))),
@@ -131,6 +132,27 @@ def test_one_picture_that_is_registered_twice_at_once_is_one_work(
     assert Work.objects.count() == 1
     assert sorted(registered.new for registered in told) == [False, True]
     assert {registered.work.pk for registered in told} == {Work.objects.get().pk}
+
+
+def test_of_two_pictures_that_are_registered_at_once_only_one_takes_the_room_that_is_left(
+    houses: list[Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = houses
+    studio, refused = owner("studio"), []
+    studio.quota_bytes = len(photograph(1)) + len(photograph(2)) - 1
+    studio.save()
+    from workers.works import ownership
+
+    def second() -> None:
+        try:
+            register(other, Owner.objects.get(), photograph(2))
+        except RefusedError as error:
+            refused.append(error.reason)
+
+    stop = Stop(monkeypatch, "workers.works.registration.note", ownership.note)
+    together(stop, lambda: register(one, studio, photograph(1)), second)
+    assert (Work.objects.count(), refused) == (1, ["quota"])
+    assert Owner.objects.get().used_bytes == len(photograph(1))
 
 
 def test_a_network_is_dropped_while_pictures_are_matched(

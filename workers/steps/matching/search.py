@@ -25,6 +25,7 @@ from registry.models import BytesState, Picture, WorkPicture
 from registry.vectors.fingerprints import Collection
 from workers.matching import prints
 from workers.matching.division import Shares, gathered
+from workers.matching.marks import RegisteredPicture, registered
 from workers.matching.registered_works import RegisteredWorks, note_relations, queries_of
 from workers.services.wiring import Services
 
@@ -42,6 +43,7 @@ class Sought:
     """A registered picture whose past is searched."""
 
     row: WorkPicture
+    known: RegisteredPicture
     features: Features
     queries: WorkQueries
     distances: dict[int, int] = field(default_factory=dict)  # best first: bits or, beyond 256, by descriptor alone
@@ -92,10 +94,12 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
 
 def _sought(services: Services, ids: Iterable[int]) -> Iterator[Sought]:
     """What each registered picture searches with; damage in one stops nobody else."""
-    for row in WorkPicture.objects.select_related("picture", "work").filter(pk__in=list(ids)).order_by("pk"):
+    rows = list(WorkPicture.objects.select_related("work").filter(pk__in=list(ids)).order_by("pk"))
+    known = registered(row.picture_id for row in rows)
+    for row in rows:
         with steps.ending(WorkPicture, [row.pk]):
-            queries, features = queries_of(services, row.picture.digest)
-            yield Sought(row, features, queries)
+            queries, features = queries_of(services, known[row.picture_id])
+            yield Sought(row, known[row.picture_id], features, queries)
 
 
 def _by_prints(services: Services, ids: list[int]) -> list[int]:
@@ -156,9 +160,10 @@ def _search(services: Services, work: Sought, until: float) -> None:
     again = list(_worth_asking(services, work, expired))
     contributed = leases.places([pk for pk in gone if pk not in seen][:MAX_AGAIN])
     with transaction.atomic():
-        matching.lock_pictures({*matching.found_to_show(work.row.picture_id), *work.left_out})
+        shown = matching.found_to_show(work.row.picture_id)
+        matching.lock_pictures({*shown, *work.left_out})
         Picture.objects.filter(pk__in=work.left_out).update(searched="")
-        captures = matching.open_cases(fuse=services.fuse, registered=[work.row.picture_id])
+        captures = matching.open_cases(fuse=services.fuse, registered=[work.row.picture_id]) if shown else []
         revisits.ask_again(work.row.work.owner_id, work.row.picture_id, again)
         work.row.segment_searches.all().delete()
         if contributed:
@@ -170,7 +175,7 @@ def _search(services: Services, work: Sought, until: float) -> None:
 
 def _compare(services: Services, work: Sought, pictures: Sequence[Picture]) -> None:
     """Compare with some pictures and keep what came of it, in a transaction of its own."""
-    rows, works = [], RegisteredWorks(services)
+    rows, works = [], RegisteredWorks(services, known={work.row.picture_id: work.known})
     for found in pictures:
         try:
             seen = extract(services.blobs.get(found.digest), services.limits)
@@ -205,7 +210,8 @@ def _small_copy(services: Services, work: Sought, picture: Picture) -> Verificat
         return None
     with suppress(ExhibitError):
         small = extract(services.blobs.get(picture.thumbnail), services.limits)
-        return RegisteredWorks(services).compare_alone(small, work.row.picture_id, work.features)
+        works = RegisteredWorks(services, known={work.row.picture_id: work.known})
+        return works.compare_alone(small, work.row.picture_id, work.features)
     return None
 
 

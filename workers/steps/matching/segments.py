@@ -9,6 +9,7 @@ from registry.db import steps
 from registry.models import SegmentSearch
 from registry.vectors.fingerprints import Collection
 from workers.matching.division import claim_shares, keep_share, told_by
+from workers.matching.marks import registered
 from workers.matching.registered_works import queries_of
 from workers.services.wiring import Services
 
@@ -38,9 +39,11 @@ def search_segments(services: Services, ids: Sequence[int]) -> None:
 
 def _asking(services: Services, ids: Sequence[int]) -> Iterator[tuple[SegmentSearch, WorkQueries]]:
     """The shares, and what is searched in each; damage in one work stops nobody else."""
-    for share in SegmentSearch.objects.filter(pk__in=ids).select_related("work_picture__picture").order_by("pk"):
+    shares = list(SegmentSearch.objects.filter(pk__in=ids).select_related("work_picture").order_by("pk"))
+    known = registered(share.work_picture.picture_id for share in shares)
+    for share in shares:
         with steps.ending(SegmentSearch, [share.pk]):
-            yield share, queries_of(services, share.work_picture.picture.digest)[0]
+            yield share, queries_of(services, known[share.work_picture.picture_id])[0]
 
 
 def _search(services: Services, asking: Mapping[SegmentSearch, WorkQueries]) -> None:
