@@ -264,7 +264,7 @@ def open_segment(folder: Path, name: str) -> VoteRows:
         numbers = np.load(stem.with_suffix(NUMBERS), allow_pickle=False)
         index = faiss.read_index(str(stem.with_suffix(CODEC)), faiss.IO_FLAG_MMAP_IFC)
         _map_lists(index, stem.with_suffix(LISTS))
-    except (ValueError, EOFError, OSError, RuntimeError) as error:
+    except (ValueError, EOFError, RuntimeError) as error:
         raise IntegrityError(f"Index segment {name} is damaged.", hint=HINT) from error
     if (len(numbers), index.ntotal) != (header.works, header.descriptors) or (np.diff(numbers) <= 0).any():
         raise IntegrityError(f"Index segment {name} doesn't hold what its header says.", hint=HINT)
@@ -278,8 +278,9 @@ def _map_lists(index: Untyped, path: Path) -> None:
         file.seek(max(0, length - index.nlist * np.dtype(np.int64).itemsize))
         sizes = np.fromfile(file, np.int64, index.nlist)
     room = _room(sizes)
-    bytes_each = room * (CODE_BYTES + np.dtype(np.int64).itemsize)
-    if len(sizes) < index.nlist or sizes.min() < 0 or bytes_each.sum() + sizes.nbytes != length:
+    bytes_each = room * (CODE_BYTES + sizes.itemsize)
+    known = len(sizes) == index.nlist and 0 <= sizes.min() <= sizes.max() <= length
+    if not known or bytes_each.sum() + sizes.nbytes != length:
         raise ValueError(path.name)
     table = np.stack([sizes, room, np.cumsum(bytes_each) - bytes_each], axis=1)
     lists = faiss.OnDiskInvertedLists(index.nlist, CODE_BYTES, str(path))

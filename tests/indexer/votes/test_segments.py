@@ -7,6 +7,7 @@ import pytest
 
 from exhibit.errors import IntegrityError
 from indexer.picture.local_features import MIRROR, units_of
+from indexer.vectors.segments import NUMBERS
 from indexer.votes.codec import empty_like, faiss, shipped_codec, train_codec
 from indexer.votes.index import VoteIndex, rebuild_votes
 from indexer.votes.segments import BLOCK, CODEC, LISTS, PROBES, nearest_lists, no_rows, packed, unpacked
@@ -32,7 +33,7 @@ def test_processes_share_the_lists_of_a_segment(tmp_path: Path) -> None:
     assert [line.split()[1] for line in mapped] == ["r--s"]
 
 
-@pytest.mark.parametrize("suffix", [CODEC, LISTS])
+@pytest.mark.parametrize("suffix", [CODEC, LISTS, NUMBERS])
 def test_a_damaged_segment_says_what_to_do(tmp_path: Path, suffix: str) -> None:
     filled(tmp_path, 1)
     (path,) = tmp_path.glob(f"segment-*{suffix}")
