@@ -73,11 +73,6 @@ def regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
         separate.add(region)
         return along_steps(region, depth)
 
-    def is_picture(region: Region) -> bool:
-        if region in separate:
-            return area(region) < MAX_SEPARATE * grey.size
-        return area(region) < MAX_LAID * grey.size and _steepness(grey, region) >= STEEP
-
     waiting = cut(grey, (0, height, 0, width), DEPTH, noted)
     found = dict.fromkeys(waiting)
     while waiting and len(found) < MAX_REGIONS:
@@ -90,10 +85,17 @@ def regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
             found[region] = None
             top, bottom, left, right = region
             waiting.append((top + ROWS_APART, bottom - ROWS_APART, left + ROWS_APART, right - ROWS_APART))
-    kept = [region for region in found if is_picture(region) and shows_something(grey, region, SHADES)]
+    kept = [region for region in found if _is_picture(grey, region, separate=region in separate)]
     kept.sort(key=lambda region: (-area(region), region))
     boxes = (Box(left, top, right, bottom) for top, bottom, left, right in kept)
     return tuple(box.scaled(size[0] / width, size[1] / height) for box in boxes)
+
+
+def _is_picture(grey: NDArray[np.uint8], region: Region, *, separate: bool) -> bool:
+    """Whether a region, which gutters separate or steps set off, is worth being asked for by itself."""
+    if area(region) >= (MAX_SEPARATE if separate else MAX_LAID) * grey.size:
+        return False
+    return shows_something(grey, region, SHADES) and (separate or _steepness(grey, region) >= STEEP)
 
 
 def _shares(steps: NDArray[np.uint8], axis: int) -> NDArray[np.float64]:
