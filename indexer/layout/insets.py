@@ -106,9 +106,8 @@ class _Lines:
     def of(cls, steps: NDArray[np.uint8], least: int) -> "_Lines":
         """Those with the longest runs of steps, each of ``least`` pixels or more."""
         closed = cv2.morphologyEx(np.ascontiguousarray(steps), cv2.MORPH_CLOSE, np.ones((1, 3), np.uint8))
-        runs = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, min(least, RUN)), np.uint8)).sum(
-            axis=1, dtype=np.int64
-        )
+        opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, min(least, RUN)), np.uint8))
+        runs = cv2.reduce(opened, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
         chosen: list[int] = []
         taken = bytearray(len(runs) + 2 * SAME_LINE)
         for row in np.argsort(-runs, kind="stable").tolist():

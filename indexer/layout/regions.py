@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from indexer.layout.insets import ROWS_APART, Steps, rectangles
 from indexer.layout.orientation import Box
 from indexer.layout.panels import Region, area, cut, shows_something
+from indexer.layout.single_thread import cv2
 
 MIN_SIDE = 56
 """Shorter side of a region in original pixels: with less there is little to recognise."""
@@ -20,8 +21,8 @@ MIN_SEEN, MIN_SHARE = 12, 0.05
 """The same in the grey picture, and as a share of its long side."""
 MIN_WHOLE = 256
 """Long side, in original pixels, of a picture in which regions are looked for: no thumbnail."""
-MAX_AREA = 0.9
-"""Share of the picture."""
+MAX_SEPARATE, MAX_LAID = 0.6, 0.55
+"""Shares of the picture that gutters leave, and that steps set off, at most: its own features show what is larger."""
 MIN_LAID = 0.1
 """Shorter side of what is laid upon a region, as a share of that one's long side."""
 SHADES = 10
@@ -31,6 +32,12 @@ ACROSS = 0.6
 """Share of a row that steps, from which a picture without gutters is cut there."""
 CLEAR, LAID_ON_ONE = 0.9, 4
 """As :func:`insets.rectangles` takes them: how clear the sides of one are, and how many are looked for in a region."""
+BESIDE, STEEP, MOST_STEEP = 5, 3.0, 9.0
+"""How many times as much as in the rows up to five before and behind the levels step at the sides of a region, in the
+mean over its sides, of which none counts as more than nine: in photographs most edges rise over several pixels. Of 360
+photographs in three sizes 105 had 409 regions without these limits, and 64 have 274; each costs a run of the network.
+Of 46 pictures in which nothing else finds a work that they show, each keeps a region that names it.
+"""
 MAX_REGIONS = 96
 
 
@@ -50,7 +57,7 @@ def regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
         top, bottom, left, right = region
         if min(bottom - top, right - left) < least:
             return []
-        shares = steps.rows[top:bottom, left:right].mean(axis=1), steps.columns[top:bottom, left:right].mean(axis=0)
+        shares = _shares(steps.rows[top:bottom, left:right], 0), _shares(steps.columns[top:bottom, left:right], 1)
         axis = 0 if shares[0].max() >= shares[1].max() else 1
         places = _places(shares[axis], least) if depth else []
         if not places:
@@ -60,7 +67,13 @@ def regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
         within = [(one, other, left, right) if axis == 0 else (top, bottom, one, other) for one, other in parts]
         return [region, *(part for piece in within for part in cut(grey, piece, depth - 1, along_steps))]
 
-    waiting = cut(grey, (0, height, 0, width), DEPTH, along_steps)
+    separate: set[Region] = set()
+
+    def noted(region: Region, depth: int) -> list[Region]:
+        separate.add(region)
+        return along_steps(region, depth)
+
+    waiting = cut(grey, (0, height, 0, width), DEPTH, noted)
     found = dict.fromkeys(waiting)
     while waiting and len(found) < MAX_REGIONS:
         below = waiting.pop(0)
@@ -72,10 +85,41 @@ def regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
             found[region] = None
             top, bottom, left, right = region
             waiting.append((top + ROWS_APART, bottom - ROWS_APART, left + ROWS_APART, right - ROWS_APART))
-    kept = [region for region in found if area(region) < MAX_AREA * grey.size and shows_something(grey, region, SHADES)]
+    kept = [region for region in found if _is_picture(grey, region, separate=region in separate)]
     kept.sort(key=lambda region: (-area(region), region))
     boxes = (Box(left, top, right, bottom) for top, bottom, left, right in kept)
     return tuple(box.scaled(size[0] / width, size[1] / height) for box in boxes)
+
+
+def _is_picture(grey: NDArray[np.uint8], region: Region, *, separate: bool) -> bool:
+    """Whether a region, which gutters separate or steps set off, is worth being asked for by itself."""
+    if area(region) >= (MAX_SEPARATE if separate else MAX_LAID) * grey.size:
+        return False
+    return shows_something(grey, region, SHADES) and (separate or _steepness(grey, region) >= STEEP)
+
+
+def _shares(steps: NDArray[np.uint8], axis: int) -> NDArray[np.float64]:
+    """The share of each row (axis 0) or column (axis 1) that steps."""
+    sums = cv2.reduce(steps, 1 - axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+    return np.asarray(sums.reshape(-1) / steps.shape[1 - axis])
+
+
+def _steepness(grey: NDArray[np.uint8], region: Region) -> float:
+    """How much more the levels step at the sides of a region than beside them, in the mean; most of all at the rim."""
+    top, bottom, left, right = region
+    rows, columns = grey[:, left:right], grey[top:bottom].T
+    sides = (rows, top), (rows, bottom), (columns, left), (columns, right)
+    return float(np.mean([_step_at(lines, place) for lines, place in sides]))
+
+
+def _step_at(lines: NDArray[np.uint8], place: int) -> float:
+    if not BESIDE < place < len(lines) - BESIDE:
+        return MOST_STEEP
+    near = np.ascontiguousarray(lines[place - BESIDE - 1 : place + BESIDE])
+    steps = cv2.absdiff(near[1:], near[:-1]).mean(axis=1)
+    at = BESIDE - 2 + int(steps[BESIDE - 2 : BESIDE + 3].argmax())
+    beside = np.concatenate([steps[: at - 1], steps[at + 2 :]]).mean()
+    return min(MOST_STEEP, float(steps[at] / max(beside, 0.5)))
 
 
 def _places(shares: NDArray[np.float64], least: int) -> list[int]:

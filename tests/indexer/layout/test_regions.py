@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from indexer.layout.orientation import Box
 from indexer.layout.regions import regions
@@ -72,6 +72,25 @@ def test_a_picture_of_one_colour_has_none(shape: tuple[int, int]) -> None:
 def test_a_window_of_a_house_isnt_taken_for_a_picture() -> None:
     picture = exposed(22, (1200, 900))
     picture.paste(exposed(21, (80, 64)), (700, 300))
+    assert found(picture) == ()
+
+
+def test_a_shadow_with_soft_edges_isnt_taken_for_a_picture() -> None:
+    grain = np.random.default_rng(3).normal(0, 4, (384, 512, 1))
+    picture = Image.fromarray(np.clip(np.asarray(exposed(2, (512, 384))) + grain, 0, 255).astype(np.uint8))
+    mask = Image.new("L", picture.size)
+    ImageDraw.Draw(mask).rectangle((120, 90, 340, 280), fill=255)
+    dark = ImageEnhance.Brightness(picture).enhance(0.45)
+    hard, soft = picture.copy(), picture.copy()
+    hard.paste(dark, (0, 0), mask)
+    soft.paste(dark, (0, 0), mask.filter(ImageFilter.GaussianBlur(2.2)))
+    assert found(hard)
+    assert found(soft) == ()
+
+
+def test_what_covers_most_of_a_picture_isnt_asked_for_by_itself() -> None:
+    picture = exposed(2, (512, 384))
+    picture.paste(exposed(0, (430, 320)), (40, 30))
     assert found(picture) == ()
 
 

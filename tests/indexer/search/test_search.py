@@ -109,14 +109,24 @@ def test_an_icon_asks_the_hash_alone(shelf: Shelf) -> None:
 
 
 def test_a_picture_that_promises_no_work_is_compared_with_none(shelf: Shelf) -> None:
-    data = (PHOTOGRAPHS / "irises.jpg").read_bytes()
+    data = (PHOTOGRAPHS / "peppers-on-a-shelf.jpg").read_bytes()
     shelf.asked.clear()
     assert find_works(extract(data), lambda: data, shelf) == []
     assert shelf.asked == ["hashes", "votes", "descriptors"]
-    alike = encoded(textured(500, SIZE))  # by its descriptor
-    compared = find_works(extract(alike), lambda: alike, shelf)
-    assert compared
-    assert {one.decision for _, one in compared} == {Decision.NONE}
+
+
+def test_the_network_does_not_look_at_a_picture_whose_votes_say_nothing(shelf: Shelf) -> None:
+    data = encoded(textured(500, SIZE))  # like some works to the network
+    found = extract(data)
+    shelf.asked.clear()
+    assert find_works(found, lambda: data, shelf) == []
+    assert shelf.asked == ["hashes", "votes"]
+    assert "value" not in vars(found.later_whole)
+
+
+def test_where_votes_hardly_promise_a_work_it_is_found_without_the_network(shelf: Shelf) -> None:
+    assert shown(shelf, textured(6, SIZE).crop((150, 100, 240, 167)).resize((240, 180))) == {6}
+    assert shelf.asked == ["hashes", "votes"]
 
 
 def test_a_negative_is_found(shelf: Shelf) -> None:
