@@ -288,6 +288,17 @@ def test_what_moves_a_little_here_and_there_is_another_moment(
     assert (found.decision, found.hamming <= 30) == (decision, True)
 
 
+@pytest.mark.parametrize(("shown", "decision"), [(130, Decision.REVIEW), (240, Decision.CERTAIN)], ids=str)
+def test_a_small_part_of_two_scenes_is_no_copy_of_either(shown: int, decision: Decision) -> None:
+    """Two garments on one floor: the right of the one picture is the left of the other, and nothing else of them."""
+    floor, one, other = textured(71), textured(72), textured(73)
+    one.paste(floor.crop((0, 0, shown, 360)), (480 - shown, 0))
+    other.paste(floor.crop((0, 0, shown, 360)), (0, 0))
+    found = verify(measured(jpeg(one)), measured(jpeg(other)))
+    assert found.decision is decision
+    assert ("shared-overlay" in found.reasons) is (decision is Decision.REVIEW)
+
+
 def test_strangers_on_the_same_page_share_nothing_that_counts() -> None:
     one, other = (measured(jpeg(page_with(textured(seed)))) for seed in (31, 32))
     assert other.low_information == ("page",)
