@@ -80,15 +80,15 @@ def derived(signer: KeySigner, purpose: bytes) -> KeySigner:
 class FileSigner(KeySigner):
     """Signs with a key kept in a PKCS#8 PEM file that only its owner may read, made when the file is absent.
 
-    ``made`` says whether that was here and just now: such a key has signed nothing yet. Raises ``ConfigError`` when the
-    file can't be read, is open to others, or holds no Ed25519 key.
+    Raises ``ConfigError`` when the file can't be read, is open to others, or holds no Ed25519 key.
     """
 
-    __slots__ = ("made", "path")
+    __slots__ = ("path",)
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.made = not path.exists() and _write_new_key(path)
+        if not path.exists():
+            _write_new_key(path)
         super().__init__(_read_key(path))
 
 
@@ -130,11 +130,11 @@ def unlock(encrypted: bytes, master_key: bytes) -> KeySigner:
     return KeySigner(Ed25519PrivateKey.from_private_bytes(decrypt(SEALING, encrypted, master_key)))
 
 
-def _write_new_key(path: Path) -> bool:
-    """Write a new key unless another starter has just done so; whether it is this."""
+def _write_new_key(path: Path) -> None:
+    """Write a new key unless another starter has just done so."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return write_once(path, pem)
+    write_once(path, pem)
 
 
 def _read_key(path: Path) -> Ed25519PrivateKey:

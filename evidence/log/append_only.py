@@ -1,6 +1,9 @@
 """The append-only log of entries: appending, checkpoints and proofs, over whatever store keeps its nodes."""
 
-from collections.abc import Callable, Iterable, Mapping
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from evidence.keys.ed25519 import FileSigner
@@ -8,6 +11,7 @@ from evidence.log import merkle
 from evidence.log.notes import check_name, sign_note, verifier_key, verify_note
 from exhibit.entries import Entry
 from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.files.durable import settle_path
 from exhibit.ports import Head, HeadStore, LogStore, SignedCheckpoint, Signer
 from exhibit.sentences import Sentence
 
@@ -29,14 +33,30 @@ class BrokenHistoryError(IntegrityError):
 def log_key(path: Path, head: HeadStore, origin: str) -> FileSigner:
     """The log's own key out of its file, made when it is absent.
 
-    A key that is made here has signed nothing, and the remembered head says so from then on: with a key that came
-    from elsewhere, as from a backup, nothing is signed without one. Raises ``ConfigError`` when the file of the
-    key can't be used.
+    A key that is made here has signed nothing, and the remembered head says so before the key has its name: with a key
+    that came from elsewhere, as from a backup, nothing is signed without one. Raises ``ConfigError`` when the file of
+    the key can't be used.
     """
-    signer = FileSigner(path)
-    if signer.made:
-        head.begin(sign_note(origin, 0, merkle.EMPTY_ROOT, signer))
-    return signer
+    if not path.exists():
+        with _one_at_a_time(path.parent):
+            if not path.exists():
+                coming = FileSigner(path.with_name(f"{path.name}.coming"))  # or what one left that was killed here
+                head.begin(sign_note(origin, 0, merkle.EMPTY_ROOT, coming))
+                coming.path.replace(path)
+                settle_path(path.parent)
+    return FileSigner(path)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other process is where this one goes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class Log:

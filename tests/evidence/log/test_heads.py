@@ -17,7 +17,7 @@ from evidence.log.notes import verify_note
 from exhibit.errors import IntegrityError, ServiceMissingError, StorageError
 from exhibit.files.bucket import Bucket
 from exhibit.files.objects import NamedObjects
-from exhibit.ports import HeadStore
+from exhibit.ports import HeadStore, SignedCheckpoint
 from tests.assets.folder_log import FolderLogStore
 from tests.assets.swift_server import bucket_on
 from tests.evidence.log.test_append_only import entries
@@ -48,6 +48,22 @@ def test_a_log_whose_head_is_missing_or_was_copied_signs_nothing_until_that_is_s
         log.checkpoint()
     log.remember(signed)
     assert log.checkpoint().size == 3
+
+
+class Killed(FileHead):
+    """The process dies before it remembers that its new key has signed nothing."""
+
+    def begin(self, checkpoint: SignedCheckpoint) -> None:
+        raise KeyboardInterrupt(checkpoint)
+
+
+def test_a_process_that_dies_while_it_makes_the_key_leaves_a_log_that_signs(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        log_key(tmp_path / "log.pem", Killed(tmp_path / "log.head"), "example.org/log")
+    log, _ = remembering(tmp_path)
+    log.append(entries(2))
+    assert log.checkpoint().size == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "log.head", "log.pem"]
 
 
 def test_the_head_that_an_earlier_version_wrote_counts_and_a_damaged_one_stops_signing(tmp_path: Path) -> None:
