@@ -94,11 +94,11 @@ def register(services: "Services") -> Iterator[tuple[int, float]]:
     """Register what waits in one process; yields how many are done and the seconds so far."""
     from registry.db import steps
     from registry.models import UploadFile
-    from workers.pipeline.steps import STEPS
+    from workers import jobs
     from workers.steps.matching.register import import_uploads
 
     begun, done = time.perf_counter(), 0
-    while ids := steps.due_ids(UploadFile, services.stale_after, STEPS["register"].batch):
+    while ids := steps.due_ids(UploadFile, services.stale_after, jobs.register.batch):
         import_uploads(services, ids)
         done += len(ids)
         if done % 1000 < len(ids):

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import BinaryIO
@@ -29,9 +30,9 @@ from registry.models import Case, Crawl, CrawlSlice, Heartbeat, Picture, Refusal
 from registry.models.steps import Claimable
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.shop import LOOPBACK, Shop, settle, watch
+from workers import jobs
 from workers.operations import health, status
 from workers.operations.backlog import failures, held_up
-from workers.pipeline.steps import STEPS, release_ended, with_rows
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
@@ -76,8 +77,8 @@ def test_a_disk_that_fails_holds_rows_up_and_gives_none_up(
         services = failing(error)
         Picture.objects.update(not_before=None)
         WorkPicture.objects.update(not_before=None)
-        STEPS["match"].work(services, studio_pictures)
-        STEPS["search"].work(services, work)
+        jobs.match(services, studio_pictures)
+        jobs.search(services, work)
         said = machine_fault(OSError(error, "", "blob"))
         assert said
         assert held_up() == {"match": said, "search": said}
@@ -105,21 +106,20 @@ def test_pauses_of_what_is_held_up_grow_and_are_bounded(studio_pictures: list[in
     assert pauses == pytest.approx([5, 40, 300], abs=2)
 
 
-def test_every_step_holds_its_rows_up_when_the_database_breaks_off(
+def test_every_job_holds_its_rows_up_when_the_database_breaks_off(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the step: the one way out of it that no step expects tells the machine's faults from ours."""
+    """Whatever the job: the one way out of it that none expects tells the machine's faults from ours."""
 
     def gone(*_: object) -> None:
         raise OperationalError from psycopg.OperationalError("server closed the connection")
 
-    for step in with_rows():
+    for job in jobs.with_rows():
         seen: list[tuple[type[Claimable], object]] = []
-        monkeypatch.setattr(f"workers.steps.{step.run}", gone)
         monkeypatch.setattr(steps, "hold_up", lambda model, _, said, seen=seen, **__: seen.append((model, said)))
         with pytest.raises(OperationalError):
-            inline._work(step.name, [1])
-        assert seen == [(step.rows, "The database doesn't answer.")]
+            inline._work(replace(job, work=gone), [1])
+        assert seen == [(job.rows, "The database doesn't answer.")]
 
 
 def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
@@ -258,11 +258,11 @@ def test_rows_of_a_killed_process_are_free_at_once_and_those_of_a_living_one_are
 ) -> None:
     rows = Picture.objects.filter(pk__in=studio_pictures)
     with claimed_by_another(studio_pictures) as other:
-        release_ended()
+        jobs.release_ended()
         assert set(rows.values_list("state", flat=True)) == {"doing"}
         other.kill()
         os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # a zombie from now on
-        release_ended()
+        jobs.release_ended()
         assert set(rows.values_list("state", "attempts", "not_before")) == {("todo", 1, None)}
 
 
@@ -281,7 +281,7 @@ def test_a_row_on_which_workers_die_again_and_again_waits_longer_each_time(studi
         for pk in studio_pictures:  # suspects are claimed alone
             steps.claim(Picture, [pk], timedelta(minutes=10))
         rows.update(claimed_by=this_process() + "0")
-        release_ended()
+        jobs.release_ended()
         until = rows.values_list("not_before", flat=True).first()
         pauses.append(0.0 if until is None else (until - now()).total_seconds())
     assert pauses == pytest.approx([0, 20, 80], abs=2)
@@ -327,6 +327,6 @@ def test_rows_of_a_machine_that_is_gone_are_free_when_it_is_silent(
     states: list[str] = []
     for pause in (0, 30, 30, 300, 30, 30, 30, 2):  # the long one is a pause of whoever listens
         moment += pause
-        release_ended()
+        jobs.release_ended()
         states += rows.values_list("state", flat=True).distinct()
     assert states == [*["doing"] * 7, "todo"]

@@ -9,10 +9,10 @@ from exhibit.digests import Digest
 from registry.models import Capture, Case, Picture, WithheldFile
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.swift_server import S3
+from workers import jobs
 from workers.operations.backlog import failures, held_up
 from workers.pictures.kept_files import as_they_lie, let_go, remove_everywhere
 from workers.pictures.previews import kept_preview
-from workers.pipeline.steps import STEPS
 from workers.services.descriptors import Descriptors
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
@@ -43,7 +43,7 @@ def test_while_the_bucket_does_not_answer_pictures_wait_and_none_is_blamed(away:
     waiting = bring(away.services, *claimed_slice(studio), [copy_of(photograph(1)), photograph(2)])
     keys = away.services.config.data_dir / "secrets" / "bucket.toml"
     keys.write_text(s3.settings(endpoint="http://127.0.0.1:9"))
-    STEPS["match"].work(Services(away.services.config), waiting)
+    jobs.match(Services(away.services.config), waiting)
     assert held_up() == {"match": "The bucket doesn't answer."}
     assert set(Picture.objects.filter(pk__in=waiting).values_list("state", "attempts")) == {("todo", 0)}
     keys.write_text(s3.settings())

@@ -25,6 +25,7 @@ from registry.db import steps
 from registry.db.rows import alone_with, locked, write
 from registry.log import audit_log
 from registry.models import UNFINISHED, Bundle, Case, GroupDecision, Licence, Owner, PasskeyQuestion
+from workers import jobs
 from workers.alliance import web_archive
 from workers.evidence import passkeys
 from workers.evidence.bundles import request_bundle
@@ -122,8 +123,8 @@ def confirm(
             recaptures.visit_again(case, now() + undo_for)
         if undo_for:
             Bundle.objects.filter(pk=bundle.pk).update(not_before=now() + undo_for)
-    services.enqueue("capture_asked", list(case.captures.filter(state="todo").values_list("pk", flat=True)))
-    services.enqueue("seal", [bundle.pk])
+    services.enqueue(jobs.capture, list(case.captures.filter(state="todo").values_list("pk", flat=True)), asked=True)
+    services.enqueue(jobs.seal, [bundle.pk])
 
 
 def clear(case: Case, *, by: str, reason: str, copies: bool = False, group: GroupDecision | None = None) -> None:
@@ -151,7 +152,7 @@ def clear_group(services: Services, owner: Owner, wanted: Wanted, *, by: str, re
         raise ConflictError(Sentence("No such case waits any more."))
     about = {"wanted": asdict(wanted), "total": total, "by": by, "reason": reason, "at": at}
     group: GroupDecision = owner.group_decisions.create(**about)
-    services.enqueue("group", [group.pk])
+    services.enqueue(jobs.group, [group.pk])
     return group
 
 
@@ -167,7 +168,7 @@ def undo_group(services: Services, group: GroupDecision, *, by: str) -> None:
         if row.state not in UNFINISHED:  # else it goes over to that by itself
             write(row, **steps.afresh())
         row.save()
-    services.enqueue("group", [row.pk])
+    services.enqueue(jobs.group, [row.pk])
 
 
 def decide_in_group(services: Services, group: GroupDecision, case: Case) -> None:

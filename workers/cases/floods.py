@@ -9,6 +9,7 @@ from registry.cases import matching, triage
 from registry.db.rows import alone_with
 from registry.log import audit_log
 from registry.models import Flood, FoundDay, StepState, Work
+from workers import jobs
 from workers.services.wiring import Services
 from workers.works.ownership import add_change
 
@@ -52,4 +53,4 @@ def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, rea
         about = {"answer": str(answer), "reason": reason, "work": work.number}
         audit_log.changed("held work", by=by, owner=owner, about=about)
     if answer is Answer.OPEN:
-        services.enqueue("release", [flood.pk])
+        services.enqueue(jobs.release, [flood.pk])

@@ -24,6 +24,7 @@ from registry.crawls.sightings import keep_sightings
 from registry.db.rows import alone_with
 from registry.models import Crawl, CrawlSlice, Match, Owner, Picture, StepState, User, Watch
 from registry.vectors import fingerprints as vectors
+from workers import jobs
 from workers.matching.search_version import search_mark
 from workers.services.wiring import Services
 from workers.works import uploads
@@ -57,7 +58,7 @@ def add_sample(services: Services, person: User) -> Owner:
         owner = samples.make(person)
         _register(services, owner, person.get_username())
         waiting = _crawled(services, owner)
-    services.enqueue("match", waiting)
+    services.enqueue(jobs.match, waiting)
     return owner
 
 

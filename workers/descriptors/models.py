@@ -24,6 +24,7 @@ from registry.log import audit_log
 from registry.models import DescriptorModel, Picture, WorkPicture
 from registry.vectors import descriptors
 from registry.vectors.fingerprints import Collection
+from workers import jobs
 from workers.descriptors.model_files import CARD, Compared, SignedCard, compared
 from workers.services.indexes import index_place
 from workers.services.wiring import Services
@@ -150,7 +151,7 @@ def use_model(services: Services, named: str, *, anyway: bool = False, by: str =
         descriptors.start_building(row)
         audit_log.changed("network brought into use", by=by, about=about)
     services.descriptors.refresh()
-    services.enqueue("refingerprint", [row.pk])
+    services.enqueue(jobs.refingerprint, [row.pk])
     return row
 
 

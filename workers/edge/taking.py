@@ -19,6 +19,7 @@ from exhibit.errors import ConflictError, IntegrityError, RefusedError, WrongUse
 from exhibit.types import Json
 from registry.edge import contributors, leases
 from registry.models import Contributor, CrawlSlice, EdgeResult, FrontierUrl, StepState
+from workers import jobs
 from workers.edge.measuring import HEAD, MEASURED_WITH, SPACE, Measured
 from workers.services.disk import disk_is_full
 from workers.services.wiring import Services
@@ -66,8 +67,8 @@ def take(services: Services, contributor: Contributor, delivery: Mapping[str, An
         with transaction.atomic():
             leases.judge(contributors.hold(contributor), wrong=1)
         raise
-    services.enqueue("edge", came)
-    services.enqueue("plan", [crawl])
+    services.enqueue(jobs.edge, came)
+    services.enqueue(jobs.plan, [crawl])
     return len(came)
 
 

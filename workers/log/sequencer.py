@@ -11,6 +11,7 @@ from exhibit.ports import Anchor
 from registry.db.locks import Lock, hold
 from registry.log.log import begin_origin, origins, unsequenced
 from registry.models import UNFINISHED, AnchorReceipt, Bundle, LogCheckpoint, LogEntry
+from workers import jobs
 from workers.services.wiring import Services
 
 BATCH = 1000
@@ -43,7 +44,7 @@ def sign_checkpoint(services: Services) -> LogCheckpoint | None:
         row = LogCheckpoint.objects.get(origin=signed.origin, size=signed.size)
         digest = Digest.of(row.note.encode())
         asked = [asked_receipt(anchor, digest, checkpoint=row) for anchor in services.anchors]
-    services.enqueue("witness", [receipt.pk for receipt, new in asked if new])
+    services.enqueue(jobs.witness, [receipt.pk for receipt, new in asked if new])
     return row
 
 

@@ -23,6 +23,7 @@ from indexer.search.past import Answers
 from registry.db import running, steps
 from registry.models import UNFINISHED, SegmentSearch, StepState, WorkPicture
 from registry.vectors.fingerprints import Collection
+from workers import jobs
 from workers.services.wiring import Services
 
 QUEUE = "match"
@@ -81,12 +82,12 @@ def keep_share(services: Services, share: SegmentSearch, left: Sequence[str], to
             return
         if left:
             steps.wait(SegmentSearch, share.pk, now())
-            services.enqueue("segments", [share.pk])
+            services.enqueue(jobs.segments, [share.pk])
             return
         steps.finish(SegmentSearch, [share.pk])
         if not SegmentSearch.objects.filter(work_picture=share.work_picture_id, state__in=UNFINISHED).exists():
             WorkPicture.objects.filter(pk=share.work_picture_id, state=StepState.TODO).update(not_before=None)
-            services.enqueue("search", [share.work_picture_id])
+            services.enqueue(jobs.search, [share.work_picture_id])
 
 
 def told_by(share: SegmentSearch) -> Answers:
@@ -120,7 +121,7 @@ def _divide(services: Services, pk: int, searched: AbstractSet[str]) -> bool:
     stated = {"work_picture_id": pk, "numbering": _numbering(services)}
     rows = [SegmentSearch(host=host, segments=names, left=names, **stated) for host, names in shares.items()]
     for share in SegmentSearch.objects.bulk_create(rows):
-        services.enqueue("segments", [share.pk])
+        services.enqueue(jobs.segments, [share.pk])
     return True
 
 

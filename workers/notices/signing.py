@@ -14,6 +14,7 @@ from registry.db.rows import write
 from registry.models import Case, Notice, NoticeMail
 from registry.models.fields import KeptFile
 from registry.notices import mail, notices, replies
+from workers import jobs
 from workers.evidence import passkeys
 from workers.evidence.passkeys import Act, Answer
 from workers.notices import enclosures
@@ -111,7 +112,7 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
             )
         name = message_id(services.config, f"notice-{held.pk}.{str(held.text)[:16]}")
         made = mail.ask(held, to, name, by=by)
-    services.enqueue("notice", [made.pk])
+    services.enqueue(jobs.notice, [made.pk])
     return made
 
 

@@ -28,6 +28,7 @@ from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with, next_number
 from registry.log import audit_log
 from registry.models import Delivery, Event, EventKind, Owner, StepState, Webhook
+from workers import jobs
 from workers.servers.addresses import absolute
 from workers.services.same_secrets import encrypting_key
 from workers.services.wiring import Services
@@ -126,13 +127,13 @@ def resume(services: Services, row: Webhook, *, by: str) -> None:
             audit_log.changed("webhook resumed", by=by, owner=row.owner, about={"webhook": row.number})
         waiting = row.deliveries.filter(state=StepState.TODO)
         waiting.update(not_before=None, held_since=None)
-    services.enqueue("deliver", list(waiting.order_by("pk").values_list("pk", flat=True)[:AT_FIRST]))
+    services.enqueue(jobs.deliver, list(waiting.order_by("pk").values_list("pk", flat=True)[:AT_FIRST]))
 
 
 def send_again(services: Services, delivery: Delivery) -> None:
     """Send a message once more, under its name; receivers know by it that it is the same."""
     Delivery.objects.filter(pk=delivery.pk).exclude(state=StepState.DOING).update(**steps.afresh())
-    services.enqueue("deliver", [delivery.pk])
+    services.enqueue(jobs.deliver, [delivery.pk])
 
 
 def message_of(services: Services, row: Webhook, event: Event) -> Message:

@@ -17,7 +17,8 @@ from registry.log.audit_log import changed
 from registry.models import UNFINISHED, Dismissal, MailChoice, StepState
 from registry.models.steps import Claimable
 from registry.notifications import mail_choices
-from workers.pipeline.steps import QUEUES, STEPS, Step, step_with_rows, with_rows
+from workers import jobs
+from workers.jobs import Job
 
 COUNTED = """
 SELECT %s, count(*) FILTER (WHERE state = 'todo'), count(*) FILTER (WHERE state = 'doing'), 0, min(since), count(*)
@@ -61,10 +62,10 @@ def by_task(most: int | None = None) -> dict[str, Backlog]:
 
     Of what waits at most so many are counted. What is under way and given up is counted with a step's own task.
     """
-    tasks = [(step, task) for step in with_rows() for task in step.queues]
+    tasks = [(step, task) for step in jobs.with_rows() for task in step.queues]
     found = {task: Backlog(task, 0, 0, 0, None) for _, task in tasks}
     asked: list[Asked] = [(COUNTED, task, _open(step, task)[:most].query.sql_with_params()) for step, task in tasks]
-    asked += [(FAILED, step.name, _sql(_failed, step.name)) for step in with_rows()]
+    asked += [(FAILED, step.name, _sql(_failed, step.name)) for step in jobs.with_rows()]
     for task, waiting, under_way, failed, oldest, rows in _over(asked):
         row = found[task]
         counts = (row.waiting + waiting, row.under_way + under_way, row.failed + failed)
@@ -84,27 +85,27 @@ def _over(asked: Iterable[Asked]) -> list[tuple[Any, ...]]:
 
 
 @cache
-def _sql(rows: Callable[[Step], QuerySet[Any, Any]], step: str, most: int | None = None) -> tuple[str, Sequence[Any]]:
+def _sql(rows: Callable[[Job], QuerySet[Any, Any]], step: str, most: int | None = None) -> tuple[str, Sequence[Any]]:
     """The SELECT of rows of a step, made once a process: to make it takes longer than to answer it."""
-    return rows(STEPS[step])[:most].query.sql_with_params()
+    return rows(jobs.JOBS[step])[:most].query.sql_with_params()
 
 
 def oldest_by_queue(found: Mapping[str, Backlog]) -> dict[str, datetime | None]:
     """Of each queue, since when the row waits that could be taken first, if one could; mails aren't counted."""
-    oldest: dict[str, datetime | None] = dict.fromkeys(sorted(set(QUEUES.values())))
+    oldest: dict[str, datetime | None] = dict.fromkeys(sorted(set(jobs.QUEUES.values())))
     for task, waiting in found.items():
-        since = [moment for moment in (oldest[QUEUES[task]], waiting.oldest) if moment is not None]
-        oldest[QUEUES[task]] = min(since, default=None)
+        since = [moment for moment in (oldest[jobs.QUEUES[task]], waiting.oldest) if moment is not None]
+        oldest[jobs.QUEUES[task]] = min(since, default=None)
     return oldest
 
 
-def settled(step: Step) -> Q:
+def settled(step: Job) -> Q:
     """What has failed and needs no operator."""
     conditions = [Q(**{lookup: value}) for lookup, value in step.settled.items()]
     return reduce(or_, conditions, Q(pk__in=[]))
 
 
-def _open(step: Step, task: str) -> QuerySet[Any, Any]:
+def _open(step: Job, task: str) -> QuerySet[Any, Any]:
     due = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=now()))
     rows = _unfinished(step).filter(**step.only(task))
     if step.rows is MailChoice:  # each member has one, whose time may have come long before there was something to tell
@@ -114,28 +115,28 @@ def _open(step: Step, task: str) -> QuerySet[Any, Any]:
     )
 
 
-def _unfinished(step: Step) -> QuerySet[Claimable]:
+def _unfinished(step: Job) -> QuerySet[Claimable]:
     """Rows to do and under way, in the order of an index of theirs: the first are found among all that is done."""
     return step.rows._default_manager.filter(state__in=UNFINISHED).order_by("state", "pk")
 
 
-def _failed(step: Step) -> QuerySet[Any, Any]:
+def _failed(step: Job) -> QuerySet[Any, Any]:
     return _given_up(step).exclude(_dismissed(step.name)).order_by().values("pk")
 
 
 def backlog() -> dict[str, dict[str, int]]:
     """Rows by step: ``waiting``, ``under_way`` and ``given_up``."""
-    found = [row for name, row in by_task().items() if name in STEPS]
+    found = [row for name, row in by_task().items() if name in jobs.JOBS]
     return {row.step: {"waiting": row.waiting, "under_way": row.under_way, "given_up": row.failed} for row in found}
 
 
 def held_up(most: int | None = None) -> dict[str, str]:
     """What keeps rows of a step from being done, by step, as far as so many rows tell; others are left out."""
-    told = _over((HELD_UP, step.name, _sql(_held, step.name, most)) for step in with_rows())
+    told = _over((HELD_UP, step.name, _sql(_held, step.name, most)) for step in jobs.with_rows())
     return {step: error for step, error, _last in sorted(told, key=itemgetter(2))}
 
 
-def _held(step: Step) -> QuerySet[Any, Any]:
+def _held(step: Job) -> QuerySet[Any, Any]:
     return _unfinished(step).values_list("state", "error", "not_before", "held_since")
 
 
@@ -156,16 +157,18 @@ def failures() -> list[Failure]:
 
     What needs nobody is left out.
     """
-    told = [Failure(*row) for row in _over((REASONS, step.name, _sql(_reasons, step.name)) for step in with_rows())]
+    told = [
+        Failure(*row) for row in _over((REASONS, step.name, _sql(_reasons, step.name)) for step in jobs.with_rows())
+    ]
     return sorted(told, key=lambda one: (one.dismissed, -one.count, one.step, one.error))[:MAX_FAILURES]
 
 
-def _reasons(step: Step) -> QuerySet[Any, Any]:
+def _reasons(step: Job) -> QuerySet[Any, Any]:
     rows = _given_up(step).annotate(dismissed=_dismissed(step.name)).order_by()
     return rows.values_list("error", "waits_since", "pk", "dismissed")
 
 
-def _given_up(step: Step) -> QuerySet[Claimable]:
+def _given_up(step: Job) -> QuerySet[Claimable]:
     return step.rows._default_manager.filter(state=StepState.FAILED).exclude(settled(step))
 
 
@@ -180,7 +183,7 @@ def dismiss(step: str, error: str | None = None, *, by: str) -> int:
     many there are; raises ``WrongUseError`` when there is no such step.
     """
     with transaction.atomic():
-        rows = _given_up(step_with_rows(step)).exclude(_dismissed(step))
+        rows = _given_up(jobs.named(step)).exclude(_dismissed(step))
         rows = rows if error is None else rows.filter(error=error)
         told = {"step": step, "by": by, "at": now()}
         made = [Dismissal(row=pk, error=why, **told) for pk, why in rows.values_list("pk", "error")]
@@ -191,16 +194,16 @@ def dismiss(step: str, error: str | None = None, *, by: str) -> int:
     return len(made)
 
 
-def try_again(hint: Callable[[str, list[int]], None], step: str, error: str | None = None) -> int:
+def try_again(hint: Callable[[Job, list[int]], None], step: str, error: str | None = None) -> int:
     """Let rows of a step that were given up be tried again, from the first attempt on; those too that were left.
 
     The hint says that rows wait; the tick finds those that it isn't told of. Returns how many there are; raises
     ``WrongUseError`` when there is no such step.
     """
-    declared = step_with_rows(step)
+    declared = jobs.named(step)
     rows = _given_up(declared)
     with transaction.atomic():
         again = steps.try_again(declared.rows, rows if error is None else rows.filter(error=error))
         Dismissal.objects.filter(step=step, row__in=again).delete()
-    hint(step, again[: declared.batch])
+    hint(declared, again[: declared.batch])
     return len(again)

@@ -11,10 +11,10 @@ from django.utils.timesince import timesince
 
 from exhibit.config.config import Config
 from registry.db.running import SILENT, TICK
+from workers import jobs
 from workers.operations.checks import Check, archive_checks, damage_check, room, search_check, witnesses_check
 from workers.operations.status import Status, Witness
 from workers.pipeline.celery import all_queues
-from workers.pipeline.steps import STEPS, step_in_words
 from workers.services.indexes import MAX_TAIL
 from workers.texts.words import gettext as _, ngettext
 
@@ -89,15 +89,15 @@ def _reported(found: Status) -> Iterator[Check]:
 
 def _held_up(found: Status, said: Saying) -> Iterator[Check]:
     for step, why in found.held_up.items():
-        sentence = _("Held up: %(what)s. %(why)s") % {"what": step_in_words(step), "why": said(why)}
+        sentence = _("Held up: %(what)s. %(why)s") % {"what": jobs.in_words(step), "why": said(why)}
         yield Check("held up", ok=False, sentence=sentence, remedy=_("Mend that; they go on by themselves."))
 
 
 def _late(found: Status) -> Iterator[Check]:
-    late = [row for row in found.steps if row.oldest and found.at - row.oldest > LONG and not STEPS[row.step].slow]
+    late = [row for row in found.steps if row.oldest and found.at - row.oldest > LONG and not jobs.JOBS[row.step].slow]
     for row in late:
         assert row.oldest is not None
-        values = {"what": step_in_words(row.step), "age": _ago(row.oldest, found.at), "count": row.in_all}
+        values = {"what": jobs.in_words(row.step), "age": _ago(row.oldest, found.at), "count": row.in_all}
         sentence = _("Waiting for %(age)s: %(what)s (%(count)s in all).") % values
         remedy = _("Raise EXHIBIT_WORKERS or add a machine, unless a worker is missing.")
         yield Check("late", ok=False, sentence=sentence, remedy=remedy, needed=False)
@@ -108,7 +108,7 @@ def _late(found: Status) -> Iterator[Check]:
 def _given_up(found: Status) -> Iterator[Check]:
     for step in found.steps:
         if step.failed:
-            values = {"what": step_in_words(step.step), "count": f"{step.failed:,}"}
+            values = {"what": jobs.in_words(step.step), "count": f"{step.failed:,}"}
             sentence = _("Given up: %(count)s (%(what)s).") % values
             remedy = _("Read why, mend it, and try again: exhibit retry %(step)s") % {"step": step.step}
             yield Check("given up", ok=False, sentence=sentence, remedy=remedy, needed=False)

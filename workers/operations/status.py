@@ -18,10 +18,10 @@ from registry.db import running
 from registry.db.running import Taken
 from registry.log import witnesses
 from registry.models import UNFINISHED, AnchorReceipt, Canary, Crawl, Heartbeat, LogCheckpoint, LogWaiting, StepState
+from workers import jobs
 from workers.cases.reported import waiting_reports
 from workers.matching.index_upkeep import IndexState, index_states
 from workers.operations.backlog import Backlog, Failure, by_task, failures, held_up, oldest_by_queue
-from workers.pipeline.steps import with_rows
 from workers.services.disk import Room, room_of
 from workers.services.wiring import Services
 
@@ -97,7 +97,7 @@ def status_of(services: Services, most: int | None = None) -> Status:
     waiting = by_task(most)
     return Status(
         at=now(),
-        steps=[waiting[step.name] for step in with_rows()],
+        steps=[waiting[step.name] for step in jobs.with_rows()],
         failures=failures(),
         held_up=held_up(most),
         queues=oldest_by_queue(waiting),

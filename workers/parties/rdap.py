@@ -23,6 +23,7 @@ from exhibit.plain import plain
 from registry.accounts import samples
 from registry.models import Owner, PartyLookup, RdapAnswer
 from registry.parties import parties
+from workers import jobs
 from workers.notices.checker import is_address
 from workers.services.wiring import Services
 
@@ -45,7 +46,7 @@ def have_asked(services: Services, owner: Owner, party: str, *, by: str) -> Part
     if not services.config.rdap_url:
         raise WrongUseError(_("Registries are asked for nobody here."), hint=_("The operator sets rdap_url."))
     row = parties.look_up(owner, party, by=by)
-    services.enqueue("lookup", [row.pk])
+    services.enqueue(jobs.lookup, [row.pk])
     return row
 
 

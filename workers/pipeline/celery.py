@@ -13,8 +13,8 @@ from exhibit.clock import SLACK
 from exhibit.config.config import Config
 from exhibit.files.private import keep_private
 from exhibit.logs import about
+from workers import jobs
 from workers.configuration import load_config
-from workers.pipeline.steps import DEFAULT, QUEUES, STEPS
 from workers.servers.addresses import REDIS_SECONDS, broker_url
 
 keep_private()
@@ -44,7 +44,7 @@ UPKEEP_SECONDS = 3600.0
 
 def all_queues() -> frozenset[str]:
     """Every queue that some worker has to take."""
-    return frozenset(QUEUES.values())
+    return frozenset(jobs.QUEUES.values())
 
 
 def make_app(config: Config) -> Celery:
@@ -64,8 +64,8 @@ def make_app(config: Config) -> Celery:
         broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS},
         broker_connection_retry_on_startup=True,
         task_time_limit=TASK_SECONDS,
-        task_default_queue=DEFAULT,
-        task_routes={f"exhibit.{name}": {"queue": queue} for name, queue in QUEUES.items()},
+        task_default_queue=jobs.DEFAULT,
+        task_routes={f"exhibit.{name}": {"queue": queue} for name, queue in jobs.QUEUES.items()},
         worker_hijack_root_logger=False,
     )
     return made
@@ -79,11 +79,12 @@ def give_up_soon() -> None:
     app.conf.broker_transport_options |= _SOON
 
 
-def send(step: str, ids: Sequence[int]) -> None:
+def send(job: jobs.Job, ids: Sequence[int], *, asked: bool = False) -> None:
     """Send hints for rows; what can't be sent is found by the tick."""
     with contextlib.suppress(OperationalError, RedisError):  # it doesn't answer, or its disk is full
-        for rows in STEPS[step.removesuffix("_asked")].batches(ids):
-            app.send_task(f"exhibit.{step}", [rows], headers={"request_id": about().get("request_id", "")})
+        for rows in job.batches(ids):
+            headers = {"request_id": about().get("request_id", "")}
+            app.send_task(f"exhibit.{job.task(asked=asked)}", [rows], headers=headers)
 
 
 def send_upkeep() -> None:
@@ -92,15 +93,15 @@ def send_upkeep() -> None:
         app.send_task("exhibit.retain", expires=UPKEEP_SECONDS + 2 * SLACK.total_seconds())
 
 
-def queued(step: str) -> int:
-    """How many messages wait in the queue of a step; 0 when the broker doesn't answer."""
+def queued(task: str) -> int:
+    """How many messages wait in the queue of a task; 0 when the broker doesn't answer."""
     pool: Any = app.pool  # as celery-stubs don't have it
     with (
         contextlib.suppress(OperationalError, RedisError),
         pool.acquire(block=True) as connection,
         contextlib.suppress(ChannelError),  # a queue is made by its first message
     ):
-        queue = QUEUES.get(step, DEFAULT)
+        queue = jobs.QUEUES.get(task, jobs.DEFAULT)
         return int(connection.default_channel.queue_declare(queue=queue, passive=True).message_count)
     return 0
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from evidence.keys.ed25519 import KeySigner, derived, mounted_signer
 from exhibit.config.config import Config
@@ -14,6 +14,7 @@ from exhibit.network.guard import Guard
 from exhibit.ports import Anchor, BlobStore, Capturer, Signer
 from exhibit.types import Space
 from workers.configuration import load_config
+from workers.jobs import Job
 from workers.services.stores import WITHHELD, Rooms, SharedObjects, log_head, objects_of, rooms_of, store_at
 
 if TYPE_CHECKING:
@@ -26,14 +27,18 @@ if TYPE_CHECKING:
     from workers.services.descriptors import Descriptors
     from workers.services.indexes import Indexes
 
-Enqueue = Callable[[str, Sequence[int]], None]
-"""Says that rows wait for a step, by the step's name. Only a hint: the tick finds them anyway."""
-
 Queued = Callable[[str], int]
-"""How many messages wait in the queue of a step, so that the tick doesn't say again what is still to be heard."""
+"""How many messages wait in the queue of a task, so that the tick doesn't say again what is still to be heard."""
 
 
-def leave_to_the_tick(step: str, ids: Sequence[int]) -> None:
+class Enqueue(Protocol):
+    """Says that rows wait for a job. Only a hint: the tick finds them anyway."""
+
+    def __call__(self, job: Job, ids: Sequence[int], *, asked: bool = False) -> None:
+        """Say it; ``asked`` where a person waits for them."""
+
+
+def leave_to_the_tick(job: Job, ids: Sequence[int], *, asked: bool = False) -> None:
     """For processes that leave everything to the tick."""
 
 
@@ -213,7 +218,7 @@ def services() -> Services:
 
     from workers.pipeline.celery import queued, send  # commands that send nothing do without Celery
 
-    def enqueue(step: str, ids: Sequence[int]) -> None:
-        transaction.on_commit(partial(send, step, list(ids)))
+    def enqueue(job: Job, ids: Sequence[int], *, asked: bool = False) -> None:
+        transaction.on_commit(partial(send, job, list(ids), asked=asked))
 
     return Services(load_config(), enqueue, queued)

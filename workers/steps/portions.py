@@ -15,6 +15,7 @@ from registry.cases.ledger import look_at_cases
 from registry.cases.queue import Wanted, chosen
 from registry.db import steps
 from registry.models import BulkEdit, Case, Claimable, GroupDecision, LedgerChange
+from workers import jobs
 from workers.cases.decisions import decide_in_group
 from workers.services.wiring import Services
 from workers.works.bulk import change_portion
@@ -25,21 +26,21 @@ WORK_SECONDS = 5.0  # after so long a row is put off where it is
 
 def decide_groups(services: Services, ids: Sequence[int]) -> None:
     """Put aside the cases that a person decided at once, or open them again, one by one."""
-    _in_portions(services, "group", GroupDecision, ids, lambda pk: _decided(services, pk))
+    _in_portions(services, jobs.group, GroupDecision, ids, lambda pk: _decided(services, pk))
 
 
 def look_at_ledger(services: Services, ids: Sequence[int]) -> None:
     """Look at the cases that each change of the licence ledger concerns."""
-    _in_portions(services, "ledger", LedgerChange, ids, look_at_cases)
+    _in_portions(services, jobs.ledger, LedgerChange, ids, look_at_cases)
 
 
 def edit_works(services: Services, ids: Sequence[int]) -> None:
     """Work off bulk edits."""
-    _in_portions(services, "bulk", BulkEdit, ids, change_portion)
+    _in_portions(services, jobs.bulk, BulkEdit, ids, change_portion)
 
 
 def _in_portions(
-    services: Services, step: str, model: type[Claimable], ids: Sequence[int], portion: Callable[[int], bool]
+    services: Services, job: jobs.Job, model: type[Claimable], ids: Sequence[int], portion: Callable[[int], bool]
 ) -> None:
     """Go on with each row until a portion has finished it, and says so; what takes long goes on in another message."""
     for pk in steps.claim(model, ids, services.stale_after):
@@ -48,7 +49,7 @@ def _in_portions(
             while not portion(pk):
                 if time.monotonic() >= until:
                     steps.wait(model, pk, now())
-                    services.enqueue(step, [pk])
+                    services.enqueue(job, [pk])
                     break
 
 

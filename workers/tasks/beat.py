@@ -17,8 +17,8 @@ from django.db import Error, connection
 
 from registry.db import running
 from registry.db.leases import Turn
+from workers import jobs
 from workers.pipeline.celery import TASK_SECONDS, UPKEEP_SECONDS, send_upkeep
-from workers.pipeline.steps import release_ended
 from workers.services.wiring import Services
 from workers.tasks import signs
 from workers.tasks.here import sweep_when_due
@@ -103,7 +103,7 @@ def keep_time(services: Services) -> NoReturn:
             if _done(turn.is_ours):
                 time.sleep(rhythm.turn())
             else:
-                _done(release_ended)  # of this machine, into which the one whose turn it is can't see
+                _done(jobs.release_ended)  # of this machine, into which the one whose turn it is can't see
                 _done(partial(signs.tell, services.config, ticks=False))
                 _done(partial(sweep_when_due, services.config))
                 time.sleep(STAND_BY_SECONDS)

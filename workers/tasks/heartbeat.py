@@ -15,9 +15,9 @@ from celery.signals import (
 from exhibit.config.config import Config
 from exhibit.types import Untyped
 from registry.db import running
+from workers import jobs
 from workers.configuration import load_config
 from workers.pipeline.celery import WAITS_LONG
-from workers.pipeline.steps import release_ended
 from workers.servers.redis import end_waits
 from workers.tasks import signs
 from workers.tasks.here import sweep_when_due
@@ -47,7 +47,7 @@ def _begin(sender: Untyped, **_: object) -> None:
     config = load_config()
     signs.remove(config, name)
     _told(running.begins, name, queues)
-    _told(release_ended)  # of one in whose place it has come
+    _told(jobs.release_ended)  # of one in whose place it has come
     sender.timer.call_repeatedly(running.BEAT_SECONDS, _told, (_beat, config, name, queues))
     worker_before_create_process.connect(_free)
 
@@ -74,13 +74,13 @@ def _beat(config: Config, name: str, queues: str) -> None:
     """Say that this worker lives, and free what others of this machine have left, unless the tick does both here."""
     if not signs.leave(config, name):
         running.beat(name, queues)
-        release_ended()
+        jobs.release_ended()
         sweep_when_due(config)
 
 
 def _free(**_: object) -> None:
     """Free what a process of this worker has left that was killed, now that another one takes its place."""
-    _told(release_ended)
+    _told(jobs.release_ended)
 
 
 def _told(tell: Untyped, *what: object) -> None:

@@ -9,8 +9,8 @@ from celery import Task
 
 from exhibit.logs import logged_as
 from exhibit.types import Untyped
+from workers import jobs
 from workers.pipeline.meter import metered
-from workers.pipeline.steps import STEPS
 
 FIRST_PAUSE, MAX_PAUSE = 0.5, 10.0
 """Seconds between two tries to reach a database that has gone."""
@@ -22,16 +22,16 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
     """A task whose one argument names the rows that wait for a step."""
 
     @property
-    def _step(self) -> str:
-        """The step whose rows it takes, whichever queue its message came through."""
+    def _job(self) -> str:
+        """The job whose rows it takes, whichever queue its message came through."""
         return str(self.name).rpartition(".")[2].removesuffix("_asked")
 
     def __call__(self, *args: Untyped, **kwargs: Untyped) -> Untyped:
         """Run it, measured, with log lines that name it and the request that caused it, if one did."""
-        step, begun = self._step, time.monotonic()
+        job, begun = self._job, time.monotonic()
         request_id = str(self.request.get("request_id") or "")
         with logged_as(request_id=request_id, task_id=str(self.request.id or ""), task=str(self.name)):
-            with metered(step):
+            with metered(job):
                 answer = super().__call__(*args, **kwargs)
             _LOG.info("%s", self.name, extra={"milliseconds": round((time.monotonic() - begun) * 1000)})
         return answer
@@ -48,14 +48,14 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
 
         from registry.db import steps
 
-        step = STEPS.get(self._step)
-        if step is None or not step.model or not args:
+        job = jobs.JOBS.get(self._job)
+        if job is None or not job.model or not args:
             return None
         pause = FIRST_PAUSE
         while True:
             connection.close()  # it may be the one that was lost
             try:
-                return steps.break_off(step.rows, args[0], exc)
+                return steps.break_off(job.rows, args[0], exc)
             except Error:
                 time.sleep(pause)
                 pause = min(2 * pause, MAX_PAUSE)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from exhibit.config.config import Config
 from registry.db import steps
+from workers.jobs import Job
 from workers.pipeline.meter import metered
-from workers.pipeline.steps import STEPS
 from workers.services.wiring import Services
 from workers.tasks import tick
 
@@ -16,12 +16,11 @@ class SyncRunner:
     """An installation whose hints are worked off one after the other, in this process."""
 
     def __init__(self, config: Config) -> None:
-        self._waiting: deque[tuple[str, list[int]]] = deque()
+        self._waiting: deque[tuple[Job, list[int]]] = deque()
         self.services = Services(config, self._note)
 
-    def _note(self, step: str, ids: Sequence[int]) -> None:
-        step = step.removesuffix("_asked")  # the same step, in a queue of its own
-        self._waiting.extend((step, rows) for rows in STEPS[step].batches(ids))
+    def _note(self, job: Job, ids: Sequence[int], *, asked: bool = False) -> None:  # noqa: ARG002 - one queue for all
+        self._waiting.extend((job, rows) for rows in job.batches(ids))
 
     def run_until(self, done: Callable[[], bool], *, pause: float = 0.2) -> None:
         """Tick and work until something is so, which is asked after each step; pause after ticks that found nothing."""
@@ -44,11 +43,11 @@ class SyncRunner:
         tick.look_at_times(self.services)
         tick.tick(self.services)
 
-    def _work(self, step: str, ids: Sequence[int]) -> None:
+    def _work(self, job: Job, ids: Sequence[int]) -> None:
         try:
-            with metered(step):
-                STEPS[step].work(self.services, ids)
+            with metered(job.name):
+                job(self.services, ids)
         except BaseException as error:  # also Ctrl-C: nobody should have to wait until the claims are stale
-            if STEPS[step].model:
-                steps.break_off(STEPS[step].rows, ids, error)
+            if job.model:
+                steps.break_off(job.rows, ids, error)
             raise

@@ -1,4 +1,4 @@
-"""Celery tasks: a message says which rows wait, the step does the work."""
+"""Celery tasks: a message says which rows wait, the job does the work."""
 
 import logging
 from collections.abc import Callable
@@ -9,22 +9,22 @@ from registry.accounts import devices, invitations
 from registry.alliance import partners
 from registry.db import idempotency
 from registry.notifications import events
+from workers import jobs
 from workers.pipeline.celery import LONG_SECONDS, app
-from workers.pipeline.steps import STEPS
 from workers.services.wiring import Services, services
 from workers.tasks.here import mark
 
 
-def _task_of(name: str) -> Untyped:
+def _task_of(job: jobs.Job, name: str) -> Untyped:
     @app.task(name=f"exhibit.{name}")
     def work(ids: list[int]) -> None:
-        STEPS[name.removesuffix("_asked")].work(services(), ids)
+        job(services(), ids)
 
     return work
 
 
-TASKS = {name: _task_of(name) for step in STEPS.values() for name in step.queues}
-"""Of each step; what a person has asked for goes ahead of what a crawl brings."""
+TASKS = {name: _task_of(job, name) for job in jobs.JOBS.values() for name in job.queues}
+"""Of each job; what a person has asked for goes ahead of what a crawl brings."""
 
 
 def do_all(*jobs: Callable[[], object]) -> None:

@@ -19,9 +19,9 @@ from registry.db.statements import MOMENT, Statement, any_of
 from registry.models import Crawl, LogCheckpoint, LogEntry, LogWaiting, MailChoice, StepState, Watch
 from registry.notices import terms
 from registry.notifications import mail_choices
+from workers import jobs
 from workers.log.configuration import witness_configuration
 from workers.log.sequencer import checkpoint_due, sequence_log, sign_checkpoint
-from workers.pipeline.steps import MAX_MESSAGES, release_ended, with_rows
 from workers.servers.redis import forget_tries
 from workers.services.wiring import Services
 from workers.steps.crawls.plan import plan_crawls, start_due_crawls
@@ -38,7 +38,7 @@ def tick(services: Services) -> bool:
     Where nothing waits it asks four questions.
     """
     _witness_once(services)
-    release_ended()
+    jobs.release_ended()
     _forget_tries(services)
     crawls = [what for (what,) in _crawls().rows()]
     for what in crawls:
@@ -88,31 +88,31 @@ def _log() -> Statement:
 
 
 @cache
-def _due_steps(stale_after: timedelta) -> Statement:
-    """Which steps have rows that they may take."""
+def _due_jobs(stale_after: timedelta) -> Statement:
+    """Which jobs have rows that they may take."""
     return Statement(
         any_of(
             mail_choices.waiting(stale_after, MOMENT)
-            if step.rows is MailChoice
-            else step.rows._default_manager.filter(steps.due(stale_after, MOMENT)),
-            step.name,
+            if job.rows is MailChoice
+            else job.rows._default_manager.filter(steps.due(stale_after, MOMENT)),
+            job.name,
         )
-        for step in with_rows()
+        for job in jobs.with_rows()
     )
 
 
 def _send_waiting(services: Services) -> bool:
-    """Send what waits, if anything does: no step has the queue that it shares to itself, no owner the step."""
-    due = {name for (name,) in _due_steps(services.stale_after).rows()}
-    tasks = [(step, task) for step in with_rows() if step.name in due for task in step.queues]
+    """Send what waits, if anything does: no job has the queue that it shares to itself, no owner the job."""
+    due = {name for (name,) in _due_jobs(services.stale_after).rows()}
+    tasks = [(job, task) for job in jobs.with_rows() if job.name in due for task in job.queues]
     # all asked before anything is sent
-    for step, task in [(step, task) for step, task in tasks if services.queued(task) < MAX_MESSAGES]:
-        limit = step.batch * MAX_MESSAGES
-        if step.rows is MailChoice:
-            services.enqueue(task, mail_choices.due(services.stale_after, limit))
+    for job, task in [(job, task) for job, task in tasks if services.queued(task) < jobs.MAX_MESSAGES]:
+        limit = job.batch * jobs.MAX_MESSAGES
+        if job.rows is MailChoice:
+            rows = mail_choices.due(services.stale_after, limit)
         else:
-            rows = steps.due_ids(step.rows, services.stale_after, limit, step.owner, step.only(task))
-            services.enqueue(task, rows)
+            rows = steps.due_ids(job.rows, services.stale_after, limit, job.owner, job.only(task))
+        services.enqueue(job, rows, asked=task != job.name)
     return bool(due)
 
 

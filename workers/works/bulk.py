@@ -20,6 +20,7 @@ from registry.db.rows import alone_with, next_number
 from registry.log.log import submit_all
 from registry.models import BulkEdit, Collection, Owner, StepState, Work, WorkChange
 from registry.works.collections import PUT, TAKE, make_collection, named
+from workers import jobs
 from workers.services.wiring import Services
 from workers.works.declarations import checked, declaration_of
 from workers.works.ownership import note
@@ -100,7 +101,7 @@ def _begun(services: Services, owner: Owner, chosen: QuerySet[Work], **about: ob
             change_portion(made.pk)
         else:
             BulkEdit.objects.filter(pk=made.pk).update(state=StepState.TODO)
-            services.enqueue("bulk", [made.pk])
+            services.enqueue(jobs.bulk, [made.pk])
     made.refresh_from_db()
     return made
 

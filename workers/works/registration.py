@@ -36,6 +36,7 @@ from registry.models import (
     WorkPicture,
 )
 from registry.vectors import fingerprints as vectors
+from workers import jobs
 from workers.matching.marks import Edges, captions_of, find_marks
 from workers.services.descriptors import SwitchedError
 from workers.services.wiring import Services
@@ -172,7 +173,7 @@ def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, wit
             kept = tuple(work.low_information)
             registered = RegistrationResult(work, new=not held, low_information=kept, earlier=earliest)
             waiting = [row.pk]
-    services.enqueue("search", waiting)
+    services.enqueue(jobs.search, waiting)
     return registered
 
 

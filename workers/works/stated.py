@@ -20,6 +20,7 @@ from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with
 from registry.models import BytesState, Owner, Picture, StepState
 from registry.vectors import fingerprints as vectors
+from workers import jobs
 from workers.services.wiring import Services
 from workers.works.ownership import note
 from workers.works.registration import (
@@ -68,7 +69,7 @@ def register_stated(
         held = Picture.objects.filter(digest=digest).values_list("pk", flat=True).first()
         earliest = note_conflicts(work, held or stands_in.pk, near)
         note(work, is_new=True)
-    services.enqueue("search", waiting_searches(work))
+    services.enqueue(jobs.search, waiting_searches(work))
     return RegistrationResult(work, new=True, low_information=(), earlier=earliest)
 
 

@@ -17,7 +17,7 @@ from registry.crawls.sightings import blocked
 from registry.db import steps
 from registry.db.rows import alone_with, next_number
 from registry.models import Owner, StepState, Upload, UploadFile, UploadLine
-from workers.pipeline.steps import MAX_MESSAGES
+from workers import jobs
 from workers.services.disk import disk_is_full
 from workers.services.wiring import Services
 from workers.works.registration import room_left
@@ -130,8 +130,8 @@ def receive(
             rows.append(UploadFile(upload=upload, name=plain_name(sent.name), digest=digest, size=sent.size))
     waiting = _keep(upload, rows)
     # the tick hands out the rest: nobody waits behind all files of others
-    if services.queued("register") < MAX_MESSAGES:
-        services.enqueue("register", waiting)
+    if services.queued("register") < jobs.MAX_MESSAGES:
+        services.enqueue(jobs.register, waiting)
 
 
 def check_disk(services: Services) -> None:
@@ -149,7 +149,7 @@ def close(upload: Upload) -> None:
 def try_again(services: Services, upload: Upload) -> int:
     """Let the step try once more what was given up; returns how many files that are."""
     ids = steps.try_again(UploadFile, upload.files.all())
-    services.enqueue("register", ids[:MAX_HINTED])
+    services.enqueue(jobs.register, ids[:MAX_HINTED])
     return len(ids)
 
 

@@ -12,6 +12,7 @@ from registry.accounts import scoped
 from registry.cases.licence_trial import NOTHING, ORDER, cases_of, try_licences
 from registry.models import Owner
 from registry.works.licences import NewLicence, change_licence, checked, end_licence, keep_licences, waiting_changes
+from workers import jobs
 from workers.services import wiring
 
 router = Resource("licences")
@@ -29,7 +30,7 @@ def add_licence(request: Call, new: requests.NewLicence) -> Status[schemas.Licen
     """Add a permitted use; the cases are looked at in the background. One that is there word for word stays alone."""
     to = of(request)
     kept, added = keep_licences(to, [_meant(to, new)], by=request.auth.by)
-    wiring.services().enqueue("ledger", waiting_changes(to))
+    wiring.services().enqueue(jobs.ledger, waiting_changes(to))
     return Status(HTTPStatus.CREATED if added else HTTPStatus.OK, schemas.Licence.from_row(kept[0]))
 
 
@@ -37,7 +38,7 @@ def add_licence(request: Call, new: requests.NewLicence) -> Status[schemas.Licen
 def end(request: Call, number: int, last: requests.LastDay) -> schemas.Licence:
     """Let a licence end with a day. What it covered until then stays covered; later sightings don't."""
     end_licence(scoped.licence(of(request), number), last.day, by=request.auth.by, reason=last.reason)
-    wiring.services().enqueue("ledger", waiting_changes(of(request)))
+    wiring.services().enqueue(jobs.ledger, waiting_changes(of(request)))
     return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 
@@ -52,7 +53,7 @@ def change(request: Call, number: int, new: requests.ChangedLicence) -> schemas.
     """
     row = scoped.licence(of(request), number)
     change_licence(row, _meant(of(request), new), by=request.auth.by, reason=new.why)
-    wiring.services().enqueue("ledger", waiting_changes(of(request)))
+    wiring.services().enqueue(jobs.ledger, waiting_changes(of(request)))
     return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 

@@ -10,6 +10,7 @@ from desk.schemas import notifications as schemas, requests
 from desk.schemas.base import Piece
 from registry.accounts import scoped
 from registry.notifications import events
+from workers import jobs
 from workers.notify import webhooks
 from workers.services import wiring
 
@@ -37,7 +38,7 @@ router.removes(ONE, "remove_webhook", webhooks.remove_webhook, "Send nothing mor
 def test_webhook(request: Call, number: int) -> schemas.Delivery:
     """Send a test; its delivery says what came of it."""
     row = events.record_test(scoped.webhook(of(request), number))
-    wiring.services().enqueue("deliver", [row.pk])
+    wiring.services().enqueue(jobs.deliver, [row.pk])
     return schemas.Delivery.from_row(row)
 
 

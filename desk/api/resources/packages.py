@@ -12,6 +12,7 @@ from desk.schemas.base import Piece
 from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Package, Report
+from workers import jobs
 from workers.evidence import links, packages as packing
 from workers.pictures.kept_files import remove_row
 from workers.servers.addresses import absolute
@@ -71,7 +72,7 @@ def get_package_file(request: Call, number: int) -> HttpResponseBase:
 
 
 def _begun(row: Package) -> schemas.Package:
-    wiring.services().enqueue("package", [row.pk])
+    wiring.services().enqueue(jobs.package, [row.pk])
     return schemas.Package.from_row(row)
 
 

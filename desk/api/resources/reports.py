@@ -17,6 +17,7 @@ from registry.accounts import scoped
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.models import Report
+from workers import jobs
 from workers.reports.requests import ask_again, remove_report, request_report
 from workers.reports.scope import MAX_WORKS, Wanted
 from workers.services import wiring
@@ -97,5 +98,5 @@ def get_report_file(request: Call, number: int, name: FileName) -> HttpResponseB
 
 
 def _begun(row: Report) -> schemas.Report:
-    wiring.services().enqueue("report", [row.pk])
+    wiring.services().enqueue(jobs.report, [row.pk])
     return schemas.Report.from_row(row)

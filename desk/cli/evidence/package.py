@@ -13,6 +13,7 @@ from desk.cli.common.show import echo_json, moment, say, size, table, tell
 from desk.cli.common.wait import work_until_made
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.lazy import late
+from workers import jobs
 
 with late():
     from desk.schemas import downloads as schemas
@@ -46,7 +47,7 @@ def make_package(
     """
     desk = open_desk()
     row = packages.request_package(owner, _cases(owner, cases, party), recipient, by=person(), reason=reason)
-    desk.services.enqueue("package", [row.pk])
+    desk.services.enqueue(jobs.package, [row.pk])
     _written(desk, row, out, as_json=as_json)
 
 

@@ -14,6 +14,7 @@ from desk.cli.common.wait import work_until_made
 from exhibit.digests import Digest
 from exhibit.lazy import late
 from exhibit.types import Untyped
+from workers import jobs
 
 with late():
     from desk.schemas import downloads as schemas
@@ -50,7 +51,7 @@ report_command = click.Group("report", help="Accounts of an owner's cases as PDF
 def make_report(*, desk: Desk, owner: TheirOwner, out: Out, title: str, as_json: AsJson, **limits: Untyped) -> None:
     """Make a report, over all cases that weren't cleared if nothing limits it, and write its files into a folder."""
     report = requests.request_report(owner, preparer=person(), title=title, wanted=_wanted(limits))
-    desk.services.enqueue("report", [report.pk])
+    desk.services.enqueue(jobs.report, [report.pk])
 
     def counted() -> tuple[int, int]:
         return report.progress.get("begun", 0), report.progress.get("volumes", 1)

@@ -12,11 +12,11 @@ from desk.cli.common.show import fields, moment, say, table, tell
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode
 from exhibit.lazy import late
+from workers import jobs
 from workers.configuration import load_config
 
 with late():
     from workers.operations import background, backlog, checks
-    from workers.pipeline import steps
     from workers.servers import postgres
     from workers.tasks import supervisor
 
@@ -86,4 +86,4 @@ def _show_status(answer: dict[str, Any]) -> None:
 
 def _named(step: str) -> str:
     """A step by the name that `exhibit retry` takes, and what waits for it."""
-    return f"{step}: {steps.LABELS[step]}" if step in steps.LABELS else step
+    return step if (label := jobs.label(step)) == step else f"{step}: {label}"

@@ -21,9 +21,9 @@ with late():
     from registry import models
     from registry.accounts import scoped
     from registry.crawls import crawling, revisits, watching
+    from workers import jobs
     from workers.crawls import search_keys, search_services, watches
     from workers.operations import backlog
-    from workers.pipeline import steps
     from workers.steps.crawls import plan
 
 SEARCH = "search"
@@ -218,7 +218,7 @@ def _note_missing_keys(desk: Desk, watch: "models.Watch") -> None:
 def _falls_short(crawl: "models.Crawl") -> bool:
     """Whether a search wasn't asked to the end, or something was given up; what was is said on standard error."""
     lost = models.Picture.objects.filter(sightings__crawl=crawl, state=models.StepState.FAILED)
-    given_up = lost.exclude(backlog.settled(steps.STEPS["match"]))
+    given_up = lost.exclude(backlog.settled(jobs.match))
     if pictures := given_up.distinct().count():
         note(f"Given up: {counted(pictures, 'picture')} not compared. Try again: exhibit retry match")
     if failed := crawl.state == models.StepState.FAILED:

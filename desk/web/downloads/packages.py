@@ -18,6 +18,7 @@ from registry.accounts import people, scoped
 from registry.log.audit_log import Evidence
 from registry.models import Bundle, Owner, Package
 from registry.models.fields import KeptFile
+from workers import jobs
 from workers.evidence import packages as packing
 from workers.log.witnessed import Answer, answers_of
 from workers.pictures.kept_files import remove_row
@@ -81,7 +82,7 @@ def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
     numbers = [number for number in map(number_in, request.POST.getlist("case")) if number]
     recipient, reason = request.POST.get("recipient", ""), said(request.POST.get("reason", ""))
     row = packing.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
-    wiring.services().enqueue("package", [row.pk])
+    wiring.services().enqueue(jobs.package, [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
 
 
@@ -115,7 +116,7 @@ def _values(row: Package) -> dict[str, object]:
 def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask for the same cases again, with the receipts of now."""
     row = packing.ask_again(scoped.package(owner, number), by=request.user.get_username())
-    wiring.services().enqueue("package", [row.pk])
+    wiring.services().enqueue(jobs.package, [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
 
 

@@ -20,6 +20,7 @@ from exhibit.types import CaseDecision
 from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Owner, Package, Report
+from workers import jobs
 from workers.evidence.documents import languages_of
 from workers.reports import requests as making
 from workers.reports.scope import EVERYTHING, Wanted, numbers_of, wanted_of
@@ -60,7 +61,7 @@ def request_report(request: HttpRequest, owner: Owner) -> HttpResponse | None:
         report = making.request_report(owner, preparer=request.user.get_username(), title=title, wanted=wanted)
     except ExhibitError as error:
         return _form(request, owner, request.POST, in_words(error))
-    wiring.services().enqueue("report", [report.pk])
+    wiring.services().enqueue(jobs.report, [report.pk])
     return None
 
 
@@ -97,7 +98,7 @@ def report_state(request: HttpRequest, owner: Owner, number: int) -> dict[str, o
 def report_again(request: HttpRequest, owner: Owner, number: int) -> None:
     """Ask for the same report again."""
     report = scoped.report(owner, number)
-    wiring.services().enqueue("report", [making.ask_again(report, by=request.user.get_username()).pk])
+    wiring.services().enqueue(jobs.report, [making.ask_again(report, by=request.user.get_username()).pk])
 
 
 @decider_post("downloads/reports/<int:number>/remove", "remove-report", back="downloads")

@@ -20,6 +20,7 @@ from registry.cases.ledger import effects_of
 from registry.cases.licence_trial import NOTHING, cases_of, try_licences
 from registry.models import Case, CaseSighting, LedgerChange, Licence, Owner
 from registry.works.licences import NewLicence, change_licence, end_licence, keep_licences, waiting_changes
+from workers import jobs
 from workers.services import wiring
 from workers.works.licences import LicenceTable, licences_in_table
 from workers.works.tables import day
@@ -193,4 +194,4 @@ def _save_table(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _look(owner: Owner) -> None:
-    wiring.services().enqueue("ledger", waiting_changes(owner))
+    wiring.services().enqueue(jobs.ledger, waiting_changes(owner))

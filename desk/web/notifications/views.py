@@ -13,6 +13,7 @@ from exhibit.errors import ExhibitError
 from registry.accounts import scoped, tokens
 from registry.models import Feed, MailChoice, Owner
 from registry.notifications import events, mail_choices
+from workers import jobs
 from workers.notify import webhooks
 from workers.servers.addresses import absolute
 from workers.services import wiring
@@ -98,7 +99,7 @@ def change_webhook(request: HttpRequest, owner: Owner, number: int) -> HttpRespo
     elif do == "resume":
         webhooks.resume(wiring.services(), row, by=by)
     elif do == "test":
-        wiring.services().enqueue("deliver", [events.record_test(row).pk])
+        wiring.services().enqueue(jobs.deliver, [events.record_test(row).pk])
         messages.success(request, _("A test is on its way; what comes of it stands below within some seconds."))
     elif do == "again":
         webhooks.send_again(wiring.services(), scoped.message(row, request.POST.get("delivery", "")))

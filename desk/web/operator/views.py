@@ -12,11 +12,11 @@ from desk.web.common.access import said
 from desk.web.common.pages import POST, SAFE, Telling, operator_view, page_at
 from registry.db.running import SILENT
 from registry.models import Contributor
+from workers import jobs
 from workers.operations import health
 from workers.operations.backlog import MOST, dismiss, try_again
 from workers.operations.cost import costs_of
 from workers.operations.status import COST_DAYS, Status, status_of
-from workers.pipeline.steps import step_in_words, taken_by
 from workers.services import wiring
 
 COLLECTIONS = {
@@ -36,8 +36,8 @@ def operator(request: HttpRequest) -> HttpResponse:
     values = {
         "amiss": [check for check in checks if not check.ok],
         "well": [check for check in checks if check.ok],
-        "failures": [(step_in_words(failure.step), failure) for failure in found.failures if not failure.dismissed],
-        "dismissed": [(step_in_words(failure.step), failure) for failure in found.failures if failure.dismissed],
+        "failures": [(jobs.in_words(failure.step), failure) for failure in found.failures if not failure.dismissed],
+        "dismissed": [(jobs.in_words(failure.step), failure) for failure in found.failures if failure.dismissed],
     }
     return render(request, "web/operator.html", values)
 
@@ -51,16 +51,16 @@ def details(request: HttpRequest) -> HttpResponse:
     values = {
         "found": found,
         "steps": [
-            (step_in_words(step.step), step, found.taken.get(step.step))
+            (jobs.in_words(step.step), step, found.taken.get(step.step))
             for step in found.steps
             if step.waiting or step.under_way or step.failed or step.step in found.taken
         ],
-        "queues": [(queue, taken_by(queue), _waited(found, queue)) for queue in found.queues],
+        "queues": [(queue, jobs.taken_by(queue), _waited(found, queue)) for queue in found.queues],
         "indexes": [(COLLECTIONS.get(index.collection, index.collection), index) for index in found.indexes],
         "ended": [(end_in_words(reason), count) for reason, count in found.crawls.ended.items()],
         "contributors": Contributor.objects.order_by("pk") if "edge" in found.taken else (),
         "costs": costs,
-        "cost_rows": [(step_in_words(step.step), step) for step in costs.steps],
+        "cost_rows": [(jobs.in_words(step.step), step) for step in costs.steps],
         "cost_days": COST_DAYS,
         "workers": [(beat, beat.seen_at > found.at - SILENT) for beat in found.heartbeats],
     }

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from exhibit.clock import now
 from registry.models import Picture, StepState, StepTime
 from registry.models.steps import UNFINISHED, Claimable
-from workers.pipeline.steps import with_rows
+from workers import jobs
 
 
 def test_a_row_is_put_off_only_while_it_waits_for_a_moment() -> None:
@@ -19,8 +19,8 @@ def test_a_row_is_put_off_only_while_it_waits_for_a_moment() -> None:
 
 def test_every_model_that_waits_has_a_step_and_every_step_a_model_that_waits() -> None:
     waiting = {model for model in apps.get_app_config("registry").get_models() if issubclass(model, Claimable)}
-    assert waiting - {step.rows for step in with_rows()} == set()
-    assert all(issubclass(step.rows, Claimable) for step in with_rows())
+    assert waiting - {step.rows for step in jobs.with_rows()} == set()
+    assert all(issubclass(step.rows, Claimable) for step in jobs.with_rows())
 
 
 def test_a_steps_time_is_one_row_a_day(db: None) -> None:

@@ -14,9 +14,9 @@ from registry.cases.history import in_english
 from registry.models import Bundle, Capture, LogSubmission, Owner
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.stage import inline, stage
+from workers import jobs
 from workers.cases import decisions
 from workers.cases.decisions import Choice, Wish
-from workers.pipeline.steps import STEPS
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
@@ -46,7 +46,7 @@ def test_many_are_decided_at_once_and_undone_at_once(inline: SyncRunner, studio:
     made = decisions.decide_each(inline.services, studio, [1, 2, 3], Wish(Choice.CONFIRM, "Ann", "No permission."))
     assert all(one.done for one in made)
     assert {case.reason for case in studio.cases.all()} == {"No permission."}
-    STEPS["capture"].work(inline.services, list(Capture.objects.values_list("pk", flat=True)))
+    jobs.capture(inline.services, list(Capture.objects.values_list("pk", flat=True)))
     assert Capture.objects.filter(state="done").count() == 3
     still = now() + decisions.UNDO_FOR / 2
     assert Bundle.objects.filter(state="todo", not_before__gt=still).count() == 3  # a capture hurries none of them

@@ -7,8 +7,9 @@ from registry.models import Case, CaseSighting, Event, Flood, LookAlike, Owner, 
 from tests.assets.flooded import found_on_sites, stranger, with_floor
 from tests.assets.rows import owner, photograph, register
 from tests.assets.stage import inline, stage
+from workers import jobs
 from workers.cases.floods import Answer, answer_flood
-from workers.pipeline.steps import STEPS
+from workers.services import wiring
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]
@@ -64,7 +65,7 @@ def test_what_was_opened_is_the_past_from_then_on(inline: SyncRunner, work: Work
 
 
 def test_an_answer_that_nobody_was_told_of_is_found_by_the_tick(inline: SyncRunner, work: Work) -> None:
-    inline.services.enqueue = lambda _step, _ids: None
+    inline.services.enqueue = wiring.leave_to_the_tick
     say(inline, work, Answer.OPEN)
     assert taken_up() == (OPENED, OPENED)
     runner = SyncRunner(inline.services.config)
@@ -112,6 +113,6 @@ def test_whoever_comes_second_is_told(inline: SyncRunner, work: Work) -> None:
 
 
 def test_a_step_that_is_not_due_takes_nothing_up(inline: SyncRunner, work: Work) -> None:
-    STEPS["release"].work(inline.services, [Flood.objects.get().pk])
+    jobs.release(inline.services, [Flood.objects.get().pk])
     inline.run_until_idle()
     assert taken_up() == (OPENED, OPENED)

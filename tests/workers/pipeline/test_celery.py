@@ -11,6 +11,7 @@ import redis
 
 from exhibit.clock import SLACK, now, parse_rfc3339
 from tests import CHECKOUT
+from workers import jobs
 from workers.configuration import load_config
 from workers.pipeline.celery import (
     UPKEEP_SECONDS,
@@ -21,7 +22,6 @@ from workers.pipeline.celery import (
     send,
     send_upkeep,
 )
-from workers.pipeline.steps import STEPS
 from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers
 from workers.tasks import tasks
@@ -47,7 +47,7 @@ def test_the_upkeep_that_is_sent_is_a_task_and_is_heard_by_a_worker_whose_clock_
 def test_messages_are_counted_in_each_queue_over_one_connection(queues: "redis.Redis") -> None:
     assert queued("match") == 0
     before = queues.info()["total_connections_received"]
-    send("match", range(2 * STEPS["match"].batch))
+    send(jobs.match, range(2 * jobs.match.batch))
     assert [queued(step) for step in ("match", "register", "capture", "seal")] == [2, 2, 0, 0]
     assert queues.info()["total_connections_received"] - before <= 1  # that for sending
 

@@ -19,7 +19,7 @@ def test_what_a_killed_process_has_left_is_free_as_soon_as_another_one_takes_its
     freed: list[str] = []
     repeated: list[float] = []
     cancelled: list[bool] = []
-    monkeypatch.setattr(heartbeat, "release_ended", lambda: freed.append("rows"))
+    monkeypatch.setattr(heartbeat.jobs, "release_ended", lambda: freed.append("rows"))
     expiry = SimpleNamespace(cancel=lambda: cancelled.append(True))
     sender = Mock(
         hostname="worker-crawl@here",

@@ -31,8 +31,8 @@ from registry.models import (
 from registry.notifications import events, mail_choices
 from tests.assets.clocks import YEAR, set_clock
 from tests.assets.rows import asked_for, found_case, owner, photograph, register
+from workers import jobs
 from workers.cases.decisions import confirm
-from workers.pipeline.steps import MAX_MESSAGES, QUEUES, STEPS
 from workers.servers.addresses import redis_url
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
@@ -49,10 +49,10 @@ class Told(Services):
         self.messages = 0
         super().__init__(inline.services.config, self._remember, lambda _step: self.messages)
 
-    def _remember(self, step: str, ids: Sequence[int]) -> None:
+    def _remember(self, job: jobs.Job, ids: Sequence[int], *, asked: bool = False) -> None:
         if ids:
-            self.rows.setdefault(step, []).extend(ids)
-            self.messages += -(-len(ids) // STEPS[step.removesuffix("_asked")].batch)
+            self.rows.setdefault(job.task(asked=asked), []).extend(ids)
+            self.messages += -(-len(ids) // job.batch)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def files(of: Owner, count: int) -> list[int]:
 
 
 def test_a_small_upload_does_not_wait_behind_anothers_large_one(told: Told) -> None:
-    most = STEPS["register"].batch * MAX_MESSAGES
+    most = jobs.register.batch * jobs.MAX_MESSAGES
     large, small = files(owner("agency"), most * 2), files(owner("studio"), 3)
     tick(told)
     assert told.rows["register"] == [
@@ -102,13 +102,13 @@ def test_a_head_that_cannot_be_written_ends_no_tick(inline: SyncRunner, caplog: 
 
 
 def test_one_owner_alone_has_every_place(told: Told) -> None:
-    large = files(owner("agency"), STEPS["register"].batch * MAX_MESSAGES * 2)
+    large = files(owner("agency"), jobs.register.batch * jobs.MAX_MESSAGES * 2)
     tick(told)
-    assert told.rows["register"] == large[: STEPS["register"].batch * MAX_MESSAGES]
+    assert told.rows["register"] == large[: jobs.register.batch * jobs.MAX_MESSAGES]
 
 
 def test_a_step_with_much_to_do_leaves_its_queue_to_the_others_too(told: Told) -> None:
-    receipts = asked_for(*(b"%d" % n for n in range(STEPS["witness"].batch * MAX_MESSAGES)))
+    receipts = asked_for(*(b"%d" % n for n in range(jobs.witness.batch * jobs.MAX_MESSAGES)))
     change = LedgerChange.objects.create(owner=owner("studio"), kind="added", at=now())
     tick(told)
     assert (told.rows["witness"], told.rows["ledger"]) == (receipts, [change.pk])
@@ -127,9 +127,13 @@ def test_mail_is_sent_off_however_many_messages_of_other_steps_wait(inline: Sync
     Event.objects.update(at=now() - events.SETTLING - timedelta(seconds=1))
 
     def queued(step: str) -> int:
-        return MAX_MESSAGES if any(QUEUES[other] == QUEUES[step] for other in QUEUES if other != "mail") else 0
+        return (
+            jobs.MAX_MESSAGES
+            if any(jobs.QUEUES[other] == jobs.QUEUES[step] for other in jobs.QUEUES if other != "mail")
+            else 0
+        )
 
-    tick(Services(inline.services.config, lambda step, ids: sent.extend([step] * bool(ids)), queued))
+    tick(Services(inline.services.config, lambda job, ids, **_: sent.extend([job.name] * bool(ids)), queued))
     assert sent == ["mail"]
 
 

@@ -20,6 +20,7 @@ from registry.db.rows import columns
 from registry.log import audit_log
 from registry.models import Bundle, Capture, Case, Sighting, StepState
 from registry.models.fields import KeptFile
+from workers import jobs
 from workers.alliance import cocaptures, web_archive
 from workers.pictures.picture_usage import is_shown
 from workers.services.disk import NEARLY_FULL, disk_is_full
@@ -66,7 +67,7 @@ def _capture(services: Services, pk: int) -> None:
         recaptures.look_after(case)
     waiting = Bundle.objects.filter(case=row.case, state="todo")
     waiting.filter(not_before__lte=now() + WAIT_FOR_CAPTURES).update(not_before=None)  # not what can still be undone
-    services.enqueue("seal", list(waiting.values_list("pk", flat=True)))
+    services.enqueue(jobs.seal, list(waiting.values_list("pk", flat=True)))
 
 
 def _visited(services: Services, case: Case, sighting: Sighting) -> Captured:

@@ -22,6 +22,7 @@ from exhibit.sentences import Sentence
 from registry.db import steps
 from registry.models import Bundle, Package, StepState
 from registry.models.fields import KeptFile
+from workers import jobs
 from workers.evidence.bundles import assemble, bundle_name
 from workers.evidence.documents import languages_of
 from workers.evidence.packages import Recipient, _members
@@ -59,7 +60,7 @@ def make_packages(services: Services, ids: Sequence[int]) -> None:
 def _put_off(services: Services, package: Package) -> None:
     """Go on in another message, unless the package is another process's by now."""
     if steps.put_off(package, None):
-        services.enqueue("package", [package.pk])
+        services.enqueue(jobs.package, [package.pk])
 
 
 def _make(services: Services, package: Package) -> int:

@@ -7,6 +7,7 @@ from django.db import transaction
 from registry.cases import matching
 from registry.db import steps
 from registry.models import UNFINISHED, Flood, Picture
+from workers import jobs
 from workers.services.wiring import Services
 
 
@@ -23,4 +24,4 @@ def release(services: Services, ids: Sequence[int]) -> None:
                 matching.lock_pictures(pictures)
                 Picture.objects.filter(pk__in=pictures).exclude(state__in=UNFINISHED).update(**steps.afresh())
                 steps.finish(Flood, [pk])
-            services.enqueue("match", pictures)
+            services.enqueue(jobs.match, pictures)

@@ -26,6 +26,7 @@ from registry.db.rows import alone_with
 from registry.models import EventKind, Report, Sighting, StepState
 from registry.models.fields import KeptFile
 from registry.notifications import events
+from workers import jobs
 from workers.evidence.documents import languages_of
 from workers.evidence.facts import software
 from workers.pictures.kept_files import all_kept, remove_unused
@@ -65,7 +66,7 @@ def make_reports(services: Services, ids: Sequence[int]) -> None:
                     continue
                 remove_unused(services, files)
             steps.wait(Report, pk, now())
-            services.enqueue("report", [pk])
+            services.enqueue(jobs.report, [pk])
 
 
 def _make(services: Services, report: Report) -> list[KeptFile] | None:

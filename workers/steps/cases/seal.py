@@ -21,13 +21,13 @@ from registry.log import witnesses
 from registry.log.log import submit
 from registry.models import UNFINISHED, Bundle, Capture, Case, CrawlSlice, EventKind, Picture, SealingKey, StepState
 from registry.notifications import events
+from workers import jobs
 from workers.evidence.documents import LazyPictures, in_each_language, languages_of
 from workers.evidence.drawings import pair_of
 from workers.evidence.facts import Gathered, absent_in, gather
 from workers.evidence.keys import HOLDER, sealing_key, signer_of, still_counts
 from workers.log.sequencer import asked_receipt
 from workers.pictures.presence import absent
-from workers.pipeline.steps import OPENED_AGAIN
 from workers.services.wiring import Services
 
 WAIT_FOR_CAPTURES = timedelta(seconds=2)
@@ -41,14 +41,14 @@ def seal_bundles(services: Services, ids: Sequence[int]) -> None:
     for pk in steps.claim(Bundle, ids, services.stale_after):
         bundle = Bundle.objects.select_related("case__owner", "case__work").get(pk=pk)
         if bundle.case.decision != Case.Decision.CONFIRMED:
-            steps.fail(Bundle, pk, OPENED_AGAIN, retry=False)
+            steps.fail(Bundle, pk, jobs.OPENED_AGAIN, retry=False)
             continue
         if _is_under_way(bundle.case):
             steps.wait(Bundle, pk, now() + WAIT_FOR_CAPTURES)
             continue
         if again := visits_anew(services, bundle.case):
             steps.wait(Bundle, pk, now() + WAIT_FOR_CAPTURES)
-            services.enqueue("capture_asked", again)
+            services.enqueue(jobs.capture, again, asked=True)
             continue
         with steps.ending(Bundle, [pk]):
             try:
@@ -100,7 +100,7 @@ def _seal(services: Services, bundle: Bundle) -> None:
         if locked(bundle).state != StepState.DOING:
             return
         if (present.decision, present.decided_at) != (case.decision, case.decided_at):
-            steps.fail(Bundle, bundle.pk, OPENED_AGAIN, retry=False)
+            steps.fail(Bundle, bundle.pk, jobs.OPENED_AGAIN, retry=False)
             return
         if _is_outdated(services, case, gathered):
             steps.wait(Bundle, bundle.pk, now())

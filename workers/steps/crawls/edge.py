@@ -20,6 +20,7 @@ from registry.edge.contributors import Outcome, visit_here
 from registry.models import BytesState, Contributor, EdgeResult, FingerprintRow, Picture, StepState
 from registry.vectors import fingerprints as vectors
 from registry.vectors.fingerprints import Collection
+from workers import jobs
 from workers.edge.measuring import HASH_APART, HEAD, SPACE, Measured, visit
 from workers.services.wiring import Services
 
@@ -64,7 +65,7 @@ def _take_up(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, 
             again.update(outcome=Outcome.HERE)
             _keep(services, [row for row in theirs if row.pk not in here], said)
             steps.finish(EdgeResult, [row.pk for row in theirs])
-    services.enqueue("plan", sorted({row.target.crawl_id for row in rows if row.target is not None}))
+    services.enqueue(jobs.plan, sorted({row.target.crawl_id for row in rows if row.target is not None}))
 
 
 def _checked(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> dict[int, str]:

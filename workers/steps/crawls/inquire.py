@@ -14,6 +14,7 @@ from registry.crawls.crawling import NewUrl
 from registry.crawls.inquiries import Subject
 from registry.db import steps
 from registry.models import BytesState, Inquiry
+from workers import jobs
 from workers.crawls.search_keys import key_of, lacking, price_of
 from workers.crawls.search_services import service_of
 from workers.pictures.previews import preview
@@ -34,7 +35,7 @@ def query_search(services: Services, ids: Sequence[int]) -> None:
         row = Inquiry.objects.select_related("crawl__watch__owner").get(pk=pk)
         with steps.ending(Inquiry, [pk]):
             _ask_on(services, row)
-        services.enqueue("plan", [row.crawl_id])
+        services.enqueue(jobs.plan, [row.crawl_id])
 
 
 def _ask_on(services: Services, row: Inquiry) -> None:

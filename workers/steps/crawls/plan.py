@@ -8,6 +8,7 @@ from exhibit.sentences import Sentence
 from registry.accounts import scoped
 from registry.crawls import changes, crawling, schedules, watching
 from registry.models import Crawl, Owner, Watch
+from workers import jobs
 from workers.crawls.known_pages import count_left_out
 from workers.services.disk import disk_is_full
 from workers.services.wiring import Services
@@ -78,6 +79,6 @@ def plan_crawls(services: Services, crawl_ids: Sequence[int]) -> None:
     for crawl_id in crawl_ids:
         changes.add_due(crawl_id)
         while not full and (planned := crawling.plan_slice(crawl_id, most_urls=URLS_A_SLICE, most_hosts=HOSTS_A_SLICE)):
-            services.enqueue("slice", [planned.pk])
+            services.enqueue(jobs.slice, [planned.pk])
         if crawling.end_crawl_if_worked_off(crawl_id):
             count_left_out(crawl_id)

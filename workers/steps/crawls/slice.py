@@ -37,6 +37,7 @@ from registry.crawls.budgets import left
 from registry.crawls.revisits import is_past
 from registry.db import steps
 from registry.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, Refusal
+from workers import jobs
 from workers.crawls import known_pages
 from workers.crawls.child import crawl_child
 from workers.crawls.known_pages import leave_out
@@ -130,7 +131,7 @@ def _work_off(services: Services, slice_id: int, epoch: int) -> None:
     leave_out(slice_id, epoch)
     waiting = counts.pop("waiting", {})
     if crawling.finish_slice(slice_id, epoch, counts=counts, suspect=suspect, opening=opening, waiting=waiting):
-        services.enqueue("plan", [row.crawl_id])
+        services.enqueue(jobs.plan, [row.crawl_id])
 
 
 def run_child(services: Services, row: CrawlSlice, epoch: int, spool: Path) -> dict[str, Any]:
@@ -309,7 +310,7 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
         if batch.file is not None and batch.position:
             crawling.keep_position(row, batch.file, batch.position)
         if waiting:
-            transaction.on_commit(lambda: services.enqueue("match", waiting))
+            transaction.on_commit(lambda: services.enqueue(jobs.match, waiting))
     batch.pages.clear()
     batch.refused.clear()
     batch.position = ""

@@ -17,6 +17,7 @@ from registry.db import steps
 from registry.models import Picture
 from registry.vectors import fingerprints as vectors
 from registry.vectors.fingerprints import Collection
+from workers import jobs
 from workers.matching import prints
 from workers.matching.registered_works import RegisteredWorks
 from workers.matching.search_version import search_mark
@@ -80,7 +81,7 @@ def _finish(
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
         Picture.objects.filter(pk__in=partly).update(searched="")  # they are searched for when they are seen again
         steps.finish(Picture, pictures)
-    services.enqueue("capture", captures)
+    services.enqueue(jobs.capture, captures)
 
 
 def _measure(services: Services, ids: Iterable[int]) -> list[Measured]:

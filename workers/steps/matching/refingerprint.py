@@ -20,6 +20,7 @@ from registry.db.locks import Lock, hold, share
 from registry.models import DescriptorModel, Picture
 from registry.vectors import descriptors, fingerprints as vectors
 from registry.vectors.fingerprints import Collection
+from workers import jobs
 from workers.services.wiring import Services
 
 BATCH = 16
@@ -52,7 +53,7 @@ def _go_on(services: Services, row: DescriptorModel) -> None:
             services.descriptors.refresh()
             return
     steps.wait(DescriptorModel, row.pk, now())
-    services.enqueue("refingerprint", [row.pk])
+    services.enqueue(jobs.refingerprint, [row.pk])
 
 
 def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cursor: int) -> bool:

@@ -23,6 +23,7 @@ from registry.db import steps
 from registry.edge import leases
 from registry.models import BytesState, Picture, WorkPicture
 from registry.vectors.fingerprints import Collection
+from workers import jobs
 from workers.matching import prints
 from workers.matching.division import Shares, gathered
 from workers.matching.marks import RegisteredPicture, registered
@@ -76,7 +77,7 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
             services.descriptors.serving.open()
             services.indexes.refresh(Collection.PICTURES)
             services.indexes.refresh(Collection.WORKS)
-            services.enqueue("capture", _by_prints(services, claimed))
+            services.enqueue(jobs.capture, _by_prints(services, claimed))
             shares = gathered(services, claimed)
             found = list(_sought(services, shares))
             _resembling(services, found, shares)
@@ -170,7 +171,7 @@ def _search(services: Services, work: Sought, until: float) -> None:
             revisits.visit(work.row.work.owner_id, contributed)
         _tell(work, expired=len(expired), asked_again=len(again))
         steps.finish(WorkPicture, [work.row.pk])
-    services.enqueue("capture", captures)
+    services.enqueue(jobs.capture, captures)
 
 
 def _compare(services: Services, work: Sought, pictures: Sequence[Picture]) -> None:

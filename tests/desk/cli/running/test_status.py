@@ -6,7 +6,7 @@ from exhibit.config.config import Config
 from registry.models import Owner, Picture
 from tests.assets.command_line import Terminal
 from tests.assets.rows import found_case
-from workers.pipeline.steps import with_rows
+from workers import jobs
 
 
 def test_without_anything_running_nothing_is_asked(cli: Terminal) -> None:
@@ -26,4 +26,4 @@ def test_with_servers_of_ones_own_it_says_what_waits(
     ran = cli.run("status", code=3)
     line = next(one for one in ran.out.splitlines() if one.startswith("match: "))
     assert line.split()[-3:] == ["0", "0", "2"]
-    assert set(cli.ask("status", code=3)["waiting"]) == {step.name for step in with_rows()}
+    assert set(cli.ask("status", code=3)["waiting"]) == {step.name for step in jobs.with_rows()}

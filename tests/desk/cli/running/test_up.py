@@ -7,7 +7,7 @@ import pytest
 from tests.assets.command_line import CommandLine, forking
 from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
-from workers.pipeline.steps import with_rows
+from workers import jobs
 
 
 @pytest.mark.long
@@ -25,7 +25,7 @@ def test_it_starts_once_says_what_runs_and_makes_what_a_command_waits_for(open_f
             assert "runs already" in run.run("up", "--detach").out
             assert "Stop it with `exhibit down`." in run.run("up", code=2).err
             status = run.ask("status")
-            assert (status["running"], set(status["waiting"])) == (True, {step.name for step in with_rows()})
+            assert (status["running"], set(status["waiting"])) == (True, {step.name for step in jobs.with_rows()})
             run.run("owner", "add", "Studio")
             assert len(run.ask("report", "make", "--out", open_folder / "out", "--format", "csv")["files"]) >= 1
     finally:

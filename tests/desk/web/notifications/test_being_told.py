@@ -325,7 +325,7 @@ def test_the_tick_sends_what_is_due(inline: SyncRunner, studio: Owner) -> None:
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle()
     hinted: dict[str, list[int]] = {}
-    inline.services.enqueue = lambda step, ids: hinted.setdefault(step, []).extend(ids)
+    inline.services.enqueue = lambda job, ids, **_: hinted.setdefault(job.name, []).extend(ids)
     look_at_times(inline.services)
     tick(inline.services)
     assert hinted["mail"] == [MailChoice.objects.get(user__username="ann@example.org").pk]

@@ -35,6 +35,7 @@ from registry.models import (
 )
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
+from workers import jobs
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.matching.index_upkeep import IndexState
 from workers.operations import health
@@ -42,7 +43,6 @@ from workers.operations.backlog import by_task, failures, held_up, try_again
 from workers.operations.cost import costs_of
 from workers.operations.status import status_of
 from workers.pipeline.celery import all_queues
-from workers.pipeline.steps import OPENED_AGAIN
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
@@ -212,7 +212,7 @@ def test_a_case_that_was_opened_again_and_expired_pictures_are_nobodys_worry(own
     case = Case.objects.create(
         owner=studio, number=1, work=register(own, studio, photograph(1)).work, party="a", opened_at=now()
     )
-    Bundle.objects.create(case=case, number=1, state="failed", error=OPENED_AGAIN)
+    Bundle.objects.create(case=case, number=1, state="failed", error=jobs.OPENED_AGAIN)
     Picture.objects.create(digest=own.blobs.put(b"a"), size=1, first_seen=now(), state="failed", bytes_state="expired")
     assert amiss(own) == []
     assert try_again(own.enqueue, "seal") == try_again(own.enqueue, "match") == 0
@@ -220,7 +220,7 @@ def test_a_case_that_was_opened_again_and_expired_pictures_are_nobodys_worry(own
 
 def test_what_was_given_up_is_tried_again_by_reason(own: Services) -> None:
     client, told = person(staff=True), []
-    own.enqueue = lambda step, ids: told.append((step, list(ids)))
+    own.enqueue = lambda job, ids, **_: told.append((job.name, list(ids)))
     rows = [
         Picture.objects.create(
             digest=own.blobs.put(bytes([place])), size=1, first_seen=now(), state="failed", error=why, attempts=5

@@ -1,5 +1,6 @@
 """Packages as the step makes them: bundle by bundle, and not by two."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -60,9 +61,9 @@ def test_what_another_process_took_over_is_left_to_it(
     inline: SyncRunner, package: Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.steps.cases.package.WORK_SECONDS", -1.0)  # its time is over at once
-    hints: list[str] = []
-    inline.services.enqueue = lambda step, _ids: hints.append(step)
-    assert (made(inline, package).state, package.files, hints) == ("todo", [], ["package"])
+    hints: list[tuple[str, Sequence[int]]] = []
+    inline.services.enqueue = lambda job, ids, **_: hints.append((job.name, ids))
+    assert (made(inline, package).state, package.files, hints) == ("todo", [], [("package", [package.pk])])
 
 
 def test_each_bundle_is_listed_with_its_digests_and_in_each_language(inline: SyncRunner) -> None:

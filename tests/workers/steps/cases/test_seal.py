@@ -17,11 +17,11 @@ from registry.models import AnchorReceipt, Bundle, Case
 from tests.assets.moody import MoodyAnchor, moody
 from tests.assets.sealed import asked_bundle
 from tests.workers.steps.cases.test_witness import sealed_bundle
+from workers import jobs
 from workers.cases.decisions import confirm, reopen
 from workers.evidence.bundles import sealed_case, sealed_facts
 from workers.evidence.facts import Gathered, gather
 from workers.log.sequencer import sequence_log, sign_checkpoint
-from workers.pipeline.steps import OPENED_AGAIN
 from workers.steps.cases import seal
 from workers.steps.cases.seal import _stamp_directly
 from workers.tasks.sync_runner import SyncRunner
@@ -43,7 +43,7 @@ def test_a_case_that_is_opened_again_while_it_is_sealed_is_not_sealed_as_confirm
     monkeypatch.setattr(seal, "gather", reopened)
     seal.seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()
-    assert (bundle.state, bundle.seal_digest, bundle.error) == ("failed", None, OPENED_AGAIN)
+    assert (bundle.state, bundle.seal_digest, bundle.error) == ("failed", None, jobs.OPENED_AGAIN)
     assert bundle.case.bundles.count() == 2
 
 
@@ -54,7 +54,7 @@ def test_who_waits_for_a_case_that_was_opened_again_and_confirmed_waits_for_its_
     reopen(first.case, by="Ann", reason="A mistake.")
     seal.seal_bundles(inline.services, [first.pk])
     first.refresh_from_db()
-    assert (first.state, first.error) == ("failed", OPENED_AGAIN)
+    assert (first.state, first.error) == ("failed", jobs.OPENED_AGAIN)
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
     ran = CliRunner().invoke(cases.case_command, ["confirm", "1", "--wait"], obj=desk)
