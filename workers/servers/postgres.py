@@ -100,6 +100,8 @@ class Postgres:
             "timezone": "UTC",
             "log_timezone": "UTC",
             "wal_writer_delay": "10s",  # each commit is written by who commits; it wakes five times a second otherwise
+            "io_method": "sync",  # no processes of its own for reading ahead, which a small database doesn't need
+            "max_logical_replication_workers": "0",  # nobody replicates from it
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = (str(postgres_programs() / "postgres"), "-D", str(self.folder), *options)

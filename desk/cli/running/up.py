@@ -1,6 +1,6 @@
 """Starting the product."""
 
-import os
+import subprocess
 import sys
 import time
 
@@ -11,15 +11,9 @@ from desk.cli.common.show import note, say
 from exhibit.config.config import Config, made_data_dir
 from exhibit.errors import ServiceMissingError
 from exhibit.lazy import late
-from exhibit.machine import machine_fault
-from exhibit.plain import one_line
 from workers.configuration import load_config
 
 with late():
-    from django import db
-
-    from registry.accounts import invitations
-    from workers.notify import invitations as inviting
     from workers.servers import processes, product
     from workers.tasks import supervisor
 
@@ -47,25 +41,20 @@ def up_command(*, detach: bool) -> None:
 
 def _greet(status: "supervisor.Status") -> None:
     say(f"Exhibit runs: {status.address}")
-    if link := _first_link():
+    if link := _first_link(load_config()):
         say("Nobody runs this installation yet. Whoever follows this link does; it works once, for 24 hours:")
         say(f"  {link}")
     sys.stdout.flush()
 
 
-def _first_link() -> str:
+def _first_link(config: Config) -> str:
     """The link with which the first operator comes in; empty when there is one."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
-    import django  # noqa: PLC0415 - --help comes at once
-
-    django.setup()
-    try:
-        return "" if invitations.has_operator() else inviting.operator_link(load_config(), by="exhibit up")
-    except db.Error as error:
-        note(f"Whether there is an operator can't be told: {machine_fault(error) or one_line(str(error))}")
-        return ""
-    finally:
-        db.connection.close()
+    command = [sys.executable, "-m", "workers.first_link"]
+    environ = product.environment(config)
+    run = subprocess.run(command, env=environ, cwd=product.CHECKOUT, capture_output=True, text=True, check=False)
+    if said := run.stderr.strip():
+        note(said.splitlines()[-1])
+    return run.stdout.strip()
 
 
 def _detach(config: Config) -> None:

@@ -1,0 +1,34 @@
+"""``python -m workers.first_link``: prints the link with which the first operator comes in; nothing when there is one.
+
+A process of its own, for the one that starts and watches the others: Django would stay in its memory.
+"""
+
+import os
+import sys
+
+import django
+from django.db import Error
+
+from exhibit.errors import ended
+from exhibit.machine import machine_fault
+from exhibit.plain import one_line
+from workers.configuration import load_config
+
+
+def main() -> None:
+    """Print it, or on standard error why it can't be told whether there is an operator."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+    django.setup()
+    from registry.accounts import invitations
+    from workers.notify.invitations import operator_link
+
+    try:
+        if not invitations.has_operator():
+            print(operator_link(load_config(), by="exhibit up"))
+    except Error as error:
+        why = machine_fault(error) or one_line(str(error))
+        print(f"Whether there is an operator can't be told: {why}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(ended(main))
