@@ -1,15 +1,18 @@
-"""Only the fonts that come with typst: what a machine without any font has."""
+"""Only the fonts that come with typst, as on a machine without any font; and what a test says that needs more."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from unittest.mock import patch
 
+import pytest
 import typst
 
 from evidence.documents.report import volumes
 from evidence.documents.typeset import compiler
-from evidence.documents.typeset.fonts import FontSet
+from evidence.documents.typeset.fonts import FontSet, installed_fonts
+
+needs_chinese = pytest.mark.skipif(not installed_fonts().chinese, reason="no font with Chinese characters is here")
 
 
 @cache

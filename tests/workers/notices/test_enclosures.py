@@ -10,6 +10,7 @@ from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.models import Bundle, Case, DownloadLink, Notice, Owner, Package
 from registry.notices import notices, senders
+from tests.assets.fonts import needs_chinese
 from tests.assets.noticed import begun, signed, studio
 from workers.evidence.deposits import make_deposit
 from workers.evidence.links import links_of
@@ -41,6 +42,7 @@ def test_deposit_records_go_with_it_where_they_are_chosen(studio: Owner, inline:
     assert found[0].startswith(b"%PDF-")
 
 
+@needs_chinese
 def test_a_business_licence_goes_to_china_only_and_stays_as_it_was_signed(studio: Owner, inline: SyncRunner) -> None:
     told = {"name": "Ann Example", "code": "9144030071526726XG", "organisation": "某某公司"}
     who = senders.keep(studio, None, told, by="ann", file=LICENCE, name="营业执照.png")

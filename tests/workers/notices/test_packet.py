@@ -14,6 +14,7 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry.models import Notice
 from registry.notices import notices
+from tests.assets.fonts import needs_chinese
 from tests.assets.noticed import SENDER, answer_all, begun, filing, signed
 from tests.assets.rows import owner
 from tests.assets.sealed import sealed_bundle
@@ -36,6 +37,7 @@ def taken(inline: SyncRunner, row: Notice) -> bytes:
     return b"".join(packet(inline.services, notices.notice(row.owner, row.number))[0])
 
 
+@needs_chinese
 def test_a_packet_holds_the_paper_its_enclosures_and_the_bundles_of_its_day(inline: SyncRunner) -> None:
     bundle = sealed_bundle(inline)
     case = bundle.case

@@ -14,6 +14,7 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.models import Capture, CaseEvent, Event, LogOpening, Notice, NoticeReply, Owner, Role, User
 from registry.notices import notices, replies, terms
+from tests.assets.fonts import needs_chinese
 from tests.assets.noticed import begun, signed, studio
 from tests.assets.site_browser import use_house
 from workers.notices.signing import file_of
@@ -211,6 +212,7 @@ def test_wrong_expired_and_withdrawn_links_have_one_answer(sent: tuple[Notice, s
     assert not NoticeReply.objects.exists()
 
 
+@needs_chinese
 def test_a_signature_taken_back_takes_the_link_and_the_page_speaks_the_letters_language(
     studio: Owner, inline: SyncRunner, sent: tuple[Notice, str]
 ) -> None:

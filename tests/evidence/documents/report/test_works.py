@@ -14,6 +14,7 @@ from evidence.documents.report import volumes
 from evidence.documents.report.facts import LookedFacts, ReportFacts, ReportScope, WorkAccount
 from evidence.documents.report.volumes import ReportFolder, volumes_of
 from tests.assets.documents_sample import sample_report
+from tests.assets.fonts import needs_chinese
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_pdf
 
@@ -58,6 +59,7 @@ def test_a_work_without_finds_was_not_found_in_what_was_looked_at() -> None:
     assert "not used" not in text
 
 
+@needs_chinese
 def test_it_is_told_in_chinese_and_not_at_all_unless_it_was_asked_for() -> None:
     facts, pictures = sample_report(2)
     chinese = text_of(render_report_pdf(report(), pictures, "zh-Hans"))
