@@ -12,7 +12,7 @@ from desk.cli.main import exhibit
 from exhibit.config.config import Config
 from registry.models import Bundle, Owner
 from registry.vectors import fingerprints
-from tests.assets import milvus_server as milvus_package
+from tests.assets import crawling, milvus_server as milvus_package
 from tests.assets.bundles import Scene, make_scene
 from tests.assets.command_line import Terminal
 from tests.assets.published import Cloud, Machine, machines_of
@@ -33,6 +33,14 @@ def _no_language_stays() -> Iterator[None]:
     """A request leaves its reader's language active in this thread; what is tested next reads its own."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _crawls_are_forked() -> Iterator[None]:
+    """A crawl that this process starts loads nothing; the product's own processes start theirs as ever."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workers.crawls.child.subprocess", crawling.in_forks)
+        yield
 
 
 @pytest.fixture
