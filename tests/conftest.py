@@ -1,5 +1,6 @@
 """What all tests share: servers of their own, started when the first test asks for them, and Django that finds them."""
 
+import gc
 import os
 import shutil
 import signal
@@ -63,6 +64,12 @@ _prepare()
 def pytest_xdist_setupnodes() -> None:
     """Leave each process of a parallel run to its own folder: it must not find this one's settings named already."""
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays until the end: it isn't looked through again for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:
