@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import Any, BinaryIO, Self, TypeAlias
+from typing import Any, BinaryIO, ClassVar, Self, TypeAlias
 
 from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine, read_lines
 from exhibit.digests import Digest
@@ -113,14 +113,19 @@ def crawl(folder: Path, *, read_seconds: Value = 8.0, **job: Value) -> Crawled:
 class Forked:
     """A crawl in a child of the process that has loaded Scrapy."""
 
+    running: ClassVar[set[int]] = set()
+    """The processes of those that haven't been waited for."""
+
     def __init__(self, asked: dict[str, Value]) -> None:
         self.pid = _told(asked | {"environ": dict(os.environ)})
         self.returncode: int | None = None
+        self.running.add(self.pid)
 
     def wait(self) -> int:
         """Its exit code, once it has ended."""
         if self.returncode is None:
             self.returncode = _told({"wait": self.pid})
+            self.running.discard(self.pid)
         return self.returncode
 
     def kill(self) -> None:
