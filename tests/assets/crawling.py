@@ -2,12 +2,17 @@
 
 import atexit
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any, BinaryIO, ClassVar, Self, TypeAlias
 
 from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine, read_lines
 from exhibit.digests import Digest
@@ -26,18 +31,24 @@ from crawler.__main__ import main
 from crawler.reading import helper
 for line in sys.stdin:
     asked = json.loads(line)
+    if "wait" in asked:
+        print(os.waitstatus_to_exitcode(os.waitpid(asked["wait"], 0)[1]), flush=True)
+        continue
     child = os.fork()
     if not child:
         ways = (os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for number, (path, how) in enumerate(zip(asked["files"], ways)):
             os.dup2(os.open(path, how, 0o600), number)
         sys.stdin = open(0)
-        helper.SECONDS = asked["seconds"]
-        signal.alarm(120)
-        sys.exit(main(["-"]))
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        os.environ.clear()
+        os.environ.update(asked["environ"])
+        helper.SECONDS = asked.get("seconds", helper.SECONDS)
+        signal.alarm(asked.get("alarm", 0))
+        sys.exit(main(asked["words"]))
+    print(child, flush=True)
 """
 """Runs each job in a process of its own that begins with what every job loads first."""
+_TURN = threading.Lock()
 FAST = {"delay": 0, "concurrency_per_host": 4, "autothrottle": False}
 
 
@@ -89,8 +100,8 @@ def crawl(folder: Path, *, read_seconds: Value = 8.0, **job: Value) -> Crawled:
     folder.mkdir(parents=True, exist_ok=True)
     given, lines, told = (folder / name for name in ("job", "lines", "errors"))
     given.write_bytes(whole_job(folder, **job))
-    asked = {"files": [str(given), str(lines), str(told)], "seconds": read_seconds}
-    code = _forked(json.dumps(asked))
+    files = [str(given), str(lines), str(told)]
+    code = Forked({"files": files, "words": ["-"], "seconds": read_seconds, "alarm": 120}).wait()
     errors = told.read_text("utf-8")
     assert "Traceback" not in errors, errors
     kept = folder / "bytes"
@@ -99,13 +110,65 @@ def crawl(folder: Path, *, read_seconds: Value = 8.0, **job: Value) -> Crawled:
     return Crawled(tuple(read_lines(lines.read_bytes().splitlines(keepends=True))), code, kept, errors)
 
 
-def _forked(asked: str) -> int:
-    """Run a job in a child of the process that has loaded Scrapy; its exit code."""
+class Forked:
+    """A crawl in a child of the process that has loaded Scrapy."""
+
+    running: ClassVar[set[int]] = set()
+    """The processes of those that haven't been waited for."""
+
+    def __init__(self, asked: dict[str, Value]) -> None:
+        self.pid = _told(asked | {"environ": dict(os.environ)})
+        self.returncode: int | None = None
+        self.running.add(self.pid)
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended."""
+        if self.returncode is None:
+            self.returncode = _told({"wait": self.pid})
+            self.running.discard(self.pid)
+        return self.returncode
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self.returncode is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
+class ForkedChild(Forked):
+    """Stands for ``subprocess.Popen`` where the workers start a crawl: the same program, without its second of imports.
+
+    Their command is ``python -m crawler JOB``, read through a pipe.
+    """
+
+    def __init__(self, command: list[str], *, stdout: int, stderr: BinaryIO, **_: object) -> None:
+        assert command[1:3] == ["-m", "crawler"]
+        assert stdout == subprocess.PIPE
+        with TemporaryDirectory() as name:
+            pipe = Path(name) / "lines"
+            os.mkfifo(pipe)
+            super().__init__({"files": [os.devnull, str(pipe), stderr.name], "words": command[3:]})
+            self.stdout = pipe.open("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stdout.close()
+        self.wait()
+
+
+in_forks = SimpleNamespace(Popen=ForkedChild, DEVNULL=subprocess.DEVNULL, PIPE=subprocess.PIPE)
+"""Stands for the module ``subprocess``."""
+
+
+def _told(asked: dict[str, Value]) -> int:
+    """What the forking process answers."""
     pipes = _forking()
     assert pipes.stdin is not None
     assert pipes.stdout is not None
-    print(asked, file=pipes.stdin, flush=True)
-    return int(pipes.stdout.readline())
+    with _TURN:
+        print(json.dumps(asked), file=pipes.stdin, flush=True)
+        return int(pipes.stdout.readline())
 
 
 @cache

@@ -1,18 +1,23 @@
 """The fixtures that tests of several rooms share; ``tests/conftest.py`` names this module as a plugin."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.utils import translation
+from numpy.typing import NDArray
 
 from desk.cli.common.frame import Desk
 from desk.cli.main import exhibit
 from exhibit.config.config import Config
+from indexer.picture import features
+from indexer.picture.local_features import LocalFeatures, local_features, quick_features
 from registry.models import Bundle, Owner
 from registry.vectors import fingerprints
-from tests.assets import milvus_server as milvus_package
+from tests.assets import crawling, milvus_server as milvus_package
 from tests.assets.bundles import Scene, make_scene
 from tests.assets.command_line import Terminal
 from tests.assets.published import Cloud, Machine, machines_of
@@ -33,6 +38,41 @@ def _no_language_stays() -> Iterator[None]:
     """A request leaves its reader's language active in this thread; what is tested next reads its own."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _crawls_are_forked() -> Iterator[None]:
+    """A crawl that this process starts loads nothing; the product's own processes start theirs as ever."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workers.crawls.child.subprocess", crawling.in_forks)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _same_pixels_are_measured_once() -> Iterator[None]:
+    """Tests show the same few pictures again and again: local features are remembered by all that they follow from."""
+    with pytest.MonkeyPatch.context() as patch:
+        for measure in (local_features, quick_features):
+            patch.setattr(features, measure.__name__, _remembering(measure))
+        yield
+
+
+MOST_REMEMBERED = 200
+"""Pictures; what is made of each takes up to a megabyte."""
+
+
+def _remembering(measure: Callable[..., LocalFeatures]) -> Callable[..., LocalFeatures]:
+    known: dict[object, LocalFeatures] = {}
+
+    def remembered(grey: NDArray[np.uint8], *given: object) -> LocalFeatures:
+        key = grey.shape, sha256(np.ascontiguousarray(grey)).digest(), given
+        if key not in known:
+            if len(known) == MOST_REMEMBERED:
+                known.clear()
+            known[key] = measure(grey, *given)
+        return known[key]
+
+    return remembered
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt
-from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
 from tests.assets.local_witness import running_witness
 
 LABEL = "started for tests, without legal weight"
@@ -85,6 +84,8 @@ def with_cosigner(log: Log, proofs: Proofs, trust: Trust) -> tuple[Proofs, Trust
 def asked_ledger(checkpoint: Digest) -> tuple[AnchorProof, TrustedLedger]:
     """A log of the checkpoint on an EVM chain, and the block to pin."""
     account = EvmAccount(b"\x07" * 32)
+    from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain  # takes a second to load
+
     chain = EvmChain([account.address])
     session = guarded_session(Guard(("127.0.0.0/8",)))
     given = {"chain": chain.chain_id, "unlock": lambda: account, "confirmations": 1, "session": session}

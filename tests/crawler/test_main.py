@@ -70,7 +70,7 @@ def _facts(pages: list[PageLine]) -> list[tuple[str, str, str]]:
     return sorted((one.page_url, one.image_url, one.digest.hex) for page in pages for one in page.sightings)
 
 
-@pytest.mark.parametrize("nth", [1, 4, 9, 16, 25, 31])
+@pytest.mark.parametrize("nth", [1, 9, 25])
 def test_a_killed_crawl_goes_on_where_it_was(tmp_path: Path, nth: int) -> None:
     out, running = tmp_path / "lines", tmp_path / "lines.running"
     started: list[subprocess.Popen[bytes]] = []

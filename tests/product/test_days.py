@@ -56,9 +56,12 @@ LOOKS = {
 }
 
 
+OTHER = {"phone-zh": "desk-en", "desk-en": "phone-zh", "desk-zh": "phone-en"}
+
+
 def on_all_ways(first: str) -> pytest.MarkDecorator:
-    """One way in each run of the tests, the others in the long one; a phone and a desk in Firefox, too."""
-    ways = [("chromium", name) for name in LOOKS] + [("firefox", name) for name in ("phone-zh", "desk-en")]
+    """One way in each run of the tests; in the long one the other device in the other language, in Firefox."""
+    ways = [("chromium", first), ("firefox", OTHER[first])]
     marks = {one: () if one == ("chromium", first) else pytest.mark.long for one in ways}
     given = [pytest.param(one[0], LOOKS[one[1]], id="-".join(one), marks=marks[one]) for one in ways]
     return pytest.mark.parametrize(("engine", "ways"), given, indirect=True)

@@ -22,7 +22,7 @@ from workers.evidence.remaking import MAKERS
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.long if number % 3 else ()) for number, name in enumerate(FORGED)]
+    "name", [pytest.param(name, marks=pytest.mark.long if number % 6 else ()) for number, name in enumerate(FORGED)]
 )
 def test_what_is_forged_is_named_and_nothing_else(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
     lie, expected = FORGED[name]

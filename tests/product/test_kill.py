@@ -21,7 +21,7 @@ from tests.assets.small_disk import small_disk
 from tests.assets.stack import running_stack
 from tests.assets.turns import Turns
 
-ROUNDS = int(os.environ.get("KILL_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "10"))
 SEED = int(os.environ.get("KILL_SEED", "1"))
 ROUNDS_A_STACK = 10
 BESIDE = 5

@@ -28,7 +28,7 @@ from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.servers.embedded import EmbeddedServers
 from workers.services.wiring import Services
 
-ROUNDS = int(os.environ.get("KILL_ROUNDS", "8"))
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "4"))
 SEED = int(os.environ.get("KILL_SEED", "1"))
 LONGEST = 0.6
 """Seconds after which a worker is killed at the latest."""

@@ -61,14 +61,10 @@ def shop() -> Iterator[Shop]:
 
 
 @pytest.fixture
-def world(
-    db: None, config: Config, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[tuple[SyncRunner, Trust]]:
+def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner, Trust]]:
     """An installation that may visit loopback and has witnesses, and whom to trust then."""
     fingerprints.forget_cached_spaces()
     own = replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), checkpoint_seconds=1)
-    if getattr(request, "param", "folder") == "bucket":
-        own = replace(own, blobs_url=request.getfixturevalue("s3").url_for(tmp_path))
     with witnessed(own, tmp_path / "witnesses") as (complete, trust):
         yield SyncRunner(complete), trust
     fingerprints.forget_cached_spaces()
@@ -100,7 +96,6 @@ def verdict_of(inline: SyncRunner, bundle: Bundle, trust: Trust, folder: Path) -
     return Verifier(with_own_keys(inline.services, trust)).verify(path)
 
 
-@pytest.mark.parametrize("world", ["folder", "bucket"], indirect=True)
 def test_from_a_site_to_bundles_that_verify(world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path) -> None:
     inline, trust = world
     studio = registered_works(inline)

@@ -33,7 +33,7 @@ from workers.steps.cases.witness import ask_witnesses
 KEY = b"\x07" * 32
 
 
-KILLS = int(os.environ.get("KILL_ROUNDS", "6"))
+KILLS = int(os.environ.get("KILL_ROUNDS", "4"))
 
 
 @contextmanager

@@ -17,10 +17,10 @@ from registry.parties.demands import (
     in_units,
     read_amount,
 )
-from tests.assets.noticed import studio
+from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
 from tests.assets.rows import owner
 
-__all__ = ["studio"]
+__all__ = ["confirmed_cases", "inline", "stage", "studio"]
 
 
 def fee_of(of: Owner, currency: str = "EUR") -> Fee:

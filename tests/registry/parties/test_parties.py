@@ -7,9 +7,10 @@ from django.test.utils import CaptureQueriesContext
 from exhibit.errors import NotFoundError
 from registry.models import Case, Notice, Owner
 from registry.parties import parties
-from tests.assets.noticed import begun, studio
+from tests.assets.noticed import begun
+from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
 
-__all__ = ["studio"]
+__all__ = ["confirmed_cases", "inline", "stage", "studio"]
 
 
 def test_a_party_is_counted_in_one_query(studio: Owner) -> None:

@@ -1,15 +1,22 @@
 """The crawler as a child process: its lines come home, and it doesn't outlive the block that started it."""
 
 import json
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from crawler.formats.job import Job, Source, SourceKind
 from exhibit.digests import Digest
 from tests.assets.rows import photograph
+from workers.crawls import child
 from workers.crawls.child import crawl_child
 
 
-def test_lines_come_home_whole_and_the_bytes_lie_where_they_were_asked_for(tmp_path: Path) -> None:
+def test_lines_come_home_whole_and_the_bytes_lie_where_they_were_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "subprocess", subprocess)  # no fork: the command itself
     folder = tmp_path / "pictures"
     folder.mkdir()
     (folder / "one.jpg").write_bytes(photograph(1))

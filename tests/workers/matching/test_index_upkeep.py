@@ -85,15 +85,11 @@ def test_machines_that_share_no_folder_find_the_same_and_say_the_same(
     assert found_in(there, sheet(5)) == {"Work 5"}
 
 
-@pytest.mark.parametrize("noticed", ["searched", "checked"])
-def test_what_is_damaged_in_the_bucket_is_made_again_from_the_rows(
-    machine: Machine, studio: Owner, noticed: str
-) -> None:
+def test_what_is_damaged_in_the_bucket_is_made_again_from_the_rows(machine: Machine, studio: Owner) -> None:
     list(rebuild_indexes(machine("here")))
     damage_stored(machine("here"), Collection.WORKS)
     other = machine("there")
-    if noticed == "checked":
-        assert any(one.problems for one in check_indexes(other))
-        mend_indexes(other)
+    assert any(one.problems for one in check_indexes(other))
+    mend_indexes(other)
     assert found_in(other, sheet(4)) == {"Work 4"}
     assert {one.problems for one in check_indexes(machine("a third"))} == {()}

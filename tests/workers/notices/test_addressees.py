@@ -2,11 +2,12 @@
 
 from exhibit.clock import now
 from registry.models import Capture, FrontierUrl, Owner
-from tests.assets.noticed import begun, studio
+from tests.assets.noticed import begun
+from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
 from workers.notices.addressees import Proposal, addressee_of, platforms, proposals
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["studio"]
+__all__ = ["confirmed_cases", "inline", "stage", "studio"]
 
 
 def test_pages_of_the_party_propose_their_addresses_and_their_contact_pages(studio: Owner, inline: SyncRunner) -> None:

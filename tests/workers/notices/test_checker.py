@@ -7,14 +7,15 @@ from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.models import Bundle, Case, Notice, Owner, Work
 from registry.notices import notices
-from tests.assets.noticed import SENDER, begun, studio
+from tests.assets.noticed import SENDER, begun
+from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
 from workers.notices.addressees import proposals
 from workers.notices.checker import gaps, missing
 from workers.notices.contents import items_of, letter
 from workers.notices.signing import read_mark, send_by_mail, sign
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["studio"]
+__all__ = ["confirmed_cases", "inline", "stage", "studio"]
 
 FILED = {
     "respondent_name": "Shop Inc.",

@@ -12,6 +12,7 @@ from registry.models import Bundle, Case, DownloadLink, Notice, Owner, Package
 from registry.notices import notices, senders
 from tests.assets.fonts import needs_chinese
 from tests.assets.noticed import begun, signed, studio
+from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
 from workers.evidence.deposits import make_deposit
 from workers.evidence.links import links_of
 from workers.notices.contents import letter
@@ -19,7 +20,7 @@ from workers.notices.enclosures import packages
 from workers.notices.signing import file_of, take_back
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["studio"]
+__all__ = ["confirmed_cases", "inline", "stage", "studio"]
 
 LICENCE = b"\x89PNG\r\n\x1a\n1"
 

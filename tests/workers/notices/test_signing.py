@@ -9,13 +9,14 @@ from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.models import Owner
 from registry.notices import notices
-from tests.assets.noticed import begun, signed, studio
+from tests.assets.noticed import begun, signed
+from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
 from tests.workers.notices.test_claims import keep_page
 from workers.notices.contents import letter
 from workers.notices.signing import file_of, read_mark, send_by_mail, sign
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["studio"]
+__all__ = ["confirmed_cases", "inline", "stage", "studio"]
 
 
 def test_another_letter_or_another_name_is_not_signed(studio: Owner, inline: SyncRunner) -> None:

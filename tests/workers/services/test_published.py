@@ -27,10 +27,13 @@ from workers.services.published import PublishedPlace, manifest_of, swap
 Opened = Callable[[PublishedPlace], Any]
 
 
-@pytest.fixture(params=[BITS, ROOTSIFT], ids=lambda space: space.name)
-def space(request: pytest.FixtureRequest) -> Space:
-    made: Space = request.param
-    return made
+@pytest.fixture
+def space() -> Space:
+    return BITS
+
+
+both = pytest.mark.parametrize("space", [BITS, ROOTSIFT], ids=lambda space: space.name)
+"""Vectors and votes have files of their own."""
 
 
 def opened(place: PublishedPlace, space: Space) -> FaissIndex | VoteIndex:
@@ -63,6 +66,7 @@ def written(place: PublishedPlace, space: Space, *added: int) -> FaissIndex | Vo
     return index
 
 
+@both
 def test_what_one_machine_writes_another_notices_and_finds(cloud: Cloud, tmp_path: Path, space: Space) -> None:
     here, there = (cloud.place(tmp_path / name, space) for name in ("here", "there"))
     other = opened(there, space)
@@ -98,6 +102,7 @@ def test_a_copy_that_was_damaged_is_fetched_again(cloud: Cloud, tmp_path: Path, 
     assert problems(place, space) == []
 
 
+@both
 def test_what_is_damaged_in_the_bucket_is_told_and_can_be_made_again(
     cloud: Cloud, tmp_path: Path, space: Space
 ) -> None:
@@ -194,7 +199,7 @@ def hits(index: FaissIndex) -> list[list[Hit]]:
     return index.search(vectors(BITS, [3, 40]), k=90)
 
 
-@pytest.mark.parametrize("room", [0, 2500, 10**9])
+@pytest.mark.parametrize("room", [0, 2500])
 def test_a_machine_with_room_for_a_part_of_the_archive_finds_all_of_it(
     cloud: Cloud, tmp_path: Path, archive: Path, room: int
 ) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-import psutil
 import pytest
 
 from exhibit.browser.program import find_browser
@@ -22,6 +21,7 @@ from registry.models import (
     Sighting,
     StepState,
 )
+from tests.assets.crawling import Forked
 from tests.assets.rows import owner, photograph
 from tests.assets.scripted import GALLERY, page
 from tests.assets.shop import LOOPBACK, Shop, watch
@@ -43,9 +43,8 @@ def shop(inline: SyncRunner) -> Iterator[Shop]:
 
 def kill_the_crawler(_: Seen) -> Answer:
     """A page that the crawler doesn't survive."""
-    for process in psutil.Process().children():
-        if "crawler" in process.cmdline():
-            os.kill(process.pid, signal.SIGKILL)
+    for pid in Forked.running:
+        os.kill(pid, signal.SIGKILL)
     return Answer(b"")
 
 
@@ -84,8 +83,8 @@ def test_a_watch_that_renders_sees_what_scripts_show_within_its_budget(inline: S
 
 def test_an_endless_calendar_is_left_out_by_later_slices_and_told(inline: SyncRunner, shop: Shop) -> None:
     """More months than the budget has pages, each with links to all, named before the goods."""
-    months = [f"/calendar/{number // 12}/{number % 12}" for number in range(240)]
-    goods = [f"/goods/{number}" for number in range(60)]
+    months = [f"/calendar/{number // 12}/{number % 12}" for number in range(120)]
+    goods = [f"/goods/{number}" for number in range(30)]
     links = "".join(f'<a href="{path}">x</a>' for path in [*months, *goods])
     shop.site.page("/", links)
     for number, path in enumerate(months):
@@ -93,33 +92,33 @@ def test_an_endless_calendar_is_left_out_by_later_slices_and_told(inline: SyncRu
     for number, path in enumerate(goods):
         shop.site.page(path, f"<img src=/goods/{number}.jpg>")
         shop.site.image(f"/goods/{number}.jpg", number)
-    watch(owner("studio"), shop.url("/"), pages=140)
+    watch(owner("studio"), shop.url("/"), pages=90)
     inline.run_until_idle()
     crawl = Crawl.objects.get()
     assert crawl.reason == "finished"
     of_goods = Sighting.objects.filter(page_url__contains="/goods/").values("page_url").distinct().count()
-    assert of_goods == 60
+    assert of_goods == 30
     told = Refusal.objects.get(reason="repetitive")
     visited = shop.site.paths()
     asked = sum(path in months for path in visited)
     assert asked <= 60
     pattern = f"127.0.0.10:{shop.site.port}/calendar/#/#"
-    sentence = f"{240 - asked} pages of the pattern {pattern} were left out: the last 20 showed nothing new."
+    sentence = f"{120 - asked} pages of the pattern {pattern} were left out: the last 20 showed nothing new."
     assert (told.url, told.sentence) == (pattern, sentence)
-    assert FrontierUrl.objects.filter(state="left-out", pattern=url_key(pattern)).count() == 240 - asked
+    assert FrontierUrl.objects.filter(state="left-out", pattern=url_key(pattern)).count() == 120 - asked
     first = [path for path in visited if path in {*months, *goods}][:40]
     assert 10 <= sum(path in goods for path in first) <= 30  # patterns take turns
 
 
 def test_pages_that_all_show_something_new_are_all_visited(inline: SyncRunner, shop: Shop) -> None:
-    goods = [f"/goods/{number}" for number in range(90)]
+    goods = [f"/goods/{number}" for number in range(50)]
     shop.site.page("/", "".join(f'<a href="{path}">x</a>' for path in goods))
     for number, path in enumerate(goods):
         shop.site.page(path, f"<img src=/0.jpg><img src=/goods/{number}.jpg>")
         shop.site.image(f"/goods/{number}.jpg", number)
     watch(owner("studio"), shop.url("/"))
     inline.run_until_idle()
-    assert Sighting.objects.filter(image_url__contains="/goods/").count() == 90
+    assert Sighting.objects.filter(image_url__contains="/goods/").count() == 50
     assert not FrontierUrl.objects.filter(state="left-out").exists()
     assert not Refusal.objects.exists()
 
