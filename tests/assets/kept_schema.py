@@ -25,7 +25,7 @@ def make_schema(config: Config) -> None:
     lock = FileLock(KEPT / "schema.lock")
     assert lock.take(within=240)
     try:
-        kept = KEPT / f"schema-{_mark()}.dump"
+        kept = _kept()
         if not kept.exists():
             call_command("migrate", verbosity=0, interactive=False)
             for earlier in KEPT.glob("schema-*.dump"):
@@ -37,16 +37,22 @@ def make_schema(config: Config) -> None:
     finally:
         connection.close()
         lock.release()
-    _run(config, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", str(kept))
+    take_schema(config)
 
 
-def _mark() -> str:
-    """Names what the schema follows from: the migrations of all apps, and Django."""
+def take_schema(config: Config) -> None:
+    """Give an empty database the schema, where it has been made before."""
+    if _kept().exists():
+        _run(config, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", str(_kept()))
+
+
+def _kept() -> Path:
+    """Where it lies, under a name that follows from what it does: the migrations of all apps, and Django."""
     made = sha256(version("django").encode())
     for app in apps.get_app_configs():
         for path in sorted(Path(app.path).glob("migrations/*.py")):
             made.update(f"{app.label}/{path.name}".encode() + path.read_bytes())
-    return made.hexdigest()[:16]
+    return KEPT / f"schema-{made.hexdigest()[:16]}.dump"
 
 
 def _run(config: Config, program: str, *words: str) -> None:
