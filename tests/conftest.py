@@ -19,6 +19,7 @@ from hypothesis import settings as examples
 
 from exhibit.config.config import Config
 from exhibit.config.secrets import secret_key
+from tests.assets.kept_schema import make_schema
 from workers.configuration import load_config
 from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers
@@ -101,8 +102,11 @@ def _wait_for_no_disk(config: Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(servers: EmbeddedServers) -> None:
-    """Start the servers before Django makes its test database."""
+def django_db_modify_db_settings(servers: EmbeddedServers, django_db_blocker: DjangoDbBlocker, config: Config) -> None:
+    """Start the servers and make the schema before Django makes its test database, as a copy."""
+    with django_db_blocker.unblock():
+        make_schema(config)
+    connection.settings_dict["TEST"]["TEMPLATE"] = addresses.DATABASE_NAME
 
 
 @pytest.fixture

@@ -1,24 +1,16 @@
 """An owner with something on every page, its people, and the addresses of the site."""
 
-import copy
-import os
-import shutil
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, replace
-from typing import Self
+from dataclasses import asdict
 
 import pytest
-from django.db import transaction
-from django.db.models import Model
 from django.test import Client
 from django.urls import get_resolver, reverse
 from django.urls.converters import IntConverter
 from django.urls.resolvers import URLPattern, URLResolver
-from pytest_django import DjangoDbBlocker
 
 from exhibit.clock import now
-from exhibit.config.config import Config
 from registry.accounts import invitations, scoped, tokens
 from registry.cases.queue import Wanted
 from registry.models import (
@@ -38,8 +30,8 @@ from registry.models import (
 )
 from registry.models.fields import KeptFile
 from registry.parties.demands import NewEntry, add_entry, keep_fees
-from registry.vectors import fingerprints
 from registry.works.licences import NewLicence, keep_licences
+from tests.assets.laid_down import once
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import use_house
 from workers.evidence.deposits import make_deposit
@@ -104,18 +96,6 @@ class Scene:
         )
         self.charlie = self.person("charlie", agency, Role.OWNER)
 
-    def copied(self, inline: SyncRunner) -> Self:
-        """The same scene over an installation that has its files."""
-        made = copy.copy(self)
-        made.inline = inline
-        for name, value in vars(self).items():
-            if isinstance(value, Model):
-                setattr(made, name, copy.deepcopy(value))
-            elif isinstance(value, Client):
-                setattr(made, name, Client())
-                getattr(made, name).force_login(User.objects.get(username=f"{name}@example.org"))
-        return made
-
     def person(self, name: str, of: Owner, role: Role) -> Client:
         """Somebody with a role, signed in."""
         user = User.objects.create_user(
@@ -179,25 +159,11 @@ def patterns(namespace: str | None = None) -> Iterator[URLPattern]:
             yield one
 
 
-@pytest.fixture(scope="module")
-def module_scene(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, config: Config, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Scene]:
-    """A scene for the tests of a module that have no real transactions; its rows are gone after them."""
-    fingerprints.forget_cached_spaces()
-    folder = tmp_path_factory.mktemp("desk-scene")
-    with django_db_blocker.unblock(), transaction.atomic():
-        yield Scene(SyncRunner(replace(config, data_dir=folder, retention_days=30)))
-        transaction.set_rollback(True)
-
-
 @pytest.fixture
-def scene(module_scene: Scene, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """The module's scene, with rows, files and browsers that this test may change."""
+def scene(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """A scene over an installation of this test's own."""
     use_house(monkeypatch, inline.services)
-    made, own = (one.services.config.data_dir for one in (module_scene.inline, inline))
-    shutil.copytree(made, own, copy_function=os.link, dirs_exist_ok=True)  # the log's head knows a copy of itself
-    return module_scene.copied(inline)
+    return once(inline, Scene)
 
 
 VALUES: dict[str, object] = {

@@ -20,6 +20,7 @@ from registry.vectors import fingerprints
 from tests.assets import crawling, milvus_server as milvus_package
 from tests.assets.bundles import Scene, make_scene
 from tests.assets.command_line import Terminal
+from tests.assets.laid_down import once
 from tests.assets.published import Cloud, Machine, machines_of
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.sealed import sealed_bundle
@@ -192,6 +193,10 @@ def studio(cli: Terminal) -> str:
 def sealed_case(cli: Terminal, inline: SyncRunner) -> Bundle:
     """The sealed bundle of case 1 of the owner "studio", whose commands stand on the same rows."""
     settle(inline, languages=("en",))
+    return once(inline, _sealed_and_signed)
+
+
+def _sealed_and_signed(inline: SyncRunner) -> Bundle:
     bundle = sealed_bundle(inline)
     sequence_log(inline.services)
     sign_checkpoint(inline.services)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from exhibit.config.config import made_data_dir
 from tests import CHECKOUT
+from tests.assets.kept_schema import take_schema
 from workers.configuration import load_config
 from workers.servers.embedded import EmbeddedServers
 
@@ -27,6 +28,8 @@ def _first() -> Path:
     """The folder that is copied; it lies in that of this test process and ends with it."""
     data = Path(os.environ["EXHIBIT_DATA"]) / "first"
     environ = {**os.environ, "EXHIBIT_DATA": str(data), "DATABASE_URL": "", "REDIS_URL": ""}
-    with EmbeddedServers(load_config({"EXHIBIT_DATA": str(data)})):
+    config = load_config({"EXHIBIT_DATA": str(data)})
+    with EmbeddedServers(config):
+        take_schema(config)
         subprocess.run([sys.executable, "-m", "workers.migrate"], env=environ, cwd=CHECKOUT, check=True)
     return data

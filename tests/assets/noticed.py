@@ -6,6 +6,7 @@ import pytest
 
 from registry.models import Case, Notice, Owner, Work
 from registry.notices import notices
+from tests.assets.laid_down import once
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.cases.decisions import confirm
 from workers.notices.claims import answer, check
@@ -36,6 +37,10 @@ def studio(inline: SyncRunner) -> Owner:
 
 def confirmed(inline: SyncRunner) -> Owner:
     """The same, without a mail server."""
+    return once(inline, _confirmed)
+
+
+def _confirmed(inline: SyncRunner) -> Owner:
     made = owner("studio")
     for seed, title in ((1, "Two parrots"), (2, "A harbour")):
         register(inline.services, made, photograph(seed), title)

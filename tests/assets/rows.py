@@ -14,9 +14,11 @@ from exhibit.types import DeclaredWork, Sighting
 from registry.crawls import crawling, schedules
 from registry.crawls.sightings import keep_sightings
 from registry.models import AnchorReceipt, Case, CrawlSlice, Owner, Watch
+from tests.assets.laid_down import once
 from workers.matching.search_version import search_mark
 from workers.services.wiring import Services
 from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
 from workers.works.registration import NewWork, RegistrationResult, register_work
 
 
@@ -110,6 +112,17 @@ def found_case(services: Services, of: Owner, seed: int = 1) -> Case:
     planned, epoch = claimed_slice(of)
     match_pictures(services, bring(services, planned, epoch, [copy_of(data)]))
     return of.cases.get()
+
+
+def found_studio(inline: SyncRunner) -> Owner:
+    """The owner "studio" with its first case: see :func:`found_case`."""
+    return once(inline, _found_studio)
+
+
+def _found_studio(inline: SyncRunner) -> Owner:
+    made = owner("studio")
+    found_case(inline.services, made)
+    return made
 
 
 def asked_for(*digests: bytes, witness: str = "moody", kind: str = "rfc3161") -> list[int]:

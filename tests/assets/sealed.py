@@ -8,6 +8,7 @@ from evidence.verdict.result import Verdict
 from evidence.verify.verifier import Verifier
 from registry.crawls import crawling
 from registry.models import Bundle, Capture, Case, CrawlSlice, Owner
+from tests.assets.laid_down import once
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.cases.decisions import confirm
 from workers.evidence.bundles import assemble
@@ -20,6 +21,10 @@ WORK = photograph(1)
 
 def asked_bundle(inline: SyncRunner, *found: bytes) -> Bundle:
     """The bundle that was asked for when a case about copies of :data:`WORK` was confirmed: it can be sealed now."""
+    return once(inline, _asked_bundle, *found)
+
+
+def _asked_bundle(inline: SyncRunner, *found: bytes) -> Bundle:
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
     studio = owner("studio")
     register(inline.services, studio, WORK)
@@ -34,6 +39,10 @@ def asked_bundle(inline: SyncRunner, *found: bytes) -> Bundle:
 
 def sealed_bundle(inline: SyncRunner, of: Owner | None = None, seed: int = 1) -> Bundle:
     """Register a picture, see a copy on a page that can't be reached any more, confirm the case, and seal it."""
+    return once(inline, _sealed_bundle, seed) if of is None else _sealed_bundle(inline, seed, of)
+
+
+def _sealed_bundle(inline: SyncRunner, seed: int, of: Owner | None = None) -> Bundle:
     of = owner("studio") if of is None else of
     data = photograph(seed)
     work = register(inline.services, of, data, f"Work {seed}").work

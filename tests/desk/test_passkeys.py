@@ -4,9 +4,9 @@ import pytest
 from django.urls import reverse
 
 from registry.models import Membership, Owner
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 
-__all__ = ["module_scene", "scene"]
+__all__ = ["scene"]
 
 
 @pytest.mark.parametrize("role", ["reviewer", "viewer"])

@@ -22,12 +22,12 @@ from desk.wsgi import application
 from registry.accounts import tokens
 from registry.edge import contributors
 from registry.models import Case, Scope, User
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import scene_of_programs, studio
 from workers.services import wiring
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["module_scene", "scene", "scene_of_programs", "studio"]
+__all__ = ["scene", "scene_of_programs", "studio"]
 
 
 OPERATIONS = [(path, method) for path, operations in api.get_openapi_schema()["paths"].items() for method in operations]

@@ -11,10 +11,10 @@ from django.test import Client, override_settings
 
 from desk.api.api import api
 from tests.assets.broken_files import broken_bodies, broken_files
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import program, scene_of_programs
 
-__all__ = ["module_scene", "scene", "scene_of_programs"]
+__all__ = ["scene", "scene_of_programs"]
 BROKEN, BODIES = broken_files(), broken_bodies()
 PARTS = pytest.mark.parametrize("parts", [20, pytest.param(4, marks=pytest.mark.long)])
 """Each door meets one of so many parts of what is broken, each part the doors in turn."""

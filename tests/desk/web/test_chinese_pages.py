@@ -10,9 +10,9 @@ from django.urls import NoReverseMatch, reverse
 from registry.models import User
 from tests import CHECKOUT
 from tests.assets.chinese import KNOWN, english_in, half_width_in, read_of
-from tests.assets.desk_scene import Scene, module_scene, patterns, scene
+from tests.assets.desk_scene import Scene, patterns, scene
 
-__all__ = ["module_scene", "scene"]
+__all__ = ["scene"]
 
 FOR_PEOPLE = ("desk/web", "registry/accounts/scoped.py", "registry/crawls/watching.py", "workers/cases/sample.py",
     "workers/evidence/deposits.py", "workers/matching/identify.py", "evidence/keys/at_rest.py")  # fmt: skip

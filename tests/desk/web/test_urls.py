@@ -5,9 +5,9 @@ from django.urls import reverse
 
 from registry.models import User
 from tests.assets.accounts import ann
-from tests.assets.desk_scene import Scene, addresses, module_scene, patterns, scene
+from tests.assets.desk_scene import Scene, addresses, patterns, scene
 
-__all__ = ["ann", "module_scene", "scene"]
+__all__ = ["ann", "scene"]
 
 
 OPEN = {

@@ -32,6 +32,7 @@ from registry.models import (
     WorkPicture,
 )
 from tests.assets.desk_scene import Scene
+from tests.assets.laid_down import once
 from tests.assets.site_browser import use_house
 from tests.desk.web.common.test_access import POSTED
 from tests.desk.web.middleware.test_assets import GZIP, styled
@@ -174,7 +175,7 @@ def _lists(scene: Scene) -> None:
 def busy(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> tuple[Scene, dict[str, str]]:
     """The scene of the access tests, whose owner has been at it for years, and its addresses."""
     use_house(monkeypatch, inline.services)
-    scene = Scene(inline)
+    scene = once(inline, Scene)
     addresses = {name: address for name, address in scene.addresses().items() if name not in POSTED}
     _evidence(scene, _cases(scene, _works(scene)))
     _lists(scene)

@@ -11,7 +11,7 @@ from exhibit.errors import WrongUseError
 from registry.models import Bundle, Case, DownloadLink, Notice, Owner, Package
 from registry.notices import notices, senders
 from tests.assets.fonts import needs_chinese
-from tests.assets.noticed import begun, signed, studio
+from tests.assets.noticed import begun, signed
 from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
 from workers.evidence.deposits import make_deposit
 from workers.evidence.links import links_of

@@ -11,13 +11,13 @@ from django.test import Client, override_settings
 from PIL import Image
 
 from registry.models import Scope, Work
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import PROBLEM, Program, decider, program, scene_of_programs
 from tests.assets.rows import jpeg, photograph
 from workers.services import wiring
 from workers.works.opened import open_work
 
-__all__ = ["decider", "module_scene", "scene", "scene_of_programs"]
+__all__ = ["decider", "scene", "scene_of_programs"]
 ASK = "/api/v1/id"
 CROPPED = jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))
 

@@ -6,13 +6,13 @@ import pytest
 from django.test import Client
 
 from exhibit.clock import now, rfc3339
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.partners import new_signer, partner_of
 from tests.assets.programs import program, scene_of_programs
 from workers.alliance.calls import HEAD, SIGNATURE
 from workers.services import wiring
 
-__all__ = ["module_scene", "scene", "scene_of_programs"]
+__all__ = ["scene", "scene_of_programs"]
 
 ADDRESS = "/api/v1/alliance/heads"
 

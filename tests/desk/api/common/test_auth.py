@@ -19,10 +19,10 @@ from registry.models import (
     Work,
 )
 from registry.works.licences import NewLicence, keep_licences
-from tests.assets.desk_scene import Scene, module_scene, patterns, scene
+from tests.assets.desk_scene import Scene, patterns, scene
 from tests.assets.programs import PROBLEM, ROOT, Program, alice, decider, program, scene_of_programs, studio
 
-__all__ = ["alice", "decider", "module_scene", "scene", "scene_of_programs", "studio"]
+__all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]
 
 
 def addresses(scene: Scene) -> list[str]:

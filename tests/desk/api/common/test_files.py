@@ -2,10 +2,10 @@
 
 from exhibit.digests import Digest
 from registry.models import LogSubmission, Report
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import ROOT, Program, decider, scene_of_programs
 
-__all__ = ["decider", "module_scene", "scene", "scene_of_programs"]
+__all__ = ["decider", "scene", "scene_of_programs"]
 
 
 def test_what_is_taken_is_an_entry_of_the_log(scene_of_programs: Scene, decider: Program) -> None:

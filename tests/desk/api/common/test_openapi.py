@@ -20,11 +20,11 @@ from evidence.facts.case import LANGUAGES
 from exhibit.plain import plain
 from registry.models import Notice
 from registry.notices.notices import HAPPENED
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import file_of, program, scene_of_programs
 from tests.assets.rows import photograph
 
-__all__ = ["module_scene", "scene", "scene_of_programs"]
+__all__ = ["scene", "scene_of_programs"]
 FORMS = {
     one["operationId"]: (path, one["requestBody"]["content"][FORM]["schema"])
     for path, operations in api.get_openapi_schema()["paths"].items()

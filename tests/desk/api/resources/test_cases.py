@@ -12,11 +12,11 @@ from registry.models import (
     Membership,
     Role,
 )
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import ROOT, Program, decider, program, scene_of_programs
 from tests.assets.rows import jpeg, owner, photograph, register
 
-__all__ = ["decider", "module_scene", "scene", "scene_of_programs"]
+__all__ = ["decider", "scene", "scene_of_programs"]
 
 
 def test_cases_are_decided_together_and_taken_back(scene_of_programs: Scene, decider: Program) -> None:

@@ -4,11 +4,11 @@ from evidence.log.merkle import leaf_hash, verify_consistency, verify_inclusion
 from evidence.log.notes import verify_note
 from exhibit.entries import Entry, EntryType
 from registry.models import LogEntry
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import ROOT, Program, decider, scene_of_programs
 from workers.log.sequencer import sequence_log, sign_checkpoint
 
-__all__ = ["decider", "module_scene", "scene", "scene_of_programs"]
+__all__ = ["decider", "scene", "scene_of_programs"]
 
 
 def test_a_program_checks_the_log_by_its_proofs(scene_of_programs: Scene, decider: Program) -> None:

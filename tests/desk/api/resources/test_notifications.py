@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 from registry.models import Event, Owner, Scope
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import Program, decider, program, scene_of_programs
 
-__all__ = ["decider", "module_scene", "scene", "scene_of_programs"]
+__all__ = ["decider", "scene", "scene_of_programs"]
 
 
 def test_a_webhook_is_tested_paused_resumed_and_removed(scene_of_programs: Scene, decider: Program) -> None:

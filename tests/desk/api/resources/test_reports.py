@@ -10,10 +10,10 @@ from registry.models import (
     Report,
     Scope,
 )
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import ROOT, Program, decider, program, scene_of_programs
 
-__all__ = ["decider", "module_scene", "scene", "scene_of_programs"]
+__all__ = ["decider", "scene", "scene_of_programs"]
 
 
 def test_a_report_is_limited_made_again_linked_and_removed(scene_of_programs: Scene, decider: Program) -> None:

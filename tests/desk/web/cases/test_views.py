@@ -14,19 +14,23 @@ from playwright.sync_api import Page, expect
 from exhibit.clock import now
 from registry.cases import history
 from registry.models import Bundle, Capture, Case, Match, Membership, Owner, Picture, Sighting, User
+from tests.assets.laid_down import once
 from tests.assets.rows import bring, claimed_slice, jpeg, owner, photograph, register
 from tests.assets.site_browser import DESKTOP, PHONE, Site, tap, use_house
 from tests.assets.source import flat
 from workers.cases import decisions
 from workers.cases.decisions import Choice, Wish
-from workers.services.wiring import Services
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 
-def with_a_case(services: Services) -> Owner:
+def with_a_case(inline: SyncRunner) -> Owner:
     """A case whose found picture is the right upper part of the work, mirrored."""
-    studio, data = owner("studio"), photograph(1)
+    return once(inline, _with_a_case)
+
+
+def _with_a_case(inline: SyncRunner) -> Owner:
+    services, studio, data = inline.services, owner("studio"), photograph(1)
     register(services, studio, data, "Under the wave")
     picture = Image.open(io.BytesIO(data))
     part = jpeg(ImageOps.mirror(picture.crop((60, 0, picture.width, 200))))
@@ -38,7 +42,7 @@ def with_a_case(services: Services) -> Owner:
 @pytest.fixture
 def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     use_house(monkeypatch, inline.services)
-    return with_a_case(inline.services)
+    return with_a_case(inline)
 
 
 @pytest.fixture
@@ -198,7 +202,7 @@ def test_each_deed_is_said_to_have_worked(studio: Owner, ann: Client, inline: Sy
     ],
 )
 def test_a_case_can_be_read_by_everybody(site: Site, size: tuple[int, int], scheme: str, language: str) -> None:
-    ann = site.member(with_a_case(site.services), size=size, scheme=scheme, language=language)
+    ann = site.member(with_a_case(site.inline), size=size, scheme=scheme, language=language)
     ann.open(the_page())
     ann.page.wait_for_load_state("networkidle")
     for mode in ("slider", "blink", "side", "difference", "points"):
@@ -210,7 +214,7 @@ def test_a_case_can_be_read_by_everybody(site: Site, size: tuple[int, int], sche
 
 
 def test_the_found_picture_lies_where_it_was_taken_from(site: Site) -> None:
-    ann = site.member(with_a_case(site.services))
+    ann = site.member(with_a_case(site.inline))
     page = ann.open(the_page())
     page.wait_for_load_state("networkidle")
     edges = page.evaluate(EDGES)
@@ -229,7 +233,7 @@ def test_the_found_picture_lies_where_it_was_taken_from(site: Site) -> None:
 
 @pytest.mark.parametrize("engine", ["chromium", pytest.param("firefox", marks=pytest.mark.long)], indirect=True)
 def test_two_taps_on_a_phone_confirm_without_scrolling_and_say_that_it_worked(site: Site) -> None:
-    studio = with_a_case(site.services)
+    studio = with_a_case(site.inline)
     ann = site.member(studio, size=PHONE)
     page = ann.open(the_page())
     for summary in page.locator("#decision .choices-of-case > details > summary").all():
@@ -272,7 +276,7 @@ IN_SIGHT = """(one) => {
 
 
 def test_illegal_content_is_reported_and_gone_from_every_page(site: Site) -> None:
-    studio = with_a_case(site.services)
+    studio = with_a_case(site.inline)
     ann = site.member(studio)
     page = ann.open(the_page())
     page.wait_for_load_state("networkidle")
@@ -307,7 +311,7 @@ EDGES = """() => {
 
 
 def test_keys_decide_on_the_page_and_who_is_second_reads_who_was_first(site: Site) -> None:
-    studio = with_a_case(site.services)
+    studio = with_a_case(site.inline)
     page = site.member(studio).open(the_page())
     assert page.locator("kbd").first.is_visible()
     page.keyboard.press("x")
@@ -323,7 +327,7 @@ def test_keys_decide_on_the_page_and_who_is_second_reads_who_was_first(site: Sit
 
 
 def test_what_is_being_sealed_is_shown_as_it_is_without_loading_again(site: Site) -> None:
-    studio = with_a_case(site.services)
+    studio = with_a_case(site.inline)
     page = site.member(studio).page
     page.clock.install()
     page.goto(site.base + the_page())
@@ -344,7 +348,7 @@ def test_what_is_being_sealed_is_shown_as_it_is_without_loading_again(site: Site
 
 
 def test_what_was_decided_just_now_is_said_until_it_is_sealed(site: Site) -> None:
-    studio = with_a_case(site.services)
+    studio = with_a_case(site.inline)
     page = site.member(studio).page
     page.clock.install()
     page.goto(site.base + the_page())

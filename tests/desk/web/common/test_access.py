@@ -21,11 +21,11 @@ from registry.models import (
     Watch,
 )
 from registry.notifications import mail_choices
-from tests.assets.desk_scene import Scene, module_scene, patterns, scene
+from tests.assets.desk_scene import Scene, patterns, scene
 from workers.notify.digests import SALT
 from workers.works.registration import remove_work
 
-__all__ = ["module_scene", "scene"]
+__all__ = ["scene"]
 
 
 POSTED = {

@@ -9,10 +9,10 @@ from django.test import Client, RequestFactory
 from desk.web.common.pages import PAGES, Telling, page_of
 from exhibit.errors import WrongUseError
 from registry.models import Owner
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.rows import owner
 
-__all__ = ["module_scene", "scene"]
+__all__ = ["scene"]
 
 
 def test_each_address_and_each_name_stands_once() -> None:

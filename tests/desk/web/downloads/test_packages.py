@@ -14,6 +14,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.models import Case, LogSubmission, Owner, Package, Role, User
+from tests.assets.laid_down import once
 from tests.assets.rows import owner
 from tests.assets.sealed import sealed_bundle
 from tests.assets.site_browser import PHONE, Site, Visitor, use_house
@@ -25,17 +26,27 @@ from workers.tasks.sync_runner import SyncRunner
 def empty(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with nothing."""
     use_house(monkeypatch, inline.services)
+    return _nothing(inline)
+
+
+def _nothing(inline: SyncRunner) -> Owner:
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
     return owner("studio")
 
 
 @pytest.fixture
-def studio(empty: Owner, inline: SyncRunner) -> Owner:
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with three sealed cases: two of shop.invalid, one of another party."""
+    use_house(monkeypatch, inline.services)
+    return once(inline, _sealed_thrice)
+
+
+def _sealed_thrice(inline: SyncRunner) -> Owner:
+    made = _nothing(inline)
     for seed in (1, 2, 3):
-        sealed_bundle(inline, empty, seed)
+        sealed_bundle(inline, made, seed)
     Case.objects.filter(number=3).update(party="gallery.example")
-    return empty
+    return made
 
 
 def signed_in(of: Owner, role: str = Role.REVIEWER) -> Client:

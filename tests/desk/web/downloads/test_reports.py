@@ -18,6 +18,7 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.models import Case, LogSubmission, Membership, Owner, Report, Role, Sighting, User
 from registry.models.fields import KeptFile
+from tests.assets.laid_down import once
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
 from workers.reports.requests import numbered_title
@@ -79,7 +80,7 @@ def member(of: Owner, role: Role) -> Client:
 @pytest.fixture
 def desk(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Desk:
     use_house(monkeypatch, inline.services)
-    return Desk(inline)
+    return once(inline, Desk)
 
 
 def test_a_report_names_every_work_where_that_is_asked_for(desk: Desk) -> None:

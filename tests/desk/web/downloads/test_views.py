@@ -8,10 +8,10 @@ from django.urls import reverse
 
 from registry.models import LogSubmission
 from registry.models.fields import KeptFile
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.sealed import sealed_bundle
 
-__all__ = ["module_scene", "scene"]
+__all__ = ["scene"]
 
 
 def test_a_strangers_page_is_handed_out_as_bytes_and_a_screenshot_is_shown(scene: Scene) -> None:

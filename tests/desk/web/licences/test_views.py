@@ -13,7 +13,7 @@ from exhibit.clock import now
 from registry.cases import licence_trial
 from registry.models import Case, Licence, Owner, Role, User, Work
 from registry.works.licences import NewLicence, keep_licences, waiting_changes
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.rows import bring, claimed_slice, copy_of, found_studio, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
 from workers.cases.decisions import confirm
 from workers.steps.matching.match import match_pictures
@@ -27,11 +27,7 @@ LEDGER = "/o/studio/licences/"
 def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with a work and an open case at shop.example."""
     use_house(monkeypatch, inline.services)
-    made = owner("studio")
-    register(inline.services, made, photograph(1))
-    planned, epoch = claimed_slice(made)
-    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
-    return made
+    return found_studio(inline)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from exhibit.config.config import Config
 from registry.accounts import devices
 from registry.models import User
 from tests.assets.accounts import ann, browser, signed_in, try_in
-from tests.assets.rows import found_case, owner
+from tests.assets.rows import found_studio, owner
 from tests.assets.site_browser import Site
 
 __all__ = ["ann", "browser"]
@@ -45,8 +45,7 @@ def test_the_browser_says_which_language_until_a_person_chooses(site: Site) -> N
 
 
 def test_times_are_in_the_readers_zone_with_utc_beside_them(site: Site) -> None:
-    studio = owner("studio")
-    found_case(site.services, studio)
+    studio = found_studio(site.inline)
     ann = site.member(studio, zone="Asia/Shanghai")
     ann.open(reverse("work", args=["studio", 1]))
     page = ann.open(reverse("work", args=["studio", 1]))

@@ -10,9 +10,9 @@ from django.urls import resolve
 from desk.web.middleware.requests import plain_words, traced
 from exhibit.logs import about
 from registry.models import Work
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 
-__all__ = ["module_scene", "scene"]
+__all__ = ["scene"]
 
 
 def test_what_is_pasted_into_the_site_is_kept_without_it(scene: Scene) -> None:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from exhibit.clock import now
 from registry.models import Case, LogSubmission, Notice, NoticeMail, Owner, OwnershipRemark, Role, User, Work
 from registry.notices import notices
+from tests.assets.laid_down import once
 from tests.assets.noticed import filing, signed
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
@@ -39,6 +40,10 @@ ANSWERS = {"purpose": "commercial", "nature": "creative", "amount": "whole", "ma
 def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with two confirmed cases of shop.example."""
     use_house(monkeypatch, inline.services)
+    return once(inline, _studio)
+
+
+def _studio(inline: SyncRunner) -> Owner:
     made = owner("studio")
     for seed in (1, 2):
         register(inline.services, made, photograph(seed), f"Work {seed}")

@@ -13,13 +13,13 @@ from PIL import Image
 
 from desk.api.common import limits
 from registry.models import Work
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.rows import copy_of, jpeg, owner, photograph, register
 from workers.matching.brought import MAX_BROUGHT
 from workers.services import wiring
 from workers.works.opened import close_work, open_work
 
-__all__ = ["module_scene", "scene"]
+__all__ = ["scene"]
 CROPPED = jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))
 
 

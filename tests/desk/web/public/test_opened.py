@@ -13,12 +13,12 @@ from exhibit.entries import EntryType
 from exhibit.errors import RefusedError
 from exhibit.pictures.iscc import iscc_of
 from registry.models import LogOpening, Work
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 from workers.services import wiring
 from workers.works.opened import close_work, open_work, public_address, public_facts
 from workers.works.registration import remove_work
 
-__all__ = ["module_scene", "scene"]
+__all__ = ["scene"]
 CONTACT = "https://studio.example/licences"
 
 

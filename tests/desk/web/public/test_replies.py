@@ -15,20 +15,31 @@ from exhibit.errors import WrongUseError
 from registry.models import Capture, CaseEvent, Event, LogOpening, Notice, NoticeReply, Owner, Role, User
 from registry.notices import notices, replies, terms
 from tests.assets.fonts import needs_chinese
-from tests.assets.noticed import begun, signed, studio
+from tests.assets.laid_down import once
+from tests.assets.noticed import begun, confirmed, mail_by, signed
 from tests.assets.site_browser import use_house
 from workers.notices.signing import file_of
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["studio"]
+
+@pytest.fixture
+def sent(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> tuple[Notice, str]:
+    """A notice that was sent, and the path that its letter names."""
+    cache.clear()
+    use_house(monkeypatch, inline.services)
+    return once(inline, _sent)
 
 
 @pytest.fixture
-def sent(studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> tuple[Notice, str]:
-    """A notice that was sent, and the path that its letter names."""
-    cache.clear()
+def studio(sent: tuple[Notice, str]) -> Owner:
+    """Whose notice it is."""
+    return sent[0].owner
+
+
+def _sent(inline: SyncRunner) -> tuple[Notice, str]:
+    mail_by(inline, "smtp://localhost")
     inline.services.config = replace(inline.services.config, public_url="https://exhibit.example")
-    use_house(monkeypatch, inline.services)
+    studio = confirmed(inline)
     row = signed(inline, begun(studio, "offer"))
     notices.sent_by_hand(row, by="ann")
     text = file_of(inline.services, row, "notice.txt")

@@ -15,7 +15,7 @@ from PIL import Image
 from desk.api.common import limits
 from exhibit.pictures.iscc import iscc_of
 from registry.models import BytesState, SignedCopy, Work
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.rows import photograph
 from workers.cases.purge import purge
 from workers.evidence.exporting import Wanted, exported
@@ -23,7 +23,7 @@ from workers.services import wiring
 from workers.works.opened import close_work, open_work
 from workers.works.registration import remove_work
 
-__all__ = ["module_scene", "scene"]
+__all__ = ["scene"]
 ALG = "io.iscc.v0"
 pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
 

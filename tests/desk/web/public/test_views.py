@@ -21,7 +21,7 @@ from registry.models import (
 )
 from registry.vectors import calibrations
 from tests.assets.counted import DAY, counts, picture
-from tests.assets.rows import found_case, owner
+from tests.assets.rows import found_studio
 from tests.assets.site_browser import use_house
 from tests.assets.source import flat
 from tests.desk.web.operator.test_views import make_well
@@ -110,7 +110,7 @@ def test_the_token_is_long_enough_and_stands_in_no_entry_of_the_log(own: Service
 def test_whoever_is_signed_in_sees_the_rate_of_the_installation(inline: SyncRunner) -> None:
     client = signed_in()
     assert b"nothing decided yet" in client.get("/accuracy/").content
-    decisions.clear(found_case(inline.services, owner("studio")), by="Ann", reason="Not ours.")
+    decisions.clear(found_studio(inline).cases.get(), by="Ann", reason="Not ours.")
     sequence_log(inline.services)
     answer = client.get("/accuracy/")
     assert answer.status_code == 200

@@ -11,16 +11,14 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.crawls import revisits, watching
 from registry.models import Case, Crawl, LogOpening, Match, Owner, Picture, Revisit, User, Watch, Work, WorkPicture
-from tests.assets.rows import found_case, owner
+from tests.assets.rows import found_studio
 from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
     """An owner with a work of which a copy was found."""
-    made = owner("studio")
-    found_case(inline.services, made)
-    return made
+    return found_studio(inline)
 
 
 def page(of: Owner, address: str) -> str:

@@ -5,20 +5,32 @@ from django.test import Client
 
 from registry.models import Case, Flood, LookAlike, Owner, Picture, Sighting
 from tests.assets.flooded import found_on_sites, stranger, with_floor
+from tests.assets.laid_down import once
 from tests.assets.rows import owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, site
-from tests.desk.web.works.test_uploads import ann, at, studio
+from tests.desk.web.works.test_uploads import ann, at
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["ann", "site", "studio"]
+__all__ = ["ann", "site"]
 
 
 @pytest.fixture
-def flood(inline: SyncRunner, studio: Owner) -> Flood:
-    """A work of the owner that is held back: two cases are open, three strangers wait."""
-    register(with_floor(inline.services, 2), studio, photograph(1), "A logo")
-    found_on_sites(inline.services, studio, [stranger(number, photograph(1)) for number in range(5)])
-    return Flood.objects.get()
+def studio(inline: SyncRunner) -> Owner:
+    """An owner with a work that is held back: two cases are open, three strangers wait."""
+    return once(inline, _with_a_flood)
+
+
+def _with_a_flood(inline: SyncRunner) -> Owner:
+    made = owner("studio")
+    register(with_floor(inline.services, 2), made, photograph(1), "A logo")
+    found_on_sites(inline.services, made, [stranger(number, photograph(1)) for number in range(5)])
+    return made
+
+
+@pytest.fixture
+def flood(studio: Owner) -> Flood:
+    """What holds it back."""
+    return Flood.objects.get(work__owner=studio)
 
 
 def test_the_inbox_and_the_works_lead_to_what_is_held_back(ann: Client, flood: Flood) -> None:

@@ -6,9 +6,9 @@ from django.urls import reverse
 
 from exhibit.entries import EntryType
 from registry.models import LogOpening, Work
-from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.desk_scene import Scene, scene
 
-__all__ = ["module_scene", "scene"]
+__all__ = ["scene"]
 
 
 def test_a_member_opens_a_work_and_closes_it_again(scene: Scene) -> None:

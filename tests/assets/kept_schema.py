@@ -1,0 +1,60 @@
+"""The schema of a test database, made by the migrations once for a state of the code and by ``pg_restore`` then."""
+
+import os
+import subprocess
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+from django.apps import apps
+from django.core.management import call_command
+from django.db import connection
+
+from exhibit.config.config import Config
+from tests import CHECKOUT
+from workers.servers.addresses import database_url
+from workers.servers.locks import FileLock
+from workers.servers.postgres import postgres_programs
+
+KEPT = CHECKOUT / "var" / "tests"
+
+
+def make_schema(config: Config) -> None:
+    """Bring an empty database up to date; the processes of a parallel run wait for the first of them to do so."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(KEPT / "schema.lock")
+    assert lock.take(within=240)
+    try:
+        kept = _kept()
+        if not kept.exists():
+            call_command("migrate", verbosity=0, interactive=False)
+            for earlier in KEPT.glob("schema-*.dump"):
+                earlier.unlink()
+            draft = kept.with_suffix(".draft")
+            _run(config, "pg_dump", "--format=custom", "--no-owner", f"--file={draft}")
+            draft.replace(kept)
+            return
+    finally:
+        connection.close()
+        lock.release()
+    take_schema(config)
+
+
+def take_schema(config: Config) -> None:
+    """Give an empty database the schema, where it has been made before."""
+    if _kept().exists():
+        _run(config, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", str(_kept()))
+
+
+def _kept() -> Path:
+    """Where it lies, under a name that follows from what it does: the migrations of all apps, and Django."""
+    made = sha256(version("django").encode())
+    for app in apps.get_app_configs():
+        for path in sorted(Path(app.path).glob("migrations/*.py")):
+            made.update(f"{app.label}/{path.name}".encode() + path.read_bytes())
+    return KEPT / f"schema-{made.hexdigest()[:16]}.dump"
+
+
+def _run(config: Config, program: str, *words: str) -> None:
+    command = [str(postgres_programs() / program), f"--dbname={database_url(config)}", *words]
+    subprocess.run(command, env=os.environ, check=True)

@@ -1,0 +1,35 @@
+"""What is measured with can be started: every benchmark and the training load as the product is now."""
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+import pytest
+
+import bench
+import training
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+OF_TRAINING_ALONE = {"torch", "onnx"}
+
+
+@pytest.mark.parametrize("package", [bench, training], ids=lambda one: one.__name__)
+def test_every_module_loads(package: ModuleType) -> None:
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith("__main__"):
+            try:
+                importlib.import_module(module.name)
+            except ModuleNotFoundError as lack:
+                if lack.name not in OF_TRAINING_ALONE:
+                    raise
+
+
+def test_the_help_names_what_is_measured(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in THREADS:
+        monkeypatch.setenv(name, "1")  # as the module sets it: what the tests start later has what it had
+    monkeypatch.setattr("sys.argv", ["bench", "--help"])
+    main = importlib.import_module("bench.__main__")
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 0
+    assert "fingerprints" in capsys.readouterr().out
