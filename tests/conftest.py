@@ -16,6 +16,7 @@ from django.core.management.commands import flush
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from hypothesis import settings as examples
+from pytest_django import DjangoDbBlocker
 
 from exhibit.config.config import Config
 from exhibit.config.secrets import secret_key

@@ -20,6 +20,7 @@ from psycopg import Connection
 
 from evidence.log.heads import NAME as HEAD
 from exhibit.config.config import Config
+from workers.jobs import Job
 from workers.tasks.sync_runner import SyncRunner
 
 Made = TypeVar("Made")
@@ -42,7 +43,7 @@ class _Kept:
 
     inline: SyncRunner
     config: Config
-    waiting: tuple[tuple[str, list[int]], ...]
+    waiting: tuple[tuple[Job, list[int]], ...]
     rows: dict[str, bytes]
     files: Path
     made: object

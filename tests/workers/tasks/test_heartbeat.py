@@ -9,7 +9,6 @@ from celery.signals import worker_before_create_process, worker_ready
 
 from registry.db import running
 from registry.models import Heartbeat
-from workers.tasks import heartbeat
 
 
 @pytest.mark.django_db(transaction=True)
@@ -19,7 +18,7 @@ def test_what_a_killed_process_has_left_is_free_as_soon_as_another_one_takes_its
     freed: list[str] = []
     repeated: list[float] = []
     cancelled: list[bool] = []
-    monkeypatch.setattr(heartbeat.jobs, "release_ended", lambda: freed.append("rows"))
+    monkeypatch.setattr("workers.tasks.heartbeat.jobs.release_ended", lambda: freed.append("rows"))
     expiry = SimpleNamespace(cancel=lambda: cancelled.append(True))
     sender = Mock(
         hostname="worker-crawl@here",
