@@ -1,12 +1,17 @@
 """What all tests share: servers of their own, started when the first test asks for them, and Django that finds them."""
 
+import fcntl
 import gc
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import TextIO
 
 import django
 import psycopg
@@ -19,9 +24,11 @@ from hypothesis import settings as examples
 
 from exhibit.config.config import Config
 from exhibit.config.secrets import secret_key
+from tests import CHECKOUT
 from workers.configuration import load_config
 from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers
+from workers.servers.postgres import postgres_programs
 
 pytest_plugins = ["tests.assets.fixtures", "tests.assets.site_browser"]
 
@@ -100,9 +107,43 @@ def _wait_for_no_disk(config: Config) -> None:
         connection.execute("SELECT pg_reload_conf()")
 
 
+@dataclass(frozen=True)
+class Tables:
+    """A dump of an empty database, and what a process holds that is about to make it."""
+
+    dump: Path
+    lock: TextIO
+
+
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(servers: EmbeddedServers) -> None:
-    """Start the servers before Django makes its test database."""
+def tables() -> Iterator[Tables]:
+    """The tables of this version as the first process that has migrated dumps them; until then the others wait."""
+    digest = sha256()
+    for path in sorted([*CHECKOUT.glob("registry/**/*.py"), *CHECKOUT.glob("requirements/*.txt")]):
+        digest.update(path.read_bytes())
+    dump = CHECKOUT / "var" / "tests" / f"{digest.hexdigest()[:16]}.dump"
+    dump.parent.mkdir(parents=True, exist_ok=True)
+    with (dump.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if dump.exists():
+            fcntl.flock(lock, fcntl.LOCK_UN)
+        yield Tables(dump, lock)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(servers: EmbeddedServers, tables: Tables) -> None:
+    """Start the servers before Django makes its test database, and let it copy one that has all tables."""
+    if tables.dump.exists():
+        with psycopg.connect(addresses.database_url(load_config()), autocommit=True) as connected:
+            connected.execute("CREATE DATABASE tables")
+        _postgres("pg_restore", "tables", str(tables.dump))
+        connection.settings_dict["TEST"]["TEMPLATE"] = "tables"
+
+
+def _postgres(program: str, database: str, *words: str) -> None:
+    values = connection.settings_dict
+    address = f"postgresql://{values['USER']}@/{database}?host={values['HOST']}"
+    subprocess.run([postgres_programs() / program, "--dbname", address, *words], check=True)
 
 
 @pytest.fixture
@@ -114,11 +155,19 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
+def django_db_setup(django_db_setup: None, tables: Tables) -> Iterator[None]:
     """Have tests with real transactions empty only the tables that hold rows: there are over a hundred.
 
     What Django itself writes down after a migration, names of tables and of rights, stays.
     """
+    if not tables.dump.exists():
+        folder = tables.dump.parent
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            _postgres("pg_dump", str(connection.settings_dict["NAME"]), "--format", "custom", "--file", file.name)
+        for earlier in folder.glob("*.dump"):
+            earlier.unlink()
+        Path(file.name).rename(tables.dump)
+        fcntl.flock(tables.lock, fcntl.LOCK_UN)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", _emptying)
         patch.setattr(flush, "emit_post_migrate_signal", lambda *_, **__: None)

@@ -83,13 +83,13 @@ def inline(db: None, config: Config, tmp_path: Path) -> Iterator[SyncRunner]:
     fingerprints.forget_cached_spaces()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """A sealed case with log, keys and witnesses of its own."""
+    """A sealed case with log, keys and witnesses of its own, which no test changes."""
     return make_scene(tmp_path_factory.mktemp("scene"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def bundle(scene: Scene) -> Path:
     """Its bundle."""
     return scene.write(scene.folder / "bundle.zip")
