@@ -65,7 +65,7 @@ def _remembering(measure: Callable[..., LocalFeatures]) -> Callable[..., LocalFe
     known: dict[object, LocalFeatures] = {}
 
     def remembered(grey: NDArray[np.uint8], *given: object) -> LocalFeatures:
-        key = grey.shape, sha256(np.ascontiguousarray(grey)).digest(), given
+        key = grey.shape, sha256(grey.tobytes()).digest(), given
         if key not in known:
             if len(known) == MOST_REMEMBERED:
                 known.clear()
