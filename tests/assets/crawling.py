@@ -119,14 +119,16 @@ class Forked:
     def __init__(self, asked: dict[str, Value]) -> None:
         self.pid = _told(asked | {"environ": dict(os.environ)})
         self.returncode: int | None = None
+        self._waiting = threading.Lock()
         self.running.add(self.pid)
 
     def wait(self) -> int:
         """Its exit code, once it has ended."""
-        if self.returncode is None:
-            self.returncode = _told({"wait": self.pid})
-            self.running.discard(self.pid)
-        return self.returncode
+        with self._waiting:
+            if self.returncode is None:
+                self.returncode = _told({"wait": self.pid})
+                self.running.discard(self.pid)
+            return self.returncode
 
     def kill(self) -> None:
         """End it at once."""

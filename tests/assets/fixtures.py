@@ -20,7 +20,6 @@ from registry.vectors import fingerprints
 from tests.assets import crawling, milvus_server as milvus_package
 from tests.assets.bundles import Scene, make_scene
 from tests.assets.command_line import Terminal
-from tests.assets.laid_down import once
 from tests.assets.published import Cloud, Machine, machines_of
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.sealed import sealed_bundle
@@ -66,7 +65,7 @@ def _remembering(measure: Callable[..., LocalFeatures]) -> Callable[..., LocalFe
     known: dict[object, LocalFeatures] = {}
 
     def remembered(grey: NDArray[np.uint8], *given: object) -> LocalFeatures:
-        key = grey.shape, sha256(np.ascontiguousarray(grey).data).digest(), given
+        key = grey.shape, sha256(grey.tobytes()).digest(), given
         if key not in known:
             if len(known) == MOST_REMEMBERED:
                 known.clear()
@@ -84,13 +83,13 @@ def inline(db: None, config: Config, tmp_path: Path) -> Iterator[SyncRunner]:
     fingerprints.forget_cached_spaces()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """A sealed case with log, keys and witnesses of its own."""
+    """A sealed case with log, keys and witnesses of its own, which no test changes."""
     return make_scene(tmp_path_factory.mktemp("scene"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def bundle(scene: Scene) -> Path:
     """Its bundle."""
     return scene.write(scene.folder / "bundle.zip")
@@ -193,10 +192,6 @@ def studio(cli: Terminal) -> str:
 def sealed_case(cli: Terminal, inline: SyncRunner) -> Bundle:
     """The sealed bundle of case 1 of the owner "studio", whose commands stand on the same rows."""
     settle(inline, languages=("en",))
-    return once(inline, _sealed_and_signed)
-
-
-def _sealed_and_signed(inline: SyncRunner) -> Bundle:
     bundle = sealed_bundle(inline)
     sequence_log(inline.services)
     sign_checkpoint(inline.services)

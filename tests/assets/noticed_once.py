@@ -1,7 +1,4 @@
-"""The owner with two confirmed cases of one party, made once for the tests of a module: ``noticed.studio`` on a stage.
-
-A module imports all four and names them in its ``__all__``.
-"""
+"""Two confirmed cases of one party, made once for all tests of a module; to be imported with all four fixtures."""
 
 import pytest
 
@@ -10,17 +7,15 @@ from tests.assets.noticed import confirmed, mail_by
 from tests.assets.stage import inline, stage
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["confirmed_cases", "inline", "stage", "studio"]
+__all__ = ["inline", "stage"]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def confirmed_cases(stage: SyncRunner) -> None:
-    """Its rows."""
-    mail_by(stage, "smtp://localhost")
+def two_cases(stage: SyncRunner) -> None:
     confirmed(stage)
 
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
-    """The owner."""
+    mail_by(inline, "smtp://localhost")
     return Owner.objects.get(slug="studio")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crawler.formats.lines import EndLine, PageLine, read_lines
-from tests.assets.crawling import ROOT, large_site, start, whole_job
+from tests.assets.crawling import ROOT, Forked, Value, large_site, whole_job
 from tests.assets.site import Answer, Route, Seen, Site
 
 
@@ -61,6 +61,13 @@ def test_one_line_crawls_a_site(tmp_path: Path) -> None:
     assert end.counts.images == 1
 
 
+def started(folder: Path, out: Path, **job: Value) -> Forked:
+    """A job whose lines go to a file, of which an earlier run may have left some."""
+    path = folder / "job.json"
+    path.write_bytes(whole_job(folder, **job))
+    return Forked({"files": [os.devnull, os.devnull, str(folder / "errors")], "words": [str(path), "--out", str(out)]})
+
+
 def _pages(out: Path) -> list[PageLine]:
     lines = read_lines(out.read_bytes().splitlines(keepends=True)) if out.exists() else ()
     return [line for line in lines if isinstance(line, PageLine)]
@@ -73,7 +80,7 @@ def _facts(pages: list[PageLine]) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize("nth", [1, 9, 25])
 def test_a_killed_crawl_goes_on_where_it_was(tmp_path: Path, nth: int) -> None:
     out, running = tmp_path / "lines", tmp_path / "lines.running"
-    started: list[subprocess.Popen[bytes]] = []
+    first: list[Forked] = []
     with Site() as site:
         large_site(site, pages=10, images=2)
         site.page("/0", '<img src="/gone.jpg"><img src="/i/3-0.jpg"><a href="/1">1</a><a href="/2">2</a>')
@@ -81,8 +88,8 @@ def test_a_killed_crawl_goes_on_where_it_was(tmp_path: Path, nth: int) -> None:
         def killing(route: Route) -> Route:
             def answer(seen: Seen) -> Answer:
                 if len(site.seen) == nth:
-                    started[0].kill()
-                    started[0].wait()
+                    first[0].kill()
+                    first[0].wait()
                 return route if isinstance(route, Answer) else route(seen)
 
             return answer
@@ -91,21 +98,21 @@ def test_a_killed_crawl_goes_on_where_it_was(tmp_path: Path, nth: int) -> None:
         site.fallback = killing(site.fallback)
         job = {"sources": [{"kind": "site", "url": site.url("/0")}], "limits": {"depth": 99, "pages": 10, "images": 18}}
         polite = {"concurrency_per_host": 1}
-        started.append(start(tmp_path, out, politeness=polite, **job))
-        assert started[0].wait(timeout=60) == -signal.SIGKILL
+        first.append(started(tmp_path, out, politeness=polite, **job))
+        assert first[0].wait() == -signal.SIGKILL
         assert running.exists()
         before = _pages(out)
         with out.open("ab") as stream:
             stream.write(b'{"type":"page","url":"http://cut')
-        again = start(tmp_path, out, politeness=polite, **job)
-        assert again.wait(timeout=60) == 0
+        again = started(tmp_path, out, politeness=polite, **job)
+        assert again.wait() == 0
         pages, asked = _pages(out), site.paths()
         answered = {page.url for page in before} | {one.image_url for page in before for one in page.sightings}
         answered |= {one.url for page in before for one in page.refusals}
         assert {url: asked.count(url.removeprefix(site.url(""))) for url in answered} == dict.fromkeys(answered, 1)
         assert not running.exists()
-        fresh = start(tmp_path, tmp_path / "fresh", politeness=polite, **job)
-        assert fresh.wait(timeout=60) == 0
+        fresh = started(tmp_path, tmp_path / "fresh", politeness=polite, **job)
+        assert fresh.wait() == 0
     assert pages[: len(before)] == before
     assert sorted(page.url for page in pages) == [site.url(f"/{n}") for n in range(10)]
     assert _facts(pages) == _facts(_pages(tmp_path / "fresh"))
@@ -125,12 +132,12 @@ def test_a_crawl_that_ended_or_was_another_begins_anew(tmp_path: Path) -> None:
         large_site(site, pages=2, images=1)
         job = {"sources": [{"kind": "site", "url": site.url("/0")}]}
         for _ in range(2):
-            assert start(tmp_path, out, **job).wait(timeout=60) == 0
+            assert started(tmp_path, out, **job).wait() == 0
             assert len(_pages(out)) == 2
         assert site.times("/0") == 2
         out.write_bytes(out.read_bytes().splitlines(keepends=True)[0])
         (tmp_path / "lines.running").write_text("another job")
-        assert start(tmp_path, out, **job).wait(timeout=60) == 0
+        assert started(tmp_path, out, **job).wait() == 0
         assert len(_pages(out)) == 2
         assert site.times("/0") == 3
 

@@ -26,9 +26,11 @@ from workers.configuration import load_config
 
 OWNER = "Lighthouse Archive"
 SITES = (20, 21, 22)
-BUNDLES = 12
+WATCHED = 2
+"""Of the sites."""
+BUNDLES = 6
 MIDDLE = 60
-"""Pictures that have been compared when the power goes, of some 300."""
+"""Pictures that have been compared when the power goes, of some 200."""
 CLOCKS = {"ben": 20, "cleo": -20}
 """Seconds by which the clock of a machine is wrong."""
 Environ = Mapping[str, str]
@@ -97,7 +99,7 @@ def _run(root: Path, names: list[str], lost: str = "", comes: str = "") -> Left:
                 if name == names[0]:
                     _register(hosts[name], environ)
             with ThreadPoolExecutor(len(plan.sites)) as pool:
-                runs = [pool.submit(_watch, hosts[names[0]], environ, plan, number) for number in range(3)]
+                runs = [pool.submit(_watch, hosts[names[0]], environ, plan, number) for number in range(WATCHED)]
                 if lost:
                     wait_until(lambda: patiently(lambda: _is_amid(lost)))
                     hosts.switch_off(lost)

@@ -4,11 +4,14 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from evidence.anchors.fetch import ask
+from evidence.development.__main__ import main
+from exhibit.errors import ExitCode
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
 
@@ -17,10 +20,12 @@ COMMAND = [sys.executable, "-m", "evidence.development"]
 
 
 @pytest.mark.parametrize(
-    ("witness", "path", "beginning"),
-    [("authority", "/root.pem", b"-----BEGIN CERTIFICATE"), ("chain", "/timestamp/" + 64 * "0", b"Pending")],
+    ("witness", "path", "beginning", "number"),
+    [
+        ("authority", "/root.pem", b"-----BEGIN CERTIFICATE", signal.SIGTERM),
+        ("chain", "/timestamp/" + 64 * "0", b"Pending", signal.SIGINT),
+    ],
 )
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_witness_prints_its_address_serves_and_ends_when_told(
     witness: str, path: str, beginning: bytes, number: signal.Signals, tmp_path: Path
 ) -> None:
@@ -33,25 +38,26 @@ def test_a_witness_prints_its_address_serves_and_ends_when_told(
         assert running.wait(20) == 0
 
 
-def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path: Path) -> None:
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """What the program says to its user when it can't serve, run in this process."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    def run(*words: str) -> str:
+        assert main([*words]) == ExitCode.SERVICE_MISSING
+        return capsys.readouterr().err
+
+    return run
+
+
+def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path: Path, told: Callable[..., str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        arguments = [*COMMAND, "chain", "--folder", str(tmp_path), "--port", str(taken.getsockname()[1])]
-        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    assert done.returncode == 3
-    assert "can't be used" in done.stderr
-    assert "Traceback" not in done.stderr
+        port = str(taken.getsockname()[1])
+        assert "can't be used" in told("chain", "--folder", str(tmp_path), "--port", port)
 
 
-def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, told: Callable[..., str]) -> None:
     (tmp_path / "file").write_text("in the way")
-    arguments = [*COMMAND, "chain", "--folder", str(tmp_path / "file" / "chain")]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    assert done.returncode == 3
-    assert f"{tmp_path / 'file'}" in done.stderr
-    assert "port" not in done.stderr
-
-
-def test_help_shows_examples() -> None:
-    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True)
-    assert "python -m evidence.development chain --folder" in done.stdout
-    assert "no legal weight" in done.stdout
+    words = told("chain", "--folder", str(tmp_path / "file" / "chain"))
+    assert f"{tmp_path / 'file'}" in words
+    assert "port" not in words

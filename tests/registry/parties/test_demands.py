@@ -17,10 +17,10 @@ from registry.parties.demands import (
     in_units,
     read_amount,
 )
-from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
+from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.assets.rows import owner
 
-__all__ = ["confirmed_cases", "inline", "stage", "studio"]
+__all__ = ["inline", "stage", "studio", "two_cases"]
 
 
 def fee_of(of: Owner, currency: str = "EUR") -> Fee:

@@ -8,9 +8,9 @@ from exhibit.errors import NotFoundError
 from registry.models import Case, Notice, Owner
 from registry.parties import parties
 from tests.assets.noticed import begun
-from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
+from tests.assets.noticed_once import inline, stage, studio, two_cases
 
-__all__ = ["confirmed_cases", "inline", "stage", "studio"]
+__all__ = ["inline", "stage", "studio", "two_cases"]
 
 
 def test_a_party_is_counted_in_one_query(studio: Owner) -> None:

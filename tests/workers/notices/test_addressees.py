@@ -3,11 +3,11 @@
 from exhibit.clock import now
 from registry.models import Capture, FrontierUrl, Owner
 from tests.assets.noticed import begun
-from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
+from tests.assets.noticed_once import inline, stage, studio, two_cases
 from workers.notices.addressees import Proposal, addressee_of, platforms, proposals
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["confirmed_cases", "inline", "stage", "studio"]
+__all__ = ["inline", "stage", "studio", "two_cases"]
 
 
 def test_pages_of_the_party_propose_their_addresses_and_their_contact_pages(studio: Owner, inline: SyncRunner) -> None:

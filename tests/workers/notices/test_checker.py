@@ -8,14 +8,14 @@ from exhibit.errors import WrongUseError
 from registry.models import Bundle, Case, Notice, Owner, Work
 from registry.notices import notices
 from tests.assets.noticed import SENDER, begun
-from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
+from tests.assets.noticed_once import inline, stage, studio, two_cases
 from workers.notices.addressees import proposals
 from workers.notices.checker import gaps, missing
 from workers.notices.contents import items_of, letter
 from workers.notices.signing import read_mark, send_by_mail, sign
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["confirmed_cases", "inline", "stage", "studio"]
+__all__ = ["inline", "stage", "studio", "two_cases"]
 
 FILED = {
     "respondent_name": "Shop Inc.",

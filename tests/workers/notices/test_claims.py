@@ -9,13 +9,13 @@ from registry.models import Capture, Case, LogOpening, Owner, Sighting
 from registry.notices import notices
 from registry.works.licences import NewLicence, keep_licences
 from tests.assets.noticed import answer_all, begun, signed
-from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
+from tests.assets.noticed_once import inline, stage, studio, two_cases
 from workers.cases.decisions import dispute
 from workers.notices.claims import Point, answer, check, lost
 from workers.notices.signing import send_by_mail
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["confirmed_cases", "inline", "stage", "studio"]
+__all__ = ["inline", "stage", "studio", "two_cases"]
 
 PAGE = """<html><!-- CC BY-ND 3.0 --><body><img src="/image-0.jpg"><p>Photo: <b>Ann</b> Example,
 <a rel="license" href="https://creativecommons.org/licenses/by-sa/4.0/">some rights</a></p>{}<p>Public domain</p>
@@ -95,7 +95,7 @@ def test_ledger_resellers_embedding_own_sites_and_context_are_named_with_their_p
     assert all(point.evidence[0].page == "http://shop.example/page-0" for point in found.values())
 
 
-__all__ = ["confirmed_cases", "inline", "stage", "studio"]
+__all__ = ["inline", "stage", "studio", "two_cases"]
 
 
 def test_disputes_that_a_work_has_lost_are_counted_and_no_others(studio: Owner) -> None:

@@ -6,12 +6,12 @@ from registry.models import Owner, Work
 from registry.notices import notices
 from tests.assets.chinese import english_in, half_width_in
 from tests.assets.noticed import begun
-from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
+from tests.assets.noticed_once import inline, stage, studio, two_cases
 from workers.notices.checker import gaps, is_address, us_unregistered
 from workers.notices.contents import items_of, letter, parts_of
 from workers.notices.wording import FOLDER, shipped
 
-__all__ = ["confirmed_cases", "inline", "stage", "studio"]
+__all__ = ["inline", "stage", "studio", "two_cases"]
 
 GIVEN = {
     "Agent", "Ann", "Copyright", "Example", "Harbour", "Kiel", "Road", "Studio", "Two", "harbour", "owner",

@@ -12,7 +12,7 @@ from registry.models import Bundle, Case, DownloadLink, Notice, Owner, Package
 from registry.notices import notices, senders
 from tests.assets.fonts import needs_chinese
 from tests.assets.noticed import begun, signed
-from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
+from tests.assets.noticed_once import inline, stage, studio, two_cases
 from workers.evidence.deposits import make_deposit
 from workers.evidence.links import links_of
 from workers.notices.contents import letter
@@ -20,7 +20,7 @@ from workers.notices.enclosures import packages
 from workers.notices.signing import file_of, take_back
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["confirmed_cases", "inline", "stage", "studio"]
+__all__ = ["inline", "stage", "studio", "two_cases"]
 
 LICENCE = b"\x89PNG\r\n\x1a\n1"
 

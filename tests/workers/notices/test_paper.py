@@ -10,12 +10,12 @@ from exhibit.clock import now
 from registry.models import Case, Owner
 from registry.notices import notices
 from tests.assets.noticed import begun
-from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
+from tests.assets.noticed_once import inline, stage, studio, two_cases
 from workers.notices.contents import items_of, letter
 from workers.notices.paper import notice_pdf
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["confirmed_cases", "inline", "stage", "studio"]
+__all__ = ["inline", "stage", "studio", "two_cases"]
 
 
 def test_it_has_the_letter_and_the_pictures_and_says_which_cannot_be_shown(studio: Owner, inline: SyncRunner) -> None:

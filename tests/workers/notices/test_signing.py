@@ -10,13 +10,13 @@ from exhibit.errors import WrongUseError
 from registry.models import Owner
 from registry.notices import notices
 from tests.assets.noticed import begun, signed
-from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
+from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.workers.notices.test_claims import keep_page
 from workers.notices.contents import letter
 from workers.notices.signing import file_of, read_mark, send_by_mail, sign
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["confirmed_cases", "inline", "stage", "studio"]
+__all__ = ["inline", "stage", "studio", "two_cases"]
 
 
 def test_another_letter_or_another_name_is_not_signed(studio: Owner, inline: SyncRunner) -> None:

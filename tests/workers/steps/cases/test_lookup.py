@@ -6,14 +6,14 @@ import pytest
 
 from registry.models import Owner, PartyLookup, Sighting
 from registry.parties import parties
-from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
+from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.assets.registries import HOST_ADDRESS, answering
 from tests.assets.site import Site
 from workers.parties import rdap
 from workers.steps.cases.lookup import look_up
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["confirmed_cases", "inline", "stage", "studio"]
+__all__ = ["inline", "stage", "studio", "two_cases"]
 
 
 @pytest.mark.parametrize(("image", "known"), [("http://shop.example/1.jpg", True), ("http://cdn.example/1.jpg", False)])
