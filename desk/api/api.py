@@ -65,8 +65,13 @@ class Api(NinjaAPI):
         return JSON
 
     def get_openapi_schema(self, **how: Untyped) -> Untyped:
-        """The OpenAPI document."""
-        return described(super().get_openapi_schema(**how))
+        """The OpenAPI document; where nothing of its paths is asked for otherwise, it is made once."""
+        return described(super().get_openapi_schema(**how)) if any(how.values()) else self._document
+
+    @cached_property
+    def _document(self) -> Untyped:
+        # which takes a second of the processor: whoever asks for it again and again is to cost nothing
+        return described(super().get_openapi_schema())
 
 
 def _check_names(where: str, given: Iterable[str], known: Collection[str]) -> None:

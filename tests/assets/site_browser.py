@@ -14,7 +14,9 @@ end.
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypedDict, Unpack
 from urllib.parse import urlsplit
 
@@ -182,24 +184,74 @@ class Site:
             context.close()
 
 
-@pytest.fixture(scope="module")
-def playing() -> Iterator[Playwright]:
-    """Playwright, once for all browsers of a module."""
-    with pytest.MonkeyPatch.context() as patched, sync_playwright() as playwright:
-        # Playwright keeps a loop in this thread, and Django would take every query for one within it
-        patched.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield playwright
+class Running:
+    """Playwright and Chromium, which are started once for all modules with browsers that follow on one another."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._playwright: Playwright | None = None
+        self._chromium: Browser | None = None
+
+    def playwright(self) -> Playwright:
+        """Playwright, started when nothing runs."""
+        if self._playwright is None:
+            # it keeps a loop in this thread, and Django would take every query for one within it
+            patched = self._open.enter_context(pytest.MonkeyPatch.context())
+            patched.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+            self._playwright = self._open.enter_context(sync_playwright())
+        return self._playwright
+
+    def chromium(self) -> Browser:
+        """The browser, started when none runs."""
+        if self._chromium is None or not self._chromium.is_connected():
+            nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
+            self._chromium = self.playwright().chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", nowhere])
+            self._open.callback(self._chromium.close)
+        return self._chromium
+
+    def close(self) -> None:
+        """End what runs: other tests have loops of their own."""
+        self._open.close()
+        self._playwright = self._chromium = None
+
+
+RUNNING = Running()
+WITH_BROWSERS: set[Path] = set()
+"""The modules some of whose tests look at the site with a browser."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the modules with browsers first, so that a process starts one once."""
+    of_browsers = {"playing", "chromium", "firefox", "engine"}
+    WITH_BROWSERS.update(item.path for item in items if of_browsers & set(getattr(item, "fixturenames", ())))
+    items.sort(key=lambda item: item.path not in WITH_BROWSERS)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """End the browser before the first module without one."""
+    if item.path not in WITH_BROWSERS:
+        RUNNING.close()
+
+
+def pytest_sessionfinish() -> None:
+    """End the browser with the tests."""
+    RUNNING.close()
 
 
 @pytest.fixture(scope="module")
-def chromium(playing: Playwright) -> Iterator[Browser]:
-    """One browser for the tests of a module; they are skipped where there is none."""
+def playing() -> Playwright:
+    """Playwright, for all browsers of a module."""
+    return RUNNING.playwright()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Browser:
+    """One browser for all tests of a process; they are skipped where there is none."""
     if CHROMIUM is None:
         pytest.skip("Chromium isn't installed")
-    nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
-    running = playing.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", nowhere])
-    yield running
-    running.close()
+    return RUNNING.chromium()
 
 
 @pytest.fixture(scope="module")

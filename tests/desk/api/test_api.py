@@ -119,14 +119,14 @@ def test_shapes_are_as_the_document_says(scene_of_programs: Scene) -> None:
 
 
 @pytest.mark.usefixtures("connection_of_the_test")
-@pytest.mark.parametrize("examples", [1, pytest.param(8, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("examples", "step"), [(1, 4), pytest.param(4, 1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=str)
-def test_every_operation_keeps_its_promises(mode: GenerationMode, token: str, examples: int) -> None:
+def test_operations_keep_their_promises(mode: GenerationMode, token: str, examples: int, step: int) -> None:
     config = SchemathesisConfig.from_dict(CONFIG)
     schema = schemathesis.openapi.from_wsgi(DOCUMENT, application, config=config)
     broken = []
     _, of_contributor = contributors.invite("Ann", by="operator")
-    for path, method in OPERATIONS:
+    for path, method in OPERATIONS[::step]:
         opens = of_contributor if "/edge/" in path else token
         if (error := _broken(schema[path][method], mode, opens, examples)) is not None:
             broken.append(error)

@@ -135,3 +135,8 @@ def test_each_request_and_each_answer_has_an_example_that_fits() -> None:
                         Draft202012Validator(schema).validate(content["example"])
                         seen += 1
     assert seen > 500
+
+
+def test_the_document_is_made_once() -> None:
+    assert api.get_openapi_schema() is api.get_openapi_schema()
+    assert next(iter(api.get_openapi_schema(path_prefix="/elsewhere/")["paths"])).startswith("/elsewhere/")
