@@ -119,8 +119,9 @@ async function checkBundle(bundle, trust, progress) {
   return verdictOf([...checks, ...receipts], leftOf(inspection, facts, records), inspection, facts);
 }
 
-function containerOf({ bundle, broken }) {
+function containerOf({ bundle, broken, large }) {
   must(!broken.size, [...broken.values()][0]);
+  if (large.size) throw new Unchecked([...large.values()][0]);
   if (!bundle.isZip) throw new Unchecked("An unpacked folder has no container to compare.");
   return "The ZIP is byte for byte the one that these contents give.";
 }
