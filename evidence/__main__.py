@@ -243,7 +243,7 @@ _COMMANDS = {
         "Compute how often what the machine said was wrong, from the decisions in a log.",
     ),
     "page": (
-        _page, PAGE_EXAMPLES, "the verifier as one HTML page, for a laptop without Python",
+        _page, PAGE_EXAMPLES, "a page that checks bytes, signature and log in a browser",
         "Write verify.html to standard output. Hand it out apart from bundles.",
     ),
     "make-key": (

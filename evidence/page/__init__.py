@@ -1,4 +1,7 @@
-"""``verify.html``: the verifier as one page, for a laptop without Python and without a network.
+"""``verify.html``: what a browser can check of a bundle, as one page, without a network and without this software.
+
+It checks the bytes, the owner's signature, the log and its cosignatures, shows what was sealed, and names all other
+checks as not checked, with the command that makes them. It may know less than :mod:`evidence.verify`, never more.
 
 The page is joined from readable parts by :func:`page` when it is asked for (``python -m evidence page``,
 ``exhibit verify --html``, ``make verify-page``). It is handed out apart from bundles.
@@ -8,39 +11,33 @@ import base64
 import hashlib
 import json
 import re
-from dataclasses import asdict
 from importlib.resources import files
 
 from evidence.schemas import schemas
 from evidence.standalone import KNOWN_TOOLS
-from evidence.verdict.grades import ALWAYS, BY_NAME, GRADES
 from evidence.verdict.trust import Trust, load_trust
 from exhibit.types import Json
 
-VERSION = 11  # of what the page checks; counts up when a check changes
-PARTS = (
-    "bytes", "container", "ed25519", "log", "blocks", "ledgers", "validators", "der", "chains", "stamps", "decoding",
-    "pictures", "contents", "proofs", "signers", "inflate", "captures", "cocaptures", "passkeys", "order",
-    "stated_pictures", "case", "verdict", "packages", "show",
-)  # fmt: skip
+VERSION = 12  # of what the page checks; counts up when a check changes
+SCRIPTS = ("bundle", "checks", "show")
+FORMATS = ("manifest", "withheld", "entry", "inclusion", "consistency", "anchors", "trust")
 _FOLDER = files(__package__)
 
 
 def page(trust: Trust | None = None) -> bytes:
     """The page with a trust list built in, by default the one of this program; its user can choose another."""
     pinned = load_trust() if trust is None else trust
+    known = schemas()
     style = _read("style.css")
-    script = "(() => {\n'use strict';\n" + "\n".join(_read(f"parts/{name}.js") for name in PARTS) + "\n})();\n"
-    grades = {name: asdict(row) for name, row in GRADES.items()}
+    script = "(() => {\n'use strict';\n" + "\n".join(_read(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
     places = {
         "style": style,
         "style-hash": _source(style),
         "script": script,
         "script-hash": _source(script),
         "version": str(VERSION),
-        "grades": _embedded({"always": sorted(ALWAYS), "named": [*BY_NAME], "grades": grades}),
-        "schemas": _embedded(schemas()),
-        "tools": _embedded({name: sorted(known) for name, known in KNOWN_TOOLS.items()}),
+        "schemas": _embedded({name: known[name] for name in FORMATS}),
+        "tools": _embedded({name: sorted(digests) for name, digests in KNOWN_TOOLS.items()}),
         "trust": _embedded(json.loads(pinned.to_json())),
     }
     return re.sub(r"\{\{([a-z-]+)\}\}", lambda place: places[place[1]], _read("template.html")).encode()

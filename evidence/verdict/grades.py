@@ -1,4 +1,4 @@
-"""The grades of a verdict: which checks give each, and who vouches for it. The page reads the same table."""
+"""The grades of a verdict: which checks give each, and who vouches for it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -146,7 +146,7 @@ def _of_text(path: Path, head: bytes) -> Kind:
             )
     if head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
         return Kind(
-            "is a web page, and no bundle.", f"{BUNDLE} verify.html is opened in a browser, and checks bundles there."
+            "is a web page, and no bundle.", f"{BUNDLE} verify.html is opened in a browser, and takes bundles there."
         )
     if b"\0" not in head:
         return Kind("is a text, and no bundle.", f"{BUNDLE} A list of contents names them.")

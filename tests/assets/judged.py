@@ -394,7 +394,5 @@ FORGED: dict[str, tuple[Lie, dict[str, str]]] = {
     "a bundle of an earlier version": (_as_before, {CAPTURE: "not checked", "sheet": "not checked"}),
 }  # fmt: skip
 BY_COMMAND = frozenset({"drawings", "sheet", "words"})
-NOT_ON_THE_PAGE = frozenset({ARCHIVE})
-"""What the page and ``python -m evidence`` leave to ``exhibit verify``."""
 NOT_MADE = BY_COMMAND | {"rest"}
 """What they don't check of a whole bundle."""

@@ -1,5 +1,7 @@
 """verify.html in a real browser, and what the Python verifier says of the same bundle."""
 
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from evidence.page import page as verify_html
@@ -9,14 +11,10 @@ from exhibit.errors import ExhibitError, ExitCode
 from tests.assets.browser import Tab
 
 WORDS = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
-
-ROWS = """Object.fromEntries(
-  [...document.querySelectorAll('[data-check]')].map((row) => [row.dataset.check, row.dataset.state])
-)"""
-
 RESULT = "document.getElementById('result')"
-
-
+STATUS = "document.getElementById('status')"
+TOLD = """[...document.querySelectorAll('[data-bundle]')].map((sheet) => [sheet.dataset.outcome,
+  [...sheet.querySelectorAll('[data-check]')].map((row) => [row.dataset.check, row.dataset.state])])"""
 Told = tuple[str, dict[str, str]]
 """An outcome, and the state of each check."""
 
@@ -25,27 +23,48 @@ class Page:
     """The page in a tab, with a trust list."""
 
     def __init__(self, tab: Tab, trust: Trust, folder: Path) -> None:
-        self.tab, self.folder = tab, folder
+        self.tab, self.folder, self.trust = tab, folder, trust
         verifier = folder / "verify.html"
-        verifier.write_bytes(verify_html())
+        verifier.write_bytes(verify_html(trust))
         tab.open(verifier.as_uri())
-        self.pin(trust)
 
     def pin(self, trust: Trust) -> None:
         """Use another trust list."""
+        if trust != self.trust:
+            assert "from now on" in self.offer(trust.to_json())
+            self.trust = trust
+
+    def offer(self, trust: bytes) -> str:
+        """Give it what may be a trust list: what it says."""
         path = self.folder / "trust.json"
-        path.write_bytes(trust.to_json())
-        self.tab.ask("document.getElementById('status').textContent = ''")
+        path.write_bytes(trust)
+        self.tab.ask(f"{STATUS}.textContent = ''")
         self.tab.choose("#list", [path])
-        self.tab.wait("document.getElementById('status').textContent.includes('from now on')")
+        self.tab.wait(f"Boolean({STATUS}.textContent)")
+        return str(self.tab.ask(f"{STATUS}.textContent"))
 
     def check(self, path: Path) -> Told:
         """The outcome and the state of each check."""
+        [told] = self._told("#folder" if path.is_dir() else "#zip", [path])
+        return told
+
+    def check_all(self, paths: Sequence[Path]) -> list[Told]:
+        """Those of many ZIPs, which are chosen together."""
+        return self._told("#zip", paths) if paths else []
+
+    @property
+    def text(self) -> str:
+        """What it shows of what was checked last."""
+        return str(self.tab.ask(f"{RESULT}.textContent"))
+
+    def _told(self, selector: str, paths: Sequence[Path]) -> list[Told]:
         self.tab.call("Page.bringToFront")
         self.tab.ask(f"{RESULT}.removeAttribute('data-outcome')")
-        self.tab.choose("#folder" if path.is_dir() else "#zip", [path])
+        self.tab.choose(selector, paths)
         self.tab.wait(f"Boolean({RESULT}.dataset.outcome)")
-        return self.tab.ask(f"{RESULT}.dataset.outcome"), self.tab.ask(ROWS)
+        told = self.tab.ask(TOLD)
+        assert len(told) == len(paths)
+        return [(outcome, dict(states)) for outcome, states in told]
 
 
 def by_python(path: Path, trust: Trust) -> Told:
@@ -57,9 +76,20 @@ def by_python(path: Path, trust: Trust) -> Told:
     return WORDS[verdict.outcome], {check.name: str(check.state) for check in verdict.checks}
 
 
-def differences(
-    one: tuple[str, dict[str, str]], other: tuple[str, dict[str, str]]
-) -> dict[str, tuple[str | None, str | None]]:
-    """What the two verifiers say otherwise, by check."""
-    [page, python] = [{"": outcome, **states} for outcome, states in (one, other)]
-    return {name: (page.get(name), python.get(name)) for name in page | python if page.get(name) != python.get(name)}
+CHECKED = re.compile(
+    r"container|manifest|files|file:.*|bag|signature|key|revoked|countersignature.*|entry|inclusion|checkpoint|cosigned"
+)
+"""What the page says that it checks, by names of the Python verifier's checks."""
+
+
+def more(page: Told, fails: Iterable[str], *, is_bundle: bool = True) -> set[str]:
+    """What the page says more than Python, for which these checks failed: nothing, if the page keeps its word."""
+    outcome, states = page
+    assert outcome in {"holds", "incomplete", "failed", "not-checked", "no-bundle"}
+    wrong = {name for name in fails if states.get(name) == "passed"}
+    if outcome == "holds":
+        wrong |= {f"{name}, in all" for name in fails if CHECKED.fullmatch(name)}
+        wrong |= {"that nothing is left"} - ({"that nothing is left"} if "not checked" in states.values() else set())
+    if not is_bundle and outcome in {"holds", "incomplete"}:
+        wrong.add("that it is a bundle")
+    return wrong

@@ -17,12 +17,10 @@ from exhibit.clock import now
 from exhibit.config.config import Config
 from registry.models import Bundle, Capture, Case, Crawl, Owner, Picture, Refusal, Sighting, User, Watch
 from registry.vectors import fingerprints
-from tests.assets.browser import CHROMIUM, Chromium
 from tests.assets.pdf_text import text_of
 from tests.assets.rows import copy_of, owner, photograph, register
-from tests.assets.shop import with_own_keys, witnessed
+from tests.assets.shop import witnessed
 from tests.assets.site_browser import use_house
-from tests.assets.verify_page import Page
 from tests.crawler.crawling.test_archives import JPEG, http, record
 from tests.product.test_pipeline import sealed_and_witnessed, verdict_of
 from workers.cases.decisions import confirm
@@ -100,11 +98,7 @@ def test_an_archive_is_told_as_it_is_and_no_picture_was_seen_at_its_import(
         name = bundle.case.work.title.removeprefix("Work ")
         verdict = verdict_of(inline, bundle, trust, tmp_path)
         assert [check for check in verdict.checks if check.state is State.FAILED] == []
-        if CHROMIUM is not None:
-            with Chromium(tmp_path / f"profile-{bundle.pk}") as browser:
-                whom = with_own_keys(inline.services, trust)
-                states = Page(browser.tab(), whom, tmp_path).check(tmp_path / f"bundle-{bundle.pk}.zip")[1]
-            assert (states["slice:01"], states["order"], "failed" in states.values()) == ("passed", "passed", False)
+        assert {"slice:01", "order"} <= {check.name for check in verdict.checks if check.state is State.PASSED}
         shown = unescape(ann.get(f"/o/studio/cases/{bundle.case.number}/").content.decode())
         for address in ("/o/studio/works/1/spread/", f"/o/studio/party/{bundle.case.party}", "/o/studio/cases/"):
             assert ann.get(address).status_code in (200, 302)

@@ -10,14 +10,13 @@ import pytest
 from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
 from tests import CHECKOUT
-from tests.assets.browser import CHROMIUM, running_tab
 from tests.assets.bundles import Scene
 from tests.assets.corpus import kinds
 from tests.assets.corpus.deceit import Invention, forged
 from tests.assets.corpus.inventing import relogged
 from tests.assets.corpus.inventions import FAMILIES
 from tests.assets.tampering import files_of, packed
-from tests.assets.verify_page import Page, Told, by_python, differences
+from tests.assets.verify_page import Told, by_python
 from tests.product.test_corpus import EACH, EITHER, LIGHT, LIGHT_CHECKS
 from workers.evidence.remaking import MAKERS
 
@@ -103,17 +102,3 @@ def test_what_an_entry_without_an_owner_declares_and_the_facts_leave_out_fails_i
     assert failed(by_python(path, trust)) == set()
     done = subprocess.run([sys.executable, "-I", LIGHT, path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
-def test_the_page_in_a_browser_answers_alike(made: Made, tmp_path: Path) -> None:
-    wrong, pinned = {}, None
-    with running_tab(tmp_path / "profile") as tab:
-        page = Page(tab, next(iter(made.values()))[1], tmp_path)
-        for name, (path, trust, told) in list(made.items())[:: 1 if len(made) == len(KINDS) else 8]:
-            if trust != pinned:
-                page.pin(trust)
-                pinned = trust
-            if different := differences(page.check(path), told):
-                wrong[name] = different
-    assert wrong == {}

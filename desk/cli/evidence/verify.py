@@ -24,7 +24,7 @@ with late():
     from workers.evidence import remaking
 
 REPAYS = 2  # bundles for which a process repays its start
-ONE_PAGE = "Write the verifier as one page instead, with the list built in, for a laptop without Python."
+ONE_PAGE = "Write a page instead that checks bytes, signature and log in a browser, with the list built in."
 MINIMUM = "Ask for so many {} that the list pins, whatever the list itself asks for."
 OUR_LIST = (
     "This is judged by the list that comes along, which knows no log, no owner and none of your own witnesses. Ask "

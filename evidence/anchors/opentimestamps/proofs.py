@@ -201,7 +201,7 @@ def _parts(stamp: Any) -> Iterator[Any]:
 
 
 class _Reader:
-    """Reads a proof in order; raises ``IntegrityError``. ``evidence/page/parts/blocks.js`` reads the same way."""
+    """Reads a proof in order; raises ``IntegrityError``."""
 
     def __init__(self, data: bytes, place: int) -> None:
         self.data, self.place, self.left = data, place, MAX_OPERATIONS

@@ -1,7 +1,6 @@
 """Certificates (RFC 5280), and the profile by which a chain of them counts: docs/bundle-format.md states it.
 
-What a certificate says is read here, not by a library that has rules of its own: `evidence/page/parts/chains.js` must
-answer alike. The library computes signatures.
+What a certificate says is read here, not by a library that has rules of its own. The library computes signatures.
 """
 
 import base64

@@ -1,7 +1,4 @@
-"""DER (ITU-T X.690), read strictly: what has two forms, or goes on behind its end, isn't read at all.
-
-`evidence/page/parts/der.js` reads the same way, so that two verifiers can't take two things from the same bytes.
-"""
+"""DER (ITU-T X.690), read strictly: what has two forms, or goes on behind its end, isn't read at all."""
 
 import re
 from dataclasses import dataclass

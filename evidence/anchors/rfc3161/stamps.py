@@ -1,7 +1,7 @@
 """RFC 3161 replies, read and checked offline: no network, no clock, and no trust in anything that came along.
 
 The certificates that travel with a reply only help to build the chain; it has to end in a root that the caller pins.
-What counts is the profile in docs/bundle-format.md; `evidence/page/parts/stamps.js` keeps to the same.
+What counts is the profile in docs/bundle-format.md.
 """
 
 import hashlib

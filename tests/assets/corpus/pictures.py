@@ -168,15 +168,6 @@ KINDS: dict[str, tuple[Callable[[], bytes], bool]] = {  # whether it shows the f
     "WEBP that only dark pages show": (let_through("WEBP", "white", lossless=True), True),
     "PNG that light pages show inverted": (let_through("PNG", "black"), False),
 }  # fmt: skip
-UNREAD: dict[str, Callable[[], bytes]] = {
-    "TIFF": stored("TIFF", 1, b""),
-    "ICO": stored("ICO", 1, b"", sizes=[(80, 60)]),
-    "AVIF": stored("AVIF", 1, b""),
-    "JPEG of which half is there": cut("JPEG", 0.5),
-    "JPEG that breaks off": cut("JPEG", 0.8),
-    "PNG that breaks off": cut("PNG", 0.5),
-}
-"""What browsers don't read, or not as the profile has it: a page passes none of them."""
 CASES: dict[str, Case] = {
     name: Case(written(showing(make))) if good else failing(written(showing(make)), "match:01")
     for name, (make, good) in KINDS.items()

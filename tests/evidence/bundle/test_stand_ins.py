@@ -13,12 +13,12 @@ from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode
 from exhibit.pictures.decode import decode
-from tests.assets.browser import CHROMIUM, Chromium
+from tests.assets.browser import CHROMIUM, running_tab
 from tests.assets.bundles import FROM_FACTS, Scene, encoded, logged, make_scene, registered_bytes, textured
 from tests.assets.corpus.deceit import forged
 from tests.assets.corpus.inventing import kept
 from tests.assets.tampering import files_of, packed, rebagged
-from tests.assets.verify_page import Page, by_python, differences
+from tests.assets.verify_page import Page, by_python
 
 ORIGINAL = "data/work/01.jpg"
 WITHHELD = Withheld((ORIGINAL,), "The original is for the court.")
@@ -80,12 +80,13 @@ def test_a_large_picture_is_reduced_and_compares_as_before(scene: Scene, tmp_pat
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
-def test_the_page_says_the_same(scene: Scene, tmp_path: Path) -> None:
+def test_the_page_shows_the_reduced_picture_and_says_so(scene: Scene, tmp_path: Path) -> None:
     path = copy_for_the_other_side(scene, tmp_path / "copy.zip")
-    with Chromium(tmp_path / "profile") as browser:
-        page = Page(browser.tab(), scene.trust, tmp_path)
-        assert differences(page.check(path), by_python(path, scene.trust)) == {}
-        assert "A reduced picture stood in" in page.tab.ask("document.getElementById('result').textContent")
+    with running_tab(tmp_path / "profile") as tab:
+        page = Page(tab, scene.trust, tmp_path)
+        outcome, states = page.check(path)
+        assert (outcome, states[f"file:{ORIGINAL}"]) == ("holds", "not checked")
+        assert "Registered (reduced: the original is withheld)" in page.text
 
 
 BROKEN = {
@@ -95,15 +96,9 @@ BROKEN = {
 }
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
-def test_a_reduced_picture_that_is_broken_or_another_reads_alike(scene: Scene, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_reduced_picture_that_is_broken_or_another_does_not_pass(scene: Scene, tmp_path: Path, name: str) -> None:
+    data, state = BROKEN[name]
     whole = files_of(scene.write(tmp_path / "whole.zip"))
-    with Chromium(tmp_path / "profile") as browser:
-        page = Page(browser.tab(), scene.trust, tmp_path)
-        for name, (data, state) in BROKEN.items():
-            files, trust = forged(scene, whole, kept(reduced_path(ORIGINAL), data))
-            page.pin(trust)
-            path = packed(tmp_path / "b.zip", files)
-            told = by_python(path, trust)
-            assert told[1]["pictures"] == state, name
-            assert differences(page.check(path), told) == {}, name
+    files, trust = forged(scene, whole, kept(reduced_path(ORIGINAL), data))
+    assert by_python(packed(tmp_path / "b.zip", files), trust)[1]["pictures"] == state

@@ -1,4 +1,4 @@
-"""Each kind of receipt: the Python verifier and the page in a real browser answer as the format says, openssl too."""
+"""Each kind of receipt: the verifier answers as the format says, openssl too."""
 
 import shutil
 import subprocess
@@ -10,13 +10,10 @@ import pytest
 from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
 from tests.assets import receipt_kinds, stamp_table
-from tests.assets.browser import CHROMIUM, Chromium
 from tests.assets.stamp_forge import MOMENT
 from tests.assets.stamp_kinds import GOOD, SEALED, StampKind, base_files, bundle_of, groups, pem
 from tests.assets.tampering import packed
-from tests.assets.verify_page import Page
 
-Told = dict[str, str]
 OPENSSL = shutil.which("openssl")
 shares = pytest.mark.parametrize("one_in", [8, pytest.param(1, marks=pytest.mark.long)])
 
@@ -45,18 +42,6 @@ def test_python_answers_as_the_profile_says(made: list[StampKind], tmp_path: Pat
             by[check.name] = "" if check.time is None else f"{check.time:%Y-%m-%dT%H:%M:%SZ}"
     assert {kind.name: told[kind.check] for kind in made} == {kind.name: kind.state for kind in made}
     assert {kind.name: by[kind.check] for kind in made} == {kind.name: kind.latest for kind in made}
-
-
-@shares
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
-@pytest.mark.timeout(300)
-def test_the_page_answers_the_same(made: list[StampKind], tmp_path: Path, one_in: int) -> None:
-    told: Told = {}
-    made = made[::one_in]
-    with Chromium(tmp_path / "profile") as browser:
-        for path, trust in bundles(made, tmp_path):
-            told |= Page(browser.tab(), trust, tmp_path).check(path)[1]
-    assert {kind.name: told[kind.check] for kind in made} == {kind.name: kind.state for kind in made}
 
 
 @shares

@@ -11,16 +11,10 @@ import pytest
 
 from evidence import page as package
 from evidence.__main__ import main
-from evidence.page import PARTS, page
+from evidence.page import SCRIPTS, page
 from evidence.verdict.trust import load_trust
 
-PARTS_FOLDER = Path(package.__file__).parent / "parts"
-
-
-def test_every_part_is_joined_and_short_enough_to_read() -> None:
-    assert {path.stem for path in PARTS_FOLDER.glob("*.js")} == set(PARTS)
-    for path in PARTS_FOLDER.glob("*.js"):
-        assert len(path.read_text("utf-8").splitlines()) < 400, path.name
+FOLDER = Path(package.__file__).parent
 
 
 def test_only_the_script_and_the_style_inside_may_run_and_nothing_may_be_fetched() -> None:
@@ -35,14 +29,18 @@ def test_only_the_script_and_the_style_inside_may_run_and_nothing_may_be_fetched
     assert not re.findall(r"(?:src|href)=[\"']?(?:https?:|//)", text)
 
 
-@pytest.mark.parametrize("name", PARTS)
-def test_no_part_makes_markup_or_code_from_text(name: str) -> None:
-    text = (PARTS_FOLDER / f"{name}.js").read_text("utf-8")
+def test_every_script_is_joined() -> None:
+    assert {path.stem for path in FOLDER.glob("*.js")} == set(SCRIPTS)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_no_script_makes_markup_or_code_from_text(name: str) -> None:
+    text = (FOLDER / f"{name}.js").read_text("utf-8")
     for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "fetch("):
         assert word not in text, word
 
 
-def test_a_trust_list_is_built_in_and_cannot_leave_its_place(tmp_path: Path) -> None:
+def test_a_trust_list_is_built_in_and_cannot_leave_its_place() -> None:
     trust = replace(load_trust(), note="</script><script>alert(1)</script>")
     text = page(trust).decode()
     assert "<script>alert" not in text

@@ -1,0 +1,329 @@
+"""verify.html in a browser: what it checks fails where it was tampered with, and what it doesn't check it names."""
+
+import json
+import random
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from evidence.bundle.bag import CounterSignature, Proofs, Withheld
+from evidence.facts.case import MakingFacts, ProvenanceFacts
+from evidence.keys.ed25519 import KeySigner
+from evidence.verdict.trust import Requirements, Trust, load_trust
+from exhibit.clock import now
+from exhibit.entries import canonical
+from tests.assets.browser import Chromium
+from tests.assets.bundles import Scene, make_scene, resealed
+from tests.assets.changes import Files, flipped, part, without
+from tests.assets.hostile_zips import HOSTILE
+from tests.assets.tampering import files_of, packed, packed_bytes, rebagged, zipped
+from tests.assets.verify_page import RESULT, Page
+from tests.assets.witnesses import with_cosigner
+
+pytestmark = pytest.mark.timeout(300)
+CHECKED = {
+    "container", "manifest", "files", "bag", "tools", "signature", "key", "entry", "inclusion", "checkpoint",
+    "consistency",
+}  # fmt: skip
+CHECKPOINT, ENTRY = "proofs/log/checkpoint", "proofs/log/entry.json"
+COSIGNED = "proofs/anchors/checkpoint-test-witness.cosigned"
+Change = Callable[[Files], Files]
+
+
+def with_file(name: str, data: bytes) -> Change:
+    return lambda files: {**files, name: data}
+
+
+BROKEN: dict[str, tuple[Change, str]] = {
+    "a sealed picture": (flipped("data/work/01.jpg"), "file:data/work/01.jpg"),
+    "the facts": (flipped("data/facts.json"), "file:data/facts.json"),
+    "the manifest": (flipped("data/manifest.json"), "manifest"),
+    "another number in the manifest": (
+        lambda files: {
+            **files,
+            "data/manifest.json": files["data/manifest.json"].replace(b'"bundle":1', b'"bundle":2'),
+        },
+        "signature",
+    ),
+    "a picture missing": (without("data/work/01.jpg"), "files"),
+    "a file too many": (with_file("data/extra.txt", b"x"), "files"),
+    "the signature": (flipped("proofs/signature"), "signature"),
+    "the key's file": (flipped("proofs/key.json"), "key"),
+    "the key's other file": (flipped("proofs/key.pem"), "key"),
+    "the log's entry": (flipped(ENTRY, part(0.5)), "entry"),
+    "what opens the log's entry": (
+        lambda files: {**files, ENTRY: canonical({**json.loads(files[ENTRY]), "salt": "00" * 32})}, "entry"
+    ),
+    "the place in the log": (
+        flipped("proofs/log/inclusion.json", lambda data: data.index(b'"path":["') + 20), "inclusion"
+    ),
+    "the checkpoint's root": (flipped(CHECKPOINT, lambda data: data.index(b"\n", data.index(b"\n") + 1) + 6),
+        "inclusion",
+    ),
+    "the checkpoint's signature": (flipped(CHECKPOINT, lambda data: len(data) - 30), "checkpoint"),
+    "the proof of consistency": (
+        flipped("proofs/log/consistency.json", lambda data: data.index(b'"path":["') + 20), "consistency"
+    ),
+    "a cosignature": (flipped(COSIGNED, lambda data: len(data) - 30), f"anchor:{COSIGNED.rpartition('/')[2]}"),
+    "the list of receipts": (with_file("proofs/anchors/index.json", b"{}"), "anchors"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cosigned(scene: Scene) -> tuple[Proofs, Trust]:
+    return with_cosigner(scene.log, scene.proofs, scene.trust)
+
+
+def test_of_a_good_bundle_it_says_what_holds_and_names_all_that_is_left(page: Page, bundle: Path) -> None:
+    outcome, states = page.check(bundle)
+    passed = {name for name, state in states.items() if state == "passed" and not name.startswith("file:")}
+    assert (outcome, passed) == ("holds", CHECKED)
+    left = {name for name, state in states.items() if state == "not checked"}
+    assert len(left) == len(states) - len(passed) - sum(name.startswith("file:") for name in states)
+    assert left >= {"facts", "time", "order", "registration", "slice", "capture", "pictures", "match", "sheet"}
+    assert any(name.endswith(".tsr") for name in left)
+    assert f"{len(left)} checks are left to exhibit verify." in page.text
+    assert f"exhibit verify {bundle.name}" in page.text
+    assert "python3 -I verify.py" in page.text
+    for word in ("Complete", "existed no later than", "All checks passed"):
+        assert word not in page.text
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_what_was_tampered_with_fails_by_name(
+    scene: Scene, page: Page, cosigned: tuple[Proofs, Trust], tmp_path: Path, what: str
+) -> None:
+    change, check = BROKEN[what]
+    proofs, trust = cosigned
+    page.pin(trust)
+    whole = files_of(scene.write(tmp_path / "whole.zip", proofs))
+    outcome, states = page.check(packed(tmp_path / "changed.zip", rebagged(change(whole))))
+    page.pin(scene.trust)
+    assert (outcome, states[check]) == ("failed", "failed")
+
+
+def test_a_file_outside_of_the_sealed_ones_is_held_by_the_bag(page: Page, bundle: Path, tmp_path: Path) -> None:
+    for name in ("bag-info.txt", "proofs/anchors/manifest-test-authority.tsr", "verify.py"):
+        outcome, states = page.check(packed(tmp_path / "b.zip", flipped(name)(files_of(bundle))))
+        assert (outcome, states["bag"]) == ("failed", "failed"), name
+
+
+@pytest.mark.parametrize("flips", [20, pytest.param(400, marks=pytest.mark.long)])
+def test_no_byte_of_the_zip_can_be_changed(page: Page, bundle: Path, tmp_path: Path, flips: int) -> None:
+    draw, original, paths = random.Random(20261128), bundle.read_bytes(), []
+    directory = original.rindex(b"PK\x05\x06") - original.count(b"PK\x01\x02") * 70
+    for number in range(flips):
+        data, start = bytearray(original), directory if number % 4 == 0 else 0
+        data[draw.randrange(start, len(data))] ^= draw.randrange(1, 256)
+        paths.append(tmp_path / f"{number}.zip")
+        paths[-1].write_bytes(data)
+    told = page.check_all(paths)
+    assert {outcome for outcome, _ in told} <= {"failed", "not-checked", "no-bundle"}
+    assert all(states.get("container") != "passed" for _, states in told)
+
+
+def test_a_cosignature_counts_as_often_as_the_list_asks(
+    scene: Scene, page: Page, cosigned: tuple[Proofs, Trust], bundle: Path, tmp_path: Path
+) -> None:
+    proofs, trust = cosigned
+    page.pin(trust)
+    outcome, states = page.check(scene.write(tmp_path / "cosigned.zip", proofs))
+    assert (outcome, states["cosigned"], states["anchor:checkpoint-test-witness.cosigned"]) == (
+        "holds", "passed", "passed"
+    )  # fmt: skip
+    assert "cosigned the checkpoint of" in page.text
+    outcome, states = page.check(bundle)
+    assert (outcome, states["cosigned"]) == ("incomplete", "not checked")
+    page.pin(scene.trust)
+    outcome, states = page.check(tmp_path / "cosigned.zip")
+    assert states["anchor:checkpoint-test-witness.cosigned"] == "not checked"
+
+
+def test_keys_that_nobody_pinned_are_not_taken_for_somebodys(
+    scene: Scene, page: Page, bundle: Path, tmp_path: Path
+) -> None:
+    page.pin(load_trust())
+    outcome, states = page.check(bundle)
+    page.pin(scene.trust)
+    assert (outcome, states["key"], states["checkpoint"]) == ("incomplete", "not checked", "not checked")
+    (tmp_path / "forger").mkdir()
+    forger = make_scene(tmp_path / "forger", seed=2).write(tmp_path / "forged.zip")
+    outcome, states = page.check(forger)
+    assert (outcome, states["key"]) == ("incomplete", "not checked")
+    assert "this isn't shown: key, checkpoint" in page.text
+
+
+def test_a_key_of_somebody_else_or_a_revoked_one_does_not_pass(scene: Scene, page: Page, bundle: Path) -> None:
+    [key] = scene.trust.keys
+    for other, outcome, state in (
+        (replace(key, owner="Bob"), "failed", "failed"),
+        (replace(key, revoked=now() + timedelta(days=1)), "incomplete", "not checked"),
+    ):
+        page.pin(replace(scene.trust, keys=(other,)))
+        told, states = page.check(bundle)
+        assert (told, states["key"]) == (outcome, state)
+    page.pin(scene.trust)
+
+
+def test_counter_signatures_hold_by_the_owners_device_alone(scene: Scene, page: Page, tmp_path: Path) -> None:
+    device, [key] = KeySigner(Ed25519PrivateKey.generate()), scene.trust.keys
+    of_device = replace(key, public=device.public_key, use="device")
+    name = f"countersignature:{device.public_key.hex()[:16]}"
+    good, junk = device.sign(scene.sealed.manifest.to_json()), bytes(64)
+    for pinned, signature, state in (
+        (of_device, good, "passed"),
+        (of_device, junk, "failed"),
+        (replace(of_device, owner="Bob"), good, "failed"),
+        (replace(of_device, revoked=now()), good, "not checked"),
+        (key, good, "not checked"),
+    ):
+        page.pin(replace(scene.trust, keys=(key, pinned)))
+        proofs = replace(scene.proofs, countersignatures=(CounterSignature(device.public_key, signature),))
+        assert page.check(scene.write(tmp_path / "signed.zip", proofs))[1][name] == state
+    page.pin(scene.trust)
+
+
+def test_a_folder_is_read_and_a_zip_packed_anew_is_left_to_be_unpacked(
+    page: Page, bundle: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(bundle) as whole:
+        whole.extractall(tmp_path / "bag")
+    (tmp_path / "bag" / ".DS_Store").write_bytes(b"x")
+    outcome, states = page.check(tmp_path / "bag")
+    assert (outcome, states["container"], states["files"]) == ("holds", "not checked", "passed")
+    assert ".DS_Store" in page.text
+    (tmp_path / "bag" / "data" / "facts.json").write_bytes(b"{}")
+    assert page.check(tmp_path / "bag")[1]["file:data/facts.json"] == "failed"
+    anew = tmp_path / "anew.zip"
+    for data in (zipped(files_of(bundle)), b"MZ" + bundle.read_bytes(), packed_bytes({"a.zip": bundle.read_bytes()})):
+        anew.write_bytes(data)
+        outcome, states = page.check(anew)
+        assert (outcome in {"not-checked", "no-bundle"}, states) == (True, {})
+    anew.write_bytes(zipped(files_of(bundle)))
+    page.check(anew)
+    assert "Unpack it and choose the folder that holds bagit.txt" in page.text
+
+
+def test_what_is_no_bundle_is_called_so(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "text.zip").write_bytes(b"no ZIP")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.txt").write_bytes(b"a")
+    for path in (tmp_path / "text.zip", tmp_path / "folder"):
+        assert page.check(path) == ("no-bundle", {})
+
+
+def test_several_bundles_are_checked_one_after_the_other(page: Page, bundle: Path, tmp_path: Path) -> None:
+    bad = packed(tmp_path / "bad.zip", flipped("data/work/01.jpg")(files_of(bundle)))
+    assert [outcome for outcome, _ in page.check_all([bundle, bad])] == ["holds", "failed"]
+    assert page.tab.ask(f"{RESULT}.dataset.outcome") == "failed"
+
+
+def test_a_copy_that_withholds_a_file_says_which(scene: Scene, page: Page, tmp_path: Path) -> None:
+    withheld = Withheld(("data/work/01.jpg", "data/work/documents/01.pdf"), "The original is for the court.")
+    path = scene.write(tmp_path / "copy.zip", replace(scene.proofs, withheld=withheld))
+    outcome, states = page.check(path)
+    assert (outcome, states["files"], states["file:data/work/01.jpg"]) == ("holds", "passed", "not checked")
+    assert "Sealed files that are withheld from this copy: 2." in page.text
+
+
+def test_pictures_and_the_sheet_are_shown_only_with_their_sealed_bytes(
+    page: Page, bundle: Path, tmp_path: Path
+) -> None:
+    page.check(bundle)
+    images = f"[...{RESULT}.querySelectorAll('img')].map((one) => [one.alt, one.naturalWidth])"
+    page.tab.wait(f"{images}.every(([, width]) => width)")
+    shown = dict(page.tab.ask(images))
+    assert shown["Registered"] == 160
+    assert shown["Found, sighting 1"] == 80
+    assert {"Match 1, side by side", "Match 1, laid over each other"} <= set(shown)
+    assert page.tab.ask(f"{RESULT}.querySelector('a').textContent") == "Open the exhibit sheet (PDF)"
+    changed = flipped("data/work/01.jpg")(flipped("data/exhibit.pdf")(files_of(bundle)))
+    page.check(packed(tmp_path / "b.zip", changed))
+    assert "Registered" not in dict(page.tab.ask(images))
+    assert page.tab.ask(f"{RESULT}.querySelectorAll('a').length") == 0
+
+
+def test_what_was_sealed_is_shown_as_text(scene: Scene, page: Page, tmp_path: Path) -> None:
+    [sighting] = scene.facts.sightings
+    said = replace(
+        sighting,
+        making=MakingFacts("trainedAlgorithmicMedia", '{"Label": "1<b>"}'),
+        provenance=ProvenanceFacts("valid", actions=("c2pa.created", "c2pa.edited")),
+    )
+    work = replace(
+        scene.facts.work, title=HOSTILE, author="evil\u202egpj.exe", public_page="https://exhibit.example.org/id/01/"
+    )
+    facts = replace(scene.facts, work=work, sightings=(said,))
+    page.check(resealed(scene, facts).write(tmp_path / "<b>bold.zip"))
+    for words in (
+        HOSTILE,
+        "digital source type (IPTC): trainedAlgorithmicMedia",
+        'label of generated content (GB 45438-2025): {"Label": "1<b>"}',
+        "actions (C2PA): c2pa.created, c2pa.edited",
+        "https://exhibit.example.org/id/01/",
+    ):
+        assert words in page.text, words
+    assert "\u202e" not in page.text
+    shown = page.tab.ask(f"[document.title, {RESULT}.querySelectorAll('script, b').length]")
+    assert shown == ["Check an Exhibit bundle", 0]
+
+
+def test_nothing_but_the_page_itself_may_run_or_be_fetched(page: Page) -> None:
+    assert page.tab.ask("fetch('data:text/plain,x').then(() => 'fetched', () => 'refused')") == "refused"
+    page.tab.ask(
+        "(() => { const script = document.createElement('script'); script.textContent = 'document.title = \"owned\"';"
+        " document.body.append(script); })()"
+    )
+    assert page.tab.ask("document.title") == "Check an Exhibit bundle"
+
+
+def test_without_ed25519_in_the_browser_no_signature_is_said_to_hold(
+    browser: Chromium, scene: Scene, bundle: Path, tmp_path: Path
+) -> None:
+    tab = browser.tab()
+    tab.call("Page.enable")
+    tab.call(
+        "Page.addScriptToEvaluateOnNewDocument",
+        source="SubtleCrypto.prototype.importKey = () => Promise.reject(new DOMException('', 'NotSupportedError'));",
+    )
+    outcome, states = Page(tab, scene.trust, tmp_path).check(bundle)
+    assert (outcome, states["signature"], states["checkpoint"]) == ("incomplete", "not checked", "not checked")
+    assert states["inclusion"] == "passed"
+
+
+def test_every_control_can_be_reached_by_the_keyboard_and_has_a_name(page: Page, bundle: Path) -> None:
+    page.check(bundle)
+    nameless = page.tab.ask(
+        "[...document.querySelectorAll('input, a, summary')].filter((one) => one.tabIndex < 0 || "
+        "!(one.textContent.trim() || (one.labels && [...one.labels].some((label) => label.textContent.trim())))).length"
+    )
+    assert nameless == 0
+    assert page.tab.ask("document.activeElement.getAttribute('aria-label')") == "Verdict"
+
+
+def test_a_trust_list_that_is_none_is_refused(page: Page, cosigned: tuple[Proofs, Trust]) -> None:
+    _, trust = cosigned
+    [witness], [key], plain = trust.cosigners, trust.keys, json.loads(trust.to_json())
+    slips = [
+        canonical({**plain, "logs": [{**plain["logs"][0], "vkey": plain["logs"][0]["vkey"][:-2]}]}),
+        canonical({**plain, "more": 1}),
+        trust.to_json().replace(b'{"authorities"', b'{"dated":"2026-01-01","authorities"'),
+        b"\xef\xbb\xbf" + trust.to_json(),
+        b"[" * 70 + b"]" * 70,
+    ]
+    others = [
+        replace(trust, requires=Requirements(9)),
+        replace(trust, requires=Requirements(1, cosigners=2)),
+        replace(trust, cosigners=(replace(witness, vkey=trust.logs[0].vkey),)),
+        replace(trust, cosigners=(replace(witness, development=True, label=""),)),
+        replace(trust, keys=(replace(key, public=bytes(32)),)),
+    ]
+    for data in [*slips, *(one.to_json() for one in others)]:
+        assert "can't be used" in page.offer(data), data[:200]
+    assert "from now on" in page.offer(json.dumps(plain, indent=2).encode())
+    assert "from now on" in page.offer(page.trust.to_json())
