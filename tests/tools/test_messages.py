@@ -90,14 +90,11 @@ def test_words_that_are_not_marked_are_seen() -> None:
     assert list(plain_messages('messages.error(request, f"{name} failed")')) == ["f'{name} failed'"]
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_every_word_of_a_page_is_marked_for_translation(path: Path) -> None:
-    assert unmarked(path.read_text(encoding="utf-8")) == []
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
-def test_every_message_of_a_page_is_marked_for_translation(path: Path) -> None:
-    assert list(plain_messages(path.read_text(encoding="utf-8"))) == []
+def test_every_word_and_message_of_a_page_is_marked_for_translation() -> None:
+    left = {path.name: unmarked(path.read_text(encoding="utf-8")) for path in TEMPLATES}
+    left |= {path.name: list(plain_messages(path.read_text(encoding="utf-8"))) for path in MODULES}
+    assert len(left) > 100
+    assert {name: words for name, words in left.items() if words} == {}
 
 
 @pytest.mark.parametrize("language", messages.LANGUAGES)
