@@ -6,9 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
+import rlp
+
 from bench.table import Row, Titled
-from evidence.anchors.evm import rlp
-from evidence.anchors.evm.patricia import check_proof, prove
+from evidence.anchors.evm.proofs import check_path, prove
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
@@ -85,10 +86,10 @@ def _row(witness: str, anchor: Anchor, seconds: float, receipts: dict[Digest, Re
 
 
 def _busy_block() -> Row:
-    pairs = {rlp.encode(rlp.whole_number(place)): bytes([place % 251 + 1]) * 560 for place in range(BUSY_BLOCK)}
-    key = rlp.encode(rlp.whole_number(BUSY_BLOCK // 2))
+    pairs = {rlp.encode(place): bytes([place % 251 + 1]) * 560 for place in range(BUSY_BLOCK)}
+    key = rlp.encode(BUSY_BLOCK // 2)
     making, (root, nodes) = _timed(lambda: prove(pairs, key))
-    checking, _ = _timed(lambda: check_proof(root, key, nodes))
+    checking, _ = _timed(lambda: check_path(root, key, nodes))
     return {"make ms": 1000 * making, "check ms": 1000 * checking, "nodes": len(nodes), "bytes": sum(map(len, nodes))}
 
 

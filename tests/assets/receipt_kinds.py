@@ -8,10 +8,10 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from evidence.anchors.evm import rlp
-from evidence.anchors.evm.patricia import prove
-from evidence.anchors.evm.proofs import EVENT
-from evidence.anchors.evm.rlp import keccak256
+import rlp
+from eth_hash.auto import keccak
+
+from evidence.anchors.evm.proofs import EVENT, prove
 from evidence.anchors.opentimestamps.proofs import build_header, parse_header
 from exhibit.entries import canonical
 from tests.assets.stamp_kinds import BAD, CHAIN, GOOD, SEALED, STRANGE, StampKind, base_files
@@ -178,14 +178,14 @@ def log_of(digest: bytes, event: bytes = EVENT) -> list[Any]:
 
 def receipt_of(logs: Any, status: Any = b"\x01", kind: bytes = b"\x02", more: Sequence[Any] = ()) -> bytes:
     """A transaction's receipt."""
-    return kind + rlp.encode([status, b"\x52\x08", b"b" * 256, logs, *more])
+    return kind + bytes(rlp.encode([status, b"\x52\x08", b"b" * 256, logs, *more]))
 
 
 def header_of(root: Any, *, time: Any = TIME.to_bytes(4, "big"), number: Any = b"\x05", fields: int = 15) -> bytes:
     """A block's header, whatever it holds."""
     held: list[Any] = [b"h" * 32] * fields
     held[5], held[8], held[11 if fields > 11 else 0] = root, number, time
-    return rlp.encode(held)
+    return bytes(rlp.encode(held))
 
 
 def evm_kind(
@@ -195,8 +195,8 @@ def evm_kind(
     """A receipt of the seal in a block of an EVM chain."""
     digest = digest_of_seal()
     value = receipt_of([log_of(digest)]) if receipt is None else receipt
-    key = rlp.encode(rlp.whole_number(place))
-    pairs = {rlp.encode(rlp.whole_number(one)): b"\x02" + b"o" * 40 for one in range(others)} | {key: value}
+    key = rlp.encode(place)
+    pairs = {rlp.encode(one): b"\x02" + b"o" * 40 for one in range(others)} | {key: value}
     root, path = prove(pairs, key)
     made = header(root)
     plain = {
@@ -239,7 +239,7 @@ def _ledgers_that_do_not() -> Iterator[StampKind]:
     yield bad("a log below zero", log=-1)
     yield bad("a log beyond all counting", log=2**52)
     yield bad("a log of another digest", receipt_of([log_of(b"o" * 32)]))
-    yield bad("another event", receipt_of([log_of(digest, keccak256(b"Anchored(bytes32)"))]))
+    yield bad("another event", receipt_of([log_of(digest, keccak(b"Anchored(bytes32)"))]))
     yield bad("topics the other way round", receipt_of([[b"c" * 20, [digest, EVENT], b""]]))
     yield bad("topics in a list of their own", receipt_of([[b"c" * 20, [[EVENT], digest], b""]]))
     yield bad("one topic", receipt_of([[b"c" * 20, [EVENT], b""]]))

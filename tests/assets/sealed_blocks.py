@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import rlp
+from eth_hash.auto import keccak
 from eth_keys import keys as eth_keys
 
-from evidence.anchors.evm import rlp
 from evidence.anchors.evm.kind import TrustedLedger
-from evidence.anchors.evm.rlp import keccak256
 from evidence.verdict.trust import Trust
 from exhibit.entries import canonical
 from tests.assets.receipt_kinds import evm_kind, header_of
@@ -20,7 +20,7 @@ from tests.assets.stamp_kinds import CHAIN, STRANGE, StampKind
 KEYS = [eth_keys.PrivateKey(bytes([number]) * 32) for number in range(1, 5)]
 ADDRESSES = tuple(key.public_key.to_canonical_address() for key in KEYS)
 VANITY = b"v" * 32
-Seals = Callable[[bytes], Sequence[rlp.Item]]
+Seals = Callable[[bytes], Sequence[Any]]
 
 
 def seals_of(*which: int) -> Seals:
@@ -38,10 +38,10 @@ def sealed_block(
         extra: list[Any] = [VANITY, list(ADDRESSES), b"" if ibft else []]
         turn = b"\0\0\0\x02" if ibft else b"\x02"
         hashed, covered = (extra, [*extra, turn]) if ibft else ([*extra, b"", []], [*extra, turn, []])
-        fields = rlp.as_list(rlp.decode(header_of(root)))
-        digest = keccak256(rlp.encode([*fields[:12], rlp.encode(covered), *fields[13:]]))
+        fields = rlp.decode(header_of(root))
+        digest = keccak(rlp.encode([*fields[:12], rlp.encode(covered), *fields[13:]]))
         made["sealed"] = rlp.encode(told([*extra, turn, list(seals(digest))])).hex()
-        return rlp.encode([*fields[:12], rlp.encode(hashed), *fields[13:]])
+        return bytes(rlp.encode([*fields[:12], rlp.encode(hashed), *fields[13:]]))
 
     def rewrite(data: bytes) -> bytes:
         return canonical(json.loads(data) | made)

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from eth_hash.auto import keccak
+
 from evidence.anchors.evm.kind import TrustedLedger
-from evidence.anchors.evm.rlp import keccak256
 from evidence.anchors.opentimestamps.kind import TrustedChain
 from evidence.anchors.opentimestamps.proofs import parse_header
 from evidence.anchors.rfc3161.kind import TrustedAuthority
@@ -130,7 +131,7 @@ def _chain_of(made: Sequence[StampKind]) -> TrustedChain:
 def _ledger_of(made: Sequence[StampKind]) -> TrustedLedger:
     """A ledger that pins the blocks of these kinds."""
     headers = [header for kind in made for _, header in kind.blocks]
-    hashes = tuple(Digest(keccak256(header)) for header in dict.fromkeys(headers))
+    hashes = tuple(Digest(keccak(header)) for header in dict.fromkeys(headers))
     return TrustedLedger("Kinds", CHAIN, hashes or (Digest(b"\1" * 32),), True, "A trial.")  # noqa: FBT003
 
 

@@ -13,8 +13,10 @@ from exhibit.lazy import late
 from workers.configuration import load_config
 
 with late():
+    from eth_utils import address
+
     from desk.schemas import log as schemas
-    from evidence.anchors.evm import account, kind
+    from evidence.anchors.evm import kind
     from registry.log import witnesses
     from workers.services import anchors
 
@@ -83,4 +85,4 @@ def deploy_contract(*, name: Word, transaction: str | None) -> None:
             hint = f"Look again later: exhibit anchor deploy {name} --transaction {sent}"
             raise ServiceMissingError("The transaction isn't in a block yet.", hint=hint)
         time.sleep(PAUSE)
-    say(f'contract = "{account.checksummed(made)}"')
+    say(f'contract = "{address.to_checksum_address(made)}"')

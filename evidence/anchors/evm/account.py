@@ -1,31 +1,27 @@
 """The account that pays for anchoring: its key, and transactions that it signs. The key never leaves this object."""
 
-import importlib
 import json
 import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from evidence.anchors.evm import rlp
-from evidence.anchors.evm.rlp import keccak256
+import rlp
+from eth_hash.auto import keccak
+from eth_keys.constants import SECPK1_N
+from eth_keys.datatypes import PrivateKey
+from eth_utils import to_checksum_address
+
 from exhibit.errors import ConfigError, ServiceMissingError
-
-ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-"""Of the group of secp256k1; a key is a number below it."""
 
 
 class EvmAccount:
-    """An account by its secp256k1 key of 32 bytes.
-
-    Raises ``ServiceMissingError`` without the optional part ``evm``, ``ConfigError`` when the bytes aren't a key.
-    """
+    """An account by its secp256k1 key of 32 bytes; raises ``ConfigError`` when the bytes aren't a key."""
 
     def __init__(self, key: bytes) -> None:
-        if len(key) != 32 or not 0 < int.from_bytes(key, "big") < ORDER:
+        if len(key) != 32 or not 0 < int.from_bytes(key, "big") < SECPK1_N:  # the library's error would show the key
             raise ConfigError("The account's key isn't a key of 32 bytes.")
-        private = _library("eth_keys").keys.PrivateKey(key)
+        private = PrivateKey(key)
         self.address: bytes = private.public_key.to_canonical_address()
 
         def sign(digest: bytes) -> tuple[int, int, int]:
@@ -35,7 +31,7 @@ class EvmAccount:
         self._sign = sign  # the library's own object would show the key
 
     def __repr__(self) -> str:
-        return f"EvmAccount({checksummed(self.address)})"
+        return f"EvmAccount({to_checksum_address(self.address)})"
 
     def sign(self, *, chain: int, nonce: int, gas_price: int, gas: int, to: bytes, data: bytes) -> bytes:
         """A signed legacy transaction for one chain (EIP-155), which every EVM chain accepts.
@@ -43,16 +39,17 @@ class EvmAccount:
         The nonce counts the account's transactions before, the price is wei for a unit of gas; ``to`` is a contract's
         address of 20 bytes, or empty to make one of the bytecode in ``data``.
         """
-        fields: list[rlp.Item] = [*map(rlp.whole_number, (nonce, gas_price, gas)), to, b"", data]
-        v, r, s = self._sign(keccak256(rlp.encode([*fields, rlp.whole_number(chain), b"", b""])))
-        return rlp.encode([*fields, *map(rlp.whole_number, (v + 35 + 2 * chain, r, s))])
+        fields = [nonce, gas_price, gas, to, 0, data]
+        v, r, s = self._sign(keccak(rlp.encode([*fields, chain, 0, 0])))
+        return bytes(rlp.encode([*fields, v + 35 + 2 * chain, r, s]))
 
 
 def account_from_file(path: Path, password: Path | None = None) -> EvmAccount:
     """An account from a key file: Web3 Secret Storage (JSON), or hexadecimal digits.
 
     Only this user may read the digits, or the file with the password. Raises ``ConfigError``, which says nothing of the
-    key, when the file can't be read or is open to others, or the password doesn't fit.
+    key, when the file can't be read or is open to others, or the password doesn't fit, and ``ServiceMissingError`` for
+    an encrypted one without the optional part ``evm``.
     """
     try:
         text = path.read_text("ascii")
@@ -71,13 +68,6 @@ def account_from_environment(name: str, environ: Mapping[str, str] = os.environ)
     return EvmAccount(_from_hex(environ[name]))
 
 
-def checksummed(address: bytes) -> str:
-    """An address as text, with the capital letters that let mistakes be found (EIP-55)."""
-    digits = address.hex()
-    marks = keccak256(digits.encode()).hex()
-    return "0x" + "".join(sign.upper() if mark >= "8" else sign for sign, mark in zip(digits, marks, strict=False))
-
-
 def _check_private(path: Path) -> None:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise ConfigError(f"{path} may be read by others.", hint=f"Run: chmod 600 {path}")
@@ -88,7 +78,13 @@ def _decrypted(path: Path, text: str, password: Path | None) -> bytes:
         raise ConfigError(f"The key in {path} is encrypted.", hint="Set password_file.")
     words = _password(password)
     try:
-        key: bytes = _library("eth_keyfile").decode_keyfile_json(json.loads(text), words)
+        from eth_keyfile import decode_keyfile_json  # noqa: PLC0415 - of the optional part
+    except ImportError as error:
+        hint = "Install it with: python3 tools/bootstrap.py runtime evm"
+        sentence = "Encrypted keys need the optional part evm, which isn't installed."
+        raise ServiceMissingError(sentence, hint=hint, retry=False) from error
+    try:
+        key: bytes = decode_keyfile_json(json.loads(text), words)
     except (ValueError, TypeError, KeyError, AttributeError, AssertionError, NotImplementedError):
         why = f"the password in {password} doesn't fit, or the file is damaged or isn't Web3 Secret Storage."
         raise ConfigError(f"The key in {path} can't be decrypted: {why}") from None
@@ -108,11 +104,3 @@ def _from_hex(text: str) -> bytes:
         return bytes.fromhex(text.strip().removeprefix("0x"))
     except ValueError:
         raise ConfigError("The account's key isn't written in hexadecimal digits.") from None
-
-
-def _library(name: str) -> Any:  # noqa: ANN401 - a module of the optional part
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        hint = "Install it with: python3 tools/bootstrap.py runtime evm"
-        raise ServiceMissingError("The optional part evm isn't installed.", hint=hint, retry=False) from error

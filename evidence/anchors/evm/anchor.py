@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import requests
+from eth_hash.auto import keccak
+from eth_utils import to_checksum_address
+from rlp.sedes import List, binary
 
-from evidence.anchors.evm import rlp
-from evidence.anchors.evm.account import EvmAccount, checksummed
+from evidence.anchors.evm.account import EvmAccount
 from evidence.anchors.evm.node import EvmNode, RefusedCallError
-from evidence.anchors.evm.proofs import EvmPending, EvmProof, read_pending, verify_proof
-from evidence.anchors.evm.rlp import keccak256
+from evidence.anchors.evm.proofs import EvmPending, EvmProof, decode, read_pending, verify_proof
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
@@ -30,6 +31,7 @@ SEARCHED_BLOCKS = 200  # after the block whose time the contract names: blocks o
 GAS = 46_000  # units of gas for a checkpoint, rounded up
 MAX_GAS = 4 * GAS  # what no transaction for a checkpoint may use, whatever the node says
 FEW = 10  # checkpoints that the account should be able to pay for; fewer is a lack
+_LEGACY = List([binary] * 9)  # nonce, price, gas, to, value, data, v, r, s
 DEARER = 1.25  # a waiting transaction is signed anew when the node's price has risen by so much
 
 
@@ -103,7 +105,7 @@ class EvmAnchor:
         """Whether the contract is there, and for how many checkpoints the account can pay."""
         self._check_contract()
         self._node.anchored_at(self.contract, Digest(bytes(32)))
-        who = checksummed(self.account.address)
+        who = to_checksum_address(self.account.address)
         price = self._price()
         if price == 0:
             return f"The contract is there, and transactions of {who} cost nothing."
@@ -174,7 +176,7 @@ class EvmAnchor:
         return replace(pending, chain=self.chain, transaction=self._signed(pending.digest, nonce=nonce, gas=gas))
 
     def _signed(self, digest: Digest, *, nonce: int | None = None, gas: int = 0) -> bytes:
-        data = keccak256(b"anchor(bytes32)")[:4] + digest.raw
+        data = keccak(b"anchor(bytes32)")[:4] + digest.raw
         needed = self._needed(self.contract, data)
         if needed > MAX_GAS:
             raise ServiceMissingError(f"The node says that a checkpoint needs {needed:,} gas, more than {MAX_GAS:,}.")
@@ -227,7 +229,7 @@ def bytecode() -> bytes:
 
 
 def _hash_of(transaction: bytes) -> str:
-    return "0x" + keccak256(transaction).hex()
+    return "0x" + keccak(transaction).hex()
 
 
 class _Terms(NamedTuple):
@@ -241,5 +243,5 @@ def _terms_of(transaction: bytes) -> _Terms | None:
     """What a signed legacy transaction says; ``None`` of an absent one."""
     if not transaction:
         return None
-    nonce, price, gas, to, *_ = rlp.as_list(rlp.decode(transaction))
-    return _Terms(rlp.as_number(nonce), rlp.as_number(price), rlp.as_number(gas), rlp.as_bytes(to))
+    nonce, price, gas, to, *_ = decode(transaction, _LEGACY)
+    return _Terms(int.from_bytes(nonce, "big"), int.from_bytes(price, "big"), int.from_bytes(gas, "big"), to)

@@ -11,6 +11,7 @@ from evidence.formats.errors import UnknownWitnessError
 from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
 from exhibit.digests import Digest
+from exhibit.errors import NotFoundError
 from exhibit.ports import Receipt
 from exhibit.types import LATER, Count
 
@@ -28,7 +29,7 @@ def _contract(value: object) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvmConfig(AnchorConfig):
-    """The settings of a chain and of the account that pays; they need the optional part `evm`.
+    """The settings of a chain and of the account that pays; an encrypted key needs the optional part `evm`.
 
     Attributes:
         chain_id: Needed: the chain's number (EIP-155), such as 1 for Ethereum. A node of another chain is refused.
@@ -129,9 +130,11 @@ def _account(given: EvmConfig) -> "EvmAccount":
 
 def verify(digest: Digest, proof: bytes, _material: Material, ledgers: Sequence[TrustedLedger], what: str) -> Attested:
     """A block that is pinned for the chain holds a log of the digest."""
-    from evidence.anchors.evm.proofs import verify_proof
-    from evidence.anchors.evm.validators import sealers
-
+    try:
+        from evidence.anchors.evm.proofs import sealers, verify_proof
+    except ImportError as error:  # where the verifier was installed with less than pyproject.toml says
+        needs = "rlp, trie, eth-keys and eth-hash[pycryptodome]"
+        raise NotFoundError(f"It couldn't be checked: {error}. Install {needs} with pip.") from error
     block = verify_proof(proof, digest)
     few = ""
     for ledger in (ledger for ledger in ledgers if ledger.chain == block.chain):

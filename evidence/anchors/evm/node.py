@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import requests
+import rlp
+from eth_hash.auto import keccak
+from rlp.exceptions import RLPException
+from rlp.sedes import List, raw
 
-from evidence.anchors.evm import rlp
-from evidence.anchors.evm.patricia import prove
-from evidence.anchors.evm.proofs import EVENT, EvmProof
-from evidence.anchors.evm.rlp import Item, keccak256
-from evidence.anchors.evm.validators import EXTRA, forms
+from evidence.anchors.evm.proofs import EVENT, EXTRA, EvmProof, decode, prove, seal_forms
 from evidence.anchors.fetch import MAX_ANSWER, ask
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, ServiceMissingError
@@ -29,8 +29,9 @@ _HEADER = (
 )
 _LATER = ("baseFeePerGas", "withdrawalsRoot", "blobGasUsed", "excessBlobGas", "parentBeaconBlockRoot", "requestsHash")
 """Fields that forks have added behind these, since London."""
-_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RLPException, RecursionError)
 """The last one comes of JSON that is nested without end."""
+_QUORUM = List([raw, raw, raw])  # validators, proposer's seal, seals
 
 
 class RefusedCallError(ServiceMissingError):
@@ -82,7 +83,7 @@ class EvmNode:
 
         Raises ``ServiceMissingError``, also when there is no such contract.
         """
-        data = "0x" + (keccak256(b"at(bytes32)")[:4] + digest.raw).hex()
+        data = "0x" + (keccak(b"at(bytes32)")[:4] + digest.raw).hex()
         found = self.call("eth_call", {"to": "0x" + contract.hex(), "data": data}, "latest")
         if not isinstance(found, str) or len(found) != 66:
             raise ServiceMissingError(f"The chain has no contract of ours at 0x{contract.hex()}.")
@@ -132,12 +133,11 @@ class EvmNode:
             log = _log_of(mine["logs"], digest)
         except _UNREADABLE as error:
             raise ServiceMissingError("The node doesn't give the block in a form that is known.") from error
-        pairs = {rlp.encode(rlp.whole_number(index)): data for index, data in enumerate(encoded)}
-        root, nodes = prove(pairs, rlp.encode(rlp.whole_number(place)))
+        root, nodes = prove({rlp.encode(index): data for index, data in enumerate(encoded)}, rlp.encode(place))
         if root.hex() != str(block["receiptsRoot"]).removeprefix("0x"):
             raise IntegrityError("The block's receipts don't give its root: this chain has receipts of its own form.")
-        hashed = rlp.as_list(rlp.decode(header))[EXTRA]
-        sealed = extra if any(form == hashed for form, _, _ in forms(extra)) else b""
+        hashed = decode(header)[EXTRA]
+        sealed = extra if any(form == hashed for form, _, _ in seal_forms(extra)) else b""
         return EvmProof(chain, digest, header, place, log, nodes, sealed=sealed)
 
     def _receipts(self, block: dict[str, Any]) -> Sequence[dict[str, Any]]:
@@ -165,8 +165,8 @@ def encode_header(block: dict[str, Any]) -> bytes:
     """
     names = [*_HEADER.split(), *(name for name in _LATER if block.get(name) is not None)]
     for extra in _unsealed(_bytes(block["extraData"])):
-        header = rlp.encode([extra if name == "extraData" else _field(name, block[name]) for name in names])
-        if keccak256(header) == _bytes(block["hash"]):
+        header: bytes = rlp.encode([extra if name == "extraData" else _field(name, block[name]) for name in names])
+        if keccak(header) == _bytes(block["hash"]):
             return header
     raise IntegrityError("The block's header doesn't give its hash: this chain has headers of its own form.")
 
@@ -174,21 +174,22 @@ def encode_header(block: dict[str, Any]) -> bytes:
 def _unsealed(extra: bytes) -> Iterator[bytes]:
     """What may stand for a header's extra data when the header is hashed: as it is, or without what isn't hashed."""
     yield extra
-    yield from (hashed for hashed, _, _ in forms(extra))  # QBFT and IBFT 2.0
+    yield from (hashed for hashed, _, _ in seal_forms(extra))  # QBFT and IBFT 2.0
     with contextlib.suppress(IntegrityError):
-        fields = rlp.as_list(rlp.decode(extra[32:]))  # validators, proposer's seal, seals
-        if len(fields) == 3:
-            yield extra[:32] + rlp.encode([*fields[:2], []])  # IBFT of Quorum (EIP-650): no seals
+        validators, proposer, _ = decode(extra[32:], _QUORUM)
+        yield extra[:32] + rlp.encode([validators, proposer, []])  # IBFT of Quorum (EIP-650): no seals
 
 
 def encode_receipt(receipt: dict[str, Any]) -> bytes:
     """A receipt as it stands in the trie of its block, from the JSON of a node (EIP-658, EIP-2718)."""
-    logs: list[Item] = [
+    logs = [
         [_bytes(log["address"]), [_bytes(topic) for topic in log["topics"]], _bytes(log["data"])]
         for log in receipt["logs"]
     ]
     state = _field("number", receipt["status"]) if receipt.get("status") is not None else _bytes(receipt["root"])
-    body = rlp.encode([state, _field("number", receipt["cumulativeGasUsed"]), _bytes(receipt["logsBloom"]), logs])
+    body: bytes = rlp.encode(
+        [state, _field("number", receipt["cumulativeGasUsed"]), _bytes(receipt["logsBloom"]), logs]
+    )
     kind = int(receipt.get("type") or "0x0", 16)
     return bytes([kind]) + body if kind else body
 
@@ -209,8 +210,8 @@ def _readable(method: str) -> Iterator[None]:
         raise ServiceMissingError(f"The node answered {method} with something that can't be read.") from error
 
 
-def _field(name: str, text: str) -> bytes:
-    return rlp.whole_number(int(text, 16)) if name in _NUMBERS else _bytes(text)
+def _field(name: str, text: str) -> int | bytes:
+    return int(text, 16) if name in _NUMBERS else _bytes(text)
 
 
 def _bytes(text: str) -> bytes:

@@ -1,17 +1,26 @@
 """Receipts of EVM chains, read and checked offline: a block header, and a proof that a log lies in its receipts.
 
 What this shows: a block with this hash holds a log of the digest, and states a time. That the block belongs to the
-chain isn't shown by it; whoever has the chain compares the hash.
-Source: Ethereum Yellow Paper, 4.3 and appendix D; EIP-2718 for receipts with a type before them.
+chain isn't shown by it: whoever has the chain compares the hash, or knows validators who have sealed the block.
+RLP, tries and signatures are read by the Ethereum Foundation's libraries, with limits of ours around them.
+Sources: Ethereum Yellow Paper, 4.3 and appendix D; EIP-2718 for receipts with a type before them; QBFT and IBFT 2.0 as
+Besu and GoQuorum write them.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from evidence.anchors.evm import rlp
-from evidence.anchors.evm.patricia import check_proof
-from evidence.anchors.evm.rlp import keccak256
+import rlp
+from eth_hash.auto import keccak
+from eth_keys.datatypes import Signature
+from eth_keys.exceptions import BadSignature
+from rlp.exceptions import RLPException
+from rlp.sedes import CountableList, List, binary, raw
+from trie import HexaryTrie
+from trie.exceptions import InvalidNode, MissingTrieNode, ValidationError
+
 from evidence.formats.codec import Canonical, FormatError, from_plain, parse_canonical
 from evidence.formats.errors import PendingProofError
 from exhibit.digests import Digest
@@ -20,12 +29,32 @@ from exhibit.types import LATER, Count
 
 FORMAT = "exhibit-evm/1"
 PENDING_FORMAT = "exhibit-evm-pending/1"
-MAX_PROOF = 1 << 17  # bytes of a receipt: hashing what it holds takes a fifth of a second at most
-EVENT = keccak256(b"Anchored(bytes32,uint256)")
+MAX_PROOF = 1 << 17  # bytes of a receipt: reading what it holds takes a second at most
+MAX_DEPTH = 16  # of lists in lists
+MAX_NODES = 64
+MAX_SEALS = 256
+EVENT = keccak(b"Anchored(bytes32,uint256)")
+EXTRA = 12
+"""The place of the extra data in a header."""
 
 _RECEIPTS_ROOT, _NUMBER, _TIME = 5, 8, 11
 _MIN_FIELDS = 15
 _LATEST = 253_402_300_799  # the end of the year 9999
+_HEADER = CountableList(binary)
+_LOG = List([binary, CountableList(binary), binary])  # address, topics, data
+_RECEIPT = List([binary, binary, binary, CountableList(_LOG)], strict=False)  # status, gas, bloom, logs; later ones
+_SEALED = List([raw, raw, raw, raw, CountableList(binary)])  # vanity, validators, vote, round, seals
+_NO_TRIE = (
+    InvalidNode,
+    MissingTrieNode,
+    ValidationError,
+    RLPException,
+    LookupError,
+    TypeError,
+    ValueError,
+    RecursionError,
+)
+"""What the library raises over nodes that don't make a trie."""
 T = TypeVar("T")
 
 
@@ -79,7 +108,7 @@ def verify_proof(proof: bytes, digest: Digest) -> EvmBlock:
     if min(read.chain, read.transaction, read.log) < 0:
         raise IntegrityError("The receipt holds a number below zero.")
     block, receipts_root = read_header(read.chain, read.header, read.sealed)
-    _check_log(check_proof(receipts_root, rlp.encode(rlp.whole_number(read.transaction)), read.nodes), read.log, digest)
+    _check_log(check_path(receipts_root, rlp.encode(read.transaction), read.nodes), read.log, digest)
     return block
 
 
@@ -93,14 +122,111 @@ def read_header(chain: int, header: bytes, sealed: bytes = b"") -> tuple[EvmBloc
 
     Fields that later forks have added behind the first 15 are allowed.
     """
-    fields = rlp.as_list(rlp.decode(header))
-    if len(fields) < _MIN_FIELDS:
-        raise IntegrityError("The block header lacks fields.")
-    root, seconds = rlp.as_bytes(fields[_RECEIPTS_ROOT]), rlp.as_number(fields[_TIME])
+    fields = _fields_of(header)
+    root, seconds, number = fields[_RECEIPTS_ROOT], _number(fields[_TIME]), _number(fields[_NUMBER])
     if len(root) != 32 or seconds > _LATEST:
         raise IntegrityError("The block header has a field that can't be.")
     time = datetime.fromtimestamp(seconds, UTC)
-    return EvmBlock(chain, rlp.as_number(fields[_NUMBER]), Digest(keccak256(header)), time, header, sealed), root
+    return EvmBlock(chain, number, Digest(keccak(header)), time, header, sealed), root
+
+
+def decode(data: bytes, shape: Any = raw) -> Any:  # noqa: ANN401 - the library's words, and what they describe
+    """What RLP holds, in its one form and in the shape of a sedes; raises ``IntegrityError``."""
+    try:
+        item = rlp.decode(data)
+        level = [item]
+        for _ in range(MAX_DEPTH):
+            level = [inner for each in level if isinstance(each, list) for inner in each]
+        if level:
+            raise IntegrityError("An RLP item is nested too deeply.")
+        return shape.deserialize(item)
+    except RLPException as error:
+        raise IntegrityError("Bytes aren't RLP in its one form, or hold something else than is expected.") from error
+    except RecursionError as error:
+        raise IntegrityError("An RLP item is nested too deeply.") from error
+
+
+def prove(pairs: Mapping[bytes, bytes], key: bytes) -> tuple[bytes, tuple[bytes, ...]]:
+    """The root of the trie of these pairs (no value is empty), and the nodes that lead from it to one of the keys."""
+    trie = HexaryTrie({})
+    for each, value in pairs.items():
+        trie[each] = value
+    return trie.root_hash, _path(trie, key)
+
+
+def check_path(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes:
+    """The value that a trie with this hash holds at a key; raises ``IntegrityError``.
+
+    The nodes are those from the root's downwards that aren't inlined in the one above; no others, which the library
+    would overlook.
+    """
+    if not 0 < len(nodes) <= MAX_NODES:
+        raise IntegrityError("The proof has no nodes, or too many.")
+    for node in nodes:
+        decode(node)
+    try:
+        trie = HexaryTrie({keccak(node): node for node in nodes}, root)
+        value, path = trie[key], _path(trie, key)
+    except _NO_TRIE as error:
+        raise IntegrityError("The nodes of the proof don't lead from its root to the key.") from error
+    if path != tuple(nodes) or not isinstance(value, bytes) or not value:
+        raise IntegrityError("The proof leads to no value, or holds nodes that aren't on the way.")
+    return value
+
+
+def _path(trie: HexaryTrie, key: bytes) -> tuple[bytes, ...]:
+    nodes = [rlp.encode(node) for node in trie.get_proof(key)]
+    return tuple(node for place, node in enumerate(nodes) if place == 0 or len(node) >= 32)
+
+
+def seal_forms(extra: bytes) -> Iterator[tuple[bytes, bytes, Sequence[bytes]]]:
+    """What a block's hash covers of its extra data, what the seals cover, and the seals, in each form that fits it."""
+    try:
+        *fields, turn, seals = decode(extra, _SEALED)
+    except IntegrityError:
+        return
+    yield rlp.encode([*fields, b"", []]), rlp.encode([*fields, turn, []]), seals  # QBFT: round 0
+    yield rlp.encode(fields), rlp.encode([*fields, turn]), seals  # IBFT 2.0
+
+
+def sealers(header: bytes, sealed: bytes) -> frozenset[bytes]:
+    """The addresses (20 bytes each) whose seals stand in the extra data that a node told of a block.
+
+    ``header`` is the one that gives the block's hash (RLP). Raises ``IntegrityError`` when they don't belong together,
+    or there are more than :data:`MAX_SEALS`; a seal that can't be one counts for nobody.
+    """
+    fields = _fields_of(header)
+    for hashed, covered, seals in seal_forms(sealed):
+        if hashed == fields[EXTRA]:
+            if len(seals) > MAX_SEALS:
+                raise IntegrityError(f"The block has {len(seals)} seals, more than the {MAX_SEALS} that are read.")
+            digest = keccak(rlp.encode([*fields[:EXTRA], covered, *fields[EXTRA + 1 :]]))
+            return frozenset(filter(None, (signer(digest, seal) for seal in seals)))
+    raise IntegrityError("The seals of the block's validators don't belong to its header.")
+
+
+def signer(digest: bytes, seal: bytes) -> bytes | None:
+    """The address that signed 32 bytes with a seal (r, s and the parity of R, 65 bytes), or ``None``."""
+    if len(seal) != 65:
+        return None
+    try:
+        key = Signature(seal).recover_public_key_from_msg_hash(digest)
+    except BadSignature:
+        return None
+    return bytes(key.to_canonical_address())
+
+
+def _fields_of(header: bytes) -> tuple[bytes, ...]:
+    fields: tuple[bytes, ...] = decode(header, _HEADER)
+    if len(fields) < _MIN_FIELDS:
+        raise IntegrityError("The block header lacks fields.")
+    return fields
+
+
+def _number(data: bytes) -> int:
+    if len(data) > 32 or data[:1] == b"\0":
+        raise IntegrityError("An RLP number isn't in its one form.")
+    return int.from_bytes(data, "big")
 
 
 def _parsed(proof: bytes) -> dict[str, Any]:
@@ -127,13 +253,12 @@ def _check_digest(found: Digest, wanted: Digest) -> None:
 
 def _check_log(receipt: bytes, place: int, digest: Digest) -> None:
     """Check that a transaction succeeded and that one of its logs says that the digest was anchored."""
-    fields = rlp.as_list(rlp.decode(receipt[1:] if receipt[:1] <= b"\x7f" else receipt))
+    fields = decode(receipt[1:] if receipt[:1] <= b"\x7f" else receipt, _RECEIPT)
     if len(fields) < 4 or fields[0] != b"\x01":
         raise IntegrityError("The transaction failed, or its receipt can't be read.")
-    logs = rlp.as_list(fields[3])
+    logs = fields[3]
     if not 0 <= place < len(logs):
         raise IntegrityError("The transaction has no such log.")
-    log = rlp.as_list(logs[place])
-    topics = rlp.as_list(log[1]) if len(log) == 3 else []
-    if topics[:2] != [EVENT, digest.raw]:
+    _, topics, _ = logs[place]
+    if topics[:2] != (EVENT, digest.raw):
         raise IntegrityError("The log of the transaction says something else than that the digest was anchored.")

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from eth_keyfile import create_keyfile_json
+from eth_utils import to_checksum_address
 
 from desk.cli.evidence.anchor import anchor_command
-from evidence.anchors.evm.account import EvmAccount, account_from_environment, account_from_file, checksummed
+from evidence.anchors.evm.account import EvmAccount, account_from_environment, account_from_file
 from exhibit.errors import ConfigError, NotFoundError, ServiceMissingError
 from exhibit.ports import ReceiptState
 from tests.assets.evm_chain import EvmChain, running_evm_chain
@@ -79,20 +80,23 @@ def test_what_is_no_key_is_refused_without_repeating_it(tmp_path: Path, text: st
 
 
 def test_the_key_stands_in_no_text_of_the_account(running: Ledger) -> None:
-    assert repr(ACCOUNT) == f"EvmAccount({checksummed(ACCOUNT.address)})"
+    assert repr(ACCOUNT) == f"EvmAccount({to_checksum_address(ACCOUNT.address)})"
     assert KEY.hex() not in repr(vars(ACCOUNT))
     assert KEY not in running.anchor().submit(DIGEST).proof
 
 
-def test_an_address_has_the_capitals_of_eip_55() -> None:
-    for address in ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"):
-        assert checksummed(bytes.fromhex(address[2:])) == address
-
-
-def test_without_the_optional_part_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "eth_keys", None)
-    with pytest.raises(ServiceMissingError, match="runtime evm") as raised:
-        EvmAccount(KEY)
+def test_without_the_optional_part_plain_keys_are_read_and_encrypted_ones_say_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked, word = tmp_path / "locked.json", tmp_path / "word"
+    locked.write_text(json.dumps(create_keyfile_json(KEY, b"open sesame", iterations=2)))
+    word.write_text("open sesame")
+    word.chmod(0o600)
+    monkeypatch.setitem(sys.modules, "eth_keyfile", None)
+    assert EvmAccount(KEY).address == ACCOUNT.address
+    with pytest.raises(ServiceMissingError, match="Encrypted keys") as raised:
+        account_from_file(locked, word)
+    assert "runtime evm" in str(raised.value.hint)
     assert not raised.value.retry
 
 

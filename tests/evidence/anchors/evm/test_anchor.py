@@ -8,13 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import rlp as other_rlp
-from Crypto.Hash import keccak as other_keccak
+import rlp
+from eth_hash.auto import keccak
 from trie import HexaryTrie
 
 from evidence.anchors.evm.account import EvmAccount
 from evidence.anchors.evm.anchor import CONTRACT, EvmAnchor, bytecode
-from evidence.anchors.evm.proofs import read_pending, verify_proof
+from evidence.anchors.evm.proofs import EVENT, read_pending, verify_proof
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, RefusedError, ServiceMissingError
@@ -60,15 +60,14 @@ def test_a_chain_without_fees_and_with_a_seal_in_its_headers_is_served() -> None
 def test_other_code_finds_the_same_log_by_the_same_proof(kept: Receipt) -> None:
     proof = json.loads(kept.proof)
     header = bytes.fromhex(proof["header"])
-    nodes = [other_rlp.decode(bytes.fromhex(node)) for node in proof["nodes"]]
-    root, key = other_rlp.decode(header)[5], other_rlp.encode(proof["transaction"])
+    nodes = [rlp.decode(bytes.fromhex(node)) for node in proof["nodes"]]
+    root, key = rlp.decode(header)[5], rlp.encode(proof["transaction"])
     receipt = HexaryTrie.get_from_proof(root, key, nodes)
-    status, _, _, logs = other_rlp.decode(receipt)
+    status, _, _, logs = rlp.decode(receipt)
     address, topics, _ = logs[proof["log"]]
-    event = other_keccak.new(digest_bits=256, data=b"Anchored(bytes32,uint256)").digest()
+    event = keccak(b"Anchored(bytes32,uint256)")
     assert (status, topics, len(address)) == (b"\x01", [event, DIGEST.raw], 20)
-    hashed = other_keccak.new(digest_bits=256, data=header).hexdigest()
-    assert verify_proof(kept.proof, DIGEST).hash == Digest.from_hex(hashed)
+    assert verify_proof(kept.proof, DIGEST).hash == Digest(keccak(header))
     assert len(nodes) > 1
 
 
@@ -202,5 +201,6 @@ def test_the_contracts_files_belong_together() -> None:
     assert f"# pragma version {described['compiler'].removeprefix('vyper ').partition('+')[0]}" in source
     assert f"# pragma evm-version {described['evm_version']}" in source
     assert described["runtime_bytecode"].removeprefix("0x") in described["bytecode"]
+    assert EVENT.hex() in described["runtime_bytecode"]
     [event] = [each for each in described["abi"] if each["type"] == "event"]
     assert [(each["type"], each["indexed"]) for each in event["inputs"]] == [("bytes32", True), ("uint256", False)]

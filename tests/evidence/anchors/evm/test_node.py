@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import rlp as other_rlp
+import rlp
+from eth_hash.auto import keccak
 
 from evidence.anchors.evm import node as evm_node
 from evidence.anchors.evm.proofs import verify_proof
-from evidence.anchors.evm.rlp import keccak256
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
@@ -24,16 +24,16 @@ VANITY, VALIDATORS, SEALS = bytes(32), [b"\x01" * 20, b"\x02" * 20], [b"\x03" * 
 SEALED: dict[str, tuple[bytes, bytes]] = {
     "clique": (VANITY + SEALS[0], VANITY + SEALS[0]),
     "qbft": (
-        other_rlp.encode([VANITY, VALIDATORS, [], b"\x07", SEALS]),
-        other_rlp.encode([VANITY, VALIDATORS, [], b"", []]),
+        rlp.encode([VANITY, VALIDATORS, [], b"\x07", SEALS]),
+        rlp.encode([VANITY, VALIDATORS, [], b"", []]),
     ),
     "ibft-2": (
-        other_rlp.encode([VANITY, VALIDATORS, b"", b"\0\0\0\x07", SEALS]),
-        other_rlp.encode([VANITY, VALIDATORS, b""]),
+        rlp.encode([VANITY, VALIDATORS, b"", b"\0\0\0\x07", SEALS]),
+        rlp.encode([VANITY, VALIDATORS, b""]),
     ),
     "ibft-of-quorum": (
-        VANITY + other_rlp.encode([VALIDATORS, SEALS[0], SEALS]),
-        VANITY + other_rlp.encode([VALIDATORS, SEALS[0], []]),
+        VANITY + rlp.encode([VALIDATORS, SEALS[0], SEALS]),
+        VANITY + rlp.encode([VALIDATORS, SEALS[0], []]),
     ),
 }
 """Extra data as nodes tell it, and as the chain hashes it, by how its validators agree."""
@@ -44,9 +44,9 @@ def test_a_header_is_written_as_its_chain_hashes_it(agreement: str) -> None:
     told, hashed = SEALED[agreement]
     fields = [bytes([number + 1]) * 32 for number in range(15)]
     fields[12] = hashed
-    header = other_rlp.encode(fields)
+    header = rlp.encode(fields)
     block = dict(zip(evm_node._HEADER.split(), ["0x" + field.hex() for field in fields], strict=True))
-    block |= {"extraData": "0x" + told.hex(), "hash": "0x" + keccak256(header).hex()}
+    block |= {"extraData": "0x" + told.hex(), "hash": "0x" + keccak(header).hex()}
     assert evm_node.encode_header(block) == header
     with pytest.raises(IntegrityError, match="headers of its own form"):
         evm_node.encode_header({**block, "hash": "0x" + bytes(32).hex()})
@@ -89,8 +89,8 @@ def seal(block: dict[str, Any]) -> None:
     """Let a block be one of QBFT."""
     told, hashed = SEALED["qbft"]
     names = [name for name in (*evm_node._HEADER.split(), *evm_node._LATER) if block.get(name) is not None]
-    header = other_rlp.encode([hashed if name == "extraData" else evm_node._field(name, block[name]) for name in names])
-    block |= {"extraData": "0x" + told.hex(), "hash": "0x" + keccak256(header).hex()}
+    header = rlp.encode([hashed if name == "extraData" else evm_node._field(name, block[name]) for name in names])
+    block |= {"extraData": "0x" + told.hex(), "hash": "0x" + keccak(header).hex()}
 
 
 def test_a_receipt_keeps_the_seals_of_validators_where_the_hash_leaves_them_out(running: Ledger) -> None:

@@ -3,10 +3,10 @@
 import json
 
 import pytest
+from eth_hash.auto import keccak
 from eth_utils import ValidationError
 
 from evidence.anchors.evm.proofs import EvmPending, read_pending
-from evidence.anchors.evm.rlp import keccak256
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
@@ -22,7 +22,7 @@ def signed_for(running: Ledger, *, to: bytes, data: bytes, gas: int, chain: int 
 
 
 def call() -> bytes:
-    return keccak256(b"anchor(bytes32)")[:4] + DIGEST.raw
+    return keccak(b"anchor(bytes32)")[:4] + DIGEST.raw
 
 
 def test_a_transaction_that_the_node_has_forgotten_but_the_chain_has_not_is_not_paid_twice(

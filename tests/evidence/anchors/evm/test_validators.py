@@ -5,31 +5,38 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from eth_keys import keys as eth_keys
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from eth_hash.auto import keccak
+from eth_keys.constants import SECPK1_N
 
-from evidence.anchors.evm.account import ORDER
 from evidence.anchors.evm.kind import EvmConfig, vouch
-from evidence.anchors.evm.validators import signer
+from evidence.anchors.evm.proofs import signer
 from evidence.formats.codec import FormatError
 from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
-from tests.assets.sealed_blocks import ADDRESSES, KEYS, STATES, ledger, with_ledger
+from tests.assets.sealed_blocks import ADDRESSES, STATES, ledger, with_ledger
 from tests.assets.stamp_kinds import bundle_of
 from tests.assets.tampering import packed
 
 
-def test_a_signer_is_who_another_library_says() -> None:
-    for number in range(24):
+def test_a_signer_is_whose_key_signed_by_another_library() -> None:
+    for number in range(1, 25):
         digest = hashlib.sha256(bytes([number])).digest()
-        key = KEYS[number % len(KEYS)]
-        seal = key.sign_msg_hash(digest).to_bytes()
-        assert signer(digest, seal) == key.public_key.to_canonical_address()
-        other = seal[:64] + bytes([1 - seal[64]])
-        assert (
-            signer(digest, other)
-            == eth_keys.Signature(other).recover_public_key_from_msg_hash(digest).to_canonical_address()
-        )
-    for wrong in (seal[:64], bytes(65), b"\xff" * 65, seal[:64] + b"\x02", ORDER.to_bytes(32, "big") + seal[32:]):
+        key = ec.derive_private_key(int.from_bytes(hashlib.sha256(digest).digest(), "big"), ec.SECP256K1())
+        public = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        r, s = decode_dss_signature(key.sign(digest, ec.ECDSA(Prehashed(SHA256()))))
+        seal = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        found = [signer(digest, seal + bytes([parity])) for parity in (0, 1)]
+        assert found.count(keccak(public[1:])[12:]) == 1
+        assert found[0] != found[1]
+    off_the_curve = (5).to_bytes(32, "big") + seal[32:] + b"\0"
+    order = SECPK1_N.to_bytes(32, "big")
+    beyond = (order + seal[32:] + b"\0", seal[:32] + order + b"\0", b"\xff" * 65)
+    zero = (bytes(65), bytes(32) + seal[32:] + b"\0", seal[:32] + bytes(33))
+    for wrong in (b"", seal, seal + b"\x02", seal + b"\0\0", off_the_curve, *beyond, *zero):
         assert signer(digest, wrong) is None
 
 
