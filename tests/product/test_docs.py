@@ -17,7 +17,6 @@ import click
 import pytest
 
 import exhibit
-from bench.__main__ import LONG, SHORT
 from crawler.formats.job import Job, Limits, Politeness, UserAgent
 from crawler.formats.lines import PageLine
 from evidence.documents.phrases import load_phrases
@@ -136,13 +135,6 @@ def test_the_readme_is_short_and_leads_to_the_index() -> None:
     readme = CHECKOUT / "README.md"
     assert len(text_of(readme).splitlines()) <= 150
     assert CHECKOUT / "docs" / "index.md" in {target for target, _ in links_of(readme)}
-
-
-def test_every_benchmark_is_named_with_what_it_measures() -> None:
-    page = (CHECKOUT / "docs/benchmarks.md").read_text("utf-8")
-    named = {name for line in page.splitlines() if line.startswith("| `") for name in re.findall(r"`([^`]+)`", line)}
-    asked = {name.removeprefix("python -m bench ") for name in named}
-    assert {*SHORT, *LONG} - asked == set()
 
 
 def test_commands_are_found_in_the_pages() -> None:

@@ -10,9 +10,9 @@ import pytest
 from bench.primitives import PRIMITIVES
 from bench.primitives.canvas import begun
 from indexer.picture.descriptor import MODEL
+from tests import CHECKOUT
 from tests.assets.textured import encoded, textured
 from training.batches import LOOK_ALIKES, Picker
-from training.compare import TRAINED_ON
 from training.data import NOT_FOR_SHIPPED_WEIGHTS, Collection, Picture, collect
 from training.places import overlaps
 from training.views import COMPOSED_OF, Job, Recipe, Studio
@@ -148,7 +148,7 @@ def test_of_the_other_views_no_places_are_known() -> None:
 
 
 def test_the_pictures_that_the_shipped_network_was_trained_on_can_be_left_out_of_a_benchmark() -> None:
-    listed = TRAINED_ON.read_text().split()
+    listed = (CHECKOUT / "training" / "descriptor.training.txt").read_text().split()
     assert listed == sorted(set(listed))
     assert all(re.fullmatch("[0-9a-f]{16}", one) for one in listed)
     assert f"all {len(listed):,}" in (MODEL.parent / "MODEL_CARD.md").read_text("utf-8")

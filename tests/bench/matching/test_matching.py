@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 
 from bench.edited import Asked
-from bench.matching.aims import aims
 from bench.matching.answers import Answer, Answers, Ranked, answer_from
 from bench.matching.figures import alarms, among, below_strangers, interval, is_found, mean_over_edits, taken_for
 from bench.matching.look import Look
 from bench.matching.overlays import Judged, bound
 from bench.matching.questions import Folders, answered, ranked, roles
 from bench.matching.retrievers import FAR, HashRetriever
-from bench.matching.tables import Results
 
 POOL = [Path(f"{number:03d}.jpg") for number in range(100)]
 
@@ -55,18 +53,6 @@ def test_a_photo_that_is_registered_in_many_pairs_counts_once() -> None:
     once = [Judged("text", (f"{k}", "other"), "none", 0, 0.0) for k in range(60)]
     often = [Judged("text", ("one", f"{k}"), "none", 0, 0.0) for k in range(60)]
     assert bound(once, "certain") < 0.05 < bound(often, "certain")
-
-
-def test_aims_say_what_was_reached() -> None:
-    copies = [answer(f"{k}", "mirror", "certain" if k else "none", place=1) for k in range(10)]
-    strangers = [answer(f"s{k}", "none", others=("review",) if k == 3 else ()) for k in range(20)]
-    judged = [Judged("text", (f"{k}", "other"), "review" if k < 2 else "none", 9, 0.4) for k in range(100)]
-    reached = {str(row["figure"]): row for row in aims(Results(copies, strangers, [], []), judged, [], [])}
-    assert reached["recall, mean of the 34 edits"]["reached"] == "0.900"
-    assert reached["unrelated photos taken for a work: certain"][""] == "✓"
-    assert str(reached["unrelated photos taken for a work: review"]["reached"]).startswith("1 of 20 photos")
-    assert str(reached["two photos under one overlay: review"]["reached"]).startswith("2 of 100 (2.0%), at most 6")
-    assert reached["two photos under one overlay: review"][""] == "✗"
 
 
 def test_recall_is_the_mean_over_edits_and_its_interval_draws_photos() -> None:

@@ -8,7 +8,6 @@ from PIL import Image
 
 from bench.matching import sizes
 from bench.matching.look import Look
-from bench.matching.named import Naming, table as named_table
 from bench.matching.registered import Registered
 from bench.matching.retrievers import HashRetriever
 from demo.pictures import textured
@@ -56,18 +55,3 @@ def test_everybody_is_timed_at_every_size_in_one_run(tmp_path: Path) -> None:
     assert float(str(times[0][-1])) > float(str(times[0][0])), "two megapixels take longer to decode than a tenth"
     assert float(str(theirs["pages, pictures/s on 2 cores"])) > 0
     assert theirs["bytes a work"] == 32
-
-
-def test_who_names_a_work_is_told_by_family_real_copies_and_all_last() -> None:
-    namings = [
-        Naming("tone", frozenset({"hash", "votes"}), compared=True, others=4, found=True),
-        Naming("tone", frozenset(), compared=False, others=2, found=False),
-        Naming("real copies", frozenset({"within"}), compared=True, others=12, found=True),
-        Naming("bending", frozenset({"descriptor"}), compared=True, others=6, found=False),
-    ]
-    rows = named_table(namings)
-    assert [row["family"] for row in rows] == ["bending", "tone", "real copies", "**all**"]
-    tone = rows[1]
-    assert (tone["hash"], tone["votes"], tone["within"], tone["anybody"]) == (".500", ".500", ".000", ".500")
-    assert (tone["compared"], tone["found"], tone["works compared"]) == (".500", ".500", 3)
-    assert rows[3]["copies"] == 4
