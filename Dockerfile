@@ -2,6 +2,7 @@
 
 FROM python:3.12-slim AS packages
 WORKDIR /exhibit
+COPY pyproject.toml .
 COPY tools/bootstrap.py tools/
 COPY requirements requirements
 # an index of your own: docker build --build-arg INDEX=https://…

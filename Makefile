@@ -13,7 +13,7 @@ CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check up bench bench-matching calibrate-weighing bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside messages screenshots verify-page lock audit sbom release clean
+.PHONY: help setup demo test test-long check up bench bench-matching calibrate-weighing bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside reference messages screenshots verify-page lock audit sbom release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ verify-outside: setup ## checks BUNDLE=bundle.zip with other people's programs; 
 verify-page: setup ## the verifier as one page, with the trust list of this version
 	@$(VENV)/python -m evidence page > verify.html && sha256sum verify.html
 
+reference: setup ## pages of all commands, settings, operations of the API and fields of a bundle, into docs/reference
+	@$(VENV)/python -m tools.reference
+
 messages: setup ## brings the catalogues of the site's words up to date, and says what waits for a translator
 	@$(VENV)/python tools/messages.py
 
@@ -97,4 +100,4 @@ release: setup ## the archive of HEAD, the verifier's page, the SBOM and their S
 	@$(VENV)/python tools/release.py
 
 clean: ## removes what these commands made here
-	rm -rf .venv .uv demo-out bench-out dist var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .uv docs/reference demo-out bench-out dist var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

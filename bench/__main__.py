@@ -15,7 +15,6 @@ from bench import (  # noqa: E402 - after the threads are set
     crawling,
     crowd,
     evidence,
-    feeds,
     fingerprints,
     idle,
     ingest,
@@ -26,14 +25,13 @@ from bench import (  # noqa: E402 - after the threads are set
     reports,
     retrieval,
     retroactive,
-    series,
     tampering,
     whole,
     witnesses,
 )
 from bench.cheats import run as cheats  # noqa: E402
 from bench.edited import photos_in  # noqa: E402
-from bench.matching import compositions, named  # noqa: E402
+from bench.matching import compositions  # noqa: E402
 from bench.matching.questions import Folders, roles  # noqa: E402
 from bench.matching.run import (  # noqa: E402
     Choice,
@@ -53,7 +51,7 @@ EXAMPLES = """examples:
   python -m bench evidence --bundles 500 --cases 10 1000 10000
   python -m bench tampering --changes 10000
   python -m bench witnesses log
-  python -m bench rendering feeds
+  python -m bench rendering
   python -m bench idle --minutes 10
   python -m bench ingest --lines 300000
   python -m bench capacity --photos ~/photos --sizes 10000 100000 1000000
@@ -63,28 +61,24 @@ EXAMPLES = """examples:
   python -m bench crowd --photos WORKS --distractors MORE --works 100000
   python -m bench memory --photos ~/photos --works 100000
   python -m bench reports --cases 10 1000 10000
-  python -m bench series --photos ~/photos --lookalikes LOOKALIKES --works 30 --jobs 2
   python -m bench matching --photos ~/photos --works 50
   python -m bench weighing --photos WORKS --unrelated UNRELATED --lookalikes LOOKALIKES --singles 4 --chains 2
   python -m bench weighing-fit
   python -m bench cheats --photos ~/photos --works 60 --crafted 1000 --disguised 1000 --jobs 2
   python -m bench cost --photos WORKS --unrelated UNRELATED --distractors MORE
   python -m bench sizes --photos WORKS --unrelated UNRELATED --works 100 --mix 40
-  python -m bench named --photos WORKS --distractors MORE --pairs PAIRS --among 1000 10000
   python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
 INTERRUPTED = 130
 SHORT = ("fingerprints", "crawling", "pairs", "lookalikes")
 LONG = (
-    "retrieval", "retroactive", "whole", "reports", "crowd", "series", "matching", "compositions", "weighing",
-    "weighing-fit", "cheats", "cost", "sizes", "named", "memory", "tampering", "evidence", "witnesses", "log",
-    "ingest", "rendering", "feeds", "idle", "capacity", "capacity-indexes",
+    "retrieval", "retroactive", "whole", "reports", "crowd", "matching", "compositions", "weighing",
+    "weighing-fit", "cheats", "cost", "sizes", "memory", "tampering", "evidence", "witnesses", "log",
+    "ingest", "rendering", "idle", "capacity", "capacity-indexes",
 )  # fmt: skip
 """What takes so long that it has to be asked for by name."""
 CROWD, CROWD_ASKED = 100_000, 100
 """Works of the largest crowd, and how many of them are asked for."""
-SCENES = 30
-"""Photographs of which exposures are made for series."""
 ROLES = {
     "others": "stand beside and behind copies",
     "unrelated": "are asked and show no work",
@@ -124,17 +118,14 @@ def _of_several_tables(
 ) -> dict[str, Callable[[], Iterable[Titled]]]:
     """What gives more than one table, or takes so long that it is asked for by name."""
     choice, out, jobs = _choice(options), options.out, options.jobs
-    scenes = options.works or SCENES
     return {
         "capacity": lambda: capacity.measure(photos, options.sizes, options.works or capacity.WORKS, options.seed, out),
         "capacity-indexes": lambda: capacity.measure_alone(photos, options.sizes, out),
         "crowd": lambda: crowd.measure(
             roles(photos, CROWD_ASKED, options.seed, choice.folders), options.works or CROWD, options.seed, out
         ),
-        "series": lambda: series.measure(photos, options.lookalikes, scenes, options.seed, out, jobs),
         "cost": lambda: measure_cost(choice, out),
         "sizes": lambda: measure_sizes(choice, out),
-        "named": lambda: named.measure(choice, options.among, options.singles, out),
         "memory": lambda: [
             ("memory", "Memory of a worker", memory.measure(photos, options.works or CROWD, options.seed, out))
         ],
@@ -145,7 +136,6 @@ def _of_several_tables(
         "witnesses": lambda: witnesses.measure(options.stamps),
         "log": log.measure,
         "rendering": lambda: [("rendering", "Pages that scripts make, and others", rendering.measure())],
-        "feeds": lambda: feeds.measure(out),
         "idle": lambda: [("idle", f"Nothing to do, {options.minutes} minutes", idle.measure(options.minutes))],
         "ingest": lambda: ingest.measure(options.lines, options.seed),
         "matching": lambda: measure_matching(choice, out, jobs),
@@ -223,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--works",
         type=int,
-        help="1,000 for whole, 101 for retroactive, 100,000 for crowd and memory, 30 for series, 100 for matching and"
+        help="1,000 for whole, 101 for retroactive, 100,000 for crowd and memory, 100 for matching and"
         " cost unless given",
     )
     parser.add_argument("--pictures", type=int, default=10_000)
@@ -252,7 +242,6 @@ def _parser() -> argparse.ArgumentParser:
     matching.add_argument("--disguised", type=int, default=1000, help="copies made not to be found, for cheats")
     matching.add_argument("--data", default=PICTURES, help="what the pictures are, in words, for what weighing writes")
     matching.add_argument("--mix", type=int, default=200, help="pictures whose time is taken")
-    matching.add_argument("--among", type=int, nargs="+", default=[1000, 10_000], help="works for named")
     matching.add_argument("--seed", type=int, default=1)
     matching.add_argument("--jobs", type=int, default=1, help="processes that ask; times are taken by one")
     return parser

@@ -4,10 +4,16 @@ They are no copies of one another: between two of them something moved, the came
 others. How much of that a comparison may see is said by each kind's docstring.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
+from bench.edited import opened
 from bench.primitives import shapes
 from bench.primitives.canvas import Chance, Pixels, Plane, begun, grid
 from indexer.layout.single_thread import cv2
@@ -16,6 +22,7 @@ LAYERS = 5
 """Distances from the camera at which things of a made scene stand."""
 SMALL_MOVES, MOVES = (0.5, 1.5), (1.5, 8.0)
 """Pixels of a photograph by which its nearest things are displaced against its farthest ones."""
+QUALITY = 92
 COLUMNS, ROWS, CARTON = 6, 4, (150, 150)
 """A shelf of equal cartons, and the size of each, pixels."""
 
@@ -105,3 +112,31 @@ def _exposed(pixels: Pixels, chance: Chance) -> Pixels:
     gain = 1 + chance.signed(0, 0.06) + chance.signed(0, 0.06) * (np.linspace(-1, 1, width)[None, :, None])
     noise = chance.rng.normal(0, chance.uniform(1.5, 4), (height, width, 3))
     return np.clip(pixels * gain + noise, 0, 255).astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Pictures of one scene, no two of which are copies; each with a name and what gives its bytes."""
+
+    kind: str
+    name: str
+    exposures: tuple[tuple[str, Callable[[], bytes]], ...]
+
+
+def made(photos: Sequence[Path], bases: int, seed: int) -> Iterator[Scene]:
+    """Three exposures of each of some photographs, for each kind; the first of a shelf is made as the others are."""
+    rng = np.random.default_rng(seed)
+    for place in rng.permutation(len(photos))[:bases].tolist():
+        path = photos[place]
+        for kind in EXPOSURES:
+            names = [f"{path.name} {number}" for number in range(3)]
+            yield Scene(kind, path.name, tuple((name, partial(_exposure, path, kind, name, seed)) for name in names))
+
+
+def _exposure(path: Path, kind: str, name: str, seed: int) -> bytes:
+    pixels = np.asarray(opened(path))
+    chance = Chance(np.random.default_rng([seed, *f"{kind} {name}".encode()]), 0.5, ())
+    first = name.endswith(" 0") and "shelf" not in kind
+    file = BytesIO()
+    Image.fromarray(pixels if first else EXPOSURES[kind](pixels, chance)).save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()

@@ -1,7 +1,10 @@
 """Makes ``.venv`` with everything that Exhibit needs, from a bare Python and a package index.
 
 Debian's python3 has neither pip nor venv; the standard library is enough to fetch uv, one file out of a wheel, whose
-hash is pinned here. uv then makes the environment and installs what ``requirements/`` lists, each checked by its hash.
+hash is pinned here. uv then makes the environment and installs what ``requirements/`` lists, each checked by its hash:
+``runtime.txt``, ``extras.txt`` with all optional parts besides, of which each is installed alone, ``development.txt``.
+Three files stand apart, since they go elsewhere or have no wheel everywhere: ``redis.txt`` and ``milvus.txt`` are
+servers, each unpacked into a folder of its own without what it depends on, and ``fuzz.txt`` is for ``make fuzz`` alone.
 
     python3 tools/bootstrap.py                  makes .venv, or does nothing when it is up to date
     python3 tools/bootstrap.py runtime [EXTRA…] the same without what only development needs; extras by their names
@@ -75,9 +78,9 @@ def main(arguments: list[str]) -> int:
         use_newer_python(arguments)
     try:
         if not arguments:
-            setup("requirements/dev.txt")
-        elif arguments[0] == "runtime" and set(arguments[1:]) <= extras():
-            setup("requirements/runtime.txt", *(f"requirements/extra-{name}.txt" for name in arguments[1:]))
+            setup(locked("development"))
+        elif arguments[0] == "runtime" and set(arguments[1:]) <= set(extras()):
+            setup(with_extras(arguments[1:]))
         elif arguments[0] == "lock" and set(arguments[1:]) <= {"--upgrade"}:
             lock(arguments[1:])
         elif arguments == ["fuzz"]:
@@ -85,7 +88,7 @@ def main(arguments: list[str]) -> int:
             call(find_uv(), "pip", "install", "--quiet", *fuzz)
         elif arguments == ["milvus"]:
             strict = ["--quiet", "--python", ".venv", "--require-hashes", "--only-binary", ":all:"]
-            call(find_uv(), "pip", "install", *strict, "-r", "requirements/extra-milvus.txt")
+            install(["pip", "install", *strict, "-r"], with_extras(["milvus"]))
             server = ["--no-deps", "--target", ".venv-milvus", "-r", "requirements/milvus.txt"]
             call(find_uv(), "pip", "install", *strict, *server)
         elif arguments[0] == "audit" and set(arguments[1:]) <= {"--dry-run"}:
@@ -114,10 +117,10 @@ def use_newer_python(arguments: list[str]) -> None:
     sys.exit(3)
 
 
-def setup(*packages: str) -> None:
-    """Make ``.venv`` what requirement files say together; instant when it is already."""
+def setup(requirements: str) -> None:
+    """Make ``.venv`` what these requirements say; instant when it is already."""
     stamp = ROOT / ".venv" / "setup-stamp"
-    wanted = fingerprint(*packages)
+    wanted = fingerprint(requirements)
     if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
         return
     uv = find_uv()
@@ -125,7 +128,7 @@ def setup(*packages: str) -> None:
     stamp.unlink(missing_ok=True)
     if not fits(ROOT / ".venv" / "bin" / "python"):
         call(uv, "venv", "--quiet", "--clear", "--python", sys.executable, ".venv")
-    call(uv, "pip", "sync", "--quiet", "--python", ".venv", "--require-hashes", *packages)
+    install(["pip", "sync", "--quiet", "--python", ".venv", "--require-hashes"], requirements)
     unpack_redis(uv)
     stamp.write_text(wanted, encoding="ascii")
     print("Ready.", flush=True)
@@ -180,15 +183,48 @@ def _mended(versions: list[str]) -> str:
     return f", mended in {', '.join(versions)}" if versions else ", not mended yet"
 
 
-def extras() -> set[str]:
-    """The names of the optional parts that have a requirement file."""
-    return {path.stem.removeprefix("extra-") for path in (ROOT / "requirements").glob("extra-*.txt")}
+def install(how: list[str], requirements: str) -> None:
+    """Hand requirements to uv as a file."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+        file.write(requirements)
+        file.flush()
+        call(find_uv(), *how, file.name)
 
 
-def fingerprint(*packages: str) -> str:
+def locked(name: str) -> str:
+    """What a file of requirements holds."""
+    return (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def extras() -> dict[str, set[str]]:
+    """The optional parts by name, each with the packages that pyproject.toml names for it."""
+    import tomllib  # noqa: PLC0415 - an older Python still has to reach use_newer_python
+
+    parts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    return {name: {re.split(r"[^A-Za-z0-9._-]", one)[0].lower() for one in asked} for name, asked in parts.items()}
+
+
+def with_extras(names: list[str]) -> str:
+    """The requirements of the product with these optional parts and what they need, and of no other part.
+
+    The file of all parts says behind each package which others ask for it: from these a part is put together.
+    """
+    if not names:
+        return locked("runtime")
+    entries = re.findall(r"^[A-Za-z0-9].*\n(?:[ ]+.*\n)*", locked("extras"), re.MULTILINE)
+    needed, before = set.union(*(extras()[name] for name in names)), 0
+    while before != (before := len(needed)):
+        for entry in entries:
+            if needed & set(re.findall(r"# +(?:via )?([A-Za-z0-9._-]+)$", entry, re.MULTILINE)):
+                needed.add(re.split(r"[=\[]", entry)[0])
+    needed |= {name for name, *_ in PIN.findall(locked("runtime"))}
+    return "".join(entry for entry in entries if re.split(r"[=\[]", entry)[0] in needed)
+
+
+def fingerprint(requirements: str) -> str:
     """A digest of everything that the environment is made of."""
-    digest = hashlib.sha256()
-    for name in (*packages, REDIS, "tools/bootstrap.py"):
+    digest = hashlib.sha256(requirements.encode())
+    for name in (REDIS, "tools/bootstrap.py"):
         digest.update((ROOT / name).read_bytes())
     digest.update(f"{ROOT} {sys.version_info[:2]}".encode())
     return digest.hexdigest()
@@ -225,15 +261,11 @@ def lock(options: list[str]) -> None:
     folder = ROOT / "requirements"
     shared = [*COMPILE, *options]
     call(uv, "pip", "compile", "pyproject.toml", *shared, "-o", "requirements/runtime.txt")
-    import tomllib  # noqa: PLC0415 - an older Python still has to reach use_newer_python
-
-    optional = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    tested = [word for name in optional if name not in APART for word in ("--extra", name)]
-    dev = ["--group", "dev", *tested, "-c", "requirements/runtime.txt"]
-    call(uv, "pip", "compile", "pyproject.toml", *dev, *shared, "-o", "requirements/dev.txt")
-    for name in optional:
-        extra = ["--extra", name, "-c", "requirements/dev.txt", "-o", f"requirements/extra-{name}.txt"]
-        call(uv, "pip", "compile", "pyproject.toml", *shared, *extra)
+    every = ["--all-extras", "-c", "requirements/runtime.txt"]
+    call(uv, "pip", "compile", "pyproject.toml", *every, *shared, "-o", "requirements/extras.txt")
+    tested = [word for name in extras() if name not in APART for word in ("--extra", name)]
+    dev = ["--group", "dev", *tested, "-c", "requirements/extras.txt"]
+    call(uv, "pip", "compile", "pyproject.toml", *dev, *shared, "-o", "requirements/development.txt")
     for name in ("redis", "fuzz", "milvus"):
         source = f"requirements/{name}"
         call(uv, "pip", "compile", f"{source}.in", "--no-deps", *shared, "-o", f"{source}.txt")

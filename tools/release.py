@@ -71,7 +71,7 @@ def sbom(when: datetime) -> bytes:
     Args:
         when: the time that it states.
     """
-    files = ["runtime.txt", "redis.txt", *sorted(path.name for path in (ROOT / "requirements").glob("extra-*.txt"))]
+    files = ["runtime.txt", "redis.txt", "extras.txt"]
     packages: dict[str, dict[str, Any]] = {}
     for name in files:
         for one in pinned((ROOT / "requirements" / name).read_text(encoding="utf-8")):

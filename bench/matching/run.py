@@ -9,7 +9,6 @@ from pathlib import Path
 from bench import pairs
 from bench.edited import copies, overlay_pairs, photos_in, strangers
 from bench.matching import cost, overlays, sizes, tables
-from bench.matching.aims import aims
 from bench.matching.answers import Answer, Answers, answer_from
 from bench.matching.look import Look
 from bench.matching.peers import missing, peers
@@ -96,10 +95,9 @@ def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
     yield "matching-overlays-named", "Two photos under one overlay: alarms", overlays.named(judged)
     alike = pairs.compared_lookalikes(choice.lookalikes) if choice.lookalikes else []
     yield from _real(choice, alike)
-    times, by_size = yield from _costs(choice, parts, registered, [*results.peers, *results.stages])
+    by_size = yield from _costs(choice, parts, registered, [*results.peers, *results.stages])
     yield "matching-peers", "Everybody on the same pictures", tables.beside_peers(results, by_size)
     yield "matching-adding", "From a new work until it is found", cost.adding_table(registered, parts.others[:5])
-    yield "matching-aims", "Aims", aims(results, judged, alike, times)
 
 
 def measure_cost(choice: Choice, out: Path) -> Iterator[Titled]:
@@ -125,8 +123,8 @@ def measure_sizes(choice: Choice, out: Path) -> Iterator[Titled]:
 
 def _costs(
     choice: Choice, parts: Roles, registered: Registered, ranking: Sequence[Retriever]
-) -> Generator[Titled, None, tuple[list[Row], list[Row]]]:
-    """The tables of time and space; returns that of the mix and that by size."""
+) -> Generator[Titled, None, list[Row]]:
+    """The tables of time and space; returns that by size."""
     samples = list(cost.mix(parts.works, parts.unrelated[: choice.most_unrelated], choice.mix, choice.seed))
     times = cost.time_table(samples, registered)
     yield "matching-time", "Processor time of a found picture", times
@@ -134,7 +132,7 @@ def _costs(
     by_size = sizes.table(parts.unrelated, min(choice.mix, SIZED), registered, ranking)
     yield "matching-sizes", "Processor time of a stranger's picture by size", by_size
     yield "matching-bytes", "What is kept", cost.bytes_table(registered)
-    return times, by_size
+    return by_size
 
 
 def _asked(choice: Choice, parts: Roles, unrelated: int) -> list[Row]:

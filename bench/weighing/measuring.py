@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import exposures, series
+from bench import exposures
 from bench.edited import photos_in
 from bench.matching.answers import Answers, lines
 from bench.matching.questions import Roles, answered, roles
@@ -218,6 +218,6 @@ def _about(plan: Plan, parts: Roles, alike: LookAlikes) -> About:
 
 def _code() -> list[str]:
     """The code that asks, beside what the answers' own state covers."""
-    modules = (exposures, series, questions, pairs)
+    modules = (exposures, questions, pairs)
     here = Path(__file__).read_text(encoding="utf-8")
     return [here, *(Path(str(module.__file__)).read_text(encoding="utf-8") for module in modules)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
-from bench import series
+from bench import exposures
 from bench.edited import Asked, copy_of, opened, overlay_pairs, strangers
 from bench.matching import compositions
 from bench.matching.look import Look
@@ -18,7 +18,7 @@ from bench.weighing.pairs import CHAINS, EDITS, Kind
 from exhibit.files.delimited import records
 from indexer.edits import EDITS as EVERY_EDIT, OVERLAYS, PAGES, apply
 
-LIGHT = series.EDITS[1:]
+LIGHT = ("jpeg70", "resize50", "crop85")
 """Edits in which other exposures are found, in turns."""
 MADE_OF = 30
 """Works of which exposures are made."""
@@ -122,7 +122,7 @@ def of_look_alikes(alike: LookAlikes, others: Sequence[Path], seed: int) -> Iter
 def of_made_exposures(works: Sequence[Path], seed: int) -> Iterator[Question]:
     """Exposures made of works, each lightly edited beside the first of its scene."""
     light = cycle(LIGHT)
-    for scene in series.made(works, MADE_OF, seed):
+    for scene in exposures.made(works, MADE_OF, seed):
         (_, first), *further = scene.exposures
         for name, data in further:
             edit = next(light)

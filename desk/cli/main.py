@@ -91,7 +91,7 @@ Examples:
 
 \b
 Exit codes: 0 done, 1 a check failed, 2 wrong use, 3 a service is missing,
-4 incomplete, 130 interrupted. docs/reference/commands.md lists every command.
+4 incomplete, 130 interrupted. docs/commands.md has the keys of JSON.
 """
 
 

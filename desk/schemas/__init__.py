@@ -1,4 +1,4 @@
 """What programs are told and what they send, a module for each resource: used by the API and the command line.
 
-The names are stable; docs/reference/api.md lists them. Times are RFC 3339 in UTC.
+The names are stable; `make reference` lists them. Times are RFC 3339 in UTC.
 """

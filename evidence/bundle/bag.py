@@ -72,8 +72,8 @@ class AnchorRecord:
 class Withheld:
     """What was left out of this copy, and why."""
 
-    files: tuple[str, ...]
-    reason: str
+    files: tuple[str, ...]  # sealed files that this copy doesn't hold
+    reason: str  # why, in words
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Visibility(StrEnum):
 class OwnerFacts:
     """The rights holder, as declared."""
 
-    name: str
+    name: str  # the organisation's or person's name
     identity: str  # what identifies it: a registration number, an address; empty when none was given
 
 
@@ -41,24 +41,24 @@ class PartyFacts:
     """Who uses the picture, as far as the address tells."""
 
     kind: str  # ``domain`` (a registrable domain) or ``account`` (on a platform)
-    name: str
+    name: str  # the domain or account
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """A file that figures depend on: name, version and digest."""
 
-    name: str
-    version: str
-    digest: Digest | None
+    name: str  # what it is called
+    version: str  # its version
+    digest: Digest | None  # its SHA-256, where it is one file
 
 
 @dataclass(frozen=True, slots=True)
 class SoftwareFacts:
     """What made the record."""
 
-    name: str
-    version: str
+    name: str  # the program
+    version: str  # its version
     pipeline: str  # version of everything that a match's figures depend on
     models: tuple[ModelFacts, ...] = ()  # models with their digests
 
@@ -77,7 +77,7 @@ class PictureFacts:
     """One picture."""
 
     digest: Digest  # of the exact bytes
-    size: Number
+    size: Number  # bytes
     format: str  # Pillow's name, such as ``JPEG``
     width: Number  # pixels, EXIF orientation applied
     height: Number  # pixels, EXIF orientation applied
@@ -89,19 +89,19 @@ class PictureFacts:
 class OfficialRegistration:
     """A registration with an office or a deposit service, as declared: numbers and dates as written there."""
 
-    office: str
-    number: str
-    date: str
+    office: str  # the office
+    number: str  # its number there
+    date: str  # the day, as declared; empty when none was
 
 
 @dataclass(frozen=True, slots=True)
 class AttachmentFacts:
     """A document that belongs to the work, such as a certificate or a step of the chain of title."""
 
-    title: str
-    role: str
-    digest: Digest
-    file: str
+    title: str  # what it is
+    role: str  # its place in the chain of title
+    digest: Digest  # its SHA-256
+    file: str  # where it lies in the bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +116,9 @@ class WorkFacts:
     """
 
     number: str  # the owner's number of the work
-    title: str
-    author: str
-    rights_statement: str
+    title: str  # declared
+    author: str  # declared
+    rights_statement: str  # declared
     first_publication: str  # date or place as declared; empty when not declared
     registrations: tuple[OfficialRegistration, ...]  # official registrations as declared
     registered_at: datetime  # when the work was registered with this software
@@ -185,7 +185,7 @@ class SightingFacts:
             states nothing.
     """
 
-    number: Number
+    number: Number  # from 1
     page_url: str  # the page; empty when the source names none
     image_url: str  # the image's address on the page
     final_url: str  # after redirects
@@ -196,7 +196,7 @@ class SightingFacts:
     status: Count  # HTTP status; 0 when the source isn't HTTP
     headers: tuple[tuple[str, str], ...]  # response headers in their order
     peer: str  # address that answered; empty when the source isn't a network
-    picture: PictureFacts
+    picture: PictureFacts  # what was seen
     visibility: Visibility  # of the source
     slice: SliceProof | None  # proof that a crawl slice recorded it, or ``None``
     captures: tuple[CaptureFacts, ...] = ()  # later visits, in order of time
@@ -210,7 +210,7 @@ class SightingFacts:
 class MatchFacts:
     """The measured comparison of a seen picture with a registered one."""
 
-    number: Number
+    number: Number  # from 1
     work_picture: Digest  # digest of the registered picture
     picture: Digest  # digest of the seen picture
     sightings: tuple[int, ...]  # numbers of the sightings that show it
@@ -347,9 +347,9 @@ class LeftOutFacts:
     """A file of the case that its bundle lacks: its bytes weren't here, or not to be shown, when it was sealed."""
 
     file: str  # where it would lie in the bundle
-    role: str
-    digest: Digest
-    why: Absence
+    role: str  # what the file would be, by the roles of the manifest
+    digest: Digest  # SHA-256 of its bytes
+    why: Absence  # why the bundle lacks it, as docs/bundle-format.md says
     since: datetime | None  # when it was reported or removed, aware, UTC; ``None`` where nobody knows
 
 
@@ -365,18 +365,18 @@ class CaseFacts(Canonical):
             which sealed no case of which a file was missing.
     """
 
-    number: str
+    number: str  # the case's number
     bundle: Count  # the bundle's number within the case, from 1; 0 outside a bundle
-    owner: OwnerFacts
-    party: PartyFacts
+    owner: OwnerFacts  # the rights holder
+    party: PartyFacts  # who uses the picture
     language: str  # ``en`` or ``zh-Hans``, of the documents
     opened_at: datetime  # when the case was opened
     written_at: datetime  # when these facts were written
-    software: SoftwareFacts
-    work: WorkFacts
-    sightings: tuple[SightingFacts, ...]
-    matches: tuple[MatchFacts, ...]
-    licence_check: LicenceCheckFacts
+    software: SoftwareFacts  # what made the record
+    work: WorkFacts  # what is registered
+    sightings: tuple[SightingFacts, ...]  # where the picture was seen
+    matches: tuple[MatchFacts, ...]  # the measured comparisons
+    licence_check: LicenceCheckFacts  # the search of the owner's licences
     decision: DecisionFacts  # a person's decision
     witnesses: tuple[WitnessFacts, ...]  # outside witnesses as known at ``written_at``
     not_checked: tuple[str, ...]  # sentences on what wasn't checked

@@ -9,152 +9,152 @@ from exhibit.types import LATER, Count
 
 @dataclass(frozen=True, slots=True)
 class _Peer:
-    address: str
-    port: Count
+    address: str  # the IP address
+    port: Count  # the port
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkCertificate:
     """A certificate that a server showed: its bytes (DER, base64), their digest, and what they say where it is read."""
 
-    sha256: Digest
-    der: str
-    subject: str = field(default="", metadata=LATER)
-    issuer: str = field(default="", metadata=LATER)
-    not_before: str = field(default="", metadata=LATER)
-    not_after: str = field(default="", metadata=LATER)
-    unreadable: bool = field(default=False, metadata=LATER)
+    sha256: Digest  # of its bytes
+    der: str  # its bytes (DER) in base64
+    subject: str = field(default="", metadata=LATER)  # what it says of whom it is (RFC 4514)
+    issuer: str = field(default="", metadata=LATER)  # what it says of who issued it
+    not_before: str = field(default="", metadata=LATER)  # since when it counts, as it says
+    not_after: str = field(default="", metadata=LATER)  # until when
+    unreadable: bool = field(default=False, metadata=LATER)  # true when it can't be read
 
 
 @dataclass(frozen=True, slots=True)
 class _Tls:
-    version: str
-    cipher: str | None
-    chain: tuple[NetworkCertificate, ...]
+    version: str  # of TLS
+    cipher: str | None  # the suite
+    chain: tuple[NetworkCertificate, ...]  # certificates that the server showed
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkExchange:
     """A request that was answered; the record of exchanges holds its bytes."""
 
-    url: str
-    status: Count
-    sent: datetime
-    answered: datetime
-    bytes: Count
-    host: str
-    dns_answers: tuple[str, ...]
-    peer: _Peer
-    tls: _Tls | None
+    url: str  # the address that was asked
+    status: Count  # of HTTP
+    sent: datetime  # when the request left
+    answered: datetime  # when the answer was there
+    bytes: Count  # of the answer's body as it came
+    host: str  # whose name was looked up
+    dns_answers: tuple[str, ...]  # what the name servers answered
+    peer: _Peer  # who answered
+    tls: _Tls | None  # how the connection was secured; null for http
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    url: str
-    at: str
-    reason: str
+    url: str  # the address that was asked
+    at: str  # where it ended
+    reason: str  # why, in words
 
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    url: str
-    offset: float
-    uncertainty: float
+    url: str  # whose `Date` was read
+    offset: float  # seconds by which that clock was ahead
+    uncertainty: float  # seconds, half the time the answer took and half a second
 
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    method: str
-    samples: tuple[_Sample, ...]
-    offset: float | None
-    uncertainty: float | None
+    method: str  # how it was measured, in words
+    samples: tuple[_Sample, ...]  # one for each answer with a `Date`
+    offset: float | None  # of the most certain sample, seconds; null without any
+    uncertainty: float | None  # its uncertainty, seconds
 
 
 @dataclass(frozen=True, slots=True)
 class _Proxy:
-    used: bool
-    environment_variables: tuple[str, ...]
+    used: bool  # whether one was used
+    environment_variables: tuple[str, ...]  # names of those that would have set one
 
 
 @dataclass(frozen=True, slots=True)
 class _HostsFile:
-    path: str
-    sha256: Digest | None
-    names_visited_hosts: tuple[str, ...]
+    path: str  # where it lies
+    sha256: Digest | None  # of it; null when it can't be read
+    names_visited_hosts: tuple[str, ...]  # hosts of this visit that it names
 
 
 @dataclass(frozen=True, slots=True)
 class _Authorities:
-    name: str
-    sha256: Digest
+    name: str  # the list's name
+    sha256: Digest  # of the list
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    how: str
-    x: float
-    y: float
-    width: float
-    height: float
+    how: str  # how the page shows the image there
+    x: float  # pixels from the left of the page
+    y: float  # pixels from its top
+    width: float  # pixels
+    height: float  # pixels
 
 
 @dataclass(frozen=True, slots=True)
 class _Rendered:
-    address: str
-    title: str
-    window: tuple[int, int]
-    height: Count
-    screenshot_is_cut: bool
-    image_places: tuple[_Place, ...]
-    boxed_screenshot_from: Count
-    asks_for: tuple[str, ...]
-    nothing_shown: str
-    not_made: dict[str, str]
+    address: str  # of the page in the end
+    title: str  # the page's title
+    window: tuple[int, int]  # width and height of the window, pixels
+    height: Count  # of the whole page, pixels
+    screenshot_is_cut: bool  # whether the page is longer than its picture
+    image_places: tuple[_Place, ...]  # where the image was on the page
+    boxed_screenshot_from: Count  # pixels from the page's top where the picture with lines begins
+    asks_for: tuple[str, ...]  # what stood before the page, such as a login, as far as it was recognised
+    nothing_shown: str  # why the image isn't to be seen, or empty
+    not_made: dict[str, str]  # files that aren't there, each with the reason
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkResource:
     """One thing that a rendered page asked for."""
 
-    url: str
-    kind: str
-    final_url: str
-    status: Count
-    bytes: Count
-    sha256: Digest | None
-    failure: str
-    dns_answers: tuple[str, ...]
-    peer: str
-    tls: str | None
-    certificates: tuple[Digest, ...]
+    url: str  # the address that was asked
+    kind: str  # what the page wanted it for
+    final_url: str  # where it came from after redirects
+    status: Count  # of HTTP; 0 when nothing came
+    bytes: Count  # of the body
+    sha256: Digest | None  # of the body; null when none came
+    failure: str  # why nothing came, or empty
+    dns_answers: tuple[str, ...]  # what the name servers answered
+    peer: str  # address of who answered
+    tls: str | None  # the version of TLS; null for http
+    certificates: tuple[Digest, ...]  # digests of those that were shown
 
 
 @dataclass(frozen=True, slots=True)
 class _NotLoaded:
-    url: str
-    kind: str
-    reason: str
+    url: str  # the address
+    kind: str  # what the page wanted it for
+    reason: str  # why it wasn't loaded
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkRecord:
     """All of it; the last four are a browser's."""
 
-    outcome: str
-    started: datetime
-    finished: datetime
-    user_agent: str
-    page_names_image: bool | None
-    method: str
-    exchanges: tuple[NetworkExchange, ...]
-    failures: tuple[_Failure, ...]
-    clock: _Clock
-    proxy: _Proxy
-    hosts_file: _HostsFile
-    name_servers: tuple[str, ...]
-    certificate_authorities: _Authorities
-    software: dict[str, str]
-    rendered: _Rendered | None = field(default=None, metadata=LATER)
-    resources: tuple[NetworkResource, ...] = field(default=(), metadata=LATER)
-    not_loaded: tuple[_NotLoaded, ...] = field(default=(), metadata=LATER)
-    certificates: tuple[NetworkCertificate, ...] = field(default=(), metadata=LATER)
+    outcome: str  # what came of the visit, in a word
+    started: datetime  # when it began, by the machine's clock
+    finished: datetime  # when it ended
+    user_agent: str  # what the visitor called itself
+    page_names_image: bool | None  # whether the page as served names the image's address; null when no page came
+    method: str  # `plain` or `browser`
+    exchanges: tuple[NetworkExchange, ...]  # requests that were answered, in their order
+    failures: tuple[_Failure, ...]  # requests that weren't
+    clock: _Clock  # how far this machine's clock was from the servers'
+    proxy: _Proxy  # whether a proxy stood between
+    hosts_file: _HostsFile  # the machine's own table of names
+    name_servers: tuple[str, ...]  # which the machine asks for names
+    certificate_authorities: _Authorities  # whose certificates counted
+    software: dict[str, str]  # names and versions of what made the visit
+    rendered: _Rendered | None = field(default=None, metadata=LATER)  # what a browser made of the page
+    resources: tuple[NetworkResource, ...] = field(default=(), metadata=LATER)  # everything that the page asked for
+    not_loaded: tuple[_NotLoaded, ...] = field(default=(), metadata=LATER)  # what it asked for and wasn't given
+    certificates: tuple[NetworkCertificate, ...] = field(default=(), metadata=LATER)  # all that were shown, once

@@ -28,9 +28,9 @@ MAX_TRUST_BYTES = 1 << 20
 class TrustedLog:
     """A log's public key, in the form ``name+key id+base64`` (C2SP signed-note)."""
 
-    vkey: str
-    development: bool
-    label: str
+    vkey: str  # name, key id and public key (C2SP signed-note)
+    development: bool  # true when it was started for trials
+    label: str  # the words that results then show
     operator: str = field(default="", metadata=LATER)  # who runs it; empty where that isn't stated
 
 

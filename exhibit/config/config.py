@@ -209,7 +209,10 @@ def read_config(environ: Mapping[str, str], kinds: Kinds) -> Config:
         try:
             checked[name] = checks[name](value)
         except ValueError as error:
-            raise ConfigError(f"{where} can't be used: {error}.", hint="See docs/reference/settings.md.") from None
+            raise ConfigError(
+                f"{where} can't be used: {error}.",
+                hint="docs/operator.md says how settings are written; `make reference` lists them all.",
+            ) from None
     return Config(data_dir=data_dir, **checked)
 
 
@@ -265,6 +268,6 @@ def _by_field(given: Mapping[str, object], names: dict[str, str], where: str) ->
     for name in given:
         if name not in names:
             close = difflib.get_close_matches(name, names, n=1)
-            hint = f"Did you mean {close[0]}?" if close else "docs/reference/settings.md lists all settings."
+            hint = f"Did you mean {close[0]}?" if close else "`make reference` writes a page of all settings."
             raise ConfigError(f"{name}{where} isn't a setting.", hint=hint)
     return {names[name]: (name + where, value) for name, value in given.items()}

@@ -48,7 +48,7 @@ SILENT = Sentence("The bucket doesn't answer.")
 _UNCONDITIONAL = Sentence("The store of the bucket knows no conditional writes.")
 LONG = 3.0
 """Seconds from which on an answer that doesn't come was waited for long."""
-_SEE = "See docs/operator.md, bytes in a bucket."
+_SEE = "See docs/machines.md, bytes in a bucket."
 
 
 class Bucket:

@@ -35,7 +35,7 @@ CONNECTING, ANSWERING, LOADING = 3.0, 20.0, 60.0
 """Seconds to wait for a connection, for an answer, and for a collection to be made or loaded."""
 LOOKED_AT = 400  # of the graph of descriptors, at least, for a query
 SILENT = Sentence("Milvus doesn't answer.")
-SEE = "See docs/operator.md, the archive in Milvus."
+SEE = "See docs/machines.md, the archive in Milvus."
 _UNREACHED, _GONE = 2, 100  # of the codes of Milvus and its client
 _CLIENTS: dict[tuple[str, int], Untyped] = {}
 

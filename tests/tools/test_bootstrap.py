@@ -128,7 +128,7 @@ def test_wrong_use_shows_the_usage() -> None:
     assert "bootstrap.py lock" in run.stdout
 
 
-@pytest.mark.parametrize("name", ["runtime", "dev", "redis", *(f"extra-{name}" for name in sorted(bootstrap.extras()))])
+@pytest.mark.parametrize("name", ["runtime", "extras", "development", "redis", "milvus", "fuzz"])
 def test_requirement_files_hold_a_hash_for_everything_and_no_address(name: str) -> None:
     text = (CHECKOUT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
     assert "://" not in text
@@ -145,9 +145,25 @@ def test_requirement_files_name_everything_that_the_project_asks_for() -> None:
         *project["dependency-groups"]["dev"],
         *(one for name, extra in extras.items() if name not in bootstrap.APART for one in extra),
     ]
-    text = (CHECKOUT / "requirements" / "dev.txt").read_text(encoding="utf-8")
+    text = (CHECKOUT / "requirements" / "development.txt").read_text(encoding="utf-8")
     assert "pymilvus" not in text
-    assert "pymilvus==" in (CHECKOUT / "requirements" / "extra-milvus.txt").read_text(encoding="utf-8")
     locked = set(re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==", text, re.MULTILINE))
     assert {re.split(r"[\[~=<>; ]", one, maxsplit=1)[0].lower().replace(".", "-") for one in asked} <= locked
-    assert set(extras) == bootstrap.extras()
+
+
+def test_a_part_is_installed_with_what_it_needs_and_no_other_part() -> None:
+    runtime, every = (names(bootstrap.locked(file)) for file in ("runtime", "extras"))
+    alone = {name: names(bootstrap.with_extras([name])) for name in bootstrap.extras()}
+    assert bootstrap.with_extras([]) == bootstrap.locked("runtime")
+    assert all(runtime < found < every for found in alone.values())
+    assert alone["capture"] - runtime == {"playwright", "greenlet"}
+    assert alone["http2"] - runtime == {"h2", "hpack", "hyperframe", "priority"}
+    assert alone["pdq"] - runtime == {"pdqhash"}
+    assert "pymilvus" in alone["milvus"] - alone["evm"]
+    assert names(bootstrap.with_extras(["capture", "pdq"])) == alone["capture"] | alone["pdq"]
+    assert set.union(*alone.values()) == every
+    assert "--hash=sha256:" in bootstrap.with_extras(["pdq"])
+
+
+def names(requirements: str) -> set[str]:
+    return {name for name, *_ in bootstrap.PIN.findall(requirements)}

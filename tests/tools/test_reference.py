@@ -1,39 +1,46 @@
-"""The pages of docs/reference are those that the code gives, and say something of everything."""
+"""`make reference` writes a page of all commands, settings, operations and fields, and says something of each."""
 
 import re
-from types import ModuleType
 
 import click
 import pytest
 
-from tools.reference import api, bundle_fields, commands, faces, scale, settings
+from tests import CHECKOUT
+from tools.reference import FOLDER, api, bundle_fields, commands, settings
+
+PAGES = {module.NAME: module.page for module in (commands, settings, api, bundle_fields)}
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
 
-@pytest.mark.parametrize("module", [commands, settings, api, faces, bundle_fields, scale], ids=lambda one: one.__name__)
-def test_the_page_is_the_one_that_the_code_gives(module: ModuleType) -> None:
-    text = module.PAGE.read_text("utf-8")
-    assert text == module.page(), "run python -m tools.reference"
-    assert re.findall(r"^.*(?:\| \?|: \?|## \?).*$", text, re.MULTILINE) == [], (
-        "say on the page, or in the code, what it is"
-    )
+@pytest.fixture(scope="module")
+def written() -> dict[str, str]:
+    return {name: page() for name, page in PAGES.items()}
 
 
-def test_what_a_page_says_by_hand_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new command gets a question mark, one with words keeps them."""
-    known = list(commands.all_commands())
-    option = click.Option(["--json"], is_flag=True)
-    new = click.Command("new", params=[option], help="Do something new.", epilog="\b\nExamples:\n  exhibit new --json")
-    monkeypatch.setattr(commands, "all_commands", lambda: iter([*known, ("Upkeep", "new", new)]))
-    before, after = commands.PAGE.read_text("utf-8").splitlines(), commands.page().splitlines()
-    assert set(before) <= set(after)
-    assert "### exhibit new" in after
-    assert f"{commands.JSON}?" in after
+def test_every_command_setting_operation_and_field_is_described(written: dict[str, str]) -> None:
+    for name, text in written.items():
+        assert len(text.splitlines()) > 50, name
+        assert re.findall(r"^.*(?:\| \?|: \?$|: None$).*$", text, re.MULTILINE) == [], "say in the code what it is"
 
 
-def test_one_deed_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row whose names all stand in another one says nothing more, wherever it stands."""
-    repeated = [("Works", [["work open"], [], []]), ("Works", [[], [], ["public-work"]])]
-    told = list(faces.rows())
-    monkeypatch.setattr(faces, "rows", lambda: iter([repeated[0], *told, *repeated]))
-    assert faces.page().count("`work open`") == 1
-    assert faces.page().count("`public-work`") == 1
+def test_links_of_its_pages_lead_somewhere(written: dict[str, str]) -> None:
+    for name, text in written.items():
+        for target, anchor in LINK.findall(text):
+            page = (FOLDER / target).resolve() if target else FOLDER / name
+            words = written[page.name] if page.parent == FOLDER else page.read_text("utf-8")
+            headings = {
+                re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-")
+                for one in re.findall(r"^#+ (.+)$", words, re.MULTILINE)
+            }
+            assert not anchor or anchor in headings, f"{name}: {target}#{anchor}"
+
+
+def test_the_page_of_the_command_line_has_the_keys_of_every_command_that_prints_json() -> None:
+    page = (CHECKOUT / "docs" / "commands.md").read_text("utf-8")
+    told = set(re.findall(r"^\| `exhibit (.+?)` \| .*\w.* \|$", page, re.MULTILINE))
+    printing = {
+        name
+        for _section, name, command in commands.all_commands()
+        if any("--json" in one.opts for one in command.params if isinstance(one, click.Option))
+    }
+    assert told == printing

@@ -2,15 +2,25 @@
 
 from desk.api.api import api
 from desk.api.common.reference import Fields, read
-from tools.reference import FOLDER, head
 
-PAGE = FOLDER / "api.md"
+NAME = "api.md"
+INTRODUCTION = """\
+# The HTTP API, operation by operation
+
+Made from the code by `make reference`. Your installation serves the same with examples, as OpenAPI 3.1:
+`/api/v1/openapi.json`. [The HTTP API](../api.md) says what holds for all operations (tokens and scopes,
+lists, limits, errors), and shows the day's work with `curl`.
+
+Addresses stand below `/api/v1`. Every operation may answer 400, 401, 403, 404, 422, 429 and 503. A piece of a
+list has `items`, `next` and `last` ([Long lists](../api.md#long-lists)). Names in capitals lead to [What
+travels](#what-travels).
+"""
 
 
 def page() -> str:
     """The page's text."""
     _about, operations, things = read(api)
-    parts, last = [head(PAGE)], ""
+    parts, last = [INTRODUCTION], ""
     for one in operations:
         if one.subject != last:
             parts.append(f"## {one.subject.capitalize()}\n")

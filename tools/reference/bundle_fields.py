@@ -1,7 +1,6 @@
 """The page of a bundle's fields: every field of every format of a bundle, from the code that reads it.
 
-What docstrings and comments don't say of a field is written on the page itself, and stays as it stands there; a new
-field without words gets ``?``, which the tests refuse.
+Words are those of docstrings and of comments beside fields; a field without any gets ``?``, which the tests refuse.
 """
 
 import dataclasses
@@ -23,9 +22,15 @@ from evidence.verdict.trust import Trust
 from evidence.verify.checks.odds import WeighingFile
 from evidence.verify.checks.probability import CalibrationFile
 from evidence.verify.checks.proofs import EntryFile, InclusionFile
-from tools.reference import FOLDER, head
 
-PAGE = FOLDER / "bundle-fields.md"
+NAME = "bundle-fields.md"
+INTRODUCTION = """\
+# The fields of a bundle's JSON
+
+Made by `make reference` from the code that reads the formats. The rules for all JSON are in [The
+bundle](../bundle-format.md#json). *May be absent*: left out where it says nothing. A digest, a hash, a key or
+a salt is 64 lower-case hexadecimal digits; a time is written as [Times](../bundle-format.md#times) says.
+"""
 WHOLE: dict[str, tuple[str, type]] = {
     "manifest": ("data/manifest.json", Manifest),
     "facts": ("data/facts.json", CaseFacts),
@@ -47,13 +52,6 @@ WHOLE: dict[str, tuple[str, type]] = {
     "evm-pending": ("proofs/anchors/evm-*.json, before the chain has spoken", EvmPending),
     "trust": ("the trust list", Trust),
 }
-
-
-def written() -> dict[tuple[str, str], str]:
-    """What the page says now of each field, by kind and name."""
-    sections = re.findall(r"^### (\w+)\n(.*?)(?=^###? |\Z)", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    rows = r"^\| `(\w+)` \| .*? \| (.*?)(?: \*May be absent\.\*)? \|$"
-    return {(kind, field): words for kind, text in sections for field, words in re.findall(rows, text, re.MULTILINE)}
 
 
 def kinds_below(kind: type) -> dict[str, type]:
@@ -100,7 +98,7 @@ def shape(schema: dict[str, Any]) -> str:
 
 def page() -> str:
     """The page's text."""
-    lines, told, before = [head(PAGE)], set[str](), written()
+    lines, told = [INTRODUCTION], set[str]()
     for name, (path, kind) in WHOLE.items():
         schema = schemas()[name]
         lines.append(f"\n## {path}\n\nSchema: `evidence/schemas/{name}.json`; {kind.__name__}\n")
@@ -114,7 +112,7 @@ def page() -> str:
             lines.append(f"### {inside.lstrip('_')}\n\n{summary}\n\n| field | kind | what |\n|---|---|---|")
             for field, inner in whole["properties"].items():
                 absent = "" if field in whole["required"] else " *May be absent.*"
-                what = (words.get(field) or before.get((inside.lstrip("_"), field), "?")).replace(":data:", "")
+                what = words.get(field, "?").replace(":data:", "")
                 lines.append(f"| `{field}` | {shape(inner)} | {what}{absent} |")
             lines.append("")
     return re.sub(r":\w+:`~?([\w.]+\.)?(\w+)`", r"`\2`", "\n".join(lines)).rstrip() + "\n"

@@ -1,20 +1,18 @@
-"""The page of all commands: from their help, options and examples.
+"""The page of all commands: from their help, options and examples."""
 
-The keys of JSON answers are written on the page itself, behind ``--json`` and in its last section; a new command that
-prints JSON gets ``?`` for them.
-"""
-
-import re
 from collections.abc import Iterator
 
 import click
 
 from desk.cli.main import SECTIONS, exhibit
-from tools.reference import FOLDER, head
 
-PAGE = FOLDER / "commands.md"
-JSON = "- `--json`: Print JSON instead of a table: "
-THINGS = "## What is told as JSON"
+NAME = "commands.md"
+INTRODUCTION = """\
+# All commands
+
+Made from the commands' own help by `make reference`. [The command line](../commands.md) says what holds for
+all of them, how they end, and which keys their JSON has.
+"""
 
 
 def all_commands() -> Iterator[tuple[str, str, click.Command]]:
@@ -31,20 +29,18 @@ def all_commands() -> Iterator[tuple[str, str, click.Command]]:
 
 def page() -> str:
     """The page's text."""
-    kept, _, things = PAGE.read_text("utf-8").partition(THINGS)
-    keys = dict(re.findall(rf"^### exhibit (.+)$(?:(?!^###)[^\0])*?^{re.escape(JSON)}(.*)$", kept, re.MULTILINE))
-    parts, last = [head(PAGE)], ""
+    parts, last = [INTRODUCTION], ""
     for section, name, command in all_commands():
         if section != last:
             parts.append(f"## {section}\n")
-        parts.append(_described(name, command, keys.get(name, "?")))
+        parts.append(_described(name, command))
         last = section
-    return "\n".join([*parts, THINGS + things])
+    return "\n".join(parts)
 
 
-def _described(name: str, command: click.Command, keys: str) -> str:
+def _described(name: str, command: click.Command) -> str:
     arguments = "".join(f" {one.make_metavar(click.Context(command))}" for one in _of(command, click.Argument))
-    options = "".join(_option(one, keys) for one in _of(command, click.Option))
+    options = "".join(_option(one) for one in _of(command, click.Option))
     text = f"### exhibit {name}\n\n`exhibit {name}{arguments.replace('...', '…')}`\n\n{_paragraphs(command.help)}\n"
     more, _, examples = (command.epilog or "").replace("\b\n", "").partition("Examples:\n")
     more = f"\n```text\n{more.strip()}\n```\n" if more.strip() else ""
@@ -61,10 +57,8 @@ def _paragraphs(text: str | None) -> str:
     return "\n\n".join(" ".join(one.split()) for one in (text or "").replace("\b\n", "").split("\n\n")).strip()
 
 
-def _option(one: click.Parameter, keys: str) -> str:
+def _option(one: click.Parameter) -> str:
     assert isinstance(one, click.Option)
-    if one.opts == ["--json"]:
-        return f"{JSON}{keys}\n"
     is_choice = isinstance(one.type, click.Choice)
     value = "" if one.is_flag or is_choice else f" {one.make_metavar(click.Context(click.Command('')))}"
     shown = one.default if isinstance(one.default, list | tuple) else [one.default]

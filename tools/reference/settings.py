@@ -10,10 +10,36 @@ from typing import Any
 from evidence.anchors import KINDS
 from exhibit.config.anchors import AnchorConfig
 from exhibit.config.config import Config, environment_name
-from tools.reference import FOLDER, head
 from tools.reference.bundle_fields import described
 
-PAGE = FOLDER / "settings.md"
+NAME = "settings.md"
+INTRODUCTION = """\
+# Settings
+
+Made from the declarations by `make reference`.
+
+Every setting has a default: Exhibit runs without any. What you set comes from environment variables, or from
+a file `exhibit.toml` in the data folder; where both say something, the environment wins. An unknown name or a
+value that can't be used stops the start with a sentence that names the setting. `exhibit doctor` shows what
+is missing around it.
+
+```toml
+# exhibit.toml
+operator_name = "Studio Example"
+contact = "images@example.org"
+public_url = "https://exhibit.example.org"
+retention_days = 60
+```
+
+The environment takes the same as text: lists with commas between
+(`EXHIBIT_ALLOWED_HOSTS=a.example,b.example`), `true` or `false`, whole numbers. An empty variable counts as
+not set.
+
+Outside witnesses are tables of the file, a table `[[anchors]]` for each: [anchors.md](../anchors.md) says
+which to choose, with an example of each kind. A path is relative to the data folder. The files that
+`key_file`, `password_file` and `bitcoin_credentials` name are yours to make and to keep; only the user that
+runs Exhibit should be able to read them. No key and no password is ever shown, logged or put into a bundle.
+"""
 IN_FILE_ONLY = "anchors"
 DEFAULTS = {"data_dir": "`/var/lib/exhibit` for root, else `~/.local/share/exhibit`"}
 GIB = 1024**3
@@ -23,7 +49,7 @@ def page() -> str:
     """The page's text."""
     words = described(Config)
     text = (
-        head(PAGE)
+        INTRODUCTION
         + "\n## Settings\n\n| in the file | in the environment | default | what it does |\n|---|---|---|---|\n"
     )
     for one in fields(Config):

@@ -54,7 +54,7 @@ model_command = click.Group("model", help="The network that describes pictures, 
 
 
 @command("add", "sscd.onnx --card sscd.toml", of=model_command, short_help="Add an ONNX file.")
-@click.option("--card", required=True, type=FILE, help="What the network needs, in TOML; docs/operator.md shows one.")
+@click.option("--card", required=True, type=FILE, help="What the network needs, in TOML; docs/descriptor.md shows one.")
 def add_model(*, desk: Desk, file: GivenFile, card: Path, as_json: AsJson) -> None:
     """Add a network of your own as an ONNX file. It is tried at once; it can be used when it has been measured."""
     row = models.add_model(desk.services, file, card, by=person())

@@ -21,27 +21,27 @@ MAX_CALIBRATIONS = 16  # so many calibrations are read; the facts of the product
 class CalibrationBounds:
     """What was counted, for each of the two decisions."""
 
-    certain: BoundFacts
-    review: BoundFacts
+    certain: BoundFacts  # for what is decided as certain
+    review: BoundFacts  # for what a person looks at
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationFile:
     """A calibration as it is written; :class:`exhibit.comparison.calibration.Calibration` says what the fields are."""
 
-    name: str
-    made: str
-    pipeline: str
-    data: str
-    photographs: Count
-    prior: float
-    figures: tuple[str, ...]
-    weights: tuple[float, ...]
-    intercept: float
-    knots: tuple[tuple[float, float], ...]
-    bounds: CalibrationBounds
-    format: str = CALIBRATION_FORMAT
-    network: str = field(default=FIRST_NETWORK, metadata=LATER)
+    name: str  # what it is called
+    made: str  # the day on which it was made
+    pipeline: str  # the version of the comparison whose figures it is for
+    data: str  # what it was measured on
+    photographs: Count  # photographs that show no registered picture and were searched for
+    prior: float  # the share of copies that is supposed
+    figures: tuple[str, ...]  # names of the figures, see Calibrations
+    weights: tuple[float, ...]  # a weight for each figure
+    intercept: float  # what is added to the sum
+    knots: tuple[tuple[float, float], ...]  # score and probability, rising
+    bounds: CalibrationBounds  # how often each decision failed
+    format: str = CALIBRATION_FORMAT  # the name of this format
+    network: str = field(default=FIRST_NETWORK, metadata=LATER)  # the network that searched; without it `descriptor@1`
 
 
 Calibrations = Mapping[Digest | None, Calibration | Check]

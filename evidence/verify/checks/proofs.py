@@ -38,21 +38,21 @@ MAX_PEM = 4096
 class EntryFile:
     """``proofs/log/entry.json``."""
 
-    sequence: Count
-    type: EntryType
-    time: datetime
-    commitment: Bytes32
-    salt: Bytes32
-    opening: dict[str, Any]
+    sequence: Count  # the entry's number in the log, from 0
+    type: EntryType  # what it witnesses; here `seal`
+    time: datetime  # when the log wrote it down
+    commitment: Bytes32  # SHA-256 of the salt and the canonical opening
+    salt: Bytes32  # 32 random bytes
+    opening: dict[str, Any]  # `key`, `manifest` and `signature`
 
 
 @dataclass(frozen=True, slots=True)
 class InclusionFile:
     """``proofs/log/inclusion.json``."""
 
-    index: Count
-    size: Number
-    path: tuple[Bytes32, ...]
+    index: Count  # the entry's number, from 0
+    size: Number  # leaves of the checkpoint
+    path: tuple[Bytes32, ...]  # hashes from the leaf up (RFC 9162, 2.1.3)
 
 
 def check_signature(inspection: Inspection) -> Iterator[Check]:

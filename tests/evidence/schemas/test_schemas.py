@@ -68,7 +68,7 @@ def test_sealed_files_are_valid_by_their_schemas_and_changed_ones_are_not(tmp_pa
 
 
 def test_the_page_of_fields_describes_each() -> None:
-    text = bundle_fields.PAGE.read_text("utf-8")
+    text = bundle_fields.page()
     for name, schema in schemas().items():
         for one in schema["$defs"].values():
             for field in one["properties"]:
