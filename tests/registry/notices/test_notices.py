@@ -28,7 +28,7 @@ from registry.models import (
 from registry.notices import notices
 from registry.works.licences import NewLicence, keep_licences
 from tests.assets.noticed import ANSWERS, answer_all, begun, signed
-from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
+from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.notices import addressees, wording
 from workers.notices.checker import gaps, us_unregistered
@@ -39,7 +39,7 @@ from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 from workers.works.ownership import answer, note
 
-__all__ = ["confirmed_cases", "inline", "stage", "studio"]
+__all__ = ["inline", "stage", "studio", "two_cases"]
 
 
 def test_a_dmca_notice_holds_all_six_elements_for_each_case(studio: Owner) -> None:

@@ -10,11 +10,11 @@ from registry.models import Event, Notice, Owner
 from registry.notices import notices, terms
 from registry.notices.terms import business_day, due_after, months_later
 from tests.assets.noticed import begun, signed
-from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
+from tests.assets.noticed_once import inline, stage, studio, two_cases
 from workers.notices.contents import letter
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["confirmed_cases", "inline", "stage", "studio"]
+__all__ = ["inline", "stage", "studio", "two_cases"]
 
 
 def test_a_counter_notice_pauses_the_cases_until_it_is_resolved(studio: Owner, inline: SyncRunner) -> None:

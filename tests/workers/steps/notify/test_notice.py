@@ -14,7 +14,7 @@ from registry.models import Notice, NoticeMail, Owner, PictureReport
 from registry.notices import mail as notice_mail, notices
 from tests.assets.mail_server import MailServer, mail_server
 from tests.assets.noticed import begun, mail_by, signed
-from tests.assets.noticed_once import confirmed_cases, inline, stage, studio
+from tests.assets.noticed_once import inline, stage, studio, two_cases
 from workers.cases.purge import purge
 from workers.notices.signing import file_of, send_by_mail
 from workers.notify.mail import django_mail
@@ -22,7 +22,7 @@ from workers.operations.backlog import failures
 from workers.steps.notify.notice import send_notices
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["confirmed_cases", "inline", "stage", "studio"]
+__all__ = ["inline", "stage", "studio", "two_cases"]
 Waiting = Callable[[MailServer], NoticeMail]
 
 
