@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,17 +11,11 @@ from desk.cli.common.command import command
 from desk.cli.common.show import note, say
 from exhibit.config.config import Config, made_data_dir
 from exhibit.errors import ServiceMissingError
-from exhibit.lazy import late
 from exhibit.machine import machine_fault
 from exhibit.plain import one_line
 from workers.configuration import load_config
 
-with late():
-    from django import db
-
-    from registry.accounts import invitations
-    from workers.notify import invitations as inviting
-    from workers.servers import processes, product
+if TYPE_CHECKING:
     from workers.tasks import supervisor
 
 SECONDS_BETWEEN_NOTES = 60.0
@@ -36,6 +31,8 @@ def up_command(*, detach: bool) -> None:
     Ends with 2 when Exhibit runs already or is starting. With --detach it waits for one that is starting, and ends
     with 0.
     """
+    from workers.tasks import supervisor
+
     config = load_config()
     if detach:
         _detach(config)
@@ -55,10 +52,14 @@ def _greet(status: "supervisor.Status") -> None:
 
 def _first_link() -> str:
     """The link with which the first operator comes in; empty when there is one."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
-    import django  # noqa: PLC0415 - --help comes at once
+    import django
+    from django import db
 
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     django.setup()
+    from registry.accounts import invitations
+    from workers.notify import invitations as inviting
+
     try:
         return "" if invitations.has_operator() else inviting.operator_link(load_config(), by="exhibit up")
     except db.Error as error:
@@ -70,6 +71,9 @@ def _first_link() -> str:
 
 def _detach(config: Config) -> None:
     """Start it, or wait for one that is starting; raises ``ServiceMissingError`` with the sentence it ended with."""
+    from workers.servers import processes, product
+    from workers.tasks import supervisor
+
     folder, child, begun = made_data_dir(config) / "log", None, 0
     said_at = time.monotonic()
     while (status := supervisor.running_status(config)) is None:
