@@ -6,7 +6,7 @@ this project's own.
 
 from typing import TYPE_CHECKING
 
-from exhibit.lazy import lazy_names
+from exhibit.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from crawler.crawling.run import run

@@ -11,13 +11,6 @@ from enum import StrEnum
 
 from django.http import HttpRequest
 
-from exhibit.lazy import late
-
-with late():  # the settings have their rates from here
-    from registry.accounts import tokens
-    from registry.edge import contributors
-    from registry.notices import replies
-
 KIB = 1024
 MIB = 1024 * KIB
 MAX_REQUEST = 128 * MIB
@@ -47,14 +40,20 @@ def _shown(request: HttpRequest) -> str:
 
 
 def _is_member(request: HttpRequest) -> bool:
+    from registry.accounts import tokens
+
     return request.user.is_authenticated or tokens.find(_shown(request)) is not None
 
 
 def _is_contributor(request: HttpRequest) -> bool:
+    from registry.edge import contributors
+
     return contributors.find(_shown(request)) is not None
 
 
 def _is_reader(request: HttpRequest) -> bool:
+    from registry.notices import replies
+
     return replies.find(request.path.rpartition("/")[2]) is not None
 
 

@@ -5,7 +5,7 @@ For others: ``from evidence import Verifier``. docs/stand-alone.md shows it; eve
 
 from typing import TYPE_CHECKING
 
-from exhibit.lazy import lazy_names
+from exhibit.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from evidence.formats.container import NoBundleError

@@ -18,6 +18,7 @@ from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_bytes
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import django
@@ -30,18 +31,11 @@ from demo.run import OWNER
 from demo.serving import serve
 from exhibit.browser.program import find_browser
 from exhibit.clock import now
-from exhibit.lazy import late
 from workers.configuration import load_config
 from workers.servers import addresses
 
-with late():
-    from django import test
-
+if TYPE_CHECKING:
     from registry import models
-    from registry.db import rows
-    from registry.notices import notices
-    from registry.parties import demands
-    from workers.cases import decisions
 
 ROOT = Path(__file__).resolve().parents[1]
 PERSON = "ann@studio.example"
@@ -143,6 +137,9 @@ def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]
     os.environ.update(given | servers, DJANGO_SETTINGS_MODULE="desk.settings")
 
     django.setup()
+    from django import test
+
+    from registry import models
 
     owner = models.Owner.objects.get(name=OWNER)
     person = models.User.objects.create_superuser(PERSON, PERSON)
@@ -155,6 +152,10 @@ def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]
 
 def _prepared_cases(owner: "models.Owner") -> dict[str, object]:
     """Open most decided cases again, and write what half a year brings of the others; returns what fills addresses."""
+    from registry import models
+    from registry.notices import notices
+    from workers.cases import decisions
+
     confirmed = list(owner.cases.filter(decision="confirmed").select_related("work").order_by("number"))
     chosen, kept = confirmed[:UNDECIDED], confirmed[UNDECIDED:]
     first = max(kept, key=lambda case: (case.work.cases.count(), case.party in NETWORKS))
@@ -179,6 +180,8 @@ def _prepared_cases(owner: "models.Owner") -> dict[str, object]:
 
 
 def _written(row: "models.Notice", to: str, mail: str, source: str) -> None:
+    from registry.notices import notices
+
     given = {
         "addressee_name": to,
         "addressee_email": mail,
@@ -192,6 +195,10 @@ def _written(row: "models.Notice", to: str, mail: str, source: str) -> None:
 
 def _half_a_year(first: "models.Case", sent: "models.Notice") -> None:
     """Places of a work that were seen over six months, and a notice that was sent and answered among them."""
+    from registry import models
+    from registry.db import rows
+    from registry.notices import notices
+
     cases = [first, *first.work.cases.exclude(pk=first.pk).order_by("party")]
     for case, newly in zip(cases, NEWLY, strict=False):
         like = models.CaseSighting.objects.filter(case=case).select_related("sighting").order_by("pk")[0]
@@ -212,6 +219,9 @@ def _half_a_year(first: "models.Case", sent: "models.Notice") -> None:
 
 def _registries_and_money(owner: "models.Owner", case: "models.Case") -> None:
     """What registries said of two parties, and what one of them was asked for and has paid."""
+    from registry import models
+    from registry.parties import demands
+
     at = now()
     for party, (country, address) in NETWORKS.items():
         told = dict.fromkeys(("missing", "registrant", "registrar", "network", "country"), "")

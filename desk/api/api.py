@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
+from ninja.operation import Operation
 
 from desk.api.alliance import opened, partners
 from desk.api.common.auth import READ
@@ -60,6 +61,10 @@ class Api(NinjaAPI):
         paths: dict[str, dict[str, Any]] = self.get_openapi_schema()["paths"]
         return paths
 
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """The function's name, for those that have no other."""
+        return str(operation.view_func.__name__)
+
     def get_content_type(self) -> str:
         """Of answers: JSON has no parameter that says how it is encoded (RFC 8259, 11)."""
         return JSON
@@ -97,9 +102,9 @@ tell_problems(api)
 for resource in (
     owners, works, uploads, watches, licences, cases, evidence, notices, reports, packages, parties, demands,
 ):  # fmt: skip
-    api.add_router("", resource.router.router)
+    api.add_router("", resource.router)
 for router in (
     packages.link_router, notifications.router, owners.member_router, evidence.log_router, edge.router, partners.router,
     opened.router,
 ):  # fmt: skip
-    api.add_router("", router.router)
+    api.add_router("", router)

@@ -1,16 +1,15 @@
 """Reports, packages, deposit records and links for people outside, as programs are told of them."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from django.db.models import Prefetch, prefetch_related_objects
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Hex, Moment
 from exhibit.clock import now
-from exhibit.lazy import late
 from registry import models
 
-with late():
+if TYPE_CHECKING:
     from workers.reports import scope as scopes
 
 CASES = Prefetch("bundles", models.Bundle.objects.select_related("case").only("case__number"))
@@ -33,6 +32,8 @@ def _cases(row: models.Package) -> list[int]:
 
 
 def _wanted(row: models.Report) -> "scopes.Wanted":
+    from workers.reports import scope as scopes
+
     return scopes.wanted_of(row.parameters)
 
 

@@ -8,11 +8,7 @@ from django.conf import settings
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Hex, Moment
-from exhibit.lazy import late
 from registry import models
-
-with late():
-    from workers.log import proofs, witnessed
 
 
 class Receipt(Answer):
@@ -82,6 +78,8 @@ class Bundle(BundleLine):
     @classmethod
     def together(cls, rows: Sequence[models.Bundle]) -> list[dict[str, object]]:
         """What outside witnesses have answered."""
+        from workers.log import proofs, witnessed
+
         receipts = [proofs.witnesses_of(row) if row.seal_digest is not None else () for row in rows]
         counts = [witnessed.witnessed(found, settings.CONFIG.witnesses_needed) for found in receipts]
         return [

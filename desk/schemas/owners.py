@@ -5,13 +5,9 @@ from typing import Annotated
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Moment
-from exhibit.lazy import late
 from exhibit.types import CaseDecision
 from registry import models
 from registry.accounts import scoped
-
-with late():
-    from desk.texts import ownership
 
 
 class Owner(Answer):
@@ -120,6 +116,8 @@ class Collection(Answer):
 
 
 def _in_words(row: models.BulkEdit) -> str:
+    from desk.texts import ownership
+
     return ownership.bulk_in_words(row)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from django.db.models import QuerySet
 from pydantic import ConfigDict, Field
@@ -12,17 +12,13 @@ from desk.schemas.evidence import FileStatement, Receipt
 from desk.texts import ownership, uploads as upload_words
 from desk.texts.masks import masks
 from desk.texts.past import relation_in_words
-from exhibit.lazy import late
 from registry import models
 from registry.accounts import scoped
 from registry.works.relations import related_to
 from workers.works.ownership import terms
 
-with late():
-    from indexer.compare import wording
+if TYPE_CHECKING:
     from workers.matching import identify
-    from workers.texts import sentences
-    from workers.works import uploads
 
 
 class Mask(Answer):
@@ -268,6 +264,8 @@ class Upload(Answer):
     @classmethod
     def together(cls, rows: Sequence[models.Upload]) -> list[dict[str, object]]:
         """How far they are."""
+        from workers.works import uploads
+
         counts = ("announced", "arrived", "waiting", "registered", "known", "refused", "done")
         far = uploads.progress_of(rows)
         return [{name: getattr(far[row.pk], name) for name in counts} for row in rows]
@@ -345,6 +343,9 @@ class FoundWork(Logged):
     @classmethod
     def together(cls, rows: "Sequence[identify.FoundWork]") -> list[dict[str, object]]:
         """The figures of their comparisons."""
+        from indexer.compare import wording
+        from workers.texts import sentences
+
         said = [list(sentences.words_of(row.verification, row.calibration)) for row in rows]
         found = [wording.as_plain(row.verification) for row in rows]
         return [{**figures, "sentences": words} for figures, words in zip(found, said, strict=True)]

@@ -20,11 +20,6 @@ from desk.server.limits import Limits
 from desk.server.site import RETRY_SECONDS, Doors, Environ, Site
 from desk.wsgi import application as wsgi
 from exhibit.config.config import made_data_dir
-from exhibit.lazy import late
-
-with late():  # they need what the application has set up
-    from desk.api.common import problems
-    from desk.web.public import views
 
 API = "/api/"
 _FILES_OF_A_CONNECTION, _FILES_OF_OURS = 3, 250
@@ -52,6 +47,8 @@ def _request(environ: Environ) -> WSGIRequest:
 
 def health() -> tuple[bool, bytes]:
     """Whether all that is needed answers, and what is told of it."""
+    from desk.web.public import views
+
     is_well, checks = views.look_at_health()
     return is_well, json.dumps(checks).encode()
 
@@ -59,6 +56,8 @@ def health() -> tuple[bool, bytes]:
 def busy(environ: Environ) -> tuple[str, bytes]:
     """What is told to whoever comes while too many wait: a problem of the API, else a page."""
     if environ["PATH_INFO"].startswith(API):
+        from desk.api.common import problems
+
         detail = f"Too many requests at this moment; try again in {RETRY_SECONDS} seconds."
         return problems.MEDIA_TYPE, bytes(problems.problem(503, detail).content)
     language = translation.get_language_from_request(_request(environ))

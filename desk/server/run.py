@@ -11,11 +11,7 @@ import uvicorn
 from desk.server.connections import Connection
 from desk.server.limits import Limits
 from exhibit.errors import ExhibitError
-from exhibit.lazy import late
 from workers.servers.processes import Child, asked_to_stop, end, pauses
-
-with late():  # the process that only keeps the others needs no site
-    from desk.server import application
 
 PROCESSES = 2
 CANNOT_START = 3
@@ -93,6 +89,8 @@ class _Server(uvicorn.Server):
 
 
 def _loaded_site() -> object:
+    from desk.server import application
+
     try:
         return application.make_site()
     except ExhibitError as error:

@@ -1,23 +1,41 @@
-"""Addresses of the site: of its pages, each of which names its own where its view stands, and of allauth's."""
-
-from importlib import import_module
-from pkgutil import walk_packages
+"""Addresses of the site: of its pages, package by package, and of allauth's."""
 
 from allauth.account import views as accounts
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from desk import web
-from desk.web.account import second_factors
-from desk.web.common import above
-from desk.web.common.pages import PAGES
+from desk.web.account import second_factors, urls as account
+from desk.web.cases import urls as cases
+from desk.web.common.above import cut_short
+from desk.web.downloads import urls as downloads
+from desk.web.licences import urls as licences
+from desk.web.middleware import reader
+from desk.web.notices import urls as notices
+from desk.web.notifications import urls as notifications
+from desk.web.operator import urls as operator
+from desk.web.parties import urls as parties
+from desk.web.public import urls as public
+from desk.web.watches import urls as watches
+from desk.web.works import urls as works
 
-for module in walk_packages(web.__path__, "desk.web."):
-    import_module(module.name)  # which enters its pages
-above.enter()
-
+pages: list[URLPattern] = [
+    *account.urlpatterns,
+    *cases.urlpatterns,
+    *downloads.urlpatterns,
+    *licences.urlpatterns,
+    path("language", reader.choose_language, name="language"),
+    path("blur", reader.choose_blur, name="blur"),
+    *notices.urlpatterns,
+    *notifications.urlpatterns,
+    *operator.urlpatterns,
+    *parties.urlpatterns,
+    *public.urlpatterns,
+    *watches.urlpatterns,
+    *works.urlpatterns,
+]
 urlpatterns: list[URLPattern | URLResolver] = [
-    *PAGES,
+    *pages,
+    *cut_short(pages),
     path("o/", RedirectView.as_view(pattern_name="owners")),
     path("account/2fa/webauthn/add/", second_factors.AddKey.as_view(), name="mfa_add_webauthn"),
     path("account/", include("allauth.urls")),

@@ -4,13 +4,12 @@ from base64 import b64encode
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
-from ninja import File, UploadedFile as SentFile
+from ninja import File, Router, UploadedFile as SentFile
 from pydantic import Field
 
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.files import picture_in
 from desk.api.common.limits import one_asked
-from desk.api.common.resource import Resource
 from desk.schemas import requests
 from desk.schemas.base import NOON, Answer, Hex, Moment
 from registry.accounts import scoped
@@ -19,7 +18,7 @@ from workers.services import wiring
 from workers.services.wiring import Services
 from workers.works.opened import close_work, open_work, public_address
 
-router = Resource("works")
+router = Router(tags=["works"])
 PUBLIC = "/owners/{slug:owner}/works/{int:number}/public"
 ADDRESS = "https://exhibit.example.org/id/0123456789abcdef/"
 CONTACT = "https://studio.example/licences"
@@ -74,18 +73,20 @@ class Whose(Answer):
     too_plain: list[str] = Field(description="Why only nearly exact copies of it can be told; empty for most.")
 
 
-@router.put(PUBLIC, WRITE)
-def open_public_page(request: Call, number: int, new: Opening) -> PublicPage:
+@router.put(PUBLIC, response=PublicPage, auth=WRITE)
+def open_public_page(request: Call, owner: str, number: int, new: Opening) -> PublicPage:
     """Show a work to everybody on a public page, or give that page another contact. It is an entry of the log."""
     row = open_work(wiring.services(), scoped.work(of(request), number), contact=new.contact, by=request.auth.by)
     return PublicPage.from_row(row, address=public_address(wiring.services().config, row))
 
 
-CLOSED = "Close a work's public page: its address answers as if it had never been. It is an entry of the log."
-router.removes(PUBLIC, "close_public_page", close_work, CLOSED, scoped.work)
+@router.delete(PUBLIC, response={204: None}, auth=WRITE)
+def close_public_page(request: Call, owner: str, number: int) -> None:
+    """Close a work's public page: its address answers as if it had never been. It is an entry of the log."""
+    close_work(scoped.work(of(request), number), by=request.auth.by)
 
 
-@router.post("/id", None, name="ask_whose", keyed=False)
+@router.post("/id", response=Whose, auth=None, operation_id="ask_whose")
 def ask(request: HttpRequest, file: File[SentFile]) -> Whose:
     """Say whose this picture is, without a token: of the works that owners opened to everybody, no others.
 

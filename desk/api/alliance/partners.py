@@ -8,12 +8,12 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from django.http import HttpRequest
+from ninja import Router
 from pydantic import Field
 
 from desk.api.common import limits
 from desk.api.common.auth import Permitted
 from desk.api.common.problems import Problem
-from desk.api.common.resource import Resource
 from desk.schemas import log as schemas, requests
 from desk.schemas.base import Answer
 from evidence.formats.codec import to_plain
@@ -24,7 +24,7 @@ from workers.alliance.blind import MAX_POINTS, answer_points, index_page
 from workers.alliance.cocaptures import visit_for
 from workers.services import wiring
 
-router = Resource("alliance")
+router = Router(tags=["alliance"])
 LOG_NAME = "^[!-*,-~]{1,200}$"
 
 
@@ -67,7 +67,7 @@ class Signed(Permitted):
 PARTNER = Signed(Scope.READ)
 
 
-@router.post("/alliance/heads", PARTNER, keyed=False)
+@router.post("/alliance/heads", response=schemas.Heads, auth=PARTNER)
 def heads_seen(request: PartnerCall, new: PartnerRequest) -> schemas.Heads:
     """The last heads that were cosigned here, of every log: whoever has others of them compares."""
     return schemas.Heads(heads=witnessing.heads_seen())
@@ -107,14 +107,14 @@ class IndexPage(Answer):
     next: int | None
 
 
-@router.post("/alliance/blind-points", PARTNER, keyed=False)
+@router.post("/alliance/blind-points", response=Points, auth=PARTNER)
 def blind_points(request: PartnerCall, new: PointsRequest) -> Points:
     """Multiply blinded points by the agreement's key; each counts as a query."""
     row, points = answer_points(wiring.services(), request.auth, new.points)
     return Points(points=points, agreement=row.pk, left=row.queries - row.used)
 
 
-@router.post("/alliance/blind-index", PARTNER, keyed=False)
+@router.post("/alliance/blind-index", response=IndexPage, auth=PARTNER)
 def blind_index(request: PartnerCall, new: IndexRequest) -> IndexPage:
     """A page of the index of pictures seen here; it counts as a query."""
     return IndexPage(**index_page(wiring.services(), request.auth, new.after))
@@ -147,7 +147,7 @@ class Seen(Answer):
     checkpoint: str
 
 
-@router.post("/alliance/capture", PARTNER, keyed=False)
+@router.post("/alliance/capture", response=Seen, auth=PARTNER)
 def visit_with(request: PartnerCall, new: CaptureRequest) -> Seen:
     """Visit a public page and its picture now; each counts among the partner's visits of the day."""
     challenge = bytes.fromhex(new.challenge)

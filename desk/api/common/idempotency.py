@@ -5,11 +5,13 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from django.db import transaction
 from django.http import HttpResponse
 from ninja import Status
+from ninja.operation import Operation
+from ninja.utils import contribute_operation_callback
 
 from desk.api.common.auth import Call
 from desk.api.common.openapi import JSON
@@ -33,11 +35,20 @@ PARAMETER: dict[str, Any] = {
 }
 
 
-def once(view: Callable[..., Any], usual: int) -> Callable[..., Any]:
-    """A view whose deed and answer are kept together, in one transaction, when the request brings a key.
+View = TypeVar("View", bound=Callable[..., Any])
 
-    Its answer has the status ``usual`` unless it says itself which.
+
+def once(view: View) -> View:
+    """A view that does its work once for each key: its deed and its answer are kept together, in one transaction.
+
+    Stands below the decorator of the operation, whose document names the header then.
     """
+    usual = HTTPStatus.OK
+
+    def contribute(operation: Operation) -> None:
+        nonlocal usual
+        usual = next(iter(operation.response_models))
+        operation.openapi_extra = {**(operation.openapi_extra or {}), "parameters": [PARAMETER]}
 
     @wraps(view)
     def answered(request: Call, **given: object) -> object:
@@ -63,7 +74,8 @@ def once(view: Callable[..., Any], usual: int) -> Callable[..., Any]:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "This key was used for another request. Use a new one.")
         return HttpResponse(kept.body, status=kept.status, content_type=JSON, headers={AGAIN: "true"})
 
-    return answered
+    contribute_operation_callback(answered, contribute)
+    return cast("View", answered)
 
 
 def digest_of(request: Call) -> Digest:

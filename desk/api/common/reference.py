@@ -128,7 +128,7 @@ def _scopes(api: NinjaAPI) -> Iterator[tuple[str, str]]:
         for view in router.path_operations.values():
             for one in view.operations:
                 scopes = [f"scope `{auth.scope.value}`" for auth in one.auth_callbacks]  # type: ignore[attr-defined]
-                yield str(one.operation_id), (scopes or ["without a token"])[0]
+                yield one.operation_id or api.get_openapi_operation_id(one), (scopes or ["without a token"])[0]
 
 
 def _answers(responses: Schema) -> str:

@@ -3,11 +3,13 @@
 from typing import Annotated
 
 from django.http.response import HttpResponseBase
-from ninja import Query
+from ninja import Query, Router
 
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.files import download
-from desk.api.common.resource import Cursor, Limit, Resource, page
+from desk.api.common.idempotency import once
+from desk.api.common.openapi import file_of
+from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import requests
 from desk.schemas.base import Piece
 from desk.schemas.parties import demands as schemas
@@ -15,19 +17,22 @@ from registry.models import Fee
 from registry.parties import demands
 from workers.parties.tables import ledger_bytes
 
-router = Resource("money")
+router = Router(tags=["money"])
 DEMANDS = "/owners/{slug:owner}/demands"
 Party = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Only what is asked of this party.")]
 
 
-@router.get(DEMANDS)
-def list_demands(request: Call, party: Party = "", cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.DemandLine]:
+@router.get(DEMANDS, response=Piece[schemas.DemandLine])
+def list_demands(
+    request: Call, owner: str, party: Party = "", cursor: Cursor = "", limit: Limit = 50
+) -> Piece[schemas.DemandLine]:
     """What was asked of whom, and how it stands."""
     return page(demands.demands(of(request), party), schemas.DemandLine, cursor, limit)
 
 
-@router.post(DEMANDS, WRITE, 201)
-def begin_demand(request: Call, new: schemas.NewDemand) -> schemas.Demand:
+@router.post(DEMANDS, response={201: schemas.Demand}, auth=WRITE)
+@once
+def begin_demand(request: Call, owner: str, new: schemas.NewDemand) -> schemas.Demand:
     """Write down that money is asked of a party for confirmed cases. It is the owner's own book; nothing is sent."""
     to, about = of(request), new.model_dump(exclude={"fee_table", "fee"})
     fee = demands.fee(to, new.fee_table or 0, new.fee or 0) if new.fee_table or new.fee else None
@@ -35,31 +40,36 @@ def begin_demand(request: Call, new: schemas.NewDemand) -> schemas.Demand:
     return schemas.Demand.from_row(demands.begin(to, demands.NewDemand(**about), by=request.auth.by))
 
 
-@router.get(DEMANDS + "/ledger", file="text/csv")
-def get_ledger(request: Call) -> HttpResponseBase:
+@router.get(DEMANDS + "/ledger", openapi_extra=file_of("text/csv"))
+def get_ledger(request: Call, owner: str) -> HttpResponseBase:
     """All entries of all demands, as CSV; amounts in the currency's unit, such as 1200.50."""
     return download(ledger_bytes(of(request)), f"{of(request).slug}-money.csv", "text/csv; charset=utf-8")
 
 
-router.shows(DEMANDS + "/{int:number}", "get_demand", schemas.Demand, demands.demand, "One demand with its entries.")
+@router.get(DEMANDS + "/{int:number}", response=schemas.Demand)
+def get_demand(request: Call, owner: str, number: int) -> schemas.Demand:
+    """One demand with its entries."""
+    return schemas.Demand.from_row(demands.demand(of(request), number))
 
 
-@router.post(DEMANDS + "/{int:number}/entries", WRITE, 201)
-def add_demand_entry(request: Call, number: int, new: schemas.NewEntry) -> schemas.Demand:
+@router.post(DEMANDS + "/{int:number}/entries", response={201: schemas.Demand}, auth=WRITE)
+@once
+def add_demand_entry(request: Call, owner: str, number: int, new: schemas.NewEntry) -> schemas.Demand:
     """Write down what was asked, agreed or received. Nothing is deleted: another entry of its kind corrects one."""
     row = demands.demand(of(request), number)
     demands.add_entry(row, demands.NewEntry(**new.model_dump()), by=request.auth.by)
     return schemas.Demand.from_row(demands.demand(of(request), number))
 
 
-@router.get("/owners/{slug:owner}/fee-tables")
-def list_fee_tables(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.FeeTable]:
+@router.get("/owners/{slug:owner}/fee-tables", response=Piece[schemas.FeeTable])
+def list_fee_tables(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.FeeTable]:
     """Tables of what uses cost."""
     return page(demands.fee_tables(of(request)).prefetch_related("fees"), schemas.FeeTable, cursor, limit)
 
 
-@router.post("/owners/{slug:owner}/fee-tables", WRITE, 201)
-def add_fee_table(request: Call, new: schemas.NewFeeTable) -> schemas.FeeTable:
+@router.post("/owners/{slug:owner}/fee-tables", response={201: schemas.FeeTable}, auth=WRITE)
+@once
+def add_fee_table(request: Call, owner: str, new: schemas.NewFeeTable) -> schemas.FeeTable:
     """Keep a table of fees. It is offered in the place of an older one of the same name, which stays as it is."""
     lines = [Fee(**fee.model_dump()) for fee in new.fees]
     made = demands.keep_fees(of(request), new.name, new.currency, lines, by=request.auth.by)

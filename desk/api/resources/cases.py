@@ -4,11 +4,13 @@ from collections.abc import Callable
 from functools import partial
 
 from django.http import HttpResponse
-from ninja import Query
+from ninja import Query, Router
 from pydantic import Field
 
 from desk.api.common.auth import DECIDE, Call, of
-from desk.api.common.resource import Cursor, Limit, Resource, page
+from desk.api.common.idempotency import once
+from desk.api.common.openapi import file_of
+from desk.api.common.pagination import Cursor, Limit, page
 from desk.passkeys import answer_of, asked
 from desk.schemas import cases as schemas, requests
 from desk.schemas.base import Piece
@@ -27,7 +29,7 @@ from workers.cases.reported import report_picture
 from workers.evidence.drawings import pair_of
 from workers.services import wiring
 
-router = Resource("cases")
+router = Router(tags=["cases"])
 CASES, ONE = "/owners/{slug:owner}/cases", "/owners/{slug:owner}/cases/{int:number}"
 
 
@@ -42,8 +44,10 @@ class Wanted(requests.Given):
     sure: queue.Sure = Field(queue.Sure.ANY, description="How sure the comparison is.")
 
 
-@router.get(CASES)
-def list_cases(request: Call, wanted: Query[Wanted], cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.CaseLine]:
+@router.get(CASES, response=Piece[schemas.CaseLine])
+def list_cases(
+    request: Call, owner: str, wanted: Query[Wanted], cursor: Cursor = "", limit: Limit = 50
+) -> Piece[schemas.CaseLine]:
     """The cases: each is one work shown by one party."""
     rows = queue.chosen(of(request), queue.Wanted(wanted.state, wanted.q, wanted.sure, wanted.work, wanted.party))
     if wanted.decision is not None:
@@ -51,23 +55,23 @@ def list_cases(request: Call, wanted: Query[Wanted], cursor: Cursor = "", limit:
     return page(rows, schemas.CaseLine, cursor, limit)
 
 
-@router.get(ONE)
-def get_case(request: Call, number: int) -> schemas.FullCase:
+@router.get(ONE, response=schemas.FullCase)
+def get_case(request: Call, owner: str, number: int) -> schemas.FullCase:
     """One case: where the work was seen, how alike it is, what was captured, its evidence and its history."""
     row = schemas.with_uses(Case.objects.filter(pk=scoped.case(of(request), number).pk)).select_related("work").get()
     accessed(Evidence.CASE, Way.SEEN, of(request), by=request.auth.by, case=number)
     return schemas.FullCase.from_row(row)
 
 
-@router.get(ONE + "/licences", name="list_licences_for_case")
-def list_licences_for(request: Call, number: int) -> schemas.Fits:
+@router.get(ONE + "/licences", response=schemas.Fits, operation_id="list_licences_for_case")
+def list_licences_for(request: Call, owner: str, number: int) -> schemas.Fits:
     """The licences that may permit what a case holds, the likeliest first, and what keeps each from it."""
     fits = fitting(scoped.case(of(request), number))
     return schemas.Fits(licences=[schemas.Fit.from_row(fit, why_not=why_not(fit.obstacle)) for fit in fits])
 
 
-@router.get(ONE + "/comparisons/{int:comparison}/{view}", file=MEDIA_TYPE)
-def get_drawing(request: Call, number: int, comparison: int, view: View) -> HttpResponse:
+@router.get(ONE + "/comparisons/{int:comparison}/{view}", openapi_extra=file_of(MEDIA_TYPE))
+def get_drawing(request: Call, owner: str, number: int, comparison: int, view: View) -> HttpResponse:
     """A drawing of a comparison in a case; the case names it with each of its uses."""
     row = scoped.case(of(request), number)
     found = Match.objects.filter(pk=comparison, case_sightings__case=row).exclude(transform=None).first()
@@ -77,8 +81,9 @@ def get_drawing(request: Call, number: int, comparison: int, view: View) -> Http
     return HttpResponse(draw(view, pair_of(wiring.services(), found)), content_type=MEDIA_TYPE)
 
 
-@router.post(ONE + "/decisions", DECIDE, 201)
-def decide_case(request: Call, number: int, new: requests.NewDecision) -> schemas.CaseLine:
+@router.post(ONE + "/decisions", response={201: schemas.CaseLine}, auth=DECIDE)
+@once
+def decide_case(request: Call, owner: str, number: int, new: requests.NewDecision) -> schemas.CaseLine:
     """Decide an open case, or open a decided one again. Confirming seals its evidence, some seconds later.
 
     A case that somebody else has decided meanwhile answers 409: look at it again.
@@ -87,23 +92,25 @@ def decide_case(request: Call, number: int, new: requests.NewDecision) -> schema
     return _decided(outcome)
 
 
-@router.post(CASES + "/decisions", DECIDE)
-def decide_cases(request: Call, new: requests.NewDecisions) -> schemas.Decided:
+@router.post(CASES + "/decisions", response=schemas.Decided, auth=DECIDE)
+@once
+def decide_cases(request: Call, owner: str, new: requests.NewDecisions) -> schemas.Decided:
     """Decide many cases alike. Those that aren't open, because somebody else was first, stay as they are."""
     outcomes = decisions.decide_each(wiring.services(), of(request), sorted(new.cases), _wish(request, new))
     told = [schemas.Outcome(done=outcome.done, case=schemas.CaseLine.from_row(outcome.case)) for outcome in outcomes]
     return schemas.Decided(left=queue.left(of(request)), outcomes=told)
 
 
-@router.post(ONE + "/undo", DECIDE, 201)
-def undo_decision(request: Call, number: int) -> schemas.CaseLine:
+@router.post(ONE + "/undo", response={201: schemas.CaseLine}, auth=DECIDE)
+@once
+def undo_decision(request: Call, owner: str, number: int) -> schemas.CaseLine:
     """Take back what this caller decided; what somebody else decided answers 409."""
     (outcome,) = decisions.decide_each(wiring.services(), of(request), [number], Wish(Choice.UNDO, request.auth.by))
     return _decided(outcome)
 
 
-@router.post("/owners/{slug:owner}/passkeys", DECIDE, 201, name="ask_passkey", keyed=False)
-def ask_passkey(request: Call, new: requests.NewQuestion) -> schemas.PasskeyQuestion:
+@router.post("/owners/{slug:owner}/passkeys", response={201: schemas.PasskeyQuestion}, auth=DECIDE)
+def ask_passkey(request: Call, owner: str, new: requests.NewQuestion) -> schemas.PasskeyQuestion:
     """What a passkey of the caller has to sign, so that an owner who wants it has a case confirmed or a picture purged.
 
     A page of this site hands it to `navigator.credentials.get`, within five minutes, and sends on what that gives.
@@ -113,32 +120,36 @@ def ask_passkey(request: Call, new: requests.NewQuestion) -> schemas.PasskeyQues
     )
 
 
-@router.post(ONE + "/notes", DECIDE, 201)
-def add_note(request: Call, number: int, new: requests.NewNote) -> schemas.CaseLine:
+@router.post(ONE + "/notes", response={201: schemas.CaseLine}, auth=DECIDE)
+@once
+def add_note(request: Call, owner: str, number: int, new: requests.NewNote) -> schemas.CaseLine:
     """Write a note for the other members; it stands in the history of the case."""
     return _done(request, number, lambda row: decisions.note(row, by=request.auth.by, words=new.words))
 
 
-@router.post(ONE + "/dispute", DECIDE, 201, name="dispute_decision")
-def dispute(request: Call, number: int, new: requests.Reason) -> schemas.CaseLine:
+@router.post(ONE + "/dispute", response={201: schemas.CaseLine}, auth=DECIDE, operation_id="dispute_decision")
+@once
+def dispute(request: Call, owner: str, number: int, new: requests.Reason) -> schemas.CaseLine:
     """Say that a case was decided wrongly; the decision stays until somebody decides otherwise."""
     return _done(request, number, lambda row: decisions.dispute(row, by=request.auth.by, reason=new.reason))
 
 
-@router.post(ONE + "/settle", DECIDE, 201, name="settle_dispute")
-def settle(request: Call, number: int, new: requests.Reason) -> schemas.CaseLine:
+@router.post(ONE + "/settle", response={201: schemas.CaseLine}, auth=DECIDE, operation_id="settle_dispute")
+@once
+def settle(request: Call, owner: str, number: int, new: requests.Reason) -> schemas.CaseLine:
     """Let a disputed decision stand."""
     return _done(request, number, lambda row: decisions.settle(row, by=request.auth.by, reason=new.reason))
 
 
-@router.post(ONE + "/take-out", DECIDE, 201, name="take_out_case")
-def take_out(request: Call, number: int) -> schemas.CaseLine:
+@router.post(ONE + "/take-out", response={201: schemas.CaseLine}, auth=DECIDE, operation_id="take_out_case")
+@once
+def take_out(request: Call, owner: str, number: int) -> schemas.CaseLine:
     """Take a case out of the look-alikes, or make one of what only resembles a work: it waits for a person."""
     return _done(request, number, lambda row: decisions.take_out(row, by=request.auth.by))
 
 
-@router.post(ONE + "/report", DECIDE, 201, name="report_picture", keyed=False)
-def report(request: Call, number: int, new: requests.ReportedPicture) -> schemas.CaseLine:
+@router.post(ONE + "/report", response={201: schemas.CaseLine}, auth=DECIDE, operation_id="report_picture")
+def report(request: Call, owner: str, number: int, new: requests.ReportedPicture) -> schemas.CaseLine:
     """Report the found picture as illegal content: no member sees it from then on, and it is removed for good.
 
     Where others have evidence of it, the operator decides, who may also let it stay. Asking twice is the same as asking

@@ -6,12 +6,12 @@ Its token opens these operations and no others, and no other token opens these.
 from typing import Annotated, Any
 
 from django.http import HttpRequest
+from ninja import Router
 from pydantic import Field
 
 from desk.api.common import limits
 from desk.api.common.auth import BEARER, Permitted
 from desk.api.common.problems import unauthorized
-from desk.api.common.resource import Resource
 from desk.schemas import owners as schemas, requests
 from registry.edge import contributors
 from registry.models import Contributor, Scope
@@ -19,7 +19,7 @@ from workers.edge import taking
 from workers.edge.measuring import SIGNATURE
 from workers.services import wiring
 
-router = Resource("edge")
+router = Router(tags=["edge"])
 Hex = Annotated[str, Field(max_length=30_000, pattern="^([0-9a-f]{2})*$")]
 Row = Annotated[int, Field(ge=1, le=2**53 - 1)]
 
@@ -74,7 +74,7 @@ class Edge(Permitted):
 EDGE = Edge(Scope.READ)
 
 
-@router.post("/edge/leases", EDGE, keyed=False)
+@router.post("/edge/leases", response=schemas.EdgeLease, auth=EDGE)
 def lease_targets(request: Call, new: LeaseRequest) -> schemas.EdgeLease:
     """Take addresses to be fetched; a lease that is held already comes again."""
     services = wiring.services()
@@ -87,7 +87,7 @@ def lease_targets(request: Call, new: LeaseRequest) -> schemas.EdgeLease:
     return schemas.EdgeLease.model_validate(told | {"contact": services.config.contact})
 
 
-@router.post("/edge/results", EDGE, keyed=False)
+@router.post("/edge/results", response=schemas.Taken, auth=EDGE)
 def bring_results(request: Call, new: EdgeDelivery) -> schemas.Taken:
     """Bring the results of a lease, once. The header `Exhibit-Signature` signs the body (docs/edge.md)."""
     signature = request.headers.get(SIGNATURE, "")

@@ -4,11 +4,12 @@ from functools import partial
 from typing import Annotated
 
 from django.http.response import HttpResponseBase
-from ninja import Path, Query
+from ninja import Path, Query, Router
 
 from desk.api.common.auth import Call, of
 from desk.api.common.files import FileName, download, taken
-from desk.api.common.resource import Cursor, Limit, Resource, page
+from desk.api.common.openapi import file_of
+from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import evidence as schemas
 from desk.schemas.base import Piece
 from exhibit.digests import Digest
@@ -22,24 +23,29 @@ from workers.evidence.papers import draft_paper, paper_name, signed_name, signed
 from workers.pictures.picture_usage import is_hidden
 from workers.services import wiring
 
-router = Resource("evidence")
-log_router = Resource("log")
+router = Router(tags=["evidence"])
+log_router = Router(tags=["log"])
 CASE = "/owners/{slug:owner}/cases/{int:number}"
 ONE = CASE + "/bundles/{int:bundle}"
 Paper = Annotated[str, Path(pattern="^[a-z0-9-]{1,40}$")]
 
 
-@router.get(CASE + "/bundles")
-def list_bundles(request: Call, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.BundleLine]:
+@router.get(CASE + "/bundles", response=Piece[schemas.BundleLine])
+def list_bundles(
+    request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
+) -> Piece[schemas.BundleLine]:
     """The bundles of a case."""
     return page(scoped.case(of(request), number).bundles.select_related("case"), schemas.BundleLine, cursor, limit)
 
 
-router.shows(ONE, "get_bundle", schemas.Bundle, scoped.bundle, "A bundle, with what outside witnesses have answered.")
+@router.get(ONE, response=schemas.Bundle)
+def get_bundle(request: Call, owner: str, number: int, bundle: int) -> schemas.Bundle:
+    """A bundle, with what outside witnesses have answered."""
+    return schemas.Bundle.from_row(scoped.bundle(of(request), number, bundle))
 
 
-@router.get(ONE + "/file", file="application/zip")
-def get_bundle_file(request: Call, number: int, bundle: int) -> HttpResponseBase:
+@router.get(ONE + "/file", openapi_extra=file_of("application/zip"))
+def get_bundle_file(request: Call, owner: str, number: int, bundle: int) -> HttpResponseBase:
     """A sealed bundle with the receipts of this moment, as a ZIP that verifies offline."""
     row = scoped.bundle(of(request), number, bundle)
     file = in_a_file(partial(assemble, wiring.services(), row))
@@ -47,8 +53,8 @@ def get_bundle_file(request: Call, number: int, bundle: int) -> HttpResponseBase
     return download(file, bundle_name(row), "application/zip")
 
 
-@router.get(ONE + "/signed-sheet", file="application/pdf")
-def get_signed_sheet(request: Call, number: int, bundle: int) -> HttpResponseBase:
+@router.get(ONE + "/signed-sheet", openapi_extra=file_of("application/pdf"))
+def get_signed_sheet(request: Call, owner: str, number: int, bundle: int) -> HttpResponseBase:
     """The exhibit sheet of a bundle with a signature inside the PDF."""
     row = scoped.bundle(of(request), number, bundle)
     data = signed_sheet(wiring.services(), row)
@@ -56,8 +62,8 @@ def get_signed_sheet(request: Call, number: int, bundle: int) -> HttpResponseBas
     return download(data, signed_name(row), "application/pdf")
 
 
-@router.get(ONE + "/papers/{paper}", file="application/pdf")
-def get_paper(request: Call, number: int, bundle: int, paper: Paper) -> HttpResponseBase:
+@router.get(ONE + "/papers/{paper}", openapi_extra=file_of("application/pdf"))
+def get_paper(request: Call, owner: str, number: int, bundle: int, paper: Paper) -> HttpResponseBase:
     """A draft paper about a bundle: `us-902`, `cn-evidence-list`, `cn-environment` or `personal-data`."""
     row = scoped.bundle(of(request), number, bundle)
     data = draft_paper(wiring.services(), row, paper)
@@ -65,8 +71,8 @@ def get_paper(request: Call, number: int, bundle: int, paper: Paper) -> HttpResp
     return download(data, paper_name(row, paper), "application/pdf")
 
 
-@router.get(CASE + "/captures/{int:capture}/files/{name}", file="application/octet-stream")
-def get_capture_file(request: Call, number: int, capture: int, name: FileName) -> HttpResponseBase:
+@router.get(CASE + "/captures/{int:capture}/files/{name}", openapi_extra=file_of("application/octet-stream"))
+def get_capture_file(request: Call, owner: str, number: int, capture: int, name: FileName) -> HttpResponseBase:
     """A file of a visit, named by its `id`, as it was kept; it may be a stranger's page, so treat it as such."""
     row = scoped.case(of(request), number).captures.select_related("sighting__picture").filter(pk=capture).first()
     file = next((file for file in row.kept if file["name"] == name), None) if row else None
@@ -81,13 +87,13 @@ def get_capture_file(request: Call, number: int, capture: int, name: FileName) -
 Size = Annotated[int | None, Query(ge=1, le=2**53, description="Under the signed head of so many entries; the newest.")]
 
 
-@log_router.get("/log/head", name="get_log_head")
+@log_router.get("/log/head", response=schemas.LogHead, operation_id="get_log_head")
 def get_head(request: Call) -> schemas.LogHead:
     """The head of the log that was signed last."""
     return schemas.LogHead.from_row(_head(None))
 
 
-@log_router.get("/log/entries/{int:sequence}/proof")
+@log_router.get("/log/entries/{int:sequence}/proof", response=schemas.Inclusion)
 def prove_inclusion(request: Call, sequence: int, size: Size = None) -> schemas.Inclusion:
     """That an entry is in the log, under a signed head."""
     head = _head(size)
@@ -98,7 +104,7 @@ def prove_inclusion(request: Call, sequence: int, size: Size = None) -> schemas.
     return schemas.Inclusion.from_row(head, path=path, **told)
 
 
-@log_router.get("/log/consistency")
+@log_router.get("/log/consistency", response=schemas.Consistency)
 def prove_consistency(
     request: Call, old: Annotated[int, Query(ge=1, le=2**53)], new: Size = None
 ) -> schemas.Consistency:

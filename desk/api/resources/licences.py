@@ -3,11 +3,13 @@
 from dataclasses import replace
 from http import HTTPStatus
 
-from ninja import Status
+from ninja import Router, Status
 
 from desk.api.common.auth import WRITE, Call, of
-from desk.api.common.resource import Resource
+from desk.api.common.idempotency import once
+from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import licences as schemas, requests
+from desk.schemas.base import Piece
 from registry.accounts import scoped
 from registry.cases.licence_trial import NOTHING, ORDER, cases_of, try_licences
 from registry.models import Owner
@@ -15,18 +17,21 @@ from registry.works.licences import NewLicence, change_licence, checked, end_lic
 from workers import jobs
 from workers.services import wiring
 
-router = Resource("licences")
+router = Router(tags=["licences"])
 LICENCES = "/owners/{slug:owner}/licences"
 MOMENT = 1.0
 """Seconds that a trial looks at cases."""
 
 
-USES = "The permitted uses."
-router.lists(LICENCES, "list_licences", schemas.Licence, lambda to: scoped.licences(to).prefetch_related("works"), USES)
+@router.get(LICENCES, response=Piece[schemas.Licence])
+def list_licences(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Licence]:
+    """The permitted uses."""
+    return page(scoped.licences(of(request)).prefetch_related("works"), schemas.Licence, cursor, limit)
 
 
-@router.post(LICENCES, WRITE)
-def add_licence(request: Call, new: requests.NewLicence) -> Status[schemas.Licence]:
+@router.post(LICENCES, response={200: schemas.Licence, 201: schemas.Licence}, auth=WRITE)
+@once
+def add_licence(request: Call, owner: str, new: requests.NewLicence) -> Status[schemas.Licence]:
     """Add a permitted use; the cases are looked at in the background. One that is there word for word stays alone."""
     to = of(request)
     kept, added = keep_licences(to, [_meant(to, new)], by=request.auth.by)
@@ -34,19 +39,23 @@ def add_licence(request: Call, new: requests.NewLicence) -> Status[schemas.Licen
     return Status(HTTPStatus.CREATED if added else HTTPStatus.OK, schemas.Licence.from_row(kept[0]))
 
 
-@router.post(LICENCES + "/{int:number}/end", WRITE, name="end_licence")
-def end(request: Call, number: int, last: requests.LastDay) -> schemas.Licence:
+@router.post(LICENCES + "/{int:number}/end", response=schemas.Licence, auth=WRITE, operation_id="end_licence")
+@once
+def end(request: Call, owner: str, number: int, last: requests.LastDay) -> schemas.Licence:
     """Let a licence end with a day. What it covered until then stays covered; later sightings don't."""
     end_licence(scoped.licence(of(request), number), last.day, by=request.auth.by, reason=last.reason)
     wiring.services().enqueue(jobs.ledger, waiting_changes(of(request)))
     return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 
-router.shows(LICENCES + "/{int:number}", "get_licence", schemas.Licence, scoped.licence, "One permitted use.")
+@router.get(LICENCES + "/{int:number}", response=schemas.Licence)
+def get_licence(request: Call, owner: str, number: int) -> schemas.Licence:
+    """One permitted use."""
+    return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 
-@router.put(LICENCES + "/{int:number}", WRITE, name="change_licence")
-def change(request: Call, number: int, new: requests.ChangedLicence) -> schemas.Licence:
+@router.put(LICENCES + "/{int:number}", response=schemas.Licence, auth=WRITE, operation_id="change_licence")
+def change(request: Call, owner: str, number: int, new: requests.ChangedLicence) -> schemas.Licence:
     """Give a licence other words, all of them. The cases that it covered or may cover are looked at in the background.
 
     What the ledger had licensed by it and it covers no more is open again; what a person decided stays.
@@ -57,8 +66,8 @@ def change(request: Call, number: int, new: requests.ChangedLicence) -> schemas.
     return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 
-@router.post(LICENCES + "/trials", name="try_licences", keyed=False)
-def try_some(request: Call, trial: requests.LicenceTrial) -> schemas.TriedLicence:
+@router.post(LICENCES + "/trials", response=schemas.TriedLicence, operation_id="try_licences")
+def try_some(request: Call, owner: str, trial: requests.LicenceTrial) -> schemas.TriedLicence:
     """Try licences against the cases before they are added, or before one is changed. Nothing is changed by that.
 
     It looks at cases for a second or so: where there are more, ask again with `next` as `after`, and add the figures.

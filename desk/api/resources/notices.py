@@ -4,29 +4,31 @@ from typing import Annotated
 
 from django.http.response import HttpResponseBase
 from django.utils import timezone
-from ninja import Query
+from ninja import Query, Router
 
 from desk.api.common.auth import SEND, Call, of
 from desk.api.common.files import FileName, download, packet_answer, taken
-from desk.api.common.resource import Cursor, Limit, Resource, page
+from desk.api.common.idempotency import once
+from desk.api.common.openapi import file_of
+from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import notices as schemas, requests
 from desk.schemas.base import Piece
 from registry.accounts import scoped
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.notices import notices, replies
-from workers.notices.signing import download_name, file_of
+from workers.notices import signing
 from workers.services import wiring
 
-router = Resource("notices")
+router = Router(tags=["notices"])
 NOTICES, ONE = "/owners/{slug:owner}/notices", "/owners/{slug:owner}/notices/{int:number}"
 Party = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Only notices about this party.")]
 Stands = Annotated[requests.NoticeState | None, Query(description="Only those that stand so.")]
 
 
-@router.get(NOTICES)
+@router.get(NOTICES, response=Piece[schemas.NoticeLine])
 def list_notices(
-    request: Call, party: Party = "", state: Stands = None, cursor: Cursor = "", limit: Limit = 50
+    request: Call, owner: str, party: Party = "", state: Stands = None, cursor: Cursor = "", limit: Limit = 50
 ) -> Piece[schemas.NoticeLine]:
     """The notices, without the discarded ones."""
     rows = notices.notices(of(request))
@@ -35,14 +37,15 @@ def list_notices(
     return page(rows, schemas.NoticeLine, cursor, limit)
 
 
-@router.get(ONE)
-def get_notice(request: Call, number: int) -> schemas.FullNotice:
+@router.get(ONE, response=schemas.FullNotice)
+def get_notice(request: Call, owner: str, number: int) -> schemas.FullNotice:
     """One notice with its letter: a draft as it would be sent now, with what it lacks; else as it was signed."""
     return _told(request, number)
 
 
-@router.post(NOTICES, SEND, 201)
-def draft_notice(request: Call, new: requests.NewNotice) -> schemas.FullNotice:
+@router.post(NOTICES, response={201: schemas.FullNotice}, auth=SEND)
+@once
+def draft_notice(request: Call, owner: str, new: requests.NewNotice) -> schemas.FullNotice:
     """Draft a notice about confirmed cases of one party. Nothing leaves by that.
 
     What a member considers about fair use, the signature, and sending are for a person with a session of their own on
@@ -54,8 +57,8 @@ def draft_notice(request: Call, new: requests.NewNotice) -> schemas.FullNotice:
     return _told(request, made.number)
 
 
-@router.patch(ONE, SEND)
-def edit_notice(request: Call, number: int, fields: requests.NoticeFields) -> schemas.FullNotice:
+@router.patch(ONE, response=schemas.FullNotice, auth=SEND)
+def edit_notice(request: Call, owner: str, number: int, fields: requests.NoticeFields) -> schemas.FullNotice:
     """Change what a draft says of addressee and sender. What is signed answers 422: take the signature back first."""
     row = notices.notice(of(request), number)
     said = {name: str(value) for name, value in fields.model_dump(exclude_unset=True).items()}
@@ -63,38 +66,41 @@ def edit_notice(request: Call, number: int, fields: requests.NoticeFields) -> sc
     return _told(request, number)
 
 
-DISCARDED = "Throw a draft away; its number isn't given again."
-router.removes(ONE, "discard_notice", notices.discard, DISCARDED, notices.notice, SEND)
+@router.delete(ONE, response={204: None}, auth=SEND)
+def discard_notice(request: Call, owner: str, number: int) -> None:
+    """Throw a draft away; its number isn't given again."""
+    notices.discard(notices.notice(of(request), number), by=request.auth.by)
 
 
-@router.post(ONE + "/events", SEND, 201)
-def track_notice(request: Call, number: int, new: requests.NewNoticeEvent) -> schemas.FullNotice:
+@router.post(ONE + "/events", response={201: schemas.FullNotice}, auth=SEND)
+@once
+def track_notice(request: Call, owner: str, number: int, new: requests.NewNoticeEvent) -> schemas.FullNotice:
     """Say what became of a notice that was sent. A counter-notice pauses its cases until it is resolved."""
     row, day = notices.notice(of(request), number), new.day or timezone.localdate()
     notices.happened(row, new.what.value, day, new.words.strip(), by=request.auth.by)
     return _told(request, number)
 
 
-@router.get(ONE + "/replies/{int:reply}/file", file="application/octet-stream")
-def get_reply_file(request: Call, number: int, reply: int) -> HttpResponseBase:
+@router.get(ONE + "/replies/{int:reply}/file", openapi_extra=file_of("application/octet-stream"))
+def get_reply_file(request: Call, owner: str, number: int, reply: int) -> HttpResponseBase:
     """The file of a reply, as it came from a stranger, to take away."""
     found = replies.file_of(notices.notice(of(request), number), reply)
     taken(request, Evidence.PAPER, notice=number, reply=reply)
     return download(bytes(found.file or b""), found.file_name, "application/octet-stream")
 
 
-@router.get(ONE + "/files/{name}", file="application/octet-stream")
-def get_notice_file(request: Call, number: int, name: FileName) -> HttpResponseBase:
+@router.get(ONE + "/files/{name}", openapi_extra=file_of("application/octet-stream"))
+def get_notice_file(request: Call, owner: str, number: int, name: FileName) -> HttpResponseBase:
     """Exact bytes of what was signed or sent."""
     row = notices.notice(of(request), number)
-    found = file_of(wiring.services(), row, name)
+    found = signing.file_of(wiring.services(), row, name)
     content, media_type = there(found, f"Notice {number} has no such file.")
     taken(request, Evidence.PAPER, notice=number, file=name)
-    return download(content, download_name(row, name), media_type)
+    return download(content, signing.download_name(row, name), media_type)
 
 
-@router.get(ONE + "/packet", file="application/zip")
-def get_notice_packet(request: Call, number: int) -> HttpResponseBase:
+@router.get(ONE + "/packet", openapi_extra=file_of("application/zip"))
+def get_notice_packet(request: Call, owner: str, number: int) -> HttpResponseBase:
     """A signed paper for a board or a court as one ZIP: its files, and the evidence bundles of its cases."""
     answer, seals = packet_answer(notices.notice(of(request), number))
     taken(request, Evidence.PACKAGE, notice=number, seals=seals)

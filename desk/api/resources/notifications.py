@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from ninja import Path
+from ninja import Path, Router
 
 from desk.api.common.auth import MANAGE, Call, of
-from desk.api.common.resource import Cursor, Limit, Resource, page
+from desk.api.common.idempotency import once
+from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import notifications as schemas, requests
 from desk.schemas.base import Piece
 from registry.accounts import scoped
@@ -14,53 +15,78 @@ from workers import jobs
 from workers.notify import webhooks
 from workers.services import wiring
 
-router = Resource("being told")
+router = Router(tags=["being told"])
 WEBHOOKS, ONE = "/owners/{slug:owner}/webhooks", "/owners/{slug:owner}/webhooks/{int:number}"
 Message = Annotated[str, Path(pattern="^evt_[0-9]{1,18}$")]
 
-HAPPENED = "What happened, of the last months, a minute later. Keep `last`, and ask again with it for what is new."
-router.lists("/owners/{slug:owner}/events", "list_events", schemas.Event, events.settled, HAPPENED)
-router.lists(WEBHOOKS, "list_webhooks", schemas.Webhook, scoped.webhooks, "The webhooks.", MANAGE)
+
+@router.get("/owners/{slug:owner}/events", response=Piece[schemas.Event])
+def list_events(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Event]:
+    """What happened, of the last months, a minute later. Keep `last`, and ask again with it for what is new."""
+    return page(events.settled(of(request)), schemas.Event, cursor, limit)
 
 
-@router.post(WEBHOOKS, MANAGE, 201, keyed=False)
-def add_webhook(request: Call, new: requests.NewWebhook) -> schemas.WebhookWithSecret:
+@router.get(WEBHOOKS, response=Piece[schemas.Webhook], auth=MANAGE)
+def list_webhooks(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Webhook]:
+    """The webhooks."""
+    return page(scoped.webhooks(of(request)), schemas.Webhook, cursor, limit)
+
+
+@router.post(WEBHOOKS, response={201: schemas.WebhookWithSecret}, auth=MANAGE)
+def add_webhook(request: Call, owner: str, new: requests.NewWebhook) -> schemas.WebhookWithSecret:
     """Add a webhook. Its secret is told this once, and kept with no answer: there is no key to send this again with."""
     row, secret = webhooks.add_webhook(wiring.services(), of(request), new.url, new.kinds, by=request.auth.by)
     return schemas.WebhookWithSecret.from_row(row, secret=secret)
 
 
-router.shows(ONE, "get_webhook", schemas.Webhook, scoped.webhook, "One webhook.", MANAGE)
-router.removes(ONE, "remove_webhook", webhooks.remove_webhook, "Send nothing more there.", scoped.webhook, MANAGE)
+@router.get(ONE, response=schemas.Webhook, auth=MANAGE)
+def get_webhook(request: Call, owner: str, number: int) -> schemas.Webhook:
+    """One webhook."""
+    return schemas.Webhook.from_row(scoped.webhook(of(request), number))
 
 
-@router.post(ONE + "/test", MANAGE, 202)
-def test_webhook(request: Call, number: int) -> schemas.Delivery:
+@router.delete(ONE, response={204: None}, auth=MANAGE)
+def remove_webhook(request: Call, owner: str, number: int) -> None:
+    """Send nothing more there."""
+    webhooks.remove_webhook(scoped.webhook(of(request), number), by=request.auth.by)
+
+
+@router.post(ONE + "/test", response={202: schemas.Delivery}, auth=MANAGE)
+@once
+def test_webhook(request: Call, owner: str, number: int) -> schemas.Delivery:
     """Send a test; its delivery says what came of it."""
     row = events.record_test(scoped.webhook(of(request), number))
     wiring.services().enqueue(jobs.deliver, [row.pk])
     return schemas.Delivery.from_row(row)
 
 
-@router.post(ONE + "/pause", MANAGE)
-def pause_webhook(request: Call, number: int) -> schemas.Webhook:
+@router.post(ONE + "/pause", response=schemas.Webhook, auth=MANAGE)
+@once
+def pause_webhook(request: Call, owner: str, number: int) -> schemas.Webhook:
     """Send nothing until it is resumed; what happens meanwhile waits."""
     webhooks.pause(scoped.webhook(of(request), number), webhooks.BY_A_PROGRAM, by=request.auth.by)
     return schemas.Webhook.from_row(scoped.webhook(of(request), number))
 
 
-AGAIN = "Send again, what has waited first."
-router.changes(ONE + "/resume", "resume_webhook", schemas.Webhook, scoped.webhook, webhooks.resume, AGAIN, MANAGE)
+@router.post(ONE + "/resume", response=schemas.Webhook, auth=MANAGE)
+@once
+def resume_webhook(request: Call, owner: str, number: int) -> schemas.Webhook:
+    """Send again, what has waited first."""
+    webhooks.resume(wiring.services(), scoped.webhook(of(request), number), by=request.auth.by)
+    return schemas.Webhook.from_row(scoped.webhook(of(request), number))
 
 
-@router.get(ONE + "/deliveries", MANAGE)
-def list_deliveries(request: Call, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Delivery]:
+@router.get(ONE + "/deliveries", response=Piece[schemas.Delivery], auth=MANAGE)
+def list_deliveries(
+    request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
+) -> Piece[schemas.Delivery]:
     """The messages to a webhook, and what came of them."""
     return page(scoped.webhook(of(request), number).deliveries.select_related("event"), schemas.Delivery, cursor, limit)
 
 
-@router.post(ONE + "/deliveries/{message}/again", MANAGE, 202)
-def send_again(request: Call, number: int, message: Message) -> schemas.Delivery:
+@router.post(ONE + "/deliveries/{message}/again", response={202: schemas.Delivery}, auth=MANAGE)
+@once
+def send_again(request: Call, owner: str, number: int, message: Message) -> schemas.Delivery:
     """Send a message once more, under its name; a receiver knows by it that it is the same."""
     row = scoped.message(scoped.webhook(of(request), number), message)
     webhooks.send_again(wiring.services(), row)

@@ -3,10 +3,12 @@
 from smtplib import SMTPException
 
 from django.conf import settings
+from ninja import Router
 from pydantic import Field
 
 from desk.api.common.auth import MANAGE, Call, of
-from desk.api.common.resource import Cursor, Limit, Resource, page
+from desk.api.common.idempotency import once
+from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import owners as schemas, requests
 from desk.schemas.base import Piece
 from exhibit.errors import ServiceMissingError
@@ -14,11 +16,11 @@ from registry.accounts import invitations, people, scoped, tokens
 from registry.models import Owner, Role
 from workers.notify.invitations import invite
 
-router = Resource("owners")
-member_router = Resource("members")
+router = Router(tags=["owners"])
+member_router = Router(tags=["members"])
 
 
-@router.get("/owners")
+@router.get("/owners", response=Piece[schemas.Owner])
 def list_owners(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Owner]:
     """The owners whom the caller may act for: a token's one, or all of a signed-in member."""
     actor = request.auth
@@ -29,7 +31,11 @@ def list_owners(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[
 OWNER = "/owners/{slug:owner}"
 INVITATIONS, PERSON = OWNER + "/invitations", OWNER + "/members/{int:person}"
 
-router.shows(OWNER, "get_owner", schemas.Owner, lambda owner: owner, "One owner.")
+
+@router.get(OWNER, response=schemas.Owner)
+def get_owner(request: Call, owner: str) -> schemas.Owner:
+    """One owner."""
+    return schemas.Owner.from_row(of(request))
 
 
 class NewInvitation(requests.Given):
@@ -45,25 +51,33 @@ class NewRole(requests.Given):
     role: Role
 
 
-WHO = "Who acts for the owner, and in which role."
-member_router.lists(OWNER + "/members", "list_members", schemas.Member, people.members, WHO)
+@member_router.get(OWNER + "/members", response=Piece[schemas.Member])
+def list_members(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Member]:
+    """Who acts for the owner, and in which role."""
+    return page(people.members(of(request)), schemas.Member, cursor, limit)
 
 
-@member_router.post(PERSON + "/role", MANAGE)
-def change_role(request: Call, person: int, new: NewRole) -> schemas.Member:
+@member_router.post(PERSON + "/role", response=schemas.Member, auth=MANAGE)
+@once
+def change_role(request: Call, owner: str, person: int, new: NewRole) -> schemas.Member:
     """Give a member another role. Somebody is always left in the role of owner."""
     return schemas.Member.from_row(people.change_role(of(request), person, new.role, by=request.auth.by))
 
 
-GONE = "Let a person be a member no more: their tokens end, what they decided stays."
-member_router.removes(PERSON, "remove_member", people.remove_member, GONE, auth=MANAGE)
+@member_router.delete(PERSON, response={204: None}, auth=MANAGE)
+def remove_member(request: Call, owner: str, person: int) -> None:
+    """Let a person be a member no more: their tokens end, what they decided stays."""
+    people.remove_member(of(request), person, by=request.auth.by)
 
-OPEN = "The invitations that can still be accepted."
-member_router.lists(INVITATIONS, "list_invitations", schemas.Invitation, invitations.open_ones, OPEN, MANAGE)
+
+@member_router.get(INVITATIONS, response=Piece[schemas.Invitation], auth=MANAGE)
+def list_invitations(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Invitation]:
+    """The invitations that can still be accepted."""
+    return page(invitations.open_ones(of(request)), schemas.Invitation, cursor, limit)
 
 
-@member_router.post(INVITATIONS, MANAGE, 201, keyed=False)
-def invite_member(request: Call, new: NewInvitation) -> schemas.InvitationWithLink:
+@member_router.post(INVITATIONS, response={201: schemas.InvitationWithLink}, auth=MANAGE)
+def invite_member(request: Call, owner: str, new: NewInvitation) -> schemas.InvitationWithLink:
     """Invite a person by mail. Without a mail server the link is told instead, this once, and kept with no answer."""
     to, by = of(request), request.auth.by
     try:
@@ -76,10 +90,21 @@ def invite_member(request: Call, new: NewInvitation) -> schemas.InvitationWithLi
 
 
 INVITATION, TOKEN = INVITATIONS + "/{int:invitation}", OWNER + "/tokens/{int:token}"
-BACK = "Take an open invitation back."
-member_router.removes(INVITATION, "revoke_invitation", invitations.revoke, BACK, auth=MANAGE)
 
-THEIRS = "The tokens of the members; a person makes them on the page of the account."
-member_router.lists(OWNER + "/tokens", "list_tokens", schemas.Token, tokens.tokens_of, THEIRS, MANAGE)
-REVOKED = "Let a token be valid no more, from the next request on."
-member_router.removes(TOKEN, "revoke_token", tokens.revoke, REVOKED, auth=MANAGE)
+
+@member_router.delete(INVITATION, response={204: None}, auth=MANAGE)
+def revoke_invitation(request: Call, owner: str, invitation: int) -> None:
+    """Take an open invitation back."""
+    invitations.revoke(of(request), invitation, by=request.auth.by)
+
+
+@member_router.get(OWNER + "/tokens", response=Piece[schemas.Token], auth=MANAGE)
+def list_tokens(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Token]:
+    """The tokens of the members; a person makes them on the page of the account."""
+    return page(tokens.tokens_of(of(request)), schemas.Token, cursor, limit)
+
+
+@member_router.delete(TOKEN, response={204: None}, auth=MANAGE)
+def revoke_token(request: Call, owner: str, token: int) -> None:
+    """Let a token be valid no more, from the next request on."""
+    tokens.revoke(of(request), token, by=request.auth.by)

@@ -2,11 +2,14 @@
 
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from ninja import Router
 from pydantic import Field
 
 from desk.api.common.auth import SEND, WRITE, Call, of
 from desk.api.common.files import taken, zip_answer
-from desk.api.common.resource import Cursor, Limit, Resource, page
+from desk.api.common.idempotency import once
+from desk.api.common.openapi import file_of
+from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import downloads as schemas, requests
 from desk.schemas.base import Piece
 from registry.accounts import scoped
@@ -18,8 +21,8 @@ from workers.pictures.kept_files import remove_row
 from workers.servers.addresses import absolute
 from workers.services import wiring
 
-router = Resource("packages")
-link_router = Resource("links")
+router = Router(tags=["packages"])
+link_router = Router(tags=["links"])
 PACKAGES, ONE = "/owners/{slug:owner}/packages", "/owners/{slug:owner}/packages/{int:number}"
 
 
@@ -33,36 +36,41 @@ class NewPackage(requests.Given):
     reason: requests.Long = Field("", description="Why originals are withheld; the copies say so.")
 
 
-@router.get(PACKAGES)
-def list_packages(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Package]:
+@router.get(PACKAGES, response=Piece[schemas.Package])
+def list_packages(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Package]:
     """The packages."""
     return page(scoped.packages(of(request)).prefetch_related(schemas.CASES), schemas.Package, cursor, limit)
 
 
-@router.post(PACKAGES, WRITE, 202, name="request_package")
-def ask_for_package(request: Call, new: NewPackage) -> schemas.Package:
+@router.post(PACKAGES, response={202: schemas.Package}, auth=WRITE, operation_id="request_package")
+@once
+def ask_for_package(request: Call, owner: str, new: NewPackage) -> schemas.Package:
     """Ask for the newest bundles of confirmed cases as one ZIP; it is there when `kept` is true."""
     by = request.auth.by
     return _begun(packing.request_package(of(request), new.cases, new.recipient, by=by, reason=new.reason))
 
 
-router.shows(ONE, "get_package", schemas.Package, scoped.package, "One package.")
+@router.get(ONE, response=schemas.Package)
+def get_package(request: Call, owner: str, number: int) -> schemas.Package:
+    """One package."""
+    return schemas.Package.from_row(scoped.package(of(request), number))
 
 
-@router.post(ONE + "/again", WRITE, 202, name="make_package_again")
-def again(request: Call, number: int) -> schemas.Package:
+@router.post(ONE + "/again", response={202: schemas.Package}, auth=WRITE, operation_id="make_package_again")
+@once
+def again(request: Call, owner: str, number: int) -> schemas.Package:
     """The same cases with their newest bundles and receipts; one that failed is tried again under its number."""
     return _begun(packing.ask_again(scoped.package(of(request), number), by=request.auth.by))
 
 
-@router.delete(ONE, WRITE, name="remove_package")
-def remove(request: Call, number: int) -> None:
+@router.delete(ONE, response={204: None}, auth=WRITE, operation_id="remove_package")
+def remove(request: Call, owner: str, number: int) -> None:
     """Remove a package with its ZIP; the bundles themselves stay."""
     remove_row(wiring.services(), scoped.package(of(request), number), by=request.auth.by)
 
 
-@router.get(ONE + "/file", file="application/zip")
-def get_package_file(request: Call, number: int) -> HttpResponseBase:
+@router.get(ONE + "/file", openapi_extra=file_of("application/zip"))
+def get_package_file(request: Call, owner: str, number: int) -> HttpResponseBase:
     """The ZIP of a package, made while it is sent."""
     row = scoped.package(of(request), number)
     answer = zip_answer(row)
@@ -87,24 +95,31 @@ class NewLink(requests.Given):
     password: str = Field("", max_length=200, pattern=requests.CLEAN, description="Asked for besides.")
 
 
-USED = "The links, with their ends and how often each was used."
-link_router.lists(OWNER + "/links", "list_links", schemas.Link, links.links_of, USED)
+@link_router.get(OWNER + "/links", response=Piece[schemas.Link])
+def list_links(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Link]:
+    """The links, with their ends and how often each was used."""
+    return page(links.links_of(of(request)), schemas.Link, cursor, limit)
 
 
-@link_router.post(OWNER + "/reports/{int:number}/links", SEND, 201, keyed=False)
-def link_report(request: Call, number: int, new: NewLink) -> schemas.LinkWithAddress:
+@link_router.post(OWNER + "/reports/{int:number}/links", response={201: schemas.LinkWithAddress}, auth=SEND)
+def link_report(request: Call, owner: str, number: int, new: NewLink) -> schemas.LinkWithAddress:
     """Make a link to a report that is there. Its address is told this once, and kept with no answer."""
     return _made(request, scoped.report(of(request), number), new)
 
 
-@link_router.post(OWNER + "/packages/{int:number}/links", SEND, 201, keyed=False)
-def link_package(request: Call, number: int, new: NewLink) -> schemas.LinkWithAddress:
+@link_router.post(OWNER + "/packages/{int:number}/links", response={201: schemas.LinkWithAddress}, auth=SEND)
+def link_package(request: Call, owner: str, number: int, new: NewLink) -> schemas.LinkWithAddress:
     """Make a link to a package that is there. Its address is told this once, and kept with no answer."""
     return _made(request, scoped.package(of(request), number), new)
 
 
-LINK, ENDED = OWNER + "/links/{int:number}", "Take a link back: it leads nowhere any more."
-link_router.removes(LINK, "revoke_link", links.revoke_link, ENDED, auth=SEND)
+LINK = OWNER + "/links/{int:number}"
+
+
+@link_router.delete(LINK, response={204: None}, auth=SEND)
+def revoke_link(request: Call, owner: str, number: int) -> None:
+    """Take a link back: it leads nowhere any more."""
+    links.revoke_link(of(request), number, by=request.auth.by)
 
 
 def _made(request: Call, to: Package | Report, new: NewLink) -> schemas.LinkWithAddress:

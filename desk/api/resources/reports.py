@@ -4,12 +4,16 @@ from datetime import date
 from enum import StrEnum
 
 from django.http.response import HttpResponseBase
+from ninja import Router
 from pydantic import Field
 
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.files import FileName, download, taken
-from desk.api.common.resource import Resource
+from desk.api.common.idempotency import once
+from desk.api.common.openapi import file_of
+from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import downloads as schemas, requests
+from desk.schemas.base import Piece
 from evidence.documents.report.facts import ReportScope
 from exhibit.digests import Digest
 from exhibit.types import CaseDecision
@@ -22,7 +26,7 @@ from workers.reports.requests import ask_again, remove_report, request_report
 from workers.reports.scope import MAX_WORKS, Wanted
 from workers.services import wiring
 
-router = Resource("reports")
+router = Router(tags=["reports"])
 REPORTS, ONE = "/owners/{slug:owner}/reports", "/owners/{slug:owner}/reports/{int:number}"
 
 
@@ -56,11 +60,15 @@ class NewReport(requests.Given):
     )
 
 
-router.lists(REPORTS, "list_reports", schemas.Report, scoped.reports, "The reports.")
+@router.get(REPORTS, response=Piece[schemas.Report])
+def list_reports(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Report]:
+    """The reports."""
+    return page(scoped.reports(of(request)), schemas.Report, cursor, limit)
 
 
-@router.post(REPORTS, WRITE, 202, name="request_report")
-def ask_for_report(request: Call, new: NewReport) -> schemas.Report:
+@router.post(REPORTS, response={202: schemas.Report}, auth=WRITE, operation_id="request_report")
+@once
+def ask_for_report(request: Call, owner: str, new: NewReport) -> schemas.Report:
     """Ask for a report; it is made in the background, and is there when its `state` is `done`."""
     days = {name: day.isoformat() for name, day in (("first", new.first), ("last", new.last)) if day is not None}
     decisions = tuple(dict.fromkeys(decision.value for decision in new.decisions))
@@ -71,23 +79,27 @@ def ask_for_report(request: Call, new: NewReport) -> schemas.Report:
     return _begun(request_report(of(request), preparer=request.auth.by, title=new.title.strip(), wanted=wanted))
 
 
-router.shows(ONE, "get_report", schemas.Report, scoped.report, "One report.")
+@router.get(ONE, response=schemas.Report)
+def get_report(request: Call, owner: str, number: int) -> schemas.Report:
+    """One report."""
+    return schemas.Report.from_row(scoped.report(of(request), number))
 
 
-@router.post(ONE + "/again", WRITE, 202, name="make_report_again")
-def again(request: Call, number: int) -> schemas.Report:
+@router.post(ONE + "/again", response={202: schemas.Report}, auth=WRITE, operation_id="make_report_again")
+@once
+def again(request: Call, owner: str, number: int) -> schemas.Report:
     """Ask for the same report anew; one that failed is tried again under its number."""
     return _begun(ask_again(scoped.report(of(request), number), by=request.auth.by))
 
 
-@router.delete(ONE, WRITE, name="remove_report")
-def remove(request: Call, number: int) -> None:
+@router.delete(ONE, response={204: None}, auth=WRITE, operation_id="remove_report")
+def remove(request: Call, owner: str, number: int) -> None:
     """Remove a report with its files; its number isn't given again."""
     remove_report(wiring.services(), scoped.report(of(request), number), by=request.auth.by)
 
 
-@router.get(ONE + "/files/{name}", file="application/octet-stream")
-def get_report_file(request: Call, number: int, name: FileName) -> HttpResponseBase:
+@router.get(ONE + "/files/{name}", openapi_extra=file_of("application/octet-stream"))
+def get_report_file(request: Call, owner: str, number: int, name: FileName) -> HttpResponseBase:
     """One file of a report."""
     row = scoped.report(of(request), number)
     found = next((file for file in row.files if file["name"] == name), None)

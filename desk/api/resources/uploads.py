@@ -4,12 +4,13 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated
 
-from ninja import File, Form, Query, UploadedFile
+from ninja import File, Form, Query, Router, UploadedFile
 from pydantic import Field
 
 from desk.api.common.auth import WRITE, Call, of
+from desk.api.common.idempotency import once
+from desk.api.common.pagination import Cursor, Limit, page
 from desk.api.common.problems import Problem
-from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import requests, works as schemas
 from desk.schemas.base import Piece
 from registry.accounts import scoped
@@ -17,7 +18,7 @@ from registry.models import UploadFile
 from workers.services import wiring
 from workers.works import uploads as uploading
 
-router = Resource("uploads")
+router = Router(tags=["uploads"])
 UPLOADS, ONE = "/owners/{slug:owner}/uploads", "/owners/{slug:owner}/uploads/{int:number}"
 Portion = Annotated[list[UploadedFile], File(min_length=1, description="A portion of at most 128 MiB.")]
 Table = Annotated[UploadedFile | None, File(description="CSV or XLSX: a line declares the file that it names.")]
@@ -51,11 +52,16 @@ class Result(StrEnum):
 
 Only = Annotated[Result | None, Query(description="With this result only.")]
 
-router.lists(UPLOADS, "list_uploads", schemas.Upload, scoped.uploads, "What was brought, each with how far it is.")
+
+@router.get(UPLOADS, response=Piece[schemas.Upload])
+def list_uploads(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Upload]:
+    """What was brought, each with how far it is."""
+    return page(scoped.uploads(of(request)), schemas.Upload, cursor, limit)
 
 
-@router.post(UPLOADS, WRITE, 201)
-def begin_upload(request: Call, declared: Form[NewUpload], table: Table = None) -> schemas.Upload:
+@router.post(UPLOADS, response={201: schemas.Upload}, auth=WRITE)
+@once
+def begin_upload(request: Call, owner: str, declared: Form[NewUpload], table: Table = None) -> schemas.Upload:
     """Begin to bring works. Send their files in portions, then say that all are there."""
     said = uploading.Declaration(declared.author, declared.rights, declared.reads_metadata)
     file = None if table is None else (str(table.name), table.read())
@@ -63,11 +69,15 @@ def begin_upload(request: Call, declared: Form[NewUpload], table: Table = None) 
     return schemas.Upload.from_row(row)
 
 
-router.shows(ONE, "get_upload", schemas.Upload, scoped.upload, "One upload, and how far it is.")
+@router.get(ONE, response=schemas.Upload)
+def get_upload(request: Call, owner: str, number: int) -> schemas.Upload:
+    """One upload, and how far it is."""
+    return schemas.Upload.from_row(scoped.upload(of(request), number))
 
 
-@router.post(ONE + "/files", WRITE, 202)
-def send_files(request: Call, number: int, files: Portion, named: Form[Names]) -> schemas.Upload:
+@router.post(ONE + "/files", response={202: schemas.Upload}, auth=WRITE)
+@once
+def send_files(request: Call, owner: str, number: int, files: Portion, named: Form[Names]) -> schemas.Upload:
     """Send a portion of files; they are registered in the background. A file that came before is taken once."""
     names = named.names or [str(file.name) for file in files]
     if len(names) != len(files):
@@ -78,24 +88,26 @@ def send_files(request: Call, number: int, files: Portion, named: Form[Names]) -
     return schemas.Upload.from_row(row)
 
 
-@router.post(ONE + "/close", WRITE)
-def close_upload(request: Call, number: int) -> schemas.Upload:
+@router.post(ONE + "/close", response=schemas.Upload, auth=WRITE)
+@once
+def close_upload(request: Call, owner: str, number: int) -> schemas.Upload:
     """Say that all files have been sent; more may come nevertheless."""
     uploading.close(scoped.upload(of(request), number))
     return schemas.Upload.from_row(scoped.upload(of(request), number))
 
 
-@router.post(ONE + "/again", WRITE, 202, name="try_upload_again")
-def try_again(request: Call, number: int) -> schemas.Upload:
+@router.post(ONE + "/again", response={202: schemas.Upload}, auth=WRITE, operation_id="try_upload_again")
+@once
+def try_again(request: Call, owner: str, number: int) -> schemas.Upload:
     """Try once more what was given up."""
     row = scoped.upload(of(request), number)
     uploading.try_again(wiring.services(), row)
     return schemas.Upload.from_row(row)
 
 
-@router.get(ONE + "/files", name="list_upload_files")
+@router.get(ONE + "/files", response=Piece[schemas.UploadFile], operation_id="list_upload_files")
 def list_files(
-    request: Call, number: int, only: Only = None, cursor: Cursor = "", limit: Limit = 50
+    request: Call, owner: str, number: int, only: Only = None, cursor: Cursor = "", limit: Limit = 50
 ) -> Piece[schemas.UploadFile]:
     """The files that came, and what came of each: the work, or why there is none and what helps."""
     upload = scoped.upload(of(request), number)
@@ -108,7 +120,9 @@ def list_files(
     return page(rows.select_related("work"), schemas.UploadFile, cursor, limit)
 
 
-@router.get(ONE + "/lines", name="list_lines_without_files")
-def list_lines(request: Call, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.UploadLine]:
+@router.get(ONE + "/lines", response=Piece[schemas.UploadLine], operation_id="list_lines_without_files")
+def list_lines(
+    request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
+) -> Piece[schemas.UploadLine]:
     """Lines of the table that are about no file that came."""
     return page(uploading.lines_without_files(scoped.upload(of(request), number)), schemas.UploadLine, cursor, limit)

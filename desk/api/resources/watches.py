@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
+from ninja import Router
+
 from desk.api.common.auth import MANAGE, WRITE, Call, of
-from desk.api.common.resource import Cursor, Limit, Resource, page
+from desk.api.common.idempotency import once
+from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import requests, watches as schemas
 from desk.schemas.base import Piece
 from exhibit.errors import WrongUseError
@@ -17,16 +20,20 @@ from workers.crawls.watches import arrange, change, plant
 from workers.services import wiring
 from workers.steps.crawls import plan
 
-router = Resource("watches")
+router = Router(tags=["watches"])
 WATCHES, ONE = "/owners/{slug:owner}/watches", "/owners/{slug:owner}/watches/{int:number}"
 SUBJECTS = {"words", "works", "newest"}
 
 
-router.lists(WATCHES, "list_watches", schemas.Watch, scoped.watches, "The watches, each with its last crawl.")
+@router.get(WATCHES, response=Piece[schemas.Watch])
+def list_watches(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Watch]:
+    """The watches, each with its last crawl."""
+    return page(scoped.watches(of(request)), schemas.Watch, cursor, limit)
 
 
-@router.post(WATCHES, WRITE, 201)
-def add_watch(request: Call, new: requests.NewWatch) -> schemas.Watch:
+@router.post(WATCHES, response={201: schemas.Watch}, auth=WRITE)
+@once
+def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watch:
     """Arrange a watch over sites, sitemaps, feeds or single pages, or one that asks a search with your key."""
     if (not new.search) == (not new.sources):
         raise WrongUseError("A watch has either sources or a search.", hint="Name one of the two.")
@@ -45,8 +52,9 @@ def add_watch(request: Call, new: requests.NewWatch) -> schemas.Watch:
     return schemas.Watch.from_row(row)
 
 
-@router.post(WATCHES + "/estimate", WRITE)
-def estimate_watch(request: Call, new: requests.NewWatch) -> schemas.Estimates:
+@router.post(WATCHES + "/estimate", response=schemas.Estimates, auth=WRITE)
+@once
+def estimate_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Estimates:
     """What a watch that asks searches would cost: as for arranging it, but nothing is arranged."""
     asked = new.model_dump(include=SUBJECTS)
     found = estimate(wiring.services(), of(request), _searches(new), budget=new.budget, **asked)
@@ -61,11 +69,14 @@ def _places(sources: Iterable[requests.NewSource]) -> list[tuple[str, str]]:
     return [(source.kind.value, source.url) for source in sources]
 
 
-router.shows(ONE, "get_watch", schemas.Watch, scoped.watch_numbered, "One watch with its last crawl.")
+@router.get(ONE, response=schemas.Watch)
+def get_watch(request: Call, owner: str, number: int) -> schemas.Watch:
+    """One watch with its last crawl."""
+    return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
-@router.patch(ONE, WRITE)
-def change_watch(request: Call, number: int, new: requests.WatchChange) -> schemas.Watch:
+@router.patch(ONE, response=schemas.Watch, auth=WRITE)
+def change_watch(request: Call, owner: str, number: int, new: requests.WatchChange) -> schemas.Watch:
     """Change a watch; what isn't said stays as it is, and so does what it has seen."""
     row = scoped.watch_numbered(of(request), number)
     before = watching.places(row)
@@ -86,52 +97,74 @@ def change_watch(request: Call, number: int, new: requests.WatchChange) -> schem
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
-ENDED = "Run it no more, for good; a crawl under way is stopped. What it has seen stays."
-router.removes(ONE, "remove_watch", plan.remove_watch, ENDED, scoped.watch_numbered)
-
-PAUSED, RESUMED = "Start no more crawls; one that is under way goes on.", "Start crawls again at the usual times."
-router.changes(ONE + "/pause", "pause_watch", schemas.Watch, scoped.watch_numbered, watching.pause, PAUSED)
-router.changes(ONE + "/resume", "resume_watch", schemas.Watch, scoped.watch_numbered, watching.resume, RESUMED)
+@router.delete(ONE, response={204: None}, auth=WRITE)
+def remove_watch(request: Call, owner: str, number: int) -> None:
+    """Run it no more, for good; a crawl under way is stopped. What it has seen stays."""
+    plan.remove_watch(wiring.services(), scoped.watch_numbered(of(request), number), by=request.auth.by)
 
 
-@router.post(ONE + "/run", WRITE, 202)
-def run_watch(request: Call, number: int) -> schemas.Crawl:
+@router.post(ONE + "/pause", response=schemas.Watch, auth=WRITE)
+@once
+def pause_watch(request: Call, owner: str, number: int) -> schemas.Watch:
+    """Start no more crawls; one that is under way goes on."""
+    watching.pause(scoped.watch_numbered(of(request), number), by=request.auth.by)
+    return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
+
+
+@router.post(ONE + "/resume", response=schemas.Watch, auth=WRITE)
+@once
+def resume_watch(request: Call, owner: str, number: int) -> schemas.Watch:
+    """Start crawls again at the usual times."""
+    watching.resume(scoped.watch_numbered(of(request), number), by=request.auth.by)
+    return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
+
+
+@router.post(ONE + "/run", response={202: schemas.Crawl}, auth=WRITE)
+@once
+def run_watch(request: Call, owner: str, number: int) -> schemas.Crawl:
     """Start the next crawl now; one that is under way already is that."""
     crawl = plan.start_now(wiring.services(), scoped.watch_numbered(of(request), number))
     return schemas.Crawl.from_row(crawl)
 
 
-@router.get(ONE + "/crawls")
-def list_crawls(request: Call, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Crawl]:
+@router.get(ONE + "/crawls", response=Piece[schemas.Crawl])
+def list_crawls(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Crawl]:
     """The crawls of a watch."""
     return page(scoped.watch_numbered(of(request), number).crawls.select_related("watch"), schemas.Crawl, cursor, limit)
 
 
-@router.get(ONE + "/crawls/{int:crawl}")
-def get_crawl(request: Call, number: int, crawl: int) -> schemas.FullCrawl:
+@router.get(ONE + "/crawls/{int:crawl}", response=schemas.FullCrawl)
+def get_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.FullCrawl:
     """One crawl, with how much it refused and why."""
     row = scoped.crawl(of(request), number, crawl)
     return schemas.FullCrawl.from_row(row, refused=scoped.refusal_counts(row))
 
 
-STOPPED = "Let a crawl end with what it has, within some seconds; one that has ended stays as it is."
-router.changes(ONE + "/crawls/{int:crawl}/stop", "stop_crawl", schemas.Crawl, scoped.crawl, plan.stop, STOPPED)
+@router.post(ONE + "/crawls/{int:crawl}/stop", response=schemas.Crawl, auth=WRITE)
+@once
+def stop_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.Crawl:
+    """Let a crawl end with what it has, within some seconds; one that has ended stays as it is."""
+    plan.stop(wiring.services(), scoped.crawl(of(request), number, crawl), by=request.auth.by)
+    return schemas.Crawl.from_row(scoped.crawl(of(request), number, crawl))
 
 
-@router.get(ONE + "/crawls/{int:crawl}/refusals")
+@router.get(ONE + "/crawls/{int:crawl}/refusals", response=Piece[schemas.Refusal])
 def list_refusals(
-    request: Call, number: int, crawl: int, cursor: Cursor = "", limit: Limit = 50
+    request: Call, owner: str, number: int, crawl: int, cursor: Cursor = "", limit: Limit = 50
 ) -> Piece[schemas.Refusal]:
     """What a crawl didn't fetch or keep, and why."""
     return page(Refusal.objects.filter(crawl=scoped.crawl(of(request), number, crawl)), schemas.Refusal, cursor, limit)
 
 
-EXPECTED = "The known copies that are expected now, with what the last run made of each."
-router.lists("/owners/{slug:owner}/canaries", "list_canaries", schemas.Canary, canaries.active, EXPECTED)
+@router.get("/owners/{slug:owner}/canaries", response=Piece[schemas.Canary])
+def list_canaries(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Canary]:
+    """The known copies that are expected now, with what the last run made of each."""
+    return page(canaries.active(of(request)), schemas.Canary, cursor, limit)
 
 
-@router.post(ONE + "/canaries", WRITE, 201)
-def plant_canary(request: Call, number: int, new: requests.NewCanary) -> schemas.Canary:
+@router.post(ONE + "/canaries", response={201: schemas.Canary}, auth=WRITE)
+@once
+def plant_canary(request: Call, owner: str, number: int, new: requests.NewCanary) -> schemas.Canary:
     """Say that a page of yours shows a known copy, which the watch has to find from its next crawl on."""
     watch, work = scoped.watch_numbered(of(request), number), scoped.work(of(request), new.work)
     row = plant(wiring.services(), work, watch, new.url, by=request.auth.by)
@@ -139,7 +172,12 @@ def plant_canary(request: Call, number: int, new: requests.NewCanary) -> schemas
 
 
 CANARY = "/owners/{slug:owner}/canaries/{int:number}"
-router.removes(CANARY, "withdraw_canary", canaries.withdraw, "Expect a canary no longer.", scoped.canary)
+
+
+@router.delete(CANARY, response={204: None}, auth=WRITE)
+def withdraw_canary(request: Call, owner: str, number: int) -> None:
+    """Expect a canary no longer."""
+    canaries.withdraw(scoped.canary(of(request), number), by=request.auth.by)
 
 
 SEARCHES = "/owners/{slug:owner}/searches"
@@ -147,43 +185,47 @@ KEY, CONSENT = SEARCHES + "/{slug:service}/key", SEARCHES + "/{slug:service}/con
 PRICE = SEARCHES + "/{slug:service}/price"
 
 
-@router.get(SEARCHES)
-def list_searches(request: Call) -> schemas.Searches:
+@router.get(SEARCHES, response=schemas.Searches)
+def list_searches(request: Call, owner: str) -> schemas.Searches:
     """The searches that a watch can ask, all at once, and for which of them there is a key; never the key itself."""
     return schemas.Searches(items=schemas.Search.of(wiring.services(), of(request)))
 
 
-@router.put(KEY, MANAGE)
-def keep_search_key(request: Call, service: str, new: requests.NewSearchKey) -> schemas.Search:
+@router.put(KEY, response=schemas.Search, auth=MANAGE)
+def keep_search_key(request: Call, owner: str, service: str, new: requests.NewSearchKey) -> schemas.Search:
     """Keep a key for a search, encrypted, in place of an earlier one. It is never shown again."""
     keep_key(wiring.services(), of(request), service, new.key, by=request.auth.by)
     return _search(request, service)
 
 
-FORGOTTEN = "Forget the key for a search; a watch that asks it says so from its next run on."
-router.removes(KEY, "forget_search_key", drop_key, FORGOTTEN, auth=MANAGE)
+@router.delete(KEY, response={204: None}, auth=MANAGE)
+def forget_search_key(request: Call, owner: str, service: str) -> None:
+    """Forget the key for a search; a watch that asks it says so from its next run on."""
+    drop_key(of(request), service, by=request.auth.by)
 
 
-@router.put(CONSENT, MANAGE)
-def allow_search(request: Call, service: str) -> schemas.Search:
+@router.put(CONSENT, response=schemas.Search, auth=MANAGE)
+def allow_search(request: Call, owner: str, service: str) -> schemas.Search:
     """Allow a search to be sent small copies of the works, until that is taken back; who did is in the log."""
     consent(wiring.services(), of(request), service, by=request.auth.by)
     return _search(request, service)
 
 
-WITHDRAWN = "Take that back: the search is sent nothing from now on."
-router.removes(CONSENT, "disallow_search", withdraw_consent, WITHDRAWN, auth=MANAGE)
+@router.delete(CONSENT, response={204: None}, auth=MANAGE)
+def disallow_search(request: Call, owner: str, service: str) -> None:
+    """Take that back: the search is sent nothing from now on."""
+    withdraw_consent(of(request), service, by=request.auth.by)
 
 
-@router.put(PRICE, MANAGE)
-def set_search_price(request: Call, service: str, new: requests.NewSearchPrice) -> schemas.Search:
+@router.put(PRICE, response=schemas.Search, auth=MANAGE)
+def set_search_price(request: Call, owner: str, service: str, new: requests.NewSearchPrice) -> schemas.Search:
     """Say what a search costs you, for it is counted by that from the next request on."""
     set_price(wiring.services(), of(request), service, Price(**new.model_dump()), by=request.auth.by)
     return _search(request, service)
 
 
-@router.delete(PRICE, MANAGE)
-def forget_search_price(request: Call, service: str) -> None:
+@router.delete(PRICE, response={204: None}, auth=MANAGE)
+def forget_search_price(request: Call, owner: str, service: str) -> None:
     """Count by the public price again."""
     set_price(wiring.services(), of(request), service, None, by=request.auth.by)
 

@@ -7,13 +7,15 @@ from typing import Annotated, Any
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from ninja import File, Form, Path, Query as QueryValue, Status, UploadedFile
+from ninja import File, Form, Path, Query as QueryValue, Router, Status, UploadedFile
 from pydantic import Field
 
 from desk.api.common import limits
 from desk.api.common.auth import DECIDE, WRITE, Call, of
 from desk.api.common.files import download, picture_in, taken
-from desk.api.common.resource import Cursor, Limit, Resource, page
+from desk.api.common.idempotency import once
+from desk.api.common.openapi import file_of
+from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import downloads, requests, works as schemas
 from desk.schemas.base import Piece
 from desk.schemas.owners import BulkEdit, Collection
@@ -34,14 +36,14 @@ from workers.evidence.exporting import MAX_ADDRESS, Wanted, packed, packed_name
 from workers.matching.identify import identify as search
 from workers.pictures.previews import LARGE, SMALL, shown
 from workers.services import wiring
-from workers.works import bulk, declarations as declaring
+from workers.works import bulk, declarations as declaring, registration
 from workers.works.ownership import answer
-from workers.works.registration import NewWork, register_work, remove_work
+from workers.works.registration import NewWork, register_work
 from workers.works.stated import register_all
 from workers.works.tables import checked_date, plain_name
 from workers.works.uploads import check_disk
 
-router = Resource("works")
+router = Router(tags=["works"])
 WORKS, ONE = "/owners/{slug:owner}/works", "/owners/{slug:owner}/works/{int:number}"
 DEPOSIT = ONE + "/deposits/{int:deposit}"
 Query = Annotated[str, Field(max_length=200, pattern=requests.CLEAN)]
@@ -93,9 +95,10 @@ class Changes(requests.Given):
     )
 
 
-@router.get(WORKS)
-def list_works(
+@router.get(WORKS, response=Piece[schemas.Work])
+def list_works(  # noqa: PLR0913, PLR0917 - values of a query
     request: Call,
+    owner: str,
     q: Query = "",
     only: Only = None,
     upload: Brought = None,
@@ -108,8 +111,13 @@ def list_works(
     return page(schemas.with_pictures(rows), schemas.Work, cursor, limit)
 
 
-@router.post(WORKS, WRITE, name="register_work")
-def add_work(request: Call, declared: Form[Declared], file: File[UploadedFile]) -> Status[schemas.RegisteredWork]:
+@router.post(
+    WORKS, response={200: schemas.RegisteredWork, 201: schemas.RegisteredWork}, auth=WRITE, operation_id="register_work"
+)
+@once
+def add_work(
+    request: Call, owner: str, declared: Form[Declared], file: File[UploadedFile]
+) -> Status[schemas.RegisteredWork]:
     """Register a picture as a work. A picture that is registered already stays the same work."""
     services = wiring.services()
     check_disk(services)
@@ -125,14 +133,15 @@ def add_work(request: Call, declared: Form[Declared], file: File[UploadedFile]) 
     return Status(201 if made.new else 200, schemas.RegisteredWork.from_row(row, new=made.new))
 
 
-@router.post(WORKS + "/fingerprints", WRITE, name="state_works")
-def state(request: Call, file: File[UploadedFile]) -> schemas.StatedWorks:
+@router.post(WORKS + "/fingerprints", response=schemas.StatedWorks, auth=WRITE, operation_id="state_works")
+@once
+def state(request: Call, owner: str, file: File[UploadedFile]) -> schemas.StatedWorks:
     """Register works without their pictures, by a file that `exhibit fingerprint` wrote on the owner's machine.
 
     What is registered already stays the same work. What is found by fingerprints goes to review.
     """
-    owner, made, failed = of(request), [], []
-    for name, one in register_all(wiring.services(), owner, read_prints(file.read(MAX_FILE + 1)), {}):
+    made, failed = [], []
+    for name, one in register_all(wiring.services(), of(request), read_prints(file.read(MAX_FILE + 1)), {}):
         if isinstance(one, RefusedError):
             failed.append(schemas.RefusedWork(file=name, reason=one.reason, sentence=str(one)))
         else:
@@ -144,12 +153,23 @@ def state(request: Call, file: File[UploadedFile]) -> schemas.StatedWorks:
 
 CHANGES, COLLECTIONS = WORKS + "/changes", "/owners/{slug:owner}/collections"
 CHANGE, COLLECTION = CHANGES + "/{int:number}", COLLECTIONS + "/{int:number}"
-router.lists(CHANGES, "list_bulk_edits", BulkEdit, scoped.bulk_edits, "Changes of many works at once.")
-router.shows(CHANGE, "get_bulk_edit", BulkEdit, scoped.bulk_edit, "A change of many works, and how far it is.")
 
 
-@router.post(CHANGES, WRITE, 201)
-def change_works(request: Call, new: requests.BulkChange) -> BulkEdit:
+@router.get(CHANGES, response=Piece[BulkEdit])
+def list_bulk_edits(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[BulkEdit]:
+    """Changes of many works at once."""
+    return page(scoped.bulk_edits(of(request)), BulkEdit, cursor, limit)
+
+
+@router.get(CHANGE, response=BulkEdit)
+def get_bulk_edit(request: Call, owner: str, number: int) -> BulkEdit:
+    """A change of many works, and how far it is."""
+    return BulkEdit.from_row(scoped.bulk_edit(of(request), number))
+
+
+@router.post(CHANGES, response={201: BulkEdit}, auth=WRITE)
+@once
+def change_works(request: Call, owner: str, new: requests.BulkChange) -> BulkEdit:
     """Change many works at once. Each gets its line of history and its entry of the log; many are worked off later."""
     if (new.works is None) == (new.match is None):
         raise WrongUseError("Say which works: either `works` or `match`.")
@@ -164,40 +184,50 @@ def change_works(request: Call, new: requests.BulkChange) -> BulkEdit:
     return BulkEdit.from_row(scoped.bulk_edit(of(request), made.number))
 
 
-@router.post(CHANGE + "/undo", WRITE, 201)
-def undo_bulk_edit(request: Call, number: int) -> BulkEdit:
+@router.post(CHANGE + "/undo", response={201: BulkEdit}, auth=WRITE)
+@once
+def undo_bulk_edit(request: Call, owner: str, number: int) -> BulkEdit:
     """Undo a change of many works as one; what somebody has changed since stays as it is."""
     made = bulk.undo(wiring.services(), scoped.bulk_edit(of(request), number), by=request.auth.by)
     return BulkEdit.from_row(scoped.bulk_edit(of(request), made.number))
 
 
-SETS = "The named sets of works. Works are put into them and taken out by `change_works`."
-router.lists(COLLECTIONS, "list_collections", Collection, lambda to: counted(collections.collections_of(to)), SETS)
+@router.get(COLLECTIONS, response=Piece[Collection])
+def list_collections(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[Collection]:
+    """The named sets of works. Works are put into them and taken out by `change_works`."""
+    return page(counted(collections.collections_of(of(request))), Collection, cursor, limit)
 
 
-@router.post(COLLECTIONS, WRITE, 201)
-def make_collection(request: Call, new: requests.CollectionName) -> Collection:
+@router.post(COLLECTIONS, response={201: Collection}, auth=WRITE)
+@once
+def make_collection(request: Call, owner: str, new: requests.CollectionName) -> Collection:
     """Make a collection; where there is one with this name, it is that one."""
     made = collections.make_collection(of(request), new.name, by=request.auth.by)
     return Collection.from_row(collections.collection_of(of(request), made.number))
 
 
-@router.patch(COLLECTION, WRITE)
-def rename_collection(request: Call, number: int, new: requests.CollectionName) -> Collection:
+@router.patch(COLLECTION, response=Collection, auth=WRITE)
+def rename_collection(request: Call, owner: str, number: int, new: requests.CollectionName) -> Collection:
     """Give a collection another name; where another one has it, the answer is 409."""
     row = collections.collection_of(of(request), number)
     collections.rename_collection(row, new.name, by=request.auth.by)
     return Collection.from_row(row)
 
 
-GONE = "Remove a collection. Its works stay."
-router.removes(COLLECTION, "remove_collection", collections.remove_collection, GONE, collections.collection_of)
-FULL = "One work with its cases, and how far the search of what was seen before is."
-router.shows(ONE, "get_work", schemas.FullWork, scoped.work, FULL)
+@router.delete(COLLECTION, response={204: None}, auth=WRITE)
+def remove_collection(request: Call, owner: str, number: int) -> None:
+    """Remove a collection. Its works stay."""
+    collections.remove_collection(collections.collection_of(of(request), number), by=request.auth.by)
 
 
-@router.patch(ONE, WRITE)
-def change_work(request: Call, number: int, new: Changes) -> schemas.FullWork:
+@router.get(ONE, response=schemas.FullWork)
+def get_work(request: Call, owner: str, number: int) -> schemas.FullWork:
+    """One work with its cases, and how far the search of what was seen before is."""
+    return schemas.FullWork.from_row(scoped.work(of(request), number))
+
+
+@router.patch(ONE, response=schemas.FullWork, auth=WRITE)
+def change_work(request: Call, owner: str, number: int, new: Changes) -> schemas.FullWork:
     """Change what is declared of a work. What was declared before stays in its history and in the log."""
     row = scoped.work(of(request), number)
     version = row.changes.count() if new.version is None else new.version
@@ -221,8 +251,9 @@ def _anew(new: Changes) -> dict[str, Any]:
     return said
 
 
-@router.post(ONE + "/held", DECIDE, 201, name="answer_held_work")
-def answer_held(request: Call, number: int, new: requests.HeldAnswer) -> schemas.FullWork:
+@router.post(ONE + "/held", response={201: schemas.FullWork}, auth=DECIDE, operation_id="answer_held_work")
+@once
+def answer_held(request: Call, owner: str, number: int, new: requests.HeldAnswer) -> schemas.FullWork:
     """Open the cases of a work that is held back, say that what waits isn't this work, or take that back.
 
     Where it isn't held back, or somebody else has said the same, the answer is 409.
@@ -232,8 +263,10 @@ def answer_held(request: Call, number: int, new: requests.HeldAnswer) -> schemas
     return schemas.FullWork.from_row(row)
 
 
-ENDED = "Stop looking for copies of a work. Its cases, its evidence and its place in the log stay."
-router.removes(ONE, "remove_work", remove_work, ENDED, scoped.work)
+@router.delete(ONE, response={204: None}, auth=WRITE)
+def remove_work(request: Call, owner: str, number: int) -> None:
+    """Stop looking for copies of a work. Its cases, its evidence and its place in the log stay."""
+    registration.remove_work(scoped.work(of(request), number), by=request.auth.by)
 
 
 class Publishing(requests.Given):
@@ -247,8 +280,8 @@ class Publishing(requests.Given):
     mark_for: requests.Short = Field("", description="For whom the copies are marked invisibly; encoded anew, then.")
 
 
-@router.post(ONE + "/export", WRITE, name="export_work", file="application/zip", keyed=False)
-def export(request: Call, number: int, new: Publishing) -> HttpResponseBase:
+@router.post(ONE + "/export", auth=WRITE, operation_id="export_work", openapi_extra=file_of("application/zip"))
+def export(request: Call, owner: str, number: int, new: Publishing) -> HttpResponseBase:
     """Make copies of a work for publishing, which say whose they are, as a ZIP; no pixel is changed without a mark."""
     row = scoped.work(of(request), number)
     wanted = Wanted(new.licence_url, new.no_training, new.sign, new.mark_for.strip())
@@ -256,21 +289,24 @@ def export(request: Call, number: int, new: Publishing) -> HttpResponseBase:
     return download(data, packed_name(row), "application/zip")
 
 
-@router.get(ONE + "/deposits")
-def list_deposits(request: Call, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[downloads.Deposit]:
+@router.get(ONE + "/deposits", response=Piece[downloads.Deposit])
+def list_deposits(
+    request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
+) -> Piece[downloads.Deposit]:
     """The deposit records of a work."""
     return page(scoped.work(of(request), number).deposits.select_related("work"), downloads.Deposit, cursor, limit)
 
 
-@router.post(ONE + "/deposits", WRITE, 201)
-def make_deposit(request: Call, number: int) -> downloads.Deposit:
+@router.post(ONE + "/deposits", response={201: downloads.Deposit}, auth=WRITE)
+@once
+def make_deposit(request: Call, owner: str, number: int) -> downloads.Deposit:
     """Make a deposit record of what is declared now; where nothing has changed, it is the newest one."""
     row = deposits.make_deposit(wiring.services(), scoped.work(of(request), number), by=request.auth.by)
     return downloads.Deposit.from_row(row)
 
 
-@router.get(DEPOSIT + "/file", name="get_deposit_file", file="application/zip")
-def get_deposit(request: Call, number: int, deposit: int) -> HttpResponseBase:
+@router.get(DEPOSIT + "/file", operation_id="get_deposit_file", openapi_extra=file_of("application/zip"))
+def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
     """A deposit record with the receipts of this moment, as a ZIP that `exhibit verify` checks."""
     row: Deposit = scoped.deposit(of(request), number, deposit)
     file = in_a_file(partial(deposits.assemble_deposit, wiring.services(), row))
@@ -278,8 +314,8 @@ def get_deposit(request: Call, number: int, deposit: int) -> HttpResponseBase:
     return download(file, f"{deposits.deposit_name(row)}.zip", "application/zip")
 
 
-@router.get(DEPOSIT + "/record", file="application/pdf")
-def get_deposit_record(request: Call, number: int, deposit: int) -> HttpResponseBase:
+@router.get(DEPOSIT + "/record", openapi_extra=file_of("application/pdf"))
+def get_deposit_record(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
     """The page of a deposit record that people read, in the installation's first language."""
     files = deposits.record_files(wiring.services(), scoped.deposit(of(request), number, deposit))
     taken(request, Evidence.DEPOSIT, number=deposit, work=number)
@@ -287,15 +323,15 @@ def get_deposit_record(request: Call, number: int, deposit: int) -> HttpResponse
     return download(data, name, "application/pdf")
 
 
-@router.get("/owners/{slug:owner}/pictures/{digest}", file="image/jpeg")
-def get_picture(request: Call, digest: PictureDigest, size: Pixels = Size.SMALL) -> HttpResponse:
+@router.get("/owners/{slug:owner}/pictures/{digest}", openapi_extra=file_of("image/jpeg"))
+def get_picture(request: Call, owner: str, digest: PictureDigest, size: Pixels = Size.SMALL) -> HttpResponse:
     """A small JPEG made of a picture of a work or of a case; what was found on the web never comes as it is."""
     row = scoped.picture(of(request), Digest.from_hex(digest))
     return HttpResponse(shown(wiring.services(), row, int(size)), content_type="image/jpeg")
 
 
-@router.post("/owners/{slug:owner}/identify", keyed=False)
-def identify(request: Call, file: File[UploadedFile]) -> schemas.Identified:
+@router.post("/owners/{slug:owner}/identify", response=schemas.Identified)
+def identify(request: Call, owner: str, file: File[UploadedFile]) -> schemas.Identified:
     """Say which of the owner's works a picture shows, and what its file says of itself. Nothing of it is stored."""
     services = wiring.services()
     data = picture_in(file, services.limits)
@@ -310,12 +346,19 @@ class NewDocument(requests.Given):
     about: requests.Short = Field("", examples=["Transfer of rights"])
 
 
-CHANGED = "How the declaration was changed, by whom and why."
-router.lists(ONE + "/changes", "list_changes", schemas.Change, lambda *at: scoped.work(*at).changes.all(), CHANGED)
+@router.get(ONE + "/changes", response=Piece[schemas.Change])
+def list_changes(
+    request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
+) -> Piece[schemas.Change]:
+    """How the declaration was changed, by whom and why."""
+    return page(scoped.work(of(request), number).changes.all(), schemas.Change, cursor, limit)
 
 
-@router.post(ONE + "/remarks/{kind}/answer", WRITE, 201)
-def answer_remark(request: Call, number: int, kind: OwnershipRemark.Kind, new: requests.Reason) -> schemas.Remark:
+@router.post(ONE + "/remarks/{kind}/answer", response={201: schemas.Remark}, auth=WRITE)
+@once
+def answer_remark(
+    request: Call, owner: str, number: int, kind: OwnershipRemark.Kind, new: requests.Reason
+) -> schemas.Remark:
     """Say why something that speaks against the declaration doesn't stand; it is kept with the name and the time."""
     row = scoped.work(of(request), number).remarks.filter(kind=kind).select_related("work__owner").first()
     row = there(row, f"There is no such remark on work {number}.")
@@ -324,8 +367,11 @@ def answer_remark(request: Call, number: int, kind: OwnershipRemark.Kind, new: r
     return schemas.Remark.from_row(row)
 
 
-@router.post(ONE + "/documents", WRITE, 201, name="attach_document")
-def attach(request: Call, number: int, new: Form[NewDocument], file: File[UploadedFile]) -> schemas.Document:
+@router.post(ONE + "/documents", response={201: schemas.Document}, auth=WRITE, operation_id="attach_document")
+@once
+def attach(
+    request: Call, owner: str, number: int, new: Form[NewDocument], file: File[UploadedFile]
+) -> schemas.Document:
     """Keep a document beside a work, byte for byte, such as one of its chain of title; its digest is in the log."""
     row = scoped.work(of(request), number)
     if (file.size or 0) > declaring.MAX_ATTACHMENT:
@@ -334,8 +380,8 @@ def attach(request: Call, number: int, new: Form[NewDocument], file: File[Upload
     return schemas.Document.from_row(made)
 
 
-@router.get(ONE + "/documents/{int:document}/file", file="application/octet-stream")
-def get_document_file(request: Call, number: int, document: int) -> HttpResponseBase:
+@router.get(ONE + "/documents/{int:document}/file", openapi_extra=file_of("application/octet-stream"))
+def get_document_file(request: Call, owner: str, number: int, document: int) -> HttpResponseBase:
     """A document beside a work, as it came."""
     row = scoped.attachment(of(request), number, document)
     if row.digest is None or row.digest not in wiring.services().blobs:
@@ -344,6 +390,10 @@ def get_document_file(request: Call, number: int, document: int) -> HttpResponse
     return download(wiring.services().blobs.open(row.digest), row.name, "application/octet-stream")
 
 
-DETACHED = "Take a document off a work. Its bytes stay, since the log names their digest."
 DOCUMENT = ONE + "/documents/{int:document}"
-router.removes(DOCUMENT, "detach_document", declaring.detach, DETACHED, scoped.attachment)
+
+
+@router.delete(DOCUMENT, response={204: None}, auth=WRITE)
+def detach_document(request: Call, owner: str, number: int, document: int) -> None:
+    """Take a document off a work. Its bytes stay, since the log names their digest."""
+    declaring.detach(scoped.attachment(of(request), number, document), by=request.auth.by)

@@ -6,26 +6,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from zoneinfo import ZoneInfo
 
 import click
 
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode, NotFoundError, WrongUseError
-from exhibit.lazy import late
 from exhibit.types import CaseDecision, Json
 from workers.configuration import load_config
 
-with late():
+if TYPE_CHECKING:
     from registry import models
-    from registry.accounts import scoped
-    from registry.log import audit_log
-    from workers.database import schema
-    from workers.pipeline import celery
-    from workers.servers import keeper
     from workers.services import wiring
-    from workers.tasks import supervisor
 
 DECISIONS = tuple(case_decision.value for case_decision in CaseDecision)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -50,8 +43,12 @@ class Desk:
     @cached_property
     def services(self) -> "wiring.Services":
         """The ports. Hints go to the workers; where none run, rows wait for whoever looks at them next."""
+        from workers.services import wiring
+
         if not self.workers_run:
             return wiring.Services(self.config, wiring.leave_to_the_tick)
+        from workers.pipeline import celery
+
         celery.give_up_soon()
         return wiring.Services(self.config, celery.send)
 
@@ -60,6 +57,9 @@ class Desk:
 
         A sample is meant only where it is named.
         """
+        from registry import models
+        from registry.accounts import scoped
+
         if named is not None:
             return models.Owner.objects.filter(name=named).order_by("pk").first() or scoped.owner(named)
         found = list(models.Owner.objects.filter(sample=False).order_by("slug")[:20])
@@ -76,10 +76,14 @@ class Desk:
 
 def workers_run(config: Config) -> bool:
     """Whether workers run at this moment, on this machine or, with servers of one's own, anywhere."""
+    from workers.tasks import supervisor
+
     if supervisor.running_status(config) is not None:
         return True
     if not (config.database_url and config.redis_url):
         return False
+    from workers.pipeline import celery
+
     return celery.workers_answer()
 
 
@@ -93,6 +97,9 @@ def open_desk() -> Desk:
 
 @contextmanager
 def _opened() -> Iterator[Desk]:
+    from workers.database import schema
+    from workers.servers import keeper
+
     config = load_config()
     with keeper.ensure_servers(config):
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
@@ -122,6 +129,8 @@ def person() -> str:
 
 def taken(what: str, owner: "models.Owner", **about: Json) -> None:
     """Put into the log that the person takes evidence away, before it is written."""
+    from registry.log import audit_log
+
     audit_log.accessed(audit_log.Evidence[what], audit_log.Way.TAKEN, owner, by=person(), **about)
 
 

@@ -4,21 +4,16 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from desk.cli.common.frame import Desk, finish, workers_run
 from desk.cli.common.show import note
 from exhibit.errors import ExitCode
-from exhibit.lazy import late
 
-with late():
-    from django import db
-
+if TYPE_CHECKING:
     from registry import models
-    from workers.evidence import bundles as bundling
-    from workers.tasks import sync_runner
 
 PAUSE = 0.3
 """Seconds between two looks at what workers have done: rows tell nobody that they have changed."""
@@ -36,6 +31,8 @@ Counted = Callable[[], tuple[int, int]]
 
 def work_until(desk: Desk, done: Callable[[], bool], *, label: str, counted: Counted | None = None) -> None:
     """Return when something is so; shows on standard error how far it is."""
+    from workers.tasks import sync_runner
+
     with progress(label, counted) as shown:
 
         def look() -> bool:
@@ -53,6 +50,7 @@ def work_until_made(
     desk: Desk, row: "models.Report | models.Package", *, label: str, counted: Counted, again: str
 ) -> None:
     """Return when a report or a package is made; where it can't be, say how to ask for another, and end with 4."""
+    from registry import models
 
     def done() -> bool:
         row.refresh_from_db()
@@ -81,6 +79,9 @@ def end_where_unsealed(bundles: "Iterable[models.Bundle]") -> None:
 
 def wait_for_seals(desk: Desk, cases: "Sequence[models.Case]") -> None:
     """Wait until the bundles of the cases are sealed and witnesses have answered, or it didn't work the first time."""
+    from registry import models
+    from workers.evidence import bundles as bundling
+
     asked = models.Bundle.objects.filter(case__in=[case.pk for case in cases])
     unsealed = asked.filter(state__in=models.UNFINISHED, error="")
 
@@ -96,6 +97,8 @@ def wait_for_seals(desk: Desk, cases: "Sequence[models.Case]") -> None:
 
 def through_a_restart(look: Callable[[], T]) -> T:
     """Look at the rows, again and again for two minutes while the database is away, as when its server restarts."""
+    from django import db
+
     until = time.monotonic() + MAX_RESTART
     while True:
         try:

@@ -6,11 +6,6 @@ from desk.cli.common.command import FileName, command
 from desk.cli.common.files import written_whole
 from desk.cli.common.frame import Desk, examples, json_option, open_desk
 from desk.cli.common.show import counted, say, tell
-from exhibit.lazy import late
-
-with late():
-    from evidence.accuracy import error_rates
-    from workers.log import accuracy
 
 
 @click.group(
@@ -28,6 +23,9 @@ def accuracy_command(context: click.Context, *, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     open_desk()
+    from evidence.accuracy import error_rates
+    from workers.log import accuracy
+
     found = accuracy.present_accuracy()
     tell(found.to_plain(), error_rates.in_words(found), as_json=as_json)
 
@@ -48,6 +46,8 @@ def export_decisions(*, desk: Desk, file: FileName) -> None:
     Whoever checks it also needs the log's key, by another way: `exhibit trust our-keys.json` writes it. They run:
     python -m evidence accuracy FILE --trust our-keys.json
     """
+    from workers.log import accuracy
+
     with written_whole(file) as out:
         size = accuracy.export_accuracy(desk.services, out)
     say(f"Written to {file}: {counted(size, 'entry', 'entries')} of the log.")

@@ -1,6 +1,7 @@
 """Outside witnesses: how they have answered lately, and making the contract that a chain's anchor needs."""
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,16 +10,11 @@ from desk.cli.common.frame import Desk
 from desk.cli.common.show import echo_json, moment, note, say, table
 from exhibit.config.config import AnchorConfig
 from exhibit.errors import NotFoundError, ServiceMissingError
-from exhibit.lazy import late
 from workers.configuration import load_config
 
-with late():
-    from eth_utils import address
-
+if TYPE_CHECKING:
     from desk.schemas import log as schemas
-    from evidence.anchors.evm import kind
     from registry.log import witnesses
-    from workers.services import anchors
 
 PAUSE = 1.0
 """Seconds between two questions whether the contract is there: a node tells nobody that it has made a block."""
@@ -33,6 +29,8 @@ anchor_command = click.Group(
 @command("list", of=anchor_command, short_help="Say how each has answered lately.")
 def list_anchors(*, desk: Desk, as_json: AsJson) -> None:
     """Say how each outside witness has answered lately, and what it owes. Asks nobody; `exhibit doctor` does."""
+    from registry.log import witnesses
+
     known = witnesses.health()
     configured = {(anchor.kind, anchor.name): anchor for anchor in desk.config.anchors}
     rows = [_told(key, configured.get(key), known.get(key)) for key in sorted({*configured, *known})]
@@ -45,6 +43,8 @@ def list_anchors(*, desk: Desk, as_json: AsJson) -> None:
 
 
 def _told(key: tuple[str, str], configured: AnchorConfig | None, known: "witnesses.Health | None") -> "schemas.Witness":
+    from desk.schemas import log as schemas
+
     nothing = {"error": "", "owed": 0} if known is None else {}
     trial, there = configured is not None and configured.development, configured is not None
     return schemas.Witness.from_row(known, kind=key[0], name=key[1], development=trial, configured=there, **nothing)
@@ -72,6 +72,11 @@ def deploy_contract(*, name: Word, transaction: str | None) -> None:
     Write the address that is printed into exhibit.toml. Several installations may share a contract: it belongs to
     nobody, and anybody may use it. Ends with 3 when the node refuses or no block comes.
     """
+    from eth_utils import address
+
+    from evidence.anchors.evm import kind
+    from workers.services import anchors
+
     config = load_config()
     found = [anchor for anchor in config.anchors if isinstance(anchor, kind.EvmConfig) and anchor.name == name]
     if not found:

@@ -1,7 +1,7 @@
 """Bundles to take away, counter-signatures of the owner's own device, and sheets with a signature inside the PDF."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
@@ -11,14 +11,10 @@ from desk.cli.common.frame import Desk, open_desk, person, taken
 from desk.cli.common.show import listed, moment, say, tell, tracked
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from exhibit.errors import WrongUseError
-from exhibit.lazy import late
 
-with late():
+if TYPE_CHECKING:
     from desk.schemas import evidence as schemas
     from registry import models
-    from registry.accounts import scoped
-    from registry.log import audit_log
-    from workers.evidence import bundles, papers
 
 SIGNATURE_BYTES = 64
 WHICH = "Which bundle of the case; the newest by default."
@@ -44,6 +40,8 @@ def get_bundles(
     Waits for bundles that aren't sealed yet.
     """
     desk = open_desk()
+    from registry.accounts import scoped
+
     rows = [scoped.bundle(owner, case, number) for case in dict.fromkeys(cases)]
     if any(row.seal_digest is None for row in rows):
         wait_for_seals(desk, [row.case for row in rows])
@@ -57,6 +55,9 @@ def get_bundles(
 
 def _written(desk: Desk, row: "models.Bundle", folder: Path, withhold: str | None, reason: str) -> str:
     """Write one bundle, under its name only when it is whole."""
+    from registry.log import audit_log
+    from workers.evidence import bundles
+
     path = folder / bundles.bundle_name(row, ".zip" if withhold is None else f"-without-{withhold}.zip")
     audit_log.bundle_taken(row, by=person())
     with written_whole(path) as file:
@@ -67,6 +68,9 @@ def _written(desk: Desk, row: "models.Bundle", folder: Path, withhold: str | Non
 @command("list", of=bundle_command)
 def list_bundles(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the bundles of all cases."""
+    from desk.schemas import evidence as schemas
+    from registry import models
+
     rows = models.Bundle.objects.filter(case__owner=owner).select_related("case__owner", "submission")
     found = schemas.Bundle.from_rows(rows.order_by("case__number", "number"))
     columns = ("case", "bundle", "sealed", "witnesses", "seal")
@@ -84,6 +88,9 @@ def _line(desk: Desk, one: "schemas.Bundle") -> list[object]:
 @command("to-sign", "3 --out to-sign", of=bundle_command)
 def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Which, as_json: AsJson) -> None:
     """Write the manifest of a bundle of CASE into a folder, to be signed on the owner's own device."""
+    from registry.accounts import scoped
+    from workers.evidence import bundles
+
     row = scoped.bundle(owner, case, number)
     sealed = bundles.sealed_case(desk.services, row)
     taken("MANIFEST", row.case.owner, bundle=row.number, case=case, seal=sealed.seal.hex)
@@ -105,6 +112,9 @@ def countersign(*, desk: Desk, case: Number, file: GivenFile, owner: TheirOwner,
 
     Ends with 2 when it is by no device key of the owner.
     """
+    from registry.accounts import scoped
+    from workers.evidence import bundles
+
     row = scoped.bundle(owner, case, number)
     signature = file.read_bytes() if file.stat().st_size == SIGNATURE_BYTES else b""
     if not signature:
@@ -119,6 +129,9 @@ def sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Which
 
     What is sealed stays as it is. The certificate is the owner's own: nobody else vouches for it, and readers say so.
     """
+    from registry.accounts import scoped
+    from workers.evidence import papers
+
     row = scoped.bundle(owner, case, number)
     data = papers.signed_sheet(desk.services, row)
     taken("SHEET", row.case.owner, bundle=row.number, case=case)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -10,17 +10,10 @@ from desk.cli.common.command import TO_WRITE, AsJson, GivenFile, command
 from desk.cli.common.files import read_picture, write_file
 from desk.cli.common.show import fields, only_json, say
 from exhibit.errors import RefusedError
-from exhibit.lazy import late
 from exhibit.types import Decision, Verification
 
-with late():
-    from exhibit.comparison import calibration as calibrations
-    from indexer.calibration import shipped
-    from indexer.compare import change as changes, wording
-    from indexer.draw import draw, overlay, pair as pairs
+if TYPE_CHECKING:
     from indexer.picture import features
-    from indexer.search import derived, search
-    from workers.texts import sentences
 
 MAX_BYTES = 1 << 30
 F = TypeVar("F", bound=Callable[..., None])
@@ -53,6 +46,12 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
 
     Drawings are JPEG or PNG files, as their names end.
     """
+    from exhibit.comparison import calibration as calibrations
+    from indexer.calibration import shipped
+    from indexer.compare import change as changes, wording
+    from indexer.search import derived, search
+    from workers.texts import sentences
+
     (registered, original), (found, measured) = map(measured_file, (work, picture))
     calibration = shipped.shipped_calibration()
     compared = derived.graded(measured, original, search.compare(measured, original))
@@ -83,12 +82,16 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
 
 
 def _draw_map(registered: bytes, compared: Verification, path: Path) -> None:
+    from indexer.draw import draw, overlay
+
     encode = draw.png if path.suffix.lower() == ".png" else draw.jpeg
     write_file(path, encode(overlay.survives(registered, compared.survival)))
 
 
 def measured_file(path: Path) -> tuple[bytes, "features.Features"]:
     """A picture's bytes and what is measured of it; an error names its file."""
+    from indexer.picture import features
+
     try:
         data = read_picture(path, MAX_BYTES)
         return data, features.extract(data)
@@ -97,6 +100,8 @@ def measured_file(path: Path) -> tuple[bytes, "features.Features"]:
 
 
 def _draw(found: bytes, registered: bytes, compared: Verification, wanted: Mapping[str, Path]) -> None:
+    from indexer.draw import draw, pair as pairs
+
     pair = pairs.Pair.of(found, registered, compared)
     for name, path in wanted.items():
         write_file(path, draw.SUFFIXES[path.suffix.lower()](draw.View[name.upper()], pair))

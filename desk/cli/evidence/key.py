@@ -9,19 +9,7 @@ from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, listed, moment, say
 from exhibit.config.secrets import NEXT_MASTER_KEY, mounted
 from exhibit.errors import NotFoundError, WrongUseError
-from exhibit.lazy import late
 from exhibit.types import Untyped
-
-with late():
-    from cryptography import x509
-    from cryptography.hazmat.primitives import serialization
-
-    from desk.cli.evidence import trust
-    from desk.schemas import log as schemas
-    from evidence.formats import codec
-    from evidence.keys import ed25519
-    from registry.log import keys as key_rows
-    from workers.evidence import keys as key_acts
 
 USES = ("sealing", "documents")
 AFTERWARDS = {
@@ -37,6 +25,9 @@ key_command = click.Group("key", help="Keys that sign for owners, and device key
 @command("list", "", "--owner studio-example --json", of=key_command)
 def list_keys(*, owner: AnyOwner, as_json: AsJson) -> None:
     """List all keys, those too that are used no more."""
+    from desk.schemas import log as schemas
+    from registry.log import keys as key_rows
+
     found = schemas.Key.from_rows(key_rows.keys_of(owner))
     columns = ("owner", "use", "public key", "held by", "state")
     line = lambda key: [key.owner, key.use, key.public[:16], key.holder, key.state]  # noqa: E731
@@ -48,6 +39,9 @@ def list_keys(*, owner: AnyOwner, as_json: AsJson) -> None:
 @use_option
 def rotate_key(*, desk: Desk, owner: TheirOwner, use: str, reason: Reason) -> None:
     """Make an owner's next key and use it from now on. What the earlier one signed stands."""
+    from registry.log import keys as key_rows
+    from workers.evidence import keys as key_acts
+
     key = key_acts.rotate(desk.services, owner, key_rows.Use(use), by=person(), reason=reason)
     say(f"From now on {bytes(key.public_key).hex()[:16]} is used.")
     say("Those who check need the new public key: exhibit key export FILE")
@@ -59,6 +53,9 @@ def revoke_key(*, desk: Desk, key: Word, owner: TheirOwner, reason: Reason) -> N
 
     What it signed stands where a witness saw it before. The time is in the log and in `exhibit key export`.
     """
+    from registry.log import keys as key_rows
+    from workers.evidence import keys as key_acts
+
     row = key_rows.key_named(owner, key)
     since = key_acts.revoke(row, by=person(), reason=reason)
     say(f"Revoked since {moment(since, desk.zone)}. {AFTERWARDS[key_rows.use_of(row)]}")
@@ -70,6 +67,9 @@ def add_key(*, name: Word, file: GivenFile, owner: TheirOwner) -> None:
 
     Its private half stays on the device, and signs there: python -m evidence sign
     """
+    from evidence.keys import ed25519
+    from registry.log import keys as key_rows
+
     if file.stat().st_size > MAX_BYTES:
         raise WrongUseError(f"{file} is too large for a key.")
     row = key_rows.add_device_key(owner, name, ed25519.read_public_key(file.read_bytes()), by=person())
@@ -80,6 +80,9 @@ def add_key(*, name: Word, file: GivenFile, owner: TheirOwner) -> None:
 @click.argument("file", type=click.File("w", encoding="utf-8"))
 def export_keys(*, desk: Desk, file: Untyped, owner: AnyOwner, label: Label) -> None:
     """Write the public keys into FILE (- for standard output), as the field `keys` of a trust list takes them."""
+    from desk.cli.evidence import trust
+    from evidence.formats import codec
+
     trials = trust.trials_label(desk.services)
     keys = trust.trusted_keys(owner, label or trials, development=bool(trials))
     file.write(json.dumps({"keys": codec.to_plain(keys)}, indent=2, ensure_ascii=False) + "\n")
@@ -95,6 +98,9 @@ def _tell_written(file: Untyped) -> None:
 @click.argument("file", type=click.File("wb"))
 def write_certificate(*, desk: Desk, file: Untyped, owner: TheirOwner) -> None:
     """Write the certificate of an owner's key for PDF signatures into FILE as PEM, for readers that are to trust it."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+
     row = owner.document_keys.order_by("-pk").first()
     if row is None:
         raise NotFoundError(f"{owner.name} has no key for documents yet.", hint="exhibit key rotate --use documents")
@@ -111,6 +117,8 @@ def change_master(*, desk: Desk, reason: Reason) -> None:
 
     After an interruption the same command goes on. Backups of the database made before need the old master key.
     """
+    from workers.evidence import keys as key_acts
+
     made = key_acts.change_master_key(desk.services, by=person(), reason=reason)
     then = "Back up the folder secrets now."
     if given := mounted(desk.config, NEXT_MASTER_KEY):

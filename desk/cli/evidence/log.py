@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from operator import itemgetter
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
@@ -11,13 +11,10 @@ from desk.cli.common.frame import Desk, finish, open_desk, person
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, say
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
-from exhibit.lazy import late
 
-with late():
+if TYPE_CHECKING:
     from desk.schemas import log as schemas
     from registry import models
-    from registry.log import log as log_rows
-    from workers.log import history, replay
 
 UNDER = "Under the signed head of N entries; the newest by default."
 Size = Annotated[int | None, Taken("--size", type=AT_LEAST_1, metavar="N", help=UNDER)]
@@ -33,6 +30,10 @@ def log_status(*, desk: Desk, as_json: AsJson) -> None:
 
     Ends with 1 when nothing more is signed until you have decided about a break.
     """
+    from desk.schemas import log as schemas
+    from registry import models
+    from registry.log import log as log_rows
+
     log = desk.services.log
     newest = models.LogCheckpoint.objects.filter(origin=log.origin).order_by("-size").first()
     stopped = log.stopped()
@@ -60,6 +61,9 @@ def log_status(*, desk: Desk, as_json: AsJson) -> None:
 @click.option("--last", type=click.IntRange(1, 100_000), default=20, show_default=True, metavar="N", help="How many.")
 def list_entries(*, desk: Desk, kind: str | None, last: int, as_json: AsJson) -> None:
     """List the newest entries with what they open to, as far as that is kept."""
+    from desk.schemas import log as schemas
+    from registry import models
+
     if kind is not None and kind not in {*EntryType}:
         raise WrongUseError(f"There is no type {kind!r} of entries.", hint=f"There are: {', '.join(EntryType)}.")
     rows = models.LogEntry.objects.select_related("submission__opening").order_by("-sequence")
@@ -87,6 +91,8 @@ def verify_log(*, desk: Desk, as_json: AsJson) -> None:
 
     Writes nothing. Ends with 1 when anything is wrong, and names it.
     """
+    from workers.log import replay
+
     found = replay.replay(desk.services)
     if as_json:
         echo_json(asdict(found))
@@ -111,6 +117,9 @@ def prove_entry(*, desk: Desk, sequence: Annotated[int, Taken(type=click.IntRang
 
     Details of an opening, such as names and reasons, aren't part of it; exhibit log list --json has them.
     """
+    from desk.schemas import log as schemas
+    from registry import models
+
     head = _checkpoint(desk, size)
     row = models.LogEntry.objects.select_related("submission__opening").filter(sequence=sequence).first()
     if row is None:
@@ -129,6 +138,8 @@ def prove_consistency(*, desk: Desk, old: Number, new: MaybeNumber) -> None:
 
 
 def _checkpoint(desk: Desk, size: int | None) -> "models.LogCheckpoint":
+    from registry import models
+
     rows = models.LogCheckpoint.objects.filter(origin=desk.services.log.origin).order_by("-size")
     found = rows.first() if size is None else rows.filter(size=size).first()
     if found is None:
@@ -143,6 +154,8 @@ def check_log_against(*, desk: Desk, files: Places, as_json: AsJson) -> None:
 
     Ends with 1 when the log doesn't continue what they show: nothing is signed then until `exhibit log new-origin`.
     """
+    from workers.log import history
+
     try:
         found = history.check_against(desk.services, files)
     except IntegrityError as error:  # of a file, and nothing about the log
@@ -160,6 +173,8 @@ def accept_log_head(*, desk: Desk, reason: Reason) -> None:
 
     For a data folder that was moved, or put back without loss. Refused when what is known says otherwise.
     """
+    from workers.log import history
+
     head = history.accept_head(desk.services, by=person(), reason=reason)
     say(f"Signing goes on after the head of {counted(head.size, 'entry', 'entries')}.")
 
@@ -171,6 +186,8 @@ def begin_new_origin(*, desk: Desk, reason: Reason, name: str) -> None:
 
     Bundles that were handed out stay as they are. Those who check need the log's new public key: exhibit trust
     """
+    from workers.log import history
+
     say(f"The log is named {history.new_origin(desk.services, by=person(), reason=reason, name=name)} from now on.")
     say("Hand out its public key: exhibit trust FILE")
 
@@ -182,6 +199,8 @@ def erase_entries(*, _desk: Desk, sequences: tuple[int, ...], reason: Reason) ->
 
     Bundles made from then on can't show what was erased.
     """
+    from registry.log import log as log_rows
+
     erased = log_rows.erase_openings(sequences, by=person(), reason=reason)
     before = sorted({*sequences} - {*erased})
     if erased:

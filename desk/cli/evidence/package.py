@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
@@ -12,14 +12,10 @@ from desk.cli.common.frame import Desk, open_desk, person, taken
 from desk.cli.common.show import echo_json, moment, say, size, table, tell
 from desk.cli.common.wait import work_until_made
 from exhibit.errors import NotFoundError, WrongUseError
-from exhibit.lazy import late
 from workers import jobs
 
-with late():
-    from desk.schemas import downloads as schemas
+if TYPE_CHECKING:
     from registry import models
-    from registry.accounts import scoped
-    from workers.evidence import packages
 
 LEAVES_OUT = "The copy for the other side leaves documents and registered pictures in full size out."
 Cases = Annotated[tuple[int, ...], Taken(nargs=-1, type=AT_LEAST_1)]
@@ -46,6 +42,8 @@ def make_package(
     Only of cases that a person has decided: not licensed. Waits for bundles that aren't sealed yet.
     """
     desk = open_desk()
+    from workers.evidence import packages
+
     row = packages.request_package(owner, _cases(owner, cases, party), recipient, by=person(), reason=reason)
     desk.services.enqueue(jobs.package, [row.pk])
     _written(desk, row, out, as_json=as_json)
@@ -53,6 +51,8 @@ def make_package(
 
 def _cases(of: "models.Owner", cases: Sequence[int], party: str | None) -> list[int]:
     """The numbers of the cases that are meant; raises where they are named in both ways or in neither."""
+    from workers.evidence import packages
+
     if bool(cases) == (party is not None):
         raise WrongUseError("Name cases by their numbers, or a party, and not both.", hint="exhibit bundle list")
     if party is None:
@@ -70,11 +70,14 @@ def get_package(*, desk: Desk, number: Number, owner: TheirOwner, out: Out, as_j
 
     Waits for one that isn't made yet.
     """
+    from registry.accounts import scoped
+
     _written(desk, scoped.package(owner, number), out, as_json=as_json)
 
 
 def _written(desk: Desk, row: "models.Package", folder: Path, *, as_json: bool) -> None:
     """Write a package's ZIP once it is made, and say where it is."""
+    from workers.evidence import packages
 
     def counted() -> tuple[int, int]:
         return sum("bundle" in file for file in row.files), row.bundles.count()
@@ -93,6 +96,9 @@ def _written(desk: Desk, row: "models.Package", folder: Path, *, as_json: bool) 
 @command("list", of=package_command)
 def list_packages(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the packages, newest first. Their files are kept for some weeks; `exhibit package make` makes another."""
+    from desk.schemas import downloads as schemas
+    from registry.accounts import scoped
+
     rows = list(scoped.packages(owner).prefetch_related(schemas.CASES))
     if as_json:
         echo_json({"packages": schemas.ListedPackage.from_rows(rows)})

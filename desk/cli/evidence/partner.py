@@ -10,14 +10,6 @@ from desk.cli.common.frame import Desk, ask, person
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, say, table, tell, tracked
 from exhibit.clock import rfc3339
 from exhibit.errors import WrongUseError
-from exhibit.lazy import late
-
-with late():
-    from desk.schemas import log as schemas
-    from registry import models
-    from registry.alliance import partners
-    from registry.crawls import sightings
-    from workers.alliance import calls, pdq_feed, witnessing
 
 partner_command = click.Group("partner", help="Other installations that you work with; docs/alliance.md explains.")
 
@@ -28,6 +20,8 @@ def print_card(*, desk: Desk) -> None:
 
     Hand it to the operators you work with. Both sides compare the keys by another way, such as the telephone.
     """
+    from workers.alliance import calls
+
     echo_json(calls.own_card(desk.services))
 
 
@@ -46,6 +40,9 @@ def add_partner(*, desk: Desk, name: Word, card: str, yes: Yes) -> None:
     the new card's address and keys. To have your own log witnessed there, add the lines that are printed to
     exhibit.toml, and ask its operator to add you.
     """
+    from registry.alliance import partners
+    from workers.alliance import calls
+
     on_web = card.startswith(("http://", "https://"))
     given = calls.fetch_card(desk.services, card) if on_web else read_file(Path(card), calls.MAX_CARD)
     found = calls.read_card(desk.services, given)
@@ -65,6 +62,9 @@ def add_partner(*, desk: Desk, name: Word, card: str, yes: Yes) -> None:
 @command("list", of=partner_command, short_help="Say who they are, and how their logs are.")
 def list_partners(*, desk: Desk, as_json: AsJson) -> None:
     """List partners, those too that were revoked, with what was wrong when their logs were looked at last."""
+    from desk.schemas import log as schemas
+    from registry import models
+
     found = schemas.Partner.from_rows(models.Partner.objects.order_by("name", "pk"))
 
     def line(row: schemas.Partner) -> tuple[object, ...]:
@@ -87,6 +87,8 @@ def set_captures(*, _desk: Desk, name: Word, ask: bool | None, allow: int | None
     Whoever is asked learns which page and picture a case is about, though not whose. What comes back stands in the
     evidence, with what agrees. Visits for a partner reach the public web only, and each is an entry of our log.
     """
+    from registry.alliance import partners
+
     if ask is None and allow is None:
         raise WrongUseError("Nothing is to be changed.", hint="Give --ask, --no-ask or --allow N.")
     row = partners.named(name)
@@ -102,6 +104,8 @@ def compare_logs(*, desk: Desk) -> None:
     Of each log, what it shows here is held against what was cosigned here and what other partners have cosigned. Two
     heads that one log has signed and that can't both be true are kept as proof: exhibit partner forks.
     """
+    from workers.alliance import witnessing
+
     wrong = witnessing.compare_heads(desk.services)
     for name, fault in wrong.items():
         say(f"{name}: {fault}")
@@ -119,6 +123,11 @@ def read_partners_feed(*, desk: Desk, name: Word, most: int, as_json: AsJson) ->
     newest pictures seen in public whose bytes are here; mirrored, turned and cropped copies are mostly missed. A near
     hash proves nothing and makes no case: look at both pictures.
     """
+    from desk.schemas import log as schemas
+    from registry.alliance import partners
+    from registry.crawls import sightings
+    from workers.alliance import pdq_feed
+
     feed = pdq_feed.read_feed(desk.services, partners.named(name))
     held = list(sightings.seen_publicly().filter(bytes_state="stored").order_by("-pk")[:most])
     found, compared = pdq_feed.near(desk.services, feed, tracked(held, "Comparing"))
@@ -139,6 +148,8 @@ def print_forks(*, _desk: Desk) -> None:
     Anybody can check them: both are signed by the log's key; of the same size they have different roots, of different
     sizes the consistency proof leads to the larger root and not from the smaller one (RFC 9162).
     """
+    from registry import models
+
     rows = models.LogFork.objects.select_related("partner").order_by("pk")
     told = [
         {"log": row.partner.log_key, "known": row.known, "other": row.other, "path": row.path, "source": row.source}
@@ -150,5 +161,7 @@ def print_forks(*, _desk: Desk) -> None:
 @command("revoke", 'anna --reason "Its log has forked"', of=partner_command)
 def revoke_partner(*, _desk: Desk, name: Word, reason: Reason) -> None:
     """Take nothing more from the partner NAME, and ask it nothing more. What it has signed stays."""
+    from registry.alliance import partners
+
     partners.revoke(partners.named(name), by=person(), reason=reason)
     say(f"{name} is revoked. If it witnesses your log, take it out of exhibit.toml, too.")

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,15 +12,11 @@ from desk.cli.common.frame import DECISIONS, Desk, person, taken
 from desk.cli.common.show import listed, moment, short, tell
 from desk.cli.common.wait import work_until_made
 from exhibit.digests import Digest
-from exhibit.lazy import late
 from exhibit.types import Untyped
 from workers import jobs
 
-with late():
-    from desk.schemas import downloads as schemas
-    from evidence.documents.report import facts
-    from registry.accounts import scoped
-    from workers.reports import requests, scope as scopes
+if TYPE_CHECKING:
+    from workers.reports import scope as scopes
 
 FORMATS = ("pdf", "xlsx", "csv", "json")
 SEVERAL: dict[str, Any] = {"multiple": True, "show_default": True}
@@ -50,6 +46,8 @@ report_command = click.Group("report", help="Accounts of an owner's cases as PDF
 @click.option("--language", "languages", type=click.Choice(["en", "zh-Hans"]), multiple=True, help=OF_PDF)
 def make_report(*, desk: Desk, owner: TheirOwner, out: Out, title: str, as_json: AsJson, **limits: Untyped) -> None:
     """Make a report, over all cases that weren't cleared if nothing limits it, and write its files into a folder."""
+    from workers.reports import requests
+
     report = requests.request_report(owner, preparer=person(), title=title, wanted=_wanted(limits))
     desk.services.enqueue(jobs.report, [report.pk])
 
@@ -70,6 +68,9 @@ def make_report(*, desk: Desk, owner: TheirOwner, out: Out, title: str, as_json:
 
 def _wanted(limits: Mapping[str, Any]) -> "scopes.Wanted":
     """What the options ask for."""
+    from evidence.documents.report import facts
+    from workers.reports import scope as scopes
+
     days: dict[str, Any] = {
         name: "" if limits[name] is None else limits[name].date().isoformat() for name in ("first", "last")
     }
@@ -83,6 +84,9 @@ def _wanted(limits: Mapping[str, Any]) -> "scopes.Wanted":
 @command("list", of=report_command)
 def list_reports(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the reports, newest first."""
+    from desk.schemas import downloads as schemas
+    from registry.accounts import scoped
+
     found = schemas.Report.from_rows(scoped.reports(owner))
 
     def line(row: schemas.Report) -> Sequence[object]:

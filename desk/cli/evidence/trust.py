@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from ssl import DER_cert_to_PEM_cert
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -15,18 +15,11 @@ from desk.cli.common.show import say
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
-from exhibit.lazy import late
 
-with late():
-    from evidence import anchors
-    from evidence.anchors.rfc3161 import certificates
-    from evidence.formats import codec
+if TYPE_CHECKING:
     from evidence.verdict import trust as lists
     from exhibit import ports
     from registry import models
-    from registry.alliance import partners
-    from registry.log import keys
-    from workers.log import proofs
     from workers.services import wiring
 
 TRIALS = "started for trials, without legal weight"
@@ -58,6 +51,9 @@ def trust_command(
     the time since when they don't count. With --qualified, results say of each stamp whether the certificates in CERTS
     name it as qualified.
     """
+    from evidence.formats import codec
+    from evidence.verdict import trust as lists
+
     requires: dict[str, Any] = {"witnesses": witnesses, "cosigners": cosigners}
     requires |= {"grades": [ask for ask in asks if ask != "none"]} if asks else {}
     required = codec.from_plain(lists.Requirements, requires, where="--asks")
@@ -74,6 +70,10 @@ def trust_command(
 
 def own_trust(services: "wiring.Services", label: str) -> "lists.Trust":
     """The keys and roots that this installation vouches for; raises ``WrongUseError`` when roots can't be read."""
+    from evidence import anchors
+    from evidence.verdict import trust as lists
+    from registry.alliance import partners
+
     development, runs = bool(trials_label(services)), services.config.operator_name
     note = f"{label}. {NOTE}" if label else NOTE
     label = label or trials_label(services)
@@ -102,6 +102,9 @@ def with_qualified(trust: "lists.Trust", path: Path) -> "lists.Trust":
 
     Raises ``WrongUseError`` when the file can't be read, or holds no certificates.
     """
+    from evidence.anchors.rfc3161 import certificates
+    from evidence.verdict import trust as lists
+
     try:
         found = certificates.load_certificates([read_file(path, lists.MAX_TRUST_BYTES)])
     except IntegrityError as error:
@@ -122,6 +125,9 @@ def with_qualified(trust: "lists.Trust", path: Path) -> "lists.Trust":
 
 def _complete(kind: str) -> "Iterator[tuple[Digest, ports.Receipt]]":
     """The newest complete receipts of a kind, of witnesses for trials and of others."""
+    from registry import models
+    from workers.log import proofs
+
     for development in (True, False):
         rows = models.AnchorReceipt.objects.filter(kind=kind, state=models.StepState.DONE, development=development)
         for row in rows.order_by("-pk")[:MAX_BLOCKS]:
@@ -135,6 +141,9 @@ def trials_label(services: "wiring.Services") -> str:
 
 def trusted_keys(owner: "models.Owner | None", label: str, *, development: bool) -> "tuple[lists.TrustedKey, ...]":
     """The public keys of one owner or of all as a trust list holds them; keys for documents go by certificates."""
+    from evidence.verdict import trust as lists
+    from registry.log import keys
+
     kinds: dict[keys.Use, Literal["sealing", "device"]] = {keys.Use.SEALING: "sealing", keys.Use.DEVICE: "device"}
     return tuple(
         lists.TrustedKey(

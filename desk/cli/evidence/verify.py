@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,15 +14,10 @@ from desk.cli.common.files import write_file
 from desk.cli.common.frame import finish
 from desk.cli.common.show import echo_json, say, tracked
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
-from exhibit.lazy import late
 
-with late():
-    from evidence import __main__ as tables, page
-    from evidence.formats import codec
+if TYPE_CHECKING:
     from evidence.verdict import result as verdicts, trust as lists
     from evidence.verify import packages, split_views, verifier as verifiers
-    from indexer.search import processes
-    from workers.evidence import remaking
 
 REPAYS = 2  # bundles for which a process repays its start
 ONE_PAGE = "Write a page instead that checks bytes, signature and log in a browser, with the list built in."
@@ -63,8 +59,14 @@ def verify_command(
     complete, 1 when a check failed or a log shows two heads that contradict each other, 2 when one is no bundle, 4 when
     nothing failed but a grade isn't there that the list asks for.
     """
+    from evidence import __main__ as tables
+    from evidence.verdict import result as verdicts, trust as lists
+    from evidence.verify import packages, split_views
+
     pinned = _with_minimum(lists.load_trust() if trust is None else lists.load_trust(trust), witnesses, cosigners)
     if html is not None:
+        from evidence import page
+
         write_file(html, page.page(pinned))
         say(f"Written: {html}. Hand it out apart from bundles.")
     elif not bundles:
@@ -86,6 +88,9 @@ def verify_command(
 
 def _with_minimum(trust: "lists.Trust", witnesses: int | None, cosigners: int | None) -> "lists.Trust":
     """The list with the checker's own minimum in place of its own; raises ``WrongUseError`` when it pins too few."""
+    from evidence.formats import codec
+    from evidence.verdict import trust as lists
+
     if witnesses is None and cosigners is None:
         return trust
     own = trust.requires or lists.Requirements(1)
@@ -101,18 +106,25 @@ def _results(
     found: "Sequence[packages.Place | packages.Refused]", trust: "lists.Trust", jobs: int | None
 ) -> "Iterator[verdicts.Verdict | ExhibitError]":
     """What checking gives, in the order of what was found; several bundles are checked by a process a core."""
+    from indexer.search import processes
+
     jobs = jobs or max(1, min(os.cpu_count() or 1, len(found) // REPAYS))
     multiprocessing.set_forkserver_preload(["evidence.verify.packages", "workers.evidence.remaking"])
     return processes.in_processes(jobs, (_verifier, trust), _verified, found)
 
 
 def _verifier(trust: "lists.Trust") -> "verifiers.Verifier":
+    from evidence.verify import verifier as verifiers
+    from workers.evidence import remaking
+
     return verifiers.Verifier(trust, remaking.MAKERS)
 
 
 def _verified(
     verifier: "verifiers.Verifier", one: "packages.Place | packages.Refused"
 ) -> "verdicts.Verdict | ExhibitError":
+    from evidence.verify import packages
+
     try:
         return one.error if isinstance(one, packages.Refused) else packages.verified(verifier, one)
     except ExhibitError as error:
@@ -124,6 +136,8 @@ def _tell(
     results: "Sequence[verdicts.Verdict | ExhibitError]",
     splits: "Sequence[split_views.SplitView]",
 ) -> None:
+    from evidence import __main__ as tables
+
     for place, (one, result) in enumerate(zip(found, results, strict=True)):
         if place:
             click.echo()

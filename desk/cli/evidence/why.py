@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
@@ -13,16 +13,11 @@ from desk.cli.common.frame import finish, open_desk, person
 from desk.cli.common.show import fields, note, say, table, tell
 from desk.cli.evidence.compare import MAX_BYTES, measured_file
 from exhibit.errors import ExitCode, WrongUseError
-from exhibit.lazy import late
 from exhibit.types import Decision, Json
 from workers.configuration import load_config
 
-with late():
-    from indexer.calibration import kept
-    from indexer.compare import wording
+if TYPE_CHECKING:
     from indexer.search import why as explaining
-    from registry.accounts import scoped
-    from workers.matching import why
 
 KEEP = "File the pair for `exhibit calibrate`, and say what it is."
 Keep = Annotated[str | None, Taken("--keep", type=click.Choice(["copy", "different"]), help=KEEP)]
@@ -35,6 +30,9 @@ def why_command(*, original: Word, copy: GivenFile, owner: OwnerName, keep: Keep
     ORIGINAL is a file, or the number of a work: COPY is then searched for among all works of the owner. Nothing is
     decided by it. Ends with 0 when it is found, 1 when it isn't.
     """
+    from indexer.calibration import kept
+    from indexer.search import why as explaining
+
     data, about, before = read_picture(copy, MAX_BYTES), f"{Path(original).name} / {copy.name}", list[int]()
     if Path(original).is_file():
         registered, features = measured_file(Path(original))
@@ -44,6 +42,9 @@ def why_command(*, original: Word, copy: GivenFile, owner: OwnerName, keep: Keep
             pairs.keep(registered, data, kept.Said(keep), explained, about=about, by=person())
     elif original.isdecimal():
         desk = open_desk()
+        from registry.accounts import scoped
+        from workers.matching import why
+
         work = scoped.work(desk.owner(owner), int(original))
         explained = why.why(desk.services, work, data)
         before = why.numbers_of(work, explained)
@@ -59,6 +60,8 @@ def why_command(*, original: Word, copy: GivenFile, owner: OwnerName, keep: Keep
 
 
 def _tell(explained: "explaining.Explanation[int]", before: list[int]) -> None:
+    from indexer.compare import wording
+
     say(f"{explained.decision}: {explained.sentences[0]}")
     for sentence in (*explained.sentences[1:], *(wording.REASONS.get(reason, reason) for reason in explained.reasons)):
         say(f"  {sentence}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,10 +11,8 @@ from desk.cli.common.files import pictures_in, read_picture, written_whole
 from desk.cli.common.frame import finish
 from desk.cli.common.show import counted, note, tell, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
-from exhibit.lazy import late
 
-with late():
-    from indexer.picture import features
+if TYPE_CHECKING:
     from indexer.search import prints
 
 MAX_BYTES = 1 << 30
@@ -28,6 +27,8 @@ def fingerprint_command(*, paths: Places, out: Path, as_json: AsJson) -> None:
     that you would tell as much. Register with `exhibit work add FILE` there. A picture that many others look like can't
     be registered so: it is named with the reason, and the command ends with 4.
     """
+    from indexer.search import prints
+
     told: list[prints.StatedPicture] = []
     failed = []
     for file in tracked(pictures_in(paths), "Measuring"):
@@ -47,6 +48,9 @@ def fingerprint_command(*, paths: Places, out: Path, as_json: AsJson) -> None:
 
 
 def _told(name: str, path: Path) -> "prints.StatedPicture":
+    from indexer.picture import features
+    from indexer.search import prints
+
     data = read_picture(path, MAX_BYTES)
     return prints.StatedPicture.of(name, len(data), features.extract(data))
 

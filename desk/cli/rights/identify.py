@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os.path import commonpath
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,17 +15,12 @@ from desk.cli.common.files import made_folder, read_picture, write_file
 from desk.cli.common.frame import Desk, finish, open_desk
 from desk.cli.common.show import counted, echo_json, fields, moment, note, say, tracked
 from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
-from exhibit.lazy import late
 
-with late():
+if TYPE_CHECKING:
     from desk.schemas import works as schemas
-    from desk.texts import cases, ownership
-    from indexer.draw import draw
-    from indexer.search import why as explaining
     from registry import models
     from workers.log import registrations
     from workers.matching import identify
-    from workers.texts import sentences
 
 STANDARD_INPUT = "-"
 DRAWN = "Write drawings of the comparison, and the proofs of the registration; made if missing."
@@ -78,6 +74,8 @@ def identify_command(*, images: tuple[str, ...], owner: OwnerName, out: Path | N
 
 
 def _identified(desk: Desk, of: "models.Owner", image: str, out: Path | None) -> _Result:
+    from workers.matching import identify
+
     try:
         data = _read(desk, image)
         answer = identify.identify(desk.services, of, data)
@@ -91,6 +89,8 @@ def _identified(desk: Desk, of: "models.Owner", image: str, out: Path | None) ->
 
 
 def _read(desk: Desk, image: str) -> bytes:
+    from workers.matching import identify
+
     most = desk.services.limits.max_bytes
     if image.lower().startswith(("http://", "https://")):
         return identify.fetch(desk.services, image)
@@ -110,6 +110,10 @@ def _stem(image: str) -> str:
 
 def _written(desk: Desk, found: "identify.FoundWork", data: bytes, folder: Path) -> list[str]:
     """Write the drawings and the proofs of one work; returns their paths."""
+    from indexer.draw import draw
+    from workers.log import registrations
+    from workers.matching import identify
+
     pair = identify.pair_of(desk.services, found, data)
     files = {} if pair is None else {view.file_name: draw.draw(view, pair) for view in draw.View}
     files |= {
@@ -122,6 +126,8 @@ def _written(desk: Desk, found: "identify.FoundWork", data: bytes, folder: Path)
 
 
 def _plain(result: _Result) -> "schemas.IdentifiedFile | schemas.UnreadFile":
+    from desk.schemas import works as schemas
+
     if result.answer is None:
         reason = result.error.reason if isinstance(result.error, RefusedError) else "failed"
         return schemas.UnreadFile(image=result.image, reason=reason, sentence=str(result.error))
@@ -130,6 +136,9 @@ def _plain(result: _Result) -> "schemas.IdentifiedFile | schemas.UnreadFile":
 
 
 def _tell(desk: Desk, results: Sequence[_Result]) -> None:
+    from desk.texts import ownership
+    from indexer.search import why as explaining
+
     for one in results:
         if one.error is not None:
             note(f"{one.image}: {one.error}")
@@ -152,6 +161,9 @@ def _tell(desk: Desk, results: Sequence[_Result]) -> None:
 
 
 def _tell_work(desk: Desk, image: str, found: "identify.FoundWork", files: list[str]) -> None:
+    from desk.texts import cases
+    from workers.texts import sentences
+
     work, verification = found.work, found.verification
     say(f"{image}: work {work.number}, {work.title}")
     say(f"  {verification.decision}: {SAID[verification.decision]}")

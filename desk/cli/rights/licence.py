@@ -1,20 +1,15 @@
 """Permitted uses."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from desk.cli.common.command import AsJson, GivenFile, TheirOwner, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, echo_json, listed, note, say, short, table, tell
-from exhibit.lazy import late
 
-with late():
+if TYPE_CHECKING:
     from desk.schemas import licences as schemas
-    from desk.texts import uploads as table_words
-    from registry import models
-    from registry.accounts import scoped
-    from registry.works import licences as licence_rows
-    from workers.steps import portions
-    from workers.works import licences as licence_tables, tables
     from workers.works.spreadsheets import Understood
 
 ORDERS = ("day-month", "month-day")
@@ -47,6 +42,13 @@ def import_licences(
     anything), account, territories, valid_from, valid_until, reason. Other usual headings are understood, too, such as
     Customer or Kunde, and said. A line that is in the ledger already isn't added twice.
     """
+    from desk.schemas import licences as schemas
+    from desk.texts import uploads as table_words
+    from registry import models
+    from registry.works import licences as licence_rows
+    from workers.steps import portions
+    from workers.works import licences as licence_tables, tables
+
     left_out = (lambda _heading: True) if dry_run else {name.strip() for name in unused}.__contains__
     read = licence_tables.licences_in_table(
         owner, file.name, tables.table_bytes(file), order=order or "", left_out=left_out
@@ -79,6 +81,8 @@ def import_licences(
 
 
 def _show_understood(understood: "Understood", count: int) -> None:
+    from desk.texts import uploads as table_words
+
     say(table_words.read_as(understood))
     if doubt := table_words.doubt(understood):
         note(doubt)
@@ -90,6 +94,9 @@ def _show_understood(understood: "Understood", count: int) -> None:
 @command("list", "", "--json", of=licence_command)
 def list_licences(*, owner: TheirOwner, as_json: AsJson) -> None:
     """List the permitted uses."""
+    from desk.schemas import licences as schemas
+    from registry.accounts import scoped
+
     found = schemas.Licence.from_rows(scoped.licences(owner).prefetch_related("works"))
     columns = ("licence", "licensee", "works", "where", "from", "until", "reason")
     nothing = "There is no licence yet. Import some: exhibit licence import FILE"

@@ -10,12 +10,6 @@ from desk.cli.common.command import AnyOwner, AsJson, TheirOwner, Word, command
 from desk.cli.common.frame import Desk, person as by_person
 from desk.cli.common.show import listed, say
 from exhibit.errors import WrongUseError
-from exhibit.lazy import late
-
-with late():
-    from registry import models
-    from registry.accounts import people
-    from workers.notify import invitations
 
 ROLES = ("owner", "reviewer", "viewer")
 generate_option = click.option("--generate", is_flag=True, help="Make a password and show it once, here.")
@@ -35,6 +29,8 @@ def add_user(*, email: Word, owner: TheirOwner, role: str | None, generate: bool
     A new person needs a password: it is asked for, or made with --generate. One who is known keeps the password, and
     without --role the role.
     """
+    from registry.accounts import people
+
     if role is None and (present := owner.memberships.filter(user__email__iexact=email).first()) is not None:
         say(f"{email} is {present.role} of {owner.name} already. Another role: --role")
         return
@@ -49,6 +45,8 @@ def add_user(*, email: Word, owner: TheirOwner, role: str | None, generate: bool
 @command("operator", of=user_command)
 def make_operator_link(*, desk: Desk) -> None:
     """Print a link that lets one person run this installation: once, within 24 hours. Earlier links end."""
+    from workers.notify import invitations
+
     say(invitations.operator_link(desk.config, by=by_person()))
 
 
@@ -56,6 +54,8 @@ def make_operator_link(*, desk: Desk) -> None:
 @generate_option
 def change_password(*, _desk: Desk, email: Word, generate: bool) -> None:
     """Give the person with the address EMAIL a new password."""
+    from registry.accounts import people
+
     person = people.user(email)
     password = _password(generate=generate)
     people.change_password(person, password, by=by_person())
@@ -67,6 +67,8 @@ def change_password(*, _desk: Desk, email: Word, generate: bool) -> None:
 @command("list", "", "--owner studio-example", of=user_command)
 def list_users(*, owner: AnyOwner, as_json: AsJson) -> None:
     """List who may sign in, with their roles."""
+    from registry import models
+
     members = models.Membership.objects if owner is None else owner.memberships
     rows = members.select_related("user", "owner").order_by("user__email", "owner__slug")
     found = [{"email": row.user.email, "owner": row.owner.slug, "role": row.role} for row in rows]

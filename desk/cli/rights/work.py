@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,21 +12,12 @@ from desk.cli.common.finding import finds, found_works
 from desk.cli.common.frame import Desk, finish, open_desk, person, taken
 from desk.cli.common.show import counted, fields, listed, moment, note, only_json, say, short, size, tell, told, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
-from exhibit.lazy import late
 from exhibit.types import DeclaredWork, Untyped
 
-with late():
+if TYPE_CHECKING:
     from desk.schemas import works as schemas
-    from desk.texts import ownership as ownership_words, past
-    from indexer.compare import wording
-    from indexer.search import prints as stated_prints
     from registry import models
-    from registry.accounts import scoped
-    from registry.works import works as searching
-    from workers.alliance import pdq_feed
-    from workers.cases import floods
-    from workers.evidence import deposits, exporting
-    from workers.works import opened, ownership, prefetch, registration, stated, tables, uploads
+    from workers.works import registration
 
 STATED_SUFFIX = ".json"
 LINES_SHOWN = 20
@@ -60,6 +51,8 @@ def add_works(*, paths: Places, owner: OwnerName, csv_file: Path | None, metadat
     if not files:
         raise WrongUseError("There are no pictures there.", hint="Name files, or folders that hold pictures.")
     desk = open_desk()
+    from workers.works import registration, tables, uploads
+
     uploads.check_disk(desk.services)
     declared = tables.read_works(csv_file.name, tables.table_bytes(csv_file)) if csv_file else {}
     of = desk.owner(owner)
@@ -83,6 +76,9 @@ def _registered(
     desk: Desk, of: "models.Owner", files: Sequence[Given], declared: "Mapping[str, DeclaredWork]", *, metadata: bool
 ) -> Iterator[tuple[str, "registration.RegistrationResult | RefusedError"]]:
     """Register one file after the other; yields the name of each with its work or why there is none."""
+    from indexer.search import prints as stated_prints
+    from workers.works import prefetch, registration, stated
+
     stating = [file for file in files if file.path.suffix.lower() == STATED_SUFFIX]
     for file in stating:
         try:
@@ -105,6 +101,9 @@ def _registered(
 
 def _shapes(registered: "Sequence[tuple[str, registration.RegistrationResult]]") -> "list[schemas.AddedWork]":
     """The works as they are now: a mark is found only when several works with it are registered."""
+    from desk.schemas import works as schemas
+    from registry import models
+
     rows = schemas.with_pictures(models.Work.objects.all()).in_bulk([result.work.pk for _, result in registered])
     return [
         schemas.AddedWork.from_row(row, remarks=schemas.open_remarks(row), file=name, new=result.new)
@@ -114,6 +113,8 @@ def _shapes(registered: "Sequence[tuple[str, registration.RegistrationResult]]")
 
 
 def _new_work(file: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "registration.NewWork":
+    from workers.works import registration, tables
+
     name = tables.plain_name(file.name)
     line = declared.get(name) or declared.get(tables.plain_name(file.path.name))
     return registration.NewWork(line or DeclaredWork(), name, metadata)
@@ -122,6 +123,8 @@ def _new_work(file: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: 
 def _tell(
     works: "Sequence[schemas.AddedWork]", failed: Sequence[Mapping[str, Any]], without_file: Sequence[str]
 ) -> None:
+    from indexer.compare import wording
+
     new = sum(work.new for work in works)
     known = f"; {len(works) - new:,} were registered already" if new < len(works) else ""
     say(f"{counted(new, 'work')} registered{known}.")
@@ -149,6 +152,9 @@ def list_works(
     *, desk: Desk, owner: TheirOwner, match: str, only: str | None, within: str | None, sort: str, as_json: AsJson
 ) -> None:
     """List the registered works, with a word for each remark on one; `exhibit work show` has the sentences."""
+    from desk.schemas import works as schemas
+    from registry.works import works as searching
+
     works = searching.in_order(found_works(owner, match, only, within), sort)
     rows = schemas.with_pictures(works).prefetch_related("remarks")
     found = schemas.ListedWork.from_rows(rows)
@@ -167,6 +173,11 @@ def _line(desk: Desk, one: "schemas.ListedWork") -> list[object]:
 @command("show", "12", of=work_command)
 def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
     """Show work NUMBER with its pictures and cases, and how far the search of what was seen before is."""
+    from desk.schemas import works as schemas
+    from desk.texts import ownership as ownership_words, past
+    from indexer.compare import wording
+    from registry.accounts import scoped
+
     row = scoped.work(owner, number)
     one = schemas.FullWork.from_row(row)
     only_json(one, asked=as_json)
@@ -209,6 +220,10 @@ def write_deposits(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out,
     A record states what was declared, the digests of the pictures and what witnesses their time. It creates no right.
     It is made once for what is declared now, and again when that has changed.
     """
+    from desk.texts import ownership as ownership_words
+    from registry.accounts import scoped
+    from workers.works import ownership
+
     rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
     warned = {row.number: ownership_words.warnings(ownership.warnings_of(row)) for row in rows}
     for number, said in warned.items():
@@ -220,6 +235,8 @@ def write_deposits(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out,
 
 
 def _deposit_files(desk: Desk, row: "models.Work", folder: Path) -> Iterator[str]:
+    from workers.evidence import deposits
+
     deposit = deposits.make_deposit(desk.services, row, by=person())
     taken("DEPOSIT", row.owner, number=deposit.number, work=row.number)
     path = folder / f"{deposits.deposit_name(deposit)}.zip"
@@ -252,6 +269,9 @@ def export_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, *
     pixel is changed. With --no-training a file tdmrep.json for your site is written, too (TDMRep). With --mark-for each
     is encoded anew with a mark that nobody sees; `exhibit identify` finds it, and the log keeps for whom it was made.
     """
+    from registry.accounts import scoped
+    from workers.evidence import exporting
+
     rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
     files: dict[str, bytes] = {}
     for row in tracked(rows, "Exporting"):
@@ -272,6 +292,10 @@ def answer_held(*, desk: Desk, number: Number, owner: TheirOwner, answer: str, r
     open: everything that waits becomes cases, and so much in a day is usual for this work from then on.
     dismiss: it isn't this work and opens no case, then or later; the work stays held back. undo: takes that back.
     """
+    from desk.texts import ownership as ownership_words
+    from registry.accounts import scoped
+    from workers.cases import floods
+
     row = scoped.work(owner, number)
     floods.answer_flood(desk.services, row, floods.Answer(answer), by=person(), reason=reason.strip())
     say(f"{ownership_words.KINDS[answer]}.")
@@ -286,6 +310,9 @@ def open_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, contact: str,
 
     Nothing of cases, evidence or other works is told there. It goes into the log; take it back with exhibit work close.
     """
+    from registry.accounts import scoped
+    from workers.works import opened
+
     works = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
     rows = [opened.open_work(desk.services, row, contact=contact, by=person()) for row in works]
     shown = [{"work": row.number, "address": opened.public_address(desk.config, row)} for row in rows]
@@ -295,6 +322,9 @@ def open_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, contact: str,
 @command("close", "12", of=work_command)
 def close_works(*, numbers: Numbers, owner: TheirOwner) -> None:
     """Close the public pages of the works NUMBERS. Their addresses answer as if they had never been."""
+    from registry.accounts import scoped
+    from workers.works import opened
+
     for row in [scoped.work(owner, number) for number in numbers]:
         opened.close_work(row, by=person())
     say(f"Closed: {', '.join(map(str, numbers))}.")
@@ -307,6 +337,9 @@ def publish_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, withdraw: 
 
     A hash gives away the coarse shape of a picture, for good: whoever has it can test pictures against it.
     """
+    from registry.accounts import scoped
+    from workers.alliance import pdq_feed
+
     for row in [scoped.work(owner, number) for number in numbers]:
         if withdraw:
             pdq_feed.withdraw(row, by=person())
@@ -318,6 +351,9 @@ def publish_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, withdraw: 
 @command("remove", "12 13", of=work_command)
 def remove_works(*, numbers: Numbers, owner: TheirOwner) -> None:
     """Stop looking for copies of the works NUMBERS. Their cases and their evidence stay."""
+    from registry.accounts import scoped
+    from workers.works import registration
+
     for row in [scoped.work(owner, number) for number in numbers]:
         registration.remove_work(row, by=person())
     say(f"Removed: {', '.join(map(str, numbers))}.")

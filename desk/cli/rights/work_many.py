@@ -1,5 +1,7 @@
 """Commands about many works at once: changing them, undoing that, and collections of them."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from desk.cli.common.command import AsJson, Number, TheirOwner, Word, command
@@ -8,16 +10,10 @@ from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, listed, only_json, say
 from desk.cli.rights.work import work_command
 from exhibit.errors import WrongUseError
-from exhibit.lazy import late
 from exhibit.types import Untyped
 
-with late():
-    from desk.schemas import owners as schemas
+if TYPE_CHECKING:
     from registry import models
-    from registry.accounts import scoped
-    from registry.works import collections
-    from workers.steps import portions
-    from workers.works import bulk
 
 AT_ONCE = "author holder credit rights created first_publication medium author_kind".split()  # noqa: SIM905 - names to read
 
@@ -42,6 +38,9 @@ def change_works(*, desk: Desk, numbers: tuple[int, ...], owner: TheirOwner, as_
     Each work gets its line of history, and where something is declared its entry of the log, as when it is changed by
     hand.
     """
+    from registry.works import collections
+    from workers.works import bulk
+
     given = [(collections.PUT, asked["put"]), (collections.TAKE, asked["take"]), _assigned(asked["assigned"])]
     wanted = [(what, value) for what, value in given if value is not None]
     if len(wanted) != 1:
@@ -59,12 +58,18 @@ def change_works(*, desk: Desk, numbers: tuple[int, ...], owner: TheirOwner, as_
 @command("undo", "3", of=work_command)
 def undo_change(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
     """Undo a change of many works by its NUMBER; what somebody has changed since stays as it is."""
+    from registry.accounts import scoped
+    from workers.works import bulk
+
     _tell(desk, bulk.undo(desk.services, scoped.bulk_edit(owner, number), by=person()), as_json=as_json)
 
 
 @command("collections", "--json", of=work_command)
 def list_collections(*, owner: TheirOwner, as_json: AsJson) -> None:
     """List the collections with how many works are in each."""
+    from desk.schemas import owners as schemas
+    from registry.works import collections
+
     found = schemas.Collection.from_rows(collections.counted(collections.collections_of(owner)))
     nothing = "There is no collection yet. Make one: exhibit work change NUMBERS --put NAME"
     columns = ("collection", "name", "works")
@@ -78,6 +83,8 @@ def list_collections(*, owner: TheirOwner, as_json: AsJson) -> None:
 @click.option("--remove", is_flag=True, help="Remove it; its works stay.")
 def change_collection(*, name: Word, owner: TheirOwner, rename: str | None, remove: bool) -> None:
     """Rename the collection NAME, or remove it."""
+    from registry.works import collections
+
     row = collection_named(owner, name)
     if remove == bool(rename):
         raise WrongUseError("Say what is to become of it.", hint="Give --rename NAME or --remove.")
@@ -100,6 +107,10 @@ def _assigned(text: str | None) -> tuple[str, str | None]:
 
 
 def _tell(desk: Desk, edit: "models.BulkEdit", *, as_json: bool) -> None:
+    from desk.schemas import owners as schemas
+    from registry.accounts import scoped
+    from workers.steps import portions
+
     while edit.state == "todo":  # a worker may have taken it: then it goes on without us
         portions.edit_works(desk.services, [edit.pk])
         edit.refresh_from_db(fields=["state"])

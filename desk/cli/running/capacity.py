@@ -13,12 +13,8 @@ from desk.cli.common.frame import open_desk
 from desk.cli.common.show import aligned, counted, size, tell
 from exhibit.config.config import Config
 from exhibit.errors import WrongUseError
-from exhibit.lazy import late
 from workers.configuration import load_config
 from workers.operations.capacity import GIB, Asked, Law, Plan, Stage, plan, prices_file, prices_in, shipped_laws
-
-with late():
-    from workers.operations import cost
 
 TIMES = {"k": 1_000, "m": 10**6, "b": 10**9, "t": 10**12}
 MOST, LEAST, WIDE = 10**15, 0.01, 100
@@ -68,8 +64,10 @@ def _laws(config: Config) -> Mapping[str, Law]:
     """Those of this installation, where there is one."""
     if not (config.database_url or (config.data_dir / "postgres").exists()):
         return shipped_laws()
-    desk = open_desk()
-    return cost.laws_here(desk.services)
+    services = open_desk().services
+    from workers.operations import cost
+
+    return cost.laws_here(services)
 
 
 def in_plain(found: Plan) -> dict[str, Any]:

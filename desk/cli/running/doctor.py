@@ -8,11 +8,7 @@ from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import finish
 from desk.cli.common.show import clean, echo_json
 from exhibit.errors import ExitCode
-from exhibit.lazy import late
 from workers.configuration import load_config
-
-with late():
-    from workers.operations import doctor
 
 
 @command("doctor")
@@ -21,6 +17,8 @@ def doctor_command(*, as_json: AsJson) -> None:
 
     Ends with 3 when something needed is missing.
     """
+    from workers.operations import doctor
+
     checks = doctor.examine_all(load_config())
     if as_json:
         echo_json({"checks": [asdict(check) for check in checks]})

@@ -4,16 +4,14 @@ from desk.cli.common.command import command
 from desk.cli.common.frame import finish
 from desk.cli.common.show import note, say
 from exhibit.errors import ExitCode
-from exhibit.lazy import late
 from workers.configuration import load_config
-
-with late():
-    from workers.tasks import supervisor
 
 
 @command("down")
 def down_command() -> None:
     """Stop what `exhibit up` started. Ends with 3 when nothing runs."""
+    from workers.tasks import supervisor
+
     if supervisor.stop_running(load_config()):
         say("Stopped.")
     else:

@@ -9,10 +9,6 @@ from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, listed, tell
 from exhibit.errors import WrongUseError
-from exhibit.lazy import late
-
-with late():
-    from workers.operations import backlog
 
 
 @command("retry", "", "match", "match seal", "match --leave")
@@ -20,6 +16,8 @@ with late():
 @click.option("--leave", is_flag=True, help="Leave it as it is instead: it is told no more, until it is tried again.")
 def retry_command(*, desk: Desk, steps: tuple[str, ...], leave: bool, as_json: AsJson) -> None:
     """Try again what was given up at STEPS, from the first attempt on; list it with its reasons when none is named."""
+    from workers.operations import backlog
+
     if leave and not steps:
         raise WrongUseError("No step was named.", hint="`exhibit retry` lists what was given up, step by step.")
     if leave:

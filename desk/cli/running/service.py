@@ -14,11 +14,7 @@ from desk.cli.common.files import made_folder, write_file
 from desk.cli.common.show import say
 from exhibit.config.config import FILE_NAME, Config
 from exhibit.errors import ServiceMissingError, WrongUseError
-from exhibit.lazy import late
 from workers.configuration import load_config
-
-with late():
-    from workers.tasks import supervisor
 
 CHECKOUT = Path(exhibit.__file__).parents[1]
 NAME = "exhibit.service"
@@ -78,6 +74,8 @@ def show_command(*, run_as: str | None) -> None:
 
 def _refuse_what_would_differ(config: Config) -> None:
     """Raises ``WrongUseError`` where Exhibit runs already, or has settings here that the service wouldn't have."""
+    from workers.tasks import supervisor
+
     # a lock that root makes here would be nobody's to take but root's
     lock = config.data_dir / "locks" / "supervisor.lock"
     if lock.exists() and (running := supervisor.running_status(config)) is not None:

@@ -11,14 +11,8 @@ from desk.cli.common.frame import finish, open_desk, workers_run
 from desk.cli.common.show import fields, moment, say, table, tell
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode
-from exhibit.lazy import late
 from workers import jobs
 from workers.configuration import load_config
-
-with late():
-    from workers.operations import background, backlog, checks
-    from workers.servers import postgres
-    from workers.tasks import supervisor
 
 
 @command("status", "", "--json")
@@ -27,6 +21,10 @@ def status_command(*, as_json: AsJson) -> None:
 
     Ends with 3 when nothing runs, or the database doesn't answer.
     """
+    from workers.operations import checks
+    from workers.servers import postgres
+    from workers.tasks import supervisor
+
     config = load_config()
     status, disk = supervisor.running_status(config), checks.disk_check(config)
     given = bool(config.database_url and config.redis_url)
@@ -52,6 +50,8 @@ def status_command(*, as_json: AsJson) -> None:
 def _work() -> dict[str, Any]:
     """How many rows wait at each step, what holds them up, how far long work is, and what is wrong with the log."""
     desk = open_desk()
+    from workers.operations import background, backlog
+
     return {
         "waiting": backlog.backlog(),
         "held_up": backlog.held_up(),

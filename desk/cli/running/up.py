@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,11 +11,9 @@ from desk.cli.common.command import command
 from desk.cli.common.show import note, say
 from exhibit.config.config import Config, made_data_dir
 from exhibit.errors import ServiceMissingError
-from exhibit.lazy import late
 from workers.configuration import load_config
 
-with late():
-    from workers.servers import processes, product
+if TYPE_CHECKING:
     from workers.tasks import supervisor
 
 SECONDS_BETWEEN_NOTES = 60.0
@@ -30,6 +29,8 @@ def up_command(*, detach: bool) -> None:
     Ends with 2 when Exhibit runs already or is starting. With --detach it waits for one that is starting, and ends
     with 0.
     """
+    from workers.tasks import supervisor
+
     config = load_config()
     if detach:
         _detach(config)
@@ -49,6 +50,8 @@ def _greet(status: "supervisor.Status") -> None:
 
 def _first_link(config: Config) -> str:
     """The link with which the first operator comes in; empty when there is one."""
+    from workers.servers import product
+
     command = [sys.executable, "-m", "workers.first_link"]
     environ = product.environment(config)
     run = subprocess.run(command, env=environ, cwd=product.CHECKOUT, capture_output=True, text=True, check=False)
@@ -59,6 +62,9 @@ def _first_link(config: Config) -> str:
 
 def _detach(config: Config) -> None:
     """Start it, or wait for one that is starting; raises ``ServiceMissingError`` with the sentence it ended with."""
+    from workers.servers import processes, product
+    from workers.tasks import supervisor
+
     folder, child, begun = made_data_dir(config) / "log", None, 0
     said_at = time.monotonic()
     while (status := supervisor.running_status(config)) is None:

@@ -4,10 +4,6 @@ from desk.cli.common.command import Word, command
 from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import say
 from desk.cli.upkeep.rules import host_meant
-from exhibit.lazy import late
-
-with late():
-    from registry.crawls import denylists
 
 
 @command("allow", "shop.example")
@@ -15,5 +11,7 @@ def allow_command(*, host: Word) -> None:
     """Take back that HOST isn't visited."""
     name = host_meant(host)
     open_desk()
+    from registry.crawls import denylists
+
     denylists.allow(name, by=person())
     say(f"{name} may be visited again.")

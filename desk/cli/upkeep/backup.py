@@ -7,10 +7,6 @@ import click
 from desk.cli.common.command import PLACE, AsJson, command
 from desk.cli.common.frame import Desk
 from desk.cli.common.show import counted, echo_json, note, say
-from exhibit.lazy import late
-
-with late():
-    from workers.database import backup
 
 
 @command("backup", "/mnt/backup/exhibit", "/mnt/monday.tar")
@@ -22,6 +18,8 @@ def backup_command(*, desk: Desk, place: Path, without_keys: bool, as_json: AsJs
     Exhibit may run meanwhile. Into a folder, only what is new is copied; after an interruption the same command goes
     on, and until its end the earlier backup stays whole.
     """
+    from workers.database import backup
+
     made = backup.back_up(desk.services, place, keys=not without_keys, tell=note)
     if as_json:
         log = {"origin": made.log.origin, "entries": made.log.entries, "root": made.log.root}

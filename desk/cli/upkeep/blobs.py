@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,11 +11,10 @@ from desk.cli.common.frame import finish, open_desk, workers_run
 from desk.cli.common.show import counted, echo_json, note, say, size
 from exhibit.config import values
 from exhibit.errors import ExitCode, WrongUseError
-from exhibit.lazy import late
 from workers.configuration import load_config
 from workers.services.stores import folder_of
 
-with late():
+if TYPE_CHECKING:
     from workers.database import moving
 
 HERE = "data-folder"
@@ -40,6 +40,8 @@ def move_blobs(*, to: str, source: str | None, as_json: AsJson) -> None:
         raise WrongUseError("The bytes lie there already.")
     if any(url and folder_of(url) is None for url in (old, new)):
         open_desk()  # the rows say what lies in packs
+    from workers.database import moving
+
     ran = workers_run(config)
     moved = moving.take_to(config, old, new, _meter())
     running = ran or workers_run(config)

@@ -6,11 +6,6 @@ from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import say
 from desk.cli.upkeep.rules import digest_meant, list_rules, need_reason
-from exhibit.lazy import late
-
-with late():
-    from registry import models
-    from registry.crawls import denylists
 
 
 @command("block", 'picture.jpg --reason "Opt-out"', "--json")
@@ -24,6 +19,9 @@ def block_command(*, what: str | None, reason: str, as_json: AsJson) -> None:
     digest = None if what is None else digest_meant(what)
     need_reason(what, reason)
     desk = open_desk()
+    from registry import models
+    from registry.crawls import denylists
+
     if digest is not None:
         new = denylists.block(digest, by=person(), reason=reason)
         say(f"{digest} is {'blocked' if new else 'blocked already'}.")

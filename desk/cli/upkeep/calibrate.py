@@ -5,7 +5,7 @@ import shutil
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
@@ -16,18 +16,12 @@ from desk.cli.common.show import counted, echo_json, fields, note, only_json, sa
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode, WrongUseError
-from exhibit.lazy import late
 from exhibit.types import Decision, Untyped
 
-with late():
+if TYPE_CHECKING:
     from evidence.accuracy import counts as counting
-    from evidence.verdict import trust as lists
-    from exhibit.comparison import calibration
-    from indexer.calibration import calibrate, kept, measure
-    from indexer.picture import spaces
+    from indexer.calibration import calibrate
     from indexer.search import folders
-    from registry.vectors import calibrations
-    from workers.log import accuracy
 
 LISTED = 20
 COLUMNS = ("source", "searched for", "counted", "certain", "fixed", "any time", "review", "fixed", "any time")
@@ -77,11 +71,16 @@ def calibrate_command(
         return
     if folder is None:
         raise WrongUseError("No folder is named.", hint="exhibit calibrate --folder DIR, or exhibit calibrate show")
+    from indexer.calibration import calibrate, kept, measure
+
     plan, jobs = measure.Plan(how["edited"]), how["jobs"]
     if dry_run:
         say(calibrate.foretold(calibrate.Order(folder, folder, "", "", plan, (), jobs)))
         return
     desk = open_desk()
+    from registry.vectors import calibrations
+    from workers.log import accuracy
+
     groups = () if how["same"] is None else calibrate.read_groups(how["same"])
     scratch = desk.config.data_dir / "calibration"
     name = folder.resolve().name
@@ -111,6 +110,8 @@ def _meter() -> "folders.Progress":
 
 
 def _tell(outcome: "calibrate.Outcome", *, as_json: bool) -> None:
+    from indexer.calibration import calibrate
+
     only_json({**_plain(outcome), "digest": outcome.calibration.digest.hex}, asked=as_json)
     fields(*calibrate.told(outcome))
     for decision in (Decision.CERTAIN, Decision.REVIEW):
@@ -151,6 +152,10 @@ def _plain(outcome: "calibrate.Outcome") -> dict[str, object]:
 @command("show", "", "--json", of=calibrate_command, short_help="Show those there are.")
 def show_calibrations(*, _desk: Desk, as_json: AsJson) -> None:
     """Show the calibrations that were ever used, and which one is used now. Ends with 4 when none fits."""
+    from exhibit.comparison import calibration
+    from indexer.picture import spaces
+    from registry.vectors import calibrations
+
     active = calibrations.active(spaces.PIPELINE)
     rows = [(row.shipped, calibration.Calibration.from_json(row.content.encode())) for row in calibrations.every()]
     if as_json:
@@ -178,6 +183,9 @@ def use_shipped(*, _desk: Desk) -> None:
 
     Yours stay, unused, for the earlier matches that got their probability from them.
     """
+    from indexer.picture import spaces
+    from registry.vectors import calibrations
+
     calibrations.use_shipped(by=person())
     pipeline = spaces.PIPELINE
     active = calibrations.active(pipeline)
@@ -202,6 +210,9 @@ def join_counts(*, desk: Desk, files: tuple[Path, ...], out: Out, trust: tuple[P
     A photograph that several have counts once. A signature says whose counts they are, not that they are true: compare
     the lines, and name whom you trust. In the data folder as joined.json, the result is shown on the site.
     """
+    from evidence.accuracy import counts as counting
+    from evidence.verdict import trust as lists
+
     keys = {log.vkey for path in trust for log in lists.load_trust(path).logs}
     given = []
     for path in files:

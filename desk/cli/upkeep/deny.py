@@ -6,11 +6,6 @@ from desk.cli.common.command import AsJson, MaybeWord, command
 from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import say
 from desk.cli.upkeep.rules import host_meant, list_rules, need_reason
-from exhibit.lazy import late
-
-with late():
-    from registry import models
-    from registry.crawls import denylists
 
 
 @command("deny", 'shop.example --reason "Asked to be left out"', "")
@@ -20,6 +15,9 @@ def deny_command(*, host: MaybeWord, reason: str, as_json: AsJson) -> None:
     need_reason(host, reason)
     name = None if host is None else host_meant(host)
     desk = open_desk()
+    from registry import models
+    from registry.crawls import denylists
+
     if name is not None:
         denylists.deny(name, by=person(), reason=reason)
         say(f"{name} and the hosts below it aren't visited any more.")

@@ -1,6 +1,7 @@
 """Looking after what is searched."""
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,9 +9,8 @@ from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import Desk, finish
 from desk.cli.common.show import note, only_json, say, size, table, tell
 from exhibit.errors import ExitCode
-from exhibit.lazy import late
 
-with late():
+if TYPE_CHECKING:
     from workers.matching import index_upkeep
 
 index_command = click.Group("index", help="The indexes, which are made of the rows and can be made again.")
@@ -25,6 +25,8 @@ def show_stats(*, desk: Desk, as_json: AsJson) -> None:
     Changes behind are newer than the files; whoever searches reads them from the rows. The last figures are what a
     registered work takes on disk beside its file.
     """
+    from workers.matching import index_upkeep
+
     states = index_upkeep.index_states(desk.services)
     each = index_upkeep.work_size(desk.services, states)
     only_json({"indexes": [asdict(state) for state in states], "each_work": asdict(each)}, asked=as_json)
@@ -38,6 +40,8 @@ def show_stats(*, desk: Desk, as_json: AsJson) -> None:
 @command("check", of=index_command)
 def check_indexes(*, desk: Desk, as_json: AsJson) -> None:
     """Read every index whole and hold it against the rows. Ends with 1 when something is wrong."""
+    from workers.matching import index_upkeep
+
     states = index_upkeep.check_indexes(desk.services)
     tell({"indexes": [asdict(state) for state in states]}, lambda: _show(states), as_json=as_json)
     if any(state.problems for state in states):
@@ -51,6 +55,8 @@ def check_indexes(*, desk: Desk, as_json: AsJson) -> None:
 @command("rebuild", of=index_command, short_help="Make every index again from the rows.")
 def rebuild_indexes(*, desk: Desk) -> None:
     """Make every index again from the rows; whoever searches goes on meanwhile."""
+    from workers.matching import index_upkeep
+
     for collection, space in index_upkeep.rebuild_indexes(desk.services):
         say(f"Made {collection} in {space}.")
 

@@ -4,10 +4,6 @@ from desk.cli.common.command import PictureMeant, Reason, command
 from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import counted, say
 from desk.cli.upkeep.rules import digest_meant
-from exhibit.lazy import late
-
-with late():
-    from workers.cases import reported
 
 
 @command("keep", 'picture.jpg --reason "A portrait; nothing forbids it."')
@@ -18,5 +14,7 @@ def keep_command(*, what: PictureMeant, reason: Reason) -> None:
     """
     digest = digest_meant(what)
     open_desk()
+    from workers.cases import reported
+
     owners = reported.let_stay(digest, by=person(), reason=reason)
     say(f"{digest} stays; {counted(owners, 'owner sees', 'owners see')} it again.")

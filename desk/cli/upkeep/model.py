@@ -3,7 +3,7 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,12 +12,10 @@ from desk.cli.common.files import written_whole
 from desk.cli.common.frame import Desk, ask, finish, person
 from desk.cli.common.show import counted, echo_json, fields, moment, note, only_json, say, size, table, tell, told
 from exhibit.errors import ExitCode, WrongUseError
-from exhibit.lazy import late
 
-with late():
-    from evidence.keys import ed25519
+if TYPE_CHECKING:
     from indexer.calibration import recall
-    from workers.descriptors import model_files, models, shared_models
+    from workers.descriptors import model_files, models
 
 STATES = {
     "serving": "in use",
@@ -57,6 +55,8 @@ model_command = click.Group("model", help="The network that describes pictures, 
 @click.option("--card", required=True, type=FILE, help="What the network needs, in TOML; docs/descriptor.md shows one.")
 def add_model(*, desk: Desk, file: GivenFile, card: Path, as_json: AsJson) -> None:
     """Add a network of your own as an ONNX file. It is tried at once; it can be used when it has been measured."""
+    from workers.descriptors import models
+
     row = models.add_model(desk.services, file, card, by=person())
     only_json({"name": row.name, "version": row.version, "sha256": row.digest.hex, "bytes": row.size}, asked=as_json)
     say(f"Added {row}, {row.card['width']} components, licence {row.card['licence']}.")
@@ -77,6 +77,9 @@ def measure_model(*, desk: Desk, name: Word, photos: Path | None, works: int, as
 
     At least 20 photographs are needed, better some hundred. `exhibit model list --help` explains the figures.
     """
+    from indexer.calibration import recall
+    from workers.descriptors import models
+
     models.model_named(desk.services, name)
     found = _measured(desk, name, photos, works)
     answer = {found.name: recall.as_plain(found.recall), "beside": {found.serving: recall.as_plain(found.beside)}}
@@ -84,6 +87,8 @@ def measure_model(*, desk: Desk, name: Word, photos: Path | None, works: int, as
 
 
 def _measured(desk: Desk, name: str, photos: Path | None, works: int) -> "models.Measured":
+    from workers.descriptors import models
+
     with click.progressbar(length=100, label="Measuring", file=sys.stderr) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -109,6 +114,9 @@ def export_model(*, desk: Desk, name: Word, out: Path, author: str, terms: str, 
 
     The key stands for the author: without --key it is this installation's own, and keep the file of another safe.
     """
+    from evidence.keys import ed25519
+    from workers.descriptors import shared_models
+
     signer = ed25519.FileSigner(key) if key else desk.services.author_signer
     row, chunks = shared_models.export_model(desk.services, name, author, terms, price, signer, by=person())
     with written_whole(out) as file:
@@ -136,6 +144,8 @@ def import_model(  # noqa: PLR0913 - options
     what chance explains with so many works; it can't be used then without --anyway. Compare the key with what its
     author says.
     """
+    from workers.descriptors import models, shared_models
+
     offer = shared_models.look_at(file, key, anyway=anyway)
     if not as_json:
         _show_card(desk, offer.card, offer.remarks)
@@ -194,6 +204,8 @@ def _show_compared(name: str, beside: "model_files.Compared") -> None:
 @command("list", above=FIGURES, of=model_command, short_help="List them, with state and figures.")
 def list_models(*, desk: Desk, as_json: AsJson) -> None:
     """List the networks: which is in use, how far another is, and what was measured of each."""
+    from workers.descriptors import models
+
     states = models.model_states(desk.services)
     only_json({"models": [_plain(state) for state in states]}, asked=as_json)
     columns = ("name", "version", "state", "width", "size", "R@1", "R@10", "R@0FP", "ms", "pictures")
@@ -211,6 +223,8 @@ def use_model(*, desk: Desk, name: Word, anyway: bool) -> None:
     The one in use serves until then; `exhibit model list` shows how far it is. Naming the one in use stops what is
     under way.
     """
+    from workers.descriptors import models
+
     row = models.use_model(desk.services, name, anyway=anyway, by=person())
     states = models.model_states(desk.services)
     state = next(state for state in states if (state.name, state.version) == (row.name, row.version))
@@ -227,6 +241,8 @@ def use_model(*, desk: Desk, name: Word, anyway: bool) -> None:
 @command("drop", "sscd", of=model_command, short_help="Remove one that isn't in use.")
 def drop_model(*, desk: Desk, name: Word) -> None:
     """Remove a network that isn't in use, with everything that was described by it."""
+    from workers.descriptors import models
+
     say(f"Removed {models.drop_model(desk.services, name, by=person())}.")
 
 

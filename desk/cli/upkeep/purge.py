@@ -6,10 +6,6 @@ from desk.cli.common.command import PictureMeant, Reason, Yes, command
 from desk.cli.common.frame import ask, open_desk, person
 from desk.cli.common.show import counted, say
 from desk.cli.upkeep.rules import digest_meant
-from exhibit.lazy import late
-
-with late():
-    from workers.cases import purge
 
 
 @command("purge", 'picture.jpg --reason "Court order 12/2026" --yes')
@@ -22,6 +18,8 @@ def purge_command(*, what: PictureMeant, reason: Reason, yes: Yes) -> None:
     """
     digest = digest_meant(what)
     desk = open_desk()
+    from workers.cases import purge
+
     for kept, words in ((False, "removed with it"), (True, "withheld from view, and kept")):
         of = Counter(
             (row.owner or "no owner", row.what) for row in purge.touched(desk.services, digest) if row.kept is kept

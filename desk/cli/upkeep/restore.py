@@ -6,11 +6,7 @@ import click
 
 from desk.cli.common.command import THERE, AsJson, command
 from desk.cli.common.show import counted, echo_json, note, say
-from exhibit.lazy import late
 from workers.configuration import load_config
-
-with late():
-    from workers.database import restore
 
 AFTER = """\
 The log goes on, but it signs nothing yet. A backup is older than what outside witnesses may have seen since, and the
@@ -32,6 +28,8 @@ def restore_command(*, place: Path, as_json: AsJson) -> None:
 
     Ends with 2 where there are rows, with 1 when the backup is damaged. After an interruption the same command goes on.
     """
+    from workers.database import restore
+
     done = restore.put_back(load_config(), place, note)
     if as_json:
         log = {"origin": done.log.origin, "entries": done.log.entries, "root": done.log.root}

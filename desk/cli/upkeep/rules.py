@@ -9,10 +9,6 @@ from desk.cli.common.frame import Desk
 from desk.cli.common.show import listed, moment
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from exhibit.lazy import late
-
-with late():
-    from exhibit.network import urls
 
 HEX_DIGITS = 64
 
@@ -34,6 +30,8 @@ def digest_meant(what: str) -> Digest:
 
 def host_meant(text: str) -> str:
     """A host as crawls know it; an address of a page is taken for its host."""
+    from exhibit.network import urls
+
     name = urls.host_of(text if "://" in text else f"http://{text}/")
     if not name or " " in name:
         raise WrongUseError(f"{text!r} isn't a host.", hint="Write shop.example.")

@@ -8,13 +8,6 @@ from desk.cli.common.command import DAY, AsJson, Number, Word, command
 from desk.cli.common.frame import Desk, finish, person
 from desk.cli.common.show import listed, moment, note, say
 from exhibit.errors import ExitCode
-from exhibit.lazy import late
-
-with late():
-    from desk.schemas import log as schemas
-    from registry import models
-    from registry.alliance import partners
-    from workers.alliance import blind
 
 agreement_command = click.Group("agreement", help="Search without seeing; docs/alliance.md says what each side learns.")
 
@@ -33,6 +26,8 @@ def add_agreement(*, _desk: Desk, name: Word, fields: str, until: datetime, quer
 
     A picture takes up to 17 queries, and each 100 pictures seen here one more.
     """
+    from registry.alliance import partners
+
     chosen = [field.strip() for field in fields.split(",") if field.strip()]
     row = partners.agree(partners.named(name), chosen, until.replace(tzinfo=UTC), queries, by=person())
     say(f"Agreement {row.pk} holds.")
@@ -41,6 +36,9 @@ def add_agreement(*, _desk: Desk, name: Word, fields: str, until: datetime, quer
 @command("list", of=agreement_command, short_help="Say what holds, and what was used.")
 def list_agreements(*, desk: Desk, as_json: AsJson) -> None:
     """List agreements, those too that have ended."""
+    from desk.schemas import log as schemas
+    from registry import models
+
     found = schemas.Agreement.from_rows(models.Agreement.objects.select_related("partner").order_by("pk"))
 
     def line(row: schemas.Agreement) -> tuple[object, ...]:
@@ -55,6 +53,8 @@ def list_agreements(*, desk: Desk, as_json: AsJson) -> None:
 @command("end", "1", of=agreement_command, short_help="Answer nothing more.")
 def end_agreement(*, _desk: Desk, number: Number) -> None:
     """Answer nothing under the agreement NUMBER any more."""
+    from registry.alliance import partners
+
     partners.end_agreement(number, by=person())
     say(f"Agreement {number} has ended.")
 
@@ -65,6 +65,10 @@ def search_partner(*, desk: Desk, name: Word, as_json: AsJson) -> None:
 
     What is found is what the partner says. It makes no case: look at the page, or let it be crawled.
     """
+    from desk.schemas import log as schemas
+    from registry.alliance import partners
+    from workers.alliance import blind
+
     done = blind.search(desk.services, partners.named(name))
     found = [
         schemas.BlindFind(works=blind.works_of(one.picture), exact=one.exact, bands=one.bands, told=one.told)

@@ -7,14 +7,6 @@ import click
 from desk.cli.common.command import AsJson, Numbers, TheirOwner, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import listed, moment, say, tell
-from exhibit.lazy import late
-
-with late():
-    from desk.schemas import watches as schemas
-    from desk.texts import canaries as canary_words
-    from registry.accounts import scoped
-    from registry.crawls import canaries
-    from workers.crawls import watches
 
 canary_command = click.Group("canary", help="Known copies on pages of your own: a watch that misses one says so.")
 
@@ -29,6 +21,10 @@ def add_canary(*, desk: Desk, owner: TheirOwner, work: int, url: str, watch_name
     Put the copy there first, and let the watch's sources lead to the page. A licence for this page is added too, so
     that no case comes of it.
     """
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped
+    from workers.crawls import watches
+
     row = watches.plant(desk.services, scoped.work(owner, work), scoped.watch(owner, watch_name), url, by=person())
     said = f"Known copy {row.number}: from its next run on, {row.watch.name} has to find work {work} at {row.url}"
     tell(schemas.Canary.from_row(row), said, as_json=as_json)
@@ -37,6 +33,10 @@ def add_canary(*, desk: Desk, owner: TheirOwner, work: int, url: str, watch_name
 @command("list", of=canary_command)
 def list_canaries(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the known copies, and what the last run that had to find each made of it."""
+    from desk.schemas import watches as schemas
+    from desk.texts import canaries as canary_words
+    from registry.crawls import canaries
+
     found = schemas.Canary.from_rows(canaries.active(owner))
 
     def line(canary: schemas.Canary) -> Sequence[object]:
@@ -52,6 +52,9 @@ def list_canaries(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
 @command("remove", "3", of=canary_command)
 def remove_canaries(*, numbers: Numbers, owner: TheirOwner) -> None:
     """Expect the known copies NUMBERS no longer. What earlier runs made of them stays."""
+    from registry.accounts import scoped
+    from registry.crawls import canaries
+
     for row in [scoped.canary(owner, number) for number in numbers]:
         canaries.withdraw(row, by=person())
     say(f"Removed: {', '.join(map(str, numbers))}.")

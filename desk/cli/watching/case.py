@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
@@ -15,21 +15,12 @@ from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from evidence.facts.case import LANGUAGES
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
-from exhibit.lazy import late
 from exhibit.types import Untyped
 
-with late():
-    from desk.cli.evidence import compare
+if TYPE_CHECKING:
     from desk.schemas import cases as schemas
-    from desk.texts import cases
-    from indexer.compare import wording
     from registry import models
-    from registry.accounts import scoped
-    from registry.crawls import canaries
-    from registry.log import audit_log
     from workers.cases import decisions
-    from workers.evidence import papers
-    from workers.matching import prints
 
 KINDS = ("us-902", "cn-evidence-list", "cn-environment", "personal-data")
 WHO = "Who decides, as the record names it; your login by default."
@@ -47,6 +38,9 @@ case_command = click.Group(
 @click.option("--decision", type=click.Choice(DECISIONS), help="Only those decided so.")
 def list_cases(*, owner: TheirOwner, decision: str | None, as_json: AsJson) -> None:
     """List the cases."""
+    from desk.schemas import cases as schemas
+    from registry.accounts import scoped
+
     rows = scoped.cases(owner)
     chosen = rows if decision is None else rows.filter(decision=decision)
     found = schemas.Case.from_rows(schemas.with_uses(chosen))
@@ -60,6 +54,8 @@ def list_cases(*, owner: TheirOwner, decision: str | None, as_json: AsJson) -> N
 
 def _tell_missed(of: "models.Owner") -> None:
     """That a watch missed a known copy, so that nobody takes silence for the absence of copies."""
+    from registry.crawls import canaries
+
     for crawl, result in canaries.missed_lately(of):
         why = f" ({result.reason})" if result.reason else ""
         canary = f"number {result.canary.number}, {result.canary.url}"
@@ -67,6 +63,8 @@ def _tell_missed(of: "models.Owner") -> None:
 
 
 def _line(case: "schemas.Case") -> list[object]:
+    from desk.texts import cases
+
     matches = {use.match for use in case.uses if use.licence is None} or {use.match for use in case.uses}
     match = "certain" if "certain" in matches else ", ".join(sorted(matches))
     sealed = sum(bundle.seal is not None for bundle in case.bundles)
@@ -77,6 +75,11 @@ def _line(case: "schemas.Case") -> list[object]:
 @command("show", "3", of=case_command)
 def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
     """Show case NUMBER: where the work was seen, how alike it is, what was captured, and its history."""
+    from desk.schemas import cases as schemas
+    from desk.texts import cases
+    from registry.accounts import scoped
+    from registry.log import audit_log
+
     row = scoped.case(owner, number)
     audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, owner, by=person(), case=number)
     one = schemas.FullCase.from_row(row)
@@ -113,6 +116,8 @@ def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
 
 
 def _show_use(desk: Desk, use: "schemas.Use") -> None:
+    from indexer.compare import wording
+
     click.echo()
     alike = f"{use.match}: {use.dense:.0%} of the textured blocks agree, {counted(use.inliers, 'point')}"
     if use.by_fingerprints:
@@ -164,6 +169,11 @@ def look_at_case(*, desk: Desk, number: Number, owner: TheirOwner, picture: Path
     The file's digest has to be the stated one; nothing of it is kept. Then clear the case or license it; to call it not
     licensed, register the file, because evidence needs the picture.
     """
+    from desk.cli.evidence import compare
+    from registry.accounts import scoped
+    from registry.log import audit_log
+    from workers.matching import prints
+
     row, data = scoped.case(owner, number), read_picture(picture, desk.services.limits.max_bytes)
     copies = prints.found_beside(desk.services, row, Digest.of(data))
     audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, owner, by=person(), case=number)
@@ -187,6 +197,9 @@ def confirm_cases(
 
     One that is decided so already keeps its first reason.
     """
+    from registry import models
+    from workers.cases import decisions
+
     who = decisions.DEMONSTRATION if demonstration else by
     undo_for = decisions.AT_ONCE if wait else decisions.UNDO_FOR
     outcomes = _decide(desk, owner, numbers, "Not licensed", "CONFIRM", by=who, reason=reason, undo_for=undo_for)
@@ -215,6 +228,8 @@ def clear_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Reas
 @click.option("--licence", required=True, type=click.IntRange(min=1), metavar="N", help="The licence that permits it.")
 def license_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, licence: int, reason: Reason, by: By) -> None:
     """Record that a licence permits the uses of cases NUMBERS."""
+    from registry.accounts import scoped
+
     granted = scoped.licence(owner, licence)
     _decide(desk, owner, numbers, "Licensed", "LICENSE", by=by, reason=reason, licence=granted)
 
@@ -249,6 +264,8 @@ def _decide(
 
     Where some were decided otherwise the first one's ``ConflictError`` is raised, and the others are said.
     """
+    from workers.cases import decisions
+
     wish = decisions.Wish(decisions.Choice[choice], reason=reason.strip(), **wished)
     outcomes = decisions.decide_each(desk.services, owner, numbers, wish)
     if done := [outcome.case.number for outcome in outcomes if outcome.done]:
@@ -274,6 +291,9 @@ def _listed(numbers: Sequence[int]) -> str:
 @click.option("--words", required=True, metavar="TEXT", help="What the other members should know.")
 def write_note(*, number: Number, owner: TheirOwner, words: str, by: By) -> None:
     """Write a note on case NUMBER, for the other members; its history keeps it."""
+    from registry.accounts import scoped
+    from workers.cases import decisions
+
     decisions.note(scoped.case(owner, number), by=by, words=words)
     say(f"Noted on case {number}.")
 
@@ -281,6 +301,9 @@ def write_note(*, number: Number, owner: TheirOwner, words: str, by: By) -> None
 @command("dispute", '5 --reason "It is our picture after all."', of=case_command)
 def dispute_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) -> None:
     """Say that case NUMBER was decided wrongly. The decision stays until somebody settles it or reopens the case."""
+    from registry.accounts import scoped
+    from workers.cases import decisions
+
     decisions.dispute(scoped.case(owner, number), by=by, reason=reason)
     say(f"Disputed: the decision of case {number}.")
 
@@ -288,6 +311,9 @@ def dispute_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) -
 @command("settle", '5 --reason "I asked the photographer."', of=case_command)
 def settle_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) -> None:
     """Let the disputed decision of case NUMBER stand; to change it, use `exhibit case reopen`."""
+    from registry.accounts import scoped
+    from workers.cases import decisions
+
     decisions.settle(scoped.case(owner, number), by=by, reason=reason)
     say(f"The decision of case {number} stands.")
 
@@ -300,6 +326,9 @@ def write_papers(
 
     Nobody has signed them. A person reads each, corrects it, fills in the open fields and signs, or doesn't.
     """
+    from registry.accounts import scoped
+    from workers.evidence import papers
+
     bundle = scoped.bundle(owner, number)
     files, missing = [], []
     for kind in dict.fromkeys(kinds or KINDS):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,11 +11,9 @@ from desk.cli.common.frame import Desk
 from desk.cli.common.show import fields, listed, moment, only_json, say, table
 from desk.cli.watching.watch import tell_searches, tell_unrendered
 from exhibit.errors import NotFoundError
-from exhibit.lazy import late
 
-with late():
+if TYPE_CHECKING:
     from desk.schemas import watches as schemas
-    from registry.accounts import scoped
 
 SHOWN = 20
 crawl_command = click.Group("crawl", help="Runs of watches.")
@@ -23,6 +22,9 @@ crawl_command = click.Group("crawl", help="Runs of watches.")
 @command("list", "", "shop", of=crawl_command)
 def list_crawls(*, desk: Desk, name: MaybeWord, owner: TheirOwner, as_json: AsJson) -> None:
     """List the crawls of all watches, or of the watch NAME, newest first."""
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped
+
     rows = scoped.crawls(owner) if name is None else scoped.crawls(owner).filter(watch=scoped.watch(owner, name))
     found = schemas.Crawl.from_rows(rows)
     columns = ("watch", "crawl", "started", "pages", "pictures", "sightings", "ended")
@@ -38,6 +40,9 @@ def _line(desk: Desk, one: "schemas.Crawl") -> list[object]:
 @command("show", "shop", "shop 3 --json", of=crawl_command)
 def show_crawl(*, desk: Desk, name: Word, number: MaybeNumber, owner: TheirOwner, as_json: AsJson) -> None:
     """Show crawl NUMBER of the watch NAME, the newest by default, and all it refused."""
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped
+
     watch = scoped.watch(owner, name)
     newest = scoped.crawls(owner).filter(watch=watch)
     row = newest.first() if number is None else scoped.crawl(owner, watch.number, number)

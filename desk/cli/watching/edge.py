@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,15 +12,9 @@ from desk.cli.common.files import read_file, write_file
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, echo_json, listed, moment, note, only_json, say, table, tell
 from exhibit.errors import NotFoundError
-from exhibit.lazy import late
 
-with late():
-    from desk.schemas import owners as schemas
+if TYPE_CHECKING:
     from registry import models
-    from registry.edge import contributors
-    from workers import configuration
-    from workers.edge import helping, taking
-    from workers.servers import addresses
 
 edge_command = click.Group("edge", help="Machines of others that help: they fetch and measure, and never see works.")
 
@@ -27,6 +22,9 @@ edge_command = click.Group("edge", help="Machines of others that help: they fetc
 @command("invite", '"Ann\'s machine"', of=edge_command)
 def invite_contributor(*, desk: Desk, name: Word, as_json: AsJson) -> None:
     """Let somebody help, under NAME: prints a token, once, with which one machine joins."""
+    from registry.edge import contributors
+    from workers.servers import addresses
+
     row, token = contributors.invite(name, by=person())
     url = addresses.absolute(desk.config)
     said = "The token is shown this once. On the other machine, where Exhibit is installed:"
@@ -40,6 +38,9 @@ def join_edge(*, url: Word, token: Word) -> None:
     This machine fetches pictures by the rules of every crawl and sends hashes and descriptors of them, signed with a
     key that it makes for itself; no database is needed. It learns addresses, and not for whom they are visited.
     """
+    from workers import configuration
+    from workers.edge import helping
+
     pictures = 0
     for brought in helping.helping(configuration.load_config(), url, token):
         pictures += brought
@@ -52,6 +53,9 @@ def list_contributors(*, desk: Desk, as_json: AsJson) -> None:
 
     As JSON it is an account for whoever pays or thanks, signed with the log's key.
     """
+    from desk.schemas import owners as schemas
+    from registry import models
+
     rows = models.Contributor.objects.order_by("pk")
     if as_json:
         echo_json(_account(desk, rows))
@@ -68,6 +72,9 @@ def list_contributors(*, desk: Desk, as_json: AsJson) -> None:
 
 
 def _account(desk: Desk, rows: "Iterable[models.Contributor]") -> dict[str, object]:
+    from desk.schemas import owners as schemas
+    from workers.edge import taking
+
     return taking.signed_account(
         desk.services, {row.pk: schemas.Contributor.from_row(row).model_dump(mode="json") for row in rows}
     )
@@ -77,6 +84,8 @@ def _account(desk: Desk, rows: "Iterable[models.Contributor]") -> dict[str, obje
 @click.option("--out", required=True, type=TO_WRITE, metavar="FILE", help="The file, JSON.")
 def write_account(*, desk: Desk, name: Word, out: Path) -> None:
     """Write what the contributor NAME has done until now, signed with the log's key, for whoever pays or thanks."""
+    from registry import models
+
     rows = list(models.Contributor.objects.filter(name=name).order_by("pk"))
     if not rows:
         raise NotFoundError(f"There is no contributor {name!r}.", hint="List them: exhibit edge list")
@@ -91,6 +100,8 @@ def check_account(*, file: GivenFile, key: str, as_json: AsJson) -> None:
 
     Without --key it is held against the key that it names itself: compare that with what its operator says.
     """
+    from workers.edge import taking
+
     account = taking.read_account(read_file(file, taking.MAX_BYTES), key)
     only_json(account, asked=as_json)
     columns = ("name", "slices", "pictures", "seconds", "since", "until")
@@ -107,5 +118,7 @@ def check_account(*, file: GivenFile, key: str, as_json: AsJson) -> None:
 @click.option("--drop", is_flag=True, help="Drop all that it sent, too; its addresses are fetched here.")
 def remove_contributor(*, _desk: Desk, name: Word, drop: bool) -> None:
     """Take no more results from the contributor NAME."""
+    from registry.edge import contributors
+
     contributors.throw_out(contributors.named(name), by=person(), drop=drop)
     say("Removed. What it sent is dropped." if drop else "Removed. What it sent stays.")

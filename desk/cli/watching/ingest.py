@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import click
 
@@ -18,16 +18,13 @@ from desk.cli.common.frame import Desk, finish, open_desk, person
 from desk.cli.common.show import clean, counted, note, say, short, size, table, tell
 from exhibit.config.secrets import secret_path
 from exhibit.errors import ExitCode, WrongUseError
-from exhibit.lazy import late
 from exhibit.types import Json
 
-with late():
+if TYPE_CHECKING:
     from crawler.lists import files, line
-    from exhibit.network import hosts
     from registry import models
-    from registry.crawls import lists, watching
+    from registry.crawls import lists
     from workers.crawls import ingest
-    from workers.steps.crawls import plan
 
 TOLD_EVERY = 10.0
 """Seconds between two lines about how far it is, where standard error is no terminal."""
@@ -69,6 +66,11 @@ def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: 
     if not paths and not given["buckets"]:
         raise WrongUseError("Nothing is named to be read.", hint="Name files or folders, or --bucket URL.")
     desk = open_desk()
+    from crawler.lists import files
+    from registry.crawls import lists, watching
+    from workers.crawls import ingest
+    from workers.steps.crawls import plan
+
     found = files.find([*paths, *(_fetched(desk, url) for url in given["buckets"])])
     wanted = _wanted(given)
     of = desk.owner(owner)
@@ -92,6 +94,8 @@ def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: 
 
 
 def _fetched(desk: Desk, url: str) -> Path:
+    from crawler.lists import files
+
     config = desk.services.config
     folder = files.folder_for(url, config.data_dir / "lists")
     for name, count in files.fetch(url, folder, secret_path(config, "bucket.toml")):
@@ -100,6 +104,9 @@ def _fetched(desk: Desk, url: str) -> Path:
 
 
 def _wanted(given: Json) -> "line.Wanted":
+    from crawler.lists import line
+    from exhibit.network import hosts
+
     return line.Wanted(
         hosts=tuple(sorted(map(hosts.plain_host, given["hosts"]))),
         without_hosts=tuple(sorted(map(hosts.plain_host, given["without_hosts"]))),
@@ -116,6 +123,9 @@ def _read(found: "files.Found", order: "ingest.Order", skipped: TextIO | None) -
 
     Where standard error is a terminal, one line is written over and over, else a line now and then.
     """
+    from crawler.lists import line
+    from workers.crawls import ingest
+
     reads: dict[Path, ingest.Read] = {}
     live, told = sys.stderr.isatty(), 0.0
     writer = None if skipped is None else csv.writer(skipped)
@@ -156,6 +166,8 @@ def _by_number(skipped: Mapping[str, "lists.Skipped"]) -> list[tuple[str, "lists
 
 def _archives(desk: Desk, of: "models.Owner", name: str, found: "files.Found") -> str:
     """Let web archives be read; returns what is to be said of it."""
+    from workers.steps.crawls import plan
+
     if not found.archives:
         return ""
     watch, begun = plan.read_archives(desk.services, of, f"{name} archives", found.archives, by=person())
@@ -164,6 +176,9 @@ def _archives(desk: Desk, of: "models.Owner", name: str, found: "files.Found") -
 
 def _tell(reads: Sequence["ingest.Read"], archives: str) -> None:
     """Say of all lists together how many lines there were, and why some were left out."""
+    from crawler.lists import line
+    from registry.crawls import lists
+
     lines, kept = sum(read.row.lines for read in reads), sum(read.row.kept for read in reads)
     say(f"{counted(lines, 'line')}: {kept:,} kept, {lines - kept:,} left out.")
     rows = [
@@ -178,6 +193,8 @@ def _tell(reads: Sequence["ingest.Read"], archives: str) -> None:
 
 
 def _as_json(read: "ingest.Read") -> dict[str, Json]:
+    from crawler.lists import line
+
     skipped = {
         reason: {"lines": count, "sentence": line.REASONS[reason], "examples": examples}
         for reason, (count, examples) in _by_number(read.row.skipped)

@@ -7,12 +7,6 @@ import click
 from desk.cli.common.command import AT_LEAST_1, AsJson, TheirOwner, Word, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import moment, only_json, say, table
-from exhibit.lazy import late
-
-with late():
-    from desk.schemas import watches as schemas
-    from exhibit import types
-    from workers.crawls import search_keys, search_services
 
 search_command = click.Group(
     "search", help="Image searches and marketplaces that a watch can ask with an owner's own key."
@@ -24,6 +18,8 @@ _LACKS = {"": "yes", "no-key": "no: needs a key", "no-consent": "no: isn't allow
 @command("list", "", "--json", of=search_command)
 def list_searches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the searches, and for which of them there is a key; never the key itself."""
+    from desk.schemas import watches as schemas
+
     found = schemas.Search.of(desk.services, owner)
     only_json({"searches": found}, asked=as_json)
     columns = ("search", "name", "is asked for", "key since", "may be asked")
@@ -34,6 +30,8 @@ def list_searches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
 @command("show", "tineye", "tineye --json", of=search_command)
 def show_search(*, desk: Desk, search: Word, owner: TheirOwner, as_json: AsJson) -> None:
     """Show what SEARCH costs, what it is sent, which terms bind, and whether it may be asked."""
+    from desk.schemas import watches as schemas
+
     (row,) = schemas.Search.of(desk.services, owner, search)
     only_json(row, asked=as_json)
     for name, value in row:
@@ -48,6 +46,8 @@ def keep_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
 
     The key is asked for, or read from the standard input; an argument would stand in the list of processes.
     """
+    from workers.crawls import search_keys, search_services
+
     service = search_services.service_of(desk.config, search)
     typed = sys.stdin.isatty()
     key = click.prompt(f"Key for {service.name}", hide_input=True) if typed else sys.stdin.read(search_keys.MAX_KEY + 2)
@@ -61,6 +61,8 @@ def keep_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
 @command("forget", "tineye", of=search_command)
 def forget_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
     """Forget the key for SEARCH."""
+    from workers.crawls import search_keys, search_services
+
     if not (there := search_keys.drop_key(owner, search, by=person())):
         search_services.service_of(desk.config, search)
     say(f"The key for {search} is removed." if there else f"There is no key for {search}.")
@@ -74,6 +76,9 @@ def set_price(*, desk: Desk, search: Word, amount: Word, requests: int, free: in
 
     What is asked from then on is counted by it, and by it a watch keeps to its money.
     """
+    from exhibit import types
+    from workers.crawls import search_keys, search_services
+
     said = None if amount == "none" else types.Price(amount=amount, requests=requests, free=free)
     search_keys.set_price(desk.services, owner, search, said, by=person())
     price = search_keys.price_of(owner, search, search_services.service_of(desk.config, search))
@@ -83,6 +88,8 @@ def set_price(*, desk: Desk, search: Word, amount: Word, requests: int, free: in
 @command("allow", "tineye", of=search_command)
 def allow_search(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
     """Allow SEARCH to be sent small copies of your works, until you take that back. Who did is in the log."""
+    from workers.crawls import search_keys, search_services
+
     search_keys.consent(desk.services, owner, search, by=person())
     sent = search_services.service_of(desk.config, search).conditions.sends
     say(f"{search} may be sent: {sent or 'small copies of your works.'}")
@@ -91,5 +98,7 @@ def allow_search(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
 @command("disallow", "tineye", of=search_command)
 def disallow_search(*, search: Word, owner: TheirOwner) -> None:
     """Take that back: SEARCH is sent nothing from now on."""
+    from workers.crawls import search_keys
+
     there = search_keys.withdraw_consent(owner, search, by=person())
     say(f"{search} is sent nothing any more." if there else f"{search} wasn't allowed to be sent anything.")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,19 +13,11 @@ from desk.cli.common.show import counted, echo_json, listed, moment, note, only_
 from desk.cli.common.wait import work_until
 from desk.cli.watching import watch_options as options
 from exhibit.errors import ExitCode, WrongUseError
-from exhibit.lazy import late
 from exhibit.types import Json
 
-with late():
+if TYPE_CHECKING:
     from desk.schemas import watches as schemas
-    from desk.texts import refusals, schedules
     from registry import models
-    from registry.accounts import scoped
-    from registry.crawls import crawling, revisits, watching
-    from workers import jobs
-    from workers.crawls import search_keys, search_services, watches
-    from workers.operations import backlog
-    from workers.steps.crawls import plan
 
 SEARCH = "search"
 SEARCHES = "An image search or a marketplace; exhibit search list shows them."
@@ -65,6 +58,10 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
             "A watch needs a source.", hint="Name one: --site, --sitemap, --feed, --list, --folder, --warc, --search"
         )
     desk = open_desk()
+    from desk.schemas import watches as schemas
+    from desk.texts import schedules
+    from workers.crawls import search_keys, watches
+
     asked = {"budget": options.budget(given), **options.subjects(given)}
     if given["dry_run"] and not names:
         raise WrongUseError("Only searches cost money.", hint="Name one: --search")
@@ -108,6 +105,10 @@ def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) 
     if all(value in (None, ()) for value in given.values()):
         raise WrongUseError("Nothing to change is named.", hint="exhibit watch edit --help says what can be changed.")
     desk = open_desk()
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped
+    from workers.crawls import watches
+
     of = desk.owner(owner)
     watch = scoped.watch(of, name)
     watches.change(
@@ -131,6 +132,8 @@ def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) 
 
 def _removed(watch: "models.Watch", urls: Sequence[str]) -> list[tuple[str, str]]:
     """The watch's sources at these addresses; a folder or a file may be named as it is from here."""
+    from registry.crawls import watching
+
     found = []
     for url in urls:
         named = {url, str(Path(url).resolve())}
@@ -144,6 +147,9 @@ def _removed(watch: "models.Watch", urls: Sequence[str]) -> list[tuple[str, str]
 @command("list", "", "--json", of=watch_command)
 def list_watches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the watches."""
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped
+
     found = schemas.Watch.from_rows(scoped.watches(owner))
     columns = ("watch", "name", "source", "every", "next run", "last crawl")
     nothing = "There is no watch yet. Add one: exhibit watch add NAME --site URL"
@@ -176,6 +182,11 @@ def run_watch(*, desk: Desk, name: Word, owner: TheirOwner, wait: bool, as_json:
     isn't begun twice. With --wait it ends with 4 when a web archive couldn't be read whole, or when a search has no key
     or no consent to be sent copies of works, or doesn't accept the key.
     """
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped
+    from registry.crawls import revisits, watching
+    from workers.steps.crawls import plan
+
     watch = scoped.watch(owner, name)
     if watch.paused and not revisits.is_past(watch):
         raise WrongUseError(f"The watch {name} is paused.", hint=f"Resume it first: exhibit watch resume {name}")
@@ -208,6 +219,9 @@ def run_watch(*, desk: Desk, name: Word, owner: TheirOwner, wait: bool, as_json:
 
 def _note_missing_keys(desk: Desk, watch: "models.Watch") -> None:
     """Say which searches won't be asked, and what to do."""
+    from registry.crawls import watching
+    from workers.crawls import search_keys, search_services
+
     said = {"no-key": "There is no key for {}", "no-consent": "{} may not be sent copies of your works"}
     known = search_services.services(desk.config)
     for name in [name for kind, name in watching.places(watch) if kind == SEARCH and name in known]:
@@ -217,6 +231,10 @@ def _note_missing_keys(desk: Desk, watch: "models.Watch") -> None:
 
 def _falls_short(crawl: "models.Crawl") -> bool:
     """Whether a search wasn't asked to the end, or something was given up; what was is said on standard error."""
+    from registry import models
+    from workers import jobs
+    from workers.operations import backlog
+
     lost = models.Picture.objects.filter(sightings__crawl=crawl, state=models.StepState.FAILED)
     given_up = lost.exclude(backlog.settled(jobs.match))
     if pictures := given_up.distinct().count():
@@ -233,6 +251,8 @@ def _falls_short(crawl: "models.Crawl") -> bool:
 
 def tell_unrendered(crawl: "models.Crawl") -> None:
     """How many pages may show more once their scripts run, and how to have them rendered."""
+    from registry.crawls import crawling
+
     if not (pages := crawling.scripts_not_run([crawl])[crawl.pk]):
         return
     them = f"{counted(pages, 'page')} {'runs' if pages == 1 else 'run'} scripts that may add pictures"
@@ -244,6 +264,8 @@ def tell_unrendered(crawl: "models.Crawl") -> None:
 
 def tell_searches(crawl: "models.Crawl") -> None:
     """What searches found, and why one wasn't asked to the end: silence would look as if there were no copies."""
+    from desk.texts import refusals
+
     for row in crawl.inquiries.order_by("pk"):
         asked = f"{counted(row.asked, 'request')}, {counted(row.found, 'place')}" if row.asked else "wasn't asked"
         why = refusals.inquiry_in_words(row)
@@ -255,6 +277,9 @@ def tell_searches(crawl: "models.Crawl") -> None:
 
 def _wait_for(desk: Desk, crawl: "models.Crawl") -> None:
     """Wait until a crawl has ended and the pictures that it saw are matched."""
+    from registry import models
+    from registry.crawls import crawling
+
     over = (models.StepState.DONE, models.StepState.FAILED)
 
     def waiting() -> int:
@@ -275,6 +300,9 @@ def _wait_for(desk: Desk, crawl: "models.Crawl") -> None:
 @command("pause", "shop", of=watch_command)
 def pause_watch(*, name: Word, owner: TheirOwner) -> None:
     """Start no more crawls of the watch NAME."""
+    from registry.accounts import scoped
+    from registry.crawls import watching
+
     watching.pause(scoped.watch(owner, name), by=person())
     say(f"{name} is paused. Go on: exhibit watch resume {name}")
 
@@ -282,6 +310,9 @@ def pause_watch(*, name: Word, owner: TheirOwner) -> None:
 @command("resume", "shop", of=watch_command)
 def resume_watch(*, name: Word, owner: TheirOwner) -> None:
     """Start crawls of the watch NAME again, at the next of its usual times."""
+    from registry.accounts import scoped
+    from registry.crawls import watching
+
     watching.resume(scoped.watch(owner, name), by=person())
     say(f"{name} runs again at its usual times.")
 
@@ -289,6 +320,10 @@ def resume_watch(*, name: Word, owner: TheirOwner) -> None:
 @command("stop", "shop", of=watch_command)
 def stop_watch(*, desk: Desk, name: Word, owner: TheirOwner) -> None:
     """Let the run of the watch NAME that is under way end with what it has. Its schedule stays."""
+    from registry.accounts import scoped
+    from registry.crawls import watching
+    from workers.steps.crawls import plan
+
     crawl = watching.crawl_under_way(scoped.watch(owner, name))
     if crawl is None:
         say(f"{name} isn't running.")
@@ -302,6 +337,9 @@ def stop_watch(*, desk: Desk, name: Word, owner: TheirOwner) -> None:
 @command("delete", "shop --yes", of=watch_command)
 def delete_watch(*, desk: Desk, name: Word, owner: TheirOwner, yes: Yes) -> None:
     """Run the watch NAME no more, for good. Cases, evidence and what its runs saw stay; pausing can be undone."""
+    from registry.accounts import scoped
+    from workers.steps.crawls import plan
+
     watch = scoped.watch(owner, name)
     if not yes:
         ask(f"Delete the watch {watch.name}? This can't be undone; pausing can.")

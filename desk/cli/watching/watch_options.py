@@ -4,18 +4,16 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from desk.cli.common.command import AT_LEAST_1, FILE, FOLDER, together
 from exhibit.errors import WrongUseError
-from exhibit.lazy import late
 
-with late():
+if TYPE_CHECKING:
     from registry import models
     from registry.crawls import schedules
-    from workers.crawls import search_services
 
 MAX_LISTED = 100_000
 AT_LEAST_0 = click.IntRange(0)
@@ -81,6 +79,8 @@ def works(given: Mapping[str, Any]) -> list[int] | None:
 
 def when(given: Mapping[str, Any], watch: "models.Watch | None" = None) -> "schedules.TimeOfDay | None":
     """At which time it runs, if that is said; raises ``WrongUseError``."""
+    from registry.crawls import schedules
+
     weekday = given["weekday"]
     before = None if watch is None else schedules.kept(watch)
     return schedules.chosen(given["at"], weekday and weekday.lower(), given["zone"], before)
@@ -117,6 +117,8 @@ def _lines(file: Path) -> list[str]:
 
 def words(given: Mapping[str, Any]) -> list[str]:
     """What a search is asked for, from its file."""
+    from workers.crawls import search_services
+
     return [] if given["words"] is None else search_services.words_of("\n".join(_lines(given["words"])))
 
 

@@ -31,13 +31,13 @@ PERIODS = (7, 30, 90, 365)
 """Days for which a token can be valid, as the page offers them."""
 
 
-@member_page("members/", "members")
+@member_page()
 def list_members(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Who is a member with which role; who runs the owner changes it."""
     return _members(request, owner)
 
 
-@manager_post("members/invite", "invite")
+@manager_post()
 @shows_secret
 def invite(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Invite a person by mail; without a mail server the link is shown instead, once."""
@@ -55,28 +55,28 @@ def invite(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return redirect("members", slug=owner.slug)
 
 
-@manager_post("invitations/<int:invitation>/revoke", "revoke-invitation", back="members")
+@manager_post(back="members")
 def revoke_invitation(request: HttpRequest, owner: Owner, invitation: int) -> str:
     """Take an open invitation back."""
     invitations.revoke(owner, invitation, by=request.user.get_username())
     return _("The invitation was taken back.")
 
 
-@manager_post("members/<int:person>/role", "member-role", back="members")
+@manager_post(back="members")
 def change_role(request: HttpRequest, owner: Owner, person: int) -> str:
     """Give a member another role."""
     row = people.change_role(owner, person, request.POST.get("role", ""), by=request.user.get_username())
     return _("The role of %(email)s was saved.") % {"email": row.user.email}
 
 
-@manager_post("members/<int:person>/remove", "remove-member", back="members")
+@manager_post(back="members")
 def remove_member(request: HttpRequest, owner: Owner, person: int) -> str:
     """Let a person be a member no more."""
     row = people.remove_member(owner, person, by=request.user.get_username())
     return _("%(email)s is no member any more.") % {"email": row.user.email}
 
 
-@member_post("members/leave", "leave", back="members")
+@member_post(back="members")
 def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase | None:
     """Be a member no more."""
     if not request.POST.get("sure"):
@@ -86,13 +86,13 @@ def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase | None:
     return redirect("owners")
 
 
-@member_page("tokens/", "tokens")
+@member_page()
 def list_tokens(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Tokens of the owner's members, and a form for another."""
     return _tokens(request, owner)
 
 
-@member_post("tokens/make", "make-token")
+@member_post()
 @shows_secret
 def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Make a token."""
@@ -104,7 +104,7 @@ def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return _tokens(request, owner, typed=request.POST)
 
 
-@member_post("tokens/<int:token>/revoke", "revoke-token", back="tokens")
+@member_post(back="tokens")
 def revoke_token(request: HttpRequest, owner: Owner, token: int) -> HttpResponse | str:
     """Let a token be valid no more: one's own, or any for whoever runs the owner."""
     if not manages(owner) and not tokens.tokens_of(owner).filter(pk=token, user=request.user.pk).exists():

@@ -21,7 +21,7 @@ USES = {
 }
 
 
-@decider_post("security/ask", "ask-passkey")
+@decider_post()
 def ask(request: HttpRequest, owner: Owner) -> HttpResponse:
     """What the person's passkeys are to sign, for the script beside a form."""
     act, of = request.POST.get("act", ""), request.POST.get("of", "")
@@ -31,7 +31,7 @@ def ask(request: HttpRequest, owner: Owner) -> HttpResponse:
         return JsonResponse({"problem": in_words(error)}, status=422)
 
 
-@member_page("security/", "security", "web/security.html")
+@member_page("web/security.html")
 def security(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Whether grave decisions need a passkey, and all keys; of others' passkeys only who runs the owner is told."""
     runs = manages(owner)
@@ -41,7 +41,7 @@ def security(request: HttpRequest, owner: Owner) -> dict[str, object]:
     return {"manages": runs, "keys": found, "passkeys": rows.order_by("user__username", "created_at")}
 
 
-@manager_post("security/passkeys", "choose-passkeys", back="security")
+@manager_post(back="security")
 def choose(request: HttpRequest, owner: Owner) -> str:
     """Have grave decisions signed with a passkey from now on, or no more."""
     wanted, given = request.POST.get("wanted") == "on", answer_of(person_of(request), request.POST.get("passkey"))
@@ -49,7 +49,7 @@ def choose(request: HttpRequest, owner: Owner) -> str:
     return _("Saved.")
 
 
-@manager_post("security/revoke", "revoke-key", back="security")
+@manager_post(back="security")
 def revoke_key(request: HttpRequest, owner: Owner) -> None:
     """Take back the trust in one of the owner's keys."""
     with Telling(request):

@@ -16,12 +16,13 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from desk.texts.sentences import in_words
 from desk.web.account.roles import MEANS
 from desk.web.account.sign_in import INVITED, invited
 from desk.web.common.access import person_of, said
-from desk.web.common.pages import FORM, POST, SAFE, Telling, manager_post, page_at
+from desk.web.common.pages import FORM, Telling, manager_post
 from exhibit.errors import ExhibitError
 from registry.accounts import invitations, people
 from registry.db.rows import write
@@ -53,14 +54,14 @@ class Beginning(forms.Form):
     )
 
 
-@page_at("account/", "account", SAFE)
+@require_safe
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
     """What a person can see and change of the own account."""
     return render(request, "web/account.html", _own(request) | {"second_factor": is_mfa_enabled(request.user)})
 
 
-@page_at("owners/", "owners", FORM)
+@require_http_methods(FORM)
 @login_required
 def owners(request: HttpRequest) -> HttpResponseBase:
     """The owners of which the person is a member, and a form for another."""
@@ -77,7 +78,7 @@ def owners(request: HttpRequest) -> HttpResponseBase:
     return render(request, "web/owners.html", values)
 
 
-@page_at("owners/sample", "add-sample", POST)
+@require_POST
 @login_required
 def add_sample(request: HttpRequest) -> HttpResponse:
     """Make a sample owner for the person to look around in."""
@@ -87,14 +88,14 @@ def add_sample(request: HttpRequest) -> HttpResponse:
     return redirect("owners")
 
 
-@manager_post("sample/remove", "remove-sample", back="owners")
+@manager_post(back="owners")
 def remove_sample(request: HttpRequest, owner: Owner) -> str:
     """Take a sample owner away, with all that was done in it."""
     sample.remove_sample(owner, by=request.user.get_username())
     return _("The sample is gone, with all that was done in it.")
 
 
-@page_at("invitations/<str:secret>/", "invitation", FORM)
+@require_http_methods(FORM)
 @never_cache
 @rate_limit(action="invitation", limit_get=True)
 def invitation(request: HttpRequest, secret: str) -> HttpResponseBase:

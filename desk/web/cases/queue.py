@@ -65,7 +65,7 @@ One = TypeVar("One", State, Sort, Group, Sure, Standing)
 Otherwise = TypeVar("Otherwise")
 
 
-@member_page("cases/", "cases")
+@member_page()
 @cache_control(private=True, no_store=True)  # who comes back sees how it is now, without a script too
 def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's cases, those that wait for a person first asked for."""
@@ -97,7 +97,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     return show(request, owner, "web/cases.html", values)
 
 
-@decider_post("cases/decide", "decide-cases")
+@decider_post()
 def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Decide one or many cases, or take back what was decided: ``decide`` is a choice and the numbers.
 
@@ -120,7 +120,7 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return JsonResponse({"left": queue.left(owner), "cases": [_told(outcome) for outcome in outcomes]})
 
 
-@member_page("cases/<int:number>/licences", "licences-for", "web/cases-licences.html")
+@member_page("web/cases-licences.html")
 def licences_for(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """The licences that may permit what a case holds, the likeliest first; for these cases, this one among them."""
     case = scoped.case(owner, number)
@@ -221,7 +221,7 @@ def _one_of(kind: type[One], word: str, otherwise: Otherwise) -> One | Otherwise
     return kind(word) if word in set(kind) else otherwise
 
 
-@decider_post("cases/put-aside", "put-aside", back="cases")
+@decider_post(back="cases")
 def put_aside(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Clear all cases that wait and are as the address says."""
     by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
@@ -229,7 +229,7 @@ def put_aside(request: HttpRequest, owner: Owner) -> HttpResponse:
     return redirect("group-decision", slug=owner.slug, group=group.pk)
 
 
-@member_page("cases/groups/<int:group>/", "group-decision", "web/group-decision.html")
+@member_page("web/group-decision.html")
 def group_decision(request: HttpRequest, owner: Owner, group: int) -> dict[str, object]:
     """How far it is with cases that were put aside at once, or are opened again."""
     row = get_object_or_404(owner.group_decisions, pk=group)
@@ -238,7 +238,7 @@ def group_decision(request: HttpRequest, owner: Owner, group: int) -> dict[str, 
     return {"group": row, "cleared": cleared, "goes_on": row.state in UNFINISHED, "mine": mine}
 
 
-@decider_post("cases/groups/<int:group>/undo", "undo-group", back="group-decision")
+@decider_post(back="group-decision")
 def undo_group(request: HttpRequest, owner: Owner, group: int) -> str:
     """Open again what was put aside at once."""
     row = get_object_or_404(owner.group_decisions, pk=group)

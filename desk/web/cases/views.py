@@ -69,7 +69,7 @@ EVENTS, VISITS = 100, 50
 """Lines of a case's history, and visits, on one page."""
 
 
-@member_page("cases/<int:number>/", "case")
+@member_page()
 @cache_control(private=True, no_store=True)
 def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One case: the sentence, both pictures, the decision, the evidence, the history."""
@@ -196,7 +196,7 @@ def _awaited(bundles: list[Shown]) -> int:
     return 60 if any(witnesses and not counted.enough for _bundle, witnesses, counted in bundles[:1]) else 0
 
 
-@decider_post("cases/<int:number>/decide", "decide")
+@decider_post()
 def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Record a person's decision, with the reason given."""
     by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
@@ -217,7 +217,7 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return redirect("case", slug=owner.slug, number=number)
 
 
-@decider_post("cases/<int:number>/deed", "case-deed", back="case")
+@decider_post(back="case")
 def deed(request: HttpRequest, owner: Owner, number: int) -> None:
     """What members do with a case besides deciding it: a note, a dispute and its end, out of the drawer."""
     row = scoped.case(owner, number)
@@ -239,7 +239,7 @@ def deed(request: HttpRequest, owner: Owner, number: int) -> None:
             messages.success(request, str(DEEDS[wanted]))
 
 
-@decider_post("cases/<int:number>/claims", "answer-claim")
+@decider_post()
 def answer_claim(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Answer a point of the claim check, which stands for every notice about the case until its grounds change."""
     row, notice = scoped.case(owner, number), number_in(request.POST.get("notice"))
@@ -252,7 +252,7 @@ def answer_claim(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
     return redirect(f"{reverse(name, args=[owner.slug, shown])}#claims")
 
 
-@member_page("cases/<int:number>/matches/<int:match>/<str:drawing>", "drawing")
+@member_page()
 @cache_control(private=True, max_age=3600)
 def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing: str) -> HttpResponse:
     """One view of the comparison in one of the case's matches."""

@@ -1,8 +1,7 @@
-"""How views are entered as pages: at which address, for whom, with which template; and what pages share."""
+"""For whom views are, with which template; and what pages share."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -13,7 +12,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, path, reverse
+from django.urls import get_resolver, reverse
 from django.utils.functional import Promise
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -30,9 +29,6 @@ ROWS = 50
 SAFE, POST = ("GET", "HEAD"), ("POST",)
 FORM = (*SAFE, *POST)
 
-PAGES: list[URLPattern] = []
-"""The addresses of the site's views, as these enter them where they stand."""
-
 P = ParamSpec("P")
 Row = TypeVar("Row", bound=Model)
 Shown = HttpResponseBase | Mapping[str, object] | str | Promise | None
@@ -42,37 +38,17 @@ View = Callable[..., HttpResponseBase]
 V = TypeVar("V", bound=View)
 
 
-def page_at(address: str, name: str | None, methods: Sequence[str] = ()) -> Callable[[V], V]:
-    """Enter a view under an address and its name, if links lead there; without methods it takes all."""
-
-    def entered(view: V) -> V:
-        PAGES.append(path(address, require_http_methods(methods)(view) if methods else view, name=name))
-        return view
-
-    return entered
-
-
-@dataclass(frozen=True, slots=True)
-class OwnersPage:
-    """How views of an owner's things are entered, below ``o/<slug>/``: by which methods and roles, any when empty.
+def _members(methods: Sequence[str], roles: Collection[Role] = ()) -> Callable[..., Callable[[OwnedView[P]], View]]:
+    """Decorators for views of an owner's things: by which methods and roles they are asked, any role when empty.
 
     A stranger gets 404 for whatever is asked, as if the owner weren't there; members with another role are told that
-    theirs doesn't permit it.
+    theirs doesn't permit it. A view that gives values needs a template; one that gives nothing or says something leads
+    ``back``, to the page of that name at or above its address. What is refused is said there, too.
     """
 
-    methods: Sequence[str]
-    roles: Collection[Role] = ()
-
-    def __call__(
-        self, address: str, name: str | None, template: str = "", *, back: str = ""
-    ) -> Callable[[OwnedView[P]], View]:
-        """Enter a view. One that gives values needs the template; one that gives nothing or says something leads back.
-
-        ``back`` is the name of a page at or above the address. What is refused is said there, too.
-        """
-
-        def entered(view: OwnedView[P]) -> View:
-            @page_at(f"o/<slug:slug>/{address}", name, self.methods)
+    def decorator(template: str = "", *, back: str = "") -> Callable[[OwnedView[P]], View]:
+        def decorated(view: OwnedView[P]) -> View:
+            @require_http_methods(methods)
             @wraps(view)
             @login_required
             def checked(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -82,7 +58,7 @@ class OwnersPage:
                     raise Http404
                 owner = membership.owner
                 owner.role = membership.role
-                if self.roles and owner.role not in self.roles:
+                if roles and owner.role not in roles:
                     return forbidden(request)
                 try:
                     shown = view(request, owner, *args, **kwargs)
@@ -99,20 +75,22 @@ class OwnersPage:
 
             return checked
 
-        return entered
+        return decorated
+
+    return decorator
 
 
 def _led(request: HttpRequest, said: str | Promise | None, name: str, **parts: object) -> HttpResponse:
     """The way to a page, which says this, with those parts of an address that belong to its own."""
     if said is not None:
         messages.success(request, str(said))
-    known = next(page.pattern.converters for page in PAGES if page.name == name)
+    *_, known = get_resolver().reverse_dict.getlist(name)[0]  # the converters of its parts
     return redirect(reverse(name, kwargs={part: value for part, value in parts.items() if part in known}))
 
 
-member_page, member_form, member_post = (OwnersPage(methods) for methods in (SAFE, FORM, POST))
-decider_page, decider_form, decider_post = (OwnersPage(methods, DECIDERS) for methods in (SAFE, FORM, POST))
-manager_page, manager_form, manager_post = (OwnersPage(methods, (Role.OWNER,)) for methods in (SAFE, FORM, POST))
+member_page, member_form, member_post = (_members(methods) for methods in (SAFE, FORM, POST))
+decider_page, decider_form, decider_post = (_members(methods, DECIDERS) for methods in (SAFE, FORM, POST))
+manager_page, manager_form, manager_post = (_members(methods, (Role.OWNER,)) for methods in (SAFE, FORM, POST))
 """For all members, for whoever may decide, and for whoever runs the owner: what is looked at, forms, deeds."""
 
 

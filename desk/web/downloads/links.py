@@ -9,11 +9,12 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBas
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
 
 from desk.api.common.files import zip_answer
 from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, said
-from desk.web.common.pages import FORM, SAFE, Telling, decider_post, member_page, page_at, page_of, show
+from desk.web.common.pages import FORM, Telling, decider_post, member_page, page_of, show
 from desk.web.middleware.requests import whole_address
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -49,7 +50,7 @@ def _outside(
     return counted
 
 
-@page_at("d/<str:token>", "link", SAFE)
+@require_safe
 @_outside
 def outside(request: HttpRequest, link: DownloadLink) -> HttpResponse:
     """What a link leads to: from whom, what, how large, until when."""
@@ -75,7 +76,7 @@ def _files(link: DownloadLink) -> list[tuple[str, int]]:
     return [(file["name"], file["size"]) for file in link.report.files]
 
 
-@page_at("d/<str:token>/<str:name>", "link-file", FORM)
+@require_http_methods(FORM)
 @_outside
 def outside_file(request: HttpRequest, link: DownloadLink, name: str) -> HttpResponseBase:
     """One file by a link; where there is a password, the form of the link's page sends it along."""
@@ -102,20 +103,20 @@ def _file(link: DownloadLink, name: str) -> HttpResponseBase:
     return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
 
 
-@member_page("downloads/links/", "links", "web/links.html")
+@member_page("web/links.html")
 def links(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The owner's links with their ends and how often each was used."""
     page = page_of(request, outside_links.links_of(owner))
     return {"page": page, "now": now()}
 
 
-@decider_post("downloads/packages/<int:number>/link", "link-package")
+@decider_post()
 def link_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Make a link to a package."""
     return _made(request, owner, scoped.package(owner, number), reverse("package", args=[owner.slug, number]))
 
 
-@decider_post("downloads/reports/<int:number>/link", "link-report")
+@decider_post()
 def link_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Make a link to a report."""
     return _made(request, owner, scoped.report(owner, number), reverse("downloads", args=[owner.slug]))
@@ -134,7 +135,7 @@ def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -
     return redirect(back)
 
 
-@decider_post("downloads/links/<int:number>/revoke", "revoke-link", back="links")
+@decider_post(back="links")
 def revoke_link(request: HttpRequest, owner: Owner, number: int) -> str:
     """Take a link back."""
     outside_links.revoke_link(owner, number, by=request.user.get_username())

@@ -34,7 +34,7 @@ class Line:
     file: KeptFile | None = None
 
 
-@member_page("downloads/bundles/", "bundles", "web/bundles.html")
+@member_page("web/bundles.html")
 def bundles(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The sealed cases of a party, to be ticked: found by its name. Cases may be named: ``?case=3&case=4``."""
     q, party = said(request.GET.get("q", "")), said(request.GET.get("party", ""))
@@ -70,13 +70,13 @@ def _lines(rows: list[Bundle], files: dict[int, KeptFile] | None = None) -> list
     ]
 
 
-@manager_post("downloads/web-archive", "web-archive", back="bundles")
+@manager_post(back="bundles")
 def web_archive(request: HttpRequest, owner: Owner) -> None:
     """Have a web archive asked to save pages, too, or no more."""
     people.ask_for(owner, "web_archive", wanted=request.POST.get("wanted") == "on", by=request.user.get_username())
 
 
-@decider_post("downloads/packages", "request-package", back="bundles")
+@decider_post(back="bundles")
 def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask for the ticked cases' bundles as one ZIP; it is made in the background."""
     numbers = [number for number in map(number_in, request.POST.getlist("case")) if number]
@@ -86,13 +86,13 @@ def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
     return redirect("package", slug=owner.slug, number=row.number)
 
 
-@member_page("downloads/packages/<int:number>/", "package", "web/package.html")
+@member_page("web/package.html")
 def package(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One package: how far it is, what is in it, which witnesses have answered; prints as one sheet."""
     return _values(scoped.package(owner, number))
 
 
-@member_page("downloads/packages/<int:number>/state", "package-state", "web/package-state.html")
+@member_page("web/package-state.html")
 def package_state(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """The changing part of its page; the answer asks for itself again until the ZIP is there."""
     return _values(scoped.package(owner, number))
@@ -112,7 +112,7 @@ def _values(row: Package) -> dict[str, object]:
     }
 
 
-@decider_post("downloads/packages/<int:number>/again", "package-again", back="package")
+@decider_post(back="package")
 def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask for the same cases again, with the receipts of now."""
     row = packing.ask_again(scoped.package(owner, number), by=request.user.get_username())
@@ -120,14 +120,14 @@ def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
     return redirect("package", slug=owner.slug, number=row.number)
 
 
-@decider_post("downloads/packages/<int:number>/remove", "remove-package", back="downloads")
+@decider_post(back="downloads")
 def remove_package(request: HttpRequest, owner: Owner, number: int) -> str:
     """Remove a package with its files."""
     remove_row(wiring.services(), scoped.package(owner, number), by=request.user.get_username())
     return _("Removed. The bundles themselves stay, and can be put together again.")
 
 
-@member_page("downloads/packages/<int:number>/zip", "package-file")
+@member_page()
 def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """The one ZIP, made while it is sent."""
     row = scoped.package(owner, number)

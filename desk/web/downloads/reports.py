@@ -41,7 +41,7 @@ MAX_WATCHES = 500
 """Watches that the form offers; a page weighs little."""
 
 
-@decider_page("downloads/new-report", "report-form")
+@decider_page()
 def report_form(request: HttpRequest, owner: Owner) -> HttpResponse:
     """What a report can be limited to, with what is asked for most."""
     asked = QueryDict(mutable=True)
@@ -52,7 +52,7 @@ def report_form(request: HttpRequest, owner: Owner) -> HttpResponse:
     return _form(request, owner, asked)
 
 
-@decider_post("downloads/report", "request-report", back="downloads")
+@decider_post(back="downloads")
 def request_report(request: HttpRequest, owner: Owner) -> HttpResponse | None:
     """Ask for a report; it is made in the background."""
     try:
@@ -88,26 +88,26 @@ def _wanted(asked: QueryDict) -> Wanted:
     return Wanted(scope, formats, tuple(language for language in LANGUAGES if language in asked.getlist("language")))
 
 
-@member_page("downloads/reports/<int:number>/state", "report-state", "web/report-state.html")
+@member_page("web/report-state.html")
 def report_state(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """How far a report is; the answer asks for itself again until the report is there."""
     return {"report": scoped.report(owner, number)}
 
 
-@decider_post("downloads/reports/<int:number>/again", "report-again", back="downloads")
+@decider_post(back="downloads")
 def report_again(request: HttpRequest, owner: Owner, number: int) -> None:
     """Ask for the same report again."""
     report = scoped.report(owner, number)
     wiring.services().enqueue(jobs.report, [making.ask_again(report, by=request.user.get_username()).pk])
 
 
-@decider_post("downloads/reports/<int:number>/remove", "remove-report", back="downloads")
+@decider_post(back="downloads")
 def remove_report(request: HttpRequest, owner: Owner, number: int) -> None:
     """Remove a report with its files."""
     making.remove_report(wiring.services(), scoped.report(owner, number), by=request.user.get_username())
 
 
-@member_page("downloads/reports/<int:number>/files/<str:name>", "report-file")
+@member_page()
 def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
     """One file of a report."""
     report = scoped.report(owner, number)

@@ -24,7 +24,7 @@ LISTED = 10
 """Packages, and reports, on a page that lists both."""
 
 
-@member_page("downloads/", "downloads", "web/downloads.html")
+@member_page("web/downloads.html")
 def downloads(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """What was put together for a court or for the other side, and reports."""
     packed = scoped.packages(owner).annotate(
@@ -38,7 +38,7 @@ def downloads(request: HttpRequest, owner: Owner) -> dict[str, object]:
     }
 
 
-@member_page("cases/<int:number>/captures/<int:capture>/<str:name>", "captured")
+@member_page()
 def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name: str) -> HttpResponseBase:
     """One file of a visit; screenshots are shown, everything else of a stranger's page is only handed out."""
     row = scoped.case(owner, number).captures.select_related("sighting__picture").filter(pk=capture).first()
@@ -58,7 +58,7 @@ def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name
     return FileResponse(stream, as_attachment=not shown, filename=name, content_type=media_type)
 
 
-@member_page("cases/<int:number>/papers/<str:paper>", "paper")
+@member_page()
 def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpResponseBase:
     """A draft paper about a case's newest bundle."""
     if paper not in PAPERS:
@@ -73,7 +73,7 @@ def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpRe
     return redirect("case", slug=owner.slug, number=number)
 
 
-@member_page("downloads/bundles/<int:case>/<int:number>/signed", "signed")
+@member_page()
 def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
     """The exhibit sheet of a bundle with a signature inside the PDF."""
     row = scoped.bundle(owner, case, number)
@@ -86,7 +86,7 @@ def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
     return redirect("case", slug=owner.slug, number=case)
 
 
-@member_page("downloads/bundles/<int:case>/<int:number>", "bundle")
+@member_page()
 def bundle(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
     """A bundle with the receipts of this moment."""
     row = scoped.bundle(owner, case, number)

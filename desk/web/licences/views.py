@@ -7,12 +7,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods
 
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
 from desk.texts.uploads import doubt, read_as
 from desk.web.common.access import MAX_FIELD, said
-from desk.web.common.pages import FORM, decider_form, member_page, page_at, page_of, show
+from desk.web.common.pages import FORM, decider_form, member_page, page_of, show
 from desk.web.licences import forms
 from exhibit.errors import WrongUseError
 from registry.accounts import scoped
@@ -40,7 +41,7 @@ EFFECTS = {
 }
 
 
-@member_page("licences/", "licences", "web/licences.html")
+@member_page("web/licences.html")
 def licences(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The owner's licences: those that are in force, those that are over, or all; found by words."""
     words, standing = said(request.GET.get("q", "")), request.GET.get("standing", "now")
@@ -64,7 +65,7 @@ def licences(request: HttpRequest, owner: Owner) -> dict[str, object]:
     }
 
 
-@member_page("licences/<int:number>/", "licence", "web/licence.html")
+@member_page("web/licence.html")
 def licence(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One licence: its words, what became of it, and the cases that it covers."""
     row = scoped.licence(owner, number)
@@ -81,8 +82,8 @@ def licence(request: HttpRequest, owner: Owner, number: int) -> dict[str, object
     }
 
 
-@page_at("o/<slug:slug>/licences/new", "new-licence", FORM)
-@decider_form("licences/<int:number>/edit", "edit-licence")
+@require_http_methods(FORM)
+@decider_form()
 def write(request: HttpRequest, owner: Owner, number: int | None = None) -> HttpResponse:
     """Write a licence down, or give one other words, with the reason: tried against the cases first, then saved."""
     row = None if number is None else scoped.licence(owner, number)
@@ -111,7 +112,7 @@ def write(request: HttpRequest, owner: Owner, number: int | None = None) -> Http
     return redirect("licence", slug=owner.slug, number=kept.number)
 
 
-@decider_form("licences/<int:number>/end", "end-licence", back="licence")
+@decider_form(back="licence")
 def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse | str:
     """Let a licence end with a day, with the reason."""
     row = scoped.licence(owner, number)
@@ -128,7 +129,7 @@ def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse | str:
     return _("Licence %(number)d ends.") % {"number": number}
 
 
-@decider_form("licences/import", "import-licences")
+@decider_form()
 def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Bring a table of licences: read and tried first, then saved, all or none."""
     order = request.POST.get("order", "")

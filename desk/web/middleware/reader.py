@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone, translation
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
 
-from desk.web.common.pages import POST, page_at
 from desk.web.middleware import Answer, middleware
 from registry.accounts import devices
 from registry.models import User
@@ -40,7 +40,7 @@ def reader(request: HttpRequest, answer: Answer) -> HttpResponseBase:
         return answer(request)
 
 
-@page_at("language", "language", POST)
+@require_POST
 def choose_language(request: HttpRequest) -> HttpResponse:
     """Show the site in another language from now on, here and wherever the person signs in."""
     wanted = request.POST.get("language", "")
@@ -55,7 +55,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@page_at("blur", "blur", POST)
+@require_POST
 @login_required
 def choose_blur(request: HttpRequest) -> HttpResponse:
     """Blur found pictures until the person asks for one, or don't."""

@@ -11,10 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _, ngettext
+from django.views.decorators.http import require_http_methods
 
 from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, person_of, said
-from desk.web.common.pages import FORM, Telling, decider_form, page_at, show
+from desk.web.common.pages import FORM, Telling, decider_form, show
 from desk.web.notices import words
 from exhibit.errors import WrongUseError
 from registry.models import Case, Notice, Owner, Sender
@@ -38,7 +39,7 @@ CLAIMS = "claims"
 """Where the page of a notice shows what speaks against it."""
 
 
-@decider_form("notices/new", "new-notice")
+@decider_form()
 def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Begin a notice: a party, its confirmed cases, a kind. The address names cases, or ``all``: ``?case=3&case=4``."""
     given = request.POST if request.method == "POST" else request.GET
@@ -87,7 +88,7 @@ def _choice(owner: Owner, party: str, numbers: list[int], *, every: bool) -> dic
     }
 
 
-@decider_form("notices/<int:number>/edit", "edit-notice")
+@decider_form()
 def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The fields of a draft, and what its signer considers about each case."""
     row = notices.notice(owner, number)
@@ -190,8 +191,8 @@ def _keep(request: HttpRequest, row: Notice) -> None:
             notices.consider(row, number, answers)
 
 
-@page_at("o/<slug:slug>/notices/senders/", "senders", FORM)
-@decider_form("notices/senders/<int:number>", "edit-sender")
+@require_http_methods(FORM)
+@decider_form()
 def edit_sender(request: HttpRequest, owner: Owner, number: int = 0) -> HttpResponse:
     """The senders, and the form of one: what a letter says of whoever signs, and the file of a business licence."""
     row = senders.sender(owner, number) if number else None

@@ -52,7 +52,7 @@ SAID = {
 """What a person can say of a signed notice, by the word that the page sends."""
 
 
-@member_page("notices/", "notices", "web/notices.html")
+@member_page("web/notices.html")
 def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The owner's notices: those with an answer that nobody has read first, then what is due soonest."""
     wanted, party = request.GET.get("state", ""), said(request.GET.get("q", ""))
@@ -78,7 +78,7 @@ def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     }
 
 
-@member_page("notices/<int:number>/", "notice", "web/notice.html")
+@member_page("web/notice.html")
 def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """A notice word for word, what it lacks, and what became of it."""
     row = notices.notice(owner, number)
@@ -117,7 +117,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
     }
 
 
-@decider_post("notices/<int:number>/sign", "sign-notice", back="notice")
+@decider_post(back="notice")
 def sign_notice(request: HttpRequest, owner: Owner, number: int) -> None:
     """Sign a draft that was read: by typing the name, and confirming."""
     row = notices.notice(owner, number)
@@ -130,7 +130,7 @@ def sign_notice(request: HttpRequest, owner: Owner, number: int) -> None:
         messages.success(request, _("Signed. Nothing has been sent yet."))
 
 
-@decider_post("notices/<int:number>/send", "send-notice", back="notice")
+@decider_post(back="notice")
 def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse | None:
     """Send a signed notice by mail, say how it has left or that it hasn't, or take the signature back."""
     row, by = notices.notice(owner, number), request.user.get_username()
@@ -147,7 +147,7 @@ def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
     return None
 
 
-@decider_post("notices/<int:number>/happened", "track-notice", back="notice")
+@decider_post(back="notice")
 def track_notice(request: HttpRequest, owner: Owner, number: int) -> None:
     """Say what became of a notice that was sent, and when."""
     row = notices.notice(owner, number)
@@ -156,7 +156,7 @@ def track_notice(request: HttpRequest, owner: Owner, number: int) -> None:
     notices.happened(row, what, on, text, by=request.user.get_username())
 
 
-@member_page("notices/<int:number>/files/<str:name>", "notice-file")
+@member_page()
 def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
     """The signed bytes of a notice, to take away."""
     row = notices.notice(owner, number)
@@ -169,7 +169,7 @@ def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     return download(data, download_name(row, name), kind)
 
 
-@member_page("notices/<int:number>/packet", "notice-packet")
+@member_page()
 def notice_packet(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """A signed paper for a board or a court as one ZIP: its files, and the evidence bundles of its cases."""
     answer, seals = packet_answer(notices.notice(owner, number))
@@ -177,13 +177,13 @@ def notice_packet(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
     return answer
 
 
-@decider_post("notices/<int:number>/seen", "see-replies", back="notice")
+@decider_post(back="notice")
 def see_replies(request: HttpRequest, owner: Owner, number: int) -> None:
     """Say that a member has read what the addressee answered; the notice goes on."""
     replies.see(notices.notice(owner, number), by=request.user.get_username())
 
 
-@member_page("notices/<int:number>/replies/<int:reply>", "reply-file")
+@member_page()
 def reply_file(request: HttpRequest, owner: Owner, number: int, reply: int) -> HttpResponseBase:
     """The file of a reply, as it came from a stranger, to take away."""
     found = replies.file_of(notices.notice(owner, number), reply)
@@ -191,7 +191,7 @@ def reply_file(request: HttpRequest, owner: Owner, number: int, reply: int) -> H
     return download(bytes(found.file or b""), found.file_name, "application/octet-stream")
 
 
-@member_page("notices/wording/", "wordings", "web/notice-wordings.html")
+@member_page("web/notice-wordings.html")
 def wordings(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """All wordings, with which of them are the owner's own."""
     own = set(NoticeWording.objects.filter(owner=owner).values_list("kind", "language"))
@@ -202,7 +202,7 @@ def wordings(request: HttpRequest, owner: Owner) -> dict[str, object]:
     return {"rows": rows, "may_edit": manages(owner)}
 
 
-@manager_form("notices/wording/<str:kind>.<str:language>", "edit-wording")
+@manager_form()
 def edit_wording(request: HttpRequest, owner: Owner, kind: str, language: str) -> HttpResponse:
     """One wording: the letter and the part for each work, with the names that are filled in."""
     if (kind, language) not in KNOWN:

@@ -11,10 +11,11 @@ from django.utils.feedgenerator import Atom1Feed
 from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
 
 from desk.texts.cases import decision_in_words
 from desk.texts.numbers import grouped
-from desk.web.common.pages import FORM, SAFE, page_at
+from desk.web.common.pages import FORM
 from desk.web.middleware.reader import COOKIE
 from registry.accounts import devices, scoped, tokens
 from registry.log import audit_log
@@ -28,7 +29,7 @@ MAX_CASES = 50
 """Cases of a feed: the newest."""
 
 
-@page_at("feeds/<str:secret>/cases.atom", "feed", SAFE)
+@require_safe
 def feed(request: HttpRequest, secret: str) -> HttpResponse:
     """The newest cases of an owner as an Atom feed (RFC 4287); pictures and pages need signing in."""
     row = tokens.feed_of(secret)
@@ -62,7 +63,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
     return HttpResponse(made.writeString("utf-8"), content_type=made.content_type, headers=headers)
 
 
-@page_at("mail/open/<str:signed>", "mail-link", FORM)
+@require_http_methods(FORM)
 @never_cache
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def open_link(request: HttpRequest, signed: str) -> HttpResponseBase:
@@ -85,7 +86,7 @@ def open_link(request: HttpRequest, signed: str) -> HttpResponseBase:
     return render(request, "web/mail-link.html", {"member": member})
 
 
-@page_at("mail/unsubscribe/<str:token>", "unsubscribe", FORM)
+@require_http_methods(FORM)
 @csrf_exempt
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """No more mail: asked by a person, or done at once by a program of mail (RFC 8058)."""

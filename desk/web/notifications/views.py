@@ -19,7 +19,7 @@ from workers.servers.addresses import absolute
 from workers.services import wiring
 
 
-@member_page("told/", "told", "web/told.html")
+@member_page("web/told.html")
 def told(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """What is told, and how."""
     return _values(request, owner)
@@ -36,7 +36,7 @@ def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
     }
 
 
-@member_post("told/mail", "choose-mail", back="told")
+@member_post(back="told")
 def choose_mail(request: HttpRequest, owner: Owner) -> None:
     """How often the member wants mail about this owner."""
     wanted = request.POST.get("how-often", "")
@@ -47,7 +47,7 @@ def choose_mail(request: HttpRequest, owner: Owner) -> None:
         messages.success(request, _("Your choice is kept."))
 
 
-@member_post("told/feed", "change-feed", back="told")
+@member_post(back="told")
 def change_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase | None:
     """Make the member's address of the feed, or revoke it."""
     if request.POST.get("do") == "make":
@@ -63,7 +63,7 @@ def _make_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return show(request, owner, "web/told.html", _values(request, owner) | {"feed_address": address})
 
 
-@manager_post("told/webhooks", "add-webhook")
+@manager_post()
 @shows_secret
 def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Arrange a webhook."""
@@ -77,7 +77,7 @@ def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return show(request, owner, "web/webhook-secret.html", {"webhook": row, "secret": secret})
 
 
-@manager_page("told/webhooks/<int:number>/", "webhook", "web/webhook.html")
+@manager_page("web/webhook.html")
 def webhook(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One webhook, and what came of each message."""
     row = scoped.webhook(owner, number)
@@ -85,7 +85,7 @@ def webhook(request: HttpRequest, owner: Owner, number: int) -> dict[str, object
     return {"webhook": row, "page": page_of(request, deliveries)}
 
 
-@manager_post("told/webhooks/<int:number>/change", "change-webhook")
+@manager_post()
 def change_webhook(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Pause it, resume it, test it, remove it, or send one message again."""
     row, by = scoped.webhook(owner, number), request.user.get_username()

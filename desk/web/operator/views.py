@@ -4,12 +4,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
+from django.views.decorators.http import require_POST, require_safe
 
 from desk.texts.numbers import grouped, lasting
 from desk.texts.refusals import end_in_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import said
-from desk.web.common.pages import POST, SAFE, Telling, operator_view, page_at
+from desk.web.common.pages import Telling, operator_view
 from registry.db.running import SILENT
 from registry.models import Contributor
 from workers import jobs
@@ -27,7 +28,7 @@ COLLECTIONS = {
 """What indexes hold."""
 
 
-@page_at("operator/", "operator", SAFE)
+@require_safe
 @operator_view
 def operator(request: HttpRequest) -> HttpResponse:
     """Whether all is well; else what is amiss, in sentences that say what to do, and what was given up."""
@@ -42,7 +43,7 @@ def operator(request: HttpRequest) -> HttpResponse:
     return render(request, "web/operator.html", values)
 
 
-@page_at("operator/details", "operator-details", SAFE)
+@require_safe
 @operator_view
 def details(request: HttpRequest) -> HttpResponse:
     """How the installation is, in figures."""
@@ -73,7 +74,7 @@ def _waited(found: Status, queue: str) -> str:
     return "" if since is None else lasting(max(0.0, (found.at - since).total_seconds()))
 
 
-@page_at("operator/retry", "operator-retry", POST)
+@require_POST
 @operator_view
 def retry(request: HttpRequest) -> HttpResponse:
     """Let what was given up be tried again: rows of a step, those with one reason or all."""
@@ -87,7 +88,7 @@ def retry(request: HttpRequest) -> HttpResponse:
     return redirect("operator")
 
 
-@page_at("operator/leave", "operator-leave", POST)
+@require_POST
 @operator_view
 def leave(request: HttpRequest) -> HttpResponse:
     """Tell no more of what was given up for a reason: nothing can be done about it."""

@@ -22,14 +22,14 @@ from workers.works.tables import day
 MAX_TABLE = 2 * 1024 * 1024
 
 
-@member_page("demands/", "demands", "web/demands.html")
+@member_page("web/demands.html")
 def demand_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """What was asked of whom and how it stands, with sums in each currency."""
     page = page_of(request, demands.demands(owner))
     return {"page": page, "totals": list(demands.totals(owner))}
 
 
-@member_page("demands/<int:number>/", "demand", "web/demand.html")
+@member_page("web/demand.html")
 def demand(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One demand with its basis and its entries."""
     row = demands.demand(owner, number)
@@ -43,7 +43,7 @@ def demand(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
     }
 
 
-@decider_post("demands/new", "new-demand")
+@decider_post()
 def begin(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask a party for money: a line of a table of fees, or an amount with its basis."""
     given = {name: said(request.POST.get(name, "")) for name in ("fee", "amount", "currency", "basis")}
@@ -55,7 +55,7 @@ def begin(request: HttpRequest, owner: Owner) -> HttpResponse:
     return redirect("party", slug=owner.slug, name=party) if party else redirect("parties", owner.slug)
 
 
-@decider_post("demands/<int:number>/entries", "add-entry", back="demand")
+@decider_post(back="demand")
 def add_entry(request: HttpRequest, owner: Owner, number: int) -> None:
     """Write down what was asked, agreed or received, or correct an entry by another."""
     row = demands.demand(owner, number)
@@ -65,13 +65,13 @@ def add_entry(request: HttpRequest, owner: Owner, number: int) -> None:
     demands.add_entry(row, new, by=request.user.get_username())
 
 
-@member_page("demands/ledger.csv", "money-ledger")
+@member_page()
 def ledger(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """All entries of the owner's demands, as CSV."""
     return download(ledger_bytes(owner), f"{owner.slug}-money.csv", "text/csv; charset=utf-8")
 
 
-@decider_form("fees/", "fees")
+@decider_form()
 def fee_tables(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's tables of fees, and a form that brings another."""
     if request.method == "POST":

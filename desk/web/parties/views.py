@@ -15,7 +15,7 @@ from workers.parties.rdap import have_asked
 from workers.services import wiring
 
 
-@member_page("parties/", "parties", "web/parties.html")
+@member_page("web/parties.html")
 def party_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The parties of the owner's cases, and what notices brought about."""
     q = said(request.GET.get("q", ""))
@@ -28,7 +28,7 @@ def party_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     }
 
 
-@member_page("party/<path:name>", "party", "web/party.html")
+@member_page("web/party.html")
 def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
     """One party: its cases, works, places, notices, bundles, contacts, money, and what registries say of it."""
     line, lookup = parties.party(owner, name), parties.lookup_of(owner, name)
@@ -59,7 +59,7 @@ def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
     }
 
 
-@decider_post("parties/look-up", "look-up")
+@decider_post()
 def look_up(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Have registries asked who registered a party's domain, and whose network its host is in."""
     name = said(request.POST.get("party", ""))

@@ -7,8 +7,8 @@ witnessed here: this installation's card, and the witness itself (C2SP tlog-witn
 from allauth.decorators import rate_limit
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
 
-from desk.web.common.pages import POST, SAFE, page_at
 from evidence.log.tiles import HEIGHT, LEVELS, Tile, entry_bundle, parse_tile
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import NotFoundError
@@ -22,7 +22,7 @@ FOR_LONG = "public, max-age=300"
 FOR_NOW = "public, max-age=5"
 
 
-@page_at("log/checkpoint", "log-checkpoint", SAFE)
+@require_safe
 def checkpoint(request: HttpRequest) -> HttpResponse:
     """The head that was signed last, a C2SP signed note."""
     newest = _newest()
@@ -31,7 +31,7 @@ def checkpoint(request: HttpRequest) -> HttpResponse:
     return _answer(newest.note.encode(), "text/plain; charset=utf-8", FOR_NOW)
 
 
-@page_at("log/tile/<int:level>/<path:path>", "log-tile", SAFE)
+@require_safe
 def hash_tile(request: HttpRequest, level: int, path: str) -> HttpResponse:
     """Hashes of complete subtrees of ``256**level`` leaves, 32 bytes each."""
     tile = _tile(path, level)
@@ -39,7 +39,7 @@ def hash_tile(request: HttpRequest, level: int, path: str) -> HttpResponse:
     return _answer(b"".join(PostgresLogStore().nodes(wanted)), "application/octet-stream", FOR_LONG)
 
 
-@page_at("log/tile/entries/<path:path>", "log-entries", SAFE)
+@require_safe
 def entries(request: HttpRequest, path: str) -> HttpResponse:
     """What is hashed into leaves: canonical JSON, each behind its length."""
     tile = _tile(path, 0)
@@ -69,14 +69,14 @@ def _answer(data: bytes, media_type: str, keep: str) -> HttpResponse:
     return HttpResponse(data, content_type=media_type, headers=headers)
 
 
-@page_at("witness/card", "partner-card", SAFE)
+@require_safe
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def card(request: HttpRequest) -> JsonResponse:
     """Who this installation is: address, key of its log, and key with which it cosigns."""
     return JsonResponse(calls.own_card(wiring.services()), headers={"Access-Control-Allow-Origin": "*"})
 
 
-@page_at("witness/add-checkpoint", "add-checkpoint", POST)
+@require_POST
 @csrf_exempt
 @rate_limit(action="head")  # type: ignore[untyped-decorator]
 def add_checkpoint(request: HttpRequest) -> HttpResponse:

@@ -8,11 +8,12 @@ from django.shortcuts import render
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _, gettext_lazy
+from django.views.decorators.http import require_http_methods, require_safe
 
 from desk.api.alliance.opened import answer_to
 from desk.api.common.problems import Problem, status_of
 from desk.texts.sentences import in_words
-from desk.web.common.pages import FORM, SAFE, page_at
+from desk.web.common.pages import FORM
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import Untyped
 from registry.models import Work
@@ -22,7 +23,7 @@ from workers.services import wiring
 from workers.works.opened import opened_work, public_facts
 
 
-@page_at("id/<slug:name>/", "public-work", SAFE)
+@require_safe
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def page(request: HttpRequest, name: str) -> HttpResponse:
     """What an owner tells everybody of a work."""
@@ -33,7 +34,7 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
     return answer
 
 
-@page_at("id/<slug:name>/work.json", "public-work-facts", SAFE)
+@require_safe
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def facts(request: HttpRequest, name: str) -> HttpResponse:
     """The same for programs, as JSON-LD."""
@@ -41,7 +42,7 @@ def facts(request: HttpRequest, name: str) -> HttpResponse:
     return JsonResponse(_found(name)[1], content_type="application/ld+json", headers=headers)
 
 
-@page_at("pdq/feed.<str:kind>", "pdq-feed", SAFE)
+@require_safe
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def pdq_feed(request: HttpRequest, kind: str) -> HttpResponse:
     """PDQ hashes of the works whose owners publish them: ``csv`` or ``txt``, and the ``note`` that signs both."""
@@ -77,13 +78,13 @@ SAID = {
 }
 
 
-@page_at("robots.txt", "robots", SAFE)
+@require_safe
 def robots(request: HttpRequest) -> HttpResponse:
     """What search engines may visit: this question and the public pages. Answers to uploads have no address."""
     return HttpResponse(ROBOTS, content_type="text/plain; charset=utf-8")
 
 
-@page_at("id/", "ask", FORM)
+@require_http_methods(FORM)
 def ask(request: HttpRequest) -> HttpResponse:
     """A form for a picture, and whose it is, as far as works here are opened to everybody."""
     values: dict[str, object] = {"most": MAX_BROUGHT, "no_change": NO_CHANGE}

@@ -4,10 +4,11 @@ from allauth.decorators import rate_limit
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
+from django.views.decorators.http import require_http_methods
 
 from desk.texts.sentences import in_words
 from desk.web.common.access import said
-from desk.web.common.pages import FORM, page_at
+from desk.web.common.pages import FORM
 from desk.web.notices.words import REPLIES
 from exhibit.errors import ExhibitError
 from registry.models import Notice
@@ -16,7 +17,7 @@ from workers.notices.signing import TEXT_NAME, file_of
 from workers.services import wiring
 
 
-@page_at("n/<str:token>", "reply", FORM)
+@require_http_methods(FORM)
 @rate_limit(action="reply", limit_get=True)  # type: ignore[untyped-decorator]
 def reply(request: HttpRequest, token: str) -> HttpResponse:
     """What was sent, word for word, and a form. A link that doesn't hold has the same answer, whatever the reason."""

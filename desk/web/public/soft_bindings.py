@@ -10,12 +10,13 @@ from http import HTTPStatus
 from allauth.decorators import rate_limit
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from desk.api.common.limits import one_asked
 from desk.api.common.problems import Problem
 from desk.doors import MAX_OF_NOBODY
 from desk.texts.sentences import in_words
-from desk.web.common.pages import FORM, POST, SAFE, page_at
+from desk.web.common.pages import FORM
 from evidence.keys.credentials import SOFT_BINDING
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
 from exhibit.pictures.iscc import iscc_of, read_binding
@@ -50,13 +51,13 @@ def _counted(action: str) -> Callable[[View], View]:
     return counted
 
 
-@page_at("c2pa/services/supportedAlgorithms", "soft-binding-algorithms", SAFE)
+@require_safe
 def algorithms(_request: HttpRequest) -> JsonResponse:
     """Which soft bindings are known here."""
     return JsonResponse({"watermarks": [], "fingerprints": [{"alg": SOFT_BINDING}]}, headers=HEADERS)
 
 
-@page_at("c2pa/matches/byBinding", "soft-binding", FORM)
+@require_http_methods(FORM)
 @csrf_exempt
 @_counted("link")
 def by_binding(request: HttpRequest) -> JsonResponse:
@@ -68,7 +69,7 @@ def by_binding(request: HttpRequest) -> JsonResponse:
         return _refused(wrong, 400)
 
 
-@page_at("c2pa/matches/byContent", "soft-binding-content", POST)
+@require_POST
 @csrf_exempt
 @_counted("content")
 def by_content(request: HttpRequest) -> JsonResponse:
@@ -88,7 +89,7 @@ def by_content(request: HttpRequest) -> JsonResponse:
         return _refused(busy, busy.status)
 
 
-@page_at("c2pa/manifests/<str:name>", "manifest", SAFE)
+@require_safe
 @_counted("link")
 def manifest(request: HttpRequest, name: str) -> HttpResponse:
     """A manifest store, as it was signed."""

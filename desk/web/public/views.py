@@ -10,11 +10,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from desk.texts.cases import SURE
 from desk.web.common.access import person_of
-from desk.web.common.pages import SAFE, page_at
 from desk.web.middleware.failures import each_within
 from evidence.accuracy.error_rates import CLASSES, Rate
 from exhibit.config.config import Config
@@ -33,7 +33,6 @@ from workers.services import wiring
 SECONDS_FOR_HEALTH = 1.5
 
 
-@page_at("", "home")
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """The cases of the one owner that the person is a member of; where there are more or none, the list of owners."""
@@ -43,7 +42,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect("owners")
 
 
-@page_at("accuracy/", "accuracy", SAFE)
+@require_safe
 @login_required
 def accuracy(request: HttpRequest) -> HttpResponse:
     """The error rate of the installation, as the log's decisions give it; it belongs to no owner."""
@@ -75,7 +74,6 @@ def _bounds() -> list[tuple[str, int, list[int]]]:
     return bounds
 
 
-@page_at("healthz", "healthz")
 def healthz(request: HttpRequest) -> JsonResponse:
     """200 when database and broker answer within two seconds, else 503; and whether the disk has room."""
     is_well, checks = look_at_health()
@@ -92,7 +90,7 @@ def _database_answers() -> bool:
     return database_answers(settings.CONFIG, str(settings.DATABASES["default"]["NAME"]))
 
 
-@page_at("metrics", "metrics", SAFE)
+@require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Figures for Prometheus, for whoever shows the token and asks from a network that is set; else 404."""
     if not _may_measure(request, wiring.services().config):

@@ -57,7 +57,7 @@ def progress_of(crawl: Crawl) -> dict[str, object]:
     }
 
 
-@member_page("watches/<int:watch_number>/crawls/<int:number>/", "crawl")
+@member_page()
 @cache_control(private=True, no_store=True)
 def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
     """One crawl: what it visited, what it saw, what it refused and why."""
@@ -82,7 +82,7 @@ def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) ->
     return show(request, owner, "web/crawl.html", values)
 
 
-@member_page("watches/<int:watch_number>/crawls/<int:number>/progress", "progress")
+@member_page()
 def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
     """The part of a page that says how far a crawl is; it asks for itself again until all is compared.
 
@@ -96,7 +96,7 @@ def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int)
     return answer
 
 
-@decider_post("watches/<int:watch_number>/crawls/<int:number>/stop", "stop-crawl", back="crawl")
+@decider_post(back="crawl")
 def stop(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> None:
     """Let a crawl end with what it has."""
     row = scoped.crawl(owner, watch_number, number)

@@ -23,7 +23,7 @@ from workers.crawls.watches import arrange
 from workers.services import wiring
 
 
-@member_page("watches/searches/", "searches", "web/searches.html")
+@member_page("web/searches.html")
 def searches(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The searches that can be asked, and what the owner has for them; never a key itself."""
     keys = {row.service: row for row in owner.search_keys.defer("encrypted")}
@@ -36,7 +36,7 @@ def searches(request: HttpRequest, owner: Owner) -> dict[str, object]:
     return {"services": found, "may_keep": manages(owner)}
 
 
-@manager_post("watches/searches/<slug:service>/key", "keep-search-key", back="searches")
+@manager_post(back="searches")
 def keep(request: HttpRequest, owner: Owner, service: str) -> None:
     """Keep the owner's key for a search."""
     try:
@@ -47,26 +47,26 @@ def keep(request: HttpRequest, owner: Owner, service: str) -> None:
         messages.success(request, _("The key is kept, encrypted. It won't be shown again."))
 
 
-@manager_post("watches/searches/<slug:service>/drop", "drop-search-key", back="searches")
+@manager_post(back="searches")
 def drop(request: HttpRequest, owner: Owner, service: str) -> str:
     """Forget the owner's key for a search."""
     search_keys.drop_key(owner, service, by=request.user.get_username())
     return _("The key is removed.")
 
 
-@manager_post("watches/searches/<slug:service>/allow", "allow-search", back="searches")
+@manager_post(back="searches")
 def allow(request: HttpRequest, owner: Owner, service: str) -> None:
     """Let a search be sent copies of the owner's works."""
     consent(wiring.services(), owner, service, by=request.user.get_username())
 
 
-@manager_post("watches/searches/<slug:service>/disallow", "disallow-search", back="searches")
+@manager_post(back="searches")
 def disallow(request: HttpRequest, owner: Owner, service: str) -> None:
     """Take that back."""
     search_keys.withdraw_consent(owner, service, by=request.user.get_username())
 
 
-@manager_post("watches/searches/<slug:service>/price", "search-price", back="searches")
+@manager_post(back="searches")
 def price(request: HttpRequest, owner: Owner, service: str) -> str:
     """Count what a search costs by what the owner's account pays; by its public price, where nothing is said."""
     said = {name: request.POST.get(name, "").strip() for name in ("amount", "requests", "free")}
@@ -78,7 +78,7 @@ def price(request: HttpRequest, owner: Owner, service: str) -> str:
     return _("Saved.")
 
 
-@decider_form("watches/searches/<slug:service>/watch", "new-search-watch")
+@decider_form()
 def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     """A watch that asks a search with the owner's key."""
     house = wiring.services()

@@ -23,7 +23,7 @@ from workers.crawls.watches import arrange, check_addresses, look_at_site
 from workers.services import wiring
 
 
-@decider_form("watches/new", "new-watch")
+@decider_form()
 def new(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask for a site's address; look at the one given, and show what it offers."""
     if request.method != "POST":
@@ -36,7 +36,7 @@ def new(request: HttpRequest, owner: Owner) -> HttpResponse:
     return show(request, owner, "web/watch-new.html", values | {"form": WatchForm(name=name)})
 
 
-@decider_post("watches/make", "make-watch")
+@decider_post()
 def make(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Make the watch, and run it at once if that is wished."""
     form = WatchForm(request.POST)
@@ -116,7 +116,7 @@ def places(given: list[str]) -> list[Proposal]:
 SHOWN = 50
 
 
-@decider_form("watches/<int:number>/sources/", "watch-sources")
+@decider_form()
 def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The places that a watch looks at; another one is asked for, looked at, and shown with what it offers."""
     row = _watch_of_sites(owner, number)
@@ -128,7 +128,7 @@ def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return show(request, owner, "web/watch-sources.html", values, status=status)
 
 
-@decider_post("watches/<int:number>/sources/add", "add-sources", back="watch-sources")
+@decider_post(back="watch-sources")
 def add(request: HttpRequest, owner: Owner, number: int) -> None:
     """Let the watch look at what was chosen, too."""
     row = _watch_of_sites(owner, number)
@@ -145,7 +145,7 @@ def add(request: HttpRequest, owner: Owner, number: int) -> None:
             messages.error(request, _("Choose at least one place to look at."))
 
 
-@decider_post("watches/<int:number>/sources/remove", "remove-source", back="watch-sources")
+@decider_post(back="watch-sources")
 def remove(request: HttpRequest, owner: Owner, number: int) -> str:
     """Let the watch look at a place no more."""
     row = _watch_of_sites(owner, number)

@@ -24,7 +24,7 @@ from workers.services import wiring
 from workers.steps.crawls import plan
 
 
-@member_page("watches/", "watches", "web/watches.html")
+@member_page("web/watches.html")
 def watches(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The owner's watches with their last crawls."""
     page = page_of(request, scoped.watches(owner))
@@ -37,7 +37,7 @@ def _row(watch: Watch, last: Crawl | None) -> dict[str, object]:
     return {"watch": watch, "schedule": said, "last": last, "end": "" if last is None else end_in_words(last.reason)}
 
 
-@member_page("watches/<int:number>/", "watch", "web/watch.html")
+@member_page("web/watch.html")
 def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One watch: its sources, its schedule, what it may spend, its crawls."""
     row = scoped.watch_numbered(owner, number)
@@ -59,7 +59,7 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     }
 
 
-@decider_form("watches/<int:number>/edit", "edit-watch")
+@decider_form()
 def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Set name, schedule, budget and politeness of a watch."""
     row = scoped.watch_numbered(owner, number)
@@ -77,7 +77,7 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return show(request, owner, "web/watch-edit.html", values, status=422 if form.errors else 200)
 
 
-@decider_post("watches/<int:number>/run", "run-watch")
+@decider_post()
 def run(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Start the watch now, beside its times."""
     return run_at_once(request, scoped.watch_numbered(owner, number))
@@ -91,7 +91,7 @@ def run_at_once(request: HttpRequest, row: Watch) -> HttpResponse:
     return redirect("watch", slug=row.owner.slug, number=row.number)
 
 
-@decider_post("watches/<int:number>/pause", "pause-watch", back="watch")
+@decider_post(back="watch")
 def pause(request: HttpRequest, owner: Owner, number: int) -> None:
     """Start no more crawls of the watch, or start them again."""
     row = scoped.watch_numbered(owner, number)
@@ -99,7 +99,7 @@ def pause(request: HttpRequest, owner: Owner, number: int) -> None:
     change(row, by=request.user.get_username())
 
 
-@decider_form("watches/<int:number>/delete", "remove-watch", back="watch")
+@decider_form(back="watch")
 def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask whether the watch may go, and let it go."""
     row = scoped.watch_numbered(owner, number)
@@ -110,7 +110,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return redirect("watches", slug=owner.slug)
 
 
-@decider_post("watches/<int:number>/canaries", "plant-canary", back="watch")
+@decider_post(back="watch")
 def plant(request: HttpRequest, owner: Owner, number: int) -> None:
     """Say that a page of the owner's shows a known copy of a work."""
     watch = scoped.watch_numbered(owner, number)
@@ -128,7 +128,7 @@ def plant(request: HttpRequest, owner: Owner, number: int) -> None:
         messages.success(request, _("From its next run on, this watch has to find it."))
 
 
-@decider_post("watches/<int:number>/canaries/<int:canary>/withdraw", "withdraw-canary", back="watch")
+@decider_post(back="watch")
 def withdraw(request: HttpRequest, owner: Owner, number: int, canary: int) -> str:
     """Expect a known copy no longer."""
     row = scoped.canary(owner, canary)

@@ -29,7 +29,7 @@ MOST = {"title": 500, "author": 300, "holder": 300, "credit": 300}
 """Characters of fields that are shorter than others."""
 
 
-@decider_form("works/<int:number>/edit", "edit-work")
+@decider_form()
 def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Change what is declared; gaps may be filled with what the file states."""
     row = scoped.work(owner, number)
@@ -58,7 +58,7 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     return show(request, owner, "web/edit-work.html", values, status=400 if error else 200)
 
 
-@decider_post("works/<int:number>/remarks/<int:remark>", "answer-remark", back="work")
+@decider_post(back="work")
 def answer(request: HttpRequest, owner: Owner, number: int, remark: int) -> str:
     """Record why a doubt doesn't stand against the work."""
     row = scoped.work(owner, number).remarks.filter(pk=remark).select_related("work__owner").first()
@@ -68,7 +68,7 @@ def answer(request: HttpRequest, owner: Owner, number: int, remark: int) -> str:
     return _("Your reason is kept, with your name and the time.")
 
 
-@decider_post("works/<int:number>/documents", "attach", back="work")
+@decider_post(back="work")
 def attach(request: HttpRequest, owner: Owner, number: int) -> str:
     """Keep a document beside a work."""
     row = scoped.work(owner, number)
@@ -82,7 +82,7 @@ def attach(request: HttpRequest, owner: Owner, number: int) -> str:
     return _("The document is kept byte for byte; its digest is in the log.")
 
 
-@member_page("works/<int:number>/documents/<int:attachment>", "attachment")
+@member_page()
 def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int) -> HttpResponseBase:
     """A document beside a work, as it came."""
     row = scoped.attachment(owner, number, attachment)
@@ -96,13 +96,13 @@ def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int)
     return FileResponse(stream, as_attachment=True, filename=row.name, content_type="application/octet-stream")
 
 
-@decider_post("works/<int:number>/documents/<int:attachment>/remove", "detach", back="work")
+@decider_post(back="work")
 def detach(request: HttpRequest, owner: Owner, number: int, attachment: int) -> None:
     """Take a document off a work."""
     declaring.detach(scoped.attachment(owner, number, attachment), by=request.user.get_username())
 
 
-@decider_post("works/<int:number>/remove", "remove-work", back="works")
+@decider_post(back="works")
 def remove(request: HttpRequest, owner: Owner, number: int) -> str:
     """Stop looking for copies of a work."""
     row = scoped.work(owner, number)
@@ -111,7 +111,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> str:
     return text % {"title": row.title}
 
 
-@decider_post("works/<int:number>/open", "open-work", back="work")
+@decider_post(back="work")
 def open_to_all(request: HttpRequest, owner: Owner, number: int) -> str:
     """Show a work to everybody on a public page, or give that page another contact."""
     row, contact = scoped.work(owner, number), said(request.POST.get("contact", ""))
@@ -119,7 +119,7 @@ def open_to_all(request: HttpRequest, owner: Owner, number: int) -> str:
     return _("Everybody may see the public page of this work now.")
 
 
-@decider_post("works/<int:number>/closed", "close-work", back="work")
+@decider_post(back="work")
 def close(request: HttpRequest, owner: Owner, number: int) -> str:
     """Close a work's public page: its address answers as if it had never been."""
     close_work(scoped.work(owner, number), by=request.user.get_username())

@@ -38,7 +38,7 @@ def held(owner: Owner, work: Work) -> dict[str, Any] | None:
     }
 
 
-@decider_post("works/<int:number>/held", "answer-held", back="work")
+@decider_post(back="work")
 def answer_held(request: HttpRequest, owner: Owner, number: int) -> str:
     """Open the cases of a held work, say that the pictures aren't of it, or take that back."""
     row, answer = scoped.work(owner, number), request.POST.get("answer", "")

@@ -98,7 +98,7 @@ class Asked:
         return bool(self.words or self.only or self.upload or self.collection)
 
 
-@member_page("works/", "works", "web/works.html")
+@member_page("web/works.html")
 def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The owner's works: searched, sorted, counted, and those only that need something or belong to a collection."""
     given, counts = request.GET, searching.counts(owner)
@@ -121,7 +121,7 @@ def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
     }
 
 
-@decider_post("works/change", "edit-works")
+@decider_post()
 def edit_works(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Change the chosen works at once, or all that match what was asked for."""
     given = request.POST
@@ -137,19 +137,19 @@ def edit_works(request: HttpRequest, owner: Owner) -> HttpResponse:
     return redirect(f"{reverse('works', args=[owner.slug])}?{back.urlencode()}")
 
 
-@member_page("works/changes/", "bulk-edits", "web/works-changes.html")
+@member_page("web/works-changes.html")
 def bulk_edits(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """What was changed of many works at once, newest first."""
     return {"page": page_of(request, scoped.bulk_edits(owner))}
 
 
-@member_page("works/changes/<int:number>/", "bulk-edit", "web/works-change.html")
+@member_page("web/works-change.html")
 def bulk_edit(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """How far one of these is, as a part of a page."""
     return {"done": scoped.bulk_edit(owner, number)}
 
 
-@decider_post("works/changes/<int:number>/undo", "undo-bulk-edit", back="bulk-edits")
+@decider_post(back="bulk-edits")
 def undo_bulk_edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Undo one of these."""
     row = scoped.bulk_edit(owner, number)
@@ -157,7 +157,7 @@ def undo_bulk_edit(request: HttpRequest, owner: Owner, number: int) -> HttpRespo
     return redirect(f"{reverse('works', args=[owner.slug])}?bulk={done.number}")
 
 
-@decider_post("works/collections/<int:number>", "change-collection")
+@decider_post()
 def change_collection(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Rename a collection, or remove it; its works stay."""
     row, by = collection_of(owner, number), request.user.get_username()

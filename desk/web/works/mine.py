@@ -28,7 +28,7 @@ SCRIPT = (
 """The bookmark: brings the address of a page's largest picture, and the page's own. It fetches and sends nothing."""
 
 
-@member_form("works/mine", "mine")
+@member_form()
 def mine(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """The form with the address, and what was found; an address is fetched only when the form is sent."""
     given = request.POST if request.method == "POST" else request.GET

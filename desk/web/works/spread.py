@@ -41,7 +41,7 @@ class Lane(NamedTuple):
     standing: str
 
 
-@member_page("works/<int:number>/spread/", "spread", "web/spread.html")
+@member_page("web/spread.html")
 def spread(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """The parties that showed a work, in the order in which they were seen, and when they did at new places."""
     work = scoped.work(owner, number)

@@ -40,7 +40,7 @@ BROUGHT_SHOWN = 12
 JSON = "application/json"
 
 
-@decider_form("works/add", "add-works")
+@decider_form()
 def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """The form, and the beginning of an upload; with files when the browser runs no script."""
     if request.method != "POST":
@@ -60,7 +60,7 @@ def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return _gone_on(request, upload)
 
 
-@decider_form("works/add/fingerprints", "state-works", "web/state-works.html")
+@decider_form("web/state-works.html")
 def state(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Registering without the pictures, by a file of fingerprints: the form, and what came of each picture."""
     values: dict[str, object] = {"most_bytes": MAX_FILE, "most_works": MAX_WORKS}
@@ -86,7 +86,7 @@ def _stated(request: HttpRequest, owner: Owner) -> dict[str, object]:
     return {"told": True, **counts, **told}
 
 
-@member_page("works/uploads/", "uploads", "web/uploads.html")
+@member_page("web/uploads.html")
 def uploads(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """What was brought, newest first."""
     page = page_of(request, scoped.uploads(owner))
@@ -94,7 +94,7 @@ def uploads(request: HttpRequest, owner: Owner) -> dict[str, object]:
     return {"page": page, "rows": [(row, far[row.pk]) for row in page]}
 
 
-@member_page("works/uploads/<int:number>/", "upload", "web/upload.html")
+@member_page("web/upload.html")
 def upload(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One upload: how far it is, what couldn't be registered, and a way to send what is missing."""
     row = scoped.upload(owner, number)
@@ -115,7 +115,7 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
     }
 
 
-@member_page("works/uploads/<int:number>/progress", "upload-progress")
+@member_page()
 def progress(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """How far an upload is, as a part of its page."""
     row = scoped.upload(owner, number)
@@ -126,7 +126,7 @@ def progress(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return answer
 
 
-@decider_post("works/uploads/<int:number>/files", "upload-files")
+@decider_post()
 def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Take a portion of files."""
     row = scoped.upload(owner, number)
@@ -137,13 +137,13 @@ def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     return _gone_on(request, row)
 
 
-@member_page("works/uploads/<int:number>/received", "upload-received")
+@member_page()
 def received(request: HttpRequest, owner: Owner, number: int) -> JsonResponse:
     """Names and sizes of the files that are here, so that nobody sends them twice."""
     return JsonResponse({"files": list(uploading.received(scoped.upload(owner, number)).values_list("name", "size"))})
 
 
-@decider_post("works/uploads/<int:number>/close", "close-upload")
+@decider_post()
 def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Note that all files have been sent."""
     row = scoped.upload(owner, number)
@@ -151,13 +151,13 @@ def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     return _gone_on(request, row)
 
 
-@decider_post("works/uploads/<int:number>/again", "upload-again", back="upload")
+@decider_post(back="upload")
 def again(request: HttpRequest, owner: Owner, number: int) -> None:
     """Try once more what was given up."""
     uploading.try_again(wiring.services(), scoped.upload(owner, number))
 
 
-@member_page("works/uploads/<int:number>/results.csv", "upload-results")
+@member_page()
 def results(request: HttpRequest, owner: Owner, number: int) -> StreamingHttpResponse:
     """What came of each file, as CSV."""
     headers = {"Content-Disposition": f'attachment; filename="{owner.slug}-upload-{number}-results.csv"'}

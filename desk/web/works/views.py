@@ -33,13 +33,13 @@ from workers.works.opened import public_address
 from workers.works.ownership import terms, warnings_of
 
 
-@decider_post("works/derived", "derived", back="works")
+@decider_post(back="works")
 def derived(request: HttpRequest, owner: Owner) -> None:
     """Ask for works derived from the owner's, or no more."""
     people.ask_for(owner, "derived", wanted=not owner.derived, by=request.user.get_username())
 
 
-@member_page("works/<int:number>/", "work", "web/work.html")
+@member_page("web/work.html")
 def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One work: what was declared, what speaks against it, its proofs, where it was seen, and its history."""
     row = scoped.work(owner, number)
@@ -78,7 +78,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     }
 
 
-@decider_post("works/<int:number>/export", "export-work")
+@decider_post()
 def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Copies for publishing, which say whose they are, as a ZIP."""
     row, given = scoped.work(owner, number), request.POST
@@ -90,7 +90,7 @@ def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     return redirect("work", slug=owner.slug, number=number)
 
 
-@decider_post("works/<int:number>/deposit", "make-deposit", back="work")
+@decider_post(back="work")
 def make_deposit(request: HttpRequest, owner: Owner, number: int) -> None:
     """Make a deposit record of what is declared now."""
     row = scoped.work(owner, number)
@@ -99,7 +99,7 @@ def make_deposit(request: HttpRequest, owner: Owner, number: int) -> None:
         messages.success(request, _("Deposit record %(number)d is ready.") % {"number": made.number})
 
 
-@member_page("works/<int:number>/deposits/<int:deposit>", "deposit")
+@member_page()
 def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
     """A deposit record with the receipts of this moment."""
     row = scoped.deposit(owner, number, deposit)
@@ -111,7 +111,7 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
     return redirect("work", slug=owner.slug, number=number)
 
 
-@member_page("works/<int:number>/deposits/<int:deposit>/record", "deposit-record")
+@member_page()
 def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
     """The record itself, in the installation's first language."""
     row = scoped.deposit(owner, number, deposit)
@@ -123,7 +123,7 @@ def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Htt
     return redirect("work", slug=owner.slug, number=number)
 
 
-@member_page("pictures/<str:digest>", "picture")
+@member_page()
 @cache_control(private=True, max_age=3600)
 def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
     """A small JPEG made of a picture; what was found on the web is never sent to a browser as it is."""

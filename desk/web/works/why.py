@@ -22,7 +22,7 @@ from workers.services import wiring
 CHOICES = {Said.COPY: gettext_lazy("This is a copy"), Said.DIFFERENT: gettext_lazy("These are different pictures")}
 
 
-@decider_form("works/<int:number>/why", "why", "web/why.html")
+@decider_form("web/why.html")
 def why(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """The form, and what the search makes of the file; nothing is decided by it."""
     work = scoped.work(owner, number)

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from desk.api.api import api
+from desk.api.common import idempotency as idempotency_keys
 from exhibit.clock import now
 from exhibit.config.config import Config
 from registry.accounts import tokens
@@ -34,6 +36,27 @@ def test_a_repeated_request_is_done_once_and_answered_the_same(studio: Owner, al
     assert alice.post("/reports", {"title": "November"}, key="two")[1]["number"] == first[1]["number"] + 1
     other = program(studio, "alice")
     assert other.post("/reports", {"title": "November"}, key="one")[1]["number"] == first[1]["number"] + 2
+
+
+def test_every_post_about_an_owner_takes_a_key_but_these() -> None:
+    without = {
+        f"/api/v1/owners/{{owner}}/{end}"
+        for end in (
+            "cases/{number}/report",
+            "identify",
+            "invitations",
+            "licences/trials",
+            "packages/{number}/links",
+            "passkeys",
+            "reports/{number}/links",
+            "webhooks",
+            "works/{number}/export",
+        )
+    }
+    for path, operations in api.get_openapi_schema()["paths"].items():
+        for method, operation in operations.items():
+            takes = idempotency_keys.PARAMETER in operation["parameters"]
+            assert takes == (method == "post" and "{owner}" in path and path not in without), (method, path)
 
 
 def test_a_request_that_failed_may_be_sent_again_with_its_key(studio: Owner, alice: Program) -> None:

@@ -6,7 +6,8 @@ from django.contrib.messages.storage.cookie import CookieStorage
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 
-from desk.web.common.pages import PAGES, Telling, page_of
+from desk.web.common.pages import Telling, page_of
+from desk.web.urls import pages
 from exhibit.errors import WrongUseError
 from registry.models import Owner
 from tests.assets.desk_scene import Scene, scene
@@ -16,9 +17,9 @@ __all__ = ["scene"]
 
 
 def test_each_address_and_each_name_stands_once() -> None:
-    named = [page.name for page in PAGES if page.name is not None]
+    named = [page.name for page in pages if page.name is not None]
     assert len(set(named)) == len(named)
-    assert len({str(page.pattern) for page in PAGES}) == len(PAGES)
+    assert len({str(page.pattern) for page in pages}) == len(pages)
 
 
 def test_an_address_that_is_cut_short_leads_to_the_nearest_page_above(scene: Scene) -> None:

@@ -1,0 +1,30 @@
+"""Lists in pieces: each names the cursor that the next one is asked for with."""
+
+from typing import Annotated, TypeVar
+
+from django.db.models import Model, QuerySet
+from ninja import Query
+
+from desk.schemas.base import Answer, Piece
+
+MAX_ROWS = 100
+_WORD = "after-"
+Row = TypeVar("Row", bound=Model)
+A = TypeVar("A", bound=Answer)
+
+Limit = Annotated[int, Query(ge=1, le=MAX_ROWS, description="How many at most.")]
+_BEFORE = "The field `next` or `last` of the answer before this one."
+Cursor = Annotated[str, Query(pattern=f"^({_WORD}[0-9]{{1,18}})?$", description=_BEFORE)]
+
+
+def page(rows: QuerySet[Row], kind: type[A], cursor: str, limit: int) -> Piece[A]:
+    """One piece of a list, oldest first: by the numbers that rows are told with, or else by their keys."""
+    number = kind.model_fields.get("number")
+    key = "pk" if number is None else number.alias or "number"
+    after = {f"{key}__gt": int(cursor.removeprefix(_WORD))} if cursor else {}
+    chosen = rows.filter(**after).order_by(key)
+    found = list(chosen[: limit + 1])
+    more = len(found) > limit
+    found = found[:limit]
+    last = f"{_WORD}{getattr(found[-1], key)}" if found else cursor
+    return Piece[kind](items=kind.from_rows(found), next=last if more else None, last=last)  # type: ignore[valid-type] # made as it runs

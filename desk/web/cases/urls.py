@@ -1,0 +1,19 @@
+"""Addresses of this package's pages."""
+
+from django.urls import URLPattern, path
+
+from desk.web.cases import queue, views
+
+urlpatterns: list[URLPattern] = [
+    path("o/<slug:slug>/cases/", queue.cases, name="cases"),
+    path("o/<slug:slug>/cases/decide", queue.decide_cases, name="decide-cases"),
+    path("o/<slug:slug>/cases/<int:number>/licences", queue.licences_for, name="licences-for"),
+    path("o/<slug:slug>/cases/put-aside", queue.put_aside, name="put-aside"),
+    path("o/<slug:slug>/cases/groups/<int:group>/", queue.group_decision, name="group-decision"),
+    path("o/<slug:slug>/cases/groups/<int:group>/undo", queue.undo_group, name="undo-group"),
+    path("o/<slug:slug>/cases/<int:number>/", views.case, name="case"),
+    path("o/<slug:slug>/cases/<int:number>/decide", views.decide, name="decide"),
+    path("o/<slug:slug>/cases/<int:number>/deed", views.deed, name="case-deed"),
+    path("o/<slug:slug>/cases/<int:number>/claims", views.answer_claim, name="answer-claim"),
+    path("o/<slug:slug>/cases/<int:number>/matches/<int:match>/<str:drawing>", views.drawing, name="drawing"),
+]

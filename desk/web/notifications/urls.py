@@ -1,0 +1,17 @@
+"""Addresses of this package's pages."""
+
+from django.urls import URLPattern, path
+
+from desk.web.notifications import feeds, views
+
+urlpatterns: list[URLPattern] = [
+    path("feeds/<str:secret>/cases.atom", feeds.feed, name="feed"),
+    path("mail/open/<str:signed>", feeds.open_link, name="mail-link"),
+    path("mail/unsubscribe/<str:token>", feeds.unsubscribe, name="unsubscribe"),
+    path("o/<slug:slug>/told/", views.told, name="told"),
+    path("o/<slug:slug>/told/mail", views.choose_mail, name="choose-mail"),
+    path("o/<slug:slug>/told/feed", views.change_feed, name="change-feed"),
+    path("o/<slug:slug>/told/webhooks", views.add_webhook, name="add-webhook"),
+    path("o/<slug:slug>/told/webhooks/<int:number>/", views.webhook, name="webhook"),
+    path("o/<slug:slug>/told/webhooks/<int:number>/change", views.change_webhook, name="change-webhook"),
+]

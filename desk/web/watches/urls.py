@@ -1,0 +1,31 @@
+"""Addresses of this package's pages."""
+
+from django.urls import URLPattern, path
+
+from desk.web.watches import crawls, searches, sources, views
+
+urlpatterns: list[URLPattern] = [
+    path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/", crawls.crawl, name="crawl"),
+    path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/progress", crawls.progress, name="progress"),
+    path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/stop", crawls.stop, name="stop-crawl"),
+    path("o/<slug:slug>/watches/searches/", searches.searches, name="searches"),
+    path("o/<slug:slug>/watches/searches/<slug:service>/key", searches.keep, name="keep-search-key"),
+    path("o/<slug:slug>/watches/searches/<slug:service>/drop", searches.drop, name="drop-search-key"),
+    path("o/<slug:slug>/watches/searches/<slug:service>/allow", searches.allow, name="allow-search"),
+    path("o/<slug:slug>/watches/searches/<slug:service>/disallow", searches.disallow, name="disallow-search"),
+    path("o/<slug:slug>/watches/searches/<slug:service>/price", searches.price, name="search-price"),
+    path("o/<slug:slug>/watches/searches/<slug:service>/watch", searches.new, name="new-search-watch"),
+    path("o/<slug:slug>/watches/new", sources.new, name="new-watch"),
+    path("o/<slug:slug>/watches/make", sources.make, name="make-watch"),
+    path("o/<slug:slug>/watches/<int:number>/sources/", sources.sources, name="watch-sources"),
+    path("o/<slug:slug>/watches/<int:number>/sources/add", sources.add, name="add-sources"),
+    path("o/<slug:slug>/watches/<int:number>/sources/remove", sources.remove, name="remove-source"),
+    path("o/<slug:slug>/watches/", views.watches, name="watches"),
+    path("o/<slug:slug>/watches/<int:number>/", views.watch, name="watch"),
+    path("o/<slug:slug>/watches/<int:number>/edit", views.edit, name="edit-watch"),
+    path("o/<slug:slug>/watches/<int:number>/run", views.run, name="run-watch"),
+    path("o/<slug:slug>/watches/<int:number>/pause", views.pause, name="pause-watch"),
+    path("o/<slug:slug>/watches/<int:number>/delete", views.remove, name="remove-watch"),
+    path("o/<slug:slug>/watches/<int:number>/canaries", views.plant, name="plant-canary"),
+    path("o/<slug:slug>/watches/<int:number>/canaries/<int:canary>/withdraw", views.withdraw, name="withdraw-canary"),
+]

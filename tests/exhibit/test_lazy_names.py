@@ -1,0 +1,30 @@
+import subprocess
+import sys
+
+import pytest
+
+from exhibit.lazy_names import lazy_names
+from tests import CHECKOUT
+
+
+def test_a_name_is_loaded_when_it_is_asked_for_and_an_unknown_one_is_none() -> None:
+    load = lazy_names("exhibit", {"RefusedError": "errors", "absent": "errors"})
+    from exhibit.errors import RefusedError
+
+    assert load("RefusedError") is RefusedError
+    for name in ("nothing", "absent"):
+        with pytest.raises(AttributeError, match=f"has no attribute '{name}'"):
+            load(name)
+
+
+def test_importing_a_package_loads_nothing_of_it() -> None:
+    program = """
+import sys, types
+from exhibit.lazy_names import lazy_names
+package = types.ModuleType("exhibit.network")
+package.__getattr__ = lazy_names("exhibit.network", {"host_of": "urls"})
+assert "exhibit.network.urls" not in sys.modules
+assert package.host_of("http://A.example/") == "a.example"
+assert "exhibit.network.urls" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=CHECKOUT)
