@@ -2,7 +2,6 @@
 
 import io
 import random
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from PIL import Image, ImageDraw, ImageOps
 from bench.edited import opened
 from bench.matching.look import Look
 from bench.matching.registered import Registered
-from bench.matching.retrievers import Retriever
 from bench.processor import processor_seconds
 from bench.progress import Progress
 from bench.table import Row
@@ -115,21 +113,6 @@ def time_table(samples: Sequence[Sample], registered: Registered) -> list[Row]:
     return [*rows, _row(MIX, [value for values in spent.values() for value in values])]
 
 
-def beside_table(samples: Sequence[Sample], retrievers: Sequence[Retriever], whole: Sequence[Row]) -> list[Row]:
-    """Milliseconds and bytes a picture of everybody who ranks, each by itself, on the same mix; decoding included."""
-    rows: list[Row] = []
-    for one in retrievers:
-        for sample in samples[:WARM_UP]:
-            one.distances(Look(sample.data))
-        started = processor_seconds()
-        for sample in samples:
-            one.distances(Look(sample.data))
-        spent = (processor_seconds() - started) * 1000 / len(samples)
-        rows.append({"what": f"{one.name}, alone", "ms a picture": spent, "bytes a work": round(one.bytes_each)})
-    mixed = [row["ms, mean"] for row in whole if row["picture"] == MIX]
-    return [*rows, {"what": "Exhibit whole", "ms a picture": mixed[0], "bytes a work": "all of its stages"}]
-
-
 def _row(kind: str, values: Sequence[float]) -> Row:
     ordered = sorted(values)
     return {
@@ -139,19 +122,6 @@ def _row(kind: str, values: Sequence[float]) -> Row:
         "ms, median": ordered[len(ordered) // 2],
         "ms, 95th of 100": ordered[int(len(ordered) * 0.95)],
     }
-
-
-def adding_table(registered: Registered, photos: Sequence[Path]) -> list[Row]:
-    """Seconds from a new work's file until a copy of it is found by the process that added it."""
-    seconds = []
-    for path in photos:
-        copy = apply("jpeg70", opened(path), [], 1).data
-        started = time.monotonic()
-        registered.add(path)
-        found = any(work == len(registered) - 1 for work, _ in registered.compared(Look(copy)))
-        seconds.append(time.monotonic() - started if found else float("inf"))
-    title = "one work added and found"
-    return [{"what": title, "works before": len(registered) - len(photos), "s, worst": max(seconds)}] if seconds else []
 
 
 def bytes_table(registered: Registered) -> list[Row]:

@@ -49,13 +49,6 @@ class Registered:
     def __len__(self) -> int:
         return len(self._files)
 
-    def add(self, path: Path) -> None:
-        """Measure one more work and add it to the indexes that are in use."""
-        for one in self._measured(path):
-            index = self._indexes[one.space]
-            index.upsert(np.array([self._counts[one.space] - 1]), rows_of(index.space, [one.vector]))
-        self._vote_for(len(self) - 1)
-
     def _vote_for(self, number: int) -> None:
         self._votes.upsert([(number, self.features(number).local.descriptors[:VOTES_KEPT])])
         self._owners[ROOTSIFT.id, number] = number

@@ -86,8 +86,6 @@ def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
     registered = Registered(parts.registered, answers.folder, progress)
     results = _results(choice, parts, unrelated, registered, Asking(answers, jobs))
     yield "matching-recall", "Recall by edit", tables.recall(results)
-    yield "matching-retrieval", "Who ranks the right work where", tables.retrieval(results)
-    yield "matching-stages", "Right work among the first ten, each of Exhibit's stages alone", tables.by_stage(results)
     yield "matching-alarms", "False alarms", tables.false_alarms(results)
     yield "matching-alarms-named", "Exhibit's false alarms, one by one", tables.named_alarms(results)
     judged = _overlays(choice, parts, unrelated, Asking(answers, jobs))
@@ -97,7 +95,6 @@ def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
     yield from _real(choice, alike)
     by_size = yield from _costs(choice, parts, registered, [*results.peers, *results.stages])
     yield "matching-peers", "Everybody on the same pictures", tables.beside_peers(results, by_size)
-    yield "matching-adding", "From a new work until it is found", cost.adding_table(registered, parts.others[:5])
 
 
 def measure_cost(choice: Choice, out: Path) -> Iterator[Titled]:
@@ -126,9 +123,7 @@ def _costs(
 ) -> Generator[Titled, None, list[Row]]:
     """The tables of time and space; returns that by size."""
     samples = list(cost.mix(parts.works, parts.unrelated[: choice.most_unrelated], choice.mix, choice.seed))
-    times = cost.time_table(samples, registered)
-    yield "matching-time", "Processor time of a found picture", times
-    yield "matching-beside", "Time and space beside others", cost.beside_table(samples, ranking, times)
+    yield "matching-time", "Processor time of a found picture", cost.time_table(samples, registered)
     by_size = sizes.table(parts.unrelated, min(choice.mix, SIZED), registered, ranking)
     yield "matching-sizes", "Processor time of a stranger's picture by size", by_size
     yield "matching-bytes", "What is kept", cost.bytes_table(registered)

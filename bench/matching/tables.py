@@ -8,7 +8,6 @@ from bench.matching.answers import Answer
 from bench.matching.figures import (
     Judge,
     alarms,
-    among,
     below_strangers,
     interval,
     is_certain,
@@ -83,29 +82,6 @@ def _at_usual(retriever: Retriever) -> str:
     return f"{retriever.name} ≤ {retriever.usual:g}"
 
 
-def by_stage(results: Results) -> list[Row]:
-    """R@10 of each of Exhibit's stages alone, by edit."""
-    names = dict.fromkeys(answer.edit for answer in results.copies)
-    rows: list[Row] = []
-    for name in names:
-        group = [answer for answer in results.copies if answer.edit == name]
-        found = {stage.name: _share(share(group, among(stage.name, 10))) for stage in results.stages}
-        rows.append({"edit": name, **found, "Exhibit whole": _share(share(group, is_found))})
-    return rows
-
-
-def retrieval(results: Results) -> list[Row]:
-    """R@1, R@10 and R@0FP of everybody who ranks, as means over the edits."""
-    rows: list[Row] = []
-    for title, names in (("34 edits", set(DESIGN)), ("further edits", set(FURTHER))):
-        group = [answer for answer in results.copies if answer.edit in names]
-        if group:
-            rows += [_ranking_row(one.name, title, group, results) for one in (*results.peers, *results.stages)]
-            whole = {"R@1": "–", "R@10": _share(mean_over_edits(group, is_found)), "R@0FP": "–"}
-            rows.append({"what": "Exhibit whole, of any grade", "edits": title, **whole})
-    return rows
-
-
 def beside_peers(results: Results, by_size: Sequence[Row]) -> list[Row]:
     """Found at zero strangers, milliseconds and bytes of everybody: the same copies, strangers and works, in one run.
 
@@ -139,16 +115,6 @@ def beside_peers(results: Results, by_size: Sequence[Row]) -> list[Row]:
 
 def _cost(row: Row) -> Row:
     return {name: value for name, value in row.items() if name.startswith(("0.3", "pages", "bytes"))}
-
-
-def _ranking_row(name: str, edits: str, group: Sequence[Answer], results: Results) -> Row:
-    return {
-        "what": name,
-        "edits": edits,
-        "R@1": _share(mean_over_edits(group, among(name, 1))),
-        "R@10": _share(mean_over_edits(group, among(name, 10))),
-        "R@0FP": _share(mean_over_edits(group, below_strangers(name, results.strangers))),
-    }
 
 
 def false_alarms(results: Results) -> list[Row]:
