@@ -103,10 +103,10 @@ def _wait_for_no_disk(config: Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(servers: EmbeddedServers, django_db_blocker: DjangoDbBlocker, config: Config) -> None:
+def django_db_modify_db_settings(servers: EmbeddedServers, django_db_blocker: DjangoDbBlocker) -> None:
     """Start the servers and make the schema before Django makes its test database, as a copy."""
     with django_db_blocker.unblock():
-        make_schema(config)
+        make_schema(load_config())
     connection.settings_dict["TEST"]["TEMPLATE"] = addresses.DATABASE_NAME
 
 

@@ -89,10 +89,10 @@ class _Server(uvicorn.Server):
 
 
 def _loaded_site() -> object:
-    from desk.server import application
-
     try:
-        return application.make_site()
+        from desk.server.application import make_site  # the process that only keeps the others needs no site
+
+        return make_site()
     except ExhibitError as error:
         sys.stderr.write(f"{error}\n")
     except Exception:  # noqa: BLE001 - whatever it is, it would be so in the next process

@@ -80,7 +80,8 @@ class Authority:
 def running_authority(folder: Path, port: int = 0) -> Iterator[Authority]:
     """An authority that answers on loopback for the length of the ``with`` block."""
     server = LoopbackServer(port)
-    authority = Authority(folder, server.url)
+    with server.closed_after_errors():
+        authority = Authority(folder, server.url)
     with server.running(authority.answer):
         yield authority
 

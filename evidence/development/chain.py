@@ -164,7 +164,8 @@ def running_chain(folder: Path, port: int = 0, every: float | None = None) -> It
     Every so many seconds it looks whether a block is needed; with ``None``, blocks are made by call only.
     """
     server = LoopbackServer(port)
-    chain, stop = Chain(folder, server.url), threading.Event()
+    with server.closed_after_errors():
+        chain, stop = Chain(folder, server.url), threading.Event()
     miner = threading.Thread(target=chain.mine_every, args=(every or 1.0, stop), daemon=True)
     with server.running(chain.answer):
         if every is not None:

@@ -144,8 +144,13 @@ def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
     assert held_up() == {}
 
 
-def test_the_crawlers_own_full_disk_is_told_by_the_child(inline: SyncRunner, shop: Shop) -> None:
+def test_the_crawlers_own_full_disk_is_told_by_the_child(
+    inline: SyncRunner, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A real child under a real limit of file sizes: it says so, and the slice waits."""
+    monkeypatch.setattr(
+        "workers.crawls.child.subprocess", subprocess
+    )  # a fork has the limits of whom it is forked from
     settle(inline, allowed_networks=(LOOPBACK,))
     watch(owner("studio"), shop.url())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -10,7 +10,6 @@ the table of the new ones for docs/benchmarks.md.
 # fmt: off
 
 import re
-from collections.abc import Iterator
 
 from tests.assets.corpus.inventions import FAMILIES
 
@@ -140,16 +139,3 @@ def kinds_of(name: str) -> list[str]:
     """The kinds that an invention belongs to: one, if the table is right."""
     patterns = {**NEW, **{kind: pattern for kind, (pattern, _) in EARLIER.items()}}
     return [kind for kind, pattern in patterns.items() if re.fullmatch(pattern, name)]
-
-
-def table() -> Iterator[str]:
-    """A line of Markdown for each new kind: how many inventions are of it, and which checks name them."""
-    every = named()
-    yield "| kind of change | made in | named by |\n|---|---|---|"
-    for kind in NEW:
-        checks = [checks for name, checks in every.items() if kind in kinds_of(name)]
-        yield f"| {kind} | {len(checks)} | {', '.join(f'`{one}`' for one in sorted(set().union(*checks)))} |"
-
-
-if __name__ == "__main__":
-    print("\n".join(table()))  # noqa: T201 - that is what it is for
