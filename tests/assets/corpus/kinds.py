@@ -2,8 +2,7 @@
 
 The tests and benchmarks of that commit that verify anything were read and searched (`git grep PATTERN f426708`) for the
 field, file or structure that a kind changes. A kind is new when none of them changed that place in that way: random
-flips of bits and the lists of the bag count as changes of what they hit. ``python -m tests.assets.corpus.kinds`` prints
-the table of the new ones for docs/benchmarks.md.
+flips of bits and the lists of the bag count as changes of what they hit.
 """
 
 # ruff: noqa: E501 - a table, a kind a line
