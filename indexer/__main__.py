@@ -45,16 +45,18 @@ exit codes of compare: 0 certain or review, 1 no sign of a copy, 2 wrong use or 
 
 REMOVES = """
 import os, shutil, sys, time
-folders = sys.argv[1:2] if sys.stdin.read() else sys.argv[1:]
+is_well, gone = bool(sys.stdin.read()), 0
+folders = sys.argv[1:2] if is_well else sys.argv[1:]
 for _ in range(100):
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
-    if not any(map(os.path.exists, folders)):
+    gone = 0 if any(map(os.path.exists, folders)) else gone + 1
+    if gone > (0 if is_well else 10):
         break
     time.sleep(0.1)
 """
 """Removes a folder when its input ends, and the others when nobody said before that all is well; who still writes there
-ends soon."""
+ends soon, so after a kill it looks for a second whether anything has come back."""
 DRAWINGS = {
     View.SIDE_BY_SIDE: "both, what they share outlined, its corners lettered",
     View.OVERLAY: "B laid on A",

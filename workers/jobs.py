@@ -321,11 +321,6 @@ def named(name: str) -> Job:
     return found
 
 
-def job_of(task: str) -> Job:
-    """The job of a task; raises ``KeyError``."""
-    return JOBS[task.removesuffix("_asked")]
-
-
 def label(name: str) -> str:
     """What waits for a job, or what a task looks after, for gettext; the name itself where it is unknown."""
     return JOBS[name].label if name in JOBS else UPKEEP_LABELS.get(name, name)

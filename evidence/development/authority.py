@@ -79,11 +79,10 @@ class Authority:
 @contextlib.contextmanager
 def running_authority(folder: Path, port: int = 0) -> Iterator[Authority]:
     """An authority that answers on loopback for the length of the ``with`` block."""
-    server = LoopbackServer(port)
-    with server.closed_after_errors():
+    with contextlib.closing(LoopbackServer(port)) as server:
         authority = Authority(folder, server.url)
-    with server.running(authority.answer):
-        yield authority
+        with server.running(authority.answer):
+            yield authority
 
 
 def _info(imprint: tsp.MessageImprint, nonce: int | None) -> tsp.TSTInfo:

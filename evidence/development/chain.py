@@ -163,19 +163,18 @@ def running_chain(folder: Path, port: int = 0, every: float | None = None) -> It
 
     Every so many seconds it looks whether a block is needed; with ``None``, blocks are made by call only.
     """
-    server = LoopbackServer(port)
-    with server.closed_after_errors():
+    with contextlib.closing(LoopbackServer(port)) as server:
         chain, stop = Chain(folder, server.url), threading.Event()
-    miner = threading.Thread(target=chain.mine_every, args=(every or 1.0, stop), daemon=True)
-    with server.running(chain.answer):
-        if every is not None:
-            miner.start()
-        try:
-            yield chain
-        finally:
-            stop.set()
+        miner = threading.Thread(target=chain.mine_every, args=(every or 1.0, stop), daemon=True)
+        with server.running(chain.answer):
             if every is not None:
-                miner.join()
+                miner.start()
+            try:
+                yield chain
+            finally:
+                stop.set()
+                if every is not None:
+                    miner.join()
 
 
 def _mined(above: BlockHeader | None, merkle_root: bytes) -> bytes:

@@ -40,14 +40,6 @@ class LoopbackServer:
         self._server.server_close()
 
     @contextlib.contextmanager
-    def closed_after_errors(self) -> Iterator[None]:
-        """Give the port back where the block ends with an error."""
-        with contextlib.ExitStack() as stack:
-            stack.callback(self.close)
-            yield
-            stack.pop_all()
-
-    @contextlib.contextmanager
     def running(self, answer: Callable[[Question], Answer]) -> Iterator[None]:
         """Answer in threads of its own for the length of the ``with`` block, then close."""
         self._server.RequestHandlerClass = _handler(answer)

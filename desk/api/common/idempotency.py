@@ -39,7 +39,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def once(view: View) -> View:
-    """A view that does its work once for each key: its deed and its answer are kept together, in one transaction.
+    """A view that does its work once for each key: work and answer are kept together, in one transaction.
 
     Stands below the decorator of the operation, whose document names the header then.
     """
