@@ -30,7 +30,7 @@ ENDLESS = """<p style="height:2000px"></p>
 @pytest.fixture(scope="module")
 def hurried() -> Iterator[BrowserCapturer]:
     """For pages that take all the time that there is."""
-    made = capturer_with(seconds=5, load_seconds=1.5, scroll_seconds=1, resource_seconds=3)
+    made = capturer_with(seconds=8, load_seconds=1.5, scroll_seconds=1, resource_seconds=8)
     yield made
     made.close()
 
