@@ -9,11 +9,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from asn1crypto import core
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-from evidence.anchors.rfc3161.der import oid
 
 MOMENT = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
@@ -51,6 +50,11 @@ def tlv(tag: int, *parts: bytes) -> bytes:
 def seq(*parts: bytes) -> bytes:
     """A SEQUENCE."""
     return tlv(0x30, *parts)
+
+
+def oid(dotted: str) -> bytes:
+    """The content of an object identifier."""
+    return bytes(core.ObjectIdentifier(dotted).contents)
 
 
 def name_oid(dotted: str) -> bytes:
@@ -277,8 +281,8 @@ def _signer(shape: Shape, info: bytes, unit: Holder, unit_der: bytes, issuer: by
 
 
 def moment(time: datetime) -> bytes:
-    """A GeneralizedTime."""
-    return tlv(0x18, f"{time:%Y%m%d%H%M%S}Z".encode())
+    """A time in a certificate of the years before 2050."""
+    return tlv(0x17, f"{time:%y%m%d%H%M%S}Z".encode())
 
 
 def at(text: str) -> bytes:

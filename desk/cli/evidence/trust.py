@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from ssl import DER_cert_to_PEM_cert
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -102,20 +101,22 @@ def with_qualified(trust: "lists.Trust", path: Path) -> "lists.Trust":
 
     Raises ``WrongUseError`` when the file can't be read, or holds no certificates.
     """
-    from evidence.anchors.rfc3161 import certificates
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from evidence.anchors.rfc3161 import stamps
     from evidence.verdict import trust as lists
 
     try:
-        found = certificates.load_certificates([read_file(path, lists.MAX_TRUST_BYTES)])
+        found = stamps.load_certificates([read_file(path, lists.MAX_TRUST_BYTES)])
     except IntegrityError as error:
         raise WrongUseError(f"{path} holds no certificates that can be read.") from error
     compared = [
         replace(
             authority,
             qualified=tuple(
-                DER_cert_to_PEM_cert(one.der)
+                one.public_bytes(Encoding.PEM).decode()
                 for one in found
-                if one in authority.roots or certificates.find_root(one, authority.roots, found) is not None
+                if one in authority.roots or stamps.find_root(one, authority.roots, found) is not None
             ),
         )
         for authority in trust.authorities

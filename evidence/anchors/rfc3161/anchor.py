@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import re
 import secrets
-import ssl
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
@@ -16,8 +15,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from evidence.anchors.fetch import ask
-from evidence.anchors.rfc3161.certificates import Certificate, find_root, load_certificates
-from evidence.anchors.rfc3161.stamps import UNREADABLE, Stamp, read_reply, refusal, verify_reply
+from evidence.anchors.rfc3161.stamps import (
+    UNREADABLE,
+    Stamp,
+    find_root,
+    load_certificates,
+    read_reply,
+    refusal,
+    verify_reply,
+)
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
@@ -109,7 +115,7 @@ class Rfc3161Anchor:
     def examine(self) -> str:
         """Whether anything answers at its address, and until when the roots are valid."""
         ask(self.session, self.url)
-        last = min(root.end for root in self._roots)
+        last = min(root.not_valid_after_utc for root in self._roots)
         if last < now():
             raise ConfigError(f"A root of {self.name} expired on {last:%Y-%m-%d}.", hint="Get its present roots.")
         return f"It answers; its roots are valid until {last:%Y-%m-%d}."
@@ -117,10 +123,10 @@ class Rfc3161Anchor:
     def _material(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
         """Files named by their content, so that the material of many receipts can lie in one folder."""
         for certificate in dict.fromkeys(self._chain(stamp)):
-            yield _named("certificate", ssl.DER_cert_to_PEM_cert(certificate.der).encode())
+            yield _named("certificate", certificate.public_bytes(Encoding.PEM))
         yield from self._lists(stamp)
 
-    def _chain(self, stamp: Stamp) -> list[Certificate]:
+    def _chain(self, stamp: Stamp) -> list[x509.Certificate]:
         root = find_root(stamp.signer, self._roots, stamp.certificates)
         return [*stamp.certificates, *([root] if root else [])]
 
@@ -140,7 +146,7 @@ class Rfc3161Anchor:
         if time.monotonic() - since < KEPT_FOR:
             return kept
         pem = None
-        with contextlib.suppress(ExhibitError, x509.InvalidVersion, *UNREADABLE):
+        with contextlib.suppress(ExhibitError, *UNREADABLE):
             status, data = ask(self.session, url)
             if status == 200 and len(data) <= MAX_REVOCATION_LIST:
                 pem = _crl(data).public_bytes(Encoding.PEM)
@@ -155,11 +161,11 @@ def stamp_request(digest: Digest, nonce: int) -> bytes:
     return bytes(tsp.TimeStampReq(fields).dump())
 
 
-def _revocation_urls(certificate: Certificate) -> list[str]:
+def _revocation_urls(certificate: x509.Certificate) -> list[str]:
     try:
-        extensions = x509.load_der_x509_certificate(certificate.der).extensions
+        extensions = certificate.extensions
         points = extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-    except (x509.ExtensionNotFound, x509.InvalidVersion, *UNREADABLE):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return []
     names = [name.value for point in points for name in point.full_name or []]
     return [url for url in names if isinstance(url, str) and _HTTP.match(url)]

@@ -17,9 +17,9 @@ from exhibit.types import LATER
 
 if TYPE_CHECKING:
     import requests
+    from cryptography.x509 import Certificate
 
     from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
-    from evidence.anchors.rfc3161.certificates import Certificate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +66,14 @@ class TrustedAuthority:
     @cached_property
     def roots(self) -> "tuple[Certificate, ...]":
         """The certificates, read; raises ``IntegrityError``."""
-        from evidence.anchors.rfc3161.certificates import load_certificates
+        from evidence.anchors.rfc3161.stamps import load_certificates
 
         return load_certificates(text.encode() for text in self.certificates)
 
     @cached_property
     def listed(self) -> "tuple[Certificate, ...]":
         """The certificates of :attr:`qualified`, read; raises ``IntegrityError``."""
-        from evidence.anchors.rfc3161.certificates import load_certificates
+        from evidence.anchors.rfc3161.stamps import load_certificates
 
         return load_certificates(text.encode() for text in self.qualified or ())
 
@@ -90,8 +90,7 @@ def build(given: Rfc3161Config, session: "requests.Session", _log: object = None
 
 def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[TrustedAuthority], what: str) -> Attested:
     """One pinned authority whose roots the reply leads to."""
-    from evidence.anchors.rfc3161.certificates import load_certificates
-    from evidence.anchors.rfc3161.stamps import check_stamp, leads_to, read_reply
+    from evidence.anchors.rfc3161.stamps import check_stamp, leads_to, load_certificates, read_reply
 
     helpers = load_certificates(data for file, data in material.items() if file.startswith("certificate-"))
     stamped, broken = read_reply(proof), None
@@ -126,9 +125,9 @@ def vouch(configured: Sequence[Rfc3161Config], _: object, label: str, _trials: s
 
 def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
     """The root certificates in a file, as PEM and without what else stands in it."""
-    from ssl import DER_cert_to_PEM_cert
+    from cryptography.hazmat.primitives.serialization import Encoding
 
-    from evidence.anchors.rfc3161.certificates import load_certificates
+    from evidence.anchors.rfc3161.stamps import load_certificates
 
     try:
         found = load_certificates([roots.read_bytes()])
@@ -136,7 +135,7 @@ def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
         raise WrongUseError(f"The roots of {authority}, {roots}, can't be read: {error.strerror}.") from error
     except IntegrityError as error:
         raise WrongUseError(f"{roots} holds no root certificates of {authority} that can be read.") from error
-    return tuple(DER_cert_to_PEM_cert(anchor.der) for anchor in found)
+    return tuple(anchor.public_bytes(Encoding.PEM).decode() for anchor in found)
 
 
 KIND = AnchorKind(

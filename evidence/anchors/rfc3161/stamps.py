@@ -1,48 +1,57 @@
 """RFC 3161 replies, read and checked offline: no network, no clock, and no trust in anything that came along.
 
-The certificates that travel with a reply only help to build the chain; it has to end in a root that the caller pins.
-What counts is the profile in docs/bundle-format.md.
+asn1crypto reads them, and ``cryptography`` builds and judges the chain of certificates (RFC 5280). The certificates
+that travel with a reply only help to build it; it has to end in a root that the caller pins. What is asked beyond that
+is stated in docs/bundle-format.md.
 """
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+import re
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import ClassVar
 
 from asn1crypto import cms, core, tsp
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-
-from evidence.anchors.rfc3161.certificates import (
-    HASHES,
-    MAX_POOL,
-    Certificate,
-    check_pool,
-    fault_of_issuer,
-    fault_of_signer,
-    find_root,
-    hash_of,
-    load_certificates,
-    read_certificate,
-    read_extensions,
-    signature_holds,
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    Policy,
+    PolicyBuilder,
+    Store,
+    VerificationError,
 )
-from evidence.anchors.rfc3161.der import Element, fields, number, oid, read, time_of, unreadable
+
 from evidence.formats.errors import UnknownWitnessError
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 from exhibit.sentences import Sentence
 
 MAX_REPLY = 1 << 20
+MAX_CERTIFICATES = 16
+"""Different ones that come along with a reply, in it and beside it: each is compared with every other."""
 MAX_ACCURACY = 3600  # seconds; a clock that may be further off says too little
+RSA_BITS = range(2048, 4097)
 GRANTED = ("granted", "granted_with_mods")
-UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, UnsupportedAlgorithm)
+UNREADABLE = (
+    ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError, UnsupportedAlgorithm,
+    x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+)  # fmt: skip
+"""What the libraries raise for what they can't read."""
 
-_SIGNED_DATA, _STAMP = oid("1.2.840.113549.1.7.2"), oid("1.2.840.113549.1.9.16.1.4")
-_CONTENT_TYPE, _MESSAGE_DIGEST = oid("1.2.840.113549.1.9.3"), oid("1.2.840.113549.1.9.4")
-_NAMED, _NAMED_BY_SHA1 = oid("1.2.840.113549.1.9.16.2.47"), oid("1.2.840.113549.1.9.16.2.12")
+_HASHES = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
+_NAMES = ("signing_certificate", "signing_certificate_v2")
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+_TIME = re.compile(r"(\d{14})(\.\d{1,9})?Z", re.ASCII)
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 
 class Response(core.Sequence):
@@ -59,8 +68,8 @@ class Stamp:
     time: datetime  # the authority's ``genTime`` in whole seconds, aware, UTC: chains are judged at it
     latest: datetime  # ``genTime`` and the accuracy together, rounded up to a second: it existed no later
     nonce: int | None
-    signer: Certificate
-    certificates: tuple[Certificate, ...]  # all that came with the reply, the signer's among them
+    signer: x509.Certificate
+    certificates: tuple[x509.Certificate, ...]  # all that came with the reply, the signer's among them
 
 
 def verify_reply(reply: bytes, digest: Digest, roots: Sequence[bytes], intermediates: Sequence[bytes] = ()) -> datetime:
@@ -74,19 +83,20 @@ def verify_reply(reply: bytes, digest: Digest, roots: Sequence[bytes], intermedi
     return check_stamp(read_reply(reply), digest, load_certificates(roots), load_certificates(intermediates))
 
 
-def check_stamp(stamp: Stamp, digest: Digest, roots: Sequence[Certificate], helpers: Sequence[Certificate]) -> datetime:
+def check_stamp(
+    stamp: Stamp, digest: Digest, roots: Sequence[x509.Certificate], helpers: Sequence[x509.Certificate]
+) -> datetime:
     """What :func:`verify_reply` does once the reply has been read."""
     if stamp.digest != digest:
         raise IntegrityError(f"The timestamp is about another digest: {stamp.digest}.")
     pool = tuple(dict.fromkeys([*stamp.certificates, *helpers]))
-    if len(pool) > MAX_POOL:
-        raise IntegrityError(f"More than {MAX_POOL} certificates came with the timestamp.")
+    if len(pool) > MAX_CERTIFICATES:
+        raise IntegrityError(f"More than {MAX_CERTIFICATES} certificates came with the timestamp.")
     if find_root(stamp.signer, roots, pool) is None:
-        raise UnknownWitnessError(f"The timestamp is signed by {stamp.signer.name}, which no pinned root vouches for.")
-    check_pool(pool, roots)
-    faults = [fault_of_signer(stamp.signer, stamp.time)]
-    if faults[0] or find_root(stamp.signer, roots, pool, _judging(stamp.time, faults)) is None:
-        why = next(filter(None, faults))
+        name = name_of(stamp.signer)
+        raise UnknownWitnessError(f"The timestamp is signed by {name}, which no pinned root vouches for.")
+    why = chain_fault(stamp.signer, roots, pool, stamp.time)
+    if why:
         raise IntegrityError(Sentence("The timestamp's chain of certificates doesn't hold: %(why)s.", why=why))
     return stamp.latest
 
@@ -116,103 +126,254 @@ def refusal(reply: bytes) -> str | None:
     return ", ".join(str(word) for word in words)
 
 
-def leads_to(stamp: Stamp, listed: Sequence[Certificate], helpers: Sequence[Certificate]) -> bool:
-    """Whether a stamp is by one of these certificates, or by one that they stand above: those of a trusted list."""
-    pool = (*stamp.certificates, *helpers)
-    return stamp.signer in listed or find_root(stamp.signer, listed, pool, _judging(stamp.time, [])) is not None
-
-
-def _judging(moment: datetime, faults: list[str]) -> Callable[[Certificate, int], str]:
-    """What is wrong with an issuer above so many others at a moment, if anything; noted among the faults."""
-
-    def fault(issuer: Certificate, below: int) -> str:
+def load_certificates(files: Iterable[bytes]) -> tuple[x509.Certificate, ...]:
+    """The certificates in PEM or DER files, each once; raises ``IntegrityError`` when a file holds none."""
+    found: dict[x509.Certificate, None] = {}
+    for data in files:
         try:
-            found = fault_of_issuer(issuer, moment, below)
-        except IntegrityError:
-            found = f"{issuer.name} can't be read"
-        faults.append(found)
-        return found
+            if b"-----BEGIN" in data:
+                loaded = [_checked(x509.load_pem_x509_certificate(block)) for block in _PEM.findall(data)]
+            else:
+                loaded = [read_certificate(data)]
+        except UNREADABLE as error:
+            raise IntegrityError("A certificate can't be read.") from error
+        if not loaded:
+            raise IntegrityError("A certificate can't be read.")
+        found.update(dict.fromkeys(loaded))
+    return tuple(found)
 
-    return fault
+
+def read_certificate(der: bytes) -> x509.Certificate:
+    """Read a certificate to its end; raises one of :data:`UNREADABLE`."""
+    return _checked(x509.load_der_x509_certificate(der))
+
+
+def name_of(certificate: x509.Certificate) -> str:
+    """The last common name in a certificate, for a reader."""
+    try:
+        names = [str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    except UNREADABLE:
+        names = []
+    name = names[-1] if names else "an unnamed key"
+    return "".join(sign if sign.isprintable() else "?" for sign in name[:120])
+
+
+def find_root(
+    signer: x509.Certificate, roots: Sequence[x509.Certificate], pool: Sequence[x509.Certificate]
+) -> x509.Certificate | None:
+    """A pinned root to which signatures lead from the signer through the pool, whatever else holds; or ``None``."""
+    seen, level = {signer}, [signer]
+    while level:
+        issuers = {issuer: None for subject in level for issuer in (*roots, *pool) if _is_issued(issuer, subject)}
+        for root in roots:
+            if root in issuers:
+                return root
+        level = [issuer for issuer in issuers if issuer not in seen]
+        seen.update(level)
+    return None
+
+
+def chain_fault(
+    signer: x509.Certificate, roots: Sequence[x509.Certificate], pool: Sequence[x509.Certificate], moment: datetime
+) -> str:
+    """Why no chain from the signer to a root holds for stamping times at a moment, or nothing (RFC 5280, RFC 3161)."""
+    if not roots:
+        return "no root is pinned"
+    builder = PolicyBuilder().store(Store(list(roots))).time(moment).max_chain_depth(MAX_CERTIFICATES)
+    builder = builder.extension_policies(ca_policy=_AUTHORITY, ee_policy=_UNIT)
+    try:
+        builder.build_client_verifier().verify(signer, [each for each in pool if each != signer])
+    except (VerificationError, *UNREADABLE) as error:
+        why = str(error).partition(" (encountered processing")[0].removeprefix("validation failed: ")
+        return why[:200] or "a certificate can't be read"
+    return ""
+
+
+def leads_to(stamp: Stamp, listed: Sequence[x509.Certificate], helpers: Sequence[x509.Certificate]) -> bool:
+    """Whether a stamp is by one of these certificates, or by one that they stand above: those of a trusted list."""
+    return stamp.signer in listed or not chain_fault(stamp.signer, listed, (*stamp.certificates, *helpers), stamp.time)
+
+
+def _checked(certificate: x509.Certificate) -> x509.Certificate:
+    """The certificate, all of whose parts can be read: the library reads most of them only when they are asked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is odd is judged with the chain
+        _ = certificate.issuer, certificate.subject, certificate.extensions, certificate.not_valid_after_utc
+    return certificate
+
+
+def _is_issued(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
+    """Whether the issuer's name and key stand behind a certificate."""
+    if issuer.subject != subject.issuer or not _is_strong(issuer):
+        return False
+    try:
+        subject.verify_directly_issued_by(issuer)
+    except (InvalidSignature, *UNREADABLE):
+        return False
+    return True
+
+
+def _is_strong(certificate: x509.Certificate) -> bool:
+    """Whether its key is RSA of 2048 to 4096 bits with an exponent that isn't trivial, or a point of a common curve."""
+    try:
+        key = certificate.public_key()
+    except UNREADABLE:
+        return False
+    if isinstance(key, rsa.RSAPublicKey):
+        return key.key_size in RSA_BITS and key.public_numbers().e >= 3
+    return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)
+
+
+def _stamps_times_alone(_policy: Policy, _certificate: x509.Certificate, usage: x509.ExtendedKeyUsage) -> None:
+    if list(usage) != [ExtendedKeyUsageOID.TIME_STAMPING]:
+        raise ValueError("the certificate isn't for stamping times alone")
+
+
+def _signs_alone(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
+    if usage is None:
+        return
+    other = (
+        usage.key_encipherment, usage.data_encipherment, usage.key_agreement, usage.key_cert_sign, usage.crl_sign
+    )  # fmt: skip
+    if any(other) or not (usage.digital_signature or usage.content_commitment):
+        raise ValueError("the certificate may be used for something else than signatures")
+
+
+def _is_authority(_policy: Policy, certificate: x509.Certificate, constraints: x509.BasicConstraints) -> None:
+    if not constraints.ca:
+        raise ValueError("the certificate above isn't an authority")
+    if not _is_strong(certificate):
+        raise ValueError("an authority's key is too weak")
+
+
+def _signs_certificates(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
+    if usage is not None and not usage.key_cert_sign:
+        raise ValueError("the certificate above may not sign certificates")
+
+
+def _may_stamp_times(_policy: Policy, _certificate: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
+    wanted = {ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+    if usage is not None and not wanted & set(usage):
+        raise ValueError("the certificate above isn't an authority for stamping times")
+
+
+_UNIT = (
+    ExtensionPolicy.permit_all()
+    .require_present(x509.ExtendedKeyUsage, Criticality.CRITICAL, _stamps_times_alone)
+    .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_alone)
+    .may_be_present(x509.CertificatePolicies, Criticality.AGNOSTIC, None)
+)
+"""What a certificate has to say that signs stamps (RFC 3161, 2.3)."""
+_AUTHORITY = (
+    ExtensionPolicy.permit_all()
+    .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _is_authority)
+    .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates)
+    .may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _may_stamp_times)
+    .may_be_present(x509.CertificatePolicies, Criticality.AGNOSTIC, None)
+    .require_not_present(x509.NameConstraints)  # limits of names aren't followed
+)
+"""What one above it has to say (RFC 5280, 6.1)."""
 
 
 def _read(reply: bytes) -> Stamp:
-    status, token = fields(read(reply), "30 30?")
-    if status.inside[0].encoded not in {b"\x02\x01\x00", b"\x02\x01\x01"} or token is None:
+    response = Response.load(reply, strict=True)
+    token = response["time_stamp_token"]
+    if response["status"]["status"].native not in GRANTED or not isinstance(token, cms.ContentInfo):
         raise IntegrityError("The authority refused to stamp.")
-    kind, wrapped = fields(token, "06 a0")
-    version, announced, content, certificates, _, signers = fields(wrapped.inside[0], "02 31 30 a0? a1? 31")
-    if kind.content != _SIGNED_DATA or len(wrapped.inside) != 1 or version.content not in {b"\x03", b"\x04", b"\x05"}:
-        raise IntegrityError("The timestamp reply has a version that can't be.")
-    content_type, held = fields(content, "06 a0")
-    [octets] = fields(held, "04", 0xA0)
-    if content_type.content != _STAMP or len(signers.inside) != 1:
+    signed = token["content"]
+    content = signed["encap_content_info"]
+    if token["content_type"].native != "signed_data" or content["content_type"].native != "tst_info":
+        raise IntegrityError("The timestamp reply holds no timestamp.")
+    if len(signed["signer_infos"]) != 1:
         raise IntegrityError("The timestamp reply holds no timestamp by exactly one signer.")
-    known = tuple(dict.fromkeys(read_certificate(each.encoded) for each in certificates.inside[: MAX_POOL + 1]))
-    if len(certificates.inside) > MAX_POOL:
-        raise IntegrityError(f"More than {MAX_POOL} certificates came with the timestamp.")
-    version, _, imprint, _, at, accuracy, _, nonce, _, further = fields(
-        read(octets.content), "02 06 30 02 18 30? 01? 02? a0? a1?"
-    )
-    algorithm, stamped = fields(imprint, "30 04")
-    if version.content != b"\x01" or not isinstance(hash_of(algorithm), hashes.SHA256):
+    if len(signed["certificates"]) > MAX_CERTIFICATES:
+        raise IntegrityError(f"More than {MAX_CERTIFICATES} certificates came with the timestamp.")
+    ders = tuple(dict.fromkeys(choice.chosen.dump() for choice in signed["certificates"]))
+    octets: bytes = content["content"].contents
+    info = tsp.TSTInfo.load(octets, strict=True)
+    imprint = info["message_imprint"]
+    if info["version"].native != "v1" or imprint["hash_algorithm"]["algorithm"].native != "sha256":
         raise IntegrityError("The timestamp is of another version, or isn't about a SHA-256 digest.")
-    if further and any(critical for critical, _ in read_extensions(further).values()):
+    if any(extension["critical"].native for extension in info["extensions"] or ()):
         raise IntegrityError("The timestamp says something critical that isn't known here.")
-    time, latest = _times(at, accuracy)
-    signer = _check_signer(signers.inside[0], known, octets.content, announced)
-    number_once = None if nonce is None else int.from_bytes(nonce.content, "big", signed=True)
-    return Stamp(Digest(stamped.content), time, latest, number_once, signer, known)
+    time, latest = _times(info)
+    signer = _check_signer(signed["signer_infos"][0], ders, octets)
+    known = {der: read_certificate(der) for der in ders}
+    digest = Digest(imprint["hashed_message"].native)
+    return Stamp(digest, time, latest, info["nonce"].native, known[signer], tuple(known.values()))
 
 
-def _times(at: Element, accuracy: Element | None) -> tuple[datetime, datetime]:
+def _times(info: tsp.TSTInfo) -> tuple[datetime, datetime]:
     """When it was stamped, in whole seconds, and by when at the latest."""
-    time, nanoseconds = time_of(at)
-    seconds, milli, micro = fields(accuracy, "02? 80? 81?") if accuracy else (None, None, None)
-    stated = ((seconds, 1 << 31), (milli, 999), (micro, 999))
-    whole, thousandths, millionths = (number(part.content, most) if part else 0 for part, most in stated)
-    if whole > MAX_ACCURACY:
-        raise IntegrityError(f"The authority's clock may be off by {whole} seconds, by its own word.")
-    rest = nanoseconds + thousandths * 1_000_000 + millionths * 1000
-    return time, time + timedelta(seconds=whole - (-rest // 1_000_000_000))
+    written = _TIME.fullmatch(info["gen_time"].contents.decode("ascii"))
+    if written is None:
+        raise ValueError("The time isn't written as RFC 3161 says.")
+    time = datetime.strptime(written[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    accuracy = info["accuracy"].native or {}
+    seconds, milli, micro = (accuracy.get(part) or 0 for part in ("seconds", "millis", "micros"))
+    if not 0 <= seconds <= MAX_ACCURACY or not 0 <= milli <= 999 or not 0 <= micro <= 999:
+        raise IntegrityError(f"The authority's clock may be off by {seconds} seconds, by its own word.")
+    late = Fraction(written[2] or 0) + seconds + Fraction(milli, 1000) + Fraction(micro, 1_000_000)
+    return time, time + timedelta(seconds=-(-late.numerator // late.denominator))
 
 
-def _check_signer(signer: Element, known: Sequence[Certificate], content: bytes, announced: Element) -> Certificate:
-    """The certificate that the signature names (RFC 5816), once digest and signature have been found to hold."""
-    version, identity, digested, attributes, algorithm, signature, _ = fields(signer, "02 30 30 a0 30 04 a1?")
-    parts = [fields(attribute, "06 31") for attribute in attributes.inside]
-    values = {kind.content: held.inside[0] for kind, held in parts}
-    order = [attribute.encoded for attribute in attributes.inside]
-    if len(values) != len(parts) or any(len(held.inside) != 1 for _, held in parts) or order != sorted(order):
-        raise unreadable()
-    digest = hash_of(digested)
-    if digest is None or digest not in [*map(hash_of, announced.inside)] or values[_CONTENT_TYPE].content != _STAMP:
+def _check_signer(signer: cms.SignerInfo, ders: Sequence[bytes], content: bytes) -> bytes:
+    """The certificate (DER) that the signature names (RFC 5816), once digest and signature have been found to hold."""
+    attributes = signer["signed_attrs"]
+    values = {attribute["type"].native: attribute["values"] for attribute in attributes}
+    if len(values) != len(attributes) or any(len(held) != 1 for held in values.values()):
+        raise ValueError("An attribute stands there twice.")
+    digest = _HASHES.get(signer["digest_algorithm"]["algorithm"].native)
+    if digest is None or values["content_type"][0].native != "tst_info":
         raise IntegrityError("The timestamp is signed in a way that isn't accepted.")
-    stated = values[_MESSAGE_DIGEST]
-    if stated.tag != 0x04 or not hmac.compare_digest(hashlib.new(digest.name, content).digest(), stated.content):
+    if not hmac.compare_digest(hashlib.new(digest.name, content).digest(), values["message_digest"][0].native):
         raise IntegrityError("The timestamp's content was changed after it was signed.")
-    named = next((certificate for certificate in known if _is_named(certificate, values)), None)
+    named = next((der for der in ders if _is_named(der, values)), None)
     if named is None:
         raise IntegrityError("The certificate that the timestamp names isn't in the reply.")
-    if version.content != b"\x01" or identity.content != named.issuer + named.serial:
+    held, identity = cms.Certificate.load(named), signer["sid"]
+    if identity.name != "issuer_and_serial_number" or (
+        identity.chosen["issuer"].dump() != held.issuer.dump()
+        or identity.chosen["serial_number"].native != held.serial_number
+    ):
         raise IntegrityError("The timestamp names two certificates as the signer's.")
-    if not signature_holds(named.key, algorithm, signature.content, b"\x31" + attributes.encoded[1:], digest):
+    # it is over the attributes as a SET, while they stand in the reply under a tag of their own (RFC 5652, 5.4)
+    if not _signature_holds(read_certificate(named), signer, b"\x31" + attributes.dump()[1:], digest):
         raise IntegrityError(Sentence("The timestamp's signature doesn't hold, or is of a kind that isn't accepted."))
     return named
 
 
-def _is_named(certificate: Certificate, values: dict[bytes, Element]) -> bool:
+def _is_named(der: bytes, values: dict[str, cms.SetOfAny]) -> bool:
     """Whether all signed attributes that name a certificate name this one first (RFC 2634, RFC 5035)."""
-    entries = [(kind, values[kind].inside[0].inside[0]) for kind in (_NAMED, _NAMED_BY_SHA1) if kind in values]
-    return bool(entries) and all(_is_meant(certificate, kind, entry) for kind, entry in entries)
+    entries = [values[kind][0]["certs"][0] for kind in _NAMES if kind in values]
+    return bool(entries) and all(_is_meant(der, entry) for entry in entries)
 
 
-def _is_meant(certificate: Certificate, kind: bytes, entry: Element) -> bool:
-    if kind == _NAMED_BY_SHA1:
-        wanted, _ = fields(entry, "04 30?")
-        found = hashlib.sha1(certificate.der, usedforsecurity=False).digest()
-    else:
-        algorithm, wanted, _ = fields(entry, "30? 04 30?")
-        named = next(iter(HASHES.values())) if algorithm is None else hash_of(algorithm)
-        found = b"" if named is None else hashlib.new(named.name, certificate.der).digest()
-    return hmac.compare_digest(found, wanted.content)
+def _is_meant(der: bytes, entry: tsp.ESSCertID | tsp.ESSCertIDv2) -> bool:
+    kind = entry["hash_algorithm"]["algorithm"].native if isinstance(entry, tsp.ESSCertIDv2) else "sha1"
+    if kind not in _HASHES and not isinstance(entry, tsp.ESSCertID):
+        return False
+    found = hashlib.new(kind, der, usedforsecurity=False).digest()
+    return hmac.compare_digest(found, entry["cert_hash"].native)
+
+
+def _signature_holds(
+    certificate: x509.Certificate, signer: cms.SignerInfo, data: bytes, digest: hashes.HashAlgorithm
+) -> bool:
+    """Whether the signer's signature over data, by RSA (PKCS #1 v1.5) or ECDSA with this hash, holds."""
+    algorithm, signature = signer["signature_algorithm"], signer["signature"].native
+    if algorithm["algorithm"].native != "rsassa_pkcs1v15" and algorithm.hash_algo != digest.name:
+        return False
+    key = certificate.public_key()
+    try:
+        if not _is_strong(certificate):
+            return False
+        if isinstance(key, rsa.RSAPublicKey) and algorithm.signature_algo == "rsassa_pkcs1v15":
+            key.verify(signature, data, padding.PKCS1v15(), digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and algorithm.signature_algo == "ecdsa":
+            key.verify(signature, data, ec.ECDSA(digest))
+        else:
+            return False
+    except InvalidSignature:
+        return False
+    return True

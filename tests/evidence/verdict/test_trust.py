@@ -20,7 +20,7 @@ def test_the_shipped_list_is_dated_and_holds_self_signed_roots_for_real_use_only
     for authority in trust.authorities:
         for root in authority.roots:
             assert root.subject == root.issuer
-            assert root.begin < now()
+            assert root.not_valid_before_utc < now()
 
 
 def test_the_bitcoin_main_chain_counts_by_its_work() -> None:

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from desk.cli.evidence import trust as cli_trust
 from desk.cli.evidence.trust import own_trust, with_qualified
-from evidence.anchors.rfc3161.certificates import load_certificates
 from evidence.anchors.rfc3161.kind import TrustedAuthority
+from evidence.anchors.rfc3161.stamps import load_certificates
 from evidence.development.authority import Authority
 from evidence.formats.codec import FormatError
 from evidence.verdict.result import State
