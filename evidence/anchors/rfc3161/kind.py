@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,19 +63,23 @@ class TrustedAuthority:
     label: str  # the words that results then show
     qualified: tuple[str, ...] | None = field(default=None, metadata=LATER)
 
-    @cached_property
+    @property
     def roots(self) -> "tuple[Certificate, ...]":
         """The certificates, read; raises ``IntegrityError``."""
-        from evidence.anchors.rfc3161.stamps import load_certificates
+        return _read(self.certificates)
 
-        return load_certificates(text.encode() for text in self.certificates)
-
-    @cached_property
+    @property
     def listed(self) -> "tuple[Certificate, ...]":
         """The certificates of :attr:`qualified`, read; raises ``IntegrityError``."""
-        from evidence.anchors.rfc3161.stamps import load_certificates
+        return _read(self.qualified or ())
 
-        return load_certificates(text.encode() for text in self.qualified or ())
+
+@lru_cache(256)
+def _read(texts: tuple[str, ...]) -> "tuple[Certificate, ...]":
+    """The certificates in PEM texts, read once: they aren't kept in what goes to other processes."""
+    from evidence.anchors.rfc3161.stamps import load_certificates
+
+    return load_certificates(text.encode() for text in texts)
 
 
 def build(given: Rfc3161Config, session: "requests.Session", _log: object = None) -> "Rfc3161Anchor":

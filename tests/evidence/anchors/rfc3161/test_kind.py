@@ -1,5 +1,6 @@
 """What the product knows of timestamp authorities: their settings, and which pinned one a stamp leads to."""
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,12 @@ def test_wrong_settings_are_named(config: Rfc3161Config) -> None:
         "urls names more than one; give each a table of its own",
         "a witness for trials isn't qualified",
     ]
+
+
+def test_an_authority_that_was_asked_goes_to_another_process(config: Rfc3161Config, receipt: Receipt) -> None:
+    [ours] = vouch((config,), (), "for trials", "")
+    verify(DIGEST, receipt.proof, dict(receipt.material), (ours,), "seal")
+    assert pickle.loads(pickle.dumps(ours)) == ours  # noqa: S301 - made here
 
 
 def test_a_stamp_leads_to_the_authority_that_is_vouched_for(config: Rfc3161Config, receipt: Receipt) -> None:
