@@ -14,7 +14,6 @@ from tests.assets.swift_server import S3, bucket_on
 from workers.configuration import load_config
 from workers.operations.doctor import examine as examine_machine
 from workers.services.disk import free_bytes
-from workers.services.packs import PackedBlobStore
 from workers.services.stores import WITHHELD, BucketRooms, FolderRooms, Rooms, examine, store_at
 from workers.services.wiring import Services
 
@@ -67,7 +66,6 @@ def test_a_bucket_is_used_with_the_keys_of_the_data_folder(s3: S3, fresh: Config
     config = replace(fresh, blobs_url=s3.url_for(fresh.data_dir))
     services = Services(config)
     digest = services.blobs.put(b"bytes")
-    assert isinstance(services.blobs, PackedBlobStore)
     assert Services(config).blobs.get(digest) == b"bytes"
     assert not (config.data_dir / "blobs").exists()
 
