@@ -12,10 +12,11 @@ from django.db import connection, transaction
 
 from exhibit.config.config import Config
 from exhibit.digests import Digest
-from exhibit.errors import StorageError
-from exhibit.files.bucket import PIECE, Bucket, BucketBlobStore
+from exhibit.errors import NotFoundError, StorageError
+from exhibit.files.blobs import PIECE, Blobs
+from exhibit.files.bucket import Bucket
 from exhibit.sentences import Sentence
-from workers.services.stores import bucket_of
+from workers.services.stores import BLOBS, bucket_of
 
 LOGGER = logging.getLogger(__name__)
 AT_ONCE = 32
@@ -50,8 +51,7 @@ def unpack(config: Config) -> None:
         if bucket is not None:
             bucket.remove([f"packs/{name}"])
     if bucket is not None:  # what killed processes have left
-        for some in bucket.listed("packs"):
-            bucket.remove([one["path"] for one in some])
+        bucket.clear("packs")
 
 
 def _places(pack: int) -> list[Place]:
@@ -63,12 +63,13 @@ def _places(pack: int) -> list[Place]:
 
 
 def _copy(bucket: Bucket, name: str, places: list[Place]) -> None:
-    blobs, missing = BucketBlobStore(bucket), 0
+    blobs, missing = Blobs(bucket, BLOBS), 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for run in _runs(places):
             begin = run[0][1]
-            data = bucket.piece(f"packs/{name}", begin, run[-1][2])
-            if data is None:
+            try:
+                data = bucket.piece(f"packs/{name}", begin, run[-1][2])
+            except NotFoundError:
                 missing += len(run)
                 continue
             given = [(digest, data[start - begin : end - begin]) for digest, start, end in run]
@@ -89,7 +90,7 @@ def _runs(places: list[Place]) -> Iterator[list[Place]]:
         yield run
 
 
-def _keep(blobs: BucketBlobStore, given: tuple[Digest, bytes]) -> None:
+def _keep(blobs: Blobs, given: tuple[Digest, bytes]) -> None:
     digest, data = given
     if Digest.of(data) == digest:
         blobs.put(data)

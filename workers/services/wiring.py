@@ -18,7 +18,7 @@ from workers.services.stores import WITHHELD, Rooms, SharedObjects, log_head, ob
 
 if TYPE_CHECKING:
     from evidence.log.append_only import Log
-    from exhibit.files.objects import NamedObjects
+    from exhibit.files.bucket import NamedObjects
     from exhibit.pictures.decode import Limits
     from indexer.picture.descriptor import Descriptor
     from indexer.search.cache import FeatureCache

@@ -12,8 +12,7 @@ import pytest
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import StorageError, WrongUseError
-from exhibit.files.blobs import FolderBlobStore, blob_store
-from exhibit.files.bucket import PIECE
+from exhibit.files.blobs import PIECE, FolderBlobStore, blob_store
 from tests import CHECKOUT
 from tests.assets.processes import wait_until
 from tests.assets.swift_server import S3
