@@ -23,7 +23,7 @@ from exhibit.ports import Head, SignedCheckpoint
 from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
-    from exhibit.files.objects import NamedObjects
+    from exhibit.files.bucket import NamedObjects
 
 
 NAME = "log.head"

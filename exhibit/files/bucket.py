@@ -1,7 +1,7 @@
-"""Exact bytes in an object store: S3 and what speaks it, Google, Azure; named by their SHA-256, written once.
+"""A place in an object store: S3 and what speaks it, Google, Azure.
 
-Below the URL lie ``blobs/ab/cd/abcd…``, as in a folder, and the object ``installation``, which says whose it is. An
-object appears whole or not at all. What broken uploads leave behind is for a rule of the bucket to remove.
+Below its URL lie exact bytes (``blobs/ab/cd/abcd…``, as in a folder), objects with names of their own, and the object
+``installation``, which says whose it is. An object appears whole or not at all.
 """
 
 import io
@@ -9,24 +9,21 @@ import os
 import re
 import time
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
-from functools import cached_property, partial
-from hashlib import sha256
+from datetime import datetime, timedelta
+from functools import cache, cached_property
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, Self
+from typing import TYPE_CHECKING, BinaryIO
 
 import obstore
 from obstore import exceptions
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import ObjectStore, from_url
 
-from exhibit.digests import CHUNK, Digest
-from exhibit.errors import IntegrityError, NotFoundError, StorageError
-from exhibit.files.ahead import ReadAhead
-from exhibit.files.blobs import absent, verified
-from exhibit.ports import BlobStore
+from exhibit.errors import StorageError
+from exhibit.files.blobs import PIECE, Place, absent
 from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
@@ -34,10 +31,6 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta
     from obstore.store import ClientConfig, RetryConfig
 MARKER = "installation"
-Mode = Literal["create", "overwrite"]
-PIECE = 8 << 20
-"""Bytes that travel at once; a larger file goes in several pieces, four of them beside one another."""
-_NAME = re.compile(r"(?:.*/)?([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _FULL = re.compile("Quota|StorageFull|EntityTooLarge|InsufficientStorage|507|413")
 _CLIENT: "ClientConfig" = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(minutes=1)}
@@ -52,7 +45,7 @@ _SEE = "See docs/machines.md, bytes in a bucket."
 
 
 class Bucket:
-    """A place in an object store, opened when it is first asked, after any fork, and claimed for one installation."""
+    """A :class:`Place` in an object store, opened when it is first asked, after any fork: it is one installation's."""
 
     def __init__(self, opened: Callable[[], ObjectStore], owner: str, made: Path) -> None:
         """``made`` is the file that tells, once it has been claimed, that it was: it isn't claimed again when gone."""
@@ -90,33 +83,53 @@ class Bucket:
         if not self.examine():
             raise _gone()
 
-    def write(self, key: str, data: bytes | Iterator[bytes], mode: Mode = "overwrite") -> None:
-        """Write an object, which appears whole or not at all; raises ``AlreadyExistsError`` where it is to be new."""
+    def read(self, key: str) -> bytes:
+        """At once."""
+        with self._asked_for(key) as objects:
+            return bytes(obstore.get(objects, key).bytes())
+
+    def open(self, key: str) -> BinaryIO:
+        """Asked for piece by piece: a slow reader loses no connection."""
+        return io.BufferedReader(_Pieces(self, key, self.size(key)), PIECE)
+
+    def size(self, key: str) -> int:
+        """By the object's head."""
+        with self._asked_for(key) as objects:
+            return obstore.head(objects, key)["size"]
+
+    def create(self, key: str, data: bytes) -> bool:
+        """On one condition, which the store looks at: of two who write, one is told that there are some."""
+        try:
+            with self.asked() as objects:
+                obstore.put(objects, key, data, mode="create", use_multipart=False)
+        except AlreadyExistsError:
+            return False
+        return True
+
+    def write(self, key: str, data: bytes | Iterator[bytes]) -> None:
+        """Large files in several pieces, four of them beside one another."""
         several = not isinstance(data, bytes)
         with self.asked() as objects:
-            obstore.put(objects, key, data, mode=mode, use_multipart=several, chunk_size=PIECE, max_concurrency=4)
+            obstore.put(objects, key, data, use_multipart=several, chunk_size=PIECE, max_concurrency=4)
 
-    def piece(self, key: str, start: int, end: int) -> bytes | None:
-        """Some of an object's bytes, fewer where it ends before; ``None`` when it isn't there."""
-        with self.asked() as objects:
+    def piece(self, key: str, start: int, end: int) -> bytes:
+        """Some of the bytes of a key, fewer where they end before."""
+        with self._asked_for(key) as objects:
             try:
                 return bytes(obstore.get_range(objects, key, start=start, end=end)) if end > start else b""
-            except FileNotFoundError:
-                self.check()
-                return None
             except exceptions.GenericError as error:
                 if "InvalidRange" not in str(error):
                     raise
                 return b""
 
-    def listed(self, prefix: str) -> "Iterator[Sequence[ObjectMeta]]":
-        """The objects below a prefix, many at once."""
-        with self.asked() as objects:
-            self.check()
-            yield from obstore.list(objects, prefix)
+    def move(self, key: str, to: Place, new: str) -> None:
+        """By the store itself."""
+        assert to is self or isinstance(to, Bucket)
+        with self._asked_for(key) as objects:
+            obstore.rename(objects, key, new)
 
     def remove(self, keys: Sequence[str]) -> None:
-        """Remove the objects that are there, many with one request."""
+        """Many with one request."""
         with self.asked() as objects:
             try:
                 obstore.delete(objects, keys)
@@ -124,6 +137,35 @@ class Bucket:
                 for key in keys:
                     with suppress(FileNotFoundError):
                         obstore.delete(objects, key)
+
+    def keys(self, below: str) -> Iterator[str]:
+        """Many with one request."""
+        return (one["path"] for one in self.listed(below))
+
+    def folders(self, below: str) -> Iterator[tuple[str, float]]:
+        """By the newest object in each, and the store's clock."""
+        newest: dict[str, float] = {}
+        for one in self.listed(below):
+            name = one["path"].removeprefix(f"{below}/").partition("/")[0]
+            newest[name] = max(newest.get(name, 0.0), one["last_modified"].timestamp())
+        return iter(newest.items())
+
+    def listed(self, below: str) -> "Iterator[ObjectMeta]":
+        """The objects below a folder, many with one request."""
+        with self.asked() as objects:
+            self.check()
+            for some in obstore.list(objects, below):
+                yield from some
+
+    def clear(self, below: str) -> None:
+        """Some hundred with one request."""
+        keys = self.keys(below)
+        while some := list(islice(keys, 1000)):
+            self.remove(some)
+
+    def sweep(self, older_than: float) -> int:  # noqa: ARG002 - as a place has it
+        """Nothing is left behind that can be seen; parts of broken uploads are for a rule of the bucket to remove."""
+        return 0
 
     def _check_conditions(self) -> None:
         """Raise ``StorageError`` where a store overwrites what is to be new, as some do without a word."""
@@ -138,6 +180,8 @@ class Bucket:
 
         Whoever comes just after one that waited long for no answer doesn't wait as long again.
         """
+        if _used_by() != os.getpid():
+            raise RuntimeError("a bucket was asked before this process was forked: it would wait for ever")
         began = time.monotonic()
         if began < self._silent_until:
             raise StorageError(SILENT, hint=_SEE)
@@ -160,139 +204,96 @@ class Bucket:
         with self.told():
             yield objects
 
+    @contextmanager
+    def _asked_for(self, key: str) -> Iterator[ObjectStore]:
+        """Asking for one object; raises ``NotFoundError`` when it isn't there, while the bucket is."""
+        with self.asked() as objects:
+            try:
+                yield objects
+            except FileNotFoundError:
+                self.check()
+                raise absent(key) from None
+
     @cached_property
     def _objects(self) -> ObjectStore:
         return self._opened()
 
 
-class BucketBlobStore(BlobStore):
-    """A ``BlobStore`` in a bucket that any number of threads, processes and machines write to at the same time.
+class NamedObjects:
+    """What lies below one folder of a bucket, by name. Whatever the bucket is to blame for is a ``StorageError``."""
 
-    Whatever the bucket is to blame for is a ``StorageError``.
-    """
+    def __init__(self, bucket: Bucket, folder: str) -> None:
+        self._bucket, self._folder, self._conditional = bucket, folder, True
 
-    def __init__(self, bucket: Bucket, folder: str = "blobs") -> None:
-        self.bucket, self._folder = bucket, folder
-
-    def put(self, data: bytes) -> Digest:
-        """Keep bytes; a second time changes nothing, unless what is stored was damaged: that is written anew."""
-        digest = Digest.of(data)
-        try:
-            self.bucket.write(self._key(digest), data, "create")
-        except AlreadyExistsError:
-            if not self.is_whole(digest):
-                self.keep_as(digest, data)
-        return digest
-
-    def put_file(self, path: Path) -> Digest:
-        """Keep a copy of a file's bytes; raises ``IntegrityError`` when a large one is changed meanwhile."""
-        with path.open("rb") as file:
-            start = file.read(PIECE + 1)
-            if len(start) <= PIECE:
-                return self.put(start)
-            file.seek(0)
-            digest = Digest.of_stream(file)
-            if not self.is_whole(digest):
-                file.seek(0)
-                self.keep_as(digest, _unchanged(file, digest))
-        return digest
-
-    def get(self, digest: Digest) -> bytes:
-        """The bytes; raises ``NotFoundError`` when absent, ``IntegrityError`` when they don't match."""
-        with self._found(digest) as objects:
-            return verified(bytes(obstore.get(objects, self._key(digest)).bytes()), digest)
-
-    def ahead(self, digests: Iterable[Digest]) -> ReadAhead:
-        """Gives the bytes as :meth:`get` does; some are fetched beside one another, ahead of the reader."""
-        return ReadAhead(self.get, [((digest,), partial(self._alone, digest)) for digest in digests])
-
-    def open(self, digest: Digest) -> BinaryIO:
-        """A stream of the bytes, not verified, asked for piece by piece: a slow reader loses no connection."""
-        return io.BufferedReader(_Pieces(self, digest, self.size(digest)), PIECE)
-
-    def size(self, digest: Digest) -> int:
-        """Bytes; raises ``NotFoundError`` when absent."""
-        with self._found(digest) as objects:
-            return obstore.head(objects, self._key(digest))["size"]
-
-    def remove(self, digest: Digest) -> bool:
-        """Remove the bytes; false when they weren't here."""
-        there = digest in self
-        if there:
-            self.bucket.remove([self._key(digest)])
-        return there
-
-    def remove_all(self, digests: Iterable[Digest]) -> None:
-        """Remove those that are here, without asking for each."""
-        self.bucket.remove([self._key(digest) for digest in digests])
-
-    def move(self, digest: Digest, to: Self) -> None:
-        """Hand bytes over to another store of the same bucket as they are, damaged ones too."""
-        with self._found(digest) as objects:
-            obstore.rename(objects, self._key(digest), to._key(digest))
-
-    def sweep(self, older_than: float = 3600.0) -> int:  # noqa: ARG002 - as the port has it
-        """Nothing is left behind that can be seen; parts of broken uploads are for a rule of the bucket to remove."""
-        return 0
-
-    def changed(self, begin: str) -> Iterator[Digest]:
-        """Those that begin with two hexadecimal digits and aren't whole; reads them all."""
-        return (digest for digest in self._listed(f"{self._folder}/{begin}") if not self.is_whole(digest))
-
-    def is_whole(self, digest: Digest) -> bool:
-        """Whether a blob is here and its bytes are those of its name; reads them all."""
-        try:
-            with self.open(digest) as stream:
-                return Digest.of_stream(stream) == digest
-        except NotFoundError:
-            return False
-
-    def piece(self, digest: Digest, start: int, end: int) -> bytes:
-        """Some of the bytes, which are there."""
-        if (data := self.bucket.piece(self._key(digest), start, end)) is None:
-            raise absent(digest)
-        return data
-
-    def __contains__(self, digest: Digest) -> bool:
-        try:
-            self.size(digest)
-        except NotFoundError:
-            return False
-        return True
-
-    def __iter__(self) -> Iterator[Digest]:
-        return self._listed(self._folder)
-
-    def _listed(self, prefix: str) -> Iterator[Digest]:
-        for some in self.bucket.listed(prefix):
-            yield from (Digest.from_hex(name[3]) for name in (_NAME.fullmatch(one["path"]) for one in some) if name)
-
-    def _alone(self, digest: Digest) -> dict[Digest, bytes]:
-        return {digest: self.get(digest)}
-
-    def _key(self, digest: Digest) -> str:
-        return f"{self._folder}/{digest.hex[:2]}/{digest.hex[2:4]}/{digest.hex}"
-
-    def keep_as(self, digest: Digest, data: bytes | Iterator[bytes]) -> None:
-        """Write bytes under a digest as they are, damaged ones too."""
-        self.bucket.write(self._key(digest), data)
-
-    @contextmanager
-    def _found(self, digest: Digest) -> Iterator[ObjectStore]:
-        """Asking for one object; raises ``NotFoundError`` when it isn't there."""
-        with self.bucket.asked() as objects:
+    def get(self, name: str) -> tuple[bytes, str] | None:
+        """The bytes, and the mark (ETag) of this state of them; ``None`` when nothing has the name."""
+        with self._bucket.asked() as objects:
             try:
-                yield objects
+                found = obstore.get(objects, self._key(name))
+                return bytes(found.bytes()), found.meta["e_tag"] or ""
             except FileNotFoundError:
-                self.bucket.check()
-                raise absent(digest) from None
+                pass
+        self._bucket.check()
+        return None
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep bytes under a name, whatever had it."""
+        self._bucket.write(self._key(name), data)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Keep bytes under a name that nothing has; false when something has it."""
+        return self._bucket.create(self._key(name), data)
+
+    def replace(self, name: str, data: bytes, mark: str) -> None:
+        """Put bytes in the place of those with a mark, or of none; raises ``StorageError`` when others came meanwhile.
+
+        A store that replaces under no condition, such as Swift, is asked for the mark just before.
+        """
+        if not mark:
+            if not self.create(name, data):
+                raise _changed()
+            return
+        key = self._key(name)
+        with self._bucket.asked() as objects:
+            try:
+                if self._conditional:
+                    obstore.put(objects, key, data, mode={"e_tag": mark}, use_multipart=False)
+                    return
+            except (exceptions.PreconditionError, FileNotFoundError):
+                raise _changed() from None
+            except (exceptions.GenericError, exceptions.NotSupportedError) as error:
+                if isinstance(error, exceptions.GenericError) and "NotImplemented" not in str(error):
+                    raise
+                self._conditional = False
+        if (self.get(name) or (b"", ""))[1] != mark:
+            raise _changed()
+        self.put(name, data)
+
+    def remove(self, name: str) -> None:
+        """Let nothing have the name."""
+        with self._bucket.asked() as objects, suppress(FileNotFoundError):
+            obstore.delete(objects, self._key(name))
+
+    def folders(self) -> list[str]:
+        """The first part of all names of several parts."""
+        with self._bucket.asked() as objects:
+            found = obstore.list_with_delimiter(objects, self._folder)["common_prefixes"]
+        return [path.removeprefix(f"{self._folder}/") for path in found]
+
+    def names(self, below: str = "") -> Iterator[tuple[str, datetime]]:
+        """All names, or those below one, and since when each has had its bytes, by the store's clock."""
+        for one in self._bucket.listed(self._key(below).rstrip("/")):
+            yield one["path"].removeprefix(f"{self._folder}/"), one["last_modified"]
+
+    def _key(self, name: str) -> str:
+        return f"{self._folder}/{name}".lstrip("/")
 
 
 class _Pieces(io.RawIOBase):
     """The bytes of an object, each piece asked for by itself."""
 
-    def __init__(self, store: BucketBlobStore, digest: Digest, size: int) -> None:
-        self._store, self._digest, self._size, self._place = store, digest, size, 0
+    def __init__(self, bucket: Bucket, key: str, size: int) -> None:
+        self._bucket, self._key, self._size, self._place = bucket, key, size, 0
 
     def readable(self) -> bool:
         return True
@@ -309,7 +310,7 @@ class _Pieces(io.RawIOBase):
         end = min(self._place + len(view), self._size)
         if end <= self._place:
             return 0
-        data = self._store.piece(self._digest, self._place, end)
+        data = self._bucket.piece(self._key, self._place, end)
         view[: len(data)] = data
         self._place += len(data)
         return len(data)
@@ -328,6 +329,12 @@ def open_store(url: str, keys: Path) -> ObjectStore:
         raise StorageError(Sentence("The bucket can't be used as it is configured."), hint=f"{said}. {_SEE}") from None
 
 
+@cache
+def _used_by() -> int:
+    """The process that asked a bucket first: the library's threads are its alone."""
+    return os.getpid()
+
+
 def _owner_of(objects: ObjectStore) -> str | None:
     try:
         return bytes(obstore.get(objects, MARKER).bytes()).decode("ascii", "replace")
@@ -335,16 +342,6 @@ def _owner_of(objects: ObjectStore) -> str | None:
         if "NoSuchBucket" in str(error):
             raise
         return None
-
-
-def _unchanged(file: BinaryIO, digest: Digest) -> Iterator[bytes]:
-    """A file's pieces; raises ``IntegrityError`` behind the last one, so that nothing appears, when it was changed."""
-    seen = sha256()
-    while piece := file.read(CHUNK):
-        seen.update(piece)
-        yield piece
-    if seen.digest() != digest.raw:
-        raise IntegrityError(Sentence("The file was changed while it was read."), hint=Sentence("Try again."))
 
 
 def _gone() -> StorageError:
@@ -366,3 +363,7 @@ def _said(error: Exception) -> Sentence:
     if found is None or code in {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}:
         return SILENT
     return Sentence("The bucket refuses: %(code)s.", code=code)
+
+
+def _changed() -> StorageError:
+    return StorageError(Sentence("The object was replaced by another process meanwhile."), hint="Try again.")

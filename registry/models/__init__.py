@@ -84,7 +84,7 @@ from registry.models.notices import (
     Sender,
 )
 from registry.models.notifications import Delivery, Event, EventKind, Feed, MailChoice, Webhook
-from registry.models.pictures import BlockedDigest, BytesState, Pack, PackedBytes, PackGap, Picture, WithheldFile
+from registry.models.pictures import BlockedDigest, BytesState, Picture, WithheldFile
 from registry.models.steps import UNFINISHED, Claimable, Dismissal, Heartbeat, Lease, StepState, StepTime
 from registry.models.works import (
     BulkEdit,

@@ -1,7 +1,6 @@
 """Image contents, whoever has them."""
 
 from django.db import models
-from django.db.models.functions import Now
 
 from registry.models.fields import DigestField
 from registry.models.steps import Claimable
@@ -61,28 +60,3 @@ class BlockedDigest(models.Model):
     digest = DigestField(unique=True)
     reason = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-
-
-class Pack(models.Model):
-    """An object of a bucket that holds many exact bytes, one behind the other."""
-
-    name = models.CharField(max_length=32, unique=True, help_text="of the object; its first two digits say its turn")
-    size = models.BigIntegerField(help_text="bytes, with those that are handed to nobody any more")
-
-
-class PackedBytes(models.Model):
-    """Where exact bytes lie in a pack."""
-
-    digest = DigestField(primary_key=True)
-    pack = models.ForeignKey(Pack, on_delete=models.PROTECT, related_name="pieces")
-    start = models.BigIntegerField()
-    size = models.IntegerField()
-
-
-class PackGap(models.Model):
-    """Bytes that were removed and lie in their pack until it is written anew; they are handed to nobody."""
-
-    digest = DigestField()
-    pack = models.ForeignKey(Pack, on_delete=models.CASCADE, related_name="gaps")
-    size = models.IntegerField()
-    since = models.DateTimeField(db_default=Now())

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import obstore
 
-from exhibit.files.bucket import Bucket, BucketBlobStore
+from exhibit.files.blobs import Blobs
+from exhibit.files.bucket import Bucket
 from exhibit.types import Space
 from registry.vectors.fingerprints import Collection
 from tests.assets.swift_server import S3
@@ -25,9 +26,9 @@ class Cloud:
 
     bucket: Bucket
 
-    def store(self, space: Space, collection: Collection = Collection.WORKS) -> BucketBlobStore:
+    def store(self, space: Space, collection: Collection = Collection.WORKS) -> Blobs:
         """The stored files of an index."""
-        return BucketBlobStore(self.bucket, f"indexes/{collection}-{space.name}")
+        return Blobs(self.bucket, f"indexes/{collection}-{space.name}")
 
     def place(
         self, folder: Path, space: Space, collection: Collection = Collection.WORKS, room: int | None = None
@@ -59,8 +60,8 @@ def machines_of(installation: Services, s3: S3, folder: Path) -> Machine:
 def damage_stored(services: Services, collection: Collection) -> None:
     """Put other bytes in the place of every file of the indexes of a collection in the bucket."""
     store = store_at(services.config, services.config.blobs_url)
-    assert isinstance(store, BucketBlobStore)
-    objects = store.bucket.objects
+    assert isinstance(store.place, Bucket)
+    objects = store.place.objects
     for some in obstore.list(objects, "indexes"):
         for one in some:
             if f"indexes/{collection}-" in one["path"]:

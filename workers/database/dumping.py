@@ -17,13 +17,9 @@ _KEPT = ("registry_owner", "registry_user", "registry_logentry")
 
 
 def dump_rows(config: Config, snapshot: str, to: Path) -> None:
-    """Write all rows as a transaction sees them that has exported its snapshot; raises ``ServiceMissingError``.
-
-    Where bytes lie in the packs of a bucket isn't among them: a restore puts the bytes elsewhere.
-    """
-    left_out = [f"--exclude-table-data=registry_{name}" for name in ("pack", "packedbytes", "packgap")]
+    """Write all rows as a transaction sees them that has exported its snapshot; raises ``ServiceMissingError``."""
     options = ("--format", "custom", "--no-owner", f"--snapshot={snapshot}", "--file", str(to))
-    _run(config, "pg_dump", *options, *left_out)
+    _run(config, "pg_dump", *options)
 
 
 def restore_rows(config: Config, dump: Path) -> None:

@@ -15,6 +15,7 @@ from indexer.calibration.shipped import shipped_calibration
 from indexer.picture.spaces import DESCRIPTOR
 from workers.configuration import load_config
 from workers.database.restore import take_up, too_early
+from workers.database.unpacking import unpack
 from workers.services.same_secrets import keep_marks
 from workers.services.wiring import Services
 
@@ -36,8 +37,10 @@ def migrate() -> bool:
         if behind:
             from django.core.management import call_command
 
-            with _alone(), transaction.atomic():  # killed meanwhile, none is applied
-                call_command("migrate", verbosity=0, interactive=False)
+            with _alone():
+                unpack(config)
+                with transaction.atomic():  # killed meanwhile, none is applied
+                    call_command("migrate", verbosity=0, interactive=False)
         _keep_shipped()
         end_restore()
         if config.database_url:

@@ -208,7 +208,7 @@ def _needs(asked: Asked, at: Mapping[str, float], new: float) -> Iterator[Stage]
     small, bucket = pictures - kept, pictures > ONE_FOLDER
     yield Stage("crawl", pictures * at["fetch"] / HOUR_MS, egress_gib=pictures * at["page"] * at["sent"] / GIB)
     store = (kept * at["picture"] + small * at["small"]) / GIB
-    yield Stage("exact bytes", store_gib=store, requests=(pictures + small) / at["pack"] * bucket)
+    yield Stage("exact bytes", store_gib=store, requests=(pictures + small) * bucket)
     yield Stage("match", pictures * at["match"] / HOUR_MS, machine_gib=works * at["work_index"] / GIB)
     features, files = works * at["work_features"] / GIB, works * at["work_file"] / GIB
     yield Stage("works", new * at["register"] / HOUR_MS, disk_gib=features, store_gib=files, requests=new * bucket)

@@ -2,8 +2,8 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, UnreadablePictureError
-from exhibit.files.blobs import FolderBlobStore
+from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, StorageError, UnreadablePictureError
 from indexer.calibration.kept import KeptPairs
 from registry import models
 from registry.models.steps import Claimable
@@ -27,7 +26,6 @@ from workers.services.stores import objects_of
 from workers.services.wiring import Services
 
 LOGGER = logging.getLogger(__name__)
-BATCH = 500
 ROOM = 2
 """Times the floor of the disk that caches leave free."""
 TOGETHER = 32
@@ -53,48 +51,74 @@ def expire_bytes(services: Services) -> int:
     old = stored.filter(~kept, first_seen__lt=limit)
     total = left = last = 0
     cause: Exception | None = None
-    # what is removed from a folder is gone at once, so each picture's row says so by itself
-    most = 1 if isinstance(services.blobs, FolderBlobStore) else TOGETHER
-    while batch := list(old.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+    while batch := list(old.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:TOGETHER]):
         last = batch[-1]
-        for some in (batch[start : start + most] for start in range(0, len(batch), most)):
-            try:
-                expired, failed = _expire(services, old.filter(pk__in=some))
-            except ServiceMissingError as error:  # none of them went
-                expired, failed = 0, [error] * len(some)
-            total, left, cause = total + expired, left + len(failed), [cause, *failed][-1]
+        try:
+            expired, failed = _expire(services, old.filter(pk__in=batch))
+        except ServiceMissingError as error:  # the bucket doesn't answer
+            expired, failed = 0, [error] * len(batch)
+        total, left, cause = total + expired, left + len(failed), [cause, *failed][-1]
     if left:
         LOGGER.warning("The bytes of %d pictures have expired and stay for another hour. %s", left, cause)
     return total
 
 
 def _expire(services: Services, old: QuerySet[models.Picture]) -> tuple[int, list[Exception]]:
-    """Remove pictures' bytes, and then, in the room that this makes, keep small pictures of those that can be decoded.
+    """Keep small pictures of those that can be decoded, then remove pictures' bytes; killed in between, it goes on.
 
     Returns how many are gone, and what kept others here.
     """
-    small: dict[models.Picture, bytes] = {}
+    small: dict[int, bytes] = {}
     failed: list[Exception] = []
-    with transaction.atomic():  # while the rows are locked: a crawl that brings them again waits
-        rows = list(old.select_for_update(skip_locked=True, no_key=True).order_by("digest"))
+    with _locked(old) as rows:
         read = services.blobs.ahead([row.digest for row in rows])
         for row in rows:
             try:
-                data = _small(services, row, partial(read, row.digest))
-                services.blobs.remove(row.digest)
+                small[row.pk] = _small(services, row, partial(read, row.digest))
             except (OSError, MemoryError, ServiceMissingError) as error:
                 failed.append(error)
-            else:
-                small[row] = data
-        with suppress(OSError):  # a disk so full that not even the small ones fit
-            services.blobs.put_all([data for data in small.values() if data])
-        for row, data in small.items():
-            kept = Digest.of(data)
-            row.bytes_state, row.thumbnail = models.BytesState.EXPIRED, None
-            if data and kept in services.blobs:
-                row.thumbnail = kept
-            row.save(update_fields=["bytes_state", "thumbnail"])
-    return len(small), failed
+        fit = _keep(services, small)
+    with _locked(old.filter(pk__in=small)) as rows:  # without those that have come again meanwhile
+        gone, stay = _remove(services, rows)
+        if not fit:  # a disk so full that not even the small ones did: now there is room
+            _keep(services, {row.pk: small[row.pk] for row in gone})
+        models.Picture.objects.filter(pk__in=[row.pk for row in gone]).update(bytes_state=models.BytesState.EXPIRED)
+    return len(gone), [*failed, *stay]
+
+
+@contextmanager
+def _locked(old: QuerySet[models.Picture]) -> Iterator[list[models.Picture]]:
+    """The rows, while they are locked: a crawl that brings one of them again waits."""
+    with transaction.atomic():
+        yield list(old.select_for_update(skip_locked=True, no_key=True).order_by("digest"))
+
+
+def _remove(services: Services, rows: list[models.Picture]) -> tuple[list[models.Picture], list[OSError]]:
+    """Remove pictures' bytes; returns those that are gone, and what kept others here."""
+    try:
+        services.blobs.remove_all([row.digest for row in rows])
+    except OSError:  # one that can't be removed keeps no other
+        gone, stay = [], []
+        for row in rows:
+            try:
+                services.blobs.remove(row.digest)
+                gone.append(row)
+            except OSError as error:
+                stay.append(error)
+        return gone, stay
+    return rows, []
+
+
+def _keep(services: Services, small: Mapping[int, bytes]) -> bool:
+    """Keep small pictures and say so in the rows of these; false when they don't fit."""
+    try:
+        services.blobs.put_all([data for data in small.values() if data])
+    except (OSError, StorageError):
+        return False
+    for pk, data in small.items():
+        if data:
+            models.Picture.objects.filter(pk=pk).update(thumbnail=Digest.of(data))
+    return True
 
 
 def _small(services: Services, row: models.Picture, read: Callable[[], bytes]) -> bytes:

@@ -3,9 +3,7 @@
 Beside them are rooms in which bytes wait, each by a number: folders of the data folder, or prefixes of the bucket.
 """
 
-import shutil
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -18,98 +16,51 @@ from exhibit.config.config import Config
 from exhibit.config.secrets import INSTALLATION, installation, secret_path
 from exhibit.digests import Digest
 from exhibit.errors import StorageError
-from exhibit.files.blobs import FolderBlobStore, blob_store
+from exhibit.files.blobs import Blobs, Folder, FolderBlobStore, Place, blob_store
 from exhibit.files.durable import write_once
-from exhibit.ports import BlobStore, HeadStore
+from exhibit.ports import HeadStore
 from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
-    from exhibit.files.bucket import Bucket
-    from exhibit.files.objects import NamedObjects
+    from exhibit.files.bucket import Bucket, NamedObjects
 
 BLOBS, WITHHELD = "blobs", "withheld"
 """What is handed out, and what a purge has set aside: kept, and handed to nobody."""
 
 
-class Rooms(ABC):
-    """Where bytes wait until somebody on any machine takes them."""
+class Rooms:
+    """Where bytes wait until somebody on any machine takes them: folders of a place, by number."""
 
-    @abstractmethod
-    def room(self, number: int) -> BlobStore:
-        """One of them, made when something is put there."""
+    def __init__(self, place: Place, folder: str = "") -> None:
+        self._place, self._folder = place, folder
 
-    @abstractmethod
+    def room(self, number: int) -> Blobs:
+        """One of them, which is there while something is in it."""
+        return Blobs(self._place, self._named(number))
+
     def idle(self, seconds: float) -> Iterator[int]:
         """Those into which nothing came for so long."""
-
-    def forget(self, number: int, digest: Digest) -> None:
-        """Remove bytes from one, if they wait there."""
-        self.room(number).remove(digest)
+        limit = time.time() - seconds
+        for name, moment in self._place.folders(self._folder):
+            if name.isdigit() and moment < limit:
+                yield int(name)
 
     def clear(self, number: int) -> None:
         """Remove one with all that is in it, as far as it can be."""
-        for digest in list(room := self.room(number)):
-            room.remove(digest)
+        self._place.clear(self._named(number))
+
+    def _named(self, number: int) -> str:
+        return f"{self._folder}/{number}".strip("/")
 
 
-class FolderRooms(Rooms):
-    """Rooms in a folder of this machine, or one that all machines share."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def room(self, number: int) -> FolderBlobStore:
-        """A folder, made at once."""
-        return FolderBlobStore(self.folder / str(number))
-
-    def idle(self, seconds: float) -> Iterator[int]:
-        """By when a name came into the folder."""
-        limit = time.time() - seconds
-        return (int(path.name) for path in self.folder.glob("[0-9]*") if path.stat().st_mtime < limit)
-
-    def forget(self, number: int, digest: Digest) -> None:
-        """Without making the folder."""
-        if (self.folder / str(number)).is_dir():
-            self.room(number).remove(digest)
-
-    def clear(self, number: int) -> None:
-        """At once."""
-        shutil.rmtree(self.folder / str(number), ignore_errors=True)
-
-
-class BucketRooms(Rooms):
-    """Rooms in a bucket, which are there while something is in them."""
-
-    def __init__(self, bucket: "Bucket", name: str) -> None:
-        from exhibit.files.bucket import BucketBlobStore
-        from exhibit.files.objects import NamedObjects
-
-        self._name, self._store, self._objects = name, partial(BucketBlobStore, bucket), partial(NamedObjects, bucket)
-
-    def room(self, number: int) -> BlobStore:
-        """A prefix."""
-        return self._store(f"{self._name}/{number}")
-
-    def idle(self, seconds: float) -> Iterator[int]:
-        """By when the last object came, by the store's clock."""
-        newest: dict[int, float] = {}
-        for name, moment in self._objects(self._name).names():
-            number = int(name.partition("/")[0])
-            newest[number] = max(newest.get(number, 0.0), moment.timestamp())
-        limit = time.time() - seconds
-        return (number for number, moment in newest.items() if moment < limit)
-
-
-def store_at(config: Config, url: str, name: str = BLOBS) -> BlobStore:
+def store_at(config: Config, url: str, name: str = BLOBS) -> Blobs:
     """The exact bytes at a URL; raises ``StorageError`` when what a bucket needs isn't installed, or isn't ours."""
     if not url:
         return blob_store(config.data_dir) if name == BLOBS else FolderBlobStore(config.data_dir / name)
     if (place := folder_of(url)) is not None:
-        return _folder_at(config, url, place, name)
-    bucket = _bucket(config, url, installation(config))
-    from exhibit.files.bucket import BucketBlobStore
-
-    return BucketBlobStore(bucket, name)
+        _check_folder(config, url, place)
+        return FolderBlobStore(place / name, config.data_dir / f"{name}-{_key(url)}.made")
+    return Blobs(_bucket(config, url, installation(config)), name)
 
 
 def bucket_of(config: Config) -> "Bucket | None":
@@ -122,18 +73,18 @@ def bucket_of(config: Config) -> "Bucket | None":
 def rooms_of(config: Config, name: str) -> Rooms:
     """Where bytes wait that any machine may take: beside the exact bytes, or in the data folder."""
     if (bucket := bucket_of(config)) is not None:
-        return BucketRooms(bucket, name)
+        return Rooms(bucket, name)
     if (place := folder_of(config.blobs_url)) is not None:
-        _folder_at(config, config.blobs_url, place, BLOBS)  # it is there, and ours
-        return FolderRooms(place / name)
-    return FolderRooms(config.data_dir / name)
+        _check_folder(config, config.blobs_url, place)
+        return Rooms(Folder(place / name))
+    return Rooms(Folder(config.data_dir / name))
 
 
 def objects_of(config: Config, folder: str = "") -> "NamedObjects | None":
     """What has names of its own in the bucket, below a folder; nothing without a bucket."""
     if (bucket := bucket_of(config)) is None:
         return None
-    from exhibit.files.objects import NamedObjects
+    from exhibit.files.bucket import NamedObjects
 
     return NamedObjects(bucket, folder)
 
@@ -186,7 +137,8 @@ def folder_of(url: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
-def _folder_at(config: Config, url: str, place: Path, name: str) -> FolderBlobStore:
+def _check_folder(config: Config, url: str, place: Path) -> None:
+    """Raise ``StorageError`` when a folder elsewhere has gone, or is another installation's."""
     marker, claimed = place / "installation", config.data_dir / f"{BLOBS}-{_key(url)}.made"
     if not claimed.exists():
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -198,7 +150,6 @@ def _folder_at(config: Config, url: str, place: Path, name: str) -> FolderBlobSt
     if owner != installation(config):
         hint = "Name another folder in EXHIBIT_BLOBS_URL."
         raise StorageError(Sentence("%(place)s belongs to another installation of Exhibit.", place=place), hint=hint)
-    return FolderBlobStore(place / name, config.data_dir / f"{name}-{_key(url)}.made")
 
 
 def _bucket(config: Config, url: str, owner: str) -> "Bucket":

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 from evidence.keys.ed25519 import KeySigner, derived, mounted_signer
 from exhibit.config.config import Config
 from exhibit.config.secrets import LOG_KEY, mounted, secret_path
-from exhibit.files.blobs import FolderBlobStore
 from exhibit.network.guard import Guard
 from exhibit.ports import Anchor, BlobStore, Capturer, Signer
 from exhibit.types import Space
@@ -19,7 +18,7 @@ from workers.services.stores import WITHHELD, Rooms, SharedObjects, log_head, ob
 
 if TYPE_CHECKING:
     from evidence.log.append_only import Log
-    from exhibit.files.objects import NamedObjects
+    from exhibit.files.bucket import NamedObjects
     from exhibit.pictures.decode import Limits
     from indexer.picture.descriptor import Descriptor
     from indexer.search.cache import FeatureCache
@@ -59,12 +58,7 @@ class Services:
     @cached_property
     def blobs(self) -> BlobStore:
         """Exact bytes."""
-        store = store_at(self.config, self.config.blobs_url)
-        if isinstance(store, FolderBlobStore):
-            return store
-        from workers.services.packs import with_packs  # needs Django, and the library of buckets
-
-        return with_packs(store)
+        return store_at(self.config, self.config.blobs_url)
 
     @cached_property
     def withheld(self) -> BlobStore:

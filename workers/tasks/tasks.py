@@ -73,14 +73,14 @@ def expire_bytes() -> None:
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)
 def keep_up_votes() -> None:
-    """Write packs anew, mend indexes, look for damage, let local votes keep up with works, and compare partners' logs.
+    """Mend indexes, look for damage, let local votes keep up with works, and compare partners' logs.
 
     A message that was lost is made good by the next one.
     """
     from workers.alliance import witnessing
     from workers.matching import index_upkeep, votes_upkeep
-    from workers.operations import packing, retention
+    from workers.operations import retention
 
-    jobs = (packing.keep_packs, index_upkeep.mend_indexes, retention.look_for_damage, votes_upkeep.keep_up)
+    jobs = (index_upkeep.mend_indexes, retention.look_for_damage, votes_upkeep.keep_up)
     # partners last: they may be slow
     do_all(*(partial(job, services()) for job in jobs), partial(witnessing.compare_heads, services()))

@@ -203,7 +203,7 @@ def sweep(services: Services) -> None:
 def forget(services: Services, digest: Digest) -> None:
     """Remove bytes that wait in any upload, for a purge."""
     for pk in UploadFile.objects.filter(digest=digest).values_list("upload_id", flat=True).distinct():
-        services.uploads.forget(pk, digest)
+        services.uploads.room(pk).remove(digest)
 
 
 def _refused(upload: Upload, name: str, size: int, digest: Digest | None, reason: str) -> UploadFile:

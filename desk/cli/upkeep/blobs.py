@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.command import AsJson, command
-from desk.cli.common.frame import finish, open_desk, workers_run
+from desk.cli.common.frame import finish, workers_run
 from desk.cli.common.show import counted, echo_json, note, say, size
 from exhibit.config import values
 from exhibit.errors import ExitCode, WrongUseError
 from workers.configuration import load_config
-from workers.services.stores import folder_of
 
 if TYPE_CHECKING:
     from workers.database import moving
@@ -38,8 +37,6 @@ def move_blobs(*, to: str, source: str | None, as_json: AsJson) -> None:
     new = _url(to)
     if old == new:
         raise WrongUseError("The bytes lie there already.")
-    if any(url and folder_of(url) is None for url in (old, new)):
-        open_desk()  # the rows say what lies in packs
     from workers.database import moving
 
     ran = workers_run(config)

@@ -15,8 +15,7 @@ from evidence.log.append_only import BrokenHistoryError, Log, log_key
 from evidence.log.heads import FileHead, ObjectHead
 from evidence.log.notes import verify_note
 from exhibit.errors import IntegrityError, ServiceMissingError, StorageError
-from exhibit.files.bucket import Bucket
-from exhibit.files.objects import NamedObjects
+from exhibit.files.bucket import Bucket, NamedObjects
 from exhibit.ports import HeadStore, SignedCheckpoint
 from tests.assets.folder_log import FolderLogStore
 from tests.assets.swift_server import bucket_on

@@ -1,6 +1,8 @@
-"""Whose a bucket is, and what is said when it fails: of a real server that speaks S3, and of what lies before it."""
+"""Whose a bucket is, what is said when it fails, and objects with names of their own, on a server that speaks S3."""
 
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -9,12 +11,15 @@ from pathlib import Path
 
 import obstore
 import pytest
-from obstore.store import S3Store
+from obstore.store import MemoryStore, S3Store
 
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, StorageError
-from exhibit.files.bucket import Bucket, BucketBlobStore, _unchanged, open_store
+from exhibit.files.blobs import Blobs, _unchanged
+from exhibit.files.bucket import Bucket, NamedObjects, open_store
 from exhibit.machine import machine_fault
+from tests import CHECKOUT
 from tests.assets.relay import relay_to
 from tests.assets.swift_server import S3, SECRET, USER, bucket_on
 
@@ -39,7 +44,7 @@ def said(ask: Callable[[], object]) -> str:
 
 
 def test_bytes_that_were_changed_are_noticed_and_written_anew(bucket: Bucket) -> None:
-    store = BucketBlobStore(bucket)
+    store = Blobs(bucket, "blobs")
     digest = store.put(BYTES)
     obstore.put(bucket.objects, f"blobs/{digest.hex[:2]}/{digest.hex[2:4]}/{digest.hex}", b"changed")
     assert not store.is_whole(digest)
@@ -50,7 +55,7 @@ def test_bytes_that_were_changed_are_noticed_and_written_anew(bucket: Bucket) ->
 
 
 def test_what_else_lies_in_the_bucket_is_not_listed(bucket: Bucket) -> None:
-    store = BucketBlobStore(bucket)
+    store = Blobs(bucket, "blobs")
     digest = store.put(BYTES)
     for name in ("notes.txt", f"blobs/{digest.hex}", f"blobs/ab/cd/{digest.hex}", f"withheld/ab/cd/abcd{'0' * 60}"):
         obstore.put(bucket.objects, name, b"mine")
@@ -65,35 +70,35 @@ def test_a_store_that_overwrites_what_is_to_be_new_is_refused(s3: S3, tmp_path: 
 
 def test_a_bucket_belongs_to_the_installation_that_came_first(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
     assert not bucket.examine()
-    digest = BucketBlobStore(bucket).put(BYTES)
+    digest = Blobs(bucket, "blobs").put(BYTES)
     assert bucket.examine()
     name = next(tmp_path.glob("*.made")).stem
     (tmp_path / "other").mkdir()
     other = bucket_on(s3, tmp_path / "other", name=name, owner="them")
     for ask in (
         other.examine,
-        partial(BucketBlobStore(other).put, b"theirs"),
-        partial(BucketBlobStore(other).get, digest),
+        partial(Blobs(other, "blobs").put, b"theirs"),
+        partial(Blobs(other, "blobs").get, digest),
     ):
         assert said(ask) == "The bucket belongs to another installation of Exhibit."
     assert list((tmp_path / "other").glob("*.made")) == []
     ours = bucket_on(s3, tmp_path / "other", name=name)
-    assert list(BucketBlobStore(ours)) == [digest]
+    assert list(Blobs(ours, "blobs")) == [digest]
 
 
 def test_a_bucket_that_is_not_there_is_no_picture_s_fault(s3: S3, tmp_path: Path) -> None:
-    store = BucketBlobStore(bucket_on(s3, tmp_path, name="never-made"))
+    store = Blobs(bucket_on(s3, tmp_path, name="never-made"), "blobs")
     asked: list[Callable[[], object]] = [partial(store.get, ABSENT), partial(store.put, BYTES), partial(list, store)]
     for ask in asked:
         assert said(ask) == "The bucket isn't there, or isn't the one that it was."
 
 
 def test_a_bucket_that_has_gone_is_not_taken_for_an_empty_one(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
-    store = BucketBlobStore(bucket)
+    store = Blobs(bucket, "blobs")
     digest = store.put(BYTES)
     name = next(tmp_path.glob("*.made")).stem
     obstore.delete(bucket.objects, [one["path"] for some in obstore.list(bucket.objects) for one in some])
-    for again in (store, BucketBlobStore(bucket_on(s3, tmp_path, name=name))):
+    for again in (store, Blobs(bucket_on(s3, tmp_path, name=name), "blobs")):
         asked: list[Callable[[], object]] = [partial(again.get, digest), partial(again.size, digest)]
         asked += [partial(again.remove, digest), partial(again.__contains__, digest), partial(list, again)]
         for ask in asked:
@@ -113,7 +118,7 @@ def test_a_bucket_that_has_gone_is_not_taken_for_an_empty_one(s3: S3, tmp_path: 
 def test_keys_and_places_that_are_wrong_are_told_in_a_sentence(
     s3: S3, tmp_path: Path, settings: dict[str, str], sentence: str
 ) -> None:
-    store = BucketBlobStore(bucket_on(s3, tmp_path, **settings))
+    store = Blobs(bucket_on(s3, tmp_path, **settings), "blobs")
     assert said(partial(store.put, BYTES)).startswith(sentence)
 
 
@@ -123,15 +128,15 @@ def test_keys_and_endpoint_are_taken_from_the_environment(
     told = {"ACCESS_KEY_ID": USER, "SECRET_ACCESS_KEY": SECRET, "ALLOW_HTTP": "true"}
     for name, value in {**told, "ENDPOINT_URL": f"http://127.0.0.1:{s3.port}"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    digest = BucketBlobStore(bucket).put(BYTES)
+    digest = Blobs(bucket, "blobs").put(BYTES)
     url = f"s3://{next(tmp_path.glob('*.made')).stem}/some/where"
     again = Bucket(partial(open_store, url, tmp_path / "no file"), "us", tmp_path / "made")
-    assert BucketBlobStore(again).get(digest) == BYTES
+    assert Blobs(again, "blobs").get(digest) == BYTES
 
 
 def test_a_bucket_that_is_full_says_so_and_takes_bytes_again_when_there_is_room(s3: S3, tmp_path: Path) -> None:
     s3.make_bucket("full", **{"X-Container-Meta-Quota-Bytes": "2000"})
-    store = BucketBlobStore(bucket_on(s3, tmp_path, name="full"))
+    store = Blobs(bucket_on(s3, tmp_path, name="full"), "blobs")
     assert said(partial(store.put, BYTES)) == "The bucket is full, or its quota is used up."
     s3.ask("POST", "/full", **{"X-Container-Meta-Quota-Bytes": "200000"})
     assert store.get(store.put(BYTES)) == BYTES
@@ -139,7 +144,7 @@ def test_a_bucket_that_is_full_says_so_and_takes_bytes_again_when_there_is_room(
 
 def test_bytes_whose_answer_was_lost_are_there_once_when_they_are_put_again(s3: S3, tmp_path: Path) -> None:
     with relay_to(s3.port) as relay:
-        store = BucketBlobStore(bucket_on(s3, tmp_path, endpoint=f"http://127.0.0.1:{relay.port}"))
+        store = Blobs(bucket_on(s3, tmp_path, endpoint=f"http://127.0.0.1:{relay.port}"), "blobs")
         store.put(b"something before")
         relay.lose = 1
         with suppress(StorageError):
@@ -159,7 +164,7 @@ def test_a_server_that_never_answers_is_waited_for_so_long_and_no_longer(s3: S3,
             client_options={"timeout": timedelta(seconds=0.2), "allow_http": True},
             retry_config={"max_retries": 1},
         )
-        store = BucketBlobStore(Bucket(lambda: objects, "us", tmp_path / "made"))
+        store = Blobs(Bucket(lambda: objects, "us", tmp_path / "made"), "blobs")
         assert said(partial(store.get, ABSENT)) == "The bucket doesn't answer."
 
 
@@ -167,3 +172,68 @@ def test_a_file_that_is_changed_while_it_is_read_is_not_kept() -> None:
     assert list(_unchanged(io.BytesIO(BYTES), Digest.of(BYTES))) == [BYTES]
     with pytest.raises(IntegrityError, match="changed"):
         list(_unchanged(io.BytesIO(BYTES), ABSENT))
+
+
+@pytest.fixture(params=["memory", "s3"])
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> NamedObjects:
+    if request.param == "s3":
+        return NamedObjects(bucket_on(request.getfixturevalue("s3"), tmp_path), "here")
+    store = MemoryStore()
+    return NamedObjects(Bucket(lambda: store, "us", tmp_path / "made"), "here")
+
+
+def test_bytes_have_a_name_until_others_take_it(objects: NamedObjects) -> None:
+    assert objects.get("a") is None
+    objects.put("a", b"first")
+    objects.put("a", b"second")
+    found = objects.get("a")
+    assert found is not None
+    assert found[0] == b"second"
+    assert objects.create("a", b"third") is False
+    assert objects.create("deep/b", b"third") is True
+    names = dict(objects.names())
+    assert sorted(names) == ["a", "deep/b"]
+    assert (list(dict(objects.names("deep"))), objects.folders()) == (["deep/b"], ["deep"])
+    assert abs((names["a"] - now()).total_seconds()) < 60
+    for _ in range(2):
+        objects.remove("a")
+    assert sorted(dict(objects.names())) == ["deep/b"]
+
+
+def test_of_two_who_replace_what_they_have_both_read_one_is_refused(objects: NamedObjects) -> None:
+    objects.create("a", b"first")
+    [first, mark] = objects.get("a") or (b"", "")
+    assert first == b"first"
+    objects.replace("a", b"second", mark)
+    with pytest.raises(StorageError, match="replaced by another process"):
+        objects.replace("a", b"third", mark)
+    objects.remove("a")
+    with pytest.raises(StorageError, match="replaced by another process"):
+        objects.replace("a", b"third", mark)
+    assert objects.get("a") is None
+
+
+_FORKED = """
+import os, sys
+from pathlib import Path
+from obstore.store import MemoryStore
+from exhibit.files.blobs import Blobs
+from exhibit.files.bucket import Bucket
+objects = MemoryStore()
+blobs = Blobs(Bucket(lambda: objects, "us", Path(sys.argv[1])))
+digest = blobs.put(b"bytes")
+if not (child := os.fork()):
+    try:
+        blobs.get(digest)
+    except RuntimeError:
+        os._exit(7)
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_process_that_was_forked_from_one_that_has_asked_is_told_so_rather_than_waiting_for_ever(
+    tmp_path: Path,
+) -> None:
+    line = [sys.executable, "-c", _FORKED, str(tmp_path / "made")]
+    assert subprocess.run(line, cwd=CHECKOUT, timeout=60, check=False).returncode == 7

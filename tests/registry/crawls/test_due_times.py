@@ -38,7 +38,6 @@ RECORDED = frozenset(
 EXPLAINED = {
     "Agreement.until": "a day that two operators agreed on; a clock that was wrong doesn't move it",
     "Lease.expires_at": "by the database's clock; what lies too far ahead counts as over",
-    "PackGap.since": "by the database's clock; a pack is written anew in any case once half of it is gone",
     "Package.expires_at": "its files are kept for longer, which harms nothing, and a link may ask for that",
     "Watch.next_run_at": "brought back to its own schedule by schedules.bring_back",
     "Invitation.expires_at": "brought back with made_at, to its own length",

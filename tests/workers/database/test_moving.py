@@ -12,9 +12,7 @@ import pytest
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import StorageError, WrongUseError
-from exhibit.files.blobs import FolderBlobStore, blob_store
-from exhibit.files.bucket import PIECE
-from registry.models import Pack
+from exhibit.files.blobs import PIECE, FolderBlobStore, blob_store
 from tests import CHECKOUT
 from tests.assets.processes import wait_until
 from tests.assets.swift_server import S3
@@ -22,7 +20,6 @@ from workers.configuration import load_config
 from workers.database.moving import Moved, take_to
 from workers.servers.embedded import lock_folder
 from workers.servers.locks import FileLock
-from workers.services.packs import PackedBlobStore, with_packs
 from workers.services.stores import WITHHELD, store_at
 
 
@@ -35,7 +32,6 @@ def nothing(_: Moved) -> None:
     """Told how far it is."""
 
 
-@pytest.mark.django_db(transaction=True)
 def test_bytes_go_into_a_bucket_and_back_with_those_that_were_set_aside(s3: S3, here: Config, tmp_path: Path) -> None:
     url = s3.url_for(here.data_dir)
     blobs, aside = blob_store(here.data_dir), store_at(here, "", WITHHELD)
@@ -60,53 +56,6 @@ def test_bytes_go_into_a_bucket_and_back_with_those_that_were_set_aside(s3: S3, 
     assert not (other.data_dir / "moving").exists()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_packs_go_to_another_bucket_as_they_are_and_to_a_folder_each_file_by_itself(s3: S3, here: Config) -> None:
-    url = s3.url_for(here.data_dir)
-    blobs = with_packs(store_at(here, url))
-    given = [bytes([number]) * (100_000 + number) for number in range(1, 31)]
-    digests = [Digest.of(data) for data in given]
-    blobs.put_all(given[:15])
-    blobs.put_all(given[15:])
-    blobs.put(b"a document")
-    blobs.remove_all([digests[0], digests[20]])
-    left = {*digests, Digest.of(b"a document")} - {digests[0], digests[20]}
-
-    second = s3.url_for(here.data_dir)
-    moved = take_to(here, url, second, nothing)
-    assert (moved.files, moved.copied, moved.damaged) == (29, 29, [])
-    there = with_packs(store_at(here, second))
-    assert set(there) == left
-    assert all(map(there.is_whole, left))
-    assert isinstance(there, PackedBlobStore)
-    found = [there.bucket.piece(f"packs/{pack.name}", 0, 1 << 30) or b"" for pack in Pack.objects.all()]
-    assert [data in pack for data in given for pack in found].count(True) == 28
-    changed = Pack.objects.order_by("pk")[0]
-    there.bucket.write(f"packs/{changed.name}", b"?")
-    assert take_to(here, url, second, nothing).copied == 14
-    assert take_to(here, url, second, nothing).copied == 0
-
-    moved = take_to(here, second, "", nothing)
-    assert (moved.files, moved.copied) == (29, 29)
-    assert set(blob_store(here.data_dir)) == left
-    assert take_to(here, second, "", nothing).copied == 0
-    assert take_to(here, "", s3.url_for(here.data_dir), nothing).copied == 29
-
-
-@pytest.mark.django_db(transaction=True)
-def test_bytes_of_a_pack_that_have_changed_are_left(s3: S3, here: Config) -> None:
-    url = s3.url_for(here.data_dir)
-    blobs = with_packs(store_at(here, url))
-    assert isinstance(blobs, PackedBlobStore)
-    blobs.put_all([b"one", b"two"])
-    name = Pack.objects.get().name
-    data = blobs.bucket.piece(f"packs/{name}", 0, 6) or b""
-    blobs.bucket.write(f"packs/{name}", data.replace(b"one", b"???"))
-    for to in ("", s3.url_for(here.data_dir)):
-        moved = take_to(here, url, to, nothing)
-        assert (moved.files, moved.damaged) == (1, [Digest.of(b"one")])
-
-
 def test_what_is_damaged_where_it_lay_is_left_and_what_is_damaged_there_is_written_anew(
     here: Config, tmp_path: Path
 ) -> None:
@@ -122,7 +71,6 @@ def test_what_is_damaged_where_it_lay_is_left_and_what_is_damaged_there_is_writt
     assert there.get(whole) == b"whole"
 
 
-@pytest.mark.django_db(transaction=True)
 def test_a_place_that_is_another_s_or_not_there_is_refused(s3: S3, here: Config, tmp_path: Path) -> None:
     blob_store(here.data_dir).put(b"bytes")
     url = s3.url_for(here.data_dir)

@@ -61,7 +61,7 @@ def test_what_a_stage_costs_is_its_hours_rent_and_requests() -> None:
     assert match.money == pytest.approx(match.core_hours / USUAL.busy * USUAL.core_hour + rent)
     small = ONE_FOLDER * shipped_laws()["small"].fixed / GIB
     assert store.store_gib == pytest.approx(ONE_FOLDER + small)  # half of them have expired, and keep a small copy
-    requests = 3 * ONE_FOLDER / shipped_laws()["pack"].fixed
+    requests = 3 * ONE_FOLDER
     assert store.requests == requests
     asking = requests / MILLION * USUAL.requests_million
     assert store.money == pytest.approx(2 * store.store_gib * USUAL.store_gib_month + asking)

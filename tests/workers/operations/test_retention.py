@@ -1,11 +1,23 @@
-"""Stored bytes that are read again, so that a change of them is found."""
+"""Stored bytes that are read again, so that a change of them is found; and those whose time is over."""
+
+import errno
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from PIL import Image
 
-from exhibit.files.blobs import blob_store
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.files.blobs import Blobs, blob_store
+from registry.models import Picture, StepState
+from tests.assets.badfiles import saved
 from tests.workers.tasks.test_tick import no_file_may_grow
 from workers.operations.checks import DAMAGED, damaged
-from workers.operations.retention import look_for_damage
+from workers.operations.retention import expire_bytes, look_for_damage
+from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -32,3 +44,64 @@ def test_all_bytes_are_read_again_whenever_the_worker_runs(inline: SyncRunner) -
     for _ in range(256):  # within one hour
         look_for_damage(inline.services)
     assert sorted(damaged(inline.services.config)) == changed
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def expiring(request: pytest.FixtureRequest, inline: SyncRunner) -> Services:
+    """Forty pictures that matched nothing, and came months ago."""
+    config = inline.services.config
+    if request.param == "bucket":
+        config = replace(config, blobs_url=request.getfixturevalue("s3").url_for(config.data_dir))
+    services = Services(config)
+    months_ago = now() - timedelta(days=90)
+    for number in range(40):
+        data = saved(Image.new("RGB", (64, 64), (number, 0, 0)), "PNG")
+        digest = services.blobs.put(data)
+        Picture.objects.create(digest=digest, size=len(data), first_seen=months_ago, state=StepState.DONE)
+    return services
+
+
+class Deadly(Blobs):
+    """A store whose process is stopped when some bytes have been removed."""
+
+    def remove_all(self, digests: Iterable[Digest]) -> None:
+        """Remove some of them."""
+        super().remove_all(list(digests)[:5])
+        raise KeyboardInterrupt
+
+
+def test_of_bytes_that_expire_a_small_picture_stays_wherever_they_lie(expiring: Services) -> None:
+    assert expire_bytes(expiring) == 40
+    rows = list(Picture.objects.all())
+    assert {row.bytes_state for row in rows} == {"expired"}
+    assert set(expiring.blobs) == {row.thumbnail for row in rows}
+    assert not {row.digest for row in rows} & set(expiring.blobs)
+
+
+def test_stopped_in_the_middle_it_loses_no_small_picture_and_goes_on(expiring: Services) -> None:
+    whole = expiring.blobs
+    assert isinstance(whole, Blobs)
+    expiring.blobs = Deadly(whole.place, whole._folder)
+    with pytest.raises(KeyboardInterrupt):
+        expire_bytes(expiring)
+    assert Picture.objects.filter(bytes_state="expired").count() == 0
+    expiring.blobs = whole
+    assert expire_bytes(expiring) == 40
+    assert set(whole) == set(Picture.objects.values_list("thumbnail", flat=True))
+
+
+class Full(Blobs):
+    """A store on a disk without any room."""
+
+    def put(self, data: bytes) -> Digest:
+        """Take nothing."""
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"{len(data)} bytes")
+
+
+def test_where_not_even_small_pictures_fit_bytes_expire_still(expiring: Services) -> None:
+    whole = expiring.blobs
+    assert isinstance(whole, Blobs)
+    expiring.blobs = Full(whole.place, whole._folder)
+    assert expire_bytes(expiring) == 40
+    assert list(whole) == []
+    assert set(Picture.objects.values_list("bytes_state", "thumbnail")) == {("expired", None)}

@@ -9,13 +9,13 @@ import pytest
 
 from exhibit.config.config import Config
 from exhibit.errors import StorageError
+from exhibit.files.blobs import Folder
 from exhibit.machine import machine_fault
 from tests.assets.swift_server import S3, bucket_on
 from workers.configuration import load_config
 from workers.operations.doctor import examine as examine_machine
 from workers.services.disk import free_bytes
-from workers.services.packs import PackedBlobStore
-from workers.services.stores import WITHHELD, BucketRooms, FolderRooms, Rooms, examine, store_at
+from workers.services.stores import WITHHELD, Rooms, examine, store_at
 from workers.services.wiring import Services
 
 
@@ -67,7 +67,6 @@ def test_a_bucket_is_used_with_the_keys_of_the_data_folder(s3: S3, fresh: Config
     config = replace(fresh, blobs_url=s3.url_for(fresh.data_dir))
     services = Services(config)
     digest = services.blobs.put(b"bytes")
-    assert isinstance(services.blobs, PackedBlobStore)
     assert Services(config).blobs.get(digest) == b"bytes"
     assert not (config.data_dir / "blobs").exists()
 
@@ -102,16 +101,16 @@ def test_a_bucket_without_its_library_is_said_to_need_it(fresh: Config, monkeypa
 @pytest.fixture(params=["folder", "bucket"])
 def rooms(request: pytest.FixtureRequest, tmp_path: Path) -> Rooms:
     if request.param == "folder":
-        return FolderRooms(tmp_path / "uploads")
-    return BucketRooms(bucket_on(request.getfixturevalue("s3"), tmp_path), "uploads")
+        return Rooms(Folder(tmp_path / "uploads"))
+    return Rooms(bucket_on(request.getfixturevalue("s3"), tmp_path), "uploads")
 
 
 def test_bytes_wait_in_their_room_alone_until_they_are_taken(rooms: Rooms) -> None:
     first, second = rooms.room(1).put(b"first"), rooms.room(20).put(b"second")
     assert (list(rooms.room(1)), list(rooms.room(2)), rooms.room(20).get(second)) == ([first], [], b"second")
-    rooms.forget(20, first)
-    rooms.forget(20, second)
-    rooms.forget(3, second)
+    rooms.room(20).remove(first)
+    rooms.room(20).remove(second)
+    rooms.room(3).remove(second)
     assert (first in rooms.room(1), list(rooms.room(20))) == (True, [])
 
 
