@@ -18,7 +18,7 @@ LOG = (
     "The append-only log: status, list, verify, checkpoint, prove, consistency, check-against, accept-head, "
     "new-origin, erase."
 )
-# what stands in the overview of each command; its module has its name, in the package of its section's
+# what stands in the overview of each command; its module has its name
 SECTIONS: dict[str, dict[str, str]] = {
     "Running": {
         "up": "Start the servers, the workers and the site.",
@@ -104,10 +104,9 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a command."""
-        section = next((title for title, commands in SECTIONS.items() if cmd_name in commands), None)
-        if section is None:
+        if not any(cmd_name in commands for commands in SECTIONS.values()):
             return None
-        module = importlib.import_module(f"desk.cli.{section.lower()}.{cmd_name}")
+        module = importlib.import_module(f"desk.cli.{cmd_name}")
         found: click.Command = getattr(module, f"{cmd_name}_command")
         return found
 

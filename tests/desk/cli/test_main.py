@@ -23,14 +23,14 @@ from tools.reference.commands import all_commands
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """A command `fail` that raises what its module holds."""
-    module = ModuleType("desk.cli.running.fail")
+    module = ModuleType("desk.cli.fail")
 
     @click.command("fail")
     def fail() -> None:
         raise module.error
 
     module.__dict__["fail_command"] = fail
-    monkeypatch.setitem(sys.modules, "desk.cli.running.fail", module)
+    monkeypatch.setitem(sys.modules, "desk.cli.fail", module)
     monkeypatch.setitem(SECTIONS["Running"], "fail", "Fail.")
     monkeypatch.delenv("EXHIBIT_DEBUG", raising=False)
     return module

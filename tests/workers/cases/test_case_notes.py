@@ -3,8 +3,8 @@
 import pytest
 from click.testing import CliRunner, Result
 
+from desk.cli import case as cases
 from desk.cli.common.frame import Desk
-from desk.cli.watching import case as cases
 from exhibit.errors import ConflictError, WrongUseError
 from registry.models import Case
 from tests.assets.rows import found_case, owner

@@ -10,8 +10,8 @@ from typing import BinaryIO
 import pytest
 from click.testing import CliRunner
 
+from desk.cli import package as packages
 from desk.cli.common.frame import Desk
-from desk.cli.evidence import package as packages
 from evidence.formats.container import MAX_ZIP_BYTES
 from evidence.verdict.result import State
 from evidence.verdict.trust import load_trust

@@ -7,7 +7,7 @@ from functools import cache
 import pypdf
 import pytest
 
-from desk.cli.watching.case import KINDS
+from desk.cli.case import KINDS
 from evidence.documents.papers.rendering import PAPERS, render_paper
 from evidence.documents.phrases import load_phrases
 from evidence.documents.typeset.fonts import installed_fonts

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from desk.cli import watch_options as options
 from desk.cli.common.command import AsJson, OwnerName, TheirOwner, Word, Yes, command
 from desk.cli.common.frame import Desk, ask, finish, open_desk, person
 from desk.cli.common.show import counted, echo_json, listed, moment, note, only_json, say, tell
 from desk.cli.common.wait import work_until
-from desk.cli.watching import watch_options as options
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import Json
 

@@ -3,7 +3,7 @@
 from desk.cli.common.command import Word, command
 from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import say
-from desk.cli.upkeep.rules import host_meant
+from desk.cli.rules import host_meant
 
 
 @command("allow", "shop.example")

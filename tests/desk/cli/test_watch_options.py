@@ -6,8 +6,8 @@ from typing import Any
 import click
 import pytest
 
-from desk.cli.watching import watch_options
-from desk.cli.watching.watch_options import period, shown
+from desk.cli import watch_options
+from desk.cli.watch_options import period, shown
 from exhibit.errors import WrongUseError
 
 

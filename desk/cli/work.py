@@ -359,4 +359,4 @@ def remove_works(*, numbers: Numbers, owner: TheirOwner) -> None:
     say(f"Removed: {', '.join(map(str, numbers))}.")
 
 
-from desk.cli.rights import work_many  # noqa: E402, F401 - adds its commands
+from desk.cli import work_many  # noqa: E402, F401 - adds its commands

@@ -169,7 +169,7 @@ def look_at_case(*, desk: Desk, number: Number, owner: TheirOwner, picture: Path
     The file's digest has to be the stated one; nothing of it is kept. Then clear the case or license it; to call it not
     licensed, register the file, because evidence needs the picture.
     """
-    from desk.cli.evidence import compare
+    from desk.cli import compare
     from registry.accounts import scoped
     from registry.log import audit_log
     from workers.matching import prints

@@ -8,7 +8,7 @@ from desk.cli.common.command import AsJson, Number, TheirOwner, Word, command
 from desk.cli.common.finding import collection_named, finds, found_works
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, listed, only_json, say
-from desk.cli.rights.work import work_command
+from desk.cli.work import work_command
 from exhibit.errors import WrongUseError
 from exhibit.types import Untyped
 

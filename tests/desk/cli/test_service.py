@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from desk.cli.running import service
-from desk.cli.running.service import NAME, service_command
+from desk.cli import service
+from desk.cli.service import NAME, service_command
 from exhibit.errors import ServiceMissingError, WrongUseError
 from workers.servers.locks import FileLock
 from workers.tasks.supervisor import Status

@@ -5,7 +5,7 @@ import click
 from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import say
-from desk.cli.upkeep.rules import digest_meant, list_rules, need_reason
+from desk.cli.rules import digest_meant, list_rules, need_reason
 
 
 @command("block", 'picture.jpg --reason "Opt-out"', "--json")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.cli.running.capacity import short, whole_number
+from desk.cli.capacity import short, whole_number
 from exhibit.config.config import Config
 from exhibit.errors import WrongUseError
 from registry.db import running

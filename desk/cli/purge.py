@@ -5,7 +5,7 @@ from collections import Counter
 from desk.cli.common.command import PictureMeant, Reason, Yes, command
 from desk.cli.common.frame import ask, open_desk, person
 from desk.cli.common.show import counted, say
-from desk.cli.upkeep.rules import digest_meant
+from desk.cli.rules import digest_meant
 
 
 @command("purge", 'picture.jpg --reason "Court order 12/2026" --yes')

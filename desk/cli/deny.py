@@ -5,7 +5,7 @@ import click
 from desk.cli.common.command import AsJson, MaybeWord, command
 from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import say
-from desk.cli.upkeep.rules import host_meant, list_rules, need_reason
+from desk.cli.rules import host_meant, list_rules, need_reason
 
 
 @command("deny", 'shop.example --reason "Asked to be left out"', "")

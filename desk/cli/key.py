@@ -80,7 +80,7 @@ def add_key(*, name: Word, file: GivenFile, owner: TheirOwner) -> None:
 @click.argument("file", type=click.File("w", encoding="utf-8"))
 def export_keys(*, desk: Desk, file: Untyped, owner: AnyOwner, label: Label) -> None:
     """Write the public keys into FILE (- for standard output), as the field `keys` of a trust list takes them."""
-    from desk.cli.evidence import trust
+    from desk.cli import trust
     from evidence.formats import codec
 
     trials = trust.trials_label(desk.services)

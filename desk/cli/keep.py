@@ -3,7 +3,7 @@
 from desk.cli.common.command import PictureMeant, Reason, command
 from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import counted, say
-from desk.cli.upkeep.rules import digest_meant
+from desk.cli.rules import digest_meant
 
 
 @command("keep", 'picture.jpg --reason "A portrait; nothing forbids it."')

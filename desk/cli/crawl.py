@@ -9,7 +9,7 @@ import click
 from desk.cli.common.command import AsJson, MaybeNumber, MaybeWord, TheirOwner, Word, command
 from desk.cli.common.frame import Desk
 from desk.cli.common.show import fields, listed, moment, only_json, say, table
-from desk.cli.watching.watch import tell_searches, tell_unrendered
+from desk.cli.watch import tell_searches, tell_unrendered
 from exhibit.errors import NotFoundError
 
 if TYPE_CHECKING:

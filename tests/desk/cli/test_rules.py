@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from desk.cli.main import main
-from desk.cli.upkeep.rules import digest_meant, host_meant, need_reason
+from desk.cli.rules import digest_meant, host_meant, need_reason
 from exhibit.errors import ExitCode, WrongUseError
 
 

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from desk.cli.evidence import trust as cli_trust
-from desk.cli.evidence.trust import own_trust, with_qualified
+from desk.cli import trust as cli_trust
+from desk.cli.trust import own_trust, with_qualified
 from evidence.anchors.rfc3161.certificates import load_certificates
 from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.development.authority import Authority

@@ -11,7 +11,7 @@ from desk.cli.common.command import AsJson, GivenFile, OwnerName, Taken, Word, c
 from desk.cli.common.files import read_picture
 from desk.cli.common.frame import finish, open_desk, person
 from desk.cli.common.show import fields, note, say, table, tell
-from desk.cli.evidence.compare import MAX_BYTES, measured_file
+from desk.cli.compare import MAX_BYTES, measured_file
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import Decision, Json
 from workers.configuration import load_config

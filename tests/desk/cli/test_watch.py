@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.cli.watching.watch import _falls_short
+from desk.cli.watch import _falls_short
 from registry.crawls.budgets import RENDERING
 from registry.crawls.watching import BUDGET
 from registry.models import Inquiry, Picture
