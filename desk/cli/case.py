@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import click
 
 from desk.cli.common.command import FILE, TO_WRITE, AsJson, Number, Numbers, Reason, Taken, TheirOwner, Why, command
-from desk.cli.common.files import Out, read_picture, written_whole
-from desk.cli.common.frame import DECISIONS, Desk, person, taken
-from desk.cli.common.show import counted, fields, listed, moment, note, only_json, say, short, table, tell
+from desk.cli.common.files import read_picture
+from desk.cli.common.frame import DECISIONS, Desk, person
+from desk.cli.common.show import counted, fields, listed, moment, note, only_json, say, short, table
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
-from evidence.facts.case import LANGUAGES
 from exhibit.digests import Digest
-from exhibit.errors import ServiceMissingError
 from exhibit.types import Untyped
 
 if TYPE_CHECKING:
@@ -22,13 +20,8 @@ if TYPE_CHECKING:
     from registry import models
     from workers.cases import decisions
 
-KINDS = ("us-902", "cn-evidence-list", "cn-environment", "personal-data")
 WHO = "Who decides, as the record names it; your login by default."
 By = Annotated[str, Taken("--by", metavar="NAME", help=WHO, found=lambda _desk, named: named or person())]
-ALL = "Which; all of them by default."
-COPY = "A reading copy; each has its own by default."
-Kinds = Annotated[tuple[str, ...], Taken("--paper", multiple=True, type=click.Choice(KINDS), help=ALL)]
-Language = Annotated[str | None, Taken("--language", type=click.Choice(LANGUAGES), help=COPY)]
 case_command = click.Group(
     "case", help="Cases: each is one work shown by one party, with all places where it was seen."
 )
@@ -204,7 +197,7 @@ def confirm_cases(
     undo_for = decisions.AT_ONCE if wait else decisions.UNDO_FOR
     outcomes = _decide(desk, owner, numbers, "Not licensed", "CONFIRM", by=who, reason=reason, undo_for=undo_for)
     if before := [outcome.case.number for outcome in outcomes if not outcome.done]:
-        kept = " Its first reason stays; add to it: exhibit case note" if reason else ""
+        kept = " Its first reason stays; add to it: exhibit api POST cases/N/notes" if reason else ""
         note(f"Not licensed already, and left as it was: {_listed(before)}.{kept}")
     if wait:
         rows = [outcome.case for outcome in outcomes]
@@ -285,65 +278,3 @@ def _decide(
 
 def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
-
-
-@command("note", '5 --words "Ask the gallery first."', of=case_command)
-@click.option("--words", required=True, metavar="TEXT", help="What the other members should know.")
-def write_note(*, number: Number, owner: TheirOwner, words: str, by: By) -> None:
-    """Write a note on case NUMBER, for the other members; its history keeps it."""
-    from registry.accounts import scoped
-    from workers.cases import decisions
-
-    decisions.note(scoped.case(owner, number), by=by, words=words)
-    say(f"Noted on case {number}.")
-
-
-@command("dispute", '5 --reason "It is our picture after all."', of=case_command)
-def dispute_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) -> None:
-    """Say that case NUMBER was decided wrongly. The decision stays until somebody settles it or reopens the case."""
-    from registry.accounts import scoped
-    from workers.cases import decisions
-
-    decisions.dispute(scoped.case(owner, number), by=by, reason=reason)
-    say(f"Disputed: the decision of case {number}.")
-
-
-@command("settle", '5 --reason "I asked the photographer."', of=case_command)
-def settle_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) -> None:
-    """Let the disputed decision of case NUMBER stand; to change it, use `exhibit case reopen`."""
-    from registry.accounts import scoped
-    from workers.cases import decisions
-
-    decisions.settle(scoped.case(owner, number), by=by, reason=reason)
-    say(f"The decision of case {number} stands.")
-
-
-@command("papers", "3 --out papers", "3 --paper us-902 --out papers", of=case_command)
-def write_papers(
-    *, desk: Desk, number: Number, owner: TheirOwner, out: Out, kinds: Kinds, language: Language, as_json: AsJson
-) -> None:
-    """Write draft papers about the newest bundle of case NUMBER into a folder.
-
-    Nobody has signed them. A person reads each, corrects it, fills in the open fields and signs, or doesn't.
-    """
-    from registry.accounts import scoped
-    from workers.evidence import papers
-
-    bundle = scoped.bundle(owner, number)
-    files, missing = [], []
-    for kind in dict.fromkeys(kinds or KINDS):
-        try:
-            data = papers.draft_paper(desk.services, bundle, kind, language or "")
-        except ServiceMissingError as error:
-            if kinds:
-                raise
-            missing.append({"paper": kind, "sentence": str(error)})
-            continue
-        taken("PAPER", bundle.case.owner, bundle=bundle.number, case=number, paper=kind)
-        path = out / papers.paper_name(bundle, kind, language or "")
-        with written_whole(path) as file:
-            file.write(data)
-        files.append(str(path))
-    tell({"files": files, "missing": missing}, *files, as_json=as_json)
-    for lack in missing if not as_json else ():
-        note(f"{lack['paper']}: {lack['sentence']}")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from desk.cli.common.command import AT_LEAST_1, AsJson, MaybeNumber, Number, Places, Reason, Taken, command
-from desk.cli.common.frame import Desk, finish, open_desk, person
+from desk.cli.common.command import AT_LEAST_1, AsJson, Places, Reason, Taken, command
+from desk.cli.common.frame import Desk, finish, person
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, say
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
@@ -105,12 +105,6 @@ def verify_log(*, desk: Desk, as_json: AsJson) -> None:
     finish(ExitCode.CHECK_FAILED if found.problems else ExitCode.DONE)
 
 
-@command("checkpoint", "", "--size 120", of=log_command)
-def show_checkpoint(*, size: Size) -> None:
-    """Print a signed head, a C2SP signed note, as witnesses are given it."""
-    click.echo(_checkpoint(open_desk(), size).note, nl=False)
-
-
 @command("prove", "17", "17 --size 120", of=log_command)
 def prove_entry(*, desk: Desk, sequence: Annotated[int, Taken(type=click.IntRange(min=0))], size: Size) -> None:
     """Print the inclusion proof (RFC 9162) of entry SEQUENCE as JSON, with the entry and the signed head.
@@ -127,14 +121,6 @@ def prove_entry(*, desk: Desk, sequence: Annotated[int, Taken(type=click.IntRang
     path = desk.services.log.inclusion(sequence, head.size)
     shown = schemas.Entry.from_row(row).model_dump(mode="json", exclude={"details"})  # names nobody that it needn't
     echo_json({**shown, "size": head.size, "path": [step.hex() for step in path], "checkpoint": head.note})
-
-
-@command("consistency", "120", "120 300", of=log_command)
-def prove_consistency(*, desk: Desk, old: Number, new: MaybeNumber) -> None:
-    """Print the proof (RFC 9162) that the log of NEW entries continues that of OLD, as JSON with the signed head."""
-    head = _checkpoint(desk, new)
-    path = desk.services.log.consistency(old, head.size)
-    echo_json({"old": old, "new": head.size, "path": [step.hex() for step in path], "checkpoint": head.note})
 
 
 def _checkpoint(desk: Desk, size: int | None) -> "models.LogCheckpoint":

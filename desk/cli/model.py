@@ -135,7 +135,7 @@ def export_model(*, desk: Desk, name: Word, out: Path, author: str, terms: str, 
 @photos_option
 @works_option
 @click.option("--anyway", is_flag=True, help="Although a newer card of it is here.")
-def import_model(  # noqa: PLR0913 - options
+def import_model(
     *, desk: Desk, file: GivenFile, key: str, photos: Path | None, works: int, anyway: bool, yes: Yes, as_json: AsJson
 ) -> None:
     """Take in a network that somebody exported: shows its card, asks, tries it within limits, and measures it here.

@@ -1,5 +1,6 @@
 """Watches: arranging them and running them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
@@ -8,11 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli import watch_options as options
-from desk.cli.common.command import AsJson, OwnerName, TheirOwner, Word, Yes, command
+from desk.cli.common.command import AsJson, MaybeNumber, OwnerName, TheirOwner, Word, Yes, command
 from desk.cli.common.frame import Desk, ask, finish, open_desk, person
-from desk.cli.common.show import counted, echo_json, listed, moment, note, only_json, say, tell
+from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, only_json, say, table, tell
 from desk.cli.common.wait import work_until
-from exhibit.errors import ExitCode, WrongUseError
+from exhibit.errors import ExitCode, NotFoundError, WrongUseError
 from exhibit.types import Json
 
 if TYPE_CHECKING:
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from registry import models
 
 SEARCH = "search"
-SEARCHES = "An image search or a marketplace; exhibit search list shows them."
+SEARCHES = "An image search or a marketplace; `exhibit api GET searches` shows them."
 TOLD = 10  # damaged archives that are named
 OFTEN = "How often it runs: 30m, 24h, 7d."
-REMEDIES = {"key": "key", "no-key": "key", "no-consent": "allow", "no-price": "price"}
-"""Which command of ``exhibit search`` helps."""
+REMEDIES = {"key": "key", "no-key": "key", "no-consent": "consent", "no-price": "price"}
+"""What of a search has to be set, as the API names it."""
+SHOWN = 20
+"""Refusals that are named."""
 watch_command = click.Group("watch", help="Scheduled visits to places where copies may be.")
 
 
@@ -206,7 +209,7 @@ def run_watch(*, desk: Desk, name: Word, owner: TheirOwner, wait: bool, as_json:
         say(f"Crawl {crawl.number} of {name}: {found}.")
         tell_unrendered(crawl)
         tell_searches(crawl)
-        say("Look at them: exhibit case list" if cases else f"What it refused: exhibit crawl show {name}")
+        say("Look at them: exhibit case list" if cases else f"What it refused: exhibit watch show {name}")
     else:
         if not joined:
             say(f"Crawl {crawl.number} of {name} has begun.")
@@ -226,7 +229,7 @@ def _note_missing_keys(desk: Desk, watch: "models.Watch") -> None:
     known = search_services.services(desk.config)
     for name in [name for kind, name in watching.places(watch) if kind == SEARCH and name in known]:
         if why := search_keys.lacking(desk.services, watch.owner, name, known[name]):
-            note(f"{said[why].format(name)}, so it isn't asked: exhibit search {REMEDIES[why]} {name}")
+            note(f"{said[why].format(name)}, so it isn't asked: exhibit api PUT searches/{name}/{REMEDIES[why]}")
 
 
 def _falls_short(crawl: "models.Crawl") -> bool:
@@ -240,7 +243,7 @@ def _falls_short(crawl: "models.Crawl") -> bool:
     if pictures := given_up.distinct().count():
         note(f"Given up: {counted(pictures, 'picture')} not compared. Try again: exhibit retry match")
     if failed := crawl.state == models.StepState.FAILED:
-        note(f"The run was given up. What it refused: exhibit crawl show {quote(crawl.watch.name)}")
+        note(f"The run was given up. What it refused: exhibit watch show {quote(crawl.watch.name)}")
     damaged = crawl.refusals.filter(reason="unreadable", url__startswith="file:").order_by("pk")
     for sentence in damaged.values_list("sentence", flat=True)[:TOLD]:
         note(sentence)
@@ -269,7 +272,7 @@ def tell_searches(crawl: "models.Crawl") -> None:
     for row in crawl.inquiries.order_by("pk"):
         asked = f"{counted(row.asked, 'request')}, {counted(row.found, 'place')}" if row.asked else "wasn't asked"
         why = refusals.inquiry_in_words(row)
-        key = f" exhibit search {REMEDIES[row.outcome]} {row.service}" if row.outcome in REMEDIES else ""
+        key = f" exhibit api PUT searches/{row.service}/{REMEDIES[row.outcome]}" if row.outcome in REMEDIES else ""
         say(" ".join(filter(None, (f"{row.service}: {asked}.", why))) + key)
     if spent := refusals.spending_in_words(crawl):
         say(spent)
@@ -295,6 +298,48 @@ def _wait_for(desk: Desk, crawl: "models.Crawl") -> None:
         return seen - left - waiting(), seen
 
     work_until(desk, done, label=f"Crawling {crawl.watch.name}", counted=so_far)
+
+
+@command("show", "shop", "shop 3 --json", of=watch_command)
+def show_watch(*, desk: Desk, name: Word, number: MaybeNumber, owner: TheirOwner, as_json: AsJson) -> None:
+    """Show what run NUMBER of the watch NAME saw, the newest by default, and all it refused."""
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped
+
+    watch = scoped.watch(owner, name)
+    newest = scoped.crawls(owner).filter(watch=watch)
+    row = newest.first() if number is None else scoped.crawl(owner, watch.number, number)
+    if row is None:
+        raise NotFoundError(f"{watch.name} hasn't run yet.", hint=f"exhibit watch run {watch.name} --wait")
+    one = schemas.ShownCrawl.from_row(row, refusals=schemas.Refusal.of(row))
+    only_json(one, asked=as_json)
+    fields(
+        ("crawl", f"{one.number} of {one.watch}"),
+        ("started", moment(row.started_at, desk.zone)),
+        ("ended", f"{moment(row.finished_at, desk.zone)} ({row.reason})" if row.finished_at else "under way"),
+        ("pages", f"{one.pages:,}"),
+        ("pictures", f"{one.pictures:,} at {one.sightings:,} places"),
+        ("not yet matched", f"{one.waiting:,}" if one.waiting else ""),
+        *(("waits for", f"{host}, until {moment(at, desk.zone)}") for host, at in one.waits_for.items()),
+        ("without a picture", ", ".join(f"{n:,} {reason}" for reason, n in scoped.passed_counts(row).items())),
+    )
+    tell_unrendered(row)
+    tell_searches(row)
+    _show_refusals(one.refusals)
+
+
+def _show_refusals(refusals: "Sequence[schemas.Refusal]") -> None:
+    if not refusals:
+        say("Nothing was refused.")
+        return
+    click.echo()
+    counts = Counter(refusal.reason for refusal in refusals)
+    table(("refused", "how often"), sorted(counts.items()))
+    click.echo()
+    for refusal in refusals[:SHOWN]:
+        say(f"{refusal.reason}: {refusal.url}")
+    if len(refusals) > SHOWN:
+        say(f"… and {len(refusals) - SHOWN:,} more; --json lists them all with sentences.")
 
 
 @command("pause", "shop", of=watch_command)

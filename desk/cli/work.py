@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.command import FILE, AsJson, Number, Numbers, OwnerName, Places, TheirOwner, Why, command
+from desk.cli.common.command import FILE, AsJson, Number, Numbers, OwnerName, Places, TheirOwner, command, together
 from desk.cli.common.files import Given, Out, pictures_in, read_picture, written_whole
-from desk.cli.common.finding import finds, found_works
 from desk.cli.common.frame import Desk, finish, open_desk, person, taken
 from desk.cli.common.show import counted, fields, listed, moment, note, only_json, say, short, size, tell, told, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork, Untyped
 
 if TYPE_CHECKING:
+    from django.db.models import query
+
     from desk.schemas import works as schemas
     from registry import models
     from workers.works import registration
@@ -24,7 +25,34 @@ LINES_SHOWN = 20
 """Of a table, that name no file."""
 DECLARED = "What you declare of them, CSV or XLSX, a line for each file."
 STATED = "Declare what the files state (EXIF, IPTC, XMP) where nothing else does."
+AT_ONCE = "author holder credit rights created first_publication medium author_kind".split()  # noqa: SIM905 - names to read
 work_command = click.Group("work", help="Works whose copies are looked for.")
+
+ONLY = ("doubtful", "unsafe", "seen", "authorless", "held", "related")
+finds = together(
+    click.option("--match", default="", metavar="WORDS", help="In title, author, holder, file or number."),
+    click.option("--only", type=click.Choice(ONLY), help="Only those that need something."),
+    click.option("--in", "within", metavar="NAME", help="Only those in this collection."),
+)
+"""Options that find works: what they give goes to :func:`found_works`."""
+
+
+def found_works(of: "models.Owner", match: str, only: str | None, within: str | None) -> "query.QuerySet[models.Work]":
+    """The works that :func:`finds` asks for; raises ``WrongUseError`` for a collection that isn't there."""
+    from registry.works import works
+
+    collection = None if within is None else collection_named(of, within).number
+    return works.search(of, match, only or "", collection=collection)
+
+
+def collection_named(of: "models.Owner", name: str) -> "models.Collection":
+    """A collection of the owner; raises ``WrongUseError`` for one that isn't there."""
+    from registry.works import collections
+
+    row = collections.named(of, name)
+    if row is None:
+        raise WrongUseError(f"There is no collection {name!r}.", hint="`exhibit api GET collections` shows them all.")
+    return row
 
 
 @command(
@@ -188,7 +216,7 @@ def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
         ("registrations", ownership_words.plain("registrations", row.registrations) if row.registrations else ""),
         ("registered", moment(row.registered_at, desk.zone)),
         ("remark", held_back),
-        ("held back", one.held and f"{one.held.why} Look at its page, then: exhibit work held {one.number}"),
+        ("held back", one.held and f"{one.held.why} Look at its page, then: exhibit api POST works/{one.number}/held"),
         *(("remark", sentence) for sentence in _masked(one)),
         *(("remark", sentence) for sentence in _warned(one, schemas.open_remarks(row))),
         *(("picture", _picture(picture)) for picture in one.pictures),
@@ -284,52 +312,6 @@ def export_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, *
         say(str(out / name))
 
 
-@command("held", "12 --answer open", '12 --answer dismiss --reason "A logo that many others show."', of=work_command)
-@click.option("--answer", required=True, type=click.Choice(["open", "dismiss", "undo"]), help="What is to be done.")
-def answer_held(*, desk: Desk, number: Number, owner: TheirOwner, answer: str, reason: Why) -> None:
-    """Answer for work NUMBER, which is held back because it was found on far more sites than ever.
-
-    open: everything that waits becomes cases, and so much in a day is usual for this work from then on.
-    dismiss: it isn't this work and opens no case, then or later; the work stays held back. undo: takes that back.
-    """
-    from desk.texts import ownership as ownership_words
-    from registry.accounts import scoped
-    from workers.cases import floods
-
-    row = scoped.work(owner, number)
-    floods.answer_flood(desk.services, row, floods.Answer(answer), by=person(), reason=reason.strip())
-    say(f"{ownership_words.KINDS[answer]}.")
-    if answer == floods.Answer.OPEN and not desk.workers_run:
-        note("No worker runs to open them: start them with `exhibit up`.")
-
-
-@command("open", "12", "12 --contact https://studio.example/licences", of=work_command)
-@click.option("--contact", default="", metavar="ADDRESS", help="Whom to ask for a licence: web or e-mail address.")
-def open_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, contact: str, as_json: AsJson) -> None:
-    """Show the works NUMBERS to everybody, each on a public page: what you declared, digests, entry of the log.
-
-    Nothing of cases, evidence or other works is told there. It goes into the log; take it back with exhibit work close.
-    """
-    from registry.accounts import scoped
-    from workers.works import opened
-
-    works = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
-    rows = [opened.open_work(desk.services, row, contact=contact, by=person()) for row in works]
-    shown = [{"work": row.number, "address": opened.public_address(desk.config, row)} for row in rows]
-    tell({"opened": shown}, *(f"{one['work']}: {one['address']}" for one in shown), as_json=as_json)
-
-
-@command("close", "12", of=work_command)
-def close_works(*, numbers: Numbers, owner: TheirOwner) -> None:
-    """Close the public pages of the works NUMBERS. Their addresses answer as if they had never been."""
-    from registry.accounts import scoped
-    from workers.works import opened
-
-    for row in [scoped.work(owner, number) for number in numbers]:
-        opened.close_work(row, by=person())
-    say(f"Closed: {', '.join(map(str, numbers))}.")
-
-
 @command("publish", "12 13", "12 --withdraw", of=work_command)
 @click.option("--withdraw", is_flag=True, help="Take them out of the feed; others keep what they have.")
 def publish_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, withdraw: bool) -> None:
@@ -359,4 +341,72 @@ def remove_works(*, numbers: Numbers, owner: TheirOwner) -> None:
     say(f"Removed: {', '.join(map(str, numbers))}.")
 
 
-from desk.cli import work_many  # noqa: E402, F401 - adds its commands
+@command(
+    "change",
+    '12 13 --set author="Ann Lee" --reason "All of that day are hers."',
+    "--match harbour --put Harbours",
+    "--all --in Harbours --take Harbours",
+    of=work_command,
+)
+@click.argument("numbers", nargs=-1, type=click.IntRange(min=1))
+@finds
+@click.option("--all", "everything", is_flag=True, help="All works, or all that the other options find.")
+@click.option("--set", "assigned", metavar="FIELD=VALUE", help=f"Declare this: {', '.join(AT_ONCE)}.")
+@click.option("--put", metavar="NAME", help="Put them into this collection, which is made where there is none.")
+@click.option("--take", metavar="NAME", help="Take them out of this collection.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the history of each.")
+def change_works(*, desk: Desk, numbers: tuple[int, ...], owner: TheirOwner, as_json: AsJson, **asked: Untyped) -> None:
+    """Change the works NUMBERS at once, or all that --match, --only and --in find; `exhibit work undo` takes it back.
+
+    Each work gets its line of history, and where something is declared its entry of the log, as when it is changed by
+    hand.
+    """
+    from registry.works import collections
+    from workers.works import bulk
+
+    given = [(collections.PUT, asked["put"]), (collections.TAKE, asked["take"]), _assigned(asked["assigned"])]
+    wanted = [(what, value) for what, value in given if value is not None]
+    if len(wanted) != 1:
+        raise WrongUseError("Say one thing that is to change.", hint="Give --set FIELD=VALUE, --put or --take.")
+    finding = {name: asked[name] for name in ("match", "only", "within")}
+    if (any(finding.values()) or asked["everything"]) == bool(numbers):
+        raise WrongUseError("Say which works.", hint="Name their numbers, or find them with --match, --only or --in.")
+    chosen = found_works(owner, **finding)
+    chosen = chosen.filter(number__in=numbers) if numbers else chosen
+    ((what, value),) = wanted
+    made = bulk.edit_many(desk.services, owner, chosen, what, value, by=person(), reason=asked["reason"])
+    _tell_change(desk, made, as_json=as_json)
+
+
+@command("undo", "3", of=work_command)
+def undo_change(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
+    """Undo a change of many works by its NUMBER; what somebody has changed since stays as it is."""
+    from registry.accounts import scoped
+    from workers.works import bulk
+
+    _tell_change(desk, bulk.undo(desk.services, scoped.bulk_edit(owner, number), by=person()), as_json=as_json)
+
+
+def _assigned(text: str | None) -> tuple[str, str | None]:
+    """A field and what it is to say; raises ``WrongUseError`` for what isn't one."""
+    if text is None:
+        return "", None
+    name, mark, value = text.partition("=")
+    if not mark or name not in AT_ONCE:
+        raise WrongUseError(f"{text!r} sets nothing.", hint=f"Write FIELD=VALUE with one of {', '.join(AT_ONCE)}.")
+    return {"rights": "rights_statement"}.get(name, name), value
+
+
+def _tell_change(desk: Desk, edit: "models.BulkEdit", *, as_json: bool) -> None:
+    from desk.schemas import owners as schemas
+    from registry.accounts import scoped
+    from workers.steps import portions
+
+    while edit.state == "todo":  # a worker may have taken it: then it goes on without us
+        portions.edit_works(desk.services, [edit.pk])
+        edit.refresh_from_db(fields=["state"])
+    one = schemas.BulkEdit.from_row(scoped.bulk_edit(edit.owner, edit.number))
+    only_json(one, asked=as_json)
+    say(f"Change {one.number}: {counted(one.changed, 'work')} changed of {one.works:,}. {one.sentence}.")
+    if one.state == "doing":
+        say("A worker goes on with it.")

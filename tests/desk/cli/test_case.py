@@ -5,6 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from desk.cli.common.frame import person
 from exhibit.digests import Digest
 from indexer.picture.features import extract
 from indexer.search.prints import StatedPicture
@@ -93,29 +94,28 @@ def test_a_confirmation_whose_evidence_cannot_be_sealed_does_not_end_as_if_it_we
 
 def test_a_case_is_noted_on_disputed_and_settled_by_name(cli: Terminal, studio: str) -> None:
     found_case(cli.desk.services, Owner.objects.get())
-    assert cli.run("case", "note", "1", "--words", "Ask the gallery first.", "--by", "Ann").out == "Noted on case 1.\n"
-    assert "is open" in cli.run("case", "dispute", "1", "--reason", "Why?", code=2).err
+    cli.run("api", "POST", "cases/1/notes", "--field", "words=Ask the gallery first.")
+    dispute = ("api", "POST", "cases/1/dispute", "--field", "reason=It is.")
+    assert "is open" in cli.run(*dispute, code=2).err
     cli.run("case", "clear", "1", "--reason", "Not ours.")
-    assert cli.run("case", "dispute", "1", "--reason", "It is.", "--by", "Bo").out == (
-        "Disputed: the decision of case 1.\n"
-    )
+    cli.run(*dispute)
     assert "disputed  since " in cli.run("case", "show", "1").out
-    assert cli.run("case", "settle", "1", "--reason", "I asked.").out == "The decision of case 1 stands.\n"
-    assert "isn't disputed" in cli.run("case", "settle", "1", "--reason", "Again.", code=2).err
+    cli.run("api", "POST", "cases/1/settle", "--field", "reason=I asked.")
+    assert "disputed  since " not in cli.run("case", "show", "1").out
     history = cli.ask("case", "show", "1")["history"]
     assert [(one["by"], one["kind"]) for one in history if one["kind"] in ("note", "disputed")] == [
-        ("Ann", "note"),
-        ("Bo", "disputed"),
+        (person(), "note"),
+        (person(), "disputed"),
     ]
-    assert "There are no words." in cli.run("case", "note", "1", "--words", " ", code=2).err
 
 
 def test_a_paper_is_written(cli: Terminal, sealed_case: Bundle, folder: Path) -> None:
-    (name,) = cli.ask("case", "papers", "1", "--paper", "us-902", "--out", folder / "papers")["files"]
-    assert Path(name).read_bytes().startswith(b"%PDF")
-    assert cli.run("case", "papers", "1", "--paper", "us-902", "--out", folder).out == f"{folder / Path(name).name}\n"
-    assert "us-903" in cli.run("case", "papers", "1", "--paper", "us-903", "--out", folder, code=2).err
-    assert "has no such bundle of case 2" in cli.run("case", "papers", "2", "--out", folder, code=2).err
+    papers = "cases/1/bundles/1/papers"
+    cli.run("api", "GET", f"{papers}/us-902", "--output", folder / "paper.pdf")
+    assert (folder / "paper.pdf").read_bytes().startswith(b"%PDF")
+    assert "us-903" in cli.run("api", "GET", f"{papers}/us-903", "--output", folder / "none.pdf", code=2).err
+    assert not (folder / "none.pdf").exists()
+    assert "language" in cli.run("api", "GET", f"{papers}/us-902?language=xx", "--output", "-", code=2).err
 
 
 def test_an_owner_compares_a_picture_that_stays_away_with_what_its_fingerprints_found(

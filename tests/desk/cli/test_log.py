@@ -31,8 +31,11 @@ def test_the_log_is_told_replayed_and_proven(cli: Terminal, sealed_case: Bundle,
     sealed = next(one for one in cli.ask("log", "list")["entries"] if one["type"] == "seal")
     assert str(sealed_case.seal_digest) in json.dumps(sealed["opening"])
     proof = json.loads(cli.run("log", "prove", sealed["sequence"]).out)
-    assert (proof["size"], proof["checkpoint"]) == (status["entries"], cli.run("log", "checkpoint").out)
-    same = json.loads(cli.run("log", "consistency", status["entries"]).out)
+    assert (proof["size"], proof["checkpoint"]) == (
+        status["entries"],
+        cli.run("api", "GET", "/log/head").answer["checkpoint"],
+    )
+    same = cli.run("api", "GET", f"/log/consistency?old={status['entries']}").answer
     assert (same["old"], same["new"], same["path"]) == (status["entries"], status["entries"], [])
     note = folder / "seen.txt"
     note.write_text(proof["checkpoint"], "utf-8")
@@ -44,7 +47,7 @@ def test_what_is_not_there_is_said(cli: Terminal, logged: None, folder: Path) ->
     assert "There is no type 'seals'" in cli.run("log", "list", "--type", "seals", code=2).err
     assert "There is no such entry yet." in cli.run("log", "list", "--type", "origin").out
     assert "The log has no entry 999." in cli.run("log", "prove", "999", code=2).err
-    assert "No head of 999 entries was signed." in cli.run("log", "checkpoint", "--size", "999", code=2).err
+    assert "No head of 999 entries was signed." in cli.run("log", "prove", "0", "--size", "999", code=2).err
     keys = folder / "keys.json"
     cli.run("key", "export", keys)
     assert "keys.json isn't a signed note" in cli.run("log", "check-against", keys, code=2).err

@@ -1,6 +1,8 @@
-"""`exhibit search`: an owner's keys for image searches, which are never shown."""
+"""Watches that ask image searches: with an owner's keys, which are never shown, leave and prices."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from tests.assets.command_line import Terminal
 from workers.crawls.search_services import SHIPPED
@@ -8,49 +10,54 @@ from workers.crawls.search_services import SHIPPED
 UNASKED = {"search": "tineye", "asked": 0, "found": 0, "outcome": "no-consent", "spent": [], "remaining": None}
 
 
+def kept(cli: Terminal, name: str, key: str, code: int = 0) -> str:
+    """What is said when a key is kept."""
+    ran = cli.run("api", "PUT", f"searches/{name}/key", "--json", "-", told=json.dumps({"key": key}), code=code)
+    return ran.out + ran.err
+
+
+def search(cli: Terminal, name: str) -> dict[str, Any]:
+    """What is told of one."""
+    return next(one for one in cli.run("api", "GET", "searches").answer["items"] if one["search"] == name)
+
+
 def test_a_key_for_a_search_is_read_and_never_shown(cli: Terminal, studio: str, folder: Path) -> None:
     own, key = ("--owner", studio), "secret-of-the-studio"
-    assert "none" in cli.run("search", "list").out
-    ran = cli.run("search", "key", "tineye", *own, told=f" {key}\n")
-    assert "kept, encrypted" in ran.out
-    assert "can't be a key" in cli.run("search", "key", "tineye", *own, told="", code=2).err
-    assert "There is no search" in cli.run("search", "key", "nothing", *own, told=key, code=2).err
-    tineye = next(one for one in cli.ask("search", "list", *own)["searches"] if one["search"] == "tineye")
+    assert search(cli, "tineye")["key_added_at"] is None
+    shown = kept(cli, "tineye", key)
+    assert "key" in kept(cli, "tineye", "", code=2)
+    assert "There is no search" in kept(cli, "nothing", key, code=2)
+    tineye = search(cli, "tineye")
     assert (tineye["search"], tineye["takes"], tineye["key_added_at"] is None) == ("tineye", "pictures", False)
-    shown = ran.out + ran.err + cli.run("search", "list", *own).out + cli.run("log", "list").out
+    shown += cli.run("api", "GET", "searches").out + cli.run("log", "list").out
     assert key not in shown
     assert not any(key.encode() in path.read_bytes() for path in cli.data.rglob("*") if path.is_file())
-    assert "It may not be sent copies of your works yet: exhibit search allow tineye" in ran.out
-    unsent = "tineye may not be sent copies of your works, so it isn't asked: exhibit search allow tineye"
+    unsent = "tineye may not be sent copies of your works, so it isn't asked: exhibit api PUT searches/tineye/consent"
     assert unsent in cli.run("watch", "add", "unsent", "--search", "tineye", *own).err
     ran = cli.run("watch", "run", "unsent", "--wait", *own, code=4)
-    why = "tineye: wasn't asked. You haven't allowed it to be sent copies of your works. exhibit search allow tineye"
-    assert why in ran.out
+    assert "tineye: wasn't asked. You haven't allowed it to be sent copies of your works. exhibit api PUT" in ran.out
     asked = cli.ask("watch", "run", "unsent", "--wait", *own, code=4)["searches"]
     assert asked == [UNASKED]
-    assert "at most 1,024 pixels" in cli.run("search", "allow", "tineye", *own).out
-    assert "is sent no pictures" in cli.run("search", "allow", "ebay", *own, code=2).err
-    shown_tineye = cli.run("search", "show", "tineye", *own).out
-    for said in ("Costs: Searches are bought in bundles", "Terms: https://tineye.com/terms", "May be asked: yes"):
-        assert said in shown_tineye
-    assert cli.ask("search", "show", "ebay", *own)["lacks"] == "no-key"
+    allowed = cli.run("api", "PUT", "searches/tineye/consent").answer
+    assert ("at most 1,024 pixels" in allowed["sends"], allowed["lacks"]) == (True, "")
+    assert "is sent no pictures" in cli.run("api", "PUT", "searches/ebay/consent", code=2).err
+    assert search(cli, "ebay")["lacks"] == "no-key"
     few = cli.run("watch", "add", "more", "--search", "tineye", *own)
     assert "so it isn't asked" not in few.err
     copies = cli.ask("watch", "add", "copies", "--search", "tineye", "--searches", "20", *own)
     assert (copies["sources"], copies["budget"]["searches"]) == ([{"kind": "search", "url": "tineye"}], 20)
     assert copies["private"]
-    assert "sent nothing any more" in cli.run("search", "disallow", "tineye", *own).out
-    assert "wasn't allowed" in cli.run("search", "disallow", "tineye", *own).out
-    cli.run("search", "forget", "tineye", *own)
-    missing = "There is no key for tineye, so it isn't asked: exhibit search key tineye"
+    cli.run("api", "DELETE", "searches/tineye/consent")
+    cli.run("api", "DELETE", "searches/tineye/key")
+    missing = "There is no key for tineye, so it isn't asked: exhibit api PUT searches/tineye/key"
     assert missing in cli.run("watch", "add", "keyless", "--search", "tineye", *own).err
     assert missing in cli.run("watch", "run", "keyless", *own).err
     for name in ("more", "keyless", "unsent"):
         cli.run("watch", "delete", name, "--yes", *own)
     ran = cli.run("watch", "run", "copies", "--wait", *own, code=4)
-    assert "tineye: wasn't asked. There is no key for it. exhibit search key tineye" in ran.out
-    assert "There is no key for it." in cli.run("crawl", "show", "copies", *own).out
-    cli.run("search", "key", "tineye", *own, told=key)
+    assert "tineye: wasn't asked. There is no key for it. exhibit api PUT searches/tineye/key" in ran.out
+    assert "There is no key for it." in cli.run("watch", "show", "copies", *own).out
+    kept(cli, "tineye", key)
     mapping = cli.data / "searches" / "few.toml"
     mapping.parent.mkdir()
     mapping.write_text((SHIPPED / "tineye.toml").read_text("utf-8").replace("[pace]", "[pace]\nsearches = 7"), "utf-8")
@@ -58,15 +65,15 @@ def test_a_key_for_a_search_is_read_and_never_shown(cli: Terminal, studio: str, 
     (folder / "words.txt").write_text("wave\n", "utf-8")
     words = ("--words", folder / "words.txt")
     assert "not for words" in cli.run("watch", "edit", "copies", *words, *own, code=2).err
-    assert "is removed" in cli.run("search", "forget", "tineye", *own).out
-    assert "There is no key" in cli.run("search", "forget", "tineye", *own).out
-    assert "There is no search 'nosuch'." in cli.run("search", "forget", "nosuch", *own, code=2).err
+    cli.run("api", "DELETE", "searches/tineye/key")
+    assert search(cli, "tineye")["key_added_at"] is None
 
 
 def test_what_searches_cost_is_said_limited_and_told_before(cli: Terminal, studio: str) -> None:
     own, copies = ("--owner", studio), ("watch", "add", "copies", "--search", "google-vision")
     tineye = ("--search", "tineye")
-    assert "Price: 3.50 USD for 1,000, 1,000 free a month" in cli.run("search", "show", "google-vision", *own).out
+    price_of = search(cli, "google-vision")["price"]
+    assert (price_of["amount"], price_of["requests"], price_of["free"]) == ("3.50 USD", 1000, 1000)
     told = cli.run(*copies, "--money-month", "5USD", "--dry-run", *own).out
     assert "Google Vision, requests of a run at most: " in told
     assert cli.ask("watch", "list", *own)["watches"] == []
@@ -74,14 +81,15 @@ def test_what_searches_cost_is_said_limited_and_told_before(cli: Terminal, studi
     assert "Nothing says what TinEye costs" in cli.run(*copies, *tineye, "--money", "5USD", *own, code=2).err
     assert "There is no work 99" in cli.run(*copies, "--works", "99", *own, code=2).err
     assert "Only searches cost money" in cli.run(*copies[:3], "--site", "http://a.example", "--dry-run", code=2).err
-    assert "no key" in cli.run("search", "price", "tineye", "200USD", "--requests", "5000", *own, code=2).err
-    cli.run("search", "key", "tineye", *own, told="secret")
-    said = cli.run("search", "price", "tineye", "200USD", "--requests", "5000", *own).out
-    assert "A request to tineye is counted as 0.04 USD." in said
+    price = ("api", "PUT", "searches/tineye/price", "--json", '{"amount": "200USD", "requests": 5000}')
+    assert "no key" in cli.run(*price, code=2).err
+    kept(cli, "tineye", "secret")
+    assert cli.run(*price).answer["price"]["requests"] == 5000
     made = cli.ask(*copies, *tineye, "--newest", "--money", "5USD", *own)
     assert (made["budget"]["money"], [source["url"] for source in made["sources"]]) == (
         "5.00 USD", ["google-vision", "tineye"],
     )  # fmt: skip
     changed = cli.ask("watch", "edit", "copies", "--money", "none", "--in-turn", *own)
     assert ("money" in changed["budget"], changed["sources"][0]) == (False, {"kind": "search", "url": "google-vision"})
-    assert "What tineye costs isn't known." in cli.run("search", "price", "tineye", "none", *own).out
+    cli.run("api", "DELETE", "searches/tineye/price")
+    assert search(cli, "tineye")["price"] is None

@@ -1,5 +1,6 @@
 """`exhibit verify`: bundles checked without servers, network or a data folder."""
 
+import json
 import os
 import signal
 from dataclasses import replace
@@ -12,6 +13,7 @@ from registry.models import Bundle
 from tests.assets.broken_vectors import BASE, FOLDER
 from tests.assets.command_line import CommandLine, Terminal
 from tests.assets.sealed_blocks import ledger
+from workers.tasks.sync_runner import SyncRunner
 
 
 def test_verify_names_what_is_broken_and_needs_no_data_folder(alone: Terminal, tmp_path: Path) -> None:
@@ -44,10 +46,14 @@ def test_a_bundle_of_an_installation_without_witnesses_is_incomplete_by_the_list
 
 
 def test_each_bundle_of_a_package_for_court_and_other_side_is_checked(
-    cli: Terminal, sealed_case: Bundle, folder: Path
+    cli: Terminal, inline: SyncRunner, sealed_case: Bundle, folder: Path
 ) -> None:
-    for recipient in ("court", "other-side"):
-        package = cli.ask("package", "make", "1", "--for", recipient, "--out", folder / recipient)["file"]
+    for number, recipient in enumerate(("court", "other-side"), 1):
+        asked = json.dumps({"cases": [1], "recipient": recipient})
+        cli.run("api", "POST", "packages", "--json", asked)
+        inline.run_until_idle()
+        package = str(folder / f"{recipient}.zip")
+        cli.run("api", "GET", f"packages/{number}/file", "--output", package)
         told = cli.ask("verify", package, "--trust", _list(cli, folder), code=4)
         assert (told["verdict"], told["exit_code"]) == ("incomplete", 4)
         (bundle,) = told["bundles"]

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from desk.cli.watch import _falls_short
+from exhibit.clock import now
 from registry.crawls.budgets import RENDERING
 from registry.crawls.watching import BUDGET
-from registry.models import Inquiry, Picture
+from registry.models import Inquiry, Owner, Picture, Refusal
 from tests.assets.command_line import Terminal
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph
 from tests.assets.shop import Shop, settle
@@ -88,7 +89,7 @@ def test_a_watch_is_changed_stopped_and_deleted(cli: Terminal, studio: str, fold
     cli.run("watch", "run", "new", *own)
     assert "Run 1 of new ends" in cli.run("watch", "stop", "new", *own).out
     assert "is ending already" in cli.run("watch", "stop", "new", *own).out
-    assert cli.ask("crawl", "show", "new", *own)["reason"] == "stopped"
+    assert cli.ask("watch", "show", "new", *own)["reason"] == "stopped"
     less = cli.ask("watch", "edit", "new", "--remove", "http://127.0.0.1/", *own)
     assert [one["kind"] for one in less["sources"]] == ["feed"]
     assert "doesn't look at" in cli.run("watch", "edit", "new", "--remove", "http://a.example/", *own, code=2).err
@@ -121,4 +122,34 @@ def test_a_run_falls_short_where_a_search_or_a_picture_was_given_up(
     crawl.state = "failed"
     crawl.watch.name = "My shop"
     assert _falls_short(crawl)
-    assert "The run was given up. What it refused: exhibit crawl show 'My shop'\n" in capsys.readouterr().err
+    assert "The run was given up. What it refused: exhibit watch show 'My shop'\n" in capsys.readouterr().err
+
+
+def test_a_crawl_is_told_with_all_that_it_refused(cli: Terminal, studio: str) -> None:
+    planned, epoch = claimed_slice(Owner.objects.get(), "shop")
+    bring(cli.desk.services, planned, epoch, [photograph(1), b"no picture"])
+    crawl = planned.crawl
+    assert cli.run("watch", "show", "shop").out.rstrip().endswith("Nothing was refused.")
+    for place in range(22):
+        Refusal.objects.create(
+            crawl=crawl, key=bytes([place]), url=f"http://a.example/{place}", reason="robots", at=now()
+        )
+    Picture.objects.filter(size=10).update(refusal="not-a-picture", state="done")
+    shown = cli.ask("watch", "show", "shop")
+    assert {one["reason"] for one in shown["refusals"]} == {"robots", "not-a-picture"}
+    told = cli.run("watch", "show", "shop", "1").out
+    assert "robots 22" in " ".join(told.split())
+    assert told.rstrip().endswith("… and 3 more; --json lists them all with sentences.")
+    assert [one["number"] for one in cli.run("api", "GET", "watches/1/crawls").answer["items"]] == [1]
+    planned.crawl.slices.update(counts={"pages": 30, "scripts_not_run": 12})
+    assert cli.ask("watch", "show", "shop")["scripts_not_run"] == 12
+    hint = "12 pages run scripts that may add pictures. Render them: exhibit watch edit shop --render always"
+    assert hint in cli.run("watch", "show", "shop").out
+    planned.crawl.slices.update(counts={"pages": 30, "scripts_not_run": 1, "unrendered": {"no-browser": 1}})
+    assert "1 page runs scripts that may add pictures: there is no browser" in cli.run("watch", "show", "shop").out
+    planned.crawl.slices.update(counts={"pages": 30})
+    assert cli.ask("watch", "show", "shop")["scripts_not_run"] is None
+    for words in (("other",), ("shop", "2")):
+        assert cli.run("watch", "show", *words, code=2).err
+    cli.run("watch", "add", "new", "--site", "http://127.0.0.1/")
+    assert "new hasn't run yet.\nexhibit watch run new --wait" in cli.run("watch", "show", "new", code=2).err

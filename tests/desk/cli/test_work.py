@@ -85,16 +85,15 @@ def test_a_work_that_is_held_back_is_told_and_answered(cli: Terminal, inline: Sy
     found_on_sites(inline.services, of, [stranger(number, photograph(1)) for number in range(3)])
     shown = cli.run("work", "show", "1").out
     assert "In one day it was found on 2 new sites" in shown
-    assert "exhibit work held 1" in shown
-    assert "isn't this work" in cli.run("work", "held", "1", "--answer", "dismiss", "--reason", "A logo.").out
-    assert "Somebody else has said so" in cli.run("work", "held", "1", "--answer", "dismiss", code=2).err
-    cli.run("work", "held", "1", "--answer", "undo")
-    opened = cli.run("work", "held", "1", "--answer", "open")
-    assert "opened" in opened.out
-    assert "No worker runs" in opened.err
+    assert "exhibit api POST works/1/held" in shown
+    held = ("api", "POST", "works/1/held", "--field")
+    cli.run(*held, "answer=dismiss", "--field", "reason=A logo.")
+    assert "Somebody else has said so" in cli.run(*held, "answer=dismiss", code=2).err
+    cli.run(*held, "answer=undo")
+    assert "No worker runs" in cli.run(*held, "answer=open").err
     inline.run_until_idle()
     assert [case["party"] for case in cli.ask("case", "list")["cases"]] == [f"site-{n}.example" for n in range(3)]
-    assert "isn't held back" in cli.run("work", "held", "1", "--answer", "open", code=2).err
+    assert "isn't held back" in cli.run(*held, "answer=open", code=2).err
 
 
 def test_a_work_tells_which_others_show_the_same(cli: Terminal, inline: SyncRunner, studio: str, folder: Path) -> None:

@@ -2,8 +2,11 @@
 
 import pytest
 
+from desk.cli.work import ONLY
 from registry.accounts import scoped
 from registry.models import Owner, Work
+from registry.works.collections import make_collection
+from registry.works.works import Only
 from tests.assets.command_line import Terminal
 from tests.assets.rows import photograph, register
 from workers.tasks.sync_runner import SyncRunner
@@ -35,7 +38,7 @@ def test_works_are_changed_by_number_or_by_what_finds_them_and_that_is_undone(
 def test_collections_are_filled_listed_renamed_and_removed(cli: Terminal, studio: str, inline: SyncRunner) -> None:
     three(inline, studio)
     cli.run("work", "change", "--match", "harbour", "--put", "Harbours")
-    (row,) = cli.ask("work", "collections")["collections"]
+    (row,) = cli.run("api", "GET", "collections").answer["items"]
     assert (row["name"], row["works"]) == ("Harbours", 2)
     assert [work["number"] for work in cli.ask("work", "list", "--in", "Harbours", "--sort", "newest")["works"]] == [
         3,
@@ -45,10 +48,11 @@ def test_collections_are_filled_listed_renamed_and_removed(cli: Terminal, studio
     assert titles == ["Harbour", "Harbour at dawn", "Tower"]
     assert cli.ask("work", "show", "3")["collections"] == ["Harbours"]
     cli.run("work", "change", "--in", "Harbours", "--match", "dawn", "--take", "Harbours")
-    assert "is called Ports" in cli.run("work", "collection", "Harbours", "--rename", "Ports").out
+    cli.run("api", "PATCH", "collections/1", "--field", "name=Ports")
     assert "There is no collection" in cli.run("work", "list", "--in", "Harbours", code=2).err
-    assert "its works stay" in cli.run("work", "collection", "Ports", "--remove").out
-    assert cli.ask("work", "collections")["collections"] == []
+    assert cli.run("api", "DELETE", "collections/1").out == ""
+    assert cli.run("api", "GET", "collections").answer["items"] == []
+    assert len(cli.ask("work", "list")["works"]) == 3
 
 
 def test_many_works_are_worked_off_by_the_command_itself(
@@ -66,3 +70,18 @@ def test_what_is_unclear_changes_nothing(cli: Terminal, studio: str, inline: Syn
                   ["1", "--put", "A", "--take", "A"], ["1", "--take", "Nowhere"]):  # fmt: skip
         cli.run("work", "change", *given, code=2)
     assert not of.bulk_edits.exists()
+
+
+def test_each_option_narrows_what_is_found(cli: Terminal, studio: str, inline: SyncRunner) -> None:
+    of = Owner.objects.get(slug=studio)
+    works = [register(inline.services, of, photograph(n), title).work for n, title in enumerate(("Port", "Tower"))]
+    make_collection(of, "Harbours", by="Ann").works.set(works[:1])
+
+    def found(*given: str) -> list[object]:
+        return [work["number"] for work in cli.ask("work", "list", *given)["works"]]
+
+    assert found() == found("--only", "authorless") == [1, 2]
+    assert found("--match", "tow") == [2]
+    assert found("--in", "Harbours") == [1]
+    assert found("--only", "seen") == []
+    assert tuple(Only) == ONLY
