@@ -185,7 +185,7 @@ def api_command(
         _follow(found, given, answer)
     else:
         _write(answer(given), output)
-    if method != "GET" and not desk.workers_run:
+    if method == "POST" and not desk.workers_run:
         note("No worker runs: what has to be made of it waits for them (exhibit up).")
 
 
