@@ -48,7 +48,7 @@ class SeenCase:
 
 @dataclass(frozen=True, slots=True)
 class SeenRefusal:
-    """One refusal of `crawl show --json`."""
+    """One refusal of `watch show --json`."""
 
     url: str
     reason: str
@@ -108,7 +108,7 @@ def _answered(receipts: Json) -> bool:
 
 @_as_described()
 def refusals_of(answer: Json) -> list[SeenRefusal]:
-    """Read `crawl show --json`: `{"refusals": [{"url", "reason"}]}`."""
+    """Read `watch show --json`: `{"refusals": [{"url", "reason"}]}`."""
     return [SeenRefusal(one["url"], one["reason"]) for one in answer["refusals"]]
 
 

@@ -94,7 +94,7 @@ def run(out: Path, photos: Path, display: Display) -> Result:
         refusals = [
             refusal
             for site in plan.sites
-            for refusal in refusals_of(product.ask("crawl", "show", site.name, "--owner", OWNER))
+            for refusal in refusals_of(product.ask("watch", "show", site.name, "--owner", OWNER))
         ]
     forbidden = tuple(path for paths in served.requests for path in paths if " /members/" in path)
     return Result(tally(plan, cases, refusals), verdicts, outside, tuple(reports), forbidden, dict(display.seconds))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from desk.cli.gone import now_at
 from exhibit import __version__
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 from exhibit.files.private import keep_private
@@ -14,11 +15,7 @@ from exhibit.interrupts import hear_interrupts
 from exhibit.machine import machine_fault
 from exhibit.plain import plain
 
-LOG = (
-    "The append-only log: status, list, verify, checkpoint, prove, consistency, check-against, accept-head, "
-    "new-origin, erase."
-)
-# what stands in the overview of each command; its module has its name, in the package of its section's
+# what stands in the overview of each command; its module has its name, but for those of MODULES
 SECTIONS: dict[str, dict[str, str]] = {
     "Running": {
         "up": "Start the servers, the workers and the site.",
@@ -32,39 +29,33 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Rights": {
         "owner": "Rights holders: add, sample, derived, web-archive, passkeys, list.",
         "user": "People who sign in: add, list, operator, password.",
-        "work": (
-            "Registered works: add, list, show, change, undo, collections, collection, held, certificate, export, "
-            "open, close, publish, remove."
-        ),
+        "work": "Registered works: add, list, show, change, undo, certificate, export, publish, remove.",
         "licence": "Permitted uses: import, list.",
-        "party": "Whoever showed a work: list, show, look-up, worked.",
-        "demand": "Money asked of parties: list, show, ask, enter, export, fees.",
         "fingerprint": "Write what registers pictures that stay where they are, without servers.",
         "identify": "Say which work a picture shows, whole or in part.",
     },
     "Watching": {
-        "watch": "Scheduled visits: add, edit, list, run, stop, pause, resume, delete.",
+        "watch": "Scheduled visits: add, edit, list, show, run, stop, pause, resume, delete.",
         "ingest": "Read lists of addresses in bulk: Parquet, CSV, WAT, CDX, folders of them.",
-        "search": "Image searches and marketplaces: list, show, key, price, forget, allow, disallow.",
         "edge": "Machines of others that help: invite, join, list, account, check, remove.",
         "agreement": "What partners may search blindly: add, list, end; search a partner's pictures.",
-        "canary": "Known copies that the watches have to find: add, list, remove.",
-        "crawl": "What the runs of a watch saw and refused: list, show.",
-        "case": "Found uses: list, show, look, papers, confirm, clear, license, reopen, undo, note, dispute, settle.",
+        "case": "Found uses: list, show, look, confirm, clear, license, reopen, undo.",
     },
     "Evidence": {
         "report": "Accounts of cases: make, list.",
-        "package": "Bundles of several cases as one ZIP: make, get, list.",
         "bundle": "Sealed evidence: get, list, sign, to-sign, countersign.",
         "verify": "Check bundles, without servers or network.",
         "key": "Keys that sign: list, rotate, revoke, add, export, certificate, master.",
-        "log": LOG,
+        "log": "The append-only log: status, list, verify, prove, check-against, accept-head, new-origin, erase.",
         "trust": "Write this installation's public keys for those who check.",
         "compare": "Compare two pictures, without servers.",
         "why": "Say why a copy isn't found to show its original, stage by stage.",
         "anchor": "Outside witnesses: list; deploy a chain's contract.",
         "partner": "Other installations that check and help: card, add, list, compare, capture, feed, forks, revoke.",
         "accuracy": "How often persons found the machine to be wrong; export it for outsiders.",
+    },
+    "Everything else": {
+        "api": "Any operation of the HTTP API, as JSON: cases, parties, money, notices, searches, links and more.",
     },
     "Upkeep": {
         "backup": "Write everything that can't be made again, while Exhibit runs.",
@@ -80,6 +71,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "block": "Never store certain bytes, or list those blocked.",
     },
 }
+MODULES = dict.fromkeys(("deny", "allow", "block", "keep", "purge"), "rules")
+"""Where a command is that has no module of its name."""
 COMMANDS = {name: text for section in SECTIONS.values() for name, text in section.items()}
 EPILOG = """\b
 Examples:
@@ -104,10 +97,9 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a command."""
-        section = next((title for title, commands in SECTIONS.items() if cmd_name in commands), None)
-        if section is None:
+        if not any(cmd_name in commands for commands in SECTIONS.values()):
             return None
-        module = importlib.import_module(f"desk.cli.{section.lower()}.{cmd_name}")
+        module = importlib.import_module(f"desk.cli.{MODULES.get(cmd_name, cmd_name)}")
         found: click.Command = getattr(module, f"{cmd_name}_command")
         return found
 
@@ -161,7 +153,12 @@ def _run(arguments: Sequence[str] | None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     if any(plain(text) != text and not os.path.lexists(text) for text in given):
         raise WrongUseError("A control character or half a character stands in what was typed.")
-    code = exhibit.main(args=arguments, prog_name="exhibit", standalone_mode=False)
+    try:
+        code = exhibit.main(args=arguments, prog_name="exhibit", standalone_mode=False)
+    except click.exceptions.NoSuchCommand:
+        if now := now_at(given, COMMANDS):
+            raise WrongUseError(now) from None
+        raise
     sys.stdout.flush()
     return code if isinstance(code, int) else int(ExitCode.DONE)
 

@@ -111,10 +111,14 @@ def _psycopg() -> "Connection[tuple[object, ...]]":
     return cast("Connection[tuple[object, ...]]", connection.connection)
 
 
+SERVERS = os.environ["EXHIBIT_DATA"]
+"""As it is before a test of the command line has a data folder of its own."""
+
+
 @cache
 def _folder() -> Path:
     """Where copies of data folders lie: beside the servers of the tests, which are removed with it."""
-    return Path(tempfile.mkdtemp(prefix="kept-", dir=os.environ["EXHIBIT_DATA"]))
+    return Path(tempfile.mkdtemp(prefix="kept-", dir=SERVERS))
 
 
 def _copy_files(whence: Path, to: Path) -> None:

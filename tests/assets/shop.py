@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from desk.cli.evidence.trust import own_trust
+from desk.cli.trust import own_trust
 from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig, TrustedChain
 from evidence.anchors.rfc3161.kind import Rfc3161Config, TrustedAuthority
 from evidence.development.authority import running_authority

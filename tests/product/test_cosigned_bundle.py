@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.cli.evidence.trust import own_trust
+from desk.cli.trust import own_trust
 from evidence.anchors.cosignature.kind import CosignatureConfig
 from evidence.verdict.trust import Requirements
 from evidence.verify.verifier import Verifier

@@ -295,7 +295,7 @@ def test_documented_settings_are_accepted(tmp_path: Path) -> None:
 
 def test_documented_variables_are_settings() -> None:
     known = {environment_name(field.name) for field in fields(Config)} | {"EXHIBIT_DB_PASSWORD"}
-    named = {name for page in PAGES for name in re.findall(r"EXHIBIT_[A-Z_]+", text_of(page))}
+    named = {name for page in PAGES for name in re.findall(r"\bEXHIBIT_[A-Z_]+", text_of(page))}
     assert named <= known
 
 

@@ -132,7 +132,7 @@ def _check_proofs(cli: CommandLine, sequence: int) -> None:
     path = [bytes.fromhex(one) for one in proof["path"]]
     assert merkle.verify_inclusion(leaf, sequence, head.size, path, head.root)
     shared = proof["opening"]["shared"]
-    proof = json.loads(cli.run("log", "consistency", shared["size"]).out)
+    proof = cli.run("api", "GET", f"/log/consistency?old={shared['size']}").answer
     path, root = [bytes.fromhex(one) for one in proof["path"]], bytes.fromhex(shared["root"])
     assert merkle.verify_consistency(shared["size"], head.size, root, head.root, path)
 

@@ -148,10 +148,10 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
         accused_answers(a)
 
         # an outsider asks whose the work is, and no more once it is closed
-        address = a.run.run("work", "open", 1).out.split()[-1]
+        address = a.run.run("api", "PUT", "works/1/public", "--json", "{}").answer["address"]
         assert requests.get(f"{address}work.json", timeout=10).json()["url"] == address
         outsider_asks(a, address)
-        a.run.run("work", "close", 1)
+        a.run.run("api", "DELETE", "works/1/public")
         assert requests.get(address, timeout=10).status_code == requests.codes.not_found
 
         # c has signed another history of its log for b than it shows

@@ -135,7 +135,7 @@ def _canaries(found: Status) -> Iterator[Check]:
         values = {"watch": canary.watch.name, "owner": canary.watch.owner.name, "number": canary.number}
         sentence = _("The watch %(watch)s of %(owner)s has missed its known copy %(number)s.") % values
         named = f"{quote(canary.watch.name)} --owner {canary.watch.owner.slug}"
-        remedy = _("See what it refused: exhibit crawl show %(watch)s") % {"watch": named}
+        remedy = _("See what it refused: exhibit watch show %(watch)s") % {"watch": named}
         yield Check("canary", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not found.missed:
         yield Check("canaries", ok=True, sentence=_("No known copy was missed."), needed=False)

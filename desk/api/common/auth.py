@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from ninja.utils import check_csrf
 
@@ -22,9 +23,9 @@ class Actor:
     user: User
     by: str  # as records name it
     ident: str  # the token or the person, for limits and repeated requests
-    reach: Owner | None  # the one whose things a token reaches; all of the member's when empty
-    owner: Owner | None  # whose things this request is about, if anybody's
-    scopes: frozenset[Scope]  # what is permitted with that owner; with none, a member may look
+    owners: QuerySet[Owner]  # those whom the caller may act for
+    scopes: frozenset[Scope] | None  # what is permitted; empty where the member's role says it
+    owner: Owner | None = None  # whose things this request is about, if anybody's
 
 
 class Call(HttpRequest):
@@ -56,12 +57,14 @@ class Permitted:
 
     def __call__(self, request: HttpRequest) -> Actor:
         """The caller; raises where it is nobody (401), too often (429), or not permitted (403)."""
-        actor = _caller(request)
-        limits.count(request, actor.ident)
+        actor = getattr(request, "actor", None)  # of the command line, which makes its requests in this process
+        if not isinstance(actor, Actor):
+            actor = _caller(request)
+            limits.count(request, actor.ident)
         match = request.resolver_match
         if match is not None and (slug := match.kwargs.get("owner")) is not None:
             actor = _with_owner(actor, slug)
-        if self.scope not in actor.scopes:
+        if self.scope not in ({Scope.READ} if actor.scopes is None else actor.scopes):
             sentence = f"This needs the scope {self.scope.value}, within the role of the member."
             raise Problem(HTTPStatus.FORBIDDEN, sentence, scope=self.scope.value)
         return actor
@@ -81,22 +84,20 @@ def _caller(request: HttpRequest) -> Actor:
             raise unauthorized("The token is unknown, has expired or was revoked.")
         token, scopes = found
         tokens.used(token)
-        return Actor(token.user, token.by, f"token:{token.pk}", token.owner, None, scopes)
+        owners = Owner.objects.filter(pk=token.owner_id)
+        return Actor(token.user, token.by, f"token:{token.pk}", owners, scopes)
     user = request.user
     if not isinstance(user, User):
         raise unauthorized("Send a token: Authorization: Bearer exh_…")
     if check_csrf(request) is not None:
         raise Problem(HTTPStatus.FORBIDDEN, "A browser that is signed in has to send the header X-CSRFToken.")
-    return Actor(user, user.get_username(), f"user:{user.pk}", None, None, frozenset({Scope.READ}))
+    return Actor(user, user.get_username(), f"user:{user.pk}", scoped.owners_of(user), None)
 
 
 def _with_owner(actor: Actor, slug: str) -> Actor:
     """The caller, for the owner whom the address names."""
-    if actor.reach is not None:
-        owner, scopes = (actor.reach if actor.reach.slug == slug else None), actor.scopes
-    else:
-        owner = scoped.owners_of(actor.user).filter(slug=slug).first()
-        scopes = frozenset() if owner is None else tokens.permitted(owner, actor.user)
+    owner = actor.owners.filter(slug=slug).first()
     if owner is None:
         raise NotFoundError("There is no such owner.")
+    scopes = tokens.permitted(owner, actor.user) if actor.scopes is None else actor.scopes
     return replace(actor, owner=owner, scopes=scopes)

@@ -27,6 +27,7 @@ router = Router(tags=["evidence"])
 log_router = Router(tags=["log"])
 CASE = "/owners/{slug:owner}/cases/{int:number}"
 ONE = CASE + "/bundles/{int:bundle}"
+Language = Annotated[str, Query(max_length=10, description="Of a reading copy; the paper's own if there is none.")]
 Paper = Annotated[str, Path(pattern="^[a-z0-9-]{1,40}$")]
 
 
@@ -63,12 +64,14 @@ def get_signed_sheet(request: Call, owner: str, number: int, bundle: int) -> Htt
 
 
 @router.get(ONE + "/papers/{paper}", openapi_extra=file_of("application/pdf"))
-def get_paper(request: Call, owner: str, number: int, bundle: int, paper: Paper) -> HttpResponseBase:
+def get_paper(
+    request: Call, owner: str, number: int, bundle: int, paper: Paper, language: Language = ""
+) -> HttpResponseBase:
     """A draft paper about a bundle: `us-902`, `cn-evidence-list`, `cn-environment` or `personal-data`."""
     row = scoped.bundle(of(request), number, bundle)
-    data = draft_paper(wiring.services(), row, paper)
+    data = draft_paper(wiring.services(), row, paper, language)
     taken(request, Evidence.PAPER, bundle=bundle, case=number, paper=paper)
-    return download(data, paper_name(row, paper), "application/pdf")
+    return download(data, paper_name(row, paper, language), "application/pdf")
 
 
 @router.get(CASE + "/captures/{int:capture}/files/{name}", openapi_extra=file_of("application/octet-stream"))

@@ -12,8 +12,8 @@ from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import owners as schemas, requests
 from desk.schemas.base import Piece
 from exhibit.errors import ServiceMissingError
-from registry.accounts import invitations, people, scoped, tokens
-from registry.models import Owner, Role
+from registry.accounts import invitations, people, tokens
+from registry.models import Role
 from workers.notify.invitations import invite
 
 router = Router(tags=["owners"])
@@ -23,9 +23,7 @@ member_router = Router(tags=["members"])
 @router.get("/owners", response=Piece[schemas.Owner])
 def list_owners(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Owner]:
     """The owners whom the caller may act for: a token's one, or all of a signed-in member."""
-    actor = request.auth
-    rows = scoped.owners_of(actor.user) if actor.reach is None else Owner.objects.filter(pk=actor.reach.pk)
-    return page(rows, schemas.Owner, cursor, limit)
+    return page(request.auth.owners, schemas.Owner, cursor, limit)
 
 
 OWNER = "/owners/{slug:owner}"

@@ -46,10 +46,8 @@ def work_until(desk: Desk, done: Callable[[], bool], *, label: str, counted: Cou
             sync_runner.SyncRunner(desk.config).run_until(look)
 
 
-def work_until_made(
-    desk: Desk, row: "models.Report | models.Package", *, label: str, counted: Counted, again: str
-) -> None:
-    """Return when a report or a package is made; where it can't be, say how to ask for another, and end with 4."""
+def work_until_made(desk: Desk, row: "models.Report", *, label: str, counted: Counted, again: str) -> None:
+    """Return when a report is made; where it can't be, say how to ask for another, and end with 4."""
     from registry import models
 
     def done() -> bool:

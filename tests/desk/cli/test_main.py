@@ -13,6 +13,8 @@ from types import ModuleType
 import click
 import pytest
 
+from desk.cli.api import operation
+from desk.cli.gone import GONE
 from desk.cli.main import COMMANDS, SECTIONS, exhibit, main
 from exhibit.errors import ExhibitError, ExitCode
 from tests import CHECKOUT
@@ -23,14 +25,14 @@ from tools.reference.commands import all_commands
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """A command `fail` that raises what its module holds."""
-    module = ModuleType("desk.cli.running.fail")
+    module = ModuleType("desk.cli.fail")
 
     @click.command("fail")
     def fail() -> None:
         raise module.error
 
     module.__dict__["fail_command"] = fail
-    monkeypatch.setitem(sys.modules, "desk.cli.running.fail", module)
+    monkeypatch.setitem(sys.modules, "desk.cli.fail", module)
     monkeypatch.setitem(SECTIONS["Running"], "fail", "Fail.")
     monkeypatch.delenv("EXHIBIT_DEBUG", raising=False)
     return module
@@ -146,3 +148,25 @@ def test_the_launcher_works_from_anywhere_and_through_a_link(alone: Terminal, tm
     (tmp_path / "desk.py").write_text("raise SystemExit('loaded from the folder in which somebody stands')")
     run = subprocess.run([str(link), "down"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (ExitCode.SERVICE_MISSING, "Exhibit isn't running.\n")
+
+
+def test_a_command_that_was_here_before_says_what_to_type_now(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (CHECKOUT / "docs" / "faces.md").read_text("utf-8")
+    commands = {name for _section, name, _command in all_commands()}
+    for old, new in GONE.items():
+        assert f"| `{old}` | `exhibit {new}` |" in page
+        assert old not in commands
+        assert main([*old.split(), "3"]) == ExitCode.WRONG_USE
+        assert capsys.readouterr().err == f"`exhibit {old}` is `exhibit {new}` now.\n"
+        first, *words = new.split()
+        if first == "api":
+            assert operation(words[0], words[1])
+            assert main([first, *words[2:], "--help"]) == ExitCode.DONE
+        else:
+            assert new in commands
+        capsys.readouterr()
+    assert main(["party"]) == ExitCode.WRONG_USE
+    assert "`exhibit api GET parties`" in capsys.readouterr().err
+    assert len(re.findall(r"^\| `.* \| `exhibit ", page.partition("## Where commands went")[2], re.MULTILINE)) == len(
+        GONE
+    )

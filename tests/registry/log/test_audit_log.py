@@ -11,9 +11,8 @@ import pytest
 from click.testing import CliRunner
 from django.test import Client
 
+from desk.cli import bundle as bundles, case as cases
 from desk.cli.common.frame import Desk
-from desk.cli.evidence import bundle as bundles
-from desk.cli.watching import case as cases
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError

@@ -1,6 +1,6 @@
 """Asking witnesses from rows: who is silent is left in peace for a while, and nothing is doubled or lost by a death."""
 
-from desk.cli.evidence.anchor import _told
+from desk.cli.anchor import _told
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from exhibit.errors import IntegrityError, ServiceMissingError

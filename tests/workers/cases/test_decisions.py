@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from click.testing import CliRunner, Result
 
+from desk.cli import case as terminal
 from desk.cli.common.frame import Desk
-from desk.cli.watching import case as terminal
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError

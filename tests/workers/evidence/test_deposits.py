@@ -9,7 +9,7 @@ from pathlib import Path
 import pypdf
 import pytest
 
-from desk.cli.evidence.trust import own_trust
+from desk.cli.trust import own_trust
 from evidence.bundle.bag import checkpoint_digest
 from evidence.bundle.manifest import FACTS_PATH
 from evidence.facts.case import CaseFacts

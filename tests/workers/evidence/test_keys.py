@@ -17,7 +17,7 @@ from cryptography.x509 import KeyUsage
 from django.core import serializers
 
 from desk.cli.common.frame import Desk
-from desk.cli.evidence.key import key_command
+from desk.cli.key import key_command
 from evidence.keys.at_rest import SEALING, decrypt
 from evidence.keys.ed25519 import KeySigner, unlock
 from exhibit.config.secrets import adopt_next_master_key, master_key, next_master_key

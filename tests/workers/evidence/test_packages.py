@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from click.testing import CliRunner
 
-from desk.cli.common.frame import Desk
-from desk.cli.evidence import package as packages
 from evidence.formats.container import MAX_ZIP_BYTES
 from evidence.verdict.result import State
 from evidence.verdict.trust import load_trust
@@ -111,20 +108,6 @@ def test_the_other_side_gets_no_original(inline: SyncRunner, sealed: list[Bundle
         assert "data/work/01.jpg" not in files
         assert "data/work/01-reduced.jpg" in files
         assert b"The originals stay here." in files["proofs/withheld.json"]
-
-
-def test_the_command_line_waits_for_a_zip_that_was_asked_for_and_isnt_made_yet(
-    inline: SyncRunner, sealed: list[Bundle], tmp_path: Path
-) -> None:
-    desk = Desk(inline.services.config)
-    desk.__dict__["services"] = inline.services
-    package = asked(sealed)
-    words = ["get", str(package.number), "--out", str(tmp_path)]
-    done = CliRunner().invoke(packages.package_command, words, obj=desk)
-    assert done.exit_code == 0, done.exception
-    package.refresh_from_db()
-    assert done.stdout == f"Package 1: {tmp_path / package_name(package)}\n"
-    assert (tmp_path / package_name(package)).stat().st_size == package_size(inline.services, package)
 
 
 def test_what_was_made_before_a_process_died_isnt_made_again(

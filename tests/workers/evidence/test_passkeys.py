@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db.models import F
 
-from desk.cli.evidence.trust import own_trust
+from desk.cli.trust import own_trust
 from evidence.facts.passkey import FRESH, Assertion, SignedDecision, check_assertion
 from evidence.formats.codec import FormatError, from_plain
 from exhibit.clock import now

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.cli.evidence.trust import own_trust
+from desk.cli.trust import own_trust
 from evidence.anchors.rfc3161.kind import Rfc3161Config
 from evidence.log.append_only import BrokenHistoryError
 from evidence.log.notes import parse_verifier_key, verify_note

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from desk.cli.evidence.trust import own_trust
+from desk.cli.trust import own_trust
 from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier, checkpoints_in
 from exhibit.clock import now

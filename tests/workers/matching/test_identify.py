@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image, ImageOps
 
+from desk.cli import identify as command
 from desk.cli.common.frame import Desk
-from desk.cli.rights import identify as command
 from exhibit.errors import RefusedError, ServiceMissingError, UnreadablePictureError
 from exhibit.types import Decision, Verification
 from indexer.compare.wording import as_plain

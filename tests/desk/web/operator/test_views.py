@@ -157,7 +157,7 @@ def test_each_thing_that_is_amiss_is_one_sentence(own: Services) -> None:
     (own.config.data_dir / "log.head").write_bytes(b"\xff")
     told = amiss(own)
     watch = planned.crawl.watch.name
-    assert f"See what it refused: exhibit crawl show {watch} --owner studio" in [
+    assert f"See what it refused: exhibit watch show {watch} --owner studio" in [
         one.remedy for one in health.checks(status_of(own), own.config)
     ]
     for words in (

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from eth_keyfile import create_keyfile_json
 from eth_utils import to_checksum_address
 
-from desk.cli.evidence.anchor import anchor_command
+from desk.cli.anchor import anchor_command
 from evidence.anchors.evm.account import EvmAccount, account_from_environment, account_from_file
 from exhibit.errors import ConfigError, NotFoundError, ServiceMissingError
 from exhibit.ports import ReceiptState

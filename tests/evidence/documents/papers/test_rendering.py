@@ -7,7 +7,6 @@ from functools import cache
 import pypdf
 import pytest
 
-from desk.cli.watching.case import KINDS
 from evidence.documents.papers.rendering import PAPERS, render_paper
 from evidence.documents.phrases import load_phrases
 from evidence.documents.typeset.fonts import installed_fonts
@@ -28,10 +27,6 @@ def paper_bytes(kind: str, language: str = "en") -> bytes:
 
 def paper(kind: str, language: str = "en") -> str:
     return text_of(paper_bytes(kind, language))
-
-
-def test_the_command_knows_every_paper() -> None:
-    assert set(KINDS) == set(PAPERS)
 
 
 @pytest.mark.parametrize("language", SHOWN)

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 from pypdf import PdfReader
 
+from desk.cli import case as cases
 from desk.cli.common.frame import Desk
-from desk.cli.watching import case as cases
 from evidence.bundle.bag import checkpoint_digest
 from exhibit.clock import now
 from exhibit.digests import Digest

@@ -1,0 +1,280 @@
+"""Found uses, what was decided and said about them, and draft papers."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import click
+
+from desk.cli.common.command import FILE, TO_WRITE, AsJson, Number, Numbers, Reason, Taken, TheirOwner, Why, command
+from desk.cli.common.files import read_picture
+from desk.cli.common.frame import DECISIONS, Desk, person
+from desk.cli.common.show import counted, fields, listed, moment, note, only_json, say, short, table
+from desk.cli.common.wait import end_where_unsealed, wait_for_seals
+from exhibit.digests import Digest
+from exhibit.types import Untyped
+
+if TYPE_CHECKING:
+    from desk.schemas import cases as schemas
+    from registry import models
+    from workers.cases import decisions
+
+WHO = "Who decides, as the record names it; your login by default."
+By = Annotated[str, Taken("--by", metavar="NAME", help=WHO, found=lambda _desk, named: named or person())]
+case_command = click.Group(
+    "case", help="Cases: each is one work shown by one party, with all places where it was seen."
+)
+
+
+@command("list", "", "--decision open --json", of=case_command)
+@click.option("--decision", type=click.Choice(DECISIONS), help="Only those decided so.")
+def list_cases(*, owner: TheirOwner, decision: str | None, as_json: AsJson) -> None:
+    """List the cases."""
+    from desk.schemas import cases as schemas
+    from registry.accounts import scoped
+
+    rows = scoped.cases(owner)
+    chosen = rows if decision is None else rows.filter(decision=decision)
+    found = schemas.Case.from_rows(schemas.with_uses(chosen))
+    columns = ("case", "work", "party", "match", "places", "decision", "bundles")
+    hint = "exhibit case list shows all." if rows.exists() else "Run a watch: exhibit watch run NAME --wait"
+    nothing = f"There is no {'case' if decision is None else f'case that is {decision}'}. {hint}"
+    listed("cases", found, columns, _line, nothing=nothing, as_json=as_json)
+    if not as_json:
+        _tell_missed(owner)
+
+
+def _tell_missed(of: "models.Owner") -> None:
+    """That a watch missed a known copy, so that nobody takes silence for the absence of copies."""
+    from registry.crawls import canaries
+
+    for crawl, result in canaries.missed_lately(of):
+        why = f" ({result.reason})" if result.reason else ""
+        canary = f"number {result.canary.number}, {result.canary.url}"
+        note(f"The watch {crawl.watch.name} missed a known copy in its last run{why}: {canary}.")
+
+
+def _line(case: "schemas.Case") -> list[object]:
+    from desk.texts import cases
+
+    matches = {use.match for use in case.uses if use.licence is None} or {use.match for use in case.uses}
+    match = "certain" if "certain" in matches else ", ".join(sorted(matches))
+    sealed = sum(bundle.seal is not None for bundle in case.bundles)
+    title, decided = short(f"{case.work.number}: {case.work.title}", 40), cases.decision_in_words(case.decision)
+    return [case.number, title, case.party or "(files)", match, len(case.uses), decided, sealed]
+
+
+@command("show", "3", of=case_command)
+def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
+    """Show case NUMBER: where the work was seen, how alike it is, what was captured, and its history."""
+    from desk.schemas import cases as schemas
+    from desk.texts import cases
+    from registry.accounts import scoped
+    from registry.log import audit_log
+
+    row = scoped.case(owner, number)
+    audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, owner, by=person(), case=number)
+    one = schemas.FullCase.from_row(row)
+    only_json(one, asked=as_json)
+    said = cases.decision_in_words(row.decision)
+    decided = f"{said}, by {row.decided_by}" if row.decided_by else said
+    fields(
+        ("case", str(row.number)),
+        ("work", f"{row.work.number}: {row.work.title}"),
+        ("party", row.party),
+        ("opened", moment(row.opened_at, desk.zone)),
+        ("decision", decided + (" (a switch for demonstrations)" if row.demonstration else "")),
+        ("reason", row.reason),
+        ("disputed", "" if row.disputed_at is None else f"since {moment(row.disputed_at, desk.zone)}"),
+        ("last visits", row.standing),
+    )
+    for use in one.uses:
+        _show_use(desk, use)
+    if one.also_shown:
+        click.echo()
+        also = (f"work {other.number}, {other.title} ({other.decision})" for other in one.also_shown)
+        fields(*(("also shown", words) for words in also))
+    for point in one.claims[0].points:
+        click.echo()
+        fields(
+            ("may speak against it", point.sentence),
+            *(("found on", f"{found.page}: {found.words}" if found.words else found.page) for found in point.evidence),
+            (
+                "answer",
+                f"{point.answer.by}: {point.answer.words}" if point.answer else "none yet; answer it on the site",
+            ),
+        )
+    _show_evidence(desk, one)
+
+
+def _show_use(desk: Desk, use: "schemas.Use") -> None:
+    from indexer.compare import wording
+
+    click.echo()
+    alike = f"{use.match}: {use.dense:.0%} of the textured blocks agree, {counted(use.inliers, 'point')}"
+    if use.by_fingerprints:
+        alike = f"{use.match}: by fingerprints alone. Compare your picture: exhibit case look --picture FILE"
+    fields(
+        ("page", use.page_url),
+        ("image", use.image_url),
+        ("file", BREAKS_OFF if use.incomplete else ""),
+        ("seen", moment(use.last_seen, desk.zone) or use.period or "not known when"),
+        ("match", alike),
+        *(("odds", words) for words in wording.odds_in_words(use.related, use.exposure)),
+        ("probability", _probability(use)),
+        ("licence", "" if use.licence is None else str(use.licence)),
+    )
+
+
+BREAKS_OFF = "It breaks off or is damaged: compared was what there is of it."
+
+
+def _probability(use: "schemas.Use") -> str:
+    of = use.calibration
+    if use.probability is None or of is None:
+        return "not calibrated"
+    bound = f"at most {of.false_alarms_in_a_million_at_most:,} false alarms in a million pictures, 95%"
+    return f"{use.probability:.4f} (calibration {of.name}; {bound}, from {of.photographs:,} photographs)"
+
+
+def _show_evidence(desk: Desk, one: "schemas.FullCase") -> None:
+    for bundle in one.bundles:
+        answered = [f"{receipt.witness} {receipt.state}" for receipt in bundle.receipts]
+        told = f"sealed {moment(bundle.sealed_at, desk.zone)}" if bundle.seal else bundle.state
+        click.echo()
+        fields((f"bundle {bundle.number}", told), ("seal", bundle.seal), ("witnesses", ", ".join(answered)))
+        if answered:
+            of, witnessed = bundle.witnesses, "yes" if bundle.witnessed else "not yet"
+            count = f"{of.complete} of {of.asked} witnesses have answered in full, {of.needed} needed"
+            fields(("witnessed", f"{witnessed}: {count}"))
+    if one.history:
+        click.echo()
+        table(("when", "what"), [(moment(event.at, desk.zone), event.sentence) for event in one.history])
+
+
+@command("look", "3 --picture ours.jpg --side-by-side both.jpg", of=case_command)
+@click.option("--picture", required=True, metavar="FILE", type=FILE, help="The work's picture; it isn't stored.")
+@click.option("--side-by-side", metavar="FILE", type=TO_WRITE, help="Draw both, with what they share outlined.")
+def look_at_case(*, desk: Desk, number: Number, owner: TheirOwner, picture: Path, side_by_side: Path | None) -> None:
+    """Compare the picture of a work that was never held here with what case NUMBER found by its fingerprints.
+
+    The file's digest has to be the stated one; nothing of it is kept. Then clear the case or license it; to call it not
+    licensed, register the file, because evidence needs the picture.
+    """
+    from desk.cli import compare
+    from registry.accounts import scoped
+    from registry.log import audit_log
+    from workers.matching import prints
+
+    row, data = scoped.case(owner, number), read_picture(picture, desk.services.limits.max_bytes)
+    copies = prints.found_beside(desk.services, row, Digest.of(data))
+    audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, owner, by=person(), case=number)
+    for place, (url, copy) in enumerate(copies.items(), 1):
+        drawn = side_by_side and (side_by_side.with_stem(f"{side_by_side.stem}-{place}") if place > 1 else side_by_side)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(copy)
+            file.flush()
+            say(url)
+            found = Path(file.name)
+            click.get_current_context().invoke(compare.compare_command, work=picture, picture=found, side_by_side=drawn)
+
+
+@command("confirm", '3 4 --reason "No permission was given."', "3 --wait", of=case_command)
+@click.option("--demonstration", is_flag=True, help="For demonstrations: the record says that nobody looked.")
+@click.option("--wait", is_flag=True, help="Return when the evidence is sealed; ends with 4 when it isn't.")
+def confirm_cases(
+    *, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Why, by: By, demonstration: bool, wait: bool
+) -> None:
+    """Decide that cases NUMBERS are not licensed; their evidence is captured and sealed.
+
+    One that is decided so already keeps its first reason.
+    """
+    from registry import models
+    from workers.cases import decisions
+
+    who = decisions.DEMONSTRATION if demonstration else by
+    undo_for = decisions.AT_ONCE if wait else decisions.UNDO_FOR
+    outcomes = _decide(desk, owner, numbers, "Not licensed", "CONFIRM", by=who, reason=reason, undo_for=undo_for)
+    if before := [outcome.case.number for outcome in outcomes if not outcome.done]:
+        kept = " Its first reason stays; add to it: exhibit api POST cases/N/notes" if reason else ""
+        note(f"Not licensed already, and left as it was: {_listed(before)}.{kept}")
+    if wait:
+        rows = [outcome.case for outcome in outcomes]
+        wait_for_seals(desk, rows)
+        newest = models.Bundle.objects.filter(case__in=rows).order_by("case_id", "-number").distinct("case_id")
+        end_where_unsealed(newest.select_related("case"))
+    elif not desk.workers_run:
+        note("No worker runs to seal the evidence: start them with `exhibit up`, or add --wait.")
+
+
+@command("clear", '5 --reason "Not our picture."', of=case_command)
+@click.option(
+    "--copies", is_flag=True, help="They are copies, and nothing is wrong with them: no error of the comparison."
+)
+def clear_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Reason, by: By, copies: bool) -> None:
+    """Record that cases NUMBERS aren't copies, or that nothing is wrong with them."""
+    _decide(desk, owner, numbers, "Cleared", "COPIES" if copies else "CLEAR", by=by, reason=reason)
+
+
+@command("license", '6 --licence 2 --reason "Agreed by mail."', of=case_command)
+@click.option("--licence", required=True, type=click.IntRange(min=1), metavar="N", help="The licence that permits it.")
+def license_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, licence: int, reason: Reason, by: By) -> None:
+    """Record that a licence permits the uses of cases NUMBERS."""
+    from registry.accounts import scoped
+
+    granted = scoped.licence(owner, licence)
+    _decide(desk, owner, numbers, "Licensed", "LICENSE", by=by, reason=reason, licence=granted)
+
+
+@command("reopen", '5 --reason "It is our picture after all."', of=case_command)
+def reopen_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Reason, by: By) -> None:
+    """Open the decided cases NUMBERS again; their history and their bundles stay."""
+    _decide(desk, owner, numbers, "Open again", "REOPEN", by=by, reason=reason)
+
+
+@command("undo", "5", of=case_command)
+def undo_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, by: By) -> None:
+    """Take back what you decided of cases NUMBERS: they are open again. What somebody else decided stays.
+
+    Evidence isn't sealed within 20 seconds after a case is decided, unless --wait was said. Ends with 2 when somebody
+    else has decided a case meanwhile.
+    """
+    _decide(desk, owner, numbers, "Undone", "UNDO", by=by)
+
+
+def _decide(
+    desk: Desk,
+    owner: "models.Owner",
+    numbers: Sequence[int],
+    word: str,
+    choice: str,
+    *,
+    reason: str = "",
+    **wished: Untyped,
+) -> "list[decisions.Outcome]":
+    """Decide cases and say of which it is so now; to decide once more: not licensed, is no mistake.
+
+    Where some were decided otherwise the first one's ``ConflictError`` is raised, and the others are said.
+    """
+    from workers.cases import decisions
+
+    wish = decisions.Wish(decisions.Choice[choice], reason=reason.strip(), **wished)
+    outcomes = decisions.decide_each(desk.services, owner, numbers, wish)
+    if done := [outcome.case.number for outcome in outcomes if outcome.done]:
+        say(f"{word}: {_listed(done)}.")
+    agreed = [
+        outcome
+        for outcome in outcomes
+        if wish.choice is decisions.Choice.CONFIRM and outcome.case.decision == wish.choice
+    ]
+    refused = [outcome.refusal for outcome in outcomes if outcome.refusal is not None and outcome not in agreed]
+    for refusal in refused[1:]:
+        note(refusal.message)
+    if refused:
+        raise refused[0]
+    return outcomes
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))

@@ -1,1 +1,0 @@
-"""The commands about bundles, keys, the log and checking."""

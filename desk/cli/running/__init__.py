@@ -1,1 +1,0 @@
-"""The commands that start, stop and examine the product."""

@@ -1,0 +1,392 @@
+"""Watches: arranging them and running them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
+
+import click
+
+from desk.cli import watch_options as options
+from desk.cli.common.command import AsJson, MaybeNumber, OwnerName, TheirOwner, Word, Yes, command
+from desk.cli.common.frame import Desk, ask, finish, open_desk, person
+from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, only_json, say, table, tell
+from desk.cli.common.wait import work_until
+from exhibit.errors import ExitCode, NotFoundError, WrongUseError
+from exhibit.types import Json
+
+if TYPE_CHECKING:
+    from desk.schemas import watches as schemas
+    from registry import models
+
+SEARCH = "search"
+SEARCHES = "An image search or a marketplace; `exhibit api GET searches` shows them."
+TOLD = 10  # damaged archives that are named
+OFTEN = "How often it runs: 30m, 24h, 7d."
+REMEDIES = {"key": "key", "no-key": "key", "no-consent": "consent", "no-price": "price"}
+"""What of a search has to be set, as the API names it."""
+SHOWN = 20
+"""Refusals that are named."""
+watch_command = click.Group("watch", help="Scheduled visits to places where copies may be.")
+
+
+@command(
+    "add",
+    "shop --site https://shop.example/ --every 24h --at 02:30 --pages 500",
+    "news --feed https://news.example/feed.xml --every 1h",
+    "archive --warc crawl.warc.gz",
+    "copies --search tineye --every 7d --searches 50",
+    "copies --search google-vision --money 2USD --money-month 5USD --dry-run",
+    of=watch_command,
+)
+@options.source_options
+@click.option("--search", "searches_asked", multiple=True, metavar="NAME", help=SEARCHES)
+@click.option("--dry-run", is_flag=True, help="Say what asking searches would cost, and add nothing.")
+@click.option("--every", type=options.period, metavar="PERIOD", default="24h", show_default=True, help=OFTEN)
+@options.time_options
+@options.limit_options
+def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
+    """Add the watch NAME over one or more sources. Its first run comes after one period, or as --at says.
+
+    Sooner: exhibit watch run.
+
+    Only pages of the given sites are followed; pictures may lie anywhere. Pages of a list are visited alone, unless
+    --depth says otherwise. Addresses on the web, files and a search can't be in one watch.
+    """
+    sources = list(options.sources(given))
+    names = given["searches_asked"]
+    if not sources and not names:
+        raise WrongUseError(
+            "A watch needs a source.", hint="Name one: --site, --sitemap, --feed, --list, --folder, --warc, --search"
+        )
+    desk = open_desk()
+    from desk.schemas import watches as schemas
+    from desk.texts import schedules
+    from workers.crawls import search_keys, watches
+
+    asked = {"budget": options.budget(given), **options.subjects(given)}
+    if given["dry_run"] and not names:
+        raise WrongUseError("Only searches cost money.", hint="Name one: --search")
+    if names:
+        estimates = search_keys.estimate(desk.services, desk.owner(owner), names, **asked)
+        for line in schedules.costs(estimates, asked["budget"]):
+            (say if given["dry_run"] else note)(line)
+    if given["dry_run"]:
+        return
+    sources += [(SEARCH, search) for search in names]
+    asked |= {"every": given["every"], "when": options.when(given), "politeness": options.politeness(given)}
+    watch = watches.arrange(desk.services, desk.owner(owner), name, sources, by=person(), **asked)
+    only_json(schemas.Watch.from_row(watch), asked=as_json)
+    first = moment(watch.next_run_at, desk.zone)
+    say(f"Added watch {watch.number}, {watch.name}. Its first run: {first}.")
+    say(f"Sooner: exhibit watch run {watch.name}" + ("" if desk.workers_run else " --wait"))
+    _note_missing_keys(desk, watch)
+    if not desk.config.contact and not desk.config.allowed_networks:
+        note("No contact is set: sites can't reach you. Set EXHIBIT_CONTACT before you crawl the public web.")
+
+
+@command(
+    "edit",
+    "shop --every 7d --pages 2000",
+    "shop --feed https://shop.example/new.xml --remove https://shop.example/old/",
+    'shop --name "The shop"',
+    of=watch_command,
+)
+@click.option("--name", "new_name", metavar="NAME", help="Its name from now on.")
+@options.source_options
+@click.option("--remove", multiple=True, metavar="URL", help="A place that it looks at no more.")
+@click.option("--every", type=options.period, metavar="PERIOD", help=OFTEN)
+@options.time_options
+@options.limit_options
+def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
+    """Change the watch NAME; what isn't named stays as it is, and so does what it has seen.
+
+    Places are added and, with --remove, taken off; a run that is under way ends when one is taken off.
+    """
+    add = list(options.sources(given))
+    if all(value in (None, ()) for value in given.values()):
+        raise WrongUseError("Nothing to change is named.", hint="exhibit watch edit --help says what can be changed.")
+    desk = open_desk()
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped
+    from workers.crawls import watches
+
+    of = desk.owner(owner)
+    watch = scoped.watch(of, name)
+    watches.change(
+        desk.services,
+        watch,
+        name=given["new_name"],
+        every=given["every"],
+        when=options.when(given, watch),
+        budget=options.budget(given),
+        politeness=options.politeness(given),
+        by=person(),
+        add=add,
+        remove=_removed(watch, given["remove"]),
+        **options.subjects(given),
+    )
+    watch = scoped.watch_numbered(of, watch.number)
+    following = moment(watch.next_run_at, desk.zone)
+    said = f"Changed watch {watch.number}, {watch.name}. Its next run: {following}."
+    tell(schemas.Watch.from_row(watch), said, as_json=as_json)
+
+
+def _removed(watch: "models.Watch", urls: Sequence[str]) -> list[tuple[str, str]]:
+    """The watch's sources at these addresses; a folder or a file may be named as it is from here."""
+    from registry.crawls import watching
+
+    found = []
+    for url in urls:
+        named = {url, str(Path(url).resolve())}
+        one = [(kind, address) for kind, address in watching.places(watch) if address in named]
+        if not one:
+            raise WrongUseError(f"{watch.name} doesn't look at {url}.", hint="exhibit watch list --json names all.")
+        found += one
+    return found
+
+
+@command("list", "", "--json", of=watch_command)
+def list_watches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
+    """List the watches."""
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped
+
+    found = schemas.Watch.from_rows(scoped.watches(owner))
+    columns = ("watch", "name", "source", "every", "next run", "last crawl")
+    nothing = "There is no watch yet. Add one: exhibit watch add NAME --site URL"
+    listed("watches", found, columns, lambda watch: _line(desk, watch), nothing=nothing, as_json=as_json)
+
+
+def _line(desk: Desk, one: "schemas.Watch") -> list[object]:
+    first, *more = one.sources
+    source = f"{first.kind} {first.url}" + (f" and {len(more)} more" if more else "")
+    if first.kind == "bulk":
+        source, following, every = "lists of addresses", "", ""
+    elif first.kind == "past":
+        source, following, every = "pictures seen before", "for a new work", ""
+    else:
+        zone = "" if one.time_zone == str(desk.zone) else one.time_zone
+        often = [options.shown(one.every_seconds), one.weekday, one.at and f"at {one.at}", zone]
+        every = " ".join(filter(None, often))
+        following = "paused" if one.paused else moment(one.next_run_at, desk.zone)
+    last = one.last_crawl
+    told = "" if last is None else f"{last.number}: {counted(last.pages, 'page')}, {last.reason or 'under way'}"
+    return [one.number, one.name, source, every, following, told]
+
+
+@command("run", "shop", "shop --wait", of=watch_command)
+@click.option("--wait", is_flag=True, help="Return when the crawl has ended and all it brought is matched.")
+def run_watch(*, desk: Desk, name: Word, owner: TheirOwner, wait: bool, as_json: AsJson) -> None:
+    """Run the watch NAME now, once, beside its schedule.
+
+    Workers do it if they run (exhibit up); else this command does it itself, with --wait. A crawl that is under way
+    isn't begun twice. With --wait it ends with 4 when a web archive couldn't be read whole, or when a search has no key
+    or no consent to be sent copies of works, or doesn't accept the key.
+    """
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped
+    from registry.crawls import revisits, watching
+    from workers.steps.crawls import plan
+
+    watch = scoped.watch(owner, name)
+    if watch.paused and not revisits.is_past(watch):
+        raise WrongUseError(f"The watch {name} is paused.", hint=f"Resume it first: exhibit watch resume {name}")
+    under_way = watching.crawl_under_way(watch)
+    crawl = plan.start_now(desk.services, watch)
+    if joined := under_way == crawl:
+        note(f"Crawl {crawl.number} of {name} is under way already; no other one is begun.")
+    if wait:
+        _wait_for(desk, crawl)
+        crawl.refresh_from_db()
+    cases = scoped.cases(owner).filter(case_sightings__sighting__crawl=crawl, resembles=False).distinct().count()
+    if as_json:
+        echo_json(schemas.RunCrawl.from_row(crawl, refused=scoped.refusal_counts(crawl), cases=cases))
+    elif wait:
+        one = schemas.Crawl.from_row(crawl)
+        found = f"{counted(one.pages, 'page')}, {counted(one.pictures, 'picture')}, {counted(cases, 'case')}"
+        say(f"Crawl {crawl.number} of {name}: {found}.")
+        tell_unrendered(crawl)
+        tell_searches(crawl)
+        say("Look at them: exhibit case list" if cases else f"What it refused: exhibit watch show {name}")
+    else:
+        if not joined:
+            say(f"Crawl {crawl.number} of {name} has begun.")
+        _note_missing_keys(desk, watch)
+        if not desk.workers_run:
+            note("No worker runs: start them with `exhibit up`, or add --wait.")
+    if _falls_short(crawl):
+        finish(ExitCode.INCOMPLETE)
+
+
+def _note_missing_keys(desk: Desk, watch: "models.Watch") -> None:
+    """Say which searches won't be asked, and what to do."""
+    from registry.crawls import watching
+    from workers.crawls import search_keys, search_services
+
+    said = {"no-key": "There is no key for {}", "no-consent": "{} may not be sent copies of your works"}
+    known = search_services.services(desk.config)
+    for name in [name for kind, name in watching.places(watch) if kind == SEARCH and name in known]:
+        if why := search_keys.lacking(desk.services, watch.owner, name, known[name]):
+            note(f"{said[why].format(name)}, so it isn't asked: exhibit api PUT searches/{name}/{REMEDIES[why]}")
+
+
+def _falls_short(crawl: "models.Crawl") -> bool:
+    """Whether a search wasn't asked to the end, or something was given up; what was is said on standard error."""
+    from registry import models
+    from workers import jobs
+    from workers.operations import backlog
+
+    lost = models.Picture.objects.filter(sightings__crawl=crawl, state=models.StepState.FAILED)
+    given_up = lost.exclude(backlog.settled(jobs.match))
+    if pictures := given_up.distinct().count():
+        note(f"Given up: {counted(pictures, 'picture')} not compared. Try again: exhibit retry match")
+    if failed := crawl.state == models.StepState.FAILED:
+        note(f"The run was given up. What it refused: exhibit watch show {quote(crawl.watch.name)}")
+    damaged = crawl.refusals.filter(reason="unreadable", url__startswith="file:").order_by("pk")
+    for sentence in damaged.values_list("sentence", flat=True)[:TOLD]:
+        note(sentence)
+    unasked = crawl.inquiries.filter(outcome__in=("key", "no-key", "no-consent", "no-price", "no-service", "quota"))
+    unasked |= crawl.inquiries.filter(state=models.StepState.FAILED)
+    return bool(pictures or failed or unasked.exists() or damaged.exists())
+
+
+def tell_unrendered(crawl: "models.Crawl") -> None:
+    """How many pages may show more once their scripts run, and how to have them rendered."""
+    from registry.crawls import crawling
+
+    if not (pages := crawling.scripts_not_run([crawl])[crawl.pk]):
+        return
+    them = f"{counted(pages, 'page')} {'runs' if pages == 1 else 'run'} scripts that may add pictures"
+    if crawling.lacked_browser(crawl):
+        say(f"{them}: there is no browser to render them. See: exhibit doctor")
+    else:
+        say(f"{them}. Render them: exhibit watch edit {quote(crawl.watch.name)} --render always")
+
+
+def tell_searches(crawl: "models.Crawl") -> None:
+    """What searches found, and why one wasn't asked to the end: silence would look as if there were no copies."""
+    from desk.texts import refusals
+
+    for row in crawl.inquiries.order_by("pk"):
+        asked = f"{counted(row.asked, 'request')}, {counted(row.found, 'place')}" if row.asked else "wasn't asked"
+        why = refusals.inquiry_in_words(row)
+        key = f" exhibit api PUT searches/{row.service}/{REMEDIES[row.outcome]}" if row.outcome in REMEDIES else ""
+        say(" ".join(filter(None, (f"{row.service}: {asked}.", why))) + key)
+    if spent := refusals.spending_in_words(crawl):
+        say(spent)
+
+
+def _wait_for(desk: Desk, crawl: "models.Crawl") -> None:
+    """Wait until a crawl has ended and the pictures that it saw are matched."""
+    from registry import models
+    from registry.crawls import crawling
+
+    over = (models.StepState.DONE, models.StepState.FAILED)
+
+    def waiting() -> int:
+        rows = models.Picture.objects.filter(sightings__crawl=crawl).exclude(state__in=over)
+        return rows.distinct().count()
+
+    def done() -> bool:
+        return models.Crawl.objects.filter(pk=crawl.pk, state__in=over).exists() and not waiting()
+
+    def so_far() -> tuple[int, int]:
+        visited, left = crawling.addresses(crawl.pk)
+        seen = visited + left + models.Picture.objects.filter(sightings__crawl=crawl).distinct().count()
+        return seen - left - waiting(), seen
+
+    work_until(desk, done, label=f"Crawling {crawl.watch.name}", counted=so_far)
+
+
+@command("show", "shop", "shop 3 --json", of=watch_command)
+def show_watch(*, desk: Desk, name: Word, number: MaybeNumber, owner: TheirOwner, as_json: AsJson) -> None:
+    """Show what run NUMBER of the watch NAME saw, the newest by default, and all it refused."""
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped
+
+    watch = scoped.watch(owner, name)
+    newest = scoped.crawls(owner).filter(watch=watch)
+    row = newest.first() if number is None else scoped.crawl(owner, watch.number, number)
+    if row is None:
+        raise NotFoundError(f"{watch.name} hasn't run yet.", hint=f"exhibit watch run {watch.name} --wait")
+    one = schemas.ShownCrawl.from_row(row, refusals=schemas.Refusal.of(row))
+    only_json(one, asked=as_json)
+    fields(
+        ("crawl", f"{one.number} of {one.watch}"),
+        ("started", moment(row.started_at, desk.zone)),
+        ("ended", f"{moment(row.finished_at, desk.zone)} ({row.reason})" if row.finished_at else "under way"),
+        ("pages", f"{one.pages:,}"),
+        ("pictures", f"{one.pictures:,} at {one.sightings:,} places"),
+        ("not yet matched", f"{one.waiting:,}" if one.waiting else ""),
+        *(("waits for", f"{host}, until {moment(at, desk.zone)}") for host, at in one.waits_for.items()),
+        ("without a picture", ", ".join(f"{n:,} {reason}" for reason, n in scoped.passed_counts(row).items())),
+    )
+    tell_unrendered(row)
+    tell_searches(row)
+    _show_refusals(one.refusals)
+
+
+def _show_refusals(refusals: "Sequence[schemas.Refusal]") -> None:
+    if not refusals:
+        say("Nothing was refused.")
+        return
+    click.echo()
+    counts = Counter(refusal.reason for refusal in refusals)
+    table(("refused", "how often"), sorted(counts.items()))
+    click.echo()
+    for refusal in refusals[:SHOWN]:
+        say(f"{refusal.reason}: {refusal.url}")
+    if len(refusals) > SHOWN:
+        say(f"… and {len(refusals) - SHOWN:,} more; --json lists them all with sentences.")
+
+
+@command("pause", "shop", of=watch_command)
+def pause_watch(*, name: Word, owner: TheirOwner) -> None:
+    """Start no more crawls of the watch NAME."""
+    from registry.accounts import scoped
+    from registry.crawls import watching
+
+    watching.pause(scoped.watch(owner, name), by=person())
+    say(f"{name} is paused. Go on: exhibit watch resume {name}")
+
+
+@command("resume", "shop", of=watch_command)
+def resume_watch(*, name: Word, owner: TheirOwner) -> None:
+    """Start crawls of the watch NAME again, at the next of its usual times."""
+    from registry.accounts import scoped
+    from registry.crawls import watching
+
+    watching.resume(scoped.watch(owner, name), by=person())
+    say(f"{name} runs again at its usual times.")
+
+
+@command("stop", "shop", of=watch_command)
+def stop_watch(*, desk: Desk, name: Word, owner: TheirOwner) -> None:
+    """Let the run of the watch NAME that is under way end with what it has. Its schedule stays."""
+    from registry.accounts import scoped
+    from registry.crawls import watching
+    from workers.steps.crawls import plan
+
+    crawl = watching.crawl_under_way(scoped.watch(owner, name))
+    if crawl is None:
+        say(f"{name} isn't running.")
+        return
+    stopped = plan.stop(desk.services, crawl, by=person())
+    say(f"Run {crawl.number} of {name} " + ("ends with what it has." if stopped else "is ending already."))
+    if not desk.workers_run:
+        note("No worker runs: it ends when they do (exhibit up).")
+
+
+@command("delete", "shop --yes", of=watch_command)
+def delete_watch(*, desk: Desk, name: Word, owner: TheirOwner, yes: Yes) -> None:
+    """Run the watch NAME no more, for good. Cases, evidence and what its runs saw stay; pausing can be undone."""
+    from registry.accounts import scoped
+    from workers.steps.crawls import plan
+
+    watch = scoped.watch(owner, name)
+    if not yes:
+        ask(f"Delete the watch {watch.name}? This can't be undone; pausing can.")
+    plan.remove_watch(desk.services, watch, by=person())
+    say(f"{watch.name} is deleted. What it saw stays.")

@@ -1,1 +1,0 @@
-"""The commands about watches, crawls and cases."""

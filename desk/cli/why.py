@@ -1,0 +1,91 @@
+"""Why a picture isn't found to show another: two files alone, or a file among the works registered."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import click
+
+from desk.cli.common.command import AsJson, GivenFile, OwnerName, Taken, Word, command
+from desk.cli.common.files import read_picture
+from desk.cli.common.frame import finish, open_desk, person
+from desk.cli.common.show import fields, note, say, table, tell
+from desk.cli.compare import MAX_BYTES, measured_file
+from exhibit.errors import ExitCode, WrongUseError
+from exhibit.types import Decision, Json
+from workers.configuration import load_config
+
+if TYPE_CHECKING:
+    from indexer.search import why as explaining
+
+KEEP = "File the pair for `exhibit calibrate`, and say what it is."
+Keep = Annotated[str | None, Taken("--keep", type=click.Choice(["copy", "different"]), help=KEEP)]
+
+
+@command("why", "ours.jpg theirs.png", "12 theirs.png --keep copy")
+def why_command(*, original: Word, copy: GivenFile, owner: OwnerName, keep: Keep, as_json: AsJson) -> None:
+    """Say why COPY isn't found to show ORIGINAL: each stage's figures beside their limits, and where it fell.
+
+    ORIGINAL is a file, or the number of a work: COPY is then searched for among all works of the owner. Nothing is
+    decided by it. Ends with 0 when it is found, 1 when it isn't.
+    """
+    from indexer.calibration import kept
+    from indexer.search import why as explaining
+
+    data, about, before = read_picture(copy, MAX_BYTES), f"{Path(original).name} / {copy.name}", list[int]()
+    if Path(original).is_file():
+        registered, features = measured_file(Path(original))
+        explained = explaining.explain(data, {0: features})
+        if keep is not None:
+            pairs = kept.KeptPairs(load_config().data_dir)
+            pairs.keep(registered, data, kept.Said(keep), explained, about=about, by=person())
+    elif original.isdecimal():
+        desk = open_desk()
+        from registry.accounts import scoped
+        from workers.matching import why
+
+        work = scoped.work(desk.owner(owner), int(original))
+        explained = why.why(desk.services, work, data)
+        before = why.numbers_of(work, explained)
+        if keep is not None:
+            why.keep(desk.services, work, explained, data, kept.Said(keep), name=copy.name, by=person())
+    else:
+        raise WrongUseError(f"{original} is neither a file nor the number of a work.")
+    tell(_plain(explained, before), lambda: _tell(explained, before), as_json=as_json)
+    if keep is not None:
+        note("The pair is kept for measuring.")
+    if explained.decision is Decision.NONE:
+        finish(ExitCode.CHECK_FAILED)
+
+
+def _tell(explained: "explaining.Explanation[int]", before: list[int]) -> None:
+    from indexer.compare import wording
+
+    say(f"{explained.decision}: {explained.sentences[0]}")
+    for sentence in (*explained.sentences[1:], *(wording.REASONS.get(reason, reason) for reason in explained.reasons)):
+        say(f"  {sentence}")
+    odds = (
+        []
+        if explained.examined is None
+        else wording.odds_in_words(explained.examined.related, explained.examined.exposure)
+    )
+    fields(*(("  odds", words) for words in odds))
+    fields(("  named before it", ", ".join(f"work {number}" for number in before)))
+    lines: list[tuple[str, str, str, str]] = []
+    for gate in explained.gates:
+        lines.append((gate.title, "", "", "passed" if gate.passed else "NOT PASSED"))
+        lines += [(f"  {what}", figure, limit, "" if holds else "not met") for what, figure, limit, holds in gate.rows]
+    table(("", "measured", "needed, or what it adds", ""), lines)
+
+
+def _plain(explained: "explaining.Explanation[int]", before: list[int]) -> Mapping[str, Json]:
+    return {
+        "decision": explained.decision,
+        "fell": explained.fell and explained.fell.name,
+        "sentences": explained.sentences,
+        "reasons": explained.reasons,
+        **{name: getattr(explained.examined, name, None) for name in ("related", "exposure", "figures")},
+        "before": before,
+        "gates": [asdict(gate) for gate in explained.gates],
+    }

@@ -1,0 +1,412 @@
+"""Registered works."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.cli.common.command import FILE, AsJson, Number, Numbers, OwnerName, Places, TheirOwner, command, together
+from desk.cli.common.files import Given, Out, pictures_in, read_picture, written_whole
+from desk.cli.common.frame import Desk, finish, open_desk, person, taken
+from desk.cli.common.show import counted, fields, listed, moment, note, only_json, say, short, size, tell, told, tracked
+from exhibit.errors import ExitCode, RefusedError, WrongUseError
+from exhibit.types import DeclaredWork, Untyped
+
+if TYPE_CHECKING:
+    from django.db.models import query
+
+    from desk.schemas import works as schemas
+    from registry import models
+    from workers.works import registration
+
+STATED_SUFFIX = ".json"
+LINES_SHOWN = 20
+"""Of a table, that name no file."""
+DECLARED = "What you declare of them, CSV or XLSX, a line for each file."
+STATED = "Declare what the files state (EXIF, IPTC, XMP) where nothing else does."
+AT_ONCE = "author holder credit rights created first_publication medium author_kind".split()  # noqa: SIM905 - names to read
+work_command = click.Group("work", help="Works whose copies are looked for.")
+
+ONLY = ("doubtful", "unsafe", "seen", "authorless", "held", "related")
+finds = together(
+    click.option("--match", default="", metavar="WORDS", help="In title, author, holder, file or number."),
+    click.option("--only", type=click.Choice(ONLY), help="Only those that need something."),
+    click.option("--in", "within", metavar="NAME", help="Only those in this collection."),
+)
+"""Options that find works: what they give goes to :func:`found_works`."""
+
+
+def found_works(of: "models.Owner", match: str, only: str | None, within: str | None) -> "query.QuerySet[models.Work]":
+    """The works that :func:`finds` asks for; raises ``WrongUseError`` for a collection that isn't there."""
+    from registry.works import works
+
+    collection = None if within is None else collection_named(of, within).number
+    return works.search(of, match, only or "", collection=collection)
+
+
+def collection_named(of: "models.Owner", name: str) -> "models.Collection":
+    """A collection of the owner; raises ``WrongUseError`` for one that isn't there."""
+    from registry.works import collections
+
+    row = collections.named(of, name)
+    if row is None:
+        raise WrongUseError(f"There is no collection {name!r}.", hint="`exhibit api GET collections` shows them all.")
+    return row
+
+
+@command(
+    "add",
+    "photo.jpg another.png",
+    "~/Pictures/portfolio --csv works.csv",
+    "portfolio --owner studio-example --json",
+    of=work_command,
+)
+@click.option("--csv", "csv_file", metavar="FILE", type=FILE, help=DECLARED)
+@click.option("--metadata", is_flag=True, help=STATED)
+def add_works(*, paths: Places, owner: OwnerName, csv_file: Path | None, metadata: bool, as_json: AsJson) -> None:
+    """Register pictures as works: files, and folders with all pictures in them; or what `exhibit fingerprint` wrote.
+
+    By such a file (.json) works are registered without their pictures. What is found by fingerprints goes to review.
+
+    A file that can't be registered is named with the reason, the others are registered, and the command ends with 4.
+    A picture that is registered already stays the same work.
+
+    Columns of the table: file (needed), title, author, holder, credit, created, first_publication, rights,
+    registrations (office|number|date, several with ; between).
+    """
+    files = pictures_in(paths)
+    if not files:
+        raise WrongUseError("There are no pictures there.", hint="Name files, or folders that hold pictures.")
+    desk = open_desk()
+    from workers.works import registration, tables, uploads
+
+    uploads.check_disk(desk.services)
+    declared = tables.read_works(csv_file.name, tables.table_bytes(csv_file)) if csv_file else {}
+    of = desk.owner(owner)
+    registered: list[tuple[str, registration.RegistrationResult]] = []
+    failed: list[dict[str, Any]] = []
+    for name, result in _registered(desk, of, files, declared, metadata=metadata):
+        if isinstance(result, RefusedError):
+            failed.append({"file": name, "reason": result.reason, "sentence": str(result)})
+        else:
+            registered.append((name, result))
+    works = _shapes(registered)
+    names = [*(file.name for file in files), *(name for name, _ in registered), *(one["file"] for one in failed)]
+    without_file = tables.lines_without(declared, names)
+    answer = {"works": works, "failed": failed, "lines_without_file": without_file}
+    tell(answer, lambda: _tell(works, failed, without_file), as_json=as_json)
+    if failed:
+        finish(ExitCode.INCOMPLETE)
+
+
+def _registered(
+    desk: Desk, of: "models.Owner", files: Sequence[Given], declared: "Mapping[str, DeclaredWork]", *, metadata: bool
+) -> Iterator[tuple[str, "registration.RegistrationResult | RefusedError"]]:
+    """Register one file after the other; yields the name of each with its work or why there is none."""
+    from indexer.search import prints as stated_prints
+    from workers.works import prefetch, registration, stated
+
+    stating = [file for file in files if file.path.suffix.lower() == STATED_SUFFIX]
+    for file in stating:
+        try:
+            prints = stated_prints.read_prints(read_picture(file.path, stated_prints.MAX_FILE))
+        except RefusedError as error:
+            yield file.name, error
+        else:
+            yield from stated.register_all(desk.services, of, tracked(prints, "Registering"), declared)
+    files = [file for file in files if file not in stating]
+    with prefetch.measured_ahead(desk.config, [file.path for file in files]) as wait:
+        for file in tracked(files, "Registering"):
+            wait()
+            try:
+                data = read_picture(file.path, desk.services.limits.max_bytes)
+                new = _new_work(file, declared, metadata=metadata)
+                yield file.name, registration.register_work(desk.services, of, data, new)
+            except RefusedError as error:
+                yield file.name, error
+
+
+def _shapes(registered: "Sequence[tuple[str, registration.RegistrationResult]]") -> "list[schemas.AddedWork]":
+    """The works as they are now: a mark is found only when several works with it are registered."""
+    from desk.schemas import works as schemas
+    from registry import models
+
+    rows = schemas.with_pictures(models.Work.objects.all()).in_bulk([result.work.pk for _, result in registered])
+    return [
+        schemas.AddedWork.from_row(row, remarks=schemas.open_remarks(row), file=name, new=result.new)
+        for name, result in registered
+        for row in (rows[result.work.pk],)
+    ]
+
+
+def _new_work(file: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "registration.NewWork":
+    from workers.works import registration, tables
+
+    name = tables.plain_name(file.name)
+    line = declared.get(name) or declared.get(tables.plain_name(file.path.name))
+    return registration.NewWork(line or DeclaredWork(), name, metadata)
+
+
+def _tell(
+    works: "Sequence[schemas.AddedWork]", failed: Sequence[Mapping[str, Any]], without_file: Sequence[str]
+) -> None:
+    from indexer.compare import wording
+
+    new = sum(work.new for work in works)
+    known = f"; {len(works) - new:,} were registered already" if new < len(works) else ""
+    say(f"{counted(new, 'work')} registered{known}.")
+    for work in works:
+        if work.flags:
+            say(f"  {work.file} {wording.held_back_in_words(work.flags)}.")
+        for sentence in (*_masked(work), *_warned(work, work.remarks)):
+            say(f"  {work.file}: {sentence}")
+    if any(work.remarks for work in works):
+        say("  Answer that on the page of the work before you rely on it.")
+    for other in failed:
+        note(f"  {other['file']}: not registered ({other['reason']}). {other['sentence']}")
+    for file in without_file[:LINES_SHOWN]:
+        note(f"  {file}: stands in the table, and no such file was named.")
+    if len(without_file) > LINES_SHOWN:
+        note(f"  and {counted(len(without_file) - LINES_SHOWN, 'line')} more of the table without a file.")
+
+
+@command("list", "", "--in Harbours --sort title --json", of=work_command)
+@finds
+@click.option(
+    "--sort", type=click.Choice(("newest", "oldest", "title", "author")), default="oldest", help="Their order."
+)
+def list_works(
+    *, desk: Desk, owner: TheirOwner, match: str, only: str | None, within: str | None, sort: str, as_json: AsJson
+) -> None:
+    """List the registered works, with a word for each remark on one; `exhibit work show` has the sentences."""
+    from desk.schemas import works as schemas
+    from registry.works import works as searching
+
+    works = searching.in_order(found_works(owner, match, only, within), sort)
+    rows = schemas.with_pictures(works).prefetch_related("remarks")
+    found = schemas.ListedWork.from_rows(rows)
+    columns = ("work", "title", "file", "registered", "remarks")
+    nothing = "There is no work yet. Register some: exhibit work add PATHS"
+    listed("works", found, columns, lambda work: _line(desk, work), nothing=nothing, as_json=as_json)
+
+
+def _line(desk: Desk, one: "schemas.ListedWork") -> list[object]:
+    masked = sorted({mask.kind for picture in one.pictures for mask in picture.masked})
+    doubts = [remark.kind for remark in one.remarks if not remark.answered_at]
+    remarks = [*one.flags, *masked, *(["earlier registration"] if one.conflicts else []), *doubts]
+    return [one.number, short(one.title), short(one.file), moment(one.registered_at, desk.zone), ", ".join(remarks)]
+
+
+@command("show", "12", of=work_command)
+def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
+    """Show work NUMBER with its pictures and cases, and how far the search of what was seen before is."""
+    from desk.schemas import works as schemas
+    from desk.texts import ownership as ownership_words, past
+    from indexer.compare import wording
+    from registry.accounts import scoped
+
+    row = scoped.work(owner, number)
+    one = schemas.FullWork.from_row(row)
+    only_json(one, asked=as_json)
+    held_back = wording.held_back_in_words(row.low_information) if row.low_information else ""
+    fields(
+        ("work", str(row.number)),
+        *told(one, "title", "author", "file", "holder", "credit", "rights", "created", "first publication"),
+        ("registrations", ownership_words.plain("registrations", row.registrations) if row.registrations else ""),
+        ("registered", moment(row.registered_at, desk.zone)),
+        ("remark", held_back),
+        ("held back", one.held and f"{one.held.why} Look at its page, then: exhibit api POST works/{one.number}/held"),
+        *(("remark", sentence) for sentence in _masked(one)),
+        *(("remark", sentence) for sentence in _warned(one, schemas.open_remarks(row))),
+        *(("picture", _picture(picture)) for picture in one.pictures),
+        *(("belongs to", f"work {other.work}, {other.title}: {other.sentence}") for other in one.relations),
+        *(("case", f"{case.number}: {case.party}, {case.decision}") for case in one.cases),
+        *(("search of the past", past.search_in_words(search)) for search in one.search),
+        *(("seen before", seen["sentence"] or "Is asked for again.") for seen in one.seen_before),
+    )
+
+
+def _masked(work: "schemas.Work") -> list[str]:
+    return [mask.sentence for picture in work.pictures for mask in picture.masked]
+
+
+def _warned(work: "schemas.Work", remarks: "Sequence[schemas.Remark]") -> list[str]:
+    return [conflict.sentence for conflict in work.conflicts] + [remark.sentence for remark in remarks]
+
+
+def _picture(picture: "schemas.Picture") -> str:
+    held = "" if picture.held else ", stated, not held here"
+    cut = ", breaks off or is damaged" if picture.incomplete else ""
+    return f"{picture.format} {picture.width}×{picture.height}, {size(picture.bytes)}, {picture.digest}{held}{cut}"
+
+
+@command("certificate", "12 --out records", "12 13 --out .", of=work_command)
+def write_deposits(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, as_json: AsJson) -> None:
+    """Write the deposit records of the works NUMBERS into a folder: a PDF, and a ZIP that `exhibit verify` checks.
+
+    A record states what was declared, the digests of the pictures and what witnesses their time. It creates no right.
+    It is made once for what is declared now, and again when that has changed.
+    """
+    from desk.texts import ownership as ownership_words
+    from registry.accounts import scoped
+    from workers.works import ownership
+
+    rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
+    warned = {row.number: ownership_words.warnings(ownership.warnings_of(row)) for row in rows}
+    for number, said in warned.items():
+        for remark in said:
+            note(f"Work {number}: {remark}")
+    files = [name for row in tracked(rows, "Writing deposit records") for name in _deposit_files(desk, row, out)]
+    shown = [{"work": number, "said": said} for number, said in warned.items()]
+    tell({"files": files, "warnings": shown}, *files, as_json=as_json)
+
+
+def _deposit_files(desk: Desk, row: "models.Work", folder: Path) -> Iterator[str]:
+    from workers.evidence import deposits
+
+    deposit = deposits.make_deposit(desk.services, row, by=person())
+    taken("DEPOSIT", row.owner, number=deposit.number, work=row.number)
+    path = folder / f"{deposits.deposit_name(deposit)}.zip"
+    with written_whole(path) as file:
+        deposits.assemble_deposit(desk.services, deposit, file)
+    yield str(path)
+    for name, data in deposits.record_files(desk.services, deposit).items():
+        with written_whole(folder / name) as file:
+            file.write(data)
+        yield str(folder / name)
+
+
+@command(
+    "export",
+    "12 --out publish --licence-url https://studio.example/licences",
+    "12 13 --out publish --no-training --sign",
+    '12 --out for-heron --mark-for "Heron Magazine"',
+    of=work_command,
+)
+@click.option("--licence-url", "licensor", default="", metavar="URL", help="Where a licence is to be had.")
+@click.option("--no-training", "no_mining", is_flag=True, help="Data mining and training of models aren't allowed.")
+@click.option("--sign", "signed", is_flag=True, help="Credentials (C2PA) by the owner's key; needs the part c2pa.")
+@click.option(
+    "--mark-for", "recipient", default="", metavar="NAME", help="Mark the copies invisibly as those for NAME."
+)
+def export_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, **wanted: Untyped) -> None:
+    """Write copies of the works NUMBERS for publishing into a folder, which say whose they are.
+
+    Title, author, credit, rights and holder as declared go into the file (IPTC and PLUS, as XMP), into JPEG and PNG; no
+    pixel is changed. With --no-training a file tdmrep.json for your site is written, too (TDMRep). With --mark-for each
+    is encoded anew with a mark that nobody sees; `exhibit identify` finds it, and the log keeps for whom it was made.
+    """
+    from registry.accounts import scoped
+    from workers.evidence import exporting
+
+    rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
+    files: dict[str, bytes] = {}
+    for row in tracked(rows, "Exporting"):
+        files |= exporting.exported(desk.services, row, exporting.Wanted(**wanted), by=person())
+    if wanted["no_mining"]:
+        files[exporting.TDMREP] = exporting.tdm_reservation(list(files))
+    for name, data in files.items():
+        with written_whole(out / name) as file:
+            file.write(data)
+        say(str(out / name))
+
+
+@command("publish", "12 13", "12 --withdraw", of=work_command)
+@click.option("--withdraw", is_flag=True, help="Take them out of the feed; others keep what they have.")
+def publish_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, withdraw: bool) -> None:
+    """Put the PDQ hashes of the works NUMBERS into the feed that everybody may fetch, in ThreatExchange's format.
+
+    A hash gives away the coarse shape of a picture, for good: whoever has it can test pictures against it.
+    """
+    from registry.accounts import scoped
+    from workers.alliance import pdq_feed
+
+    for row in [scoped.work(owner, number) for number in numbers]:
+        if withdraw:
+            pdq_feed.withdraw(row, by=person())
+        else:
+            pdq_feed.publish(desk.services, row, by=person())
+    say(f"{'Withdrawn' if withdraw else 'In the feed'}: {', '.join(map(str, numbers))}.")
+
+
+@command("remove", "12 13", of=work_command)
+def remove_works(*, numbers: Numbers, owner: TheirOwner) -> None:
+    """Stop looking for copies of the works NUMBERS. Their cases and their evidence stay."""
+    from registry.accounts import scoped
+    from workers.works import registration
+
+    for row in [scoped.work(owner, number) for number in numbers]:
+        registration.remove_work(row, by=person())
+    say(f"Removed: {', '.join(map(str, numbers))}.")
+
+
+@command(
+    "change",
+    '12 13 --set author="Ann Lee" --reason "All of that day are hers."',
+    "--match harbour --put Harbours",
+    "--all --in Harbours --take Harbours",
+    of=work_command,
+)
+@click.argument("numbers", nargs=-1, type=click.IntRange(min=1))
+@finds
+@click.option("--all", "everything", is_flag=True, help="All works, or all that the other options find.")
+@click.option("--set", "assigned", metavar="FIELD=VALUE", help=f"Declare this: {', '.join(AT_ONCE)}.")
+@click.option("--put", metavar="NAME", help="Put them into this collection, which is made where there is none.")
+@click.option("--take", metavar="NAME", help="Take them out of this collection.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the history of each.")
+def change_works(*, desk: Desk, numbers: tuple[int, ...], owner: TheirOwner, as_json: AsJson, **asked: Untyped) -> None:
+    """Change the works NUMBERS at once, or all that --match, --only and --in find; `exhibit work undo` takes it back.
+
+    Each work gets its line of history, and where something is declared its entry of the log, as when it is changed by
+    hand.
+    """
+    from registry.works import collections
+    from workers.works import bulk
+
+    given = [(collections.PUT, asked["put"]), (collections.TAKE, asked["take"]), _assigned(asked["assigned"])]
+    wanted = [(what, value) for what, value in given if value is not None]
+    if len(wanted) != 1:
+        raise WrongUseError("Say one thing that is to change.", hint="Give --set FIELD=VALUE, --put or --take.")
+    finding = {name: asked[name] for name in ("match", "only", "within")}
+    if (any(finding.values()) or asked["everything"]) == bool(numbers):
+        raise WrongUseError("Say which works.", hint="Name their numbers, or find them with --match, --only or --in.")
+    chosen = found_works(owner, **finding)
+    chosen = chosen.filter(number__in=numbers) if numbers else chosen
+    ((what, value),) = wanted
+    made = bulk.edit_many(desk.services, owner, chosen, what, value, by=person(), reason=asked["reason"])
+    _tell_change(desk, made, as_json=as_json)
+
+
+@command("undo", "3", of=work_command)
+def undo_change(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
+    """Undo a change of many works by its NUMBER; what somebody has changed since stays as it is."""
+    from registry.accounts import scoped
+    from workers.works import bulk
+
+    _tell_change(desk, bulk.undo(desk.services, scoped.bulk_edit(owner, number), by=person()), as_json=as_json)
+
+
+def _assigned(text: str | None) -> tuple[str, str | None]:
+    """A field and what it is to say; raises ``WrongUseError`` for what isn't one."""
+    if text is None:
+        return "", None
+    name, mark, value = text.partition("=")
+    if not mark or name not in AT_ONCE:
+        raise WrongUseError(f"{text!r} sets nothing.", hint=f"Write FIELD=VALUE with one of {', '.join(AT_ONCE)}.")
+    return {"rights": "rights_statement"}.get(name, name), value
+
+
+def _tell_change(desk: Desk, edit: "models.BulkEdit", *, as_json: bool) -> None:
+    from desk.schemas import owners as schemas
+    from registry.accounts import scoped
+    from workers.steps import portions
+
+    while edit.state == "todo":  # a worker may have taken it: then it goes on without us
+        portions.edit_works(desk.services, [edit.pk])
+        edit.refresh_from_db(fields=["state"])
+    one = schemas.BulkEdit.from_row(scoped.bulk_edit(edit.owner, edit.number))
+    only_json(one, asked=as_json)
+    say(f"Change {one.number}: {counted(one.changed, 'work')} changed of {one.works:,}. {one.sentence}.")
+    if one.state == "doing":
+        say("A worker goes on with it.")

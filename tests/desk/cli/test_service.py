@@ -1,0 +1,135 @@
+"""`exhibit service`: a unit file that systemd accepts, installed and taken away by systemctl."""
+
+import json
+import os
+import pwd
+import shutil
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from desk.cli import service
+from desk.cli.service import NAME, service_command
+from exhibit.errors import ServiceMissingError, WrongUseError
+from workers.servers.locks import FileLock
+from workers.tasks.supervisor import Status
+
+ME = pwd.getpwuid(os.geteuid()).pw_name
+ROOT = os.geteuid() == 0
+
+
+@pytest.fixture
+def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where units go, beside a systemctl that writes down what it is asked."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "systemctl").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\nexit $(cat {tmp_path}/code)\n')
+    (programs / "systemctl").chmod(0o755)
+    (tmp_path / "code").write_text("0")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in [name for name in os.environ if name.startswith("EXHIBIT_") or name in ("DATABASE_URL", "REDIS_URL")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("EXHIBIT_DATA", str(tmp_path / 'data "of 100%'))
+    monkeypatch.setattr(service, "SYSTEM_UNITS", tmp_path / "config" / "systemd" / "user")
+    return tmp_path / "config" / "systemd" / "user"
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(service_command, words, catch_exceptions=False, standalone_mode=False)
+
+
+def asked(units: Path) -> list[str]:
+    lines = (units.parents[2] / "asked").read_text().splitlines()
+    return [line.removeprefix("--user ") for line in lines]
+
+
+def test_it_is_installed_started_and_taken_away(units: Path) -> None:
+    said = run("install").output
+    assert str(units / NAME) in said
+    assert ("enable-linger" in said) is not ROOT
+    assert asked(units) == ["daemon-reload", f"enable --now {NAME}"]
+    unit = (units / NAME).read_text()
+    assert unit == run("show").output
+    assert (f"User={ME}\n" in unit) is ROOT
+    run("remove")
+    assert not (units / NAME).exists()
+    assert asked(units)[2:] == [f"disable --now {NAME}", "daemon-reload"]
+    with pytest.raises(WrongUseError):
+        run("remove")
+
+
+def test_systemd_reads_the_unit_as_it_is_meant(units: Path, tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("systemd isn't installed")
+    unit = tmp_path / NAME
+    unit.write_text(run("show").output)
+    command = [analyze, "verify", "--man=no", str(unit)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    about_it = [line for line in ran.stderr.splitlines() if NAME in line]
+    assert (about_it, ran.returncode) == ([], 0), ran.stderr
+    assert r'Environment="EXHIBIT_DATA=' in unit.read_text()
+    assert r'data \"of 100%%"' in unit.read_text()
+
+
+def test_what_systemd_refuses_is_said(units: Path) -> None:
+    (units.parents[2] / "code").write_text("5")
+    with pytest.raises(ServiceMissingError, match="systemd refused daemon-reload"):
+        run("install")
+
+
+def test_what_runs_already_is_ended_first(units: Path, tmp_path: Path) -> None:
+    locks = tmp_path / 'data "of 100%' / "locks"
+    locks.mkdir(parents=True)
+    lock = FileLock(locks / "supervisor.lock")
+    assert lock.take()
+    (locks / "supervisor.json").write_text(json.dumps(asdict(Status(1, "now", "here", {}))))
+    with pytest.raises(WrongUseError, match="runs already") as refused:
+        run("install")
+    assert "exhibit down" in refused.value.hint
+    assert not units.exists()
+    lock.release()
+    run("install")
+    assert (units / NAME).exists()
+
+
+def test_settings_that_the_service_would_not_have_are_named(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("REDIS_URL", "redis://127.0.0.1/0"), ("EXHIBIT_WEB_PORT", "8081"), ("DATABASE_URL", "")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(WrongUseError, match=r": EXHIBIT_WEB_PORT, REDIS_URL\.") as refused:
+        run("install")
+    assert "exhibit.toml" in refused.value.hint
+    assert not units.exists()
+    run("show")
+
+
+def test_a_unit_that_cannot_be_written_is_said(units: Path) -> None:
+    (units / NAME).mkdir(parents=True)
+    with pytest.raises(WrongUseError, match=f"{NAME} can't be written: Is a directory"):
+        run("install")
+
+
+def test_without_systemd_nothing_is_written(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(units))
+    with pytest.raises(ServiceMissingError, match="no systemd"):
+        run("install")
+    assert not units.exists()
+
+
+def test_another_user_is_roots_to_name_and_has_to_own_the_data(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WrongUseError, match="There is no user" if ROOT else "Only root"):
+        run("show", "--run-as", "nobody-of-this-name")
+    if not ROOT:
+        return
+    data = units.parents[2] / "data"
+    data.mkdir()
+    monkeypatch.setenv("EXHIBIT_DATA", str(data))
+    with pytest.raises(WrongUseError, match="doesn't belong to nobody"):
+        run("show", "--run-as", "nobody")
+    monkeypatch.delenv("EXHIBIT_DATA")
+    unit = run("show", "--run-as", "nobody").output
+    assert "User=nobody\nStateDirectory=exhibit\n" in unit

@@ -1,0 +1,73 @@
+"""What is said of a watch on the command line."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from desk.cli import watch_options
+from desk.cli.watch_options import period, shown
+from exhibit.errors import WrongUseError
+
+
+def given(**named: Any) -> dict[str, Any]:  # noqa: ANN401 - as click gives it
+    nothing = dict.fromkeys(("site", "sitemap", "feed", "lists", "folder", "warc"), ())
+    unsaid = ("words", "works", "pages", "depth", "searches", "money", "money_month", "delay")
+    return {**nothing, **dict.fromkeys(unsaid), **named}
+
+
+def test_places_come_from_options_lists_and_files(tmp_path: Path) -> None:
+    listed = tmp_path / "list.txt"
+    listed.write_text("\ufeff# shops\nhttp://a.example/1\n\n http://a.example/2 \n", "utf-8")
+    found = list(watch_options.sources(given(site=("http://b.example/",), lists=(listed,), folder=(tmp_path,))))
+    assert found == [
+        ("site", "http://b.example/"),
+        ("list", "http://a.example/1"),
+        ("list", "http://a.example/2"),
+        ("folder", str(tmp_path.resolve())),
+    ]
+    listed.write_text("# nothing\n", "utf-8")
+    with pytest.raises(WrongUseError, match="lists no address"):
+        list(watch_options.sources(given(lists=(listed,))))
+    listed.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(WrongUseError, match="isn't text in UTF-8"):
+        list(watch_options.sources(given(lists=(listed,))))
+
+
+def test_limits_and_words_are_those_that_were_named(tmp_path: Path) -> None:
+    assert watch_options.budget(given()) == watch_options.politeness(given()) == {}
+    assert watch_options.budget(given(pages=9, depth=0)) == {"pages": 9, "depth": 0}
+    assert watch_options.budget(given(render="always", render_pages=0)) == {"render": "always", "render_pages": 0}
+    assert watch_options.politeness(given(delay=0.0)) == {"delay": 0.0}
+    (tmp_path / "words.txt").write_text("wave\n# not this\nfuji\n", "utf-8")
+    assert watch_options.words(given(words=tmp_path / "words.txt")) == ["wave", "fuji"]
+    assert watch_options.words(given()) == []
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30m", 1800), ("24h", 86_400), ("7d", 604_800), ("2w", 1_209_600)])
+def test_periods_are_read(text: str, seconds: int) -> None:
+    assert period(text).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["", "24", "h", "-1h", "1.5h", "1y", "1h30m", "99999999h"])
+def test_other_periods_are_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        period(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(90, "90s"), (1800, "30m"), (86_400, "24h"), (172_800, "2d"), (604_800, "1w")]
+)
+def test_periods_are_shown_in_their_largest_unit(seconds: int, text: str) -> None:
+    assert shown(seconds) == text
+
+
+def test_works_and_money_are_those_that_were_named() -> None:
+    assert watch_options.works(given()) is None
+    assert [watch_options.works(given(works=text)) for text in ("all", "7", "3,12")] == [[], [7], [3, 12]]
+    for wrong in ("", "3,", "a", "1-3"):
+        with pytest.raises(WrongUseError, match="doesn't name works"):
+            watch_options.works(given(works=wrong))
+    said = {"money": "5USD", "money_month": "none"}
+    assert watch_options.budget(given(**said)) == {"money": "5USD", "money_month": ""}

@@ -1,0 +1,58 @@
+"""Writes what `exhibit api` knows of the API's operations without loading it: ``python -m tools.operations``."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+os.environ.setdefault("EXHIBIT_DATA", str(Path("var/check").resolve()))  # settings make their secrets on first use
+django.setup()
+
+from desk.api.api import api  # noqa: E402 - Django has to be set up first
+from desk.api.common.openapi import FORM, JSON, is_file  # noqa: E402
+from desk.cli.api import BELOW, OPERATIONS  # noqa: E402
+
+OWNER = "/owners/{owner}/"
+OF_MACHINES = ("/edge/", "/alliance/", "/owners/{owner}/passkeys")
+"""What contributors and partners sign, and what a browser is asked: nobody calls it by hand."""
+
+
+def table() -> dict[str, dict[str, Any]]:
+    """The operations by method and path, as the command takes them, with what each says and takes."""
+    found = {}
+    for whole, methods in api.get_openapi_schema()["paths"].items():
+        path = whole.removeprefix(BELOW)
+        if path.startswith(OF_MACHINES):
+            continue
+        for method, one in methods.items():
+            takes = one.get("requestBody", {}).get("content", {})
+            form = takes.get(FORM, {}).get("schema", {}).get("properties", {})
+            answer = next(told for status, told in one["responses"].items() if int(status) < 300)
+            said = {
+                "says": " ".join(one["description"].split()).partition(". ")[0].rstrip("."),
+                "asks": [given["name"] for given in one["parameters"] if given["in"] == "query"],
+                "form": [name for name in form if not is_file(form[name])],
+                "files": [name for name in form if is_file(form[name])],
+                "json": JSON in takes,
+                "file": any(kind != JSON for kind in answer.get("content", {})),
+            }
+            found[f"{method.upper()} {path.removeprefix(OWNER)}"] = {name: is_ for name, is_ in said.items() if is_}
+    return found
+
+
+def text() -> str:
+    """The file's text."""
+    lines = (f" {json.dumps(name)}: {json.dumps(one)}" for name, one in table().items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def main() -> None:
+    """Write it."""
+    OPERATIONS.write_text(text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
