@@ -249,7 +249,7 @@ class Folder:
     def keys(self, below: str) -> Iterator[str]:
         """By the names of files, some of which may be others' or still be written."""
         self._check()
-        for folder, _, names in os.walk(self.root / below):
+        for folder, _, names in os.walk(self.root / below, onerror=_unread):
             inside = Path(folder).relative_to(self.root).as_posix()
             yield from (f"{inside}/{name}" for name in names)
 
@@ -357,6 +357,12 @@ def _unchanged(file: BinaryIO, digest: Digest) -> Iterator[bytes]:
         yield piece
     if seen.digest() != digest.raw:
         raise IntegrityError(Sentence("The file was changed while it was read."), hint=Sentence("Try again."))
+
+
+def _unread(error: OSError) -> None:
+    """A folder that can't be read isn't an empty one; one that was removed is."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _written(path: Path) -> float:

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from exhibit.config.config import Config
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, StorageError
+from exhibit.errors import IntegrityError, NotFoundError, StorageError, passes
 from exhibit.files.blobs import PIECE, Blobs
 from exhibit.files.bucket import Bucket
 from exhibit.sentences import Sentence
@@ -94,7 +94,7 @@ def _keep(blobs: Blobs, given: tuple[Digest, bytes]) -> None:
     digest, data = given
     if Digest.of(data) == digest:
         blobs.put(data)
-        if not blobs.is_whole(digest):
+        if not passes(blobs.get, digest, IntegrityError):
             raise StorageError(Sentence("What was written of %(digest)s reads otherwise.", digest=digest))
     elif digest not in blobs:
         blobs.keep_as(digest, data)
