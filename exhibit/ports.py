@@ -1,13 +1,11 @@
 """The ports: what a room asks of the outside. Tests hold every adapter of one to the same contract."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
 from exhibit.digests import Digest
 from exhibit.entries import Entry
@@ -16,62 +14,6 @@ from exhibit.types import Hit, Space
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-AT_ONCE = 8
-"""Pieces of bytes that are kept beside one another."""
-
-
-class BlobStore(Protocol):
-    """Exact bytes by SHA-256, written once, verified when read."""
-
-    def put(self, data: bytes) -> Digest:
-        """Keep bytes; a second time changes nothing."""
-
-    def put_file(self, path: Path) -> Digest:
-        """Keep a file's bytes by copying or linking; the file itself may be removed afterwards."""
-
-    def put_all(self, given: Iterable[bytes | Path]) -> None:
-        """Keep bytes and the bytes of files, some beside one another: a disk and a bucket take their time."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(lambda each: self.put(each) if isinstance(each, bytes) else self.put_file(each), given))
-
-    def get(self, digest: Digest) -> bytes:
-        """The bytes; raises ``NotFoundError`` when absent, ``IntegrityError`` when they don't match."""
-
-    def ahead(self, digests: Iterable[Digest]) -> Callable[[Digest], bytes]:
-        """Gives the bytes of these as :meth:`get` does, each once; asked in their order it has them sooner."""
-
-    def open(self, digest: Digest) -> BinaryIO:
-        """A stream of the bytes, not verified: for large files whose reader hashes them."""
-
-    def size(self, digest: Digest) -> int:
-        """Bytes; raises ``NotFoundError`` when absent."""
-
-    def is_whole(self, digest: Digest) -> bool:
-        """Whether the bytes are here and are those of their digest; reads them all."""
-
-    def __contains__(self, digest: Digest) -> bool:
-        """Whether the bytes are here."""
-
-    def remove(self, digest: Digest) -> bool:
-        """Remove the bytes; false when they weren't here."""
-
-    def remove_all(self, digests: Iterable[Digest]) -> None:
-        """Remove the bytes of those that are here."""
-        for digest in digests:
-            self.remove(digest)
-
-    def move(self, digest: Digest, to: Self) -> None:
-        """Hand bytes over to another store beside this one as they are, damaged ones too."""
-
-    def __iter__(self) -> Iterator[Digest]:
-        """All digests, in no order."""
-
-    def changed(self, begin: str) -> Iterator[Digest]:
-        """Those of one 256th of all bytes, by two hexadecimal digits, that aren't whole; reads them."""
-
-    def sweep(self, older_than: float = 3600.0) -> int:
-        """Remove what writers that were killed so many seconds ago have left behind; returns how much."""
 
 
 class VectorIndex(Protocol):

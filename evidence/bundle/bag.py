@@ -30,7 +30,8 @@ from evidence.standalone import FOLDER as STANDALONE
 from exhibit.digests import CHUNK, Digest
 from exhibit.entries import canonical
 from exhibit.errors import WrongUseError
-from exhibit.ports import BlobStore, Receipt
+from exhibit.files.blobs import BlobStore
+from exhibit.ports import Receipt
 from exhibit.types import Count
 
 SIGNATURE_PATH = "proofs/signature"

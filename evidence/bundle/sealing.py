@@ -18,8 +18,9 @@ from evidence.formats.container import measured_of
 from exhibit.digests import CHUNK, Digest
 from exhibit.entries import canonical
 from exhibit.errors import IntegrityError
+from exhibit.files.blobs import BlobStore
 from exhibit.pictures.decode import decode
-from exhibit.ports import BlobStore, Signer
+from exhibit.ports import Signer
 
 JSON = "application/json"
 REDUCED_SIDE = 640  # pixels; three times what the comparison is computed on, so that it comes out the same

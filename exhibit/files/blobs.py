@@ -1,6 +1,6 @@
 """Exact bytes, named by their SHA-256 and written once, in a folder or in a bucket.
 
-Each lies by itself as ``ab/cd/abcd…`` (64 hexadecimal digits). :class:`Blobs` is the store, whatever it lies in; a
+Each lies by itself as ``ab/cd/abcd…`` (64 hexadecimal digits). :class:`BlobStore` is the store, whatever it lies in; a
 :class:`Place` is what it lies in: a :class:`Folder` of this machine, or a bucket (:mod:`exhibit.files.bucket`).
 """
 
@@ -15,16 +15,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, Self
 
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.files.durable import settle, settle_path
-from exhibit.ports import BlobStore
 from exhibit.sentences import Sentence
 
 PIECE = 8 << 20
 """Bytes that travel at once: a larger file goes in several pieces."""
+AT_ONCE = 8
+"""So many are written beside one another."""
 AHEAD = 4
 """So many bytes are fetched beside one another, ahead of their reader."""
 _NAME = re.compile(r"(?:.*/)?([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
@@ -68,8 +69,10 @@ class Place(Protocol):
         """Remove what writers that were killed so many seconds ago have left behind; returns how much."""
 
 
-class Blobs(BlobStore):
-    """The ``BlobStore``: any number of threads, processes and machines write to it at the same time.
+class BlobStore:
+    """Exact bytes by SHA-256, written once, verified when read.
+
+    Any number of threads, processes and machines write to it at the same time.
 
     Args:
         place: what it lies in.
@@ -99,6 +102,11 @@ class Blobs(BlobStore):
                 self.keep_as(digest, _unchanged(file, digest))
         return digest
 
+    def put_all(self, given: Iterable[bytes | Path]) -> None:
+        """Keep bytes and the bytes of files, some beside one another: a disk and a bucket take their time."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda each: self.put(each) if isinstance(each, bytes) else self.put_file(each), given))
+
     def get(self, digest: Digest) -> bytes:
         """The bytes; raises ``NotFoundError`` when absent, ``IntegrityError`` when they don't match."""
         return verified(self.place.read(self.key(digest)), digest)
@@ -126,9 +134,8 @@ class Blobs(BlobStore):
         """Remove those that are here, without asking for each."""
         self.place.remove([self.key(digest) for digest in digests])
 
-    def move(self, digest: Digest, to: BlobStore) -> None:
+    def move(self, digest: Digest, to: Self) -> None:
         """Hand bytes over to the store beside this one as they are, damaged ones too."""
-        assert isinstance(to, Blobs)
         self.place.move(self.key(digest), to.place, to.key(digest))
 
     def sweep(self, older_than: float = 3600.0) -> int:
@@ -249,7 +256,7 @@ class Folder:
     def keys(self, below: str) -> Iterator[str]:
         """By the names of files, some of which may be others' or still be written."""
         self._check()
-        for folder, _, names in os.walk(self.root / below):
+        for folder, _, names in os.walk(self.root / below, onerror=_unread):
             inside = Path(folder).relative_to(self.root).as_posix()
             yield from (f"{inside}/{name}" for name in names)
 
@@ -295,7 +302,7 @@ class Folder:
             raise absent(key) from None
 
 
-class FolderBlobStore(Blobs):
+class FolderBlobStore(BlobStore):
     """Exact bytes in a folder, where others may read the files themselves."""
 
     def __init__(self, root: Path, made: Path | None = None) -> None:
@@ -357,6 +364,12 @@ def _unchanged(file: BinaryIO, digest: Digest) -> Iterator[bytes]:
         yield piece
     if seen.digest() != digest.raw:
         raise IntegrityError(Sentence("The file was changed while it was read."), hint=Sentence("Try again."))
+
+
+def _unread(error: OSError) -> None:
+    """A folder that can't be read isn't an empty one; one that was removed is."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _written(path: Path) -> float:

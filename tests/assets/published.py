@@ -8,7 +8,7 @@ from pathlib import Path
 
 import obstore
 
-from exhibit.files.blobs import Blobs
+from exhibit.files.blobs import BlobStore
 from exhibit.files.bucket import Bucket
 from exhibit.types import Space
 from registry.vectors.fingerprints import Collection
@@ -26,9 +26,9 @@ class Cloud:
 
     bucket: Bucket
 
-    def store(self, space: Space, collection: Collection = Collection.WORKS) -> Blobs:
+    def store(self, space: Space, collection: Collection = Collection.WORKS) -> BlobStore:
         """The stored files of an index."""
-        return Blobs(self.bucket, f"indexes/{collection}-{space.name}")
+        return BlobStore(self.bucket, f"indexes/{collection}-{space.name}")
 
     def place(
         self, folder: Path, space: Space, collection: Collection = Collection.WORKS, room: int | None = None

@@ -11,8 +11,7 @@ from pathlib import Path
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, StorageError, WrongUseError
-from exhibit.files.blobs import FolderBlobStore
-from exhibit.ports import BlobStore
+from exhibit.files.blobs import BlobStore, FolderBlobStore
 from exhibit.sentences import Sentence
 from workers.servers.embedded import lock_folder
 from workers.servers.locks import alone

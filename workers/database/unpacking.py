@@ -12,8 +12,8 @@ from django.db import connection, transaction
 
 from exhibit.config.config import Config
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, StorageError
-from exhibit.files.blobs import PIECE, Blobs
+from exhibit.errors import IntegrityError, NotFoundError, StorageError, passes
+from exhibit.files.blobs import PIECE, BlobStore
 from exhibit.files.bucket import Bucket
 from exhibit.sentences import Sentence
 from workers.services.stores import BLOBS, bucket_of
@@ -63,7 +63,7 @@ def _places(pack: int) -> list[Place]:
 
 
 def _copy(bucket: Bucket, name: str, places: list[Place]) -> None:
-    blobs, missing = Blobs(bucket, BLOBS), 0
+    blobs, missing = BlobStore(bucket, BLOBS), 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for run in _runs(places):
             begin = run[0][1]
@@ -90,11 +90,11 @@ def _runs(places: list[Place]) -> Iterator[list[Place]]:
         yield run
 
 
-def _keep(blobs: Blobs, given: tuple[Digest, bytes]) -> None:
+def _keep(blobs: BlobStore, given: tuple[Digest, bytes]) -> None:
     digest, data = given
     if Digest.of(data) == digest:
         blobs.put(data)
-        if not blobs.is_whole(digest):
+        if not passes(blobs.get, digest, IntegrityError):
             raise StorageError(Sentence("What was written of %(digest)s reads otherwise.", digest=digest))
     elif digest not in blobs:
         blobs.keep_as(digest, data)

@@ -7,8 +7,7 @@ from django.db import transaction
 
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from exhibit.files.blobs import FolderBlobStore
-from exhibit.ports import BlobStore
+from exhibit.files.blobs import BlobStore, FolderBlobStore
 from exhibit.types import Space
 from indexer.picture.card import card_of, space_of
 from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor, DescriptorFile, GuardedDescriptor

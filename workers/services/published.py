@@ -24,7 +24,7 @@ import numpy as np
 from exhibit.clock import now
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError
-from exhibit.ports import BlobStore
+from exhibit.files.blobs import BlobStore
 from exhibit.types import Space
 from indexer.vectors.manifest import HINT, Manifest, Place, SegmentEntry, unwritable
 from registry.db.locks import Lock, hold_long

@@ -16,7 +16,7 @@ from exhibit.config.config import Config
 from exhibit.config.secrets import INSTALLATION, installation, secret_path
 from exhibit.digests import Digest
 from exhibit.errors import StorageError
-from exhibit.files.blobs import Blobs, Folder, FolderBlobStore, Place, blob_store
+from exhibit.files.blobs import BlobStore, Folder, FolderBlobStore, Place, blob_store
 from exhibit.files.durable import write_once
 from exhibit.ports import HeadStore
 from exhibit.sentences import Sentence
@@ -34,9 +34,9 @@ class Rooms:
     def __init__(self, place: Place, folder: str = "") -> None:
         self._place, self._folder = place, folder
 
-    def room(self, number: int) -> Blobs:
+    def room(self, number: int) -> BlobStore:
         """One of them, which is there while something is in it."""
-        return Blobs(self._place, self._named(number))
+        return BlobStore(self._place, self._named(number))
 
     def idle(self, seconds: float) -> Iterator[int]:
         """Those into which nothing came for so long."""
@@ -53,14 +53,14 @@ class Rooms:
         return f"{self._folder}/{number}".strip("/")
 
 
-def store_at(config: Config, url: str, name: str = BLOBS) -> Blobs:
+def store_at(config: Config, url: str, name: str = BLOBS) -> BlobStore:
     """The exact bytes at a URL; raises ``StorageError`` when what a bucket needs isn't installed, or isn't ours."""
     if not url:
         return blob_store(config.data_dir) if name == BLOBS else FolderBlobStore(config.data_dir / name)
     if (place := folder_of(url)) is not None:
         _check_folder(config, url, place)
         return FolderBlobStore(place / name, config.data_dir / f"{name}-{_key(url)}.made")
-    return Blobs(_bucket(config, url, installation(config)), name)
+    return BlobStore(_bucket(config, url, installation(config)), name)
 
 
 def bucket_of(config: Config) -> "Bucket | None":

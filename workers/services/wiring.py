@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 from evidence.keys.ed25519 import KeySigner, derived, mounted_signer
 from exhibit.config.config import Config
 from exhibit.config.secrets import LOG_KEY, mounted, secret_path
+from exhibit.files.blobs import BlobStore
 from exhibit.network.guard import Guard
-from exhibit.ports import Anchor, BlobStore, Capturer, Signer
+from exhibit.ports import Anchor, Capturer, Signer
 from exhibit.types import Space
 from workers.configuration import load_config
 from workers.jobs import Job

@@ -15,10 +15,9 @@ from obstore.store import LocalStore, MemoryStore
 
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError
-from exhibit.files.blobs import Blobs, FolderBlobStore, blob_store
+from exhibit.files.blobs import BlobStore, FolderBlobStore, blob_store
 from exhibit.files.bucket import Bucket
 from exhibit.machine import machine_fault
-from exhibit.ports import BlobStore
 from tests import CHECKOUT
 from tests.assets.swift_server import bucket_on
 
@@ -31,17 +30,17 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     if request.param == "folder":
         return FolderBlobStore(tmp_path / "blobs")
     if request.param == "s3":
-        return Blobs(bucket_on(request.getfixturevalue("s3"), tmp_path), "blobs")
+        return BlobStore(bucket_on(request.getfixturevalue("s3"), tmp_path), "blobs")
     objects = MemoryStore() if request.param == "memory" else LocalStore(tmp_path / "local", mkdir=True)
-    return Blobs(Bucket(lambda: objects, "us", tmp_path / "made"), "blobs")
+    return BlobStore(Bucket(lambda: objects, "us", tmp_path / "made"), "blobs")
 
 
 def beside(store: BlobStore, tmp_path: Path) -> BlobStore:
     """Another store, in the same place."""
     if isinstance(store, FolderBlobStore):
         return FolderBlobStore(tmp_path / "withheld")
-    assert isinstance(store, Blobs)
-    return Blobs(store.place, "withheld")
+    assert isinstance(store, BlobStore)
+    return BlobStore(store.place, "withheld")
 
 
 @pytest.fixture

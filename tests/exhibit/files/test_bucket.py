@@ -16,7 +16,7 @@ from obstore.store import MemoryStore, S3Store
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, StorageError
-from exhibit.files.blobs import Blobs, _unchanged
+from exhibit.files.blobs import BlobStore, _unchanged
 from exhibit.files.bucket import Bucket, NamedObjects, open_store
 from exhibit.machine import machine_fault
 from tests import CHECKOUT
@@ -44,7 +44,7 @@ def said(ask: Callable[[], object]) -> str:
 
 
 def test_bytes_that_were_changed_are_noticed_and_written_anew(bucket: Bucket) -> None:
-    store = Blobs(bucket, "blobs")
+    store = BlobStore(bucket, "blobs")
     digest = store.put(BYTES)
     obstore.put(bucket.objects, f"blobs/{digest.hex[:2]}/{digest.hex[2:4]}/{digest.hex}", b"changed")
     assert not store.is_whole(digest)
@@ -55,7 +55,7 @@ def test_bytes_that_were_changed_are_noticed_and_written_anew(bucket: Bucket) ->
 
 
 def test_what_else_lies_in_the_bucket_is_not_listed(bucket: Bucket) -> None:
-    store = Blobs(bucket, "blobs")
+    store = BlobStore(bucket, "blobs")
     digest = store.put(BYTES)
     for name in ("notes.txt", f"blobs/{digest.hex}", f"blobs/ab/cd/{digest.hex}", f"withheld/ab/cd/abcd{'0' * 60}"):
         obstore.put(bucket.objects, name, b"mine")
@@ -70,35 +70,35 @@ def test_a_store_that_overwrites_what_is_to_be_new_is_refused(s3: S3, tmp_path: 
 
 def test_a_bucket_belongs_to_the_installation_that_came_first(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
     assert not bucket.examine()
-    digest = Blobs(bucket, "blobs").put(BYTES)
+    digest = BlobStore(bucket, "blobs").put(BYTES)
     assert bucket.examine()
     name = next(tmp_path.glob("*.made")).stem
     (tmp_path / "other").mkdir()
     other = bucket_on(s3, tmp_path / "other", name=name, owner="them")
     for ask in (
         other.examine,
-        partial(Blobs(other, "blobs").put, b"theirs"),
-        partial(Blobs(other, "blobs").get, digest),
+        partial(BlobStore(other, "blobs").put, b"theirs"),
+        partial(BlobStore(other, "blobs").get, digest),
     ):
         assert said(ask) == "The bucket belongs to another installation of Exhibit."
     assert list((tmp_path / "other").glob("*.made")) == []
     ours = bucket_on(s3, tmp_path / "other", name=name)
-    assert list(Blobs(ours, "blobs")) == [digest]
+    assert list(BlobStore(ours, "blobs")) == [digest]
 
 
 def test_a_bucket_that_is_not_there_is_no_picture_s_fault(s3: S3, tmp_path: Path) -> None:
-    store = Blobs(bucket_on(s3, tmp_path, name="never-made"), "blobs")
+    store = BlobStore(bucket_on(s3, tmp_path, name="never-made"), "blobs")
     asked: list[Callable[[], object]] = [partial(store.get, ABSENT), partial(store.put, BYTES), partial(list, store)]
     for ask in asked:
         assert said(ask) == "The bucket isn't there, or isn't the one that it was."
 
 
 def test_a_bucket_that_has_gone_is_not_taken_for_an_empty_one(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
-    store = Blobs(bucket, "blobs")
+    store = BlobStore(bucket, "blobs")
     digest = store.put(BYTES)
     name = next(tmp_path.glob("*.made")).stem
     obstore.delete(bucket.objects, [one["path"] for some in obstore.list(bucket.objects) for one in some])
-    for again in (store, Blobs(bucket_on(s3, tmp_path, name=name), "blobs")):
+    for again in (store, BlobStore(bucket_on(s3, tmp_path, name=name), "blobs")):
         asked: list[Callable[[], object]] = [partial(again.get, digest), partial(again.size, digest)]
         asked += [partial(again.remove, digest), partial(again.__contains__, digest), partial(list, again)]
         for ask in asked:
@@ -118,7 +118,7 @@ def test_a_bucket_that_has_gone_is_not_taken_for_an_empty_one(s3: S3, tmp_path: 
 def test_keys_and_places_that_are_wrong_are_told_in_a_sentence(
     s3: S3, tmp_path: Path, settings: dict[str, str], sentence: str
 ) -> None:
-    store = Blobs(bucket_on(s3, tmp_path, **settings), "blobs")
+    store = BlobStore(bucket_on(s3, tmp_path, **settings), "blobs")
     assert said(partial(store.put, BYTES)).startswith(sentence)
 
 
@@ -128,15 +128,15 @@ def test_keys_and_endpoint_are_taken_from_the_environment(
     told = {"ACCESS_KEY_ID": USER, "SECRET_ACCESS_KEY": SECRET, "ALLOW_HTTP": "true"}
     for name, value in {**told, "ENDPOINT_URL": f"http://127.0.0.1:{s3.port}"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    digest = Blobs(bucket, "blobs").put(BYTES)
+    digest = BlobStore(bucket, "blobs").put(BYTES)
     url = f"s3://{next(tmp_path.glob('*.made')).stem}/some/where"
     again = Bucket(partial(open_store, url, tmp_path / "no file"), "us", tmp_path / "made")
-    assert Blobs(again, "blobs").get(digest) == BYTES
+    assert BlobStore(again, "blobs").get(digest) == BYTES
 
 
 def test_a_bucket_that_is_full_says_so_and_takes_bytes_again_when_there_is_room(s3: S3, tmp_path: Path) -> None:
     s3.make_bucket("full", **{"X-Container-Meta-Quota-Bytes": "2000"})
-    store = Blobs(bucket_on(s3, tmp_path, name="full"), "blobs")
+    store = BlobStore(bucket_on(s3, tmp_path, name="full"), "blobs")
     assert said(partial(store.put, BYTES)) == "The bucket is full, or its quota is used up."
     s3.ask("POST", "/full", **{"X-Container-Meta-Quota-Bytes": "200000"})
     assert store.get(store.put(BYTES)) == BYTES
@@ -144,7 +144,7 @@ def test_a_bucket_that_is_full_says_so_and_takes_bytes_again_when_there_is_room(
 
 def test_bytes_whose_answer_was_lost_are_there_once_when_they_are_put_again(s3: S3, tmp_path: Path) -> None:
     with relay_to(s3.port) as relay:
-        store = Blobs(bucket_on(s3, tmp_path, endpoint=f"http://127.0.0.1:{relay.port}"), "blobs")
+        store = BlobStore(bucket_on(s3, tmp_path, endpoint=f"http://127.0.0.1:{relay.port}"), "blobs")
         store.put(b"something before")
         relay.lose = 1
         with suppress(StorageError):
@@ -164,7 +164,7 @@ def test_a_server_that_never_answers_is_waited_for_so_long_and_no_longer(s3: S3,
             client_options={"timeout": timedelta(seconds=0.2), "allow_http": True},
             retry_config={"max_retries": 1},
         )
-        store = Blobs(Bucket(lambda: objects, "us", tmp_path / "made"), "blobs")
+        store = BlobStore(Bucket(lambda: objects, "us", tmp_path / "made"), "blobs")
         assert said(partial(store.get, ABSENT)) == "The bucket doesn't answer."
 
 
@@ -217,10 +217,10 @@ _FORKED = """
 import os, sys
 from pathlib import Path
 from obstore.store import MemoryStore
-from exhibit.files.blobs import Blobs
+from exhibit.files.blobs import BlobStore
 from exhibit.files.bucket import Bucket
 objects = MemoryStore()
-blobs = Blobs(Bucket(lambda: objects, "us", Path(sys.argv[1])))
+blobs = BlobStore(Bucket(lambda: objects, "us", Path(sys.argv[1])))
 digest = blobs.put(b"bytes")
 if not (child := os.fork()):
     try:

@@ -11,7 +11,7 @@ from django.db import connection
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import StorageError
-from exhibit.files.blobs import Blobs
+from exhibit.files.blobs import BlobStore
 from exhibit.files.bucket import Bucket
 from tests.assets.swift_server import S3
 from workers.database import schema, unpacking
@@ -69,7 +69,7 @@ def left_of_packs(config: Config) -> list[str]:
 @pytest.mark.django_db(transaction=True)
 def test_what_lay_in_packs_is_an_object_each_afterwards_and_the_packs_are_gone(earlier: Config) -> None:
     assert schema.migrate()
-    blobs = Blobs(bucket(earlier), "blobs")
+    blobs = BlobStore(bucket(earlier), "blobs")
     assert [blobs.get(digest) for digest in DIGESTS] == FILES
     assert set(DIGESTS) <= set(blobs)
     assert left_of_packs(earlier) == []
@@ -84,7 +84,7 @@ def test_interrupted_it_keeps_every_byte_and_the_next_start_goes_on(
 ) -> None:
     keep = unpacking._keep
 
-    def until_the_bucket_is_away(blobs: Blobs, given: tuple[Digest, bytes]) -> None:
+    def until_the_bucket_is_away(blobs: BlobStore, given: tuple[Digest, bytes]) -> None:
         if given[0] == DIGESTS[30]:
             raise StorageError("The bucket doesn't answer.")
         keep(blobs, given)
@@ -96,7 +96,7 @@ def test_interrupted_it_keeps_every_byte_and_the_next_start_goes_on(
     assert (packed(), sorted(left_of_packs(earlier))) == (20, [f"packs/{PACKS[1]}", "packs/left"])
     assert schema.is_behind()
     schema.migrate()
-    blobs = Blobs(bucket(earlier), "blobs")
+    blobs = BlobStore(bucket(earlier), "blobs")
     assert [blobs.get(digest) for digest in DIGESTS] == FILES
 
 
@@ -106,7 +106,7 @@ def test_bytes_that_changed_in_their_pack_are_told_as_damage_still(earlier: Conf
     data = place.piece(f"packs/{PACKS[0]}", 0, 1 << 30)
     place.write(f"packs/{PACKS[0]}", data.replace(FILES[3], b"?" * len(FILES[3])))
     schema.migrate()
-    blobs = Blobs(bucket(earlier), "blobs")
+    blobs = BlobStore(bucket(earlier), "blobs")
     assert [digest for digest in DIGESTS if not blobs.is_whole(digest)] == [DIGESTS[3]]
     assert list(blobs.changed(DIGESTS[3].hex[:2])) == [DIGESTS[3]]
 

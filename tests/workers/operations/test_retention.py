@@ -11,7 +11,7 @@ from PIL import Image
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.files.blobs import Blobs, blob_store
+from exhibit.files.blobs import BlobStore, blob_store
 from registry.models import Picture, StepState
 from tests.assets.badfiles import saved
 from tests.workers.tasks.test_tick import no_file_may_grow
@@ -61,7 +61,7 @@ def expiring(request: pytest.FixtureRequest, inline: SyncRunner) -> Services:
     return services
 
 
-class Deadly(Blobs):
+class Deadly(BlobStore):
     """A store whose process is stopped when some bytes have been removed."""
 
     def remove_all(self, digests: Iterable[Digest]) -> None:
@@ -80,7 +80,7 @@ def test_of_bytes_that_expire_a_small_picture_stays_wherever_they_lie(expiring: 
 
 def test_stopped_in_the_middle_it_loses_no_small_picture_and_goes_on(expiring: Services) -> None:
     whole = expiring.blobs
-    assert isinstance(whole, Blobs)
+    assert isinstance(whole, BlobStore)
     expiring.blobs = Deadly(whole.place, whole._folder)
     with pytest.raises(KeyboardInterrupt):
         expire_bytes(expiring)
@@ -90,7 +90,7 @@ def test_stopped_in_the_middle_it_loses_no_small_picture_and_goes_on(expiring: S
     assert set(whole) == set(Picture.objects.values_list("thumbnail", flat=True))
 
 
-class Full(Blobs):
+class Full(BlobStore):
     """A store on a disk without any room."""
 
     def put(self, data: bytes) -> Digest:
@@ -100,7 +100,7 @@ class Full(Blobs):
 
 def test_where_not_even_small_pictures_fit_bytes_expire_still(expiring: Services) -> None:
     whole = expiring.blobs
-    assert isinstance(whole, Blobs)
+    assert isinstance(whole, BlobStore)
     expiring.blobs = Full(whole.place, whole._folder)
     assert expire_bytes(expiring) == 40
     assert list(whole) == []
