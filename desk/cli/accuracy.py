@@ -1,10 +1,12 @@
 """How often what the machine said was wrong, as persons decided."""
 
+from pathlib import Path
+
 import click
 
-from desk.cli.common.command import FileName, command
 from desk.cli.common.files import written_whole
-from desk.cli.common.frame import Desk, examples, json_option, open_desk
+from desk.cli.common.frame import examples, open_desk
+from desk.cli.common.options import TO_WRITE, json_option
 from desk.cli.common.show import counted, say, tell
 
 
@@ -30,14 +32,13 @@ def accuracy_command(context: click.Context, *, as_json: bool) -> None:
     tell(found.to_plain(), error_rates.in_words(found), as_json=as_json)
 
 
-@command(
+@accuracy_command.command(
     "export",
-    "decisions.jsonl",
-    "exhibit trust our-keys.json",
-    of=accuracy_command,
+    epilog=examples("exhibit accuracy export decisions.jsonl", "exhibit trust our-keys.json"),
     short_help="Write what outsiders need to compute it.",
 )
-def export_decisions(*, desk: Desk, file: FileName) -> None:
+@click.argument("file", type=TO_WRITE)
+def export_decisions(*, file: Path) -> None:
     """Write into FILE all that an outsider needs to compute the same from the log.
 
     It holds every entry's type and time, and of decisions what the machine and the person said: no names, no addresses
@@ -46,6 +47,7 @@ def export_decisions(*, desk: Desk, file: FileName) -> None:
     Whoever checks it also needs the log's key, by another way: `exhibit trust our-keys.json` writes it. They run:
     python -m evidence accuracy FILE --trust our-keys.json
     """
+    desk = open_desk()
     from workers.log import accuracy
 
     with written_whole(file) as out:

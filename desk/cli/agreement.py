@@ -4,28 +4,29 @@ from datetime import UTC, datetime
 
 import click
 
-from desk.cli.common.command import DAY, AsJson, Number, Word, command
-from desk.cli.common.frame import Desk, finish, person
+from desk.cli.common.frame import examples, finish, open_desk, person
+from desk.cli.common.options import AT_LEAST_1, DAY, json_option
 from desk.cli.common.show import listed, moment, note, say
 from exhibit.errors import ExitCode
 
 agreement_command = click.Group("agreement", help="Search without seeing; docs/alliance.md says what each side learns.")
 
 
-@command(
+@agreement_command.command(
     "add",
-    "anna --fields page,image,seen --until 2027-06-30 --queries 100000",
-    of=agreement_command,
+    epilog=examples("exhibit agreement add anna --fields page,image,seen --until 2027-06-30 --queries 100000"),
     short_help="Let a partner search blindly here.",
 )
+@click.argument("name")
 @click.option("--fields", required=True, metavar="NAMES", help="What is told of a match: page,image,seen,digest,hash.")
 @click.option("--until", type=DAY, required=True, metavar="DAY", help="It ends at this day.")
 @click.option("--queries", type=click.IntRange(1), required=True, metavar="N", help="So many in all.")
-def add_agreement(*, _desk: Desk, name: Word, fields: str, until: datetime, queries: int) -> None:
+def add_agreement(*, name: str, fields: str, until: datetime, queries: int) -> None:
     """Let the partner NAME search the pictures that were seen here, without seeing others or showing its own.
 
     A picture takes up to 17 queries, and each 100 pictures seen here one more.
     """
+    open_desk()
     from registry.alliance import partners
 
     chosen = [field.strip() for field in fields.split(",") if field.strip()]
@@ -33,9 +34,13 @@ def add_agreement(*, _desk: Desk, name: Word, fields: str, until: datetime, quer
     say(f"Agreement {row.pk} holds.")
 
 
-@command("list", of=agreement_command, short_help="Say what holds, and what was used.")
-def list_agreements(*, desk: Desk, as_json: AsJson) -> None:
+@agreement_command.command(
+    "list", epilog=examples("exhibit agreement list"), short_help="Say what holds, and what was used."
+)
+@json_option
+def list_agreements(*, as_json: bool) -> None:
     """List agreements, those too that have ended."""
+    desk = open_desk()
     from desk.schemas import log as schemas
     from registry import models
 
@@ -50,21 +55,28 @@ def list_agreements(*, desk: Desk, as_json: AsJson) -> None:
     listed("agreements", found, heads, line, nothing=nothing, as_json=as_json)
 
 
-@command("end", "1", of=agreement_command, short_help="Answer nothing more.")
-def end_agreement(*, _desk: Desk, number: Number) -> None:
+@agreement_command.command("end", epilog=examples("exhibit agreement end 1"), short_help="Answer nothing more.")
+@click.argument("number", type=AT_LEAST_1)
+def end_agreement(*, number: int) -> None:
     """Answer nothing under the agreement NUMBER any more."""
+    open_desk()
     from registry.alliance import partners
 
     partners.end_agreement(number, by=person())
     say(f"Agreement {number} has ended.")
 
 
-@command("search", "anna", of=agreement_command, short_help="Search a partner's pictures.")
-def search_partner(*, desk: Desk, name: Word, as_json: AsJson) -> None:
+@agreement_command.command(
+    "search", epilog=examples("exhibit agreement search anna"), short_help="Search a partner's pictures."
+)
+@click.argument("name")
+@json_option
+def search_partner(*, name: str, as_json: bool) -> None:
     """Search what the partner NAME has seen for the pictures of all works here; it learns only how many they are.
 
     What is found is what the partner says. It makes no case: look at the page, or let it be crawled.
     """
+    desk = open_desk()
     from desk.schemas import log as schemas
     from registry.alliance import partners
     from workers.alliance import blind

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import AsJson, Word, command
-from desk.cli.common.frame import Desk
+from desk.cli.common.frame import Desk, examples, open_desk
+from desk.cli.common.options import json_option
 from desk.cli.common.show import echo_json, moment, note, say, table
 from exhibit.config.config import AnchorConfig
 from exhibit.errors import NotFoundError, ServiceMissingError
@@ -26,9 +26,11 @@ anchor_command = click.Group(
 )
 
 
-@command("list", of=anchor_command, short_help="Say how each has answered lately.")
-def list_anchors(*, desk: Desk, as_json: AsJson) -> None:
+@anchor_command.command("list", epilog=examples("exhibit anchor list"), short_help="Say how each has answered lately.")
+@json_option
+def list_anchors(*, as_json: bool) -> None:
     """Say how each outside witness has answered lately, and what it owes. Asks nobody; `exhibit doctor` does."""
+    desk = open_desk()
     from registry.log import witnesses
 
     known = witnesses.health()
@@ -58,15 +60,14 @@ def _line(desk: Desk, one: "schemas.Witness") -> tuple[object, ...]:
     return one.name, one.kind, answered, one.owed, state
 
 
-@command(
+@anchor_command.command(
     "deploy",
-    "consortium",
-    "consortium --transaction 0x5c1f…",
-    of=anchor_command,
+    epilog=examples("exhibit anchor deploy consortium", "exhibit anchor deploy consortium --transaction 0x5c1f…"),
     short_help="Make the contract of an EVM chain's anchor.",
 )
+@click.argument("name")
 @click.option("--transaction", metavar="HASH", help="Look for one that was sent before, instead of sending another.")
-def deploy_contract(*, name: Word, transaction: str | None) -> None:
+def deploy_contract(*, name: str, transaction: str | None) -> None:
     """Make the contract of the anchor NAME on its chain, paid by the account in the settings, once.
 
     Write the address that is printed into exhibit.toml. Several installations may share a contract: it belongs to

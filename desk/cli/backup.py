@@ -4,20 +4,22 @@ from pathlib import Path
 
 import click
 
-from desk.cli.common.command import PLACE, AsJson, command
-from desk.cli.common.frame import Desk
+from desk.cli.common.frame import examples, open_desk
+from desk.cli.common.options import PLACE, json_option
 from desk.cli.common.show import counted, echo_json, note, say
 
 
-@command("backup", "/mnt/backup/exhibit", "/mnt/monday.tar")
+@click.command("backup", epilog=examples("exhibit backup /mnt/backup/exhibit", "exhibit backup /mnt/monday.tar"))
 @click.argument("place", type=PLACE)
 @click.option("--without-keys", is_flag=True, help="Leave secrets/ out, to be kept apart; nothing is sealed without.")
-def backup_command(*, desk: Desk, place: Path, without_keys: bool, as_json: AsJson) -> None:
+@json_option
+def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
     """Write everything that can't be made again to PLACE, a folder or a file NAME.tar, and read it again.
 
     Exhibit may run meanwhile. Into a folder, only what is new is copied; after an interruption the same command goes
     on, and until its end the earlier backup stays whole.
     """
+    desk = open_desk()
     from workers.database import backup
 
     made = backup.back_up(desk.services, place, keys=not without_keys, tell=note)

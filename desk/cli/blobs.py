@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import AsJson, command
-from desk.cli.common.frame import finish, workers_run
+from desk.cli.common.frame import examples, finish, workers_run
+from desk.cli.common.options import json_option
 from desk.cli.common.show import counted, echo_json, note, say, size
 from exhibit.config import values
 from exhibit.errors import ExitCode, WrongUseError
@@ -22,10 +22,13 @@ SECONDS = 5.0
 blobs_command = click.Group("blobs", help="The exact bytes: where they lie.")
 
 
-@command("move", "--to s3://bucket/exhibit", f"--to {HERE}", of=blobs_command)
+@blobs_command.command(
+    "move", epilog=examples("exhibit blobs move --to s3://bucket/exhibit", f"exhibit blobs move --to {HERE}")
+)
 @click.option("--to", metavar="URL", required=True, help=f"As the setting blobs_url says it; {HERE}: its blobs/.")
 @click.option("--from", "source", metavar="URL", help="Where they lie, if not where blobs_url says.")
-def move_blobs(*, to: str, source: str | None, as_json: AsJson) -> None:
+@json_option
+def move_blobs(*, to: str, source: str | None, as_json: bool) -> None:
     """Copy the exact bytes to another place, and hold each against its SHA-256 there.
 
     Nothing is removed where they lie, and nothing is set. Exhibit may run meanwhile, but what comes then may be

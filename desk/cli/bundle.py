@@ -1,13 +1,13 @@
 """Bundles to take away, counter-signatures of the owner's own device, and sheets with a signature inside the PDF."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import AT_LEAST_1, AsJson, GivenFile, Number, Numbers, Taken, TheirOwner, command
-from desk.cli.common.files import Out, write_file, written_whole
-from desk.cli.common.frame import Desk, open_desk, person, taken
+from desk.cli.common.files import made_folder, write_file, written_whole
+from desk.cli.common.frame import Desk, examples, open_desk, person, taken
+from desk.cli.common.options import AT_LEAST_1, FILE, json_option, out_option, owner_option
 from desk.cli.common.show import listed, moment, say, tell, tracked
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from exhibit.errors import WrongUseError
@@ -19,27 +19,41 @@ if TYPE_CHECKING:
 SIGNATURE_BYTES = 64
 WHICH = "Which bundle of the case; the newest by default."
 WITHHELD = "For the other side: without documents and registered pictures in full size. Reduced ones and digests stay."
-Withhold = Annotated[str | None, Taken("--withhold", type=click.Choice(["originals"]), help=WITHHELD)]
-Which = Annotated[int | None, Taken("--number", type=AT_LEAST_1, metavar="N", help=WHICH)]
 bundle_command = click.Group("bundle", help="Sealed evidence that can be checked without us: exhibit verify.")
 
 
-@command(
+@bundle_command.command(
     "get",
-    "3 4 --out evidence",
-    "3 --number 1 --out evidence",
-    "3 --withhold originals --out for-the-other-side",
-    of=bundle_command,
+    epilog=examples(
+        "exhibit bundle get 3 4 --out evidence",
+        "exhibit bundle get 3 --number 1 --out evidence",
+        "exhibit bundle get 3 --withhold originals --out for-the-other-side",
+    ),
 )
+@click.argument("cases", nargs=-1, required=True, type=AT_LEAST_1)
+@owner_option
+@out_option
+@click.option("--number", type=AT_LEAST_1, metavar="N", help=WHICH)
+@click.option("--withhold", type=click.Choice(["originals"]), help=WITHHELD)
 @click.option("--reason", default="", help="Why something is withheld; the copy says so.")
+@json_option
 def get_bundles(
-    *, cases: Numbers, owner: TheirOwner, out: Out, number: Which, withhold: Withhold, reason: str, as_json: AsJson
+    *,
+    cases: tuple[int, ...],
+    named: str | None,
+    out: Path,
+    number: int | None,
+    withhold: str | None,
+    reason: str,
+    as_json: bool,
 ) -> None:
     """Write the bundles of CASES into a folder, with the receipts that witnesses have given until now.
 
     Waits for bundles that aren't sealed yet.
     """
     desk = open_desk()
+    owner = desk.owner(named)
+    made_folder(out)
     from registry.accounts import scoped
 
     rows = [scoped.bundle(owner, case, number) for case in dict.fromkeys(cases)]
@@ -65,9 +79,13 @@ def _written(desk: Desk, row: "models.Bundle", folder: Path, withhold: str | Non
     return str(path)
 
 
-@command("list", of=bundle_command)
-def list_bundles(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
+@bundle_command.command("list", epilog=examples("exhibit bundle list"))
+@owner_option
+@json_option
+def list_bundles(*, named: str | None, as_json: bool) -> None:
     """List the bundles of all cases."""
+    desk = open_desk()
+    owner = desk.owner(named)
     from desk.schemas import evidence as schemas
     from registry import models
 
@@ -85,9 +103,17 @@ def _line(desk: Desk, one: "schemas.Bundle") -> list[object]:
     return [one.case, one.number, sealed, witnesses, one.seal]
 
 
-@command("to-sign", "3 --out to-sign", of=bundle_command)
-def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Which, as_json: AsJson) -> None:
+@bundle_command.command("to-sign", epilog=examples("exhibit bundle to-sign 3 --out to-sign"))
+@click.argument("case", type=AT_LEAST_1)
+@owner_option
+@out_option
+@click.option("--number", type=AT_LEAST_1, metavar="N", help=WHICH)
+@json_option
+def to_sign(*, case: int, named: str | None, out: Path, number: int | None, as_json: bool) -> None:
     """Write the manifest of a bundle of CASE into a folder, to be signed on the owner's own device."""
+    desk = open_desk()
+    owner = desk.owner(named)
+    made_folder(out)
     from registry.accounts import scoped
     from workers.evidence import bundles
 
@@ -106,12 +132,20 @@ def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Wh
     )
 
 
-@command("countersign", "3 studio-case-3-bundle-1.manifest.json.sig", of=bundle_command)
-def countersign(*, desk: Desk, case: Number, file: GivenFile, owner: TheirOwner, number: Which) -> None:
+@bundle_command.command(
+    "countersign", epilog=examples("exhibit bundle countersign 3 studio-case-3-bundle-1.manifest.json.sig")
+)
+@click.argument("case", type=AT_LEAST_1)
+@click.argument("file", type=FILE)
+@owner_option
+@click.option("--number", type=AT_LEAST_1, metavar="N", help=WHICH)
+def countersign(*, case: int, file: Path, named: str | None, number: int | None) -> None:
     """File the signature in FILE, made on the owner's own device, with a bundle of CASE: it travels there from now on.
 
     Ends with 2 when it is by no device key of the owner.
     """
+    desk = open_desk()
+    owner = desk.owner(named)
     from registry.accounts import scoped
     from workers.evidence import bundles
 
@@ -123,12 +157,20 @@ def countersign(*, desk: Desk, case: Number, file: GivenFile, owner: TheirOwner,
     say(f"Bundle {row.number} of case {case} is counter-signed by {kept.key.name}; the signature travels with it.")
 
 
-@command("sign", "3 --out signed", of=bundle_command)
-def sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Which, as_json: AsJson) -> None:
+@bundle_command.command("sign", epilog=examples("exhibit bundle sign 3 --out signed"))
+@click.argument("case", type=AT_LEAST_1)
+@owner_option
+@out_option
+@click.option("--number", type=AT_LEAST_1, metavar="N", help=WHICH)
+@json_option
+def sign(*, case: int, named: str | None, out: Path, number: int | None, as_json: bool) -> None:
     """Write the exhibit sheet of a bundle of CASE with the owner's signature inside the PDF (PAdES) into a folder.
 
     What is sealed stays as it is. The certificate is the owner's own: nobody else vouches for it, and readers say so.
     """
+    desk = open_desk()
+    owner = desk.owner(named)
+    made_folder(out)
     from registry.accounts import scoped
     from workers.evidence import papers
 

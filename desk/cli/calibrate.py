@@ -5,13 +5,13 @@ import shutil
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import FILE, PLACE, TO_WRITE, AsJson, Taken, command
 from desk.cli.common.files import write_file
-from desk.cli.common.frame import Desk, examples, finish, json_option, open_desk, person
+from desk.cli.common.frame import examples, finish, open_desk, person
+from desk.cli.common.options import FILE, PLACE, TO_WRITE, json_option
 from desk.cli.common.show import counted, echo_json, fields, note, only_json, say, table
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -36,7 +36,6 @@ EXAMPLES = examples(
     "exhibit calibrate --folder ~/Pictures/archive --counts counts.json",
     "exhibit calibrate show",
 )
-Out = Annotated[Path, Taken("--out", type=TO_WRITE, required=True, metavar="FILE", help="Written, signed.")]
 
 
 @click.group("calibrate", invoke_without_command=True, epilog=EXAMPLES)
@@ -149,9 +148,15 @@ def _plain(outcome: "calibrate.Outcome") -> dict[str, object]:
     }
 
 
-@command("show", "", "--json", of=calibrate_command, short_help="Show those there are.")
-def show_calibrations(*, _desk: Desk, as_json: AsJson) -> None:
+@calibrate_command.command(
+    "show",
+    epilog=examples("exhibit calibrate show", "exhibit calibrate show --json"),
+    short_help="Show those there are.",
+)
+@json_option
+def show_calibrations(*, as_json: bool) -> None:
     """Show the calibrations that were ever used, and which one is used now. Ends with 4 when none fits."""
+    open_desk()
     from exhibit.comparison import calibration
     from indexer.picture import spaces
     from registry.vectors import calibrations
@@ -177,12 +182,15 @@ def show_calibrations(*, _desk: Desk, as_json: AsJson) -> None:
         finish(ExitCode.INCOMPLETE)
 
 
-@command("reset", of=calibrate_command, short_help="Use none of your own any more.")
-def use_shipped(*, _desk: Desk) -> None:
+@calibrate_command.command(
+    "reset", epilog=examples("exhibit calibrate reset"), short_help="Use none of your own any more."
+)
+def use_shipped() -> None:
     """Use none of your own calibrations any more, but the one that came with the software, for matches from now on.
 
     Yours stay, unused, for the earlier matches that got their probability from them.
     """
+    open_desk()
     from indexer.picture import spaces
     from registry.vectors import calibrations
 
@@ -195,21 +203,24 @@ def use_shipped(*, _desk: Desk) -> None:
         say(f"New matches get their probability from {active.name}, which came with the software.")
 
 
-@command(
+@calibrate_command.command(
     "join",
-    "ours.json theirs.json --out joined.json",
-    "ours.json theirs.json --out joined.json --trust our-keys.json --trust their-keys.json",
-    of=calibrate_command,
+    epilog=examples(
+        "exhibit calibrate join ours.json theirs.json --out joined.json",
+        "exhibit calibrate join ours.json theirs.json --out joined.json --trust our-keys.json --trust their-keys.json",
+    ),
     short_help="Join signed counts of several installations.",
 )
 @click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option("--out", type=TO_WRITE, required=True, metavar="FILE", help="Written, signed.")
 @click.option("--trust", type=FILE, multiple=True, metavar="LIST", help="Count only logs of these trust lists.")
-def join_counts(*, desk: Desk, files: tuple[Path, ...], out: Out, trust: tuple[Path, ...]) -> None:
+def join_counts(*, files: tuple[Path, ...], out: Path, trust: tuple[Path, ...]) -> None:
     """Join FILES, which `exhibit calibrate --counts` wrote on several installations, into one bound on false alarms.
 
     A photograph that several have counts once. A signature says whose counts they are, not that they are true: compare
     the lines, and name whom you trust. In the data folder as joined.json, the result is shown on the site.
     """
+    desk = open_desk()
     from evidence.accuracy import counts as counting
     from evidence.verdict import trust as lists
 

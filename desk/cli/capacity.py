@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from desk.cli.common.command import PLACE, AsJson, Taken, command
-from desk.cli.common.frame import open_desk
+import click
+
+from desk.cli.common.frame import examples, open_desk
+from desk.cli.common.options import PLACE, json_option
 from desk.cli.common.show import aligned, counted, size, tell
 from exhibit.config.config import Config
 from exhibit.errors import WrongUseError
@@ -20,20 +22,23 @@ TIMES = {"k": 1_000, "m": 10**6, "b": 10**9, "t": 10**12}
 MOST, LEAST, WIDE = 10**15, 0.01, 100
 HEADS = ("stage", "machines", "cores", "memory", "disk", "exact bytes", "requests")
 FIGURE = ("figure", "value", "who says so")
-Works = Annotated[str, Taken("--works", required=True, metavar="N", help="Registered works.")]
-Pictures = Annotated[str, Taken("--pictures", required=True, metavar="N", help="Pictures found within the time.")]
-Days = Annotated[str, Taken("--days", default="30", show_default=True, metavar="N", help="The time.")]
 THEIRS = "Your prices; prices.toml of the data folder if not said, else those that came with Exhibit."
-PriceFile = Annotated[Path | None, Taken("--prices", metavar="FILE", type=PLACE, help=THEIRS)]
 
 
-@command(
+@click.command(
     "capacity",
-    "--works 10k --pictures 1M",
-    "--works 10e6 --pictures 100e9 --days 30",
-    "--works 1_000_000 --pictures 100M --prices my-prices.toml --json",
+    epilog=examples(
+        "exhibit capacity --works 10k --pictures 1M",
+        "exhibit capacity --works 10e6 --pictures 100e9 --days 30",
+        "exhibit capacity --works 1_000_000 --pictures 100M --prices my-prices.toml --json",
+    ),
 )
-def capacity_command(*, works: Works, pictures: Pictures, days: Days, prices: PriceFile, as_json: AsJson) -> None:
+@click.option("--works", required=True, metavar="N", help="Registered works.")
+@click.option("--pictures", required=True, metavar="N", help="Pictures found within the time.")
+@click.option("--days", default="30", show_default=True, metavar="N", help="The time.")
+@click.option("--prices", metavar="FILE", type=PLACE, help=THEIRS)
+@json_option
+def capacity_command(*, works: str, pictures: str, days: str, prices: Path | None, as_json: bool) -> None:
     """Say what so many works and pictures take: machines, storage, requests and money, stage by stage.
 
     The figures behind it are measured, or counted here once there are enough; of each is said which. Prices are

@@ -3,13 +3,13 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import FILE, TO_WRITE, AsJson, Number, Numbers, Reason, Taken, TheirOwner, Why, command
 from desk.cli.common.files import read_picture
-from desk.cli.common.frame import DECISIONS, Desk, person
+from desk.cli.common.frame import DECISIONS, Desk, examples, open_desk, person
+from desk.cli.common.options import AT_LEAST_1, FILE, TO_WRITE, json_option, owner_option, reason_option, why_option
 from desk.cli.common.show import counted, fields, listed, moment, note, only_json, say, short, table
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from exhibit.digests import Digest
@@ -21,16 +21,18 @@ if TYPE_CHECKING:
     from workers.cases import decisions
 
 WHO = "Who decides, as the record names it; your login by default."
-By = Annotated[str, Taken("--by", metavar="NAME", help=WHO, found=lambda _desk, named: named or person())]
 case_command = click.Group(
     "case", help="Cases: each is one work shown by one party, with all places where it was seen."
 )
 
 
-@command("list", "", "--decision open --json", of=case_command)
+@case_command.command("list", epilog=examples("exhibit case list", "exhibit case list --decision open --json"))
+@owner_option
 @click.option("--decision", type=click.Choice(DECISIONS), help="Only those decided so.")
-def list_cases(*, owner: TheirOwner, decision: str | None, as_json: AsJson) -> None:
+@json_option
+def list_cases(*, named: str | None, decision: str | None, as_json: bool) -> None:
     """List the cases."""
+    owner = open_desk().owner(named)
     from desk.schemas import cases as schemas
     from registry.accounts import scoped
 
@@ -65,9 +67,14 @@ def _line(case: "schemas.Case") -> list[object]:
     return [case.number, title, case.party or "(files)", match, len(case.uses), decided, sealed]
 
 
-@command("show", "3", of=case_command)
-def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
+@case_command.command("show", epilog=examples("exhibit case show 3"))
+@click.argument("number", type=AT_LEAST_1)
+@owner_option
+@json_option
+def show_case(*, number: int, named: str | None, as_json: bool) -> None:
     """Show case NUMBER: where the work was seen, how alike it is, what was captured, and its history."""
+    desk = open_desk()
+    owner = desk.owner(named)
     from desk.schemas import cases as schemas
     from desk.texts import cases
     from registry.accounts import scoped
@@ -153,15 +160,19 @@ def _show_evidence(desk: Desk, one: "schemas.FullCase") -> None:
         table(("when", "what"), [(moment(event.at, desk.zone), event.sentence) for event in one.history])
 
 
-@command("look", "3 --picture ours.jpg --side-by-side both.jpg", of=case_command)
+@case_command.command("look", epilog=examples("exhibit case look 3 --picture ours.jpg --side-by-side both.jpg"))
+@click.argument("number", type=AT_LEAST_1)
+@owner_option
 @click.option("--picture", required=True, metavar="FILE", type=FILE, help="The work's picture; it isn't stored.")
 @click.option("--side-by-side", metavar="FILE", type=TO_WRITE, help="Draw both, with what they share outlined.")
-def look_at_case(*, desk: Desk, number: Number, owner: TheirOwner, picture: Path, side_by_side: Path | None) -> None:
+def look_at_case(*, number: int, named: str | None, picture: Path, side_by_side: Path | None) -> None:
     """Compare the picture of a work that was never held here with what case NUMBER found by its fingerprints.
 
     The file's digest has to be the stated one; nothing of it is kept. Then clear the case or license it; to call it not
     licensed, register the file, because evidence needs the picture.
     """
+    desk = open_desk()
+    owner = desk.owner(named)
     from desk.cli import compare
     from registry.accounts import scoped
     from registry.log import audit_log
@@ -180,16 +191,26 @@ def look_at_case(*, desk: Desk, number: Number, owner: TheirOwner, picture: Path
             click.get_current_context().invoke(compare.compare_command, work=picture, picture=found, side_by_side=drawn)
 
 
-@command("confirm", '3 4 --reason "No permission was given."', "3 --wait", of=case_command)
+@case_command.command(
+    "confirm",
+    epilog=examples('exhibit case confirm 3 4 --reason "No permission was given."', "exhibit case confirm 3 --wait"),
+)
+@click.argument("numbers", nargs=-1, required=True, type=AT_LEAST_1)
+@owner_option
+@why_option
+@click.option("--by", metavar="NAME", help=WHO)
 @click.option("--demonstration", is_flag=True, help="For demonstrations: the record says that nobody looked.")
 @click.option("--wait", is_flag=True, help="Return when the evidence is sealed; ends with 4 when it isn't.")
 def confirm_cases(
-    *, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Why, by: By, demonstration: bool, wait: bool
+    *, numbers: tuple[int, ...], named: str | None, reason: str, by: str, demonstration: bool, wait: bool
 ) -> None:
     """Decide that cases NUMBERS are not licensed; their evidence is captured and sealed.
 
     One that is decided so already keeps its first reason.
     """
+    desk = open_desk()
+    owner = desk.owner(named)
+    by = by or person()
     from registry import models
     from workers.cases import decisions
 
@@ -208,38 +229,65 @@ def confirm_cases(
         note("No worker runs to seal the evidence: start them with `exhibit up`, or add --wait.")
 
 
-@command("clear", '5 --reason "Not our picture."', of=case_command)
+@case_command.command("clear", epilog=examples('exhibit case clear 5 --reason "Not our picture."'))
+@click.argument("numbers", nargs=-1, required=True, type=AT_LEAST_1)
+@owner_option
+@reason_option
+@click.option("--by", metavar="NAME", help=WHO)
 @click.option(
     "--copies", is_flag=True, help="They are copies, and nothing is wrong with them: no error of the comparison."
 )
-def clear_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Reason, by: By, copies: bool) -> None:
+def clear_cases(*, numbers: tuple[int, ...], named: str | None, reason: str, by: str, copies: bool) -> None:
     """Record that cases NUMBERS aren't copies, or that nothing is wrong with them."""
+    desk = open_desk()
+    owner = desk.owner(named)
+    by = by or person()
     _decide(desk, owner, numbers, "Cleared", "COPIES" if copies else "CLEAR", by=by, reason=reason)
 
 
-@command("license", '6 --licence 2 --reason "Agreed by mail."', of=case_command)
+@case_command.command("license", epilog=examples('exhibit case license 6 --licence 2 --reason "Agreed by mail."'))
+@click.argument("numbers", nargs=-1, required=True, type=AT_LEAST_1)
+@owner_option
 @click.option("--licence", required=True, type=click.IntRange(min=1), metavar="N", help="The licence that permits it.")
-def license_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, licence: int, reason: Reason, by: By) -> None:
+@reason_option
+@click.option("--by", metavar="NAME", help=WHO)
+def license_cases(*, numbers: tuple[int, ...], named: str | None, licence: int, reason: str, by: str) -> None:
     """Record that a licence permits the uses of cases NUMBERS."""
+    desk = open_desk()
+    owner = desk.owner(named)
+    by = by or person()
     from registry.accounts import scoped
 
     granted = scoped.licence(owner, licence)
     _decide(desk, owner, numbers, "Licensed", "LICENSE", by=by, reason=reason, licence=granted)
 
 
-@command("reopen", '5 --reason "It is our picture after all."', of=case_command)
-def reopen_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Reason, by: By) -> None:
+@case_command.command("reopen", epilog=examples('exhibit case reopen 5 --reason "It is our picture after all."'))
+@click.argument("numbers", nargs=-1, required=True, type=AT_LEAST_1)
+@owner_option
+@reason_option
+@click.option("--by", metavar="NAME", help=WHO)
+def reopen_cases(*, numbers: tuple[int, ...], named: str | None, reason: str, by: str) -> None:
     """Open the decided cases NUMBERS again; their history and their bundles stay."""
+    desk = open_desk()
+    owner = desk.owner(named)
+    by = by or person()
     _decide(desk, owner, numbers, "Open again", "REOPEN", by=by, reason=reason)
 
 
-@command("undo", "5", of=case_command)
-def undo_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, by: By) -> None:
+@case_command.command("undo", epilog=examples("exhibit case undo 5"))
+@click.argument("numbers", nargs=-1, required=True, type=AT_LEAST_1)
+@owner_option
+@click.option("--by", metavar="NAME", help=WHO)
+def undo_cases(*, numbers: tuple[int, ...], named: str | None, by: str) -> None:
     """Take back what you decided of cases NUMBERS: they are open again. What somebody else decided stays.
 
     Evidence isn't sealed within 20 seconds after a case is decided, unless --wait was said. Ends with 2 when somebody
     else has decided a case meanwhile.
     """
+    desk = open_desk()
+    owner = desk.owner(named)
+    by = by or person()
     _decide(desk, owner, numbers, "Undone", "UNDO", by=by)
 
 

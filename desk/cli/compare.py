@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from desk.cli.common.command import TO_WRITE, AsJson, GivenFile, command
 from desk.cli.common.files import read_picture, write_file
+from desk.cli.common.frame import examples
+from desk.cli.common.options import FILE, TO_WRITE, json_option
 from desk.cli.common.show import fields, only_json, say
 from exhibit.errors import RefusedError
 from exhibit.types import Decision, Verification
@@ -35,13 +36,16 @@ def _drawing_option(name: str, text: str) -> Callable[[F], F]:
     return click.option(name, metavar="FILE", type=TO_WRITE, callback=_drawing, help=text)
 
 
-@command("compare", "ours.jpg theirs.png --side-by-side both.jpg")
+@click.command("compare", epilog=examples("exhibit compare ours.jpg theirs.png --side-by-side both.jpg"))
+@click.argument("work", type=FILE)
+@click.argument("picture", type=FILE)
 @_drawing_option("--side-by-side", "Draw both, with what they share outlined.")
 @_drawing_option("--overlay", "Draw PICTURE laid on WORK.")
 @_drawing_option("--difference", "Draw what PICTURE has otherwise than WORK.")
 @_drawing_option("--points", "Draw details that are in both, numbered.")
 @_drawing_option("--map", "Draw WORK with what of it survives, cell by cell.")
-def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **drawings: Path | None) -> None:
+@json_option
+def compare_command(*, work: Path, picture: Path, as_json: bool, **drawings: Path | None) -> None:
     """Compare PICTURE with WORK: whether it may be a copy, and how alike the two are.
 
     Drawings are JPEG or PNG files, as their names end.

@@ -4,15 +4,16 @@ from dataclasses import asdict
 
 import click
 
-from desk.cli.common.command import AsJson, command
-from desk.cli.common.frame import finish
+from desk.cli.common.frame import examples, finish
+from desk.cli.common.options import json_option
 from desk.cli.common.show import clean, echo_json
 from exhibit.errors import ExitCode
 from workers.configuration import load_config
 
 
-@command("doctor")
-def doctor_command(*, as_json: AsJson) -> None:
+@click.command("doctor", epilog=examples("exhibit doctor"))
+@json_option
+def doctor_command(*, as_json: bool) -> None:
     """Say what this machine has and lacks, and how to get it; while Exhibit runs, also whether all is well.
 
     Ends with 3 when something needed is missing.

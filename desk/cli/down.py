@@ -1,13 +1,14 @@
 """Stopping the product."""
 
-from desk.cli.common.command import command
-from desk.cli.common.frame import finish
+import click
+
+from desk.cli.common.frame import examples, finish
 from desk.cli.common.show import note, say
 from exhibit.errors import ExitCode
 from workers.configuration import load_config
 
 
-@command("down")
+@click.command("down", epilog=examples("exhibit down"))
 def down_command() -> None:
     """Stop what `exhibit up` started. Ends with 3 when nothing runs."""
     from workers.tasks import supervisor

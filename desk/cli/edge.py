@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import TO_WRITE, AsJson, GivenFile, Word, command
 from desk.cli.common.files import read_file, write_file
-from desk.cli.common.frame import Desk, person
+from desk.cli.common.frame import Desk, examples, open_desk, person
+from desk.cli.common.options import FILE, TO_WRITE, json_option
 from desk.cli.common.show import counted, echo_json, listed, moment, note, only_json, say, table, tell
 from exhibit.errors import NotFoundError
 
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 edge_command = click.Group("edge", help="Machines of others that help: they fetch and measure, and never see works.")
 
 
-@command("invite", '"Ann\'s machine"', of=edge_command)
-def invite_contributor(*, desk: Desk, name: Word, as_json: AsJson) -> None:
+@edge_command.command("invite", epilog=examples('exhibit edge invite "Ann\'s machine"'))
+@click.argument("name")
+@json_option
+def invite_contributor(*, name: str, as_json: bool) -> None:
     """Let somebody help, under NAME: prints a token, once, with which one machine joins."""
+    desk = open_desk()
     from registry.edge import contributors
     from workers.servers import addresses
 
@@ -31,8 +34,10 @@ def invite_contributor(*, desk: Desk, name: Word, as_json: AsJson) -> None:
     tell({"name": row.name, "token": token, "url": url}, said, f"  exhibit edge join {url} {token}", as_json=as_json)
 
 
-@command("join", "https://exhibit.example exe_…", of=edge_command)
-def join_edge(*, url: Word, token: Word) -> None:
+@edge_command.command("join", epilog=examples("exhibit edge join https://exhibit.example exe_…"))
+@click.argument("url")
+@click.argument("token")
+def join_edge(*, url: str, token: str) -> None:
     """Help the installation at URL, with the TOKEN that its operator gave you, until Ctrl-C.
 
     This machine fetches pictures by the rules of every crawl and sends hashes and descriptors of them, signed with a
@@ -47,12 +52,14 @@ def join_edge(*, url: Word, token: Word) -> None:
         note(f"{counted(pictures, 'picture')} so far.")
 
 
-@command("list", "", "--json > account.json", of=edge_command)
-def list_contributors(*, desk: Desk, as_json: AsJson) -> None:
+@edge_command.command("list", epilog=examples("exhibit edge list", "exhibit edge list --json > account.json"))
+@json_option
+def list_contributors(*, as_json: bool) -> None:
     """List who helps or has helped, what each has brought, what checks said, and why one was thrown out.
 
     As JSON it is an account for whoever pays or thanks, signed with the log's key.
     """
+    desk = open_desk()
     from desk.schemas import owners as schemas
     from registry import models
 
@@ -80,10 +87,12 @@ def _account(desk: Desk, rows: "Iterable[models.Contributor]") -> dict[str, obje
     )
 
 
-@command("account", '"Ann\'s machine" --out account.json', of=edge_command)
+@edge_command.command("account", epilog=examples('exhibit edge account "Ann\'s machine" --out account.json'))
+@click.argument("name")
 @click.option("--out", required=True, type=TO_WRITE, metavar="FILE", help="The file, JSON.")
-def write_account(*, desk: Desk, name: Word, out: Path) -> None:
+def write_account(*, name: str, out: Path) -> None:
     """Write what the contributor NAME has done until now, signed with the log's key, for whoever pays or thanks."""
+    desk = open_desk()
     from registry import models
 
     rows = list(models.Contributor.objects.filter(name=name).order_by("pk"))
@@ -93,9 +102,13 @@ def write_account(*, desk: Desk, name: Word, out: Path) -> None:
     say(f"Written to {out}, signed by {desk.services.log.vkey()}")
 
 
-@command("check", "account.json --key exhibit.example/log+9b84e97f+AX…", of=edge_command)
+@edge_command.command(
+    "check", epilog=examples("exhibit edge check account.json --key exhibit.example/log+9b84e97f+AX…")
+)
+@click.argument("file", type=FILE)
 @click.option("--key", default="", metavar="KEY", help="The log's key, as the installation's operator told you.")
-def check_account(*, file: GivenFile, key: str, as_json: AsJson) -> None:
+@json_option
+def check_account(*, file: Path, key: str, as_json: bool) -> None:
     """Check an account that somebody wrote, by its signature, and print it; ends with 1 where it was changed.
 
     Without --key it is held against the key that it names itself: compare that with what its operator says.
@@ -114,10 +127,12 @@ def check_account(*, file: GivenFile, key: str, as_json: AsJson) -> None:
     )
 
 
-@command("remove", '"Ann\'s machine" --drop', of=edge_command)
+@edge_command.command("remove", epilog=examples('exhibit edge remove "Ann\'s machine" --drop'))
+@click.argument("name")
 @click.option("--drop", is_flag=True, help="Drop all that it sent, too; its addresses are fetched here.")
-def remove_contributor(*, _desk: Desk, name: Word, drop: bool) -> None:
+def remove_contributor(*, name: str, drop: bool) -> None:
     """Take no more results from the contributor NAME."""
+    open_desk()
     from registry.edge import contributors
 
     contributors.throw_out(contributors.named(name), by=person(), drop=drop)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import TO_WRITE, AsJson, Places, command
 from desk.cli.common.files import pictures_in, read_picture, written_whole
-from desk.cli.common.frame import finish
+from desk.cli.common.frame import examples, finish
+from desk.cli.common.options import THERE, TO_WRITE, json_option
 from desk.cli.common.show import counted, note, tell, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 30
 
 
-@command("fingerprint", "~/Pictures/portfolio --out works.json")
+@click.command("fingerprint", epilog=examples("exhibit fingerprint ~/Pictures/portfolio --out works.json"))
+@click.argument("paths", nargs=-1, required=True, type=THERE)
 @click.option("--out", required=True, metavar="FILE", type=TO_WRITE, help="The file that tells them; JSON.")
-def fingerprint_command(*, paths: Places, out: Path, as_json: AsJson) -> None:
+@json_option
+def fingerprint_command(*, paths: tuple[Path, ...], out: Path, as_json: bool) -> None:
     """Write what registers pictures without sending them: digest, size and fingerprints of files and folders.
 
     It holds no picture, but a fingerprint gives away the coarse shape of one: send the file only to an installation

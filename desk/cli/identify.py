@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import TO_FILL, AsJson, OwnerName, command
 from desk.cli.common.files import made_folder, read_picture, write_file
-from desk.cli.common.frame import Desk, finish, open_desk
+from desk.cli.common.frame import Desk, examples, finish, open_desk
+from desk.cli.common.options import TO_FILL, json_option, owner_option
 from desk.cli.common.show import counted, echo_json, fields, moment, note, say, tracked
 from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
 
@@ -41,16 +41,20 @@ class _Result:
     error: ExhibitError | None = None
 
 
-@command(
+@click.command(
     "identify",
-    "found.jpg",
-    "screenshot.png poster.jpg --out proofs",
-    "https://shop.example/banner.jpg --json",
-    "curl -s https://shop.example/banner.jpg | exhibit identify -",
+    epilog=examples(
+        "exhibit identify found.jpg",
+        "exhibit identify screenshot.png poster.jpg --out proofs",
+        "exhibit identify https://shop.example/banner.jpg --json",
+        "curl -s https://shop.example/banner.jpg | exhibit identify -",
+    ),
 )
 @click.argument("images", nargs=-1, required=True)
+@owner_option
 @click.option("--out", metavar="DIR", type=TO_FILL, help=DRAWN)
-def identify_command(*, images: tuple[str, ...], owner: OwnerName, out: Path | None, as_json: AsJson) -> None:
+@json_option
+def identify_command(*, images: tuple[str, ...], named: str | None, out: Path | None, as_json: bool) -> None:
     """Say which of the owner's works each of IMAGES shows, whole or in part.
 
     An image is a file, - for standard input, or an http(s) address, which is fetched if the operator's rules permit
@@ -61,7 +65,7 @@ def identify_command(*, images: tuple[str, ...], owner: OwnerName, out: Path | N
     if images.count(STANDARD_INPUT) > 1:
         raise WrongUseError("Standard input can be read once only.")
     desk = open_desk()
-    of = desk.owner(owner)
+    of = desk.owner(named)
     results = [_identified(desk, of, image, out) for image in tracked(images, "Identifying")]
     if as_json:
         echo_json({"images": [_plain(answer) for answer in results]})

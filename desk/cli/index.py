@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import AsJson, command
-from desk.cli.common.frame import Desk, finish
+from desk.cli.common.frame import examples, finish, open_desk
+from desk.cli.common.options import json_option
 from desk.cli.common.show import note, only_json, say, size, table, tell
 from exhibit.errors import ExitCode
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 index_command = click.Group("index", help="The indexes, which are made of the rows and can be made again.")
 
 
-@command("stats", of=index_command, short_help="Say what each index holds.")
-def show_stats(*, desk: Desk, as_json: AsJson) -> None:
+@index_command.command("stats", epilog=examples("exhibit index stats"), short_help="Say what each index holds.")
+@json_option
+def show_stats(*, as_json: bool) -> None:
     """Say what each index holds.
 
     Searched are the registered works, and the pictures seen. phash256 holds hashes, rootsift the local features of
@@ -25,6 +26,7 @@ def show_stats(*, desk: Desk, as_json: AsJson) -> None:
     Changes behind are newer than the files; whoever searches reads them from the rows. The last figures are what a
     registered work takes on disk beside its file.
     """
+    desk = open_desk()
     from workers.matching import index_upkeep
 
     states = index_upkeep.index_states(desk.services)
@@ -37,9 +39,11 @@ def show_stats(*, desk: Desk, as_json: AsJson) -> None:
         say(f"On disk each of {each.works:,} registered works takes {whole} beside its file: {parts}.")
 
 
-@command("check", of=index_command)
-def check_indexes(*, desk: Desk, as_json: AsJson) -> None:
+@index_command.command("check", epilog=examples("exhibit index check"))
+@json_option
+def check_indexes(*, as_json: bool) -> None:
     """Read every index whole and hold it against the rows. Ends with 1 when something is wrong."""
+    desk = open_desk()
     from workers.matching import index_upkeep
 
     states = index_upkeep.check_indexes(desk.services)
@@ -52,9 +56,12 @@ def check_indexes(*, desk: Desk, as_json: AsJson) -> None:
         say(f"All is well. Changes not yet in an index: {behind:,} at most.")
 
 
-@command("rebuild", of=index_command, short_help="Make every index again from the rows.")
-def rebuild_indexes(*, desk: Desk) -> None:
+@index_command.command(
+    "rebuild", epilog=examples("exhibit index rebuild"), short_help="Make every index again from the rows."
+)
+def rebuild_indexes() -> None:
     """Make every index again from the rows; whoever searches goes on meanwhile."""
+    desk = open_desk()
     from workers.matching import index_upkeep
 
     for collection, space in index_upkeep.rebuild_indexes(desk.services):

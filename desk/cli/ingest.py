@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from desk.cli.common.command import AT_LEAST_1, THERE, AsJson, OwnerName, Taken, command
-from desk.cli.common.frame import Desk, finish, open_desk, person
+from desk.cli.common.frame import Desk, examples, finish, open_desk, person
+from desk.cli.common.options import AT_LEAST_1, THERE, json_option, owner_option
 from desk.cli.common.show import clean, counted, note, say, short, size, table, tell
 from exhibit.config.secrets import secret_path
 from exhibit.errors import ExitCode, WrongUseError
@@ -28,19 +28,22 @@ if TYPE_CHECKING:
 
 TOLD_EVERY = 10.0
 """Seconds between two lines about how far it is, where standard error is no terminal."""
-Paths = Annotated[tuple[Path, ...], Taken(nargs=-1, type=THERE)]
 LEFT_OUT = "Write each address that this run leaves out, with the reason, as CSV."
 KINDS = click.Choice(["image", "page"])
 
 
-@command(
+@click.command(
     "ingest",
-    "laion-part-00000.parquet --watch laion --min-width 300",
-    "lists/ --watch agency --host shop.example --without-host cdn.shop.example",
-    "addresses.csv.gz --watch agency --column image --word sunset --word beach",
-    "AWS_SKIP_SIGNATURE=true AWS_REGION=us-east-1 exhibit ingest --bucket s3://lists/2026 --watch agency",
-    "CC-MAIN-2026-01.warc.wat.gz cdx-00000.gz --watch crawl --only image --dry-run",
+    epilog=examples(
+        "exhibit ingest laion-part-00000.parquet --watch laion --min-width 300",
+        "exhibit ingest lists/ --watch agency --host shop.example --without-host cdn.shop.example",
+        "exhibit ingest addresses.csv.gz --watch agency --column image --word sunset --word beach",
+        "AWS_SKIP_SIGNATURE=true AWS_REGION=us-east-1 exhibit ingest --bucket s3://lists/2026 --watch agency",
+        "exhibit ingest CC-MAIN-2026-01.warc.wat.gz cdx-00000.gz --watch crawl --only image --dry-run",
+    ),
 )
+@click.argument("paths", nargs=-1, type=THERE)
+@owner_option
 @click.option("--watch", "name", required=True, metavar="NAME", help="The watch that visits them; made where missing.")
 @click.option("--bucket", "buckets", multiple=True, metavar="URL", help="What lies there, too: s3://…, gs://…, az://….")
 @click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only this host and those below.")
@@ -54,7 +57,8 @@ KINDS = click.Choice(["image", "page"])
 @click.option("--as", "kind", type=KINDS, default="image", show_default=True, help="What a table's addresses are.")
 @click.option("--dry-run", is_flag=True, help="Count, and keep nothing.")
 @click.option("--skipped", type=click.File("w", "utf-8", "replace"), metavar="FILE", help=LEFT_OUT)
-def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
+@json_option
+def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool, **given: Json) -> None:
     """Read lists of addresses from files and folders PATHS, for a watch to visit: images, and pages without links.
 
     Parquet and CSV files (columns url, caption, page_url, width, height), and WAT and CDX files of web archives; .gz
@@ -73,7 +77,7 @@ def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: 
 
     found = files.find([*paths, *(_fetched(desk, url) for url in given["buckets"])])
     wanted = _wanted(given)
-    of = desk.owner(owner)
+    of = desk.owner(named)
     with _stopped_by_signals() as stopping:
         watch = None if given["dry_run"] else lists.watch_of(of, given["name"], by=person())
         order = ingest.Order(watch, wanted, desk.services.guard, given["column"], given["kind"], lambda: bool(stopping))

@@ -1,11 +1,12 @@
 """Owners' keys: which there are, new ones in their place, trust taken back, and what others have to know of them."""
 
 import json
+from pathlib import Path
 
 import click
 
-from desk.cli.common.command import AnyOwner, AsJson, GivenFile, Label, Reason, TheirOwner, Word, command
-from desk.cli.common.frame import Desk, person
+from desk.cli.common.frame import examples, open_desk, person
+from desk.cli.common.options import FILE, any_owner_option, json_option, label_option, owner_option, reason_option
 from desk.cli.common.show import counted, listed, moment, say
 from exhibit.config.secrets import NEXT_MASTER_KEY, mounted
 from exhibit.errors import NotFoundError, WrongUseError
@@ -22,9 +23,12 @@ use_option = click.option("--use", type=click.Choice(USES), default="sealing", s
 key_command = click.Group("key", help="Keys that sign for owners, and device keys of theirs that counter-sign.")
 
 
-@command("list", "", "--owner studio-example --json", of=key_command)
-def list_keys(*, owner: AnyOwner, as_json: AsJson) -> None:
+@key_command.command("list", epilog=examples("exhibit key list", "exhibit key list --owner studio-example --json"))
+@any_owner_option
+@json_option
+def list_keys(*, named: str | None, as_json: bool) -> None:
     """List all keys, those too that are used no more."""
+    owner = None if named is None else open_desk().owner(named)
     from desk.schemas import log as schemas
     from registry.log import keys as key_rows
 
@@ -35,10 +39,19 @@ def list_keys(*, owner: AnyOwner, as_json: AsJson) -> None:
     listed("keys", found, columns, line, nothing=nothing, as_json=as_json)
 
 
-@command("rotate", '--owner studio-example --reason "yearly"', '--use documents --reason "…"', of=key_command)
+@key_command.command(
+    "rotate",
+    epilog=examples(
+        'exhibit key rotate --owner studio-example --reason "yearly"', 'exhibit key rotate --use documents --reason "…"'
+    ),
+)
+@owner_option
+@reason_option
 @use_option
-def rotate_key(*, desk: Desk, owner: TheirOwner, use: str, reason: Reason) -> None:
+def rotate_key(*, named: str | None, use: str, reason: str) -> None:
     """Make an owner's next key and use it from now on. What the earlier one signed stands."""
+    desk = open_desk()
+    owner = desk.owner(named)
     from registry.log import keys as key_rows
     from workers.evidence import keys as key_acts
 
@@ -47,12 +60,17 @@ def rotate_key(*, desk: Desk, owner: TheirOwner, use: str, reason: Reason) -> No
     say("Those who check need the new public key: exhibit key export FILE")
 
 
-@command("revoke", '3f6a9c01 --reason "the disk was stolen"', of=key_command)
-def revoke_key(*, desk: Desk, key: Word, owner: TheirOwner, reason: Reason) -> None:
+@key_command.command("revoke", epilog=examples('exhibit key revoke 3f6a9c01 --reason "the disk was stolen"'))
+@click.argument("key")
+@owner_option
+@reason_option
+def revoke_key(*, key: str, named: str | None, reason: str) -> None:
     """Take back the trust in KEY (8 or more digits of its public half): what it signs from now on is refused.
 
     What it signed stands where a witness saw it before. The time is in the log and in `exhibit key export`.
     """
+    desk = open_desk()
+    owner = desk.owner(named)
     from registry.log import keys as key_rows
     from workers.evidence import keys as key_acts
 
@@ -61,12 +79,16 @@ def revoke_key(*, desk: Desk, key: Word, owner: TheirOwner, reason: Reason) -> N
     say(f"Revoked since {moment(since, desk.zone)}. {AFTERWARDS[key_rows.use_of(row)]}")
 
 
-@command("add", "laptop device.pub --owner studio-example", of=key_command)
-def add_key(*, name: Word, file: GivenFile, owner: TheirOwner) -> None:
+@key_command.command("add", epilog=examples("exhibit key add laptop device.pub --owner studio-example"))
+@click.argument("name")
+@click.argument("file", type=FILE)
+@owner_option
+def add_key(*, name: str, file: Path, named: str | None) -> None:
     """Note the public half of a key on a device of the owner's own, called NAME, from FILE.
 
     Its private half stays on the device, and signs there: python -m evidence sign
     """
+    owner = open_desk().owner(named)
     from evidence.keys import ed25519
     from registry.log import keys as key_rows
 
@@ -76,10 +98,14 @@ def add_key(*, name: Word, file: GivenFile, owner: TheirOwner) -> None:
     say(f"Noted the device key {bytes(row.public_key).hex()[:16]} of {row.owner.name}.")
 
 
-@command("export", "keys.json", "- --owner studio", of=key_command)
+@key_command.command("export", epilog=examples("exhibit key export keys.json", "exhibit key export - --owner studio"))
 @click.argument("file", type=click.File("w", encoding="utf-8"))
-def export_keys(*, desk: Desk, file: Untyped, owner: AnyOwner, label: Label) -> None:
+@any_owner_option
+@label_option
+def export_keys(*, file: Untyped, named: str | None, label: str) -> None:
     """Write the public keys into FILE (- for standard output), as the field `keys` of a trust list takes them."""
+    desk = open_desk()
+    owner = None if named is None else desk.owner(named)
     from desk.cli import trust
     from evidence.formats import codec
 
@@ -94,10 +120,13 @@ def _tell_written(file: Untyped) -> None:
         say(f"Written to {file.name}.")
 
 
-@command("certificate", "studio.pem --owner studio-example", of=key_command)
+@key_command.command("certificate", epilog=examples("exhibit key certificate studio.pem --owner studio-example"))
 @click.argument("file", type=click.File("wb"))
-def write_certificate(*, desk: Desk, file: Untyped, owner: TheirOwner) -> None:
+@owner_option
+def write_certificate(*, file: Untyped, named: str | None) -> None:
     """Write the certificate of an owner's key for PDF signatures into FILE as PEM, for readers that are to trust it."""
+    desk = open_desk()
+    owner = desk.owner(named)
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
 
@@ -111,12 +140,14 @@ def write_certificate(*, desk: Desk, file: Untyped, owner: TheirOwner) -> None:
     _tell_written(file)
 
 
-@command("master", '--reason "an operator left"', of=key_command)
-def change_master(*, desk: Desk, reason: Reason) -> None:
+@key_command.command("master", epilog=examples('exhibit key master --reason "an operator left"'))
+@reason_option
+def change_master(*, reason: str) -> None:
     """Encrypt all keys under a new master key, which takes the old one's place in the folder `secrets`.
 
     After an interruption the same command goes on. Backups of the database made before need the old master key.
     """
+    desk = open_desk()
     from workers.evidence import keys as key_acts
 
     made = key_acts.change_master_key(desk.services, by=person(), reason=reason)

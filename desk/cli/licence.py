@@ -1,11 +1,12 @@
 """Permitted uses."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import AsJson, GivenFile, TheirOwner, command
-from desk.cli.common.frame import Desk, person
+from desk.cli.common.frame import examples, open_desk, person
+from desk.cli.common.options import FILE, json_option, owner_option
 from desk.cli.common.show import counted, echo_json, listed, note, say, short, table, tell
 
 if TYPE_CHECKING:
@@ -16,25 +17,22 @@ ORDERS = ("day-month", "month-day")
 licence_command = click.Group("licence", help="Uses that are permitted: what they cover is recorded, and is no case.")
 
 
-@command(
+@licence_command.command(
     "import",
-    "licences.csv --owner studio-example",
-    "customers.xlsx --dry-run",
-    'customers.csv --days day-month --leave-out "Invoice no."',
-    of=licence_command,
+    epilog=examples(
+        "exhibit licence import licences.csv --owner studio-example",
+        "exhibit licence import customers.xlsx --dry-run",
+        'exhibit licence import customers.csv --days day-month --leave-out "Invoice no."',
+    ),
 )
+@click.argument("file", type=FILE)
+@owner_option
 @click.option("--dry-run", is_flag=True, help="Show how the table is understood, and keep nothing.")
 @click.option("--days", "order", type=click.Choice(ORDERS), help="What comes first in days like 01/02/2026.")
 @click.option("--leave-out", "unused", multiple=True, metavar="HEADING", help="A column that isn't used.")
+@json_option
 def import_licences(
-    *,
-    desk: Desk,
-    file: GivenFile,
-    owner: TheirOwner,
-    as_json: AsJson,
-    dry_run: bool,
-    order: str | None,
-    unused: tuple[str, ...],
+    *, file: Path, named: str | None, as_json: bool, dry_run: bool, order: str | None, unused: tuple[str, ...]
 ) -> None:
     """Add the licences in the table FILE (CSV or XLSX), all or none, and look for them in the open cases.
 
@@ -42,6 +40,8 @@ def import_licences(
     anything), account, territories, valid_from, valid_until, reason. Other usual headings are understood, too, such as
     Customer or Kunde, and said. A line that is in the ledger already isn't added twice.
     """
+    desk = open_desk()
+    owner = desk.owner(named)
     from desk.schemas import licences as schemas
     from desk.texts import uploads as table_words
     from registry import models
@@ -91,9 +91,12 @@ def _show_understood(understood: "Understood", count: int) -> None:
     say(f"{counted(count, 'licence')} read, nothing is kept.")
 
 
-@command("list", "", "--json", of=licence_command)
-def list_licences(*, owner: TheirOwner, as_json: AsJson) -> None:
+@licence_command.command("list", epilog=examples("exhibit licence list", "exhibit licence list --json"))
+@owner_option
+@json_option
+def list_licences(*, named: str | None, as_json: bool) -> None:
     """List the permitted uses."""
+    owner = open_desk().owner(named)
     from desk.schemas import licences as schemas
     from registry.accounts import scoped
 

@@ -2,12 +2,13 @@
 
 from dataclasses import asdict
 from operator import itemgetter
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import AT_LEAST_1, AsJson, Places, Reason, Taken, command
-from desk.cli.common.frame import Desk, finish, person
+from desk.cli.common.frame import Desk, examples, finish, open_desk, person
+from desk.cli.common.options import AT_LEAST_1, THERE, json_option, reason_option
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, say
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
@@ -17,19 +18,20 @@ if TYPE_CHECKING:
     from registry import models
 
 UNDER = "Under the signed head of N entries; the newest by default."
-Size = Annotated[int | None, Taken("--size", type=AT_LEAST_1, metavar="N", help=UNDER)]
 log_command = click.Group(
     "log",
     help="The append-only log of everything that counts: registrations, crawls, decisions, seals, keys, accesses.",
 )
 
 
-@command("status", of=log_command)
-def log_status(*, desk: Desk, as_json: AsJson) -> None:
+@log_command.command("status", epilog=examples("exhibit log status"))
+@json_option
+def log_status(*, as_json: bool) -> None:
     """Say how long the log is, what was signed last, under which names and key, and whether signing goes on.
 
     Ends with 1 when nothing more is signed until you have decided about a break.
     """
+    desk = open_desk()
     from desk.schemas import log as schemas
     from registry import models
     from registry.log import log as log_rows
@@ -56,11 +58,13 @@ def log_status(*, desk: Desk, as_json: AsJson) -> None:
     finish(ExitCode.CHECK_FAILED if stopped else ExitCode.DONE)
 
 
-@command("list", "", "--type access --last 100", of=log_command)
+@log_command.command("list", epilog=examples("exhibit log list", "exhibit log list --type access --last 100"))
 @click.option("--type", "kind", metavar="TYPE", help="Only those of one type, such as decision, key or access.")
 @click.option("--last", type=click.IntRange(1, 100_000), default=20, show_default=True, metavar="N", help="How many.")
-def list_entries(*, desk: Desk, kind: str | None, last: int, as_json: AsJson) -> None:
+@json_option
+def list_entries(*, kind: str | None, last: int, as_json: bool) -> None:
     """List the newest entries with what they open to, as far as that is kept."""
+    desk = open_desk()
     from desk.schemas import log as schemas
     from registry import models
 
@@ -85,12 +89,14 @@ def _words(entry: "schemas.Entry") -> str:
     return ", ".join(f"{name}: {value}" for name, value in short.items() if len(str(value)) < 60 and value != "")
 
 
-@command("verify", "", "--json", of=log_command)
-def verify_log(*, desk: Desk, as_json: AsJson) -> None:
+@log_command.command("verify", epilog=examples("exhibit log verify", "exhibit log verify --json"))
+@json_option
+def verify_log(*, as_json: bool) -> None:
     """Replay the whole log: entries, hashes, every signed head, and what entries commit to where it is kept.
 
     Writes nothing. Ends with 1 when anything is wrong, and names it.
     """
+    desk = open_desk()
     from workers.log import replay
 
     found = replay.replay(desk.services)
@@ -105,12 +111,15 @@ def verify_log(*, desk: Desk, as_json: AsJson) -> None:
     finish(ExitCode.CHECK_FAILED if found.problems else ExitCode.DONE)
 
 
-@command("prove", "17", "17 --size 120", of=log_command)
-def prove_entry(*, desk: Desk, sequence: Annotated[int, Taken(type=click.IntRange(min=0))], size: Size) -> None:
+@log_command.command("prove", epilog=examples("exhibit log prove 17", "exhibit log prove 17 --size 120"))
+@click.argument("sequence", type=click.IntRange(min=0))
+@click.option("--size", type=AT_LEAST_1, metavar="N", help=UNDER)
+def prove_entry(*, sequence: int, size: int | None) -> None:
     """Print the inclusion proof (RFC 9162) of entry SEQUENCE as JSON, with the entry and the signed head.
 
     Details of an opening, such as names and reasons, aren't part of it; exhibit log list --json has them.
     """
+    desk = open_desk()
     from desk.schemas import log as schemas
     from registry import models
 
@@ -134,12 +143,17 @@ def _checkpoint(desk: Desk, size: int | None) -> "models.LogCheckpoint":
     return found
 
 
-@command("check-against", "bundle.zip", "seen.txt", of=log_command)
-def check_log_against(*, desk: Desk, files: Places, as_json: AsJson) -> None:
+@log_command.command(
+    "check-against", epilog=examples("exhibit log check-against bundle.zip", "exhibit log check-against seen.txt")
+)
+@click.argument("files", nargs=-1, required=True, type=THERE)
+@json_option
+def check_log_against(*, files: tuple[Path, ...], as_json: bool) -> None:
     """Hold FILES (bundles that were handed out, or checkpoints that somebody kept) against the log.
 
     Ends with 1 when the log doesn't continue what they show: nothing is signed then until `exhibit log new-origin`.
     """
+    desk = open_desk()
     from workers.log import history
 
     try:
@@ -153,38 +167,49 @@ def check_log_against(*, desk: Desk, files: Places, as_json: AsJson) -> None:
     finish(ExitCode.CHECK_FAILED if broken else ExitCode.DONE)
 
 
-@command("accept-head", '--reason "moved to a new disk"', of=log_command)
-def accept_log_head(*, desk: Desk, reason: Reason) -> None:
+@log_command.command("accept-head", epilog=examples('exhibit log accept-head --reason "moved to a new disk"'))
+@reason_option
+def accept_log_head(*, reason: str) -> None:
     """State that nothing was signed beyond what is known here, and go on signing under the same name.
 
     For a data folder that was moved, or put back without loss. Refused when what is known says otherwise.
     """
+    desk = open_desk()
     from workers.log import history
 
     head = history.accept_head(desk.services, by=person(), reason=reason)
     say(f"Signing goes on after the head of {counted(head.size, 'entry', 'entries')}.")
 
 
-@command("new-origin", '--reason "restored the backup of Monday"', of=log_command)
+@log_command.command("new-origin", epilog=examples('exhibit log new-origin --reason "restored the backup of Monday"'))
+@reason_option
 @click.option("--name", default="", metavar="NAME", help="The new name; made of the old one and the day by default.")
-def begin_new_origin(*, desk: Desk, reason: Reason, name: str) -> None:
+def begin_new_origin(*, reason: str, name: str) -> None:
     """Sign under a new name from now on, and record the break: after a restore that lost entries.
 
     Bundles that were handed out stay as they are. Those who check need the log's new public key: exhibit trust
     """
+    desk = open_desk()
     from workers.log import history
 
     say(f"The log is named {history.new_origin(desk.services, by=person(), reason=reason, name=name)} from now on.")
     say("Hand out its public key: exhibit trust FILE")
 
 
-@command("erase", '17 --reason "asked for by mail"', '17 23 40 --reason "asked for by mail"', of=log_command)
+@log_command.command(
+    "erase",
+    epilog=examples(
+        'exhibit log erase 17 --reason "asked for by mail"', 'exhibit log erase 17 23 40 --reason "asked for by mail"'
+    ),
+)
 @click.argument("sequences", nargs=-1, required=True, type=click.IntRange(min=0))
-def erase_entries(*, _desk: Desk, sequences: tuple[int, ...], reason: Reason) -> None:
+@reason_option
+def erase_entries(*, sequences: tuple[int, ...], reason: str) -> None:
     """Erase for good what the entries SEQUENCES commit to; they stay, tell nothing, and the log stays whole.
 
     Bundles made from then on can't show what was erased.
     """
+    open_desk()
     from registry.log import log as log_rows
 
     erased = log_rows.erase_openings(sequences, by=person(), reason=reason)

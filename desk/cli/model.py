@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.command import FILE, FOLDER, TO_WRITE, AsJson, GivenFile, Word, Yes, command
 from desk.cli.common.files import written_whole
-from desk.cli.common.frame import Desk, ask, finish, person
+from desk.cli.common.frame import Desk, ask, examples, finish, open_desk, person
+from desk.cli.common.options import FILE, FOLDER, TO_WRITE, json_option, yes_option
 from desk.cli.common.show import counted, echo_json, fields, moment, note, only_json, say, size, table, tell, told
 from exhibit.errors import ExitCode, WrongUseError
 
@@ -51,10 +51,15 @@ ANYWAY = "Although it finds less here than claimed"
 model_command = click.Group("model", help="The network that describes pictures, so that edited copies are found.")
 
 
-@command("add", "sscd.onnx --card sscd.toml", of=model_command, short_help="Add an ONNX file.")
+@model_command.command(
+    "add", epilog=examples("exhibit model add sscd.onnx --card sscd.toml"), short_help="Add an ONNX file."
+)
+@click.argument("file", type=FILE)
 @click.option("--card", required=True, type=FILE, help="What the network needs, in TOML; docs/descriptor.md shows one.")
-def add_model(*, desk: Desk, file: GivenFile, card: Path, as_json: AsJson) -> None:
+@json_option
+def add_model(*, file: Path, card: Path, as_json: bool) -> None:
     """Add a network of your own as an ONNX file. It is tried at once; it can be used when it has been measured."""
+    desk = open_desk()
     from workers.descriptors import models
 
     row = models.add_model(desk.services, file, card, by=person())
@@ -63,20 +68,21 @@ def add_model(*, desk: Desk, file: GivenFile, card: Path, as_json: AsJson) -> No
     note(f"Measure it: exhibit model measure {row.name}@{row.version} --photos DIR")
 
 
-@command(
+@model_command.command(
     "measure",
-    "sscd",
-    "sscd@1 --photos ~/Pictures",
-    of=model_command,
+    epilog=examples("exhibit model measure sscd", "exhibit model measure sscd@1 --photos ~/Pictures"),
     short_help="Measure what one finds in edited pictures.",
 )
+@click.argument("name")
 @photos_option
 @works_option
-def measure_model(*, desk: Desk, name: Word, photos: Path | None, works: int, as_json: AsJson) -> None:
+@json_option
+def measure_model(*, name: str, photos: Path | None, works: int, as_json: bool) -> None:
     """Measure what a network finds: photographs in all edits, beside the network in use. Takes some minutes.
 
     At least 20 photographs are needed, better some hundred. `exhibit model list --help` explains the figures.
     """
+    desk = open_desk()
     from indexer.calibration import recall
     from workers.descriptors import models
 
@@ -97,23 +103,26 @@ def _measured(desk: Desk, name: str, photos: Path | None, works: int) -> "models
         return models.measure_model(desk.services, name, photos, works, progress)
 
 
-@command(
+@model_command.command(
     "export",
-    "sscd --out sscd.zip",
-    'sscd --out sscd.zip --author Heron --key heron.pem --terms "Not for resale" --price "10 EUR"',
-    of=model_command,
+    epilog=examples(
+        "exhibit model export sscd --out sscd.zip",
+        'exhibit model export sscd --out sscd.zip --author Heron --key heron.pem --terms "Not for resale"',
+    ),
     short_help="Write one into a file for others.",
 )
+@click.argument("name")
 @click.option("--out", required=True, type=TO_WRITE, metavar="FILE", help="The file, a ZIP.")
 @click.option("--author", default="", metavar="TEXT", help="A name or pseudonym; your log's name, if not given.")
 @click.option("--terms", default="", metavar="TEXT", help="On which terms others may use it, besides its licence.")
 @click.option("--price", default="", metavar="TEXT", help="What you ask for it, in words; nothing is paid here.")
 @click.option("--key", type=TO_WRITE, metavar="FILE", help="PEM file of the author's key, made if missing.")
-def export_model(*, desk: Desk, name: Word, out: Path, author: str, terms: str, price: str, key: Path | None) -> None:
+def export_model(*, name: str, out: Path, author: str, terms: str, price: str, key: Path | None) -> None:
     """Write a measured network and its card, signed, into a file that other installations import.
 
     The key stands for the author: without --key it is this installation's own, and keep the file of another safe.
     """
+    desk = open_desk()
     from evidence.keys import ed25519
     from workers.descriptors import shared_models
 
@@ -124,19 +133,22 @@ def export_model(*, desk: Desk, name: Word, out: Path, author: str, terms: str, 
     say(f"Wrote {row} to {out}, signed by {(row.shared or {}).get('key') or signer.public_key.hex()}.")
 
 
-@command(
+@model_command.command(
     "import",
-    "sscd.zip",
-    "sscd.zip --key 9c5e2ab07d41f386 --photos ~/Pictures",
-    of=model_command,
+    epilog=examples(
+        "exhibit model import sscd.zip", "exhibit model import sscd.zip --key 9c5e2ab07d41f386 --photos ~/Pictures"
+    ),
     short_help="Take in one of somebody else, and measure it.",
 )
+@click.argument("file", type=FILE)
 @click.option("--key", default="", metavar="HEX", help="How the author's key has to begin, as its author told you.")
+@click.option("--anyway", is_flag=True, help="Although a newer card of it is here.")
+@yes_option
 @photos_option
 @works_option
-@click.option("--anyway", is_flag=True, help="Although a newer card of it is here.")
+@json_option
 def import_model(
-    *, desk: Desk, file: GivenFile, key: str, photos: Path | None, works: int, anyway: bool, yes: Yes, as_json: AsJson
+    *, file: Path, key: str, photos: Path | None, works: int, anyway: bool, yes: bool, as_json: bool
 ) -> None:
     """Take in a network that somebody exported: shows its card, asks, tries it within limits, and measures it here.
 
@@ -144,6 +156,7 @@ def import_model(
     what chance explains with so many works; it can't be used then without --anyway. Compare the key with what its
     author says.
     """
+    desk = open_desk()
     from workers.descriptors import models, shared_models
 
     offer = shared_models.look_at(file, key, anyway=anyway)
@@ -201,9 +214,13 @@ def _show_compared(name: str, beside: "model_files.Compared") -> None:
         say(f"{name} finds here what its card claims. Bring it into use: exhibit model use {name}")
 
 
-@command("list", above=FIGURES, of=model_command, short_help="List them, with state and figures.")
-def list_models(*, desk: Desk, as_json: AsJson) -> None:
+@model_command.command(
+    "list", epilog=FIGURES + examples("exhibit model list"), short_help="List them, with state and figures."
+)
+@json_option
+def list_models(*, as_json: bool) -> None:
     """List the networks: which is in use, how far another is, and what was measured of each."""
+    desk = open_desk()
     from workers.descriptors import models
 
     states = models.model_states(desk.services)
@@ -215,14 +232,20 @@ def list_models(*, desk: Desk, as_json: AsJson) -> None:
             note(line)
 
 
-@command("use", "sscd", "descriptor", of=model_command, short_help="Bring a measured one into use.")
+@model_command.command(
+    "use",
+    epilog=examples("exhibit model use sscd", "exhibit model use descriptor"),
+    short_help="Bring a measured one into use.",
+)
+@click.argument("name")
 @click.option("--anyway", is_flag=True, help=f"{ANYWAY}.")
-def use_model(*, desk: Desk, name: Word, anyway: bool) -> None:
+def use_model(*, name: str, anyway: bool) -> None:
     """Bring a network into use: all pictures are described anew in the background, and then it serves.
 
     The one in use serves until then; `exhibit model list` shows how far it is. Naming the one in use stops what is
     under way.
     """
+    desk = open_desk()
     from workers.descriptors import models
 
     row = models.use_model(desk.services, name, anyway=anyway, by=person())
@@ -238,9 +261,11 @@ def use_model(*, desk: Desk, name: Word, anyway: bool) -> None:
         note("The workers do it; start them: exhibit up")
 
 
-@command("drop", "sscd", of=model_command, short_help="Remove one that isn't in use.")
-def drop_model(*, desk: Desk, name: Word) -> None:
+@model_command.command("drop", epilog=examples("exhibit model drop sscd"), short_help="Remove one that isn't in use.")
+@click.argument("name")
+def drop_model(*, name: str) -> None:
     """Remove a network that isn't in use, with everything that was described by it."""
+    desk = open_desk()
     from workers.descriptors import models
 
     say(f"Removed {models.drop_model(desk.services, name, by=person())}.")

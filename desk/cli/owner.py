@@ -1,25 +1,24 @@
 """Rights holders."""
 
 from operator import attrgetter
-from typing import Annotated
 
 import click
 
-from desk.cli.common.command import AsJson, Taken, TheirOwner, Word, command
-from desk.cli.common.frame import Desk, person as by_person
+from desk.cli.common.frame import examples, open_desk, person as by_person
+from desk.cli.common.options import json_option, owner_option
 from desk.cli.common.show import listed, say, tell
 
-OnOrOff = Annotated[
-    bool, Taken(type=click.Choice(["on", "off"]), metavar="on|off", found=lambda _desk, said: said == "on")
-]
 owner_command = click.Group("owner", help="Rights holders, each with works, watches and cases of its own.")
 
 
-@command("add", '"Studio Example" --contact rights@studio.example', of=owner_command)
+@owner_command.command("add", epilog=examples('exhibit owner add "Studio Example" --contact rights@studio.example'))
+@click.argument("name")
 @click.option("--slug", default="", metavar="WORD", help="A short name for commands; made of the name by default.")
 @click.option("--contact", default="", metavar="TEXT", help="Where it is reached; shown in documents.")
-def add_owner(*, _desk: Desk, name: Word, slug: str, contact: str, as_json: AsJson) -> None:
+@json_option
+def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
     """Add the rights holder NAME."""
+    open_desk()
     from desk.schemas import owners as schemas
     from registry.accounts import people
 
@@ -28,46 +27,58 @@ def add_owner(*, _desk: Desk, name: Word, slug: str, contact: str, as_json: AsJs
     tell(schemas.Owner.from_row(owner), said, as_json=as_json)
 
 
-@command("derived", "on", "off", of=owner_command)
-def derived_of_owner(*, wanted: OnOrOff, owner: TheirOwner) -> None:
+@owner_command.command("derived", epilog=examples("exhibit owner derived on", "exhibit owner derived off"))
+@click.argument("wanted", type=bool, metavar="on|off")
+@owner_option
+def derived_of_owner(*, wanted: bool, named: str | None) -> None:
     """Show works derived from the owner's, of which only structure survives, from now on, or no more."""
+    owner = open_desk().owner(named)
     from registry.accounts import people
 
     people.ask_for(owner, "derived", wanted=wanted, by=by_person())
     say(f"Derived works of {owner.name} are shown{'' if wanted else ' no more'}.")
 
 
-@command("web-archive", "on", "off", of=owner_command)
-def web_archive_of_owner(*, wanted: OnOrOff, owner: TheirOwner) -> None:
+@owner_command.command("web-archive", epilog=examples("exhibit owner web-archive on", "exhibit owner web-archive off"))
+@click.argument("wanted", type=bool, metavar="on|off")
+@owner_option
+def web_archive_of_owner(*, wanted: bool, named: str | None) -> None:
     """Have a web archive asked to save the pages of cases that are not licensed, too, from now on, or no more.
 
     It makes them public and learns their addresses. The operator names it: web_archive_url. Off at first.
     """
+    owner = open_desk().owner(named)
     from registry.accounts import people
 
     people.ask_for(owner, "web_archive", wanted=wanted, by=by_person())
     say(f"For {owner.name} a web archive is asked {'from now on' if wanted else 'no more'}.")
 
 
-@command("passkeys", "on", "off", of=owner_command)
-def passkeys_of_owner(*, wanted: OnOrOff, owner: TheirOwner) -> None:
+@owner_command.command("passkeys", epilog=examples("exhibit owner passkeys on", "exhibit owner passkeys off"))
+@click.argument("wanted", type=bool, metavar="on|off")
+@owner_option
+def passkeys_of_owner(*, wanted: bool, named: str | None) -> None:
     """Have members sign grave decisions with a passkey from now on, or no more.
 
     These are: calling a case not licensed, signing a notice, purging a picture, revoking a key. A terminal can't ask
     for a passkey and refuses them then; they are done on the site, one at a time.
     """
+    owner = open_desk().owner(named)
     from workers.evidence import passkeys
 
     passkeys.switch(owner, wanted=wanted, by=by_person(), operator=True)
     say(f"Grave decisions of {owner.name} need a passkey {'from now on' if wanted else 'no more'}.")
 
 
-@command("sample", "on ann@example.org", of=owner_command)
-def sample_owner(*, desk: Desk, wanted: OnOrOff, email: Word) -> None:
+@owner_command.command("sample", epilog=examples("exhibit owner sample on ann@example.org"))
+@click.argument("wanted", type=bool, metavar="on|off")
+@click.argument("email")
+def sample_owner(*, wanted: bool, email: str) -> None:
     """Give the user EMAIL a sample owner to look around in, or take it away with all that was done in it.
 
     It holds four works and finds on two sites that don't exist. Nothing of it is logged, counted or sent.
     """
+    desk = open_desk()
     from registry.accounts import people, samples
     from workers.cases import sample
 
@@ -81,9 +92,11 @@ def sample_owner(*, desk: Desk, wanted: OnOrOff, email: Word) -> None:
         say("The sample is gone, with all that was done in it.")
 
 
-@command("list", "", "--json", of=owner_command)
-def list_owners(*, _desk: Desk, as_json: AsJson) -> None:
+@owner_command.command("list", epilog=examples("exhibit owner list", "exhibit owner list --json"))
+@json_option
+def list_owners(*, as_json: bool) -> None:
     """List all rights holders."""
+    open_desk()
     from desk.schemas import owners as schemas
     from registry import models
 

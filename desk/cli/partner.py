@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from desk.cli.common.command import AsJson, Reason, Word, Yes, command
 from desk.cli.common.files import read_file
-from desk.cli.common.frame import Desk, ask, person
+from desk.cli.common.frame import ask, examples, open_desk, person
+from desk.cli.common.options import json_option, reason_option, yes_option
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, say, table, tell, tracked
 from exhibit.clock import rfc3339
 from exhibit.errors import WrongUseError
@@ -14,32 +14,36 @@ from exhibit.errors import WrongUseError
 partner_command = click.Group("partner", help="Other installations that you work with; docs/alliance.md explains.")
 
 
-@command("card", "> our-card.json", of=partner_command, short_help="Print your own card.")
-def print_card(*, desk: Desk) -> None:
+@partner_command.command(
+    "card", epilog=examples("exhibit partner card > our-card.json"), short_help="Print your own card."
+)
+def print_card() -> None:
     """Print this installation's card: the address of its site, and the public keys of its log and its witness.
 
     Hand it to the operators you work with. Both sides compare the keys by another way, such as the telephone.
     """
+    desk = open_desk()
     from workers.alliance import calls
 
     echo_json(calls.own_card(desk.services))
 
 
-@command(
+@partner_command.command(
     "add",
-    "anna https://anna.example",
-    "anna anna-card.json --yes",
-    of=partner_command,
+    epilog=examples("exhibit partner add anna https://anna.example", "exhibit partner add anna anna-card.json --yes"),
     short_help="Work with another installation.",
 )
+@click.argument("name")
 @click.argument("card", metavar="URL|FILE")
-def add_partner(*, desk: Desk, name: Word, card: str, yes: Yes) -> None:
+@yes_option
+def add_partner(*, name: str, card: str, yes: bool) -> None:
     """Work with the installation at URL, or whose card is FILE, under NAME; its log is witnessed here from then on.
 
     The keys are shown first: compare them with what its operator says. Under a NAME that is taken the partner gets
     the new card's address and keys. To have your own log witnessed there, add the lines that are printed to
     exhibit.toml, and ask its operator to add you.
     """
+    desk = open_desk()
     from registry.alliance import partners
     from workers.alliance import calls
 
@@ -59,9 +63,13 @@ def add_partner(*, desk: Desk, name: Word, card: str, yes: Yes) -> None:
         say(line)
 
 
-@command("list", of=partner_command, short_help="Say who they are, and how their logs are.")
-def list_partners(*, desk: Desk, as_json: AsJson) -> None:
+@partner_command.command(
+    "list", epilog=examples("exhibit partner list"), short_help="Say who they are, and how their logs are."
+)
+@json_option
+def list_partners(*, as_json: bool) -> None:
     """List partners, those too that were revoked, with what was wrong when their logs were looked at last."""
+    desk = open_desk()
     from desk.schemas import log as schemas
     from registry import models
 
@@ -76,17 +84,23 @@ def list_partners(*, desk: Desk, as_json: AsJson) -> None:
     listed("partners", found, ("name", "address", "log", "looked at", "state"), line, nothing=nothing, as_json=as_json)
 
 
-@command("capture", "anna --ask", "anna --allow 200", of=partner_command, short_help="Visit pages with each other.")
+@partner_command.command(
+    "capture",
+    epilog=examples("exhibit partner capture anna --ask", "exhibit partner capture anna --allow 200"),
+    short_help="Visit pages with each other.",
+)
+@click.argument("name")
 @click.option("--ask/--no-ask", default=None, help="Whether it is asked to visit with us at each capture of a case.")
 @click.option(
     "--allow", type=click.IntRange(0, 100_000), metavar="N", help="So many visits a day are made for it here."
 )
-def set_captures(*, _desk: Desk, name: Word, ask: bool | None, allow: int | None) -> None:
+def set_captures(*, name: str, ask: bool | None, allow: int | None) -> None:
     """Ask the partner NAME to visit pages and pictures with us, or visit for it. Neither is so by default.
 
     Whoever is asked learns which page and picture a case is about, though not whose. What comes back stands in the
     evidence, with what agrees. Visits for a partner reach the public web only, and each is an entry of our log.
     """
+    open_desk()
     from registry.alliance import partners
 
     if ask is None and allow is None:
@@ -97,13 +111,16 @@ def set_captures(*, _desk: Desk, name: Word, ask: bool | None, allow: int | None
     say(f"{name} {asked}, and may have {row.visits} visits a day made here.")
 
 
-@command("compare", of=partner_command, short_help="Compare their logs' heads now.")
-def compare_logs(*, desk: Desk) -> None:
+@partner_command.command(
+    "compare", epilog=examples("exhibit partner compare"), short_help="Compare their logs' heads now."
+)
+def compare_logs() -> None:
     """Compare the heads of partners' logs now, as is done every hour; ends with 1 where something is wrong.
 
     Of each log, what it shows here is held against what was cosigned here and what other partners have cosigned. Two
     heads that one log has signed and that can't both be true are kept as proof: exhibit partner forks.
     """
+    desk = open_desk()
     from workers.alliance import witnessing
 
     wrong = witnessing.compare_heads(desk.services)
@@ -114,15 +131,20 @@ def compare_logs(*, desk: Desk) -> None:
     say("Nothing is wrong with what could be compared.")
 
 
-@command("feed", "anna --most 5000", of=partner_command, short_help="Look for what a partner publishes.")
+@partner_command.command(
+    "feed", epilog=examples("exhibit partner feed anna --most 5000"), short_help="Look for what a partner publishes."
+)
+@click.argument("name")
 @click.option("--most", type=click.IntRange(1), default=10_000, metavar="N", help="So many pictures seen, the newest.")
-def read_partners_feed(*, desk: Desk, name: Word, most: int, as_json: AsJson) -> None:
+@json_option
+def read_partners_feed(*, name: str, most: int, as_json: bool) -> None:
     """Look which pictures seen here look like those that the partner NAME publishes in its feed of PDQ hashes.
 
     The feed counts when its log's key has signed it and none that was read before is newer. It is held against the
     newest pictures seen in public whose bytes are here; mirrored, turned and cropped copies are mostly missed. A near
     hash proves nothing and makes no case: look at both pictures.
     """
+    desk = open_desk()
     from desk.schemas import log as schemas
     from registry.alliance import partners
     from registry.crawls import sightings
@@ -141,13 +163,16 @@ def read_partners_feed(*, desk: Desk, name: Word, most: int, as_json: AsJson) ->
         table(("bits of 256 that differ", "seen on", "their page", "first seen"), lines)
 
 
-@command("forks", "> proof.json", of=partner_command, short_help="Print contradicting heads.")
-def print_forks(*, _desk: Desk) -> None:
+@partner_command.command(
+    "forks", epilog=examples("exhibit partner forks > proof.json"), short_help="Print contradicting heads."
+)
+def print_forks() -> None:
     """Print, as JSON, the pairs of signed heads by which logs have contradicted themselves.
 
     Anybody can check them: both are signed by the log's key; of the same size they have different roots, of different
     sizes the consistency proof leads to the larger root and not from the smaller one (RFC 9162).
     """
+    open_desk()
     from registry import models
 
     rows = models.LogFork.objects.select_related("partner").order_by("pk")
@@ -158,9 +183,12 @@ def print_forks(*, _desk: Desk) -> None:
     echo_json({"forks": told})
 
 
-@command("revoke", 'anna --reason "Its log has forked"', of=partner_command)
-def revoke_partner(*, _desk: Desk, name: Word, reason: Reason) -> None:
+@partner_command.command("revoke", epilog=examples('exhibit partner revoke anna --reason "Its log has forked"'))
+@click.argument("name")
+@reason_option
+def revoke_partner(*, name: str, reason: str) -> None:
     """Take nothing more from the partner NAME, and ask it nothing more. What it has signed stays."""
+    open_desk()
     from registry.alliance import partners
 
     partners.revoke(partners.named(name), by=person(), reason=reason)

@@ -2,13 +2,14 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.command import DAY, AsJson, TheirOwner, command
-from desk.cli.common.files import Out, written_whole
-from desk.cli.common.frame import DECISIONS, Desk, person, taken
+from desk.cli.common.files import made_folder, written_whole
+from desk.cli.common.frame import DECISIONS, examples, open_desk, person, taken
+from desk.cli.common.options import DAY, json_option, out_option, owner_option
 from desk.cli.common.show import listed, moment, short, tell
 from desk.cli.common.wait import work_until_made
 from exhibit.digests import Digest
@@ -27,14 +28,17 @@ OF_PDF = "Of the PDF; those of the installation by default."
 report_command = click.Group("report", help="Accounts of an owner's cases as PDF, CSV, XLSX and JSON.")
 
 
-@command(
+@report_command.command(
     "make",
-    "--out reports",
-    '--out reports --title "May 2026" --from 2026-05-01 --until 2026-05-31',
-    '--out reports --watch shop --works "3, 7-9" --decision confirmed --format pdf',
-    "--out reports --every-work --format pdf --format csv",
-    of=report_command,
+    epilog=examples(
+        "exhibit report make --out reports",
+        'exhibit report make --out reports --title "May 2026" --from 2026-05-01 --until 2026-05-31',
+        'exhibit report make --out reports --watch shop --works "3, 7-9" --decision confirmed --format pdf',
+        "exhibit report make --out reports --every-work --format pdf --format csv",
+    ),
 )
+@owner_option
+@out_option
 @click.option("--title", default="", metavar="TEXT", help="Its title; numbered by default.")
 @click.option("--watch", default="", metavar="NAME", help="Only what this watch saw.")
 @click.option("--works", default="", metavar="NUMBERS", help="Only of these works, such as 3, 7-9.")
@@ -44,8 +48,12 @@ report_command = click.Group("report", help="Accounts of an owner's cases as PDF
 @click.option("--decision", "decisions", type=click.Choice(DECISIONS), default=DECISIONS[:-1], help=DECIDED, **SEVERAL)
 @click.option("--format", "formats", type=click.Choice(FORMATS), default=FORMATS, help=MADE, **SEVERAL)
 @click.option("--language", "languages", type=click.Choice(["en", "zh-Hans"]), multiple=True, help=OF_PDF)
-def make_report(*, desk: Desk, owner: TheirOwner, out: Out, title: str, as_json: AsJson, **limits: Untyped) -> None:
+@json_option
+def make_report(*, named: str | None, out: Path, title: str, as_json: bool, **limits: Untyped) -> None:
     """Make a report, over all cases that weren't cleared if nothing limits it, and write its files into a folder."""
+    desk = open_desk()
+    owner = desk.owner(named)
+    made_folder(out)
     from workers.reports import requests
 
     report = requests.request_report(owner, preparer=person(), title=title, wanted=_wanted(limits))
@@ -81,9 +89,13 @@ def _wanted(limits: Mapping[str, Any]) -> "scopes.Wanted":
     return scopes.Wanted(scope, formats, tuple(dict.fromkeys(limits["languages"])))
 
 
-@command("list", of=report_command)
-def list_reports(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
+@report_command.command("list", epilog=examples("exhibit report list"))
+@owner_option
+@json_option
+def list_reports(*, named: str | None, as_json: bool) -> None:
     """List the reports, newest first."""
+    desk = open_desk()
+    owner = desk.owner(named)
     from desk.schemas import downloads as schemas
     from registry.accounts import scoped
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from desk.cli.common.command import THERE, AsJson, command
+from desk.cli.common.frame import examples
+from desk.cli.common.options import THERE, json_option
 from desk.cli.common.show import counted, echo_json, note, say
 from workers.configuration import load_config
 
@@ -21,9 +22,10 @@ log must never sign other entries under numbers that it has signed before. Only 
 docs/log.md says why. The installation that the backup is of must not run any more."""
 
 
-@command("restore", "/mnt/backup/exhibit", "/mnt/monday.tar")
+@click.command("restore", epilog=examples("exhibit restore /mnt/backup/exhibit", "exhibit restore /mnt/monday.tar"))
 @click.argument("place", type=THERE)
-def restore_command(*, place: Path, as_json: AsJson) -> None:
+@json_option
+def restore_command(*, place: Path, as_json: bool) -> None:
     """Put the backup PLACE back into an empty data folder, and say what the log needs to know.
 
     Ends with 2 where there are rows, with 1 when the backup is damaged. After an interruption the same command goes on.

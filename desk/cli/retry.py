@@ -5,17 +5,22 @@ from typing import Any
 
 import click
 
-from desk.cli.common.command import AsJson, command
-from desk.cli.common.frame import Desk, person
+from desk.cli.common.frame import examples, open_desk, person
+from desk.cli.common.options import json_option
 from desk.cli.common.show import counted, listed, tell
 from exhibit.errors import WrongUseError
 
 
-@command("retry", "", "match", "match seal", "match --leave")
+@click.command(
+    "retry",
+    epilog=examples("exhibit retry", "exhibit retry match", "exhibit retry match seal", "exhibit retry match --leave"),
+)
 @click.argument("steps", nargs=-1)
 @click.option("--leave", is_flag=True, help="Leave it as it is instead: it is told no more, until it is tried again.")
-def retry_command(*, desk: Desk, steps: tuple[str, ...], leave: bool, as_json: AsJson) -> None:
+@json_option
+def retry_command(*, steps: tuple[str, ...], leave: bool, as_json: bool) -> None:
     """Try again what was given up at STEPS, from the first attempt on; list it with its reasons when none is named."""
+    desk = open_desk()
     from workers.operations import backlog
 
     if leave and not steps:

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from desk.cli.common.command import AsJson, MaybeWord, PictureMeant, Reason, Word, Yes, command
-from desk.cli.common.frame import Desk, ask, open_desk, person
+from desk.cli.common.frame import Desk, ask, examples, open_desk, person
+from desk.cli.common.options import json_option, reason_option, yes_option
 from desk.cli.common.show import counted, listed, moment, say
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
@@ -17,9 +17,11 @@ from exhibit.errors import WrongUseError
 HEX_DIGITS = 64
 
 
-@command("deny", 'shop.example --reason "Asked to be left out"', "")
+@click.command("deny", epilog=examples('exhibit deny shop.example --reason "Asked to be left out"', "exhibit deny"))
+@click.argument("host", required=False)
 @click.option("--reason", default="", metavar="TEXT", help="Why; needed to deny a host.")
-def deny_command(*, host: MaybeWord, reason: str, as_json: AsJson) -> None:
+@json_option
+def deny_command(*, host: str | None, reason: str, as_json: bool) -> None:
     """Never visit HOST and the hosts below it; without an argument, list what is denied."""
     need_reason(host, reason)
     name = None if host is None else host_meant(host)
@@ -35,8 +37,9 @@ def deny_command(*, host: MaybeWord, reason: str, as_json: AsJson) -> None:
     list_rules(desk, "denied", "host", [(row.host, row.created_at, row.reason) for row in rows], as_json=as_json)
 
 
-@command("allow", "shop.example")
-def allow_command(*, host: Word) -> None:
+@click.command("allow", epilog=examples("exhibit allow shop.example"))
+@click.argument("host")
+def allow_command(*, host: str) -> None:
     """Take back that HOST isn't visited."""
     name = host_meant(host)
     open_desk()
@@ -46,10 +49,11 @@ def allow_command(*, host: Word) -> None:
     say(f"{name} may be visited again.")
 
 
-@command("block", 'picture.jpg --reason "Opt-out"', "--json")
+@click.command("block", epilog=examples('exhibit block picture.jpg --reason "Opt-out"', "exhibit block --json"))
 @click.argument("what", metavar="[DIGEST|FILE]", required=False)
 @click.option("--reason", default="", metavar="TEXT", help="Why; needed to block something.")
-def block_command(*, what: str | None, reason: str, as_json: AsJson) -> None:
+@json_option
+def block_command(*, what: str | None, reason: str, as_json: bool) -> None:
     """Never store certain bytes from now on; without an argument, list what is blocked.
 
     What is stored already stays; exhibit purge removes it.
@@ -69,8 +73,10 @@ def block_command(*, what: str | None, reason: str, as_json: AsJson) -> None:
     list_rules(desk, "blocked", "digest", found, as_json=as_json)
 
 
-@command("keep", 'picture.jpg --reason "A portrait; nothing forbids it."')
-def keep_command(*, what: PictureMeant, reason: Reason) -> None:
+@click.command("keep", epilog=examples('exhibit keep picture.jpg --reason "A portrait; nothing forbids it."'))
+@click.argument("what", metavar="DIGEST|FILE")
+@reason_option
+def keep_command(*, what: str, reason: str) -> None:
     """Take back reports of a picture as illegal: it may stay, and the members who reported it see it again.
 
     The picture is named by its SHA-256 or by a file with the same bytes; exhibit doctor lists those that wait.
@@ -83,8 +89,11 @@ def keep_command(*, what: PictureMeant, reason: Reason) -> None:
     say(f"{digest} stays; {counted(owners, 'owner sees', 'owners see')} it again.")
 
 
-@command("purge", 'picture.jpg --reason "Court order 12/2026" --yes')
-def purge_command(*, what: PictureMeant, reason: Reason, yes: Yes) -> None:
+@click.command("purge", epilog=examples('exhibit purge picture.jpg --reason "Court order 12/2026" --yes'))
+@click.argument("what", metavar="DIGEST|FILE")
+@reason_option
+@yes_option
+def purge_command(*, what: str, reason: str, yes: bool) -> None:
     """Remove a picture's bytes everywhere, for good, and never store them again.
 
     The picture is named by its SHA-256 or by a file with the same bytes. Its digest stays in the log. What goes with it

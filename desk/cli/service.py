@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 import exhibit
-from desk.cli.common.command import command
 from desk.cli.common.files import made_folder, write_file
+from desk.cli.common.frame import examples
 from desk.cli.common.show import say
 from exhibit.config.config import FILE_NAME, Config
 from exhibit.errors import ServiceMissingError, WrongUseError
@@ -30,7 +30,9 @@ run_as_option = click.option(
 )
 
 
-@command("install", "", "sudo bin/exhibit service install --run-as exhibit", of=service_command)
+@service_command.command(
+    "install", epilog=examples("exhibit service install", "sudo bin/exhibit service install --run-as exhibit")
+)
 @run_as_option
 def install_command(*, run_as: str | None) -> None:
     """Start Exhibit now, and again after each reboot.
@@ -53,7 +55,7 @@ def install_command(*, run_as: str | None) -> None:
         say(f"It starts when you sign in. To start it with the machine: sudo loginctl enable-linger {user}")
 
 
-@command("remove", of=service_command)
+@service_command.command("remove", epilog=examples("exhibit service remove"))
 def remove_command() -> None:
     """Stop the service and take it away; data and settings stay."""
     path = _unit_path()
@@ -65,7 +67,7 @@ def remove_command() -> None:
     say(f"Removed {path}. Data and settings are where they were.")
 
 
-@command("show", "", "> exhibit.service", of=service_command)
+@service_command.command("show", epilog=examples("exhibit service show", "exhibit service show > exhibit.service"))
 @run_as_option
 def show_command(*, run_as: str | None) -> None:
     """Print the unit file that `install` writes; changes nothing."""

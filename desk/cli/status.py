@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from desk.cli.common.command import AsJson, command
-from desk.cli.common.frame import finish, open_desk, workers_run
+from desk.cli.common.frame import examples, finish, open_desk, workers_run
+from desk.cli.common.options import json_option
 from desk.cli.common.show import fields, moment, say, table, tell
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode
@@ -15,8 +15,9 @@ from workers import jobs
 from workers.configuration import load_config
 
 
-@command("status", "", "--json")
-def status_command(*, as_json: AsJson) -> None:
+@click.command("status", epilog=examples("exhibit status", "exhibit status --json"))
+@json_option
+def status_command(*, as_json: bool) -> None:
     """Say what runs, what waits, and how far long work is. Starts nothing.
 
     Ends with 3 when nothing runs, or the database doesn't answer.

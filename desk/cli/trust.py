@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from desk.cli.common.command import TO_WRITE, FileName, Label, command
 from desk.cli.common.files import read_file, write_file
-from desk.cli.common.frame import open_desk
+from desk.cli.common.frame import examples, open_desk
+from desk.cli.common.options import TO_WRITE, label_option
 from desk.cli.common.show import say
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -33,13 +33,15 @@ NOTE = (
 )
 
 
-@command("trust", "our-list.json", "exhibit verify BUNDLE --trust our-list.json")
+@click.command("trust", epilog=examples("exhibit trust our-list.json", "exhibit verify BUNDLE --trust our-list.json"))
+@click.argument("file", type=TO_WRITE)
+@label_option
 @click.option("--witnesses", default=1, metavar="N", help="So many of the witnesses have to state a time.")
 @click.option("--cosigners", default=0, metavar="N", help="So many witnesses of the log have to have cosigned it.")
 @click.option("--qualified", type=TO_WRITE, metavar="CERTS", help=QUALIFIED)
 @click.option("--asks", type=click.Choice(GRADES), multiple=True, help=ASKED)
 def trust_command(
-    *, file: FileName, label: Label, witnesses: int, cosigners: int, qualified: Path | None, asks: tuple[str, ...]
+    *, file: Path, label: str, witnesses: int, cosigners: int, qualified: Path | None, asks: tuple[str, ...]
 ) -> None:
     """Write keys of the log and of all owners, roots of the configured authorities, and blocks of chains into FILE.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import command
+from desk.cli.common.frame import examples
 from desk.cli.common.show import note, say
 from exhibit.config.config import Config, made_data_dir
 from exhibit.errors import ServiceMissingError
@@ -21,7 +21,7 @@ PAUSE = 0.1
 """Seconds between two looks whether it runs: it writes that down, and may as well end before it does."""
 
 
-@command("up", "", "--detach")
+@click.command("up", epilog=examples("exhibit up", "exhibit up --detach"))
 @click.option("--detach", is_flag=True, help="Return when the site answers; `exhibit down` stops it.")
 def up_command(*, detach: bool) -> None:
     """Start the servers, the workers, the tick and the site, and keep them running until Ctrl-C.

@@ -6,8 +6,8 @@ from operator import itemgetter
 
 import click
 
-from desk.cli.common.command import AnyOwner, AsJson, TheirOwner, Word, command
-from desk.cli.common.frame import Desk, person as by_person
+from desk.cli.common.frame import examples, open_desk, person as by_person
+from desk.cli.common.options import any_owner_option, json_option, owner_option
 from desk.cli.common.show import listed, say
 from exhibit.errors import WrongUseError
 
@@ -16,19 +16,26 @@ generate_option = click.option("--generate", is_flag=True, help="Make a password
 user_command = click.Group("user", help="People who sign in to the site.")
 
 
-@command(
-    "add", "ann@studio.example --owner studio-example --role reviewer", "ann@studio.example --generate", of=user_command
+@user_command.command(
+    "add",
+    epilog=examples(
+        "exhibit user add ann@studio.example --owner studio-example --role reviewer",
+        "exhibit user add ann@studio.example --generate",
+    ),
 )
+@click.argument("email")
+@owner_option
 @click.option(
     "--role", type=click.Choice(ROLES), help="What they may do; the first one of an owner is owner, others reviewer."
 )
 @generate_option
-def add_user(*, email: Word, owner: TheirOwner, role: str | None, generate: bool) -> None:
+def add_user(*, email: str, named: str | None, role: str | None, generate: bool) -> None:
     """Let the person with the address EMAIL sign in for an owner.
 
     A new person needs a password: it is asked for, or made with --generate. One who is known keeps the password, and
     without --role the role.
     """
+    owner = open_desk().owner(named)
     from registry.accounts import people
 
     if role is None and (present := owner.memberships.filter(user__email__iexact=email).first()) is not None:
@@ -42,18 +49,21 @@ def add_user(*, email: Word, owner: TheirOwner, role: str | None, generate: bool
         say(f"Password, shown this once: {password}")
 
 
-@command("operator", of=user_command)
-def make_operator_link(*, desk: Desk) -> None:
+@user_command.command("operator", epilog=examples("exhibit user operator"))
+def make_operator_link() -> None:
     """Print a link that lets one person run this installation: once, within 24 hours. Earlier links end."""
+    desk = open_desk()
     from workers.notify import invitations
 
     say(invitations.operator_link(desk.config, by=by_person()))
 
 
-@command("password", "ann@studio.example --generate", of=user_command)
+@user_command.command("password", epilog=examples("exhibit user password ann@studio.example --generate"))
+@click.argument("email")
 @generate_option
-def change_password(*, _desk: Desk, email: Word, generate: bool) -> None:
+def change_password(*, email: str, generate: bool) -> None:
     """Give the person with the address EMAIL a new password."""
+    open_desk()
     from registry.accounts import people
 
     person = people.user(email)
@@ -64,9 +74,12 @@ def change_password(*, _desk: Desk, email: Word, generate: bool) -> None:
         say(f"Password, shown this once: {password}")
 
 
-@command("list", "", "--owner studio-example", of=user_command)
-def list_users(*, owner: AnyOwner, as_json: AsJson) -> None:
+@user_command.command("list", epilog=examples("exhibit user list", "exhibit user list --owner studio-example"))
+@any_owner_option
+@json_option
+def list_users(*, named: str | None, as_json: bool) -> None:
     """List who may sign in, with their roles."""
+    owner = None if named is None else open_desk().owner(named)
     from registry import models
 
     members = models.Membership.objects if owner is None else owner.memberships

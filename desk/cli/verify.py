@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import PLACE, TO_WRITE, AsJson, command
 from desk.cli.common.files import write_file
-from desk.cli.common.frame import finish
+from desk.cli.common.frame import examples, finish
+from desk.cli.common.options import PLACE, TO_WRITE, json_option
 from desk.cli.common.show import echo_json, say, tracked
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 
@@ -28,13 +28,15 @@ OUR_LIST = (
 )
 
 
-@command(
+@click.command(
     "verify",
-    "bundle.zip",
-    "court.zip",
-    "*.zip --trust court-list.json --json",
-    "bundle.zip --trust court-list.json --witnesses 2 --cosigners 2",
-    "--html verify.html --trust court-list.json",
+    epilog=examples(
+        "exhibit verify bundle.zip",
+        "exhibit verify court.zip",
+        "exhibit verify *.zip --trust court-list.json --json",
+        "exhibit verify bundle.zip --trust court-list.json --witnesses 2 --cosigners 2",
+        "exhibit verify --html verify.html --trust court-list.json",
+    ),
 )
 @click.argument("bundles", nargs=-1, type=PLACE)
 @click.option("--trust", metavar="FILE", type=PLACE, help="A list of whom to trust, instead of ours.")
@@ -42,6 +44,7 @@ OUR_LIST = (
 @click.option("--cosigners", metavar="N", type=click.IntRange(min=0), help=MINIMUM.format("witnesses of the log"))
 @click.option("--html", metavar="FILE", type=TO_WRITE, help=ONE_PAGE)
 @click.option("--jobs", type=click.IntRange(min=1, max=256), help="Processes; as many as cores for several bundles.")
+@json_option
 def verify_command(
     *,
     bundles: tuple[Path, ...],
@@ -50,7 +53,7 @@ def verify_command(
     cosigners: int | None,
     html: Path | None,
     jobs: int | None,
-    as_json: AsJson,
+    as_json: bool,
 ) -> None:
     """Check BUNDLES (ZIPs, or folders that they were unpacked into) against a pinned list of witnesses.
 

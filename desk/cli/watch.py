@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli import watch_options as options
-from desk.cli.common.command import AsJson, MaybeNumber, OwnerName, TheirOwner, Word, Yes, command
-from desk.cli.common.frame import Desk, ask, finish, open_desk, person
+from desk.cli.common.frame import Desk, ask, examples, finish, open_desk, person
+from desk.cli.common.options import AT_LEAST_1, json_option, owner_option, yes_option
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, only_json, say, table, tell
 from desk.cli.common.wait import work_until
 from exhibit.errors import ExitCode, NotFoundError, WrongUseError
@@ -31,22 +31,26 @@ SHOWN = 20
 watch_command = click.Group("watch", help="Scheduled visits to places where copies may be.")
 
 
-@command(
+@watch_command.command(
     "add",
-    "shop --site https://shop.example/ --every 24h --at 02:30 --pages 500",
-    "news --feed https://news.example/feed.xml --every 1h",
-    "archive --warc crawl.warc.gz",
-    "copies --search tineye --every 7d --searches 50",
-    "copies --search google-vision --money 2USD --money-month 5USD --dry-run",
-    of=watch_command,
+    epilog=examples(
+        "exhibit watch add shop --site https://shop.example/ --every 24h --at 02:30 --pages 500",
+        "exhibit watch add news --feed https://news.example/feed.xml --every 1h",
+        "exhibit watch add archive --warc crawl.warc.gz",
+        "exhibit watch add copies --search tineye --every 7d --searches 50",
+        "exhibit watch add copies --search google-vision --money 2USD --money-month 5USD --dry-run",
+    ),
 )
+@click.argument("name")
+@owner_option
 @options.source_options
 @click.option("--search", "searches_asked", multiple=True, metavar="NAME", help=SEARCHES)
 @click.option("--dry-run", is_flag=True, help="Say what asking searches would cost, and add nothing.")
 @click.option("--every", type=options.period, metavar="PERIOD", default="24h", show_default=True, help=OFTEN)
 @options.time_options
 @options.limit_options
-def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
+@json_option
+def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> None:
     """Add the watch NAME over one or more sources. Its first run comes after one period, or as --at says.
 
     Sooner: exhibit watch run.
@@ -69,14 +73,14 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
     if given["dry_run"] and not names:
         raise WrongUseError("Only searches cost money.", hint="Name one: --search")
     if names:
-        estimates = search_keys.estimate(desk.services, desk.owner(owner), names, **asked)
+        estimates = search_keys.estimate(desk.services, desk.owner(named), names, **asked)
         for line in schedules.costs(estimates, asked["budget"]):
             (say if given["dry_run"] else note)(line)
     if given["dry_run"]:
         return
     sources += [(SEARCH, search) for search in names]
     asked |= {"every": given["every"], "when": options.when(given), "politeness": options.politeness(given)}
-    watch = watches.arrange(desk.services, desk.owner(owner), name, sources, by=person(), **asked)
+    watch = watches.arrange(desk.services, desk.owner(named), name, sources, by=person(), **asked)
     only_json(schemas.Watch.from_row(watch), asked=as_json)
     first = moment(watch.next_run_at, desk.zone)
     say(f"Added watch {watch.number}, {watch.name}. Its first run: {first}.")
@@ -86,20 +90,24 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
         note("No contact is set: sites can't reach you. Set EXHIBIT_CONTACT before you crawl the public web.")
 
 
-@command(
+@watch_command.command(
     "edit",
-    "shop --every 7d --pages 2000",
-    "shop --feed https://shop.example/new.xml --remove https://shop.example/old/",
-    'shop --name "The shop"',
-    of=watch_command,
+    epilog=examples(
+        "exhibit watch edit shop --every 7d --pages 2000",
+        "exhibit watch edit shop --feed https://shop.example/new.xml --remove https://shop.example/old/",
+        'exhibit watch edit shop --name "The shop"',
+    ),
 )
+@click.argument("name")
+@owner_option
 @click.option("--name", "new_name", metavar="NAME", help="Its name from now on.")
 @options.source_options
 @click.option("--remove", multiple=True, metavar="URL", help="A place that it looks at no more.")
 @click.option("--every", type=options.period, metavar="PERIOD", help=OFTEN)
 @options.time_options
 @options.limit_options
-def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
+@json_option
+def edit_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> None:
     """Change the watch NAME; what isn't named stays as it is, and so does what it has seen.
 
     Places are added and, with --remove, taken off; a run that is under way ends when one is taken off.
@@ -112,7 +120,7 @@ def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) 
     from registry.accounts import scoped
     from workers.crawls import watches
 
-    of = desk.owner(owner)
+    of = desk.owner(named)
     watch = scoped.watch(of, name)
     watches.change(
         desk.services,
@@ -147,9 +155,13 @@ def _removed(watch: "models.Watch", urls: Sequence[str]) -> list[tuple[str, str]
     return found
 
 
-@command("list", "", "--json", of=watch_command)
-def list_watches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
+@watch_command.command("list", epilog=examples("exhibit watch list", "exhibit watch list --json"))
+@owner_option
+@json_option
+def list_watches(*, named: str | None, as_json: bool) -> None:
     """List the watches."""
+    desk = open_desk()
+    owner = desk.owner(named)
     from desk.schemas import watches as schemas
     from registry.accounts import scoped
 
@@ -176,15 +188,20 @@ def _line(desk: Desk, one: "schemas.Watch") -> list[object]:
     return [one.number, one.name, source, every, following, told]
 
 
-@command("run", "shop", "shop --wait", of=watch_command)
+@watch_command.command("run", epilog=examples("exhibit watch run shop", "exhibit watch run shop --wait"))
+@click.argument("name")
+@owner_option
 @click.option("--wait", is_flag=True, help="Return when the crawl has ended and all it brought is matched.")
-def run_watch(*, desk: Desk, name: Word, owner: TheirOwner, wait: bool, as_json: AsJson) -> None:
+@json_option
+def run_watch(*, name: str, named: str | None, wait: bool, as_json: bool) -> None:
     """Run the watch NAME now, once, beside its schedule.
 
     Workers do it if they run (exhibit up); else this command does it itself, with --wait. A crawl that is under way
     isn't begun twice. With --wait it ends with 4 when a web archive couldn't be read whole, or when a search has no key
     or no consent to be sent copies of works, or doesn't accept the key.
     """
+    desk = open_desk()
+    owner = desk.owner(named)
     from desk.schemas import watches as schemas
     from registry.accounts import scoped
     from registry.crawls import revisits, watching
@@ -300,9 +317,15 @@ def _wait_for(desk: Desk, crawl: "models.Crawl") -> None:
     work_until(desk, done, label=f"Crawling {crawl.watch.name}", counted=so_far)
 
 
-@command("show", "shop", "shop 3 --json", of=watch_command)
-def show_watch(*, desk: Desk, name: Word, number: MaybeNumber, owner: TheirOwner, as_json: AsJson) -> None:
+@watch_command.command("show", epilog=examples("exhibit watch show shop", "exhibit watch show shop 3 --json"))
+@click.argument("name")
+@click.argument("number", type=AT_LEAST_1, required=False)
+@owner_option
+@json_option
+def show_watch(*, name: str, number: int | None, named: str | None, as_json: bool) -> None:
     """Show what run NUMBER of the watch NAME saw, the newest by default, and all it refused."""
+    desk = open_desk()
+    owner = desk.owner(named)
     from desk.schemas import watches as schemas
     from registry.accounts import scoped
 
@@ -342,9 +365,12 @@ def _show_refusals(refusals: "Sequence[schemas.Refusal]") -> None:
         say(f"… and {len(refusals) - SHOWN:,} more; --json lists them all with sentences.")
 
 
-@command("pause", "shop", of=watch_command)
-def pause_watch(*, name: Word, owner: TheirOwner) -> None:
+@watch_command.command("pause", epilog=examples("exhibit watch pause shop"))
+@click.argument("name")
+@owner_option
+def pause_watch(*, name: str, named: str | None) -> None:
     """Start no more crawls of the watch NAME."""
+    owner = open_desk().owner(named)
     from registry.accounts import scoped
     from registry.crawls import watching
 
@@ -352,9 +378,12 @@ def pause_watch(*, name: Word, owner: TheirOwner) -> None:
     say(f"{name} is paused. Go on: exhibit watch resume {name}")
 
 
-@command("resume", "shop", of=watch_command)
-def resume_watch(*, name: Word, owner: TheirOwner) -> None:
+@watch_command.command("resume", epilog=examples("exhibit watch resume shop"))
+@click.argument("name")
+@owner_option
+def resume_watch(*, name: str, named: str | None) -> None:
     """Start crawls of the watch NAME again, at the next of its usual times."""
+    owner = open_desk().owner(named)
     from registry.accounts import scoped
     from registry.crawls import watching
 
@@ -362,9 +391,13 @@ def resume_watch(*, name: Word, owner: TheirOwner) -> None:
     say(f"{name} runs again at its usual times.")
 
 
-@command("stop", "shop", of=watch_command)
-def stop_watch(*, desk: Desk, name: Word, owner: TheirOwner) -> None:
+@watch_command.command("stop", epilog=examples("exhibit watch stop shop"))
+@click.argument("name")
+@owner_option
+def stop_watch(*, name: str, named: str | None) -> None:
     """Let the run of the watch NAME that is under way end with what it has. Its schedule stays."""
+    desk = open_desk()
+    owner = desk.owner(named)
     from registry.accounts import scoped
     from registry.crawls import watching
     from workers.steps.crawls import plan
@@ -379,9 +412,14 @@ def stop_watch(*, desk: Desk, name: Word, owner: TheirOwner) -> None:
         note("No worker runs: it ends when they do (exhibit up).")
 
 
-@command("delete", "shop --yes", of=watch_command)
-def delete_watch(*, desk: Desk, name: Word, owner: TheirOwner, yes: Yes) -> None:
+@watch_command.command("delete", epilog=examples("exhibit watch delete shop --yes"))
+@click.argument("name")
+@owner_option
+@yes_option
+def delete_watch(*, name: str, named: str | None, yes: bool) -> None:
     """Run the watch NAME no more, for good. Cases, evidence and what its runs saw stay; pausing can be undone."""
+    desk = open_desk()
+    owner = desk.owner(named)
     from registry.accounts import scoped
     from workers.steps.crawls import plan
 

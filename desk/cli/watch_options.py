@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.command import AT_LEAST_1, FILE, FOLDER, together
+from desk.cli.common.options import AT_LEAST_1, FILE, FOLDER, together
 from exhibit.errors import WrongUseError
 
 if TYPE_CHECKING:

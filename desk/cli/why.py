@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import AsJson, GivenFile, OwnerName, Taken, Word, command
 from desk.cli.common.files import read_picture
-from desk.cli.common.frame import finish, open_desk, person
+from desk.cli.common.frame import examples, finish, open_desk, person
+from desk.cli.common.options import FILE, json_option, owner_option
 from desk.cli.common.show import fields, note, say, table, tell
 from desk.cli.compare import MAX_BYTES, measured_file
 from exhibit.errors import ExitCode, WrongUseError
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from indexer.search import why as explaining
 
 KEEP = "File the pair for `exhibit calibrate`, and say what it is."
-Keep = Annotated[str | None, Taken("--keep", type=click.Choice(["copy", "different"]), help=KEEP)]
 
 
-@command("why", "ours.jpg theirs.png", "12 theirs.png --keep copy")
-def why_command(*, original: Word, copy: GivenFile, owner: OwnerName, keep: Keep, as_json: AsJson) -> None:
+@click.command("why", epilog=examples("exhibit why ours.jpg theirs.png", "exhibit why 12 theirs.png --keep copy"))
+@click.argument("original")
+@click.argument("copy", type=FILE)
+@owner_option
+@click.option("--keep", type=click.Choice(["copy", "different"]), help=KEEP)
+@json_option
+def why_command(*, original: str, copy: Path, named: str | None, keep: str | None, as_json: bool) -> None:
     """Say why COPY isn't found to show ORIGINAL: each stage's figures beside their limits, and where it fell.
 
     ORIGINAL is a file, or the number of a work: COPY is then searched for among all works of the owner. Nothing is
@@ -45,7 +49,7 @@ def why_command(*, original: Word, copy: GivenFile, owner: OwnerName, keep: Keep
         from registry.accounts import scoped
         from workers.matching import why
 
-        work = scoped.work(desk.owner(owner), int(original))
+        work = scoped.work(desk.owner(named), int(original))
         explained = why.why(desk.services, work, data)
         before = why.numbers_of(work, explained)
         if keep is not None:

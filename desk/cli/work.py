@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.command import FILE, AsJson, Number, Numbers, OwnerName, Places, TheirOwner, command, together
-from desk.cli.common.files import Given, Out, pictures_in, read_picture, written_whole
-from desk.cli.common.frame import Desk, finish, open_desk, person, taken
+from desk.cli.common.files import Given, made_folder, pictures_in, read_picture, written_whole
+from desk.cli.common.frame import Desk, examples, finish, open_desk, person, taken
+from desk.cli.common.options import AT_LEAST_1, FILE, THERE, json_option, out_option, owner_option, together
 from desk.cli.common.show import counted, fields, listed, moment, note, only_json, say, short, size, tell, told, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork, Untyped
@@ -55,16 +55,22 @@ def collection_named(of: "models.Owner", name: str) -> "models.Collection":
     return row
 
 
-@command(
+@work_command.command(
     "add",
-    "photo.jpg another.png",
-    "~/Pictures/portfolio --csv works.csv",
-    "portfolio --owner studio-example --json",
-    of=work_command,
+    epilog=examples(
+        "exhibit work add photo.jpg another.png",
+        "exhibit work add ~/Pictures/portfolio --csv works.csv",
+        "exhibit work add portfolio --owner studio-example --json",
+    ),
 )
+@click.argument("paths", nargs=-1, required=True, type=THERE)
+@owner_option
 @click.option("--csv", "csv_file", metavar="FILE", type=FILE, help=DECLARED)
 @click.option("--metadata", is_flag=True, help=STATED)
-def add_works(*, paths: Places, owner: OwnerName, csv_file: Path | None, metadata: bool, as_json: AsJson) -> None:
+@json_option
+def add_works(
+    *, paths: tuple[Path, ...], named: str | None, csv_file: Path | None, metadata: bool, as_json: bool
+) -> None:
     """Register pictures as works: files, and folders with all pictures in them; or what `exhibit fingerprint` wrote.
 
     By such a file (.json) works are registered without their pictures. What is found by fingerprints goes to review.
@@ -83,7 +89,7 @@ def add_works(*, paths: Places, owner: OwnerName, csv_file: Path | None, metadat
 
     uploads.check_disk(desk.services)
     declared = tables.read_works(csv_file.name, tables.table_bytes(csv_file)) if csv_file else {}
-    of = desk.owner(owner)
+    of = desk.owner(named)
     registered: list[tuple[str, registration.RegistrationResult]] = []
     failed: list[dict[str, Any]] = []
     for name, result in _registered(desk, of, files, declared, metadata=metadata):
@@ -171,15 +177,21 @@ def _tell(
         note(f"  and {counted(len(without_file) - LINES_SHOWN, 'line')} more of the table without a file.")
 
 
-@command("list", "", "--in Harbours --sort title --json", of=work_command)
-@finds
+@work_command.command(
+    "list", epilog=examples("exhibit work list", "exhibit work list --in Harbours --sort title --json")
+)
+@owner_option
 @click.option(
     "--sort", type=click.Choice(("newest", "oldest", "title", "author")), default="oldest", help="Their order."
 )
+@finds
+@json_option
 def list_works(
-    *, desk: Desk, owner: TheirOwner, match: str, only: str | None, within: str | None, sort: str, as_json: AsJson
+    *, named: str | None, match: str, only: str | None, within: str | None, sort: str, as_json: bool
 ) -> None:
     """List the registered works, with a word for each remark on one; `exhibit work show` has the sentences."""
+    desk = open_desk()
+    owner = desk.owner(named)
     from desk.schemas import works as schemas
     from registry.works import works as searching
 
@@ -198,9 +210,14 @@ def _line(desk: Desk, one: "schemas.ListedWork") -> list[object]:
     return [one.number, short(one.title), short(one.file), moment(one.registered_at, desk.zone), ", ".join(remarks)]
 
 
-@command("show", "12", of=work_command)
-def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
+@work_command.command("show", epilog=examples("exhibit work show 12"))
+@click.argument("number", type=AT_LEAST_1)
+@owner_option
+@json_option
+def show_work(*, number: int, named: str | None, as_json: bool) -> None:
     """Show work NUMBER with its pictures and cases, and how far the search of what was seen before is."""
+    desk = open_desk()
+    owner = desk.owner(named)
     from desk.schemas import works as schemas
     from desk.texts import ownership as ownership_words, past
     from indexer.compare import wording
@@ -241,13 +258,23 @@ def _picture(picture: "schemas.Picture") -> str:
     return f"{picture.format} {picture.width}×{picture.height}, {size(picture.bytes)}, {picture.digest}{held}{cut}"
 
 
-@command("certificate", "12 --out records", "12 13 --out .", of=work_command)
-def write_deposits(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, as_json: AsJson) -> None:
+@work_command.command(
+    "certificate",
+    epilog=examples("exhibit work certificate 12 --out records", "exhibit work certificate 12 13 --out ."),
+)
+@click.argument("numbers", nargs=-1, required=True, type=AT_LEAST_1)
+@owner_option
+@out_option
+@json_option
+def write_deposits(*, numbers: tuple[int, ...], named: str | None, out: Path, as_json: bool) -> None:
     """Write the deposit records of the works NUMBERS into a folder: a PDF, and a ZIP that `exhibit verify` checks.
 
     A record states what was declared, the digests of the pictures and what witnesses their time. It creates no right.
     It is made once for what is declared now, and again when that has changed.
     """
+    desk = open_desk()
+    owner = desk.owner(named)
+    made_folder(out)
     from desk.texts import ownership as ownership_words
     from registry.accounts import scoped
     from workers.works import ownership
@@ -277,26 +304,33 @@ def _deposit_files(desk: Desk, row: "models.Work", folder: Path) -> Iterator[str
         yield str(folder / name)
 
 
-@command(
+@work_command.command(
     "export",
-    "12 --out publish --licence-url https://studio.example/licences",
-    "12 13 --out publish --no-training --sign",
-    '12 --out for-heron --mark-for "Heron Magazine"',
-    of=work_command,
+    epilog=examples(
+        "exhibit work export 12 --out publish --licence-url https://studio.example/licences",
+        "exhibit work export 12 13 --out publish --no-training --sign",
+        'exhibit work export 12 --out for-heron --mark-for "Heron Magazine"',
+    ),
 )
+@click.argument("numbers", nargs=-1, required=True, type=AT_LEAST_1)
+@owner_option
+@out_option
 @click.option("--licence-url", "licensor", default="", metavar="URL", help="Where a licence is to be had.")
 @click.option("--no-training", "no_mining", is_flag=True, help="Data mining and training of models aren't allowed.")
 @click.option("--sign", "signed", is_flag=True, help="Credentials (C2PA) by the owner's key; needs the part c2pa.")
 @click.option(
     "--mark-for", "recipient", default="", metavar="NAME", help="Mark the copies invisibly as those for NAME."
 )
-def export_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, **wanted: Untyped) -> None:
+def export_works(*, numbers: tuple[int, ...], named: str | None, out: Path, **wanted: Untyped) -> None:
     """Write copies of the works NUMBERS for publishing into a folder, which say whose they are.
 
     Title, author, credit, rights and holder as declared go into the file (IPTC and PLUS, as XMP), into JPEG and PNG; no
     pixel is changed. With --no-training a file tdmrep.json for your site is written, too (TDMRep). With --mark-for each
     is encoded anew with a mark that nobody sees; `exhibit identify` finds it, and the log keeps for whom it was made.
     """
+    desk = open_desk()
+    owner = desk.owner(named)
+    made_folder(out)
     from registry.accounts import scoped
     from workers.evidence import exporting
 
@@ -312,13 +346,17 @@ def export_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, *
         say(str(out / name))
 
 
-@command("publish", "12 13", "12 --withdraw", of=work_command)
+@work_command.command("publish", epilog=examples("exhibit work publish 12 13", "exhibit work publish 12 --withdraw"))
+@click.argument("numbers", nargs=-1, required=True, type=AT_LEAST_1)
+@owner_option
 @click.option("--withdraw", is_flag=True, help="Take them out of the feed; others keep what they have.")
-def publish_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, withdraw: bool) -> None:
+def publish_works(*, numbers: tuple[int, ...], named: str | None, withdraw: bool) -> None:
     """Put the PDQ hashes of the works NUMBERS into the feed that everybody may fetch, in ThreatExchange's format.
 
     A hash gives away the coarse shape of a picture, for good: whoever has it can test pictures against it.
     """
+    desk = open_desk()
+    owner = desk.owner(named)
     from registry.accounts import scoped
     from workers.alliance import pdq_feed
 
@@ -330,9 +368,12 @@ def publish_works(*, desk: Desk, numbers: Numbers, owner: TheirOwner, withdraw: 
     say(f"{'Withdrawn' if withdraw else 'In the feed'}: {', '.join(map(str, numbers))}.")
 
 
-@command("remove", "12 13", of=work_command)
-def remove_works(*, numbers: Numbers, owner: TheirOwner) -> None:
+@work_command.command("remove", epilog=examples("exhibit work remove 12 13"))
+@click.argument("numbers", nargs=-1, required=True, type=AT_LEAST_1)
+@owner_option
+def remove_works(*, numbers: tuple[int, ...], named: str | None) -> None:
     """Stop looking for copies of the works NUMBERS. Their cases and their evidence stay."""
+    owner = open_desk().owner(named)
     from registry.accounts import scoped
     from workers.works import registration
 
@@ -341,26 +382,31 @@ def remove_works(*, numbers: Numbers, owner: TheirOwner) -> None:
     say(f"Removed: {', '.join(map(str, numbers))}.")
 
 
-@command(
+@work_command.command(
     "change",
-    '12 13 --set author="Ann Lee" --reason "All of that day are hers."',
-    "--match harbour --put Harbours",
-    "--all --in Harbours --take Harbours",
-    of=work_command,
+    epilog=examples(
+        'exhibit work change 12 13 --set author="Ann Lee" --reason "All of that day are hers."',
+        "exhibit work change --match harbour --put Harbours",
+        "exhibit work change --all --in Harbours --take Harbours",
+    ),
 )
 @click.argument("numbers", nargs=-1, type=click.IntRange(min=1))
+@owner_option
 @finds
 @click.option("--all", "everything", is_flag=True, help="All works, or all that the other options find.")
 @click.option("--set", "assigned", metavar="FIELD=VALUE", help=f"Declare this: {', '.join(AT_ONCE)}.")
 @click.option("--put", metavar="NAME", help="Put them into this collection, which is made where there is none.")
 @click.option("--take", metavar="NAME", help="Take them out of this collection.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the history of each.")
-def change_works(*, desk: Desk, numbers: tuple[int, ...], owner: TheirOwner, as_json: AsJson, **asked: Untyped) -> None:
+@json_option
+def change_works(*, numbers: tuple[int, ...], named: str | None, as_json: bool, **asked: Untyped) -> None:
     """Change the works NUMBERS at once, or all that --match, --only and --in find; `exhibit work undo` takes it back.
 
     Each work gets its line of history, and where something is declared its entry of the log, as when it is changed by
     hand.
     """
+    desk = open_desk()
+    owner = desk.owner(named)
     from registry.works import collections
     from workers.works import bulk
 
@@ -378,9 +424,14 @@ def change_works(*, desk: Desk, numbers: tuple[int, ...], owner: TheirOwner, as_
     _tell_change(desk, made, as_json=as_json)
 
 
-@command("undo", "3", of=work_command)
-def undo_change(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
+@work_command.command("undo", epilog=examples("exhibit work undo 3"))
+@click.argument("number", type=AT_LEAST_1)
+@owner_option
+@json_option
+def undo_change(*, number: int, named: str | None, as_json: bool) -> None:
     """Undo a change of many works by its NUMBER; what somebody has changed since stays as it is."""
+    desk = open_desk()
+    owner = desk.owner(named)
     from registry.accounts import scoped
     from workers.works import bulk
 

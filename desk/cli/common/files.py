@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import BinaryIO
 
-from desk.cli.common.command import TO_FILL, Taken
 from exhibit.errors import RefusedError, WrongUseError
 
 PICTURE_SUFFIXES = frozenset(
@@ -70,12 +69,6 @@ def made_folder(folder: Path) -> Path:
     except OSError as error:
         raise WrongUseError(f"The folder {folder} can't be made: {error.strerror}.") from error
     return folder
-
-
-_OUT = Taken(
-    "--out", required=True, metavar="DIR", type=TO_FILL, help="Made if missing.", found=lambda _, at: made_folder(at)
-)
-Out = Annotated[Path, _OUT]
 
 
 @contextmanager

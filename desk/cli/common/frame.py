@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from workers.services import wiring
 
 DECISIONS = tuple(case_decision.value for case_decision in CaseDecision)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 
 class Desk:
