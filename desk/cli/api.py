@@ -88,10 +88,9 @@ def operation(method: str, path: str) -> Operation:
         return found
     if there:
         raise WrongUseError(f"{path} takes {', '.join(one.method for one in there)}, and not {method}.")
-    plain = _GAP.sub("1", path)
     paths = {_GAP.sub("1", one.path): one.path for one in operations()}
     paths |= {one.strip("/").partition("/")[0]: one for one in reversed(paths.values())}
-    near = [paths[one] for one in get_close_matches(re.sub(r"\d+", "1", plain), paths)]
+    near = [paths[one] for one in get_close_matches(re.sub(r"\d+|\{\w+\}", "1", path), paths)]
     meant = f"Did you mean {' or '.join(dict.fromkeys(near))}? " if near else ""
     raise NotFoundError(f"The API has no {path}.", hint=f"{meant}`exhibit api --list` shows all.")
 
@@ -296,7 +295,7 @@ def _answer(
     else:
         request = factory.generic(found.method, address, sent.text, JSON if found.json else "")
     try:
-        match = resolve(f"{BELOW}{path}")
+        match = resolve(request.path_info)
     except Resolver404:
         raise NotFoundError("There is nothing here.") from None
     request.resolver_match = match

@@ -43,6 +43,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Evidence": {
         "report": "Accounts of cases: make, list.",
+        "notice": "Letters about uses: list, show, event.",
         "bundle": "Sealed evidence: get, list, sign, to-sign, countersign.",
         "verify": "Check bundles, without servers or network.",
         "key": "Keys that sign: list, rotate, revoke, add, export, certificate, master.",
