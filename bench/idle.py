@@ -20,7 +20,6 @@ SETTLE = 60.0
 KINDS = {
     "tick": r"workers\.beat",
     "supervisor": r"tasks\.supervisor",
-    "keeper of the servers": r"servers\.keeper",
     "site": r"desk\.server",
     "Redis": r"redis-server|valkey-server",
     "PostgreSQL": r"postgres",

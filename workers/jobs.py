@@ -20,13 +20,33 @@ if TYPE_CHECKING:
 
 OPENED_AGAIN = Sentence("The case was opened again before the bundle was sealed. Deciding it again asks for another.")
 """Why a bundle isn't sealed that nobody wants any more."""
-ASKED = "asked"  # short work that a person waits for, taken by its own worker and by free ones of "match"
+ASKED = "asked"  # short work that a person waits for
 FILES = "files"  # files that a person waits for: what takes long goes on behind the others after some seconds
 VISITS = "visits"  # visits for evidence that a person waits for; those of what a crawl brings are in "evidence"
 DEFAULT = "default"  # what is short, and what others are told
 MAIL = "mail"  # mails to members, who are told within two minutes: nothing else stands before them
 UPKEEP = "upkeep"  # what nobody waits for
 MATCH, EVIDENCE, CRAWL = "match", "evidence", "crawl"
+
+INTERACTIVE = (ASKED, MAIL, FILES, VISITS)
+"""Queues of the worker for what a person waits for: nothing that a crawl brings goes through it."""
+BACKGROUND = (DEFAULT, MATCH, EVIDENCE, CRAWL, UPKEEP)
+"""Queues of the worker for the rest."""
+QUEUES_OF = {"worker-interactive": INTERACTIVE, "worker-background": BACKGROUND}
+SWEEP = "sweep"
+"""A message of this queue goes to the background worker of every machine."""
+
+
+def limits(workers: int) -> dict[str, int]:
+    """How many processes of a worker may be at a queue at once, where that is long or takes much memory."""
+    return {FILES: 1, VISITS: 1, EVIDENCE: workers, CRAWL: workers}
+
+
+def most_processes(workers: int) -> dict[str, int]:
+    """How many processes each worker has at most: two are left to short work when every limit is reached."""
+    bounds = limits(workers)
+    return {name: 2 + sum(bounds.get(queue, 0) for queue in queues) for name, queues in QUEUES_OF.items()}
+
 
 MAX_MESSAGES = 8
 """Messages of one job that a tick sends, unless so many wait in its queue: enough to keep the workers busy."""

@@ -1,17 +1,29 @@
-"""Becomes one of the product's processes, for one who starts and watches them: ``python -m workers.run web``."""
+"""Becomes one of the product's processes, for one who starts and watches them: ``python -m workers.run web``.
+
+A worker may be told to take some of its queues alone: ``python -m workers.run worker-background crawl,upkeep``.
+"""
 
 import os
 import sys
 
 from exhibit.errors import ExitCode, ended
+from workers import jobs
 from workers.configuration import load_config
-from workers.servers.product import services
+from workers.servers.product import services, worker
 
 
 def main(arguments: list[str]) -> int:
     """Replace this process by the named one; returns only when that can't be."""
-    known = {child.name: child for child in services(load_config())}
-    if len(arguments) == 1 and (child := known.get(arguments[0])):
+    config = load_config()
+    known = {child.name: child for child in services(config)}
+    name, *queues = arguments or [""]
+    if name in jobs.QUEUES_OF and len(queues) == 1:
+        if not set(named := queues.pop().split(",")) <= set(jobs.QUEUES_OF[name]):
+            print(f"The queues of {name} are {', '.join(jobs.QUEUES_OF[name])}.", file=sys.stderr)
+            return int(ExitCode.WRONG_USE)
+        known[name] = worker(config, name, named)
+    if name in known and not queues:
+        child = known[name]
         os.execvpe(child.command[0], child.command, dict(child.environ or os.environ))  # noqa: S606 - no shell is needed
     print(f"Name one of: {', '.join(known)}.", file=sys.stderr)
     return int(ExitCode.WRONG_USE)

@@ -1,17 +1,23 @@
 """Starts the web server: two processes that serve, and one that starts them again when they die."""
 
 import asyncio
+import gc
+import os
+import signal
 import socket
-import subprocess
 import sys
+import time
 import traceback
+from collections.abc import Callable, Sequence
+from multiprocessing import get_context
+from multiprocessing.context import ForkProcess
 
 import uvicorn
 
 from desk.server.connections import Connection
 from desk.server.limits import Limits
 from exhibit.errors import ExhibitError
-from workers.servers.processes import Child, asked_to_stop, end, pauses
+from workers.servers.processes import asked_to_stop, end_with_parent, pauses
 
 PROCESSES = 2
 CANNOT_START = 3
@@ -25,44 +31,66 @@ _SECONDS_OF_A_THREAD = 0.001
 def keep(host: str, port: int) -> int:
     """Keep processes that serve the site there until a signal asks to stop; the exit code.
 
-    Where the site can't be loaded none is started again: whoever started this one sees it.
+    They are forked from this one, which has loaded the site: each takes the memory of what it changes alone.
     """
+    try:
+        from desk.server.application import make_site
+    except ExhibitError as error:
+        sys.stderr.write(f"{error}\n")
+        return CANNOT_START
+    except Exception:  # noqa: BLE001 - whatever it is, it would be so in the next process
+        traceback.print_exc()
+        return CANNOT_START
+    gc.collect()
+    gc.freeze()  # a collection would write to what is shared
     with _bound(host, port) as listening, asked_to_stop() as asked, pauses() as pause:
-        running = [_started(listening) for _ in range(PROCESSES)]
+        running = [_started(make_site, listening) for _ in range(PROCESSES)]
         try:
             while not asked:
                 for number, one in enumerate(running):
-                    if one.poll() == CANNOT_START:
+                    if one.exitcode == CANNOT_START:
                         return CANNOT_START
-                    if one.returncode is not None:
-                        running[number] = _started(listening)
+                    if one.exitcode is not None:
+                        running[number] = _started(make_site, listening)
                 pause(_SECONDS_BETWEEN_LOOKS)
         finally:
-            for one in running:
-                one.terminate()
-            end(running, seconds=_SECONDS_UNTIL_STOP + 2)
+            _end(running)
     return 0
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """A socket of that address. The processes listen, when they have loaded the site."""
+    """A socket of that address. The processes listen, when they are ready."""
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind((host, port))
     return listening
 
 
-def _started(listening: socket.socket) -> "subprocess.Popen[bytes]":
-    number = listening.fileno()
-    line = Child(name="site", command=(sys.executable, "-m", "desk.server", str(number))).line()
-    return subprocess.Popen(line, stdin=subprocess.DEVNULL, pass_fds=[number], start_new_session=True)
+def _started(make_site: Callable[[], object], listening: socket.socket) -> ForkProcess:
+    one = get_context("fork").Process(target=_serve, args=(make_site, listening, os.getpid()))
+    one.start()
+    return one
 
 
-def serve(number: int) -> None:
-    """Serve the site at the socket with this number until a signal asks to stop."""
+def _end(running: Sequence[ForkProcess]) -> None:
+    for one in running:
+        one.terminate()
+    until = time.monotonic() + _SECONDS_UNTIL_STOP + 2
+    for one in running:
+        one.join(max(0.0, until - time.monotonic()))
+        one.kill()
+        one.join()
+
+
+def _serve(make_site: Callable[[], object], listening: socket.socket, parent: int) -> None:
+    """Serve the site at a socket until a signal asks to stop."""
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    end_with_parent(parent)
     sys.setswitchinterval(_SECONDS_OF_A_THREAD)
     config = uvicorn.Config(
-        _loaded_site(),  # type: ignore[arg-type] # uvicorn asks for positional names of its own
+        make_site(),  # type: ignore[arg-type] # uvicorn asks for positional names of its own
         interface="asgi3",
         loop="asyncio",
         http=Connection,
@@ -76,8 +104,7 @@ def serve(number: int) -> None:
         timeout_keep_alive=int(Limits().idle_seconds),
         timeout_graceful_shutdown=_SECONDS_UNTIL_STOP,
     )
-    with socket.socket(fileno=number) as listening:
-        _Server(config).run([listening])
+    _Server(config).run([listening])
 
 
 class _Server(uvicorn.Server):
@@ -86,15 +113,3 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         while not await self.on_tick(0):  # noqa: ASYNC110 - a signal says it, outside of the loop
             await asyncio.sleep(1.0)
-
-
-def _loaded_site() -> object:
-    try:
-        from desk.server.application import make_site  # the process that only keeps the others needs no site
-
-        return make_site()
-    except ExhibitError as error:
-        sys.stderr.write(f"{error}\n")
-    except Exception:  # noqa: BLE001 - whatever it is, it would be so in the next process
-        traceback.print_exc()
-    sys.exit(CANNOT_START)

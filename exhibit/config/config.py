@@ -76,8 +76,8 @@ class Config:
         mail_sign_in: Whether links in mails to members open their page signed in, for three days: only in a browser in
             which the member has signed in before and hasn't signed out, after a press of a button, and with the second
             factor of who has one. False: links ask for the password where nobody is signed in.
-        workers: Processes for crawling, and as many again for matching and evidence; five more do what is short and
-            what people ask for. Each uses one core and up to 1 GB.
+        workers: Processes that crawl at once, and as many again that match or visit; six more at most do what is short
+            and what people ask for. Each uses one core and up to 1 GB.
         contact: E-mail address or web page in the crawler's user agent, where a site's owner can complain or opt out.
             Set it before crawling the public web.
         operator_name: Who runs this installation; shown in documents as the one who sealed.

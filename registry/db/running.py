@@ -1,7 +1,7 @@
 """Heartbeats of the workers, and what the steps take: written cheaply, read by the operator's page."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,12 +14,13 @@ from registry.models import Heartbeat, StepTime
 TICK = "tick"
 """The name under which the tick, which no worker may miss, says that it comes."""
 BEAT_SECONDS = 20.0
-"""How often a worker says that it lives."""
+"""How often workers are asked whether they live."""
 SILENT = timedelta(seconds=90)
-"""After so long without a heartbeat a worker counts as silent."""
+"""After so long without an answer a worker counts as silent."""
 FORGOTTEN = timedelta(days=1)
 """After so long a silent worker is forgotten: its machine has been replaced."""
 
+_SEEN = "UPDATE registry_heartbeat SET seen_at = %s WHERE name = ANY(%s) RETURNING name"
 _ADD = """
 INSERT INTO registry_steptime AS kept (step, day, runs, rows, seconds, processor_seconds, last_at)
 VALUES (%s, %s, 1, %s, %s, %s, %s)
@@ -27,11 +28,6 @@ ON CONFLICT (step, day) DO UPDATE SET
     runs = kept.runs + 1, rows = kept.rows + excluded.rows, seconds = kept.seconds + excluded.seconds,
     processor_seconds = kept.processor_seconds + excluded.processor_seconds,
     last_at = greatest(kept.last_at, excluded.last_at)
-"""
-
-_SEEN = """
-UPDATE registry_heartbeat AS kept SET seen_at = told.seen_at
-FROM unnest(%s::text[], %s::timestamptz[]) AS told (name, seen_at) WHERE kept.name = told.name
 """
 
 
@@ -52,11 +48,11 @@ def beat(name: str, queues: str = "") -> None:
     Heartbeat.objects.update_or_create(name=name, defaults=values, create_defaults={**values, "started_at": moment})
 
 
-def seen(moments: Mapping[str, datetime]) -> int:
-    """Of each of these workers when it was seen last; says how many have a row."""
+def seen(names: Collection[str]) -> set[str]:
+    """These workers live; says which of them have no row."""
     with connection.cursor() as cursor:
-        cursor.execute(_SEEN, [list(moments), list(moments.values())])
-        return int(cursor.rowcount)
+        cursor.execute(_SEEN, [now(), list(names)])
+        return set(names) - {name for (name,) in cursor.fetchall()}
 
 
 def ends(name: str) -> None:

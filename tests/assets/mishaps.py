@@ -194,7 +194,6 @@ KILLS: dict[str, Find] = {
     "Redis killed": Stack.redis,
     "site killed": Stack.web,
     "tick killed": Stack.beat,
-    "keeper killed": Stack.keeper,
 }
 
 MISHAPS = (

@@ -22,8 +22,6 @@ from tests.assets.processes import free_port, processes_of, wait_until
 from tests.assets.shop import LOOPBACK
 from workers.configuration import load_config
 from workers.servers.addresses import django_database
-from workers.servers.embedded import lock_folder
-from workers.servers.locks import holder
 from workers.servers.product import CHECKOUT
 from workers.services.wiring import Services
 from workers.tasks.supervisor import running_status
@@ -121,11 +119,6 @@ class Stack:
     def beat(self) -> list[psutil.Process]:
         """The process that gives the rhythm."""
         return self._named("beat")
-
-    def keeper(self) -> list[psutil.Process]:
-        """The process that keeps the servers."""
-        number = holder(lock_folder(self.config) / "servers.lock")
-        return [] if number is None else _alive([number])
 
     def supervisor(self) -> list[psutil.Process]:
         """The process that keeps all others."""

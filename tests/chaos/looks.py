@@ -25,7 +25,6 @@ KINDS = {
     "workers": r"celery.* worker ",
     "tick": r"workers\.beat",
     "supervisor": r"workers\.supervisor",
-    "keeper": r"workers\.keeper",
     "crawl children": r"-m crawler",
     "helpers": r"_helper ",
     "Redis": r"redis-server",

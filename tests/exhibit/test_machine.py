@@ -325,7 +325,7 @@ def test_rows_of_a_machine_that_is_gone_are_free_when_it_is_silent(
     rows = Picture.objects.filter(pk__in=studio_pictures)
     steps.claim(Picture, studio_pictures, timedelta(minutes=10))
     rows.update(claimed_by="elsewhere|pid:[1]|7|7")
-    running.beat("worker-match@elsewhere")
+    running.beat("worker-background@elsewhere")
     Heartbeat.objects.update(seen_at=now() - timedelta(days=1))  # by a clock that nobody else has
     moment = time.monotonic()
     monkeypatch.setattr(running, "time", SimpleNamespace(monotonic=lambda: moment))

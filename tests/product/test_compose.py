@@ -137,10 +137,8 @@ def turn(environ: dict[str, str]) -> tuple[int | None, int] | None:
 
 
 def stands_by(environ: dict[str, str], ticking: Collection[int]) -> bool:
-    """Whether a session besides those of the one that ticks has told the signs of life, as it does behind its turn."""
-    return any(
-        "registry_heartbeat" in asked for session, asked in asked_last(environ).items() if session not in ticking
-    )
+    """Whether a session besides the ticking one's has looked for claimers that ended, as it does behind its turn."""
+    return any("claimed_by" in asked for session, asked in asked_last(environ).items() if session not in ticking)
 
 
 def asked_last(environ: dict[str, str]) -> dict[int, str]:
@@ -187,4 +185,4 @@ def test_an_unknown_process_is_refused_with_the_names_of_the_known() -> None:
     command = [sys.executable, "-m", "workers.run", "everything"]
     run = subprocess.run(command, cwd=CHECKOUT, text=True, capture_output=True, check=False)
     assert run.returncode == 2
-    assert "worker-match" in run.stderr
+    assert "worker-background" in run.stderr

@@ -31,12 +31,8 @@ from workers.reports.requests import request_report
 
 ASKED = {"title": "A", "decision": "open", "format": "csv", "language": "en"}
 NAMES = {
-    "worker-default",
-    "worker-crawl",
-    "worker-match",
-    "worker-asked",
-    "worker-files",
-    "worker-visits",
+    "worker-interactive",
+    "worker-background",
     running.TICK,
 }
 
@@ -93,10 +89,10 @@ def test_a_report_that_a_person_asks_for_waits_for_no_crawl_and_carries_the_id_o
         return [one for one in lines(logs / "web.log") if one.get("method") == "POST"]
 
     def task() -> list[dict[str, object]]:
-        found = lines(logs / "worker-files.log")
+        found = lines(logs / "worker-interactive.log")
         return [one for one in found if one.get("request_id") == request()[0]["request_id"]]
 
-    with held(stack, "worker-match"):
+    with held(stack, "worker-background"):
         with build_opener(HTTPCookieProcessor(CookieJar())).open(sent):
             pass
         wait_until(lambda: bool(request()))
@@ -112,7 +108,7 @@ def test_what_a_person_asks_for_stands_behind_no_crawl_no_training_and_no_captur
     agency = owner("agency")
     case = found_case(stack.services, agency)
     CrawlSlice.objects.filter(crawl__watch__owner=agency).update(state="done")
-    with held(stack, "worker-match"), held(stack, "worker-crawl"), held(stack, "worker-default"):
+    with held(stack, "worker-background"):
         confirm(stack.services, case, by="Ann", reason="A copy.")
         request_package(agency, [case.number], "court", by="Ann")
         request_report(agency, preparer="Ann")
@@ -127,16 +123,16 @@ def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
         return {name.partition("@")[0]: queues for name, queues in rows}
 
     wait_until(lambda: set(told()) == NAMES)
-    assert told()["worker-match"] == "asked,evidence,match"
-    began = Heartbeat.objects.get(name__startswith="worker-crawl").started_at
-    crawl = next(one for one in stack.workers() if any("worker-crawl" in word for word in one.cmdline()))
-    os.kill(crawl.pid, signal.SIGKILL)
-    wait_until(lambda: Heartbeat.objects.filter(name__startswith="worker-crawl", started_at__gt=began).exists())
-    default = next(one for one in stack.workers() if any("worker-default" in word for word in one.cmdline()))
+    assert told()["worker-background"] == "crawl,default,evidence,match,upkeep"
+    began = Heartbeat.objects.get(name__startswith="worker-background").started_at
+    background = next(one for one in stack.workers() if any("worker-background" in word for word in one.cmdline()))
+    os.kill(background.pid, signal.SIGKILL)
+    wait_until(lambda: Heartbeat.objects.filter(name__startswith="worker-background", started_at__gt=began).exists())
+    interactive = next(one for one in stack.workers() if any("worker-interactive" in word for word in one.cmdline()))
     os.kill(stack.process.pid, signal.SIGSTOP)  # nothing is started again meanwhile
     try:
-        os.kill(default.pid, signal.SIGTERM)
-        wait_until(lambda: "worker-default" not in told())
+        os.kill(interactive.pid, signal.SIGTERM)
+        wait_until(lambda: "worker-interactive" not in told())
     finally:
         os.kill(stack.process.pid, signal.SIGCONT)
 

@@ -19,9 +19,18 @@ def test_it_becomes_the_process_of_that_name_and_says_which_there_are(
         raise EndedHereError(program)
 
     monkeypatch.setattr("os.execvpe", become)
-    for wrong in ([], ["nothing"], ["web", "beat"]):
+    for wrong in (
+        [],
+        ["nothing"],
+        ["web", "beat"],
+        ["worker-background", "seal"],
+        ["worker-interactive", "asked", "mail"],
+    ):
         assert run.main(wrong) == ExitCode.WRONG_USE
-    assert "worker-match" in capsys.readouterr().err
+    assert "worker-background" in capsys.readouterr().err
     with pytest.raises(EndedHereError):
-        run.main(["worker-match"])
-    assert "-Q match,evidence" in became[0]
+        run.main(["worker-background"])
+    assert "-Q default,match,evidence,crawl,upkeep,sweep" in became[0]
+    with pytest.raises(EndedHereError):
+        run.main(["worker-background", "crawl,upkeep"])
+    assert "-Q crawl,upkeep,sweep" in became[1]

@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import socket
 from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
+from kombu.common import Broadcast
 from kombu.exceptions import ChannelError, OperationalError
 from redis.exceptions import RedisError
 
@@ -65,7 +67,12 @@ def make_app(config: Config) -> Celery:
         broker_connection_retry_on_startup=True,
         task_time_limit=TASK_SECONDS,
         task_default_queue=jobs.DEFAULT,
-        task_routes={f"exhibit.{name}": {"queue": queue} for name, queue in jobs.QUEUES.items()},
+        task_queues=[Broadcast(jobs.SWEEP, queue=f"{jobs.SWEEP}@{socket.gethostname()}")],
+        task_create_missing_queues=True,  # all others
+        task_routes={
+            **{f"exhibit.{name}": {"queue": queue} for name, queue in jobs.QUEUES.items()},
+            "exhibit.sweep": {"queue": jobs.SWEEP, "exchange": jobs.SWEEP},
+        },
         worker_hijack_root_logger=False,
     )
     return made
@@ -88,9 +95,10 @@ def send(job: jobs.Job, ids: Sequence[int], *, asked: bool = False) -> None:
 
 
 def send_upkeep() -> None:
-    """Say that the upkeep is due; what isn't heard before the next time is made good by that."""
-    with contextlib.suppress(OperationalError, RedisError):  # the clocks of two machines may differ
-        app.send_task("exhibit.retain", expires=UPKEEP_SECONDS + 2 * SLACK.total_seconds())
+    """Say that the upkeep is due, here and on every machine; what isn't heard is made good by the next time."""
+    with contextlib.suppress(OperationalError, RedisError):
+        for task in ("exhibit.retain", "exhibit.sweep"):  # the clocks of two machines may differ
+            app.send_task(task, expires=UPKEEP_SECONDS + 2 * SLACK.total_seconds())
 
 
 def queued(task: str) -> int:
@@ -106,27 +114,19 @@ def queued(task: str) -> int:
     return 0
 
 
+def living_workers(seconds: float = 1.0) -> dict[str, str]:
+    """The workers that answer within this time, on whichever machine, each with its queues and commas between them."""
+    try:
+        found = app.control.inspect(timeout=seconds).active_queues() or {}
+    except (OperationalError, RedisError):
+        return {}
+    known = all_queues()
+    return {name: ",".join(sorted(known & {queue["name"] for queue in queues})) for name, queues in found.items()}
+
+
 def workers_answer(seconds: float = 1.0) -> bool:
     """Whether a worker answers, on this machine or on another; takes all of the time when none does."""
     try:
         return bool(app.control.ping(timeout=seconds, limit=1))
     except (OperationalError, RedisError):
         return False
-
-
-def restore_unacknowledged(config: Config) -> int:
-    """Put the messages that dead workers had taken back into their queues, without waiting for the visibility timeout.
-
-    A message that a living worker still has is put back too, and does nothing the second time: its row is claimed.
-    Returns how many were put back; none when Redis doesn't answer, since the timeout brings them back then.
-    """
-    bounds = {"max_retries": 1, "interval_start": 0, **_SOON}
-    try:
-        with make_app(config).connection_for_write(transport_options=bounds) as connection:
-            channel: Any = connection.default_channel  # of kombu's Redis transport, whose class has no types
-            tags = [tag.decode() for tag in channel.client.hkeys(channel.unacked_key)]
-            for tag in tags:
-                channel.qos.restore_by_tag(tag, channel.client)
-            return len(tags)
-    except (OperationalError, RedisError):
-        return 0

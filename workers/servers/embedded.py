@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -58,10 +59,11 @@ class EmbeddedServers:
         """The process numbers of what runs, by name."""
         return {name: kept.process.pid for name, kept in self._kept.items()}
 
-    def start(self) -> None:
+    def start(self, stop: Callable[[], object] = bool) -> None:
         """Start the servers and return when they answer.
 
-        Raises ``ServersBusyError`` when another process runs them, ``ServiceMissingError`` when one doesn't come up.
+        Raises ``ServersBusyError`` when another process runs them, ``ServiceMissingError`` when one doesn't come up, or
+        ``stop`` says to wait no longer.
         """
         if not self._lock.take(within=1.0):
             raise ServersBusyError(f"The servers in {self._config.data_dir} are run by another process.")
@@ -77,7 +79,7 @@ class EmbeddedServers:
                 logs, make_way = self._config.data_dir / "log", partial(self._make_way, server)
                 self._kept[server.name] = Kept(server.child(), logs, make_way)
             for server in self._servers:
-                self._wait_for(server)
+                self._wait_for(server, stop)
                 server.finish()
         except BaseException:
             self.stop()
@@ -124,7 +126,7 @@ class EmbeddedServers:
         _clear_stale(server.folder, server.pid_file)
         self._rights.own_folder(server.socket.parent)
 
-    def _wait_for(self, server: Server) -> None:
+    def _wait_for(self, server: Server, stop: Callable[[], object]) -> None:
         """Wait until it answers, as long as it gets on: recovering takes minutes on a slow machine.
 
         One that ends is started again for ten seconds: a predecessor may still be ending.
@@ -134,7 +136,7 @@ class EmbeddedServers:
         while not server.answers():
             waited = time.monotonic() - begun
             ended = kept.process.poll() is not None
-            if waited > _SECONDS_OF_RETRIES if ended else progress.has_stalled():
+            if stop() or (waited > _SECONDS_OF_RETRIES if ended else progress.has_stalled()):
                 said = last_lines(self._config.data_dir / "log", server.name)
                 raise ServiceMissingError(f"The embedded server {server.name} doesn't start: {said}")
             time.sleep(0.3 if ended else 0.02)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from exhibit.config.config import Config
@@ -77,14 +77,15 @@ def start_keeper(config: Config) -> "subprocess.Popen[bytes]":
     return keeper
 
 
-def keep(config: Config) -> None:
-    """Run the servers until nobody uses them any more, or a signal says to end."""
+def keep_for_users(config: Config, servers: EmbeddedServers, asked: Sequence[int]) -> None:
+    """Keep servers running until nobody uses them any more, or a signal has asked to end; then stop them."""
     users = FileLock(lock_folder(config) / "users.lock")
     try:
-        with asked_to_stop() as asked, EmbeddedServers(config) as servers, pauses() as pause:
+        with pauses() as pause:
             while not asked and servers.has_folder() and not users.take():
                 servers.revive()
                 pause(_LOOK_SECONDS)
+            servers.stop()
     finally:
         users.release()
 
@@ -99,8 +100,8 @@ def main() -> int:
     if command := sys.argv[1:]:
         with ensure_servers(config):
             return subprocess.run(command, check=False).returncode
-    with suppress(ServersBusyError):
-        keep(config)
+    with suppress(ServersBusyError), asked_to_stop() as asked, EmbeddedServers(config) as servers:
+        keep_for_users(config, servers, asked)
     return 0
 
 

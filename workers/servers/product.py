@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from exhibit.config.config import Config
+from workers import jobs
 from workers.servers.processes import Child, launch
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -17,6 +19,8 @@ ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
 )
 
+KEPT_WARM = "300"
+"""For so many seconds after the last message the processes of a worker stay, with what they have loaded."""
 _WEB = (sys.executable, "-m", "desk.server")
 _WORKER = (sys.executable, "-m", "celery", "-A", "workers.pipeline.celery", "worker", "--loglevel", "WARNING")
 
@@ -41,12 +45,7 @@ def services(config: Config) -> tuple[Child, ...]:
             environ=environment(config),
             folder=CHECKOUT,
         ),
-        _worker(config, "worker-default", "default,upkeep,mail", 2),
-        _worker(config, "worker-crawl", "crawl", config.workers),
-        _worker(config, "worker-match", "match,evidence,asked", config.workers),
-        _worker(config, "worker-asked", "asked,mail", 1),
-        _worker(config, "worker-files", "files", 1),
-        _worker(config, "worker-visits", "visits", 1),
+        *(worker(config, name, queues) for name, queues in jobs.QUEUES_OF.items()),
         Child(
             name="beat",
             command=(sys.executable, "-m", "workers.beat"),
@@ -56,9 +55,12 @@ def services(config: Config) -> tuple[Child, ...]:
     )
 
 
-def _worker(config: Config, name: str, queues: str, processes: int) -> Child:
+def worker(config: Config, name: str, queues: Sequence[str]) -> Child:
+    """A worker that takes these queues. It has one process while it is idle, and more as messages come."""
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    options = ("-Q", queues, "-c", str(processes), "-n", f"{name}@%h", *quiet)
+    most = jobs.most_processes(config.workers)[name]
+    told = (jobs.SWEEP,) if name == "worker-background" else ()
+    options = ("-Q", ",".join((*queues, *told)), "--autoscale", f"{most},1", "-n", f"{name}@%h", *quiet)
     return Child(
         name=name,
         command=(*_WORKER, *options),
@@ -66,6 +68,6 @@ def _worker(config: Config, name: str, queues: str, processes: int) -> Child:
         hurry=signal.SIGQUIT,
         orphaned=signal.SIGKILL,  # it asks for its broker for ever, deaf to the others; its pool dies with it
         # checks would load the site and all of its libraries into each worker
-        environ={**environment(config), **ONE_THREAD, "CELERY_SKIP_CHECKS": "1"},
+        environ={**environment(config), **ONE_THREAD, "CELERY_SKIP_CHECKS": "1", "AUTOSCALE_KEEPALIVE": KEPT_WARM},
         folder=CHECKOUT,
     )

@@ -18,10 +18,8 @@ from django.db import Error, connection
 from registry.db import running
 from registry.db.leases import Turn
 from workers import jobs
-from workers.pipeline.celery import TASK_SECONDS, UPKEEP_SECONDS, send_upkeep
+from workers.pipeline.celery import TASK_SECONDS, UPKEEP_SECONDS, living_workers, send_upkeep
 from workers.services.wiring import Services
-from workers.tasks import signs
-from workers.tasks.here import sweep_when_due
 from workers.tasks.tick import look_at_times, tick
 
 LOOK_SECONDS = 60.0
@@ -80,13 +78,26 @@ class Ticks:
         return float(self._services.config.tick_seconds * (3 if quiet else 1))
 
 
+class Roll:
+    """Asks all workers whether they live, and writes it down; of itself, too, that it ticks."""
+
+    def __init__(self) -> None:
+        self._before: set[str] = set()
+
+    def __call__(self) -> None:
+        """Ask once. A worker without a row gets one when it answers twice: the first time it may have been ending."""
+        found = living_workers()
+        for name in running.seen([running.TICK, *found]) & ({running.TICK} | self._before):
+            running.beat(name, found.get(name, ""))
+        self._before = set(found)
+
+
 def rhythm_of(services: Services) -> Rhythm:
     """What this process does, each in its time."""
     jobs = [
-        Job(running.BEAT_SECONDS, partial(signs.tell, services.config, ticks=True)),
+        Job(running.BEAT_SECONDS, Roll()),
         Job(UPKEEP_SECONDS, send_upkeep),
         Job(LOOK_SECONDS, partial(look_at_times, services)),
-        Job(LOOK_SECONDS, partial(sweep_when_due, services.config)),
         Job(services.config.tick_seconds, Ticks(services)),
     ]
     rhythm = Rhythm(jobs)
@@ -104,8 +115,6 @@ def keep_time(services: Services) -> NoReturn:
                 time.sleep(rhythm.turn())
             else:
                 _done(jobs.release_ended)  # of this machine, into which the one whose turn it is can't see
-                _done(partial(signs.tell, services.config, ticks=False))
-                _done(partial(sweep_when_due, services.config))
                 time.sleep(STAND_BY_SECONDS)
     finally:
         connection.close()  # what was begun is broken off

@@ -1,4 +1,4 @@
-"""The workers log as all do, and say that they live: each by a sign that its main process leaves, whatever it does."""
+"""What the main process of a worker does beside Celery: it logs as all do, says that it begins and ends, frees rows."""
 
 import contextlib
 import gc
@@ -12,15 +12,12 @@ from celery.signals import (
     worker_shutting_down,
 )
 
-from exhibit.config.config import Config
 from exhibit.types import Untyped
 from registry.db import running
 from workers import jobs
 from workers.configuration import load_config
-from workers.pipeline.celery import WAITS_LONG
+from workers.pipeline.celery import WAITS_LONG, all_queues
 from workers.servers.redis import end_waits
-from workers.tasks import signs
-from workers.tasks.here import sweep_when_due
 
 
 @celeryd_init.connect
@@ -42,13 +39,9 @@ def _share_memory(**_: object) -> None:
 
 @worker_ready.connect
 def _begin(sender: Untyped, **_: object) -> None:
-    name = str(sender.hostname)
-    queues = ",".join(sorted(queue.name for queue in sender.task_consumer.queues))
-    config = load_config()
-    signs.remove(config, name)
-    _told(running.begins, name, queues)
+    queues = all_queues() & {queue.name for queue in sender.task_consumer.queues}
+    _told(running.begins, str(sender.hostname), ",".join(sorted(queues)))
     _told(jobs.release_ended)  # of one in whose place it has come
-    sender.timer.call_repeatedly(running.BEAT_SECONDS, _told, (_beat, config, name, queues))
     worker_before_create_process.connect(_free)
 
 
@@ -66,16 +59,7 @@ def _wake(**_: object) -> None:
 
 @worker_shutdown.connect
 def _end(sender: Untyped, **_: object) -> None:
-    signs.remove(load_config(), str(sender.hostname))
     _told(running.ends, str(sender.hostname))
-
-
-def _beat(config: Config, name: str, queues: str) -> None:
-    """Say that this worker lives, and free what others of this machine have left, unless the tick does both here."""
-    if not signs.leave(config, name):
-        running.beat(name, queues)
-        jobs.release_ended()
-        sweep_when_due(config)
 
 
 def _free(**_: object) -> None:
@@ -87,6 +71,6 @@ def _told(tell: Untyped, *what: object) -> None:
     """Write a row over a connection of its own: the processes that are forked from this one must inherit none."""
     from django.db import Error, connection
 
-    with contextlib.suppress(Error):  # the next beat says it again
+    with contextlib.suppress(Error):  # the tick finds out by itself
         tell(*what)
     connection.close()

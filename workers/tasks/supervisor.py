@@ -16,23 +16,22 @@ from exhibit.clock import now, rfc3339
 from exhibit.config.config import Config
 from exhibit.errors import ConfigError, ServiceMissingError, WrongUseError, ended
 from exhibit.files.private import closed, keep_private
-from exhibit.machine import stat_fields
 from workers.configuration import load_config
 from workers.servers.addresses import local_site
-from workers.servers.embedded import lock_folder
-from workers.servers.keeper import are_kept, ensure_servers, start_keeper
-from workers.servers.locks import FileLock, alone, holder, is_free, is_shared
+from workers.servers.embedded import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
+from workers.servers.keeper import are_kept, keep_for_users
+from workers.servers.locks import FileLock, alone, holder, is_free, is_shared, shared
 from workers.servers.processes import Kept, Progress, asked_to_stop, last_lines, pauses, trim_logs
 from workers.servers.product import CHECKOUT, environment, services
 
 _SECONDS_UNTIL_QUIT = 4.0
 _SECONDS_UNTIL_KILL = 7.0
-_SECONDS_FOR_SERVERS = 10.0
+_SECONDS_FOR_SERVERS = 120.0
+"""For so long servers are waited for that another command runs, and that don't answer."""
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_ROUNDS = 2.0
 """Whether all is in its place is looked at so often; that a process has ended is heard at once."""
 _SECONDS_BETWEEN_TRIMS = 60.0
-_SECONDS_FOR_KEEPER = 5.0
 
 
 class AlreadyRunningError(WrongUseError):
@@ -57,24 +56,29 @@ def run_supervisor(config: Config, ready: Callable[[Status], None]) -> None:
     doesn't come up; the message ends with what it said.
     """
     runs = AlreadyRunningError("Exhibit runs already for this data folder.", hint="Stop it with `exhibit down`.")
-    with alone(lock_folder(config) / "supervisor.lock", runs, within=0.5) as lock:
-        _status_path(config).unlink(missing_ok=True)  # of one that was killed
-        lock.sign()
-        keeper = None
-        try:
-            if mended := closed(config.data_dir):
-                _say(f"Closed to others: {mended} files and folders in {config.data_dir}.")
+    servers = EmbeddedServers(config)
+    try:
+        with alone(lock_folder(config) / "supervisor.lock", runs, within=0.5) as lock, asked_to_stop() as asked:
+            _status_path(config).unlink(missing_ok=True)  # of one that was killed
+            lock.sign()
+            try:
+                if mended := closed(config.data_dir):
+                    _say(f"Closed to others: {mended} files and folders in {config.data_dir}.")
+                with shared(_users(config)):
+                    _Supervisor(config, servers, asked, lock).run(ready)
+            except ServiceMissingError:
+                if not asked:
+                    raise
+            finally:
+                _status_path(config).unlink(missing_ok=True)
+                if not is_shared(_users(config)):
+                    servers.stop()
+        if servers.processes:
+            _say("Another command uses the database, which stops when that has ended; Ctrl-C stops it now.")
             with asked_to_stop() as asked:
-                try:
-                    with ensure_servers(config, lambda: asked):
-                        _Supervisor(config, asked, lock).run(ready)
-                        keeper = holder(lock_folder(config) / "servers.lock")
-                except ServiceMissingError:
-                    if not asked:
-                        raise
-            _wait_for_keeper(config, keeper)
-        finally:
-            _status_path(config).unlink(missing_ok=True)
+                keep_for_users(config, servers, asked)
+    finally:
+        servers.stop()
 
 
 def running_status(config: Config) -> Status | None:
@@ -116,8 +120,9 @@ def stop_running(config: Config, *, seconds: float = 20.0) -> bool:
 class _Supervisor:
     """Keeps processes running until somebody asks to stop."""
 
-    def __init__(self, config: Config, asked: Sequence[int], lock: FileLock) -> None:
+    def __init__(self, config: Config, servers: EmbeddedServers, asked: Sequence[int], lock: FileLock) -> None:
         self._config = config
+        self._servers = servers
         self._asked = asked
         self._lock = lock
         self._has_data = True
@@ -125,12 +130,14 @@ class _Supervisor:
         self._kept: list[Kept] = []
         self._started = rfc3339(now())
         self._trimmed = float("-inf")
-        self._keeper_at = 0.0
 
     def run(self, ready: Callable[[Status], None]) -> None:
         _refuse_taken_port(self._config)
+        _say("Starting the database …")
+        self._start_servers()
+        _say("Bringing it up to date …")
         _migrate(self._config, self._asked)
-        _restore_messages(self._config)
+        _say("Starting the site and the workers …")
         try:
             site, *others = services(self._config)
             self._kept.append(Kept(site, self._logs))
@@ -148,6 +155,20 @@ class _Supervisor:
         finally:
             self._stop()
 
+    def _start_servers(self) -> None:
+        """Run the servers, unless another command does: they stay for as long as we use them."""
+        until = time.monotonic() + _SECONDS_FOR_SERVERS
+        while not (self._config.database_url and self._config.redis_url):
+            try:
+                self._servers.start(lambda: bool(self._asked))
+            except ServersBusyError:
+                if servers_answer(self._config):
+                    return
+                if self._asked or time.monotonic() > until:
+                    raise
+            else:
+                return
+
     def _wait_for_site(self) -> None:
         progress = Progress(self._kept[0].process.pid)
         while not self._asked and not _accepts(self._config):
@@ -161,6 +182,7 @@ class _Supervisor:
         """Whether the data folder is where it was; one that was moved or unmounted isn't made anew, but waited for."""
         before, self._has_data = self._has_data, self._lock.is_in_place()
         if before and not self._has_data:
+            self._servers.stop()
             _say(f"The data folder {self._config.data_dir} has gone; process {os.getpid()} waits until it is back.")
         return self._has_data
 
@@ -175,8 +197,6 @@ class _Supervisor:
             if kept.has_died():
                 _kill_session(kept.process)
                 _say(f"{kept.child.name} ended with {kept.process.returncode}; it is started again.")
-                if kept.child.name.startswith("worker"):
-                    _restore_messages(self._config)
             try:
                 changed |= kept.revive()
             except OSError as error:
@@ -185,14 +205,15 @@ class _Supervisor:
             self._write_status()
 
     def _look_after_servers(self) -> None:
-        """Have a keeper for the servers. Nobody waits for it: until they answer, all others wait by themselves."""
-        if time.monotonic() < self._keeper_at or are_kept(self._config):
-            return
-        self._keeper_at = time.monotonic() + _SECONDS_FOR_KEEPER
-        try:
-            start_keeper(self._config)
-        except OSError as error:
-            _say(f"The servers' keeper can't be started: {error}.")
+        """Start the servers again that have died, and all where another command ran them that has been killed."""
+        if self._servers.processes:
+            for name in self._servers.revive():
+                _say(f"{name} ended; it is started again.")
+        elif not are_kept(self._config):
+            try:
+                self._start_servers()
+            except (ServiceMissingError, OSError) as error:
+                _say(f"The servers can't be started: {error}")
 
     def _stop(self) -> None:
         """Ask all, press those that take long, kill the rest with everything they have started."""
@@ -261,34 +282,15 @@ def _say(sentence: str) -> None:
         print(sentence, file=sys.stderr, flush=True)
 
 
-def _restore_messages(config: Config) -> None:
-    from workers.pipeline.celery import restore_unacknowledged
-
-    restore_unacknowledged(config)
-
-
 def _kill_session(process: "subprocess.Popen[bytes]") -> None:
     """Kill what a process has started and left, and the process itself; each has a session of its own."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _wait_for_keeper(config: Config, keeper: int | None) -> None:
-    """Wait until our servers have stopped too and their keeper has ended, unless another command still uses them."""
-    if config.database_url and config.redis_url:
-        return
-    until = time.monotonic() + _SECONDS_FOR_SERVERS
-    while are_kept(config) or _runs(keeper):  # it lets go of its lock a moment before it ends
-        if is_shared(lock_folder(config) / "users.lock") or time.monotonic() > until:
-            return
-        time.sleep(0.05)
-
-
-def _runs(number: int | None) -> bool:
-    try:
-        return number is not None and stat_fields(number)[0] != "Z"
-    except OSError:
-        return False
+def _users(config: Config) -> Path:
+    """The lock that whoever uses the servers shares."""
+    return lock_folder(config) / "users.lock"
 
 
 def _status_path(config: Config) -> Path:

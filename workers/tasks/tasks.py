@@ -11,8 +11,7 @@ from registry.db import idempotency
 from registry.notifications import events
 from workers import jobs
 from workers.pipeline.celery import LONG_SECONDS, app
-from workers.services.wiring import Services, services
-from workers.tasks.here import mark
+from workers.services.wiring import services
 
 
 def _task_of(job: jobs.Job, name: str) -> Untyped:
@@ -48,14 +47,9 @@ def expire_bytes() -> None:
     from workers.steps.cases import witness
     from workers.works import uploads
 
-    def sweep_here(services: Services) -> None:
-        mark(services.config)  # so that no process is started for it here
-        retention.sweep_here(services)
-
     of_house = (
         retention.expire_bytes,
         retention.sweep,
-        sweep_here,
         uploads.sweep,
         packages.expire_packages,
         witness.complete_stamps,
@@ -69,6 +63,14 @@ def expire_bytes() -> None:
     )
     # behind it, so that both never take two processes at once
     do_all(*(partial(job, services()) for job in of_house), *of_rows, links.forget_ended, keep_up_votes.delay)
+
+
+@app.task(name="exhibit.sweep")
+def sweep() -> None:
+    """Remove what processes and purges have left behind on this machine; every machine is told."""
+    from workers.operations import retention
+
+    retention.sweep_here(services())
 
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)

@@ -107,13 +107,25 @@ def _send_waiting(services: Services) -> bool:
     tasks = [(job, task) for job in jobs.with_rows() if job.name in due for task in job.queues]
     # all asked before anything is sent
     for job, task in [(job, task) for job, task in tasks if services.queued(task) < jobs.MAX_MESSAGES]:
-        limit = job.batch * jobs.MAX_MESSAGES
-        if job.rows is MailChoice:
-            rows = mail_choices.due(services.stale_after, limit)
-        else:
-            rows = steps.due_ids(job.rows, services.stale_after, limit, job.owner, job.only(task))
-        services.enqueue(job, rows, asked=task != job.name)
+        _send_due(services, job, task, jobs.MAX_MESSAGES)
     return bool(due)
+
+
+def send_next(services: Services, queue: str) -> None:
+    """Send the next message of a queue, unless one waits in it: a process that was at it is free again."""
+    for job in jobs.with_rows():
+        for task, through in job.queues.items():
+            if through == queue and not services.queued(task):
+                _send_due(services, job, task, 1)
+
+
+def _send_due(services: Services, job: jobs.Job, task: str, messages: int) -> None:
+    limit = job.batch * messages
+    if job.rows is MailChoice:
+        rows = mail_choices.due(services.stale_after, limit)
+    else:
+        rows = steps.due_ids(job.rows, services.stale_after, limit, job.owner, job.only(task))
+    services.enqueue(job, rows, asked=task != job.name)
 
 
 def _forget_tries(services: Services) -> None:

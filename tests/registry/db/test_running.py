@@ -8,11 +8,11 @@ from registry.models import Heartbeat
 
 
 def test_a_worker_that_is_silent_for_a_day_is_forgotten(db: None) -> None:
-    running.beat("worker-match@here", "match,evidence")
-    running.beat("worker-match@elsewhere")
-    Heartbeat.objects.filter(name="worker-match@elsewhere").update(seen_at=now() - timedelta(days=2))
+    running.beat("worker-background@here", "match,evidence")
+    running.beat("worker-background@elsewhere")
+    Heartbeat.objects.filter(name="worker-background@elsewhere").update(seen_at=now() - timedelta(days=2))
     [one] = running.heartbeats()
-    assert (one.name, one.queues) == ("worker-match@here", "match,evidence")
+    assert (one.name, one.queues) == ("worker-background@here", "match,evidence")
 
 
 def test_machines_are_told_by_what_their_workers_take_and_only_while_they_are_heard(db: None) -> None:

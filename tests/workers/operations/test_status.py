@@ -32,7 +32,7 @@ def test_what_waits_is_under_way_was_given_up_and_is_late_is_counted(inline: Syn
     Crawl.objects.create(
         watch=late, number=1, state=StepState.DONE, reason="finished", started_at=now(), finished_at=now()
     )
-    running.beat("worker-match@here", "match,evidence")
+    running.beat("worker-background@here", "match,evidence")
     running.add_time("match", rows=3, seconds=1, processor_seconds=2)
     found = status_of(inline.services)
     match = next(one for one in found.steps if one.step == "match")

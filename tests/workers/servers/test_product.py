@@ -1,6 +1,7 @@
 """The processes of the product as data."""
 
 import subprocess
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,15 +20,12 @@ def test_each_process_finds_this_configuration_and_a_worker_keeps_to_one_thread(
         assert load_config(child.environ).data_dir == tmp_path
     assert next(iter(children)) == "web"
     assert "8123" in children["web"].command
-    for name in ("worker-crawl", "worker-match"):
-        words = " ".join(children[name].command)
-        assert "-c 3" in words
-        assert ONE_THREAD.items() <= (children[name].environ or {}).items()
-    taken = [
-        child.command[child.command.index("-Q") + 1].split(",") for child in children.values() if "-Q" in child.command
-    ]
-    assert {queue for queues in taken for queue in queues} == all_queues()
-    assert sum("mail" in queues for queues in taken) == 2  # one that is busy with a long task keeps no mail
+    workers = [child for name, child in children.items() if name.startswith("worker")]
+    for worker in workers:
+        assert ONE_THREAD.items() <= (worker.environ or {}).items()
+    assert "--autoscale 8,1" in " ".join(children["worker-background"].command)
+    taken = [queue for worker in workers for queue in worker.command[worker.command.index("-Q") + 1].split(",")]
+    assert Counter(taken) == Counter([*all_queues(), "sweep"])
     assert environment(replace(config, database_url=""))["DATABASE_URL"] == ""
 
 

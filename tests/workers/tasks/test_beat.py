@@ -2,12 +2,16 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 
+from exhibit.clock import now
 from exhibit.types import Untyped
-from workers.tasks.beat import QUIET_SECONDS, Job, Rhythm, Ticks
+from registry.db import running
+from registry.models import Heartbeat
+from workers.tasks.beat import QUIET_SECONDS, Job, Rhythm, Roll, Ticks
 
 
 def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_it(
@@ -49,3 +53,21 @@ def test_the_tick_comes_more_seldom_once_nothing_has_waited_for_a_minute(monkeyp
     assert rhythm.turn() == pytest.approx(5)
     moments["monotonic"] += 5
     assert rhythm.turn() == pytest.approx(5)
+
+
+@pytest.mark.django_db
+def test_workers_that_answer_are_seen_and_one_that_answered_while_it_ended_gets_no_row_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = [{"a@here": "crawl", "b@there": "match"}, {"a@here": "crawl"}, {"a@here": "crawl"}]
+    monkeypatch.setattr("workers.tasks.beat.living_workers", lambda: answers.pop(0))
+    running.begins("b@there", "match")
+    earlier = now() - timedelta(minutes=5)
+    Heartbeat.objects.update(seen_at=earlier)
+    roll = Roll()
+    roll()
+    assert dict(Heartbeat.objects.values_list("name", "queues")) == {"b@there": "match", running.TICK: ""}
+    assert Heartbeat.objects.get(name="b@there").seen_at > earlier
+    running.ends("b@there")
+    roll()
+    assert dict(Heartbeat.objects.values_list("name", "queues")) == {"a@here": "crawl", running.TICK: ""}

@@ -1,4 +1,9 @@
-"""What becomes of the rows of a task that breaks off."""
+"""What becomes of the rows of a task that breaks off, and of one that has to wait for its place."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -6,7 +11,9 @@ from exhibit.clock import now
 from exhibit.files.blobs import FolderBlobStore
 from registry.models import Picture
 from tests.registry.db.test_steps import waiting
+from workers import jobs
 from workers.services.wiring import services
+from workers.tasks.step_task import place
 from workers.tasks.tasks import TASKS
 
 __all__ = ["waiting"]
@@ -23,3 +30,44 @@ def test_a_task_that_breaks_off_lets_go_of_its_rows(waiting: list[int]) -> None:
         assert (row.state, row.attempts, row.error) == ("todo", 1, "The step broke off: IsADirectoryError.")
         assert row.not_before is not None
         assert row.not_before > now()
+
+
+@contextmanager
+def another_at(queue: str, limit: int) -> Iterator[int]:
+    """A process of the same worker that has a place of a queue for the length of the block."""
+    here, there = os.pipe()
+    if not (number := os.fork()):
+        with place(queue, limit) as is_free:
+            os.write(there, b"1" if is_free else b"0")
+            signal.pause()
+    try:
+        assert os.read(here, 1) == b"1"
+        yield number
+    finally:
+        os.kill(number, signal.SIGKILL)
+        os.waitpid(number, 0)
+        os.close(here)
+        os.close(there)
+
+
+def test_so_many_processes_of_a_worker_are_at_a_queue_and_a_killed_one_leaves_its_place() -> None:
+    with another_at(jobs.CRAWL, 2), another_at(jobs.CRAWL, 2):
+        with place(jobs.CRAWL, 2) as is_free, place(jobs.EVIDENCE, 1) as other_is_free:
+            assert (is_free, other_is_free) == (False, True)
+        with place(jobs.CRAWL, 3) as is_free:
+            assert is_free
+    with place(jobs.CRAWL, 1) as is_free:
+        assert is_free
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_for_which_no_place_is_free_are_left_and_the_next_of_them_are_told_when_one_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("workers.tasks.step_task.send_next", lambda _services, queue: told.append(queue))
+    with another_at(jobs.FILES, 1):
+        TASKS["report"].apply(([1],))
+    assert not told
+    TASKS["report"].apply(([1],))
+    assert told == [jobs.FILES]

@@ -24,8 +24,10 @@ from tests.assets.processes import free_port, processes_of, wait_until
 from workers.configuration import load_config
 from workers.servers import addresses
 from workers.servers.embedded import lock_folder, servers_answer
+from workers.servers.keeper import ensure_servers
+from workers.servers.locks import holder
 from workers.servers.product import services
-from workers.tasks.supervisor import Status, running_status, stop_running
+from workers.tasks.supervisor import Status, is_at_work, running_status, stop_running
 
 
 @dataclass
@@ -54,7 +56,8 @@ def running(folder: Path) -> Iterator[Product]:
     own = {"EXHIBIT_DATA": str(folder / "data"), "EXHIBIT_WEB_PORT": str(free_port()), "EXHIBIT_WORKERS": "1"}
     environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
     command = [sys.executable, "-m", "workers.tasks.supervisor"]
-    install(folder / "data")
+    if not (folder / "data" / "postgres").exists():
+        install(folder / "data")
     with (
         (folder / "said").open("w") as said,
         subprocess.Popen(command, env=environ, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE, stderr=said) as process,
@@ -85,6 +88,17 @@ def lasting() -> Iterator[Product]:
             yield made
 
 
+def server(product: Product, name: str) -> psutil.Process:
+    return next(one for one in psutil.Process(product.process.pid).children() if one.name() == name)
+
+
+def has_begun(product: Product) -> bool:
+    """Whether everything that was started last is at work."""
+    processes = {name: psutil.Process(number) for name, number in product.status.processes.items()}
+    beat = processes.pop("beat")
+    return all(one.children() for one in processes.values()) and bool(beat.net_connections("unix"))
+
+
 def test_it_comes_up_and_says_what_runs(lasting: Product) -> None:
     status = lasting.status
     assert lasting.answers()
@@ -102,12 +116,7 @@ def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:
 
 def test_what_is_killed_comes_back(lasting: Product) -> None:
     before = lasting.status.processes
-    keeper = next(
-        process
-        for process in psutil.Process(lasting.process.pid).children()
-        if "workers.servers.keeper" in process.cmdline()
-    )
-    database = next(process for process in keeper.children() if process.name() == "postgres")
+    database = server(lasting, "postgres")
     for number in (*before.values(), database.pid):
         os.kill(number, signal.SIGKILL)
     wait_until(lambda: not set(before.values()) & set(lasting.status.processes.values()))
@@ -116,33 +125,40 @@ def test_what_is_killed_comes_back(lasting: Product) -> None:
         assert connection.execute("SELECT count(*) > 0 FROM django_migrations").fetchone() == (True,)
 
 
-def test_a_killed_keeper_comes_back_with_its_servers(lasting: Product) -> None:
-    keeper = next(
-        process
-        for process in psutil.Process(lasting.process.pid).children()
-        if "workers.servers.keeper" in process.cmdline()
-    )
-    keeper.kill()
-    keeper.wait(10)
-    wait_until(
-        lambda: any("workers.servers.keeper" in one.cmdline() for one in psutil.Process(lasting.process.pid).children())
-    )
-    wait_until(lasting.answers)
-
-
 def test_a_data_folder_that_is_moved_is_waited_for_and_no_empty_one_is_made(lasting: Product) -> None:
     data = lasting.config.data_dir
-    keeper = next(
-        process
-        for process in psutil.Process(lasting.process.pid).children()
-        if "workers.servers.keeper" in process.cmdline()
-    )
+    wait_until(lambda: has_begun(lasting))  # a process that begins makes the folder that it is told
     aside = data.rename(data.with_name("aside"))
-    keeper.kill()
     wait_until(lambda: f"{data} has gone" in (data.parent / "said").read_text())
     assert not data.exists()
     aside.rename(data)
     wait_until(lambda: servers_answer(lasting.config) and lasting.answers())
+
+
+def test_a_command_that_uses_the_database_keeps_it_beyond_the_end(open_folder: Path) -> None:
+    with running(open_folder) as product:
+        with ensure_servers(product.config):
+            assert stop_running(product.config)
+            assert running_status(product.config) is None
+            assert servers_answer(product.config)
+        assert product.process.wait(30) == 0
+
+
+def test_servers_of_another_command_are_used_and_replaced_when_they_are_killed(open_folder: Path) -> None:
+    config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
+    install(config.data_dir)
+    with ensure_servers(config):
+        keeper = holder(lock_folder(config) / "servers.lock")
+        assert keeper is not None
+        with running(open_folder) as product:
+            assert holder(lock_folder(config) / "servers.lock") == keeper
+            os.kill(keeper, signal.SIGKILL)
+            wait_until(lambda: holder(lock_folder(config) / "servers.lock") == product.process.pid)
+            wait_until(lambda: servers_answer(config) and product.answers())
+            product.process.terminate()
+            wait_until(lambda: not is_at_work(config))
+            product.process.terminate()  # once more, as we still use them
+            assert product.process.wait(30) == 0
 
 
 def test_it_stops_in_time_with_nothing_left(lasting: Product) -> None:

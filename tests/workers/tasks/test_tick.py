@@ -33,10 +33,11 @@ from tests.assets.clocks import YEAR, set_clock
 from tests.assets.rows import asked_for, found_case, owner, photograph, register
 from workers import jobs
 from workers.cases.decisions import confirm
+from workers.reports.requests import request_report
 from workers.servers.addresses import redis_url
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
-from workers.tasks.tick import tick
+from workers.tasks.tick import send_next, tick
 
 __all__ = ["set_clock"]
 
@@ -115,6 +116,22 @@ def test_a_step_with_much_to_do_leaves_its_queue_to_the_others_too(told: Told) -
     tick(told)  # nothing is heard of so far: nothing is said again
     assert Counter(told.rows["witness"]) == Counter(receipts)
     assert AnchorReceipt.objects.count() == len(receipts)
+
+
+def test_a_free_process_is_told_the_next_rows_of_its_queue_alone_unless_a_message_waits(told: Told) -> None:
+    studio = owner("studio")
+    [first, second] = [request_report(studio, preparer="Ann") for _ in range(2)]
+    asked_for(b"a receipt")
+    told.rows.clear()
+    told.messages = 0
+    send_next(told, jobs.FILES)
+    assert told.rows == {"report": [first.pk]}
+    send_next(told, jobs.FILES)
+    assert told.rows == {"report": [first.pk]}
+    told.messages = 0
+    type(first).objects.filter(pk=first.pk).update(state="done")
+    send_next(told, jobs.FILES)
+    assert told.rows == {"report": [first.pk, second.pk]}
 
 
 def test_mail_is_sent_off_however_many_messages_of_other_steps_wait(inline: SyncRunner) -> None:

@@ -61,7 +61,7 @@ def person(*, staff: bool) -> Client:
 
 def make_well() -> None:
     """What a running product says of itself."""
-    for name, queues in (("worker-default@here", "default"), ("worker@here", ",".join(all_queues() - {"default"}))):
+    for name, queues in (("worker-interactive@here", "default"), ("worker@here", ",".join(all_queues() - {"default"}))):
         running.beat(name, queues)
     running.beat(running.TICK)
 
