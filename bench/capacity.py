@@ -28,13 +28,14 @@ from bench.retroactive import described, mixed
 from bench.table import Row, Titled, keep
 from bench.whole import processor_seconds
 from indexer.picture.spaces import DESCRIPTOR
+from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.inverted_lists import LOOKED_INTO_BY_NEW_WORKS, cell_count
+from indexer.vectors.manifest import read_manifest
 from indexer.vectors.segments import most_rows
 
 if TYPE_CHECKING:
     from bench.product import Product
     from indexer.search.past import WorkQueries
-    from indexer.vectors.faiss_index import FaissIndex
     from registry.models import Owner
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -142,7 +143,8 @@ class Capacity:
         from registry.vectors.fingerprints import Collection
 
         indexes = self._product.services.indexes
-        return [indexes.of(Collection.PICTURES, space) for space in indexes.spaces]
+        found = (indexes.of(Collection.PICTURES, space) for space in indexes.spaces)
+        return [index for index in found if isinstance(index, FaissIndex)]
 
     def _on_disk(self) -> dict[str, float]:
         from django.db import connection
@@ -167,9 +169,9 @@ def _wal_kept() -> float:
 
 def _mapped(index: "FaissIndex") -> int:
     """Bytes of its present files, which all who search map; those of the state before lie beside them for a while."""
-    place = index._place  # noqa: SLF001 - nobody else asks for it
-    names = [segment.name for segment in place.read(index.space.id).segments]
-    return sum(path.stat().st_size for name in names for path in place.folder.glob(f"{name}.*"))
+    folder = index._folder  # noqa: SLF001 - nobody else asks for it
+    names = [segment.name for segment in read_manifest(folder, index.space.id).segments]
+    return sum(path.stat().st_size for name in names for path in folder.glob(f"{name}.*"))
 
 
 def measure(photos: Sequence[Path], sizes: Sequence[int], works: int, seed: int, out: Path) -> Iterator[Titled]:

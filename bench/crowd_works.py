@@ -23,8 +23,9 @@ from indexer.picture.local_features import units_of
 from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, TRIMMED, VOTES_KEPT, WHOLE
 from indexer.search.cache import FeatureCache
 from indexer.search.candidates import Candidate
-from indexer.vectors.index import open_index, rebuild_index
-from indexer.vectors.manifest import Manifest, Place, SegmentEntry
+from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.index import rebuild_index
+from indexer.vectors.manifest import Manifest, SegmentEntry, publish, writing
 from indexer.vectors.segments import Rows
 from indexer.votes.codec import FOR_EACH_LIST, lists_for, shipped_codec, train_codec
 from indexer.votes.index import VoteIndex
@@ -125,8 +126,8 @@ def open_crowd(count: int, real: Photographs, asked: int, folder: Path) -> Crowd
         count=count,
         real=real,
         asked=asked,
-        hashes=open_index(PHASH, folder / "hashes"),
-        descriptors=open_index(DESCRIPTOR, folder / "descriptors"),
+        hashes=FaissIndex(PHASH, folder / "hashes"),
+        descriptors=FaissIndex(DESCRIPTOR, folder / "descriptors"),
         votes=VoteIndex(folder / "votes"),
         folder=folder,
     )
@@ -165,10 +166,9 @@ def _write_votes(count: int, real: Photographs, asked: int, folder: Path, codec:
         others = changed(lists, codes, np.random.default_rng([SEED, start]))
         coded.append((lists[: len(whose[-1])], others[: len(whose[-1])]))
     every = _by_list(chosen.nlist, np.concatenate(whose), *map(np.concatenate, zip(*coded, strict=True)))
-    place, none = Place(folder), Manifest(ROOTSIFT.id)
-    with place.writer():
+    with writing(folder):
         write_segment(folder, SEGMENT, chosen, np.arange(count), every)
-        place.publish(folder, Manifest(ROOTSIFT.id, 1, count, (SegmentEntry(SEGMENT, None),)), over=none)
+        publish(folder, Manifest(ROOTSIFT.id, 1, count, (SegmentEntry(SEGMENT, None),)), over=Manifest(ROOTSIFT.id))
 
 
 def _coded(codec: Untyped, local: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

@@ -31,7 +31,7 @@ from indexer.picture.hashes import orientation_hashes, shrink
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import HASH_NEAREST, HASH_WITHIN
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.index import open_index, rebuild_index
+from indexer.vectors.index import rebuild_index
 from indexer.vectors.inverted_lists import READ_ALL_FROM
 
 Bits = NDArray[np.uint8]
@@ -244,7 +244,7 @@ def _ask(folder: Path, hashes: Bits, nearest: int, together: int) -> tuple[list[
 
 @cache
 def _opened(folder: Path) -> FaissIndex:
-    return open_index(PHASH, folder)
+    return FaissIndex(PHASH, folder)
 
 
 def _by_picture(hits: list[list[Hit]]) -> list[set[int]]:

@@ -143,20 +143,6 @@ def search(services: "Services", ids: Sequence[int]) -> None:
 
 
 @_job(
-    gettext_noop("parts of the archive, to be searched for new works"),
-    MATCH,
-    "SegmentSearch",
-    "work_picture__work__owner",
-    batch=4,
-)
-def segments(services: "Services", ids: Sequence[int]) -> None:
-    """Search parts of the archive for new works."""
-    from workers.steps.matching.segments import search_segments
-
-    search_segments(services, ids)
-
-
-@_job(
     gettext_noop("visits for evidence"),
     EVIDENCE,
     "Capture",

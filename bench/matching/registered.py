@@ -15,7 +15,8 @@ from indexer.search.cache import FeatureCache
 from indexer.search.candidates import Candidate
 from indexer.search.search import find_works
 from indexer.vectors.brute import rows_of
-from indexer.vectors.index import open_index, rebuild_index
+from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.index import rebuild_index
 from indexer.votes.index import VoteIndex
 
 SPACES = (PHASH, DESCRIPTOR)
@@ -96,4 +97,4 @@ class Registered:
 def _indexed(space: Space, folder: Path, vectors: Sequence[bytes]) -> VectorIndex:
     place = folder / "index" / space.id
     rebuild_index(space, place, [(np.arange(len(vectors)), rows_of(space, vectors))], len(vectors))
-    return open_index(space, place)
+    return FaissIndex(space, place)

@@ -7,11 +7,13 @@ import click
 
 from desk.cli.common.frame import examples, finish, open_desk
 from desk.cli.common.options import json_option
-from desk.cli.common.show import note, only_json, say, size, table, tell
+from desk.cli.common.show import counted, note, only_json, say, size, table, tell
 from exhibit.errors import ExitCode
 
 if TYPE_CHECKING:
     from workers.matching import index_upkeep
+
+MILVUS, HERE = "milvus", "data-folder"
 
 index_command = click.Group("index", help="The indexes, which are made of the rows and can be made again.")
 
@@ -66,6 +68,35 @@ def rebuild_indexes() -> None:
 
     for collection, space in index_upkeep.rebuild_indexes(desk.services):
         say(f"Made {collection} in {space}.")
+
+
+@index_command.command("move", epilog=examples(f"exhibit index move --to {MILVUS}", f"exhibit index move --to {HERE}"))
+@click.option("--to", type=click.Choice([MILVUS, HERE]), required=True, help="Where they are to be searched.")
+@click.option("--drop", is_flag=True, help="Remove them from the other place, where nobody searches any more.")
+@json_option
+def move_index(*, to: str, drop: bool, as_json: bool) -> None:
+    """Move the pictures seen into Milvus, or into this machine's data folder.
+
+    They are read from the rows and counted. Exhibit may run meanwhile and searches where its setting milvus_url says;
+    set that afterwards, and restart. After an interruption the same command goes on. Ends with 1 when there aren't as
+    many entries as the rows have, with 3 when Milvus doesn't answer.
+    """
+    desk = open_desk()
+    from workers.matching import index_upkeep
+
+    entries: dict[str, int] = {}
+    for space, there, wanted in index_upkeep.move_archive(desk.services, to_milvus=to == MILVUS):
+        entries[space] = there
+        if there < wanted:
+            note(f"{space}: {there:,} of {wanted:,}")
+    if drop:
+        index_upkeep.drop_archive(desk.services, from_milvus=to != MILVUS)
+    only_json({"to": to, "entries": entries}, asked=as_json)
+    for space, there in entries.items():
+        say(f"{space}: {counted(there, 'entry', 'entries')}, as many as the rows have.")
+    if not drop:
+        say("Restart with EXHIBIT_MILVUS_URL set." if to == MILVUS else "Restart without EXHIBIT_MILVUS_URL.")
+        say("Then the same command with --drop removes them from where they were.")
 
 
 def _show(states: "list[index_upkeep.IndexState]") -> None:

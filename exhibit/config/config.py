@@ -25,6 +25,8 @@ FILE_NAME = "exhibit.toml"
 _GIB = 1024**3
 _MIB = 1024**2
 _PREFIX = "EXHIBIT_"
+_FORMER = {"index_cache_bytes"}
+"""Settings of earlier versions, which are passed over."""
 _OTHER_NAMES = {"data_dir": "EXHIBIT_DATA", "database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
 
 
@@ -50,7 +52,8 @@ class Config:
             are taken from `secrets/` of the data folder.
         milvus_url: A Milvus of your own, in which all pictures ever seen are searched, such as `http://milvus:19530` or
             `https://milvus.example.org/database`; its token is taken from `MILVUS_TOKEN` in the environment, or from
-            `secrets/milvus_token`. Empty: each machine searches them itself, in `indexes/` of its data folder.
+            `secrets/milvus_token`. Empty: each machine searches them itself. `exhibit index move`
+            takes them there and back.
         web_host: The address on which the site listens. Put a proxy with TLS before it when others are to reach it.
         web_port: Its port.
         public_url: The address under which people reach the site; links in mails and documents begin with it.
@@ -99,9 +102,6 @@ class Config:
             person decides. Sites whose pictures look alike count a tenth.
         flood_factor: So many times what it had on its best day before a work may be found on in a day, even where
             that is more.
-        index_cache_bytes: Bytes of the index of pictures seen that a machine keeps in `indexes/` where bytes lie in a
-            bucket. What was searched longest ago goes, and is fetched again when it is searched; at least what is
-            searched at the moment lies there. Several machines divide what is larger among them.
         disk_floor_bytes: With less free space than this in the data folder, crawling stops and says so, and works
             that are sent to the site or the API are refused. So they are when hardly a file fits there any more.
         max_picture_bytes: Larger pictures are refused.
@@ -170,7 +170,6 @@ class Config:
     package_days: int = setting(30, values.whole_number(1, 3_650))
     flood_floor: int = setting(30, values.whole_number(1, 1_000_000))
     flood_factor: int = setting(3, values.whole_number(1, 1_000))
-    index_cache_bytes: int = setting(100 * _GIB, values.whole_number(0))
     disk_floor_bytes: int = setting(2 * _GIB, values.whole_number(0))
     max_picture_bytes: int = setting(30 * _MIB, values.whole_number(1))
     max_picture_pixels: int = setting(120_000_000, values.whole_number(1))
@@ -265,6 +264,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object
 
 def _by_field(given: Mapping[str, object], names: dict[str, str], where: str) -> dict[str, tuple[str, object]]:
     """What is given by the names of fields, each with what it is called in a sentence and its value."""
+    former = _FORMER | {environment_name(name) for name in _FORMER}
+    given = {name: value for name, value in given.items() if name not in former}
     for name in given:
         if name not in names:
             close = difflib.get_close_matches(name, names, n=1)

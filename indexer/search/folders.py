@@ -25,7 +25,7 @@ from indexer.search.processes import in_processes
 from indexer.search.search import find_works
 from indexer.vectors.brute import rows_of
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.index import open_index, rebuild_index
+from indexer.vectors.index import rebuild_index
 from indexer.votes.index import VoteIndex, rebuild_votes
 
 BATCH = 16
@@ -168,12 +168,12 @@ class _Worker:
     @cached_property
     def hashes(self) -> FaissIndex:
         """The works' hashes, mapped on first use, as are the others."""
-        return open_index(PHASH, _folder(self.place, PHASH))
+        return FaissIndex(PHASH, _folder(self.place, PHASH))
 
     @cached_property
     def descriptors(self) -> FaissIndex:
         """The works' descriptors."""
-        return open_index(DESCRIPTOR, _folder(self.place, DESCRIPTOR))
+        return FaissIndex(DESCRIPTOR, _folder(self.place, DESCRIPTOR))
 
     @cached_property
     def votes(self) -> VoteIndex:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from exhibit.pictures.decode import Limits, decode
 from exhibit.ports import VectorIndex
-from exhibit.types import Hit, Space
+from exhibit.types import Hit
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
 from indexer.picture.descriptor import Descriptor, parts_described, tiles
@@ -24,8 +24,6 @@ WHOLE_WITHIN = 90
 """Bits within which the hash of a work is looked at."""
 WHOLE_NEAREST, PART_NEAREST = 2_000, 200
 """Pictures for the hash of a work, and for each descriptor."""
-Answers = list[list[list[Hit]]]
-"""What indexes, or parts of them, say to one work: the hits of each query by its hashes, and by its descriptors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,38 +66,17 @@ def search_past(works: Sequence[WorkQueries], hashes: VectorIndex, descriptors: 
 
     For each work it gives the candidates in the order of promise: by hash and by descriptor in turns, each vector once.
     """
-    return [promising(told, hashes.space, descriptors.space) for told in ask_past(works, hashes, descriptors)]
-
-
-def ask_past(works: Sequence[WorkQueries], hashes: VectorIndex, descriptors: VectorIndex) -> list[Answers]:
-    """What indexes, or parts of them, say to each of several works, in one pass over each."""
     hashed = asked(hashes, [work.hashes for work in works], WHOLE_NEAREST, WHOLE_WITHIN)
     described = asked(descriptors, [work.descriptors for work in works], PART_NEAREST, DESCRIPTOR_WITHIN)
-    return [list(answers) for answers in zip(hashed, described, strict=True)]
-
-
-def joined(told: Sequence[Answers]) -> Answers:
-    """What the whole of an index says, from what its parts say; a number that two of them have counts once."""
-    most = (WHOLE_NEAREST, PART_NEAREST)
     return [
-        [_once(chain(*hits))[:count] for hits in zip(*queries, strict=True)]
-        for count, *queries in zip(most, *told, strict=True)
+        list(in_turns(_nearest(hashes.space.id, by_hash), _nearest(descriptors.space.id, by_descriptor)))
+        for by_hash, by_descriptor in zip(hashed, described, strict=True)
     ]
-
-
-def promising(told: Answers, hashes: Space, descriptors: Space) -> list[Candidate]:
-    """The candidates of one work in the order of promise."""
-    hashed, described = told
-    return list(in_turns(_nearest(hashes.id, hashed), _nearest(descriptors.id, described)))
 
 
 def _nearest(space: str, found: Iterable[list[Hit]]) -> list[Candidate]:
     """Each number once, at its smallest distance, nearest first."""
-    return [Candidate(space, hit.number, hit.distance) for hit in _once(chain.from_iterable(found))]
-
-
-def _once(hits: Iterable[Hit]) -> list[Hit]:
     best: dict[int, float] = {}
-    for hit in hits:
+    for hit in chain.from_iterable(found):
         best[hit.number] = min(hit.distance, best.get(hit.number, hit.distance))
-    return [Hit(*pair) for pair in sorted(best.items(), key=lambda item: (item[1], item[0]))]
+    return [Candidate(space, *pair) for pair in sorted(best.items(), key=lambda item: (item[1], item[0]))]

@@ -1,10 +1,7 @@
 """The FAISS index: the vectors of one space in a folder, searched exactly, or in lists where there are many."""
 
-from collections.abc import Container
-from copy import copy
 from itertools import chain
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +17,6 @@ from indexer.vectors.segments import joined, most_rows, opened, write_segments
 class FaissIndex(FolderIndex[FlatRows]):
     """Vectors of one space in a folder. Implements ``ports.VectorIndex``."""
 
-    WRITES_WHEN_OVERTAKEN = True
     _tail: Tail
     _highest: int
 
@@ -41,18 +37,6 @@ class FaissIndex(FolderIndex[FlatRows]):
         found = [rows.search(queries, k, within) for rows in self._rows]
         return [sorted(chain.from_iterable(hits), key=nearness)[: max(0, k)] for hits in zip(*found, strict=True)]
 
-    @property
-    def parts(self) -> dict[str, FlatRows]:
-        """Its segments and its tail by names that no other index has; of a segment's name the rows never change."""
-        names = [f"{self.space.id} {entry.name}" for entry in self._manifest.segments]
-        return dict(zip([*names, self.space.id], self._rows, strict=True))
-
-    def among(self, names: Container[str]) -> Self:
-        """Some of its parts, to be searched."""
-        rows, part = [rows for name, rows in self.parts.items() if name in names], copy(self)
-        part._segments, part._tail = rows, self._no_rows()  # noqa: SLF001 - of another one of its kind
-        return part
-
     def flush(self, sequence: int | None = None) -> None:
         """As :meth:`FolderIndex.flush`; without a sequence the highest number that was added counts."""
         super().flush(max(self.sequence, self._highest) if sequence is None else sequence)
@@ -69,8 +53,8 @@ class FaissIndex(FolderIndex[FlatRows]):
         return Tail.of(self.space, np.zeros(0, np.int64), empty_vectors(self.space))
 
     def _opened(self, manifest: Manifest) -> list[FlatRows]:
-        return opened(self._place, self.space, manifest)
+        return opened(self._folder, self.space, manifest)
 
-    def _write_rest(self, drafts: Path, generation: int, keep: int) -> list[SegmentEntry]:
+    def _write_rest(self, generation: int, keep: int) -> list[SegmentEntry]:
         merged = [rows.live() for rows in (*self._segments[keep:], self._tail)]
-        return write_segments(drafts, generation, self.space, [joined(self.space, merged)])
+        return write_segments(self._folder, generation, self.space, [joined(self.space, merged)])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from exhibit.errors import IntegrityError
 from exhibit.types import Space
-from indexer.vectors.manifest import HINT, Manifest, Place, SegmentEntry, place_of
+from indexer.vectors.manifest import HINT, Manifest, SegmentEntry, publish, read_manifest, writing
 
 TRIES = 5
 GROWTH = 4
@@ -59,18 +59,16 @@ R = TypeVar("R", bound=NumberedRows)
 
 
 class FolderIndex(ABC, Generic[R]):
-    """Rows of one space in a folder, which is made on the first flush, or in another place.
+    """Rows of one space in a folder, which is made on the first flush.
 
     Raises ``IntegrityError`` when what lies there is damaged or of another space.
     """
 
-    WRITES_WHEN_OVERTAKEN = False
-    """Whether all that is here is written when another process has written less; else that is taken, and replayed."""
     _changed: bool
 
-    def __init__(self, space: Space, where: Path | Place) -> None:
+    def __init__(self, space: Space, folder: Path) -> None:
         self.space = space
-        self._place = place_of(where)
+        self._folder = folder
         self._open()
 
     @property
@@ -90,23 +88,22 @@ class FolderIndex(ABC, Generic[R]):
     def flush(self, sequence: int) -> None:
         """Write the tail and what was removed as a new segment, and swap the manifest.
 
-        ``sequence`` is the highest change number that was replayed. When another process has written as much in the
-        meantime, its state is taken instead.
+        ``sequence`` is the highest change number that was replayed. When another process has written in the meantime,
+        its state is taken instead: the rows have what came after :attr:`sequence`.
         """
         if not self._changed and sequence == self.sequence:
             return
-        with self._place.writer() as drafts:
-            present = self._place.read(self.space.id)
-            overtaken, insists = present.generation != self._manifest.generation, not self._place.gives_way
-            if not overtaken or (insists and self.WRITES_WHEN_OVERTAKEN and present.sequence < sequence):
-                generation = max(present.generation, self._manifest.generation) + 1
-                entries = self._written(drafts, generation, 0 if overtaken else self._kept())
-                self._place.publish(drafts, Manifest(self.space.id, generation, sequence, entries), present)
+        with writing(self._folder):
+            present = read_manifest(self._folder, self.space.id)
+            if present.generation == self._manifest.generation:
+                generation = present.generation + 1
+                entries = self._written(generation, self._kept())
+                publish(self._folder, Manifest(self.space.id, generation, sequence, entries), present)
         self._open()
 
     def reopen(self) -> bool:
         """Take what another process has written since, dropping the tail; returns whether there was anything new."""
-        if self._place.read(self.space.id).generation == self._manifest.generation:
+        if read_manifest(self._folder, self.space.id).generation == self._manifest.generation:
             return False
         self._open()
         return True
@@ -124,7 +121,7 @@ class FolderIndex(ABC, Generic[R]):
 
     def _durable(self) -> tuple[Manifest, list[R]]:
         for last in range(TRIES - 1, -1, -1):
-            manifest = self._place.read(self.space.id)
+            manifest = read_manifest(self._folder, self.space.id)
             try:
                 return manifest, self._opened(manifest)
             except FileNotFoundError as error:  # swapped and cleaned up between the two reads
@@ -140,15 +137,15 @@ class FolderIndex(ABC, Generic[R]):
             size += len(self._segments[count])
         return count
 
-    def _written(self, drafts: Path, generation: int, keep: int) -> tuple[SegmentEntry, ...]:
+    def _written(self, generation: int, keep: int) -> tuple[SegmentEntry, ...]:
         entries = []
         for entry, rows in zip(self._manifest.segments[:keep], self._segments[:keep], strict=True):
             gone = entry.gone
             if rows.changed:
                 gone = f"gone-{generation:08d}-{entry.name}.npy"
-                np.save(drafts / gone, rows.removed, allow_pickle=False)
+                np.save(self._folder / gone, rows.removed, allow_pickle=False)
             entries.append(SegmentEntry(entry.name, gone))
-        return *entries, *self._write_rest(drafts, generation, keep)
+        return *entries, *self._write_rest(generation, keep)
 
     @property
     @abstractmethod
@@ -164,7 +161,7 @@ class FolderIndex(ABC, Generic[R]):
         """The segments of a manifest; raises ``FileNotFoundError`` and ``IntegrityError``."""
 
     @abstractmethod
-    def _write_rest(self, drafts: Path, generation: int, keep: int) -> list[SegmentEntry]:
+    def _write_rest(self, generation: int, keep: int) -> list[SegmentEntry]:
         """Write what lies behind the segments that are kept, and the tail."""
 
 

@@ -1,8 +1,8 @@
 """An index in Milvus: a collection that all machines search, and a tail in the memory of each process.
 
-The manifest names the collection, and the highest change number that counts there. What a writer brings beyond it is
-seen by nobody before the manifest is swapped, and brought again, the same, by who comes after one that was killed. What
-is removed is removed there at once, by each process that hears of it.
+A ledger says which collection counts, and up to which change number. What a writer brings beyond that is seen by nobody
+before the ledger says so, and brought again, the same, by who comes after one that was killed. What is removed is
+removed there at once, by each process that hears of it.
 """
 
 import logging
@@ -10,10 +10,10 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,9 @@ from numpy.typing import NDArray
 from exhibit.errors import IntegrityError, StorageError
 from exhibit.sentences import Sentence
 from exhibit.types import Hit, Metric, Space, Untyped
-from indexer.vectors.brute import checked_rows, cosine_distances, rows_of
-from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.flat import NOISE, SPARE, FlatRows, nearness
-from indexer.vectors.manifest import HINT, Manifest, SegmentEntry
-from indexer.vectors.segments import Rows
+from indexer.vectors.brute import checked_rows, checked_vectors, cosine_distances, empty_vectors, rows_of
+from indexer.vectors.flat import NOISE, SPARE, Tail, nearness
+from indexer.vectors.manifest import HINT
 
 MAX_HITS = 16_384
 """So many nearest rows Milvus names at most for one query."""
@@ -86,12 +84,12 @@ class Collections:
         return name
 
 
-class MilvusRows(FlatRows):
+class MilvusRows:
     """The rows of a collection up to a number; of many descriptors, or over ``MAX_HITS`` equals, some are missed."""
 
     def __init__(self, space: Space, server: Collections, name: str, upto: int) -> None:
-        super().__init__(space, np.zeros(0, np.int64), None)
-        self._server, self._name, self.upto = server, name, upto
+        self.space, self.upto = space, upto
+        self._server, self._name = server, name
         self._ask("load_collection", timeout=LOADING)
 
     def __len__(self) -> int:
@@ -162,40 +160,104 @@ class MilvusRows(FlatRows):
         return self._server.ask(method, self._name, *values, **options)
 
 
-class MilvusIndex(FaissIndex):
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What counts of an index in Milvus."""
+
+    collection: str = ""  # its name; empty before the first one is made
+    sequence: int = 0  # the highest change number that counts there
+
+
+class Ledger(Protocol):
+    """Where the standing of one index is kept, for all machines."""
+
+    def read(self) -> Standing:
+        """What counts."""
+
+    def write(self, standing: Standing) -> None:
+        """Let something else count; only within :meth:`writing`."""
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Wait for the sole right to write, on any machine, and hold it."""
+
+
+class MilvusIndex:
     """Vectors of one space in Milvus, and a tail. Implements ``ports.VectorIndex``."""
 
-    WRITES_WHEN_OVERTAKEN = False
-    _there: list[MilvusRows]
+    def __init__(self, space: Space, server: Collections, ledger: Ledger) -> None:
+        self.space = space
+        self._server, self._ledger = server, ledger
+        self._standing, self._highest = Standing(), 0
+        self._there: MilvusRows | None = None
+        self._tail = self._no_rows()
+        self._changed = False
+        self._open()
+
+    @property
+    def sequence(self) -> int:
+        """The highest change number that counts in Milvus; newer changes are the caller's to replay."""
+        return self._standing.sequence
+
+    def __len__(self) -> int:
+        return len(self._tail) + (len(self._there) if self._there else 0)
+
+    def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
+        """Add vectors to the tail; a number that is there is replaced, and of equal numbers the last counts."""
+        numbers, vectors = checked_rows(self.space, numbers, vectors)
+        if not len(numbers):
+            return
+        if self._there:
+            self._there.remove(numbers)
+        self._tail = self._tail.append(numbers, vectors)
+        self._highest = max(self._highest, int(numbers[-1]))
+        self._changed = True
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
         """Remove numbers; returns how many were there."""
-        removed = super().remove(numbers)
-        for rows in self._there:  # a killed writer may have brought them
-            rows.delete(numbers[numbers > rows.upto])
+        numbers = np.unique(numbers)
+        removed = self._tail.remove(numbers)
+        if self._there:
+            removed += self._there.remove(numbers)
+            self._there.delete(numbers[numbers > self.sequence])  # a killed writer may have brought them
+        self._changed = self._changed or removed > 0
         return removed
 
-    def _opened(self, manifest: Manifest) -> list[FlatRows]:
-        server, upto = self._place.server, manifest.sequence
-        self._there = [MilvusRows(self.space, server, one.name, upto) for one in manifest.segments if server]
-        return list(self._there)
+    def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
+        """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
+        queries = checked_vectors(self.space, queries)
+        found = [rows.search(queries, k, within) for rows in (self._there, self._tail) if rows is not None]
+        return [sorted(chain.from_iterable(hits), key=nearness)[: max(0, k)] for hits in zip(*found, strict=True)]
 
-    def _kept(self) -> int:
-        return len(self._there)
+    def flush(self, sequence: int | None = None) -> None:
+        """Bring the tail to Milvus and let it count, unless another process has written meanwhile: then take that.
 
-    def _write_rest(self, drafts: Path, generation: int, keep: int) -> list[SegmentEntry]:  # noqa: ARG002 - for files
-        assert self._place.server is not None
-        for rows in self._there:
-            rows.put(*self._tail.live())
-        return [] if keep else write_collection(self._place.server, self.space, [self._tail.live()])
+        ``sequence`` is the highest change number that was replayed; without it the highest number that was added.
+        """
+        sequence = max(self.sequence, self._highest) if sequence is None else sequence
+        if not self._changed and sequence == self.sequence:
+            return
+        with self._ledger.writing():
+            if self._ledger.read() == self._standing:
+                name = self._standing.collection or self._server.make(self.space)
+                MilvusRows(self.space, self._server, name, 0).put(*self._tail.live())
+                self._ledger.write(Standing(name, sequence))
+        self._open()
 
+    def reopen(self) -> bool:
+        """Take what another process has written since, dropping the tail; returns whether there was anything new."""
+        if self._ledger.read() == self._standing:
+            return False
+        self._open()
+        return True
 
-def write_collection(server: Collections, space: Space, batches: Iterable[Rows]) -> list[SegmentEntry]:
-    """Bring batches of rows into a new collection."""
-    rows = MilvusRows(space, server, name := server.make(space), 0)
-    for batch in batches:
-        rows.put(*checked_rows(space, *batch))
-    return [SegmentEntry(name, None)]
+    def _open(self) -> None:
+        self._standing = self._ledger.read()
+        name, self._highest = self._standing.collection, self._standing.sequence
+        self._there = MilvusRows(self.space, self._server, name, self._highest) if name else None
+        self._tail, self._changed = self._no_rows(), False
+
+    def _no_rows(self) -> Tail:
+        return Tail.of(self.space, np.zeros(0, np.int64), empty_vectors(self.space))
 
 
 def mend_rows(rows: MilvusRows, stored: Iterable[list[tuple[int, bytes]]]) -> None:

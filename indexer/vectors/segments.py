@@ -6,23 +6,21 @@ and the SHA-256 of each file. Nothing is pickled.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
-from exhibit.types import Hit, Space
+from exhibit.types import Space
 from indexer.vectors.brute import checked_rows, empty_vectors
 from indexer.vectors.flat import FlatRows, map_index, write_index
-from indexer.vectors.folder_index import TRIES
 from indexer.vectors.inverted_lists import CellRows, ListedRows, are_borders, cell_count, in_cells, in_lists, list_bits
-from indexer.vectors.manifest import HINT, Manifest, Place, SegmentEntry, segment_name
+from indexer.vectors.manifest import HINT, Manifest, SegmentEntry, segment_name
 
 SEGMENT_FORMAT = 2
 VECTORS, NUMBERS, ORDER = ".faiss", ".npy", ".order"
@@ -30,7 +28,6 @@ MAX_ROWS = 10_000_000
 MAX_SEGMENT_BYTES = 1 << 30
 Rows = tuple[NDArray[np.int64], NDArray[Any]]
 """Numbers and their vectors."""
-Brought = TypeVar("Brought")
 
 
 def most_rows(space: Space) -> int:
@@ -128,11 +125,9 @@ def read_header(folder: Path, name: str) -> Header:
     return header
 
 
-def segment_problems(place: Place, name: str, space: Space) -> list[str]:
+def segment_problems(folder: Path, name: str, space: Space) -> list[str]:
     """Everything that is wrong with a segment, one sentence each; reads its files whole."""
-    folder = place.folder
     try:
-        place.fetch(name)
         rows, header = open_segment(folder, name, space), read_header(folder, name)
     except (FileNotFoundError, IntegrityError) as error:
         return [f"Segment {name}: {error}"]
@@ -162,68 +157,15 @@ def write_segments(folder: Path, generation: int, space: Space, batches: Iterabl
     return entries
 
 
-def opened(place: Place, space: Space, manifest: Manifest) -> list[FlatRows]:
+def opened(folder: Path, space: Space, manifest: Manifest) -> list[FlatRows]:
     """The segments of a manifest, what was removed from them marked; raises as :func:`open_segment`."""
-    return [_opened(place, space, entry) for entry in manifest.segments]
+    return [_opened(folder, space, entry) for entry in manifest.segments]
 
 
-class RowsOnDemand(FlatRows):
-    """A segment that is brought here and mapped for each search and let go behind it, since others need the room, too.
-
-    Raises ``FileNotFoundError`` when its header has gone, and ``IntegrityError`` when other files have.
-    """
-
-    def __init__(self, place: Place, space: Space, name: str) -> None:
-        place.fetch(f"{name}.json")
-        self._place, self._name, self._header = place, name, read_header(place.folder, name)
-        super().__init__(space, np.zeros(0, np.int64), None)
-        self.gone = np.zeros(self._header.count, np.bool_)
-
-    @property
-    def numbers(self) -> NDArray[np.int64]:
-        """Of its rows, from a file of their own."""
-        path = (self._place.folder / self._name).with_suffix(NUMBERS)
-        return self._brought(path.name, lambda: _load(path, self._header.count))
-
-    @numbers.setter
-    def numbers(self, _: NDArray[np.int64]) -> None:
-        """Its file has them."""
-
-    def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Mark numbers as gone; returns how many were there."""
-        return super().remove(numbers) if (numbers <= self._header.highest).any() else 0
-
-    def live(self) -> Rows:
-        """Numbers and vectors of what isn't gone."""
-        return self._mapped().live()
-
-    def search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
-        """For each query the at most ``k`` nearest, nearest first, ties by number."""
-        return self._mapped().search(queries, k, within)
-
-    def _mapped(self) -> FlatRows:
-        rows = self._brought(self._name, lambda: open_segment(self._place.folder, self._name, self.space))
-        rows.mark_gone(self.removed)
-        return rows
-
-    def _brought(self, name: str, opened: Callable[[], Brought]) -> Brought:
-        for _ in range(TRIES):
-            with suppress(FileNotFoundError):  # it had to make room between the two
-                self._place.fetch(name)
-                return opened()
-        raise IntegrityError(f"A file of index segment {self._name} has gone.", hint=HINT)
-
-
-def _opened(place: Place, space: Space, entry: SegmentEntry) -> FlatRows:
-    rows: FlatRows
-    if place.keeps_all:
-        place.fetch(entry.name)
-        rows = open_segment(place.folder, entry.name, space)
-    else:
-        rows = RowsOnDemand(place, space, entry.name)
+def _opened(folder: Path, space: Space, entry: SegmentEntry) -> FlatRows:
+    rows = open_segment(folder, entry.name, space)
     if entry.gone:
-        place.fetch(entry.gone)
-        rows.mark_gone(_places(place.folder / entry.gone, len(rows.gone)))
+        rows.mark_gone(_places(folder / entry.gone, len(rows.gone)))
     return rows
 
 

@@ -20,7 +20,7 @@ from exhibit.types import Untyped
 from indexer.picture.local_features import MIRROR, WIDTH, units_of
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.folder_index import FolderIndex, repeated_numbers
-from indexer.vectors.manifest import Manifest, Place, SegmentEntry, place_of, replace_segments
+from indexer.vectors.manifest import Manifest, SegmentEntry, read_manifest, replace_segments
 from indexer.votes.codec import shipped_codec
 from indexer.votes.segments import (
     MAX_WORKS,
@@ -49,10 +49,10 @@ class Vote:
 
 
 class VoteIndex(FolderIndex[VoteRows]):
-    """The local features of works, in a folder or another place."""
+    """The local features of works, in a folder."""
 
-    def __init__(self, where: Path | Place) -> None:
-        super().__init__(ROOTSIFT, where)
+    def __init__(self, folder: Path) -> None:
+        super().__init__(ROOTSIFT, folder)
 
     @property
     def codec(self) -> Untyped:
@@ -126,10 +126,10 @@ class VoteIndex(FolderIndex[VoteRows]):
         return no_rows(self.codec)
 
     def _opened(self, manifest: Manifest) -> list[VoteRows]:
-        return opened(self._place, manifest)
+        return opened(self._folder, manifest)
 
-    def _write_rest(self, drafts: Path, generation: int, keep: int) -> list[SegmentEntry]:
-        return write_segments(drafts, generation, [[*self._segments[keep:], self._tail]])
+    def _write_rest(self, generation: int, keep: int) -> list[SegmentEntry]:
+        return write_segments(self._folder, generation, [[*self._segments[keep:], self._tail]])
 
 
 def checked(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -139,24 +139,22 @@ def checked(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return descriptors
 
 
-def rebuild_votes(where: Path | Place, works: Iterable[Works], sequence: int, codec: Untyped = None) -> None:
-    """Replace whatever lies in a place by batches of works, numbers ascending over all of them.
+def rebuild_votes(folder: Path, works: Iterable[Works], sequence: int, codec: Untyped = None) -> None:
+    """Replace whatever lies in a folder by batches of works, numbers ascending over all of them.
 
     ``sequence`` is the highest change number that they contain; the codec is the one that comes with the product unless
     a trained one is given.
     """
     pieces = pieces_of(shipped_codec() if codec is None else codec, works)
-    replace_segments(where, ROOTSIFT.id, sequence, partial(write_segments, pieces=pieces))
+    replace_segments(folder, ROOTSIFT.id, sequence, partial(write_segments, pieces=pieces))
 
 
-def check_votes(where: Path | Place) -> list[str]:
+def check_votes(folder: Path) -> list[str]:
     """Everything that is wrong with what is durable, one sentence each; reads all files whole."""
-    place = place_of(where)
     try:
-        manifest = place.read(ROOTSIFT.id)
-        problems = place.problems(manifest)
-        problems += [problem for entry in manifest.segments for problem in segment_problems(place, entry.name)]
-        return problems or repeated_numbers(opened(place, manifest))
+        manifest = read_manifest(folder, ROOTSIFT.id)
+        problems = [problem for entry in manifest.segments for problem in segment_problems(folder, entry.name)]
+        return problems or repeated_numbers(opened(folder, manifest))
     except (FileNotFoundError, IntegrityError) as error:
         return [str(error)]
 

@@ -22,7 +22,7 @@ from exhibit.types import Untyped
 from indexer.picture.local_features import units_of
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.folder_index import NumberedRows
-from indexer.vectors.manifest import HINT, Manifest, Place, SegmentEntry, segment_name
+from indexer.vectors.manifest import HINT, Manifest, SegmentEntry, segment_name
 from indexer.vectors.segments import NUMBERS, checksum_problems
 from indexer.votes.codec import CODE_BYTES, codec_digest, empty_like, faiss
 
@@ -292,21 +292,16 @@ def _map_lists(index: Untyped, path: Path) -> None:
     index.ntotal = int(sizes.sum())
 
 
-def opened(place: Place, manifest: Manifest) -> list[VoteRows]:
+def opened(folder: Path, manifest: Manifest) -> list[VoteRows]:
     """The segments of a manifest, what was removed from them marked; raises as :func:`open_segment`."""
-    for name in sorted(manifest.files):
-        place.fetch(name)
-    folder = place.folder
     if len({read_header(folder, entry.name).codec for entry in manifest.segments}) > 1:
         raise IntegrityError("The segments of the index of local votes have different codecs.", hint=HINT)
     return [_marked(folder, entry) for entry in manifest.segments]
 
 
-def segment_problems(place: Place, name: str) -> list[str]:
+def segment_problems(folder: Path, name: str) -> list[str]:
     """Everything that is wrong with a segment, one sentence each; reads its files whole."""
-    folder = place.folder
     try:
-        place.fetch(name)
         open_segment(folder, name)
         header = read_header(folder, name)
     except (FileNotFoundError, IntegrityError) as error:

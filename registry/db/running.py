@@ -72,12 +72,6 @@ def heartbeats() -> list[Heartbeat]:
     return list(Heartbeat.objects.filter(seen_at__gte=now() - FORGOTTEN).order_by("name"))
 
 
-def hosts_of(queue: str) -> list[str]:
-    """Machines of which a worker that takes a queue was heard lately, ascending."""
-    heard = Heartbeat.objects.filter(seen_at__gte=now() - SILENT).exclude(name=TICK).values_list("name", "queues")
-    return sorted({name.rpartition("@")[2] for name, queues in heard if queue in queues.split(",")})
-
-
 def silent_hosts() -> set[str]:
     """Machines whose workers were all heard of once, and none of them for long while this process listened."""
     heard: dict[str, datetime] = {}

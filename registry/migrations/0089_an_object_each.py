@@ -13,7 +13,7 @@ def refuse_packs(apps: Apps, _: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
 
-    dependencies = [('registry', '0086_marked_pictures')]
+    dependencies = [('registry', '0088_milvus_collections')]
 
     operations = [
         migrations.RunPython(refuse_packs, migrations.RunPython.noop),

@@ -62,9 +62,8 @@ from registry.models.matching import (
     DescriptorModel,
     FingerprintRow,
     IndexChange,
-    IndexManifest,
     Match,
-    SegmentSearch,
+    MilvusCollection,
     SpaceRow,
 )
 from registry.models.notices import (

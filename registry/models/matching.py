@@ -74,30 +74,12 @@ class IndexChange(models.Model):
         indexes = [models.Index(fields=["fingerprint", "collection"], name="index_change_of_fingerprint")]
 
 
-class IndexManifest(models.Model):
-    """What is durable of an index whose files lie in an object store (``workers.services.published``)."""
+class MilvusCollection(models.Model):
+    """Which collection in Milvus holds the pictures seen in a space (``workers.services.archive``)."""
 
-    collection = models.CharField(max_length=8, choices=IndexChange.Collection.choices)
-    space = models.ForeignKey(SpaceRow, on_delete=models.PROTECT, related_name="+")
-    generation = models.BigIntegerField(default=0, help_text="grows by one with each write")
-    sequence = models.BigIntegerField(default=0, help_text="the highest change number that the segments contain")
-    segments = models.JSONField(default=list, help_text="name, and the file of its removed rows or null, of each")
-    files = models.JSONField(default=dict, help_text="SHA-256, bytes and, of numbers, how many, of each file by name")
-    unnamed = models.JSONField(default=dict, help_text="what else is stored, and since when it was seen that it is")
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["collection", "space"], name="index_manifest_identity")]
-
-
-class SegmentSearch(Claimable):
-    """What one machine searches of the archive for a new picture of a work: some segments, one after the other."""
-
-    work_picture = models.ForeignKey("WorkPicture", on_delete=models.CASCADE, related_name="segment_searches")
-    host = models.CharField(max_length=200, help_text="the machine that keeps them; any may take what has waited")
-    numbering = models.CharField(max_length=300, help_text="what the numbers that are found depend on")
-    segments = models.JSONField(help_text="names of the segments, with their spaces")
-    left = models.JSONField(help_text="those that are still to be searched")
-    found = models.JSONField(default=list, help_text="number and distance of the nearest, by kind of query and query")
+    space = models.OneToOneField(SpaceRow, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=255, help_text="empty while none counts")
+    sequence = models.BigIntegerField(help_text="the highest change number that counts there")
 
 
 class Match(models.Model):

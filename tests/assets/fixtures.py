@@ -20,12 +20,12 @@ from registry.vectors import fingerprints
 from tests.assets import crawling, milvus_server as milvus_package
 from tests.assets.bundles import Scene, make_scene
 from tests.assets.command_line import Terminal
-from tests.assets.published import Cloud, Machine, machines_of
+from tests.assets.machines import Machine, machines_of
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.sealed import sealed_bundle
 from tests.assets.shop import COPY, LOOPBACK, OTHER, Shop, settle, watch
 from tests.assets.site import Site
-from tests.assets.swift_server import S3, bucket_on, serving
+from tests.assets.swift_server import S3, serving
 from workers.configuration import load_config
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.servers.embedded import lock_folder
@@ -109,14 +109,6 @@ def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[milvus_p
         pytest.skip(lack)
     with milvus_package.serving(tmp_path_factory.mktemp("milvus")) as server:
         yield server
-
-
-@pytest.fixture
-def cloud(s3: S3, db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """What machines share that have indexes in a bucket: one of this test's own, and its database."""
-    fingerprints.forget_cached_spaces()
-    yield Cloud(bucket_on(s3, tmp_path_factory.mktemp("keys")))
-    fingerprints.forget_cached_spaces()
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """Two small spaces, vectors of them, and an index with three."""
 
+import json
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -9,9 +12,8 @@ from numpy.typing import NDArray
 
 from exhibit.types import Metric, Space
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.index import open_index
-from indexer.vectors.manifest import Place
-from indexer.vectors.milvus_index import Collections
+from indexer.vectors.manifest import writing
+from indexer.vectors.milvus_index import Collections, MilvusIndex, Standing
 
 BITS = Space("bits", "1", Metric.HAMMING, 64)
 
@@ -39,14 +41,38 @@ def numbers(*values: int) -> NDArray[np.int64]:
 
 def filled(folder: Path, space: Space = BITS) -> FaissIndex:
     """A durable index of three vectors."""
-    index = open_index(space, folder)
+    index = FaissIndex(space, folder)
     index.upsert(numbers(1, 2, 3), vectors(space, [5, 20, 30]))
     index.flush(sequence=3)
     return index
 
 
-def milvus_place(url: str, folder: Path) -> Place:
-    """A place for an index in Milvus that no other test has; its manifest lies in the folder."""
-    place = Place(folder)
-    place.server = Collections(url, "", f"t{token_hex(4)}_")
-    return place
+@dataclass(frozen=True)
+class Archive:
+    """An index in Milvus that no other test has; what counts stands in a file of a folder. It can be sent to others."""
+
+    server: Collections
+    folder: Path
+
+    @classmethod
+    def of(cls, url: str, folder: Path) -> "Archive":
+        """A new one, in the Milvus at an address."""
+        folder.mkdir(parents=True, exist_ok=True)
+        return cls(Collections(url, "", f"t{token_hex(4)}_"), folder)
+
+    def index(self, space: Space) -> MilvusIndex:
+        """What is searched."""
+        return MilvusIndex(space, self.server, self)
+
+    def read(self) -> Standing:
+        """What counts."""
+        file = self.folder / "standing.json"
+        return Standing(**json.loads(file.read_text())) if file.exists() else Standing()
+
+    def write(self, standing: Standing) -> None:
+        """Let something else count."""
+        (self.folder / "standing.json").write_text(json.dumps(asdict(standing)))
+
+    def writing(self) -> AbstractContextManager[None]:
+        """The sole right to write."""
+        return writing(self.folder)

@@ -1,13 +1,18 @@
 """Several machines of one installation that share no folder: the database, and a bucket."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from exhibit.config.config import Config
 from exhibit.config.secrets import installation, master_key, secret_key
 from tests.assets.swift_server import S3
+from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
+
+Machine = Callable[[str], Services]
+"""A machine of an installation by its name."""
 
 
 def machines(config: Config, s3: S3, folder: Path, count: int = 2) -> list[SyncRunner]:
@@ -19,3 +24,18 @@ def machines(config: Config, s3: S3, folder: Path, count: int = 2) -> list[SyncR
     for other in others:
         shutil.copytree(first.data_dir / "secrets", other.data_dir / "secrets")
     return [SyncRunner(each) for each in (first, *others)]
+
+
+def machines_of(services: Services, s3: S3, folder: Path) -> Machine:
+    """Machines of an installation: its bytes lie in a bucket, and what is secret is known to all of them."""
+    data = services.config.data_dir
+    config = replace(services.config, blobs_url=s3.url_for(data))
+    shared = Services(config)
+    for digest in services.blobs:
+        shared.blobs.put(services.blobs.get(digest))
+
+    def named(name: str) -> Services:
+        shutil.copytree(data / "secrets", folder / name / "secrets", dirs_exist_ok=True)
+        return Services(replace(config, data_dir=folder / name))
+
+    return named

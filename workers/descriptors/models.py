@@ -1,6 +1,7 @@
 """Bringing networks of one's own or of others: adding, measuring, using and dropping them, and how each stands."""
 
 import secrets
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -26,7 +27,7 @@ from registry.vectors import descriptors
 from registry.vectors.fingerprints import Collection
 from workers import jobs
 from workers.descriptors.model_files import CARD, Compared, SignedCard, compared
-from workers.services.indexes import index_place
+from workers.services.indexes import archive_of, index_folder
 from workers.services.wiring import Services
 
 MAX_REFERENCES = 1000
@@ -170,7 +171,9 @@ def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorMod
     if not shared:
         services.blobs.remove(digest)
     for collection in Collection:
-        index_place(services.config, collection, descriptor.space).clear()
+        shutil.rmtree(index_folder(services.config, collection, descriptor.space), ignore_errors=True)
+        if (archive := archive_of(services.config, collection, descriptor.space)) is not None:
+            archive.clear()
     services.features_in(descriptor).clear()
     return row
 

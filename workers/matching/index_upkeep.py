@@ -1,21 +1,32 @@
 """Looking after the indexes: what they hold, whether it is what the rows say, and making them again from the rows."""
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
-from exhibit.errors import IntegrityError
+from exhibit.config.config import Config
+from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Space
 from indexer.picture.spaces import PHASH, ROOTSIFT
-from indexer.vectors.index import check_index, open_index
-from indexer.votes.index import VoteIndex
+from indexer.vectors.index import check_index
 from registry.models import WorkPicture
 from registry.vectors import fingerprints as vectors
 from registry.vectors.fingerprints import Collection
 from workers.matching import votes_upkeep
-from workers.services.indexes import PAGE, held_against_rows, index_place, make_index, mend_index
-from workers.services.published import PublishedPlace
+from workers.services.indexes import (
+    PAGE,
+    archive_of,
+    catch_up,
+    held_against_rows,
+    index_folder,
+    make_index,
+    mend_index,
+    open_index,
+)
 from workers.services.wiring import Services
+
+SEEN = Collection.PICTURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +71,64 @@ def check_indexes(services: Services) -> list[IndexState]:
 
 
 def mend_indexes(services: Services) -> None:
-    """Make those again from the rows whose files are damaged, which may take hours; remove what none needs any more."""
+    """Make those of this machine again that are damaged, which may take hours; let Milvus hold what the rows say."""
     for collection, space in _each(services):
-        place = index_place(services.config, collection, space)
-        mend_index(place, collection, space, patient=True)
-        place.sweep()
+        if mend_index(services.config, collection, space):
+            services.indexes.forget(collection)
+            services.indexes.refresh(collection)
+        if (archive := archive_of(services.config, collection, space)) is not None:
+            archive.sweep()
 
 
 def rebuild_indexes(services: Services) -> Iterator[tuple[str, str]]:
-    """Make every index again from the rows; yields collection and space of each that is done.
+    """Make every index of this machine, and those in Milvus, again from the rows; yields collection and space of each.
 
     Processes that search go on with the old files until they notice the new ones.
     """
     for collection, space in _each(services):
         if space != ROOTSIFT:
-            make_index(index_place(services.config, collection, space), collection, space)
+            make_index(services.config, collection, space)
             yield str(collection), space.id
     votes_upkeep.try_unreadable_again()
     votes_upkeep.measure_missing(services)
     votes_upkeep.rebuild(services)
     yield str(Collection.WORKS), ROOTSIFT.id
+
+
+def move_archive(services: Services, *, to_milvus: bool) -> Iterator[tuple[str, int, int]]:
+    """Fill the indexes of the pictures seen in another place from the rows, whichever is searched meanwhile.
+
+    Broken off, it goes on where it was. Yields the space, how many entries are there, and how many the rows have, step
+    by step. Raises ``IntegrityError`` when these aren't the same in the end, ``StorageError`` when Milvus fails.
+    """
+    config = _config_of(services.config, to_milvus=to_milvus)
+    for space in (PHASH, *services.descriptors.spaces()):
+        mend_index(config, SEEN, space)
+        index = open_index(config, SEEN, space)
+        for _ in catch_up(index, SEEN, space):
+            yield space.id, len(index), vectors.count_living(SEEN, space, vectors.last_change(SEEN, space))
+        if (archive := archive_of(config, SEEN, space)) is not None:
+            archive.sweep()
+        if problems := [*held_against_rows(index, SEEN, space, PAGE)]:
+            raise IntegrityError(f"{space.id}: {problems[0]}", hint="Give the same command again.")
+        yield space.id, len(index), len(index)
+
+
+def drop_archive(services: Services, *, from_milvus: bool) -> None:
+    """Remove the indexes of the pictures seen from where nobody searches them any more: this machine, or Milvus."""
+    config = _config_of(services.config, to_milvus=from_milvus)
+    for space in (PHASH, *services.descriptors.spaces()):
+        if (archive := archive_of(config, SEEN, space)) is not None:
+            archive.clear()
+        else:
+            shutil.rmtree(index_folder(config, SEEN, space), ignore_errors=True)
+
+
+def _config_of(config: Config, *, to_milvus: bool) -> Config:
+    if to_milvus and not config.milvus_url:
+        hint = "Set EXHIBIT_MILVUS_URL for this command; docs/machines.md says how."
+        raise WrongUseError("It isn't said where Milvus is.", hint=hint)
+    return config if to_milvus else replace(config, milvus_url="")
 
 
 def _each(services: Services) -> Iterator[tuple[Collection, Space]]:
@@ -94,13 +143,13 @@ def _states(services: Services, problems_of: Callable[[Collection, Space], tuple
     known: dict[tuple[Collection, Space], int] = {}
     for collection, space in _each(services):
         problems = problems_of(collection, space)
-        place = index_place(services.config, collection, space)
-        count, sequence, size = 0, 0, sum(path.stat().st_size for path in place.folder.glob("*") if path.is_file())
+        folder = index_folder(services.config, collection, space)
+        count, sequence, size = 0, 0, sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
         try:
-            if isinstance(place, PublishedPlace):  # its row says it, and nothing is fetched
-                count, sequence, size = place.held()
+            if (archive := archive_of(services.config, collection, space)) is not None:
+                count, sequence, size = archive.held()
             else:
-                index = VoteIndex(place) if space == ROOTSIFT else open_index(space, place)
+                index = open_index(services.config, collection, space)
                 count, sequence = len(index), index.sequence
         except IntegrityError as error:
             problems = problems or (error.message,)
@@ -115,8 +164,9 @@ def _problems(services: Services, collection: Collection, space: Space) -> Itera
     if space == ROOTSIFT:
         yield from votes_upkeep.problems(services)
         return
-    place = index_place(services.config, collection, space)
-    damaged = check_index(space, place)
+    config = services.config
+    archive, folder = archive_of(config, collection, space), index_folder(config, collection, space)
+    damaged = check_index(space, folder) if archive is None else archive.problems()
     yield from damaged
     if not damaged:
-        yield from held_against_rows(open_index(space, place), collection, space, PAGE)
+        yield from held_against_rows(open_index(config, collection, space), collection, space, PAGE)

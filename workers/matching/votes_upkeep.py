@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from exhibit.types import Untyped
 from indexer.picture.features import local_fingerprint
 from indexer.picture.local_features import WIDTH
 from indexer.picture.spaces import LOCAL, ROOTSIFT, WORK_PARTS
-from indexer.vectors.manifest import Place
 from indexer.votes.codec import FOR_EACH_LIST, codec_digest, lists_for, shipped_codec, train_codec
 from indexer.votes.index import VoteIndex, check_votes
 from indexer.votes.segments import Works
@@ -25,7 +25,7 @@ from registry.vectors.fingerprints import Collection
 from workers.matching.registered_works import registered_features
 from workers.matching.search_version import count_anew
 from workers.servers.locks import FileLock
-from workers.services.indexes import VOTES_PAGE, held_against_rows, index_place, make_index, sets_of
+from workers.services.indexes import VOTES_PAGE, held_against_rows, index_folder, make_index, sets_of
 from workers.services.wiring import Services
 
 BATCH, MAX_AT_ONCE = 20, 2_000
@@ -34,9 +34,9 @@ MAX_TOLD = 10  # problems of one kind that a check tells
 MIN_FOR_A_CODEC = 2_000  # works from which an installation has a codec of its own
 
 
-def votes_place(services: Services) -> Place:
-    """Where the durable part of the index lies."""
-    return index_place(services.config, Collection.WORKS, ROOTSIFT)
+def votes_folder(services: Services) -> Path:
+    """Where this machine has the index."""
+    return index_folder(services.config, Collection.WORKS, ROOTSIFT)
 
 
 def keep_up(services: Services) -> None:
@@ -77,23 +77,23 @@ def try_unreadable_again() -> None:
 def rebuild(services: Services) -> None:
     """Make the index again from the rows, with the codec that suits its size."""
     last = vectors.last_change(Collection.WORKS, ROOTSIFT)
-    make_index(votes_place(services), Collection.WORKS, ROOTSIFT, _suitable_codec(services, last))
+    make_index(services.config, Collection.WORKS, ROOTSIFT, _suitable_codec(services, last))
 
 
 def outgrown(services: Services) -> bool:
     """Whether the works have become so many more that another codec suits them."""
-    index = VoteIndex(votes_place(services))
+    index = VoteIndex(votes_folder(services))
     lists = lists_for(len(index))
     return len(index) > MIN_FOR_A_CODEC and index.descriptors >= lists > index.codec.nlist
 
 
 def problems(services: Services) -> Iterator[str]:
     """Everything that is wrong with the index, one sentence each."""
-    place = votes_place(services)
-    damaged = check_votes(place)
+    folder = votes_folder(services)
+    damaged = check_votes(folder)
     yield from damaged
     if not damaged:
-        index = VoteIndex(place)
+        index = VoteIndex(folder)
         yield from held_against_rows(index, Collection.WORKS, ROOTSIFT, VOTES_PAGE)
         yield from islice(_with_other_counts(index), MAX_TOLD)
 
@@ -135,7 +135,7 @@ def _suitable_codec(services: Services, upto: int) -> Untyped:
     if works <= MIN_FOR_A_CODEC:
         return shipped_codec()
     try:
-        present = VoteIndex(votes_place(services)).codec
+        present = VoteIndex(votes_folder(services)).codec
     except ExhibitError:
         present = shipped_codec()
     if present.nlist == lists and codec_digest(present) != codec_digest(shipped_codec()):

@@ -1,70 +1,110 @@
 """The index of the pictures seen in Milvus: a row says which collection counts, and up to which change."""
 
 import re
-from contextlib import suppress
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from zlib import crc32
+
+import numpy as np
 
 from exhibit.config.config import Config
 from exhibit.config.secrets import installation
 from exhibit.errors import StorageError
 from exhibit.types import Space
-from indexer.vectors.manifest import Manifest
-from indexer.vectors.milvus_index import Collections, MilvusRows, mend_rows
-from registry.models import IndexManifest
+from indexer.vectors.brute import rows_of
+from indexer.vectors.milvus_index import MilvusIndex, MilvusRows, Standing, mend_rows
+from registry.db.locks import Lock, hold_long
+from registry.models import MilvusCollection
 from registry.vectors import fingerprints as vectors
-from registry.vectors.fingerprints import Collection
+from registry.vectors.fingerprints import Collection, space_id
 from workers.services.milvus import milvus_of
-from workers.services.published import GRACE, PublishedPlace, alone
-from workers.services.stores import store_at
+
+SEEN = Collection.PICTURES
 
 
-class ArchivePlace(PublishedPlace):
-    """One index in Milvus. What was published of it before is swept, as what no manifest names any more."""
+class Archive:
+    """The pictures seen in one space. Implements ``indexer.vectors.milvus_index.Ledger``."""
 
-    server: Collections
-
-    def __init__(self, config: Config, folder: Path, collection: Collection, space: Space) -> None:
-        store = store_at(config, config.blobs_url, f"indexes/{folder.name}")
-        super().__init__(store, folder, collection, space, room=0)
-        named = re.sub(r"\W", "_", folder.name, flags=re.ASCII)
+    def __init__(self, config: Config, space: Space) -> None:
+        named = re.sub(r"\W", "_", f"{SEEN}_{space.name}_{space.version}", flags=re.ASCII)
+        self.space = space
         self.server = milvus_of(config, f"exhibit_{installation(config)[:16]}_{named}_")
 
-    def problems(self, manifest: Manifest) -> list[str]:
+    def index(self) -> MilvusIndex:
+        """What is searched; raises ``IntegrityError`` without its collection, ``StorageError`` when Milvus fails."""
+        return MilvusIndex(self.space, self.server, self)
+
+    def read(self) -> Standing:
+        """What counts; nothing of another installation, whose rows were restored here."""
+        row = MilvusCollection.objects.filter(space_id=space_id(self.space)).first()
+        if row is None or not row.name.startswith(self.server.prefix):
+            return Standing()
+        return Standing(row.name, row.sequence)
+
+    def write(self, standing: Standing) -> None:
+        """Let something else count."""
+        values = {"name": standing.collection, "sequence": standing.sequence}
+        MilvusCollection.objects.update_or_create(space_id=space_id(self.space), defaults=values)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Wait for the sole right to write, on any machine, and hold it; it ends with the connection."""
+        with hold_long(Lock.INDEX, crc32(self.server.prefix.encode()) - 2**31):
+            yield
+
+    def make(self) -> None:
+        """Make it again from the rows; who searches goes on with the old one, which :meth:`sweep` drops."""
+        last = vectors.last_change(SEEN, self.space)
+        with self.writing():
+            rows = MilvusRows(self.space, self.server, name := self.server.make(self.space), last)
+            for batch in vectors.living(SEEN, self.space, last):
+                numbers = np.array([number for number, _ in batch], np.int64)
+                rows.put(numbers, rows_of(self.space, [vector for _, vector in batch]))
+            self.write(Standing(name, last))
+
+    def problems(self) -> list[str]:
         """What of it isn't in Milvus, as far as that can be told without counting."""
-        if not manifest.segments and vectors.last_change(self._collection, self._space):
-            return ["It isn't in Milvus yet."]
-        there = self.server.names()
-        return [f"{entry.name} isn't in Milvus any more." for entry in manifest.segments if entry.name not in there]
+        name = self.read().collection
+        return [] if not name or name in self.server.names() else [f"{name} isn't in Milvus any more."]
+
+    def mend(self) -> list[str]:
+        """Let nothing count where its collection has gone, so that it is filled from the rows; says what was wrong."""
+        if not self.problems():
+            return []
+        with self.writing():
+            if found := self.problems():
+                self.write(Standing())
+        return found
 
     def held(self) -> tuple[int, int, int]:
         """How many entries count, up to which change, and about how many bytes these take; none of a silent Milvus."""
-        manifest, count = self.read(self._space.id), 0
+        standing, count = self.read(), 0
         with suppress(StorageError):
-            count = sum(map(len, self._rows(manifest)))
-        return count, manifest.sequence, count * (8 + self._space.vector_bytes)
+            count = sum(map(len, self._rows(standing)))
+        return count, standing.sequence, count * (8 + self.space.vector_bytes)
 
     def clear(self) -> None:
         """Remove row and collections."""
-        super().clear()
-        for name in self.server.names():
-            self.server.ask("drop_collection", name)
-
-    def sweep(self, grace: timedelta = GRACE) -> int:
-        """Drop collections that no manifest names, and let the others hold what the rows say; returns how many."""
-        with alone(self.folder, within=0) as ours:
-            manifest = self.read(self._space.id)
-            left = [name for name in self.server.names() if name not in manifest.files] if ours else []
-            for name in left:
+        with self.writing():
+            MilvusCollection.objects.filter(space_id=space_id(self.space)).delete()
+            for name in self.server.names():
                 self.server.ask("drop_collection", name)
-            for rows in self._rows(manifest) if ours else []:
-                if len(rows) != vectors.count_living(self._collection, self._space, rows.upto):
-                    last = vectors.last_change(self._collection, self._space)
-                    mend_rows(rows, vectors.living(self._collection, self._space, last))
-        return len(left) + super().sweep(grace)
 
-    def _rows(self, manifest: Manifest) -> list[MilvusRows]:
-        return [MilvusRows(self._space, self.server, entry.name, manifest.sequence) for entry in manifest.segments]
+    def sweep(self) -> None:
+        """Drop collections that don't count, and let the one that does hold what the rows say; not beside a writer."""
+        with hold_long(Lock.INDEX, crc32(self.server.prefix.encode()) - 2**31, within=0) as ours:
+            if not ours:
+                return
+            standing = self.read()
+            for name in self.server.names():
+                if name != standing.collection:
+                    self.server.ask("drop_collection", name)
+            for rows in self._rows(standing):
+                if len(rows) != vectors.count_living(SEEN, self.space, rows.upto):
+                    last = vectors.last_change(SEEN, self.space)
+                    mend_rows(rows, vectors.living(SEEN, self.space, last))
 
-    def _is_ours(self, row: IndexManifest) -> bool:
-        return all(name.startswith(self.server.prefix) for name, _ in row.segments)
+    def _rows(self, standing: Standing) -> list[MilvusRows]:
+        """The collection that counts, if there is one."""
+        name = standing.collection
+        return [MilvusRows(self.space, self.server, name, standing.sequence)] if name else []

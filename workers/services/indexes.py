@@ -1,8 +1,16 @@
-"""The indexes of one process: durable segments that all share, and a tail replayed from the rows."""
+"""The indexes of one process: what its machine or Milvus has of them, and a tail replayed from the rows.
+
+Each machine makes its own from the rows, in ``indexes/`` of its data folder; the pictures seen are in Milvus where the
+setting says so. What is damaged is made empty by who notices, and read from the rows as on a new machine.
+"""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -17,16 +25,15 @@ from indexer.picture.spaces import PHASH, ROOTSIFT
 from indexer.search.candidates import Candidate
 from indexer.vectors.brute import rows_of
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.index import check_index, open_index, rebuild_index
-from indexer.vectors.manifest import Place
+from indexer.vectors.index import check_index, rebuild_index
+from indexer.vectors.manifest import empty_damaged, read_manifest
 from indexer.vectors.milvus_index import MilvusIndex
 from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
 from indexer.votes.segments import Works
 from registry.vectors import fingerprints as vectors
 from registry.vectors.fingerprints import Change, Collection
-from workers.services.archive import ArchivePlace
-from workers.services.published import PublishedPlace, alone
-from workers.services.stores import folder_of, store_at
+from workers.servers.locks import FileLock, alone
+from workers.services.archive import Archive
 
 PAGE = 20_000
 MAX_TAIL = 20_000
@@ -34,20 +41,15 @@ MAX_TAIL = 20_000
 VOTES_PAGE, VOTES_LONGEST_TAIL = 500, 2_000
 """The same of local features, of which a work has 25 KB."""
 MAX_NEAR = 50
-MADE_AT_ONCE, VOTES_MADE_AT_ONCE = 200_000, 20_000
-"""Changes up to which who notices damage makes an index again; a larger one takes longer than a task of a step may."""
-MAX_MENDING, SOON_MENDED = 3600.0, 60.0
-"""Seconds for which a mending by another process is waited for, by the task that may take hours and by all others."""
-MADE_AGAIN = "An index is damaged, and is being made again."
 FLUSH_AGAIN_SECONDS = 60.0
 """Until a disk that didn't take a segment is tried again."""
 
 LOGGER = logging.getLogger(__name__)
-AnyIndex = FaissIndex | VoteIndex
+AnyIndex = FaissIndex | MilvusIndex | VoteIndex
 
 
 class Indexes:
-    """Every collection in every space, as far as this process has looked; durable segments lie in a place for each.
+    """Every collection in every space, as far as this process has looked.
 
     ``descriptor`` tells the space of the descriptors that serve, and the row of their network: one that was removed and
     added again has the same space, and changes that are counted anew.
@@ -64,7 +66,7 @@ class Indexes:
 
     @property
     def votes(self) -> VoteIndex:
-        """The local features of the works, as of the last refresh; damaged files are made again from the rows."""
+        """The local features of the works, as of the last refresh."""
         return cast("VoteIndex", self._index(Collection.WORKS, ROOTSIFT))
 
     @property
@@ -72,16 +74,19 @@ class Indexes:
         """What is searched at this moment: hashes and descriptors."""
         return PHASH, self._descriptor()[0]
 
-    def of(self, collection: Collection, space: Space) -> FaissIndex:
-        """The index of a collection in a space, as of the last refresh; damaged files are made again from the rows."""
-        return cast("FaissIndex", self._index(collection, space))
+    def of(self, collection: Collection, space: Space) -> FaissIndex | MilvusIndex:
+        """The index of a collection in a space, as of the last refresh."""
+        return cast("FaissIndex | MilvusIndex", self._index(collection, space))
 
     def forget(self, collection: Collection) -> None:
         """Open the indexes of a collection again when they are next asked for, and look whether they are whole."""
         self._indexes = {key: index for key, index in self._indexes.items() if key[0] != collection}
 
     def refresh(self, collection: Collection) -> None:
-        """Take in everything that has been committed until now; a long tail is written down for all processes."""
+        """Take in everything that has been committed until now; a long tail is written down for all processes.
+
+        What a machine doesn't have yet, it reads from the rows and writes down step by step.
+        """
         network = self._descriptor()[1]
         if network != self._network:  # indexes of another one are forgotten
             lasting = {PHASH.id, ROOTSIFT.id}
@@ -98,36 +103,50 @@ class Indexes:
     def _index(self, collection: Collection, space: Space) -> AnyIndex:
         key = (collection, space.id)
         if key not in self._indexes:
-            place = index_place(self._config, collection, space)
-            mend_index(place, collection, space)
-            try:
-                index = _opened(place, space)
-            except IntegrityError:  # of one that isn't kept here as a whole
-                mend_index(place, collection, space)
-                index = _opened(place, space)
+            mend_index(self._config, collection, space)
+            index = open_index(self._config, collection, space)
             self._indexes[key], self._applied[key], self._waiting[key] = index, index.sequence, 0
         return self._indexes[key]
 
     def _replay(self, collection: Collection, space: Space) -> None:
         index, key = self._index(collection, space), (collection, space.id)
         page, longest = (VOTES_PAGE, VOTES_LONGEST_TAIL) if space == ROOTSIFT else (PAGE, MAX_TAIL)
+        self._reopen(index, collection)
+        with ExitStack() as filling:
+            is_alone = False
+            while changes := vectors.changes_after(collection, space, self._applied[key], page):
+                if len(changes) == page and not is_alone:  # one process of a machine reads much, others wait for it
+                    filling.enter_context(self._alone(collection, space))
+                    is_alone = True
+                    self._reopen(index, collection)
+                    continue
+                _apply(index, changes)
+                self._applied[key] = changes[-1].number
+                self._waiting[key] += len(changes)
+                if self._waiting[key] >= longest and time.monotonic() >= self._flush_after:
+                    self._applied[key] = self._flush(index, self._applied[key])
+                    if index.sequence == self._applied[key]:
+                        self._waiting[key] = 0
+                if len(changes) < page:
+                    return
+
+    def _reopen(self, index: AnyIndex, collection: Collection) -> None:
+        """Take what other processes have written."""
         try:
             reopened = index.reopen()
         except IntegrityError:
-            mend_index(index_place(self._config, collection, space), collection, space)
+            mend_index(self._config, collection, index.space)
             reopened = index.reopen()
         if reopened:
+            key = (collection, index.space.id)
             self._applied[key], self._waiting[key] = index.sequence, 0
-        while changes := vectors.changes_after(collection, space, self._applied[key], page):
-            _apply(index, changes)
-            self._applied[key] = changes[-1].number
-            self._waiting[key] += len(changes)
-            if self._waiting[key] >= longest and time.monotonic() >= self._flush_after:
-                self._applied[key] = self._flush(index, self._applied[key])
-                if index.sequence == self._applied[key]:
-                    self._waiting[key] = 0
-            if len(changes) < page:
-                return
+
+    def _alone(self, collection: Collection, space: Space) -> AbstractContextManager[FileLock]:
+        """Wait to be the only process of this machine that reads much from the rows."""
+        folder = index_folder(self._config, collection, space)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        never = ServiceMissingError("An index is being made again.")
+        return alone(folder.with_name(f".{folder.name}.lock"), never, within=math.inf)
 
     def _flush(self, index: AnyIndex, sequence: int) -> int:
         """Write the tail down; when the disk doesn't take it, each process goes on with what it has in memory."""
@@ -147,11 +166,6 @@ class Indexes:
         each = {space: [one.number for one in wanted if one.space == space.id] for space in (*self.spaces, ROOTSIFT)}
         return vectors.pictures_of_all(collection, {space: numbers for space, numbers in each.items() if numbers})
 
-    def brought(self, collection: Collection) -> dict[str, int]:
-        """The bytes of each part (:attr:`FaissIndex.parts`) that is brought here to be searched."""
-        places = [(space.id, index_place(self._config, collection, space)) for space in self.spaces]
-        return {f"{space} {name}": size for space, place in places for name, size in place.brought().items()}
-
     def near(self, collection: Collection, hashes: NDArray[np.uint8], *, within: int) -> set[int]:
         """Pictures (primary keys) that have a hash within so many bits of one of these, shape (n, 32)."""
         hits = self.of(collection, PHASH).search(hashes, k=MAX_NEAR, within=within)
@@ -159,56 +173,76 @@ class Indexes:
         return set(vectors.pictures_of(collection, PHASH, numbers).values())
 
 
-def index_place(config: Config, collection: Collection, space: Space) -> Place:
-    """Where the durable part of an index lies: in the data folder, in the bucket of the bytes, or in Milvus."""
-    folder = config.data_dir / "indexes" / f"{collection}-{space.name}-{space.version}"
-    if config.milvus_url and collection == Collection.PICTURES:
-        return ArchivePlace(config, folder, collection, space)
-    if not config.blobs_url or folder_of(config.blobs_url) is not None:
-        return Place(folder)
-    room = config.index_cache_bytes if collection == Collection.PICTURES else None
-    return PublishedPlace(store_at(config, config.blobs_url, f"indexes/{folder.name}"), folder, collection, space, room)
+def index_folder(config: Config, collection: Collection, space: Space) -> Path:
+    """Where this machine has an index."""
+    return config.data_dir / "indexes" / f"{collection}-{space.name}-{space.version}"
 
 
-def mend_index(place: Place, collection: Collection, space: Space, *, patient: bool = False) -> None:
-    """Read an index's files whole, and make them again from the rows when they are damaged, once for all who notice.
+def archive_of(config: Config, collection: Collection, space: Space) -> Archive | None:
+    """Where an index is if it is in Milvus."""
+    return Archive(config, space) if config.milvus_url and collection == Collection.PICTURES else None
 
-    A large one is made again by who is patient; else it is left to :func:`workers.tasks.tasks.keep_up_votes`. Raises
-    ``ServiceMissingError`` when another makes it again, or is to.
+
+def open_index(config: Config, collection: Collection, space: Space) -> AnyIndex:
+    """An index as it is durable; raises ``IntegrityError`` when it is damaged, ``StorageError`` as Milvus fails."""
+    if (archive := archive_of(config, collection, space)) is not None:
+        return archive.index()
+    folder = index_folder(config, collection, space)
+    return VoteIndex(folder) if space == ROOTSIFT else FaissIndex(space, folder)
+
+
+def mend_index(config: Config, collection: Collection, space: Space) -> bool:
+    """Look at an index, reading its files whole, and make it empty when it is damaged; returns whether it was.
+
+    It is filled again by who refreshes the indexes next.
     """
-    if not _damage(place, space):
+    if (archive := archive_of(config, collection, space)) is not None:
+        found = archive.mend()
+    else:
+        folder = index_folder(config, collection, space)
+        problems = partial(_damage, folder, collection, space)
+        found = problems() and empty_damaged(folder, space.id, problems)
+    if found:
+        LOGGER.warning("The index %s of %s is damaged and made again. %s", space.id, collection, found[0])
+    return bool(found)
+
+
+def _damage(folder: Path, collection: Collection, space: Space) -> list[str]:
+    """What is wrong with an index in a folder."""
+    found = check_votes(folder) if space == ROOTSIFT else check_index(space, folder)
+    return found or ahead_of_rows(read_manifest(folder, space.id).sequence, collection, space)
+
+
+def ahead_of_rows(sequence: int, collection: Collection, space: Space) -> list[str]:
+    """Whether an index is of a later time than the rows, because these were restored."""
+    ahead = sequence > vectors.last_change(collection, space)
+    return [f"It knows change {sequence}, which the rows don't have."] if ahead else []
+
+
+def make_index(config: Config, collection: Collection, space: Space, codec: Untyped = None) -> None:
+    """Make an index from the rows, whatever there is of it; those who search notice it by themselves."""
+    if (archive := archive_of(config, collection, space)) is not None:
+        archive.make()
         return
-    with alone(place.folder, MAX_MENDING if patient else SOON_MENDED) as ours:
-        if not ours:
-            raise ServiceMissingError(MADE_AGAIN)
-        if found := _damage(place, space):
-            most = VOTES_MADE_AT_ONCE if space == ROOTSIFT else MADE_AT_ONCE
-            if not patient and vectors.last_change(collection, space) > most:
-                raise ServiceMissingError(MADE_AGAIN)
-            LOGGER.warning("The index %s is damaged and made again from the rows. %s", place.folder.name, found[0])
-            make_index(place, collection, space)
-
-
-def _damage(place: Place, space: Space) -> list[str]:
-    """What is wrong with an index; what is brought here to be searched is read whole then."""
-    if not place.keeps_all:
-        return place.problems(place.read(space.id))
-    return check_votes(place) if space == ROOTSIFT else check_index(space, place)
-
-
-def make_index(place: Place, collection: Collection, space: Space, codec: Untyped = None) -> None:
-    """Make an index from the rows, whatever its place holds; those who search notice it by themselves."""
-    last = vectors.last_change(collection, space)
+    folder, last = index_folder(config, collection, space), vectors.last_change(collection, space)
     if space == ROOTSIFT:
-        rebuild_votes(place, map(sets_of, vectors.living(collection, space, last, VOTES_PAGE)), last, codec)
+        rebuild_votes(folder, map(sets_of, vectors.living(collection, space, last, VOTES_PAGE)), last, codec)
     else:
         batches = vectors.living(collection, space, last)
         rows = ((np.array([row[0] for row in of], np.int64), rows_of(space, [raw for _, raw in of])) for of in batches)
-        rebuild_index(space, place, rows, last)
+        rebuild_index(space, folder, rows, last)
 
 
-def _opened(place: Place, space: Space) -> AnyIndex:
-    return VoteIndex(place) if space == ROOTSIFT else open_index(space, place)
+def catch_up(index: AnyIndex, collection: Collection, space: Space) -> Iterator[int]:
+    """Let an index hold what the rows say, and write it down; yields the number of the change after each step.
+
+    Broken off, it goes on where it was.
+    """
+    page = VOTES_PAGE if isinstance(index, VoteIndex) else PAGE
+    while changes := vectors.changes_after(collection, space, index.sequence, page):
+        _apply(index, changes)
+        index.flush(changes[-1].number)
+        yield index.sequence
 
 
 def _apply(index: AnyIndex, changes: list[Change]) -> None:
@@ -226,8 +260,8 @@ def _apply(index: AnyIndex, changes: list[Change]) -> None:
 
 def held_against_rows(index: AnyIndex, collection: Collection, space: Space, page: int) -> Iterator[str]:
     """What an index whose files are well holds otherwise than the rows, one sentence each."""
-    if index.sequence > vectors.last_change(collection, space):
-        yield f"It knows change {index.sequence}, which the rows don't have."
+    if ahead := ahead_of_rows(index.sequence, collection, space):
+        yield from ahead
         return
     rows = vectors.living(collection, space, index.sequence, page)
     in_milvus = isinstance(index, MilvusIndex)  # where who heard of a removal has deleted it

@@ -1,9 +1,13 @@
 """`exhibit index`: what is searched, checked against the rows and made again."""
 
-from registry.models import Owner
+from dataclasses import replace
+
+from registry.models import MilvusCollection, Owner
 from tests.assets.command_line import Terminal
 from tests.assets.documented import json_keys
+from tests.assets.milvus_server import Server
 from tests.assets.rows import found_case
+from workers.services.wiring import Services
 
 
 def test_indexes_are_checked_and_made_again(cli: Terminal, studio: str) -> None:
@@ -28,3 +32,16 @@ def test_indexes_are_checked_and_made_again(cli: Terminal, studio: str) -> None:
     assert {frozenset(row) for row in stats["indexes"]} == {frozenset(json_keys("index"))}
     assert stats["each_work"]["features"] > 10_000
     assert "On disk each of 1 registered works takes" in cli.run("index", "stats").out
+
+
+def test_pictures_seen_are_moved_into_milvus_and_back(cli: Terminal, studio: str, milvus_server: Server) -> None:
+    found_case(cli.desk.services, Owner.objects.get())
+    assert "EXHIBIT_MILVUS_URL" in cli.run("index", "move", "--to", "milvus", code=2).err
+    cli.desk.__dict__["services"] = Services(replace(cli.desk.config, milvus_url=milvus_server.url))
+    moved = cli.ask("index", "move", "--to", "milvus")
+    assert set(moved) == json_keys("`exhibit index move`")
+    assert moved["entries"]["phash256@1"] == 1
+    assert "1 entry, as many as the rows have." in cli.run("index", "move", "--to", "milvus").out
+    assert "Restart without EXHIBIT_MILVUS_URL." in cli.run("index", "move", "--to", "data-folder").out
+    cli.run("index", "move", "--to", "data-folder", "--drop")
+    assert not MilvusCollection.objects.exists()

@@ -20,7 +20,8 @@ from indexer.search.candidates import (
     vote_candidates,
 )
 from indexer.vectors.brute import BruteForceIndex
-from indexer.vectors.index import open_index, rebuild_index
+from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.index import rebuild_index
 from indexer.votes.index import Vote, VoteIndex
 from tests.assets.textured import collage_with, encoded, page_with, textured
 
@@ -81,7 +82,7 @@ def test_several_pictures_asked_at_once_have_the_candidates_of_each(
     upright = np.array([work.hash_variants[0] for work in works])
     stored = np.concatenate([upright ^ np.uint8(1 << bit) for bit in range(8)])
     rebuild_index(PHASH, tmp_path, [(np.arange(len(stored)), stored)], len(stored))
-    index = open_index(PHASH, tmp_path)
+    index = FaissIndex(PHASH, tmp_path)
     shown = textured(3, SIZE), ImageOps.expand(textured(4, SIZE), 40), collage_with(textured(5, SIZE))
     pictures = [extract(encoded(picture)) for picture in shown]
     alone = [hash_candidates([one], index)[0] for one in pictures]

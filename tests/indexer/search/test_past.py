@@ -1,7 +1,5 @@
 """What a new work searches the past with, and in which order it looks at what it finds."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,9 +12,8 @@ from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor
 from indexer.picture.features import extract
 from indexer.picture.hashes import orientation_hashes, shrink
 from indexer.picture.spaces import PHASH
-from indexer.search.past import WorkQueries, ask_past, joined, oriented, promising, search_past, work_queries
+from indexer.search.past import WorkQueries, oriented, search_past, work_queries
 from indexer.vectors.brute import BruteForceIndex
-from indexer.vectors.faiss_index import FaissIndex
 from tests.assets.rows import jpeg
 from tests.assets.textured import collage_with
 
@@ -76,30 +73,3 @@ def test_several_works_share_a_pass_and_each_has_its_own_candidates_in_turns() -
     assert [(hit.space, hit.number) for hit in first] == [(PHASH.id, 2), (UNITS.id, 7), (PHASH.id, 1)]
     assert [(hit.number, hit.distance) for hit in second] == [(3, 2)]
     assert search_past([], hashes, descriptors) == []
-
-
-def test_parts_of_the_indexes_say_together_what_the_indexes_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("indexer.vectors.segments.MAX_ROWS", 40)
-    monkeypatch.setattr("indexer.search.past.WHOLE_NEAREST", 30)
-    monkeypatch.setattr("indexer.search.past.PART_NEAREST", 7)
-    hashes, descriptors = FaissIndex(PHASH, tmp_path / "hashes"), FaissIndex(UNITS, tmp_path / "units")
-    units = np.random.default_rng(1).normal(size=(100, 4)).astype(np.float32)
-    units /= np.linalg.norm(units, axis=1, keepdims=True)
-    for index, rows in (
-        (hashes, np.concatenate([row(*range(number % 50)) for number in range(100)])),
-        (descriptors, units),
-    ):
-        index.upsert(np.arange(1, 96), rows[:95])
-        index.flush()
-        index.upsert(np.arange(96, 101), rows[95:])
-        index.remove(np.array([3, 97]))
-    works = [WorkQueries(row(*range(size)), units[size : size + 1]) for size in (9, 20)]
-    names = sorted({*hashes.parts, *descriptors.parts})
-    assert len(names) == 2 * (3 + 1)
-    assert sum(len(hashes.among({name})) for name in names) == len(hashes) == 98
-    told = [ask_past(works, hashes.among({name}), descriptors.among({name})) for name in [*names, names[0]]]
-    both = [joined(of_work) for of_work in zip(*told, strict=True)]
-    assert both == ask_past(works, hashes, descriptors)
-    assert [promising(one, PHASH, UNITS) for one in both] == search_past(works, hashes, descriptors)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from multiprocessing.queues import Queue
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,14 +17,10 @@ from exhibit.ports import VectorIndex
 from exhibit.types import Hit, Metric, Space
 from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.index import check_index, open_index
-from indexer.vectors.manifest import Place
+from indexer.vectors.index import check_index
 from indexer.vectors.milvus_index import MilvusIndex
-from tests.assets.indexes import BITS, SPACES, filled, milvus_place, numbers, vectors
+from tests.assets.indexes import BITS, SPACES, Archive, filled, numbers, vectors
 from tests.assets.milvus_server import Server
-
-if TYPE_CHECKING:
-    from tests.assets.published import Cloud  # needs Django
 
 MakeIndex = Callable[[Space], VectorIndex]
 
@@ -42,38 +38,27 @@ def expected(space: Space, model: dict[int, int], query: int, k: int, within: fl
     return [hit for hit in hits if within is None or hit.distance <= within][:k]
 
 
-@pytest.fixture(params=["brute force", "folder", "published", "published in parts", "milvus"])
+@pytest.fixture(params=["brute force", "folder", "milvus"])
 def make_index(request: pytest.FixtureRequest, tmp_path: Path) -> MakeIndex:
     if request.param == "brute force":
         return BruteForceIndex
-    if request.param == "milvus":
-        url = request.getfixturevalue("milvus_server").url
-        return lambda space: WrittenToMilvus(space, milvus_place(url, tmp_path / space.name))
     if request.param == "folder":
         return lambda space: FaissIndex(space, tmp_path / space.name)
-    made: Cloud = request.getfixturevalue("cloud")
-    room = 0 if "parts" in request.param else None
-    return lambda space: Written(space, made.place(tmp_path, space, room=room))
+    url = request.getfixturevalue("milvus_server").url
+    return lambda space: WrittenToMilvus(space, (archive := Archive.of(url, tmp_path / space.name)).server, archive)
 
 
-class Written(FaissIndex):
-    """An index that writes down whatever comes, at once."""
+class WrittenToMilvus(MilvusIndex):
+    """An index that writes down whatever comes, at once; there no number may be beyond the sequence."""
 
     def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
         super().upsert(numbers, vectors)
-        self.flush(self.sequence + 1)
+        self.flush(max(self.sequence + 1, self._highest))
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
         removed = super().remove(numbers)
         self.flush(self.sequence + 1)
         return removed
-
-
-class WrittenToMilvus(Written, MilvusIndex):
-    """The same in Milvus, where no number may be beyond the sequence."""
-
-    def flush(self, sequence: int | None = None) -> None:
-        super().flush(None if sequence is None else max(sequence, self._highest))
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
@@ -144,19 +129,8 @@ def test_both_adapters_answer_as_the_contract_says_after_any_history(
     space: Space, operations: list[tuple[str, Any]], queries: list[int], k: int, within: int | None
 ) -> None:
     with TemporaryDirectory() as folder:
-        _hold_against_the_contract(space, Path(folder), operations, queries, k, within)
-
-
-@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@HISTORIES
-def test_a_published_one_does_too(
-    cloud: "Cloud", space: Space, operations: list[tuple[str, Any]], queries: list[int], k: int, within: int | None
-) -> None:
-    with TemporaryDirectory() as folder:
-        place = cloud.place(Path(folder), space, room=k if k % 2 else None)
-        place.clear()
-        _hold_against_the_contract(space, place, operations, queries, k, within)
+        _hold_against_the_contract(lambda: FaissIndex(space, Path(folder)), operations, queries, k, within)
+        assert check_index(space, Path(folder)) == []
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
@@ -171,25 +145,25 @@ def test_one_in_milvus_does_too(
     within: int | None,
 ) -> None:
     with TemporaryDirectory() as folder:
-        place = milvus_place(milvus_server.url, Path(folder))
-        _hold_against_the_contract(space, place, operations, queries, k, within)
+        archive = Archive.of(milvus_server.url, Path(folder))
+        _hold_against_the_contract(lambda: archive.index(space), operations, queries, k, within)
 
 
 def _hold_against_the_contract(
-    space: Space,
-    where: Path | Place,
+    opened: Callable[[], VectorIndex],
     operations: list[tuple[str, Any]],
     queries: list[int],
     k: int,
     within: int | None,
 ) -> None:
+    space = opened().space
     reach = None if within is None else (float(within) if space.metric is Metric.HAMMING else within / 100 + 5e-5)
     model: dict[int, int] = {}
-    indexes: list[VectorIndex] = [BruteForceIndex(space), open_index(space, where)]
+    indexes: list[VectorIndex] = [BruteForceIndex(space), opened()]
     for name, rows in operations:
         if name == "open":
             indexes[1].flush()
-            indexes[1] = open_index(space, where)
+            indexes[1] = opened()
         removed = [
             index.remove(numbers(*rows)) if name == "remove" else _change(index, name, rows) for index in indexes
         ]
@@ -200,7 +174,6 @@ def _hold_against_the_contract(
         for query, hits in zip(queries, found, strict=True):
             wanted = expected(space, model, query, k, reach)
             assert hits == wanted
-    assert check_index(space, where) == []
 
 
 def _change(index: VectorIndex, name: str, rows: Any) -> int:  # noqa: ANN401 - as drawn
@@ -218,23 +191,23 @@ def _model_change(model: dict[int, int], name: str, rows: Any) -> int:  # noqa: 
 
 
 def test_sequence_tells_what_is_durable(tmp_path: Path) -> None:
-    index = open_index(BITS, tmp_path)
+    index = FaissIndex(BITS, tmp_path)
     assert index.sequence == 0
     index.upsert(numbers(4), vectors(BITS, [5]))
     assert index.sequence == 0
     index.flush(sequence=6)
-    assert (index.sequence, open_index(BITS, tmp_path).sequence) == (6, 6)
+    assert (index.sequence, FaissIndex(BITS, tmp_path).sequence) == (6, 6)
     index.remove(numbers(4))
     index.flush(sequence=7)
-    again = open_index(BITS, tmp_path)
+    again = FaissIndex(BITS, tmp_path)
     assert (again.sequence, len(again)) == (7, 0)
 
 
 def test_a_reader_keeps_the_old_files_until_it_reopens(tmp_path: Path) -> None:
     filled(tmp_path)
-    reader = open_index(BITS, tmp_path)
+    reader = FaissIndex(BITS, tmp_path)
     for generation in range(4, 9):
-        writer = open_index(BITS, tmp_path)
+        writer = FaissIndex(BITS, tmp_path)
         writer.remove(numbers(generation - 3))
         writer.upsert(numbers(generation), vectors(BITS, [generation * 5]))
         writer.flush(sequence=generation)
@@ -246,7 +219,7 @@ def test_a_reader_keeps_the_old_files_until_it_reopens(tmp_path: Path) -> None:
 
 def test_reopening_drops_the_tail_that_the_rows_will_replay(tmp_path: Path) -> None:
     filled(tmp_path)
-    one, other = open_index(BITS, tmp_path), open_index(BITS, tmp_path)
+    one, other = FaissIndex(BITS, tmp_path), FaissIndex(BITS, tmp_path)
     one.upsert(numbers(4), vectors(BITS, [40]))
     other.upsert(numbers(4, 5), vectors(BITS, [40, 50]))
     one.flush(sequence=4)
@@ -254,15 +227,17 @@ def test_reopening_drops_the_tail_that_the_rows_will_replay(tmp_path: Path) -> N
     assert (other.sequence, len(other)) == (4, 4)
 
 
-def test_a_writer_that_was_overtaken_still_writes_what_is_newer(tmp_path: Path) -> None:
+def test_a_writer_that_was_overtaken_takes_what_is_there_and_the_rows_have_the_rest(tmp_path: Path) -> None:
     filled(tmp_path)
-    one, other = open_index(BITS, tmp_path), open_index(BITS, tmp_path)
+    one, other = FaissIndex(BITS, tmp_path), FaissIndex(BITS, tmp_path)
     one.upsert(numbers(4), vectors(BITS, [40]))
     other.upsert(numbers(4, 5), vectors(BITS, [40, 50]))
     one.flush(sequence=4)
     other.flush(sequence=5)
-    again = open_index(BITS, tmp_path)
-    assert (again.sequence, len(again), check_index(BITS, tmp_path)) == (5, 5, [])
+    assert (other.sequence, len(other), check_index(BITS, tmp_path)) == (4, 4, [])
+    other.upsert(numbers(5), vectors(BITS, [50]))
+    other.flush(sequence=5)
+    assert (FaissIndex(BITS, tmp_path).sequence, len(other)) == (5, 5)
 
 
 def test_nothing_is_left_of_segments_that_no_manifest_names(tmp_path: Path) -> None:
@@ -274,7 +249,7 @@ def test_nothing_is_left_of_segments_that_no_manifest_names(tmp_path: Path) -> N
 
 
 def _found_elsewhere(folder: Path, results: "Queue[list[int]]") -> None:
-    index = open_index(BITS, folder)
+    index = FaissIndex(BITS, folder)
     results.put([hit.number for hit in index.search(vectors(BITS, [20]), k=1)[0]])
 
 

@@ -1,4 +1,4 @@
-"""What both kinds of index do, in a folder and published."""
+"""What both kinds of index in a folder do."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,21 +10,12 @@ from exhibit.types import Space
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.folder_index import repeated_numbers
-from indexer.vectors.manifest import Place
+from indexer.vectors.manifest import read_manifest
 from indexer.votes.index import VoteIndex
 from tests.assets.indexes import BITS, numbers, vectors
-from tests.assets.published import Cloud
 from tests.assets.voters import descriptors
 
 Opened = Callable[[], Any]
-
-
-@pytest.fixture(params=["folder", "published"])
-def place(request: pytest.FixtureRequest, space: Space, tmp_path: Path) -> Place:
-    if request.param == "folder":
-        return Place(tmp_path)
-    made: Cloud = request.getfixturevalue("cloud")
-    return made.place(tmp_path, space)
 
 
 @pytest.fixture(params=[BITS, ROOTSIFT], ids=lambda space: space.name)
@@ -34,8 +25,8 @@ def space(request: pytest.FixtureRequest) -> Space:
 
 
 @pytest.fixture
-def opened(space: Space, place: Place) -> Opened:
-    return lambda: VoteIndex(place) if space is ROOTSIFT else FaissIndex(space, place)
+def opened(space: Space, tmp_path: Path) -> Opened:
+    return lambda: VoteIndex(tmp_path) if space is ROOTSIFT else FaissIndex(space, tmp_path)
 
 
 def add(index: Any, *added: int) -> None:  # noqa: ANN401 - either
@@ -58,13 +49,13 @@ def test_a_slower_writer_never_undoes_a_faster_one(opened: Opened) -> None:
     assert (slow.sequence, len(slow), opened().sequence) == (5, 5, 5)
 
 
-def test_small_segments_become_one_and_nothing_is_left_behind(opened: Opened, place: Place, space: Space) -> None:
+def test_small_segments_become_one_and_nothing_is_left_behind(opened: Opened, tmp_path: Path, space: Space) -> None:
     index = opened()
     for number in range(1, 30):
         add(index, number)
         index.flush(number)
-    assert len(place.read(space.id).segments) <= 5
-    assert len(list(place.folder.glob("segment-*.faiss"))) <= 8
+    assert len(read_manifest(tmp_path, space.id).segments) <= 5
+    assert len(list(tmp_path.glob("segment-*.faiss"))) <= 8
     assert len(opened()) == 29
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from exhibit.errors import IntegrityError
-from indexer.vectors.index import check_index, open_index, rebuild_index
+from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.index import check_index, rebuild_index
 from tests.assets.indexes import BITS, UNITS, filled, numbers, vectors
 
 
@@ -30,7 +31,7 @@ def test_check_finds_each_damage_and_a_rebuild_mends_it(
     path.write_bytes(change(path.read_bytes()))
     assert check_index(BITS, tmp_path)
     rebuild_index(BITS, tmp_path, [(numbers(1, 2), vectors(BITS, [5, 20])), (numbers(3), vectors(BITS, [30]))], 9)
-    index = open_index(BITS, tmp_path)
+    index = FaissIndex(BITS, tmp_path)
     assert (check_index(BITS, tmp_path), len(index), index.sequence) == ([], 3, 9)
 
 
@@ -39,10 +40,10 @@ def test_check_finds_a_file_that_has_gone(tmp_path: Path) -> None:
     next(tmp_path.glob("segment-*.faiss")).unlink()
     assert check_index(BITS, tmp_path)
     with pytest.raises(IntegrityError):
-        open_index(BITS, tmp_path)
+        FaissIndex(BITS, tmp_path)
 
 
 def test_an_index_of_another_space_is_refused(tmp_path: Path) -> None:
     filled(tmp_path)
     with pytest.raises(IntegrityError):
-        open_index(UNITS, tmp_path)
+        FaissIndex(UNITS, tmp_path)

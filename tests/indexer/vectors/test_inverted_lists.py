@@ -13,7 +13,7 @@ from exhibit.errors import IntegrityError
 from indexer.picture.spaces import DESCRIPTOR, PHASH
 from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.index import check_index, open_index, rebuild_index
+from indexer.vectors.index import check_index, rebuild_index
 from indexer.vectors.inverted_lists import MAX_BITS, READ_ALL_FROM, ROBUST, list_bits
 
 ROWS = 3_000
@@ -38,7 +38,7 @@ def both(tmp_path: Path, hashes: NDArray[np.uint8]) -> tuple[FaissIndex, BruteFo
     rebuild_index(PHASH, tmp_path, [(numbers, hashes)], ROWS * 3)
     brute = BruteForceIndex(PHASH)
     brute.upsert(numbers, hashes)
-    return open_index(PHASH, tmp_path), brute
+    return FaissIndex(PHASH, tmp_path), brute
 
 
 def edited(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
@@ -77,7 +77,7 @@ def test_changes_are_answered_as_by_brute_force_before_and_after_they_are_writte
     wanted = brute.search(hashes[:30], k=READ_ALL_FROM, within=115)
     assert listed.search(hashes[:30], k=READ_ALL_FROM, within=115) == wanted
     listed.flush(ROWS * 3)
-    again = open_index(PHASH, tmp_path)
+    again = FaissIndex(PHASH, tmp_path)
     assert again.search(hashes[:30], k=READ_ALL_FROM, within=115) == wanted
     assert (len(again), check_index(PHASH, tmp_path)) == (len(brute), [])
 
@@ -135,10 +135,10 @@ def test_lists_that_were_harmed_are_refused_and_a_rebuild_mends_them(
     harm(tmp_path)
     assert check_index(PHASH, tmp_path)
     with pytest.raises(IntegrityError):
-        open_index(PHASH, tmp_path)
+        FaissIndex(PHASH, tmp_path)
     rebuild_index(PHASH, tmp_path, [(np.arange(1, ROWS + 1), hashes)], ROWS)
     assert check_index(PHASH, tmp_path) == []
-    assert len(open_index(PHASH, tmp_path)) == len(both[1])
+    assert len(FaissIndex(PHASH, tmp_path)) == len(both[1])
 
 
 def test_an_order_that_was_changed_is_found_by_its_checksum(

@@ -10,7 +10,8 @@ from exhibit.errors import IntegrityError
 from exhibit.types import Metric, Space
 from indexer.picture.spaces import DESCRIPTOR, PHASH
 from indexer.vectors.brute import BruteForceIndex
-from indexer.vectors.index import check_index, open_index, rebuild_index
+from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.index import check_index, rebuild_index
 from indexer.vectors.inverted_lists import CellRows, cell_count
 from indexer.vectors.segments import open_segment
 
@@ -41,7 +42,7 @@ def near(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 def test_few_of_the_answers_of_brute_force_are_lost(tmp_path: Path, vectors: NDArray[np.float32]) -> None:
     numbers = np.arange(1, ROWS + 1)
     rebuild_index(UNITS, tmp_path, [(numbers, vectors)], ROWS)
-    cells, brute = open_index(UNITS, tmp_path), BruteForceIndex(UNITS)
+    cells, brute = FaissIndex(UNITS, tmp_path), BruteForceIndex(UNITS)
     brute.upsert(numbers, vectors)
     gone = numbers[::7]
     assert cells.remove(gone) == brute.remove(gone)
@@ -62,11 +63,11 @@ def test_a_segment_with_cells_is_small_and_can_become_another_segment(
 ) -> None:
     rebuild_index(UNITS, tmp_path, [(np.arange(1, ROWS + 1), vectors)], ROWS)
     assert next(tmp_path.glob("*.faiss")).stat().st_size < vectors.nbytes / 2
-    index = open_index(UNITS, tmp_path)
+    index = FaissIndex(UNITS, tmp_path)
     index.upsert(np.arange(ROWS + 1, 2 * ROWS + 1), vectors)
     index.remove(np.array([5]))
     index.flush(2 * ROWS)
-    again = open_index(UNITS, tmp_path)
+    again = FaissIndex(UNITS, tmp_path)
     assert (len(again), check_index(UNITS, tmp_path)) == (2 * ROWS - 1, [])
     assert {hit.number for hit in again.search(vectors[9:10], k=2)[0]} == {10, ROWS + 10}
     names = [path.stem for path in tmp_path.glob("segment-*.json")]
@@ -78,7 +79,7 @@ def test_a_header_with_other_cells_than_its_file_is_refused(tmp_path: Path, vect
     (path,) = tmp_path.glob("segment-*.json")
     path.write_text(path.read_text().replace('"cells": ', '"cells": 1'))
     with pytest.raises(IntegrityError):
-        open_index(UNITS, tmp_path)
+        FaissIndex(UNITS, tmp_path)
 
 
 def test_small_segments_and_hashes_have_no_cells() -> None:

@@ -18,46 +18,41 @@ from exhibit.types import Metric, Space
 from indexer.picture.spaces import DESCRIPTOR, PHASH
 from indexer.vectors import milvus_index
 from indexer.vectors.brute import BruteForceIndex
-from indexer.vectors.index import open_index, rebuild_index
-from indexer.vectors.manifest import Manifest, Place
-from indexer.vectors.milvus_index import SILENT, Collections, MilvusIndex, MilvusRows, mend_rows
-from tests.assets.indexes import BITS, milvus_place, numbers, vectors
+from indexer.vectors.milvus_index import SILENT, Collections, MilvusIndex, MilvusRows, Standing, mend_rows
+from tests.assets.indexes import BITS, Archive, numbers, vectors
 from tests.assets.milvus_server import Server
 
 
 @pytest.fixture
-def place(milvus_server: Server, tmp_path: Path) -> Place:
-    return milvus_place(milvus_server.url, tmp_path)
+def archive(milvus_server: Server, tmp_path: Path) -> Archive:
+    return Archive.of(milvus_server.url, tmp_path)
 
 
-class DeadlyPlace(Place):
-    """Where the process that writes is killed, with all in Milvus and the manifest not yet swapped."""
+class DeadlyArchive(Archive):
+    """Where the process that writes is killed, with all in Milvus and nothing that says so."""
 
-    def publish(self, drafts: Path, manifest: Manifest, over: Manifest) -> bool:
+    def write(self, standing: Standing) -> None:
+        del standing
         os.kill(os.getpid(), signal.SIGKILL)
-        return super().publish(drafts, manifest, over)
 
 
-def write_and_die(place: Place) -> None:
-    dead = DeadlyPlace(place.folder)
-    dead.server = place.server
-    index = open_index(BITS, dead)
+def write_and_die(archive: Archive) -> None:
+    index = DeadlyArchive(archive.server, archive.folder).index(BITS)
     index.upsert(numbers(2, 3, 4), vectors(BITS, [20, 30, 40]))
     index.flush(4)
 
 
-def test_what_a_killed_writer_left_is_seen_by_nobody_and_comes_once(place: Place) -> None:
-    index = open_index(BITS, place)
+def test_what_a_killed_writer_left_is_seen_by_nobody_and_comes_once(archive: Archive) -> None:
+    index = archive.index(BITS)
     index.upsert(numbers(1), vectors(BITS, [5]))
     index.flush(1)
-    writer = multiprocessing.get_context("spawn").Process(target=write_and_die, args=(place,))
+    writer = multiprocessing.get_context("spawn").Process(target=write_and_die, args=(archive,))
     writer.start()
     writer.join(60)
     assert writer.exitcode == -signal.SIGKILL
-    assert isinstance(index, MilvusIndex)
-    (rows,) = index._there
-    assert len(rows.between(1, 4)) == 3
-    again = open_index(BITS, place)
+    assert index._there is not None
+    assert len(index._there.between(1, 4)) == 3
+    again = archive.index(BITS)
     assert (again.sequence, len(again), [hit.number for hit in again.search(vectors(BITS, [20]), k=9)[0]]) == (
         1,
         1,
@@ -67,7 +62,7 @@ def test_what_a_killed_writer_left_is_seen_by_nobody_and_comes_once(place: Place
     again.remove(numbers(3))
     again.flush(5)
     assert index.reopen()
-    for one in (index, open_index(BITS, place)):
+    for one in (index, archive.index(BITS)):
         assert (one.sequence, len(one), [hit.number for hit in one.search(vectors(BITS, [20]), k=9)[0]]) == (
             5,
             3,
@@ -75,8 +70,8 @@ def test_what_a_killed_writer_left_is_seen_by_nobody_and_comes_once(place: Place
         )
 
 
-def test_who_was_overtaken_takes_what_another_process_wrote(place: Place) -> None:
-    one, other = open_index(BITS, place), open_index(BITS, place)
+def test_who_was_overtaken_takes_what_another_process_wrote(archive: Archive) -> None:
+    one, other = archive.index(BITS), archive.index(BITS)
     for index in (one, other):
         index.upsert(numbers(1, 2), vectors(BITS, [5, 20]))
     one.flush(2)
@@ -98,51 +93,52 @@ def clustered(space: Space, many: int, seed: int = 7) -> NDArray[Any]:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def made(space: Space, place: Place, rows: NDArray[Any]) -> tuple[BruteForceIndex, MilvusIndex]:
+def made(space: Space, archive: Archive, rows: NDArray[Any]) -> tuple[BruteForceIndex, MilvusIndex]:
     """The same rows in the index that others are measured by, and in one made anew."""
     known, order = BruteForceIndex(space), np.arange(1, len(rows) + 1)
     known.upsert(order, rows)
-    rebuild_index(space, place, ((some, rows[some - 1]) for some in np.array_split(order, 3)), len(rows))
-    index = open_index(space, place)
-    assert isinstance(index, MilvusIndex)
+    index = archive.index(space)
+    for some in np.array_split(order, 3):
+        index.upsert(some, rows[some - 1])
+        index.flush()
     return known, index
 
 
 @pytest.mark.parametrize(("k", "within"), [(1, None), (200, 60.0), (2_000, 90.0)])
-def test_hashes_are_found_as_by_brute_force(place: Place, k: int, within: float | None) -> None:
+def test_hashes_are_found_as_by_brute_force(archive: Archive, k: int, within: float | None) -> None:
     rows = clustered(PHASH, 6_000)
-    known, index = made(PHASH, place, rows)
+    known, index = made(PHASH, archive, rows)
     queries = np.concatenate([rows[:6], clustered(PHASH, 20, seed=8)[:2]])
     for gone in (numbers(), numbers(*range(1, 1_000, 3))):
         assert index.remove(gone) == known.remove(gone)
         assert index.search(queries, k=k, within=within) == known.search(queries, k=k, within=within)
 
 
-def test_nearly_all_descriptors_are_found_at_their_exact_distances(place: Place) -> None:
+def test_nearly_all_descriptors_are_found_at_their_exact_distances(archive: Archive) -> None:
     rows = clustered(DESCRIPTOR, 12_000)
-    known, index = made(DESCRIPTOR, place, rows)
-    assert place.server is not None
-    place.server.ask("flush", place.read(DESCRIPTOR.id).segments[0].name, timeout=60)
+    known, index = made(DESCRIPTOR, archive, rows)
+    archive.server.ask("flush", archive.read().collection, timeout=60)
     wanted, found = (one.search(rows[:50], k=200, within=0.6) for one in (known, index))
     share = sum(len(set(one) & set(other)) for one, other in zip(wanted, found, strict=True)) / sum(map(len, wanted))
     assert share > 0.98
 
 
-def test_more_than_a_message_holds_goes_in_pieces(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_a_message_holds_goes_in_pieces(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, most in (("SENT", 2_000), ("ANSWERED", 500), ("NAMED", 10)):
         monkeypatch.setattr(milvus_index, name, most)
     rows = clustered(BITS, 300)
-    known, index = made(BITS, place, rows)
+    known, index = made(BITS, archive, rows)
     gone = np.arange(1, 60, 2)
     assert index.remove(gone) == known.remove(gone) == 30
     assert len(index) == len(known)
     assert index.search(rows[:12], k=5) == known.search(rows[:12], k=5)
 
 
-def test_a_collection_is_mended_to_hold_what_it_should_and_nothing_else(place: Place) -> None:
+def test_a_collection_is_mended_to_hold_what_it_should_and_nothing_else(archive: Archive) -> None:
     rows = clustered(BITS, 60)
-    known, index = made(BITS, place, rows)
-    (there,) = index._there
+    known, index = made(BITS, archive, rows)
+    there = index._there
+    assert there is not None
     there.delete(numbers(1, 2, 20, 60))
     known.remove(numbers(9, 10, 11, 50))
     living = np.setdiff1d(np.arange(1, 61), numbers(9, 10, 11, 50))
@@ -151,22 +147,21 @@ def test_a_collection_is_mended_to_hold_what_it_should_and_nothing_else(place: P
     assert index.search(rows, k=60) == known.search(rows, k=60)
 
 
-def test_a_collection_that_was_dropped_is_told(place: Place) -> None:
-    _, index = made(BITS, place, clustered(BITS, 40))
-    assert place.server is not None
-    (name,) = place.server.names()
-    place.server.ask("drop_collection", name)
-    for ask in (lambda: index.search(vectors(BITS, [5]), k=1), lambda: open_index(BITS, place)):
+def test_a_collection_that_was_dropped_is_told(archive: Archive) -> None:
+    _, index = made(BITS, archive, clustered(BITS, 40))
+    (name,) = archive.server.names()
+    archive.server.ask("drop_collection", name)
+    for ask in (lambda: index.search(vectors(BITS, [5]), k=1), lambda: archive.index(BITS)):
         with pytest.raises(IntegrityError, match="no such index"):
             ask()
 
 
-def test_a_milvus_that_dies_is_told_at_once_and_goes_on_where_it_was(milvus_server: Server, place: Place) -> None:
-    index = open_index(BITS, place)
+def test_a_milvus_that_dies_is_told_at_once_and_goes_on_where_it_was(milvus_server: Server, archive: Archive) -> None:
+    index = archive.index(BITS)
     index.upsert(numbers(1, 2), vectors(BITS, [5, 20]))
     index.flush()
     index.upsert(numbers(3), vectors(BITS, [30]))
-    searching, told = open_index(BITS, place), []
+    searching, told = archive.index(BITS), []
 
     def search_on() -> None:
         try:
@@ -180,27 +175,26 @@ def test_a_milvus_that_dies_is_told_at_once_and_goes_on_where_it_was(milvus_serv
     milvus_server.kill()
     thread.join(60)
     assert told == [SILENT]
-    for ask in (index.flush, lambda: index.search(vectors(BITS, [5]), k=1), lambda: open_index(BITS, place)):
+    for ask in (index.flush, lambda: index.search(vectors(BITS, [5]), k=1), lambda: archive.index(BITS)):
         with pytest.raises(StorageError) as failed:
             ask()
         assert machine_fault(failed.value) == failed.value.message == SILENT
     milvus_server.start()
-    assert len(open_index(BITS, place)) == 2  # waits until it is loaded
+    assert len(archive.index(BITS)) == 2  # waits until it is loaded
     assert [hit.number for hit in index.search(vectors(BITS, [30]), k=9)[0]] == [3, 2, 1]
     index.flush()
-    assert (index.sequence, len(open_index(BITS, place))) == (3, 3)
+    assert (index.sequence, len(archive.index(BITS))) == (3, 3)
 
 
-def test_a_milvus_that_answers_nobody_is_told(milvus_server: Server, place: Place) -> None:
-    assert place.server is not None
-    assert place.server.ask("get_server_version").startswith("v2")
+def test_a_milvus_that_answers_nobody_is_told(milvus_server: Server, archive: Archive) -> None:
+    assert archive.server.ask("get_server_version").startswith("v2")
     milvus_server.freeze()
     try:
         with pytest.raises(StorageError, match="doesn't answer"):
-            place.server.ask("list_collections", timeout=2.0)
+            archive.server.ask("list_collections", timeout=2.0)
     finally:
         milvus_server.thaw()
-    assert place.server.names() == []
+    assert archive.server.names() == []
 
 
 def test_a_missing_library_is_told_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from exhibit.errors import ExhibitError, WrongUseError
 from indexer.picture.local_features import MIRROR, units_of
 from indexer.picture.spaces import ROOTSIFT
-from indexer.vectors.manifest import Place
+from indexer.vectors.manifest import read_manifest
 from indexer.votes.codec import CODE_PARTS, PART_BITS, codec_digest, shipped_codec, train_codec
 from indexer.votes.index import NEIGHBOURS, Vote, VoteIndex, check_votes, count_votes, rebuild_votes
 from tests.assets.voters import descriptors, filled, numbers
@@ -209,7 +209,7 @@ def test_what_the_manifest_names_is_on_the_disk_before_it_is_named(
 
 def named(folder: Path) -> set[str]:
     """What the manifest names."""
-    return Place(folder).read(ROOTSIFT.id).files
+    return read_manifest(folder, ROOTSIFT.id).files
 
 
 def test_small_segments_become_one_and_nothing_is_left_behind(tmp_path: Path) -> None:

@@ -5,15 +5,16 @@ import shutil
 import pytest
 
 from indexer.picture.spaces import PHASH
+from indexer.vectors.faiss_index import FaissIndex
 from registry.models import Owner
 from registry.vectors.fingerprints import Collection
 from tests.assets.collection import found_in, sheet
-from tests.assets.published import Machine, damage_stored
+from tests.assets.machines import Machine
 from tests.assets.rows import owner, photograph, register
 from tests.assets.stage import inline, stage
 from workers.matching import votes_upkeep
 from workers.matching.index_upkeep import check_indexes, index_states, mend_indexes, rebuild_indexes
-from workers.services.indexes import index_place
+from workers.services.indexes import index_folder
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
@@ -39,7 +40,7 @@ def test_a_damaged_segment_is_told_and_made_again_from_the_rows(inline: SyncRunn
     assert {one for _, one in rebuild_indexes(inline.services)} >= {"rootsift@1"}
     (state,) = [one for one in index_states(inline.services) if one.space == "rootsift@1"]
     assert (state.vectors, state.behind, state.entry_size > 0, state.problems) == (WORKS, 0, True, ())
-    folder = votes_upkeep.votes_place(inline.services).folder
+    folder = votes_upkeep.votes_folder(inline.services)
     (codes,) = folder.glob("*.faiss")
     codes.write_bytes(codes.read_bytes()[:5000])
     assert any(one.problems for one in check_indexes(inline.services) if one.space == "rootsift@1")
@@ -65,31 +66,34 @@ def test_an_index_with_a_flipped_byte_is_made_again_by_itself(inline: SyncRunner
     assert [one.problems for one in check_indexes(inline.services)] == [()] * len(check_indexes(inline.services))
 
 
-def test_machines_that_share_no_folder_find_the_same_and_say_the_same(
+def test_machines_make_their_indexes_of_the_rows_and_say_the_same(machine: Machine, studio: Owner) -> None:
+    here, there = machine("here"), machine("there")
+    assert found_in(there, sheet(4)) == found_in(here, sheet(4)) == {"Work 4"}
+    for one in (here, there):
+        list(rebuild_indexes(one))
+    states = index_states(here)
+    assert states == index_states(there) == check_indexes(there)
+    assert {(one.behind, one.problems, one.size >= one.vectors) for one in states} == {(0, (), True)}
+    shutil.rmtree(there.config.data_dir / "indexes")
+    assert found_in(there, sheet(5)) == found_in(machine("a third"), sheet(5)) == {"Work 5"}
+
+
+def test_one_that_is_ahead_of_restored_rows_is_made_again(inline: SyncRunner, studio: Owner) -> None:
+    list(rebuild_indexes(inline.services))
+    folder = index_folder(inline.services.config, Collection.WORKS, PHASH)
+    index = FaissIndex(PHASH, folder)
+    index.flush(index.sequence + 1)
+    assert found_in(Services(inline.services.config), sheet(4)) == {"Work 4"}
+    assert not [problem for one in check_indexes(inline.services) for problem in one.problems]
+    assert FaissIndex(PHASH, folder).sequence < index.sequence
+
+
+def test_a_machine_that_lacks_much_writes_it_down_step_by_step(
     machine: Machine, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.services.indexes.MAX_TAIL", 1)
-    monkeypatch.setattr("workers.services.indexes.VOTES_LONGEST_TAIL", 1)
-    here, there = machine("here"), machine("there")
-    for collection in Collection:
-        here.indexes.refresh(collection)  # which writes down what it has read from the rows
-    monkeypatch.undo()
-    assert found_in(there, sheet(4)) == found_in(here, sheet(4)) == {"Work 4"}
-    folder = index_place(there.config, Collection.WORKS, PHASH).folder
-    assert len(list(folder.glob("segment-*.faiss"))) == 1
-    states = index_states(here)
-    assert states == index_states(machine("a third")) == check_indexes(there)
-    assert {(one.behind, one.problems, (one.size > 0) == (one.vectors > 0)) for one in states} == {(0, (), True)}
-    assert not (here.config.data_dir / "indexes" / folder.name / "manifest.json").exists()
-    shutil.rmtree(there.config.data_dir / "indexes")
-    assert found_in(there, sheet(5)) == {"Work 5"}
-
-
-def test_what_is_damaged_in_the_bucket_is_made_again_from_the_rows(machine: Machine, studio: Owner) -> None:
-    list(rebuild_indexes(machine("here")))
-    damage_stored(machine("here"), Collection.WORKS)
-    other = machine("there")
-    assert any(one.problems for one in check_indexes(other))
-    mend_indexes(other)
-    assert found_in(other, sheet(4)) == {"Work 4"}
-    assert {one.problems for one in check_indexes(machine("a third"))} == {()}
+    monkeypatch.setattr("workers.services.indexes.PAGE", 2)
+    monkeypatch.setattr("workers.services.indexes.MAX_TAIL", 2)
+    here = machine("here")
+    assert found_in(here, sheet(4)) == {"Work 4"}
+    written = FaissIndex(PHASH, index_folder(here.config, Collection.WORKS, PHASH))
+    assert 0 < len(written) <= len(here.indexes.of(Collection.WORKS, PHASH)) < len(written) + 2

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from exhibit.errors import ServiceMissingError
 from indexer.picture.features import extract
 from indexer.picture.spaces import LOCAL, ROOTSIFT
 from indexer.votes.codec import codec_digest, shipped_codec
@@ -17,7 +16,7 @@ from tests.assets.rows import owner, photograph, register
 from tests.assets.stage import inline, stage
 from workers.matching import votes_upkeep
 from workers.matching.index_upkeep import mend_indexes, rebuild_indexes
-from workers.services.indexes import MADE_AGAIN, sets_of
+from workers.services.indexes import sets_of
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
@@ -56,7 +55,7 @@ def test_a_work_with_fewer_local_features_than_its_rows_is_told(inline: SyncRunn
     last = last_change(Collection.WORKS, ROOTSIFT)
     (rows,) = [sets_of(batch) for batch in living(Collection.WORKS, ROOTSIFT, last)]
     first, descriptors = rows[0]
-    rebuild_votes(votes_upkeep.votes_place(inline.services), [[(first, descriptors[:0]), *rows[1:]]], last)
+    rebuild_votes(votes_upkeep.votes_folder(inline.services), [[(first, descriptors[:0]), *rows[1:]]], last)
     (told,) = votes_upkeep.problems(inline.services)
     assert told == f"Of number {first} it holds 0 local features where the rows have {len(descriptors)}."
     list(rebuild_indexes(inline.services))
@@ -75,28 +74,23 @@ def test_an_index_of_the_former_version_is_made_again_when_works_are_looked_for(
     inline: SyncRunner, studio: Owner
 ) -> None:
     list(rebuild_indexes(inline.services))
-    place = votes_upkeep.votes_place(inline.services)
-    as_before(place.folder)
-    (told,) = check_votes(place)
+    folder = votes_upkeep.votes_folder(inline.services)
+    as_before(folder)
+    (told,) = check_votes(folder)
     assert "of another version" in told
     assert found_in(Services(inline.services.config), sheet(4)) == {"Work 4"}
     assert list(votes_upkeep.problems(inline.services)) == []
 
 
-def test_a_large_index_of_the_former_version_is_made_again_by_its_upkeep(
-    inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_serves_meanwhile_is_made_again_by_the_upkeep_and_goes_on(inline: SyncRunner, studio: Owner) -> None:
     list(rebuild_indexes(inline.services))
     serving = Services(inline.services.config)
     assert found_in(serving, sheet(4)) == {"Work 4"}
-    as_before(votes_upkeep.votes_place(inline.services).folder)
-    monkeypatch.setattr("workers.services.indexes.VOTES_MADE_AT_ONCE", WORKS - 1)
-    with pytest.raises(ServiceMissingError, match=MADE_AGAIN):
-        found_in(Services(inline.services.config), sheet(4))
+    as_before(votes_upkeep.votes_folder(inline.services))
     assert found_in(serving, sheet(4)) == {"Work 4"}
     mend_indexes(inline.services)
-    votes_upkeep.keep_up(inline.services)
-    assert found_in(Services(inline.services.config), sheet(4)) == {"Work 4"}
+    assert found_in(serving, sheet(4)) == found_in(Services(inline.services.config), sheet(4)) == {"Work 4"}
+    assert list(votes_upkeep.problems(inline.services)) == []
 
 
 def test_a_large_installation_gets_a_codec_of_its_own(
@@ -120,5 +114,5 @@ def test_works_with_hardly_any_local_features_keep_the_codec_they_have(
     monkeypatch.setattr("workers.matching.votes_upkeep.MIN_FOR_A_CODEC", WORKS - 1)
     monkeypatch.setattr("workers.matching.votes_upkeep.lists_for", lambda _: 100_000)
     list(rebuild_indexes(inline.services))
-    assert codec_digest(VoteIndex(votes_upkeep.votes_place(inline.services)).codec) == codec_digest(shipped_codec())
+    assert codec_digest(VoteIndex(votes_upkeep.votes_folder(inline.services)).codec) == codec_digest(shipped_codec())
     assert not votes_upkeep.outgrown(inline.services)

@@ -10,13 +10,12 @@ from exhibit.errors import ServiceMissingError
 from exhibit.machine import tell_once
 from registry.db import steps
 from registry.models import AnchorReceipt, Case, Picture, UploadFile
-from tests.assets.damaged import WORKS, damage, inline, matched_again_and_again, stage, waiting, works_and_pictures
+from tests.assets.damaged import WORKS, damage, inline, stage, waiting, works_and_pictures
 from tests.assets.moody import MoodyAnchor, moody
 from tests.assets.rows import asked_for, owner, photograph
-from workers.matching.index_upkeep import mend_indexes, rebuild_indexes
+from workers.matching.index_upkeep import rebuild_indexes
 from workers.operations.backlog import held_up
 from workers.pictures.previews import kept_preview
-from workers.services.indexes import MADE_AGAIN
 from workers.services.wiring import Services
 from workers.steps.cases.witness import ask_witnesses
 from workers.steps.matching.match import match_pictures
@@ -40,26 +39,16 @@ def test_a_silence_is_no_fault_of_the_machine_that_there_was_before(inline: Sync
     assert held_up() == {}
 
 
-def test_a_large_index_is_made_again_by_the_task_that_has_the_time_and_holds_up_what_needs_it(
-    inline: SyncRunner, waiting: list[int], monkeypatch: pytest.MonkeyPatch
+def test_what_a_damaged_index_is_needed_for_makes_it_again_and_is_not_held_up(
+    inline: SyncRunner, waiting: list[int]
 ) -> None:
-    monkeypatch.setattr("workers.services.indexes.MADE_AT_ONCE", 0)
     list(rebuild_indexes(inline.services))
     damage(inline.services.config.data_dir / "indexes", "works-phash256-*/*.faiss")
     services = Services(inline.services.config)
-    matched_again_and_again(services, waiting)
     upload = uploads.begin(owner("agency"), uploads.Declaration(), by="ann", table=None, announced=1)
     uploads.receive(services, upload, [uploads.Sent("a.jpg", len(photograph(70)), lambda: photograph(70))])
-    files = list(UploadFile.objects.values_list("pk", flat=True))
-    for _ in range(steps.MAX_ATTEMPTS + 2):
-        UploadFile.objects.update(not_before=None)
-        import_uploads(services, files)
-    assert held_up() == {"match": MADE_AGAIN, "register": MADE_AGAIN}
-    mend_indexes(services)
-    Picture.objects.update(not_before=None)
-    UploadFile.objects.update(not_before=None)
+    import_uploads(services, list(UploadFile.objects.values_list("pk", flat=True)))
     match_pictures(services, waiting)
-    import_uploads(services, files)
     assert (Case.objects.count(), held_up()) == (WORKS, {})
     assert UploadFile.objects.get().outcome == "registered"
 

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from django.db import transaction
 
+from exhibit.errors import IntegrityError
 from indexer.picture.spaces import PHASH
 from indexer.vectors.brute import rows_of
+from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.milvus_index import SILENT, MilvusRows
 from registry.models import Case, Match, Owner, WorkPicture
 from registry.vectors import fingerprints
@@ -20,11 +21,17 @@ from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.shop import LOOPBACK, Shop, watch
 from tests.assets.site import Site
 from tests.assets.stage import inline, stage
-from tests.assets.swift_server import S3
-from workers.matching.index_upkeep import check_indexes, index_states, mend_indexes, rebuild_indexes
+from workers.matching.index_upkeep import (
+    check_indexes,
+    drop_archive,
+    index_states,
+    mend_indexes,
+    move_archive,
+    rebuild_indexes,
+)
 from workers.operations.backlog import held_up
-from workers.services.archive import ArchivePlace
-from workers.services.indexes import MADE_AGAIN, index_place
+from workers.services.archive import Archive
+from workers.services.indexes import index_folder
 from workers.services.wiring import Services
 from workers.steps.matching.search import search_pictures
 from workers.tasks.sync_runner import SyncRunner
@@ -56,19 +63,19 @@ def seen(stage: SyncRunner) -> None:
 def archived(inline: SyncRunner, milvus_server: Server) -> Iterator[Services]:
     """The installation with its archive in Milvus."""
     services = Services(replace(inline.services.config, milvus_url=milvus_server.url))
+    list(move_archive(services, to_milvus=True))
     yield services
-    for place in places(services):
-        place.clear()
+    for archive in archives(services):
+        archive.clear()
 
 
-def places(services: Services) -> list[ArchivePlace]:
-    made = [index_place(services.config, Collection.PICTURES, space) for space in services.indexes.spaces]
-    return [place for place in made if isinstance(place, ArchivePlace)]
+def archives(services: Services) -> list[Archive]:
+    return [Archive(services.config, space) for space in services.indexes.spaces]
 
 
-def collection_of(place: ArchivePlace) -> MilvusRows:
-    manifest = place.read(PHASH.id)
-    return MilvusRows(PHASH, place.server, manifest.segments[0].name, manifest.sequence)
+def collection_of(archive: Archive) -> MilvusRows:
+    standing = archive.read()
+    return MilvusRows(archive.space, archive.server, standing.collection, standing.sequence)
 
 
 def found(services: Services) -> set[str]:
@@ -98,10 +105,12 @@ def test_works_find_what_was_crawled_before_as_they_do_by_faiss(archived: Servic
     assert set(WorkPicture.objects.values_list("state", flat=True)) == {"done"}
     by_faiss = Services(replace(archived.config, milvus_url=""))
     assert found(by_faiss) == ALL
-    assert len(collection_of(places(archived)[0])) == len(by_faiss.indexes.of(Collection.PICTURES, PHASH)) == WORKS + 1
+    assert (
+        len(collection_of(archives(archived)[0])) == len(by_faiss.indexes.of(Collection.PICTURES, PHASH)) == WORKS + 1
+    )
     mend_indexes(archived)
     (state,) = [one for one in index_states(archived) if (one.collection, one.space) == ("pictures", PHASH.id)]
-    assert (state.vectors, state.behind, state.size > 0, problems(archived)) == (WORKS + 1, 0, True, set())
+    assert (state.vectors, state.behind, state.size > 0, problems(archived)) == (SEEN, 0, True, set())
 
 
 def test_a_milvus_that_is_down_holds_searches_up_until_it_is_back(archived: Services, milvus_server: Server) -> None:
@@ -118,8 +127,8 @@ def test_a_milvus_that_is_down_holds_searches_up_until_it_is_back(archived: Serv
 
 def test_upkeep_adds_what_is_missing_and_deletes_what_has_gone(archived: Services) -> None:
     assert found(archived) == ALL
-    place = places(archived)[0]
-    rows = collection_of(place)
+    archive = archives(archived)[0]
+    rows = collection_of(archive)
     numbers = rows.between(0, rows.upto).tolist()
     rows.delete(np.array(numbers[:1]))
     assert any("entries where the rows have" in problem for problem in problems(archived))
@@ -137,43 +146,60 @@ def test_upkeep_adds_what_is_missing_and_deletes_what_has_gone(archived: Service
 
 
 @pytest.mark.parametrize("noticed", ["searched", "by the upkeep"])
-def test_a_collection_that_was_dropped_is_made_again_and_what_nobody_names_goes(
-    archived: Services, noticed: str, monkeypatch: pytest.MonkeyPatch
+def test_a_collection_that_was_dropped_is_made_again_and_what_does_not_count_goes(
+    archived: Services, noticed: str
 ) -> None:
     assert found(archived) == ALL
-    place = places(archived)[0]
-    (name,) = place.server.names()
-    place.server.ask("drop_collection", name)
+    archive = archives(archived)[0]
+    (name,) = archive.server.names()
+    archive.server.ask("drop_collection", name)
     assert problems(archived) == {f"{name} isn't in Milvus any more."}
-    if noticed != "searched":
-        monkeypatch.setattr("workers.services.indexes.MADE_AT_ONCE", 0)  # it is too large for a task
-        assert found(Services(archived.config)) == set()
-        assert set(held_up().values()) == {MADE_AGAIN}
+    if noticed == "by the upkeep":
         mend_indexes(archived)
-    left = place.server.make(PHASH)
+    left = archive.server.make(PHASH)
     assert found(Services(archived.config)) == ALL
     mend_indexes(archived)
-    (now_there,) = place.server.names()
-    assert (now_there in {name, left}, problems(archived)) == (False, set())
+    assert {name, left}.isdisjoint(archive.server.names())
+    assert problems(archived) == set()
 
 
 def test_a_restored_installation_leaves_the_collections_of_the_other_alone(archived: Services, tmp_path: Path) -> None:
     restored = Services(replace(archived.config, data_dir=tmp_path / "restored"))
     assert named_by(archived) == named_by(restored) == SEEN
+    list(rebuild_indexes(restored))
     mend_indexes(restored)
-    assert [len(place.server.names()) for place in (*places(archived), *places(restored))] == [1, 1, 1, 1]
-    for place in places(restored):
-        place.clear()
+    assert [len(one.server.names()) for one in (*archives(archived), *archives(restored))] == [1, 1, 1, 1]
+    for archive in archives(restored):
+        archive.clear()
 
 
-def test_the_setting_moves_the_index_out_of_the_bucket_and_back(archived: Services, s3: S3) -> None:
-    milvus = replace(archived.config, blobs_url=s3.url_for(archived.config.data_dir))
-    for config in (bucket := replace(milvus, milvus_url=""), milvus, bucket, milvus):
-        services = Services(config)
-        assert named_by(services) == SEEN
-        list(rebuild_indexes(services))
-        assert named_by(services) == named_by(Services(config)) == SEEN
-        assert problems(services) == set()
-    place = places(Services(milvus))[0]
-    place.sweep(grace=timedelta(0))
-    assert (list(place._store), len(place.server.names())) == ([], 1)
+def test_the_archive_is_moved_there_and_back_and_goes_on_where_it_was_broken_off(
+    archived: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.services.indexes.PAGE", 1)
+    drop_archive(archived, from_milvus=True)
+    first = next(move_archive(archived, to_milvus=True))  # and no further
+    assert first == (PHASH.id, 1, SEEN)
+    assert archives(archived)[0].read().sequence > 0
+    moved = list(move_archive(archived, to_milvus=True))
+    assert [step for step in moved if step[0] == PHASH.id] == [(PHASH.id, n, SEEN) for n in (2, 3, 4, 4)]
+    assert named_by(archived) == SEEN
+    back = list(move_archive(archived, to_milvus=False))
+    drop_archive(archived, from_milvus=True)
+    assert (PHASH.id, SEEN, SEEN) in back
+    assert [one.server.names() for one in archives(archived)] == [[], []]
+    here = Services(replace(archived.config, milvus_url=""))
+    assert (named_by(here), problems(here), found(here)) == (SEEN, set(), ALL)
+
+
+def test_an_archive_that_lacks_entries_is_told_when_it_is_moved(archived: Services) -> None:
+    folder = index_folder(archived.config, Collection.PICTURES, PHASH)
+    list(move_archive(archived, to_milvus=False))
+    index = FaissIndex(PHASH, folder)
+    index.remove(np.array(collection_of(archives(archived)[0]).between(0, index.sequence)[:1]))
+    index.flush(index.sequence)
+    with pytest.raises(IntegrityError, match=r"holds 3 entries where the rows have 4"):
+        list(move_archive(archived, to_milvus=False))
+    drop_archive(archived, from_milvus=False)
+    assert not folder.exists()
+    assert (PHASH.id, SEEN, SEEN) in list(move_archive(archived, to_milvus=False))

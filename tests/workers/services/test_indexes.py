@@ -2,15 +2,12 @@
 
 import errno
 import os
-import shutil
 
 import pytest
 
 from exhibit.machine import tell_once
 from registry.models import Case, Picture, WorkPicture
-from registry.vectors.fingerprints import Collection
 from tests.assets.damaged import WORKS, damage, inline, stage, waiting, works_and_pictures
-from tests.assets.published import Machine, damage_stored
 from workers.matching.index_upkeep import check_indexes, rebuild_indexes
 from workers.operations.backlog import held_up
 from workers.services.wiring import Services
@@ -63,20 +60,3 @@ def test_a_disk_without_room_for_an_index_holds_nothing_up(
         match_pictures(Services(inline.services.config), waiting)  # with what lies in memory
     assert (Case.objects.count(), held_up()) == (WORKS, {})
     assert len([one for one in caplog.messages if "No space left" in one]) == 1
-
-
-def test_new_works_search_an_archive_that_was_damaged_in_the_bucket(
-    inline: SyncRunner, machine: Machine, waiting: list[int]
-) -> None:
-    match_pictures(inline.services, waiting)
-    list(rebuild_indexes(machine("here")))
-    there = machine("there")
-    there.indexes.refresh(Collection.PICTURES)
-    damage_stored(there, Collection.PICTURES)
-    shutil.rmtree(there.config.data_dir / "indexes")
-    works = list(WorkPicture.objects.values_list("pk", flat=True))
-    search_pictures(there, works)
-    assert set(held_up()) == {"search"}
-    WorkPicture.objects.update(not_before=None)
-    search_pictures(there, works)
-    assert (held_up(), set(WorkPicture.objects.values_list("state", flat=True))) == ({}, {"done"})

@@ -1,8 +1,7 @@
 """New works search every picture that was ever seen, several works in one pass over the indexes."""
 
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -15,7 +14,7 @@ from exhibit.types import Decision, Verification
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import PHASH, PIPELINE
 from indexer.search.candidates import Candidate, distinct
-from indexer.search.past import WorkQueries, ask_past, joined, promising
+from indexer.search.past import WorkQueries, search_past
 from registry.cases import matching
 from registry.crawls import revisits
 from registry.crawls.revisits import Resembling
@@ -25,7 +24,6 @@ from registry.models import BytesState, Picture, WorkPicture
 from registry.vectors.fingerprints import Collection
 from workers import jobs
 from workers.matching import prints
-from workers.matching.division import Shares, gathered
 from workers.matching.marks import RegisteredPicture, registered
 from workers.matching.registered_works import RegisteredWorks, note_relations, queries_of
 from workers.services.wiring import Services
@@ -78,9 +76,8 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
             services.indexes.refresh(Collection.PICTURES)
             services.indexes.refresh(Collection.WORKS)
             services.enqueue(jobs.capture, _by_prints(services, claimed))
-            shares = gathered(services, claimed)
-            found = list(_sought(services, shares))
-            _resembling(services, found, shares)
+            found = list(_sought(services, claimed))
+            _resembling(services, found)
             sought = found
         except ExhibitError:
             services.indexes.forget(Collection.PICTURES)
@@ -113,21 +110,13 @@ def _by_prints(services: Services, ids: list[int]) -> list[int]:
     return captures
 
 
-def _resembling(services: Services, sought: Sequence[Sought], shares: Mapping[int, Shares]) -> None:
-    """Fill in what resembles each registered picture: what other machines have found, and what is left to search.
-
-    Those to whom the same is left share one pass over the indexes.
-    """
+def _resembling(services: Services, sought: Sequence[Sought]) -> None:
+    """Fill in what resembles each registered picture; all of them share one pass over the indexes."""
     hashes = services.indexes.of(Collection.PICTURES, PHASH)
     descriptors = services.indexes.of(Collection.PICTURES, services.descriptors.serving.space)
-    together: dict[frozenset[str], list[Sought]] = defaultdict(list)
-    for work in sought:
-        together[shares[work.row.pk].names].append(work)
-    for names, works in together.items():
-        left = [index.among(index.parts.keys() - names) for index in (hashes, descriptors)]
-        for work, told in zip(works, ask_past([work.queries for work in works], *left), strict=True):
-            all_told = joined([told, *shares[work.row.pk].told])
-            _note(services, work, promising(all_told, hashes.space, descriptors.space), len(hashes))
+    vectors, found = len(hashes), search_past([work.queries for work in sought], hashes, descriptors)
+    for work, candidates in zip(sought, found, strict=True):
+        _note(services, work, candidates, vectors)
 
 
 def _note(services: Services, work: Sought, candidates: Sequence[Candidate], vectors: int) -> None:
@@ -166,7 +155,6 @@ def _search(services: Services, work: Sought, until: float) -> None:
         Picture.objects.filter(pk__in=work.left_out).update(searched="")
         captures = matching.open_cases(fuse=services.fuse, registered=[work.row.picture_id]) if shown else []
         revisits.ask_again(work.row.work.owner_id, work.row.picture_id, again)
-        work.row.segment_searches.all().delete()
         if contributed:
             revisits.visit(work.row.work.owner_id, contributed)
         _tell(work, expired=len(expired), asked_again=len(again))
