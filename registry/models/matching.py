@@ -41,11 +41,11 @@ class FingerprintRow(models.Model):
 class IndexChange(models.Model):
     """One addition to, or removal from, a collection of pictures in a space.
 
-    An index holds the changes up to a number; its tail is what came later. Numbers of works and of stated fingerprints
-    are contiguous in each collection and space, and in commit order: one appender at a time holds an advisory lock
-    until it commits. Pictures are added by many at once, who share a lock: their numbers are the rows' own, have gaps,
-    and of two the later may be committed first. Whoever reads how far they go waits for those who are adding
-    (``registry.vectors.fingerprints.last_change``), so that nothing comes below a number that was read up to.
+    An index holds the changes up to a number; its tail is what came later. Numbers are the rows' own. Those of works
+    and of stated fingerprints are in commit order: one appender at a time holds an advisory lock until it commits.
+    Pictures are added by many at once, who share a lock: of two numbers the later may be committed first. Whoever reads
+    how far they go waits for those who are adding (``registry.vectors.fingerprints.last_change``), so that nothing
+    comes below a number that was read up to.
     """
 
     class Collection(models.TextChoices):

@@ -95,27 +95,21 @@ def remove_from(collection: Collection, pictures: Sequence[int]) -> None:
     _append(collection, removed, pictures=list(pictures))
 
 
-_ROWS_OWN = """
+_APPEND = """
     INSERT INTO registry_indexchange (id, number, collection, space_id, fingerprint_id, operation, removes)
     SELECT numbered.id, numbered.id, %(collection)s, space_id, fingerprint_id, operation, removes
     FROM (SELECT nextval(pg_get_serial_sequence('registry_indexchange', 'id')) AS id, change.*
           FROM (SELECT * FROM ({changes}) AS unordered ORDER BY place) AS change) AS numbered
     """
-_CONTIGUOUS = """
-    INSERT INTO registry_indexchange (number, collection, space_id, fingerprint_id, operation, removes)
-    SELECT coalesce((SELECT max(number) FROM registry_indexchange c
-                     WHERE c.collection = %(collection)s AND c.space_id = change.space_id), 0)
-           + row_number() OVER (PARTITION BY change.space_id ORDER BY change.place),
-           %(collection)s, change.space_id, change.fingerprint_id, change.operation, change.removes
-    FROM ({changes}) AS change
-    """
 
 
 def _append(collection: Collection, changes: str, **values: list[Any]) -> None:
-    """Append what a query names. A row's own number is above any that its collection and space had before."""
-    numbered = _ROWS_OWN if collection == Collection.PICTURES else _CONTIGUOUS
+    """Append what a query names. A row's own number is above all before it, and comes once even of what was removed.
+
+    So whoever has an index of a network that was removed and added again has what is new, too.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(numbered.format(changes=changes), {"collection": str(collection), **values})
+        cursor.execute(_APPEND.format(changes=changes), {"collection": str(collection), **values})
 
 
 def changes_after(collection: Collection, space: Space, number: int, limit: int = 100_000) -> list[Change]:

@@ -10,8 +10,11 @@ from shlex import quote
 from django.utils.timesince import timesince
 
 from exhibit.config.config import Config
+from indexer.picture.spaces import PHASH
 from registry.db.running import SILENT, TICK
+from registry.vectors.fingerprints import Collection
 from workers import jobs
+from workers.matching.index_upkeep import IndexState
 from workers.operations.checks import Check, archive_checks, damage_check, room, search_check, witnesses_check
 from workers.operations.status import Status, Witness
 from workers.pipeline.celery import all_queues
@@ -19,6 +22,8 @@ from workers.services.indexes import MAX_TAIL
 from workers.texts.words import gettext as _, ngettext
 
 LONG = timedelta(hours=1)  # after so long, what could have been done is late
+FOR_MILVUS = 10_000_000
+"""Pictures seen that each machine would hold in 6 GB, and that one which comes would read from the rows."""
 SILENT_WITNESS = timedelta(hours=6)
 Saying = Callable[[str], str]
 
@@ -42,6 +47,7 @@ def checks(found: Status, config: Config, said: Saying = str) -> list[Check]:
         search_check(config),
         *archive_checks(config, said),
         *_indexes(found),
+        *_large_archive(found, config),
         _log(found, said),
         *_witnesses(found, config, said),
         *_partners(found, said),
@@ -155,14 +161,30 @@ def _indexes(found: Status) -> Iterator[Check]:
         if index.problems:
             sentence = _("The index %(index)s is damaged.") % values
             yield Check("index", ok=False, sentence=sentence, remedy=_("Make it again: exhibit index rebuild"))
-        elif index.behind > 2 * MAX_TAIL:
+        elif _is_behind(index):
             sentence = _("The index %(index)s is %(behind)s changes behind: each process reads them by itself.")
             remedy = _("Make it again: exhibit index rebuild")
             yield Check("index", ok=False, sentence=sentence % values, remedy=remedy, needed=False)
-    if not any(index.problems or index.behind > 2 * MAX_TAIL for index in found.indexes):
+    if not any(index.problems or _is_behind(index) for index in found.indexes):
         behind = f"{max((index.behind for index in found.indexes), default=0):,}"
         sentence = _("All indexes are whole. Changes not yet in an index: %(behind)s at most.") % {"behind": behind}
         yield Check("indexes", ok=True, sentence=sentence)
+
+
+def _is_behind(index: IndexState) -> bool:
+    """Whether much is missing of an index that this machine has; what it never searches it doesn't have."""
+    return bool(index.vectors) and index.behind > 2 * MAX_TAIL
+
+
+def _large_archive(found: Status, config: Config) -> Iterator[Check]:
+    """Whether each of several machines keeps so many pictures seen that Milvus had better keep them for all."""
+    of_pictures = (one for one in found.indexes if (one.collection, one.space) == (Collection.PICTURES, PHASH.id))
+    seen = sum(index.vectors + index.behind for index in of_pictures)
+    is_shared = bool(config.blobs_url) and not config.blobs_url.startswith("file:")
+    if is_shared and not config.milvus_url and seen > FOR_MILVUS:
+        sentence = _("Each machine keeps %(count)s pictures seen of its own; Milvus would keep them once for all.")
+        remedy = _("docs/machines.md says how: exhibit index move --to milvus")
+        yield Check("archive", ok=False, sentence=sentence % {"count": f"{seen:,}"}, remedy=remedy, needed=False)
 
 
 def _log(found: Status, said: Saying) -> Check:

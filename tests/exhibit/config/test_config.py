@@ -65,6 +65,10 @@ def test_an_unknown_name_stops_with_the_name_that_was_meant(tmp_path: Path) -> N
         loaded(tmp_path, 'data_dir = "/elsewhere"')
 
 
+def test_a_setting_of_an_earlier_version_is_passed_over(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "index_cache_bytes = 5\nworkers = 3", EXHIBIT_INDEX_CACHE_BYTES="7").workers == 3
+
+
 def test_a_file_that_is_not_toml_stops_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"exhibit\.toml can't be read.*line 1"):
         loaded(tmp_path, "workers: 2")

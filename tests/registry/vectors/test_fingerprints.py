@@ -11,7 +11,7 @@ from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from exhibit.types import Fingerprint
 from indexer.picture.spaces import PHASH
-from registry.models import FingerprintRow, Picture
+from registry.models import FingerprintRow, IndexChange, Picture
 from registry.vectors import fingerprints
 from registry.vectors.fingerprints import Change, Collection
 
@@ -48,7 +48,7 @@ def remove(*pictures: int) -> None:
         fingerprints.remove_from(WORKS, pictures)
 
 
-def test_changes_are_numbered_without_gaps_whatever_is_added_twice_or_removed(db: None) -> None:
+def test_changes_have_ascending_numbers_whatever_is_added_twice_or_removed(db: None) -> None:
     a, b = kept(b"a", b"b")
     add([a])
     add([a, b])
@@ -56,18 +56,29 @@ def test_changes_are_numbered_without_gaps_whatever_is_added_twice_or_removed(db
     remove(a)
     add([a])
     one, two = bytes(32), b"\1" * 32
-    assert fingerprints.changes_after(WORKS, PHASH, 0) == [
-        Change(1, a, one, None),
-        Change(2, b, two, None),
-        Change(3, a, None, 1),
-        Change(4, a, one, None),
+    changes = fingerprints.changes_after(WORKS, PHASH, 0)
+    first, second, third, fourth = [change.number for change in changes]
+    assert first < second < third < fourth == fingerprints.last_change(WORKS, PHASH)
+    assert changes == [
+        Change(first, a, one, None),
+        Change(second, b, two, None),
+        Change(third, a, None, first),
+        Change(fourth, a, one, None),
     ]
-    assert fingerprints.changes_after(WORKS, PHASH, 3, limit=1) == [Change(4, a, one, None)]
-    assert fingerprints.last_change(WORKS, PHASH) == 4
-    assert list(fingerprints.living(WORKS, PHASH, 2)) == [[(1, one), (2, two)]]
-    assert list(fingerprints.living(WORKS, PHASH, 4, batch=1)) == [[(2, two)], [(4, one)]]
-    assert fingerprints.pictures_of(WORKS, PHASH, [2, 4]) == {2: b, 4: a}
+    assert fingerprints.changes_after(WORKS, PHASH, third, limit=1) == [Change(fourth, a, one, None)]
+    assert list(fingerprints.living(WORKS, PHASH, second)) == [[(first, one), (second, two)]]
+    assert list(fingerprints.living(WORKS, PHASH, fourth, batch=1)) == [[(second, two)], [(fourth, one)]]
+    assert fingerprints.pictures_of(WORKS, PHASH, [second, fourth]) == {second: b, fourth: a}
     assert fingerprints.additions(WORKS, PHASH).count() == 3
+
+
+def test_a_number_comes_once_even_if_all_of_its_space_was_removed(db: None) -> None:
+    [a] = kept(b"a")
+    add([a])
+    before = fingerprints.last_change(WORKS, PHASH)
+    IndexChange.objects.all().delete()
+    add([a])
+    assert [change.picture for change in fingerprints.changes_after(WORKS, PHASH, before)] == [a]
 
 
 def test_each_collection_counts_for_itself(db: None) -> None:

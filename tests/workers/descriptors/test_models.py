@@ -232,7 +232,7 @@ def test_a_newer_network_of_the_software_takes_the_place_of_an_older_one(inline:
     kept = keep_model(older, space_of(card, older.digest))
     DescriptorChoice.objects.create(serving=kept)
     register(services, owner("studio"), photograph(1))
-    assert IndexChange.objects.get(collection="works", space=kept.space).number == 1
+    assert IndexChange.objects.filter(collection="works", space=kept.space).count() == 1
     assert [(one.version, one.state) for one in model_states(services)] == [("0", "serving")]
     start_shipped(services.blobs)
     assert [(one.version, one.state) for one in model_states(services)] == [("0", "serving"), ("1", "building")]

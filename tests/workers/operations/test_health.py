@@ -6,14 +6,17 @@ from datetime import timedelta
 
 import pytest
 
+from indexer.picture.spaces import PHASH
 from registry.db import running
 from registry.log.witnesses import Health
 from registry.models import Flood, Heartbeat
 from tests.assets.rows import owner, photograph, register
+from workers.matching.index_upkeep import IndexState
 from workers.operations.checks import Check
-from workers.operations.health import LONG, SILENT_WITNESS, checks
+from workers.operations.health import FOR_MILVUS, LONG, SILENT_WITNESS, checks
 from workers.operations.status import Status, Witness, status_of
 from workers.pipeline.celery import all_queues
+from workers.services.indexes import MAX_TAIL
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -94,3 +97,20 @@ def test_a_work_that_is_held_back_is_named_until_its_owner_answers(inline: SyncR
     flood.decision = Flood.Decision.DISMISSED
     flood.save()
     assert status_of(inline.services).floods == []
+
+
+def test_several_machines_with_very_many_pictures_seen_are_told_of_milvus(inline: SyncRunner, well: Status) -> None:
+    many = IndexState("pictures", PHASH.id, FOR_MILVUS, 1, 9, 9)
+    found = replace(well, indexes=[many])
+    assert "archive" not in amiss(found, inline)
+    shared = {"blobs_url": "s3://bucket/exhibit"}
+    told = amiss(found, inline, **shared)["archive"]
+    assert ("10,000,001 pictures seen" in told.sentence, told.needed) == (True, False)
+    assert "exhibit index move --to milvus" in told.remedy
+    assert "archive" not in amiss(replace(well, indexes=[replace(many, behind=0)]), inline, **shared)
+
+
+def test_an_index_that_a_machine_never_searches_may_lack_everything(inline: SyncRunner, well: Status) -> None:
+    lacking = IndexState("works", PHASH.id, 0, 3 * MAX_TAIL, 0, 0)
+    assert "index" not in amiss(replace(well, indexes=[lacking]), inline)
+    assert "index" in amiss(replace(well, indexes=[replace(lacking, vectors=5)]), inline)

@@ -2,12 +2,16 @@
 
 import errno
 import os
+from itertools import product
 
 import pytest
 
 from exhibit.machine import tell_once
-from registry.models import Case, Picture, WorkPicture
+from registry.models import Case, Owner, Picture, WorkPicture
+from registry.vectors.fingerprints import Collection
 from tests.assets.damaged import WORKS, damage, inline, stage, waiting, works_and_pictures
+from tests.assets.machines import Machine
+from tests.assets.rows import bring, claimed_slice, copy_of, photograph, register
 from workers.matching.index_upkeep import check_indexes, rebuild_indexes
 from workers.operations.backlog import held_up
 from workers.services.wiring import Services
@@ -60,3 +64,20 @@ def test_a_disk_without_room_for_an_index_holds_nothing_up(
         match_pictures(Services(inline.services.config), waiting)  # with what lies in memory
     assert (Case.objects.count(), held_up()) == (WORKS, {})
     assert len([one for one in caplog.messages if "No space left" in one]) == 1
+
+
+def test_a_work_and_a_picture_that_come_to_two_machines_meet_whichever_is_first(
+    machine: Machine, waiting: list[int]
+) -> None:
+    here, there = machine("here"), machine("there")
+    for one, collection in product((here, there), Collection):
+        one.indexes.refresh(collection)
+    studio = Owner.objects.get()
+    register(there, studio, photograph(40), "A later one")
+    copies = [copy_of(photograph(number)) for number in (40, 41)]
+    seen = bring(here, *claimed_slice(studio, "later"), copies, host="later.example")
+    match_pictures(here, [*waiting, *seen])
+    assert Case.objects.count() == WORKS + 1
+    register(there, studio, photograph(41), "The last one")
+    search_pictures(there, list(WorkPicture.objects.filter(state="todo").values_list("pk", flat=True)))
+    assert Case.objects.count() == WORKS + 2
