@@ -52,6 +52,9 @@ class FailingDisk(FolderBlobStore):
 
     error = errno.ENOSPC
 
+    def get(self, digest: Digest) -> bytes:
+        raise OSError(self.error, os.strerror(self.error), str(self.path(digest)))
+
     def open(self, digest: Digest) -> BinaryIO:
         raise OSError(self.error, os.strerror(self.error), str(self.path(digest)))
 
