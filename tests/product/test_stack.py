@@ -4,6 +4,8 @@ import json
 import os
 import secrets
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,15 +21,19 @@ from django.conf import settings
 from django.test import Client, override_settings
 from pytest_django import DjangoDbBlocker
 
+from exhibit.clock import now
 from exhibit.config.secrets import secret_key
 from registry.db import running
 from registry.models import CrawlSlice, Heartbeat, Membership, User
+from tests import CHECKOUT
 from tests.assets.processes import wait_until
 from tests.assets.rows import found_case, owner
 from tests.assets.stack import Stack, patiently, running_stack
 from workers.cases.decisions import confirm
 from workers.evidence.packages import request_package
+from workers.pipeline.celery import make_app, send_upkeep
 from workers.reports.requests import request_report
+from workers.servers.addresses import broker_url, database_url
 
 ASKED = {"title": "A", "decision": "open", "format": "csv", "language": "en"}
 NAMES = {
@@ -135,6 +141,26 @@ def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
         wait_until(lambda: "worker-interactive" not in told())
     finally:
         os.kill(stack.process.pid, signal.SIGCONT)
+
+
+def test_each_machine_is_told_to_sweep_its_own_folder(stack: Stack, tmp_path: Path) -> None:
+    ended = request_report(owner("archive"), preparer="Ann")
+    wait_until(lambda: patiently(lambda: type(ended).objects.filter(pk=ended.pk, state="done").exists()), 60)
+    urls = {"DATABASE_URL": database_url(stack.config), "REDIS_URL": broker_url(stack.config)}
+    other = {"EXHIBIT_DATA": str(tmp_path), "EXHIBIT_SECRETS_DIR": str(stack.config.data_dir / "secrets")}
+    left = [folder / "reports" / str(ended.pk) for folder in (tmp_path, stack.config.data_dir)]
+    for folder in left:
+        folder.mkdir(parents=True, exist_ok=True)
+    began = now()
+    command = [sys.executable, "-m", "workers.run", "worker-background", "upkeep"]
+    with subprocess.Popen(command, env={**os.environ, **stack.environ, **urls, **other}, cwd=CHECKOUT) as worker:
+        try:
+            wait_until(lambda: Heartbeat.objects.filter(queues="upkeep", started_at__gt=began).exists(), 60)
+            send_upkeep(make_app(stack.config))
+            wait_until(lambda: not any(folder.exists() for folder in left), 60)
+        finally:
+            worker.terminate()
+            assert worker.wait(60) == 0
 
 
 def test_nothing_that_runs_or_is_written_is_open_to_others_of_this_machine(stack: Stack) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
+from kombu import Exchange
 from kombu.common import Broadcast
 from kombu.exceptions import ChannelError, OperationalError
 from redis.exceptions import RedisError
@@ -44,6 +45,10 @@ UPKEEP_SECONDS = 3600.0
 """How often bytes are looked for that have been kept long enough, and works that the local votes don't know."""
 
 
+_TO_ALL = {"sweep": jobs.SWEEP}
+_SWEEP = Exchange(jobs.SWEEP, type="fanout")
+
+
 def all_queues() -> frozenset[str]:
     """Every queue that some worker has to take."""
     return frozenset(jobs.QUEUES.values())
@@ -67,12 +72,9 @@ def make_app(config: Config) -> Celery:
         broker_connection_retry_on_startup=True,
         task_time_limit=TASK_SECONDS,
         task_default_queue=jobs.DEFAULT,
-        task_queues=[Broadcast(jobs.SWEEP, queue=f"{jobs.SWEEP}@{socket.gethostname()}")],
+        task_queues=[Broadcast(jobs.SWEEP, exchange=_SWEEP, queue=f"{jobs.SWEEP}@{socket.gethostname()}")],
         task_create_missing_queues=True,  # all others
-        task_routes={
-            **{f"exhibit.{name}": {"queue": queue} for name, queue in jobs.QUEUES.items()},
-            "exhibit.sweep": {"queue": jobs.SWEEP, "exchange": jobs.SWEEP},
-        },
+        task_routes={f"exhibit.{name}": {"queue": queue} for name, queue in (jobs.QUEUES | _TO_ALL).items()},
         worker_hijack_root_logger=False,
     )
     return made
@@ -94,11 +96,12 @@ def send(job: jobs.Job, ids: Sequence[int], *, asked: bool = False) -> None:
             app.send_task(f"exhibit.{job.task(asked=asked)}", [rows], headers=headers)
 
 
-def send_upkeep() -> None:
+def send_upkeep(through: Celery = app) -> None:
     """Say that the upkeep is due, here and on every machine; what isn't heard is made good by the next time."""
+    expires = UPKEEP_SECONDS + 2 * SLACK.total_seconds()  # the clocks of two machines may differ
     with contextlib.suppress(OperationalError, RedisError):
-        for task in ("exhibit.retain", "exhibit.sweep"):  # the clocks of two machines may differ
-            app.send_task(task, expires=UPKEEP_SECONDS + 2 * SLACK.total_seconds())
+        through.send_task("exhibit.retain", expires=expires)
+        through.send_task("exhibit.sweep", expires=expires, declare=[_SWEEP])  # else kombu takes it for a direct one
 
 
 def queued(task: str) -> int:
