@@ -62,7 +62,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "backup": "Write everything that can't be made again, while Exhibit runs.",
         "restore": "Put a backup back into an empty data folder.",
         "blobs": "The exact bytes: move them to another place.",
-        "index": "What is searched: check, rebuild, stats.",
+        "index": "What is searched: check, move, rebuild, stats.",
         "model": "What describes pictures: add, measure, export, import, list, use, drop.",
         "calibrate": "How figures become probabilities: measure your archive; join, show, reset.",
         "purge": "Remove a picture's bytes everywhere and for good.",

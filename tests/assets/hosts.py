@@ -208,10 +208,21 @@ def _sites(folders: Sequence[Path], addresses: Sequence[str]) -> None:
         signal.pause()
 
 
+def _milvus(folder: str) -> None:
+    """A Milvus."""
+    from tests.assets.milvus_server import started
+
+    server = started(Path(folder))
+    print(server.listen_port, flush=True)  # noqa: T201 - what is waited for
+    signal.pause()
+
+
 if __name__ == "__main__":
     what, *given = sys.argv[1:]
     if what == "database":
         _database(*given)
+    elif what == "milvus":
+        _milvus(*given)
     else:
         half = len(given) // 2
         _sites([Path(name) for name in given[:half]], given[half:])

@@ -20,6 +20,10 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from milvus import MilvusServer
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / ".venv-milvus"
@@ -99,9 +103,6 @@ def main(folder: Path, listener: socket.socket) -> None:
     """Start the server whenever a line comes, and kill it when none can come any more."""
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, *UP)
-    sys.path.insert(0, str(PACKAGE))
-    from milvus import MilvusServer
-
     process, ports = None, [0]
     Thread(target=_accept, args=(listener, ports), daemon=True).start()
     try:
@@ -109,17 +110,28 @@ def main(folder: Path, listener: socket.socket) -> None:
             if process is not None:
                 process.kill()
                 process.wait()
-            server = MilvusServer(wait_for_started=False)
-            server.set_base_dir(str(folder))
-            server.config.set("common.session.ttl", 5)  # seconds after which one that was killed counts as gone
-            server.start()
-            process = server.server_proc
-            _wait(server.webservice_port)
-            ports[0] = server.listen_port  # another one each time
+            server = started(folder, ttl=5)
+            process, ports[0] = server.server_proc, server.listen_port  # another port each time
             print(process.pid, flush=True)  # noqa: T201 - what is waited for
     finally:
         if process is not None:
             process.kill()
+
+
+def started(folder: Path, ttl: int = 60) -> "MilvusServer":
+    """A server that answers on every interface, with what it keeps in a folder; it ends when nobody has it any more.
+
+    After ``ttl`` seconds one that was killed counts as gone, and so does one that the processor kept waiting so long.
+    """
+    sys.path.insert(0, str(PACKAGE))
+    from milvus import MilvusServer
+
+    server = MilvusServer(wait_for_started=False)
+    server.set_base_dir(str(folder))
+    server.config.set("common.session.ttl", ttl)
+    server.start()
+    _wait(server.webservice_port)
+    return server
 
 
 def _wait(port: int) -> None:

@@ -1,4 +1,4 @@
-"""Machines that share no folder: a database, an object store, and workers, one of which loses its power meanwhile."""
+"""Machines that share no folder: a database, an object store, Milvus, and workers, one of which loses its power."""
 
 import json
 import os
@@ -15,8 +15,9 @@ from demo.plan import Plan
 from demo.sites import NAMES, build
 from demo.stock import ASSETS, choose_works
 from exhibit.machine import host_of_process
-from registry.models import Bundle, Owner, Picture
+from registry.models import Bundle, Case, Owner, Picture, WorkPicture
 from tests import ASSETS as TEST_ASSETS, CHECKOUT
+from tests.assets import milvus_server
 from tests.assets.hosts import NETWORK, Host, Hosts, NoNamespacesError, hosts_in
 from tests.assets.processes import wait_until
 from tests.assets.remains import Rows, check_nothing_is_left, rows_of
@@ -31,6 +32,8 @@ WATCHED = 2
 BUNDLES = 6
 MIDDLE = 60
 """Pictures that have been compared when the power goes, of some 200."""
+LATER = 2
+"""Works that come when all was seen."""
 CLOCKS = {"ben": 20, "cleo": -20}
 """Seconds by which the clock of a machine is wrong."""
 Environ = Mapping[str, str]
@@ -53,7 +56,7 @@ def test_machines_without_a_common_folder_leave_what_one_leaves_though_one_of_th
     try:
         with django_db_blocker.unblock():
             alone = _run(open_folder / "1", ["ann"])
-            many = _run(open_folder / "2", ["ann", "ben"], lost="ben", comes="cleo")
+            many = _run(open_folder / "2", ["ann", "ben"], lost="ben", comes="cleo", milvus=not milvus_server.why_not())
     except NoNamespacesError as error:
         pytest.skip(f"This takes network namespaces, which this user can't make here: {error}")
     for kind, rows in alone.rows.items():
@@ -87,17 +90,22 @@ with transaction.atomic(), connection.cursor() as cursor:
 """
 
 
-def _run(root: Path, names: list[str], lost: str = "", comes: str = "") -> Left:
-    """The demonstration's watches on machines, one of which is lost in the middle while another one comes."""
+def _run(root: Path, names: list[str], lost: str = "", comes: str = "", *, milvus: bool = False) -> Left:
+    """The demonstration's watches on machines, one of which is lost in the middle while another one comes.
+
+    Some works are registered after all was seen: they search the archive, in Milvus or on a machine.
+    """
     root.mkdir(mode=0o755)
     with hosts_in(root) as hosts:
-        environ = _services(hosts)
+        environ = {**_services(hosts), **(_milvus(hosts) if milvus else {})}
         plan = _sites(hosts)
         with connected_to(load_config({"EXHIBIT_DATA": str(hosts["db"].folder / "data")})):
+            works = [str(path) for path in choose_works(ASSETS / "works")]
             for name in names:
                 _start(hosts, name, environ)
                 if name == names[0]:
-                    _register(hosts[name], environ)
+                    _desk(hosts[name], environ, "owner", "add", OWNER)
+                    _desk(hosts[name], environ, "work", "add", *works[:-LATER], "--owner", OWNER)
             with ThreadPoolExecutor(len(plan.sites)) as pool:
                 runs = [pool.submit(_watch, hosts[names[0]], environ, plan, number) for number in range(WATCHED)]
                 if lost:
@@ -106,6 +114,12 @@ def _run(root: Path, names: list[str], lost: str = "", comes: str = "") -> Left:
                     _start(hosts, comes, environ)
                 for run in runs:
                     run.result()
+            if milvus:
+                moved = json.loads(_desk(hosts[names[0]], environ, "index", "move", "--to", "milvus", "--json"))
+                assert min(moved["entries"].values()) > MIDDLE
+            _desk(hosts[names[0]], environ, "work", "add", *works[-LATER:], "--owner", OWNER)
+            wait_until(lambda: patiently(_all_have_searched))
+            assert patiently(Case.objects.filter(work__number__gt=len(works) - LATER).exists)
             verdicts = _confirm(hosts[names[0]], environ)
             patiently(check_nothing_is_left)
             claimers = [*Picture.objects.values_list("claimed_by"), *Bundle.objects.values_list("claimed_by")]
@@ -144,6 +158,13 @@ def _services(hosts: Hosts) -> Environ:
     }
 
 
+def _milvus(hosts: Hosts) -> Environ:
+    """Switch on a Milvus; returns what each machine is told."""
+    host = hosts.add("milvus", 3)
+    [port] = host.start({}, "-m", "tests.assets.hosts", "milvus", str(host.disk / "milvus"))
+    return {"EXHIBIT_MILVUS_URL": f"http://{host.address}:{port}"}
+
+
 def _sites(hosts: Hosts) -> Plan:
     """Switch on the demonstration's sites, each at an address of its own."""
     world = hosts.add("world", *SITES)
@@ -164,17 +185,16 @@ def _start(hosts: Hosts, name: str, environ: Environ) -> None:
     host.start({**environ, **path}, "-m", "workers.tasks.supervisor")
 
 
-def _register(host: Host, environ: Environ) -> None:
-    _desk(host, environ, "owner", "add", OWNER)
-    works = [str(path) for path in choose_works(ASSETS / "works")]
-    _desk(host, environ, "work", "add", *works, "--owner", OWNER)
-
-
 def _watch(host: Host, environ: Environ, plan: Plan, number: int) -> None:
     site = plan.sites[number]
     source = (f"--{site.source}", site.start_url, "--every", "24h", "--delay", "0")
     _desk(host, environ, "watch", "add", site.name, "--owner", OWNER, *source)
     _desk(host, environ, "watch", "run", site.name, "--owner", OWNER, "--wait")
+
+
+def _all_have_searched() -> bool:
+    """Whether all works have searched what was seen."""
+    return not WorkPicture.objects.exclude(state="done").exists()
 
 
 def _is_amid(name: str) -> bool:
