@@ -29,7 +29,6 @@ from tests.assets.rows import copy_of, photograph, register
 from tests.assets.shop import Shop, watch
 from tests.assets.site import Answer, Site
 from tests.assets.stack import Stack, patiently
-from tests.product.test_race import check_contiguous
 from workers.cases.decisions import confirm
 from workers.reports.requests import request_report
 
@@ -195,7 +194,6 @@ def check_stack(stack: Stack) -> None:
     patiently(check_nothing_is_left)
     wait_until(lambda: patiently(_log_is_signed))
     patiently(lambda: check_log(stack.services.log))
-    patiently(check_contiguous)
     spool = stack.config.data_dir / "spool"
     wait_until(lambda: list(spool.iterdir()) == [], 20)
     wait_until(lambda: _is_well(stack))

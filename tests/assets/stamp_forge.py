@@ -158,7 +158,6 @@ class Holder:
     tail: bytes = b""
     public: bytes = b""
     marks: bytes = b""
-    unused: bytes = b"\0"
     forged: bytes = b""
     mask: str = ""
 
@@ -175,7 +174,7 @@ class Holder:
             *([tlv(0xA3, seq(*self.extensions))] if self.extensions else []),
         )  # fmt: skip
         made = self.forged or signature(issuer.key, body, self.digest, self.pss, self.mask)
-        return seq(body, chosen, tlv(0x03, self.unused, made), *([self.tail] if self.tail else []))
+        return seq(body, chosen, tlv(0x03, b"\0", made), *([self.tail] if self.tail else []))
 
 
 @cache

@@ -89,7 +89,6 @@ def _keys() -> Iterator[StampKind]:
     pss_root = replace(ROOT, name="Root PSS", key=key_of("rsa2048", "root"))
     for name, holder in {"another mask": replace(ISSUING, pss=32, mask="sha512"), "a salt of 65 bytes": replace(ISSUING, pss=65)}.items():
         yield made(f"an authority signed with RSA-PSS and {name}", BAD, issuing=[holder], root=pss_root, openssl=True, why=LAX)
-    yield made("an authority's signature with bits unused", GOOD, issuing=[replace(ISSUING, unused=b"\1")], openssl=False, why="The library takes the whole bytes.")
 
 
 def _contents() -> Iterator[StampKind]:

@@ -18,7 +18,7 @@ def test_every_queue_is_taken_and_every_row_has_an_owner() -> None:
         assert "SELECT" in str(way.filter(**job.settled).query)
     workers = " ".join(" ".join(child.command) for child in processes(load_config()))
     taken = {name for words in workers.split("-Q ")[1:] for name in words.split()[0].split(",")}
-    assert set(jobs.QUEUES.values()) == taken
+    assert {*jobs.QUEUES.values(), jobs.SWEEP} == taken
     assert jobs.QUEUES[jobs.capture.task(asked=True)] == "visits" != jobs.QUEUES["capture"]
 
 

@@ -73,6 +73,7 @@ def test_opening_a_case_takes_few_statements_and_each_further_one_of_a_batch_few
         register(inline.services, studio, photograph(number))
         host = f"shop-{number}.example"
         waiting += bring(inline.services, planned, epoch, [copy_of(photograph(number))], host)
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [photograph(9)], "other.example"))
     with CaptureQueriesContext(connection) as first:
         match_pictures(inline.services, waiting[:1])
     with CaptureQueriesContext(connection) as others:
