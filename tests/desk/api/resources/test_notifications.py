@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from exhibit.clock import now
 from registry.models import Event, Owner, Scope
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import Program, decider, program, scene_of_programs
@@ -31,6 +32,7 @@ def test_an_address_within_and_a_kind_that_is_none_are_refused(scene_of_programs
 def test_what_happened_is_told_once_it_is_settled_and_to_its_owner_alone(
     scene_of_programs: Scene, decider: Program
 ) -> None:
+    Event.objects.update(at=now())
     assert decider.get("/events")[1]["items"] == []  # of this very minute
     for row in Event.objects.all():
         Event.objects.filter(pk=row.pk).update(at=row.at - timedelta(hours=1))
