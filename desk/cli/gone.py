@@ -17,7 +17,7 @@ GONE = {
     "search show": "api GET searches",
     "search key": "api PUT searches/NAME/key --json -",
     "search forget": "api DELETE searches/NAME/key",
-    "search price": "api PUT searches/NAME/price --field amount=AMOUNT",
+    "search price": "api PUT searches/NAME/price --json JSON",
     "search allow": "api PUT searches/NAME/consent",
     "search disallow": "api DELETE searches/NAME/consent",
     "canary add": "api POST watches/N/canaries --json JSON",

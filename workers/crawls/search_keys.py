@@ -175,6 +175,8 @@ def check_costs(services: Services, owner: Owner, names: Collection[str], budget
         else:
             continue
         hint = Sentence(
-            "Say what your account pays: exhibit api PUT searches/%(search)s/price --field amount=3.50USD", search=name
+            "Say what your account pays: exhibit api PUT searches/%(search)s/price --json"
+            """ '{"amount": "3.50USD", "requests": 1000}'""",
+            search=name,
         )
         raise WrongUseError(said, hint=hint)
