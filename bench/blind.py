@@ -1,6 +1,6 @@
 """``python -m bench.blind``: how many edited copies agree with their original in a band of their hash, and strangers.
 
-A picture is found by a blind search where at least one of the bands agrees (:mod:`workers.alliance.blind`).
+A picture is found by a blind search where at least one of the bands agrees (:mod:`registry.alliance.blind`).
 """
 
 import argparse

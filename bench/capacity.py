@@ -109,7 +109,7 @@ class Capacity:
     def matched(self, size: int, count: int = SAMPLE) -> dict[str, float]:
         """Real pictures through their step."""
         from bench.product import BATCH
-        from workers.steps.matching.match import match_pictures
+        from registry.matches.match import match_pictures
 
         data = [sample.data for sample in mix(*self._photos, count, self._seed + size)]
         began = processor_seconds()
@@ -130,7 +130,7 @@ class Capacity:
         self._spent[name] += processor_seconds() - began
 
     def _taken_in(self) -> None:
-        from registry.vectors.fingerprints import Collection
+        from registry.matches.fingerprints import Collection
 
         self._product.services.indexes.refresh(Collection.PICTURES)
 
@@ -140,7 +140,7 @@ class Capacity:
             index.flush()
 
     def _indexes(self) -> "list[FaissIndex]":
-        from registry.vectors.fingerprints import Collection
+        from registry.matches.fingerprints import Collection
 
         indexes = self._product.services.indexes
         found = (indexes.of(Collection.PICTURES, space) for space in indexes.spaces)
@@ -228,9 +228,9 @@ def _owner() -> "Owner":
 
 def _queries(product: "Product", waiting: Sequence[int]) -> "Iterator[WorkQueries]":
     """What registered pictures search everything seen with."""
+    from registry.matches.registered_works import queries_of
     from registry.models import WorkPicture
-    from workers.matching.marks import registered
-    from workers.matching.registered_works import queries_of
+    from registry.works.marks import registered
 
     services = product.services
     services.descriptors.refresh()

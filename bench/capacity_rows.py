@@ -110,9 +110,9 @@ class Rows:
         return [WORDS[place] for place in self._chance.integers(0, len(WORDS), count)]
 
     def _fingerprints(self, pictures: Sequence[int]) -> None:
+        from registry.matches import fingerprints
+        from registry.matches.fingerprints import Collection
         from registry.models import Picture
-        from registry.vectors import fingerprints
-        from registry.vectors.fingerprints import Collection
 
         digests = dict(Picture.objects.filter(pk__in=pictures).values_list("pk", "digest"))
         rows = [

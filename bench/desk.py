@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.beside import crawl_beside
 from bench.seed import OWNER, PERSON
-from workers.configuration import load_config
+from registry.configuration import load_config
 
 if TYPE_CHECKING:
     from django.test import Client

@@ -85,9 +85,9 @@ def _read(path: Path) -> Row:
     django.setup()
     from crawler.lists.line import Wanted
     from exhibit.network.guard import Guard
+    from registry.crawls.ingest import Order, ingest
     from registry.crawls.lists import watch_of
     from registry.models import Owner
-    from workers.crawls.ingest import Order, ingest
 
     watch = watch_of(Owner.objects.get(slug=OWNER), "bench", by="bench")
     server, early = _server(), 0.0

@@ -28,8 +28,8 @@ def measure() -> Iterator[Titled]:
 def _log(product: Product, count: int) -> list[Row]:
     from django.test import Client, override_settings
 
-    from workers.log.replay import replay
-    from workers.log.sequencer import sequence_log, sign_checkpoint
+    from registry.log.replay import replay
+    from registry.log.sequencer import sequence_log, sign_checkpoint
 
     services = product.services
     _submit(count)
@@ -73,8 +73,8 @@ def _submit(count: int) -> None:
 def _keys(product: Product, count: int) -> list[Row]:
     from evidence.keys.ed25519 import generate_sealing_key
     from exhibit.config.secrets import master_key
+    from registry.bundles.keys import change_master_key, document_key, sealing_key, signer_of
     from registry.models import Owner, SealingKey
-    from workers.evidence.keys import change_master_key, document_key, sealing_key, signer_of
 
     services, owner = product.services, Owner.objects.get(slug="bench")
     master = master_key(services.config)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from workers.services.wiring import Services
+    from registry.services.services import Services
 
 BATCH = 32
 OWNER = "bench"
@@ -23,7 +23,7 @@ class Product:
     def __enter__(self) -> Self:
         import django
 
-        from workers.configuration import load_config
+        from registry.configuration import load_config
         from workers.servers.embedded import EmbeddedServers
 
         self._opened = ExitStack()
@@ -60,7 +60,7 @@ class Product:
         """Register files as works; returns the rows of their pictures, which wait for their search of the past."""
         from exhibit.types import DeclaredWork
         from registry.models import WorkPicture
-        from workers.works.registration import NewWork, register_work
+        from registry.works.registration import NewWork, register_work
 
         works = [
             register_work(self.services, self._owner, path.read_bytes(), NewWork(DeclaredWork(title=path.stem))).work
@@ -110,14 +110,14 @@ class Product:
     def add(self, data: bytes) -> None:
         """Register one picture."""
         from exhibit.types import DeclaredWork
-        from workers.works.registration import NewWork, register_work
+        from registry.works.registration import NewWork, register_work
 
         register_work(self.services, self._owner, data, NewWork(DeclaredWork(title="new")))
 
     def match_one(self, picture: int) -> int:
         """Match one picture; returns how many works it shows."""
+        from registry.matches.match import match_pictures
         from registry.models import Match
-        from workers.steps.matching.match import match_pictures
 
         match_pictures(self.services, [picture])
         return Match.objects.filter(found=picture).exclude(decision="none").count()
@@ -125,8 +125,8 @@ class Product:
     def crawl(self, folder: Path) -> None:
         """Import every picture of a folder through a watch."""
         from exhibit.clock import now
+        from registry.crawls import plan, slice as crawl
         from registry.models import CrawlSlice, Watch
-        from workers.steps.crawls import plan, slice as crawl
 
         sources = [{"kind": "folder", "url": str(folder)}]
         number = self._owner.watches.count() + 1
@@ -164,15 +164,15 @@ class Product:
 
     def keep_votes_up(self) -> None:
         """What the background does when the works have become many more: a codec of their own, and the index anew."""
-        from workers.matching.votes_upkeep import keep_up
+        from registry.matches.votes_upkeep import keep_up
 
         keep_up(self.services)
 
     def report(self, most: int) -> None:
         """Make the report over the first cases; the others are taken out of it as cleared."""
         from registry.models import Case
-        from workers.reports.requests import request_report
-        from workers.steps.cases.report import make_reports
+        from registry.reports.make_report import make_reports
+        from registry.reports.requests import request_report
 
         beyond = self._owner.cases.order_by("number").values_list("pk", flat=True)[most:]
         Case.objects.filter(pk__in=list(beyond)).update(decision=Case.Decision.CLEARED)
@@ -200,13 +200,13 @@ def _take(step: Callable[["Services", Sequence[Any]], None], batch: Sequence[Any
 
 
 def _match(services: "Services", waiting: Sequence[int]) -> None:
-    from workers.steps.matching.match import match_pictures
+    from registry.matches.match import match_pictures
 
     match_pictures(services, waiting)
 
 
 def _search(services: "Services", waiting: Sequence[int]) -> None:
-    from workers.steps.matching.search import search_pictures
+    from registry.matches.search import search_pictures
 
     search_pictures(services, waiting)
 
@@ -214,7 +214,7 @@ def _search(services: "Services", waiting: Sequence[int]) -> None:
 def _register(services: "Services", paths: Sequence[Path]) -> None:
     from exhibit.types import DeclaredWork
     from registry.models import Owner
-    from workers.works.registration import NewWork, register_work
+    from registry.works.registration import NewWork, register_work
 
     owner = Owner.objects.get(slug=OWNER)
     for path in paths:
@@ -227,7 +227,7 @@ def _house() -> "Services":
     import django
 
     django.setup()
-    from workers.configuration import load_config
-    from workers.services.wiring import Services
+    from registry.configuration import load_config
+    from registry.services.services import Services
 
     return Services(load_config())

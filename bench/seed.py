@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from bench.seeded_rows import Seed, Sizes
 from exhibit.clock import now
-from workers.configuration import load_config
+from registry.configuration import load_config
 
 if TYPE_CHECKING:
     from django.db.models import Model
 
-    from workers.services.wiring import Services
+    from registry.services.services import Services
 
 OWNER, PERSON, PASSWORD = "seeded", "operator@example.org", "seeded for trials"
 PICTURES = 40
@@ -115,7 +115,7 @@ def main() -> int:
         migrate()
         from django.db import connection
 
-        from workers.services.wiring import Services
+        from registry.services.services import Services
 
         seed(Services(config), Sizes(options.works, options.sightings, options.cases))
         with connection.cursor() as cursor:

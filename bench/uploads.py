@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from bench.desk import percentile
-from workers.configuration import load_config
+from registry.configuration import load_config
 
 if TYPE_CHECKING:
     from django.test import Client
 
-    from workers.services.wiring import Services
+    from registry.services.services import Services
 
 SIZE = (160, 120)
 """Pixels of a picture: small, so that what is measured is the way of many files and not the decoding of large ones."""
@@ -92,10 +92,10 @@ def send(client: "Client", slug: str, count: int, broken: int) -> tuple[int, flo
 
 def register(services: "Services") -> Iterator[tuple[int, float]]:
     """Register what waits in one process; yields how many are done and the seconds so far."""
+    from registry import jobs
     from registry.db import steps
     from registry.models import UploadFile
-    from workers import jobs
-    from workers.steps.matching.register import import_uploads
+    from registry.works.register import import_uploads
 
     begun, done = time.perf_counter(), 0
     while ids := steps.due_ids(UploadFile, services.stale_after, jobs.register.batch):
@@ -140,8 +140,8 @@ def main() -> int:
         from django.test import Client
 
         from registry.models import Owner, Upload, User
-        from workers.services.wiring import Services
-        from workers.works.uploads import progress_of
+        from registry.services.services import Services
+        from registry.works.uploads import progress_of
 
         owner = Owner.objects.create(slug=f"bench-{Owner.objects.count()}", name="Bench")
         person = User.objects.create_user(f"{owner.slug}@example.org", f"{owner.slug}@example.org")

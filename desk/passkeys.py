@@ -21,14 +21,14 @@ from fido2.webauthn import AttestedCredentialData, AuthenticationResponse, UserV
 from desk.attestation import attested
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.accounts import scoped
+from registry.bundles import passkeys
+from registry.bundles.passkeys import Act, Answer
 from registry.db.rows import next_number
 from registry.log.keys import key_named
 from registry.models import Owner, User
 from registry.notices import notices
-from workers.evidence import passkeys
-from workers.evidence.passkeys import Act, Answer
-from workers.notices.contents import items_of, letter
-from workers.notices.signing import read_mark
+from registry.notices.contents import items_of, letter
+from registry.notices.signing import read_mark
 
 MAX_ANSWER = 20_000
 """Characters of a passkey's answer."""

@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 from desk.doors import MAX_TEXT, RATES
 from exhibit.config.secrets import secret_key
 from exhibit.files.private import keep_private
-from workers.configuration import load_config
-from workers.notify.mail import django_mail
-from workers.servers.addresses import REDIS_SECONDS, django_database, redis_url
-from workers.services.same_secrets import check_secrets
+from registry.configuration import load_config
+from registry.notifications.mail import django_mail
+from registry.services.addresses import REDIS_SECONDS, django_database, redis_url
+from registry.services.same_secrets import check_secrets
 
 keep_private()  # of the site's processes, and of every other that asks for rows
 CONFIG = load_config()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from pathlib import Path
 
 from exhibit.clock import rfc3339
 
@@ -76,3 +77,12 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             told["trace"] = self.formatException(record.exc_info)
         return redacted(json.dumps(told, ensure_ascii=False, default=str))
+
+
+def last_lines(folder: Path, name: str, count: int = 3) -> str:
+    """The end of a child's log, for messages."""
+    try:
+        text = (folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    return " / ".join(text.strip().splitlines()[-count:])

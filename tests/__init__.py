@@ -1,4 +1,4 @@
-"""Tests lie as the code does: ``tests/workers/cases/test_decisions.py`` is that of ``workers/cases/decisions.py``."""
+"""Tests lie as the code does: ``tests/registry/cases/test_decisions.py`` is that of ``registry/cases/decisions.py``."""
 
 from pathlib import Path
 

@@ -20,9 +20,9 @@ from pytest_django import DjangoDbBlocker
 
 from exhibit.config.config import Config
 from exhibit.config.secrets import secret_key
+from registry.configuration import load_config
+from registry.services import addresses
 from tests.assets.kept_schema import make_schema
-from workers.configuration import load_config
-from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers
 
 pytest_plugins = ["tests.assets.fixtures", "tests.assets.site_browser"]

@@ -31,8 +31,8 @@ from demo.run import OWNER
 from demo.serving import serve
 from exhibit.browser.program import find_browser
 from exhibit.clock import now
-from workers.configuration import load_config
-from workers.servers import addresses
+from registry.configuration import load_config
+from registry.services import addresses
 
 if TYPE_CHECKING:
     from registry import models
@@ -153,8 +153,8 @@ def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]
 def _prepared_cases(owner: "models.Owner") -> dict[str, object]:
     """Open most decided cases again, and write what half a year brings of the others; returns what fills addresses."""
     from registry import models
+    from registry.cases import decisions
     from registry.notices import notices
-    from workers.cases import decisions
 
     confirmed = list(owner.cases.filter(decision="confirmed").select_related("work").order_by("number"))
     chosen, kept = confirmed[:UNDECIDED], confirmed[UNDECIDED:]

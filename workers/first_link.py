@@ -12,7 +12,7 @@ from django.db import Error
 from exhibit.errors import ended
 from exhibit.machine import machine_fault
 from exhibit.plain import one_line
-from workers.configuration import load_config
+from registry.configuration import load_config
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     django.setup()
     from registry.accounts import invitations
-    from workers.notify.invitations import operator_link
+    from registry.notifications.invitations import operator_link
 
     try:
         if not invitations.has_operator():

@@ -6,9 +6,9 @@ With ``--other-secrets`` the secrets of this machine count from then on, for tho
 import sys
 
 from exhibit.errors import ended
-from workers.configuration import load_config
+from registry.configuration import load_config
+from registry.services.same_secrets import forget_marks
 from workers.database.schema import migrate
-from workers.services.same_secrets import forget_marks
 
 
 def main() -> None:

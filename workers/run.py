@@ -7,8 +7,8 @@ import os
 import sys
 
 from exhibit.errors import ExitCode, ended
-from workers import jobs
-from workers.configuration import load_config
+from registry import jobs
+from registry.configuration import load_config
 from workers.servers.product import services, worker
 
 

@@ -26,7 +26,7 @@ def accuracy_command(context: click.Context, *, as_json: bool) -> None:
         return
     open_desk()
     from evidence.accuracy import error_rates
-    from workers.log import accuracy
+    from registry.log import accuracy
 
     found = accuracy.present_accuracy()
     tell(found.to_plain(), error_rates.in_words(found), as_json=as_json)
@@ -48,7 +48,7 @@ def export_decisions(*, file: Path) -> None:
     python -m evidence accuracy FILE --trust our-keys.json
     """
     desk = open_desk()
-    from workers.log import accuracy
+    from registry.log import accuracy
 
     with written_whole(file) as out:
         size = accuracy.export_accuracy(desk.services, out)

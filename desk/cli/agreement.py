@@ -78,8 +78,7 @@ def search_partner(*, name: str, as_json: bool) -> None:
     """
     desk = open_desk()
     from desk.schemas import log as schemas
-    from registry.alliance import partners
-    from workers.alliance import blind
+    from registry.alliance import blind, partners
 
     done = blind.search(desk.services, partners.named(name))
     found = [

@@ -10,7 +10,7 @@ from desk.cli.common.options import json_option
 from desk.cli.common.show import echo_json, moment, note, say, table
 from exhibit.config.config import AnchorConfig
 from exhibit.errors import NotFoundError, ServiceMissingError
-from workers.configuration import load_config
+from registry.configuration import load_config
 
 if TYPE_CHECKING:
     from desk.schemas import log as schemas
@@ -76,7 +76,7 @@ def deploy_contract(*, name: str, transaction: str | None) -> None:
     from eth_utils import address
 
     from evidence.anchors.evm import kind
-    from workers.services import anchors
+    from registry.services import anchors
 
     config = load_config()
     found = [anchor for anchor in config.anchors if isinstance(anchor, kind.EvmConfig) and anchor.name == name]

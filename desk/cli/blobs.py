@@ -11,7 +11,7 @@ from desk.cli.common.options import json_option
 from desk.cli.common.show import counted, echo_json, note, say, size
 from exhibit.config import values
 from exhibit.errors import ExitCode, WrongUseError
-from workers.configuration import load_config
+from registry.configuration import load_config
 
 if TYPE_CHECKING:
     from workers.database import moving

@@ -69,8 +69,8 @@ def get_bundles(
 
 def _written(desk: Desk, row: "models.Bundle", folder: Path, withhold: str | None, reason: str) -> str:
     """Write one bundle, under its name only when it is whole."""
+    from registry.bundles import bundles
     from registry.log import audit_log
-    from workers.evidence import bundles
 
     path = folder / bundles.bundle_name(row, ".zip" if withhold is None else f"-without-{withhold}.zip")
     audit_log.bundle_taken(row, by=person())
@@ -115,7 +115,7 @@ def to_sign(*, case: int, named: str | None, out: Path, number: int | None, as_j
     owner = desk.owner(named)
     made_folder(out)
     from registry.accounts import scoped
-    from workers.evidence import bundles
+    from registry.bundles import bundles
 
     row = scoped.bundle(owner, case, number)
     sealed = bundles.sealed_case(desk.services, row)
@@ -147,7 +147,7 @@ def countersign(*, case: int, file: Path, named: str | None, number: int | None)
     desk = open_desk()
     owner = desk.owner(named)
     from registry.accounts import scoped
-    from workers.evidence import bundles
+    from registry.bundles import bundles
 
     row = scoped.bundle(owner, case, number)
     signature = file.read_bytes() if file.stat().st_size == SIGNATURE_BYTES else b""
@@ -172,7 +172,7 @@ def sign(*, case: int, named: str | None, out: Path, number: int | None, as_json
     owner = desk.owner(named)
     made_folder(out)
     from registry.accounts import scoped
-    from workers.evidence import papers
+    from registry.bundles import papers
 
     row = scoped.bundle(owner, case, number)
     data = papers.signed_sheet(desk.services, row)

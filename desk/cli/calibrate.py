@@ -77,8 +77,8 @@ def calibrate_command(
         say(calibrate.foretold(calibrate.Order(folder, folder, "", "", plan, (), jobs)))
         return
     desk = open_desk()
-    from registry.vectors import calibrations
-    from workers.log import accuracy
+    from registry.log import accuracy
+    from registry.matches import calibrations
 
     groups = () if how["same"] is None else calibrate.read_groups(how["same"])
     scratch = desk.config.data_dir / "calibration"
@@ -159,7 +159,7 @@ def show_calibrations(*, as_json: bool) -> None:
     open_desk()
     from exhibit.comparison import calibration
     from indexer.picture import spaces
-    from registry.vectors import calibrations
+    from registry.matches import calibrations
 
     active = calibrations.active(spaces.PIPELINE)
     rows = [(row.shipped, calibration.Calibration.from_json(row.content.encode())) for row in calibrations.every()]
@@ -192,7 +192,7 @@ def use_shipped() -> None:
     """
     open_desk()
     from indexer.picture import spaces
-    from registry.vectors import calibrations
+    from registry.matches import calibrations
 
     calibrations.use_shipped(by=person())
     pipeline = spaces.PIPELINE

@@ -15,7 +15,7 @@ from desk.cli.common.options import PLACE, json_option
 from desk.cli.common.show import aligned, counted, size, tell
 from exhibit.config.config import Config
 from exhibit.errors import WrongUseError
-from workers.configuration import load_config
+from registry.configuration import load_config
 from workers.operations.capacity import GIB, Asked, Law, Plan, Stage, plan, prices_file, prices_in, shipped_laws
 
 TIMES = {"k": 1_000, "m": 10**6, "b": 10**9, "t": 10**12}

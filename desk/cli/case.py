@@ -18,7 +18,7 @@ from exhibit.types import Untyped
 if TYPE_CHECKING:
     from desk.schemas import cases as schemas
     from registry import models
-    from workers.cases import decisions
+    from registry.cases import decisions
 
 WHO = "Who decides, as the record names it; your login by default."
 case_command = click.Group(
@@ -176,7 +176,7 @@ def look_at_case(*, number: int, named: str | None, picture: Path, side_by_side:
     from desk.cli import compare
     from registry.accounts import scoped
     from registry.log import audit_log
-    from workers.matching import prints
+    from registry.matches import prints
 
     row, data = scoped.case(owner, number), read_picture(picture, desk.services.limits.max_bytes)
     copies = prints.found_beside(desk.services, row, Digest.of(data))
@@ -212,7 +212,7 @@ def confirm_cases(
     owner = desk.owner(named)
     by = by or person()
     from registry import models
-    from workers.cases import decisions
+    from registry.cases import decisions
 
     who = decisions.DEMONSTRATION if demonstration else by
     undo_for = decisions.AT_ONCE if wait else decisions.UNDO_FOR
@@ -305,7 +305,7 @@ def _decide(
 
     Where some were decided otherwise the first one's ``ConflictError`` is raised, and the others are said.
     """
-    from workers.cases import decisions
+    from registry.cases import decisions
 
     wish = decisions.Wish(decisions.Choice[choice], reason=reason.strip(), **wished)
     outcomes = decisions.decide_each(desk.services, owner, numbers, wish)

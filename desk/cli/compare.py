@@ -54,7 +54,7 @@ def compare_command(*, work: Path, picture: Path, as_json: bool, **drawings: Pat
     from indexer.calibration import shipped
     from indexer.compare import change as changes, wording
     from indexer.search import derived, search
-    from workers.texts import sentences
+    from registry.bundles import sentences
 
     (registered, original), (found, measured) = map(measured_file, (work, picture))
     calibration = shipped.shipped_calibration()

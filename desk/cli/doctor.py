@@ -8,7 +8,7 @@ from desk.cli.common.frame import examples, finish
 from desk.cli.common.options import json_option
 from desk.cli.common.show import clean, echo_json
 from exhibit.errors import ExitCode
-from workers.configuration import load_config
+from registry.configuration import load_config
 
 
 @click.command("doctor", epilog=examples("exhibit doctor"))

@@ -5,7 +5,7 @@ import click
 from desk.cli.common.frame import examples, finish
 from desk.cli.common.show import note, say
 from exhibit.errors import ExitCode
-from workers.configuration import load_config
+from registry.configuration import load_config
 
 
 @click.command("down", epilog=examples("exhibit down"))

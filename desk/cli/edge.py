@@ -26,7 +26,7 @@ def invite_contributor(*, name: str, as_json: bool) -> None:
     """Let somebody help, under NAME: prints a token, once, with which one machine joins."""
     desk = open_desk()
     from registry.edge import contributors
-    from workers.servers import addresses
+    from registry.services import addresses
 
     row, token = contributors.invite(name, by=person())
     url = addresses.absolute(desk.config)
@@ -43,8 +43,8 @@ def join_edge(*, url: str, token: str) -> None:
     This machine fetches pictures by the rules of every crawl and sends hashes and descriptors of them, signed with a
     key that it makes for itself; no database is needed. It learns addresses, and not for whom they are visited.
     """
-    from workers import configuration
-    from workers.edge import helping
+    from registry import configuration
+    from registry.edge import helping
 
     pictures = 0
     for brought in helping.helping(configuration.load_config(), url, token):
@@ -80,7 +80,7 @@ def list_contributors(*, as_json: bool) -> None:
 
 def _account(desk: Desk, rows: "Iterable[models.Contributor]") -> dict[str, object]:
     from desk.schemas import owners as schemas
-    from workers.edge import taking
+    from registry.edge import taking
 
     return taking.signed_account(
         desk.services, {row.pk: schemas.Contributor.from_row(row).model_dump(mode="json") for row in rows}
@@ -113,7 +113,7 @@ def check_account(*, file: Path, key: str, as_json: bool) -> None:
 
     Without --key it is held against the key that it names itself: compare that with what its operator says.
     """
-    from workers.edge import taking
+    from registry.edge import taking
 
     account = taking.read_account(read_file(file, taking.MAX_BYTES), key)
     only_json(account, asked=as_json)

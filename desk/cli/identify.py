@@ -19,8 +19,8 @@ from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
 if TYPE_CHECKING:
     from desk.schemas import works as schemas
     from registry import models
-    from workers.log import registrations
-    from workers.matching import identify
+    from registry.log import registrations
+    from registry.matches import identify
 
 STANDARD_INPUT = "-"
 DRAWN = "Write drawings of the comparison, and the proofs of the registration; made if missing."
@@ -78,7 +78,7 @@ def identify_command(*, images: tuple[str, ...], named: str | None, out: Path | 
 
 
 def _identified(desk: Desk, of: "models.Owner", image: str, out: Path | None) -> _Result:
-    from workers.matching import identify
+    from registry.matches import identify
 
     try:
         data = _read(desk, image)
@@ -93,7 +93,7 @@ def _identified(desk: Desk, of: "models.Owner", image: str, out: Path | None) ->
 
 
 def _read(desk: Desk, image: str) -> bytes:
-    from workers.matching import identify
+    from registry.matches import identify
 
     most = desk.services.limits.max_bytes
     if image.lower().startswith(("http://", "https://")):
@@ -115,8 +115,8 @@ def _stem(image: str) -> str:
 def _written(desk: Desk, found: "identify.FoundWork", data: bytes, folder: Path) -> list[str]:
     """Write the drawings and the proofs of one work; returns their paths."""
     from indexer.draw import draw
-    from workers.log import registrations
-    from workers.matching import identify
+    from registry.log import registrations
+    from registry.matches import identify
 
     pair = identify.pair_of(desk.services, found, data)
     files = {} if pair is None else {view.file_name: draw.draw(view, pair) for view in draw.View}
@@ -166,7 +166,7 @@ def _tell(desk: Desk, results: Sequence[_Result]) -> None:
 
 def _tell_work(desk: Desk, image: str, found: "identify.FoundWork", files: list[str]) -> None:
     from desk.texts import cases
-    from workers.texts import sentences
+    from registry.bundles import sentences
 
     work, verification = found.work, found.verification
     say(f"{image}: work {work.number}, {work.title}")

@@ -11,7 +11,7 @@ from desk.cli.common.show import counted, note, only_json, say, size, table, tel
 from exhibit.errors import ExitCode
 
 if TYPE_CHECKING:
-    from workers.matching import index_upkeep
+    from registry.matches import index_upkeep
 
 MILVUS, HERE = "milvus", "data-folder"
 
@@ -29,7 +29,7 @@ def show_stats(*, as_json: bool) -> None:
     registered work takes on disk beside its file.
     """
     desk = open_desk()
-    from workers.matching import index_upkeep
+    from registry.matches import index_upkeep
 
     states = index_upkeep.index_states(desk.services)
     each = index_upkeep.work_size(desk.services, states)
@@ -46,7 +46,7 @@ def show_stats(*, as_json: bool) -> None:
 def check_indexes(*, as_json: bool) -> None:
     """Read every index whole and hold it against the rows. Ends with 1 when something is wrong."""
     desk = open_desk()
-    from workers.matching import index_upkeep
+    from registry.matches import index_upkeep
 
     states = index_upkeep.check_indexes(desk.services)
     tell({"indexes": [asdict(state) for state in states]}, lambda: _show(states), as_json=as_json)
@@ -64,7 +64,7 @@ def check_indexes(*, as_json: bool) -> None:
 def rebuild_indexes() -> None:
     """Make every index again from the rows; whoever searches goes on meanwhile."""
     desk = open_desk()
-    from workers.matching import index_upkeep
+    from registry.matches import index_upkeep
 
     for collection, space in index_upkeep.rebuild_indexes(desk.services):
         say(f"Made {collection} in {space}.")
@@ -82,7 +82,7 @@ def move_index(*, to: str, drop: bool, as_json: bool) -> None:
     many entries as the rows have, with 3 when Milvus doesn't answer.
     """
     desk = open_desk()
-    from workers.matching import index_upkeep
+    from registry.matches import index_upkeep
 
     entries: dict[str, int] = {}
     for space, there, wanted in index_upkeep.move_archive(desk.services, to_milvus=to == MILVUS):

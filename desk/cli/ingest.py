@@ -23,8 +23,7 @@ from exhibit.types import Json
 if TYPE_CHECKING:
     from crawler.lists import files, line
     from registry import models
-    from registry.crawls import lists
-    from workers.crawls import ingest
+    from registry.crawls import ingest, lists
 
 TOLD_EVERY = 10.0
 """Seconds between two lines about how far it is, where standard error is no terminal."""
@@ -71,9 +70,7 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
         raise WrongUseError("Nothing is named to be read.", hint="Name files or folders, or --bucket URL.")
     desk = open_desk()
     from crawler.lists import files
-    from registry.crawls import lists, watching
-    from workers.crawls import ingest
-    from workers.steps.crawls import plan
+    from registry.crawls import ingest, lists, plan, watching
 
     found = files.find([*paths, *(_fetched(desk, url) for url in given["buckets"])])
     wanted = _wanted(given)
@@ -128,7 +125,7 @@ def _read(found: "files.Found", order: "ingest.Order", skipped: TextIO | None) -
     Where standard error is a terminal, one line is written over and over, else a line now and then.
     """
     from crawler.lists import line
-    from workers.crawls import ingest
+    from registry.crawls import ingest
 
     reads: dict[Path, ingest.Read] = {}
     live, told = sys.stderr.isatty(), 0.0
@@ -170,7 +167,7 @@ def _by_number(skipped: Mapping[str, "lists.Skipped"]) -> list[tuple[str, "lists
 
 def _archives(desk: Desk, of: "models.Owner", name: str, found: "files.Found") -> str:
     """Let web archives be read; returns what is to be said of it."""
-    from workers.steps.crawls import plan
+    from registry.crawls import plan
 
     if not found.archives:
         return ""

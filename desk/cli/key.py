@@ -52,8 +52,8 @@ def rotate_key(*, named: str | None, use: str, reason: str) -> None:
     """Make an owner's next key and use it from now on. What the earlier one signed stands."""
     desk = open_desk()
     owner = desk.owner(named)
+    from registry.bundles import keys as key_acts
     from registry.log import keys as key_rows
-    from workers.evidence import keys as key_acts
 
     key = key_acts.rotate(desk.services, owner, key_rows.Use(use), by=person(), reason=reason)
     say(f"From now on {bytes(key.public_key).hex()[:16]} is used.")
@@ -71,8 +71,8 @@ def revoke_key(*, key: str, named: str | None, reason: str) -> None:
     """
     desk = open_desk()
     owner = desk.owner(named)
+    from registry.bundles import keys as key_acts
     from registry.log import keys as key_rows
-    from workers.evidence import keys as key_acts
 
     row = key_rows.key_named(owner, key)
     since = key_acts.revoke(row, by=person(), reason=reason)
@@ -148,7 +148,7 @@ def change_master(*, reason: str) -> None:
     After an interruption the same command goes on. Backups of the database made before need the old master key.
     """
     desk = open_desk()
-    from workers.evidence import keys as key_acts
+    from registry.bundles import keys as key_acts
 
     made = key_acts.change_master_key(desk.services, by=person(), reason=reason)
     then = "Back up the folder secrets now."

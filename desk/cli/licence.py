@@ -11,7 +11,7 @@ from desk.cli.common.show import counted, echo_json, listed, note, say, short, t
 
 if TYPE_CHECKING:
     from desk.schemas import licences as schemas
-    from workers.works.spreadsheets import Understood
+    from registry.works.spreadsheets import Understood
 
 ORDERS = ("day-month", "month-day")
 licence_command = click.Group("licence", help="Uses that are permitted: what they cover is recorded, and is no case.")
@@ -44,10 +44,8 @@ def import_licences(
     owner = desk.owner(named)
     from desk.schemas import licences as schemas
     from desk.texts import uploads as table_words
-    from registry import models
-    from registry.works import licences as licence_rows
-    from workers.steps import portions
-    from workers.works import licences as licence_tables, tables
+    from registry import models, portions
+    from registry.works import licence_tables, licences as licence_rows, tables
 
     left_out = (lambda _heading: True) if dry_run else {name.strip() for name in unused}.__contains__
     read = licence_tables.licences_in_table(

@@ -97,7 +97,7 @@ def verify_log(*, as_json: bool) -> None:
     Writes nothing. Ends with 1 when anything is wrong, and names it.
     """
     desk = open_desk()
-    from workers.log import replay
+    from registry.log import replay
 
     found = replay.replay(desk.services)
     if as_json:
@@ -154,7 +154,7 @@ def check_log_against(*, files: tuple[Path, ...], as_json: bool) -> None:
     Ends with 1 when the log doesn't continue what they show: nothing is signed then until `exhibit log new-origin`.
     """
     desk = open_desk()
-    from workers.log import history
+    from registry.log import history
 
     try:
         found = history.check_against(desk.services, files)
@@ -175,7 +175,7 @@ def accept_log_head(*, reason: str) -> None:
     For a data folder that was moved, or put back without loss. Refused when what is known says otherwise.
     """
     desk = open_desk()
-    from workers.log import history
+    from registry.log import history
 
     head = history.accept_head(desk.services, by=person(), reason=reason)
     say(f"Signing goes on after the head of {counted(head.size, 'entry', 'entries')}.")
@@ -190,7 +190,7 @@ def begin_new_origin(*, reason: str, name: str) -> None:
     Bundles that were handed out stay as they are. Those who check need the log's new public key: exhibit trust
     """
     desk = open_desk()
-    from workers.log import history
+    from registry.log import history
 
     say(f"The log is named {history.new_origin(desk.services, by=person(), reason=reason, name=name)} from now on.")
     say("Hand out its public key: exhibit trust FILE")

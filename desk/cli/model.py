@@ -15,7 +15,7 @@ from exhibit.errors import ExitCode, WrongUseError
 
 if TYPE_CHECKING:
     from indexer.calibration import recall
-    from workers.descriptors import model_files, models
+    from registry.descriptors import model_files, networks
 
 STATES = {
     "serving": "in use",
@@ -60,9 +60,9 @@ model_command = click.Group("model", help="The network that describes pictures, 
 def add_model(*, file: Path, card: Path, as_json: bool) -> None:
     """Add a network of your own as an ONNX file. It is tried at once; it can be used when it has been measured."""
     desk = open_desk()
-    from workers.descriptors import models
+    from registry.descriptors import networks
 
-    row = models.add_model(desk.services, file, card, by=person())
+    row = networks.add_model(desk.services, file, card, by=person())
     only_json({"name": row.name, "version": row.version, "sha256": row.digest.hex, "bytes": row.size}, asked=as_json)
     say(f"Added {row}, {row.card['width']} components, licence {row.card['licence']}.")
     note(f"Measure it: exhibit model measure {row.name}@{row.version} --photos DIR")
@@ -84,23 +84,23 @@ def measure_model(*, name: str, photos: Path | None, works: int, as_json: bool) 
     """
     desk = open_desk()
     from indexer.calibration import recall
-    from workers.descriptors import models
+    from registry.descriptors import networks
 
-    models.model_named(desk.services, name)
+    networks.model_named(desk.services, name)
     found = _measured(desk, name, photos, works)
     answer = {found.name: recall.as_plain(found.recall), "beside": {found.serving: recall.as_plain(found.beside)}}
     tell(answer, lambda: _show_measured(found), as_json=as_json)
 
 
-def _measured(desk: Desk, name: str, photos: Path | None, works: int) -> "models.Measured":
-    from workers.descriptors import models
+def _measured(desk: Desk, name: str, photos: Path | None, works: int) -> "networks.Measured":
+    from registry.descriptors import networks
 
     with click.progressbar(length=100, label="Measuring", file=sys.stderr) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.update(100 * done // total - bar.pos)
 
-        return models.measure_model(desk.services, name, photos, works, progress)
+        return networks.measure_model(desk.services, name, photos, works, progress)
 
 
 @model_command.command(
@@ -124,7 +124,7 @@ def export_model(*, name: str, out: Path, author: str, terms: str, price: str, k
     """
     desk = open_desk()
     from evidence.keys import ed25519
-    from workers.descriptors import shared_models
+    from registry.descriptors import shared_models
 
     signer = ed25519.FileSigner(key) if key else desk.services.author_signer
     row, chunks = shared_models.export_model(desk.services, name, author, terms, price, signer, by=person())
@@ -157,7 +157,7 @@ def import_model(
     author says.
     """
     desk = open_desk()
-    from workers.descriptors import models, shared_models
+    from registry.descriptors import networks, shared_models
 
     offer = shared_models.look_at(file, key, anyway=anyway)
     if not as_json:
@@ -171,7 +171,7 @@ def import_model(
         _measured(desk, name, photos, works)
     except WrongUseError as error:
         reason = error.message
-    beside = None if reason else models.compared_of(models.model_named(desk.services, name))
+    beside = None if reason else networks.compared_of(networks.model_named(desk.services, name))
     if as_json:
         echo_json({"name": row.name, "version": row.version, "author": offer.card.author, "key": offer.card.key.hex(),
                    "remarks": offer.remarks, "compared": beside and asdict(beside)})  # fmt: skip
@@ -221,9 +221,9 @@ def _show_compared(name: str, beside: "model_files.Compared") -> None:
 def list_models(*, as_json: bool) -> None:
     """List the networks: which is in use, how far another is, and what was measured of each."""
     desk = open_desk()
-    from workers.descriptors import models
+    from registry.descriptors import networks
 
-    states = models.model_states(desk.services)
+    states = networks.model_states(desk.services)
     only_json({"models": [_plain(state) for state in states]}, asked=as_json)
     columns = ("name", "version", "state", "width", "size", "R@1", "R@10", "R@0FP", "ms", "pictures")
     table(columns, [_row(state) for state in states])
@@ -246,10 +246,10 @@ def use_model(*, name: str, anyway: bool) -> None:
     under way.
     """
     desk = open_desk()
-    from workers.descriptors import models
+    from registry.descriptors import networks
 
-    row = models.use_model(desk.services, name, anyway=anyway, by=person())
-    states = models.model_states(desk.services)
+    row = networks.use_model(desk.services, name, anyway=anyway, by=person())
+    states = networks.model_states(desk.services)
     state = next(state for state in states if (state.name, state.version) == (row.name, row.version))
     if state.state == "serving":
         say(f"{row} stays in use.")
@@ -266,16 +266,16 @@ def use_model(*, name: str, anyway: bool) -> None:
 def drop_model(*, name: str) -> None:
     """Remove a network that isn't in use, with everything that was described by it."""
     desk = open_desk()
-    from workers.descriptors import models
+    from registry.descriptors import networks
 
-    say(f"Removed {models.drop_model(desk.services, name, by=person())}.")
+    say(f"Removed {networks.drop_model(desk.services, name, by=person())}.")
 
 
-def _plain(state: "models.ModelState") -> dict[str, Any]:
+def _plain(state: "networks.ModelState") -> dict[str, Any]:
     return {**asdict(state), "measured_at": state.measured_at and state.measured_at.isoformat()}
 
 
-def _row(state: "models.ModelState") -> list[object]:
+def _row(state: "networks.ModelState") -> list[object]:
     figures: list[object] = ["", "", "", ""]
     if state.recall is not None:
         overall = state.recall.overall
@@ -285,7 +285,7 @@ def _row(state: "models.ModelState") -> list[object]:
     return [state.name, state.version, STATES[state.state], state.width, size(state.size), *figures, done]
 
 
-def _remarks(state: "models.ModelState") -> list[str]:
+def _remarks(state: "networks.ModelState") -> list[str]:
     name = f"{state.name} {state.version}"
     lines = [f"{name}: {state.error}"] if state.error else []
     if state.key:
@@ -302,14 +302,14 @@ def _remarks(state: "models.ModelState") -> list[str]:
     return lines
 
 
-def _out_of_reach(state: "models.ModelState") -> str:
+def _out_of_reach(state: "networks.ModelState") -> str:
     return (
         f"{state.beyond_reach} pictures aren't kept any more, so it can't describe them; "
         "they will be found by their hashes only."
     )
 
 
-def _show_measured(found: "models.Measured") -> None:
+def _show_measured(found: "networks.Measured") -> None:
     mine, other = found.recall, found.beside
     say(f"{mine.photos} photographs in {len(mine.by_edit)} edits among {mine.references}; {mine.pairs} strange pairs.")
     click.echo()

@@ -64,7 +64,7 @@ def passkeys_of_owner(*, wanted: bool, named: str | None) -> None:
     for a passkey and refuses them then; they are done on the site, one at a time.
     """
     owner = open_desk().owner(named)
-    from workers.evidence import passkeys
+    from registry.bundles import passkeys
 
     passkeys.switch(owner, wanted=wanted, by=by_person(), operator=True)
     say(f"Grave decisions of {owner.name} need a passkey {'from now on' if wanted else 'no more'}.")
@@ -80,7 +80,7 @@ def sample_owner(*, wanted: bool, email: str) -> None:
     """
     desk = open_desk()
     from registry.accounts import people, samples
-    from workers.cases import sample
+    from registry.cases import sample
 
     person = people.user(email)
     if wanted:

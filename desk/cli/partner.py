@@ -23,7 +23,7 @@ def print_card() -> None:
     Hand it to the operators you work with. Both sides compare the keys by another way, such as the telephone.
     """
     desk = open_desk()
-    from workers.alliance import calls
+    from registry.alliance import calls
 
     echo_json(calls.own_card(desk.services))
 
@@ -44,8 +44,7 @@ def add_partner(*, name: str, card: str, yes: bool) -> None:
     exhibit.toml, and ask its operator to add you.
     """
     desk = open_desk()
-    from registry.alliance import partners
-    from workers.alliance import calls
+    from registry.alliance import calls, partners
 
     on_web = card.startswith(("http://", "https://"))
     given = calls.fetch_card(desk.services, card) if on_web else read_file(Path(card), calls.MAX_CARD)
@@ -121,7 +120,7 @@ def compare_logs() -> None:
     heads that one log has signed and that can't both be true are kept as proof: exhibit partner forks.
     """
     desk = open_desk()
-    from workers.alliance import witnessing
+    from registry.alliance import witnessing
 
     wrong = witnessing.compare_heads(desk.services)
     for name, fault in wrong.items():
@@ -146,9 +145,8 @@ def read_partners_feed(*, name: str, most: int, as_json: bool) -> None:
     """
     desk = open_desk()
     from desk.schemas import log as schemas
-    from registry.alliance import partners
+    from registry.alliance import partners, pdq_feed
     from registry.crawls import sightings
-    from workers.alliance import pdq_feed
 
     feed = pdq_feed.read_feed(desk.services, partners.named(name))
     held = list(sightings.seen_publicly().filter(bytes_state="stored").order_by("-pk")[:most])

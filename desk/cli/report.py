@@ -14,10 +14,10 @@ from desk.cli.common.show import listed, moment, short, tell
 from desk.cli.common.wait import work_until_made
 from exhibit.digests import Digest
 from exhibit.types import Untyped
-from workers import jobs
+from registry import jobs
 
 if TYPE_CHECKING:
-    from workers.reports import scope as scopes
+    from registry.reports import scope as scopes
 
 FORMATS = ("pdf", "xlsx", "csv", "json")
 SEVERAL: dict[str, Any] = {"multiple": True, "show_default": True}
@@ -54,7 +54,7 @@ def make_report(*, named: str | None, out: Path, title: str, as_json: bool, **li
     desk = open_desk()
     owner = desk.owner(named)
     made_folder(out)
-    from workers.reports import requests
+    from registry.reports import requests
 
     report = requests.request_report(owner, preparer=person(), title=title, wanted=_wanted(limits))
     desk.services.enqueue(jobs.report, [report.pk])
@@ -77,7 +77,7 @@ def make_report(*, named: str | None, out: Path, title: str, as_json: bool, **li
 def _wanted(limits: Mapping[str, Any]) -> "scopes.Wanted":
     """What the options ask for."""
     from evidence.documents.report import facts
-    from workers.reports import scope as scopes
+    from registry.reports import scope as scopes
 
     days: dict[str, Any] = {
         name: "" if limits[name] is None else limits[name].date().isoformat() for name in ("first", "last")

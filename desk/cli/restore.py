@@ -7,7 +7,7 @@ import click
 from desk.cli.common.frame import examples
 from desk.cli.common.options import THERE, json_option
 from desk.cli.common.show import counted, echo_json, note, say
-from workers.configuration import load_config
+from registry.configuration import load_config
 
 AFTER = """\
 The log goes on, but it signs nothing yet. A backup is older than what outside witnesses may have seen since, and the

@@ -14,7 +14,7 @@ from desk.cli.common.frame import examples
 from desk.cli.common.show import say
 from exhibit.config.config import FILE_NAME, Config
 from exhibit.errors import ServiceMissingError, WrongUseError
-from workers.configuration import load_config
+from registry.configuration import load_config
 
 CHECKOUT = Path(exhibit.__file__).parents[1]
 NAME = "exhibit.service"

@@ -11,8 +11,8 @@ from desk.cli.common.options import json_option
 from desk.cli.common.show import fields, moment, say, table, tell
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode
-from workers import jobs
-from workers.configuration import load_config
+from registry import jobs
+from registry.configuration import load_config
 
 
 @click.command("status", epilog=examples("exhibit status", "exhibit status --json"))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evidence.verdict import trust as lists
     from exhibit import ports
     from registry import models
-    from workers.services import wiring
+    from registry.services.services import Services
 
 TRIALS = "started for trials, without legal weight"
 MAX_BLOCKS = 4000
@@ -69,7 +69,7 @@ def trust_command(
     say(f"Written to {file}. Pass it on by another way than the bundles.")
 
 
-def own_trust(services: "wiring.Services", label: str) -> "lists.Trust":
+def own_trust(services: "Services", label: str) -> "lists.Trust":
     """The keys and roots that this installation vouches for; raises ``WrongUseError`` when roots can't be read."""
     from evidence import anchors
     from evidence.verdict import trust as lists
@@ -129,7 +129,7 @@ def with_qualified(trust: "lists.Trust", path: Path) -> "lists.Trust":
 def _complete(kind: str) -> "Iterator[tuple[Digest, ports.Receipt]]":
     """The newest complete receipts of a kind, of witnesses for trials and of others."""
     from registry import models
-    from workers.log import proofs
+    from registry.log import proofs
 
     for development in (True, False):
         rows = models.AnchorReceipt.objects.filter(kind=kind, state=models.StepState.DONE, development=development)
@@ -137,7 +137,7 @@ def _complete(kind: str) -> "Iterator[tuple[Digest, ports.Receipt]]":
             yield row.digest, proofs.receipt_of(row)
 
 
-def trials_label(services: "wiring.Services") -> str:
+def trials_label(services: "Services") -> str:
     """The words that stand beside the keys of an installation with witnesses for trials, or nothing."""
     return TRIALS if any(anchor.development for anchor in services.config.anchors) else ""
 

@@ -11,7 +11,7 @@ from desk.cli.common.frame import examples
 from desk.cli.common.show import note, say
 from exhibit.config.config import Config, made_data_dir
 from exhibit.errors import ServiceMissingError
-from workers.configuration import load_config
+from registry.configuration import load_config
 
 if TYPE_CHECKING:
     from workers.tasks import supervisor

@@ -53,7 +53,7 @@ def add_user(*, email: str, named: str | None, role: str | None, generate: bool)
 def make_operator_link() -> None:
     """Print a link that lets one person run this installation: once, within 24 hours. Earlier links end."""
     desk = open_desk()
-    from workers.notify import invitations
+    from registry.notifications import invitations
 
     say(invitations.operator_link(desk.config, by=by_person()))
 

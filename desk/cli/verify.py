@@ -112,13 +112,13 @@ def _results(
     from indexer.search import processes
 
     jobs = jobs or max(1, min(os.cpu_count() or 1, len(found) // REPAYS))
-    multiprocessing.set_forkserver_preload(["evidence.verify.packages", "workers.evidence.remaking"])
+    multiprocessing.set_forkserver_preload(["evidence.verify.packages", "registry.bundles.remaking"])
     return processes.in_processes(jobs, (_verifier, trust), _verified, found)
 
 
 def _verifier(trust: "lists.Trust") -> "verifiers.Verifier":
     from evidence.verify import verifier as verifiers
-    from workers.evidence import remaking
+    from registry.bundles import remaking
 
     return verifiers.Verifier(trust, remaking.MAKERS)
 

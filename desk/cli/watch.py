@@ -67,7 +67,7 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
     desk = open_desk()
     from desk.schemas import watches as schemas
     from desk.texts import schedules
-    from workers.crawls import search_keys, watches
+    from registry.crawls import search_keys, watches
 
     asked = {"budget": options.budget(given), **options.subjects(given)}
     if given["dry_run"] and not names:
@@ -118,7 +118,7 @@ def edit_watch(*, name: str, named: str | None, as_json: bool, **given: Json) ->
     desk = open_desk()
     from desk.schemas import watches as schemas
     from registry.accounts import scoped
-    from workers.crawls import watches
+    from registry.crawls import watches
 
     of = desk.owner(named)
     watch = scoped.watch(of, name)
@@ -204,8 +204,7 @@ def run_watch(*, name: str, named: str | None, wait: bool, as_json: bool) -> Non
     owner = desk.owner(named)
     from desk.schemas import watches as schemas
     from registry.accounts import scoped
-    from registry.crawls import revisits, watching
-    from workers.steps.crawls import plan
+    from registry.crawls import plan, revisits, watching
 
     watch = scoped.watch(owner, name)
     if watch.paused and not revisits.is_past(watch):
@@ -239,8 +238,7 @@ def run_watch(*, name: str, named: str | None, wait: bool, as_json: bool) -> Non
 
 def _note_missing_keys(desk: Desk, watch: "models.Watch") -> None:
     """Say which searches won't be asked, and what to do."""
-    from registry.crawls import watching
-    from workers.crawls import search_keys, search_services
+    from registry.crawls import search_keys, search_services, watching
 
     said = {"no-key": "There is no key for {}", "no-consent": "{} may not be sent copies of your works"}
     known = search_services.services(desk.config)
@@ -251,8 +249,7 @@ def _note_missing_keys(desk: Desk, watch: "models.Watch") -> None:
 
 def _falls_short(crawl: "models.Crawl") -> bool:
     """Whether a search wasn't asked to the end, or something was given up; what was is said on standard error."""
-    from registry import models
-    from workers import jobs
+    from registry import jobs, models
     from workers.operations import backlog
 
     lost = models.Picture.objects.filter(sightings__crawl=crawl, state=models.StepState.FAILED)
@@ -399,8 +396,7 @@ def stop_watch(*, name: str, named: str | None) -> None:
     desk = open_desk()
     owner = desk.owner(named)
     from registry.accounts import scoped
-    from registry.crawls import watching
-    from workers.steps.crawls import plan
+    from registry.crawls import plan, watching
 
     crawl = watching.crawl_under_way(scoped.watch(owner, name))
     if crawl is None:
@@ -421,7 +417,7 @@ def delete_watch(*, name: str, named: str | None, yes: bool) -> None:
     desk = open_desk()
     owner = desk.owner(named)
     from registry.accounts import scoped
-    from workers.steps.crawls import plan
+    from registry.crawls import plan
 
     watch = scoped.watch(owner, name)
     if not yes:

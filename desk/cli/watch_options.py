@@ -117,7 +117,7 @@ def _lines(file: Path) -> list[str]:
 
 def words(given: Mapping[str, Any]) -> list[str]:
     """What a search is asked for, from its file."""
-    from workers.crawls import search_services
+    from registry.crawls import search_services
 
     return [] if given["words"] is None else search_services.words_of("\n".join(_lines(given["words"])))
 

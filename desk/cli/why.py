@@ -14,7 +14,7 @@ from desk.cli.common.show import fields, note, say, table, tell
 from desk.cli.compare import MAX_BYTES, measured_file
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import Decision, Json
-from workers.configuration import load_config
+from registry.configuration import load_config
 
 if TYPE_CHECKING:
     from indexer.search import why as explaining
@@ -47,7 +47,7 @@ def why_command(*, original: str, copy: Path, named: str | None, keep: str | Non
     elif original.isdecimal():
         desk = open_desk()
         from registry.accounts import scoped
-        from workers.matching import why
+        from registry.matches import why
 
         work = scoped.work(desk.owner(named), int(original))
         explained = why.why(desk.services, work, data)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from desk.schemas import works as schemas
     from registry import models
-    from workers.works import registration
+    from registry.works import registration
 
 STATED_SUFFIX = ".json"
 LINES_SHOWN = 20
@@ -85,7 +85,7 @@ def add_works(
     if not files:
         raise WrongUseError("There are no pictures there.", hint="Name files, or folders that hold pictures.")
     desk = open_desk()
-    from workers.works import registration, tables, uploads
+    from registry.works import registration, tables, uploads
 
     uploads.check_disk(desk.services)
     declared = tables.read_works(csv_file.name, tables.table_bytes(csv_file)) if csv_file else {}
@@ -111,7 +111,7 @@ def _registered(
 ) -> Iterator[tuple[str, "registration.RegistrationResult | RefusedError"]]:
     """Register one file after the other; yields the name of each with its work or why there is none."""
     from indexer.search import prints as stated_prints
-    from workers.works import prefetch, registration, stated
+    from registry.works import prefetch, registration, stated
 
     stating = [file for file in files if file.path.suffix.lower() == STATED_SUFFIX]
     for file in stating:
@@ -147,7 +147,7 @@ def _shapes(registered: "Sequence[tuple[str, registration.RegistrationResult]]")
 
 
 def _new_work(file: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "registration.NewWork":
-    from workers.works import registration, tables
+    from registry.works import registration, tables
 
     name = tables.plain_name(file.name)
     line = declared.get(name) or declared.get(tables.plain_name(file.path.name))
@@ -277,7 +277,7 @@ def write_deposits(*, numbers: tuple[int, ...], named: str | None, out: Path, as
     made_folder(out)
     from desk.texts import ownership as ownership_words
     from registry.accounts import scoped
-    from workers.works import ownership
+    from registry.works import ownership
 
     rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
     warned = {row.number: ownership_words.warnings(ownership.warnings_of(row)) for row in rows}
@@ -290,7 +290,7 @@ def write_deposits(*, numbers: tuple[int, ...], named: str | None, out: Path, as
 
 
 def _deposit_files(desk: Desk, row: "models.Work", folder: Path) -> Iterator[str]:
-    from workers.evidence import deposits
+    from registry.bundles import deposits
 
     deposit = deposits.make_deposit(desk.services, row, by=person())
     taken("DEPOSIT", row.owner, number=deposit.number, work=row.number)
@@ -332,7 +332,7 @@ def export_works(*, numbers: tuple[int, ...], named: str | None, out: Path, **wa
     owner = desk.owner(named)
     made_folder(out)
     from registry.accounts import scoped
-    from workers.evidence import exporting
+    from registry.works import exporting
 
     rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
     files: dict[str, bytes] = {}
@@ -358,7 +358,7 @@ def publish_works(*, numbers: tuple[int, ...], named: str | None, withdraw: bool
     desk = open_desk()
     owner = desk.owner(named)
     from registry.accounts import scoped
-    from workers.alliance import pdq_feed
+    from registry.alliance import pdq_feed
 
     for row in [scoped.work(owner, number) for number in numbers]:
         if withdraw:
@@ -375,7 +375,7 @@ def remove_works(*, numbers: tuple[int, ...], named: str | None) -> None:
     """Stop looking for copies of the works NUMBERS. Their cases and their evidence stay."""
     owner = open_desk().owner(named)
     from registry.accounts import scoped
-    from workers.works import registration
+    from registry.works import registration
 
     for row in [scoped.work(owner, number) for number in numbers]:
         registration.remove_work(row, by=person())
@@ -407,8 +407,7 @@ def change_works(*, numbers: tuple[int, ...], named: str | None, as_json: bool, 
     """
     desk = open_desk()
     owner = desk.owner(named)
-    from registry.works import collections
-    from workers.works import bulk
+    from registry.works import bulk, collections
 
     given = [(collections.PUT, asked["put"]), (collections.TAKE, asked["take"]), _assigned(asked["assigned"])]
     wanted = [(what, value) for what, value in given if value is not None]
@@ -433,7 +432,7 @@ def undo_change(*, number: int, named: str | None, as_json: bool) -> None:
     desk = open_desk()
     owner = desk.owner(named)
     from registry.accounts import scoped
-    from workers.works import bulk
+    from registry.works import bulk
 
     _tell_change(desk, bulk.undo(desk.services, scoped.bulk_edit(owner, number), by=person()), as_json=as_json)
 
@@ -450,8 +449,8 @@ def _assigned(text: str | None) -> tuple[str, str | None]:
 
 def _tell_change(desk: Desk, edit: "models.BulkEdit", *, as_json: bool) -> None:
     from desk.schemas import owners as schemas
+    from registry import portions
     from registry.accounts import scoped
-    from workers.steps import portions
 
     while edit.state == "todo":  # a worker may have taken it: then it goes on without us
         portions.edit_works(desk.services, [edit.pk])

@@ -10,13 +10,13 @@ from desk.schemas.evidence import Bundle
 from desk.schemas.notices import ClaimCheck
 from exhibit.types import Decision
 from registry import models
+from registry.bundles.sentences import PRINTS
 from registry.cases import recaptures
 from registry.cases.also_shown import also_shown
 from registry.cases.history import in_english
-from registry.vectors import calibrations
-from workers.notices.claims import check
-from workers.services import wiring
-from workers.texts.sentences import PRINTS
+from registry.matches import calibrations
+from registry.notices.claims import check
+from workers import wiring
 
 
 class CaseWork(Answer):

@@ -10,7 +10,7 @@ from exhibit.clock import now
 from registry import models
 
 if TYPE_CHECKING:
-    from workers.reports import scope as scopes
+    from registry.reports import scope as scopes
 
 CASES = Prefetch("bundles", models.Bundle.objects.select_related("case").only("case__number"))
 """What a list of packages is asked with: of their bundles only the numbers of the cases."""
@@ -32,7 +32,7 @@ def _cases(row: models.Package) -> list[int]:
 
 
 def _wanted(row: models.Report) -> "scopes.Wanted":
-    from workers.reports import scope as scopes
+    from registry.reports import scope as scopes
 
     return scopes.wanted_of(row.parameters)
 

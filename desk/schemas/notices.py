@@ -9,13 +9,13 @@ from pydantic import Field
 from desk.schemas.base import NOON, Answer, From, Hex, Moment
 from desk.texts import claims
 from registry import models
+from registry.notices.checker import gaps
+from registry.notices.claims import Check, check, unanswered
+from registry.notices.contents import items_of, letter
 from registry.notices.mail import may_have_left
 from registry.notices.notices import BEGUN
-from workers.notices.checker import gaps
-from workers.notices.claims import Check, check, unanswered
-from workers.notices.contents import items_of, letter
-from workers.notices.signing import TEXT_NAME, file_of
-from workers.services.wiring import Services
+from registry.notices.signing import TEXT_NAME, file_of
+from registry.services.services import Services
 
 
 class NoticeLine(Answer):

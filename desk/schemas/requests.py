@@ -8,10 +8,10 @@ from ninja import Schema
 from pydantic import ConfigDict, Field
 
 from exhibit.types import CaseDecision
+from registry.cases.decisions import MAX_CASES
+from registry.cases.flood_decisions import Answer
 from registry.models import EventKind, Notice
 from registry.works.works import Only
-from workers.cases.decisions import MAX_CASES
-from workers.cases.floods import Answer
 
 ACTING = "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069\\ufffe\\uffff"
 """What :mod:`exhibit.plain` removes, as JSON Schema writes it; half characters are no text for it anyway."""

@@ -13,9 +13,9 @@ from registry import models
 from registry.accounts import scoped
 from registry.crawls import budgets, canaries, crawling
 from registry.crawls.schedules import WEEK, WEEKDAYS, kept
-from workers.crawls.search_keys import lacking, price_of
-from workers.crawls.search_services import service_of, services as services_of
-from workers.services.wiring import Services
+from registry.crawls.search_keys import lacking, price_of
+from registry.crawls.search_services import service_of, services as services_of
+from registry.services.services import Services
 
 Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
 

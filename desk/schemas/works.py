@@ -14,11 +14,11 @@ from desk.texts.masks import masks
 from desk.texts.past import relation_in_words
 from registry import models
 from registry.accounts import scoped
+from registry.works.ownership import terms
 from registry.works.relations import related_to
-from workers.works.ownership import terms
 
 if TYPE_CHECKING:
-    from workers.matching import identify
+    from registry.matches import identify
 
 
 class Mask(Answer):
@@ -264,7 +264,7 @@ class Upload(Answer):
     @classmethod
     def together(cls, rows: Sequence[models.Upload]) -> list[dict[str, object]]:
         """How far they are."""
-        from workers.works import uploads
+        from registry.works import uploads
 
         counts = ("announced", "arrived", "waiting", "registered", "known", "refused", "done")
         far = uploads.progress_of(rows)
@@ -344,7 +344,7 @@ class FoundWork(Logged):
     def together(cls, rows: "Sequence[identify.FoundWork]") -> list[dict[str, object]]:
         """The figures of their comparisons."""
         from indexer.compare import wording
-        from workers.texts import sentences
+        from registry.bundles import sentences
 
         said = [list(sentences.words_of(row.verification, row.calibration)) for row in rows]
         found = [wording.as_plain(row.verification) for row in rows]

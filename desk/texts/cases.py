@@ -15,15 +15,15 @@ from exhibit.comparison.calibration import Bound
 from exhibit.comparison.derived import DERIVED, grade
 from exhibit.digests import Digest
 from exhibit.types import CaseDecision, Decision, Verification
+from registry.bundles.documents import DOCUMENT_LANGUAGES
+from registry.bundles.facts import said_of_match
+from registry.bundles.sentences import PRINTS
 from registry.cases import history, matching
+from registry.cases.decisions import DEMONSTRATION
 from registry.cases.recaptures import Standing, Visited
+from registry.matches import calibrations
 from registry.models import Capture, Case, CaseEvent, Match, StepState
-from registry.vectors import calibrations
 from registry.works.licence_check import Gap, Obstacle
-from workers.cases.decisions import DEMONSTRATION
-from workers.evidence.documents import DOCUMENT_LANGUAGES
-from workers.evidence.facts import said_of_match
-from workers.texts.sentences import PRINTS
 
 DECISIONS = {
     CaseDecision.OPEN: pgettext_lazy("decision", "open"),

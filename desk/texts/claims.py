@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _, gettext_lazy, pgettext
 
 from desk.texts import cases, ownership
 from registry.models import Case, Owner
+from registry.notices.claims import Check, Kind, Point
+from registry.notices.page_claims import What
 from registry.works.licence_check import Gap, Obstacle
-from workers.notices.claims import Check, Kind, Point
-from workers.notices.page_claims import What
 
 SENTENCES = {
     Kind.LEDGER: gettext_lazy(

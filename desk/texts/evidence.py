@@ -11,9 +11,9 @@ from desk.texts.sentences import in_words
 from evidence.anchors import KINDS
 from evidence.facts.case import WitnessFacts
 from exhibit.periods import earliest
+from registry.bundles.facts import Place
+from registry.log.witnessed import Witnessed
 from registry.models import Bundle, Capture, Case, StepState
-from workers.evidence.facts import Place
-from workers.log.witnessed import Witnessed
 
 SUBJECTS: dict[str, Promise] = {
     "manifest": gettext_lazy("for the bundle itself"),

@@ -12,10 +12,10 @@ from exhibit.clock import parse_rfc3339
 from exhibit.types import Json
 from registry.cases.history import joined
 from registry.models import BulkEdit, Flood, OwnershipRemark, Work, WorkChange
+from registry.pictures.provenance import FileStatement
 from registry.works.collections import PUT, TAKE
-from workers.pictures.provenance import FileStatement
-from workers.works.copyright_terms import By, Finding, Standing
-from workers.works.ownership import EARLIER, Warnings
+from registry.works.copyright_terms import By, Finding, Standing
+from registry.works.ownership import EARLIER, Warnings
 
 COUNTRIES = {
     "US": gettext_lazy("United States"),
@@ -35,7 +35,7 @@ LAWS = (
     gettext_noop("Copyright Act, section 6, as of 30 December 2022"),
     gettext_noop("Copyright Act 1957, sections 22-23"),
 )
-"""The sources of ``workers/works/terms.toml``, so that they are said in the reader's language."""
+"""The sources of ``registry/works/terms.toml``, so that they are said in the reader's language."""
 STANDINGS = {
     Standing.OVER: gettext_lazy("may be over on the dates entered"),
     Standing.RUNNING: gettext_lazy("not over on the dates entered"),

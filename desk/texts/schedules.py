@@ -14,8 +14,8 @@ from desk.texts.numbers import grouped, money
 from exhibit.types import Money
 from registry.crawls.budgets import MONTH, RENDERING, RUN, limits
 from registry.crawls.schedules import DAY, WEEK, kept
+from registry.crawls.search_keys import Estimate
 from registry.models import Watch
-from workers.crawls.search_keys import Estimate
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 AT_MOST = {

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext as _, gettext_lazy
 
 from registry.models import StepState, UploadFile
-from workers.works.spreadsheets import Understood
+from registry.works.spreadsheets import Understood
 
 WHY = {
     "empty": gettext_lazy("The file is empty."),

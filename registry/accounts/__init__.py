@@ -1,1 +1,1 @@
-"""Owners, their people, and what belongs to them: everything of an owner is asked for through it."""
+"""Owners, their members and keys of devices, and what programs sign in with: rows, rules and jobs."""

@@ -1,1 +1,1 @@
-"""Other installations that the operator works with: who they are, what they asked, and the heads of their logs."""
+"""Other installations: partners, their requests and ours, and cosigned heads of logs."""

@@ -1,1 +1,1 @@
-"""Matches, the cases that they open, their queue and history, and what licences do to them."""
+"""Cases: how matches open them, who decides them, visits for evidence, and pictures that are removed for good."""

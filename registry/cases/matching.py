@@ -21,6 +21,7 @@ from registry.db.bulk import copy_into
 from registry.db.rows import write
 from registry.log import audit_log
 from registry.log.log import Deed, submit, submit_all
+from registry.matches import calibrations
 from registry.models import (
     BytesState,
     Capture,
@@ -38,7 +39,6 @@ from registry.models import (
     Work,
 )
 from registry.notifications import events
-from registry.vectors import calibrations
 from registry.works.licence_check import covering, licences_for, out_of_time
 
 LEDGER = "licence ledger"

@@ -1,1 +1,1 @@
-"""Watches, their crawls, what these saw, asked and refused."""
+"""Watches and crawls: schedules, slices, sightings, searches, and the jobs that do them."""

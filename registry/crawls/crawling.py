@@ -17,11 +17,11 @@ from exhibit.entries import EntryType
 from exhibit.machine import this_process
 from exhibit.network.hosts import names_of
 from exhibit.network.urls import host_of, url_key
+from registry.crawls import patterns
 from registry.crawls.budgets import Left, left
 from registry.db.bulk import copy_values, storable
 from registry.db.rows import next_number, write
 from registry.db.steps import due
-from registry.frontier import patterns
 from registry.log.log import submit
 from registry.models import UNFINISHED, Crawl, CrawlSlice, FrontierUrl, HostDenial, HostLease, Refusal, StepState
 

@@ -17,6 +17,7 @@ from django.db.models import F, Model, Q, QuerySet
 
 from exhibit.clock import SLACK, now
 from registry.crawls import crawling, schedules
+from registry.db.claimable import Claimable
 from registry.db.statements import MOMENT, Statement, any_of
 from registry.models import (
     AnchorReceipt,
@@ -34,7 +35,6 @@ from registry.models import (
     Webhook,
     WitnessState,
 )
-from registry.models.steps import Claimable
 
 DAY = timedelta(days=1)
 NOTHING = timedelta(0)

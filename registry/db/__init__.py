@@ -1,1 +1,1 @@
-"""What all rows share: bulk writes, locks, claims of steps, heartbeats, kept answers."""
+"""What all rows share: column types, claims of jobs, bulk writes, locks, leases, kept answers."""

@@ -20,8 +20,8 @@ from exhibit.clock import now
 from exhibit.errors import ExhibitError
 from exhibit.machine import has_ended, host_of_process, machine_fault, this_process
 from exhibit.sentences import Sentence
+from registry.db.claimable import Claimable, StepState
 from registry.db.statements import Statement
-from registry.models.steps import Claimable, StepState
 
 Row = TypeVar("Row", bound=Claimable)
 MAX_ATTEMPTS = 5

@@ -12,8 +12,8 @@ from exhibit.errors import ConflictError, WrongUseError
 from exhibit.plain import one_line
 from registry.db.rows import there
 from registry.log import audit_log
+from registry.matches import fingerprints as vectors
 from registry.models import Contributor, Crawl, CrawlSlice, EdgeResult, FrontierUrl, StepState
-from registry.vectors import fingerprints as vectors
 
 START = "exe_"
 """What their tokens begin with."""

@@ -1,1 +1,1 @@
-"""The append-only log in rows, the audit log, keys, and how outside witnesses answer."""
+"""The append-only log of this installation: entries, proofs, witnesses, its history after a restore."""

@@ -9,9 +9,9 @@ from typing import Any
 
 from exhibit.entries import EntryType
 from exhibit.types import Json
+from registry.db.fields import KeptFile
 from registry.log.log import Deed, submit, submit_all
 from registry.models import Bundle, Case, CaseSighting, Owner
-from registry.models.fields import KeptFile
 
 
 class Evidence(StrEnum):

@@ -14,7 +14,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import registry.models.fields
+import registry.db.fields
 from registry.migrations._tables import STEP, Tables, numbered, step
 
 NAMES = (
@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=16)),
                 ('witness', models.CharField(max_length=100)),
                 ('development', models.BooleanField(default=False)),
-                ('digest', registry.models.fields.DigestField(help_text="what was witnessed: of the checkpoint's note, or of the manifest")),
+                ('digest', registry.db.fields.DigestField(help_text="what was witnessed: of the checkpoint's note, or of the manifest")),
                 ('proof', models.BinaryField(blank=True, null=True)),
                 ('material', models.JSONField(blank=True, default=dict, help_text='file name → base64 of certificates, block headers')),
                 ('time', models.DateTimeField(blank=True, null=True)),
@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
             'ApiToken': [
                 ('name', models.CharField(max_length=100)),
                 ('begins', models.CharField(help_text='its first characters, by which people tell it from others', max_length=12)),
-                ('digest', registry.models.fields.DigestField(unique=True)),
+                ('digest', registry.db.fields.DigestField(unique=True)),
                 ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=8), size=None)),
                 ('made_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
@@ -106,15 +106,15 @@ class Migration(migrations.Migration):
                 models.Index(fields=['owner', '-made_at'], name='api_token_list'),
             ],
             'BlockedDigest': [
-                ('digest', registry.models.fields.DigestField(unique=True)),
+                ('digest', registry.db.fields.DigestField(unique=True)),
                 ('reason', models.CharField(blank=True, max_length=300)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             'Bundle': [
                 *step('bundle_todo'),
                 ('number', models.PositiveSmallIntegerField()),
-                ('seal_digest', registry.models.fields.DigestField(blank=True, null=True, unique=True)),
-                ('manifest', registry.models.fields.DigestField(blank=True, help_text='the canonical manifest in the blob store', null=True)),
+                ('seal_digest', registry.db.fields.DigestField(blank=True, null=True, unique=True)),
+                ('manifest', registry.db.fields.DigestField(blank=True, help_text='the canonical manifest in the blob store', null=True)),
                 ('signature', models.BinaryField(blank=True, null=True)),
                 ('contents', models.JSONField(blank=True, default=list, help_text='list of {path, digest}: every sealed file')),
                 ('sealed_at', models.DateTimeField(blank=True, null=True)),
@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
                 models.UniqueConstraint(fields=('case', 'number'), name='bundle_identity'),
             ],
             'CalibrationRow': [
-                ('digest', registry.models.fields.DigestField(unique=True)),
+                ('digest', registry.db.fields.DigestField(unique=True)),
                 ('name', models.CharField(max_length=80)),
                 ('pipeline', models.CharField(max_length=80)),
                 ('content', models.TextField(help_text='canonical JSON')),
@@ -250,7 +250,7 @@ class Migration(migrations.Migration):
             ],
             'Deposit': [
                 *numbered('work', 'deposit_identity', '-number', models.PositiveSmallIntegerField),
-                ('seal_digest', registry.models.fields.DigestField(help_text='of the canonical manifest, which lies in the blob store', unique=True)),
+                ('seal_digest', registry.db.fields.DigestField(help_text='of the canonical manifest, which lies in the blob store', unique=True)),
                 ('signature', models.BinaryField()),
                 ('made_by', models.CharField(max_length=300)),
                 ('sealed_at', models.DateTimeField()),
@@ -274,7 +274,7 @@ class Migration(migrations.Migration):
                 *STEP,
                 ('name', models.CharField(max_length=40)),
                 ('version', models.CharField(max_length=40)),
-                ('digest', registry.models.fields.DigestField(help_text='of the ONNX file, which is among the blobs')),
+                ('digest', registry.db.fields.DigestField(help_text='of the ONNX file, which is among the blobs')),
                 ('size', models.BigIntegerField()),
                 ('card', models.JSONField()),
                 ('shipped', models.BooleanField(default=False, help_text='it came with the software')),
@@ -317,7 +317,7 @@ class Migration(migrations.Migration):
             ],
             'DownloadLink': [
                 *numbered('owner', 'download_link_identity', '-number'),
-                ('token_digest', registry.models.fields.DigestField(help_text='SHA-256 of the token in the address', unique=True)),
+                ('token_digest', registry.db.fields.DigestField(help_text='SHA-256 of the token in the address', unique=True)),
                 ('password', models.CharField(blank=True, help_text='hashed as Django hashes passwords; may be empty', max_length=200)),
                 ('note', models.CharField(blank=True, help_text='for whom it is; shown to members alone', max_length=200)),
                 ('made_by', models.CharField(max_length=300)),
@@ -344,7 +344,7 @@ class Migration(migrations.Migration):
                 models.UniqueConstraint(condition=models.Q(('name', ''), _negated=True), fields=('owner', 'kind', 'name'), name='event_once'),
             ],
             'Feed': [
-                ('digest', registry.models.fields.DigestField(unique=True)),
+                ('digest', registry.db.fields.DigestField(unique=True)),
                 ('made_at', models.DateTimeField()),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='feeds', to='registry.owner')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='feeds', to=settings.AUTH_USER_MODEL)),
@@ -418,7 +418,7 @@ class Migration(migrations.Migration):
             'Invitation': [
                 ('email', models.EmailField(blank=True, help_text='whom it is for; empty for the operator', max_length=254)),
                 ('role', models.CharField(blank=True, choices=[('owner', 'Owner'), ('reviewer', 'Reviewer'), ('viewer', 'Viewer')], max_length=8)),
-                ('digest', registry.models.fields.DigestField(unique=True)),
+                ('digest', registry.db.fields.DigestField(unique=True)),
                 ('by', models.CharField(help_text='who invites', max_length=200)),
                 ('made_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
@@ -430,7 +430,7 @@ class Migration(migrations.Migration):
             'KeptAnswer': [
                 ('caller', models.CharField(help_text='the token or the person, such as token:7', max_length=40)),
                 ('key', models.CharField(max_length=200)),
-                ('request', registry.models.fields.DigestField(help_text='of method, address and body')),
+                ('request', registry.db.fields.DigestField(help_text='of method, address and body')),
                 ('status', models.PositiveSmallIntegerField(default=0)),
                 ('body', models.TextField(blank=True)),
                 ('made_at', models.DateTimeField()),
@@ -547,7 +547,7 @@ class Migration(migrations.Migration):
                 ('made_at', models.DateTimeField(auto_now_add=True)),
                 ('found', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='matches_as_found', to='registry.picture')),
                 ('registered', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='matches_as_registered', to='registry.picture')),
-                ('calibration', registry.models.fields.DigestField(blank=True, help_text='of the calibration that gave the probability', null=True)),
+                ('calibration', registry.db.fields.DigestField(blank=True, help_text='of the calibration that gave the probability', null=True)),
                 ('in_place', models.FloatField(blank=True, null=True)),
                 ('drift', models.FloatField(blank=True, null=True)),
                 ('further', models.JSONField(blank=True, default=list, help_text='transforms of further copies of the same picture')),
@@ -573,7 +573,7 @@ class Migration(migrations.Migration):
                 ('signed_by', models.CharField(blank=True, max_length=300)),
                 ('sent_at', models.DateTimeField(blank=True, null=True)),
                 ('files', models.JSONField(blank=True, default=list, help_text='what was signed and sent: {name, media_type, digest, size}')),
-                ('text', registry.models.fields.DigestField(blank=True, help_text='of the signed text, UTF-8', null=True)),
+                ('text', registry.db.fields.DigestField(blank=True, help_text='of the signed text, UTF-8', null=True)),
                 ('due_on', models.DateField(blank=True, null=True)),
                 ('due_what', models.CharField(blank=True, max_length=20)),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='registry.owner')),
@@ -654,7 +654,7 @@ class Migration(migrations.Migration):
             ],
             'Picture': [
                 *step('picture_todo'),
-                ('digest', registry.models.fields.DigestField(unique=True)),
+                ('digest', registry.db.fields.DigestField(unique=True)),
                 ('size', models.BigIntegerField()),
                 ('format', models.CharField(blank=True, max_length=12)),
                 ('width', models.PositiveIntegerField(blank=True, null=True)),
@@ -663,7 +663,7 @@ class Migration(migrations.Migration):
                 ('refusal', models.CharField(blank=True, help_text="why it can't be read; empty when it can", max_length=40)),
                 ('low_information', models.JSONField(blank=True, default=list)),
                 ('bytes_state', models.CharField(choices=[('stored', 'Stored'), ('expired', 'Expired'), ('purged', 'Purged')], default='stored', max_length=8)),
-                ('thumbnail', registry.models.fields.DigestField(blank=True, null=True)),
+                ('thumbnail', registry.db.fields.DigestField(blank=True, null=True)),
                 ('searched', models.CharField(blank=True, help_text='what the search that is done depends on', max_length=160)),
                 models.Index(condition=models.Q(('bytes_state', 'stored')), fields=['first_seen'], name='picture_expiry'),
             ],
@@ -795,7 +795,7 @@ class Migration(migrations.Migration):
             'UploadFile': [
                 *step('upload_file_todo'),
                 ('name', models.CharField(max_length=300)),
-                ('digest', registry.models.fields.DigestField(blank=True, help_text='absent for what was too large to be taken', null=True)),
+                ('digest', registry.db.fields.DigestField(blank=True, help_text='absent for what was too large to be taken', null=True)),
                 ('size', models.BigIntegerField()),
                 ('outcome', models.CharField(blank=True, choices=[('registered', 'Registered'), ('known', 'Known'), ('refused', 'Refused')], max_length=10)),
                 ('reason', models.CharField(blank=True, help_text='why it was refused, a stable word', max_length=40)),
@@ -883,7 +883,7 @@ class Migration(migrations.Migration):
                 *numbered('work', 'work_attachment_identity', 'number', models.PositiveSmallIntegerField),
                 ('name', models.CharField(max_length=200)),
                 ('about', models.CharField(blank=True, help_text="what it is, in its owner's words", max_length=300)),
-                ('digest', registry.models.fields.DigestField()),
+                ('digest', registry.db.fields.DigestField()),
                 ('size', models.BigIntegerField()),
                 ('added_by', models.CharField(max_length=300)),
                 ('added_at', models.DateTimeField()),

@@ -9,7 +9,7 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
-import registry.models.fields
+import registry.db.fields
 from registry.migrations._tables import MORE, STEP, numbered, step, tables
 
 NAMES = (
@@ -46,8 +46,8 @@ class Migration(migrations.Migration):
     operations = [
         *tables({
             'WithheldFile': [
-                ('digest', registry.models.fields.DigestField(unique=True)),
-                ('because', registry.models.fields.DigestField(help_text='of the picture that was purged')),
+                ('digest', registry.db.fields.DigestField(unique=True)),
+                ('because', registry.db.fields.DigestField(help_text='of the picture that was purged')),
                 ('reason', models.CharField(blank=True, max_length=300)),
                 ('kept', models.BooleanField(help_text="lies set aside; else it held the picture's bytes, or was made from them")),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -137,13 +137,13 @@ class Migration(migrations.Migration):
                 ('size', models.BigIntegerField(help_text='bytes, with those that are handed to nobody any more')),
             ],
             'PackedBytes': [
-                ('digest', registry.models.fields.DigestField(primary_key=True, serialize=False)),
+                ('digest', registry.db.fields.DigestField(primary_key=True, serialize=False)),
                 ('pack', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pieces', to='registry.pack')),
                 ('start', models.BigIntegerField()),
                 ('size', models.IntegerField()),
             ],
             'PackGap': [
-                ('digest', registry.models.fields.DigestField()),
+                ('digest', registry.db.fields.DigestField()),
                 ('pack', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='gaps', to='registry.pack')),
                 ('size', models.IntegerField()),
                 ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
@@ -160,7 +160,7 @@ class Migration(migrations.Migration):
             ],
             'Contributor': [
                 ('name', models.CharField(max_length=100)),
-                ('digest', registry.models.fields.DigestField(help_text='of its token, which nobody can read again', unique=True)),
+                ('digest', registry.db.fields.DigestField(help_text='of its token, which nobody can read again', unique=True)),
                 ('made_at', models.DateTimeField()),
                 ('public_key', models.BinaryField(help_text='Ed25519, 32 bytes; none before it joins', null=True, unique=True)),
                 ('used_at', models.DateTimeField(blank=True, null=True)),
@@ -176,7 +176,7 @@ class Migration(migrations.Migration):
             'EdgeResult': [
                 *step('edge_result_todo', *MORE),
                 ('outcome', models.CharField(choices=[('came', 'Came'), ('kept', 'Kept'), ('here', 'Here'), ('nothing', 'Nothing'), ('dropped', 'Dropped')], default='came', max_length=8)),
-                ('digest', registry.models.fields.DigestField(help_text='of the bytes that it says came', null=True)),
+                ('digest', registry.db.fields.DigestField(help_text='of the bytes that it says came', null=True)),
                 ('hashes', models.BinaryField(default=b'', help_text='of all orientations and parts, 32 bytes each')),
                 ('vectors', models.BinaryField(default=b'', help_text='of the whole, the centre and further parts, float32')),
                 ('drawn', models.BooleanField(default=False, help_text='whether it is checked')),
@@ -249,7 +249,7 @@ class Migration(migrations.Migration):
                 ('contact', models.CharField(blank=True, max_length=300)),
                 ('file_name', models.CharField(blank=True, max_length=200)),
                 ('file', models.BinaryField(blank=True, help_text='as it came; nothing here decodes it', null=True)),
-                ('file_digest', registry.models.fields.DigestField(blank=True, null=True)),
+                ('file_digest', registry.db.fields.DigestField(blank=True, null=True)),
                 ('at', models.DateTimeField()),
                 ('seen_at', models.DateTimeField(blank=True, help_text='until then the notice rests', null=True)),
                 ('seen_by', models.CharField(blank=True, max_length=300)),
@@ -257,7 +257,7 @@ class Migration(migrations.Migration):
             ],
             'PasskeyQuestion': [
                 ('statement', models.JSONField(help_text='what is signed; its digest is the challenge')),
-                ('challenge', registry.models.fields.DigestField(unique=True)),
+                ('challenge', registry.db.fields.DigestField(unique=True)),
                 ('asked_at', models.DateTimeField()),
                 ('answer', models.TextField(blank=True, help_text='canonical JSON, once it was used')),
                 ('entry', models.OneToOneField(blank=True, help_text="the decision's", null=True, on_delete=django.db.models.deletion.PROTECT, related_name='passkey', to='registry.logsubmission')),
@@ -313,13 +313,13 @@ class Migration(migrations.Migration):
         migrations.AddField('work', 'opened_at', models.DateTimeField(blank=True, help_text='since when everybody may see its public page', null=True)),
         migrations.AddField('work', 'public_name', models.CharField(blank=True, help_text='in its address', max_length=16, null=True, unique=True)),
         migrations.AddField('work', 'licence_contact', models.CharField(blank=True, db_default='', help_text='whom to ask for a licence', max_length=300)),
-        migrations.AddField('notice', 'reply_token', registry.models.fields.DigestField(blank=True, help_text="SHA-256 of the token in its letter's link", null=True, unique=True)),
+        migrations.AddField('notice', 'reply_token', registry.db.fields.DigestField(blank=True, help_text="SHA-256 of the token in its letter's link", null=True, unique=True)),
         migrations.AddField('notice', 'reply_until', models.DateTimeField(blank=True, null=True)),
         migrations.AlterField('event', 'kind', models.CharField(choices=[('case.opened', 'a case was opened'), ('case.decided', 'a case was decided, or opened again'), ('bundle.sealed', 'evidence was sealed'), ('bundle.witnessed', 'enough witnesses have answered for sealed evidence'), ('watch.missed-canary', 'a watch missed a known copy'), ('work.held', 'a work is held back, found on far more sites than ever'), ('report.ready', 'a report is ready'), ('notice.due', 'a notice is due to be looked at again'), ('notice.replied', 'the addressee of a notice answered on its page'), ('webhook.paused', "a webhook didn't answer for days and was paused"), ('test', 'a test that a member asked for')], max_length=32)),
         migrations.AddField('owner', 'passkeys', models.BooleanField(db_default=False, default=False, help_text='grave decisions need a fresh passkey')),
         migrations.AddField('workpicture', 'iscc', models.JSONField(blank=True, db_default={}, default=dict, help_text='ISO 24138, since the work was opened')),
         migrations.AddField('workpicture', 'pdq', models.CharField(blank=True, db_default='', help_text='hash and quality, while the owner publishes them', max_length=70)),
-        migrations.AddField('workpicture', 'stated', registry.models.fields.DigestField(blank=True, help_text='of a file that the owner never sent; its picture is a row of another name', null=True)),
+        migrations.AddField('workpicture', 'stated', registry.db.fields.DigestField(blank=True, help_text='of a file that the owner never sent; its picture is a row of another name', null=True)),
         migrations.AlterField('indexchange', 'collection', models.CharField(choices=[('works', 'Works'), ('pictures', 'Pictures'), ('prints', 'Prints')], max_length=8)),
         migrations.AlterField('picture', 'bytes_state', models.CharField(choices=[('stored', 'Stored'), ('expired', 'Expired'), ('purged', 'Purged'), ('never', 'Never')], default='stored', max_length=8)),
         migrations.AddField('descriptormodel', 'shared', models.JSONField(blank=True, help_text='the signed card with which it came from somebody else', null=True)),

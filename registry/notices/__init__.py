@@ -1,1 +1,1 @@
-"""Notices: drafted, signed, mailed, and due again."""
+"""Notices: to whom, in which words, with what enclosed, signed, sent and answered."""

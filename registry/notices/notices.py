@@ -15,10 +15,10 @@ from exhibit.errors import NotFoundError, WrongUseError
 from registry.accounts import samples
 from registry.accounts.scoped import numbered
 from registry.cases import history
+from registry.db.fields import KeptFile
 from registry.db.rows import alone_with, locked, write
 from registry.log import audit_log
 from registry.models import Case, Notice, NoticeCase, NoticeEvent, NoticeReply, Owner, Sender
-from registry.models.fields import KeptFile
 from registry.notices import mail
 from registry.notices.terms import Due, due_after, reply_days
 

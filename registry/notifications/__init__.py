@@ -1,1 +1,1 @@
-"""What happened, and who is told of it by mail."""
+"""What members and programs are told: events, mails, webhooks."""

@@ -1,1 +1,1 @@
-"""Parties as an owner meets them: all that stands of one, what registries say, money asked and received."""
+"""Parties: who stands behind a host, what is demanded of it, what registries say of it."""

@@ -1,1 +1,1 @@
-"""Works, licences, and whether a licence covers a use."""
+"""Works, licences, ownership: how they are registered, declared, changed and looked up."""

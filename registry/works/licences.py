@@ -67,7 +67,7 @@ def checked(new: NewLicence) -> NewLicence:
 def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") -> tuple[list[Licence], int]:
     """Add permitted uses to an owner's ledger, all or none; one that stands there word for word stays alone.
 
-    What is new waits for the step that looks for it in the cases (:mod:`workers.steps.portions`). Returns the
+    What is new waits for the step that looks for it in the cases (:mod:`registry.portions`). Returns the
     licences in the order given, and how many of them are new.
     """
     with alone_with(owner):

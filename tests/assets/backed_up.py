@@ -10,19 +10,19 @@ from pytest_django import DjangoDbBlocker
 
 from exhibit.clock import now
 from exhibit.config.config import Config
+from registry.bundles.bundles import assemble
+from registry.configuration import load_config
+from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Bundle, Case, Notice, NoticeMail, Work
+from registry.services.services import Services
 from tests.assets.command_line import CommandLine
 from tests.assets.installed import install
 from tests.assets.rows import owner
 from tests.assets.sealed import sealed_bundle
 from tests.assets.stack import connected_to
-from workers.configuration import load_config
 from workers.database.backup import back_up, log_state
 from workers.database.backup_format import Description
-from workers.evidence.bundles import assemble
-from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.servers.embedded import EmbeddedServers
-from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
 MAPPING = 'name = "Market"\n'

@@ -59,9 +59,9 @@ from exhibit.pictures.decode import decode
 from exhibit.types import Decision, Matrix, Verification
 from indexer.draw.draw import View, draw
 from indexer.draw.pair import Pair
+from registry.bundles.sentences import words_of
 from tests.assets.folder_log import FolderLogStore
 from tests.assets.witnesses import LABEL, asked_ledger, asked_witnesses
-from workers.texts.sentences import words_of
 
 OWNER = "Ann's Pictures"
 CAPTURED = tuple(

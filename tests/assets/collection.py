@@ -9,11 +9,11 @@ from demo.pictures import textured
 from exhibit.types import Decision
 from indexer.picture.features import extract
 from indexer.search.search import find_works
+from registry.matches.fingerprints import Collection
+from registry.matches.registered_works import RegisteredWorks
 from registry.models import Work
-from registry.vectors.fingerprints import Collection
+from registry.services.services import Services
 from tests.assets.rows import jpeg, photograph
-from workers.matching.registered_works import RegisteredWorks
-from workers.services.wiring import Services
 
 _measured = cache(extract)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from registry.db import steps
+from registry.matches.match import match_pictures
 from registry.models import Picture
+from registry.services.services import Services
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.stage import inline, stage
-from workers.services.wiring import Services
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]

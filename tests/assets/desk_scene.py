@@ -12,7 +12,11 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from exhibit.clock import now
 from registry.accounts import invitations, scoped, tokens
+from registry.bundles.deposits import make_deposit
+from registry.bundles.links import make_link
 from registry.cases.queue import Wanted
+from registry.db.fields import KeptFile
+from registry.matches.match import match_pictures
 from registry.models import (
     Demand,
     Fee,
@@ -28,18 +32,14 @@ from registry.models import (
     User,
     Webhook,
 )
-from registry.models.fields import KeptFile
 from registry.parties.demands import NewEntry, add_entry, keep_fees
+from registry.works import bulk, uploads
+from registry.works.declarations import attach
 from registry.works.licences import NewLicence, keep_licences
 from tests.assets.laid_down import once
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import use_house
-from workers.evidence.deposits import make_deposit
-from workers.evidence.links import make_link
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
-from workers.works import bulk, uploads
-from workers.works.declarations import attach
 
 
 class Scene:

@@ -15,8 +15,10 @@ from desk.cli.main import exhibit
 from exhibit.config.config import Config
 from indexer.picture import features
 from indexer.picture.local_features import LocalFeatures, local_features, quick_features
+from registry.configuration import load_config
+from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.matches import fingerprints
 from registry.models import Bundle, Owner
-from registry.vectors import fingerprints
 from tests.assets import crawling, milvus_server as milvus_package
 from tests.assets.bundles import Scene, make_scene
 from tests.assets.command_line import Terminal
@@ -26,10 +28,8 @@ from tests.assets.sealed import sealed_bundle
 from tests.assets.shop import COPY, LOOPBACK, OTHER, Shop, settle, watch
 from tests.assets.site import Site
 from tests.assets.swift_server import S3, serving
-from workers.configuration import load_config
-from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers import wiring
 from workers.servers.embedded import lock_folder
-from workers.services import wiring
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -44,7 +44,7 @@ def _no_language_stays() -> Iterator[None]:
 def _crawls_are_forked() -> Iterator[None]:
     """A crawl that this process starts loads nothing; the product's own processes start theirs as ever."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("workers.crawls.child.subprocess", crawling.in_forks)
+        patch.setattr("registry.crawls.child.subprocess", crawling.in_forks)
         yield
 
 

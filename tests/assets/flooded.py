@@ -6,10 +6,10 @@ from dataclasses import replace
 from PIL import Image
 
 from demo.pictures import textured
+from registry.matches.match import match_pictures
 from registry.models import Owner
+from registry.services.services import Services
 from tests.assets.rows import bring, claimed_slice, jpeg
-from workers.services.wiring import Services
-from workers.steps.matching.match import match_pictures
 
 
 def stranger(seed: int, mark: bytes) -> bytes:

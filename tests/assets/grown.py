@@ -3,9 +3,9 @@
 import pytest
 
 from exhibit.entries import EntryType
+from registry.log import replay as log_replay
 from registry.log.log import submit
-from workers.log import replay as log_replay
-from workers.log.sequencer import sequence_log, sign_checkpoint
+from registry.log.sequencer import sequence_log, sign_checkpoint
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -11,17 +11,16 @@ from pytest_django.live_server_helper import LiveServer
 
 from exhibit.clock import now
 from registry.crawls import crawling, lists, schedules
-from registry.edge import contributors
+from registry.crawls.plan import plan_crawls
+from registry.edge import contributors, taking
+from registry.edge.helping import helping
+from registry.edge.measuring import MEASURED_WITH
 from registry.models import Contributor, Crawl, CrawlSlice, EdgeResult, FrontierUrl, Owner
+from registry.services.services import Services
 from tests.assets.rows import owner
 from tests.assets.shop import FAST, LOOPBACK, Shop
 from tests.assets.site import Site
 from tests.assets.site_browser import use_house
-from workers.edge import taking
-from workers.edge.helping import helping
-from workers.edge.measuring import MEASURED_WITH
-from workers.services.wiring import Services
-from workers.steps.crawls.plan import plan_crawls
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -170,8 +170,8 @@ def hosts_in(root: Path) -> Iterator[Hosts]:
 def _database(address: str) -> None:
     """PostgreSQL and Redis, as the product embeds them, but reached at an address."""
     from exhibit.config.secrets import redis_password
-    from workers.configuration import load_config
-    from workers.servers import addresses
+    from registry.configuration import load_config
+    from registry.services import addresses
     from workers.servers.embedded import EmbeddedServers
     from workers.servers.postgres import Postgres
     from workers.servers.processes import ServerRights, open_log, service_user

@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from exhibit.config.config import made_data_dir
+from registry.configuration import load_config
 from tests import CHECKOUT
 from tests.assets.kept_schema import take_schema
-from workers.configuration import load_config
 from workers.servers.embedded import EmbeddedServers
 
 LASTING = ("postgres", "blobs")

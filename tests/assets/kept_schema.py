@@ -11,9 +11,9 @@ from django.core.management import call_command
 from django.db import connection
 
 from exhibit.config.config import Config
+from exhibit.files.locks import FileLock
+from registry.services.addresses import database_url
 from tests import CHECKOUT
-from workers.servers.addresses import database_url
-from workers.servers.locks import FileLock
 from workers.servers.postgres import postgres_programs
 
 KEPT = CHECKOUT / "var" / "tests"

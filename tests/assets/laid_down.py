@@ -20,7 +20,7 @@ from psycopg import Connection
 
 from evidence.log.heads import NAME as HEAD
 from exhibit.config.config import Config
-from workers.jobs import Job
+from registry.jobs import Job
 from workers.tasks.sync_runner import SyncRunner
 
 Made = TypeVar("Made")

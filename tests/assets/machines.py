@@ -7,8 +7,8 @@ from pathlib import Path
 
 from exhibit.config.config import Config
 from exhibit.config.secrets import installation, master_key, secret_key
+from registry.services.services import Services
 from tests.assets.swift_server import S3
-from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
 Machine = Callable[[str], Services]

@@ -12,11 +12,11 @@ from random import Random
 import psutil
 import redis
 
+from registry.services import addresses
 from tests import ASSETS
 from tests.assets.memory_limit import MemoryLimit, why_no_limit
 from tests.assets.stack import Stack
 from workers.pipeline.celery import all_queues
-from workers.servers import addresses
 
 Find = Callable[[Stack], list[psutil.Process]]
 LASTS = (2.0, 4.0)

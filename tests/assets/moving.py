@@ -9,10 +9,10 @@ from PIL import Image, ImageOps
 from evidence.facts.case import CaseFacts
 from exhibit.comparison.similarity import dense_similarity
 from exhibit.pictures.decode import Limits, decode
+from registry.bundles.sentences import words_of
 from tests.assets.badfiles import saved
 from tests.assets.bundles import HALF_MIRRORED, found_bytes, registered_bytes
 from tests.assets.profiles import rgb_profile, shuffle, undone
-from workers.texts.sentences import words_of
 
 
 def moving(seed: int, kind: str = "GIF") -> bytes:

@@ -6,11 +6,11 @@ def main() -> None:
     import django
 
     django.setup()
+    from registry.configuration import load_config
     from registry.db import steps
     from registry.models import NoticeMail
-    from workers.configuration import load_config
-    from workers.services.wiring import Services
-    from workers.steps.notify.notice import send_notices
+    from registry.notices.send_notice import send_notices
+    from registry.services.services import Services
 
     services = Services(load_config())
     send_notices(services, steps.due_ids(NoticeMail, services.stale_after, 10))

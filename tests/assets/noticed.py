@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
+from registry.cases.decisions import confirm
+from registry.matches.match import match_pictures
 from registry.models import Case, Notice, Owner, Work
 from registry.notices import notices
+from registry.notices.claims import answer, check
+from registry.notices.contents import letter
+from registry.notices.signing import read_mark, sign
+from registry.services.services import Services
 from tests.assets.laid_down import once
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.cases.decisions import confirm
-from workers.notices.claims import answer, check
-from workers.notices.contents import letter
-from workers.notices.signing import read_mark, sign
-from workers.services.wiring import Services
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 SENDER = {

@@ -13,10 +13,10 @@ import pytest
 import redis
 
 from exhibit.config.config import Config
+from registry.configuration import load_config
+from registry.services import addresses
 from tests import CHECKOUT
 from tests.assets.processes import processes_of
-from workers.configuration import load_config
-from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers
 
 
@@ -59,7 +59,7 @@ def remembered(config: Config) -> tuple[list[str], list[str]]:
 def run_by_another(config: Config) -> Iterator["subprocess.Popen[bytes]"]:
     """The servers, run by a process of their own."""
     program = (
-        "import signal\nfrom workers.configuration import load_config\n"
+        "import signal\nfrom registry.configuration import load_config\n"
         "from workers.servers.embedded import EmbeddedServers\n"
         "with EmbeddedServers(load_config()):\n    print('up', flush=True)\n    signal.pause()\n"
     )

@@ -8,11 +8,11 @@ import pytest
 
 from exhibit.config.config import Config
 from registry.crawls import canaries
+from registry.matches import fingerprints
 from registry.models import (
     Watch,
     Work,
 )
-from registry.vectors import fingerprints
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.shop import LOOPBACK, Shop, watch
 from tests.assets.site import Answer, Site

@@ -11,7 +11,7 @@ from registry.accounts import tokens
 from registry.models import Membership, Owner, Role, Scope, User
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.rows import owner
-from workers.services import wiring
+from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["scene"]

@@ -9,6 +9,8 @@ from random import Random
 import requests
 from django.db import transaction
 
+from registry.cases.decisions import confirm
+from registry.db.claimable import UNFINISHED
 from registry.models import (
     Bundle,
     Capture,
@@ -21,7 +23,7 @@ from registry.models import (
     Watch,
     WorkPicture,
 )
-from registry.models.steps import UNFINISHED
+from registry.reports.requests import request_report
 from tests.assets.mishaps import Mishap
 from tests.assets.processes import wait_until
 from tests.assets.remains import STEPS, Rows, check_log, check_nothing_is_left, rows_of
@@ -29,8 +31,6 @@ from tests.assets.rows import copy_of, photograph, register
 from tests.assets.shop import Shop, watch
 from tests.assets.site import Answer, Site
 from tests.assets.stack import Stack, patiently
-from workers.cases.decisions import confirm
-from workers.reports.requests import request_report
 
 LONGEST = 240.0
 PAUSE = 0.08

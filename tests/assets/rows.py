@@ -13,13 +13,13 @@ from exhibit.digests import Digest
 from exhibit.types import DeclaredWork, Sighting
 from registry.crawls import crawling, schedules
 from registry.crawls.sightings import keep_sightings
+from registry.matches.match import match_pictures
+from registry.matches.search_version import search_mark
 from registry.models import AnchorReceipt, Case, CrawlSlice, Owner, Watch
+from registry.services.services import Services
+from registry.works.registration import NewWork, RegistrationResult, register_work
 from tests.assets.laid_down import once
-from workers.matching.search_version import search_mark
-from workers.services.wiring import Services
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.registration import NewWork, RegistrationResult, register_work
 
 
 def jpeg(picture: Image.Image, quality: int = 90) -> bytes:

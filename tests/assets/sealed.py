@@ -6,14 +6,14 @@ from pathlib import Path
 
 from evidence.verdict.result import Verdict
 from evidence.verify.verifier import Verifier
+from registry.bundles.bundles import assemble
+from registry.cases.decisions import confirm
 from registry.crawls import crawling
+from registry.crawls.slice import opening
+from registry.matches.match import match_pictures
 from registry.models import Bundle, Capture, Case, CrawlSlice, Owner
 from tests.assets.laid_down import once
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.cases.decisions import confirm
-from workers.evidence.bundles import assemble
-from workers.steps.crawls.slice import opening
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 WORK = photograph(1)

@@ -13,8 +13,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+from registry.crawls.search_services import SHIPPED
 from tests.assets.site import Answer, Seen, Site
-from workers.crawls.search_services import SHIPPED
 
 KEY = "6mm60lsCNIB,FwOWjJqA80QZHh9BMwc-ber4u=t^"
 """A key as TinEye gives them: with signs that an address would have to escape."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from exhibit.config.config import Config
-from workers.configuration import load_config
+from registry.configuration import load_config
 
 
 def loaded(folder: Path, toml: str = "", **environ: str) -> Config:

@@ -17,9 +17,9 @@ from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from registry.models import Owner, Watch
+from registry.services.services import Services
 from tests.assets.rows import photograph
 from tests.assets.site import Answer, Route, Seen, Site
-from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
 LABEL = "started for tests, without legal weight"

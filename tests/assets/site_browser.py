@@ -38,9 +38,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from exhibit.browser.program import find_browser
 from registry.models import Membership, Owner, Role, User
+from registry.services.services import Services
 from tests.assets.firefox import FIREFOX, launch as launch_firefox
-from workers.services import wiring
-from workers.services.wiring import Services
+from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
 CHROMIUM = find_browser("").path

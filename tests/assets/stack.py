@@ -15,15 +15,15 @@ import psutil
 from django.db import InterfaceError, OperationalError, connections
 
 from exhibit.config.config import Config
+from registry.configuration import load_config
+from registry.matches import fingerprints
 from registry.models import Bundle, Report
-from registry.vectors import fingerprints
+from registry.services.addresses import django_database
+from registry.services.services import Services
 from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
 from tests.assets.shop import LOOPBACK
-from workers.configuration import load_config
-from workers.servers.addresses import django_database
 from workers.servers.product import CHECKOUT
-from workers.services.wiring import Services
 from workers.tasks.supervisor import running_status
 
 T = TypeVar("T")

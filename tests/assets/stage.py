@@ -16,8 +16,7 @@ from django.db import transaction
 from pytest_django import DjangoDbBlocker
 
 from exhibit.config.config import Config
-from registry.vectors import fingerprints
-from workers.matching import search_version
+from registry.matches import fingerprints, search_version
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]

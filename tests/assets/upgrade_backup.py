@@ -40,14 +40,14 @@ def fill(inline: Any) -> None:  # noqa: ANN401 - Django isn't set up yet when th
     from django.utils import timezone
 
     from registry.accounts import people, tokens
+    from registry.cases.decisions import clear, confirm
     from registry.crawls import canaries, denylists, watching
+    from registry.log.sequencer import sequence_log, sign_checkpoint
+    from registry.matches.match import match_pictures
     from registry.models import Case, Notice, NoticeMail, User
     from registry.works import licences
     from tests.assets.rows import bring, claimed_slice, copy_of, register
     from tests.assets.sealed import sealed
-    from workers.cases.decisions import clear, confirm
-    from workers.log.sequencer import sequence_log, sign_checkpoint
-    from workers.steps.matching.match import match_pictures
 
     services = inline.services
     studio = people.add_owner("Studio", contact="studio@example.org", by="Ann")
@@ -106,7 +106,7 @@ def main(to: Path) -> None:
         data = Path(name) / "data"
         os.environ |= {"EXHIBIT_DATA": str(data), "EXHIBIT_CAPTURE_BROWSER": "none", "EXHIBIT_LANGUAGES": "en"}
         os.environ |= {"DJANGO_SETTINGS_MODULE": "desk.settings"}
-        from workers.configuration import load_config
+        from registry.configuration import load_config
         from workers.servers.embedded import EmbeddedServers
 
         config = load_config()

@@ -11,11 +11,11 @@ def main(folder: str) -> None:
     import django
 
     django.setup()
+    from registry.bundles.witness import ask_witnesses
+    from registry.configuration import load_config
     from registry.db import steps
     from registry.models import AnchorReceipt
-    from workers.configuration import load_config
-    from workers.services.wiring import Services
-    from workers.steps.cases.witness import ask_witnesses
+    from registry.services.services import Services
 
     services = Services(load_config({"EXHIBIT_DATA": folder}))
     print("begins", flush=True)  # noqa: T201 - what the test waits for

@@ -10,9 +10,9 @@ import redis
 from django.db import connection
 
 from registry.models import Heartbeat, HostLease, StepTime, WitnessState
+from registry.services import addresses
 from tests.assets.processes import processes_of
 from tests.assets.stack import Stack
-from workers.servers import addresses
 
 Look = dict[str, float]
 """Measures by name; bytes where nothing else is said."""

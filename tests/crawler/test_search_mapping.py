@@ -15,6 +15,7 @@ from crawler.search_client import Asked, Found, SearchRefusedError, ask
 from crawler.search_mapping import Service, read_service
 from exhibit.errors import WrongUseError
 from exhibit.network.guard import Guard
+from registry.crawls.search_services import SHIPPED
 from tests.assets.searches import (
     DOCUMENTED,
     EBAY_TOKEN,
@@ -29,7 +30,6 @@ from tests.assets.searches import (
     tineye_error,
 )
 from tests.assets.site import Answer, Site
-from workers.crawls.search_services import SHIPPED
 
 GUARD = Guard(("127.0.0.0/8",))
 PAIR = "the-id:the-secret,+of/it"

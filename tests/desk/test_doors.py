@@ -12,13 +12,13 @@ from desk import doors
 from desk.api.api import api
 from desk.doors import DOORS, MAX_OF_NOBODY, MAX_TEXT, Door, Who, door_of
 from indexer.search import prints
+from registry.alliance import witnessing
 from registry.edge import contributors
 from registry.models import User
 from registry.notices import replies
+from registry.works.find_owner import MAX_BROUGHT
 from tests import CHECKOUT
 from tests.assets.accounts import ann
-from workers.alliance import witnessing
-from workers.matching.brought import MAX_BROUGHT
 
 __all__ = ["ann"]
 

@@ -98,7 +98,7 @@ def test_secrets_of_others_stand_in_no_line_either(line: str) -> None:
     [
         "Not Found: /o/studio/cases/12/",
         "The bytes of 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 aren't here.",
-        "workers.steps.matching.match: A registered picture can't be compared with what is found",
+        "registry.matches.match: A registered picture can't be compared with what is found",
         '  File "/usr/lib/python3.11/site-packages/django/core/handlers/exception.py", line 55, in inner',
     ],
 )

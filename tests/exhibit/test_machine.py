@@ -25,15 +25,15 @@ from exhibit.errors import ServiceMissingError
 from exhibit.files.blobs import FolderBlobStore
 from exhibit.machine import has_ended, machine_fault, stat_fields, this_process
 from exhibit.network.guard import Guard
+from registry import jobs
 from registry.db import running, steps
+from registry.db.claimable import Claimable
 from registry.models import Case, Crawl, CrawlSlice, Heartbeat, Picture, Refusal, WorkPicture
-from registry.models.steps import Claimable
+from registry.services.services import Services
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.shop import LOOPBACK, Shop, settle, watch
-from workers import jobs
 from workers.operations import health, status
 from workers.operations.backlog import failures, held_up
-from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
 FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE, errno.ENOMEM)
@@ -135,7 +135,7 @@ def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "spool")
 
     with monkeypatch.context() as patch:
-        patch.setattr("workers.steps.crawls.slice.crawl_child", full)
+        patch.setattr("registry.crawls.slice.crawl_child", full)
         for _ in range(5):
             CrawlSlice.objects.update(not_before=None)
             inline.run_until_idle()
@@ -152,7 +152,7 @@ def test_the_crawlers_own_full_disk_is_told_by_the_child(
 ) -> None:
     """A real child under a real limit of file sizes: it says so, and the slice waits."""
     monkeypatch.setattr(
-        "workers.crawls.child.subprocess", subprocess
+        "registry.crawls.child.subprocess", subprocess
     )  # a fork has the limits of whom it is forked from
     settle(inline, allowed_networks=(LOOPBACK,))
     watch(owner("studio"), shop.url())

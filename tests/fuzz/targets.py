@@ -21,9 +21,9 @@ from exhibit.errors import ExhibitError
 from exhibit.pictures import metadata, picture_file
 from exhibit.pictures.decode import Limits
 from exhibit.plain import plain
+from registry.notices import page_claims
+from registry.works.spreadsheets import read_lines
 from tests.assets.badfiles import BAD_FILES
-from workers.notices import page_claims
-from workers.works.spreadsheets import read_lines
 
 SEEDS = Path(__file__).parent / "seeds"
 ASSETS = Path(__file__).parents[1] / "assets" / "vectors"

@@ -15,15 +15,15 @@ from evidence.verdict.result import State
 from evidence.verdict.trust import Trust
 from exhibit.clock import now
 from exhibit.config.config import Config
+from registry.cases.decisions import confirm
+from registry.matches import fingerprints
 from registry.models import Bundle, Capture, Case, Crawl, Owner, Picture, Refusal, Sighting, User, Watch
-from registry.vectors import fingerprints
 from tests.assets.pdf_text import text_of
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.shop import witnessed
 from tests.assets.site_browser import use_house
 from tests.crawler.crawling.test_archives import JPEG, http, record
 from tests.product.test_pipeline import sealed_and_witnessed, verdict_of
-from workers.cases.decisions import confirm
 from workers.tasks.sync_runner import SyncRunner
 
 DATES = {"moment": "2016-01-11T23:24:03Z", "month": "2016-01", "nothing": ""}

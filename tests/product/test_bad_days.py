@@ -20,19 +20,19 @@ import pytest
 import requests
 from pytest_django import DjangoDbBlocker
 
+from exhibit.files.locks import holder
+from registry.configuration import load_config
 from registry.models import Crawl, CrawlSlice, StepState
+from registry.services import addresses
+from registry.services.services import Services
 from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
 from tests.assets.rows import owner
 from tests.assets.shop import LOOPBACK, watch
 from tests.assets.site import Answer, Seen, Site
 from tests.assets.stack import QUICK, Stack, connected_to, patiently
-from workers.configuration import load_config
-from workers.servers import addresses
 from workers.servers.embedded import lock_folder
-from workers.servers.locks import holder
 from workers.servers.product import CHECKOUT, services
-from workers.services.wiring import Services
 from workers.tasks.supervisor import running_status
 
 DISK = "260m"

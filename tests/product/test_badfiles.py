@@ -6,12 +6,12 @@ from collections.abc import Iterable
 import pytest
 
 from exhibit.errors import RefusedError
+from registry.matches.match import match_pictures
 from registry.models import Picture, Work
 from tests.assets.badfiles import BAD_FILES
 from tests.assets.processes import forget_peak_memory, peak_memory
 from tests.assets.rows import bring, claimed_slice, owner, register
 from tests.assets.shared import shared_data
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 SECONDS, MEBIBYTES = 10.0, 1024

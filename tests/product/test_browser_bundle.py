@@ -19,15 +19,15 @@ from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode
+from registry.bundles.bundles import assemble
+from registry.bundles.remaking import MAKERS
+from registry.cases.decisions import confirm
+from registry.cases.reported import report_picture
+from registry.matches import fingerprints
 from registry.models import AnchorReceipt
-from registry.vectors import fingerprints
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.shop import LOOPBACK, holding, watch, with_own_keys, witnessed
 from tests.assets.site import Answer, Site
-from workers.cases.decisions import confirm
-from workers.cases.reported import report_picture
-from workers.evidence.bundles import assemble
-from workers.evidence.remaking import MAKERS
 from workers.tasks.sync_runner import SyncRunner
 
 KEPT = {

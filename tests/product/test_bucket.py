@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from exhibit.digests import Digest
+from registry import jobs
 from registry.models import Capture, Case, Picture, WithheldFile
+from registry.pictures.kept_files import as_they_lie, let_go, remove_everywhere
+from registry.pictures.previews import kept_preview
+from registry.services.descriptors import Descriptors
+from registry.services.services import Services
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.swift_server import S3
-from workers import jobs
 from workers.operations.backlog import failures, held_up
-from workers.pictures.kept_files import as_they_lie, let_go, remove_everywhere
-from workers.pictures.previews import kept_preview
-from workers.services.descriptors import Descriptors
-from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
 

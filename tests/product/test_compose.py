@@ -17,10 +17,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from exhibit.config.config import environment_name
+from registry.configuration import load_config
+from registry.services import addresses
 from tests import ASSETS, CHECKOUT
 from tests.assets.processes import processes_of, wait_until
-from workers.configuration import load_config
-from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers
 
 COMPOSE: dict[str, Any] = YAML(typ="safe").load(CHECKOUT / "docker-compose.yml")

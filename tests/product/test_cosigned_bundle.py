@@ -11,13 +11,13 @@ from desk.cli.trust import own_trust
 from evidence.anchors.cosignature.kind import CosignatureConfig
 from evidence.verdict.trust import Requirements
 from evidence.verify.verifier import Verifier
+from registry.bundles.bundles import assemble
+from registry.bundles.witness import ask_witnesses
+from registry.log.sequencer import sign_checkpoint
 from registry.models import AnchorReceipt, LogCheckpoint
 from tests.assets.local_witness import LocalWitness, running_witness
 from tests.assets.sealed import sealed_bundle
 from tests.assets.shop import settle
-from workers.evidence.bundles import assemble
-from workers.log.sequencer import sign_checkpoint
-from workers.steps.cases.witness import ask_witnesses
 from workers.tasks.sync_runner import SyncRunner
 
 

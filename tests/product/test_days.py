@@ -19,14 +19,14 @@ from playwright.sync_api import Locator, Page, expect
 
 from exhibit.clock import now
 from registry.accounts import devices
+from registry.bundles.make_package import make_packages
+from registry.matches.match import match_pictures
 from registry.models import Bundle, Capture, Case, CrawlSlice, Event, MailChoice, Owner, Package, Role, User
 from registry.notifications import events, mail_choices
+from registry.notifications.send_mail import send_digests
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.sealed import sealed, sealed_bundle
 from tests.assets.site_browser import DESKTOP, PHONE, Look, Site, Visitor, tap
-from workers.steps.cases.package import make_packages
-from workers.steps.matching.match import match_pictures
-from workers.steps.notify.mail import send_digests
 
 
 @dataclass(frozen=True)

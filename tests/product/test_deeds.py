@@ -19,25 +19,25 @@ from evidence.facts.case import Absence
 from evidence.verdict.result import State, Verdict
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
+from registry.bundles import seal
+from registry.bundles.bundles import assemble, sealed_case, sealed_facts
+from registry.bundles.facts import Gathered, gather
+from registry.bundles.packages import ask_again, package_chunks, request_package
 from registry.cases import recaptures
+from registry.cases.decisions import confirm, reopen
+from registry.cases.purge import purge
+from registry.cases.reported import let_stay, report_picture
+from registry.crawls.plan import remove_watch
 from registry.db import steps
 from registry.models import Bundle, BytesState, Capture, Case, Owner, Package, Picture, Report, StepState, WithheldFile
+from registry.reports.requests import request_report
+from registry.works.registration import remove_work
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.shop import LOOPBACK, Shop, holding, settle, watch
 from tests.assets.site import Site
 from tests.assets.stage import inline, stage
-from workers.cases.decisions import confirm, reopen
-from workers.cases.purge import purge
-from workers.cases.reported import let_stay, report_picture
-from workers.evidence.bundles import assemble, sealed_case, sealed_facts
-from workers.evidence.facts import Gathered, gather
-from workers.evidence.packages import ask_again, package_chunks, request_package
 from workers.operations.retention import expire_bytes, sweep
-from workers.reports.requests import request_report
-from workers.steps.cases import seal
-from workers.steps.crawls.plan import remove_watch
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.registration import remove_work
 
 __all__ = ["inline", "stage"]
 

@@ -23,8 +23,8 @@ from evidence.documents.phrases import load_phrases
 from exhibit import ports
 from exhibit.config.config import Config, environment_name
 from exhibit.types import Decision, Sighting, Verification
+from registry.configuration import load_config
 from tests import CHECKOUT
-from workers.configuration import load_config
 from workers.servers.product import services
 
 PAGES = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/*.md")])

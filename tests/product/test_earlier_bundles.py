@@ -9,10 +9,10 @@ from evidence.verdict.result import State
 from evidence.verdict.trust import Requirements, load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode
+from registry.bundles.remaking import MAKERS
 from tests import ASSETS
 from tests.assets.judged import NOT_MADE
 from tests.assets.tampering import files_of
-from workers.evidence.remaking import MAKERS
 
 VECTORS = ASSETS / "vectors"
 

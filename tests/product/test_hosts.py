@@ -15,6 +15,7 @@ from demo.plan import Plan
 from demo.sites import NAMES, build
 from demo.stock import ASSETS, choose_works
 from exhibit.machine import host_of_process
+from registry.configuration import load_config
 from registry.models import Bundle, Case, Owner, Picture, WorkPicture
 from tests import ASSETS as TEST_ASSETS, CHECKOUT
 from tests.assets import milvus_server
@@ -23,7 +24,6 @@ from tests.assets.processes import wait_until
 from tests.assets.remains import Rows, check_nothing_is_left, rows_of
 from tests.assets.stack import QUICK, connected_to, patiently
 from tests.assets.swift_server import SECRET, USER
-from workers.configuration import load_config
 
 OWNER = "Lighthouse Archive"
 SITES = (20, 21, 22)

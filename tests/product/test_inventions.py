@@ -9,6 +9,7 @@ import pytest
 
 from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
+from registry.bundles.remaking import MAKERS
 from tests.assets.bundles import Scene
 from tests.assets.corpus import kinds
 from tests.assets.corpus.deceit import Invention, forged
@@ -17,7 +18,6 @@ from tests.assets.corpus.inventions import FAMILIES
 from tests.assets.tampering import files_of, packed
 from tests.assets.verify_page import Told, by_python
 from tests.product.test_corpus import EACH, EITHER, LIGHT, LIGHT_CHECKS
-from workers.evidence.remaking import MAKERS
 
 pytestmark = pytest.mark.timeout(600)
 KINDS: dict[str, tuple[Invention, str]] = {name: kind for family in FAMILIES.values() for name, kind in family.items()}

@@ -12,13 +12,13 @@ from evidence.verdict.trust import Requirements
 from evidence.verify.checks import contents
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode
+from registry.bundles.remaking import MAKERS
 from tests.assets.bundles import Scene, encoded, textured
 from tests.assets.changes import Files
 from tests.assets.corpus.deceit import Invention, forged
 from tests.assets.judged import BY_COMMAND, FORGED
 from tests.assets.resealing import Facts, sealed_lie
 from tests.assets.tampering import files_of, packed
-from workers.evidence.remaking import MAKERS
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,10 @@ from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from exhibit.files.blobs import FolderBlobStore, blob_store
 from exhibit.pictures.decode import helper
+from registry.cases.decisions import confirm
+from registry.crawls import plan, slice as crawl
 from registry.crawls.budgets import left
+from registry.crawls.child import crawl_child
 from registry.models import (
     Bundle,
     Case,
@@ -31,18 +34,15 @@ from registry.models import (
     StepState,
     Watch,
 )
+from registry.reports.requests import request_report
+from registry.services.disk import disk_is_full
+from registry.works.registration import remove_work
 from tests.assets.command_line import CommandLine
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.shop import COPY, OTHER, Shop, run_now, settle, stored, watch
 from tests.assets.site import Answer, Site
-from workers.cases.decisions import confirm
-from workers.crawls.child import crawl_child
 from workers.operations.retention import expire_bytes, sweep, sweep_here
-from workers.reports.requests import request_report
-from workers.services.disk import disk_is_full
-from workers.steps.crawls import plan, slice as crawl
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.registration import remove_work
 
 MONTHS = timedelta(days=90)
 

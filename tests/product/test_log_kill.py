@@ -16,17 +16,17 @@ from pytest_django import DjangoDbBlocker
 
 from exhibit.config.config import Config
 from exhibit.entries import EntryType
+from registry.bundles.keys import change_master_key, document_key, rotate, signer_of
+from registry.configuration import load_config
 from registry.log.keys import Use
+from registry.log.replay import replay
+from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import DocumentKey, LogCheckpoint, LogOpening, LogSubmission, Owner, SealingKey
+from registry.services.services import Services
 from tests import CHECKOUT
 from tests.assets.installed import install
 from tests.assets.stack import connected_to
-from workers.configuration import load_config
-from workers.evidence.keys import change_master_key, document_key, rotate, signer_of
-from workers.log.replay import replay
-from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.servers.embedded import EmbeddedServers
-from workers.services.wiring import Services
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "4"))
 SEED = int(os.environ.get("KILL_SEED", "1"))
@@ -38,14 +38,14 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "desk.settings"
 import django
 django.setup()
 from django.db import transaction
-from workers.configuration import load_config
+from registry.configuration import load_config
 from exhibit.entries import EntryType
 from registry.log.keys import Use
 from registry.log.log import submit
 from registry.models import Owner
-from workers.evidence.keys import change_master_key, document_key, rotate, sealing_key
-from workers.log.sequencer import sequence_log, sign_checkpoint
-from workers.services.wiring import Services
+from registry.bundles.keys import change_master_key, document_key, rotate, sealing_key
+from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.services.services import Services
 services = Services(load_config())
 owner, _ = Owner.objects.get_or_create(slug="studio", defaults={"name": "Studio"})
 sealing_key(services, owner), document_key(services, owner)

@@ -17,22 +17,22 @@ from evidence.verdict.trust import load_trust
 from exhibit.config.secrets import master_key
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError
+from registry.bundles.keys import document_key, sealing_key
+from registry.configuration import load_config
 from registry.log.log import submit
+from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Owner
+from registry.services.addresses import database_url
+from registry.services.services import Services
 from tests import CHECKOUT
 from tests.assets.command_line import CommandLine, forking
 from tests.assets.installed import install
 from tests.assets.processes import wait_until
 from tests.assets.stack import connected_to
-from workers.configuration import load_config
 from workers.database.schema import migrate
-from workers.evidence.keys import document_key, sealing_key
-from workers.log.sequencer import sequence_log, sign_checkpoint
-from workers.servers.addresses import database_url
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.keeper import are_kept
 from workers.servers.postgres import postgres_programs
-from workers.services.wiring import Services
 
 
 class Installation:

@@ -13,28 +13,28 @@ from django.db import connection, transaction
 from evidence.log.append_only import BrokenHistoryError
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
+from registry.cases.purge import purge
+from registry.log.history import accept_head, new_origin
 from registry.log.log import submit
+from registry.log.replay import replay
+from registry.log.sequencer import sequence_log
 from registry.models import LogCheckpoint, StepState, Upload, UploadFile, Work
+from registry.services.stores import objects_of
+from registry.works import uploads
 from tests import CHECKOUT
 from tests.assets.grown import grow
 from tests.assets.machines import machines
 from tests.assets.rows import owner, photograph
 from tests.assets.swift_server import S3
-from workers.cases.purge import purge
-from workers.log.history import accept_head, new_origin
-from workers.log.replay import replay
-from workers.log.sequencer import sequence_log
-from workers.services.stores import objects_of
 from workers.tasks.sync_runner import SyncRunner
-from workers.works import uploads
 
 SIGNING = """
 import django
 django.setup()
 from django.db import connection, transaction
 from registry.db.locks import Lock, hold
-from workers.configuration import load_config
-from workers.services.wiring import Services
+from registry.configuration import load_config
+from registry.services.services import Services
 with transaction.atomic():
     hold(Lock.LOG)
     print(Services(load_config()).log.checkpoint().size, flush=True)

@@ -15,7 +15,7 @@ from registry.models import Notice, NoticeMail
 from registry.notices import mail as notice_mail, notices
 from tests.assets.mail_server import mail_server
 from tests.assets.noticed import studio
-from tests.workers.steps.notify.test_notice import Waiting, sent, waiting
+from tests.registry.notices.test_send_notice import Waiting, sent, waiting
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["studio", "waiting"]

@@ -14,7 +14,12 @@ from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode
+from registry.bundles.bundles import assemble
+from registry.cases.decisions import confirm
 from registry.crawls import crawling
+from registry.crawls.slice import opening
+from registry.matches import fingerprints
+from registry.matches.match import match_pictures
 from registry.models import (
     AnchorReceipt,
     Bundle,
@@ -28,14 +33,9 @@ from registry.models import (
     Refusal,
     Sighting,
 )
-from registry.vectors import fingerprints
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.assets.shop import LOOPBACK, Shop, run_now, watch, with_own_keys, witnessed
 from tests.assets.site import Answer, Site
-from workers.cases.decisions import confirm
-from workers.evidence.bundles import assemble
-from workers.steps.crawls.slice import opening
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 COPIES = 3

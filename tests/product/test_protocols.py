@@ -11,9 +11,9 @@ from evidence.keys.ed25519 import KeySigner
 from evidence.keys.oprf import ORDER, Answering, Blinded, to_curve
 from evidence.log.notes import cosigner_key, verifier_key
 from indexer.vectors.bands import elements
+from registry.alliance.blind import _masks
+from registry.alliance.calls import HEAD
 from tests import CHECKOUT
-from workers.alliance.blind import _masks
-from workers.alliance.calls import HEAD
 
 COUNTED = bytes(range(32))
 """The seed of the key, the SHA-256 and the hash of the picture."""

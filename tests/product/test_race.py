@@ -9,6 +9,9 @@ import pytest
 from django.db import connection
 
 from exhibit.config.config import Config
+from registry.matches import fingerprints
+from registry.matches.match import match_pictures
+from registry.matches.search import search_pictures
 from registry.models import (
     Capture,
     Case,
@@ -21,13 +24,10 @@ from registry.models import (
     Match,
     WorkPicture,
 )
-from registry.vectors import fingerprints
+from registry.services.services import Services
 from tests.assets.flooded import stranger, with_floor
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.shop import run_now, watch
-from workers.services.wiring import Services
-from workers.steps.matching.match import match_pictures
-from workers.steps.matching.search import search_pictures
 from workers.tasks.sync_runner import SyncRunner
 from workers.tasks.tick import look_at_times, tick
 

@@ -23,17 +23,17 @@ from pytest_django import DjangoDbBlocker
 
 from exhibit.clock import now
 from exhibit.config.secrets import secret_key
+from registry.bundles.packages import request_package
+from registry.cases.decisions import confirm
 from registry.db import running
 from registry.models import CrawlSlice, Heartbeat, Membership, User
+from registry.reports.requests import request_report
+from registry.services.addresses import broker_url, database_url
 from tests import CHECKOUT
 from tests.assets.processes import wait_until
 from tests.assets.rows import found_case, owner
 from tests.assets.stack import Stack, patiently, running_stack
-from workers.cases.decisions import confirm
-from workers.evidence.packages import request_package
 from workers.pipeline.celery import make_app, send_upkeep
-from workers.reports.requests import request_report
-from workers.servers.addresses import broker_url, database_url
 
 ASKED = {"title": "A", "decision": "open", "format": "csv", "language": "en"}
 NAMES = {

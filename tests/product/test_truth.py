@@ -16,8 +16,17 @@ from exhibit.ports import Receipt
 from exhibit.types import Sighting as Seen
 from indexer.picture.spaces import PHASH
 from registry.accounts import scoped
+from registry.bundles.facts import gather
+from registry.bundles.seal import seal_bundles
+from registry.bundles.witness import ask_witnesses
+from registry.cases.capture import capture_sightings
+from registry.cases.decisions import clear, confirm, license_use, reopen
 from registry.crawls import crawling
 from registry.crawls.sightings import keep_sightings
+from registry.crawls.slice import opening
+from registry.matches.fingerprints import forget_cached_spaces, space_id
+from registry.matches.match import match_pictures
+from registry.matches.search import search_pictures
 from registry.models import (
     AnchorReceipt,
     Bundle,
@@ -34,21 +43,12 @@ from registry.models import (
     Sighting,
     WorkPicture,
 )
-from registry.vectors.fingerprints import forget_cached_spaces, space_id
+from registry.reports.make_report import make_reports
+from registry.reports.requests import request_report
 from registry.works.licences import NewLicence, keep_licences
+from registry.works.registration import remove_work
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
-from workers.cases.decisions import clear, confirm, license_use, reopen
-from workers.evidence.facts import gather
-from workers.reports.requests import request_report
-from workers.steps.cases.capture import capture_sightings
-from workers.steps.cases.report import make_reports
-from workers.steps.cases.seal import seal_bundles
-from workers.steps.cases.witness import ask_witnesses
-from workers.steps.crawls.slice import opening
-from workers.steps.matching.match import match_pictures
-from workers.steps.matching.search import search_pictures
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.registration import remove_work
 
 
 def seen(inline: SyncRunner, watcher: Owner, *pictures: bytes, name: str = "watch") -> list[int]:

@@ -6,11 +6,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
-from registry.cases import matching
+from registry.cases import decisions, matching
+from registry.cases.decisions import Choice, Outcome, Wish
 from registry.models import Case, Owner
 from tests.assets.rows import found_case, owner
-from workers.cases import decisions
-from workers.cases.decisions import Choice, Outcome, Wish
 from workers.tasks.sync_runner import SyncRunner
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.django_db(transaction=True)]

@@ -5,9 +5,9 @@ from pathlib import Path
 from evidence.verdict.result import State
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
+from registry.bundles.bundles import assemble
 from tests.assets.sealed import sealed_bundle
 from tests.assets.tampering import files_of
-from workers.evidence.bundles import assemble
 from workers.tasks.sync_runner import SyncRunner
 
 

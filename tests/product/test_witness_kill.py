@@ -21,14 +21,14 @@ from evidence.development.authority import running_authority
 from evidence.development.chain import Chain, running_chain
 from exhibit.clock import now
 from exhibit.config.config import Config
+from registry.bundles.witness import ask_witnesses
+from registry.configuration import load_config
+from registry.log.proofs import receipt_of
 from registry.models import AnchorReceipt, WitnessState
+from registry.services.anchors import session_for
+from registry.services.services import Services
 from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
 from tests.assets.rows import asked_for
-from workers.configuration import load_config
-from workers.log.proofs import receipt_of
-from workers.services.anchors import session_for
-from workers.services.wiring import Services
-from workers.steps.cases.witness import ask_witnesses
 
 KEY = b"\x07" * 32
 

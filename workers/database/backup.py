@@ -21,9 +21,12 @@ from exhibit.config.config import FILE_NAME, Config
 from exhibit.config.secrets import INSTALLATION, REDIS_PASSWORD
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
+from exhibit.files.locks import alone
 from indexer.calibration.kept import FOLDER as BENCHMARK
+from registry.crawls.search_services import own_mappings
+from registry.log.accuracy import JOINED
 from registry.models import LogCheckpoint, LogEntry
-from workers.crawls.search_services import own_mappings
+from registry.services.services import Services
 from workers.database.backup_format import (
     BLOBS,
     DESCRIPTION,
@@ -36,9 +39,6 @@ from workers.database.backup_format import (
     verify_written,
 )
 from workers.database.dumping import dump_rows
-from workers.log.accuracy import JOINED
-from workers.servers.locks import alone
-from workers.services.wiring import Services
 
 Tell = Callable[[str], None]
 _LISTED = r"(database-[0-9a-f]{16}\.dump|blobs-[0-9a-f]{16}\.txt)"

@@ -9,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from exhibit.config.config import Config
 from exhibit.errors import ServiceMissingError, WrongUseError
-from workers.servers.addresses import database_url
+from registry.services.addresses import database_url
 from workers.servers.postgres import postgres_programs
 
 _KEPT = ("registry_owner", "registry_user", "registry_logentry")

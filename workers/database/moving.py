@@ -12,10 +12,10 @@ from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, StorageError, WrongUseError
 from exhibit.files.blobs import BlobStore, FolderBlobStore
+from exhibit.files.locks import alone
 from exhibit.sentences import Sentence
+from registry.services.stores import BLOBS, WITHHELD, store_at
 from workers.servers.embedded import lock_folder
-from workers.servers.locks import alone
-from workers.services.stores import BLOBS, WITHHELD, store_at
 
 AT_ONCE = 8
 

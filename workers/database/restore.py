@@ -14,14 +14,14 @@ from pathlib import Path
 from exhibit.config.config import Config, made_data_dir
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, WrongUseError
+from exhibit.files.locks import FileLock, alone
 from exhibit.machine import files_left
-from workers.configuration import load_config
+from registry.configuration import load_config
+from registry.services.stores import log_head, objects_of, store_at
 from workers.database.backup_format import BLOBS, Description, LogState, bytes_of, inside, members, verify_backup
 from workers.database.dumping import is_empty, migrations_in, restore_rows
 from workers.servers.embedded import lock_folder
 from workers.servers.keeper import ensure_servers
-from workers.servers.locks import FileLock, alone
-from workers.services.stores import log_head, objects_of, store_at
 
 Tell = Callable[[str], None]
 MAKE_ROOM = "Make room, or restore into a data folder on another disk (EXHIBIT_DATA)."
@@ -255,9 +255,9 @@ def _begin(config: Config, description: Description) -> tuple[LogState, str]:
     from workers.database.schema import migrate
 
     migrate()
+    from registry.matches.index_upkeep import rebuild_indexes
+    from registry.services.services import Services
     from workers.database.backup import log_state
-    from workers.matching.index_upkeep import rebuild_indexes
-    from workers.services.wiring import Services
 
     _settle_rows()
     services = Services(config)

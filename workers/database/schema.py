@@ -13,11 +13,11 @@ from exhibit.config.secrets import master_key
 from exhibit.errors import ServiceMissingError
 from indexer.calibration.shipped import shipped_calibration
 from indexer.picture.spaces import DESCRIPTOR
-from workers.configuration import load_config
+from registry.configuration import load_config
+from registry.services.same_secrets import keep_marks
+from registry.services.services import Services
 from workers.database.restore import take_up, too_early
 from workers.database.unpacking import unpack
-from workers.services.same_secrets import keep_marks
-from workers.services.wiring import Services
 
 _LOCK = 0x45584D47
 
@@ -54,13 +54,13 @@ def migrate() -> bool:
 
 def _keep_shipped() -> None:
     """Have the calibration and the network of this version among the rows."""
+    from registry.matches import calibrations
     from registry.models import DescriptorModel
-    from registry.vectors import calibrations
 
     if (shipped := shipped_calibration()) is not None:
         calibrations.keep_shipped(shipped)
     if not DescriptorModel.objects.filter(name=DESCRIPTOR.name, version=DESCRIPTOR.version).exists():
-        from workers.services.descriptors import start_shipped  # loads OpenCV, once for each version
+        from registry.services.descriptors import start_shipped  # loads OpenCV, once for each version
 
         start_shipped(Services(load_config()).blobs)
 

@@ -16,7 +16,7 @@ from exhibit.errors import IntegrityError, NotFoundError, StorageError, passes
 from exhibit.files.blobs import PIECE, BlobStore
 from exhibit.files.bucket import Bucket
 from exhibit.sentences import Sentence
-from workers.services.stores import BLOBS, bucket_of
+from registry.services.stores import BLOBS, bucket_of
 
 LOGGER = logging.getLogger(__name__)
 AT_ONCE = 32

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from registry.descriptors.networks import model_states
+from registry.matches import votes_upkeep
 from registry.models import StepState, WorkPicture
-from workers.descriptors.models import model_states
-from workers.matching import votes_upkeep
-from workers.services.wiring import Services
+from registry.services.services import Services
 
 _OVER = (StepState.DONE, StepState.FAILED)
 

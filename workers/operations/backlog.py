@@ -12,13 +12,13 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Greatest
 
 from exhibit.clock import now
+from registry import jobs
 from registry.db import steps
+from registry.db.claimable import Claimable
+from registry.jobs import Job
 from registry.log.audit_log import changed
 from registry.models import UNFINISHED, Dismissal, MailChoice, StepState
-from registry.models.steps import Claimable
 from registry.notifications import mail_choices
-from workers import jobs
-from workers.jobs import Job
 
 COUNTED = """
 SELECT %s, count(*) FILTER (WHERE state = 'todo'), count(*) FILTER (WHERE state = 'doing'), 0, min(since), count(*)

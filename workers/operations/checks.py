@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import StorageError
-from workers.services.disk import Room, room_of
-from workers.texts.words import gettext as _, ngettext
+from registry.services.disk import Room, room_of
+from registry.words import gettext as _, ngettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def archive_checks(config: Config, said: Callable[[str], str] = str) -> Iterator
     """Whether Milvus answers, where it searches the pictures seen."""
     try:
         if config.milvus_url:
-            from workers.services.milvus import milvus_of  # noqa: PLC0415 - loads FAISS
+            from registry.services.milvus import milvus_of  # noqa: PLC0415 - loads FAISS
 
             milvus_of(config).ask("get_server_version", timeout=3.0)
             yield Check("archive", ok=True, sentence=_("Milvus, in which pictures seen are searched, answers."))
@@ -95,7 +95,7 @@ def archive_checks(config: Config, said: Callable[[str], str] = str) -> Iterator
 
 def search_check(config: Config) -> Check:
     """Whether every mapping of an image search or a marketplace can be read, and if not, which files can't and why."""
-    from workers.crawls.search_services import FOLDER, broken, services  # noqa: PLC0415 - the crawler is loaded where needed
+    from registry.crawls.search_services import FOLDER, broken, services  # noqa: PLC0415 - the crawler is loaded where needed
 
     wrong = [f"{FOLDER}/{name}: {why}" for name, why in broken(config).items()]
     if wrong:

@@ -13,12 +13,12 @@ from django.db.models import Avg, Count, Min
 from exhibit.clock import now
 from exhibit.types import Money, parse_money
 from registry.db.running import Taken, taken_since
+from registry.matches.fingerprints import Collection
+from registry.matches.index_upkeep import index_states, work_size
 from registry.models import Picture, StepTime
-from registry.vectors.fingerprints import Collection
-from workers.matching.index_upkeep import index_states, work_size
+from registry.services.services import Services
 from workers.operations.capacity import MILLION, Law, Own, shipped_laws
 from workers.operations.status import COST_DAYS, disk_of
-from workers.services.wiring import Services
 
 MATCH = "match"  # the step that every picture found goes through once: its rows are what the cost is counted by
 MIN_PICTURES = 100  # from so many pictures on, a figure for a million is told

@@ -11,7 +11,11 @@ from exhibit.browser.program import OFF, find_browser
 from exhibit.clock import now
 from exhibit.config.config import AnchorConfig, Config
 from exhibit.errors import ExhibitError
-from workers.notify.mail import mail_folder, sender
+from registry.notifications.mail import mail_folder, sender
+from registry.services import stores
+from registry.services.anchors import anchor_of
+from registry.services.same_secrets import check_secrets
+from registry.services.services import Services
 from workers.operations.checks import (
     GIB,
     Check,
@@ -25,9 +29,6 @@ from workers.servers.keeper import are_kept
 from workers.servers.postgres import database_answers, database_time, postgres_programs
 from workers.servers.processes import service_user
 from workers.servers.redis import redis_answers, redis_program
-from workers.services import stores, wiring
-from workers.services.anchors import anchor_of
-from workers.services.same_secrets import check_secrets
 
 MAX_APART = 5.0
 """Seconds that two clocks may differ before it is told."""
@@ -81,7 +82,7 @@ def examine_house(config: Config) -> tuple[Check, ...]:
     from workers.operations import health, status
 
     with translation.override(None):
-        return tuple(health.checks(status.status_of(wiring.Services(config)), config))
+        return tuple(health.checks(status.status_of(Services(config)), config))
 
 
 def _data_folder(config: Config) -> Check:

@@ -11,15 +11,15 @@ from django.utils.timesince import timesince
 
 from exhibit.config.config import Config
 from indexer.picture.spaces import PHASH
+from registry import jobs
 from registry.db.running import SILENT, TICK
-from registry.vectors.fingerprints import Collection
-from workers import jobs
-from workers.matching.index_upkeep import IndexState
+from registry.matches.fingerprints import Collection
+from registry.matches.index_upkeep import IndexState
+from registry.services.indexes import MAX_TAIL
+from registry.words import gettext as _, ngettext
 from workers.operations.checks import Check, archive_checks, damage_check, room, search_check, witnesses_check
 from workers.operations.status import Status, Witness
 from workers.pipeline.celery import all_queues
-from workers.services.indexes import MAX_TAIL
-from workers.texts.words import gettext as _, ngettext
 
 LONG = timedelta(hours=1)  # after so long, what could have been done is late
 FOR_MILVUS = 10_000_000

@@ -11,10 +11,10 @@ from prometheus_client.registry import Collector
 from exhibit.config.config import Config
 from registry.db import running
 from registry.db.running import SILENT
+from registry.services.services import Services
 from workers.operations import health
 from workers.operations.status import Status, status_of
 from workers.pipeline.celery import all_queues
-from workers.services.wiring import Services
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 

@@ -16,14 +16,14 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, StorageError, UnreadablePictureError
 from indexer.calibration.kept import KeptPairs
 from registry import models
-from registry.models.steps import Claimable
-from workers.notify.mail import drop_mails
+from registry.db.claimable import Claimable
+from registry.notifications.mail import drop_mails
+from registry.pictures.kept_files import let_go
+from registry.pictures.previews import CACHES, drop_kept, preview
+from registry.services.disk import room_of
+from registry.services.services import Services
+from registry.services.stores import objects_of
 from workers.operations.checks import DAMAGED, damaged
-from workers.pictures.kept_files import let_go
-from workers.pictures.previews import CACHES, drop_kept, preview
-from workers.services.disk import room_of
-from workers.services.stores import objects_of
-from workers.services.wiring import Services
 
 LOGGER = logging.getLogger(__name__)
 ROOM = 2

@@ -10,20 +10,20 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from exhibit.clock import now
+from registry import jobs
 from registry.alliance import partners
 from registry.cases import floods
+from registry.cases.reported import waiting_reports
 from registry.crawls import canaries
 from registry.crawls.schedules import due_watches
 from registry.db import running
 from registry.db.running import Taken
 from registry.log import witnesses
+from registry.matches.index_upkeep import IndexState, index_states
 from registry.models import UNFINISHED, AnchorReceipt, Canary, Crawl, Heartbeat, LogCheckpoint, LogWaiting, StepState
-from workers import jobs
-from workers.cases.reported import waiting_reports
-from workers.matching.index_upkeep import IndexState, index_states
+from registry.services.disk import Room, room_of
+from registry.services.services import Services
 from workers.operations.backlog import Backlog, Failure, by_task, failures, held_up, oldest_by_queue
-from workers.services.disk import Room, room_of
-from workers.services.wiring import Services
 
 COST_DAYS = 30  # over so many days the steps' times are added up
 LATE = timedelta(minutes=15)  # so long after its time a run that hasn't begun counts as late

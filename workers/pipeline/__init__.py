@@ -1,1 +1,1 @@
-"""The steps of the pipeline, declared once, and how their messages travel. What a step does is in `workers.steps`."""
+"""The steps of the pipeline, declared once, and how their messages travel. What a job does is in `registry.jobs`."""

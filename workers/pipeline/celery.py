@@ -16,9 +16,9 @@ from exhibit.clock import SLACK
 from exhibit.config.config import Config
 from exhibit.files.private import keep_private
 from exhibit.logs import about
-from workers import jobs
-from workers.configuration import load_config
-from workers.servers.addresses import REDIS_SECONDS, broker_url
+from registry import jobs
+from registry.configuration import load_config
+from registry.services.addresses import REDIS_SECONDS, broker_url
 
 keep_private()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")

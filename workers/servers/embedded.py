@@ -11,11 +11,12 @@ from typing import Self
 
 from exhibit.config.config import Config, made_data_dir
 from exhibit.errors import ServiceMissingError
+from exhibit.files.locks import FileLock
 from exhibit.files.private import closed
+from exhibit.logs import last_lines
 from exhibit.machine import stat_fields
-from workers.servers.locks import FileLock
 from workers.servers.postgres import Postgres, database_answers
-from workers.servers.processes import Kept, Progress, ServerRights, end, last_lines, service_user
+from workers.servers.processes import Kept, Progress, ServerRights, end, service_user
 from workers.servers.redis import RedisServer, embedded_answers
 
 _SECONDS_OF_RETRIES = 10.0

@@ -13,11 +13,12 @@ from contextlib import contextmanager, suppress
 
 from exhibit.config.config import Config
 from exhibit.errors import ServiceMissingError, ended
+from exhibit.files.locks import FileLock, holder, is_free, shared
 from exhibit.files.private import keep_private
-from workers.configuration import load_config
+from exhibit.logs import last_lines
+from registry.configuration import load_config
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
-from workers.servers.locks import FileLock, holder, is_free, shared
-from workers.servers.processes import asked_to_stop, last_lines, open_log, pauses
+from workers.servers.processes import asked_to_stop, open_log, pauses
 from workers.servers.product import start_detached
 
 _PAUSE = 0.1

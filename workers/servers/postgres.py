@@ -15,7 +15,7 @@ from psycopg import sql
 
 from exhibit.config.config import Config
 from exhibit.errors import ConfigError, ServiceMissingError
-from workers.servers import addresses
+from registry.services import addresses
 from workers.servers.processes import Child, ServerRights
 
 _INITDB = (

@@ -281,15 +281,6 @@ def _ticks_below(number: int) -> int:
     return sum(found[pid][1] for pid in below if pid in found)
 
 
-def last_lines(folder: Path, name: str, count: int = 3) -> str:
-    """The end of a child's log, for messages."""
-    try:
-        text = (folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
-    return " / ".join(text.strip().splitlines()[-count:])
-
-
 def end(processes: Sequence["subprocess.Popen[bytes]"], *, seconds: float) -> None:
     """Wait for processes that have been asked to stop; kill those, with their whole sessions, that take too long."""
     for process in processes:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from exhibit.config.config import Config
-from workers import jobs
+from registry import jobs
 from workers.servers.processes import Child, launch
 
 CHECKOUT = Path(__file__).resolve().parents[2]

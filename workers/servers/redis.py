@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from exhibit.config.config import Config
 from exhibit.config.secrets import redis_password
 from exhibit.errors import ServiceMissingError
-from workers.servers import addresses
+from registry.services import addresses
 from workers.servers.processes import Child, ServerRights
 
 if TYPE_CHECKING:

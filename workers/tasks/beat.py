@@ -15,11 +15,11 @@ from typing import NoReturn
 
 from django.db import Error, connection
 
+from registry import jobs
 from registry.db import running
 from registry.db.leases import Turn
-from workers import jobs
+from registry.services.services import Services
 from workers.pipeline.celery import TASK_SECONDS, UPKEEP_SECONDS, living_workers, send_upkeep
-from workers.services.wiring import Services
 from workers.tasks.tick import look_at_times, tick
 
 LOOK_SECONDS = 60.0

@@ -13,9 +13,9 @@ from celery.signals import (
 )
 
 from exhibit.types import Untyped
+from registry import jobs
+from registry.configuration import load_config
 from registry.db import running
-from workers import jobs
-from workers.configuration import load_config
 from workers.pipeline.celery import WAITS_LONG, all_queues
 from workers.servers.redis import end_waits
 

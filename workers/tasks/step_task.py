@@ -12,10 +12,10 @@ from celery import Task
 
 from exhibit.logs import logged_as
 from exhibit.types import Untyped
-from workers import jobs
+from registry import jobs
 from workers.pipeline.meter import metered
-from workers.services.wiring import services
 from workers.tasks.tick import send_next
+from workers.wiring import services
 
 FIRST_PAUSE, MAX_PAUSE = 0.5, 10.0
 """Seconds between two tries to reach a database that has gone."""

@@ -15,13 +15,14 @@ from pathlib import Path
 from exhibit.clock import now, rfc3339
 from exhibit.config.config import Config
 from exhibit.errors import ConfigError, ServiceMissingError, WrongUseError, ended
+from exhibit.files.locks import FileLock, alone, holder, is_free, is_shared, shared
 from exhibit.files.private import closed, keep_private
-from workers.configuration import load_config
-from workers.servers.addresses import local_site
+from exhibit.logs import last_lines
+from registry.configuration import load_config
+from registry.services.addresses import local_site
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
 from workers.servers.keeper import are_kept, keep_for_users
-from workers.servers.locks import FileLock, alone, holder, is_free, is_shared, shared
-from workers.servers.processes import Kept, Progress, asked_to_stop, last_lines, pauses, trim_logs
+from workers.servers.processes import Kept, Progress, asked_to_stop, pauses, trim_logs
 from workers.servers.product import CHECKOUT, environment, services
 
 _SECONDS_UNTIL_QUIT = 4.0

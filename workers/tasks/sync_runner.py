@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from exhibit.config.config import Config
 from registry.db import steps
-from workers.jobs import Job
+from registry.jobs import Job
+from registry.services.services import Services
 from workers.pipeline.meter import metered
-from workers.services.wiring import Services
 from workers.tasks import tick
 
 

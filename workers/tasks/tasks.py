@@ -5,13 +5,13 @@ from collections.abc import Callable
 from functools import partial
 
 from exhibit.types import Untyped
+from registry import jobs
 from registry.accounts import devices, invitations
 from registry.alliance import partners
 from registry.db import idempotency
 from registry.notifications import events
-from workers import jobs
 from workers.pipeline.celery import LONG_SECONDS, app
-from workers.services.wiring import services
+from workers.wiring import services
 
 
 def _task_of(job: jobs.Job, name: str) -> Untyped:
@@ -42,10 +42,9 @@ def do_all(*jobs: Callable[[], object]) -> None:
 @app.task(name="exhibit.retain")
 def expire_bytes() -> None:
     """Remove bytes that have expired, what killed processes have left behind, and ways in that have ended."""
-    from workers.evidence import links, packages  # libraries for pictures come with them, after the fork
+    from registry.bundles import links, packages, witness  # libraries for pictures come with them, after the fork
+    from registry.works import uploads
     from workers.operations import retention
-    from workers.steps.cases import witness
-    from workers.works import uploads
 
     of_house = (
         retention.expire_bytes,
@@ -79,8 +78,8 @@ def keep_up_votes() -> None:
 
     A message that was lost is made good by the next one.
     """
-    from workers.alliance import witnessing
-    from workers.matching import index_upkeep, votes_upkeep
+    from registry.alliance import witnessing
+    from registry.matches import index_upkeep, votes_upkeep
     from workers.operations import retention
 
     jobs = (index_upkeep.mend_indexes, retention.look_for_damage, votes_upkeep.keep_up)

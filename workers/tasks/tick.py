@@ -12,19 +12,19 @@ from evidence.log.append_only import BrokenHistoryError
 from exhibit.clock import SLACK, now
 from exhibit.errors import ExhibitError
 from exhibit.machine import machine_fault, tell_once
+from registry import jobs
 from registry.cases import recaptures
 from registry.crawls import canaries, crawling, due_times, revisits
+from registry.crawls.plan import plan_crawls, start_due_crawls
 from registry.db import steps
 from registry.db.statements import MOMENT, Statement, any_of
+from registry.log.configuration import witness_configuration
+from registry.log.sequencer import checkpoint_due, sequence_log, sign_checkpoint
 from registry.models import Crawl, LogCheckpoint, LogEntry, LogWaiting, MailChoice, StepState, Watch
 from registry.notices import terms
 from registry.notifications import mail_choices
-from workers import jobs
-from workers.log.configuration import witness_configuration
-from workers.log.sequencer import checkpoint_due, sequence_log, sign_checkpoint
+from registry.services.services import Services
 from workers.servers.redis import forget_tries
-from workers.services.wiring import Services
-from workers.steps.crawls.plan import plan_crawls, start_due_crawls
 
 _clock: dict[str, float] = {}
 """By how many seconds the clock was ahead of the monotonic one when this process looked last."""

@@ -13,10 +13,10 @@ from desk.api.common.limits import one_asked
 from desk.schemas import requests
 from desk.schemas.base import NOON, Answer, Hex, Moment
 from registry.accounts import scoped
-from workers.matching.brought import Claim, Verdict, brought_limits, change_map, whose
-from workers.services import wiring
-from workers.services.wiring import Services
-from workers.works.opened import close_work, open_work, public_address
+from registry.services.services import Services
+from registry.works.find_owner import Claim, Verdict, brought_limits, change_map, whose
+from registry.works.opened import close_work, open_work, public_address
+from workers import wiring
 
 router = Router(tags=["works"])
 PUBLIC = "/owners/{slug:owner}/works/{int:number}/public"

@@ -18,11 +18,11 @@ from desk.schemas import log as schemas, requests
 from desk.schemas.base import Answer
 from evidence.formats.codec import to_plain
 from exhibit.errors import RefusedError
+from registry.alliance import calls, witnessing
+from registry.alliance.blind import MAX_POINTS, answer_points, index_page
+from registry.alliance.cocaptures import visit_for
 from registry.models import Partner, Scope
-from workers.alliance import calls, witnessing
-from workers.alliance.blind import MAX_POINTS, answer_points, index_page
-from workers.alliance.cocaptures import visit_for
-from workers.services import wiring
+from workers import wiring
 
 router = Router(tags=["alliance"])
 LOG_NAME = "^[!-*,-~]{1,200}$"

@@ -12,11 +12,11 @@ from desk.api.common.auth import Call, of
 from exhibit.errors import RefusedError
 from exhibit.pictures.decode import Limits
 from exhibit.types import Json
+from registry.bundles.packages import package_chunks, package_name, package_size
 from registry.log.audit_log import Evidence, Way, accessed
 from registry.models import Notice, Package
-from workers.evidence.packages import package_chunks, package_name, package_size
-from workers.notices.packet import packet, packet_name
-from workers.services import wiring
+from registry.notices.packet import packet, packet_name
+from workers import wiring
 
 FileName = Annotated[str, Path(max_length=200)]
 SANDBOX = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; sandbox"

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 
 from desk.api.common.problems import Problem
 from exhibit.sentences import Sentence
-from workers.servers.addresses import redis_url
+from registry.services.addresses import redis_url
 
 WINDOW = 60
 PATIENCE = 2.0

@@ -15,7 +15,7 @@ from desk.schemas.base import Piece
 from desk.schemas.parties import demands as schemas
 from registry.models import Fee
 from registry.parties import demands
-from workers.parties.tables import ledger_bytes
+from registry.parties.tables import ledger_bytes
 
 router = Router(tags=["money"])
 DEMANDS = "/owners/{slug:owner}/demands"

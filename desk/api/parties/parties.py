@@ -10,8 +10,8 @@ from desk.api.common.pagination import Limit
 from desk.schemas import requests
 from desk.schemas.parties import parties as schemas
 from registry.parties import parties
-from workers.parties.rdap import have_asked
-from workers.services import wiring
+from registry.parties.rdap import have_asked
+from workers import wiring
 
 router = Router(tags=["parties"])
 PARTIES = "/owners/{slug:owner}/parties"

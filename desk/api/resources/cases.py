@@ -19,15 +19,14 @@ from exhibit.errors import ConflictError, NotFoundError
 from exhibit.types import CaseDecision
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry.accounts import scoped
-from registry.cases import queue
+from registry.bundles.drawings import pair_of
+from registry.cases import decisions, queue
+from registry.cases.decisions import Choice, Outcome, Wish
+from registry.cases.reported import report_picture
 from registry.log.audit_log import Evidence, Way, accessed
 from registry.models import Case, Match
 from registry.works.licence_check import fitting
-from workers.cases import decisions
-from workers.cases.decisions import Choice, Outcome, Wish
-from workers.cases.reported import report_picture
-from workers.evidence.drawings import pair_of
-from workers.services import wiring
+from workers import wiring
 
 router = Router(tags=["cases"])
 CASES, ONE = "/owners/{slug:owner}/cases", "/owners/{slug:owner}/cases/{int:number}"

@@ -13,11 +13,10 @@ from desk.api.common import limits
 from desk.api.common.auth import BEARER, Permitted
 from desk.api.common.problems import unauthorized
 from desk.schemas import owners as schemas, requests
-from registry.edge import contributors
+from registry.edge import contributors, taking
+from registry.edge.measuring import SIGNATURE
 from registry.models import Contributor, Scope
-from workers.edge import taking
-from workers.edge.measuring import SIGNATURE
-from workers.services import wiring
+from workers import wiring
 
 router = Router(tags=["edge"])
 Hex = Annotated[str, Field(max_length=30_000, pattern="^([0-9a-f]{2})*$")]

@@ -15,13 +15,13 @@ from desk.schemas.base import Piece
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry.accounts import scoped
+from registry.bundles.bundles import assemble, bundle_name, in_a_file
+from registry.bundles.papers import draft_paper, paper_name, signed_name, signed_sheet
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.models import LogCheckpoint, LogEntry
-from workers.evidence.bundles import assemble, bundle_name, in_a_file
-from workers.evidence.papers import draft_paper, paper_name, signed_name, signed_sheet
-from workers.pictures.picture_usage import is_hidden
-from workers.services import wiring
+from registry.pictures.picture_usage import is_hidden
+from workers import wiring
 
 router = Router(tags=["evidence"])
 log_router = Router(tags=["log"])

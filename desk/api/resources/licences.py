@@ -10,12 +10,12 @@ from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import licences as schemas, requests
 from desk.schemas.base import Piece
+from registry import jobs
 from registry.accounts import scoped
 from registry.cases.licence_trial import NOTHING, ORDER, cases_of, try_licences
 from registry.models import Owner
 from registry.works.licences import NewLicence, change_licence, checked, end_licence, keep_licences, waiting_changes
-from workers import jobs
-from workers.services import wiring
+from workers import wiring
 
 router = Router(tags=["licences"])
 LICENCES = "/owners/{slug:owner}/licences"

@@ -16,9 +16,8 @@ from desk.schemas.base import Piece
 from registry.accounts import scoped
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
-from registry.notices import notices, replies
-from workers.notices import signing
-from workers.services import wiring
+from registry.notices import notices, replies, signing
+from workers import wiring
 
 router = Router(tags=["notices"])
 NOTICES, ONE = "/owners/{slug:owner}/notices", "/owners/{slug:owner}/notices/{int:number}"

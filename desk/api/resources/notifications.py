@@ -9,11 +9,10 @@ from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import notifications as schemas, requests
 from desk.schemas.base import Piece
+from registry import jobs
 from registry.accounts import scoped
-from registry.notifications import events
-from workers import jobs
-from workers.notify import webhooks
-from workers.services import wiring
+from registry.notifications import events, webhooks
+from workers import wiring
 
 router = Router(tags=["being told"])
 WEBHOOKS, ONE = "/owners/{slug:owner}/webhooks", "/owners/{slug:owner}/webhooks/{int:number}"

@@ -14,7 +14,7 @@ from desk.schemas.base import Piece
 from exhibit.errors import ServiceMissingError
 from registry.accounts import invitations, people, tokens
 from registry.models import Role
-from workers.notify.invitations import invite
+from registry.notifications.invitations import invite
 
 router = Router(tags=["owners"])
 member_router = Router(tags=["members"])

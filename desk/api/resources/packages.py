@@ -12,14 +12,14 @@ from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import downloads as schemas, requests
 from desk.schemas.base import Piece
+from registry import jobs
 from registry.accounts import scoped
+from registry.bundles import links, packages as packing
 from registry.log.audit_log import Evidence
 from registry.models import Package, Report
-from workers import jobs
-from workers.evidence import links, packages as packing
-from workers.pictures.kept_files import remove_row
-from workers.servers.addresses import absolute
-from workers.services import wiring
+from registry.pictures.kept_files import remove_row
+from registry.services.addresses import absolute
+from workers import wiring
 
 router = Router(tags=["packages"])
 link_router = Router(tags=["links"])

@@ -17,14 +17,14 @@ from desk.schemas.base import Piece
 from evidence.documents.report.facts import ReportScope
 from exhibit.digests import Digest
 from exhibit.types import CaseDecision
+from registry import jobs
 from registry.accounts import scoped
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.models import Report
-from workers import jobs
-from workers.reports.requests import ask_again, remove_report, request_report
-from workers.reports.scope import MAX_WORKS, Wanted
-from workers.services import wiring
+from registry.reports.requests import ask_again, remove_report, request_report
+from registry.reports.scope import MAX_WORKS, Wanted
+from workers import wiring
 
 router = Router(tags=["reports"])
 REPORTS, ONE = "/owners/{slug:owner}/reports", "/owners/{slug:owner}/reports/{int:number}"

@@ -15,8 +15,8 @@ from desk.schemas import requests, works as schemas
 from desk.schemas.base import Piece
 from registry.accounts import scoped
 from registry.models import UploadFile
-from workers.services import wiring
-from workers.works import uploads as uploading
+from registry.works import uploads as uploading
+from workers import wiring
 
 router = Router(tags=["uploads"])
 UPLOADS, ONE = "/owners/{slug:owner}/uploads", "/owners/{slug:owner}/uploads/{int:number}"

@@ -13,12 +13,11 @@ from desk.schemas.base import Piece
 from exhibit.errors import WrongUseError
 from exhibit.types import Price
 from registry.accounts import scoped
-from registry.crawls import canaries, crawling, schedules, watching
+from registry.crawls import canaries, crawling, plan, schedules, watching
+from registry.crawls.search_keys import consent, drop_key, estimate, keep_key, set_price, withdraw_consent
+from registry.crawls.watches import arrange, change, plant
 from registry.models import Refusal
-from workers.crawls.search_keys import consent, drop_key, estimate, keep_key, set_price, withdraw_consent
-from workers.crawls.watches import arrange, change, plant
-from workers.services import wiring
-from workers.steps.crawls import plan
+from workers import wiring
 
 router = Router(tags=["watches"])
 WATCHES, ONE = "/owners/{slug:owner}/watches", "/owners/{slug:owner}/watches/{int:number}"

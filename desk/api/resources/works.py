@@ -24,24 +24,23 @@ from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
 from indexer.search.prints import MAX_FILE, read_prints
 from registry.accounts import scoped
+from registry.bundles import deposits
+from registry.bundles.bundles import in_a_file
+from registry.cases.flood_decisions import answer_flood
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
+from registry.matches.identify import identify as search
 from registry.models import Deposit, OwnershipRemark, Work
-from registry.works import collections, works as searching
+from registry.pictures.previews import LARGE, SMALL, shown
+from registry.works import bulk, collections, declarations as declaring, registration, works as searching
 from registry.works.collections import counted
-from workers.cases.floods import answer_flood
-from workers.evidence import deposits
-from workers.evidence.bundles import in_a_file
-from workers.evidence.exporting import MAX_ADDRESS, Wanted, packed, packed_name
-from workers.matching.identify import identify as search
-from workers.pictures.previews import LARGE, SMALL, shown
-from workers.services import wiring
-from workers.works import bulk, declarations as declaring, registration
-from workers.works.ownership import answer
-from workers.works.registration import NewWork, register_work
-from workers.works.stated import register_all
-from workers.works.tables import checked_date, plain_name
-from workers.works.uploads import check_disk
+from registry.works.exporting import MAX_ADDRESS, Wanted, packed, packed_name
+from registry.works.ownership import answer
+from registry.works.registration import NewWork, register_work
+from registry.works.stated import register_all
+from registry.works.tables import checked_date, plain_name
+from registry.works.uploads import check_disk
+from workers import wiring
 
 router = Router(tags=["works"])
 WORKS, ONE = "/owners/{slug:owner}/works", "/owners/{slug:owner}/works/{int:number}"

@@ -14,11 +14,11 @@ import click
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode, NotFoundError, WrongUseError
 from exhibit.types import CaseDecision, Json
-from workers.configuration import load_config
+from registry.configuration import load_config
 
 if TYPE_CHECKING:
     from registry import models
-    from workers.services import wiring
+    from registry.services.services import Services
 
 DECISIONS = tuple(case_decision.value for case_decision in CaseDecision)
 
@@ -40,16 +40,16 @@ class Desk:
         return workers_run(self.config)
 
     @cached_property
-    def services(self) -> "wiring.Services":
+    def services(self) -> "Services":
         """The ports. Hints go to the workers; where none run, rows wait for whoever looks at them next."""
-        from workers.services import wiring
+        from registry.services.services import Services, leave_to_the_tick
 
         if not self.workers_run:
-            return wiring.Services(self.config, wiring.leave_to_the_tick)
+            return Services(self.config, leave_to_the_tick)
         from workers.pipeline import celery
 
         celery.give_up_soon()
-        return wiring.Services(self.config, celery.send)
+        return Services(self.config, celery.send)
 
     def owner(self, named: str | None) -> "models.Owner":
         """The owner with this short name or name; the only one, if nobody is named and there aren't several.

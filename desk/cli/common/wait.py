@@ -78,7 +78,7 @@ def end_where_unsealed(bundles: "Iterable[models.Bundle]") -> None:
 def wait_for_seals(desk: Desk, cases: "Sequence[models.Case]") -> None:
     """Wait until the bundles of the cases are sealed and witnesses have answered, or it didn't work the first time."""
     from registry import models
-    from workers.evidence import bundles as bundling
+    from registry.bundles import bundles as bundling
 
     asked = models.Bundle.objects.filter(case__in=[case.pk for case in cases])
     unsealed = asked.filter(state__in=models.UNFINISHED, error="")

@@ -25,7 +25,7 @@ from exhibit.clock import now
 from exhibit.errors import ExhibitError
 from registry.accounts import invitations, people, tokens
 from registry.models import Owner, Scope
-from workers.notify.invitations import invite as invite_by_mail
+from registry.notifications.invitations import invite as invite_by_mail
 
 PERIODS = (7, 30, 90, 365)
 """Days for which a token can be valid, as the page offers them."""

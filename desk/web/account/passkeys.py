@@ -10,9 +10,9 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import manages, person_of, said
 from desk.web.common.pages import Telling, decider_post, manager_post, member_page
 from exhibit.errors import ExhibitError
+from registry.bundles import keys, passkeys
 from registry.log.keys import Use, key_named, keys_of, use_of
 from registry.models import Owner
-from workers.evidence import keys, passkeys
 
 USES = {
     Use.SEALING: gettext_lazy("seals bundles"),

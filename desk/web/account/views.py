@@ -25,10 +25,10 @@ from desk.web.common.access import person_of, said
 from desk.web.common.pages import FORM, Telling, manager_post
 from exhibit.errors import ExhibitError
 from registry.accounts import invitations, people
+from registry.cases import sample
 from registry.db.rows import write
 from registry.models import Invitation, Owner, Role, User
-from workers.cases import sample
-from workers.services import wiring
+from workers import wiring
 
 
 class Beginning(forms.Form):

@@ -23,15 +23,14 @@ from exhibit.clock import now
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import CaseDecision
 from registry.accounts import scoped
-from registry.cases import floods, queue, recaptures
+from registry.cases import decisions, floods, queue, recaptures
 from registry.cases.also_shown import also_shown
+from registry.cases.decisions import UNDO_FOR, Choice, Outcome, Wish
 from registry.cases.queue import Group, Listed, Sort, State, Sure, Wanted
 from registry.cases.recaptures import Standing, Visited
 from registry.models import UNFINISHED, Case, Owner
 from registry.works.licence_check import fitting
-from workers.cases import decisions
-from workers.cases.decisions import UNDO_FOR, Choice, Outcome, Wish
-from workers.services import wiring
+from workers import wiring
 
 ROWS = 30
 LAST = "decided-last"

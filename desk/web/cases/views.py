@@ -22,21 +22,20 @@ from exhibit.errors import ExhibitError
 from exhibit.periods import earliest
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry.accounts import scoped
-from registry.cases import queue, recaptures
+from registry.bundles.drawings import pair_of, survival_map
+from registry.bundles.facts import Place, places_of
+from registry.cases import decisions, queue, recaptures
 from registry.cases.also_shown import also_shown
+from registry.cases.decisions import Choice, Wish
+from registry.cases.reported import goes_along, report_picture
 from registry.cases.triage import likelihood
+from registry.log.proofs import witnesses_of
+from registry.log.witnessed import witnessed
 from registry.models import UNFINISHED, Bundle, Case, Match, Owner
+from registry.notices.claims import answer, check
+from registry.pictures.provenance import FileStatement, said_by
 from registry.works.licence_check import SEEN, fitting, ledger_of
-from workers.cases import decisions
-from workers.cases.decisions import Choice, Wish
-from workers.cases.reported import goes_along, report_picture
-from workers.evidence.drawings import pair_of, survival_map
-from workers.evidence.facts import Place, places_of
-from workers.log.proofs import witnesses_of
-from workers.log.witnessed import witnessed
-from workers.notices.claims import answer, check
-from workers.pictures.provenance import FileStatement, said_by
-from workers.services import wiring
+from workers import wiring
 
 PAPERS = (
     ("us-902", _("United States: certification, FRE 902(13) and (14)")),
@@ -49,7 +48,7 @@ PAPERS = (
 THINGS = {
     "case": _("Case"), "package": _("Package"), "work": _("Work"), "report": _("Report"), "notice": _("Notice"),
 }  # fmt: skip
-"""What a file belongs to, by the word that :func:`workers.cases.reported.goes_along` has for it."""
+"""What a file belongs to, by the word that :func:`registry.cases.reported.goes_along` has for it."""
 
 DEEDS = {
     "note": _("The note is kept."),

@@ -20,9 +20,9 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry.accounts import scoped
+from registry.bundles import links as outside_links, packages as packing
 from registry.models import DownloadLink, Owner, Package, Report
-from workers.evidence import links as outside_links, packages as packing
-from workers.services import wiring
+from workers import wiring
 
 P = ParamSpec("P")
 

@@ -14,15 +14,15 @@ from desk.texts.evidence import witness_name
 from desk.web.common.access import manages, number_in, said, takes
 from desk.web.common.pages import Telling, decider_post, manager_post, member_page, page_of
 from exhibit.clock import now
+from registry import jobs
 from registry.accounts import people, scoped
+from registry.bundles import packages as packing
+from registry.db.fields import KeptFile
 from registry.log.audit_log import Evidence
+from registry.log.witnessed import Answer, answers_of
 from registry.models import Bundle, Owner, Package
-from registry.models.fields import KeptFile
-from workers import jobs
-from workers.evidence import packages as packing
-from workers.log.witnessed import Answer, answers_of
-from workers.pictures.kept_files import remove_row
-from workers.services import wiring
+from registry.pictures.kept_files import remove_row
+from workers import wiring
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,14 @@ from evidence.documents.report.facts import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, NotFoundError
 from exhibit.types import CaseDecision
+from registry import jobs
 from registry.accounts import scoped
+from registry.bundles.documents import languages_of
 from registry.log.audit_log import Evidence
 from registry.models import Owner, Package, Report
-from workers import jobs
-from workers.evidence.documents import languages_of
-from workers.reports import requests as making
-from workers.reports.scope import EVERYTHING, Wanted, numbers_of, wanted_of
-from workers.services import wiring
+from registry.reports import requests as making
+from registry.reports.scope import EVERYTHING, Wanted, numbers_of, wanted_of
+from workers import wiring
 
 FORMATS = {
     "pdf": gettext_lazy("PDF, to read and to print"),

@@ -13,12 +13,12 @@ from desk.web.common.pages import Telling, member_page, page_of
 from evidence.documents.papers.rendering import PAPERS
 from exhibit.digests import Digest
 from registry.accounts import scoped
+from registry.bundles.bundles import assemble, bundle_name, in_a_file
+from registry.bundles.papers import draft_paper, paper_name, signed_name, signed_sheet
 from registry.log.audit_log import Evidence
 from registry.models import Owner
-from workers.evidence.bundles import assemble, bundle_name, in_a_file
-from workers.evidence.papers import draft_paper, paper_name, signed_name, signed_sheet
-from workers.pictures.picture_usage import is_hidden
-from workers.services import wiring
+from registry.pictures.picture_usage import is_hidden
+from workers import wiring
 
 LISTED = 10
 """Packages, and reports, on a page that lists both."""

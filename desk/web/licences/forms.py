@@ -15,10 +15,10 @@ from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.cases.licence_trial import NOTHING, Trial
 from registry.models import Licence, Owner
+from registry.works.licence_tables import works_named
 from registry.works.licences import NewLicence, checked, words_of
-from workers.works.licences import works_named
-from workers.works.spreadsheets import Heading, Understood
-from workers.works.tables import day
+from registry.works.spreadsheets import Heading, Understood
+from registry.works.tables import day
 
 FIELDS = (
     "licensee", "works", "domain", "url_pattern", "account", "territories", "valid_from", "valid_until", "reason",

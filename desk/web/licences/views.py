@@ -16,15 +16,15 @@ from desk.web.common.access import MAX_FIELD, said
 from desk.web.common.pages import FORM, decider_form, member_page, page_of, show
 from desk.web.licences import forms
 from exhibit.errors import WrongUseError
+from registry import jobs
 from registry.accounts import scoped
 from registry.cases.ledger import effects_of
 from registry.cases.licence_trial import NOTHING, cases_of, try_licences
 from registry.models import Case, CaseSighting, LedgerChange, Licence, Owner
+from registry.works.licence_tables import LicenceTable, licences_in_table
 from registry.works.licences import NewLicence, change_licence, end_licence, keep_licences, waiting_changes
-from workers import jobs
-from workers.services import wiring
-from workers.works.licences import LicenceTable, licences_in_table
-from workers.works.tables import day
+from registry.works.tables import day
+from workers import wiring
 
 MAX_TABLE = 2 * 1024 * 1024
 """Bytes of a table that the page takes; larger ones are for the command line."""

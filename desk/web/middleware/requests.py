@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponseBase
 from desk.web.middleware import Answer, middleware
 from exhibit.logs import logged_as
 from exhibit.plain import plain
-from workers.servers.addresses import absolute
+from registry.services.addresses import absolute
 
 _LOG = logging.getLogger("exhibit.request")
 

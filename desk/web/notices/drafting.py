@@ -20,11 +20,11 @@ from desk.web.notices import words
 from exhibit.errors import WrongUseError
 from registry.models import Case, Notice, Owner, Sender
 from registry.notices import notices, senders
-from workers.notices.addressees import addressee_of, proposals
-from workers.notices.checker import Gap, missing
-from workers.notices.contents import FIELDS, QUESTIONS, NoticeItem, items_of
-from workers.notices.enclosures import deposits_of, packages
-from workers.services import wiring
+from registry.notices.addressees import addressee_of, proposals
+from registry.notices.checker import Gap, missing
+from registry.notices.contents import FIELDS, QUESTIONS, NoticeItem, items_of
+from registry.notices.enclosures import deposits_of, packages
+from workers import wiring
 
 CASES_AT_ONCE = 20
 """Cases whose questions a page asks."""

@@ -22,15 +22,14 @@ from desk.web.notices.drafting import CLAIMS, shown_gaps
 from exhibit.errors import WrongUseError
 from registry.log.audit_log import Evidence
 from registry.models import Notice, NoticeReply, NoticeWording, Owner
-from registry.notices import notices, replies
+from registry.notices import notices, replies, wording
+from registry.notices.checker import Gap, missing, us_unregistered
+from registry.notices.claims import check, unanswered
+from registry.notices.contents import MAX_PLACES, items_of, letter, parts_of
 from registry.notices.mail import may_have_left
-from workers.notices import wording
-from workers.notices.checker import Gap, missing, us_unregistered
-from workers.notices.claims import check, unanswered
-from workers.notices.contents import MAX_PLACES, items_of, letter, parts_of
-from workers.notices.signing import TEXT_NAME, download_name, file_of, read_mark, send_by_mail, sign, take_back
-from workers.services import wiring
-from workers.works.tables import day
+from registry.notices.signing import TEXT_NAME, download_name, file_of, read_mark, send_by_mail, sign, take_back
+from registry.works.tables import day
+from workers import wiring
 
 NAMED = {
     "begun": (gettext_lazy("not sent yet"), notices.BEGUN),

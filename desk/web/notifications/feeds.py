@@ -21,9 +21,9 @@ from registry.accounts import devices, scoped, tokens
 from registry.log import audit_log
 from registry.models import MailChoice
 from registry.notifications import mail_choices
-from workers.notify.digests import SALT
-from workers.servers.addresses import absolute
-from workers.services import wiring
+from registry.notifications.digests import SALT
+from registry.services.addresses import absolute
+from workers import wiring
 
 MAX_CASES = 50
 """Cases of a feed: the newest."""

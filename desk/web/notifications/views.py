@@ -10,13 +10,12 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import manages, person_of
 from desk.web.common.pages import manager_page, manager_post, member_page, member_post, page_of, show, shows_secret
 from exhibit.errors import ExhibitError
+from registry import jobs
 from registry.accounts import scoped, tokens
 from registry.models import Feed, MailChoice, Owner
-from registry.notifications import events, mail_choices
-from workers import jobs
-from workers.notify import webhooks
-from workers.servers.addresses import absolute
-from workers.services import wiring
+from registry.notifications import events, mail_choices, webhooks
+from registry.services.addresses import absolute
+from workers import wiring
 
 
 @member_page("web/told.html")

@@ -11,14 +11,14 @@ from desk.texts.refusals import end_in_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import said
 from desk.web.common.pages import Telling, operator_view
+from registry import jobs
 from registry.db.running import SILENT
 from registry.models import Contributor
-from workers import jobs
+from workers import wiring
 from workers.operations import health
 from workers.operations.backlog import MOST, dismiss, try_again
 from workers.operations.cost import costs_of
 from workers.operations.status import COST_DAYS, Status, status_of
-from workers.services import wiring
 
 COLLECTIONS = {
     "works": gettext_lazy("Registered works"),

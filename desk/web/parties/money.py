@@ -16,8 +16,8 @@ from exhibit.errors import WrongUseError
 from registry.models import DemandEntry, Owner
 from registry.parties import demands
 from registry.parties.demands import NewEntry, read_amount
-from workers.parties.tables import fees_in_table, ledger_bytes
-from workers.works.tables import day
+from registry.parties.tables import fees_in_table, ledger_bytes
+from registry.works.tables import day
 
 MAX_TABLE = 2 * 1024 * 1024
 

@@ -7,12 +7,12 @@ from desk.web.common.access import said
 from desk.web.common.pages import Telling, decider_post, member_page, page_of
 from desk.web.notices import words as notice_words
 from desk.web.parties import words
+from registry.bundles import packages as packing
 from registry.models import UNFINISHED, Case, Notice, NoticeReply, Owner
 from registry.notices import notices
 from registry.parties import demands, parties
-from workers.evidence import packages as packing
-from workers.parties.rdap import have_asked
-from workers.services import wiring
+from registry.parties.rdap import have_asked
+from workers import wiring
 
 
 @member_page("web/parties.html")

@@ -12,10 +12,10 @@ from django.views.decorators.http import require_POST, require_safe
 from evidence.log.tiles import HEIGHT, LEVELS, Tile, entry_bundle, parse_tile
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import NotFoundError
+from registry.alliance import calls, witnessing
 from registry.log.log import PostgresLogStore
 from registry.models import LogCheckpoint, LogEntry
-from workers.alliance import calls, witnessing
-from workers.services import wiring
+from workers import wiring
 
 FOR_LONG = "public, max-age=300"
 """After a restore and under another name of the log, the same address has other bytes."""

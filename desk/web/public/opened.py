@@ -16,11 +16,11 @@ from desk.texts.sentences import in_words
 from desk.web.common.pages import FORM
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import Untyped
+from registry.alliance.pdq_feed import feed
 from registry.models import Work
-from workers.alliance.pdq_feed import feed
-from workers.matching.brought import MAX_BROUGHT, NO_CHANGE, Verdict
-from workers.services import wiring
-from workers.works.opened import opened_work, public_facts
+from registry.works.find_owner import MAX_BROUGHT, NO_CHANGE, Verdict
+from registry.works.opened import opened_work, public_facts
+from workers import wiring
 
 
 @require_safe

@@ -13,8 +13,8 @@ from desk.web.notices.words import REPLIES
 from exhibit.errors import ExhibitError
 from registry.models import Notice
 from registry.notices import replies
-from workers.notices.signing import TEXT_NAME, file_of
-from workers.services import wiring
+from registry.notices.signing import TEXT_NAME, file_of
+from workers import wiring
 
 
 @require_http_methods(FORM)

@@ -22,7 +22,7 @@ from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseEr
 from exhibit.pictures.iscc import iscc_of, read_binding
 from exhibit.types import Untyped
 from registry.works.signed_copies import found_by, manifest_store
-from workers.services import wiring
+from workers import wiring
 
 MOST, USUAL = 50, 10  # manifests of an answer
 MAX_PIXELS, MAX_SECONDS = 25_000_000, 3.0

@@ -22,13 +22,13 @@ from exhibit.machine import DATABASE_SILENT
 from exhibit.types import Decision
 from indexer.picture.spaces import PIPELINE
 from registry.accounts import scoped
-from registry.vectors import calibrations
-from workers.log.accuracy import present_accuracy, shown_joined
+from registry.log.accuracy import present_accuracy, shown_joined
+from registry.matches import calibrations
+from workers import wiring
 from workers.operations.checks import disk_check
 from workers.operations.metrics import metrics as house_metrics
 from workers.servers.postgres import database_answers
 from workers.servers.redis import redis_answers
-from workers.services import wiring
 
 SECONDS_FOR_HEALTH = 1.5
 

@@ -21,10 +21,10 @@ from desk.web.downloads.reports import bundles_for, day_in_words, limits_of, tit
 from indexer.layout.information import COMPOSED
 from registry.crawls.crawling import MAX_COUNTED, SEARCH
 from registry.crawls.revisits import is_past
+from registry.crawls.search_services import services
 from registry.crawls.watching import takes_lists
 from registry.models import Case, Work
-from workers.crawls.search_services import services
-from workers.services import wiring
+from workers import wiring
 
 register = template.Library()
 _WORDS = (

@@ -12,10 +12,9 @@ from crawler.formats.job import Limits
 from desk.texts.refusals import end_in_words, inquiry_in_words, passed_in_words, refusal_in_words, spending_in_words
 from desk.web.common.pages import decider_post, member_page, page_of, show
 from registry.accounts import scoped
-from registry.crawls import crawling, watching
+from registry.crawls import crawling, plan, watching
 from registry.models import UNFINISHED, CaseSighting, Crawl, Owner, Picture, Watch
-from workers.services import wiring
-from workers.steps.crawls import plan
+from workers import wiring
 
 
 def not_through(watch: Watch) -> Crawl | None:

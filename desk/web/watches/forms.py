@@ -16,10 +16,10 @@ from desk.texts.schedules import schedule
 from registry.crawls.budgets import RENDERING
 from registry.crawls.inquiries import USUAL
 from registry.crawls.schedules import DAY, WEEK, TimeOfDay, kept
+from registry.crawls.search_services import words_of
 from registry.crawls.watching import BUDGET, FILE_KINDS, searched_words, searches
 from registry.models import Owner, Watch
-from workers.crawls.search_services import words_of
-from workers.works.licences import works_named
+from registry.works.licence_tables import works_named
 
 MEGABYTE = 1_000_000
 HOUR = timedelta(hours=1)
@@ -144,7 +144,7 @@ class WatchForm(forms.Form):
         zone.choices = [(name, name) for name in zones]
 
     def settings(self) -> dict[str, Any]:
-        """What was set, as :func:`workers.crawls.watches.arrange` and ``change`` take it."""
+        """What was set, as :func:`registry.crawls.watches.arrange` and ``change`` take it."""
         given = {name: value for name, value in self.cleaned_data.items() if value is not None}
         budget = {name: given[field] * unit for field, (name, unit) in AMOUNTS.items() if field in given}
         budget |= {name: given[name] for name in ("money", "money_month") if name in given}

@@ -14,13 +14,12 @@ from desk.web.watches.views import run_at_once
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import Price
-from registry.crawls import crawling, watching
+from registry.crawls import crawling, search_keys, watching
+from registry.crawls.search_keys import consent, estimate, keep_key, lacking, price_of, set_price
+from registry.crawls.search_services import service_of, services
+from registry.crawls.watches import arrange
 from registry.models import Owner
-from workers.crawls import search_keys
-from workers.crawls.search_keys import consent, estimate, keep_key, lacking, price_of, set_price
-from workers.crawls.search_services import service_of, services
-from workers.crawls.watches import arrange
-from workers.services import wiring
+from workers import wiring
 
 
 @member_page("web/searches.html")

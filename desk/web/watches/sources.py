@@ -18,9 +18,9 @@ from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.urls import host_of
 from registry.accounts import scoped
 from registry.crawls import watching
+from registry.crawls.watches import arrange, check_addresses, look_at_site
 from registry.models import Owner, Watch
-from workers.crawls.watches import arrange, check_addresses, look_at_site
-from workers.services import wiring
+from workers import wiring
 
 
 @decider_form()

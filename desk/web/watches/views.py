@@ -15,13 +15,11 @@ from desk.web.watches.crawls import not_through, progress_of
 from desk.web.watches.forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
 from registry.accounts import scoped
-from registry.crawls import canaries, changes, watching
+from registry.crawls import canaries, changes, plan, watches as arranging, watching
 from registry.crawls.budgets import of_month, spent_of
 from registry.crawls.revisits import is_past
 from registry.models import Crawl, Owner, Watch
-from workers.crawls import watches as arranging
-from workers.services import wiring
-from workers.steps.crawls import plan
+from workers import wiring
 
 
 @member_page("web/watches.html")

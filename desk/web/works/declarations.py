@@ -16,12 +16,12 @@ from exhibit.types import DeclaredWork
 from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Owner, Work
-from workers.services import wiring
-from workers.works import declarations as declaring
-from workers.works.opened import close_work, open_work
-from workers.works.ownership import answer as answer_remark
-from workers.works.registration import remove_work
-from workers.works.tables import registration
+from registry.works import declarations as declaring
+from registry.works.opened import close_work, open_work
+from registry.works.ownership import answer as answer_remark
+from registry.works.registration import remove_work
+from registry.works.tables import registration
+from workers import wiring
 
 FROM_FILE = {name: name for name in ("title", "author", "created", "credit", "holder")} | {"rights_statement": "rights"}
 """Fields that a file may state, by what it calls them."""

@@ -9,11 +9,11 @@ from desk.web.common.access import said
 from desk.web.common.pages import decider_post
 from exhibit.errors import WrongUseError
 from registry.accounts import scoped
+from registry.cases.flood_decisions import Answer, answer_flood
 from registry.cases.floods import unlike
 from registry.cases.matching import held_back
 from registry.models import Flood, Owner, Sighting, Work
-from workers.cases.floods import Answer, answer_flood
-from workers.services import wiring
+from workers import wiring
 
 LOOKED_AT, SHOWN = 1_000, 12
 """Sightings that a page looks at, and pictures that it shows of them: those that look unlike one another."""

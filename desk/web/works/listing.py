@@ -17,10 +17,9 @@ from desk.web.common.access import number_in, said
 from desk.web.common.pages import ROWS, Telling, decider_post, member_page, page_of
 from registry.accounts import scoped
 from registry.models import Flood, Owner, OwnershipRemark, Work
-from registry.works import works as searching
+from registry.works import bulk, works as searching
 from registry.works.collections import PUT, TAKE, collection_of, collections_of, remove_collection, rename_collection
-from workers.services import wiring
-from workers.works import bulk
+from workers import wiring
 
 ONLY = (
     ("", _("All")),

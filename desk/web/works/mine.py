@@ -13,9 +13,9 @@ from desk.web.common.pages import member_form, show
 from desk.web.middleware.requests import whole_address
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.plain import plain
+from registry.matches import identify
 from registry.models import Owner
-from workers.matching import identify
-from workers.services import wiring
+from workers import wiring
 
 MAX_URL = 4_000
 SECONDS = 10.0

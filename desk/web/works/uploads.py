@@ -23,12 +23,11 @@ from exhibit.errors import ExhibitError, RefusedError, WrongUseError
 from indexer.search.prints import MAX_FILE, MAX_WORKS, read_prints
 from registry.accounts import scoped
 from registry.models import Owner, Upload, UploadLine
-from registry.works import works as searching
-from workers.services import wiring
-from workers.works import uploads as uploading
-from workers.works.spreadsheets import uncomputed
-from workers.works.stated import register_all
-from workers.works.tables import lines_without, read_works
+from registry.works import uploads as uploading, works as searching
+from registry.works.spreadsheets import uncomputed
+from registry.works.stated import register_all
+from registry.works.tables import lines_without, read_works
+from workers import wiring
 
 T = TypeVar("T")
 MAX_LEFT_OUT = 1_000

@@ -20,17 +20,17 @@ from desk.web.works.held import held
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry.accounts import people, scoped
+from registry.bundles import deposits
+from registry.bundles.bundles import in_a_file
 from registry.log.audit_log import Evidence
+from registry.log.registrations import registration_of
 from registry.models import Owner, WorkPicture
-from registry.works import works as searching
+from registry.pictures.previews import LARGE, SMALL, shown
+from registry.works import exporting, works as searching
+from registry.works.opened import public_address
+from registry.works.ownership import terms, warnings_of
 from registry.works.relations import related_to
-from workers.evidence import deposits, exporting
-from workers.evidence.bundles import in_a_file
-from workers.log.registrations import registration_of
-from workers.pictures.previews import LARGE, SMALL, shown
-from workers.services import wiring
-from workers.works.opened import public_address
-from workers.works.ownership import terms, warnings_of
+from workers import wiring
 
 
 @decider_post(back="works")

@@ -15,9 +15,9 @@ from exhibit.errors import ExhibitError, WrongUseError
 from indexer.calibration.kept import Said
 from registry.accounts import scoped
 from registry.cases.history import joined
+from registry.matches import why as asking
 from registry.models import Owner, Work
-from workers.matching import why as asking
-from workers.services import wiring
+from workers import wiring
 
 CHOICES = {Said.COPY: gettext_lazy("This is a copy"), Said.DIFFERENT: gettext_lazy("These are different pictures")}
 

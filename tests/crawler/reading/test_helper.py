@@ -13,9 +13,9 @@ from crawler.reading import helper
 from crawler.reading.policy import robots_policy
 from crawler.state.crawl import Crawl
 from exhibit.errors import ExhibitError, RefusedError
+from registry.works import spreadsheets
+from registry.works.spreadsheets import read_lines
 from tests.assets.hostile_documents import HOSTILE_DOCUMENTS
-from workers.works import spreadsheets
-from workers.works.spreadsheets import read_lines
 
 SECONDS, MIB = 20.0, 1 << 20
 ABOUT: dict[str, dict[str, object]] = {

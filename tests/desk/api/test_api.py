@@ -24,7 +24,7 @@ from registry.edge import contributors
 from registry.models import Case, Scope, User
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import scene_of_programs, studio
-from workers.services import wiring
+from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["scene", "scene_of_programs", "studio"]

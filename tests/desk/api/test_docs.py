@@ -17,18 +17,18 @@ from desk.api.api import api
 from desk.api.common.idempotency import HEADER
 from desk.schemas.requests import OfferedKind
 from registry.accounts import tokens
+from registry.bundles.seal import seal_bundles
+from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.matches.match import match_pictures
 from registry.models import Bundle, Capture, Membership, Owner, Role, Scope, User
 from registry.notices import notices
+from registry.notifications.webhooks import OFFERED
+from registry.reports.make_report import make_reports
 from tests import CHECKOUT
 from tests.assets.noticed import ANSWERS, SENDER, signed
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph
 from tests.desk.api.test_api import OPERATIONS
-from workers.log.sequencer import sequence_log, sign_checkpoint
-from workers.notify.webhooks import OFFERED
-from workers.services import wiring
-from workers.steps.cases.report import make_reports
-from workers.steps.cases.seal import seal_bundles
-from workers.steps.matching.match import match_pictures
+from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
 PAGE = CHECKOUT / "docs" / "api.md"

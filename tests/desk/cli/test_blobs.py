@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from exhibit.files.blobs import blob_store
+from exhibit.files.locks import FileLock
 from tests.assets.command_line import Terminal
 from workers.servers.embedded import lock_folder
-from workers.servers.locks import FileLock
 from workers.tasks.supervisor import Status
 
 

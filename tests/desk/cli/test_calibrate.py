@@ -11,12 +11,12 @@ from exhibit.comparison.calibration import Bound
 from exhibit.digests import Digest
 from exhibit.types import Decision
 from indexer.calibration.shipped import shipped_calibration
-from registry.vectors import calibrations
+from registry.matches import calibrations
+from registry.services.descriptors import start_shipped
 from tests.assets.command_line import Terminal
 from tests.assets.counted import counts, log_of, picture
 from tests.assets.documented import json_keys
 from tests.assets.rows import jpeg
-from workers.services.descriptors import start_shipped
 
 
 def small(seed: int) -> bytes:

@@ -9,11 +9,11 @@ from desk.cli.common.frame import person
 from exhibit.digests import Digest
 from indexer.picture.features import extract
 from indexer.search.prints import StatedPicture
+from registry.matches.match import match_pictures
 from registry.models import Bundle, CrawlSlice, Owner, Picture
+from registry.works.stated import register_stated
 from tests.assets.command_line import Terminal
 from tests.assets.rows import bring, claimed_slice, copy_of, found_case, jpeg, photograph, register
-from workers.steps.matching.match import match_pictures
-from workers.works.stated import register_stated
 
 
 def test_a_case_is_listed_and_shown_with_its_use(cli: Terminal, studio: str) -> None:

@@ -9,7 +9,7 @@ from exhibit.entries import canonical
 from registry.models import Contributor
 from tests.assets.command_line import Terminal
 from tests.assets.documented import json_keys
-from workers.services import wiring
+from workers import wiring
 
 
 def test_whoever_is_invited_is_listed_and_removed(cli: Terminal) -> None:

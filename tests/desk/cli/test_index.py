@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from registry.models import MilvusCollection, Owner
+from registry.services.services import Services
 from tests.assets.command_line import Terminal
 from tests.assets.documented import json_keys
 from tests.assets.milvus_server import Server
 from tests.assets.rows import found_case
-from workers.services.wiring import Services
 
 
 def test_indexes_are_checked_and_made_again(cli: Terminal, studio: str) -> None:

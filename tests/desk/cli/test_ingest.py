@@ -14,12 +14,12 @@ from pyarrow import parquet
 
 from exhibit.files.bucket import open_store
 from exhibit.network.guard import Guard
+from registry.crawls import ingest
 from registry.models import FrontierUrl, Sighting, Watch
 from tests.assets.command_line import Terminal
 from tests.assets.rows import copy_of, photograph
 from tests.assets.shop import Shop
 from tests.assets.swift_server import S3
-from workers.crawls import ingest
 
 OUT = "http://10.0.0.1/inside.jpg"
 

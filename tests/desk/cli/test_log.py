@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Bundle
 from tests.assets.command_line import Terminal
 from tests.assets.documented import json_keys
-from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from evidence.keys.ed25519 import FileSigner
 from exhibit.clock import now
+from registry.descriptors.model_files import model_file, signed
+from registry.descriptors.networks import measure_model
+from registry.services.descriptors import start_shipped
 from tests.assets.command_line import Terminal
 from tests.assets.documented import json_keys
 from tests.assets.networks import network, network_files, signed_card
 from tests.assets.rows import photograph
-from workers.descriptors.model_files import model_file, signed
-from workers.descriptors.models import measure_model
-from workers.services.descriptors import start_shipped
 
 
 def test_the_shipped_network_is_listed_as_the_one_in_use_and_stays(cli: Terminal, folder: Path) -> None:

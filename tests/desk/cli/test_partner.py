@@ -7,14 +7,14 @@ import pytest
 
 from evidence.log.notes import cosigner_key, verifier_key
 from registry.alliance import partners
+from registry.alliance.pdq_feed import feed, publish
+from registry.alliance.witnessing import note_fork
 from registry.models import LogOpening, Partner
 from tests.assets.command_line import Terminal
 from tests.assets.partners import new_signer, partner_of
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site import Answer, Site
-from workers.alliance.pdq_feed import feed, publish
-from workers.alliance.witnessing import note_fork
-from workers.services import wiring
+from workers import wiring
 
 ODD = ["", "[]", "{}", "7", '{"url": "https://b.example"}', "\u00ff" * 9]
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from registry.crawls.search_services import SHIPPED
 from tests.assets.command_line import Terminal
-from workers.crawls.search_services import SHIPPED
 
 UNASKED = {"search": "tineye", "asked": 0, "found": 0, "outcome": "no-consent", "spent": [], "remaining": None}
 

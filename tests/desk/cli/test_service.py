@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from desk.cli import service
 from desk.cli.service import NAME, service_command
 from exhibit.errors import ServiceMissingError, WrongUseError
-from workers.servers.locks import FileLock
+from exhibit.files.locks import FileLock
 from workers.tasks.supervisor import Status
 
 ME = pwd.getpwuid(os.geteuid()).pw_name

@@ -3,10 +3,10 @@
 import pytest
 
 from exhibit.config.config import Config
+from registry import jobs
 from registry.models import Owner, Picture
 from tests.assets.command_line import Terminal
 from tests.assets.rows import found_case
-from workers import jobs
 
 
 def test_without_anything_running_nothing_is_asked(cli: Terminal) -> None:

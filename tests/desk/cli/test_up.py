@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from registry import jobs
 from tests.assets.command_line import CommandLine, forking
 from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
-from workers import jobs
 
 
 @pytest.mark.long

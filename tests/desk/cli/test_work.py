@@ -7,11 +7,11 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from demo.pictures import flat
+from registry.alliance.pdq_feed import feed
 from registry.models import Owner
 from tests.assets.command_line import Terminal
 from tests.assets.flooded import found_on_sites, stranger, with_floor
 from tests.assets.rows import jpeg, photograph, register
-from workers.alliance.pdq_feed import feed
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -5,12 +5,12 @@ import pytest
 from desk.cli.work import ONLY
 from registry.accounts import scoped
 from registry.models import Owner, Work
+from registry.works import bulk
 from registry.works.collections import make_collection
 from registry.works.works import Only
 from tests.assets.command_line import Terminal
 from tests.assets.rows import photograph, register
 from workers.tasks.sync_runner import SyncRunner
-from workers.works import bulk
 
 
 def three(inline: SyncRunner, studio: str) -> Owner:

@@ -5,10 +5,10 @@ from django.test.utils import CaptureQueriesContext
 
 from desk.schemas import cases as schemas
 from registry.accounts import scoped
+from registry.matches.match import match_pictures
 from registry.models import Case
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.sealed import sealed_bundle
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -6,10 +6,10 @@ from desk.schemas.downloads import Link, ListedPackage, Package, Report
 from evidence.documents.report.facts import ReportScope
 from evidence.formats.codec import to_plain
 from exhibit.clock import now
+from registry.bundles.packages import request_package
 from registry.models import DownloadLink, Report as ReportRow
+from registry.reports.scope import Wanted
 from tests.assets.sealed import sealed_bundle
-from workers.evidence.packages import request_package
-from workers.reports.scope import Wanted
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -6,9 +6,9 @@ from desk.schemas.log import Entry, Head, Key
 from exhibit.clock import now
 from registry.log.keys import add_device_key
 from registry.log.log import erase_openings
+from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogEntry
 from tests.assets.rows import owner
-from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.tasks.sync_runner import SyncRunner
 
 

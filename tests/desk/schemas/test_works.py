@@ -1,9 +1,9 @@
 """Works and what was found in a picture, as programs are told of them."""
 
 from desk.schemas import works as schemas
+from registry.matches.identify import identify
 from registry.models import Work
 from tests.assets.rows import copy_of, owner, photograph, register
-from workers.matching.identify import identify
 from workers.tasks.sync_runner import SyncRunner
 
 

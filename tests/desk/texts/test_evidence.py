@@ -5,10 +5,10 @@ from dataclasses import replace
 from desk.texts.evidence import chain, witness_kind, witness_name, witness_subject
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
+from registry.log.sequencer import sequence_log
+from registry.log.witnessed import Witnessed
 from registry.models import Bundle, Capture, Case, Owner
 from tests.assets.sealed import sealed_bundle
-from workers.log.sequencer import sequence_log
-from workers.log.witnessed import Witnessed
 from workers.tasks.sync_runner import SyncRunner
 
 CALENDAR = WitnessFacts("opentimestamps", "alice", development=False, state="pending", subject="checkpoint", time=None)

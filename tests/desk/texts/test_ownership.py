@@ -4,9 +4,9 @@ from desk.texts.ownership import change_rows, plain, said_of, stated_rows, state
 from evidence.facts.case import ProvenanceFacts
 from exhibit.pictures.metadata import FileMetadata
 from registry.models import OwnershipRemark, WorkChange
-from workers.pictures.provenance import FileStatement
-from workers.works.copyright_terms import By, Finding, Standing
-from workers.works.ownership import EARLIER
+from registry.pictures.provenance import FileStatement
+from registry.works.copyright_terms import By, Finding, Standing
+from registry.works.ownership import EARLIER
 
 
 def test_a_manifest_that_cannot_be_read_is_said() -> None:

@@ -15,10 +15,10 @@ from exhibit.clock import now
 from exhibit.config.config import Config
 from registry.models import Event, EventKind, Notice, NoticeReply, Owner, Role, User
 from registry.notifications import events, mail_choices
+from registry.notifications.digests import digest_mail
+from registry.notifications.invitations import invite
 from tests.assets.accounts import ann, browser
 from tests.assets.chinese import english_in, half_width_in, read_of
-from workers.notify.digests import digest_mail
-from workers.notify.invitations import invite
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["ann", "browser"]

@@ -9,11 +9,11 @@ from django.urls import reverse
 from playwright.sync_api import Locator, expect
 
 from registry.accounts import invitations
+from registry.cases import sample
 from registry.models import Case, Crawl, Owner
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.site import Answer, Site as Shop
 from tests.assets.site_browser import DESKTOP, PHONE, Look, Site
-from workers.cases import sample
 
 PASSWORD = "a long enough secret"
 

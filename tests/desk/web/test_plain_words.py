@@ -11,9 +11,9 @@ from desk.cli.main import main
 from exhibit.errors import ExitCode
 from exhibit.plain import one_line, plain
 from registry.models import Owner, Work
+from registry.works.tables import read_works
 from tests.assets.programs import ROOT, Program, alice, file_of, studio
 from tests.assets.rows import photograph
-from workers.works.tables import read_works
 
 __all__ = ["alice", "studio"]
 

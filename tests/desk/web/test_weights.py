@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from exhibit.clock import now
 from exhibit.digests import Digest
+from registry.bundles.links import make_link
 from registry.models import (
     Bundle,
     Case,
@@ -36,7 +37,6 @@ from tests.assets.laid_down import once
 from tests.assets.site_browser import use_house
 from tests.desk.web.common.test_access import POSTED
 from tests.desk.web.middleware.test_assets import GZIP, styled
-from workers.evidence.links import make_link
 from workers.tasks.sync_runner import SyncRunner
 
 MAX_QUERIES = 25

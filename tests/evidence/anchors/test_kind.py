@@ -15,8 +15,8 @@ from evidence.verdict.trust import Trust
 from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
 from exhibit.errors import ConfigError
-from workers.configuration import load_config
-from workers.services.anchors import BrokenAnchor, anchor_of
+from registry.configuration import load_config
+from registry.services.anchors import BrokenAnchor, anchor_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def test_kinds_are_told_apart_by_their_files_and_lead_to_the_trust_list() -> Non
 
 def test_the_configuration_loads_no_library_of_a_witness() -> None:
     program = (
-        "import sys, workers.configuration\n"
+        "import sys, registry.configuration\n"
         "heavy = {'cryptography', 'requests', 'asn1crypto', 'opentimestamps', 'numpy', 'trie', 'eth_keys', 'django'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

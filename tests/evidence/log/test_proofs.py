@@ -20,13 +20,13 @@ from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from exhibit.errors import ExitCode
+from registry.log import proofs
 from registry.log.log import submit
+from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, LogCheckpoint
 from tests.assets.bundles import Scene
 from tests.assets.renewals import Renewed
 from tests.assets.tampering import files_of, packed, rebagged
-from workers.log import proofs
-from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -15,11 +15,11 @@ from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.errors import ExitCode
+from registry.bundles.remaking import MAKERS
 from tests import CHECKOUT
 from tests.assets.bundles import Scene
 from tests.assets.judged import NOT_MADE
 from tests.assets.tampering import files_of, zipped
-from workers.evidence.remaking import MAKERS
 
 DOCUMENTED = CHECKOUT / "docs" / "bundle-format.md"
 

@@ -6,9 +6,9 @@ import pytest
 
 from exhibit.entries import canonical
 from exhibit.errors import ConfigError
+from registry.configuration import load_config
+from registry.log.configuration import plain_configuration
 from tests.assets.settings_file import loaded
-from workers.configuration import load_config
-from workers.log.configuration import plain_configuration
 
 
 def test_without_any_setting_there_are_defaults_and_no_anchors(tmp_path: Path) -> None:

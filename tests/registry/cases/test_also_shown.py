@@ -9,9 +9,9 @@ from PIL import Image
 
 from exhibit.types import Decision
 from registry.cases.also_shown import AlsoShown, also_shown
+from registry.matches.match import match_pictures
 from registry.models import Case, Match, Owner, Work
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from exhibit.clock import now
+from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Event, Flood, FoundDay, Match, Owner, Work
 from tests.assets.flooded import found_on_sites, reposted, stranger, with_floor
 from tests.assets.rows import bring, claimed_slice, owner, photograph, register
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 

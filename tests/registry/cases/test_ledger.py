@@ -5,15 +5,15 @@ from datetime import timedelta
 
 from exhibit.clock import now
 from registry.accounts import scoped
+from registry.cases.decisions import license_use
 from registry.cases.ledger import effects_of
+from registry.matches.match import match_pictures
 from registry.models import Case, IndexChange, LedgerChange, LogSubmission, Owner
+from registry.portions import look_at_ledger
 from registry.works.licences import NewLicence, end_licence, keep_licences, waiting_changes
+from registry.works.registration import remove_work
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.cases.decisions import license_use
-from workers.steps.matching.match import match_pictures
-from workers.steps.portions import look_at_ledger
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.registration import remove_work
 
 DAY = timedelta(days=1)
 

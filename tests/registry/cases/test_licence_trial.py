@@ -4,12 +4,12 @@ import pytest
 
 from exhibit.clock import now
 from registry.cases import licence_trial
+from registry.cases.decisions import confirm
 from registry.cases.licence_trial import try_licences
 from registry.models import LogSubmission
 from registry.works.licences import NewLicence, checked, keep_licences
 from tests.assets.rows import owner, photograph, register
 from tests.registry.cases.test_ledger import DAY, case_at, looked_at
-from workers.cases.decisions import confirm
 from workers.tasks.sync_runner import SyncRunner
 
 

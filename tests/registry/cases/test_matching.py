@@ -3,10 +3,10 @@
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from registry.matches.match import match_pictures
 from registry.models import Capture, Case, CaseSighting, Licence, LogSubmission, Match, Picture
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.workers.steps.matching.test_match import see
-from workers.steps.matching.match import match_pictures
+from tests.registry.matches.test_match import see
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -10,14 +10,14 @@ import pytest
 from exhibit.clock import now
 from exhibit.config.config import Config
 from registry.cases import history, recaptures
+from registry.cases.capture import capture_sightings
+from registry.cases.decisions import clear, confirm
 from registry.cases.recaptures import Standing, next_visit
+from registry.matches import fingerprints
+from registry.matches.match import match_pictures
 from registry.models import Capture, Case
-from registry.vectors import fingerprints
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site import Answer, Site
-from workers.cases.decisions import clear, confirm
-from workers.steps.cases.capture import capture_sightings
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 DAYS = 7
@@ -160,7 +160,7 @@ def test_a_case_that_is_cleared_is_not_followed_and_one_that_is_confirmed_is(inl
     confirm(inline.services, case, by="ann", reason="")
     assert len(visit_again(inline)) == 1
     case.refresh_from_db()
-    from workers.cases.decisions import reopen
+    from registry.cases.decisions import reopen
 
     reopen(case, by="ann", reason="")
     case.refresh_from_db()

@@ -6,7 +6,8 @@ from datetime import date
 import pytest
 
 from registry.accounts import people
-from registry.cases import queue, triage
+from registry.cases import decisions, queue, triage
+from registry.cases.decisions import Choice, Wish, clear, confirm, undo
 from registry.cases.queue import Sort, State, Wanted
 from registry.models import Bundle, Capture, Case, Event, EventKind, Flood, Match, Owner, Work
 from registry.parties.parties import parties
@@ -15,8 +16,6 @@ from tests.assets.redrawn import scene
 from tests.assets.rows import owner, register
 from tests.assets.textured import encoded
 from tests.registry.cases.test_triage import see
-from workers.cases import decisions
-from workers.cases.decisions import Choice, Wish, clear, confirm, undo
 from workers.tasks.sync_runner import SyncRunner
 
 WORK, REDRAWN = encoded(scene(1)), encoded(scene(1, drawn=True))

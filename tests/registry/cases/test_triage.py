@@ -5,11 +5,11 @@ from datetime import date
 
 from PIL import Image
 
+from registry.cases import decisions
+from registry.cases.decisions import Choice, Wish, clear, confirm, license_use, reopen
+from registry.matches.match import match_pictures
 from registry.models import Case, LookAlike, Owner
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
-from workers.cases import decisions
-from workers.cases.decisions import Choice, Wish, clear, confirm, license_use, reopen
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -10,6 +10,7 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.crawls import canaries, crawling, watching
 from registry.crawls.canaries import Outcome
+from registry.matches.match import match_pictures
 from registry.models import (
     Canary,
     Case,
@@ -18,12 +19,11 @@ from registry.models import (
     Watch,
     Work,
 )
+from registry.reports.works import coverage_of
 from tests.assets.planted import inline, planted, shop, work
 from tests.assets.rows import bring, claim, copy_of, photograph
 from tests.assets.shop import Shop, watch
 from tests.assets.site import Answer, Site
-from workers.reports.works import coverage_of
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "shop", "work"]

@@ -7,6 +7,7 @@ from django.db.models import F
 
 from exhibit.clock import now
 from registry.crawls import crawling, schedules, watching
+from registry.crawls.plan import plan_crawls
 from registry.models import (
     CrawlSlice,
     FrontierUrl,
@@ -17,7 +18,6 @@ from registry.models import (
 from tests.assets.rows import bring, claim, claimed_slice, owner, photograph
 from tests.assets.shop import watch
 from tests.assets.watched import NEWS, SHOP, shop, studio
-from workers.steps.crawls.plan import plan_crawls
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["shop", "studio"]

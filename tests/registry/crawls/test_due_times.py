@@ -14,11 +14,11 @@ from registry.crawls import due_times, schedules
 from registry.crawls.due_times import bring_back
 from registry.db import steps
 from registry.log.log import submit
+from registry.log.sequencer import checkpoint_due, sequence_log, sign_checkpoint
 from registry.models import Picture, Watch, WitnessState
 from tests.assets.clocks import YEAR, set_clock
 from tests.assets.rows import bring, claimed_slice, owner, photograph
 from tests.assets.shop import watch
-from workers.log.sequencer import checkpoint_due, sequence_log, sign_checkpoint
 from workers.servers.product import CHECKOUT
 from workers.tasks.sync_runner import SyncRunner
 

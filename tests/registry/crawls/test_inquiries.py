@@ -9,9 +9,9 @@ from indexer.search.prints import StatedPicture
 from registry.crawls import inquiries, watching
 from registry.crawls.crawling import NewUrl
 from registry.models import Crawl, FrontierUrl, Inquiry, Owner, Refusal
+from registry.works.stated import register_stated
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.stated import register_stated
 
 DAY = timedelta(days=1)
 

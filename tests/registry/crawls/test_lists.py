@@ -6,10 +6,10 @@ from django.db import transaction
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from registry.crawls import crawling, lists, watching
 from registry.crawls.crawling import NewUrl
+from registry.crawls.plan import plan_crawls
 from registry.models import AddressList, Crawl, FrontierUrl, Owner, Watch
 from tests.assets.rows import owner
 from tests.assets.shop import watch
-from workers.steps.crawls.plan import plan_crawls
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -10,9 +10,9 @@ from exhibit.digests import Digest
 from exhibit.types import Sighting
 from registry.crawls import sightings
 from registry.crawls.sightings import keep_sightings
+from registry.matches.search_version import search_mark
 from registry.models import CrawlSlice, Picture, Sighting as Row
 from tests.assets.rows import claimed_slice, owner
-from workers.matching.search_version import search_mark
 
 SEEN = Sighting(
     page_url="http://www.example.org/page",

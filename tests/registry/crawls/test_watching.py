@@ -8,12 +8,12 @@ from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from registry.accounts import scoped
 from registry.crawls import canaries, crawling, schedules, watching
+from registry.crawls.plan import start_due_crawls
+from registry.crawls.watches import change
 from registry.models import Crawl, FrontierUrl, Owner, Watch
+from registry.reports.works import coverage_of
 from tests.assets.rows import owner, photograph, register
 from tests.assets.watched import DAY, HOUR, NEWS, SHOP, due, ended, logged, shop, studio
-from workers.crawls.watches import change
-from workers.reports.works import coverage_of
-from workers.steps.crawls.plan import start_due_crawls
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["shop", "studio"]

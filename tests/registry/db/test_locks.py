@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from exhibit.config.config import Config
 from registry.db.locks import Lock, hold, hold_long
-from workers.servers.addresses import database_url
+from registry.services.addresses import database_url
 
 
 @pytest.mark.django_db(transaction=True)

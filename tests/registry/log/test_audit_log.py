@@ -18,7 +18,13 @@ from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.accounts import people
 from registry.cases.matching import search_again
+from registry.cases.purge import purge
 from registry.crawls import canaries, denylists, watching
+from registry.log.configuration import plain_configuration, witness_configuration
+from registry.log.replay import replay
+from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.matches import calibrations
+from registry.matches.match import match_pictures
 from registry.models import (
     Bundle,
     Canary,
@@ -32,20 +38,14 @@ from registry.models import (
     Role,
     User,
 )
-from registry.vectors import calibrations
+from registry.portions import look_at_ledger
 from registry.works import licences
+from registry.works.registration import remove_work
 from tests.assets.bundles import CALIBRATION
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.sealed import sealed_bundle
-from workers.cases.purge import purge
-from workers.log.configuration import plain_configuration, witness_configuration
-from workers.log.replay import replay
-from workers.log.sequencer import sequence_log, sign_checkpoint
-from workers.services import wiring
-from workers.steps.matching.match import match_pictures
-from workers.steps.portions import look_at_ledger
+from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.registration import remove_work
 
 
 def told(kind: EntryType) -> list[tuple[dict[str, Any], dict[str, Any]]]:

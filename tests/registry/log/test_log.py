@@ -8,6 +8,7 @@ from django.db import transaction
 from evidence.log import merkle
 from exhibit.entries import EntryType
 from registry.log.log import PostgresLogStore, submit, unsequenced
+from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import (
     LogEntry,
     LogOpening,
@@ -15,7 +16,6 @@ from registry.models import (
     LogWaiting,
 )
 from tests.assets.clocks import set_clock
-from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["set_clock"]

@@ -4,13 +4,13 @@ from desk.cli.anchor import _told
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from exhibit.errors import IntegrityError, ServiceMissingError
+from registry.bundles.witness import ask_witnesses
 from registry.log import witnesses
+from registry.log.witnessed import Witnessed, witnessed
 from registry.log.witnesses import Question
 from registry.models import AnchorReceipt, WitnessState
 from tests.assets.moody import MoodyAnchor, moody
 from tests.assets.rows import asked_for
-from workers.log.witnessed import Witnessed, witnessed
-from workers.steps.cases.witness import ask_witnesses
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["moody"]

@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 
 from indexer.picture.spaces import PHASH, ROOTSIFT
+from registry.matches import fingerprints
 from registry.models import MilvusCollection
-from registry.vectors import fingerprints
 from tests.assets.indexes import BITS
 
 migration = import_module("registry.migrations.0088_milvus_collections")

@@ -6,12 +6,12 @@ import pytest
 from django.db import connection
 
 from registry.models import Owner
+from registry.works.declarations import attach
+from registry.works.registration import LEAST, remove_work
+from registry.works.stated import register_stated
 from tests.assets.rows import owner, photograph, register
-from tests.workers.works.test_stated import told
+from tests.registry.works.test_stated import told
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.declarations import attach
-from workers.works.registration import LEAST, remove_work
-from workers.works.stated import register_stated
 
 migration = import_module("registry.migrations.0085_used_bytes")
 pytestmark = pytest.mark.django_db

@@ -12,6 +12,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import WrongUseError
+from registry.matches.match import match_pictures
 from registry.models import (
     Capture,
     Case,
@@ -25,19 +26,17 @@ from registry.models import (
     Sighting,
     Work,
 )
-from registry.notices import notices
+from registry.notices import addressees, notices, wording
+from registry.notices.checker import gaps, us_unregistered
+from registry.notices.claims import check
+from registry.notices.contents import QUESTIONS, items_of, letter, parts_of
+from registry.notices.signing import file_of, read_mark, sign
 from registry.works.licences import NewLicence, keep_licences
+from registry.works.ownership import answer, note
 from tests.assets.noticed import ANSWERS, answer_all, begun, signed
 from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.notices import addressees, wording
-from workers.notices.checker import gaps, us_unregistered
-from workers.notices.claims import check
-from workers.notices.contents import QUESTIONS, items_of, letter, parts_of
-from workers.notices.signing import file_of, read_mark, sign
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.ownership import answer, note
 
 __all__ = ["inline", "stage", "studio", "two_cases"]
 

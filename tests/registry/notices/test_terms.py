@@ -8,10 +8,10 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.models import Event, Notice, Owner
 from registry.notices import notices, terms
+from registry.notices.contents import letter
 from registry.notices.terms import business_day, due_after, months_later
 from tests.assets.noticed import begun, signed
 from tests.assets.noticed_once import inline, stage, studio, two_cases
-from workers.notices.contents import letter
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage", "studio", "two_cases"]

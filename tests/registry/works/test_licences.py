@@ -7,13 +7,13 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
+from registry.cases.decisions import license_use
 from registry.cases.history import in_english
 from registry.cases.licence_trial import try_licences
 from registry.models import Sighting
 from registry.works.licences import NewLicence, change_licence, checked, end_licence, keep_licences
 from tests.assets.rows import owner, photograph, register
 from tests.registry.cases.test_ledger import DAY, case_at, looked_at
-from workers.cases.decisions import license_use
 from workers.tasks.sync_runner import SyncRunner
 
 

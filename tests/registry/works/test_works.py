@@ -3,10 +3,10 @@
 import pytest
 
 from exhibit.clock import now
+from registry.matches.match import match_pictures
 from registry.models import Owner, OwnershipRemark
 from registry.works import works
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 

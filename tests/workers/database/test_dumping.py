@@ -12,14 +12,14 @@ from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError, WrongUseError
 from registry.models import Owner, Picture
+from registry.services.addresses import database_url
+from registry.services.services import Services
+from registry.services.stores import store_at
 from tests.assets.swift_server import S3
 from workers.database.backup import back_up
 from workers.database.backup_format import verify_backup
 from workers.database.dumping import dump_rows, is_empty, migrations_in, restore_rows
 from workers.database.restore import FOLDER, _bytes_back
-from workers.servers.addresses import database_url
-from workers.services.stores import store_at
-from workers.services.wiring import Services
 
 
 @pytest.fixture

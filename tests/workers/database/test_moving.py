@@ -13,14 +13,14 @@ from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import StorageError, WrongUseError
 from exhibit.files.blobs import PIECE, FolderBlobStore, blob_store
+from exhibit.files.locks import FileLock
+from registry.configuration import load_config
+from registry.services.stores import WITHHELD, store_at
 from tests import CHECKOUT
 from tests.assets.processes import wait_until
 from tests.assets.swift_server import S3
-from workers.configuration import load_config
 from workers.database.moving import Moved, take_to
 from workers.servers.embedded import lock_folder
-from workers.servers.locks import FileLock
-from workers.services.stores import WITHHELD, store_at
 
 
 @pytest.fixture

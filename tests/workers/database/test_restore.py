@@ -19,24 +19,24 @@ from evidence.log.append_only import BrokenHistoryError
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, WrongUseError
+from registry.configuration import load_config
 from registry.log.log import submit
+from registry.log.replay import replay
+from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import NoticeMail
 from registry.notices import mail as notice_mail
+from registry.services.services import Services
 from tests import ASSETS
 from tests.assets.backed_up import MAPPING, SETTINGS, Made, answers, made, nothing
 from tests.assets.command_line import CommandLine, forking
 from tests.assets.processes import processes_of, wait_until
 from tests.assets.stack import connected_to
-from workers.configuration import load_config
 from workers.database import restore
 from workers.database.backup import log_state
 from workers.database.backup_format import DESCRIPTION, members as members_of
 from workers.database.restore import put_back
-from workers.log.replay import replay
-from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.keeper import are_kept
-from workers.services.wiring import Services
 
 __all__ = ["made"]
 

@@ -13,9 +13,9 @@ from exhibit.digests import Digest
 from exhibit.errors import StorageError
 from exhibit.files.blobs import BlobStore
 from exhibit.files.bucket import Bucket
+from registry.services.stores import bucket_of
 from tests.assets.swift_server import S3
 from workers.database import schema, unpacking
-from workers.services.stores import bucket_of
 from workers.tasks.sync_runner import SyncRunner
 
 FILES = [bytes([number]) * (300_000 + number) for number in range(1, 41)]

@@ -11,17 +11,17 @@ from pytest_django import DjangoDbBlocker
 
 from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
+from registry.bundles.bundles import assemble
+from registry.configuration import load_config
+from registry.log.replay import replay
 from registry.models import Bundle, Canary, Case, Licence, Membership, Notice, Watch, Work
+from registry.services.services import Services
 from tests import CHECKOUT
 from tests.assets.command_line import CommandLine
 from tests.assets.processes import wait_until
 from tests.assets.stack import connected_to
-from workers.configuration import load_config
-from workers.evidence.bundles import assemble
-from workers.log.replay import replay
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.keeper import are_kept
-from workers.services.wiring import Services
 
 KEPT = CHECKOUT / "tests" / "assets" / "upgrades"
 

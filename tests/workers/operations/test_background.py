@@ -1,10 +1,10 @@
 """How far work is that goes on in the background."""
 
+from registry.matches import votes_upkeep
+from registry.matches.fingerprints import Collection
+from registry.matches.index_upkeep import rebuild_indexes
 from registry.models import FingerprintRow, WorkPicture
-from registry.vectors.fingerprints import Collection
 from tests.assets.rows import owner, photograph, register
-from workers.matching import votes_upkeep
-from workers.matching.index_upkeep import rebuild_indexes
 from workers.operations.background import Progress, going_on
 from workers.tasks.sync_runner import SyncRunner
 

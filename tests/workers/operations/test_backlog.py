@@ -8,20 +8,20 @@ import pytest
 
 from exhibit.errors import ServiceMissingError
 from exhibit.machine import tell_once
+from registry.bundles.witness import ask_witnesses
 from registry.db import steps
+from registry.matches.index_upkeep import rebuild_indexes
+from registry.matches.match import match_pictures
 from registry.models import AnchorReceipt, Case, Picture, UploadFile
+from registry.pictures.previews import kept_preview
+from registry.services.services import Services
+from registry.works import uploads
+from registry.works.register import import_uploads
 from tests.assets.damaged import WORKS, damage, inline, stage, waiting, works_and_pictures
 from tests.assets.moody import MoodyAnchor, moody
 from tests.assets.rows import asked_for, owner, photograph
-from workers.matching.index_upkeep import rebuild_indexes
 from workers.operations.backlog import held_up
-from workers.pictures.previews import kept_preview
-from workers.services.wiring import Services
-from workers.steps.cases.witness import ask_witnesses
-from workers.steps.matching.match import match_pictures
-from workers.steps.matching.register import import_uploads
 from workers.tasks.sync_runner import SyncRunner
-from workers.works import uploads
 
 __all__ = ["inline", "moody", "stage", "waiting", "works_and_pictures"]
 

@@ -14,9 +14,9 @@ from evidence.anchors.rfc3161.kind import Rfc3161Config
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
 from exhibit.config.config import Config
+from registry.configuration import load_config
 from tests.assets.clocks import set_clock
 from tests.assets.local_witness import running_witness
-from workers.configuration import load_config
 from workers.operations import doctor
 from workers.operations.checks import Check
 from workers.operations.doctor import examine, examine_all

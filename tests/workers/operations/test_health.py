@@ -9,14 +9,14 @@ import pytest
 from indexer.picture.spaces import PHASH
 from registry.db import running
 from registry.log.witnesses import Health
+from registry.matches.index_upkeep import IndexState
 from registry.models import Flood, Heartbeat
+from registry.services.indexes import MAX_TAIL
 from tests.assets.rows import owner, photograph, register
-from workers.matching.index_upkeep import IndexState
 from workers.operations.checks import Check
 from workers.operations.health import FOR_MILVUS, LONG, SILENT_WITNESS, checks
 from workers.operations.status import Status, Witness, status_of
 from workers.pipeline.celery import all_queues
-from workers.services.indexes import MAX_TAIL
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -13,11 +13,11 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.files.blobs import BlobStore, blob_store
 from registry.models import Picture, StepState
+from registry.services.services import Services
 from tests.assets.badfiles import saved
 from tests.workers.tasks.test_tick import no_file_may_grow
 from workers.operations.checks import DAMAGED, damaged
 from workers.operations.retention import expire_bytes, look_for_damage
-from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -8,10 +8,10 @@ from exhibit.clock import now
 from exhibit.entries import EntryType
 from registry.db import running
 from registry.log.log import submit
+from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Crawl, CrawlSlice, LedgerChange, LogCheckpoint, Owner, Picture, Report, StepState
 from tests.assets.rows import bring, claimed_slice, owner, photograph
 from tests.assets.shop import watch
-from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.operations.status import LATE, status_of
 from workers.tasks.sync_runner import SyncRunner
 

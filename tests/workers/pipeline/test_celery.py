@@ -6,10 +6,10 @@ import pytest
 import redis
 
 from exhibit.clock import SLACK, now, parse_rfc3339
-from workers import jobs
-from workers.configuration import load_config
+from registry import jobs
+from registry.configuration import load_config
+from registry.services import addresses
 from workers.pipeline.celery import UPKEEP_SECONDS, all_queues, queued, send, send_upkeep
-from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers
 from workers.tasks import tasks
 

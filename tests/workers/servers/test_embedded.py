@@ -11,10 +11,10 @@ import pytest
 import redis
 
 from exhibit.config.config import Config
+from registry.configuration import load_config
+from registry.services import addresses
 from tests.assets.own_servers import own, remember, remembered, run_by_another
 from tests.assets.processes import processes_of, wait_until
-from workers.configuration import load_config
-from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, servers_answer
 
 __all__ = ["own"]

@@ -11,11 +11,11 @@ import pytest
 
 from exhibit.config.config import Config
 from exhibit.errors import ServiceMissingError
+from registry.configuration import load_config
+from registry.services import addresses
 from tests import CHECKOUT
 from tests.assets.own_servers import own, remember, remembered, run_by_another
 from tests.assets.processes import processes_of, wait_until
-from workers.configuration import load_config
-from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers, servers_answer
 from workers.servers.keeper import ensure_servers
 
@@ -46,7 +46,7 @@ def test_overlapping_users_share_servers_that_end_with_the_last_of_them(own: Con
 
 @pytest.mark.long
 def test_many_users_at_the_same_moment_get_one_keeper(own: Config) -> None:
-    program = "from workers.configuration import load_config\nfrom workers.servers.keeper import ensure_servers\n"
+    program = "from registry.configuration import load_config\nfrom workers.servers.keeper import ensure_servers\n"
     program += "with ensure_servers(load_config()):\n    print('up')\n"
     environ = {**os.environ, "EXHIBIT_DATA": str(own.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
 

@@ -10,8 +10,8 @@ import pytest
 
 from exhibit.config.config import Config
 from exhibit.errors import ServiceMissingError
+from registry.configuration import load_config
 from tests.assets.own_servers import own, remember, remembered
-from workers.configuration import load_config
 from workers.servers.embedded import EmbeddedServers, servers_answer
 from workers.servers.postgres import postgres_programs
 from workers.servers.processes import service_user

@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from exhibit.logs import last_lines
 from tests.assets.processes import wait_until
 from workers.servers import processes
-from workers.servers.processes import Child, Kept, Progress, last_lines, open_log, pauses, trim_logs
+from workers.servers.processes import Child, Kept, Progress, open_log, pauses, trim_logs
 
 
 def test_a_long_log_is_put_aside_while_its_process_goes_on_writing(tmp_path: Path) -> None:

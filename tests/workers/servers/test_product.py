@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from workers.configuration import load_config
+from registry.configuration import load_config
 from workers.pipeline.celery import all_queues
 from workers.servers.product import ONE_THREAD, environment, services, start_detached
 

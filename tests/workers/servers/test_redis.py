@@ -7,8 +7,8 @@ import psutil
 from redis import Redis
 
 from exhibit.config.config import Config
+from registry.services.addresses import redis_url
 from tests.assets.own_servers import own
-from workers.servers.addresses import redis_url
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.redis import end_waits
 

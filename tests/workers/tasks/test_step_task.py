@@ -9,12 +9,12 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.files.blobs import FolderBlobStore
+from registry import jobs
 from registry.models import Picture
 from tests.registry.db.test_steps import waiting
-from workers import jobs
-from workers.services.wiring import services
 from workers.tasks.step_task import place
 from workers.tasks.tasks import TASKS
+from workers.wiring import services
 
 __all__ = ["waiting"]
 

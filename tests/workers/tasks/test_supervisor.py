@@ -18,14 +18,14 @@ import requests
 
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode
+from exhibit.files.locks import holder
+from registry.configuration import load_config
+from registry.services import addresses
 from tests import CHECKOUT
 from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
-from workers.configuration import load_config
-from workers.servers import addresses
 from workers.servers.embedded import lock_folder, servers_answer
 from workers.servers.keeper import ensure_servers
-from workers.servers.locks import holder
 from workers.servers.product import services
 from workers.tasks.supervisor import Status, is_at_work, running_status, stop_running
 

@@ -15,6 +15,8 @@ from redis import Redis
 
 from exhibit.clock import now
 from exhibit.digests import Digest
+from registry import jobs
+from registry.cases.decisions import confirm
 from registry.models import (
     AnchorReceipt,
     Event,
@@ -29,13 +31,11 @@ from registry.models import (
     User,
 )
 from registry.notifications import events, mail_choices
+from registry.reports.requests import request_report
+from registry.services.addresses import redis_url
+from registry.services.services import Services
 from tests.assets.clocks import YEAR, set_clock
 from tests.assets.rows import asked_for, found_case, owner, photograph, register
-from workers import jobs
-from workers.cases.decisions import confirm
-from workers.reports.requests import request_report
-from workers.servers.addresses import redis_url
-from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 from workers.tasks.tick import send_next, tick
 

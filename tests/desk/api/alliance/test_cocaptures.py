@@ -11,10 +11,10 @@ from desk.api.common import limits
 from evidence.keys.ed25519 import KeySigner
 from exhibit.clock import now, rfc3339
 from registry.alliance import partners
+from registry.alliance.calls import HEAD, SIGNATURE
 from registry.models import LogSubmission, Partner
 from tests.assets.partners import new_signer, partner_of
-from workers.alliance.calls import HEAD, SIGNATURE
-from workers.services import wiring
+from workers import wiring
 
 ADDRESS = "/api/v1/alliance/capture"
 PAGE = {"page": "http://127.0.0.1:9/", "picture": "http://127.0.0.1:9/a.jpg", "challenge": "ab" * 32}

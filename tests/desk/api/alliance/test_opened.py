@@ -11,11 +11,11 @@ from django.test import Client, override_settings
 from PIL import Image
 
 from registry.models import Scope, Work
+from registry.works.opened import open_work
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import PROBLEM, Program, decider, program, scene_of_programs
 from tests.assets.rows import jpeg, photograph
-from workers.services import wiring
-from workers.works.opened import open_work
+from workers import wiring
 
 __all__ = ["decider", "scene", "scene_of_programs"]
 ASK = "/api/v1/id"

@@ -19,7 +19,7 @@ from registry.db import idempotency
 from registry.models import KeptAnswer, Membership, Owner, Report, Role, Scope, User
 from tests.assets.programs import Program, alice, program, studio
 from tests.assets.rows import owner
-from workers.services import wiring
+from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["alice", "studio"]

@@ -6,7 +6,7 @@ from registry.models import Case, Owner, PartyLookup
 from tests.assets.noticed import begun, studio
 from tests.assets.programs import Program
 from tests.desk.api.resources.test_notices import program
-from workers.services import wiring
+from workers import wiring
 
 __all__ = ["program", "studio"]
 

@@ -9,10 +9,10 @@ from django.test import Client
 
 from desk.api.api import api
 from registry.edge import contributors, leases
+from registry.edge.measuring import HEAD, MEASURED_WITH
 from registry.models import Contributor, CrawlSlice, EdgeResult, FrontierUrl, Owner
 from tests.assets.programs import Program, alice, studio
 from tests.assets.rows import claimed_slice
-from workers.edge.measuring import HEAD, MEASURED_WITH
 
 __all__ = ["alice", "studio"]
 

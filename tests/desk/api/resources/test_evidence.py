@@ -3,10 +3,10 @@
 from evidence.log.merkle import leaf_hash, verify_consistency, verify_inclusion
 from evidence.log.notes import verify_note
 from exhibit.entries import Entry, EntryType
+from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogEntry
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import ROOT, Program, decider, scene_of_programs
-from workers.log.sequencer import sequence_log, sign_checkpoint
 
 __all__ = ["decider", "scene", "scene_of_programs"]
 

@@ -12,7 +12,7 @@ from registry.models import LogSubmission, Membership, Notice, Owner, Role, Scop
 from registry.notices import notices
 from tests.assets.noticed import SENDER, begun, filing, signed, studio
 from tests.assets.programs import ROOT, Program
-from workers.services import wiring
+from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["studio"]

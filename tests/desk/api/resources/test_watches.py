@@ -11,13 +11,13 @@ from django.db import connection
 
 from exhibit.clock import now
 from registry.crawls import denylists
+from registry.crawls.search_keys import key_of
 from registry.crawls.watching import change_watch
 from registry.models import LogOpening, Owner, Scope, Watch
 from tests.assets.programs import Program, alice, program, studio
 from tests.assets.rows import photograph, register
 from tests.assets.searches import put_market
 from tests.assets.site import Site
-from workers.crawls.search_keys import key_of
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["alice", "studio"]

@@ -15,13 +15,13 @@ from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 from indexer.picture.features import extract
 from indexer.search.prints import MAX_FILE, StatedFile, StatedPicture
+from registry.matches import identify as identifying
 from registry.models import Case, Owner, OwnershipRemark, Picture, Work
+from registry.works.declarations import edit
 from tests.assets.flooded import found_on_sites, stranger, with_floor
 from tests.assets.programs import ROOT, Program, alice, file_of, studio
 from tests.assets.rows import copy_of, owner, photograph, register
-from workers.matching import identify as identifying
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.declarations import edit
 
 __all__ = ["alice", "studio"]
 

@@ -13,12 +13,12 @@ from desk.cli.common import wait
 from desk.cli.common.frame import Desk
 from desk.cli.common.wait import through_a_restart
 from exhibit.errors import ExitCode
+from registry.configuration import load_config
 from registry.models import Owner, Report
 from tests.assets.command_line import CommandLine, Terminal, forking
 from tests.assets.installed import install
 from tests.assets.rows import owner
 from tests.assets.shop import LOOPBACK, Shop
-from workers.configuration import load_config
 from workers.servers.embedded import EmbeddedServers
 from workers.tasks.sync_runner import SyncRunner
 

@@ -3,8 +3,8 @@
 from desk.schemas.parties.parties import Party
 from registry.models import Owner, PartyLookup
 from registry.parties import parties
+from registry.parties.rdap import read_answer
 from tests.assets.noticed import studio
-from workers.parties.rdap import read_answer
 
 __all__ = ["studio"]
 

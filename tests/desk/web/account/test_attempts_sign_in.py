@@ -15,8 +15,8 @@ from django.core.cache import cache
 from django.test import Client, override_settings
 
 from registry.models import Owner, User
+from registry.services.addresses import REDIS_SECONDS
 from tests.assets.programs import studio
-from workers.servers.addresses import REDIS_SECONDS
 
 __all__ = ["studio"]
 PASSWORD = "a long one of words"

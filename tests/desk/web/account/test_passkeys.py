@@ -22,7 +22,7 @@ from tests.assets.noticed import answer_all, begun
 from tests.assets.passkeys import Maker
 from tests.assets.rows import owner
 from tests.assets.site_browser import Site, Visitor
-from tests.workers.evidence.test_passkeys import found
+from tests.registry.bundles.test_passkeys import found
 
 
 def with_passkey(site: Site) -> Visitor:

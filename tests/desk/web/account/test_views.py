@@ -7,6 +7,7 @@ from django.test import Client, override_settings
 from exhibit.config.config import Config
 from registry.accounts import invitations, people
 from registry.models import Membership, Owner, User
+from registry.notifications.invitations import operator_link
 from tests.assets.accounts import PASSWORD
 from tests.assets.rows import owner
 from tests.desk.web.account.test_members import (
@@ -18,7 +19,6 @@ from tests.desk.web.account.test_members import (
     role_of,
     studio,
 )
-from workers.notify.invitations import operator_link
 
 __all__ = ["nothing_counted_yet", "studio"]
 

@@ -4,13 +4,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from registry.bundles.packages import request_package
+from registry.cases import decisions
+from registry.cases.decisions import Choice, Wish
 from registry.models import Membership, Owner, Package, Role, User
 from tests.assets.chinese import english_in, half_width_in, read_of
 from tests.assets.sealed import sealed_bundle
 from tests.assets.site_browser import use_house
-from workers.cases import decisions
-from workers.cases.decisions import Choice, Wish
-from workers.evidence.packages import request_package
 from workers.tasks.sync_runner import SyncRunner
 
 SAID = {"Ann", "Studio", "Work", "of", "copy", "my", "page"}

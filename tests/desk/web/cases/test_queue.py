@@ -10,15 +10,14 @@ from django.urls import reverse
 from playwright.sync_api import Locator, Request, Route, expect
 
 from exhibit.clock import now
-from registry.cases import recaptures, triage
+from registry.cases import decisions, recaptures, triage
+from registry.cases.decisions import Choice, Wish
 from registry.cases.queue import Wanted, in_groups
+from registry.matches.match import match_pictures
 from registry.models import Case, CaseSighting, Match, Owner, User
 from tests.assets.laid_down import once
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import DESKTOP, PHONE, Site, Visitor, use_house
-from workers.cases import decisions
-from workers.cases.decisions import Choice, Wish
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -12,15 +12,14 @@ from PIL import ExifTags, Image, ImageOps
 from playwright.sync_api import Page, expect
 
 from exhibit.clock import now
-from registry.cases import history
+from registry.cases import decisions, history
+from registry.cases.decisions import Choice, Wish
+from registry.matches.match import match_pictures
 from registry.models import Bundle, Capture, Case, Match, Membership, Owner, Picture, Sighting, User
 from tests.assets.laid_down import once
 from tests.assets.rows import bring, claimed_slice, jpeg, owner, photograph, register
 from tests.assets.site_browser import DESKTOP, PHONE, Site, tap, use_house
 from tests.assets.source import flat
-from workers.cases import decisions
-from workers.cases.decisions import Choice, Wish
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -21,9 +21,9 @@ from registry.models import (
     Watch,
 )
 from registry.notifications import mail_choices
+from registry.notifications.digests import SALT
+from registry.works.registration import remove_work
 from tests.assets.desk_scene import Scene, patterns, scene
-from workers.notify.digests import SALT
-from workers.works.registration import remove_work
 
 __all__ = ["scene"]
 

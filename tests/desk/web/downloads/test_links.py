@@ -15,12 +15,12 @@ from django.urls import reverse
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import RefusedError, WrongUseError
+from registry.bundles.links import FREE_TRIES, KEPT_FOR, check_link_password, forget_ended, make_link, revoke_link
+from registry.bundles.packages import expire_packages
 from registry.models import DownloadLink, LogOpening, LogSubmission, Owner, Package, Report, Role, User
 from tests import CHECKOUT
 from tests.assets.rows import owner
 from tests.assets.site_browser import PHONE, Site, use_house
-from workers.evidence.links import FREE_TRIES, KEPT_FOR, check_link_password, forget_ended, make_link, revoke_link
-from workers.evidence.packages import expire_packages
 from workers.tasks.sync_runner import SyncRunner
 
 SEALED = b"a sealed bundle"

@@ -13,12 +13,12 @@ from django.urls import reverse
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
+from registry.bundles.make_package import make_packages
 from registry.models import Case, LogSubmission, Owner, Package, Role, User
 from tests.assets.laid_down import once
 from tests.assets.rows import owner
 from tests.assets.sealed import sealed_bundle
 from tests.assets.site_browser import PHONE, Site, Visitor, use_house
-from workers.steps.cases.package import make_packages
 from workers.tasks.sync_runner import SyncRunner
 
 

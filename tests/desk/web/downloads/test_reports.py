@@ -16,16 +16,16 @@ from evidence.formats.codec import to_plain
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
+from registry.db.fields import KeptFile
+from registry.matches.match import match_pictures
 from registry.models import Case, LogSubmission, Membership, Owner, Report, Role, Sighting, User
-from registry.models.fields import KeptFile
+from registry.reports import make_report as step
+from registry.reports.make_report import make_reports
+from registry.reports.requests import numbered_title
+from registry.services.services import Services
 from tests.assets.laid_down import once
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
-from workers.reports.requests import numbered_title
-from workers.services.wiring import Services
-from workers.steps.cases import report as step
-from workers.steps.cases.report import make_reports
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 ASKED = {"decision": ["open", "confirmed", "licensed"], "format": ["json"], "language": ["en"]}

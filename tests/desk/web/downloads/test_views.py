@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from django.urls import reverse
 
+from registry.db.fields import KeptFile
 from registry.models import LogSubmission
-from registry.models.fields import KeptFile
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.sealed import sealed_bundle
 

@@ -13,13 +13,13 @@ from desk.web.downloads.packages import said_by
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from exhibit.digests import Digest
+from registry.log.proofs import witnesses_of
+from registry.log.witnessed import Answer, answers_of
 from registry.models import AnchorReceipt, Bundle, Case, LogCheckpoint, Owner, WitnessState
 from tests.assets.rows import owner
 from tests.assets.sealed import sealed_bundle
 from tests.assets.source import flat
 from tests.desk.web.watches.test_past_pages import page, studio
-from workers.log.proofs import witnesses_of
-from workers.log.witnessed import Answer, answers_of
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["studio"]

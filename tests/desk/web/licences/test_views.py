@@ -11,13 +11,13 @@ from django.urls import reverse
 from desk.web.licences import views
 from exhibit.clock import now
 from registry.cases import licence_trial
+from registry.cases.decisions import confirm
+from registry.matches.match import match_pictures
 from registry.models import Case, Licence, Owner, Role, User, Work
+from registry.portions import look_at_ledger
 from registry.works.licences import NewLicence, keep_licences, waiting_changes
 from tests.assets.rows import bring, claimed_slice, copy_of, found_studio, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
-from workers.cases.decisions import confirm
-from workers.steps.matching.match import match_pictures
-from workers.steps.portions import look_at_ledger
 from workers.tasks.sync_runner import SyncRunner
 
 LEDGER = "/o/studio/licences/"

@@ -15,14 +15,14 @@ from django.urls import reverse
 from exhibit.errors import RefusedError, WrongUseError
 from registry.accounts import invitations, tokens
 from registry.models import ApiToken, Membership, Owner, Role, Scope, User, Webhook, Work
+from registry.notices import wording
+from registry.notifications import webhooks
+from registry.services.services import Services
 from registry.works.licence_check import Place, _matches
 from registry.works.licences import NewLicence, keep_licences
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import ROOT, Program, alice, decider, program, scene_of_programs, studio
 from tests.desk.web.common.test_access import POSTED
-from workers.notices import wording
-from workers.notify import webhooks
-from workers.services.wiring import Services
 
 __all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]
 XSS = '"><script>alert(1)</script><img src=x onerror=alert(1)>'

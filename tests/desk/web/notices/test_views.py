@@ -8,16 +8,15 @@ from django.test import Client
 from django.urls import reverse
 
 from exhibit.clock import now
+from registry.cases.decisions import confirm
+from registry.matches.match import match_pictures
 from registry.models import Case, LogSubmission, Notice, NoticeMail, Owner, OwnershipRemark, Role, User, Work
-from registry.notices import notices
+from registry.notices import notices, wording
 from tests.assets.laid_down import once
 from tests.assets.noticed import filing, signed
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
 from tests.assets.source import flat
-from workers.cases.decisions import confirm
-from workers.notices import wording
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 PAGE = "/o/studio/notices/"

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from desk.web.notices import words
 from registry.cases.recaptures import Standing
 from registry.models import Notice, NoticeCase, Sighting
+from registry.notices.contents import QUESTIONS, CasePlace, NoticeItem
 from registry.notices.notices import LANGUAGES
 from registry.notices.terms import AHEAD
-from workers.notices.contents import QUESTIONS, CasePlace, NoticeItem
 
 
 def test_whatever_a_row_can_say_has_its_words() -> None:

@@ -14,7 +14,9 @@ from pytest_django import Settings
 from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.accounts import devices
+from registry.cases.purge import purge
 from registry.db import steps
+from registry.matches.match import match_pictures
 from registry.models import (
     Case,
     Event,
@@ -29,15 +31,13 @@ from registry.models import (
 )
 from registry.notices import replies
 from registry.notifications import events, mail_choices
+from registry.notifications.mail import mail_folder
+from registry.notifications.send_mail import send_digests
 from tests.assets.mail_server import mail_server
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.cases.purge import purge
-from workers.notify.mail import mail_folder
+from workers import wiring
 from workers.operations.backlog import backlog, failures, try_again
 from workers.operations.retention import sweep_here
-from workers.services import wiring
-from workers.steps.matching.match import match_pictures
-from workers.steps.notify.mail import send_digests
 from workers.tasks.sync_runner import SyncRunner
 from workers.tasks.tick import look_at_times, tick
 
@@ -206,7 +206,7 @@ def test_a_mail_that_lies_here_as_a_file_goes_with_a_picture_that_is_removed(inl
         mail_choices.choose(studio, person, HowOften.AT_ONCE, by="Ann")
     opened(inline, studio, 2)
     folder = mail_folder(inline.services.config)
-    with override_settings(EMAIL_BACKEND="workers.notify.mail.MailFiles", CONFIG=inline.services.config):
+    with override_settings(EMAIL_BACKEND="registry.notifications.mail.MailFiles", CONFIG=inline.services.config):
         send_digests(inline.services, mail_choices.due(inline.services.stale_after, 100))
     mails = {path: path.read_bytes() for path in folder.glob("*.eml")}
     assert len(mails) == 2

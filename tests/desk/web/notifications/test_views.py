@@ -15,13 +15,12 @@ from registry.models import (
     User,
     Webhook,
 )
-from registry.notifications import events
+from registry.notifications import events, webhooks
 from tests.assets.accounts import PASSWORD, ann
 from tests.assets.rows import owner
 from tests.assets.site_browser import PHONE, Site
 from tests.assets.source import flat
 from tests.desk.web.notifications.test_being_told import HowOften, member, studio
-from workers.notify import webhooks
 
 __all__ = ["ann", "studio"]
 

@@ -14,9 +14,12 @@ from django.test.utils import CaptureQueriesContext
 from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
 from exhibit.clock import now
 from exhibit.digests import Digest
+from registry import jobs
 from registry.crawls import canaries
 from registry.db import running
 from registry.edge import contributors, leases
+from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.matches.index_upkeep import IndexState
 from registry.models import (
     Bundle,
     Case,
@@ -33,17 +36,14 @@ from registry.models import (
     WitnessState,
     WorkPicture,
 )
+from registry.services.services import Services
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
-from workers import jobs
-from workers.log.sequencer import sequence_log, sign_checkpoint
-from workers.matching.index_upkeep import IndexState
 from workers.operations import health
 from workers.operations.backlog import by_task, failures, held_up, try_again
 from workers.operations.cost import costs_of
 from workers.operations.status import status_of
 from workers.pipeline.celery import all_queues
-from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
 GONE = "The stored bytes have changed."

@@ -10,6 +10,9 @@ from django.test import Client
 from exhibit.clock import now
 from registry.models import Case, Notice, NoticeEvent, NoticeReply, Owner, Package, PartyLookup, Role, Sighting
 from registry.notices import notices
+from registry.notices.addressees import proposals
+from registry.parties import rdap
+from registry.parties.lookup import look_up
 from tests.assets.noticed import begun, confirmed
 from tests.assets.registries import HOST_ADDRESS, answering
 from tests.assets.rows import owner
@@ -17,9 +20,6 @@ from tests.assets.site import Site
 from tests.assets.site_browser import use_house
 from tests.assets.source import flat
 from tests.desk.web.notices.test_views import person
-from workers.notices.addressees import proposals
-from workers.parties import rdap
-from workers.steps.cases.lookup import look_up
 from workers.tasks.sync_runner import SyncRunner
 
 PAGE = "/o/studio/party/shop.example"

@@ -13,11 +13,11 @@ from PIL import Image
 
 from desk.api.common import limits
 from registry.models import Work
+from registry.works.find_owner import MAX_BROUGHT
+from registry.works.opened import close_work, open_work
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.rows import copy_of, jpeg, owner, photograph, register
-from workers.matching.brought import MAX_BROUGHT
-from workers.services import wiring
-from workers.works.opened import close_work, open_work
+from workers import wiring
 
 __all__ = ["scene"]
 CROPPED = jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))

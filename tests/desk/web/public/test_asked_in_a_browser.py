@@ -8,9 +8,9 @@ from django.urls import reverse
 from PIL import Image
 from playwright.sync_api import FilePayload
 
+from registry.works.opened import open_work
 from tests.assets.rows import copy_of, jpeg, owner, photograph, register
 from tests.assets.site_browser import DESKTOP, PHONE, Site, site
-from workers.works.opened import open_work
 
 __all__ = ["site"]
 CROPPED = jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))

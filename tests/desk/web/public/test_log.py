@@ -10,10 +10,10 @@ from evidence.log.tiles import Tile, parse_tile, tile_path
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.log.log import submit
+from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogCheckpoint
 from tests.assets.tile_client import TileClient, place
-from workers.log.sequencer import sequence_log, sign_checkpoint
-from workers.services import wiring
+from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
 SIZE = 300

@@ -13,10 +13,10 @@ from exhibit.entries import EntryType
 from exhibit.errors import RefusedError
 from exhibit.pictures.iscc import iscc_of
 from registry.models import LogOpening, Work
+from registry.works.opened import close_work, open_work, public_address, public_facts
+from registry.works.registration import remove_work
 from tests.assets.desk_scene import Scene, scene
-from workers.services import wiring
-from workers.works.opened import close_work, open_work, public_address, public_facts
-from workers.works.registration import remove_work
+from workers import wiring
 
 __all__ = ["scene"]
 CONTACT = "https://studio.example/licences"

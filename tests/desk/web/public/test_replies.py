@@ -14,11 +14,11 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.models import Capture, CaseEvent, Event, LogOpening, Notice, NoticeReply, Owner, Role, User
 from registry.notices import notices, replies, terms
+from registry.notices.signing import file_of
 from tests.assets.fonts import needs_chinese
 from tests.assets.laid_down import once
 from tests.assets.noticed import begun, confirmed, mail_by, signed
 from tests.assets.site_browser import use_house
-from workers.notices.signing import file_of
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -14,14 +14,14 @@ from PIL import Image
 
 from desk.api.common import limits
 from exhibit.pictures.iscc import iscc_of
+from registry.cases.purge import purge
 from registry.models import BytesState, SignedCopy, Work
+from registry.works.exporting import Wanted, exported
+from registry.works.opened import close_work, open_work
+from registry.works.registration import remove_work
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.rows import photograph
-from workers.cases.purge import purge
-from workers.evidence.exporting import Wanted, exported
-from workers.services import wiring
-from workers.works.opened import close_work, open_work
-from workers.works.registration import remove_work
+from workers import wiring
 
 __all__ = ["scene"]
 ALG = "io.iscc.v0"

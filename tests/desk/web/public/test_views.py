@@ -13,24 +13,24 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError
 from indexer.calibration.shipped import shipped_calibration
+from registry.cases import decisions
+from registry.configuration import load_config
 from registry.db import running
+from registry.log.configuration import plain_configuration
+from registry.log.sequencer import sequence_log
+from registry.matches import calibrations
 from registry.models import (
     LogSubmission,
     Picture,
     User,
 )
-from registry.vectors import calibrations
+from registry.services.descriptors import start_shipped
+from registry.services.services import Services
 from tests.assets.counted import DAY, counts, picture
 from tests.assets.rows import found_studio
 from tests.assets.site_browser import use_house
 from tests.assets.source import flat
 from tests.desk.web.operator.test_views import make_well
-from workers.cases import decisions
-from workers.configuration import load_config
-from workers.log.configuration import plain_configuration
-from workers.log.sequencer import sequence_log
-from workers.services.descriptors import start_shipped
-from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
 TOKEN = "a-token-of-some-length"

@@ -22,8 +22,8 @@ from exhibit.config.config import Config
 from indexer.layout.information import COMPOSED
 from registry.crawls.watching import FILE_KINDS
 from registry.models import Work
+from registry.services.services import Services
 from tests.assets.site_browser import use_house
-from workers.services.wiring import Services
 
 
 def test_each_list_of_a_page_has_a_way_of_its_own_through_it() -> None:

@@ -10,12 +10,12 @@ from django.test import Client
 
 from registry.crawls import denylists
 from registry.models import Owner, User, Watch
+from registry.services.services import Services
 from tests.assets.rows import owner
 from tests.assets.site import Answer, Site
 from tests.assets.site_browser import use_house
 from tests.assets.source import flat
 from tests.desk.web.watches.test_views import fields
-from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
 NEW, MAKE = "/o/studio/watches/new", "/o/studio/watches/make"

@@ -9,15 +9,15 @@ from django.test import Client
 
 from exhibit.clock import now
 from registry.crawls import watching
+from registry.crawls.search_keys import key_of
 from registry.models import Inquiry, Owner, Role, SearchKey, User, Watch
+from registry.services.services import Services
 from tests.assets.rows import owner
 from tests.assets.searches import KEY, put_market
 from tests.assets.site import Site
 from tests.assets.site_browser import use_house
 from tests.assets.source import flat
 from tests.desk.web.watches.test_views import fields
-from workers.crawls.search_keys import key_of
-from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
 PAGE = "/o/studio/watches/searches/"

@@ -6,14 +6,14 @@ from django.utils import translation
 
 from desk.texts.cases import decision_in_words
 from exhibit.types import DeclaredWork
+from registry.matches.match import match_pictures
 from registry.models import Owner, OwnershipRemark, Work
+from registry.works.registration import NewWork, register_work
 from tests.assets.rows import bring, claimed_slice, copy_of, photograph, register
 from tests.assets.source import flat
 from tests.desk.web.works.test_uploads import ann, at, file, studio
-from tests.workers.works.test_ownership import signed
-from workers.steps.matching.match import match_pictures
+from tests.registry.works.test_ownership import signed
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.registration import NewWork, register_work
 
 __all__ = ["ann", "studio"]
 

@@ -5,14 +5,14 @@ from io import BytesIO
 from django.test import Client
 from PIL import Image
 
+from registry.matches.match import match_pictures
 from registry.models import Case, Owner
 from tests.assets.redrawn import scene
 from tests.assets.rows import register
 from tests.assets.site_browser import PHONE, Site, site
 from tests.assets.textured import encoded
 from tests.desk.web.works.test_uploads import ann, at, studio
-from tests.workers.steps.matching.test_match import see
-from workers.steps.matching.match import match_pictures
+from tests.registry.matches.test_match import see
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["ann", "site", "studio"]

@@ -15,18 +15,18 @@ from exhibit.pictures.metadata import read_metadata
 from exhibit.types import DeclaredWork
 from indexer.picture.features import extract
 from indexer.search.prints import StatedPicture
+from registry.matches.identify import identify
+from registry.matches.match import match_pictures
 from registry.models import Owner, OwnershipRemark, Picture, User, Work, WorkChange, WorkPicture
 from registry.works import works as searching
+from registry.works.registration import NewWork, register_work, remove_work
+from registry.works.stated import register_stated
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, site
 from tests.assets.textured import textured
 from tests.desk.web.works.test_declarations import credited
 from tests.desk.web.works.test_uploads import ann, at, studio
-from workers.matching.identify import identify
-from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.registration import NewWork, register_work, remove_work
-from workers.works.stated import register_stated
 
 __all__ = ["ann", "site", "studio"]
 

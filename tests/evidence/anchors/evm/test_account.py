@@ -16,10 +16,10 @@ from desk.cli.anchor import anchor_command
 from evidence.anchors.evm.account import EvmAccount, account_from_environment, account_from_file
 from exhibit.errors import ConfigError, NotFoundError, ServiceMissingError
 from exhibit.ports import ReceiptState
+from registry.configuration import load_config
+from registry.services.services import Services
 from tests.assets.evm_chain import EvmChain, running_evm_chain
 from tests.assets.evm_ledger import ACCOUNT, DIGEST, KEY, Ledger
-from workers.configuration import load_config
-from workers.services.wiring import Services
 
 
 def test_a_key_file_is_plain_and_private_or_encrypted(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from evidence.verify.checks.probability import calibration_facts
 from exhibit.comparison.calibration import calibrated, likelihood_ratio
 from exhibit.comparison.confidence import upper_bound
 from exhibit.types import Decision
+from registry.bundles.sentences import words_of
 from tests.assets.bundles import CALIBRATION
 from tests.assets.documents_sample import (
     sample_case,
@@ -20,7 +21,6 @@ from tests.assets.documents_sample import (
     sample_pictures,
 )
 from tests.assets.pdf_text import text_of
-from workers.texts.sentences import words_of
 
 FITTING = replace(CALIBRATION, pipeline="pipeline-1")
 

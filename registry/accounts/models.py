@@ -1,0 +1,160 @@
+"""Owners, their members, who was asked to join, and what programs sign in with."""
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from registry.db.fields import DigestField
+
+
+class User(AbstractUser):
+    """A person who signs in. The e-mail address is the name to sign in with."""
+
+    email = models.EmailField(unique=True)
+    language = models.CharField(max_length=10, blank=True, db_default="", help_text="empty for the browser's")
+    browser_language = models.CharField(max_length=10, blank=True, db_default="", help_text="the browser's, last seen")
+    time_zone = models.CharField(max_length=64, blank=True, db_default="", help_text="where the browser was last")
+    blurs = models.BooleanField(default=False, db_default=False, help_text="found pictures are blurred until asked for")
+    devices_ended = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="how often all known browsers were forgotten"
+    )
+
+    @property
+    def reads(self) -> str:
+        """The language of what is written to them: as chosen, or as the browser last asked; empty while unknown."""
+        return self.language or self.browser_language
+
+
+class Role(models.TextChoices):
+    """What a member may do for an owner."""
+
+    OWNER = "owner"
+    REVIEWER = "reviewer"
+    VIEWER = "viewer"
+
+
+class Owner(models.Model):
+    """A rights holder's organisation: members with roles, keys, works, watches."""
+
+    role: str  # of the person who asks, on the pages of an owner
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=200)
+    contact = models.CharField(max_length=200, blank=True)
+    quota_bytes = models.BigIntegerField(null=True, blank=True)
+    used_bytes = models.BigIntegerField(default=0, db_default=0, help_text="by pictures of works and documents")
+    derived = models.BooleanField(default=False, db_default=False, help_text="works derived from theirs are shown")
+    passkeys = models.BooleanField(default=False, db_default=False, help_text="grave decisions need a fresh passkey")
+    web_archive = models.BooleanField(
+        default=False, db_default=False, help_text="a web archive is asked to save pages, too"
+    )
+    sample = models.BooleanField(default=False, db_default=False, help_text="an example: nothing of it is real")
+    created_at = models.DateTimeField(auto_now_add=True)
+    members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(User, through="Membership")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Numbered(models.Model):
+    """What an owner's things have in common that people name by a number."""
+
+    number = models.PositiveIntegerField()
+
+    class Meta:
+        abstract = True
+        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="%(class)s_identity")]
+        ordering = ["owner", "number"]
+
+
+class Membership(models.Model):
+    """One person's role with one owner."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=8, choices=Role.choices, default=Role.REVIEWER)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "owner"], name="membership_identity")]
+
+
+class Invitation(models.Model):
+    """A link that lets one person in, once: as a member of an owner or, without an owner, as the operator.
+
+    Only the digest of the link's secret is kept.
+    """
+
+    owner = models.ForeignKey(Owner, null=True, blank=True, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField(blank=True, help_text="whom it is for; empty for the operator")
+    role = models.CharField(max_length=8, choices=Role.choices, blank=True)
+    digest = DigestField(unique=True)
+    by = models.CharField(max_length=200, help_text="who invites")
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "email"], condition=Q(accepted_at=None, revoked_at=None), name="invitation_identity"
+            )
+        ]
+
+
+class Scope(models.TextChoices):
+    """What a token permits."""
+
+    READ = "read", _("read: look at everything and take it away")
+    WRITE = "write", _("write: works, watches, licences, reports")
+    DECIDE = "decide", _("decide: decisions and notes of cases")
+    SEND = "send", _("send: notices, and links for people outside")
+    MANAGE = "manage", _("manage: members, webhooks and settings")
+
+
+SCOPES_OF = {
+    Role.VIEWER: frozenset({Scope.READ}),
+    Role.REVIEWER: frozenset({Scope.READ, Scope.WRITE, Scope.DECIDE, Scope.SEND}),
+    Role.OWNER: frozenset(Scope),
+}
+"""The most that a token of a member with this role permits."""
+
+
+class ApiToken(models.Model):
+    """A member's key for programs. Only its digest is kept; it permits no more than the member's role does now."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="api_tokens")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)
+    begins = models.CharField(max_length=12, help_text="its first characters, by which people tell it from others")
+    digest = DigestField(unique=True)
+    scopes = ArrayField(models.CharField(max_length=8))
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True, help_text="when last, to the minute")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["owner", "-made_at"], name="api_token_list")]
+
+    @property
+    def by(self) -> str:
+        """Who acts with it, as records name it."""
+        return f"{self.user.get_username()} (token {self.name})"
+
+
+class KeptAnswer(models.Model):
+    """The answer to a request that came with an idempotency key, kept in the transaction of its deed."""
+
+    caller = models.CharField(max_length=40, help_text="the token or the person, such as token:7")
+    key = models.CharField(max_length=200)
+    request = DigestField(help_text="of method, address and body")
+    status = models.PositiveSmallIntegerField(default=0)
+    body = models.TextField(blank=True)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["caller", "key"], name="kept_answer_identity")]
+        indexes = [models.Index(fields=["made_at"], name="kept_answer_expiry")]

@@ -1,0 +1,233 @@
+"""Blind search: whether a partner has seen one's pictures, without either showing the other what it has.
+
+Who asks sends points that hide digests and parts of hashes; who answers multiplies them by a key of the agreement. An
+index of the partner's pictures opens with the outputs alone (docs/protocols.md).
+"""
+
+import hmac
+import json
+import secrets
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.db.models import Exists, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+
+from evidence.keys.oprf import Answering, Blinded
+from exhibit.clock import rfc3339
+from exhibit.errors import RefusedError, ServiceMissingError, WrongUseError
+from exhibit.plain import one_line
+from indexer.picture.spaces import PHASH, WHOLE
+from indexer.vectors.bands import BANDS, elements
+from registry.alliance import partners
+from registry.alliance.calls import ask
+from registry.crawls.sightings import seen_publicly
+from registry.matches.fingerprints import space_id
+from registry.models import (
+    Agreement,
+    FingerprintRow,
+    Partner,
+    Picture,
+    Sighting,
+    WorkPicture,
+)
+from registry.services.services import Services
+
+PAGE = 100
+"""Pictures in a page of the index; a page counts as one query."""
+MAX_POINTS = 1_000
+"""Points in one request."""
+MAX_PAGES = 10_000
+SEARCH_SECONDS = 3_600.0
+"""A search that takes longer ends with what was found."""
+_RECORD = 1_024
+"""Every record is as long as this, so that its length says nothing."""
+
+
+def _masks(output: bytes, salt: bytes, number: int) -> tuple[bytes, bytes]:
+    """By what an element's entry is found, 16 bytes, and what covers it, 18 bytes, for its n-th entry in a page."""
+    made = hmac.digest(output, b"exhibit-blind/1 entry" + salt + number.to_bytes(4, "big"), "sha512")
+    return made[:16], made[16:34]
+
+
+def answer_points(services: Services, partner: Partner, points: Iterable[str]) -> tuple[Agreement, list[str]]:
+    """Multiply a partner's points; raises ``RefusedError`` where no agreement covers them."""
+    given = [bytes.fromhex(point) for point in points]
+    row = partners.spend(partner, len(given), "points")
+    side = _side(services, row)
+    return row, [side.answer(point).hex() for point in given]
+
+
+def index_page(services: Services, partner: Partner, after: int) -> dict[str, Any]:
+    """A page of the index of the pictures seen here, of those after a number; raises ``RefusedError``."""
+    row = partners.spend(partner, 1, "index")
+    side = _side(services, row)
+    pictures = list(seen_publicly().filter(pk__gt=after).order_by("pk")[:PAGE])
+    hashes = _hashes(picture.pk for picture in pictures)
+    salt, times, entries, records = secrets.token_bytes(16), Counter[bytes](), [], []
+    secrets.SystemRandom().shuffle(pictures)
+    for position, picture in enumerate(pictures):
+        key, phash = secrets.token_bytes(16), hashes.get(picture.pk)
+        records.append(_sealed(key, salt, _told(picture, phash, row.fields)).hex())
+        for element in elements(picture.digest.raw, phash):
+            tag, cover = _masks(side.output(element), salt, times[element])
+            times[element] += 1
+            inner = position.to_bytes(2, "big") + key
+            entries.append((tag + bytes(one ^ other for one, other in zip(inner, cover, strict=True))).hex())
+    last = max((picture.pk for picture in pictures), default=0)
+    following = last if len(pictures) == PAGE else None
+    return {"salt": salt.hex(), "entries": sorted(entries), "records": records, "next": following}
+
+
+def _side(services: Services, row: Agreement) -> Answering:
+    """The agreement's key: it follows from the log's, and no other agreement has it."""
+    about = f"exhibit-blind/1 key\n{row.pk}\n{rfc3339(row.made_at)}\n{row.partner.log_key}"
+    return Answering(services.log.sign(about.encode()))
+
+
+def _hashes(pictures: Iterable[int]) -> dict[int, bytes]:
+    rows = FingerprintRow.objects.filter(picture__in=list(pictures), space=space_id(PHASH), part=WHOLE)
+    return {picture: bytes(vector) for picture, vector in rows.values_list("picture", "vector")}
+
+
+def _told(picture: Picture, phash: bytes | None, fields: Iterable[str]) -> dict[str, str]:
+    first = Sighting.objects.filter(picture=picture, private_to=None).order_by("pk").first()
+    known = {"digest": picture.digest.hex, "hash": phash.hex() if phash else ""}
+    if first is not None:  # as the search wanted it
+        known |= {"page": first.page_url[:400], "image": first.image_url[:300]}
+        known["seen"] = first.period if first.first_seen is None else rfc3339(first.first_seen)
+    return {name: known[name] for name in fields if name in known}
+
+
+def _sealed(key: bytes, salt: bytes, told: Mapping[str, str]) -> bytes:
+    plain = json.dumps(told).encode()
+    while len(plain) > _RECORD:  # the longest text gives way, so that what is left can be read
+        longest = max(told, key=lambda name: len(told[name]))
+        told = {**told, longest: told[longest][:-20]}
+        plain = json.dumps(told).encode()
+    plain = plain.ljust(_RECORD)
+    nonce = secrets.token_bytes(12)
+    return nonce + AESGCM(key).encrypt(nonce, plain, salt)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A picture of a partner that a registered one matches, as the partner tells of it."""
+
+    picture: int  # of a work, primary key
+    exact: bool  # the same bytes
+    bands: int  # of its hash that agree
+    told: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What was found at a partner's, and why not all of its pictures were looked at; empty when they were."""
+
+    found: list[Found]
+    missing: str
+
+
+def search(services: Services, partner: Partner) -> Search:
+    """Look in a partner's pictures for those of all works here, as far as it answers within an hour.
+
+    Raises ``ServiceMissingError`` when it doesn't answer at first, or answers nonsense; ``RefusedError`` with what it
+    says against it. What was asked is in the log in each case.
+    """
+    count = {"points": 0, "pages": 0, "found": 0}
+    try:
+        done = _search(services, partner, count)
+        count["found"] = len(done.found)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, WrongUseError) as error:
+        raise ServiceMissingError(f"The partner {partner.name} answers nonsense: {type(error).__name__}.") from error
+    finally:
+        if count["points"]:
+            partners.note_asked(partner, count)
+    return done
+
+
+def _search(services: Services, partner: Partner, count: dict[str, int]) -> Search:
+    until = time.monotonic() + SEARCH_SECONDS
+    living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
+    stated = living.exclude(stated=None).values("stated")[:1]
+    rows = Picture.objects.filter(Exists(living)).annotate(named=Coalesce(Subquery(stated), "digest"))
+    pictures = dict(rows.values_list("pk", "named"))
+    hashes = _hashes(pictures)
+    having = defaultdict[bytes, list[int]](list)  # pictures by element: what several have is asked once
+    for picture, digest in pictures.items():
+        for element in elements(digest.raw, hashes.get(picture)):
+            having[element].append(picture)
+    blinded = [Blinded(element) for element in having]
+    outputs: list[tuple[list[int], bytes, bytes]] = []  # pictures, element, output
+    for start in range(0, len(blinded), MAX_POINTS):
+        some = blinded[start : start + MAX_POINTS]
+        count["points"] += len(some)
+        points = [one.sent().hex() for one in some]
+        answered = ask(services, partner, "blind-points", {"points": points})["points"]
+        if len(answered) != len(some):
+            raise ValueError
+        pairs = zip(some, answered, strict=True)
+        outputs += [(having[one.element], one.element, one.output(bytes.fromhex(back))) for one, back in pairs]
+    found: dict[tuple[int, int, int], Found] = {}
+    after: int | None = 0 if outputs else None
+    missing = ""
+    try:
+        while after is not None:
+            page = _page(services, partner, after, count, until)
+            _open(page, outputs, found, count["pages"])
+            before, after = after, page["next"]
+            if after is not None and int(after) <= before:
+                raise ValueError
+    except (ServiceMissingError, RefusedError) as error:
+        if not after:
+            raise
+        missing = error.message
+    return Search(sorted(found.values(), key=lambda one: (one.picture, not one.exact, -one.bands)), missing)
+
+
+def _page(services: Services, partner: Partner, after: int, count: dict[str, int], until: float) -> dict[str, Any]:
+    if count["pages"] >= MAX_PAGES or time.monotonic() > until:
+        raise ServiceMissingError(f"The partner {partner.name} takes too long.")
+    count["pages"] += 1
+    return ask(services, partner, "blind-index", {"after": after}, seconds=60)
+
+
+def _open(
+    page: Mapping[str, Any],
+    outputs: Iterable[tuple[list[int], bytes, bytes]],
+    found: dict[tuple[int, int, int], Found],
+    number: int,
+) -> None:
+    """Open the records of a page for which there is an output."""
+    salt, records = bytes.fromhex(page["salt"]), [bytes.fromhex(record) for record in page["records"]]
+    entries = {entry[:16]: entry[16:] for entry in map(bytes.fromhex, page["entries"])}
+    if len(records) > PAGE or len(page["entries"]) > PAGE * (1 + BANDS):
+        raise ValueError
+    for pictures, element, output in outputs:
+        for times in range(PAGE):
+            tag, cover = _masks(output, salt, times)
+            if (covered := entries.get(tag)) is None:
+                break
+            inner = bytes(one ^ other for one, other in zip(covered, cover, strict=True))
+            record = records[position] if (position := int.from_bytes(inner[:2], "big")) < len(records) else b""
+            try:
+                told = json.loads(AESGCM(inner[2:]).decrypt(record[:12], record[12:], salt))
+            except InvalidTag:
+                raise ValueError from None
+            exact = element.startswith(b"digest")
+            plain = {name: one_line(str(told[name]))[:500] for name in partners.FIELDS if name in told}
+            for picture in pictures:
+                place = (picture, number, position)
+                known = found.get(place, Found(picture, exact=exact, bands=0, told={}))
+                found[place] = Found(picture, known.exact or exact, known.bands + (not exact), plain)
+
+
+def works_of(picture: int) -> list[str]:
+    """The works that have a picture, each as owner and number."""
+    rows = WorkPicture.objects.filter(picture=picture, work__removed_at=None).order_by("pk")
+    return [f"{slug}/{number}" for slug, number in rows.values_list("work__owner__slug", "work__number")]

@@ -1,0 +1,217 @@
+"""Captures seen by two: partners are asked to visit a page with us, and pages are visited for partners.
+
+Who visits goes by its own network, under its own guard, and seals what it saw into its own log. Whoever asked learns
+of a page that it names itself nothing but digests and where they came from (docs/protocols.md).
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from requests.cookies import RequestsCookieJar
+
+from evidence.capture.outcomes import referrer
+from evidence.capture.plain import IMAGE_ACCEPT, MIB, PAGE_ACCEPT, left_until
+from evidence.capture.visitor import Visit, Visitor
+from evidence.facts.cocapture import (
+    Cocapture,
+    PartnerAnswer,
+    SealedStatement,
+    Statement,
+    Visited,
+    asks_consent,
+    compare,
+    page_language,
+    page_text,
+)
+from evidence.facts.network import NetworkRecord
+from evidence.formats.codec import from_plain, parse_json, to_plain
+from evidence.verify.checks.cocaptures import MAX_PARTNERS, Asked, expect_statement
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import EntryType, canonical
+from exhibit.errors import ExhibitError, RefusedError
+from exhibit.network.guard import Guard
+from exhibit.ports import Captured, CapturedFile
+from exhibit.sentences import Sentence
+from registry.alliance import partners
+from registry.alliance.calls import send, signed_request
+from registry.crawls.crawling import denials
+from registry.db.locks import Lock, hold_long
+from registry.log.log import submit
+from registry.log.proofs import checkpoint_covering, log_proof
+from registry.models import Partner, Sighting
+from registry.services.services import Services
+
+CALL = "capture"
+SECONDS = 55.0
+"""After so long nobody waits for a partner any more."""
+VISIT_SECONDS = 30.0
+"""For page and picture together, when they are visited for a partner."""
+WAIT_SECONDS = 15.0
+"""So long a visit for a partner waits for another one to end."""
+PAGE_BYTES = 8 * MIB
+MAX_STATEMENT = 128 << 10
+MISSING = {
+    "no-answer": Sentence("no answer came"),
+    "too-slow": Sentence("it came too late"),
+    "refused": Sentence("it was refused"),
+    "nonsense": Sentence("what came doesn't hold"),
+    "revoked": Sentence("the partner was revoked"),
+}
+_TOLD = frozenset({"certificate", "no-answer", "too-many-redirects", "too-slow", "too-many-bytes"})
+"""Reasons that are told to who asked; others could tell of the network of who visits."""
+
+
+def visit_for(services: Services, partner: Partner, page: str, picture: str, challenge: bytes) -> SealedStatement:
+    """Visit a page and a picture for a partner, and seal what was seen; the picture is empty where it lies inside.
+
+    Raises ``RefusedError`` when the partner has had its visits of the day (UTC), or others take too long.
+    """
+    today = now().replace(hour=0, minute=0, second=0, microsecond=0)
+    if partners.calls_since(partner, CALL, today) > partner.visits:  # this one is counted already
+        raise RefusedError(f"You may have {partner.visits} visits a day made here.", reason="visits")
+    with hold_long(Lock.COCAPTURE, 0, within=WAIT_SECONDS) as held:
+        if not held:
+            raise RefusedError("Other visits are still going on.", reason="visits")
+        said = _seen(services, partner, page, picture, challenge)
+    submission = submit(EntryType.COCAPTURE, dict(to_plain(said)))
+    assert submission is not None  # it is of no owner
+    proof = log_proof(services, submission, checkpoint_covering(services, [submission]))
+    assert proof is not None
+    return SealedStatement(said, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)
+
+
+def _seen(services: Services, partner: Partner, page_url: str, picture_url: str, challenge: bytes) -> Statement:
+    started, left = now(), left_until(time.monotonic() + VISIT_SECONDS)
+    guard = Guard(allowed_networks=services.config.cocapture_networks)  # not the operator's own networks
+    visitor = Visitor(guard, services.user_agent, denied=denials())
+    cookies = RequestsCookieJar()
+    page = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, PAGE_BYTES, left, cookies=cookies)
+    picture = None
+    if picture_url:
+        headers, most = {"Accept": IMAGE_ACCEPT, **referrer(page_url, picture_url)}, services.config.max_picture_bytes
+        picture = _visited(visitor.visit(picture_url, headers, most, left, cookies=cookies))
+    body = page.body if page.served else None
+    return Statement(
+        asked_by=partner.origin,
+        challenge=challenge,
+        page=_visited(page),
+        picture=picture,
+        text=None if body is None else Digest.of(page_text(body)),
+        language="" if body is None else page_language(body),
+        consent=body is not None and asks_consent(body),
+        accept_language="",
+        content_language=page.steps[-1].header("content-language")[:100] if page.steps else "",
+        started=started,
+        finished=now(),
+    )
+
+
+def _visited(visit: Visit) -> Visited:
+    connection = visit.steps[-1].connection if visit.steps else None
+    certificates = connection.certificates if connection else ()
+    return Visited(
+        url=visit.url,
+        final_url=visit.final_url,
+        status=visit.status,
+        reason=visit.reason if visit.reason in _TOLD or not visit.reason else "not-visited",
+        sha256=Digest.of(visit.body) if visit.served and visit.body is not None else None,
+        server=connection.address if connection else "",
+        certificate=Digest.of(certificates[0]) if certificates else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A partner that is being asked, and what came: an answer, or a word for why none."""
+
+    partner: Partner
+    came: list[dict[str, Any] | str] = field(default_factory=list)
+
+    def send(self, services: Services, signed: tuple[bytes, str]) -> None:
+        try:
+            self.came.append(send(services, self.partner, CALL, signed, seconds=SECONDS))
+        except RefusedError as error:  # by the partner, or by limits and the guard of this side
+            self.came.append("refused" if error.reason == "partner" else "no-answer")
+        except ExhibitError:
+            self.came.append("no-answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Partners that visit a page while it is visited here."""
+
+    sighting: Sighting
+    own: str  # the name of the log of this installation
+    challenge: bytes
+    until: float  # of the monotonic clock
+    asked: Sequence[tuple[_Asked, threading.Thread]]
+
+    def join(self, captured: Captured) -> Captured:
+        """The capture with what partners saw; waits for them until :data:`SECONDS` after they were asked."""
+        for _, thread in self.asked:
+            thread.join(max(0.0, self.until - time.monotonic()))
+        active = {row.pk for row in partners.active()}
+        ours = {file.role: file.data for file in captured.files}
+        network = from_plain(NetworkRecord, parse_json(ours["network"], what="the record"), where="the record")
+        answers = tuple(self._answer(one, captured, active, network, ours.get("page")) for one, _ in self.asked)
+        data = Cocapture(self.challenge, answers).to_json()
+        file = CapturedFile("cocapture", "cocapture.json", "application/json", data)
+        told = " ".join([captured.sentence, *map(_told, sorted(answers, key=lambda one: one.missing != ""))])
+        return replace(captured, sentence=told, files=(*captured.files, file))
+
+    def _answer(
+        self, one: _Asked, captured: Captured, active: set[int], network: NetworkRecord, page: bytes | None
+    ) -> PartnerAnswer:
+        missing = PartnerAnswer(one.partner.name, one.partner.log_key, "too-slow", (), (), None)
+        if one.partner.pk not in active:
+            return replace(missing, missing="revoked")
+        came = one.came[0] if one.came else "too-slow"
+        if isinstance(came, str):
+            return replace(missing, missing=came)
+        try:
+            if len(canonical(came)) > MAX_STATEMENT:
+                return replace(missing, missing="nonsense")
+            sealed = from_plain(SealedStatement, came, where="the answer")
+            page_url, picture = self.sighting.page_url, self.sighting.image_url
+            asked = Asked(frozenset({self.own}), page_url, picture, self.challenge, captured.started)
+            expect_statement(sealed, one.partner.log_key, asked)
+        except (ExhibitError, ValueError):
+            return replace(missing, missing="nonsense")
+        agrees, differs = compare(sealed.statement, network, page, captured.image)
+        return replace(missing, missing="", agrees=agrees, differs=differs, sealed=sealed)
+
+
+def ask_partners(services: Services, sighting: Sighting) -> Asking | None:
+    """Ask partners to visit a sighting's page now; ``None`` where none is asked, or the page isn't public."""
+    rows = list(partners.active().filter(captures=True)[:MAX_PARTNERS])
+    public = sighting.private_to_id is None and sighting.page_url.startswith(("http://", "https://"))
+    if not rows or not public:
+        return None
+    challenge = secrets.token_bytes(32)
+    inside = sighting.image_url[:5].lower() == "data:"
+    about = {"page": sighting.page_url, "picture": "" if inside else sighting.image_url, "challenge": challenge.hex()}
+    until, asked = time.monotonic() + SECONDS, []
+    for row in rows:
+        one = _Asked(row)
+        signed = signed_request(services, row, CALL, about)  # here: threads have no database
+        thread = threading.Thread(target=one.send, args=(services, signed), daemon=True)
+        thread.start()
+        asked.append((one, thread))
+    return Asking(sighting, services.log.origin, challenge, until, asked)
+
+
+def _told(answer: PartnerAnswer) -> str:
+    name = answer.name
+    if answer.missing:
+        why = MISSING[answer.missing]
+        return Sentence("%(name)s was asked to visit with us, and %(why)s.", name=name, why=why)
+    if "picture" not in answer.agrees:
+        return Sentence("%(name)s visited with us and saw no such picture.", name=name)
+    if "text" in answer.agrees:
+        return Sentence("Seen by two: %(name)s saw the same picture and the same text.", name=name)
+    return Sentence("Seen by two: %(name)s saw the same picture, and other text on the page.", name=name)

@@ -1,0 +1,135 @@
+"""A web archive as a third eye: where an owner wants it, it is asked to save the pages of confirmed cases.
+
+It speaks the Internet Archive's Save Page Now (SPN2). What it tells is sealed as its own word; nobody here looks at the
+saved page. Asking makes a page public there and tells its address: so it is done for no page that a person hasn't
+decided about, and for none that isn't on the public internet.
+"""
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from evidence.facts.cocapture import WebArchive
+from evidence.formats.codec import FormatError, parse_json
+from evidence.verify.checks.cocaptures import expect_web_archive
+from exhibit.config.secrets import secret_path
+from exhibit.errors import ExhibitError, RefusedError
+from exhibit.network.guard import Guard
+from exhibit.network.http import read_limited
+from exhibit.network.urls import DEFAULT_PORTS
+from exhibit.ports import Captured, CapturedFile
+from exhibit.sentences import Sentence
+from registry.alliance.calls import session_for
+from registry.alliance.cocaptures import MISSING
+from registry.models import Case, Sighting
+from registry.services.services import Services
+
+SECONDS = 55.0
+"""After so long nobody waits for the archive any more."""
+PAUSE = 5.0
+"""Seconds before it is asked how far it is, and asked again."""
+MAX_ANSWER = 4 << 20
+"""Bytes of an answer: it lists whatever the page loaded."""
+NOT_SAVED = Sentence("it couldn't save the page")
+_REFUSALS = frozenset({401, 403, 429})
+_WORD = re.compile(r"[A-Za-z0-9_:.-]{1,100}")
+_WRONG = {"archive": "refused", "too-many-bytes": "nonsense"}
+_SAFE = "%/:=&?~#+!$,;'@()*[]"
+
+
+def wanted(services: Services, case: Case) -> bool:
+    """Whether an archive is to be asked: the operator has set one, the owner wants it, and a person has confirmed."""
+    confirmed = case.decision == Case.Decision.CONFIRMED and not (case.waits or case.demonstration)
+    return bool(services.config.web_archive_url) and case.owner.web_archive and confirmed
+
+
+def ask(services: Services, case: Case, sighting: Sighting) -> Callable[[Captured], Captured] | None:
+    """Ask for a sighting's page to be saved now; ``None`` where nobody is asked.
+
+    What is returned adds what the archive told to the capture that was made meanwhile, after :data:`SECONDS` at most.
+    """
+    page, until = sighting.page_url, time.monotonic() + SECONDS
+    if not wanted(services, case) or sighting.private_to_id is not None or not _is_public(services, page):
+        return None
+    came = [WebArchive(services.config.web_archive_url, "", "too-slow", "")]
+    thread = threading.Thread(target=_save, args=(services, page, came, until), daemon=True)
+    thread.start()
+
+    def join(captured: Captured) -> Captured:
+        thread.join(max(0.0, until - time.monotonic()))
+        told = came[-1]
+        try:
+            expect_web_archive(told)
+        except FormatError:
+            told = replace(told, missing="nonsense", address="")
+        file = CapturedFile("web-archive", "web-archive.json", "application/json", told.to_json())
+        return replace(captured, sentence=f"{captured.sentence} {_said(told)}", files=(*captured.files, file))
+
+    return join
+
+
+def _is_public(services: Services, page: str) -> bool:
+    """Whether a page is on the public internet: those of the operator's own networks are told to nobody."""
+    guard = Guard(allowed_networks=services.config.cocapture_networks)
+    try:
+        guard.check_url(page)
+        parts = urlsplit(page)
+        return bool(guard.resolve(parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]))
+    except ExhibitError:
+        return False
+
+
+def _save(services: Services, page: str, came: list[WebArchive], until: float) -> None:
+    """Ask, and ask how far it is, until it is at an end, and append what is known. Runs without a database."""
+    form = {"url": page, "capture_all": "1", "skip_first_archive": "1"}
+    try:
+        told = _call(services, until, "POST", "/save", form)
+        while told.get("status", "pending") == "pending":
+            came.append(replace(came[0], job=_word(told.get("job_id", came[-1].job))))
+            if time.monotonic() + PAUSE > until:
+                return  # nobody waits any more: it stays too slow
+            time.sleep(PAUSE)
+            told = _call(services, until, "GET", f"/save/status/{came[-1].job}")
+        if told["status"] == "success":
+            address = f"{came[0].archive}/web/{told['timestamp']}/{quote(told['original_url'], safe=_SAFE)}"
+            came.append(replace(came[-1], missing="", address=address))
+        else:
+            came.append(replace(came[-1], missing=_word(told["status_ext"])))
+    except (ExhibitError, OSError, LookupError, TypeError, ValueError) as error:  # what `requests` raises is among them
+        usual = "nonsense" if isinstance(error, (FormatError, LookupError, TypeError)) else "no-answer"
+        came.append(replace(came[-1], missing=_WRONG.get(getattr(error, "reason", ""), usual)))
+
+
+def _call(services: Services, until: float, method: str, path: str, form: Any = None) -> dict[str, Any]:  # noqa: ANN401
+    archive, seconds = services.config.web_archive_url, max(0.1, until - time.monotonic())
+    file = secret_path(services.config, "web_archive_keys")
+    keys = os.environ.get("WEB_ARCHIVE_KEYS") or (file.read_text("utf-8") if file.exists() else "")
+    headers = {"Accept": "application/json"} | ({"Authorization": f"LOW {keys.strip()}"} if keys else {})
+    with session_for(services, archive, seconds) as session:
+        answer = session.request(method, archive + path, data=form, headers=headers, allow_redirects=False)
+        if answer.status_code in _REFUSALS:
+            raise RefusedError("The archive refuses.", reason="archive")
+        answer.raise_for_status()
+        told = parse_json(read_limited(answer, MAX_ANSWER, seconds), what="the answer", limit=MAX_ANSWER)
+    if not isinstance(told, dict):
+        raise FormatError("The answer isn't an object.")
+    return told
+
+
+def _word(told: object) -> str:
+    if not isinstance(told, str) or not _WORD.fullmatch(told):
+        raise FormatError("The answer lacks a word.")
+    return told
+
+
+def _said(told: WebArchive) -> Sentence:
+    archive, why = urlsplit(told.archive).netloc, MISSING.get(told.missing, NOT_SAVED)
+    if told.missing:
+        return Sentence("The web archive %(archive)s was to save the page, and %(why)s.", archive=archive, why=why)
+    at = told.address
+    return Sentence("The web archive %(archive)s says that it saved the page: %(address)s", archive=archive, address=at)

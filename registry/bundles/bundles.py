@@ -1,0 +1,185 @@
+"""Assembling a bundle for download: sealed content and the receipts of this moment."""
+
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import BinaryIO
+
+from django.db import transaction
+from django.db.models import Q
+
+from evidence.bundle.bag import Withheld, write_bundle
+from evidence.bundle.manifest import FACTS_PATH, Manifest
+from evidence.bundle.sealing import TITLE_DOCUMENT, SealedCase
+from evidence.facts.case import CaseFacts
+from evidence.keys.ed25519 import holds
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.sentences import Sentence
+from registry.accounts import samples
+from registry.cases import history, matching
+from registry.db.rows import next_number, write
+from registry.log.log import submit
+from registry.log.proofs import best_covering, proofs_of
+from registry.models import (
+    AnchorReceipt,
+    BlockedDigest,
+    Bundle,
+    BytesState,
+    Case,
+    Countersignature,
+    WithheldFile,
+)
+from registry.pictures.picture_usage import reported_files
+from registry.services.services import Services
+
+REPORTED = "A member reported a picture as illegal; what shows it is left out."
+
+
+def sealed_case(services: Services, bundle: Bundle) -> SealedCase:
+    """Manifest and signature of a sealed bundle; raises ``NotFoundError`` before it is sealed."""
+    if bundle.manifest is None or bundle.signature is None:
+        named = {"bundle": bundle.number, "case": bundle.case.number}
+        sentence = Sentence("Bundle %(bundle)s of case %(case)s isn't sealed yet.", **named)
+        raise NotFoundError(sentence, hint=Sentence("Try again in a moment."))
+    return SealedCase(Manifest.from_json(services.blobs.get(bundle.manifest)), bytes(bundle.signature))
+
+
+def sealed_facts(services: Services, sealed: SealedCase) -> CaseFacts:
+    """The facts as they were sealed."""
+    file = sealed.manifest.file(FACTS_PATH)
+    assert file is not None
+    return CaseFacts.from_json(services.blobs.get(file.sha256))
+
+
+def in_a_file(write: Callable[[BinaryIO], object]) -> BinaryIO:
+    """A temporary file with what is written into it, to be read from its beginning; whoever reads it closes it."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - as said
+    try:
+        write(file)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
+
+
+def assemble(services: Services, bundle: Bundle, out: BinaryIO, *, without_originals: str | None = None) -> None:
+    """Write a bundle's ZIP with the proofs of this moment; raises ``NotFoundError`` before it is sealed.
+
+    What has been purged, or shows a picture that a member reported as illegal, is withheld, and said so. With the
+    reason ``without_originals``, for the other side, so are registered pictures in full size and the documents of their
+    chain of title: the sealed reduced pictures stay, and the digests of all that is left out. Raises ``WrongUseError``
+    then for a bundle that was sealed by an earlier version, without reduced pictures; and ``NotFoundError`` where
+    sealed bytes are missing that nobody removed: a backup may have them.
+    """
+    sealed = sealed_case(services, bundle)
+    withheld = _withheld(services, bundle, sealed)
+    if without_originals is not None:
+        withheld = _besides(_originals(bundle, sealed), without_originals, withheld)
+    lacking = {file.path for file in sealed.manifest.files if file.sha256 not in services.blobs}
+    if lost := sorted(lacking.difference(() if withheld is None else withheld.files)):
+        sentence = Sentence(
+            "%(file)s of case %(case)s is missing, and nobody removed it.", file=lost[0], case=bundle.case.number
+        )
+        raise NotFoundError(sentence, hint=Sentence("Ask the operator to restore it from a backup, then try again."))
+    proofs = proofs_of(services, bundle, sealed, sealed_facts(services, sealed))
+    write_bundle(out, sealed, replace(proofs, withheld=withheld), services.blobs)
+
+
+def _originals(bundle: Bundle, sealed: SealedCase) -> list[str]:
+    """The registered pictures in full size, and the documents of their chain of title."""
+    files = sealed.manifest.files
+    originals = [file.path for file in files if file.stand_in is not None]
+    if not originals and any(file.role == "work-picture" for file in files):
+        named = {"bundle": bundle.number, "case": bundle.case.number}
+        sentence = Sentence("Bundle %(bundle)s of case %(case)s was sealed without reduced pictures.", **named)
+        raise WrongUseError(sentence, hint=Sentence("Decide the case again: a new bundle has them."))
+    return [*originals, *(file.path for file in files if file.role == TITLE_DOCUMENT)]
+
+
+def _withheld(services: Services, bundle: Bundle, sealed: SealedCase) -> Withheld | None:
+    gone = purged(services, sealed)
+    hidden = reported_files(services, bundle.case.owner, sealed, sealed_facts(services, sealed))
+    return _besides(hidden, REPORTED, gone) if hidden else gone
+
+
+def _besides(files: Iterable[str], reason: str, gone: Withheld | None) -> Withheld:
+    """Files that are withheld for a reason, with those that are withheld already."""
+    already, why = ((), "") if gone is None else (gone.files, gone.reason)
+    return Withheld(tuple(sorted({*files, *already})), " ".join(filter(None, (reason, why))))
+
+
+def purged(services: Services, sealed: SealedCase) -> Withheld | None:
+    """The files that a purge has removed or set aside, or ``None`` where there are none."""
+    missing = {file.path: file.sha256 for file in sealed.manifest.files if file.sha256 not in services.blobs}
+    blocked = BlockedDigest.objects.filter(digest__in=missing.values()).values_list("digest", "reason")
+    said = {digest: f"Removed by the operator: {reason}" for digest, reason in blocked}
+    for withheld_file in WithheldFile.objects.filter(digest__in=missing.values()):
+        what = "Withheld from view by the operator" if withheld_file.kept else "Removed by the operator"
+        said.setdefault(withheld_file.digest, f"{what}: {withheld_file.reason}")
+    gone = sorted(path for path, digest in missing.items() if digest in said)
+    reasons = sorted({said[missing[path]] for path in gone})
+    return Withheld(tuple(gone), " ".join(reasons)) if gone else None
+
+
+def bundle_name(bundle: Bundle, ending: str = ".zip") -> str:
+    """A file name that says what it is, such as ``studio-case-12-bundle-1.zip``."""
+    return f"{bundle.case.owner.slug}-case-{bundle.case.number}-bundle-{bundle.number}{ending}"
+
+
+def file_countersignature(services: Services, bundle: Bundle, signature: bytes) -> Countersignature:
+    """Keep a device key's signature over a bundle's manifest, with an entry in the log; a second time changes nothing.
+
+    Raises ``NotFoundError`` before the bundle is sealed, and ``WrongUseError`` for a signature that is by none of the
+    owner's device keys that count.
+    """
+    manifest = sealed_case(services, bundle).manifest.to_json()
+    with transaction.atomic():  # with the keys' rows held: a revocation comes before the entry or after it
+        keys = bundle.case.owner.device_keys.select_for_update(no_key=True).filter(revoked_at=None).order_by("pk")
+        key = next((key for key in keys if holds(bytes(key.public_key), signature, manifest)), None)
+        if key is None:
+            sentence = f"The signature is by no device key of {bundle.case.owner.name}, or over another manifest."
+            hint = "`exhibit key list` shows the keys; `exhibit bundle to-sign` the manifest."
+            raise WrongUseError(sentence, hint=hint)
+        row, new = Countersignature.objects.get_or_create(bundle=bundle, key=key, defaults={"signature": signature})
+        if new:
+            opening = {"key": bytes(key.public_key).hex(), "manifest": Digest.of(manifest).hex}
+            opening |= {"signature": signature.hex(), "what": "countersignature"}
+            write(row, submission=submit(EntryType.SEAL, opening, bundle.case.owner))
+            about = {"number": bundle.number, "name": key.name}
+            history.record(bundle.case, "countersigned", "", ("countersigned", about))
+    return row
+
+
+def awaits_witnesses(bundle: Bundle) -> bool:
+    """Whether a sealed bundle's place in the log, or a witness's first answer about it, is still to come.
+
+    A witness that was asked in vain isn't waited for: it is asked again later, and bundles grow.
+    """
+    checkpoint = best_covering(bundle.submission_id)
+    if checkpoint is None:
+        return True
+    asked = AnchorReceipt.objects.filter(Q(bundle=bundle) | Q(checkpoint=checkpoint))
+    return asked.filter(proof=None, error="").exists()
+
+
+def request_bundle(case: Case) -> Bundle:
+    """Ask for a case's next bundle and the captures it lacks, in the transaction that confirms the case.
+
+    Raises ``ConflictError`` where no picture of the work has been compared: whoever checks a bundle compares it again.
+    """
+    samples.refuse(case.owner)
+    if not case.case_sightings.exclude(match__registered__bytes_state=BytesState.NEVER).exists():
+        waits = case.work.work_pictures.exclude(stated=None).exists()
+        sentence = Sentence(
+            "The picture of work %(work)s was never here, and evidence needs it.", work=case.work.number
+        )
+        found = Sentence("The picture of work %(work)s was compared, and isn't found there.", work=case.work.number)
+        hint = Sentence("Register the file itself: the work keeps its number, and is compared again.")
+        raise ConflictError(sentence if waits else found, hint=hint if waits else "")
+    number = next_number(case.bundles)
+    rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
+    matching.first_captures((case, row.sighting) for row in rows)
+    return Bundle.objects.create(case=case, number=number)

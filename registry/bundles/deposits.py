@@ -1,0 +1,163 @@
+"""Deposit records: what was declared of a work and its exact bytes, sealed, logged and assembled like a bundle."""
+
+from dataclasses import replace
+from functools import partial
+from typing import BinaryIO
+
+from django.db.models import Min
+
+from evidence.bundle.bag import write_bundle
+from evidence.bundle.manifest import Manifest
+from evidence.bundle.sealing import ContentFile, SealedCase, seal, seal_opening
+from evidence.documents.made_with import made_with
+from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
+from evidence.facts.case import CaseFacts, DecisionFacts, LicenceCheckFacts, OwnerFacts, PartyFacts, WorkFacts
+from evidence.log.proofs import LogProof
+from exhibit.clock import now
+from exhibit.entries import EntryType
+from exhibit.errors import NotFoundError
+from exhibit.sentences import Sentence
+from registry.accounts import samples
+from registry.bundles.bundles import purged, sealed_facts
+from registry.bundles.documents import LazyPictures, in_each_language, languages_of
+from registry.bundles.facts import software, work_facts
+from registry.bundles.keys import HOLDER, sealing_key, signer_of, still_counts
+from registry.db.rows import alone_with, next_number
+from registry.log.audit_log import changed
+from registry.log.log import submit
+from registry.log.proofs import best_covering, checkpoint_covering, checkpoint_witnesses, grown_proofs, log_proof
+from registry.log.registrations import further_submissions_of, submission_of
+from registry.models import Deposit, LogCheckpoint, LogSubmission, Work
+from registry.services.services import Services
+from registry.works.opened import public_address
+from registry.works.ownership import warnings_of
+
+RECORD, RECORD_ROLE = "data/deposit-record.pdf", "deposit-record"
+NOT_SEARCHED = "Not searched: this is the record of a work, not of a use."
+
+
+def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
+    """The record of a work as declared now, the newest if nothing changed; raises ``NotFoundError`` for lost bytes."""
+    samples.refuse(work.owner)
+    last = work.deposits.first()
+    if last is not None and _says_the_same(services, last, work):
+        return last
+    number = next_number(work.deposits)
+    facts = _facts(services, work, number)
+    key = sealing_key(services, work.owner)
+    files = _records(services, facts)
+    sealed = seal(facts, files, signer_of(services, key), holder=HOLDER, sealed_at=now(), blobs=services.blobs)
+    with alone_with(work):
+        meanwhile = work.deposits.filter(number=number).first()
+        if meanwhile is not None:
+            return meanwhile
+        still_counts(key)
+        warned = warnings_of(work)
+        if warned:
+            about = {"record": number, "warned": warned, "work": work.number}
+            changed("deposit record made", by=by, owner=work.owner, about=about)
+        entry = submit(EntryType.SEAL, seal_opening(sealed), work.owner)
+        assert entry is not None  # a sample has no records
+        return Deposit.objects.create(
+            work=work,
+            number=number,
+            seal_digest=sealed.seal,
+            signature=sealed.signature,
+            key=key,
+            made_by=by,
+            sealed_at=sealed.manifest.sealed_at,
+            submission=entry,
+        )
+
+
+def deposit_name(deposit: Deposit) -> str:
+    """What the names of its files start with, such as ``studio-work-12-deposit-record-1``."""
+    work = deposit.work
+    return f"{work.owner.slug}-work-{work.number}-deposit-record-{deposit.number}"
+
+
+def assemble_deposit(services: Services, deposit: Deposit, out: BinaryIO) -> None:
+    """Write the record's ZIP with the proofs of this moment; signs a checkpoint where none covers it yet.
+
+    What has been purged is withheld, and said so.
+    """
+    sealed = sealed_deposit(services, deposit)
+    checkpoint = best_covering(deposit.submission_id) or checkpoint_covering(services, [deposit.submission])
+    proofs = grown_proofs(services, deposit.submission, checkpoint, sealed_facts(services, sealed))
+    write_bundle(out, sealed, replace(proofs, withheld=purged(services, sealed)), services.blobs)
+
+
+def record_files(services: Services, deposit: Deposit) -> dict[str, bytes]:
+    """The record itself as PDF, by name, in each language; raises ``NotFoundError`` if it showed what was purged."""
+    stem = deposit_name(deposit)
+    named = [file for file in sealed_deposit(services, deposit).manifest.files if file.role == RECORD_ROLE]
+    if any(file.sha256 not in services.blobs for file in named):
+        sentence = f"Deposit record {deposit.number} showed a picture that was removed for good."
+        raise NotFoundError(sentence, hint=Sentence("Its ZIP keeps the proofs, and says what was removed."))
+    return {f"{stem}{file.path.removeprefix('data/deposit-record')}": services.blobs.get(file.sha256) for file in named}
+
+
+def sealed_deposit(services: Services, deposit: Deposit) -> SealedCase:
+    """Manifest and signature of a deposit record."""
+    return SealedCase(Manifest.from_json(services.blobs.get(deposit.seal_digest)), bytes(deposit.signature))
+
+
+def _says_the_same(services: Services, deposit: Deposit, work: Work) -> bool:
+    """Whether a record states what is declared now; its proof of the registration may be of an earlier checkpoint."""
+    sealed = sealed_facts(services, sealed_deposit(services, deposit))
+    present = _work(services, work, sealed.work.registration, sealed.work.further_registrations)
+    return (sealed.work, sealed.owner) == (present, OwnerFacts(work.owner.name, work.owner.contact))
+
+
+def _facts(services: Services, work: Work, number: int) -> CaseFacts:
+    moment = now()
+    submission, further = submission_of(work), further_submissions_of(work)
+    checkpoint = _registered_under(services, submission, further)
+    proof, *others = [log_proof(services, submitted, checkpoint) for submitted in (submission, *further)]
+    return CaseFacts(
+        number=f"work {work.number}",
+        bundle=number,
+        owner=OwnerFacts(work.owner.name, work.owner.contact),
+        party=PartyFacts(DEPOSIT_PARTY, ""),
+        language=languages_of(services)[0],
+        opened_at=work.registered_at,
+        written_at=moment,
+        software=software(),
+        work=_work(services, work, proof, tuple(other for other in others if other is not None)),
+        sightings=(),
+        matches=(),
+        licence_check=LicenceCheckFacts(moment, 0, covered=False, result=NOT_SEARCHED, reasons=()),
+        decision=DecisionFacts("open", "", None, "", demonstration=False),
+        witnesses=checkpoint_witnesses(checkpoint),
+        not_checked=(),
+        made_with=made_with(services.config.time_zone),
+    )
+
+
+def _work(services: Services, work: Work, registration: LogProof | None, further: tuple[LogProof, ...]) -> WorkFacts:
+    """What is declared and recorded of a work, since when another's registration of the like is known, and its page."""
+    earlier = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
+    page = public_address(services.config, work) if services.config.public_url else None
+    facts = work_facts(services, work, registration, further)
+    return replace(facts, earlier_registration=earlier, public_page=page or "")
+
+
+def _registered_under(
+    services: Services, submission: LogSubmission | None, further: list[LogSubmission]
+) -> LogCheckpoint | None:
+    """The checkpoint over its registration that most witnesses have answered for; signed now where there is none."""
+    if submission is None:
+        return None
+    checkpoint = None if further else best_covering(submission.pk)
+    return checkpoint or checkpoint_covering(services, [submission, *further])
+
+
+def _records(services: Services, facts: CaseFacts) -> list[ContentFile]:
+    """The record in each of the installation's languages; one whose font is missing is left out."""
+    if any(picture.digest not in services.blobs for picture in facts.work.pictures):
+        sentence = "The bytes of one of the work's pictures aren't stored any more, so no record of them can be made."
+        raise NotFoundError(sentence, hint=Sentence("Register the same file again."))
+    shown = facts.work.pictures
+    pictures = LazyPictures({picture.file: partial(services.blobs.get, picture.digest) for picture in shown})
+    render = partial(render_deposit_record, facts, pictures, time_zone=services.config.time_zone)
+    return in_each_language(services, render, RECORD, RECORD_ROLE)

@@ -1,0 +1,469 @@
+"""The plain facts of a case, from its rows: what is sealed, and what reports show."""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+
+from evidence.bundle import sealing
+from evidence.bundle.sealing import ContentFile
+from evidence.documents.made_with import made_with
+from evidence.documents.sheets.exhibit import ROOM
+from evidence.facts.case import (
+    Absence,
+    AttachmentFacts,
+    CalibrationFacts,
+    CaptureFacts,
+    CaseFacts,
+    DecisionFacts,
+    LeftOutFacts,
+    LicenceCheckFacts,
+    MatchFacts,
+    ModelFacts,
+    OfficialRegistration,
+    OwnerFacts,
+    PartyFacts,
+    PasskeyFacts,
+    PictureFacts,
+    SightingFacts,
+    SoftwareFacts,
+    Visibility,
+    WeighingFacts,
+    WorkFacts,
+)
+from evidence.facts.passkey import ASSERTION_PATH
+from evidence.log.proofs import LogProof, SliceProof, SliceTree, record_leaf
+from evidence.verify.checks.odds import ExposureWeights, RelatedWeights, WeighingFile, weighing_facts
+from evidence.verify.checks.probability import calibration_facts
+from exhibit import __version__
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError
+from exhibit.periods import earliest, latest
+from exhibit.sentences import Sentence
+from indexer.compare import weighing
+from indexer.draw.draw import View
+from indexer.picture.spaces import DESCRIPTOR, PIPELINE
+from registry.bundles import passkeys
+from registry.bundles.sentences import Said, not_checked, said_of, weights_missing
+from registry.crawls import sightings as seen
+from registry.db.rows import columns
+from registry.descriptors import descriptors
+from registry.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof, record_of
+from registry.log.registrations import further_submissions_of, submission_of
+from registry.matches import calibrations
+from registry.models import (
+    BytesState,
+    Capture,
+    Case,
+    CaseSighting,
+    LogCheckpoint,
+    LogSubmission,
+    Match,
+    PasskeyQuestion,
+    Picture,
+    Sighting,
+    StepState,
+    Work,
+)
+from registry.pictures.presence import Absent, absent
+from registry.pictures.provenance import with_statements
+from registry.services.services import Services
+from registry.works.licence_check import licences_for, why_not
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The sightings of one picture at one image URL on one page, over all crawls, oldest first."""
+
+    rows: tuple[Sighting, ...]
+
+    @property
+    def first(self) -> Sighting:
+        """The first of them."""
+        return self.rows[0]
+
+    @property
+    def first_seen(self) -> datetime | None:
+        """When it was seen there first; ``None`` where no moment is known."""
+        return earliest(row.first_seen for row in self.rows)
+
+    @property
+    def last_seen(self) -> datetime | None:
+        """When it was seen there last; ``None`` where no moment is known."""
+        return latest(row.last_seen for row in self.rows)
+
+    @property
+    def period(self) -> str:
+        """The period that an archive states in place of a moment, or empty."""
+        return self.first.period
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The facts of a case, the captured files by their place in a bundle, and the rows of its matches, in order.
+
+    ``absent`` tells of what is to be sealed which bytes can't be, and why.
+    """
+
+    facts: CaseFacts
+    files: tuple[ContentFile, ...]
+    matches: tuple[Match, ...]
+    absent: Mapping[Digest, Absent]
+
+
+def gather(services: Services, case: Case, *, bundle: int, language: str, sealed: bool) -> Gathered:
+    """Gather the facts of a case, with log proofs for what is sealed; the bundle's number is 0 outside a bundle."""
+    rows = _rows(case, sealed=sealed)
+    places = places_of(rows)
+    matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
+    gone = absent_in(services, case) if sealed else {}
+    submissions = [place.first.slice.submission for place in places if place.first.slice.submission is not None]
+    registration = submission_of(case.work)
+    further = further_submissions_of(case.work)
+    signed = passkeys.of_decision(case, case.decided_at) if sealed else None
+    of_passkey = [] if signed is None else [signed.key_entry, signed.entry]
+    logged = [*submissions, *further, *filter(None, of_passkey), *([] if registration is None else [registration])]
+    proofs = _Proofs(services, checkpoint_covering(services, logged) if sealed and logged else None)
+    sightings: list[SightingFacts] = []
+    files: list[ContentFile] = []
+    for number, place in enumerate(places, 1):
+        captures, of_place = _captures(case, place, number)
+        sighting = _sighting(case, place, number, captures, proofs)
+        if sealed and sighting.picture.digest not in gone:
+            sighting, manifests = with_statements(services, sighting)
+            files += manifests
+        sightings.append(sighting)
+        files += of_place
+    stated = dict(case.work.work_pictures.exclude(stated=None).values_list("picture", "stated"))
+    shown = tuple(_match(match, number, places, stated, gone) for number, match in enumerate(matches, 1))
+    work = work_facts(services, case.work, proofs.entry(registration), proofs.entries(further))
+    facts = CaseFacts(
+        number=str(case.number),
+        bundle=bundle,
+        owner=OwnerFacts(case.owner.name, case.owner.contact),
+        party=PartyFacts("domain", case.party),
+        language=language,
+        opened_at=case.opened_at,
+        written_at=now(),
+        software=software(),
+        work=work,
+        sightings=tuple(sightings),
+        matches=shown,
+        licence_check=_licence_check(case, rows),
+        decision=DecisionFacts(
+            case.decision,
+            case.decided_by,
+            case.decided_at,
+            case.reason,
+            case.demonstration,
+            _signed(services, signed, proofs),
+        ),
+        witnesses=checkpoint_witnesses(proofs.checkpoint),
+        not_checked=(*not_checked(language), *_unweighed(services, shown, language)),
+        calibrations=_calibrations(services, shown, sealed=sealed),
+        made_with=made_with(services.config.time_zone) if sealed else None,
+        left_out=tuple(_left_out(work, sightings, files, gone)),
+        weighings=_weighings(services, shown, sealed=sealed),
+    )
+    here = tuple(file for file in files if file.digest not in gone)
+    return Gathered(facts, here, tuple(matches), gone)
+
+
+def absent_in(services: Services, case: Case) -> dict[Digest, Absent]:
+    """The pictures and captured files of a case that can't be sealed, each with the reason.
+
+    Raises ``NotFoundError`` where a picture is lost: without it nothing can be compared, and a backup may have it.
+    """
+    registered = list(case.work.work_pictures.select_related("picture"))
+    never = {row.digest: Absent(Absence.NEVER) for row in registered if row.picture.bytes_state == BytesState.NEVER}
+    seen_there = {row.sighting.picture.digest for row in _rows(case, sealed=True)}
+    pictures = seen_there | {row.digest for row in registered} - never.keys()
+    captures = Capture.objects.filter(case=case, state=StepState.DONE)
+    gone = absent(services, case.owner, pictures, captures) | never
+    if lost := sorted(digest.hex for digest in pictures if digest in gone and gone[digest].why is Absence.LOST):
+        sentence = Sentence(
+            "The bytes of a picture of this case are missing, and nobody removed them: %(digest)s.", digest=lost[0]
+        )
+        hint = Sentence("Restore them from a backup, then `exhibit retry seal`.")
+        raise NotFoundError(sentence, hint=hint)
+    return gone
+
+
+def _left_out(
+    work: WorkFacts, sightings: Sequence[SightingFacts], files: Sequence[ContentFile], gone: Mapping[Digest, Absent]
+) -> Iterator[LeftOutFacts]:
+    """What the facts name and the bundle won't hold."""
+    named = [(picture.file, "work-picture", picture.digest) for picture in work.pictures]
+    named += [(seen.picture.file, "sighting-picture", seen.picture.digest) for seen in sightings]
+    named += [(file.path, file.role, file.digest) for file in files]
+    for path, role, digest in named:
+        if digest in gone:
+            yield LeftOutFacts(path, role, digest, gone[digest].why, gone[digest].since)
+
+
+def software() -> SoftwareFacts:
+    """What made the record."""
+    choice = descriptors.choice_with()
+    if choice is None:
+        shipped = Digest.from_hex(dict(DESCRIPTOR.parameters)["sha256"])
+        model = ModelFacts(DESCRIPTOR.name, DESCRIPTOR.version, shipped)
+    else:
+        model = ModelFacts(choice.serving.name, choice.serving.version, choice.serving.digest)
+    return SoftwareFacts("Exhibit", __version__, PIPELINE, (model,))
+
+
+def _signed(services: Services, row: PasskeyQuestion | None, proofs: "_Proofs") -> PasskeyFacts | None:
+    """The passkey's answer that signed the decision; none once an opening of its entries is erased."""
+    if row is None:
+        return None
+    entry, key = proofs.entry(row.entry), proofs.entry(row.key_entry)
+    if entry is None or key is None:
+        return None
+    return PasskeyFacts(ASSERTION_PATH, services.blobs.put(row.answer.encode()), entry, key)
+
+
+def _rows(case: Case, *, sealed: bool) -> list[CaseSighting]:
+    """What the case is about: its sightings without a licence, or all when each has one.
+
+    What only fingerprints name isn't sealed: whoever checks a bundle compares the pictures again.
+    """
+    every = case.case_sightings.select_related(
+        "match__registered",
+        "match__found",
+        "sighting__picture",
+        "sighting__slice__submission",
+        "sighting__crawl__watch",
+    ).order_by("sighting__first_seen", "sighting__page_key", "sighting__image_key", "match_id")
+    if sealed:
+        every = every.exclude(match__registered__bytes_state=BytesState.NEVER)
+    unlicensed = [row for row in every if row.licence_id is None]
+    return unlicensed or list(every)
+
+
+def places_of(rows: Sequence[CaseSighting]) -> list[Place]:
+    """The different places of a case, in the order of the rows: page, image and picture, over all crawls.
+
+    What an archive states without a moment stands apart: it is neither the first nor the last sighting.
+    """
+    grouped: dict[tuple[bytes, bytes, int, str | None], dict[int, Sighting]] = {}
+    for sighting in (row.sighting for row in rows):
+        without = None if sighting.last_seen is not None else sighting.period
+        place = bytes(sighting.page_key), bytes(sighting.image_key), sighting.picture_id, without
+        grouped.setdefault(place, {})[sighting.pk] = sighting
+    return [
+        Place(tuple(sorted(group.values(), key=lambda row: (row.last_seen or row.crawl.started_at, row.pk))))
+        for group in grouped.values()
+    ]
+
+
+def picture_facts(picture: Picture, path: str) -> PictureFacts:
+    """A picture's row as facts."""
+    size = (picture.width or 0, picture.height or 0)
+    return PictureFacts(picture.digest, picture.size, picture.format, *size, path, bool(picture.incomplete))
+
+
+def work_facts(
+    services: Services, work: Work, registration: LogProof | None, further: tuple[LogProof, ...] = ()
+) -> WorkFacts:
+    """A work's row as facts, with the proofs of its registration and the documents beside it."""
+    pictures = [
+        replace(picture_facts(row.picture, sealing.work_picture_path(number, row.picture.format)), digest=row.digest)
+        for number, row in enumerate(work.work_pictures.select_related("picture").order_by("pk"), 1)
+    ]
+    return WorkFacts(
+        number=str(work.number),
+        **columns(work, "title", "author", "holder", "credit", "rights_statement", "created", "first_publication"),
+        registrations=tuple(
+            OfficialRegistration(**{name: official.get(name, "") for name in ("office", "number", "date")})
+            for official in work.registrations
+        ),
+        registered_at=work.registered_at,
+        registration=registration,
+        pictures=tuple(pictures),
+        attachments=tuple(_title_documents(services, work)),
+        further_registrations=further,
+    )
+
+
+def _title_documents(services: Services, work: Work) -> Iterator[AttachmentFacts]:
+    """The documents of a work's chain of title; one whose bytes were purged isn't there any more."""
+    for attachment in work.attachments.filter(removed_at=None).order_by("number"):
+        assert attachment.digest is not None
+        if attachment.digest in services.blobs:
+            title = f"{attachment.about} ({attachment.name})" if attachment.about else attachment.name
+            path = sealing.title_document_path(attachment.number, attachment.name)
+            yield AttachmentFacts(title, sealing.TITLE_DOCUMENT, attachment.digest, path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Proofs:
+    """Proofs under one checkpoint, or none without it; the tree of each slice is made once."""
+
+    services: Services
+    checkpoint: LogCheckpoint | None
+    trees: dict[int, tuple[SliceTree, dict[int, int]]] = field(default_factory=dict)
+
+    def entry(self, submission: LogSubmission | None) -> LogProof | None:
+        return log_proof(self.services, submission, self.checkpoint)
+
+    def entries(self, submissions: Sequence[LogSubmission]) -> tuple[LogProof, ...]:
+        return tuple(proof for submission in submissions if (proof := self.entry(submission)) is not None)
+
+    def slice(self, sighting: Sighting) -> SliceProof | None:
+        log = self.entry(sighting.slice.submission)
+        if log is None:
+            return None
+        if sighting.slice_id not in self.trees:
+            rows = seen.of_slice(sighting.slice_id)
+            tree = SliceTree([record_leaf(record_of(row)) for row in rows])
+            self.trees[sighting.slice_id] = tree, {row.pk: place for place, row in enumerate(rows)}
+        tree, places = self.trees[sighting.slice_id]
+        return tree.prove(places[sighting.pk], record_of(sighting), log)
+
+
+def _sighting(
+    case: Case, place: Place, number: int, captures: tuple[CaptureFacts, ...], proofs: _Proofs
+) -> SightingFacts:
+    first = place.first
+    own = first.crawl.watch.owner_id == case.owner_id  # how others call their watches is theirs
+    return SightingFacts(
+        number=number,
+        **columns(first, "page_url", "image_url", "final_url", "context", "status", "peer", "certificate", "period"),
+        first_seen=place.first_seen,
+        last_seen=place.last_seen,
+        crawl=f"{first.crawl.watch.name} {first.crawl.number}" if own else str(first.crawl_id),
+        headers=tuple((name, value) for name, value in first.response_headers),
+        picture=picture_facts(first.picture, sealing.sighting_picture_path(number, first.picture.format)),
+        visibility=Visibility.PUBLIC if first.private_to_id is None else Visibility.PRIVATE,
+        slice=proofs.slice(first),
+        captures=captures,
+    )
+
+
+def _captures(case: Case, place: Place, number: int) -> tuple[tuple[CaptureFacts, ...], list[ContentFile]]:
+    keys = {"page_key": place.first.page_key, "image_key": place.first.image_key}
+    facts, files = [], []
+    for row in Capture.objects.filter(case=case, state="done", **keys).order_by("number"):
+        folder = f"{sealing.sighting_folder(number)}/capture-{row.number}"
+        of_row = [
+            ContentFile(f"{folder}/{file['name']}", file["role"], file["media_type"], Digest.from_hex(file["digest"]))
+            for file in row.files
+        ]
+        facts.append(_capture(row, of_row))
+        files += of_row
+    return tuple(facts), files
+
+
+def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
+    image = next((file.digest for file in files if file.role == "captured-image"), None)
+    assert row.started_at is not None
+    assert row.finished_at is not None
+    return CaptureFacts(
+        **columns(row, "method", "outcome", "sentence"),
+        started=row.started_at,
+        finished=row.finished_at,
+        image=image,
+        files=tuple(file.path for file in files),
+    )
+
+
+def said_of_match(match: Match) -> tuple[Said, ...]:
+    """A match's row sentence by sentence, for whichever language."""
+    digest = match.calibration
+    return said_of(match.verification, None if digest is None else calibrations.named(digest))
+
+
+def _match(
+    match: Match, number: int, places: Sequence[Place], stated: Mapping[int, Digest | None], gone: Container[Digest]
+) -> MatchFacts:
+    verification = match.verification
+    shown = match.found.digest not in gone and match.registered.digest not in gone
+    aligned = verification.transform is not None and shown
+    closely = aligned and number <= ROOM.matches
+
+    def path(view: View, *, drawn: bool) -> str | None:
+        return f"{sealing.match_folder(number)}/{view.file_name}" if drawn else None
+
+    return MatchFacts(
+        number=number,
+        work_picture=stated.get(match.registered_id) or match.registered.digest,
+        picture=match.found.digest,
+        sightings=tuple(n for n, place in enumerate(places, 1) if place.first.picture_id == match.found_id),
+        verification=verification,
+        words=tuple(sentence % values for sentence, values in said_of_match(match)),
+        overlay=path(View.OVERLAY, drawn=aligned),
+        side_by_side=path(View.SIDE_BY_SIDE, drawn=aligned),
+        difference=path(View.DIFFERENCE, drawn=closely),
+        points=path(View.POINTS, drawn=closely),
+    )
+
+
+def _calibrations(services: Services, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[CalibrationFacts, ...]:
+    """What gave the matches their probabilities; what is sealed goes into the blob store."""
+    wanted = {match.verification.calibration for match in matches if match.verification.calibration is not None}
+    found = [calibrations.named(digest) for digest in sorted(wanted, key=lambda digest: digest.hex)]
+    if sealed:
+        for calibration in found:
+            services.blobs.put(calibration.to_json())
+    return tuple(calibration_facts(row, sealing.calibration_path(number)) for number, row in enumerate(found, 1))
+
+
+def _weighings(services: Services, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[WeighingFacts, ...]:
+    """What gave the matches their odds, as far as it is kept; what is sealed goes into the blob store."""
+    files = [file for file in map(partial(weighing_file, services), _weighed_by(matches)) if file is not None]
+    if sealed:
+        for file in files:
+            services.blobs.put(file.to_json())
+    return tuple(weighing_facts(file, sealing.weighing_path(number)) for number, file in enumerate(files, 1))
+
+
+def _unweighed(services: Services, matches: Sequence[MatchFacts], language: str) -> Iterator[str]:
+    """A sentence on each version of the comparison whose weights aren't kept: nobody can do its sums again."""
+    for pipeline in _weighed_by(matches):
+        if weighing_file(services, pipeline) is None:
+            yield weights_missing(pipeline, language)
+
+
+def _weighed_by(matches: Sequence[MatchFacts]) -> list[str]:
+    compared = (match.verification for match in matches)
+    return sorted({one.pipeline for one in compared if one.related is not None})
+
+
+def weighing_file(services: Services, pipeline: str) -> WeighingFile | None:
+    """The weights of a version of the comparison, as they are sealed; ``None`` where they aren't kept."""
+    one = weighing.kept(pipeline, services.weighings)
+    if one is None:
+        return None
+    related = RelatedWeights(
+        one.related.intercept, one.related.weights, limit=one.related_limit, works=one.works, decade=one.decade
+    )
+    exposure = ExposureWeights(
+        one.exposure.intercept, one.exposure.weights, review=one.review_limit, certain=one.certain_limit
+    )
+    return WeighingFile(pipeline, related, exposure)
+
+
+def _licence_check(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFacts:
+    """The search of the ledger as it is now, at every place; what a person found to be licensed counts as covered."""
+    licences, moment = licences_for(case.work), now()
+    places = {row.sighting_id: row for row in rows}.values()
+    left = {row.sighting_id for row in places if row.licence_id is None}
+    reasons = []
+    for licence in licences:
+        why = {row.sighting_id: why_not(licence, row.sighting) for row in places}
+        fits = {sighting for sighting, reason in why.items() if not reason}
+        left -= fits
+        words = next((reason for reason in reversed(why.values()) if reason), "it covers the use")
+        words = f"it covers {len(fits)} of {len(why)} sightings" if 0 < len(fits) < len(why) else words
+        reasons.append(f"Licence {licence.number} ({licence.licensee}): {words}.")
+    check = LicenceCheckFacts(moment, len(licences), not left, "", tuple(reasons), partly=0 < len(left) < len(places))
+    return replace(check, result=_COVERED[check.outcome])
+
+
+_COVERED = {
+    "all": "The owner's licences cover the use.",
+    "some": "The owner's licences cover some of the sightings, not all.",
+    "none": "The owner's licences cover no such use.",
+    "unsearched": "No licence of this work had been entered, so none was searched.",
+}

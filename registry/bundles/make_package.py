@@ -1,0 +1,215 @@
+"""Packages: the bundles of several cases for a court or for the other side, made one after the other, as one ZIP."""
+
+import shutil
+import tempfile
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from django.db import transaction
+
+from evidence.documents.phrases import load_phrases
+from evidence.documents.phrases.wording import Wording, zone_named
+from evidence.facts.case import WitnessFacts
+from evidence.formats.container import MAX_ZIP_BYTES, zip_size
+from exhibit.clock import now
+from exhibit.digests import CHUNK, Digest
+from exhibit.errors import WrongUseError
+from exhibit.sentences import Sentence
+from registry import jobs
+from registry.bundles.bundles import assemble, bundle_name
+from registry.bundles.documents import languages_of
+from registry.bundles.packages import Recipient, _members
+from registry.db import steps
+from registry.db.fields import KeptFile
+from registry.log.witnessed import answers_of
+from registry.models import Bundle, Package, StepState
+from registry.pictures.kept_files import all_kept, remove_unused
+from registry.services.disk import NEARLY_FULL, disk_is_full
+from registry.services.services import Services
+
+WORK_SECONDS = 10.0
+"""After so long a package is put off after the bundle at hand, so that other files have their turn."""
+
+CONTENTS = "CONTENTS"
+"""The list that lies in a package: what each bundle is, its digests, and which witnesses had answered."""
+
+WAIT_FOR_SEAL = timedelta(seconds=5)
+
+
+def make_packages(services: Services, ids: Sequence[int]) -> None:
+    """Make each package that waits, bundle by bundle; one that takes long is gone on with in another message."""
+    for pk in steps.claim(Package, ids, services.stale_after):
+        package = Package.objects.select_related("owner").get(pk=pk)
+        if disk_is_full(services):
+            steps.hold_up(Package, [pk], NEARLY_FULL)
+            continue
+        with steps.ending(Package, [pk]):
+            try:
+                if _make(services, package):
+                    steps.wait(Package, pk, now() + WAIT_FOR_SEAL)
+                elif not _finish(services, package):
+                    _put_off(services, package)
+            except InterruptedError:  # the time is over, or it was removed or begun again meanwhile
+                _put_off(services, package)
+
+
+def _put_off(services: Services, package: Package) -> None:
+    """Go on in another message, unless the package is another process's by now."""
+    if steps.put_off(package, None):
+        services.enqueue(jobs.package, [package.pk])
+
+
+def _make(services: Services, package: Package) -> int:
+    """Make the bundles still to be made, and count those not sealed; raises ``InterruptedError`` to go on later."""
+    bundles = list(package.bundles.select_related("case__owner", "case__work").order_by("case__number"))
+    wanted = {bundle.pk for bundle in bundles}
+    others = [file for file in package.files if file.get("bundle") not in wanted]
+    here = [file for file in package.files if file not in others]
+    package.files = [file for file in here if Digest.from_hex(file["digest"]) in services.blobs]
+    if others:  # it was asked for again with newer bundles
+        steps.mine(package).update(files=package.files)
+        remove_unused(services, others)
+    if "of" not in package.progress:
+        Package.objects.filter(pk=package.pk, state=StepState.DOING).update(progress={"of": len(bundles)})
+    made = {file.get("bundle") for file in package.files}
+    over = time.monotonic() + WORK_SECONDS
+    unsealed = 0
+    for bundle in bundles:
+        if bundle.pk in made:
+            continue
+        if time.monotonic() > over:
+            raise InterruptedError
+        if bundle.seal_digest is None:
+            unsealed += 1
+            if bundle.state == StepState.FAILED:  # it never will be
+                why = Sentence("Case %(number)s wasn't sealed.", number=bundle.case.number)
+                hint = Sentence("Decide the case again, and ask for the ZIP anew.")
+                raise WrongUseError(f"{why} {bundle.error}", hint=hint)
+        else:
+            _add(services, package, _bundle_file(services, package, bundle))
+    return unsealed
+
+
+def _bundle_file(services: Services, package: Package, bundle: Bundle) -> KeptFile:
+    """Write one bundle with the receipts of now, in pieces, and keep it."""
+    folder = services.config.data_dir / "packages" / str(package.pk)
+    folder.mkdir(parents=True, exist_ok=True)
+    ending, reason = ".zip", None
+    if package.recipient == Recipient.OTHER_SIDE:
+        ending, reason = "-without-originals.zip", package.reason
+    with tempfile.NamedTemporaryFile(dir=folder) as temporary:
+        out = cast("BinaryIO", temporary)
+        assemble(services, bundle, out, without_originals=reason)
+        out.flush()
+        return _kept(services, Path(out.name), bundle_name(bundle, ending)) | {"bundle": bundle.pk}
+
+
+def _kept(services: Services, path: Path, name: str) -> KeptFile:
+    crc = 0
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK):
+            crc = zlib.crc32(piece, crc)
+    return {"name": name, "digest": services.blobs.put_file(path).hex, "size": path.stat().st_size, "crc": crc}
+
+
+def _add(services: Services, package: Package, file: KeptFile) -> None:
+    """Record a file of a package that is still this process's."""
+    if zip_size(_members(services, [*package.files, file])) > MAX_ZIP_BYTES:
+        remove_unused(services, [file])
+        sentence = Sentence("Together the bundles are larger than 4 GiB.")
+        raise WrongUseError(sentence, hint=Sentence("Ask for fewer cases at a time."))
+    package.files = [*package.files, file]
+    with transaction.atomic():
+        recorded = all_kept(services, [file]) and _tell(package)
+    if not recorded:
+        remove_unused(services, [file])
+        raise InterruptedError
+
+
+def _tell(package: Package) -> bool:
+    """Write down how far it is, which is a sign of life too; false if it isn't this process's any more.
+
+    A purge empties ``progress``: what was made may hold what was purged.
+    """
+    moment, mine = now(), steps.mine(package).filter(progress__has_key="of")
+    if not mine.update(files=package.files, claimed_at=moment, attempts=1):
+        return False
+    package.claimed_at = moment
+    return True
+
+
+def _finish(services: Services, package: Package) -> bool:
+    """Add the list of contents and mark the package as made; false if it was removed or begun again meanwhile."""
+    moment = now()
+    folder = services.config.data_dir / "packages" / str(package.pk)
+    files = list(package.files)
+    for name, data in contents_files(services, package, moment):
+        digest = services.blobs.put(data)
+        files.append({"name": name, "digest": digest.hex, "size": len(data), "crc": zlib.crc32(data)})
+    with transaction.atomic():
+        mine = steps.mine(package).select_for_update(no_key=True).filter(progress__has_key="of")
+        done = mine.exists() and all_kept(services, files)
+        if done:
+            until = moment + timedelta(days=services.config.package_days)
+            mine.update(files=files, made_at=moment, expires_at=until)
+            steps.finish(Package, [package.pk])
+    if done:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        remove_unused(services, files)
+    return done
+
+
+def contents_files(services: Services, package: Package, made_at: datetime) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of the list in each language of the installation; the first one's name bears no language."""
+    bundles = list(package.bundles.select_related("case__work", "case__owner").order_by("case__number"))
+    answers = {pk: [bundle.facts for bundle in found] for pk, found in answers_of(bundles).items()}
+    files = {file["bundle"]: file for file in package.files if "bundle" in file}
+    for place, language in enumerate(languages_of(services)):
+        wording = Wording(load_phrases(language), zone_named(services.config.time_zone))
+        lines = [*_contents_head(package, made_at, wording)]
+        for bundle in bundles:
+            lines += ["", *_bundle(bundle, files[bundle.pk], answers[bundle.pk], wording)]
+        lines += ["", wording.say("package.check"), wording.say("package.later"), wording.say("document.footer")]
+        ending = "" if place == 0 else f".{language}"
+        yield f"{CONTENTS}{ending}.txt", ("\n".join(lines) + "\n").encode()
+
+
+def _contents_head(package: Package, made_at: datetime, wording: Wording) -> Iterator[str]:
+    yield wording.say(f"package.{package.recipient}")
+    yield ""
+    made = {"time": wording.both_times(made_at), "by": package.asked_by, "owner": package.owner.name}
+    yield wording.say("package.made", **made)
+    if package.recipient == Recipient.OTHER_SIDE:
+        said = "withheld" if package.reason else "withheld_silently"
+        yield wording.say(f"package.{said}", reason=_line(package.reason))
+
+
+def _bundle(bundle: Bundle, file: KeptFile, witnesses: Sequence[WitnessFacts], wording: Wording) -> Iterator[str]:
+    case = bundle.case
+    assert bundle.seal_digest is not None
+    assert bundle.sealed_at is not None
+    yield wording.say("report.case_heading", case=case.number, title=_line(case.work.title), party=_line(case.party))
+    yield "  " + wording.say("package.file", name=file["name"], size=f"{file['size']:,}")
+    yield "  " + wording.say("package.sha256", digest=file["digest"])
+    yield "  " + wording.say("package.seal", digest=bundle.seal_digest.hex, time=wording.time(bundle.sealed_at))
+    for witness in witnesses:
+        yield "  " + _witness(witness, wording)
+    if not witnesses:
+        yield "  " + wording.say("package.no_witness")
+
+
+def _witness(witness: WitnessFacts, wording: Wording) -> str:
+    said = wording.say("package.waiting", name=witness.name)
+    if witness.time is not None:
+        said = wording.say("package.complete", name=witness.name, time=wording.time(witness.time))
+    return f"{said} {wording.say('package.development')}" if witness.development else said
+
+
+def _line(text: str) -> str:
+    """Words of others on one line, without what a terminal would obey."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())

@@ -1,0 +1,175 @@
+"""Sealed bundles, what outside witnesses gave back, deposit records, reports, packages, and links to take them away."""
+
+from django.db import models
+
+from registry.accounts.models import Numbered, Owner
+from registry.cases.models import Case
+from registry.db.claimable import Claimable
+from registry.db.fields import DigestField, KeptFiles
+from registry.log.models import LogCheckpoint, LogSubmission, SealingKey
+from registry.works.models import Work
+
+
+class Bundle(Claimable):
+    """Sealed evidence of a case. What is sealed never changes; the proofs around it grow."""
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="bundles")
+    number = models.PositiveSmallIntegerField()
+    seal_digest = DigestField(null=True, blank=True, unique=True)
+    manifest = DigestField(null=True, blank=True, help_text="the canonical manifest in the blob store")
+    signature = models.BinaryField(null=True, blank=True)
+    key = models.ForeignKey(SealingKey, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    contents = models.JSONField(default=list, blank=True, help_text="list of {path, digest}: every sealed file")
+    sealed_at = models.DateTimeField(null=True, blank=True)
+    submission = models.OneToOneField(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    witnessed_at = models.DateTimeField(null=True, blank=True, help_text="when enough witnesses had answered in full")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["case", "number"], name="bundle_identity")]
+        indexes = [
+            models.Index(fields=["id"], name="bundle_todo", condition=~models.Q(state="done")),
+            models.Index(fields=["sealed_at"], name="bundle_sealed"),
+        ]
+
+
+class AnchorReceipt(Claimable):
+    """What one outside witness gave back for one checkpoint, or directly for one seal digest.
+
+    ``todo`` asks the witness; ``doing``/``todo`` with a pending proof asks again; ``done`` is complete.
+    """
+
+    kind = models.CharField(max_length=16)
+    witness = models.CharField(max_length=100)
+    development = models.BooleanField(default=False)
+    checkpoint = models.ForeignKey(
+        LogCheckpoint, null=True, blank=True, on_delete=models.PROTECT, related_name="receipts"
+    )
+    bundle = models.ForeignKey(Bundle, null=True, blank=True, on_delete=models.PROTECT, related_name="receipts")
+    digest = DigestField(help_text="what was witnessed: of the checkpoint's note, or of the manifest")
+    proof = models.BinaryField(null=True, blank=True)
+    grown_at = models.DateTimeField(null=True, blank=True, help_text="when the proof last changed")
+    material = models.JSONField(default=dict, blank=True, help_text="file name → base64 of certificates, block headers")
+    time = models.DateTimeField(null=True, blank=True)
+    qualified = models.CharField(
+        max_length=10, blank=True, default="", help_text="day of the operator's list that named the witness qualified"
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "witness", "digest"], name="anchor_receipt_identity")]
+        indexes = [models.Index(fields=["not_before"], name="anchor_receipt_todo", condition=~models.Q(state="done"))]
+
+
+class WitnessState(models.Model):
+    """How an outside witness has answered one question lately. While it is silent, all that waits waits together."""
+
+    class Question(models.TextChoices):
+        """What it is asked: to take a digest, or whether a receipt is complete."""
+
+        SUBMIT = "submit"
+        UPGRADE = "upgrade"
+
+    kind = models.CharField(max_length=16)
+    witness = models.CharField(max_length=100)
+    question = models.CharField(max_length=8, choices=Question.choices, default=Question.SUBMIT)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    silent_since = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0, help_text="questions in a row without an answer")
+    ask_after = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "witness", "question"], name="witness_state_identity")]
+
+
+class Report(Numbered, Claimable):
+    """The downloadable account of a watch or a set of works."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="reports")
+    parameters = models.JSONField(default=dict, blank=True)
+    progress = models.JSONField(default=dict, blank=True, help_text="numbers of its cases, volumes, the one begun last")
+    created_at = models.DateTimeField(auto_now_add=True)
+    files: KeptFiles = models.JSONField(default=list, blank=True, help_text="list of {name, media_type, digest, size}")
+    removed_at = models.DateTimeField(null=True, blank=True, help_text="its files are gone, its number stays taken")
+
+    class Meta(Numbered.Meta):
+        ordering = ["owner", "-number"]
+
+
+class Package(Numbered, Claimable):
+    """Bundles of several cases with the receipts of one day, to be taken away as one ZIP.
+
+    Each bundle lies in the blob store as a ZIP of its own; the one ZIP around them is made while it is sent. So what
+    was made before an interruption stays, and nothing is kept twice.
+    """
+
+    class Recipient(models.TextChoices):
+        """Whom it is for; the copy for the other side leaves registered pictures in full size out."""
+
+        COURT = "court"
+        OTHER_SIDE = "other-side"
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="packages")
+    recipient = models.CharField(max_length=10, choices=Recipient.choices)
+    reason = models.TextField(blank=True, help_text="why originals are withheld; the copies say so")
+    asked_by = models.CharField(max_length=300)
+    bundles: "models.ManyToManyField[Bundle, models.Model]" = models.ManyToManyField(Bundle, related_name="packages")
+    created_at = models.DateTimeField(auto_now_add=True)
+    progress = models.JSONField(default=dict, blank=True, help_text="{of}: how many bundles, once it is begun")
+    files: KeptFiles = models.JSONField(
+        default=list, blank=True, help_text="list of {name, digest, size, crc}, with bundle where it is one"
+    )
+    made_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="when its files are removed")
+    removed_at = models.DateTimeField(null=True, blank=True, help_text="its files are gone, its number stays taken")
+
+    class Meta(Numbered.Meta):
+        indexes = [
+            models.Index(fields=["id"], name="package_todo", condition=~models.Q(state="done")),
+            models.Index(fields=["expires_at"], name="package_kept", condition=models.Q(removed_at=None)),
+        ]
+        ordering = ["owner", "-number"]
+
+
+class Deposit(models.Model):
+    """A sealed record of what was declared of a work and of the bytes of its pictures. It never changes."""
+
+    work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="deposits")
+    number = models.PositiveSmallIntegerField()
+    seal_digest = DigestField(unique=True, help_text="of the canonical manifest, which lies in the blob store")
+    signature = models.BinaryField()
+    key = models.ForeignKey(SealingKey, on_delete=models.PROTECT, related_name="+")
+    made_by = models.CharField(max_length=300)
+    sealed_at = models.DateTimeField()
+    submission = models.OneToOneField(LogSubmission, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["work", "number"], name="deposit_identity")]
+        ordering = ["work", "-number"]
+
+
+class DownloadLink(Numbered):
+    """A link to one package or one report, for somebody without an account, until a day. Only its digest is kept."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="download_links")
+    token_digest = DigestField(unique=True, help_text="SHA-256 of the token in the address")
+    password = models.CharField(max_length=200, blank=True, help_text="hashed as Django hashes passwords; may be empty")
+    package = models.ForeignKey(Package, null=True, blank=True, on_delete=models.PROTECT, related_name="links")
+    report = models.ForeignKey(Report, null=True, blank=True, on_delete=models.PROTECT, related_name="links")
+    note = models.CharField(max_length=200, blank=True, help_text="for whom it is; shown to members alone")
+    made_by = models.CharField(max_length=300)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    downloads = models.PositiveIntegerField(default=0)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0, help_text="wrong passwords in a row")
+    locked_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta(Numbered.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "number"], name="download_link_identity"),
+            models.CheckConstraint(
+                condition=models.Q(package=None) ^ models.Q(report=None), name="download_link_to_one_thing"
+            ),
+        ]
+        ordering = ["owner", "-number"]

@@ -1,0 +1,17 @@
+"""What a bundle's verifier makes once more to compare: drawings of matches and their sentences."""
+
+from collections.abc import Callable
+
+from evidence.verify.checks.remade import Makers
+from exhibit.types import Verification
+from indexer.draw.draw import SUFFIXES, View
+from indexer.draw.pair import Pair
+from registry.bundles.sentences import words_of
+
+
+def _draw(found: bytes, registered: bytes, compared: Verification) -> Callable[[str, str], bytes]:
+    pair = Pair.of(found, registered, compared)
+    return lambda role, suffix: SUFFIXES.get(suffix, SUFFIXES[".jpg"])(View(role), pair)
+
+
+MAKERS = Makers(_draw, words_of)

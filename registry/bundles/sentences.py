@@ -1,0 +1,103 @@
+"""Sentences that are sealed or shown with the facts: what was measured, and what wasn't checked."""
+
+from evidence.documents.phrases import load_phrases, standing_unchecked
+from evidence.documents.phrases.wording import figure, percent, ratio_words
+from exhibit.comparison.calibration import Calibration
+from exhibit.comparison.confidence import odds_words
+from exhibit.comparison.derived import DERIVED, grade
+from exhibit.types import Decision, Verification
+from registry.words import gettext_noop as _
+
+NOT_COMPARED = 256
+PRINTS = "prints"
+"""Why a match needs a look where only fingerprints were compared."""
+SHOWN = _(
+    "The found picture shows %(work)s of the registered picture's area, which fills %(found)s of the found picture."
+)
+AGREEING = _("Where both have texture, %(blocks)s of the blocks agree; %(points)s distinct points agree.")
+SURVIVES = _("What survives of the registered picture is graded %(grade)s, of 0 to 5.")
+LEGAL = _(
+    "Parts of its outline or structure survive; whether this is an adaptation is a legal question that software "
+    "doesn't answer."
+)
+RESEMBLES = _(
+    "It has to do with the work beyond chance: an altered copy, an adaptation, another photograph of the same scene. "
+    "Which of these isn't said; a person has to look."
+)
+RELATED = _("Weighed odds that it has to do with the work, and doesn't resemble it by chance: %(odds)s.")
+EXPOSURE = _("Weighed odds that it shows this very picture, and not another one of the scene: %(odds)s.")
+RATIO = _("Likelihood ratio of a copy, as measured on other pictures: %(ratio)s.")
+AT_MOST = _("Likelihood ratio of a copy: %(ratio)s at most is stated; the photographs measured support none larger.")
+AT_LEAST = _(
+    "Likelihood ratio of a copy: %(ratio)s at least is stated; the photographs measured support no smaller one."
+)
+MEASURED = _(
+    "It goes with a prior of %(prior)s that is supposed, not measured (calibration %(name)s; at most %(most)s false "
+    "alarms in a million pictures, 95%%, from %(photographs)s photographs, each searched for among the other "
+    "%(others)s, with %(failed)s false alarms)."
+)
+
+
+def not_checked(language: str) -> tuple[str, ...]:
+    """What no document may be silent about, in the words of the documents."""
+    return standing_unchecked(language)
+
+
+def weights_missing(pipeline: str, language: str) -> str:
+    """That a version of the comparison summed odds by weights which aren't kept, in the words of the documents."""
+    return load_phrases(language).say("unchecked.weights", pipeline=pipeline)
+
+
+Said = tuple[str, dict[str, object]]
+"""A sentence with a name wherever a value stands, and the values: pages say it in the reader's language."""
+
+
+def words_of(compared: Verification, calibration: Calibration | None = None) -> tuple[str, ...]:
+    """The figures of a comparison in English sentences, with the calibration that its probability comes from."""
+    return tuple(sentence % values for sentence, values in said_of(compared, calibration))
+
+
+def said_of(compared: Verification, calibration: Calibration | None = None) -> tuple[Said, ...]:
+    """The figures of a comparison, sentence by sentence, for whichever language."""
+    said: list[Said] = []
+    is_derived = DERIVED in compared.reasons
+    if compared.decision is Decision.RESEMBLES:
+        said.append((RESEMBLES, {}))
+    if PRINTS in compared.reasons:
+        said.append((_("Fingerprints were compared, and not the pictures."), {}))
+    elif compared.transform is None:
+        said.append((_("The pictures could not be laid onto each other."), {}))
+    else:
+        shares: dict[str, object] = {"work": percent(compared.overlap_work), "found": percent(compared.overlap_picture)}
+        said += [] if is_derived else [(SHOWN, shares)]
+        said.append((AGREEING, {"blocks": percent(compared.dense), "points": compared.inliers}))
+    if compared.survival:
+        said += [(SURVIVES, {"grade": grade(compared.survival)}), *([(LEGAL, {})] if is_derived else [])]
+    if compared.mirrored:
+        said.append((_("It is mirrored."), {}))
+    if compared.rotation > 0:
+        said.append((_("It is turned by %(degrees)s° counter-clockwise."), {"degrees": compared.rotation}))
+    elif compared.rotation:
+        said.append((_("It is turned by %(degrees)s° clockwise."), {"degrees": -compared.rotation}))
+    if compared.hamming < NOT_COMPARED:
+        said.append((_("The 256-bit perceptual hashes differ in %(bits)s bits."), {"bits": compared.hamming}))
+    odds = ((RELATED, compared.related), (EXPOSURE, compared.exposure))
+    said += [(sentence, {"odds": odds_words(log)}) for sentence, log in odds if log is not None]
+    return (*said, *_ratio(compared, calibration))
+
+
+def _ratio(compared: Verification, calibration: Calibration | None) -> tuple[Said, ...]:
+    """The likelihood ratio with what it rests on."""
+    if compared.probability is None or calibration is None:
+        return ((_("The likelihood ratio has not been calibrated."), {}),)
+    bound, ratio = calibration.bound(compared.decision), calibration.ratio(compared.probability)
+    stated = RATIO if not ratio.limited else AT_MOST if ratio.value > 1 else AT_LEAST
+    rests_on: dict[str, object] = {
+        "prior": figure(calibration.prior),
+        "name": calibration.name,
+        "most": f"{bound.per_million:,}",
+        "photographs": f"{bound.photographs:,}",
+        "others": f"{bound.photographs - 1:,}",
+        "failed": f"{bound.failed:,}",
+    }
+    return (stated, {"ratio": ratio_words(ratio.value)}), (MEASURED, rests_on)

@@ -1,0 +1,56 @@
+"""What members decide of a work that is held back: open the cases, or say that the pictures aren't of it."""
+
+from enum import StrEnum
+
+from exhibit.clock import now
+from exhibit.errors import ConflictError
+from exhibit.sentences import Sentence
+from registry import jobs
+from registry.cases import matching, triage
+from registry.db.rows import alone_with
+from registry.log import audit_log
+from registry.models import Flood, FoundDay, StepState, Work
+from registry.services.services import Services
+from registry.works.ownership import add_change
+
+Decision = Flood.Decision
+
+
+class Answer(StrEnum):
+    """What a member may say; ``UNDO`` takes back that the pictures aren't of the work."""
+
+    OPEN = "open"
+    DISMISS = "dismiss"
+    UNDO = "undo"
+
+
+def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, reason: str = "") -> None:
+    """Open the cases of a held work, or dismiss what it matches, after which it stays held; or take that back.
+
+    What was dismissed opens no case, then or later; what is opened counts as the work's past from then on. Raises
+    ``ConflictError`` when the work isn't held back, or somebody else has said the same meanwhile.
+    """
+    with alone_with(work.owner) as owner:  # whoever counts comes later
+        flood = Flood.in_force().filter(work=work).first()
+        if flood is None:
+            raise ConflictError(Sentence("Work %(number)s isn't held back.", number=work.number))
+        if answer is not Answer.OPEN and (answer is Answer.DISMISS) is (flood.decision == Decision.DISMISSED):
+            raise ConflictError(Sentence("Somebody else has said so of work %(number)s.", number=work.number))
+        held = matching.held_back(work)
+        if answer is Answer.OPEN:  # a multiple of it is the limit from now on, so that it isn't held back again
+            today = FoundDay.objects.filter(work=work, day=now().date()).first()
+            flood.released = len({matter.party for matter in held}) + (0 if today is None else today.sites)
+            flood.decision, flood.state = Decision.OPENED, StepState.TODO
+        elif answer is Answer.DISMISS:
+            flood.decision = Decision.DISMISSED
+            triage.learn_flood(flood, {(matter.registered, matter.found) for matter in held}, by)
+        else:
+            flood.decision = Decision.NONE
+            flood.look_alikes.all().delete()
+        flood.decided_at, flood.decided_by = now(), by
+        flood.save()
+        add_change(work, answer, {}, by=by, reason=reason)
+        about = {"answer": str(answer), "reason": reason, "work": work.number}
+        audit_log.changed("held work", by=by, owner=owner, about=about)
+    if answer is Answer.OPEN:
+        services.enqueue(jobs.release, [flood.pk])

@@ -1,0 +1,268 @@
+"""One owner's matter about one work and one party; what keeps it from being opened, and what licences did to it."""
+
+from django.db import models
+from django.db.models import Index, Q, UniqueConstraint
+
+from exhibit.types import CaseDecision
+from registry.accounts.models import Owner, User
+from registry.crawls.models import Sighting
+from registry.db.claimable import Claimable
+from registry.db.fields import KeptFile, KeptFiles
+from registry.matches.models import Match
+from registry.pictures.models import Picture
+from registry.works.models import Licence, Work
+
+
+class Case(models.Model):
+    """One owner's matter about one work and one party."""
+
+    Decision = CaseDecision
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="cases")
+    number = models.PositiveIntegerField()
+    work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="cases")
+    party = models.CharField(max_length=260)
+    decision = models.CharField(
+        max_length=9,
+        choices=[(case_decision.value, case_decision.name.capitalize()) for case_decision in CaseDecision],
+        default=Decision.OPEN,
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.CharField(max_length=300, blank=True, help_text="a person's name, or 'licence ledger'")
+    reason = models.TextField(blank=True)
+    demonstration = models.BooleanField(default=False, help_text="confirmed by the switch meant for demonstrations")
+    opened_at = models.DateTimeField()
+    disputed_at = models.DateTimeField(
+        null=True, blank=True, help_text="since when a member says it was decided wrongly"
+    )
+    waits = models.BooleanField(default=True, db_default=True, help_text="a person has to look at it")
+    resembles = models.BooleanField(
+        default=False, db_default=False, help_text="all that is left of it only resembles the work; nobody is asked"
+    )
+    likelihood = models.FloatField(default=0, db_default=0, help_text="of its strongest match, to sort by")
+    places = models.PositiveIntegerField(default=0, db_default=0, help_text="different images on different pages")
+    standing = models.CharField(
+        max_length=8, blank=True, db_default="", default="", help_text="how its places stand; empty before a visit"
+    )
+    decided_in = models.ForeignKey(
+        "GroupDecision", null=True, blank=True, on_delete=models.SET_NULL, related_name="cases"
+    )
+    shown = models.ForeignKey("CaseSighting", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["owner", "work", "party"], name="case_identity"),
+            UniqueConstraint(fields=["owner", "number"], name="case_number"),
+        ]
+        indexes = [
+            Index(fields=["owner", "party"], name="case_waiting", condition=Q(waits=True)),
+            Index(fields=["owner", "-likelihood", "number"], name="case_next", condition=Q(waits=True)),
+            Index(fields=["owner", "-likelihood", "number"], name="case_resembling", condition=Q(resembles=True)),
+            Index(fields=["owner", "decision", "number"], name="case_by_decision"),
+            Index(fields=["owner", "-opened_at", "-id"], name="case_newest"),
+        ]
+        ordering = ["owner", "number"]
+
+
+class GroupDecision(Claimable):
+    """Cases that a person put aside at once: all that waited and were alike. Its step clears one after the other.
+
+    Once the person takes it back, its step opens those again that nobody has decided otherwise since.
+    """
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="group_decisions")
+    wanted = models.JSONField(help_text="which cases: what the queue was asked for")
+    total = models.PositiveIntegerField(help_text="of them, at that time")
+    by = models.CharField(max_length=300)
+    reason = models.TextField(blank=True)
+    at = models.DateTimeField()
+    undone_at = models.DateTimeField(null=True, blank=True)
+    looked_until = models.BigIntegerField(default=0, db_default=0, help_text="the last of its cases that was looked at")
+    taught_until = models.BigIntegerField(default=0, db_default=0, help_text="the last other case that learned of it")
+
+    class Meta:
+        indexes = [Index(fields=["id"], name="group_decision_todo", condition=~Q(state="done"))]
+
+
+class CaseSighting(models.Model):
+    """A match at a sighting, within a case; covered by a licence or not."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="case_sightings")
+    match = models.ForeignKey(Match, on_delete=models.PROTECT, related_name="case_sightings")
+    sighting = models.ForeignKey(Sighting, on_delete=models.PROTECT, related_name="case_sightings")
+    licence = models.ForeignKey(Licence, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    licences_searched_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["case", "match", "sighting"], name="case_sighting_identity")]
+
+
+class FoundDay(models.Model):
+    """On how many new sites a work was found on one day (UTC), and how many of their pictures didn't look alike."""
+
+    work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="found_days")
+    day = models.DateField()
+    sites = models.PositiveIntegerField(default=0, help_text="parties for which a case was opened")
+    different = models.PositiveIntegerField(default=0, help_text="those of them whose picture looked like none before")
+    looks = models.BinaryField(default=b"", help_text="hashes of those pictures, one after the other")
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["work", "day"], name="found_day_identity")]
+
+
+class Flood(Claimable):
+    """A work that was found far more widely than ever, all at once: while this lasts, no case is opened for it.
+
+    Its step takes up what was held back, once a person has said so; outside of that the row is ``done``.
+    """
+
+    class Decision(models.TextChoices):
+        """What a person said; a flood lasts until it is opened."""
+
+        NONE = ""
+        DISMISSED = "dismissed"
+        OPENED = "opened"
+
+    work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="floods")
+    at = models.DateTimeField(help_text="since when nothing is opened")
+    sites = models.PositiveIntegerField(help_text="on which the work would have been found newly on that day")
+    different = models.PositiveIntegerField(help_text="those of them whose picture looked like none before")
+    limit = models.PositiveIntegerField(help_text="beyond which that was")
+    decision = models.CharField(max_length=9, choices=Decision.choices, default=Decision.NONE, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.CharField(max_length=300, blank=True)
+    released = models.PositiveIntegerField(default=0, help_text="new sites that were taken up: its past from then on")
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["work"], name="flood_of_work", condition=Q(decision__in=["", "dismissed"]))
+        ]
+        indexes = [Index(fields=["id"], name="flood_todo", condition=~Q(state="done"))]
+
+    @classmethod
+    def in_force(cls) -> "models.QuerySet[Flood]":
+        """The floods whose works are held back."""
+        return cls.objects.exclude(decision=cls.Decision.OPENED).filter(work__removed_at=None)
+
+
+class LookAlike(models.Model):
+    """A found picture that a person said is no copy of a registered one, for one owner; learned from a case or a flood.
+
+    Pairs of a flood open no case at all.
+    """
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="look_alikes")
+    registered = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="+")
+    found = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="+")
+    case = models.ForeignKey(Case, null=True, on_delete=models.CASCADE, related_name="look_alikes")
+    flood = models.ForeignKey(Flood, null=True, on_delete=models.CASCADE, related_name="look_alikes")
+    cleared_by = models.CharField(max_length=300)
+    cleared_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["owner", "registered", "found"], name="look_alike_identity")]
+
+
+class PictureReport(models.Model):
+    """A found picture that a member reported as illegal: its owner sees it no more, and it is to be purged."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="picture_reports")
+    picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="reports")
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="+")
+    reported_by = models.CharField(max_length=300)
+    reason = models.TextField()
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["owner", "picture"], name="picture_report_identity")]
+
+
+class CaseEvent(models.Model):
+    """One line of a case's history."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=20)
+    actor = models.CharField(max_length=300, blank=True)
+    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    said = models.JSONField(default=list, db_default=[], blank=True, help_text="list of [name of a phrase, its values]")
+    sentence = models.TextField(blank=True, help_text="a person's words; of rows without phrases the whole line")
+
+    class Meta:
+        ordering = ["-at", "-id"]
+
+
+class Capture(Claimable):
+    """One visit to the page and the image of a sighting, at once when a match is likely and again later."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="captures")
+    page_key = models.BinaryField()
+    image_key = models.BinaryField()
+    number = models.PositiveSmallIntegerField(default=1, help_text="1 for the first visit, more for recaptures")
+    sighting = models.ForeignKey(Sighting, on_delete=models.PROTECT, related_name="captures")
+    method = models.CharField(max_length=8, default="http", help_text="http, or browser when the page was rendered")
+    outcome = models.CharField(max_length=16, blank=True)
+    sentence = models.TextField(blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    files: KeptFiles = models.JSONField(
+        default=list, blank=True, help_text="list of {role, name, media_type, digest, size}"
+    )
+    digests = models.JSONField(default=list, blank=True, help_text="of everything that the files carry or show, in hex")
+    next_at = models.DateTimeField(null=True, blank=True, help_text="when the place is to be visited again")
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["case", "page_key", "image_key", "number"], name="capture_identity")]
+        indexes = [
+            Index(fields=["id"], name="capture_todo", condition=~Q(state="done")),
+            Index(fields=["next_at"], name="capture_next", condition=Q(next_at__isnull=False)),
+        ]
+
+    @property
+    def kept(self) -> list[KeptFile]:
+        """The files whose bytes were stored; of the others only the digests are here."""
+        return [file for file in self.files if "because" not in file]
+
+
+class LedgerChange(Claimable):
+    """Licences that were added, changed or ended at once. Its step looks at the cases that this concerns."""
+
+    class Kind(models.TextChoices):
+        """What happened to the licences."""
+
+        ADDED = "added"
+        CHANGED = "changed"
+        ENDED = "ended"
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="ledger_changes")
+    kind = models.CharField(max_length=7, choices=Kind.choices)
+    licences: "models.ManyToManyField[Licence, models.Model]" = models.ManyToManyField(Licence, related_name="changes")
+    at = models.DateTimeField()
+    by = models.CharField(max_length=300, blank=True)
+    reason = models.TextField(blank=True)
+    before = models.JSONField(default=dict, blank=True, help_text="the words of a changed licence as they were")
+    looked_until = models.BigIntegerField(default=0, db_default=0, help_text="the last case that was looked at")
+
+    class Meta:
+        indexes = [
+            Index(fields=["id"], name="ledger_change_todo", condition=~Q(state="done")),
+            Index(fields=["owner", "-id"], name="ledger_change_of_owner"),
+        ]
+
+
+class LedgerEffect(models.Model):
+    """What a change of the ledger did to a case."""
+
+    class What(models.TextChoices):
+        """What became of the case."""
+
+        LICENSED = "licensed"
+        REOPENED = "reopened"
+        STAYED = "stayed"
+
+    change = models.ForeignKey(LedgerChange, on_delete=models.CASCADE, related_name="effects")
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="+")
+    what = models.CharField(max_length=8, choices=What.choices)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["change", "case"], name="ledger_effect_identity")]

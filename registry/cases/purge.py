@@ -1,0 +1,211 @@
+"""Removing a picture's bytes everywhere and for good; what shows it is withheld, what stood beside it stays."""
+
+import logging
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Q
+
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import IntegrityError, NotFoundError
+from indexer.calibration.kept import KeptPairs
+from registry.bundles import passkeys
+from registry.bundles.bundles import sealed_case, sealed_facts
+from registry.bundles.deposits import RECORD_ROLE, sealed_deposit
+from registry.bundles.passkeys import Act, Answer
+from registry.log.log import submit
+from registry.matches import fingerprints as vectors
+from registry.models import (
+    BlockedDigest,
+    Bundle,
+    BytesState,
+    Deposit,
+    Notice,
+    Owner,
+    Package,
+    Picture,
+    Report,
+    SignedCopy,
+    StepState,
+    WithheldFile,
+)
+from registry.notifications.mail import drop_mails
+from registry.pictures.kept_files import as_they_lie, let_go, remove_everywhere
+from registry.pictures.picture_usage import (
+    CARRYING,
+    bundles_with,
+    captured_files,
+    cases_showing,
+    cases_with,
+    documents,
+    visits_with,
+)
+from registry.pictures.previews import drop_kept
+from registry.reports.requests import clear_folder
+from registry.services.services import Services
+from registry.works import uploads
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A file that goes with a picture when it is purged."""
+
+    digest: Digest
+    owner: str
+    what: str  # it belongs to, such as ``case 3``
+    kept: bool  # only set aside: it shows the picture and doesn't hold its bytes
+
+
+def touched(services: Services, digest: Digest) -> list[Touched]:
+    """What a purge would take along besides the picture's own bytes: to be told before, and done then.
+
+    Files in which the very bytes stand are removed, for they can't be cut, and so are copies that are made anew when
+    asked for. What shows the picture is set aside. Whatever else stood on a page with it isn't touched.
+    """
+    found = {visit.digest: visit for visit in _shown_by(services, digest) if visit.digest != digest}
+    forms = _forms(services, digest)
+    return [
+        Touched(visit.digest, visit.owner, visit.what, visit.kept and not _holds(services, visit.digest, forms))
+        for visit in found.values()
+    ]
+
+
+def purge(services: Services, digest: Digest, *, by: str, reason: str, passkey: Answer | None = None) -> bool:
+    """Remove a picture's bytes everywhere and block them from coming back; returns whether they were here.
+
+    Besides them goes what :func:`touched` names: files that hold the bytes, and reports and packages with them, are
+    removed; drawings, documents and screenshots that show the picture are set aside (``kept_files.ASIDE``).
+    What was sealed keeps its proofs: a bundle says then which of its files are withheld, and why. Only the named bytes
+    are blocked, and their digest stays in the log. A report or package that is being made is begun again. Raises
+    ``WrongUseError`` while an owner whom it concerns has that signed with a passkey, and this answer isn't one to that.
+    """
+    with transaction.atomic():
+        concerned = Q(cases__in=cases_with(digest)) | Q(works__work_pictures__picture__digest=digest)
+        asking = Owner.objects.filter(concerned, passkeys=True).order_by("pk").distinct()
+        signed = [passkeys.take(owner, Act.PURGE, passkeys.of_picture(digest), passkey) for owner in asking]
+        picture = Picture.objects.select_for_update(no_key=True).filter(digest=digest).first()
+        begun_again = _begin_reports_again(digest)
+        along = touched(services, digest)
+        _begin_packages_again(digest)
+        if picture is not None:
+            if picture.thumbnail is not None:
+                along.append(Touched(picture.thumbnail, "", "small picture", kept=False))
+            Picture.objects.filter(pk=picture.pk).update(bytes_state=BytesState.PURGED, thumbnail=None)
+            SignedCopy.objects.filter(work_picture__picture=picture).delete()  # what the file brought may show it
+            vectors.remove_from(vectors.Collection.WORKS, [picture.pk])
+            vectors.remove_from(vectors.Collection.PICTURES, [picture.pk])
+        services.features.remove(digest)
+        uploads.forget(services, digest)
+        KeptPairs(services.config.data_dir).forget(digest)
+        BlockedDigest.objects.get_or_create(digest=digest, defaults={"reason": reason})
+        rows = _withheld(along, digest, reason)
+        told = {kept: sorted(row.digest.hex for row in along if row.kept is kept) for kept in (True, False)}
+        about = {"by": by, "reason": reason, "removed": told[False], "withheld": told[True]}
+        about |= passkeys.details(next(iter(signed), None))
+        submit(EntryType.PURGE, {"digest": digest.hex, "what": "bytes"}, details=about)
+    was_here = remove_everywhere(services, digest)
+    drop_kept(services, {digest})
+    for report in begun_again:
+        clear_folder(services, report)
+    let_go(services, rows)
+    drop_mails(services.config, {digest, *(row.digest for row in along)})
+    return was_here
+
+
+def _withheld(along: list[Touched], because: Digest, reason: str) -> list[WithheldFile]:
+    """Record what goes along. What was set aside earlier and holds these bytes is removed now, never the reverse."""
+    told = {"because": because, "reason": reason}
+    rows = {row.digest: WithheldFile(digest=row.digest, kept=row.kept, **told) for row in along}
+    kept = [row for row in rows.values() if row.kept]
+    removed = [row for row in rows.values() if not row.kept]
+    WithheldFile.objects.bulk_create(kept, ignore_conflicts=True)
+    columns = ["kept", *told]
+    WithheldFile.objects.bulk_create(removed, update_conflicts=True, unique_fields=["digest"], update_fields=columns)
+    WithheldFile.objects.filter(digest=because).update(kept=False)
+    return [*rows.values()]
+
+
+def _begin_packages_again(digest: Digest) -> None:
+    """Have packages that aren't finished begun again: their bundles up to now may hold the picture."""
+    keys = {*bundles_with(digest).values_list("pk", flat=True)}
+    for package in Package.objects.filter(bundles__in=keys).exclude(state=StepState.DONE).distinct():
+        rest = [file for file in package.files if file.get("bundle") not in keys]
+        Package.objects.filter(pk=package.pk).exclude(state=StepState.DONE).update(progress={}, files=rest)
+
+
+def _packed(digest: Digest) -> Iterator[Touched]:
+    """The bundles with the picture that lie in packages, as ZIPs of their own."""
+    keys = {*bundles_with(digest).values_list("pk", flat=True)}
+    for package in Package.objects.filter(bundles__in=keys).select_related("owner").distinct():
+        for file in package.files:
+            if file.get("bundle") in keys:
+                what = f"package {package.number}"
+                yield Touched(Digest.from_hex(file["digest"]), package.owner.slug, what, kept=False)
+
+
+def _begin_reports_again(digest: Digest) -> list[Report]:
+    """Have reports that aren't finished begun again: their volumes up to now may show the picture."""
+    about = Report.objects.filter(owner__cases__in=cases_showing(digest))
+    reports = list(about.exclude(state=StepState.DONE).distinct())
+    Report.objects.filter(pk__in=[report.pk for report in reports]).exclude(state=StepState.DONE).update(progress={})
+    return reports
+
+
+def _shown_by(services: Services, digest: Digest) -> Iterator[Touched]:
+    """Files that carry or show the picture, of captures, bundles, packages, deposit records, reports and notices."""
+    captured: set[Digest] = set()
+    for visit in visits_with(digest).select_related("case__owner"):
+        for file in captured_files(services, digest, [visit]):
+            captured.add(file)
+            carries = next((kept["role"] for kept in visit.files if kept["digest"] == file.hex), "") in CARRYING
+            yield Touched(file, visit.case.owner.slug, f"case {visit.case.number}", kept=not carries)
+    for bundle in Bundle.objects.filter(case__in=cases_with(digest)).exclude(seal_digest=None):
+        what = f"case {bundle.case.number}"
+        with _passed_over(bundle.case.owner.slug, what):
+            sealed = sealed_case(services, bundle)
+            for file in documents(sealed, sealed_facts(services, sealed), digest, captured):
+                yield Touched(file, bundle.case.owner.slug, what, kept=True)
+    yield from _packed(digest)
+    yield from _written(services, digest)
+
+
+def _written(services: Services, digest: Digest) -> Iterator[Touched]:
+    """Deposit records, reports and signed notices that show the picture."""
+    for deposit in Deposit.objects.filter(work__work_pictures__picture__digest=digest).distinct():
+        what = f"work {deposit.work.number}"
+        with _passed_over(deposit.work.owner.slug, what):
+            for file in sealed_deposit(services, deposit).manifest.files:
+                if file.role == RECORD_ROLE:
+                    yield Touched(file.sha256, deposit.work.owner.slug, what, kept=True)
+    for report in Report.objects.filter(owner__cases__in=cases_showing(digest)).select_related("owner").distinct():
+        for pdf in (file for file in report.files if file["media_type"] == "application/pdf"):
+            yield Touched(Digest.from_hex(pdf["digest"]), report.owner.slug, f"report {report.number}", kept=False)
+    for notice in Notice.objects.filter(notice_cases__case__in=cases_showing(digest)).distinct():
+        for made in (file for file in notice.files if file["media_type"] != "text/plain"):
+            what = f"notice {notice.number}"
+            yield Touched(Digest.from_hex(made["digest"]), notice.owner.slug, what, kept=True)
+
+
+@contextmanager
+def _passed_over(owner: str, what: str) -> Iterator[None]:
+    """Go on where what was sealed can't be read: nobody is handed it until it is restored from a backup."""
+    try:
+        yield
+    except (IntegrityError, NotFoundError) as error:
+        told = "What %s, %s, shows of a purged picture can't be told; purge it again when that is mended. %s"
+        logging.getLogger(__name__).warning(told, owner, what, error)
+
+
+def _forms(services: Services, digest: Digest) -> tuple[bytes, ...]:
+    """The picture's bytes as they may stand inside of other files; none where they have changed or aren't here."""
+    data = as_they_lie(services, digest)
+    return (data, b64encode(data)) if data and Digest.of(data) == digest else ()
+
+
+def _holds(services: Services, file: Digest, forms: tuple[bytes, ...]) -> bool:
+    data = as_they_lie(services, file) if forms else b""
+    return any(form in data for form in forms)

@@ -1,0 +1,27 @@
+"""Taking up what a flood held back, once a person has said so: its pictures go through their step again."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from registry import jobs
+from registry.cases import matching
+from registry.db import steps
+from registry.models import UNFINISHED, Flood, Picture
+from registry.services.services import Services
+
+
+def release(services: Services, ids: Sequence[int]) -> None:
+    """Put the pictures that floods held back to work again; their step opens the cases, as it would have done.
+
+    The flood is over by now, so that whatever comes meanwhile isn't held back any more.
+    """
+    for pk in steps.claim(Flood, ids, services.stale_after):
+        with steps.ending(Flood, [pk]):
+            work = Flood.objects.select_related("work").get(pk=pk).work
+            pictures = sorted({matter.found for matter in matching.held_back(work)})
+            with transaction.atomic():
+                matching.lock_pictures(pictures)
+                Picture.objects.filter(pk__in=pictures).exclude(state__in=UNFINISHED).update(**steps.afresh())
+                steps.finish(Flood, [pk])
+            services.enqueue(jobs.match, pictures)

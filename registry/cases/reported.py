@@ -1,0 +1,112 @@
+"""Illegal content that a member reports: it is shown and handed to that owner no more, and removed for good."""
+
+from collections import Counter
+
+from django.db import transaction
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.sentences import Sentence
+from registry.accounts import samples
+from registry.bundles import passkeys
+from registry.bundles.passkeys import Act, Answer
+from registry.cases import history
+from registry.cases.purge import purge, touched
+from registry.db.fields import KeptFile
+from registry.log import audit_log
+from registry.models import BytesState, Case, Owner, Package, PictureReport, Report, StepState, WorkPicture
+from registry.pictures.kept_files import remove_unused
+from registry.pictures.picture_usage import bundles_with, cases_with
+from registry.reports.requests import clear_folder
+from registry.services.services import Services
+
+MAX_REPORTED = 5  # reports that an operator is told of at once
+
+
+def report_picture(services: Services, case: Case, *, by: str, reason: str, passkey: Answer | None = None) -> None:
+    """Report the found picture that a case shows as illegal; raises ``WrongUseError`` without a reason or a picture.
+
+    From then on no member of the owner sees it, and nothing that shows it is handed out any more. It is purged at once
+    when it has to do with this owner's cases alone. Else the operator decides, because evidence of others would go with
+    it; the reporting owner isn't told which it is. Where the owner has purges signed with a passkey, this has to be its
+    answer (``WrongUseError``).
+    """
+    samples.refuse(case.owner)
+    if not reason:
+        hint = Sentence("Say what the picture shows, without describing it in detail.")
+        raise WrongUseError(Sentence("There are no words."), hint=hint)
+    if case.shown is None:
+        raise WrongUseError(Sentence("Case %(number)s shows no picture.", number=case.number))
+    picture = case.shown.match.found
+    assert picture.digest is not None
+    passkeys.needed(case.owner, Act.PURGE, passkeys.of_picture(picture.digest), passkey)
+    made = {"case": case, "reported_by": by, "reason": reason, "reported_at": now()}
+    others = cases_with(picture.digest).exclude(owner=case.owner_id)
+    held = others.exists() or WorkPicture.objects.filter(picture=picture).exists()
+    with transaction.atomic():
+        signed = passkeys.take(case.owner, Act.PURGE, passkeys.of_picture(picture.digest), passkey) if held else None
+        _row, new = PictureReport.objects.get_or_create(owner=case.owner, picture=picture, defaults=made)
+        if new:
+            history.record(case, "reported", by, ("reported", {}), words=reason)
+            audit_log.noted(case, "reported", by=by, **passkeys.details(signed))
+    if held:
+        _let_go_of_copies(services, case.owner, picture.digest)
+    else:
+        purge(services, picture.digest, by=by, reason=reason, passkey=passkey)
+
+
+def goes_along(services: Services, case: Case) -> list[tuple[str, bool, int]]:
+    """What of the owner's goes when the picture that a case shows is purged: what it belongs to, kept or not, files."""
+    digest = case.shown.match.found.digest if case.shown else None
+    along = touched(services, digest) if digest else ()
+    of = Counter((row.what, row.kept) for row in along if row.owner == case.owner.slug)
+    return [(what, kept, files) for (what, kept), files in sorted(of.items())]
+
+
+def let_stay(digest: Digest, *, by: str, reason: str) -> int:
+    """Take back what members reported of a picture: they see it again, and what shows it is handed out again.
+
+    Returns how many owners do. Copies that were removed meanwhile are made anew when somebody asks for them. Raises
+    ``NotFoundError`` when no member reported it, or its bytes were removed.
+    """
+    with transaction.atomic():
+        rows = PictureReport.objects.select_for_update(of=("self",)).filter(picture__digest=digest).order_by("pk")
+        reports = list(rows.exclude(picture__bytes_state=BytesState.PURGED).select_related("case__owner"))
+        if not reports:
+            sentence = "No member reported that picture, or it was removed."
+            raise NotFoundError(sentence, hint="exhibit doctor lists them.")
+        for row in reports:
+            history.record(row.case, "reported", by, ("stays-shown", {}), words=reason)
+            audit_log.noted(row.case, "report dismissed", by=by)
+            row.delete()
+    return len(reports)
+
+
+def waiting_reports() -> list[str]:
+    """Digests of pictures that were reported and are still here, the oldest first."""
+    rows = PictureReport.objects.exclude(picture__bytes_state=BytesState.PURGED).order_by("reported_at", "pk")
+    digests = rows.values_list("picture__digest", flat=True)[:MAX_REPORTED]
+    return list(dict.fromkeys(digest.hex for digest in digests if digest is not None))
+
+
+def _let_go_of_copies(services: Services, of: Owner, digest: Digest) -> None:
+    """Remove ZIPs and reports that may show the picture; asked for again, they are made without it."""
+    packed = Package.objects.filter(owner=of, bundles__in=bundles_with(digest)).values("pk")
+    with transaction.atomic():
+        packages = list(Package.objects.select_for_update(no_key=True).filter(pk__in=packed).order_by("pk"))
+        Package.objects.filter(pk__in=packed).update(files=[], progress={})
+        reports = list(Report.objects.select_for_update(no_key=True).filter(owner=of).order_by("pk"))
+        for report in reports:
+            Report.objects.filter(pk=report.pk).update(files=[file for file in report.files if not _is_pdf(file)])
+        unfinished = [row for row in reports if row.state != StepState.DONE]
+        Report.objects.filter(pk__in=[report.pk for report in unfinished]).update(progress={})
+    for report in unfinished:
+        clear_folder(services, report)
+    remove_unused(services, [file for row in packages for file in row.files])
+    remove_unused(services, [file for row in reports for file in row.files if _is_pdf(file)])
+
+
+def _is_pdf(file: KeptFile) -> bool:
+    """Whether a report's file shows pictures."""
+    return bool(file["media_type"] == "application/pdf")

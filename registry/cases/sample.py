@@ -1,0 +1,134 @@
+"""A sample owner to look around in: works of the demonstration, and finds as a crawl of two sites would bring them.
+
+The sites don't exist, and nothing is fetched. Workers register and compare as always.
+"""
+
+import csv
+import io
+from pathlib import Path
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from PIL import Image
+
+from exhibit.clock import now
+from exhibit.errors import ServiceMissingError
+from exhibit.files.delimited import records
+from exhibit.pictures.decode import decode
+from exhibit.sentences import Sentence
+from exhibit.types import Sighting
+from indexer.edits import apply
+from registry import jobs
+from registry.accounts import samples
+from registry.crawls.sightings import keep_sightings
+from registry.db.rows import alone_with
+from registry.matches import fingerprints as vectors
+from registry.matches.search_version import search_mark
+from registry.models import Crawl, CrawlSlice, Match, Owner, Picture, StepState, User, Watch
+from registry.services.services import Services
+from registry.works import uploads
+from registry.works.registration import remove_work
+
+ASSETS = Path(__file__).parents[2] / "demo" / "assets"
+SHOP, BLOG = "sample-shop.example", "sample-blog.example"
+FINDS = (
+    ("works/regatta.jpg", "jpeg30", SHOP),
+    ("works/lighthouse.jpg", "crop50", SHOP),
+    ("works/parrots.jpg", "mirror", BLOG),
+    ("works/great-wave.jpg", "text", BLOG),
+)
+"""Works, how a site has changed the copy, and the site."""
+OTHERS = ("unrelated", "lookalikes")  # of each folder one picture stands on the blog, which is no copy
+
+
+def add_sample(services: Services, person: User) -> Owner:
+    """Make the sample of a person, or return the one there is; workers go through it within a minute.
+
+    Raises ``ServiceMissingError`` where this installation came without the pictures of the demonstration.
+    """
+    if there := samples.sample_of(person):
+        return there
+    if not (ASSETS / "works").is_dir():
+        hint = Sentence("They are in demo/ of the source.")
+        raise ServiceMissingError(Sentence("The pictures of the sample aren't here."), hint=hint)
+    with alone_with(person):  # of two clicks one makes it
+        if there := samples.sample_of(person):
+            return there
+        owner = samples.make(person)
+        _register(services, owner, person.get_username())
+        waiting = _crawled(services, owner)
+    services.enqueue(jobs.match, waiting)
+    return owner
+
+
+def remove_sample(owner: Owner, *, by: str) -> None:
+    """Take a sample away with all that was done in it; raises ``WrongUseError`` for a real owner.
+
+    The bytes of its pictures expire as those of any that matched nothing.
+    """
+    with transaction.atomic():
+        seen = set(Picture.objects.filter(sightings__private_to=owner).values_list("pk", flat=True))
+        for work in owner.works.all() if owner.sample else ():
+            remove_work(work, by=by)
+        samples.delete(owner)
+        elsewhere = Picture.objects.filter(Q(sightings__isnull=False) | Q(work_pictures__isnull=False), pk__in=seen)
+        gone = sorted(seen - set(elsewhere.values_list("pk", flat=True)))
+        vectors.remove_from(vectors.Collection.PICTURES, gone)
+        Match.objects.filter(found__in=gone).delete()  # nothing keeps their bytes any more
+        Picture.objects.filter(pk__in=gone).update(searched="")
+
+
+def _register(services: Services, owner: Owner, by: str) -> None:
+    """Bring the works as a member does."""
+    paths = [ASSETS / name for name, _edit, _host in FINDS]
+    rows = [row for row in records(ASSETS / "works" / "works.csv") if row["file"] in {path.name for path in paths}]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    given = ("works.csv", out.getvalue().encode())
+    upload = uploads.begin(owner, uploads.Declaration(), by=by, table=given, announced=len(paths))
+    uploads.receive(services, upload, [uploads.Sent(path.name, path.stat().st_size, path.read_bytes) for path in paths])
+    uploads.close(upload)
+
+
+def _crawled(services: Services, owner: Owner) -> list[int]:
+    """A watch whose one run is over; returns the pictures that wait to be compared."""
+    moment, sources = now(), [{"kind": "site", "url": f"https://{host}/"} for host in (SHOP, BLOG)]
+    made = {"name": _("Sample sites"), "sources": sources, "budget": {}, "politeness": {}}
+    watch = Watch.objects.create(owner=owner, number=1, paused=True, private=True, **made)
+    ended = {"state": StepState.DONE, "started_at": moment, "finished_at": moment}
+    shown = [(host, _copy(name, edit)) for name, edit, host in FINDS]
+    shown += [(BLOG, min((ASSETS / folder).iterdir()).read_bytes()) for folder in OTHERS]
+    told = {"pages": len(shown), "pictures": len(shown), "reason": "finished", "sources": sources}
+    crawl = Crawl.objects.create(watch=watch, number=1, **ended, **told)
+    piece = CrawlSlice.objects.create(crawl=crawl, number=1, **ended)
+    title = _("Sample page")
+    seen = [(_seen(services, host, number, data), title) for number, (host, data) in enumerate(shown, 1)]
+    return keep_sightings(piece, seen, search_mark())
+
+
+def _copy(name: str, edit: str) -> bytes:
+    picture = Image.fromarray(decode((ASSETS / name).read_bytes()).pixels)
+    return apply(edit, picture, (), 1).data
+
+
+def _seen(services: Services, host: str, number: int, data: bytes) -> Sighting:
+    """As a crawler would have seen it."""
+    page, image = f"https://{host}/page-{number}", f"https://{host}/pictures/{number}.jpg"
+    return Sighting(
+        page_url=page,
+        image_url=image,
+        final_url=image,
+        digest=services.blobs.put(data),
+        size=len(data),
+        media_type="image/jpeg",
+        status=200,
+        request_headers=(),
+        response_headers=(("Content-Type", "image/jpeg"),),
+        peer="",
+        fetched_at=now(),
+        found_in="img",
+        context="",
+    )

@@ -1,0 +1,59 @@
+"""The crawler as a child process that may die at any moment: started with a job, read line by line."""
+
+import selectors
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import crawler
+from crawler.formats.job import Job
+from exhibit.errors import ExitCode, ServiceMissingError
+from exhibit.logs import last_lines
+
+_PIECE = 1 << 16
+_CHECKOUT = Path(crawler.__file__).parents[1]
+
+
+@contextmanager
+def crawl_child(job: Job, spool: Path, *, pause: float) -> Iterator[Iterator[bytes | None]]:
+    """Run the crawler for the length of the block; at its end it is killed if it hasn't ended.
+
+    Yields the child's lines as they are written, each with its newline, and ``None`` after so many seconds of silence.
+    A last line that was cut off is left out. Asking for more raises ``ServiceMissingError`` when the child has ended
+    because it can't write. Its file and messages lie in the spool, a folder made when absent.
+    """
+    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    job.bytes_dir.mkdir(parents=True, exist_ok=True)
+    job_file = spool / "job.json"
+    job_file.write_text(job.to_json(), encoding="utf-8")
+    command = [sys.executable, "-m", "crawler", str(job_file)]
+    with (
+        (spool / "child.log").open("wb") as log,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, cwd=_CHECKOUT
+        ) as process,
+    ):
+        try:
+            yield _lines(process, spool, pause)
+        finally:
+            process.kill()
+
+
+def _lines(process: "subprocess.Popen[bytes]", spool: Path, pause: float) -> Iterator[bytes | None]:
+    assert process.stdout is not None
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            if not selector.select(pause):
+                yield None
+                continue
+            piece = process.stdout.read1(_PIECE)  # type: ignore[attr-defined] # a pipe's reader is buffered
+            if not piece:
+                if process.wait() == ExitCode.SERVICE_MISSING:
+                    raise ServiceMissingError(last_lines(spool, "child", 1).removeprefix("crawler: "))
+                return
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from (line + b"\n" for line in whole)

@@ -1,0 +1,382 @@
+"""Watches, their crawls, what these saw and asked searches; known copies to be found; whoever lends a machine."""
+
+from django.db import models
+from django.db.models import Index, Q, UniqueConstraint
+
+from registry.accounts.models import Numbered, Owner
+from registry.db.claimable import Claimable, StepState
+from registry.db.fields import DigestField
+from registry.pictures.models import Picture
+from registry.works.models import Work
+
+
+class Watch(Numbered):
+    """A scheduled job: sources, budget, politeness, and when it runs next."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="watches")
+    name = models.CharField(max_length=200)
+    sources = models.JSONField(help_text='list of {"kind": "site|sitemap|feed|list|folder|warc", "url": …}')
+    interval_seconds = models.PositiveIntegerField(default=86_400)
+    budget = models.JSONField(default=dict, blank=True, help_text="pages, images, bytes, seconds, depth, hosts")
+    politeness = models.JSONField(default=dict, blank=True, help_text="delay, concurrency")
+    next_run_at = models.DateTimeField(null=True, blank=True)
+    time_of_day = models.TimeField(null=True, blank=True, help_text="of every run; null when it runs by the hour")
+    time_zone = models.CharField(max_length=64, blank=True, db_default="", help_text="where it is that time of day")
+    paused = models.BooleanField(default=False)
+    private = models.BooleanField(default=False, help_text="sightings belong to this owner alone")
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(Numbered.Meta):
+        constraints = [
+            *Numbered.Meta.constraints,
+            UniqueConstraint(fields=["owner", "name"], condition=Q(removed_at=None), name="watch_name"),
+        ]
+        indexes = [Index(fields=["next_run_at"], name="watch_due", condition=Q(paused=False))]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Crawl(models.Model):
+    """One run of a watch, worked off in slices."""
+
+    watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="crawls")
+    number = models.PositiveIntegerField()
+    sources = models.JSONField(default=list, db_default=[], help_text="the watch's when it began")
+    state = models.CharField(max_length=8, choices=StepState.choices, default=StepState.TODO)
+    reason = models.CharField(max_length=40, blank=True, help_text="why it ended: finished, budget-pages, stopped, …")
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    pages = models.PositiveIntegerField(default=0)
+    by_change = models.BooleanField(
+        default=False, db_default=False, help_text="known pages are visited by how probably they have changed"
+    )
+    pictures = models.PositiveIntegerField(null=True, blank=True, help_text="different ones, counted at the end")
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["watch", "number"], name="crawl_identity")]
+        ordering = ["watch", "-number"]
+
+
+class CrawlSlice(Claimable):
+    """Some minutes of a crawl: one child process that may die without hurting anything. One log entry each."""
+
+    crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="slices")
+    number = models.PositiveIntegerField()
+    epoch = models.PositiveIntegerField(default=0, help_text="rises with each claim; an older claim may not write")
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    counts = models.JSONField(default=dict, blank=True)
+    submission = models.OneToOneField(
+        "LogSubmission", null=True, blank=True, on_delete=models.PROTECT, related_name="crawl_slice"
+    )
+    contributor = models.ForeignKey(
+        "Contributor", null=True, blank=True, on_delete=models.SET_NULL, related_name="leases", help_text="who holds it"
+    )
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["crawl", "number"], name="crawl_slice_identity")]
+        indexes = [Index(fields=["id"], name="crawl_slice_todo", condition=~Q(state="done"))]
+
+
+class FrontierUrl(models.Model):
+    """One URL that a crawl knows: to be fetched, leased to a slice, done or refused."""
+
+    class State(models.TextChoices):
+        """Where the URL is."""
+
+        PENDING = "pending"
+        LEASED = "leased"
+        DONE = "done"
+        REFUSED = "refused"
+        LEFT_OUT = "left-out"  # pages of its pattern have shown nothing new for long
+
+    crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="frontier", db_index=False)
+    key = models.BinaryField(help_text="128-bit key of the normalised URL, and of its page for an image")
+    url = models.TextField()
+    host = models.CharField(max_length=260)
+    kind = models.CharField(max_length=8, help_text="page, sitemap, feed, image, folder or warc")
+    depth = models.PositiveSmallIntegerField(default=0)
+    page_url = models.TextField(blank=True, help_text="for an image of a sitemap or feed, the page that shows it")
+    context = models.TextField(blank=True, help_text="the words that stood beside it there")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
+    slice = models.ForeignKey(CrawlSlice, null=True, blank=True, on_delete=models.SET_NULL, related_name="urls")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    position = models.TextField(blank=True, db_default="", help_text="how far a folder or a WARC file has been read")
+    pattern = models.BinaryField(null=True, help_text="128-bit key of what it shares with other addresses of its kind")
+    turn = models.PositiveIntegerField(default=0, db_default=0, help_text="among those of its pattern; 0 for a picture")
+    shows_new = models.BooleanField(null=True, help_text="whether it showed or led to what its crawl had not seen")
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["crawl", "key"], name="frontier_url_identity")]
+        indexes = [
+            Index(
+                fields=["crawl", "host", "depth", "turn", "id"], name="frontier_pending", condition=Q(state="pending")
+            ),
+            Index(fields=["crawl", "pattern", "turn"], name="frontier_pattern", condition=Q(pattern__isnull=False)),
+            Index(
+                fields=["crawl", "pattern", "turn"],
+                name="frontier_pattern_done",
+                condition=Q(pattern__isnull=False, state="done"),
+            ),
+            Index(fields=["crawl", "id"], name="frontier_visited", condition=Q(state__in=["done", "refused"])),
+            Index(fields=["slice"], name="frontier_leased", condition=Q(state="leased")),
+        ]
+
+
+class KnownPage(models.Model):
+    """A page that a watch has visited, and how often it was seen to change (:mod:`registry.crawls.changes`)."""
+
+    watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="known_pages", db_index=False)
+    key = models.BinaryField(help_text="128-bit key of the normalised URL")
+    url = models.TextField()
+    depth = models.PositiveSmallIntegerField(help_text="links followed since the source, the fewest so far")
+    shown = models.BinaryField(help_text="digest of the pictures and words that it showed when it was visited last")
+    visited_at = models.DateTimeField()
+    visits = models.PositiveIntegerField(default=0, help_text="that could be compared with the one before")
+    changes = models.PositiveIntegerField(default=0, help_text="of those, visits that found it changed")
+    days = models.FloatField(default=0, help_text="between its first visit and its last")
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["watch", "key"], name="known_page_identity")]
+
+
+class AddressList(models.Model):
+    """A list of addresses that is read into the frontier of a watch's crawl, by what is wanted of it: how far."""
+
+    watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="lists")
+    key = models.BinaryField(help_text="128-bit key of the file's path and of what is wanted")
+    path = models.TextField()
+    stamp = models.CharField(max_length=60, help_text="size and time of the file, which say whether it has changed")
+    lines = models.BigIntegerField(default=0, help_text="lines that were read; reading goes on behind them")
+    kept = models.BigIntegerField(default=0)
+    skipped = models.JSONField(default=dict, blank=True, help_text="by reason: how many, and the first addresses")
+    whole = models.BooleanField(default=False, help_text="read to its end")
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["watch", "key"], name="address_list_identity")]
+
+
+class HostLease(models.Model):
+    """A page host is visited by one slice at a time, whoever asked; the epoch fences a late writer off.
+
+    One that is no slice's and hasn't expired lets its host rest: it asked for that, or its robots.txt can't be had.
+    """
+
+    host = models.CharField(max_length=260, primary_key=True)
+    slice = models.ForeignKey(CrawlSlice, null=True, blank=True, on_delete=models.SET_NULL, related_name="leases")
+    epoch = models.BigIntegerField(default=0)
+    expires_at = models.DateTimeField()
+
+
+class HostDenial(models.Model):
+    """A host that isn't visited: the operator's list, and opt-outs."""
+
+    host = models.CharField(max_length=253, unique=True, help_text="with its subdomains")
+    reason = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class Sighting(models.Model):
+    """A picture seen at an image URL on a page in a crawl."""
+
+    crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="sightings")
+    slice = models.ForeignKey(CrawlSlice, on_delete=models.CASCADE, related_name="sightings")
+    picture = models.ForeignKey(Picture, on_delete=models.PROTECT, related_name="sightings")
+    page_key = models.BinaryField()
+    image_key = models.BinaryField()
+    page_url = models.TextField()
+    image_url = models.TextField()
+    final_url = models.TextField(blank=True)
+    host = models.CharField(max_length=260, help_text="host of the page")
+    party = models.CharField(max_length=260, help_text="registrable domain of the page, or account on a platform")
+    found_in = models.CharField(max_length=16, blank=True)
+    context = models.TextField(blank=True)
+    page_title = models.TextField(blank=True)
+    media_type = models.CharField(max_length=100, blank=True)
+    status = models.PositiveSmallIntegerField(default=200)
+    request_headers = models.JSONField(default=list, blank=True)
+    response_headers = models.JSONField(default=list, blank=True)
+    peer = models.CharField(max_length=60, blank=True)
+    certificate = models.CharField(
+        max_length=160, blank=True, default="", db_default="", help_text="of the server: as checked, and its SHA-256"
+    )
+    first_seen = models.DateTimeField(null=True, help_text="null where an archive states no moment")
+    last_seen = models.DateTimeField(null=True)
+    period = models.CharField(max_length=17, blank=True, default="", help_text="such as 2016-01, in its place")
+    bytes_came = models.BooleanField(default=True, help_text="false when the server said that nothing had changed")
+    private_to = models.ForeignKey(Owner, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["crawl", "page_key", "image_key", "picture"], name="sighting_identity")]
+        indexes = [Index(fields=["picture", "party"], name="sighting_of_picture")]
+
+
+class Refusal(models.Model):
+    """A URL that a crawl didn't fetch or keep, and why."""
+
+    crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="refusals")
+    key = models.BinaryField()
+    url = models.TextField()
+    page_url = models.TextField(blank=True)
+    reason = models.CharField(max_length=40)
+    sentence = models.TextField(blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["crawl", "key", "reason"], name="refusal_identity")]
+
+
+class SearchKey(models.Model):
+    """An owner's own key for a search, encrypted with the operator's master key; it is never shown again."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="search_keys")
+    service = models.SlugField(max_length=60)
+    encrypted = models.BinaryField()
+    added_by = models.CharField(max_length=300)
+    added_at = models.DateTimeField()
+    price = models.JSONField(null=True, blank=True, help_text="what its account pays; null: the mapping's price")
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["owner", "service"], name="search_key_identity")]
+
+
+class SearchConsent(models.Model):
+    """An owner's yes that a search is sent copies of their works; it holds for the host that was asked then."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="search_consents")
+    service = models.SlugField(max_length=60)
+    host = models.CharField(max_length=253, help_text="what is sent copies; none other is")
+    given_by = models.CharField(max_length=300)
+    given_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["owner", "service"], name="search_consent_identity")]
+
+
+class Inquiry(Claimable):
+    """What a crawl asks a search: one subject after the other, page by page, going on where it was."""
+
+    crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="inquiries")
+    service = models.SlugField(max_length=60)
+    words = models.JSONField(default=list, blank=True, help_text="what is asked for; empty: the owner's pictures")
+    cursor = models.BigIntegerField(default=0, help_text="the last registered picture, or number of words, done with")
+    page = models.TextField(blank=True, help_text="what names the next page of the present subject")
+    pages = models.PositiveIntegerField(default=0, help_text="asked for of the present subject")
+    left = models.PositiveIntegerField(help_text="subjects that may still be asked for")
+    allowed = models.PositiveIntegerField(null=True, blank=True, help_text="how many that were when it began")
+    asked = models.PositiveIntegerField(default=0, help_text="requests that were answered")
+    found = models.PositiveIntegerField(default=0, help_text="addresses of pictures that came")
+    outcome = models.CharField(max_length=20, blank=True, help_text="why it ended before its subjects did")
+    stopped_at = models.JSONField(default=dict, db_default={}, blank=True, help_text="where money ran out")
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["crawl", "service"], name="inquiry_identity")]
+        indexes = [Index(fields=["id"], name="inquiry_todo", condition=~Q(state="done"))]
+
+
+class SearchCharge(models.Model):
+    """A request to a search whose price is known, recorded before it was sent."""
+
+    inquiry = models.ForeignKey(Inquiry, on_delete=models.CASCADE, related_name="charges")
+    at = models.DateTimeField()
+    millionths = models.BigIntegerField(help_text="of the currency's unit; 0 for a free one")
+    currency = models.CharField(max_length=3)
+
+
+class Revisit(models.Model):
+    """A picture seen before resembled a registered one; its bytes are asked for again where it was seen.
+
+    It is a hint for a person and no match: only bytes that come again are compared, and make a match of their own.
+    """
+
+    class Outcome(models.TextChoices):
+        """What came of asking again."""
+
+        WAITING = "waiting"
+        CAME = "came"
+        CHANGED = "changed"
+        GONE = "gone"
+        UNREACHED = "unreached"
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="revisits")
+    registered = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="revisits_as_registered")
+    found = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="revisits_as_found")
+    crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="revisits")
+    hamming = models.PositiveSmallIntegerField(help_text="bits between the hashes; 256 when they weren't compared")
+    inliers = models.PositiveIntegerField(null=True, blank=True, help_text="details found again in the small copy")
+    dense = models.FloatField(null=True, blank=True, help_text="share of the small copy's pixels that agree")
+    outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.WAITING)
+    sentence = models.TextField(blank=True)
+    asked_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["owner", "registered", "found"], name="revisit_identity")]
+        indexes = [Index(fields=["crawl"], name="revisit_waiting", condition=Q(outcome="waiting"))]
+
+
+class Canary(Numbered):
+    """A copy of a work that the owner has put on a page of their own, for a watch to find."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="canaries")
+    work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="canaries")
+    watch = models.ForeignKey(Watch, on_delete=models.PROTECT, related_name="canaries")
+    url = models.TextField(help_text="the page that shows the copy")
+    key = models.BinaryField(help_text="of the page's normalised URL")
+    leads_to = models.TextField(blank=True, help_text="where the page led when it was last visited, if elsewhere")
+    added_by = models.CharField(max_length=300)
+    added_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(Numbered.Meta):
+        verbose_name_plural = "canaries"
+        indexes = [Index(fields=["watch", "added_at"], name="canary_of_watch")]
+
+
+class Contributor(models.Model):
+    """Somebody else's machine: it is leased addresses of pictures, and signs what it says of them with its own key."""
+
+    name = models.CharField(max_length=100)
+    digest = DigestField(unique=True, help_text="of its token, which nobody can read again")
+    made_at = models.DateTimeField()
+    public_key = models.BinaryField(null=True, unique=True, help_text="Ed25519, 32 bytes; none before it joins")
+    used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    reason = models.TextField(blank=True, help_text="why, where its results were found to be wrong")
+    pictures = models.PositiveIntegerField(default=0, help_text="that it has brought and that count")
+    seconds = models.FloatField(default=0, help_text="that it held leases until it brought something")
+    checked = models.PositiveIntegerField(default=0, help_text="results for which a picture came here too")
+    wrong = models.PositiveIntegerField(default=0, help_text="for which something else came; and broken deliveries")
+    suspicion = models.PositiveIntegerField(default=0, help_text="what was wrong, less what was right since")
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["name"], condition=Q(revoked_at=None), name="contributor_name")]
+
+
+class EdgeResult(Claimable):
+    """What a contributor says of one address, which has one at most: no sighting and no evidence, but a hint."""
+
+    class Outcome(models.TextChoices):
+        """What is made of it."""
+
+        CAME = "came"
+        KEPT = "kept"  # it resembles no work yet; works that come later find it
+        HERE = "here"  # it resembles a work, and is fetched here
+        NOTHING = "nothing"  # no picture came
+        DROPPED = "dropped"  # its contributor was found to be wrong
+
+    contributor = models.ForeignKey(Contributor, on_delete=models.PROTECT, related_name="results")
+    target = models.OneToOneField(FrontierUrl, null=True, on_delete=models.SET_NULL, related_name="edge_result")
+    outcome = models.CharField(max_length=8, choices=Outcome.choices, default=Outcome.CAME)
+    digest = DigestField(null=True, help_text="of the bytes that it says came")
+    hashes = models.BinaryField(default=b"", help_text="of all orientations and parts, 32 bytes each")
+    vectors = models.BinaryField(default=b"", help_text="of the whole, the centre and further parts, float32")
+    drawn = models.BooleanField(default=False, help_text="whether it is checked")
+    picture = models.OneToOneField(
+        Picture, null=True, on_delete=models.SET_NULL, help_text="without bytes: what works that come later find"
+    )
+
+    class Meta:
+        indexes = [Index(fields=["id"], name="edge_result_todo", condition=~Q(state="done"))]

@@ -1,0 +1,84 @@
+"""The schedule: watches become crawls, crawls become slices."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from exhibit.errors import ServiceMissingError
+from exhibit.sentences import Sentence
+from registry import jobs
+from registry.accounts import scoped
+from registry.crawls import changes, crawling, schedules, watching
+from registry.crawls.known_pages import count_left_out
+from registry.models import Crawl, Owner, Watch
+from registry.services.disk import disk_is_full
+from registry.services.services import Services
+
+URLS_A_SLICE = 200
+HOSTS_A_SLICE = 20
+
+
+def start_due_crawls(services: Services) -> None:
+    """Start the crawls of watches whose time has come, unless the disk is nearly full."""
+    schedules.pass_over()
+    due = schedules.due_watches()
+    if not due or disk_is_full(services):
+        return
+    for watch_id in due:
+        if crawl := schedules.start_crawl(watch_id):
+            plan_crawls(services, [crawl.pk])
+
+
+def start_now(services: Services, watch: Watch) -> Crawl:
+    """Start a crawl of the watch at once, beside its schedule; one that is under way already counts as that.
+
+    Raises ``WrongUseError`` for a watch that is paused or only asks for pictures seen before.
+    """
+    if disk_is_full(services):
+        sentence = Sentence("The disk is nearly full, and crawling has stopped.")
+        raise ServiceMissingError(sentence, hint=Sentence("Ask the operator."))
+    crawl = watching.start_now(watch)
+    plan_crawls(services, [crawl.pk])
+    return crawl
+
+
+def stop(services: Services, crawl: Crawl, *, by: str) -> bool:
+    """Let a crawl end with what it has, within some seconds; says whether it was under way."""
+    stopped = watching.stop(crawl, by=by)
+    plan_crawls(services, [crawl.pk])
+    return stopped
+
+
+def remove_watch(services: Services, watch: Watch, *, by: str) -> None:
+    """Run a watch no more, and end its crawl that is under way, as :func:`registry.crawls.watching.remove_watch`."""
+    crawl = watching.crawl_under_way(watch)
+    watching.remove_watch(watch, by=by)
+    plan_crawls(services, [] if crawl is None else [crawl.pk])
+
+
+def read_archives(services: Services, owner: Owner, name: str, paths: Sequence[Path], *, by: str) -> tuple[Watch, bool]:
+    """Let a watch read WARC, ARC and WACZ files, or folders of them, once; says whether it has new ones.
+
+    The watch is made where there is none of that name. Raises ``WrongUseError`` where it can't be arranged.
+    """
+    places = [("warc", str(path)) for path in paths]
+    watch = scoped.watches(owner).filter(name=name).first()
+    if watch is None:
+        once = watching.MAX_INTERVAL
+        watch = watching.add_watch(owner, name, places, every=once, budget={}, politeness={}, by=by)
+    elif set(places) <= set(watching.places(watch)):
+        return watch, False
+    else:
+        watching.change_sources(watch, add=places, by=by)
+    start_now(services, watch)
+    return watch, True
+
+
+def plan_crawls(services: Services, crawl_ids: Sequence[int]) -> None:
+    """Lease waiting URLs to new slices, unless the disk is nearly full, and end the crawls that are worked off."""
+    full = disk_is_full(services)
+    for crawl_id in crawl_ids:
+        changes.add_due(crawl_id)
+        while not full and (planned := crawling.plan_slice(crawl_id, most_urls=URLS_A_SLICE, most_hosts=HOSTS_A_SLICE)):
+            services.enqueue(jobs.slice, [planned.pk])
+        if crawling.end_crawl_if_worked_off(crawl_id):
+            count_left_out(crawl_id)

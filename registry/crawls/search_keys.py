@@ -1,0 +1,182 @@
+"""Owners' keys for image searches and marketplaces, what is missing before one is asked, and what asking costs."""
+
+import contextlib
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from itertools import product
+from typing import Any, Unpack
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from crawler.search_mapping import Service
+from evidence.keys.at_rest import SECRET, decrypt, encrypt
+from exhibit.clock import now
+from exhibit.config.secrets import master_keys
+from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.sentences import Sentence
+from exhibit.types import Money, Price
+from registry.crawls import budgets, inquiries
+from registry.crawls.search_services import service_of, services_for
+from registry.crawls.watching import Subjects
+from registry.db.locks import Lock, hold
+from registry.log.audit_log import changed
+from registry.models import Owner, SearchConsent, SearchKey
+from registry.services.same_secrets import encrypting_key
+from registry.services.services import Services
+
+MAX_KEY = 4_000
+
+
+def keep_key(services: Services, owner: Owner, service: str, key: str, *, by: str) -> None:
+    """Keep an owner's key for a search, encrypted with the operator's key.
+
+    Raises ``NotFoundError`` where there is no such search, ``WrongUseError`` for what can't be a key.
+    """
+    form = service_of(services.config, service).key_form
+    text = key.strip()
+    if not text or len(text) > MAX_KEY or not text.isascii() or not text.isprintable():
+        raise WrongUseError(
+            Sentence("This can't be a key."), hint=Sentence("Paste it as the service shows it, in one line.")
+        )
+    if form == "id:secret" and not all(text.partition(":")):
+        hint = Sentence("It has two parts here: write them in one line with a colon between, id:secret.")
+        raise WrongUseError(Sentence("This can't be a key."), hint=hint)
+    with transaction.atomic():
+        hold(Lock.KEYS)  # never between the two halves of a change of the master key
+        encrypted = encrypt(SECRET, _bound_to(owner, service), text.encode("ascii"), encrypting_key(services.config))
+        values = {"encrypted": encrypted, "added_by": by, "added_at": now()}
+        SearchKey.objects.update_or_create(owner=owner, service=service, defaults=values)
+        changed("search key kept", by=by, owner=owner, about={"service": service})  # and never the key
+
+
+def drop_key(owner: Owner, service: str, *, by: str) -> bool:
+    """Forget an owner's key for a search; says whether there was one."""
+    return _removed(owner.search_keys.filter(service=service), "search key removed", service, owner, by=by)
+
+
+def key_of(services: Services, owner: Owner, service: str) -> str | None:
+    """An owner's key for a search; ``None`` when there is none, or the operator's key no longer opens it."""
+    row = SearchKey.objects.filter(owner=owner, service=service).first()
+    if row is None:
+        return None
+    encrypted = bytes(row.encrypted)
+    if encrypted[1:17] != _bound_to(owner, service):
+        return None
+    with contextlib.suppress(IntegrityError):
+        return decrypt(SECRET, encrypted, *master_keys(services.config)).decode("ascii")
+    return None
+
+
+def lacking(services: Services, owner: Owner, name: str, service: Service) -> str:
+    """Why a search isn't asked: ``no-key``, ``no-consent`` to send it copies of works, or empty when it may be."""
+    if service.key_form and key_of(services, owner, name) is None:
+        return "no-key"
+    if not service.takes_pictures or owner.search_consents.filter(service=name, host=service.host).exists():
+        return ""
+    return "no-consent"
+
+
+def price_of(owner: Owner, name: str, service: Service) -> Price | None:
+    """What a request to a search costs an owner: as they say themselves, or by its mapping; ``None`` if unknown."""
+    own = owner.search_keys.filter(service=name).values_list("price", flat=True).first()
+    return Price(**own) if own else service.price
+
+
+def set_price(services: Services, owner: Owner, name: str, price: Price | None, *, by: str) -> None:
+    """Keep what a search costs an owner as of today, or go by its mapping; raises ``WrongUseError`` without a key."""
+    service = service_of(services.config, name)
+    kept = None if price is None else asdict(price) | {"looked_up": now().date().isoformat()}
+    with transaction.atomic():
+        if not owner.search_keys.filter(service=name).update(price=kept):
+            hint = Sentence("A price belongs to a key.")
+            raise WrongUseError(Sentence("There is no key for %(name)s.", name=service.name), hint=hint)
+        changed("search price set", by=by, owner=owner, about={"service": name, "price": kept})
+
+
+def consent(services: Services, owner: Owner, name: str, *, by: str) -> None:
+    """Record an owner's yes that a search is sent copies of their works, in place of an earlier one.
+
+    It holds for the search's present host. Raises ``WrongUseError`` for a search of words.
+    """
+    service = service_of(services.config, name)
+    if not service.takes_pictures:
+        raise WrongUseError(Sentence("%(name)s is sent no pictures.", name=service.name))
+    with transaction.atomic():
+        values = {"host": service.host, "given_by": by, "given_at": now()}
+        SearchConsent.objects.update_or_create(owner=owner, service=name, defaults=values)
+        changed("search consent given", by=by, owner=owner, about={"service": name, "host": service.host})
+
+
+def withdraw_consent(owner: Owner, service: str, *, by: str) -> bool:
+    """Take that yes back; says whether there was one."""
+    return _removed(owner.search_consents.filter(service=service), "search consent withdrawn", service, owner, by=by)
+
+
+def _removed(rows: QuerySet[Any], what: str, service: str, owner: Owner, *, by: str) -> bool:
+    with transaction.atomic():
+        if there := rows.delete()[0] > 0:
+            changed(what, by=by, owner=owner, about={"service": service})
+    return there
+
+
+def _bound_to(owner: Owner, service: str) -> bytes:
+    """What a key is kept for: moved to another owner or search, it doesn't open."""
+    return hashlib.blake2b(f"search key {owner.pk} {service}".encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run asks a search at most, and what that costs if nothing is free and each request is sent once."""
+
+    search: str  # its short name
+    name: str  # what people call it
+    searches: int  # pictures of works, or sets of words
+    pages: int  # requests for each
+    price: Price | None  # of a request; ``None`` if unknown
+
+    @property
+    def cost(self) -> Money | None:
+        """Of a run; ``None`` if unknown."""
+        if self.price is None:
+            return None
+        return Money(self.searches * self.pages * self.price.each.millionths, self.price.each.currency)
+
+
+def estimate(
+    services: Services, owner: Owner, names: Collection[str], *, budget: Mapping[str, Any], **asked: Unpack[Subjects]
+) -> list[Estimate]:
+    """What each search would cost; raises as :func:`registry.crawls.watches.arrange`."""
+    names, words, works = list(dict.fromkeys(names)), asked.get("words") or (), asked.get("works") or ()
+    found = services_for(services.config, names, words, works)
+    check_costs(services, owner, names, budget)
+    usual = min((service.pace.searches for service in found), default=0)
+    pictures = inquiries.pictures_of(owner.pk, works).count() if any(one.takes_pictures for one in found) else 1
+    searches = min(int(budget.get("searches", usual)), len(words) or pictures)
+    return [
+        Estimate(name, one.name, searches, one.pace.pages, price_of(owner, name, one))
+        for name, one in zip(names, found, strict=True)
+    ]
+
+
+def check_costs(services: Services, owner: Owner, names: Collection[str], budget: Mapping[str, Any]) -> None:
+    """Refuse money in a budget with which a search could never be asked: its price is unknown, or in another currency.
+
+    Raises ``WrongUseError``.
+    """
+    for limit, name in product(budgets.limits(budget).values(), names):
+        service = service_of(services.config, name)
+        price = price_of(owner, name, service)
+        if price is None:
+            said = Sentence("Nothing says what %(name)s costs, so no money can limit it.", name=service.name)
+        elif price.each.currency != limit.currency:
+            said = Sentence("The price of %(name)s is in %(code)s.", name=service.name, code=price.each.currency)
+        else:
+            continue
+        hint = Sentence(
+            "Say what your account pays: exhibit api PUT searches/%(search)s/price --json"
+            """ '{"amount": "3.50USD", "requests": 1000}'""",
+            search=name,
+        )
+        raise WrongUseError(said, hint=hint)

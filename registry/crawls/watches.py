@@ -1,0 +1,129 @@
+"""Watches as members arrange and change them: where they look and what they ask is checked first.
+
+A site is looked at before it is watched.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NotRequired, TypedDict, Unpack
+
+from django.db import transaction
+
+from crawler.formats.job import UserAgent
+from crawler.site_probe import Look, look_at
+from exhibit.errors import RefusedError, WrongUseError
+from exhibit.network.urls import host_of
+from exhibit.sentences import Sentence
+from registry.accounts import scoped
+from registry.crawls import canaries, watching
+from registry.crawls.crawling import SEARCH, denials, denied
+from registry.crawls.schedules import TimeOfDay
+from registry.crawls.search_keys import check_costs
+from registry.crawls.search_services import services_for
+from registry.models import Canary, Owner, Watch, Work
+from registry.services.services import Services, contact_fields
+
+Place = tuple[str, str]
+"""Kind and address of a source."""
+
+
+class Settings(watching.Subjects, TypedDict):
+    """What else a watch is, as :func:`registry.crawls.watching.add_watch` takes it."""
+
+    every: timedelta
+    budget: Mapping[str, Any]
+    politeness: Mapping[str, float]
+    by: str
+    when: NotRequired[TimeOfDay | None]
+
+
+def arrange(
+    services: Services, owner: Owner, name: str, sources: Sequence[Place], **settings: Unpack[Settings]
+) -> Watch:
+    """Arrange a watch. A run asks a search as often as its mapping says, and visits pages of a list alone, by default.
+
+    Several searches are asked beside one another, for the same, each as often.
+
+    Raises ``NotFoundError`` where there is no such search, ``RefusedError`` for an address that may not be visited,
+    ``WrongUseError`` for what can't be arranged like this.
+    """
+    _check(services, sources)
+    usual = {"depth": 0} if any(kind == "list" for kind, _url in sources) else {}
+    words, works = settings.get("words") or (), settings.get("works") or ()
+    if asked := services_for(services.config, _searches(sources), words, works):
+        usual["searches"] = min(service.pace.searches for service in asked)
+        check_costs(services, owner, _searches(sources), settings["budget"])
+        _check_works(owner, works)
+        if asked[0].takes == "nothing":
+            settings["words"] = [asked[0].name]  # what is asked for once a run
+    settings["budget"] = {**usual, **settings["budget"]}
+    return watching.add_watch(owner, name, sources, **settings)
+
+
+def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and change_sources, which say what each is
+    services: Services,
+    watch: Watch,
+    *,
+    budget: Mapping[str, Any],
+    politeness: Mapping[str, float],
+    by: str,
+    name: str | None = None,
+    every: timedelta | None = None,
+    when: TimeOfDay | None = None,
+    add: Sequence[Place] = (),
+    remove: Collection[Place] = (),
+    **asked: Unpack[watching.Subjects],
+) -> None:
+    """Set a watch anew, all or nothing; what isn't said stays. Raises as :func:`arrange`."""
+    _check(services, add)
+    with transaction.atomic():
+        watching.change_watch(watch, name=name, every=every, when=when, budget=budget, politeness=politeness, by=by)
+        watching.change_sources(watch, add=add, remove=remove, by=by)
+        if searches := _searches(watching.places(watch)):
+            check_costs(services, watch.owner, searches, {**watch.budget, **budget})
+        words, works = asked.get("words"), asked.get("works") or ()
+        if words is not None or works:
+            services_for(services.config, searches, words or (), works)
+            _check_works(watch.owner, works)
+        watching.change_subjects(watch, by=by, **asked)
+
+
+def plant(services: Services, work: Work, watch: Watch, url: str, *, by: str) -> Canary:
+    """Let a watch find a known copy, as :func:`registry.crawls.canaries.plant`; raises ``RefusedError``, too."""
+    services.guard.check_url(url)
+    return canaries.plant(work, watch, url, by=by)
+
+
+def _check(services: Services, sources: Sequence[Place]) -> None:
+    unvisited = (*watching.FILE_KINDS, SEARCH)
+    check_addresses(services, [address for kind, address in sources if kind not in unvisited])
+
+
+def _check_works(owner: Owner, works: Sequence[int]) -> None:
+    known = scoped.works(owner).filter(number__in=works).values_list("number", flat=True)
+    for number in sorted({*works} - {*known})[:1]:
+        raise WrongUseError(Sentence("There is no work %(number)s.", number=number))
+
+
+def _searches(sources: Sequence[Place]) -> list[str]:
+    return [address for kind, address in sources if kind == SEARCH]
+
+
+def look_at_site(services: Services, address: str) -> Look:
+    """Look at a site under the rules of every crawl: guard, operator's list, robots.txt; raises ``RefusedError``."""
+    return look_at(address, services.guard, UserAgent(**contact_fields(services.config.contact)), denied)
+
+
+def check_addresses(services: Services, urls: Iterable[str]) -> None:
+    """Refuse what a watch can't visit: what the guard forbids as far as the text tells, and the operator's list.
+
+    Raises ``RefusedError`` with the guard's reasons or ``denied-host``; it names the address.
+    """
+    is_denied = denials()
+    for url in urls:
+        try:
+            services.guard.check_url(url)
+        except RefusedError as error:
+            raise RefusedError(f"{url}: {error.message}", reason=error.reason, hint=error.hint) from error
+        if is_denied(host_of(url)):
+            raise RefusedError(f"{url}: The host isn't visited.", reason="denied-host")

@@ -1,0 +1,193 @@
+"""Networks that describe pictures: which serves, which is being brought into use, and what it hasn't described yet."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from exhibit.errors import WrongUseError
+from exhibit.types import Space
+from registry.db import steps
+from registry.db.locks import Lock, hold
+from registry.db.rows import write
+from registry.log import audit_log
+from registry.matches.fingerprints import Collection, space_id
+from registry.models import (
+    BytesState,
+    DescriptorChoice,
+    DescriptorGap,
+    DescriptorModel,
+    FingerprintRow,
+    IndexChange,
+    Picture,
+    SpaceRow,
+    StepState,
+    WorkPicture,
+)
+
+NOTHING_TO_DESCRIBE = ""
+"""The reason of a gap where nothing is amiss: icons, for one, have no vectors."""
+
+
+def choice_with(shipped: DescriptorModel | None = None) -> DescriptorChoice | None:
+    """The row that says what serves; made with a network that came with the software, where there is none yet."""
+    found = DescriptorChoice.objects.select_related("serving__space", "building__space").filter(pk=1).first()
+    if found is None and shipped is not None:
+        DescriptorChoice.objects.get_or_create(pk=1, defaults={"serving": shipped})
+        return choice_with()
+    return found
+
+
+def keep_model(model: DescriptorModel, space: Space) -> DescriptorModel:
+    """Keep a network; one of the same name, version and bytes that is there already is returned instead.
+
+    Raises ``WrongUseError`` when its name and version have been used with another file or card.
+    """
+    with transaction.atomic():
+        model.space, model.state = SpaceRow.objects.select_for_update().get(pk=_space_of(model, space)), StepState.DONE
+        there = DescriptorModel.objects.filter(name=model.name, version=model.version).first()
+        if there is None:
+            model.save()
+        return there or model
+
+
+def _space_of(model: DescriptorModel, space: Space) -> int:
+    try:
+        return space_id(space)
+    except WrongUseError as error:
+        if model.shipped:
+            raise
+        told = f"{space.id} is another file, or the same file with another card."
+        raise WrongUseError(told, hint="Give the card another version.") from error
+
+
+def still_serves(model: int) -> bool:
+    """Whether a network serves; it does so until this transaction ends."""
+    return _chosen(_CHOSEN + "FOR SHARE")[0] == model
+
+
+def is_built(model: int) -> bool:
+    """Whether a network is being brought into use; it is so until this transaction ends."""
+    return _chosen(_CHOSEN + "FOR SHARE")[1] == model
+
+
+def has_changed(choice: DescriptorChoice) -> bool:
+    """Whether another network serves, or is being brought into use, than a row said when it was read."""
+    return _chosen(_CHOSEN) != (choice.serving_id, choice.building_id)
+
+
+_CHOSEN = "SELECT serving_id, building_id FROM registry_descriptorchoice WHERE id = 1 "
+
+
+def _chosen(statement: str) -> tuple[int | None, int | None]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchone() or (None, None)
+
+
+def start_building(model: DescriptorModel) -> None:
+    """Bring a network into use from now on; what was being brought into use instead is left as it is."""
+    with transaction.atomic():
+        choice = DescriptorChoice.objects.select_for_update().get(pk=1)
+        write(choice, building=model)
+        DescriptorGap.objects.filter(model=model).delete()
+        DescriptorModel.objects.filter(pk=model.pk).update(cursor=0, **steps.afresh())
+
+
+def stop_building(model: DescriptorModel) -> None:
+    """Don't bring a network into use after all."""
+    DescriptorChoice.objects.filter(building=model).update(building=None)
+    DescriptorModel.objects.filter(pk=model.pk).update(state=StepState.DONE)
+
+
+def undescribed(model: DescriptorModel, limit: int) -> tuple[list[int], int]:
+    """Pictures (primary keys) that a network has still to describe: those of works first, then from its cursor on.
+
+    With them comes where its cursor is to be put once they are described.
+    """
+    missing = _missing(model)
+    living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
+    works = list(missing.filter(Exists(living)).order_by("pk").values_list("pk", flat=True)[:limit])
+    if works:
+        return works, model.cursor
+    rest = list(missing.filter(pk__gt=model.cursor).order_by("pk").values_list("pk", flat=True)[:limit])
+    return rest, max(rest, default=model.cursor)
+
+
+def counted(model: DescriptorModel, *, coming: bool, serves: bool) -> dict[str, Any]:
+    """How many pictures a network has ``described``, couldn't (``failed``), and, while it is coming, has ``waiting``.
+
+    Of one that serves or is coming also ``beyond_reach``: measured pictures whose bytes aren't kept any more.
+    """
+    gone = Picture.objects.exclude(bytes_state__in=(BytesState.STORED, BytesState.PURGED))
+    lost = gone.filter(~_described(model), width__isnull=False, refusal="")
+    return {
+        "described": FingerprintRow.objects.filter(space=model.space_id, part="whole").count(),
+        "waiting": _missing(model).count() if coming else 0,
+        "beyond_reach": lost.count() if coming or serves else 0,
+        "failed": model.gaps.exclude(reason=NOTHING_TO_DESCRIBE).count(),
+    }
+
+
+def members(collection: Collection, pictures: Iterable[int]) -> list[int]:
+    """Those of the pictures that are in a collection, whatever space it is searched in."""
+    changes = IndexChange.objects.filter(collection=collection)
+    same = {"space": OuterRef("space"), "fingerprint": OuterRef("fingerprint")}
+    taken_back = Exists(changes.filter(**same, removes=OuterRef("number")))
+    added = changes.filter(~taken_back, operation=IndexChange.Operation.ADD, fingerprint__picture__in=list(pictures))
+    return sorted(added.values_list("fingerprint__picture_id", flat=True).distinct())
+
+
+def note_gaps(model: DescriptorModel, gaps: Sequence[tuple[int, str]]) -> None:
+    """Note pictures that have no vector of a network, and why."""
+    rows = [DescriptorGap(model=model, picture_id=picture, reason=reason[:300]) for picture, reason in gaps]
+    DescriptorGap.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def switch_to(model: DescriptorModel) -> bool:
+    """Let a network serve, if it has described everything; else it starts from the beginning to find what is missing.
+
+    Who measures pictures holds the choice until their vectors are kept (:func:`still_serves`), so none is overlooked.
+    """
+    with transaction.atomic():
+        choice = DescriptorChoice.objects.select_for_update().get(pk=1)
+        if choice.building_id != model.pk:
+            return False
+        if _missing(model).exists():
+            move_cursor(model, 0)
+            return False
+        write(choice, serving=model, building=None)
+        audit_log.changed("network serves", by="", about={"network": str(model), "digest": model.digest.hex})
+    return True
+
+
+def move_cursor(model: DescriptorModel, picture: int) -> None:
+    """Remember up to which picture a network has come."""
+    model.cursor = picture
+    DescriptorModel.objects.filter(pk=model.pk).update(cursor=model.cursor)
+
+
+def remove_model(model: DescriptorModel) -> None:
+    """Remove a network and all its vectors. Its space stays, so that its name and version mean the same for ever.
+
+    All or nothing; a network that serves by now is refused by the database, and keeps its vectors.
+    """
+    with transaction.atomic():
+        stop_building(model)  # the choice before the index, as whoever measures pictures has them
+        hold(Lock.INDEX)
+        hold(Lock.PICTURES)
+        IndexChange.objects.filter(space=model.space_id).delete()
+        FingerprintRow.objects.filter(space=model.space_id).delete()
+        model.delete()
+
+
+def _described(model: DescriptorModel) -> Exists:
+    return Exists(FingerprintRow.objects.filter(picture=OuterRef("pk"), space=model.space_id))
+
+
+def _missing(model: DescriptorModel) -> "QuerySet[Picture]":
+    """Measured pictures whose bytes are there, without a vector of the network, and that it didn't fail on."""
+    given_up = Exists(DescriptorGap.objects.filter(picture=OuterRef("pk"), model=model))
+    measured = Picture.objects.filter(bytes_state=BytesState.STORED, width__isnull=False, refusal="")
+    return measured.filter(~_described(model), ~given_up)

@@ -1,0 +1,247 @@
+"""Bringing networks of one's own or of others: adding, measuring, using and dropping them, and how each stands."""
+
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from evidence.formats.codec import from_plain
+from exhibit.clock import now, rfc3339
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError, WrongUseError
+from indexer.calibration.recall import Progress, Recall, as_plain, measure, recall_of
+from indexer.edits import EDITS
+from indexer.picture.card import read_card
+from indexer.picture.descriptor import MAX_FILE_BYTES, examined
+from indexer.search.folders import files_below
+from registry import jobs
+from registry.db.rows import columns
+from registry.descriptors import descriptors
+from registry.descriptors.model_files import CARD, Compared, SignedCard, compared
+from registry.log import audit_log
+from registry.matches.fingerprints import Collection
+from registry.models import DescriptorModel, Picture, WorkPicture
+from registry.services.indexes import archive_of, index_folder
+from registry.services.services import Services
+
+MAX_REFERENCES = 1000
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
+LARGEST_CARD = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """How one network stands; its counts are of pictures."""
+
+    name: str
+    version: str
+    state: str  # ``serving``, ``building``, ``failed``, ``measured``, ``shipped`` or ``added``
+    width: int  # components of its vectors
+    size: int  # bytes of its file
+    licence: str
+    source: str
+    described: int
+    waiting: int  # their bytes are there, and it has to describe them before it serves
+    beyond_reach: int  # it can't describe them, because their bytes aren't kept any more
+    failed: int
+    error: str  # why it has come no further
+    measured_at: datetime | None
+    recall: Recall | None
+    author: str  # of one that came from somebody else: the name on its card
+    key: str  # with which its card is signed, hexadecimal
+    terms: str
+    price: str
+    compared: Compared | None  # what its card claims beside what was measured here
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A network beside the one that serves, on the same pictures."""
+
+    name: str
+    recall: Recall
+    serving: str
+    beside: Recall
+
+
+def add_model(services: Services, file: Path, card: Path, *, by: str = "") -> DescriptorModel:
+    """Add a network that a user has, after trying it; raises ``WrongUseError`` for one that can't be used."""
+    told = read_card(_read(card, LARGEST_CARD).decode("utf-8", "replace"))
+    data = _read(file, MAX_FILE_BYTES)
+    found = examined(told, data)
+    services.descriptors.refresh()
+    digest = services.blobs.put(data)
+    new = DescriptorModel(name=told.name, version=told.version, digest=digest, size=len(data), card=asdict(told))
+    with transaction.atomic():
+        kept = descriptors.keep_model(new, found.space)
+        if kept is new:
+            audit_log.changed("network added", by=by, about={"network": str(kept), "digest": digest.hex})
+    return kept
+
+
+def measure_model(
+    services: Services,
+    named: str,
+    photos: Path | None,
+    most: int,
+    progress: Progress,
+    edits: Sequence[str] = tuple(EDITS),
+) -> Measured:
+    """Measure a network beside the one that serves, and keep what came of it.
+
+    It is measured with so many photographs of a folder at most, or of the registered works; raises ``WrongUseError``
+    when there are too few.
+    """
+    row = model_named(services, named)
+    seed = 0 if row.shared is None else secrets.randbelow(1 << 31)  # nobody can train a network for these edits
+    if photos:
+        paths = [photos / name for name in files_below(photos) if Path(name).suffix.lower() in SUFFIXES]
+        given: Sequence[Callable[[], bytes]] = [path.read_bytes for path in paths]
+    else:
+        registered = WorkPicture.objects.filter(work__removed_at=None, stated=None).order_by("pk").distinct()
+        digests = dict.fromkeys(registered.values_list("picture__digest", flat=True))
+        given = [partial(services.blobs.get, digest) for digest in digests if digest is not None]
+    given = given[:MAX_REFERENCES]
+    serving = services.descriptors.serving_row
+    rows = [row] if row.pk == serving.pk else [row, serving]
+    networks = [services.descriptors.of(row) for row in rows]
+    found = measure(networks, given, most, seed, progress=progress, edits=edits)
+    moment = now()
+    kept = {
+        **as_plain(found[0]),
+        "measured_at": rfc3339(moment),
+        "on": photos.name if photos else "registered works",
+        "set": Digest.of(b"".join(sorted(Digest.of(load()).raw for load in given))).hex,
+        "command": f"exhibit model measure {_id(row)} --works {most}" + (" --photos DIR" if photos else ""),
+        "seed": seed,
+        "beside": {"name": str(serving), **as_plain(found[-1])},
+    }
+    DescriptorModel.objects.filter(pk=row.pk).update(measurement=kept, measured_at=moment)
+    return Measured(str(row), found[0], str(serving), found[-1])
+
+
+def use_model(services: Services, named: str, *, anyway: bool = False, by: str = "") -> DescriptorModel:
+    """Begin to use a measured network, which serves once it has described all that it can; raises ``WrongUseError``.
+
+    One of somebody else that found less here than its card claims is used only where somebody wants it ``anyway``.
+    """
+    row = model_named(services, named)
+    if row.pk == services.descriptors.serving_row.pk:
+        building = services.descriptors.building_row
+        if building is None:
+            raise WrongUseError(f"{row} is in use already.")
+        with transaction.atomic():
+            descriptors.stop_building(building)
+            audit_log.changed("network kept", by=by, about={"network": str(row)})
+        return row
+    if row.measurement is None and not row.shipped:
+        hint = f"Measure it: exhibit model measure {_id(row)}"
+        raise WrongUseError(f"{row} hasn't been measured, so nobody knows what it finds.", hint=hint)
+    beside = compared_of(row)
+    short = beside is not None and beside.falls_short
+    if short and not anyway:
+        raise WrongUseError(f"{row} found less here than its card claims.", hint="To use it all the same: --anyway")
+    about = {"network": str(row), "digest": row.digest.hex, **({"falls_short": True} if short else {})}
+    with transaction.atomic():
+        descriptors.start_building(row)
+        audit_log.changed("network brought into use", by=by, about=about)
+    services.descriptors.refresh()
+    services.enqueue(jobs.refingerprint, [row.pk])
+    return row
+
+
+def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorModel:
+    """Remove a network with all its vectors; raises ``WrongUseError`` for one that serves or came with the software."""
+    row = model_named(services, named)
+    if row.pk == services.descriptors.serving_row.pk:
+        raise WrongUseError(f"{row} is in use.", hint="Use another one first: exhibit model use NAME")
+    if services.descriptors.is_present(row):
+        raise WrongUseError(f"{row} comes with this version of Exhibit.")
+    descriptor, digest = services.descriptors.of(row), row.digest
+    with transaction.atomic():
+        descriptors.remove_model(row)
+        audit_log.changed("network removed", by=by, about={"network": str(row), "digest": digest.hex})
+    shared = DescriptorModel.objects.filter(digest=digest).exists() or Picture.objects.filter(digest=digest).exists()
+    if not shared:
+        services.blobs.remove(digest)
+    for collection in Collection:
+        shutil.rmtree(index_folder(services.config, collection, descriptor.space), ignore_errors=True)
+        if (archive := archive_of(services.config, collection, descriptor.space)) is not None:
+            archive.clear()
+    services.features_in(descriptor).clear()
+    return row
+
+
+def model_states(services: Services) -> list[ModelState]:
+    """Every network that there is."""
+    services.descriptors.refresh()
+    return [_state(services, row) for row in DescriptorModel.objects.all()]
+
+
+def model_named(services: Services, named: str) -> DescriptorModel:
+    """The network of a name or version as ``sscd@1``; raises ``NotFoundError``, or ``WrongUseError`` for several."""
+    services.descriptors.refresh()
+    name, _, version = named.partition("@")
+    rows = DescriptorModel.objects.select_related("space").filter(name=name)
+    found = list(rows.filter(version=version) if version else rows)
+    if not found:
+        raise NotFoundError(f"There is no model {named}.", hint="exhibit model list shows those there are.")
+    if len(found) > 1:
+        listed = ", ".join(_id(row) for row in found)
+        raise WrongUseError(f"There are several versions of {name}.", hint=f"Name one: {listed}")
+    return found[0]
+
+
+def _state(services: Services, row: DescriptorModel) -> ModelState:
+    serves, building = services.descriptors.serving_row.pk == row.pk, services.descriptors.building_row
+    idle = "measured" if row.measurement else "shipped" if row.shipped else "added"
+    state = "serving" if serves else idle
+    if building is not None and building.pk == row.pk:
+        state = "failed" if row.error else "building"
+    coming = state in {"building", "failed"}
+    card = ("author", "key", "terms", "price")
+    of_card: dict[str, Any] = {name: "" if row.shared is None else str(row.shared[name]) for name in card}
+    return ModelState(
+        **columns(row, "name", "version", "size", "error", "measured_at"),
+        state=state,
+        width=int(row.card["width"]),
+        licence=str(row.card["licence"]),
+        source=str(row.card["source"]),
+        **descriptors.counted(row, coming=coming, serves=serves),
+        recall=None if row.measurement is None else kept_recall(row.measurement),
+        **of_card,
+        compared=compared_of(row),
+    )
+
+
+def compared_of(row: DescriptorModel) -> Compared | None:
+    """What the card of somebody else's network claims beside what was measured here; nothing before that."""
+    if row.shared is None or not row.measurement:
+        return None
+    claimed = from_plain(SignedCard, row.shared, where=CARD).measured  # its signature was checked when it came
+    return compared(claimed, kept_recall(row.measurement))
+
+
+def kept_recall(measurement: dict[str, Any]) -> Recall:
+    """What was measured, of the measurement that a row keeps."""
+    told = {"overall", "by_edit", "milliseconds", "photos", "references", "pairs"}
+    return recall_of({key: value for key, value in measurement.items() if key in told})
+
+
+def _id(row: DescriptorModel) -> str:
+    return f"{row.name}@{row.version}"
+
+
+def _read(path: Path, most: int) -> bytes:
+    try:
+        if path.stat().st_size > most:
+            raise WrongUseError(f"{path} has more than {most} bytes.")
+        return path.read_bytes()
+    except OSError as error:
+        raise WrongUseError(f"{path} can't be read: {error.strerror}.") from error

@@ -1,0 +1,123 @@
+"""Networks that travel between installations: exported under their author's signature, looked at and taken in."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from django.db import transaction
+
+from evidence.formats.codec import to_plain
+from exhibit.clock import now, parse_rfc3339
+from exhibit.digests import Digest
+from exhibit.entries import canonical
+from exhibit.errors import WrongUseError
+from exhibit.plain import one_line
+from exhibit.ports import Signer
+from exhibit.types import Json
+from indexer.picture.card import card_of, space_of
+from indexer.picture.descriptor import GuardedDescriptor
+from registry.descriptors import descriptors
+from registry.descriptors.model_files import (
+    MAX_WORDS,
+    Claim,
+    SignedCard,
+    card_from,
+    model_file,
+    read_model_file,
+    signed,
+)
+from registry.descriptors.networks import kept_recall, model_named
+from registry.log import audit_log
+from registry.models import DescriptorModel
+from registry.services.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A network that somebody signed, before it is opened."""
+
+    plain: dict[str, Json]  # its card as signed
+    card: SignedCard
+    network: bytes
+    remarks: tuple[str, ...]  # what the operator should know
+
+
+def export_model(
+    services: Services, named: str, author: str, terms: str, price: str, signer: Signer, *, by: str = ""
+) -> tuple[DescriptorModel, Iterator[bytes]]:
+    """A measured network as a file, piece by piece, with a card that is signed now; one of others with their card.
+
+    Raises ``WrongUseError`` for one that wasn't measured, came with the software, or texts that no card has.
+    """
+    row = model_named(services, named)
+    if row.shipped:
+        raise WrongUseError(f"{row} comes with Exhibit: others have it.")
+    if row.shared is not None and (author or terms or price):
+        raise WrongUseError(f"{row} is somebody else's: it is passed on with the card of its author.")
+    plain = row.shared or _signed_now(row, one_line(author) or services.config.log_origin, terms, price, signer)
+    card_from(plain)
+    about = {"network": str(row), "digest": row.digest.hex, "author": plain["author"], "key": plain["key"]}
+    audit_log.changed("network exported", by=by, about=about)
+    return row, model_file(plain, services.blobs.get(row.digest))
+
+
+def _signed_now(row: DescriptorModel, author: str, terms: str, price: str, signer: Signer) -> dict[str, Json]:
+    texts = tuple(map(one_line, (author, terms, price)))
+    if max(map(len, texts)) > MAX_WORDS:
+        raise WrongUseError(f"Author, terms and price have at most {MAX_WORDS} characters each.")
+    told = row.measurement or {}
+    if "set" not in told:
+        hint = f"exhibit model measure {row.name}@{row.version} --photos DIR"
+        raise WrongUseError(f"A card says what was measured, and {row} wasn't, or long ago.", hint=hint)
+    recall = kept_recall(told)
+    claim = Claim(
+        parse_rfc3339(told["measured_at"]), told["command"], Digest.from_hex(told["set"]), recall.photos,
+        recall.references, recall.pairs, recall.milliseconds,
+        {edit: asdict(found) for edit, found in recall.by_edit.items()},
+    )  # fmt: skip
+    card = SignedCard(
+        "exhibit-model/1", card_of(row.card), row.digest, row.size, texts[0], signer.public_key, texts[1], texts[2],
+        now(), claim, b"",
+    )  # fmt: skip
+    return signed(card, signer)
+
+
+def look_at(path: Path, key: str = "", *, anyway: bool = False) -> Offer:
+    """A network that travels, with its signature checked and nothing opened; ``key`` is how its author's key begins.
+
+    Raises ``WrongUseError`` for another key, and for a card older than one of the same author's network that is here.
+    """
+    plain, card, network = read_model_file(path)
+    if not card.key.hex().startswith(key.lower()):
+        raise WrongUseError(f"The card is signed by another key: {card.key.hex()}.")
+    here = [card_from(row.shared) for row in DescriptorModel.objects.exclude(shared=None)]
+    mine = [one for one in here if (one.key, one.network.name) == (card.key, card.network.name)]
+    if not anyway and any(one.made_at > card.made_at for one in mine):
+        raise WrongUseError("A newer card of this author's network is here.", hint="To take the older one: --anyway")
+    names = {one.key.hex() for one in here if one.author.casefold() == card.author.casefold() and one.key != card.key}
+    remarks = tuple(f"Another key has signed under the name {card.author}, too: {name}" for name in sorted(names))
+    return Offer(plain, card, network, remarks)
+
+
+def take_in(services: Services, offer: Offer, *, by: str = "") -> DescriptorModel:
+    """Keep a network of somebody else once it has shown that it runs as its card says; raises ``WrongUseError``."""
+    card = offer.card
+    space = space_of(card.network, card.sha256)
+    GuardedDescriptor(card.network, space, lambda: offer.network).open()
+    services.descriptors.refresh()
+    there = DescriptorModel.objects.filter(name=card.network.name, version=card.network.version).first()
+    if there is not None and (there.shared is None or there.shared["key"] != card.key.hex()):
+        whose = "your own" if there.shared is None else f"signed by {there.shared['key']}"
+        raise WrongUseError(f"{there} is here, {whose}.", hint="Drop that one first: exhibit model drop")
+    digest = services.blobs.put(offer.network)
+    plain = to_plain(card.network)
+    new = DescriptorModel(
+        name=card.network.name, version=card.network.version, digest=digest, size=card.size, card=plain,
+        shared=offer.plain,
+    )  # fmt: skip
+    about = {"network": str(new), "digest": digest.hex, "author": card.author, "key": card.key.hex()}
+    with transaction.atomic():
+        kept = descriptors.keep_model(new, space)
+        DescriptorModel.objects.filter(pk=kept.pk).update(shared=offer.plain)
+        audit_log.changed("network imported", by=by, about=about | {"card": Digest.of(canonical(offer.plain)).hex})
+    return kept

@@ -1,0 +1,82 @@
+"""The helping machine: it takes leases, fetches and measures pictures, and sends what it found under its own key.
+
+It needs no database, and keeps its key for each token in ``edge/`` of its data folder.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from urllib3.util import Retry
+
+from crawler.formats.job import Kind, Target
+from evidence.keys.ed25519 import FileSigner
+from exhibit.config.config import Config, made_data_dir
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError, ServiceMissingError, WrongUseError
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session, read_limited
+from registry.edge.measuring import HEAD, MEASURED_WITH, SIGNATURE, visit
+
+SHARE_FOR_FETCHING = 0.6
+"""Of a lease's time; the rest is for measuring and sending."""
+TIMEOUT, MAX_ANSWER = 60.0, 1_000_000
+"""Seconds and bytes for an answer of the installation."""
+AGAIN = Retry(5, backoff_factor=2, status_forcelist=(429, 502, 503, 504), allowed_methods=None, raise_on_status=False)
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def helping(config: Config, url: str, token: str) -> Iterator[int]:
+    """Help the installation at an address without an end; tells after each lease how many pictures were brought.
+
+    Raises ``WrongUseError`` for an address that a token may not be sent to, ``RefusedError`` with what the installation
+    says against this machine, and ``ServiceMissingError`` when there is nobody.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL):
+        raise WrongUseError("The address of the installation has to begin with https://.")
+    folder = made_data_dir(config) / "edge"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    signer = FileSigner(folder / f"{Digest.of(token.encode()).hex[:16]}.pem")
+    session = guarded_session(Guard(allowed_networks=config.allowed_networks), timeout=TIMEOUT)
+    session.headers["Authorization"] = f"Bearer {token}"
+    for adapter in session.adapters.values():
+        adapter.max_retries = AGAIN  # type: ignore[attr-defined] # of an HTTPAdapter
+    place, asked = url.rstrip("/") + "/api/v1/edge/", {"public_key": signer.public_key.hex(), "pipeline": MEASURED_WITH}
+    while True:
+        lease = _post(session, place + "leases", asked, signer)
+        if not lease["targets"]:
+            time.sleep(lease["seconds"])
+            continue
+        delivery = {"lease": lease["lease"], "epoch": lease["epoch"], "results": list(_results(config, lease))}
+        yield _post(session, place + "results", delivery, signer).get("pictures", 0)
+
+
+def _results(config: Config, lease: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    said = lease["targets"]
+    targets = {one["target"]: Target(url=one["url"], kind=Kind.IMAGE, page_url=one["page_url"]) for one in said}
+    seconds = max(1.0, SHARE_FOR_FETCHING * lease["seconds"])
+    for number, digest, measured in visit(config, lease["contact"], targets, delay=lease["delay"], seconds=seconds):
+        hashes, vectors = measured.packed if measured else (b"", b"")
+        sha256 = digest.hex if digest else ""
+        yield {"target": number, "sha256": sha256, "hashes": hashes.hex(), "vectors": vectors.hex()}
+
+
+def _post(session: requests.Session, address: str, body: Mapping[str, Any], signer: FileSigner) -> dict[str, Any]:
+    """Ask for something, for a minute while nobody answers; nothing comes of what isn't there any more."""
+    data = json.dumps(body).encode()
+    headers = {"Content-Type": "application/json", SIGNATURE: signer.sign(HEAD + data).hex()}
+    try:
+        answer = session.post(address, data, headers=headers, allow_redirects=False)
+        told: dict[str, Any] = dict(json.loads(read_limited(answer, MAX_ANSWER)))
+    except (requests.RequestException, ValueError, TypeError) as error:
+        hint = "The same command goes on where this ended."
+        raise ServiceMissingError(f"{address} doesn't answer: {type(error).__name__}.", hint=hint) from error
+    if answer.status_code == requests.codes.not_found:
+        return {}
+    if not answer.ok:
+        raise RefusedError(str(told.get("detail", answer.status_code)), reason="edge")
+    return told

@@ -1,0 +1,124 @@
+"""What contributors say of pictures: checked, and searched for in the works; what resembles one is fetched here.
+
+Nothing of theirs is compared, matched or sealed: that needs pixels, and those come by a crawl of our own.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from django.db import transaction
+
+from crawler.formats.job import Kind, Target
+from exhibit.clock import now
+from exhibit.digests import Digest
+from indexer.picture.spaces import PHASH, PICTURE_PARTS, WHOLE
+from registry import jobs
+from registry.crawls.crawling import denied
+from registry.db import steps
+from registry.edge import leases
+from registry.edge.contributors import Outcome, visit_here
+from registry.edge.measuring import HASH_APART, HEAD, SPACE, Measured, visit
+from registry.matches import fingerprints as vectors
+from registry.matches.fingerprints import Collection
+from registry.models import BytesState, Contributor, EdgeResult, FingerprintRow, Picture, StepState
+from registry.services.services import Services
+
+RESEMBLES = 0.35
+"""1 − cosine of descriptors, from which a picture is fetched here."""
+HASH_ALONE, AMONG, DECADE = 64, 10_000, 14.5
+"""Bits within which a hash has a picture fetched here among up to so many works, as one stranger in a hundred has one,
+and bits fewer for ten times as many: six of 6.4 million pairs of strangers lay within 64."""
+CHECK_SECONDS = 120.0
+RIGHT, WRONG, FALSE = "right", "wrong", "false"
+
+
+def take_results(services: Services, ids: Sequence[int]) -> None:
+    """Take up a batch of results.
+
+    1. Those that were drawn are fetched and measured here again; a contributor that lies is thrown out.
+    2. All are searched for in the works. What resembles one goes back into the frontier, for our own crawler.
+    3. The others are done, and works that come later find them.
+    """
+    claimed = steps.claim(EdgeResult, ids, services.stale_after)
+    with steps.ending(EdgeResult, claimed, shared=True):
+        waiting = EdgeResult.objects.filter(pk__in=claimed, outcome=Outcome.CAME)
+        rows = list(waiting.select_related("target__crawl__watch").order_by("pk"))
+        _take_up(services, rows, {row.pk: Measured.read(bytes(row.hashes), bytes(row.vectors)) for row in rows})
+
+
+def _take_up(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> None:
+    services.descriptors.refresh()
+    services.indexes.refresh(Collection.WORKS)
+    verdicts = _checked(services, [row for row in rows if row.drawn], said) | _known_otherwise(rows, said)
+    here = _resembling(services, said)
+    for number in sorted({row.contributor_id for row in rows}):
+        with transaction.atomic():
+            contributor = Contributor.objects.select_for_update(no_key=True).get(pk=number)
+            theirs = list(EdgeResult.objects.filter(pk__in=said, contributor=number, outcome=Outcome.CAME))
+            found = [verdicts[row.pk] for row in theirs if row.pk in verdicts]
+            right = found.count(RIGHT)
+            if leases.judge(contributor, right=right, wrong=len(found) - right, false=FALSE in found):
+                continue
+            again = EdgeResult.objects.filter(pk__in=[row.pk for row in theirs if row.pk in here])
+            visit_here(again)
+            again.update(outcome=Outcome.HERE)
+            _keep(services, [row for row in theirs if row.pk not in here], said)
+            steps.finish(EdgeResult, [row.pk for row in theirs])
+    services.enqueue(jobs.plan, sorted({row.target.crawl_id for row in rows if row.target is not None}))
+
+
+def _checked(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> dict[int, str]:
+    """What came of fetching addresses again; where no picture came nothing is told."""
+    told, asked = {}, {row.pk: row.target for row in rows if row.target and not denied(row.target.host)}
+    if not asked:
+        return {}
+    theirs = {row.pk: row.digest for row in rows}
+    targets = {pk: Target(url=url.url, kind=Kind.IMAGE, page_url=url.page_url) for pk, url in asked.items()}
+    delay = max(float(url.crawl.watch.politeness.get("delay", 1.0)) for url in asked.values())
+    contact = services.config.contact
+    for pk, digest, ours in visit(services.config, contact, targets, delay=delay, seconds=CHECK_SECONDS):
+        if ours is not None:
+            other = FALSE if digest == theirs[pk] else WRONG
+            told[pk] = RIGHT if said[pk].agrees_with(ours) else other
+    return told
+
+
+def _known_otherwise(rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> dict[int, str]:
+    """Those of bytes that were measured here otherwise."""
+    known = FingerprintRow.objects.filter(space_id=vectors.space_id(PHASH), part=WHOLE)
+    known = known.filter(picture__digest__in=[row.digest for row in rows])
+    ours = {digest: bytes(vector) for digest, vector in known.values_list("picture__digest", "vector")}
+    hashes = {row.pk: np.frombuffer(ours[row.digest], np.uint8) for row in rows if row.digest in ours}
+    apart = {pk: np.bitwise_count(said[pk].hashes[0] ^ vector).sum() for pk, vector in hashes.items()}
+    return {pk: FALSE for pk, bits in apart.items() if bits > HASH_APART}
+
+
+def _resembling(services: Services, said: Mapping[int, Measured]) -> set[int]:
+    """Those whose hash or descriptor is so near to a work's that its pixels are worth a look."""
+    if services.descriptors.serving.space != SPACE:  # another network has come into use meanwhile
+        return set(said)
+    hashes, described = (services.indexes.of(Collection.WORKS, space) for space in (PHASH, SPACE))
+    within = HASH_ALONE - DECADE * max(0.0, math.log10(max(len(hashes), 1) / AMONG))
+    return {
+        pk
+        for pk, one in said.items()
+        if any(hashes.search(one.hashes, k=1, within=within))
+        or (len(one.vectors) and any(described.search(one.vectors, k=1, within=RESEMBLES)))
+    }
+
+
+def _keep(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> None:
+    """Let a picture without bytes stand in for each result, so that works that come later find it."""
+    services.descriptors.check_serving()
+    names = [Digest.of(HEAD + str(row.pk).encode()) for row in rows]
+    gone = {"size": 0, "first_seen": now(), "state": StepState.DONE, "bytes_state": BytesState.EXPIRED}
+    made = Picture.objects.bulk_create(Picture(digest=name, **gone) for name in names)
+    for row, picture in zip(rows, made, strict=True):
+        row.picture, row.outcome = picture, Outcome.KEPT
+    found = [
+        (row.picture_id, one) for row, name in zip(rows, names, strict=True) for one in said[row.pk].fingerprints(name)
+    ]
+    vectors.keep_fingerprints((PHASH, SPACE), [(picture, one) for picture, one in found if picture])
+    vectors.add_to(Collection.PICTURES, [picture.pk for picture in made], PICTURE_PARTS)
+    EdgeResult.objects.bulk_update(rows, ["picture", "outcome"])

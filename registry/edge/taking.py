@@ -1,0 +1,120 @@
+"""What contributors ask of this installation and bring to it, each under its own token and key.
+
+Accounts of what they have done are signed with the log's key, so that they hold in front of others.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from evidence.formats.codec import FormatError, parse_json
+from evidence.keys.ed25519 import holds, is_sound_point
+from evidence.log.notes import parse_verifier_key
+from exhibit.clock import now, rfc3339
+from exhibit.digests import Digest
+from exhibit.entries import canonical
+from exhibit.errors import ConflictError, IntegrityError, RefusedError, WrongUseError
+from exhibit.types import Json
+from registry import jobs
+from registry.edge import contributors, leases
+from registry.edge.measuring import HEAD, MEASURED_WITH, SPACE, Measured
+from registry.models import Contributor, CrawlSlice, EdgeResult, FrontierUrl, StepState
+from registry.services.disk import disk_is_full
+from registry.services.services import Services
+
+SIGNED = re.compile("[0-9a-f]{128}")
+FORMAT = "exhibit-edge-account/1"
+MAX_BYTES = 4 << 20
+
+
+def hand_out(
+    services: Services, contributor: Contributor, public_key: bytes, pipeline: str
+) -> tuple[CrawlSlice, list[FrontierUrl], int] | None:
+    """What a contributor is to do next: a slice, its addresses, and for how many seconds; nothing to wait.
+
+    Its key is noted the first time. Raises ``ConflictError`` where pictures are measured here with something else.
+    """
+    if pipeline != MEASURED_WITH or services.descriptors.serving.space != SPACE:
+        hint = "Both sides need the same version of Exhibit, and the network that comes with it."
+        raise ConflictError(f"Pictures aren't measured here with {pipeline}.", hint=hint)
+    if not is_sound_point(public_key):
+        raise WrongUseError("This is no Ed25519 public key.")
+    contributors.enrol(contributor, public_key)
+    found = None if disk_is_full(services) else leases.lease(contributor)
+    if found is None:
+        return None
+    row, targets = found
+    until = (row.claimed_at or now()) + services.stale_after
+    return row, targets, max(1, int((until - now()).total_seconds()))
+
+
+def take(services: Services, contributor: Contributor, delivery: Mapping[str, Any], body: bytes, signature: str) -> int:
+    """Take the results of a lease, which came as a signed body; returns how many pictures there are among them.
+
+    Raises ``RefusedError`` where the signature doesn't hold, ``NotFoundError`` for a lease that it doesn't hold, and
+    ``WrongUseError`` for what nobody can have measured, which counts against whoever signed it.
+    """
+    signed = bytes.fromhex(signature) if SIGNED.fullmatch(signature) else b""
+    if not holds(bytes(contributor.public_key or b""), signed, HEAD + body):
+        raise RefusedError("The signature isn't that of this contributor's key.", reason="signature")
+    try:
+        rows = [_row(contributor, result) for result in delivery["results"]]
+        share = services.config.edge_recheck_share
+        crawl, came = leases.deliver(contributor, delivery["lease"], delivery["epoch"], rows, share)
+    except WrongUseError:
+        with transaction.atomic():
+            leases.judge(contributors.hold(contributor), wrong=1)
+        raise
+    services.enqueue(jobs.edge, came)
+    services.enqueue(jobs.plan, [crawl])
+    return len(came)
+
+
+def _row(contributor: Contributor, result: Mapping[str, Any]) -> EdgeResult:
+    row = EdgeResult(contributor=contributor, target_id=result["target"])
+    if result["sha256"]:
+        row.hashes, row.vectors = bytes.fromhex(result["hashes"]), bytes.fromhex(result["vectors"])
+        Measured.read(row.hashes, row.vectors)
+        row.digest = Digest.from_hex(result["sha256"])
+    return row
+
+
+def signed_account(services: Services, done: Mapping[int, Mapping[str, Any]]) -> dict[str, Json]:
+    """What contributors (by primary key) have done until now, and the signature over the canonical JSON of all that.
+
+    To each the slices are added that it has brought, none where its results were dropped.
+    """
+    log = services.log
+    told = [{**row, "slices": _slices(pk)} for pk, row in done.items()]
+    account = {"format": FORMAT, "contributors": told, "at": rfc3339(now()), "key": log.vkey()}
+    return account | {"signature": log.sign(canonical(account)).hex()}
+
+
+def _slices(contributor: int) -> int:
+    if EdgeResult.objects.filter(contributor=contributor, outcome=EdgeResult.Outcome.DROPPED).exists():
+        return 0
+    return CrawlSlice.objects.filter(contributor=contributor, state=StepState.DONE).count()
+
+
+def read_account(data: bytes, key: str = "") -> dict[str, Json]:
+    """An account whose signature holds, by the log's ``key`` where it is given, else by the one that it names.
+
+    Raises ``WrongUseError`` for what isn't an account, ``IntegrityError`` for one that was changed or signed otherwise.
+    """
+    try:
+        plain = parse_json(data, what="The account", limit=MAX_BYTES)
+        signature, named = bytes.fromhex(plain.pop("signature")), str(plain["key"])
+        sound = plain["format"] == FORMAT and all(row["name"] for row in plain["contributors"])
+        signed = canonical(plain)
+    except (FormatError, ValueError, TypeError, KeyError, AttributeError):
+        sound = False
+    if not sound:
+        hint = "The installation's operator makes one: exhibit edge account"
+        raise WrongUseError("This isn't an account of contributors.", hint=hint)
+    if key and key != named:
+        raise IntegrityError(f"The account is signed with another key: {named}")
+    if not holds(parse_verifier_key(named)[1], signature, signed):
+        raise IntegrityError("The account was changed after it was signed, or isn't by the key that it names.")
+    return dict(plain)

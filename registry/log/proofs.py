@@ -1,0 +1,181 @@
+"""Proofs of the log for rows: an entry with its opening, its place in a checkpoint, and the witnesses' receipts."""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+from django.db.models import Count, OuterRef, Q, Subquery
+
+from evidence.bundle.bag import AnchorProof, ConsistencyProof, CounterSignature, Proofs, checkpoint_digest
+from evidence.bundle.sealing import SealedCase
+from evidence.facts.case import CaseFacts, WitnessFacts
+from evidence.log.proofs import LogProof, Renewal, SightingRecord
+from evidence.verify.checks.inspection import log_proofs
+from exhibit.entries import EntryType
+from exhibit.errors import ServiceMissingError
+from exhibit.ports import Receipt, ReceiptState
+from registry.db.rows import columns
+from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.models import (
+    AnchorReceipt,
+    Bundle,
+    LogCheckpoint,
+    LogEntry,
+    LogSubmission,
+    Sighting as SightingRow,
+    StepState,
+)
+from registry.services.services import Services
+
+NEAREST = 50  # checkpoints that cover a seal, from the first one on, among which the best is looked for
+RENEWED_AFTER = timedelta(days=30)
+"""Bundles hold a later checkpoint too when it is so much younger than the one that first covered them."""
+
+
+def log_proof(
+    services: Services, submission: LogSubmission | None, checkpoint: LogCheckpoint | None
+) -> LogProof | None:
+    """The proof of a submission in a checkpoint; ``None`` without one of them, or when its opening has been erased.
+
+    Raises ``NotFoundError`` when the checkpoint doesn't cover the entry.
+    """
+    if submission is None or checkpoint is None:
+        return None
+    row = LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk)
+    opening = getattr(row, "opening", None)
+    if opening is None:
+        return None
+    sequence = row.entry.sequence
+    return LogProof(
+        sequence=sequence,
+        type=EntryType(row.type),
+        time=row.time,
+        commitment=bytes(row.commitment),
+        salt=bytes(opening.salt),
+        opening=opening.content,
+        size=checkpoint.size,
+        path=tuple(services.log.inclusion(sequence, checkpoint.size)),
+        checkpoint=checkpoint.note,
+    )
+
+
+def sequence_of(submission: int | None) -> int | None:
+    """The number in the log of a submission (primary key), from 0; ``None`` while it waits for one."""
+    return LogEntry.objects.filter(submission=submission).values_list("sequence", flat=True).first()
+
+
+def checkpoint_covering(services: Services, submissions: list[LogSubmission]) -> LogCheckpoint:
+    """The earliest checkpoint over all of these, signed now if there is none; raises ``ServiceMissingError``."""
+    keys = [submission.pk for submission in submissions]
+    if LogEntry.objects.filter(submission_id__in=keys).count() < len(set(keys)):
+        sequence_log(services)
+    last = LogEntry.objects.filter(submission_id__in=keys).order_by("-sequence").first()
+    least = 1 if last is None else last.sequence + 1
+    found = LogCheckpoint.objects.filter(size__gte=least, origin=services.log.origin).order_by("size").first()
+    found = found or sign_checkpoint(services)
+    if found is None:
+        raise ServiceMissingError("The log is still empty.")
+    return found
+
+
+def best_covering(submission: int | None) -> LogCheckpoint | None:
+    """Of the checkpoints that cover a submission (primary key), the earliest of those that most witnesses answered for.
+
+    Of a seal that has no submission yet there is none.
+    """
+    return LogCheckpoint.objects.filter(pk__in=best_checkpoints(filter(None, [submission])).values()).first()
+
+
+def best_checkpoints(submissions: Iterable[int]) -> dict[int, int]:
+    """The same for many submissions at once; all by primary key."""
+    near = LogCheckpoint.objects.filter(size__gt=OuterRef(OuterRef("sequence"))).order_by("size").values("pk")[:NEAREST]
+    answered = Count("receipts", filter=Q(receipts__state=StepState.DONE))
+    best = LogCheckpoint.objects.filter(pk__in=near).annotate(answered=answered).order_by("-answered", "size")
+    rows = LogEntry.objects.filter(submission__in=list(submissions)).annotate(best=Subquery(best.values("pk")[:1]))
+    return dict(rows.exclude(best=None).values_list("submission", "best"))
+
+
+def proofs_of(services: Services, bundle: Bundle, sealed: SealedCase, facts: CaseFacts) -> Proofs:
+    """Everything that has grown around a bundle's seal until now."""
+    checkpoint = best_covering(bundle.submission_id)
+    grown = Proofs()
+    if checkpoint is not None and bundle.submission is not None:
+        grown = grown_proofs(services, bundle.submission, checkpoint, facts)
+    direct = bundle.receipts.exclude(proof=None).order_by("witness")
+    stamps = tuple(AnchorProof(sealed.seal, receipt_of(row)) for row in direct)
+    rows = bundle.countersignatures.select_related("key").order_by("pk")
+    signed = tuple(CounterSignature(bytes(row.key.public_key), bytes(row.signature)) for row in rows)
+    return replace(grown, anchors=(*stamps, *grown.anchors), countersignatures=signed)
+
+
+def grown_proofs(services: Services, submission: LogSubmission, checkpoint: LogCheckpoint, facts: CaseFacts) -> Proofs:
+    """What has grown around a seal's entry in the log: its place in a checkpoint, receipts, and what renews them.
+
+    The checkpoint covers the entry, and is shown to continue those that stand in the sealed facts.
+    """
+    later = renewal_of(checkpoint)
+    earlier = sorted({proof.size for _, proof in log_proofs(facts) if proof.size < checkpoint.size})
+    paths = [tuple(services.log.consistency(size, checkpoint.size)) for size in earlier]
+    return Proofs(
+        entry=log_proof(services, submission, checkpoint),
+        consistency=tuple(map(ConsistencyProof, earlier, paths)),
+        anchors=(*_receipts(checkpoint), *([] if later is None else _receipts(later))),
+        renewals=() if later is None else (_renewal(services, checkpoint, later),),
+    )
+
+
+def renewal_of(checkpoint: LogCheckpoint) -> LogCheckpoint | None:
+    """The newest checkpoint that renews another one: much younger, with a witness that has answered in full."""
+    young = checkpoint.made_at + RENEWED_AFTER  # under whatever name: a break loses no entry that is still here
+    rows = LogCheckpoint.objects.filter(size__gt=checkpoint.size, made_at__gte=young)
+    return rows.filter(receipts__state=StepState.DONE).order_by("-size").first()
+
+
+def _renewal(services: Services, checkpoint: LogCheckpoint, later: LogCheckpoint) -> Renewal:
+    return Renewal(later.note, tuple(services.log.consistency(checkpoint.size, later.size)))
+
+
+def _receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:
+    digest = checkpoint_digest(checkpoint.note)
+    rows = checkpoint.receipts.exclude(proof=None).order_by("witness")
+    return [AnchorProof(digest, receipt_of(row)) for row in rows]
+
+
+def witnesses_of(bundle: Bundle) -> tuple[WitnessFacts, ...]:
+    """The witnesses of a bundle and how far they are."""
+    checkpoint = best_covering(bundle.submission_id)
+    direct = [witness_facts(row, "manifest") for row in bundle.receipts.order_by("witness")]
+    return (*direct, *checkpoint_witnesses(checkpoint))
+
+
+def checkpoint_witnesses(checkpoint: LogCheckpoint | None) -> tuple[WitnessFacts, ...]:
+    """The witnesses of a checkpoint and how far they are; none without one."""
+    rows = () if checkpoint is None else checkpoint.receipts.order_by("witness")
+    return tuple(witness_facts(row, "checkpoint") for row in rows)
+
+
+def witness_facts(row: AnchorReceipt, subject: str) -> WitnessFacts:
+    """A receipt's row as a witness of the ``manifest`` or of the ``checkpoint``."""
+    state = "complete" if row.state == StepState.DONE else "asked" if row.proof is None else "pending"
+    return WitnessFacts(row.kind, row.witness, row.development, state, subject, row.time, row.qualified)
+
+
+def receipt_of(row: AnchorReceipt) -> Receipt:
+    """The receipt as the ports know it."""
+    return Receipt(
+        **columns(row, "kind", "witness", "development", "time"),
+        state=ReceiptState.COMPLETE if row.state == "done" else ReceiptState.PENDING,
+        proof=bytes(row.proof or b""),
+        material=tuple((name, base64.b64decode(text)) for name, text in sorted(row.material.items())),
+    )
+
+
+def record_of(sighting: SightingRow) -> SightingRecord:
+    """The record of a sighting as its slice's entry commits to it."""
+    return SightingRecord(
+        **columns(sighting, "page_url", "image_url", "final_url", "status", "peer", "certificate", "period"),
+        picture=sighting.picture.digest,
+        headers=tuple((name, value) for name, value in sighting.response_headers),
+        seen=sighting.last_seen,
+    )

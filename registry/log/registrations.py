@@ -1,0 +1,123 @@
+"""What stands behind a work's registration: its entry in the log, a checkpoint over it, and who has witnessed that."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from django.db.models import QuerySet
+
+from evidence.anchors import KINDS
+from evidence.bundle.bag import log_files
+from evidence.facts.case import WitnessFacts
+from exhibit.clock import rfc3339
+from exhibit.entries import EntryType
+from exhibit.ports import Receipt
+from registry.log.proofs import (
+    best_covering,
+    checkpoint_covering,
+    checkpoint_witnesses,
+    log_proof,
+    receipt_of,
+    sequence_of,
+)
+from registry.models import LogCheckpoint, LogSubmission, Work
+from registry.services.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """How far a work's registration, or whatever else was submitted, is witnessed."""
+
+    submission: LogSubmission
+    entry: int | None  # its number in the log, from 0; ``None`` while it waits for one
+    checkpoint: LogCheckpoint | None  # of those over the entry the one that most witnesses have answered for
+    witnesses: tuple[WitnessFacts, ...]  # of the checkpoint, by name
+
+
+def submission_of(work: Work) -> LogSubmission | None:
+    """The log's submission of what is declared of a work now; ``None`` for works older than the log."""
+    return work.declaration or _first_of(work)
+
+
+def first_submission_of(work: Work) -> LogSubmission | None:
+    """The log's submission of a work's registration; ``None`` for works older than the log."""
+    return work.registration or _first_of(work)
+
+
+def further_submissions_of(work: Work) -> list[LogSubmission]:
+    """The log's submissions of pictures that were added to a work, each picture's first."""
+    rows = work.work_pictures.order_by("pk").values_list("picture__digest", flat=True)
+    further = [digest.hex for digest in rows[1:]]
+    about = _about(work).filter(opening__content__picture__in=further).select_related("opening").order_by("-pk")
+    firsts = {row.opening.content["picture"]: row for row in about}
+    return [firsts[picture] for picture in further if picture in firsts]
+
+
+def _about(work: Work) -> QuerySet[LogSubmission]:
+    rows = LogSubmission.objects.filter(type=EntryType.REGISTRATION, owner=work.owner_id)
+    return rows.filter(opening__content__work=work.number)
+
+
+def _first_of(work: Work) -> LogSubmission | None:
+    """Of a work whose row doesn't name it; its removal has neither of these."""
+    return _about(work).filter(opening__content__has_keys=["picture", "title"]).order_by("pk").first()
+
+
+def registration_of(work: Work) -> Registration | None:
+    """What is there at this moment."""
+    submission = first_submission_of(work)
+    return None if submission is None else logged(submission)
+
+
+def logged(submission: LogSubmission) -> Registration:
+    """The same of any submission."""
+    checkpoint = best_covering(submission.pk)
+    return Registration(submission, sequence_of(submission.pk), checkpoint, checkpoint_witnesses(checkpoint))
+
+
+def proof_files(services: Services, work: Work) -> dict[str, bytes]:
+    """The log's files on a work's registration, by name; signs a checkpoint when none covers it yet.
+
+    Empty for a work whose entry's opening has been erased, or that is older than the log.
+    """
+    submission = first_submission_of(work)
+    if submission is None:
+        return {}
+    checkpoint = best_covering(submission.pk) or checkpoint_covering(services, [submission])
+    proof = log_proof(services, submission, checkpoint)
+    if proof is None:
+        return {}
+    files = {PurePosixPath(path).name: data for path, data in log_files(proof).items()}
+    lines, checks = [], ["", "Each receipt is about the SHA-256 of the file checkpoint:", "  sha256sum checkpoint"]
+    for number, row in enumerate(checkpoint.receipts.exclude(proof=None).order_by("witness"), 1):
+        receipt = receipt_of(row)
+        name = f"receipt-{number}{KINDS[receipt.kind].suffix}"
+        files.update({name: receipt.proof, **dict(receipt.material)})
+        lines.append(_witnessed(name, receipt))
+        checks += [f"  {line.format(name=name)}" for line in KINDS[receipt.kind].how_to_check]
+    nobody = "- No outside witness has answered for this checkpoint yet: ask again later."
+    witnessed = [*lines, *checks] if lines else [nobody]
+    return {**files, "READ-ME.txt": _explained(work, proof.sequence, proof.size, witnessed).encode()}
+
+
+def _witnessed(name: str, receipt: Receipt) -> str:
+    said = "hasn't answered completely yet"
+    if receipt.time is not None:
+        said = f"states that it existed no later than {rfc3339(receipt.time)}"
+    weight = " (a witness for trials, without legal weight)" if receipt.development else ""
+    return f"- {name}: {receipt.witness} {said}{weight}."
+
+
+def _explained(work: Work, sequence: int, size: int, witnesses: list[str]) -> str:
+    """What the files are and how they are checked, for whoever opens the folder."""
+    lines = (
+        f'Registration of work {work.number}, "{work.title}", recorded at {rfc3339(work.registered_at)}.',
+        "It is a deposit record. It doesn't examine or create any right.",
+        "",
+        f"- entry.json: entry {sequence} of the log: what was declared, the SHA-256 of the picture's file, and the",
+        "  salt with which they were hashed into the entry's commitment.",
+        f"- inclusion.json: the way from the entry to the root of the first {size} entries (RFC 9162, 2.1.3).",
+        "- checkpoint: that root, signed by the log (C2SP signed note).",
+        *witnesses,
+        "",
+    )
+    return "\n".join(lines)

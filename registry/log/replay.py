@@ -1,0 +1,219 @@
+"""The whole log replayed: leaves, nodes, heads, signatures, and what the entries commit to, as far as it is kept."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import groupby
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from evidence.log import merkle
+from evidence.log.notes import verify_note
+from exhibit.clock import rfc3339
+from exhibit.digests import Digest
+from exhibit.entries import canonical, commit
+from exhibit.errors import ExhibitError
+from registry.models import AnchorReceipt, LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission
+from registry.services.services import Services
+
+CHUNK = 4096  # leaves that are looked at together
+LATE = timedelta(hours=1)  # a head was signed so long after a submission that still has no entry: it was left out
+MAX_NAMED = 1000
+
+
+@dataclass
+class Replayed:
+    """What a replay found."""
+
+    entries: int = 0
+    checkpoints: int = 0  # signed heads, all of them checked
+    openings: int = 0  # what entries commit to and that was checked
+    erased: int = 0  # entries whose opening isn't kept
+    waiting: int = 0  # submissions that will get their numbers
+    problems: list[str] = field(default_factory=list)
+
+    def say(self, problem: str) -> None:
+        """Note a problem; of very many only the first are kept."""
+        if len(self.problems) < MAX_NAMED:
+            self.problems.append(problem)
+
+
+def replay(services: Services) -> Replayed:
+    """Read the whole log and hold everything against everything; writes nothing.
+
+    Two hashes and five rows an entry: some seconds for 100,000.
+    """
+    found = Replayed()
+    with _one_moment():
+        heads = _Heads(services, found)
+        tree = _Tree(found)
+        heads.reach(tree, 0)
+        for rows in _chunks():
+            openings = _openings(found, rows)
+            submissions = LogSubmission.objects.in_bulk([row.submission_id for row in rows])
+            for row in rows:
+                _check_row(found, row, submissions.get(row.submission_id or 0), openings.get(row.submission_id or 0))
+                tree.append(row)
+                heads.reach(tree, row.sequence + 1)
+            tree.compare(rows[0].sequence)
+        found.entries = tree.size
+        tree.end()
+        heads.end(tree.size)
+        _check_left_out(found)
+    try:
+        services.log.check_history()  # afterwards: the head signed last may be younger than what was read
+    except ExhibitError as error:
+        found.say(error.message)
+    return found
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    """Everything is read as it was at one moment, though more is logged meanwhile; in a transaction, as that has it."""
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
+
+
+def _chunks() -> Iterator[list[LogEntry]]:
+    """The entries in their order; each chunk begins at a multiple of its size."""
+    begin = 0
+    while rows := list(LogEntry.objects.filter(sequence__gte=begin, sequence__lt=begin + CHUNK).order_by("sequence")):
+        yield rows
+        begin += CHUNK
+
+
+def _openings(found: Replayed, rows: list[LogEntry]) -> dict[int, LogOpening]:
+    try:
+        return {opening.submission_id: opening for opening in LogOpening.objects.filter(submission__entry__in=rows)}
+    except ValueError:  # one holds a number that Python doesn't read; which one is that?
+        if len(rows) > 1:
+            return {pk: opening for row in rows for pk, opening in _openings(found, [row]).items()}
+        _say_unreadable(found, rows[0])
+        return {}
+
+
+def _say_unreadable(found: Replayed, row: LogEntry) -> None:
+    found.say(f"The opening of entry {row.sequence} can't be read.")
+
+
+def _check_row(found: Replayed, row: LogEntry, submission: LogSubmission | None, opening: LogOpening | None) -> None:
+    """One entry against what was submitted, and its commitment against its opening."""
+    commitment = bytes(row.commitment)
+    if row.submission_id is not None:
+        stated = (row.type, row.time, commitment)
+        if submission is None or (submission.type, submission.time, bytes(submission.commitment)) != stated:
+            found.say(f"Entry {row.sequence} isn't what was submitted.")
+    if opening is None:
+        found.erased += 1
+        return
+    found.openings += 1
+    details = opening.details
+    try:
+        if commit(opening.content, bytes(opening.salt))[0] != commitment:
+            found.say(f"Entry {row.sequence} commits to something else than its opening.")
+        elif details is not None and opening.content.get("details") != Digest.of(canonical(details)).hex:
+            found.say(f"The details of entry {row.sequence} aren't those that its opening states.")
+    except (ValueError, TypeError, AttributeError):  # no opening that was ever written
+        _say_unreadable(found, row)
+
+
+class _Tree:
+    """The tree grown anew from the leaves; its complete subtrees are held against the kept ones."""
+
+    def __init__(self, found: Replayed) -> None:
+        self.size = 0
+        self._found = found
+        self._edge: dict[int, tuple[int, bytes]] = {}
+        self._fresh: dict[tuple[int, int], bytes] = {}
+        self._nodes = 0
+
+    def append(self, row: LogEntry) -> None:
+        if row.sequence != self.size:
+            self._found.say(f"Entry {self.size} is missing: entry {row.sequence} follows.")
+            self.size = row.sequence
+        # of what the row holds, of a type that there isn't too
+        fields = {"commitment": bytes(row.commitment).hex(), "time": rfc3339(row.time), "type": row.type}
+        leaf = merkle.leaf_hash(canonical(fields))
+        for level, index, value in merkle.completed_nodes(row.sequence, leaf, self._node):
+            self._edge[level] = (index, value)
+            self._fresh[level, index] = value
+        self.size = row.sequence + 1
+
+    def root(self) -> bytes:
+        return merkle.root(self.size, self._node)
+
+    def compare(self, begin: int) -> None:
+        """Hold the subtrees that were completed since against the rows."""
+        ranges = Q()
+        for _, keys in groupby(sorted(self._fresh), key=lambda key: key[0]):
+            (level, first), *_rest = both = list(keys)
+            ranges |= Q(level=level, index__gte=first, index__lte=both[-1][1])
+        kept = {(row.level, row.index): bytes(row.hash) for row in LogNode.objects.filter(ranges)}
+        self._nodes += len(self._fresh)
+        for key, value in self._fresh.items():
+            if kept.get(key) != value:
+                what = "is missing" if key not in kept else "isn't what its entries give"
+                self._found.say(f"The hash of subtree {key[1]} at level {key[0]} {what} (entries from {begin}).")
+        self._fresh.clear()
+
+    def end(self) -> None:
+        """Make sure that the rows hold no subtree that the entries don't give."""
+        if (extra := LogNode.objects.count() - self._nodes) > 0:
+            self._found.say(f"{extra} hashes belong to no entry.")
+
+    def _node(self, level: int, index: int) -> bytes:
+        place, value = self._edge.get(level, (-1, b""))
+        return value if place == index else self._fresh.get((level, index), b"")
+
+
+class _Heads:
+    """The signed heads, each checked when the tree has grown to its size."""
+
+    def __init__(self, services: Services, found: Replayed) -> None:
+        self._found = found
+        self._vkeys = {vkey.partition("+")[0]: vkey for vkey in services.log.vkeys()}
+        self._waiting = list(LogCheckpoint.objects.order_by("-size", "-pk"))
+
+    def reach(self, tree: _Tree, size: int) -> None:
+        while self._waiting and self._waiting[-1].size <= size:
+            self._check(self._waiting.pop(), tree.root() if tree.size == size else b"")
+
+    def end(self, size: int) -> None:
+        for row in self._waiting:
+            self._found.say(f"A head of {row.size} entries was signed, and there are {size}.")
+
+    def _check(self, row: LogCheckpoint, root: bytes) -> None:
+        self._found.checkpoints += 1
+        named = f"The head of {row.size} entries ({row.origin})"
+        if bytes(row.root) != root:
+            self._found.say(f"{named} isn't the root of those entries.")
+        vkey = self._vkeys.get(row.origin)
+        if vkey is None:
+            self._found.say(f"{named} is under a name that the log never had.")
+            return
+        try:
+            note = verify_note(row.note, vkey)
+        except ExhibitError as error:
+            self._found.say(f"{named}: {error.message}")
+            return
+        if (note.size, note.root) != (row.size, bytes(row.root)):
+            self._found.say(f"{named} says something else in its note.")
+        stamped = Digest.of(row.note.encode())
+        for receipt in AnchorReceipt.objects.filter(checkpoint=row).exclude(digest=stamped):
+            self._found.say(f"{named}: {receipt.witness} was given another digest.")
+
+
+def _check_left_out(found: Replayed) -> None:
+    """Submissions without an entry: those of late wait, and earlier ones were left out."""
+    newest = LogCheckpoint.objects.order_by("-pk").first()
+    for row in LogSubmission.objects.filter(entry=None).order_by("pk"):
+        if newest is not None and newest.made_at - row.time > LATE:
+            found.say(f"Submission {row.pk} ({row.type}, {row.time:%Y-%m-%d %H:%M:%S} UTC) was left out of the log.")
+        else:
+            found.waiting += 1

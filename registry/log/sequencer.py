@@ -1,0 +1,68 @@
+"""The sequencer: submissions become leaves, and the log's head is signed for the witnesses."""
+
+from datetime import timedelta
+
+from django.db import transaction
+
+from exhibit.clock import is_recent
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.ports import Anchor
+from registry import jobs
+from registry.db.locks import Lock, hold
+from registry.log.log import begin_origin, origins, unsequenced
+from registry.models import UNFINISHED, AnchorReceipt, Bundle, LogCheckpoint, LogEntry
+from registry.services.services import Services
+
+BATCH = 1000
+
+
+def sequence_log(services: Services) -> int:
+    """Give waiting submissions their numbers, oldest first; returns how many there were."""
+    total = 0
+    while True:
+        with transaction.atomic():
+            hold(Lock.LOG)
+            waiting = unsequenced(BATCH)
+            if waiting:
+                services.log.append([entry for _, entry in waiting], [pk for pk, _ in waiting])
+        total += len(waiting)
+        if len(waiting) < BATCH:
+            return total
+
+
+def sign_checkpoint(services: Services) -> LogCheckpoint | None:
+    """Sign the log's head if it has grown, and ask every witness for it; ``None`` while the log is empty."""
+    with transaction.atomic():
+        hold(Lock.LOG)
+        if not LogEntry.objects.exists():
+            return None
+        log = services.log
+        signed = log.checkpoint()
+        if not origins():
+            begin_origin(log.origin, log.public_key)
+        row = LogCheckpoint.objects.get(origin=signed.origin, size=signed.size)
+        digest = Digest.of(row.note.encode())
+        asked = [asked_receipt(anchor, digest, checkpoint=row) for anchor in services.anchors]
+    services.enqueue(jobs.witness, [receipt.pk for receipt, new in asked if new])
+    return row
+
+
+def asked_receipt(anchor: Anchor, digest: Digest, **about: LogCheckpoint | Bundle) -> tuple[AnchorReceipt, bool]:
+    """What a witness is asked for about a digest, and whether that is new."""
+    new = {"development": anchor.development, **about}
+    return AnchorReceipt.objects.get_or_create(kind=anchor.kind, witness=anchor.name, digest=digest, defaults=new)
+
+
+def checkpoint_due(services: Services) -> bool:
+    """Whether the log's head should be signed now: after a seal at once, otherwise in the configured rhythm."""
+    last = LogCheckpoint.objects.order_by("-pk").first()
+    size = 0 if last is None else last.size
+    fresh = LogEntry.objects.filter(sequence__gte=size)
+    if fresh.filter(type=EntryType.SEAL).exists():
+        return not Bundle.objects.filter(state__in=UNFINISHED).exists() or _older(last, seconds=10)
+    return fresh.exists() and _older(last, seconds=services.config.checkpoint_seconds)
+
+
+def _older(last: LogCheckpoint | None, *, seconds: int) -> bool:
+    return last is None or not is_recent(last.made_at, timedelta(seconds=seconds))

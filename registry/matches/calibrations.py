@@ -1,0 +1,70 @@
+"""The calibrations of this installation, and which one is used."""
+
+from functools import lru_cache
+
+from django.db import transaction
+from django.db.models import F
+
+from exhibit.clock import now
+from exhibit.comparison.calibration import FIRST_NETWORK, Calibration
+from exhibit.digests import Digest
+from registry.db.rows import there
+from registry.descriptors.descriptors import choice_with
+from registry.log import audit_log
+from registry.models import CalibrationRow
+
+_FIRST = ("shipped", F("used_from").desc(nulls_last=True), "-pk")
+
+
+def use(calibration: Calibration, *, by: str = "") -> None:
+    """Use one of this installation's own from now on, for new matches; earlier ones keep theirs."""
+    with transaction.atomic():
+        own = _columns(calibration, shipped=False)
+        CalibrationRow.objects.update_or_create(digest=calibration.digest, defaults=own)
+        audit_log.changed("calibration used", by=by, about={"calibration": calibration.digest.hex})
+
+
+def keep_shipped(calibration: Calibration) -> None:
+    """Have the one that comes with the software at hand; a second time changes nothing."""
+    CalibrationRow.objects.get_or_create(digest=calibration.digest, defaults=_columns(calibration, shipped=True))
+
+
+def use_shipped(*, by: str = "") -> None:
+    """Use none of this installation's own any more; they stay for the matches that name them."""
+    with transaction.atomic():
+        CalibrationRow.objects.filter(shipped=False).update(used_from=None)
+        audit_log.changed("calibration reset", by=by, about={})
+
+
+def active(pipeline: str) -> Calibration | None:
+    """The one for figures of this version of the comparison, measured with the network that serves.
+
+    That is our own, used last, else the newest that came along.
+    """
+    choice = choice_with()
+    network = FIRST_NETWORK if choice is None else f"{choice.serving.name}@{choice.serving.version}"
+    rows = CalibrationRow.objects.filter(pipeline=pipeline).exclude(used_from=None).order_by(*_FIRST)
+    found = (_read(content) for content in rows.values_list("content", flat=True))
+    return next((calibration for calibration in found if calibration.network == network), None)
+
+
+def every() -> list[CalibrationRow]:
+    """All that were ever used, our own first, the newest first."""
+    return list(CalibrationRow.objects.order_by(*_FIRST))
+
+
+@lru_cache(maxsize=64)
+def named(digest: Digest) -> Calibration:
+    """The calibration with this digest; raises ``NotFoundError``."""
+    row = CalibrationRow.objects.filter(digest=digest).first()
+    return _read(there(row, f"There is no calibration {digest}.").content)
+
+
+@lru_cache(maxsize=64)
+def _read(content: str) -> Calibration:
+    return Calibration.from_json(content.encode())
+
+
+def _columns(calibration: Calibration, *, shipped: bool) -> dict[str, object]:
+    named = {"name": calibration.name, "pipeline": calibration.pipeline, "shipped": shipped}
+    return named | {"content": calibration.to_json().decode(), "used_from": now()}

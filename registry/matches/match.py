@@ -1,0 +1,140 @@
+"""Crawled pictures: decode, fingerprint, search the works, verify, and open the cases that follow."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from django.db import transaction
+
+from exhibit.errors import ExhibitError, UnreadablePictureError
+from exhibit.machine import machine_fault, tell_once
+from exhibit.types import Decision, Verification
+from indexer.picture.features import Features, extract, fingerprints
+from indexer.picture.spaces import PICTURE_PARTS
+from indexer.search.candidates import hash_candidates
+from registry import jobs
+from registry.cases import matching
+from registry.db import steps
+from registry.matches import fingerprints as vectors, prints
+from registry.matches.fingerprints import Collection
+from registry.matches.registered_works import RegisteredWorks
+from registry.matches.search_version import search_mark
+from registry.models import Picture
+from registry.services.descriptors import SwitchedError
+from registry.services.services import Services
+
+Measured = tuple[Picture, Features]
+
+
+def match_pictures(services: Services, ids: Sequence[int]) -> None:
+    """Match a batch of pictures against all works.
+
+    0. Those that need no other search than they had only need cases for what was seen of them since: works that came
+       later have searched for them (:mod:`registry.matches.search`).
+    1. Claim them; read, decode and measure each. What can't be decoded is done, with the reason.
+    2. Keep fingerprints and their places in the index of pictures, and commit: from here on a new work finds them.
+    3. Search the works, as they are after that commit; verify the candidates.
+    4. Keep the matches and open the cases, with the pictures locked, so that no sighting slips through.
+
+    Damage in a picture is that picture's matter. Damage in what all of them need holds them up until it is mended.
+    """
+    claimed = steps.claim(Picture, ids, services.stale_after)
+    if not claimed:
+        return
+    with steps.ending(Picture, claimed, shared=True):
+        try:
+            _match(services, claimed)
+        except SwitchedError:
+            steps.give_back(Picture, claimed)
+
+
+def _match(services: Services, claimed: Sequence[int]) -> None:
+    services.descriptors.refresh()
+    mark = search_mark()
+    known = set(Picture.objects.filter(pk__in=claimed, searched=mark).values_list("pk", flat=True))
+    if known:
+        _finish(services, sorted(known), [], mark)
+    services.descriptors.serving.open()
+    measured = _measure(services, [pk for pk in claimed if pk not in known])
+    _keep_fingerprints(services, measured)
+    services.indexes.refresh(Collection.WORKS)
+    compared, partly, rows = _compared(services, measured)
+    _finish(services, compared, [*rows, *prints.found_in(services, measured)], mark, partly)
+
+
+def _finish(
+    services: Services,
+    pictures: Sequence[int],
+    rows: Sequence[tuple[int, int, Verification]],
+    mark: str,
+    partly: Sequence[int] = (),
+) -> None:
+    """Keep the matches of pictures, open the cases, and note that the pictures are done.
+
+    Nobody asks for pairs that were found unlike: a picture that is searched again is compared anew.
+    """
+    with transaction.atomic():
+        matching.lock_pictures(pictures)
+        matching.keep_matches(row for row in rows if row[2].decision is not Decision.NONE)
+        captures = matching.open_cases(fuse=services.fuse, found=pictures)
+        Picture.objects.filter(pk__in=pictures).update(searched=mark)
+        Picture.objects.filter(pk__in=partly).update(searched="")  # they are searched for when they are seen again
+        steps.finish(Picture, pictures)
+    services.enqueue(jobs.capture, captures)
+
+
+def _measure(services: Services, ids: Iterable[int]) -> list[Measured]:
+    measured, rows = [], list(Picture.objects.filter(pk__in=list(ids)).order_by("pk"))
+    read = services.blobs.ahead([row.digest for row in rows])
+    for row in rows:
+        with steps.ending(Picture, [row.pk]):
+            try:
+                features = extract(read(row.digest), services.limits, descriptor=services.descriptors.serving)
+                measured.append((row, features))
+            except UnreadablePictureError as refused:
+                Picture.objects.filter(pk=row.pk).update(refusal=refused.reason)
+                steps.finish(Picture, [row.pk])
+    return measured
+
+
+def _keep_fingerprints(services: Services, measured: Sequence[Measured]) -> None:
+    rows = [(row.pk, vector) for row, features in measured for vector in fingerprints(row.digest, features)]
+    pictures = [row for row, _ in measured]
+    with transaction.atomic():
+        matching.lock_pictures(row.pk for row in pictures)
+        services.descriptors.check_serving()
+        vectors.keep_fingerprints(services.indexes.spaces, rows)
+        for row, features in measured:
+            row.format, row.width, row.height = features.info.format, features.info.width, features.info.height
+            row.incomplete = features.info.incomplete
+        Picture.objects.bulk_update(pictures, ["format", "width", "height", "incomplete"])
+        vectors.add_to(Collection.PICTURES, [row.pk for row in pictures], PICTURE_PARTS)
+
+
+def _compared(
+    services: Services, measured: Sequence[Measured]
+) -> tuple[list[int], list[int], list[tuple[int, int, Verification]]]:
+    """Compare with the works; damage in one registered picture or in one found picture stops nobody else.
+
+    Returns the pictures that were compared, those of them for which a registered picture couldn't be had, and what came
+    of it: (registered, found, verification).
+    """
+    hashed = hash_candidates([features for _, features in measured], RegisteredWorks(services).hashes)
+    read = services.blobs.ahead([row.digest for row, _ in measured])
+    compared, partly = [], []
+    rows: list[tuple[int, int, Verification]] = []
+    for (row, features), candidates in zip(measured, hashed, strict=True):
+        works = RegisteredWorks(services)
+        try:
+            found = works.find(features, partial(read, row.digest), candidates)
+        except ExhibitError as error:
+            if machine_fault(error):
+                raise
+            steps.fail(Picture, row.pk, str(error), retry=True)
+            continue
+        rows += [(work, row.pk, verification) for work, verification in found]
+        compared.append(row.pk)
+        for damage in works.damaged.values():
+            partly.append(row.pk)
+            tell_once(f"A registered picture can't be compared with what is found: {damage}", logging.ERROR)
+    return compared, partly, rows

@@ -1,0 +1,216 @@
+"""Spaces, fingerprints, the change list that every index is a cache of, verified matches, calibrations, networks."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+
+from django.db import models
+
+from exhibit.types import Decision, Matrix, Piece, Verification
+from registry.db.claimable import Claimable
+from registry.db.fields import DigestField
+from registry.pictures.models import Picture
+
+_MEASURED = tuple(field.name for field in fields(Verification))
+
+
+class SpaceRow(models.Model):
+    """What makes two vectors comparable (:class:`exhibit.types.Space`)."""
+
+    name = models.CharField(max_length=40)
+    version = models.CharField(max_length=40)
+    metric = models.CharField(max_length=8)
+    width = models.PositiveIntegerField()
+    parameters = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name", "version"], name="space_identity")]
+
+
+class FingerprintRow(models.Model):
+    """One vector in one space of one picture, or of a part of it. Keyed by picture only."""
+
+    picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="fingerprints")
+    space = models.ForeignKey(SpaceRow, on_delete=models.PROTECT, related_name="+")
+    part = models.CharField(max_length=16)
+    vector = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["picture", "space", "part"], name="fingerprint_identity")]
+
+
+class IndexChange(models.Model):
+    """One addition to, or removal from, a collection of pictures in a space.
+
+    An index holds the changes up to a number; its tail is what came later. Numbers are the rows' own. Those of works
+    and of stated fingerprints are in commit order: one appender at a time holds an advisory lock until it commits.
+    Pictures are added by many at once, who share a lock: of two numbers the later may be committed first. Whoever reads
+    how far they go waits for those who are adding (``registry.matches.fingerprints.last_change``), so that nothing
+    comes below a number that was read up to.
+    """
+
+    class Collection(models.TextChoices):
+        """The sets of pictures that are searched."""
+
+        WORKS = "works"
+        PICTURES = "pictures"
+        PRINTS = "prints"
+        """Of works, the fingerprints that were only stated: what was measured here is never among them."""
+
+    class Operation(models.TextChoices):
+        """What happened to the vector."""
+
+        ADD = "add"
+        REMOVE = "remove"
+
+    collection = models.CharField(max_length=8, choices=Collection.choices)
+    space = models.ForeignKey(SpaceRow, on_delete=models.PROTECT, related_name="+")
+    number = models.BigIntegerField()
+    operation = models.CharField(max_length=6, choices=Operation.choices)
+    fingerprint = models.ForeignKey(FingerprintRow, on_delete=models.CASCADE, related_name="changes")
+    removes = models.BigIntegerField(null=True, blank=True, help_text="the number of the addition that is taken back")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["collection", "space", "number"], name="index_change_identity")]
+        indexes = [models.Index(fields=["fingerprint", "collection"], name="index_change_of_fingerprint")]
+
+
+class MilvusCollection(models.Model):
+    """Which collection in Milvus holds the pictures seen in a space (``registry.services.archive``)."""
+
+    space = models.OneToOneField(SpaceRow, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=255, help_text="empty while none counts")
+    sequence = models.BigIntegerField(help_text="the highest change number that counts there")
+
+
+class Match(models.Model):
+    """The verified comparison of a picture with a registered picture (:class:`exhibit.types.Verification`).
+
+    Of pairs that were found unlike (``none``) those are kept that the search of a new work has compared: it goes on
+    where it was.
+    """
+
+    registered = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="matches_as_registered")
+    found = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="matches_as_found")
+    pipeline = models.CharField(max_length=80)
+    decision = models.CharField(max_length=9)
+    hamming = models.PositiveSmallIntegerField()
+    inliers = models.PositiveIntegerField()
+    dense = models.FloatField()
+    transform = models.JSONField(null=True, blank=True)
+    mirrored = models.BooleanField(default=False)
+    rotation = models.SmallIntegerField(default=0)
+    overlap_work = models.FloatField(default=0)
+    overlap_picture = models.FloatField(default=0)
+    probability = models.FloatField(null=True, blank=True)
+    calibration = DigestField(null=True, blank=True, help_text="of the calibration that gave the probability")
+    reasons = models.JSONField(default=list, blank=True)
+    in_place = models.FloatField(null=True, blank=True)
+    drift = models.FloatField(null=True, blank=True)
+    further = models.JSONField(default=list, blank=True, help_text="transforms of further copies of the same picture")
+    pieces = models.JSONField(
+        default=list, blank=True, db_default=[], help_text="where no single transform describes the copy"
+    )
+    survival = models.JSONField(
+        default=list, blank=True, db_default=[], help_text="what survives of each cell of the registered picture"
+    )
+    related = models.FloatField(
+        null=True, blank=True, help_text="logarithm of the odds that they have to do with each other"
+    )
+    exposure = models.FloatField(null=True, blank=True, help_text="… and that both show the very same picture")
+    figures = models.JSONField(default=dict, blank=True, db_default={}, help_text="what was measured, by name")
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["registered", "found", "pipeline"], name="match_identity")]
+        indexes = [models.Index(fields=["found"], name="match_of_found", condition=~models.Q(decision="none"))]
+
+    @classmethod
+    def of(cls, registered: int, found: int, verification: Verification) -> "Match":
+        """The row, not kept yet, of what was measured of two pictures, given by their primary keys."""
+        measured = {name: getattr(verification, name) for name in _MEASURED}
+        pieces = [asdict(piece) for piece in verification.pieces]
+        return cls(registered_id=registered, found_id=found, **measured | {"pieces": pieces})
+
+    @property
+    def verification(self) -> Verification:
+        """What was measured."""
+        kept = {name: getattr(self, name) for name in _MEASURED}
+        read = {
+            "decision": Decision(self.decision),
+            "transform": None if self.transform is None else _matrix(self.transform),
+            "reasons": tuple(self.reasons),
+            "further": tuple(_matrix(rows) for rows in self.further),
+            "pieces": tuple(_piece(**piece) for piece in self.pieces),
+            "survival": tuple(self.survival),
+        }
+        return Verification(**kept | read)
+
+
+def _matrix(rows: Sequence[Sequence[float]]) -> Matrix:
+    first, second, third = ((float(row[0]), float(row[1]), float(row[2])) for row in rows)
+    return first, second, third
+
+
+def _piece(box: Sequence[float], transform: Sequence[Sequence[float]]) -> Piece:
+    left, top, right, bottom = map(float, box)
+    return Piece((left, top, right, bottom), _matrix(transform))
+
+
+class CalibrationRow(models.Model):
+    """How figures became probabilities (``calibration.Calibration``); kept as long as a match names it."""
+
+    digest = DigestField(unique=True)
+    name = models.CharField(max_length=80)
+    pipeline = models.CharField(max_length=80)
+    content = models.TextField(help_text="canonical JSON")
+    shipped = models.BooleanField(help_text="it came with the software; one of this installation's own goes before it")
+    used_from = models.DateTimeField(null=True, blank=True, help_text="not used any more without it")
+
+
+class DescriptorModel(Claimable):
+    """A network with its card. Its step describes all pictures anew, batch by batch, when it is to come into use.
+
+    Outside of that the row is ``done``.
+    """
+
+    name = models.CharField(max_length=40)
+    version = models.CharField(max_length=40)
+    digest = DigestField(help_text="of the ONNX file, which is among the blobs")
+    size = models.BigIntegerField()
+    card = models.JSONField()
+    space = models.OneToOneField(SpaceRow, on_delete=models.PROTECT, related_name="+")
+    shipped = models.BooleanField(default=False, help_text="it came with the software")
+    added_at = models.DateTimeField(auto_now_add=True)
+    shared = models.JSONField(null=True, blank=True, help_text="the signed card with which it came from somebody else")
+    measurement = models.JSONField(null=True, blank=True)
+    measured_at = models.DateTimeField(null=True, blank=True)
+    cursor = models.BigIntegerField(default=0, help_text="pictures up to here were described, or were not there")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name", "version"], name="descriptor_identity")]
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+class DescriptorChoice(models.Model):
+    """The one row that says which network is in use: changing it is the whole switch."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    serving = models.ForeignKey(DescriptorModel, on_delete=models.PROTECT, related_name="+")
+    building = models.ForeignKey(DescriptorModel, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="descriptor_choice_single")]
+
+
+class DescriptorGap(models.Model):
+    """A picture whose bytes are there, without a vector of a network: it failed, or there was nothing to describe."""
+
+    model = models.ForeignKey(DescriptorModel, on_delete=models.CASCADE, related_name="gaps")
+    picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["model", "picture"], name="descriptor_gap_identity")]

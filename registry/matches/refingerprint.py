@@ -1,0 +1,95 @@
+"""Describing all pictures anew with another network, in the background, while the present one serves."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from django.db import transaction
+
+from exhibit.clock import now
+from exhibit.errors import ExhibitError
+from exhibit.machine import machine_fault
+from exhibit.types import Fingerprint
+from indexer.picture.descriptor import Descriptor
+from indexer.picture.features import extract, fingerprints
+from indexer.picture.spaces import PICTURE_PARTS, WORK_PARTS
+from registry import jobs
+from registry.cases import matching
+from registry.db import steps
+from registry.db.locks import Lock, hold, share
+from registry.descriptors import descriptors
+from registry.matches import fingerprints as vectors
+from registry.matches.fingerprints import Collection
+from registry.models import DescriptorModel, Picture
+from registry.services.services import Services
+
+BATCH = 16
+SECONDS = 20.0  # how long a step goes on before other work has its turn
+
+
+def describe_anew(services: Services, ids: Sequence[int]) -> None:
+    """Go on describing pictures with a network that is to come into use: works first, then whatever bytes are there.
+
+    What is described is kept batch by batch, so a run that breaks off costs one batch. When nothing is missing any
+    more, one row changes, and the network serves.
+    """
+    for pk in steps.claim(DescriptorModel, ids, services.stale_after):
+        with steps.ending(DescriptorModel, [pk]):
+            _go_on(services, DescriptorModel.objects.select_related("space").get(pk=pk))
+
+
+def _go_on(services: Services, row: DescriptorModel) -> None:
+    services.descriptors.refresh()
+    descriptor, until = services.descriptors.of(row), time.monotonic() + SECONDS
+    descriptor.vectors([np.zeros((64, 64, 3), np.uint8)])  # a damaged file is no picture's fault
+    while time.monotonic() < until:
+        batch, cursor = descriptors.undescribed(row, BATCH)
+        if batch:
+            going_on = _describe(services, row, batch, cursor)
+        else:
+            going_on = not descriptors.switch_to(row) and descriptors.is_built(row.pk)
+        if not going_on:
+            steps.finish(DescriptorModel, [row.pk])
+            services.descriptors.refresh()
+            return
+    steps.wait(DescriptorModel, row.pk, now())
+    services.enqueue(jobs.refingerprint, [row.pk])
+
+
+def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cursor: int) -> bool:
+    """Describe some pictures; false when the network isn't to come into use any more."""
+    descriptor = services.descriptors.of(row)
+    made: list[tuple[int, Fingerprint]] = []
+    gaps = []
+    for picture in Picture.objects.filter(pk__in=batch).order_by("pk"):
+        try:
+            found = _vectors(services, picture, descriptor)
+            made += [(picture.pk, row) for row in found]
+            gaps += [] if found else [(picture.pk, descriptors.NOTHING_TO_DESCRIBE)]
+        except ExhibitError as error:
+            if error.retry or machine_fault(error):
+                raise
+            gaps.append((picture.pk, str(error)))
+    with transaction.atomic():
+        matching.lock_pictures(batch)
+        if not descriptors.is_built(row.pk):
+            return False
+        vectors.keep_fingerprints([descriptor.space], made)
+        descriptors.note_gaps(row, gaps)
+        hold(Lock.INDEX)  # so that a work that is being removed is seen either here or there
+        share(Lock.PICTURES)  # and so a picture
+        for collection, parts in ((Collection.WORKS, WORK_PARTS), (Collection.PICTURES, PICTURE_PARTS)):
+            vectors.add_to(collection, descriptors.members(collection, batch), parts)
+        descriptors.move_cursor(row, cursor)
+    return True
+
+
+def _vectors(services: Services, picture: Picture, descriptor: Descriptor) -> list[Fingerprint]:
+    load = partial(services.blobs.get, picture.digest)
+    if picture.work_pictures.exists():
+        features = services.features_in(descriptor).get(picture.digest, load)
+    else:
+        features = extract(load(), services.limits, descriptor=descriptor)
+    found = fingerprints(picture.digest, features)
+    return [fingerprint for fingerprint in found if fingerprint.space == descriptor.space.id]

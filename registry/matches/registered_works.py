@@ -1,0 +1,168 @@
+"""The registered works as a search goes through them, and what was measured of each."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from django.db.models import QuerySet
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError
+from exhibit.machine import machine_fault
+from exhibit.ports import VectorIndex
+from exhibit.types import Decision, Relation, Verification
+from indexer.picture.features import Features
+from indexer.picture.spaces import PHASH
+from indexer.search.candidates import Candidate
+from indexer.search.derived import graded
+from indexer.search.past import WorkQueries, work_queries
+from indexer.search.search import compare_alone, find_works
+from indexer.search.series import relation_of, told_apart
+from indexer.votes.index import VoteIndex
+from registry.matches.fingerprints import Collection
+from registry.models import Picture, WorkPicture, WorkRelation
+from registry.services.services import Services
+from registry.works.marks import RegisteredPicture, registered, with_marks
+from registry.works.relations import siblings_of
+
+
+class RegisteredWorks:
+    """The registered pictures by primary key, as of the last refresh. Implements ``indexer.search.search.Works``.
+
+    Those of all owners, or only those among some rows.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        among: QuerySet[WorkPicture] | None = None,
+        beside: QuerySet[WorkPicture] | None = None,
+        known: Mapping[int, RegisteredPicture] | None = None,
+    ) -> None:
+        self._house = services
+        self._among = among
+        self._beside = beside  # of a work's series no others are looked at; all where nothing is said
+        self._known = dict(known or {})
+        self.damaged: dict[int, ExhibitError] = {}  # whose features couldn't be had, and why
+
+    @property
+    def hashes(self) -> VectorIndex:
+        """Their hashes."""
+        return self._house.indexes.of(Collection.WORKS, PHASH)
+
+    @property
+    def descriptors(self) -> VectorIndex:
+        """Their descriptors."""
+        return self._house.indexes.of(Collection.WORKS, self._house.descriptors.serving.space)
+
+    @property
+    def votes(self) -> VoteIndex:
+        """Their local features."""
+        return self._house.indexes.votes
+
+    def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
+        """Whose vector each candidate is, by space and number."""
+        owners = self._house.indexes.pictures(Collection.WORKS, candidates)
+        if self._among is not None:
+            kept = set(self._among.filter(picture__in=owners.values()).values_list("picture", flat=True))
+            owners = {key: picture for key, picture in owners.items() if picture in kept}
+        self._know(owners.values())
+        return owners
+
+    def features(self, work: int) -> Features | None:
+        """What was measured of a registered picture; ``None`` when its files are damaged or have gone."""
+        try:
+            return _features_of(self._house, self._known[work])
+        except ExhibitError as error:
+            if error.retry or machine_fault(error):  # what all of them need is missing
+                raise
+            self.damaged[work] = error
+            return None
+
+    def find(
+        self, found: Features, load: Callable[[], bytes], hashed: Sequence[Candidate] | None = None
+    ) -> list[tuple[int, Verification]]:
+        """Search for one picture as ``indexer.search.search.find_works`` does, and tell works of a series apart."""
+        searched = find_works(found, load, self, self._house.limits, hashed)
+        return list(self._graded(found, self.told_apart(found, load, dict(searched))).items())
+
+    def compare_alone(self, found: Features, work: int, features: Features) -> Verification:
+        """Verify a pair that a work's search of the past has named, and decide as a found picture's search does."""
+
+        def load() -> bytes:
+            return self._house.blobs.get(found.digest)
+
+        said = compare_alone(found, load, features, self._house.limits)
+        self._know([work])
+        return self._graded(found, self.told_apart(found, load, {work: said}))[work]
+
+    def told_apart(
+        self, found: Features, load: Callable[[], bytes], compared: dict[int, Verification]
+    ) -> dict[int, Verification]:
+        """The comparisons with those of further works of the same series, as the picture lies on all of them."""
+        certain = [work for work, said in compared.items() if said.decision is Decision.CERTAIN]
+        siblings = siblings_of(certain, self._beside) if certain else {}
+        missing = set().union(*siblings.values()) - compared.keys()
+        self._know(missing)
+        for work in sorted(missing):
+            if (features := self.features(work)) is not None:
+                compared[work] = compare_alone(found, load, features, self._house.limits)
+        return told_apart(compared, lambda work: siblings.get(work, ()))
+
+    def _graded(self, found: Features, compared: dict[int, Verification]) -> dict[int, Verification]:
+        """With what survives of works whose owners ask for derived ones."""
+        for work, said in compared.items():
+            if self._known[work].derived and not found.is_icon and (features := self.features(work)) is not None:
+                compared[work] = graded(found, features, said)
+        return compared
+
+    def _know(self, works: Iterable[int]) -> None:
+        self._known |= registered(set(works) - self._known.keys())
+
+
+def registered_features(services: Services, digest: Digest) -> Features:
+    """What was measured of a registered picture, from the cache or from its bytes, with its marks."""
+    (known,) = registered(Picture.objects.filter(digest=digest).values_list("pk", flat=True)).values()
+    return _features_of(services, known)
+
+
+def queries_of(services: Services, known: RegisteredPicture) -> tuple[WorkQueries, Features]:
+    """What a registered picture searches all pictures ever seen with, and what was measured of it."""
+    features = _features_of(services, known)
+    return work_queries(services.blobs.get(features.digest), features, services.descriptors.serving, services.limits)
+
+
+def _features_of(services: Services, known: RegisteredPicture) -> Features:
+    features = services.features.get(known.digest, lambda: services.blobs.get(known.digest))
+    return with_marks(features, known.marks)
+
+
+def note_relations(services: Services, row: WorkPicture, features: Features) -> int:
+    """Search the owner's other works for a registered picture, and note what it is to those it shows; returns how many.
+
+    The indexes of the works have to be fresh. Doing it twice notes the same. Flat works all look alike: nothing is
+    noted of them. A picture of several works counts as the last one's. It asks by all its local features, which are
+    there: quick ones would have to be measured.
+    """
+    if features.is_flat:
+        return 0
+    living = WorkPicture.objects.filter(work__owner=row.work.owner_id, work__removed_at=None)
+    others = living.exclude(work=row.work_id).exclude(picture=row.picture_id)
+    works = RegisteredWorks(services, others)
+    features = replace(features, later_quick=features.later_local)
+    compared = find_works(features, partial(services.blobs.get, features.digest), works, services.limits)
+    related = {picture: (kind, said) for picture, said in compared if (kind := relation_of(said)) is not None}
+    owned = dict(others.filter(picture__in=related).order_by("pk").values_list("picture", "work"))
+    rows = [_row(row.work_id, work, *related[picture]) for picture, work in owned.items()]
+    WorkRelation.objects.bulk_create(rows, ignore_conflicts=True)
+    return len(rows)
+
+
+def _row(work: int, other: int, kind: Relation, said: Verification) -> WorkRelation:
+    shown = said.overlap_picture, said.overlap_work
+    if kind is Relation.PART and shown[0] < shown[1]:
+        work, other, shown = other, work, (shown[1], shown[0])
+    measured = {"dense": said.dense, "in_place": said.in_place, "drift": said.drift}
+    shares = {"work_shown": shown[0], "other_shown": shown[1]}
+    return WorkRelation(work_id=work, other_id=other, kind=kind, noted_at=now(), **shares, **measured)

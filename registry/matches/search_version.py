@@ -1,0 +1,38 @@
+"""What the search that a picture is done with depends on, beside the picture and works that come later."""
+
+import time
+from functools import lru_cache
+
+from django.db.models import Count, Max
+
+from indexer.picture.spaces import LOCAL, PIPELINE, ROOTSIFT
+from registry.descriptors import descriptors
+from registry.matches import fingerprints as vectors
+from registry.models import StepState, WorkPicture
+
+COUNTED_EVERY = 300
+"""Seconds for which a process believes a count of works that takes as long as there are works."""
+
+
+def search_mark() -> str:
+    """The mark of a search that begins now.
+
+    It holds the version of the comparison, the network that serves, how many works are found by these two alone because
+    their local features are still to be measured, and which works know nothing of what was seen before them because
+    their search of the past has failed. A picture that is seen again and has another mark is searched for again.
+    """
+    choice = descriptors.choice_with()
+    failed = WorkPicture.objects.filter(state=StepState.FAILED, work__removed_at=None).aggregate(Count("pk"), Max("pk"))
+    unmeasured = _counted(int(time.monotonic() // COUNTED_EVERY))
+    return " ".join(map(str, (PIPELINE, choice and choice.serving, unmeasured, *failed.values())))
+
+
+def count_anew() -> None:
+    """Count when next asked, because some were measured."""
+    _counted.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _counted(_period: int) -> int:
+    """Works without local features: they only get fewer, so an old count costs a search too many at most."""
+    return vectors.works_without(ROOTSIFT, LOCAL).count()

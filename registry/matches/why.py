@@ -1,0 +1,62 @@
+"""Why a picture isn't found to show a registered work, and keeping such pairs for measuring."""
+
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError
+from exhibit.sentences import Sentence
+from exhibit.types import Verification
+from indexer.calibration.kept import KeptPairs, Said
+from indexer.draw.draw import View, draw
+from indexer.draw.pair import Pair
+from indexer.picture.features import Features
+from indexer.search.why import Explanation, explain
+from registry.crawls.sightings import blocked
+from registry.matches.fingerprints import Collection
+from registry.matches.identify import SomeWorks, pictures_of
+from registry.matches.registered_works import registered_features
+from registry.models import Work
+from registry.services.services import Services
+
+
+def why(services: Services, work: Work, data: bytes) -> Explanation[int]:
+    """Search the owner's works for one picture, and tell why it is found to show this one, or isn't.
+
+    Pictures are named by their primary keys. Raises ``IntegrityError`` for damaged files and ``ServiceMissingError``
+    when the search takes too long.
+    """
+    services.descriptors.refresh()
+    services.indexes.refresh(Collection.WORKS)
+    originals = {picture.pk: registered_features(services, picture.digest) for picture in work.pictures.all()}
+    own, serving = SomeWorks(services, pictures_of(work.owner)), services.descriptors.serving
+
+    def settled(found: Features, compared: dict[int, Verification]) -> dict[int, Verification]:
+        return own.told_apart(found, lambda: data, compared)
+
+    return explain(data, originals, own, services.limits, serving, settled)
+
+
+def numbers_of(work: Work, explanation: Explanation[int]) -> list[int]:
+    """The works that stood before the one that was asked for."""
+    found = Work.objects.filter(owner=work.owner, removed_at=None, pictures__in=explanation.before).exclude(pk=work.pk)
+    return sorted(set(found.values_list("number", flat=True)))
+
+
+def keep(
+    services: Services, work: Work, explained: Explanation[int], copy: bytes, said: Said, *, name: str, by: str
+) -> None:
+    """File a pair for measuring; raises ``RefusedError`` for what can't be read or the operator doesn't allow."""
+    if blocked([Digest.of(copy)]):
+        raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
+    original, about = _original(services, work, explained), f"{work.owner.slug} work {work.number} / {name}"
+    KeptPairs(services.config.data_dir).keep(original, copy, said, explained, about=about, by=by)
+
+
+def drawn(services: Services, work: Work, explained: Explanation[int], copy: bytes) -> bytes:
+    """Both side by side, a JPEG, and how the search laid one onto the other; empty where the copy can't be read."""
+    if (laid := explained.examined) is None:
+        return b""
+    return draw(View.SIDE_BY_SIDE, Pair.of(copy, _original(services, work, explained), laid, services.limits))
+
+
+def _original(services: Services, work: Work, explained: Explanation[int]) -> bytes:
+    """The work's picture that came farthest."""
+    return services.blobs.get(work.pictures.get(pk=explained.original).digest)

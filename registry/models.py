@@ -1,0 +1,103 @@
+"""The nouns as rows. Identities are unique keys; what a step works off carries its own state."""
+
+from registry.accounts.models import SCOPES_OF, ApiToken, Invitation, KeptAnswer, Membership, Owner, Role, Scope, User
+from registry.bundles.models import AnchorReceipt, Bundle, Deposit, DownloadLink, Package, Report, WitnessState
+from registry.cases.models import (
+    Capture,
+    Case,
+    CaseEvent,
+    CaseSighting,
+    Flood,
+    FoundDay,
+    GroupDecision,
+    LedgerChange,
+    LedgerEffect,
+    LookAlike,
+    PictureReport,
+)
+from registry.crawls.models import (
+    AddressList,
+    Canary,
+    Contributor,
+    Crawl,
+    CrawlSlice,
+    EdgeResult,
+    FrontierUrl,
+    HostDenial,
+    HostLease,
+    Inquiry,
+    KnownPage,
+    Refusal,
+    Revisit,
+    SearchCharge,
+    SearchConsent,
+    SearchKey,
+    Sighting,
+    Watch,
+)
+from registry.db.claimable import UNFINISHED, Claimable, Dismissal, Heartbeat, Lease, StepState, StepTime
+from registry.log.models import (
+    Agreement,
+    Countersignature,
+    DeviceKey,
+    DocumentKey,
+    LogCheckpoint,
+    LogEntry,
+    LogFork,
+    LogNode,
+    LogOpening,
+    LogOrigin,
+    LogSubmission,
+    LogWaiting,
+    Partner,
+    PartnerCall,
+    PasskeyQuestion,
+    SealingKey,
+    SecretMark,
+    WitnessedHead,
+)
+from registry.matches.models import (
+    CalibrationRow,
+    DescriptorChoice,
+    DescriptorGap,
+    DescriptorModel,
+    FingerprintRow,
+    IndexChange,
+    Match,
+    MilvusCollection,
+    SpaceRow,
+)
+from registry.notices.models import (
+    ClaimAnswer,
+    Demand,
+    DemandEntry,
+    Fee,
+    FeeTable,
+    Notice,
+    NoticeCase,
+    NoticeEvent,
+    NoticeMail,
+    NoticeReply,
+    NoticeWording,
+    PartyLookup,
+    RdapAnswer,
+    Sender,
+)
+from registry.notifications.models import Delivery, Event, EventKind, Feed, MailChoice, Webhook
+from registry.pictures.models import BlockedDigest, BytesState, Picture, WithheldFile
+from registry.works.models import (
+    BulkEdit,
+    Collection,
+    Licence,
+    OwnershipRemark,
+    RegistrationConflict,
+    SignedCopy,
+    Upload,
+    UploadFile,
+    UploadLine,
+    Work,
+    WorkAttachment,
+    WorkChange,
+    WorkPicture,
+    WorkRelation,
+)

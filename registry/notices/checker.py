@@ -1,0 +1,136 @@
+"""What a draft lacks before a person can sign it, each with the field that it is about."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.utils.translation import gettext as _
+
+from exhibit.errors import passes
+from registry.models import Notice, NoticeCase
+from registry.notices import enclosures
+from registry.notices.contents import FIELDS, QUESTIONS, SPEAK_FOR_FAIR_USE, NoticeItem
+from registry.notices.notices import FILINGS
+from registry.notices.senders import is_credit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that a draft lacks."""
+
+    at: str  # the field that it is about, or ``case-`` with a case's number
+    sentence: str  # for the person who writes it
+
+
+def gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[str]:
+    """What a draft still lacks before it can be signed, each as a sentence for the person who writes it."""
+    return [gap.sentence for gap in missing(notice, items)]
+
+
+def missing(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
+    """The same with the field that each is about."""
+    given, found = {name: str(notice.fields.get(name, "")).strip() for name in FIELDS}, []
+    needed = {
+        "addressee_name": _("Name the addressee."),
+        "sender_name": _("Write the name of the person who signs."),
+        "sender_capacity": _("Write in what capacity that person signs, such as owner or authorised agent."),
+        "sender_email": _("Write an e-mail address at which the signer is reached."),
+    }
+    if notice.kind in (Notice.Kind.DMCA, Notice.Kind.PRC, *FILINGS):
+        needed["sender_address"] = _("Write the signer's address.")
+        needed["sender_telephone"] = _("Write the signer's telephone number.")
+    if notice.kind in FILINGS:
+        needed |= _needed_to_file(notice, given)
+    found += [Gap(name, sentence) for name, sentence in needed.items() if sentence and not given[name]]
+    if given["sender_code"] and not is_credit_code(given["sender_code"]):
+        wrong = _("This isn't a unified social credit code: 18 characters, of which the last fits the others.")
+        found.append(Gap("sender_code", wrong))
+    if notice.kind == Notice.Kind.CCB and given["amount"]:
+        found += _over_the_cap(given)
+    for name in ("addressee_email", "sender_email"):
+        if (address := given[name]) and not is_address(address):
+            found.append(Gap(name, _("“%(given)s” isn't an e-mail address.") % {"given": address[:100]}))
+    bundles = enclosures.bundles_of([item.row.case for item in items]) if notice.kind == Notice.Kind.COURT else {}
+    for item in items:
+        lacks = _of_case(item, notice, sealed=item.row.case_id in bundles)
+        found += [Gap(f"case-{item.row.case.number}", sentence) for sentence in lacks]
+    return found
+
+
+def _needed_to_file(notice: Notice, given: Mapping[str, str]) -> dict[str, str]:
+    """What a board or a court asks for beside what each letter needs."""
+    needed = {
+        "respondent_name": _("Name the respondent: a person or an organisation, and not a site."),
+        "respondent_address": _("Write the respondent's address."),
+        "relief": _("Write what you ask for."),
+    }
+    if notice.kind == Notice.Kind.CCB:
+        needed["addressee_name"] = ""
+        needed["relief"] = _("Write what you ask for, and the harm.")
+        needed["facts"] = _("Write the facts of the use, as far as you know them.")
+        needed["smaller"] = _("Say whether you ask for a smaller claim.")
+    else:
+        needed["addressee_name"] = _("Name the court.")
+        if given["sender_organisation"]:
+            needed["sender_representative"] = _("Write the organisation's legal representative and the position.")
+            needed["sender_code"] = _("Write the organisation's unified social credit code.")
+    return needed
+
+
+def _over_the_cap(given: Mapping[str, str]) -> list[Gap]:
+    """Whether a sum is one that the Copyright Claims Board can award: 17 U.S.C. 1504(e)(1)(D), 1506(z)."""
+    most = 5_000 if given["smaller"] == "yes" else 30_000
+    digits = given["amount"].replace(",", "").removeprefix("$").strip()
+    if digits.isdecimal() and len(digits) < 9 and int(digits) <= most:
+        return []
+    said = _("Write the sum in whole US dollars, at most %(most)s in this kind of claim.")
+    return [Gap("amount", said % {"most": f"{most:,}"})]
+
+
+def _of_case(item: NoticeItem, notice: Notice, *, sealed: bool) -> list[str]:
+    """What a case of a draft lacks."""
+    case, found = {"case": item.row.case.number}, []
+    if notice.kind == Notice.Kind.DMCA:
+        found += [sentence % case for sentence in _unconsidered(item.row)]
+    if notice.kind == Notice.Kind.CCB and not _registered_in_us(item.row.case.work.registrations):
+        said = _("Case %(case)d: enter the registration of the work with the US Copyright Office, or its application.")
+        found.append(said % case)
+    if notice.kind == Notice.Kind.CCB and not item.row.case.work.author:
+        found.append(_("Case %(case)d: declare the author of the work; the Board asks for it (37 CFR 222.2).") % case)
+    if notice.kind == Notice.Kind.COURT and not sealed:
+        found.append(_("Case %(case)d: no evidence bundle of it is sealed yet.") % case)
+    if not item.there and item.licences:
+        case["licence"] = item.licences[0]
+        found.append(_("Case %(case)d: licence %(licence)d covers what is left of it. Look at the case again.") % case)
+    elif not item.there:
+        found.append(_("Case %(case)d: the last visits found the picture gone at every place.") % case)
+    return found
+
+
+def is_address(text: str) -> bool:
+    """Whether a mail can be sent there."""
+    return passes(validate_email, text, ValidationError)
+
+
+def _unconsidered(row: NoticeCase) -> list[str]:
+    answers = row.answers
+    if any(answers.get(name) not in choices for name, choices in QUESTIONS.items()):
+        return [_("Case %(case)d: answer all four questions about fair use.")]
+    speaks = any((name, answers[name]) in SPEAK_FOR_FAIR_USE for name in QUESTIONS)
+    if speaks and not str(answers.get("words", "")).strip():
+        return [_("Case %(case)d: an answer may speak for fair use. Write why you believe that the use isn't one.")]
+    return []
+
+
+def us_unregistered(items: Sequence[NoticeItem]) -> list[int]:
+    """Cases whose works show no registration with an office of the United States."""
+    return [item.row.case.number for item in items if not _registered_in_us(item.row.case.work.registrations)]
+
+
+def _registered_in_us(registrations: Sequence[Mapping[str, str]]) -> bool:
+    named = [
+        set(str(registration.get("office", "")).upper().replace(".", "").replace(",", " ").split())
+        for registration in registrations
+    ]
+    return any(case & {"US", "USA", "USCO", "LOC"} or {"UNITED", "STATES"} <= case for case in named)

@@ -1,0 +1,338 @@
+"""The claim check: what may speak against a claim, gathered before anybody is accused. It decides nothing.
+
+Each point says on what it rests and where that was found; a member answers it, and no notice is signed, or mailed from
+here, while a point is unanswered. What a page says of itself is its party's word: it raises a question, and settles
+none.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Func, TextField, Value, prefetch_related_objects
+from django.utils.translation import gettext as _, ngettext
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import canonical
+from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.network.urls import host_of, registrable_domain
+from registry.cases import history, recaptures
+from registry.log import audit_log
+from registry.models import (
+    Canary,
+    Capture,
+    Case,
+    CaseEvent,
+    ClaimAnswer,
+    Notice,
+    NoticeEvent,
+    Sighting,
+    StepState,
+    User,
+)
+from registry.notices.page_claims import MAX_BYTES, Stated, What, read_page, resellers, squashed, stated_in
+from registry.services.services import Services
+from registry.works.licence_check import SEEN, Ledger, ledger_of
+from registry.works.ownership import warnings_of
+
+MAX_PAGES, MAX_PLACES, MAX_GROUNDS, MAX_WORDS = 3, 200, 10, 1_000
+"""Of a case: kept pages that are read, places that are looked at; of a point: grounds; of an answer: characters."""
+_CONTEXT = re.compile(
+    r"(?<![a-z])(review|critique|criticism|commentary|quotation|citation|essay|parody|satire|obituary|news|thesis|"
+    r"rezension|kritik|zitat|nachrichten)(?![a-z])|(评论|书评|影评|引用|新闻|报道|戏仿|论文)",
+    re.IGNORECASE,
+)
+
+
+_Page = tuple[list[Stated], bool]  # what a text states, and whether it names whom the work is by
+Pages = dict[tuple[str, ...], _Page]
+"""What kept pages state, by their digest, the picture's address and the names that were looked for."""
+
+
+class Kind(StrEnum):
+    """What a point is about; the last but one are the warnings of the ownership check."""
+
+    LEDGER = "ledger"
+    RESELLER = "reseller"
+    STATED = "stated-licence"
+    EMBEDDED = "embedded"
+    OWN = "own"
+    CONTEXT = "context"
+    TERM = "term"
+    DEDICATION = "dedication"
+    CREDIT = "credit"
+    MANIFEST = "manifest"
+    EARLIER = "earlier"
+    DISPUTES = "disputes"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where something was found, and in what words."""
+
+    page: str
+    words: str = ""
+    visit: int | None = None  # the one whose files hold the page; ``None`` for what a crawl read
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One thing that may speak against the claim."""
+
+    kind: Kind
+    grounds: Mapping[str, Any]  # what it rests on: an answer holds as long as this stays the same
+    evidence: tuple[Evidence, ...]
+    answer: ClaimAnswer | None  # a member's, to these grounds
+
+    @property
+    def mark(self) -> str:
+        """What says that somebody was shown this point with these grounds."""
+        return Digest.of(canonical({"grounds": self.grounds, "kind": self.kind})).hex
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The points of a case."""
+
+    points: tuple[Point, ...]
+    places: int  # where the case was seen
+    pages: int  # kept pages of those that were read
+
+    @property
+    def unanswered(self) -> int:
+        """How many points wait for a member."""
+        return sum(point.answer is None for point in self.points)
+
+    @property
+    def friendly_first(self) -> bool:
+        """Whether a Creative Commons licence is named: then a friendly letter comes before a notice."""
+        stated = [each["what"] for point in self.points for each in point.grounds.get("statements", ())]
+        return What.CREATIVE_COMMONS in stated
+
+    def record(self) -> list[dict[str, Any]]:
+        """The points with who has answered what, as JSON for the log."""
+        return [
+            {"evidence": [asdict(each) for each in point.evidence], "grounds": dict(point.grounds), "point": point.kind}
+            | ({"by": point.answer.by, "words": point.answer.words} if point.answer else {})
+            for point in self.points
+        ]
+
+
+def check(
+    services: Services, cases: Sequence[Case], ledger: Ledger | None = None, read: Pages | None = None
+) -> dict[int, Check]:
+    """The claim check of cases of one owner, by number. Nothing is fetched; what is in ``read`` isn't read again."""
+    if not cases:
+        return {}
+    known = _Known(services, cases, ledger or ledger_of(cases[0].owner_id), {} if read is None else read)
+    return {case.number: known.check(case) for case in cases}
+
+
+def unanswered(checks: Mapping[int, Check]) -> list[str]:
+    """What keeps a notice about these cases from being signed or sent, a sentence for each case."""
+    open_points = {number: found.unanswered for number, found in checks.items() if found.unanswered}
+    return [
+        ngettext(
+            "Case %(case)d: %(n)d point of the claim check is unanswered.",
+            "Case %(case)d: %(n)d points of the claim check are unanswered.",
+            count,
+        )
+        % {"case": number, "n": count}
+        for number, count in open_points.items()
+    ]
+
+
+def answer(services: Services, case: Case, kind: str, mark: str, words: str, *, by: str) -> None:
+    """Keep a member's answer to a point, which counts until the point rests on other grounds; the log keeps all.
+
+    Raises ``WrongUseError`` without words, and when the point isn't there as it was shown (:attr:`Point.mark`).
+    """
+    if not words.strip():
+        raise WrongUseError(_("There are no words."), hint=_("Say what you know of it, and from where."))
+    points = check(services, [case])[case.number].points
+    point = next((point for point in points if (point.kind, point.mark) == (kind, mark)), None)
+    if point is None:
+        raise WrongUseError(_("The point has changed since it was shown."), hint=_("Read it again, then answer."))
+    grounds, words = dict(point.grounds), words.strip()[:MAX_WORDS]
+    with transaction.atomic():
+        told = {"grounds": grounds, "words": words, "by": by, "at": now()}
+        ClaimAnswer.objects.update_or_create(case=case, point=kind, defaults=told)
+        audit_log.noted(case, "claim answered", by=by, point=kind, grounds=grounds, words=words)
+        history.record(case, "claim", by, ("claim-answered", {}), words=words)
+
+
+class _Known:
+    """What is known of some cases of one owner, in as many queries as for one."""
+
+    def __init__(self, services: Services, cases: Sequence[Case], ledger: Ledger, read: Pages) -> None:
+        self.services, self.ledger, self.read = services, ledger, read
+        owner, ids = cases[0].owner, [case.pk for case in cases]
+        prefetch_related_objects(cases, "work__remarks", "work__conflicts", "captures", SEEN)
+        for case in cases:
+            case.work.owner = owner  # it is the cases' own
+        works = [case.work_id for case in cases]
+        self.places: dict[int, dict[tuple[bytes, bytes], Sighting]] = defaultdict(dict)
+        for row in (row for case in cases for row in case.case_sightings.all()):
+            self.places[row.case_id].setdefault(recaptures.place_of(row.sighting), row.sighting)
+        kept = [row for case in cases for row in case.captures.all() if row.state == StepState.DONE and _page_of(row)]
+        self.visits = {
+            (row.case_id, *recaptures.place_of(row)): row for row in sorted(kept, key=lambda row: row.number)
+        }
+        self.answers = {(row.case_id, row.point): row for row in ClaimAnswer.objects.filter(case__in=ids)}
+        self.lost = lost(works)
+        mails = User.objects.filter(memberships__owner=owner).values_list(Value("mail"), "email")
+        key = Func("key", Value("hex"), function="encode", output_field=TextField())
+        pages = Canary.objects.filter(owner=owner, removed_at=None).order_by().values_list(Value("page"), key)
+        own = list(mails.union(pages))
+        self.own_domains = {registrable_domain(mail.rpartition("@")[2]) for what, mail in own if what == "mail"}
+        self.own_pages = {bytes.fromhex(page) for what, page in own if what == "page"}
+        sold = Case.objects.filter(owner=owner, work__in=works, party__in=list(resellers())).order_by("number")
+        self.sold_cases = list(sold.values_list("work", "number"))
+        names = {*map(squashed, resellers().values())}
+        self.sold_licences = [
+            (licence.number, works)
+            for licence, works in self.ledger.licences
+            if registrable_domain(licence.domain) in resellers()
+            or any(name in squashed(licence.licensee) for name in names)
+        ]
+
+    def check(self, case: Case) -> Check:
+        """The points of one case."""
+        seen = list(self.places[case.pk].values())[:MAX_PLACES]
+        statements, pages = self._statements(case, seen)
+        credited = [found for found in statements if found[0]["what"] is What.RESELLER and found[0]["near"]]
+        sold = {
+            "cases": [number for work, number in self.sold_cases if work == case.work_id and number != case.number],
+            "licences": sorted(number for number, works in self.sold_licences if not works or case.work_id in works),
+            "named": sorted({each["name"] for each, _where in credited}),
+        }
+        licences = self._licences(case, seen)
+        stated = [found for found in statements if found[0]["what"] is not What.RESELLER]
+        found: list[tuple[str, Mapping[str, Any], Iterable[Evidence]]] = [
+            (Kind.LEDGER, {"licences": [each for each, _where in licences]}, [where for _each, where in licences]),
+            (Kind.RESELLER, sold, [where for _each, where in credited]),
+            (Kind.STATED, {"statements": [each for each, _where in stated]}, [where for _each, where in stated]),
+            *_sorted(Kind.EMBEDDED, "hosts", _embedded(seen)),
+            *_sorted(Kind.OWN, "places", self._own(case, seen)),
+            *_sorted(Kind.CONTEXT, "words", _context(seen)),
+            *((kind, details, ()) for kind, details in warnings_of(case.work).items()),
+            (Kind.DISPUTES, self.lost.get(case.work_id, {}), ()),
+        ]
+        points = []
+        for kind, grounds, evidence in found:
+            told = {name: value[:MAX_GROUNDS] if isinstance(value, list) else value for name, value in grounds.items()}
+            if told := {name: value for name, value in told.items() if value}:
+                given = self.answers.get((case.pk, kind))
+                held = given is not None and canonical(given.grounds) == canonical(told)
+                points.append(Point(Kind(kind), told, tuple(evidence)[:MAX_GROUNDS], given if held else None))
+        return Check(tuple(points), len(self.places[case.pk]), pages)
+
+    def _statements(self, case: Case, seen: Iterable[Sighting]) -> tuple[list[tuple[dict[str, Any], Evidence]], int]:
+        """What the work's own words and pages state: the newest kept ones, and what a crawl read beside the picture."""
+        names, pages = [name for name in map(squashed, _names(case)) if len(name) > 1], 0
+        work = case.work
+        found: list[tuple[dict[str, Any], Evidence]] = []
+        for text in (work.rights_statement, *(str(work.metadata.get(name, "")) for name in ("rights", "licence"))):
+            own = [each for each in stated_in(text) if each.what is What.CREATIVE_COMMONS]
+            found += [({"what": each.what, "name": each.name, "page": ""}, Evidence("", each.words)) for each in own]
+        for sighting in seen:
+            visit = self.visits.get((case.pk, *recaptures.place_of(sighting)))
+            page = self._read(visit, sighting.image_url, names) if visit and pages < MAX_PAGES else None
+            stated, credited = page or _credited(sighting.context, stated_in(sighting.context), names)
+            pages += page is not None
+            for each in stated:
+                told = {"what": each.what, "name": each.name, "near": each.near, "page": sighting.page_url}
+                where = Evidence(sighting.page_url, each.words, visit.pk if visit and page is not None else None)
+                found.append((told | {"credited": credited}, where))
+        return sorted(found, key=lambda pair: canonical(pair[0])), pages
+
+    def _read(self, visit: Capture, picture: str, names: Sequence[str]) -> _Page | None:
+        """What the page that a visit kept states, or nothing: it was removed for good, or the store is away."""
+        if (key := (_page_of(visit), picture, *names)) not in self.read:
+            try:
+                with self.services.blobs.open(Digest.from_hex(_page_of(visit))) as stream:
+                    self.read[key] = _credited(*read_page(stream.read(MAX_BYTES), picture), names)
+            except ExhibitError:
+                return None
+        return self.read[key]
+
+    def _licences(self, case: Case, seen: Iterable[Sighting]) -> list[tuple[dict[str, Any], Evidence]]:
+        """Licences that name a place: they cover it, or only their time or territory doesn't fit."""
+        found: dict[int, tuple[dict[str, Any], Evidence]] = {}
+        for at in seen:
+            for number, gap in self.ledger.near(case.work_id, at).items():
+                why = {} if gap is None else {"gap": str(gap.gap), "value": gap.value}
+                found.setdefault(number, ({"licence": number} | why, Evidence(at.page_url)))
+        return [found[number] for number in sorted(found)]
+
+    def _own(self, case: Case, seen: Iterable[Sighting]) -> Iterator[tuple[str, Evidence]]:
+        """Accounts, sites and pages that may be the owner's."""
+        names = [name for name in map(squashed, (*_names(case), case.owner.slug)) if len(name) > 4]
+        for sighting in seen:
+            for where in (sighting.party, host_of(sighting.image_url)):
+                named = any(name in squashed(where) for name in names)
+                if named or registrable_domain(where.partition("/")[0]) in self.own_domains:
+                    yield where, Evidence(sighting.page_url)
+            if bytes(sighting.page_key) in self.own_pages:
+                yield sighting.page_url, Evidence(sighting.page_url)
+
+
+def _credited(text: str, stated: list[Stated], names: Iterable[str]) -> _Page:
+    return stated, bool(stated) and any(name in squashed(text) for name in names)
+
+
+def _sorted(
+    kind: Kind, name: str, found: Iterable[tuple[str, Evidence]]
+) -> list[tuple[Kind, dict[str, Any], Iterable[Evidence]]]:
+    rows = dict(sorted(found, key=lambda pair: pair[0]))
+    return [(kind, {name: list(rows)}, rows.values())]
+
+
+def _page_of(visit: Capture) -> str:
+    """The digest of the page that a visit kept, as a browser left it or as it was served; empty without one."""
+    roles = {file["role"]: file["digest"] for file in visit.kept}
+    return roles.get("dom") or roles.get("page") or ""
+
+
+def _names(case: Case) -> tuple[str, ...]:
+    return case.work.author, case.work.credit, case.work.holder, case.owner.name
+
+
+def _embedded(seen: Iterable[Sighting]) -> Iterator[tuple[str, Evidence]]:
+    """Hosts of somebody else from which pages show the picture."""
+    for sighting in seen:
+        host = registrable_domain(host_of(sighting.image_url))
+        if host and host != registrable_domain(sighting.host):
+            yield host, Evidence(sighting.page_url, sighting.image_url)
+
+
+def _context(seen: Iterable[Sighting]) -> Iterator[tuple[str, Evidence]]:
+    """Words that may say that the picture is quoted, reviewed or reported on."""
+    for sighting in seen:
+        for text in (sighting.page_title, sighting.context, sighting.page_url):
+            for hit in _CONTEXT.finditer(text):
+                yield hit[0].casefold(), Evidence(sighting.page_url, text[:300])
+
+
+def lost(works: Collection[int]) -> Mapping[int, Mapping[str, list[int]]]:
+    """Disputes that works have lost, by primary key: numbers of ``cases`` and of ``notices``.
+
+    Cases that were decided, disputed, and then licensed or cleared; notices that were countered, with nothing removed.
+    """
+    given_up = (Case.Decision.LICENSED, Case.Decision.CLEARED)
+    cases = CaseEvent.objects.filter(kind="disputed", case__work__in=works, case__decision__in=given_up)
+    about = NoticeEvent.objects.filter(kind=Notice.State.COUNTERED, notice__notice_cases__case__work__in=works)
+    notices = about.exclude(notice__state=Notice.State.REMOVED)
+    found: dict[int, dict[str, list[int]]] = defaultdict(dict)
+    told = (
+        cases.values_list(Value("cases"), "case__work", "case__number"),
+        notices.values_list(Value("notices"), "notice__notice_cases__case__work", "notice__number"),
+    )
+    for name, work, number in sorted(told[0].union(told[1])):  # a union leaves out what is the same
+        found[work].setdefault(name, []).append(number)
+    return found

@@ -1,0 +1,290 @@
+"""What a notice says: its cases as facts, its fields, and the letter that both make in a wording."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+
+from evidence.documents.phrases.wording import percent
+from exhibit.clock import now
+from exhibit.periods import earliest, latest
+from registry.cases import recaptures
+from registry.cases.recaptures import Standing
+from registry.models import (
+    BytesState,
+    Capture,
+    Case,
+    CaseSighting,
+    Licence,
+    Notice,
+    NoticeCase,
+    PictureReport,
+    Sighting,
+    StepState,
+)
+from registry.notices import enclosures, senders
+from registry.notices.terms import reply_days
+from registry.notices.wording import Wording, filled, without, wording
+from registry.works.licence_check import Ledger, ledger_of
+
+FIELDS = (
+    "addressee_name", "addressee_email", "addressee_address", "addressee_source", "addressee_country",
+    *(f"sender_{name}" for name in senders.FIELDS),
+    "respondent_name", "respondent_representative", "respondent_address", "respondent_contact",
+    "facts", "relief", "amount", "smaller", "fee", "reply_days", "further", "deposits", "package",
+)  # fmt: skip
+"""What a person fills in."""
+
+QUESTIONS = {
+    "purpose": ("commercial", "plain", "comment"),
+    "nature": ("creative", "factual"),
+    "amount": ("whole", "part", "little"),
+    "market": ("replaces", "none", "unclear"),
+}
+"""What the signer considers about each use (17 U.S.C. 107), with the answers that there are; none is given before."""
+
+SPEAK_FOR_FAIR_USE = {("purpose", "comment"), ("nature", "factual"), ("amount", "little"), ("market", "none")}
+"""Answers after which a notice needs words of the signer's."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+MAX_PLACES = 300  # addresses of one case that a letter lists
+MAX_PICTURES = 20  # cases whose pictures are shown beside the letter
+
+
+@dataclass(frozen=True, slots=True)
+class CasePlace:
+    """A place of a case, with how it stood when it was visited last."""
+
+    seen: Sighting  # the last sighting there
+    first_seen: datetime | None  # when the first was, as far as is known
+    licence: int | None  # the number of the one that covers it today
+    standing: Standing | None  # as the last visit found it; ``None`` before the first
+    visited: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeItem:
+    """A case of a notice with all that the letter says of it."""
+
+    row: NoticeCase
+    places: tuple[CasePlace, ...]
+    there: tuple[CasePlace, ...]  # those that the letter is about: not licensed, not found to be gone
+    share: float  # of the work that the best match at those places shows
+    shown: CaseSighting | None  # that use, if its two pictures can be drawn
+    searched: bool  # whether there are licences of the work that could be searched
+
+    @property
+    def licences(self) -> list[int]:
+        """The licences that cover places of the case today."""
+        return sorted({place.licence for place in self.places if place.licence is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A notice as it would be sent now."""
+
+    subject: str  # one line
+    text: str  # with an empty line to sign on; nobody has signed it
+    day: date
+    signed: str  # the same with the signature, as it is kept once somebody has signed
+
+    @property
+    def whole(self) -> str:
+        """All of it, the subject first, as it is read; signing puts the signature in."""
+        return f"{self.subject}\n\n{self.text}"
+
+
+def items_of(notice: Notice) -> list[NoticeItem]:
+    """The cases of a notice with their places, held against the licences of today: few queries, however many."""
+    rows = notice.notice_cases.select_related("case__work__owner", "case__owner").order_by("case__number")
+    ids = [row.case_id for row in rows]
+    uses: dict[int, list[CaseSighting]] = defaultdict(list)
+    found = CaseSighting.objects.filter(case__in=ids).select_related("sighting", "match__registered", "match__found")
+    for use in found.only(*_NEEDED).order_by("pk"):
+        uses[use.case_id].append(use)
+    ledger, visits = ledger_of(notice.owner_id), last_visits(ids)
+    reported = set(PictureReport.objects.filter(owner=notice.owner_id).values_list("picture", flat=True))
+    licensed = set(Licence.objects.filter(owner=notice.owner_id).values_list("works", flat=True))
+    items = [_item(row, uses[row.case_id], ledger, visits, reported) for row in rows]
+    return [replace(item, searched=not licensed.isdisjoint({None, item.row.case.work_id})) for item in items]
+
+
+_NEEDED = (
+    "case",
+    *(f"sighting__{name}" for name in ("page_key", "image_key", "page_url", "image_url", "host", "party")),
+    *(f"sighting__{name}" for name in ("first_seen", "last_seen", "period", "picture")),
+    *(f"match__{name}" for name in ("overlap_work", "transform", "registered__digest", "found__digest")),
+    "match__found__bytes_state",
+)
+
+Visits = Mapping[tuple[int, bytes, bytes], Capture]
+
+
+def last_visits(cases: Iterable[int]) -> Visits:
+    """The last visit to each place of some cases."""
+    rows = Capture.objects.filter(case__in=list(cases), state=StepState.DONE).order_by("number")
+    rows = rows.only("case", "page_key", "image_key", "outcome", "finished_at")
+    return {(row.case_id, bytes(row.page_key), bytes(row.image_key)): row for row in rows}
+
+
+def _item(row: NoticeCase, uses: list[CaseSighting], ledger: Ledger, visits: Visits, reported: set[int]) -> NoticeItem:
+    seen: dict[tuple[bytes, bytes], list[Sighting]] = defaultdict(list)
+    for use in uses:
+        seen[recaptures.place_of(use.sighting)].append(use.sighting)
+    places = {key: _place(row.case, key, sightings, ledger, visits) for key, sightings in seen.items()}
+    there = {key: at for key, at in places.items() if at.licence is None and at.standing is not Standing.REMOVED}
+    left = [use for use in uses if recaptures.place_of(use.sighting) in there]
+    there_still = [use for use in left if use.match.found.bytes_state == BytesState.STORED]
+    drawn = [use for use in there_still if use.match.transform is not None and use.match.found_id not in reported]
+    return NoticeItem(
+        row,
+        tuple(places.values()),
+        tuple(there.values()),
+        max((use.match.overlap_work for use in left), default=0.0),
+        max(drawn, key=lambda use: use.match.overlap_work, default=None),
+        searched=False,
+    )
+
+
+def _place(case: Case, key: tuple[bytes, bytes], seen: Sequence[Sighting], ledger: Ledger, visits: Visits) -> CasePlace:
+    last = max(seen, key=lambda sighting: (sighting.last_seen or _NEVER, sighting.pk))
+    visit, licence = visits.get((case.pk, *key)), ledger.covering(case.work_id, last)
+    standing = None if visit is None else recaptures.standing_of(visit.outcome)
+    number = None if licence is None else licence.number
+    first = earliest(use.first_seen for use in seen)
+    return CasePlace(last, first, number, standing, None if visit is None else visit.finished_at)
+
+
+MAX_OF_A_PART = 30_000  # characters of a letter that a page shows at once
+
+
+def parts_of(text: str) -> list[str]:
+    """A long letter in parts that end where a paragraph does; put together again they are the letter."""
+    parts = [""]
+    for paragraph in text.split("\n\n"):
+        piece = paragraph if parts == [""] else f"\n\n{paragraph}"
+        if parts[-1] and len(parts[-1]) + len(piece) > MAX_OF_A_PART:
+            parts.append("")
+        parts[-1] += piece
+    return parts
+
+
+def letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> Letter:
+    """The notice as it would be sent today."""
+    items = items_of(notice) if items is None else items
+    words, day = wording(notice.owner, notice.kind, notice.language), now().date()
+    values = _values(notice, items, words, day)
+    statements = {name: re.sub("  +", " ", filled(text, values)).strip() for name, text in words.statements.items()}
+    everything = {**values, **statements}
+    subject = " ".join(filled(words.subject, everything).split())
+    below = enclosures.said(notice, [item.row.case for item in items], words)
+    lines = (line.strip(", ") for line in words.say("unsigned", **_signer(notice)).splitlines())
+    draft = filled(words.body, {**everything, "signature": "\n".join(filter(None, lines))})
+    return Letter(subject, draft + below, day, filled(words.body, everything) + below)
+
+
+def _signer(notice: Notice) -> dict[str, str]:
+    return {name: str(notice.fields.get(f"sender_{name}", "")) for name in ("name", "capacity")}
+
+
+def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: date) -> dict[str, str]:
+    given = {name: str(notice.fields.get(name, "")) for name in FIELDS}
+    addressee = [given["addressee_name"], given["addressee_address"], given["addressee_email"]]
+    contact = "\n".join(
+        words.say(name, text=given[f"sender_{name}"])
+        for name in ("name", "organisation", "code", "representative", "capacity", "address", "telephone", "email")
+        if given[f"sender_{name}"] and name in words.words
+    )
+    return {
+        "number": str(notice.number),
+        "date": words.day(day),
+        "owner": notice.owner.name,
+        "party": notice.party,
+        "addressee": "\n".join(filter(None, addressee)),
+        "count": str(len(items)),
+        "items": "\n\n".join(_item_text(n, item, words, day).strip() for n, item in enumerate(items, 1)),
+        "contact": contact,
+        "identity": f"{words.say('owner', text=notice.owner.name)}\n{contact}",
+        "further": given["further"],
+        "signature": words.say("signature", **_signer(notice), date=words.day(day)),
+        "fee": given["fee"] or words.words.get("fee_asked", ""),
+        "reply_by": words.day(day + timedelta(days=reply_days(notice.fields))),
+        "shown": _shown(items, words),
+        **_filed(given, words),
+        "evidence_list": enclosures.evidence_list([item.row.case for item in items], words),
+        "respondent_name": given["respondent_name"] or notice.party,
+    }
+
+
+def _filed(given: Mapping[str, str], words: Wording) -> dict[str, str]:
+    """What only a paper for a board or a court says."""
+    respondent = [
+        words.words.get(f"respondent_{name}", words.words.get(name, "")).format(text=text)
+        for name in ("name", "representative", "address", "contact")
+        if (text := given[f"respondent_{name}"])
+    ]
+    natural = words.words.get("natural", "")
+    return {
+        "respondent": "\n".join(filter(None, [*respondent, "" if given["respondent_representative"] else natural])),
+        "relief": given["relief"],
+        "facts": given["facts"],
+        "amount": words.say("amount", text=given["amount"]) if given["amount"] and "amount" in words.words else "",
+        "smaller": words.words.get(f"smaller_{given['smaller']}", ""),
+        "natural": "" if given["sender_organisation"] else natural,
+    }
+
+
+def _shown(items: Sequence[NoticeItem], words: Wording) -> str:
+    """Of how many works the attached document shows both pictures, if the letter says that at all."""
+    count = sum(1 for item in items[:MAX_PICTURES] if item.shown is not None)
+    if "shown_all" not in words.words or not count:
+        return ""
+    return words.say("shown_all" if count == len(items) else "shown_some", n=count, count=len(items))
+
+
+def _item_text(number: int, item: NoticeItem, words: Wording, day: date) -> str:
+    work = item.row.case.work
+    registrations = "; ".join(
+        " ".join(filter(None, (str(each.get(name, "")) for name in ("office", "number", "date"))))
+        for each in work.registrations
+    )
+    values = {
+        "n": str(number),
+        "title": work.title,
+        "author": work.author,
+        "holder": words.say("holder", text=work.holder) if work.holder else "",
+        "first_publication": work.first_publication,
+        "registrations": registrations,
+        "case": str(item.row.case.number),
+        "places": "\n".join(_place_text(place.seen, words) for place in item.there[:MAX_PLACES]),
+        "seen": _seen(item, words),
+        "aligned": words.say("aligned", share=percent(item.share)[:-1]) if item.share else "",
+        "licences": words.say("licences" if item.searched else "licences_none", day=words.day(day)),
+    }
+    may_lack = {name: values[name] for name in ("author", "first_publication", "registrations")}
+    template = without(words.item, {**dict.fromkeys(values, "-"), **may_lack}, words.say("not_stated"))
+    return "\n".join(line for line in filled(template, values).splitlines() if line.strip())
+
+
+def _place_text(seen: Sighting, words: Wording) -> str:
+    page = words.say("page", url=_one_line(seen.page_url))
+    if seen.image_url.startswith("data:"):
+        return page
+    return f"{page}\n{words.say('picture', url=_one_line(seen.image_url))}"
+
+
+def _one_line(url: str) -> str:
+    """An address on one line, whatever a stranger has put into it."""
+    return "".join(sign for sign in url if sign.isprintable() and not sign.isspace())
+
+
+def _seen(item: NoticeItem, words: Wording) -> str:
+    if not item.there:
+        return ""
+    began = earliest(each.first_seen for each in item.there)
+    ended = latest(each.seen.last_seen for each in item.there)
+    if began is None or ended is None:
+        return ""
+    first, last = (f"{words.day(utc)} {utc:%H:%M}" for utc in (moment.astimezone(UTC) for moment in (began, ended)))
+    return words.say("seen", first=first, last=last)

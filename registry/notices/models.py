@@ -1,0 +1,286 @@
+"""Notices to a party about one or more cases, money asked of it, and what registries say of it."""
+
+from typing import TypedDict
+
+from django.db import models
+
+from registry.accounts.models import Numbered, Owner
+from registry.cases.models import Case
+from registry.db.claimable import Claimable
+from registry.db.fields import DigestField, KeptFiles
+
+
+class Sender(Numbered):
+    """Whoever signs for an owner, kept to be chosen in drafts; what is signed keeps its own copy."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="senders")
+    name = models.CharField(max_length=200)
+    capacity = models.CharField(max_length=200, blank=True)
+    organisation = models.CharField(max_length=200, blank=True)
+    representative = models.CharField(max_length=200, blank=True, help_text="of the organisation, with the position")
+    code = models.CharField(max_length=18, blank=True, help_text="unified social credit code, GB 32100-2015")
+    address = models.CharField(max_length=500, blank=True)
+    telephone = models.CharField(max_length=60, blank=True)
+    email = models.CharField(max_length=300, blank=True)
+    file = models.BinaryField(null=True, blank=True, help_text="the business licence as it came; nothing decodes it")
+    file_name = models.CharField(max_length=200, blank=True)
+
+
+class Notice(Numbered):
+    """One letter about cases of one party, and how it stands."""
+
+    answered: bool  # of what registry.notices.notices gives: whether anything came on its page,
+    unread: bool  # and something that no member has read
+
+    class Kind(models.TextChoices):
+        """Under which rules it is written."""
+
+        DMCA = "dmca"
+        DSA = "dsa"
+        PRC = "prc"
+        OFFER = "offer"
+        CCB = "ccb"
+        COURT = "court"
+
+    class State(models.TextChoices):
+        """What has happened last."""
+
+        DRAFT = "draft"
+        SIGNED = "signed"
+        SENT = "sent"
+        ANSWERED = "answered"
+        COUNTERED = "countered"
+        REMOVED = "removed"
+        ONLINE = "online"
+        RESOLVED = "resolved"
+        DISCARDED = "discarded"
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="notices")
+    kind = models.CharField(max_length=5, choices=Kind.choices)
+    language = models.CharField(max_length=10)
+    party = models.CharField(max_length=260)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.DRAFT)
+    sender = models.ForeignKey(Sender, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    fields = models.JSONField(default=dict, blank=True, help_text="addressee, sender, and what a person adds")
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=300)
+    signed_at = models.DateTimeField(null=True, blank=True)
+    signed_by = models.CharField(max_length=300, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    files: KeptFiles = models.JSONField(
+        default=list, blank=True, help_text="what was signed and sent: {name, media_type, digest, size}"
+    )
+    text = DigestField(null=True, blank=True, help_text="of the signed text, UTF-8")
+    due_on = models.DateField(null=True, blank=True)
+    due_what = models.CharField(max_length=20, blank=True)
+    told_due = models.DateField(null=True, blank=True, help_text="the due day that members were told of last")
+    reply_token = DigestField(null=True, blank=True, unique=True, help_text="SHA-256 of the token in its letter's link")
+    reply_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta(Numbered.Meta):
+        indexes = [
+            models.Index(fields=["owner", "state", "due_on"], name="notice_due"),
+            models.Index(fields=["owner", "party"], name="notice_party"),
+        ]
+        ordering = ["owner", "-number"]
+
+
+class NoticeCase(models.Model):
+    """A case in a notice, with what its signer considered about it."""
+
+    notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="notice_cases")
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="notice_cases")
+    answers = models.JSONField(default=dict, blank=True, help_text="purpose, nature, amount, market; words")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["notice", "case"], name="notice_case_identity")]
+
+
+class ClaimAnswer(models.Model):
+    """What a member said to a point that speaks against a case; it holds as long as the point's grounds are these."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="claim_answers")
+    point = models.CharField(max_length=20)
+    grounds = models.JSONField(help_text="what the point rested on")
+    words = models.TextField()
+    by = models.CharField(max_length=300)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["case", "point"], name="claim_answer_identity")]
+
+
+class NoticeEvent(models.Model):
+    """What happened to a notice, and when."""
+
+    notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=10)
+    day = models.DateField(null=True, blank=True, help_text="on which it happened, if a person says so")
+    by = models.CharField(max_length=300, blank=True)
+    words = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+
+
+class NoticeReply(models.Model):
+    """What somebody who has the letter answered on the page that it names."""
+
+    class Kind(models.TextChoices):
+        """What is said."""
+
+        LICENCE = "licence"
+        REMOVED = "removed"
+        CREDIT = "credit"
+        DISPUTE = "dispute"
+        OFFER = "offer"
+
+    notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="replies")
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=7, choices=Kind.choices)
+    words = models.TextField(blank=True)
+    contact = models.CharField(max_length=300, blank=True)
+    file_name = models.CharField(max_length=200, blank=True)
+    file = models.BinaryField(null=True, blank=True, help_text="as it came; nothing here decodes it")
+    file_digest = DigestField(null=True, blank=True)
+    at = models.DateTimeField()
+    seen_at = models.DateTimeField(null=True, blank=True, help_text="until then the notice rests")
+    seen_by = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["notice", "number"], name="notice_reply_identity")]
+        ordering = ["notice", "number"]
+
+
+class RdapAnswer(TypedDict):
+    """What a registry said of a domain or an address (RFC 9083), as the JSON of a row lists it; empty: not said."""
+
+    about: str  # `domain` or `ip`
+    query: str
+    url: str  # that answered
+    at: str  # RFC 3339
+    missing: str  # why there is no answer; else empty
+    registrant: str
+    registrar: str
+    network: str
+    country: str
+    since: str  # the day of registration
+    abuse: list[str]  # addresses of mail
+
+
+class PartyLookup(Claimable):
+    """Who registered a party's domain and whose network its host is in, as registries said when a member asked."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="party_lookups")
+    party = models.CharField(max_length=260)
+    asked_by = models.CharField(max_length=300)
+    asked_at = models.DateTimeField()
+    answers: "models.JSONField[list[RdapAnswer], list[RdapAnswer]]" = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "party"], name="party_lookup_identity")]
+        indexes = [models.Index(fields=["id"], name="party_lookup_todo", condition=~models.Q(state="done"))]
+
+
+class FeeTable(Numbered):
+    """What uses cost: an owner's own prices, or a table such as a collecting society's; a later one changes none."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="fee_tables")
+    name = models.CharField(max_length=200)
+    currency = models.CharField(max_length=3, help_text="ISO 4217")
+    made_at = models.DateTimeField()
+    made_by = models.CharField(max_length=300)
+
+    class Meta(Numbered.Meta):
+        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="fee_table_identity")]
+
+
+class Fee(models.Model):
+    """One line of a table of fees."""
+
+    table = models.ForeignKey(FeeTable, on_delete=models.CASCADE, related_name="fees")
+    number = models.PositiveIntegerField()
+    use = models.CharField(max_length=300)
+    size = models.CharField(max_length=100, blank=True)
+    duration = models.CharField(max_length=100, blank=True)
+    amount = models.BigIntegerField(help_text="in the currency's smallest unit")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["table", "number"], name="fee_identity")]
+        ordering = ["table", "number"]
+
+
+class Demand(Numbered):
+    """Money that an owner asks of a party for uses; how it stands follows from its entries."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="demands")
+    party = models.CharField(max_length=260)
+    currency = models.CharField(max_length=3, help_text="ISO 4217")
+    basis = models.TextField(help_text="on what the amount rests, in the owner's words")
+    fee = models.ForeignKey(Fee, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    cases = models.ManyToManyField(Case, related_name="demands", blank=True)
+    made_at = models.DateTimeField()
+
+    class Meta(Numbered.Meta):
+        indexes = [models.Index(fields=["owner", "party"], name="demand_party")]
+
+
+class DemandEntry(models.Model):
+    """What was asked, agreed or received; it stays as it is, and another one corrects it."""
+
+    class Kind(models.TextChoices):
+        """What happened to the money."""
+
+        ASKED = "asked"
+        AGREED = "agreed"
+        RECEIVED = "received"
+
+    demand = models.ForeignKey(Demand, on_delete=models.PROTECT, related_name="entries")
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    amount = models.BigIntegerField(help_text="in the currency's smallest unit")
+    day = models.DateField()
+    due_on = models.DateField(null=True, blank=True, help_text="by when it is to be answered or paid")
+    corrects = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="correction", help_text="counts no more"
+    )
+    words = models.TextField(blank=True)
+    by = models.CharField(max_length=300)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["demand", "number"], name="demand_entry_identity")]
+        ordering = ["demand", "number"]
+
+
+class NoticeMail(Claimable):
+    """A signed notice on its way by mail. Once begun it isn't sent again, unless a person says that it hasn't left."""
+
+    notice = models.OneToOneField(Notice, on_delete=models.CASCADE, related_name="mail")
+    to = models.EmailField(max_length=300)
+    by = models.CharField(max_length=300)
+    message_id = models.CharField(max_length=200)
+    begun_at = models.DateTimeField(
+        null=True, blank=True, help_text="since when a mail server has it, or may have it; none while none has"
+    )
+    file = models.JSONField(default=dict, blank=True, help_text="its exact bytes: {name, media_type, digest, size}")
+
+    class Meta:
+        indexes = [models.Index(fields=["id"], name="notice_mail_todo", condition=~models.Q(state="done"))]
+
+
+class NoticeWording(models.Model):
+    """An owner's own wording of a kind of notice in a language, in place of the one that is shipped."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="notice_wordings")
+    kind = models.CharField(max_length=5, choices=Notice.Kind.choices)
+    language = models.CharField(max_length=10)
+    subject = models.TextField()
+    body = models.TextField()
+    item = models.TextField()
+    changed_at = models.DateTimeField()
+    changed_by = models.CharField(max_length=300)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "kind", "language"], name="notice_wording_identity")]

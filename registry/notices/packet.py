@@ -1,0 +1,70 @@
+"""A paper for a board or a court as one ZIP: what was signed, and the bundles of its cases."""
+
+import io
+from collections.abc import Iterator
+from functools import partial
+from zipfile import ZipFile, ZipInfo
+
+from exhibit.digests import CHUNK
+from exhibit.errors import NotFoundError
+from registry.bundles.bundles import assemble, bundle_name, in_a_file
+from registry.models import Bundle, Notice
+from registry.notices.enclosures import bundles_of
+from registry.notices.notices import FILINGS
+from registry.notices.signing import download_name, file_of
+from registry.services.services import Services
+
+
+def packet_name(notice: Notice) -> str:
+    """What its ZIP is called, such as ``studio-court-packet-3.zip``."""
+    return f"{notice.owner.slug}-{notice.kind}-packet-{notice.number}.zip"
+
+
+def packet(services: Services, notice: Notice) -> tuple[Iterator[bytes], list[str]]:
+    """Its ZIP, made while it is sent, and the seals of the bundles in it: of each case the last one when it was signed.
+
+    The same bytes each time until a witness answers. Raises ``NotFoundError`` for another kind, before it is signed,
+    and for a file that may not be shown any more.
+    """
+    if notice.kind not in FILINGS or notice.signed_at is None:
+        raise NotFoundError(f"Notice {notice.number} has no packet.")
+    files = {file["name"]: file_of(services, notice, file["name"]) for file in notice.files}
+    signed = {download_name(notice, name): found[0] for name, found in files.items() if found is not None}
+    cases = [row.case for row in notice.notice_cases.select_related("case").order_by("case__number")]
+    made = bundles_of(cases, until=notice.signed_at)
+    bundles = [made[case.pk] for case in cases if case.pk in made]
+    return _zipped(services, signed, bundles), [str(row.seal_digest) for row in bundles]
+
+
+class _Sent(io.RawIOBase):
+    """What a ZIP has written and nobody has taken yet."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def write(self, data: bytes) -> int:  # type: ignore[override] # zipfile gives bytes
+        self._data += data
+        return len(data)
+
+    def taken(self) -> bytes:
+        taken = bytes(self._data)
+        self._data.clear()
+        return taken
+
+
+def _zipped(services: Services, signed: dict[str, bytes], bundles: list[Bundle]) -> Iterator[bytes]:
+    """One bundle after the other is put together, so that only one at a time lies on the disk."""
+    sources = {name: partial(io.BytesIO, data) for name, data in sorted(signed.items())}
+    writers = {bundle_name(row): partial(in_a_file, partial(assemble, services, row)) for row in bundles}
+    sent = _Sent()
+    with ZipFile(sent, "w") as archive:
+        for name, opened in (sources | writers).items():
+            with opened() as source:
+                told = ZipInfo(name)  # of 1980: the same bytes each time
+                told.file_size, told.external_attr = source.seek(0, io.SEEK_END), 0o644 << 16
+                source.seek(0)
+                with archive.open(told, "w") as into:
+                    while piece := source.read(CHUNK):
+                        into.write(piece)
+                        yield sent.taken()
+    yield sent.taken()

@@ -1,0 +1,89 @@
+"""A notice as a PDF: the letter word for word, then the pictures side by side."""
+
+import re
+from collections.abc import Container, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from evidence.documents.phrases import load_phrases
+from evidence.documents.phrases.wording import Wording
+from evidence.documents.typeset.blocks import Block, Document, Line, Lines, Plate, Plates, Section, Style
+from evidence.documents.typeset.compiler import TypesetFile, Unset
+from evidence.documents.typeset.pictures import qr_png
+from exhibit.errors import ExhibitError
+from indexer.draw.draw import View, draw
+from registry.bundles.drawings import pair_of
+from registry.models import Match, Notice
+from registry.notices.contents import MAX_PICTURES, Letter, NoticeItem
+from registry.notices.wording import Wording as NoticeWording, wording
+from registry.services.services import Services
+
+HEIGHT, CODE = 70, 24  # most millimetres of two pictures, and of the QR code
+_HEADING = re.compile(r"(\d{1,2}\.|[一二三四五六七八九十]{1,2}、)\s*\S")
+
+
+def notice_pdf(
+    services: Services, notice: Notice, letter: Letter, items: Sequence[NoticeItem], at: datetime, link: str = ""
+) -> bytes:
+    """The notice as PDF/A-3b, which states when it was made; with a QR code of the ``link`` at which it is answered.
+
+    Raises ``ServiceMissingError`` when no font with Chinese characters is here, and the notice needs one.
+    """
+    files: list[TypesetFile] = []
+    said, speaks = wording(notice.owner, notice.kind, notice.language), notice.language
+    lines = _paragraphs(letter.text, {line for line in said.body.splitlines() if _HEADING.match(line)})
+    opening: list[Block] = [*lines]
+    if link:
+        files.append(TypesetFile("pictures/answer.png", qr_png(link)))
+        opening[-1:] = replace(lines[-1], leads=True), Plates((Plate("pictures/answer.png", "", "", link),), CODE)
+    if (foot := said.words.get("foot")) is None:
+        setting = Wording(load_phrases(speaks)).setting()
+    else:  # a language in which only notices are written
+        setting = {"lang": speaks, "region": speaks, "footer": foot, "page_of": said.words["page_of"]}
+    sections = []
+    if notice.kind != Notice.Kind.OFFER and (plates := _plates(services, said, items, files)):
+        sections.append(Section(said.say("side_by_side"), tuple(plates), level=2, new_page=True))
+    document = Document(
+        title=letter.subject[:200],
+        author=notice.owner.name,
+        description=letter.subject[:200],
+        kicker="",
+        heading=letter.subject,
+        subtitle="",
+        header=f"{notice.owner.name} · {said.say('number', n=notice.number)}",
+        language=setting,
+        opening=tuple(opening),
+        sections=tuple(sections),
+    )
+    return Unset(document, tuple(files), notice.language, at).pdf()
+
+
+def _paragraphs(text: str, headings: Container[str]) -> list[Lines]:
+    """The letter's paragraphs, line by line; the headings of its wording are set as such."""
+    made: list[Lines] = []
+    for lines in map(str.splitlines, text.strip().split("\n\n")):
+        leads = len(lines) == 1 and lines[0] in headings
+        style = Style.STRONG if leads else Style.PLAIN
+        made.append(Lines(tuple(Line(line, style) for line in lines), leads))
+    return made
+
+
+def _plates(
+    services: Services, said: NoticeWording, items: Sequence[NoticeItem], files: list[TypesetFile]
+) -> list[Block]:
+    made: list[Block] = []
+    shown = [item.shown.match_id for item in items[:MAX_PICTURES] if item.shown is not None]
+    matches = Match.objects.select_related("registered", "found").in_bulk(shown)
+    for n, item in enumerate(items[:MAX_PICTURES], 1):
+        if item.shown is None:
+            continue
+        words = said.say("caption", n=n, title=item.row.case.work.title[:200], page=item.shown.sighting.page_url[:200])
+        path, why = f"pictures/{n}.jpg", ""
+        try:
+            files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(services, matches[item.shown.match_id]))))
+        except ExhibitError as error:
+            if error.retry:  # the place of the bytes doesn't answer
+                raise
+            path, why = "", said.say("not_shown", why=error.message)
+        made.append(Plates((Plate(path or None, why, words, words),), HEIGHT))
+    return made

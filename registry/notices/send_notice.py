@@ -1,0 +1,102 @@
+"""Sending signed notices by mail: the bytes that were signed, with the same message id each time it is tried."""
+
+import contextlib
+import smtplib
+from collections.abc import Sequence
+from functools import cached_property
+
+from django.core.mail import EmailMessage, get_connection
+from django.db import transaction
+
+from exhibit.errors import ExhibitError
+from exhibit.types import Untyped
+from registry.db import steps
+from registry.db.fields import KeptFile
+from registry.models import Notice, NoticeMail
+from registry.notices import mail, notices
+from registry.notices.signing import PDF_NAME, TEXT_NAME, file_of, keep_mail
+from registry.notifications.mail import REFUSALS, is_final, sender, words_of
+from registry.services.services import Services
+
+
+class OneMail(EmailMessage):
+    """A mail whose bytes are made once: those that are kept are those that leave."""
+
+    @cached_property
+    def _made(self) -> Untyped:
+        return super().message()
+
+    def message(self, **_: Untyped) -> Untyped:
+        """The mail as Django's backends send it."""
+        return self._made
+
+    def sent_bytes(self) -> bytes:
+        """The mail as it goes over the line."""
+        return bytes(self._made.as_bytes(linesep="\r\n"))
+
+
+def send_notices(services: Services, ids: Sequence[int]) -> None:
+    """Send each mail that waits, at most once; a server that doesn't take it for now is asked again later."""
+    for pk in steps.claim(NoticeMail, ids, services.stale_after):
+        _send(services, NoticeMail.objects.select_related("notice__owner").get(pk=pk))
+
+
+def _send(services: Services, row: NoticeMail) -> None:
+    if row.begun_at is not None:  # whoever sent it ended before it could say what came of it
+        mail.unknown(row.pk)
+        return
+    if row.notice.state != Notice.State.SIGNED:
+        steps.finish(NoticeMail, [row.pk])
+        return
+    try:
+        message = _message(services, row)
+    except ExhibitError as error:  # what it shows was reported or removed since it was signed
+        mail.not_taken(row.pk, str(error), for_good=True)
+        return
+    server = get_connection()
+    try:
+        server.open()
+    except (OSError, smtplib.SMTPException) as error:
+        mail.not_taken(row.pk, words_of(error), for_good=False)
+        return
+    try:
+        with steps.ending(NoticeMail, [row.pk]):
+            _hand_over(row, server, message, keep_mail(services, message.sent_bytes()))
+    finally:
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            server.close()
+
+
+def _hand_over(row: NoticeMail, server: Untyped, message: OneMail, kept: KeptFile) -> None:
+    """Give a mail to a server, at most once."""
+    try:
+        if mail.begin(row.pk, kept):
+            server.send_messages([message])
+            with transaction.atomic():
+                notices.keep_sent(row.notice, "mail", by=row.by, files=[kept])
+                steps.finish(NoticeMail, [row.pk])
+    except REFUSALS as error:
+        mail.refused(row.pk, words_of(error), for_good=is_final(error))
+    except (OSError, smtplib.SMTPException):
+        mail.unknown(row.pk)
+
+
+def _message(services: Services, row: NoticeMail) -> OneMail:
+    notice = row.notice
+    text, pdf = file_of(services, notice, TEXT_NAME), file_of(services, notice, PDF_NAME)
+    assert text is not None
+    assert pdf is not None
+    subject, _, body = text[0].decode().partition("\n\n")
+    message = OneMail(
+        subject=subject,
+        body=body,
+        from_email=sender(services.config),
+        to=[row.to],
+        reply_to=[str(notice.fields["sender_email"])],
+        headers={"Message-ID": row.message_id},
+    )
+    message.attach(f"notice-{notice.number}.pdf", pdf[0], "application/pdf")
+    for file in notice.files:
+        if file["name"] not in (TEXT_NAME, PDF_NAME) and (found := file_of(services, notice, file["name"])):
+            message.attach(file["name"], *found)
+    return message

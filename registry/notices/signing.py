@@ -1,0 +1,146 @@
+"""Signing a notice, and having it leave: only what a person has read, and exactly that."""
+
+from dataclasses import replace
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.sentences import Sentence
+from registry import jobs
+from registry.accounts import scoped
+from registry.bundles import passkeys
+from registry.bundles.passkeys import Act, Answer
+from registry.db.fields import KeptFile
+from registry.db.rows import write
+from registry.models import Case, Notice, NoticeMail
+from registry.notices import enclosures, mail, notices, replies
+from registry.notices.checker import gaps
+from registry.notices.claims import Pages, check, unanswered
+from registry.notices.contents import Letter, items_of, letter
+from registry.notices.paper import notice_pdf
+from registry.notices.wording import wording
+from registry.notifications.mail import message_id
+from registry.pictures.picture_usage import cases_with
+from registry.services.services import Services
+
+TEXT_NAME, PDF_NAME, MAIL_NAME = "notice.txt", "notice.pdf", "mail.eml"
+_UNSIGN = Sentence("As long as it hasn't been sent: take the signature back, and sign the notice without the picture.")
+
+
+def read_mark(made: Letter) -> str:
+    """What says that somebody has read exactly this letter."""
+    return Digest.of(made.whole.encode()).hex
+
+
+def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, passkey: Answer | None = None) -> None:
+    """Sign a notice: its exact bytes are kept, and their digests go into the log.
+
+    ``typed`` is the signer's name as the person typed it, ``read`` the mark of the letter that was shown
+    (:func:`read_mark`). Raises ``WrongUseError`` when something is missing, name or letter are others, or the owner has
+    notices signed with a passkey and this answer isn't one to that.
+    """
+    pages: Pages = {}
+    check(services, _cases(notice), read=pages)  # below, where the notice is held, only pages that came since are read
+    with notices.held_draft(notice) as held:
+        items = items_of(held)
+        checks = check(services, [item.row.case for item in items], read=pages)
+        missing = [*gaps(held, items), *unanswered(checks)]
+        if missing:
+            raise WrongUseError(missing[0], hint=_("Nothing was signed."))
+        made = letter(held, items)
+        if read != read_mark(made):
+            raise WrongUseError(_("The notice has changed since it was shown."), hint=_("Read it again, then sign."))
+        if " ".join(typed.split()).casefold() != " ".join(held.fields["sender_name"].split()).casefold():
+            said = _("The typed name isn't %(name)s.") % {"name": held.fields["sender_name"]}
+            raise WrongUseError(said, hint=_("Type the name of the person who signs, as it stands in the notice."))
+        details = passkeys.details(passkeys.take(held.owner, Act.SIGN, passkeys.of_letter(read, held.number), passkey))
+        signed, link = replace(made, text=made.signed), ""
+        words = wording(held.owner, held.kind, held.language)
+        if bundles := enclosures.link(services, held, words, by=by):
+            signed = replace(signed, text=f"{signed.text}\n{bundles}\n")
+        if services.config.public_url and held.kind not in notices.FILINGS:
+            token, until = replies.new_token()
+            link = f"{services.config.public_url}/n/{token}"
+            said = words.say("answer", link=link, day=words.day(until))
+            signed = replace(signed, text=f"{signed.text}\n{said}\n")
+            write(held, reply_token=Digest.of(token.encode()), reply_until=until)
+        text = signed.whole.encode()
+        pdf = notice_pdf(services, held, signed, items, now(), link)
+        files = [_kept(services, TEXT_NAME, "text/plain", text), _kept(services, PDF_NAME, "application/pdf", pdf)]
+        cases = [item.row.case for item in items]
+        files += [_kept(services, *enclosed) for enclosed in enclosures.files(services, held, cases)]
+        claims = {number: found.record() for number, found in checks.items()}
+        notices.keep_signed(held, files, Digest.of(text), claims, by=by, details=details)
+
+
+def take_back(notice: Notice, *, by: str) -> None:
+    """Take a signature back, as :func:`registry.notices.notices.take_back`; the link to bundles in it leads nowhere."""
+    with transaction.atomic():
+        notices.take_back(notice, by=by)
+        enclosures.revoke(notice, by=by)
+
+
+def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
+    """Have a signed notice leave by mail, in the background; asked for twice it leaves once.
+
+    Raises ``WrongUseError`` when it isn't signed, there is no address, no mail server is set, or something speaks
+    against it since that no member has answered.
+    """
+    if notice.kind in notices.FILINGS:
+        raise WrongUseError(_("It is filed by a person, and goes by no mail."))
+    if not services.config.mail_url:
+        said = _("No mail server is set, so nothing can be sent from here.")
+        raise WrongUseError(said, hint=_("Take the PDF or the text, send it yourself, and say here that you did."))
+    pages: Pages = {}
+    check(services, _cases(notice), read=pages)  # below, where the notice is held, only pages that came since are read
+    with transaction.atomic():
+        held = notices.held_signed(notice)
+        cases = _cases(held)
+        notices.check_rest(cases)
+        to = str(held.fields.get("addressee_email", ""))
+        if not to:
+            said = _("The addressee has no e-mail address.")
+            hint = _("Take the PDF or the text, send it yourself, and say here that you did.")
+            raise WrongUseError(said, hint=hint)
+        if open_points := unanswered(check(services, cases, read=pages)):
+            raise WrongUseError(
+                open_points[0], hint=_("Something speaks against it since it was signed. Answer it first.")
+            )
+        name = message_id(services.config, f"notice-{held.pk}.{str(held.text)[:16]}")
+        made = mail.ask(held, to, name, by=by)
+    services.enqueue(jobs.notice, [made.pk])
+    return made
+
+
+def _cases(notice: Notice) -> list[Case]:
+    return [row.case for row in notice.notice_cases.select_related("case__owner")]
+
+
+def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] | None:
+    """One of the signed files of a notice with its media type; nothing when it has no such file.
+
+    Raises ``NotFoundError`` when it may show a picture that was removed for good, or reported as illegal since.
+    """
+    reported = scoped.reported(notice.owner, since=notice.signed_at) if name != TEXT_NAME else ()
+    if any(cases_with(digest).filter(notice_cases__notice=notice).exists() for digest in reported):
+        raise NotFoundError(Sentence("It may show a picture that was reported as illegal."), hint=_UNSIGN)
+    found = next((file for file in notice.files if file["name"] == name), None)
+    return None if found is None else (services.blobs.get(Digest.from_hex(found["digest"])), found["media_type"])
+
+
+def download_name(notice: Notice, name: str) -> str:
+    """What one of its files is called where it is taken to, such as ``studio-notice-3.pdf``."""
+    stem, own = f"{notice.owner.slug}-notice-{notice.number}", (TEXT_NAME, PDF_NAME, MAIL_NAME)
+    return f"{stem}.{name.rsplit('.', 1)[-1]}" if name in own else f"{stem}-{name}"
+
+
+def _kept(services: Services, name: str, media_type: str, data: bytes) -> KeptFile:
+    return {"name": name, "media_type": media_type, "digest": services.blobs.put(data).hex, "size": len(data)}
+
+
+def keep_mail(services: Services, data: bytes) -> KeptFile:
+    """Keep the exact bytes of a mail that leaves."""
+    return _kept(services, MAIL_NAME, "message/rfc822", data)

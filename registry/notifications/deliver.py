@@ -1,0 +1,112 @@
+"""Telling webhooks what happened: each in turn, all beside one another, and again until they take it."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from django.db import transaction
+
+from exhibit.clock import now, rfc3339
+from exhibit.errors import IntegrityError
+from exhibit.sentences import Sentence
+from registry.db import steps
+from registry.models import Delivery, EventKind, StepState, Webhook
+from registry.notifications import events
+from registry.notifications.webhooks import Message, Reply, message_of, pause, send
+from registry.services.services import Services
+
+PAUSES = tuple(
+    timedelta(seconds=seconds) for seconds in (5, 60, 5 * 60, 30 * 60, 2 * 3_600, 5 * 3_600, 10 * 3_600, 12 * 3_600)
+)
+"""Until a webhook that doesn't answer is asked again; then always the last."""
+
+PATIENCE = timedelta(days=5)
+"""After so long without a good answer a webhook is paused, and the owner is told."""
+
+AT_ONCE = 8  # webhooks that are asked beside one another
+
+IN_TURN = 10  # messages to one webhook in one go, so that one with many doesn't keep the others waiting
+
+LOGGER = logging.getLogger(__name__)
+REMEMBERED = 10
+ALONE = Sentence("The webhook is paused.")
+
+
+def deliver(services: Services, ids: Sequence[int]) -> None:
+    """Send each message that is due. One webhook's silence holds up nothing but its own messages."""
+    claimed = steps.claim(Delivery, ids, services.stale_after)
+    rows = Delivery.objects.filter(pk__in=claimed).select_related("webhook__owner", "event__owner").order_by("pk")
+    queues = _queues(services, rows)
+    if not queues:
+        return
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = {pool.submit(_in_turn, services, [one for _, one in queue]): queue for queue in queues}
+        for future, queue in asked.items():
+            replies, error = future.result()
+            for (row, _), reply in zip(queue, replies, strict=False):
+                _keep(row, reply)
+            rest = [row for row, _ in queue[len(replies) :]]
+            if error is not None:
+                LOGGER.error("Asking a webhook broke off.", exc_info=error)
+                steps.break_off(Delivery, [row.pk for row in rest], error)
+                continue
+            for row in rest:  # behind one that wasn't taken
+                row.webhook.refresh_from_db()
+                steps.wait(Delivery, row.pk, row.webhook.ask_after or now(), replies[-1].sentence)
+
+
+def _queues(services: Services, rows: Iterable[Delivery]) -> list[list[tuple[Delivery, Message]]]:
+    """The messages that can go now, by webhook; the others are put off."""
+    queues: dict[int, list[tuple[Delivery, Message]]] = defaultdict(list)
+    for row in rows:
+        hook = row.webhook
+        if hook.removed_at is not None:  # what happened in the moment of its removal
+            row.delete()
+        elif hook.paused_at is not None:
+            steps.wait(Delivery, row.pk, now() + PATIENCE, ALONE)
+        elif hook.ask_after is not None and hook.ask_after > now():
+            steps.wait(Delivery, row.pk, hook.ask_after, row.error)
+        elif len(queues[hook.pk]) >= IN_TURN:
+            steps.wait(Delivery, row.pk, now())
+        else:
+            try:
+                queues[hook.pk].append((row, message_of(services, hook, row.event)))
+            except IntegrityError as error:
+                steps.fail(Delivery, row.pk, str(error), retry=False)
+    return [queue for queue in queues.values() if queue]
+
+
+def _in_turn(services: Services, messages: Sequence[Message]) -> tuple[list[Reply], Exception | None]:
+    """Send messages to one webhook until it doesn't take one or sending fails; in a thread, without the database."""
+    replies: list[Reply] = []
+    for message in messages:
+        try:
+            replies.append(send(services, message))
+        except Exception as error:  # noqa: BLE001 - it is told behind the replies, which are kept
+            return replies, error
+        if not replies[-1].taken:
+            break
+    return replies, None
+
+
+def _keep(row: Delivery, reply: Reply) -> None:
+    """Record what came of one try: of the message, and of its webhook."""
+    told = {"status": reply.status, "milliseconds": reply.milliseconds, "sentence": reply.sentence}
+    with transaction.atomic():
+        hook = Webhook.objects.select_for_update(no_key=True).select_related("owner").get(pk=row.webhook_id)
+        kept = Delivery.objects.filter(pk=row.pk, state=StepState.DOING)
+        answers = [*row.answers, {"at": rfc3339(reply.at), **told}]
+        kept.update(answers=answers[-REMEMBERED:], tries=row.tries + 1)
+        if reply.taken:
+            Webhook.objects.filter(pk=hook.pk).update(misses=0, failing_since=None, ask_after=None)
+            Delivery.objects.filter(pk=row.pk).update(delivered_at=now())
+            steps.finish(Delivery, [row.pk])
+            return
+        since = hook.failing_since or reply.at
+        until = max(now() + PAUSES[min(hook.misses, len(PAUSES) - 1)], reply.after or now())
+        Webhook.objects.filter(pk=hook.pk).update(misses=hook.misses + 1, failing_since=since, ask_after=until)
+        steps.wait(Delivery, row.pk, until, reply.sentence)
+        if (reply.gone or now() - since > PATIENCE) and pause(hook, reply.sentence, by=""):
+            events.record(hook.owner, EventKind.WEBHOOK_PAUSED, {"webhook": hook.number, "address": hook.url})

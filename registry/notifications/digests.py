@@ -1,0 +1,186 @@
+"""What a mail tells a member of an owner's matters."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from email.mime.image import MIMEImage
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core import signing
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import formats, timezone, translation
+from django.utils.translation import gettext as _, ngettext, pgettext
+
+from exhibit.errors import ExhibitError
+from registry.accounts import devices, scoped
+from registry.cases.queue import seen_between
+from registry.models import Case, Event, EventKind, MailChoice, Notice, Owner
+from registry.notifications.mail import message_id
+from registry.notifications.mail_choices import zone_of
+from registry.notifications.webhooks import page_of
+from registry.pictures import previews
+from registry.reports.requests import title_in_words
+from registry.services.addresses import absolute
+from registry.services.services import Services
+
+PARTIES, SHOWN = 5, 10  # parties and cases that a mail shows, the likeliest first; the others are counted
+SALT = "exhibit.unsubscribe"
+
+
+def digest_mail(services: Services, choice: MailChoice, told: Sequence[Event]) -> EmailMultiAlternatives | None:
+    """The mail about events that came since the last one; ``None`` when nothing of them is open any more."""
+    user, owner = choice.user, choice.owner
+    with translation.override(user.reads or settings.LANGUAGE_CODE), timezone.override(zone_of(user)):
+        waiting = _waiting(owner, told)
+        answered = _unread_answers(owner, told)
+        rest = [event for event in told if event.kind != EventKind.NOTICE_REPLIED and _sentence(event)]
+        others = [(_sentence(event), _link(services, choice, page_of(event))) for event in (*answered, *rest)]
+        first, others = others[: len(answered)], others[len(answered) :]
+        if not (waiting or first or others):
+            return None
+        groups, pictures = _groups(services, choice, waiting)
+        unsubscribe = absolute(services.config, f"/mail/unsubscribe/{signing.dumps(choice.pk, salt=SALT)}")
+        values = {
+            "owner": owner,
+            "answers": first,
+            "groups": groups,
+            "more": len(waiting) - sum(group["size"] for group in groups),
+            "queue": _link(services, choice, f"/o/{owner.slug}/cases/"),
+            "others": others,
+            "settings": _link(services, choice, f"/o/{owner.slug}/told/"),
+            "unsubscribe": unsubscribe,
+        }
+        words = render_to_string("mail/digest.txt", values).lstrip()
+        mail = EmailMultiAlternatives(_subject(owner, len(waiting), first, others), words, to=[user.email])
+        mail.attach_alternative(render_to_string("mail/digest.html", values), "text/html")
+    mail.extra_headers = {
+        "List-Unsubscribe": f"<{unsubscribe}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "Auto-Submitted": "auto-generated",
+        "Message-ID": message_id(services.config, f"digest-{choice.pk}-{told[-1].pk}"),
+    }
+    mail.mixed_subtype = "related"  # type: ignore[attr-defined] # the pictures belong to the text
+    for name, data in pictures.items():
+        image = MIMEImage(data, "jpeg")
+        image.add_header("Content-ID", f"<{name}>")
+        image.add_header("Content-Disposition", "inline", filename=f"{name}.jpg")
+        mail.attach(image)
+    return mail
+
+
+def _link(services: Services, choice: MailChoice, path: str) -> str:
+    """The address of a page, opened signed in where the browser is known and the operator allows that."""
+    signed = services.config.mail_sign_in
+    way = f"/mail/open/{devices.link(choice.owner, choice.user, path)}" if signed else path
+    return absolute(services.config, way)
+
+
+def _waiting(owner: Owner, told: Sequence[Event]) -> list[tuple[int, str]]:
+    """The cases that were opened and still wait for a person, each with its party, the likeliest first."""
+    opened = {event.about["case"] for event in told if event.kind == EventKind.CASE_OPENED}
+    rows = scoped.cases(owner).filter(number__in=opened, decision=Case.Decision.OPEN, waits=True)
+    return list(rows.order_by("-likelihood", "number").values_list("pk", "party"))
+
+
+def _unread_answers(owner: Owner, told: Sequence[Event]) -> list[Event]:
+    """The events of answers to notices that no member has read meanwhile, one for each notice."""
+    resting = set(
+        Notice.objects.filter(owner=owner, replies__seen_at=None, replies__isnull=False).values_list(
+            "number", flat=True
+        )
+    )
+    found = {event.about["notice"]: event for event in told if event.kind == EventKind.NOTICE_REPLIED}
+    return [event for number, event in found.items() if number in resting]
+
+
+def _groups(
+    services: Services, choice: MailChoice, waiting: Sequence[tuple[int, str]]
+) -> tuple[list[dict[str, Any]], Mapping[str, bytes]]:
+    """The parties with the likeliest cases, some cases of each, and the pictures of these by their names."""
+    parties: dict[str, list[int]] = {}
+    for pk, party in waiting:
+        parties.setdefault(party, []).append(pk)
+    named = list(parties.items())[:PARTIES]
+    most = SHOWN // max(len(named), 1)
+    wanted = [pk for _party, keys in named for pk in keys[:most]]
+    with_pictures = ("shown__match__registered", "shown__match__found", "shown__sighting")
+    rows = scoped.cases(choice.owner).select_related(*with_pictures).in_bulk(wanted)
+    times = seen_between(list(rows.values()))
+    pairs, pictures = ({}, {}) if choice.user.blurs else _pictures(services, choice.owner, list(rows.values()))
+    queue = f"/o/{choice.owner.slug}/cases/"
+    groups = []
+    for party, keys in named:
+        cases = [
+            {
+                "case": row,
+                "url": _link(services, choice, f"{queue}{row.number}/"),
+                "since": times[row.pk][0] if row.pk in times else row.opened_at,
+                "pictures": pairs.get(row.pk),
+            }
+            for row in (rows[pk] for pk in keys[:most] if pk in rows)
+        ]
+        url = _link(services, choice, f"{queue}?{urlencode({'q': party})}")
+        groups.append({"party": party, "size": len(keys), "cases": cases, "more": len(keys) - len(cases), "url": url})
+    return groups, pictures
+
+
+def _pictures(
+    services: Services, owner: Owner, cases: Sequence[Case]
+) -> tuple[dict[int, tuple[str, str]], dict[str, bytes]]:
+    """The names of the registered and the found picture of each case, and each picture, small, by its name.
+
+    A case whose found picture is gone or hidden has none.
+    """
+    shown = {case: case.shown.match for case in cases if case.shown is not None}
+    hidden = scoped.hidden_among(owner, [match.found for match in shown.values()])
+    names: dict[int, tuple[str, str]] = {}
+    made: dict[str, bytes] = {}
+    for case, match in shown.items():
+        if match.found_id in hidden:
+            continue
+        own, found = f"work-{match.registered.digest.hex}", f"case-{case.number}-{match.found.digest.hex}"
+        try:
+            pair = {own: previews.shown(services, match.registered), found: previews.shown(services, match.found)}
+        except ExhibitError:
+            continue
+        names[case.pk] = (own, found)
+        made |= pair
+    return names, made
+
+
+def _sentence(event: Event) -> str:
+    """What an event says beside the cases, in the reader's language; empty for what a mail doesn't say."""
+    about = event.about
+    if event.kind == EventKind.CANARY_MISSED:
+        return _("The watch %(name)s missed a known copy: %(page)s") % {"name": about["name"], "page": about["page"]}
+    if event.kind == EventKind.WORK_HELD:
+        told = {"work": about["work"], "sites": about["sites"]}
+        return _("Work %(work)d was found on %(sites)d new sites in one day. It is held back until you look.") % told
+    if event.kind == EventKind.REPORT_READY:
+        title = title_in_words(about["title"], about["report"], event.owner.name)
+        return _("The report “%(title)s” is ready.") % {"title": title}
+    if event.kind in (EventKind.NOTICE_DUE, EventKind.NOTICE_REPLIED):
+        return _of_notice(event)
+    if event.kind == EventKind.WEBHOOK_PAUSED:
+        return _("The webhook %(address)s took no message for days and is paused.") % {"address": about["address"]}
+    return ""
+
+
+def _of_notice(event: Event) -> str:
+    told = {"number": event.about["notice"], "party": event.about["party"]}
+    if event.kind == EventKind.NOTICE_REPLIED:
+        return _("Notice %(number)d about %(party)s: an answer came on its page. It rests until you look.") % told
+    told["day"] = formats.date_format(date.fromisoformat(event.about["due"]), "DATE_FORMAT")
+    return _("Notice %(number)d about %(party)s: look again by %(day)s.") % told
+
+
+def _subject(owner: Owner, cases: int, answers: Sequence[tuple[str, str]], others: Sequence[tuple[str, str]]) -> str:
+    if answers:
+        words = answers[0][0]
+    elif cases:
+        words = ngettext("%(number)d likely copy", "%(number)d likely copies", cases) % {"number": cases}
+    else:
+        words = others[0][0]
+    return f"{owner.name}{pgettext('after a label', ': ')}{words}".replace("\r", " ").replace("\n", " ")[:200]

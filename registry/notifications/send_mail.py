@@ -1,0 +1,72 @@
+"""Mail to members about what happened."""
+
+import logging
+import smtplib
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db import transaction
+
+from exhibit.clock import now
+from exhibit.machine import machine_fault
+from exhibit.sentences import Sentence
+from registry.db import steps
+from registry.models import MailChoice
+from registry.notifications import events, mail_choices
+from registry.notifications.digests import digest_mail
+from registry.notifications.mail import REFUSALS, is_final, words_of
+from registry.services.services import Services
+
+log = logging.getLogger(__name__)
+NOT_TAKEN = Sentence("The mail server didn't take it.")
+
+AGAIN, MUCH_LATER = timedelta(minutes=10), timedelta(days=1)
+"""Until a server that didn't take a mail is asked again: for now, and after it has refused one for good."""
+
+
+def send_digests(services: Services, ids: Sequence[int]) -> None:
+    """Send each mail that is due; a server that isn't there is asked once, not for each.
+
+    One that a server has taken may come twice, when this process dies at that moment; both have the same Message-ID.
+    """
+    down = False
+    for pk in steps.claim(MailChoice, ids, services.stale_after):
+        row = MailChoice.objects.select_related("user", "owner").get(pk=pk)
+        if not row.user.is_active or not row.owner.memberships.filter(user=row.user).exists():
+            row.delete()
+        elif row.how_often == MailChoice.HowOften.NEVER:
+            steps.wait(MailChoice, pk, now())
+        elif down:
+            steps.wait(MailChoice, pk, now() + AGAIN, NOT_TAKEN)
+        else:
+            down = not _send(services, row)
+
+
+def _send(services: Services, row: MailChoice) -> bool:
+    """Send one mail, if there is something to tell; returns whether the server was there."""
+    told = events.after(row.owner, row.told_until, mail_choices.TOLD)
+    mail = digest_mail(services, row, told) if told else None
+    try:
+        if mail is not None:
+            mail.send()
+    except REFUSALS as error:
+        log.warning("A mail to a member was refused: %s", words_of(error))
+        steps.wait(MailChoice, row.pk, now() + (MUCH_LATER if is_final(error) else AGAIN), NOT_TAKEN)
+        return True
+    except (smtplib.SMTPException, OSError) as error:
+        log.warning("A mail to a member wasn't taken: %s", words_of(error))
+        if fault := machine_fault(error):
+            steps.hold_up(MailChoice, [row.pk], fault)
+        else:
+            steps.wait(MailChoice, row.pk, now() + AGAIN, NOT_TAKEN)
+        return False
+    with transaction.atomic():
+        told_until = told[-1].pk if told else row.told_until
+        MailChoice.objects.filter(pk=row.pk).update(told_until=told_until)
+        until = mail_choices.after_mail(row, told_until)
+        if mail is not None:
+            MailChoice.objects.filter(pk=row.pk).update(sent_at=now())
+        elif row.how_often == MailChoice.HowOften.AT_ONCE:
+            until = now()
+        steps.wait(MailChoice, row.pk, until)
+    return True

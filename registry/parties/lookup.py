@@ -1,0 +1,33 @@
+"""Lookups: registries asked for a party, because a member pressed a button."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import F
+
+from exhibit.network.urls import same_domain
+from registry.db import steps
+from registry.models import CaseSighting, PartyLookup
+from registry.parties.rdap import ask_registries
+from registry.services.services import Services
+
+
+def look_up(services: Services, ids: Sequence[int]) -> None:
+    """Ask for each party that waits. A registry that doesn't answer is told as such, and not asked again by itself."""
+    for pk in steps.claim(PartyLookup, ids, services.stale_after):
+        row = PartyLookup.objects.get(pk=pk)
+        with steps.ending(PartyLookup, [pk]):
+            answers = ask_registries(services, row.party, _peer(row))
+            with transaction.atomic():
+                PartyLookup.objects.filter(pk=pk).update(answers=answers)
+                steps.finish(PartyLookup, [pk])
+
+
+def _peer(row: PartyLookup) -> str:
+    """The address from which the party's own host was seen to answer last; empty if all pictures came from others'."""
+    seen = CaseSighting.objects.filter(case__owner=row.owner_id, case__party=row.party).exclude(sighting__peer="")
+    rows = seen.order_by(F("sighting__last_seen").desc(nulls_last=True)).values_list(
+        "sighting__peer", "sighting__page_url", "sighting__final_url"
+    )
+    own = (peer for peer, page, image in rows[:20] if same_domain(page, image))
+    return next(own, "").rpartition(":")[0].strip("[]")

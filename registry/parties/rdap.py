@@ -1,0 +1,207 @@
+"""What registries say of a party: who registered its domain, and whose network its host is in (RDAP).
+
+The servers are those that IANA's registers name (RFC 9224); queries and answers are RFC 9082 and 9083, contacts jCards
+(RFC 7095). All of it is fetched through the guard and within limits, and only what is listed here is kept.
+whoisit isn't used: where no register names a server it asks one of three others, and it brings a second HTTP client.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address, ip_network
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now, rfc3339
+from exhibit.errors import ExhibitError, WrongUseError, passes
+from exhibit.network.http import guarded_session, read_limited
+from exhibit.network.urls import registered_name
+from exhibit.plain import plain
+from registry import jobs
+from registry.accounts import samples
+from registry.models import Owner, PartyLookup, RdapAnswer
+from registry.notices.checker import is_address
+from registry.parties import parties
+from registry.services.services import Services
+
+MAX_ANSWER = 2 << 20
+"""Bytes of an answer; IANA's longest register has some 200,000."""
+SECONDS = 15.0
+DAY = 86_400.0
+_TEXT = 300
+_registers: dict[str, tuple[float, list[Any]]] = {}
+"""IANA's registers by address, each with the time at which it was fetched: they change a few times a month."""
+
+
+def have_asked(services: Services, owner: Owner, party: str, *, by: str) -> PartyLookup:
+    """Have registries asked for a party by a step, because a member wants it.
+
+    Raises ``WrongUseError`` for a sample or where the operator lets nobody, ``NotFoundError`` for a party of no case
+    of the owner.
+    """
+    samples.refuse(owner)
+    if not services.config.rdap_url:
+        raise WrongUseError(_("Registries are asked for nobody here."), hint=_("The operator sets rdap_url."))
+    row = parties.look_up(owner, party, by=by)
+    services.enqueue(jobs.lookup, [row.pk])
+    return row
+
+
+def ask_registries(services: Services, party: str, peer: str) -> list[RdapAnswer]:
+    """What is said of a party's domain, by its registrar too where the registry names its server, and of its host.
+
+    ``peer`` is the address from which the host was seen to answer; without one the host's name is resolved.
+    """
+    host = party.partition("/")[0]
+    name, address = registered_name(host), peer if _is_public(peer) else _resolved(services, host)
+    answers = []
+    with guarded_session(services.guard, timeout=SECONDS, user_agent=services.user_agent) as session:
+        if not passes(ip_address, host):
+            answer, said = _asked(services, session, "domain", name)
+            answers.append(answer)
+            if further := _further(said, answer["url"]):
+                answers.append(_asked(services, session, "domain", name, further)[0])
+        if address:
+            answers.append(_asked(services, session, "ip", address)[0])
+    return answers
+
+
+def read_answer(about: str, query: str, url: str, said: Mapping[str, Any]) -> RdapAnswer:
+    """What is kept of an answer; whatever in it isn't what RFC 9083 says is passed over."""
+    roles: dict[str, list[Mapping[str, Any]]] = {}
+    for entity in _entities(said):
+        for role in _list(entity.get("roles")):
+            roles.setdefault(str(role), []).append(entity)
+    begun = (one.get("eventDate") for one in _dicts(said.get("events")) if one.get("eventAction") == "registration")
+    ends = [_text(said.get(name)) for name in ("startAddress", "endAddress")]
+    network = " ".join(filter(None, (_text(said.get("name")), "–".join(filter(None, ends))))) if about == "ip" else ""
+    emails = [email.lower() for entity in roles.get("abuse", ()) for email in _card(entity, "email")]
+    registrant = next(iter(roles.get("registrant", ())), {})
+    return RdapAnswer(
+        about=about,
+        query=query,
+        url=url[:1000],
+        at=rfc3339(now()),
+        missing="",
+        registrant=next(iter([*_card(registrant, "org"), *_card(registrant, "fn")]), ""),
+        registrar=next((name for entity in roles.get("registrar", ()) for name in _card(entity, "fn")), ""),
+        network=network,
+        country=_text(said.get("country")) or _country(registrant),
+        since=_text(next(begun, ""))[:10],
+        abuse=[email for email in dict.fromkeys(emails) if is_address(email)][:5],
+    )
+
+
+def _asked(
+    services: Services, session: requests.Session, about: str, query: str, url: str = ""
+) -> tuple[RdapAnswer, dict[str, Any]]:
+    """What is kept of an answer, and all of it: of a server that is known, or of the one that the registers name."""
+    said: dict[str, Any] = {}
+    try:
+        if not url and (server := _server(services, session, about, query)):
+            url = f"{server.rstrip('/')}/{about}/{quote(query, safe=':')}"
+        said, missing = (_fetched(session, url), "") if url else ({}, "nobody")
+    except (ExhibitError, requests.RequestException) as error:
+        status = error.response.status_code if isinstance(error, requests.HTTPError) else 0
+        missing = "not-found" if url and status == requests.codes.not_found else "no-answer"
+    except (ValueError, RecursionError, TypeError, LookupError):
+        missing = "nonsense"
+    return {**read_answer(about, query, url, said), "missing": missing}, said
+
+
+def _fetched(session: requests.Session, url: str) -> dict[str, Any]:
+    with session.get(url, headers={"Accept": "application/rdap+json, application/json;q=0.9"}) as response:
+        response.raise_for_status()
+        said = json.loads(read_limited(response, MAX_ANSWER, SECONDS))
+    if not isinstance(said, dict):
+        raise TypeError
+    return said
+
+
+def _server(services: Services, session: requests.Session, about: str, query: str) -> str:
+    """The server that answers for a domain or an address, by the longest match (RFC 9224, 4 and 5); empty for none."""
+    kind = "dns" if about == "domain" else f"ipv{ip_address(query).version}"
+    best, found = -1, ""
+    for entries, urls in _register(session, f"{services.config.rdap_url}/{kind}.json"):
+        for entry in map(str, entries):
+            if about == "ip":
+                network = ip_network(entry)
+                fits, length = ip_address(query) in network, network.prefixlen
+            else:
+                fits, length = f".{query}".endswith(f".{entry.lower()}"), entry.count(".")
+            if fits and length > best:
+                best, found = length, min(map(str, urls), key=lambda url: not url.startswith("https:"))
+    return found
+
+
+def _register(session: requests.Session, url: str) -> list[Any]:
+    at, services = _registers.get(url, (0.0, []))
+    if not at or time.monotonic() > at + DAY:
+        services = list(_fetched(session, url)["services"])
+        _registers[url] = time.monotonic(), services
+    return services
+
+
+def _further(said: Mapping[str, Any], url: str) -> str:
+    """Where the registrar answers for the same domain, as a registry that knows little tells (RFC 9083, 4.2)."""
+    for link in _dicts(said.get("links")):
+        href = str(link.get("href", ""))
+        if link.get("rel") == "related" and link.get("type") == "application/rdap+json" and href not in ("", url):
+            return href
+    return ""
+
+
+def _resolved(services: Services, host: str) -> str:
+    """A public address of a host; empty for none."""
+    try:
+        return next(filter(_is_public, services.guard.resolve(host, 443)), "")
+    except ExhibitError:
+        return ""
+
+
+def _is_public(address: str) -> bool:
+    """Whether an address may be named to a registry: the operator's own networks are nobody's business."""
+    return passes(ip_address, address) and ip_address(address).is_global
+
+
+def _entities(said: Mapping[str, Any], depth: int = 3) -> Iterator[Mapping[str, Any]]:
+    for entity in _dicts(said.get("entities")):
+        yield entity
+        if depth:
+            yield from _entities(entity, depth - 1)
+
+
+def _card(entity: Mapping[str, Any], wanted: str) -> list[str]:
+    """The values of a property of an entity's jCard."""
+    return [text for name, _params, value in _properties(entity) if name == wanted and (text := _text(value))]
+
+
+def _country(entity: Mapping[str, Any]) -> str:
+    for name, params, value in _properties(entity):
+        if name == "adr":
+            code = params.get("cc") if isinstance(params, dict) else None
+            return _text(code) or _text(_list(value)[-1] if _list(value) else "")
+    return ""
+
+
+def _properties(entity: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
+    card = _list(entity.get("vcardArray"))
+    for one in _list(card[1]) if len(card) > 1 else ():
+        if len(_list(one)) > 3:
+            yield one[0], one[1], one[3]
+
+
+def _list(value: object) -> list[Any]:
+    return value[:200] if isinstance(value, list) else []
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [one for one in _list(value) if isinstance(one, dict)]
+
+
+def _text(value: object) -> str:
+    value = value[0] if isinstance(value, list) and value else value
+    return " ".join(plain(value).split())[:_TEXT] if isinstance(value, str) else ""

@@ -1,0 +1,62 @@
+"""Image contents, whoever has them."""
+
+from django.db import models
+
+from registry.db.claimable import Claimable
+from registry.db.fields import DigestField
+
+
+class BytesState(models.TextChoices):
+    """Whether the exact bytes are still in the blob store."""
+
+    STORED = "stored"
+    EXPIRED = "expired"
+    PURGED = "purged"
+    NEVER = "never"
+    """They never were: the row stands for a picture of which an owner stated only fingerprints."""
+
+
+class Picture(Claimable):
+    """One image content. Its step decodes, fingerprints and matches it against all works.
+
+    A picture that can't be decoded is ``done`` with a refusal; ``failed`` is for steps that may succeed another time.
+    """
+
+    digest = DigestField(unique=True)
+    size = models.BigIntegerField()
+    format = models.CharField(max_length=12, blank=True)
+    width = models.PositiveIntegerField(null=True, blank=True)
+    height = models.PositiveIntegerField(null=True, blank=True)
+    first_seen = models.DateTimeField()
+    refusal = models.CharField(max_length=40, blank=True, help_text="why it can't be read; empty when it can")
+    incomplete = models.BooleanField(
+        null=True, blank=True, help_text="whether its file breaks off or is damaged; null where nobody knows"
+    )
+    low_information = models.JSONField(default=list, blank=True)
+    bytes_state = models.CharField(max_length=8, choices=BytesState.choices, default=BytesState.STORED)
+    thumbnail = DigestField(null=True, blank=True)
+    searched = models.CharField(max_length=160, blank=True, help_text="what the search that is done depends on")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["state", "id"], name="picture_todo", condition=~models.Q(state="done")),
+            models.Index(fields=["first_seen"], name="picture_expiry", condition=models.Q(bytes_state="stored")),
+        ]
+
+
+class WithheldFile(models.Model):
+    """A file that went with a purged picture: bundles say so, and nobody is handed it. Its own bytes aren't blocked."""
+
+    digest = DigestField(unique=True)
+    because = DigestField(help_text="of the picture that was purged")
+    reason = models.CharField(max_length=300, blank=True)
+    kept = models.BooleanField(help_text="lies set aside; else it held the picture's bytes, or was made from them")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class BlockedDigest(models.Model):
+    """Bytes that may not be stored: asked before anything is kept."""
+
+    digest = DigestField(unique=True)
+    reason = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)

@@ -1,0 +1,112 @@
+"""What has to do with a picture: cases, visits and bundles, and which of their files carry or show it."""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from django.db.models import Q, QuerySet
+
+from evidence.bundle.sealing import SealedCase
+from evidence.facts.case import CaseFacts
+from evidence.formats.codec import FormatError
+from evidence.formats.records import UNDONE, inline_bodies, read_response, read_warc
+from exhibit.digests import Digest
+from registry.accounts import scoped
+from registry.models import Bundle, Capture, Case, Match, Owner
+from registry.pictures.kept_files import as_they_lie
+from registry.services.services import Services
+
+SHOWING = {"captured-image", "wacz", "screenshot", "screenshot-boxed", "page-pdf", "mhtml"}
+"""Roles of captured files that carry or show the image; the page's own HTML does when the image is inside it."""
+INSIDE = {"exchange", "page", "dom"}
+"""Roles of captured files that hold an image only where it was served in them, or is written inside of them."""
+CARRYING = {"wacz", "mhtml", *INSIDE}
+"""Roles of captured files that hold the bytes of what the visit met, if they have to do with it at all."""
+
+
+def cases_showing(digest: Digest) -> QuerySet[Case]:
+    """The cases that are about the picture: a match with it, or a work that it belongs to."""
+    matched = Match.objects.filter(Q(found__digest=digest) | Q(registered__digest=digest))
+    about = Q(case_sightings__match__in=matched) | Q(work__work_pictures__picture__digest=digest)
+    return Case.objects.filter(about).distinct()
+
+
+def cases_with(digest: Digest) -> QuerySet[Case]:
+    """The cases that have to do with the picture: a match with it, a visit that met it, a work that it belongs to."""
+    met = Q(pk__in=cases_showing(digest).values("pk")) | Q(captures__in=visits_with(digest))
+    return Case.objects.filter(met).distinct()
+
+
+def visits_with(digest: Digest) -> QuerySet[Capture]:
+    """The visits that met the picture, also where it was something else on the page."""
+    met = Q(files__contains=[{"digest": digest.hex}]) | Q(digests__contains=[digest.hex])
+    return Capture.objects.filter(met | Q(sighting__picture__digest=digest))
+
+
+def bundles_with(digest: Digest) -> QuerySet[Bundle]:
+    """The bundles that may hold the picture, and those that hold the very bytes, as a document of a work may."""
+    return Bundle.objects.filter(Q(case__in=cases_with(digest)) | Q(contents__contains=[{"digest": digest.hex}]))
+
+
+def captured_files(services: Services, digest: Digest, visits: Iterable[Capture]) -> Iterator[Digest]:
+    """The files that carry or show the picture, of visits that met it."""
+    for row in visits:
+        for role, file in ((file["role"], Digest.from_hex(file["digest"])) for file in row.files):
+            here = role in INSIDE and file in services.blobs
+            if is_shown(digest, role, file, as_they_lie(services, file) if here else b""):
+                yield file
+
+
+def is_shown(digest: Digest, role: str, file: Digest, data: bytes) -> bool:
+    """Whether a captured file of this role carries or shows an image, of a visit that met it.
+
+    The bytes are looked at only where the role is one of :data:`INSIDE`.
+    """
+    if role == "captured-image":
+        return file == digest
+    return role in SHOWING or (role in INSIDE and _holds(role, data, digest))
+
+
+def _holds(role: str, data: bytes, digest: Digest) -> bool:
+    """Whether the image was served in the recorded exchanges, or is written inside a page."""
+    if not data:  # not here any more
+        return False
+    texts = [data]
+    if role == "exchange":
+        try:
+            answers = [read_response(record.block) for record in read_warc(texts[0], "") if record.kind == "response"]
+            if any(not UNDONE.issuperset(answer.codings) for answer in answers if answer is not None):
+                return True
+            texts = [answer.body() for answer in answers if answer is not None]
+        except FormatError:
+            return True  # who can't tell takes it along
+    return any(Digest.of(body) == digest for text in texts for body in (text, *(raw for _, raw in inline_bodies(text))))
+
+
+def documents(sealed: SealedCase, facts: CaseFacts, digest: Digest, captured: Collection[Digest]) -> Iterator[Digest]:
+    """Reduced pictures, drawings of matches with the picture, and exhibit sheets that show it, of one bundle.
+
+    ``captured`` are the files that :func:`captured_files` finds.
+    """
+    matches = [match for match in facts.matches if digest in (match.work_picture, match.picture)]
+    drawings = {path for match in matches for path in match.drawings.values()}
+    files = sealed.manifest.files
+    reduced = {file.stand_in for file in files if file.sha256 == digest}
+    sheet = matches or any(file.sha256 in captured for file in files)
+    for file in files:
+        if file.path in drawings | reduced or (sheet and file.role == "exhibit-sheet"):
+            yield file.sha256
+
+
+def reported_files(services: Services, of: Owner, sealed: SealedCase, facts: CaseFacts) -> list[str]:
+    """The paths in a bundle that carry or show a picture which a member of the owner reported as illegal."""
+    hidden: set[Digest] = set()
+    for digest in scoped.reported(of):
+        captured = {*captured_files(services, digest, visits_with(digest).filter(case__owner=of))}
+        hidden |= {digest, *captured, *documents(sealed, facts, digest, captured)}
+    return sorted(file.path for file in sealed.manifest.files if file.sha256 in hidden)
+
+
+def is_hidden(of: Owner, visit: Capture) -> bool:
+    """Whether the files of a visit are handed to no member: it met a picture that was reported as illegal or purged."""
+    if scoped.hidden_among(of, [visit.sighting.picture]):
+        return True
+    return any(visits_with(digest).filter(pk=visit.pk).exists() for digest in scoped.reported(of))

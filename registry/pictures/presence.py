@@ -1,0 +1,89 @@
+"""Which files of a case are here and may be shown, and why others aren't: one answer for all who hand them out."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from evidence.facts.case import Absence
+from exhibit.digests import Digest
+from registry.models import BlockedDigest, BytesState, Capture, Owner, Picture, PictureReport, WithheldFile
+from registry.pictures.picture_usage import captured_files, visits_with
+from registry.services.services import Services
+
+_BY_STATE = {
+    BytesState.PURGED: Absence.PURGED,
+    BytesState.EXPIRED: Absence.EXPIRED,
+    BytesState.NEVER: Absence.NEVER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Why a file isn't handed out, and since when, where that is known."""
+
+    why: Absence
+    since: datetime | None = None
+
+
+def absent(
+    services: Services, of: Owner, digests: Iterable[Digest], visits: Iterable[Capture] = ()
+) -> dict[Digest, Absent]:
+    """Those of some files that no member of the owner is handed, each with the reason; all others are here.
+
+    ``visits`` are the captures to which some of the files belong: what they met tells what their files show. What a
+    member reported as illegal counts as absent though the operator hasn't removed it yet.
+    """
+    rows = list(visits)
+    wanted = {*digests, *(Digest.from_hex(file["digest"]) for row in rows for file in row.files)}
+    reports = PictureReport.objects.filter(owner=of).values_list("picture__digest", "reported_at")
+    reported = {digest: at for digest, at in reports if digest is not None}
+    found = _reported(services, reported, wanted, rows)
+    left = wanted - found.keys()
+    for row in WithheldFile.objects.filter(digest__in=left):
+        found[row.digest] = _removed(row.because, row.created_at, reported)
+    for digest, because in _not_kept(rows):
+        why = _removed_or_never(because, reported)
+        if why.why is not Absence.NEVER or digest not in services.blobs:
+            found.setdefault(digest, why)
+    gone = {digest for digest in wanted - found.keys() if digest not in services.blobs}
+    blocked = BlockedDigest.objects.filter(digest__in=gone).values_list("digest", "created_at")
+    found |= {digest: _removed(digest, at, reported) for digest, at in blocked}
+    states = Picture.objects.filter(digest__in=gone - found.keys()).values_list("digest", "bytes_state")
+    found |= {digest: Absent(_BY_STATE[BytesState(state)]) for digest, state in states if state in _BY_STATE}
+    return found | {digest: Absent(Absence.LOST) for digest in gone - found.keys()}
+
+
+def _reported(
+    services: Services, reported: Mapping[Digest, datetime], wanted: set[Digest], visits: Iterable[Capture]
+) -> dict[Digest, Absent]:
+    """What carries or shows a picture that a member reported, among these files."""
+    keys = [visit.pk for visit in visits]
+    found: dict[Digest, Absent] = {}
+    for digest, at in sorted(reported.items(), key=lambda told: told[1]):
+        met = visits_with(digest).filter(pk__in=keys).distinct() if keys else ()
+        for file in {digest, *captured_files(services, digest, met)} & wanted:
+            found.setdefault(file, Absent(Absence.REPORTED, at))
+    return found
+
+
+def _not_kept(visits: Iterable[Capture]) -> Iterable[tuple[Digest, Digest]]:
+    """The files that a visit brought and that weren't stored, each with the picture because of which they weren't."""
+    for visit in visits:
+        for file in visit.files:
+            if because := file.get("because"):
+                yield Digest.from_hex(file["digest"]), Digest.from_hex(because)
+
+
+def _removed_or_never(because: Digest, reported: Mapping[Digest, datetime]) -> Absent:
+    """Why something wasn't stored; it never was, once nobody objects to the picture any more."""
+    row = BlockedDigest.objects.filter(digest=because).first()
+    if row is None and because not in reported:
+        return Absent(Absence.NEVER)
+    return _removed(because, None if row is None else row.created_at, reported)
+
+
+def _removed(because: Digest, at: datetime | None, reported: Mapping[Digest, datetime]) -> Absent:
+    """Why something went with a picture: a member of this owner reported it, or it is the operator's word."""
+    if because in reported:
+        return Absent(Absence.REPORTED, reported[because])
+    return Absent(Absence.PURGED, at)

@@ -1,0 +1,78 @@
+"""Small pictures for looking at: what is shown in a browser, and what stays when exact bytes expire."""
+
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError
+from exhibit.machine import keep_in_cache
+from exhibit.pictures.decode import Limits, decode
+from exhibit.pictures.thumbnails import small_jpeg
+from exhibit.sentences import Sentence
+
+if TYPE_CHECKING:
+    from registry.models import Picture
+    from registry.services.services import Services
+
+SMALL, LARGE = 256, 800
+CACHES = ("drawings", "previews", "features")
+"""Folders of the data folder; what is in the last takes longest to make again."""
+
+
+def preview(data: bytes, limits: Limits, side: int = SMALL) -> bytes:
+    """A JPEG of at most ``side`` pixels on its longer side, without metadata; raises ``UnreadablePictureError``."""
+    return small_jpeg(Image.fromarray(decode(data, limits, at_least=side).pixels), side)
+
+
+def kept_preview(services: "Services", digest: Digest, side: int = SMALL) -> bytes:
+    """A preview that is made once and kept beside the other caches; the folder may be removed at any time.
+
+    Raises ``NotFoundError`` or ``UnreadablePictureError``.
+    """
+    path = services.config.data_dir / "previews" / digest.hex[:2] / f"{digest.hex}-{side}.jpg"
+    try:
+        return path.read_bytes()
+    except OSError:
+        data = preview(services.blobs.get(digest), services.limits, side)
+    if keep_in_cache(path, data) and digest not in services.blobs:  # purged meanwhile
+        path.unlink(missing_ok=True)
+    return data
+
+
+def shown(services: "Services", picture: "Picture", side: int = SMALL) -> bytes:
+    """What may be looked at of a picture: a preview, or the small picture that stays when its bytes have expired.
+
+    Raises ``NotFoundError`` or ``UnreadablePictureError``.
+    """
+    check_kept(picture)
+    if picture.bytes_state != "stored" and picture.thumbnail is not None:
+        return services.blobs.get(picture.thumbnail)
+    return kept_preview(services, picture.digest, side)
+
+
+def drawing_path(services: "Services", shown: tuple[Digest, Digest], name: str) -> Path:
+    """Where a drawing of two pictures is kept, beside the other caches."""
+    found, registered = (digest.hex for digest in shown)
+    return services.config.data_dir / "drawings" / found[:2] / f"{found}-{registered}-{name}.jpg"
+
+
+def check_kept(*pictures: "Picture") -> None:
+    """Raise ``NotFoundError`` for one that was purged, on whichever machine; a cache here may not know of it yet."""
+    for picture in pictures:
+        if picture.bytes_state == "purged":
+            raise NotFoundError(Sentence("The bytes of %(digest)s aren't here.", digest=picture.digest))
+
+
+def drop_kept(services: "Services", digests: AbstractSet[Digest]) -> None:
+    """Remove what this machine keeps of pictures: previews, drawings with whatever else, and measured features."""
+    gone = {digest.hex for digest in digests}
+    for path in (services.config.data_dir / "drawings").glob("*/*.jpg"):
+        if gone.intersection(path.name.split("-", 2)[:2]):
+            path.unlink(missing_ok=True)
+    for name in gone:
+        for cache, place in (("previews", f"{name[:2]}/{name}-*.jpg"), ("features", f"*/{name[:2]}/{name}.npz")):
+            for path in (services.config.data_dir / cache).glob(place):
+                path.unlink(missing_ok=True)

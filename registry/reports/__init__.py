@@ -1,0 +1,1 @@
+"""Reports of an owner's cases, works and watches."""

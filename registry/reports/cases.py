@@ -1,0 +1,95 @@
+"""One case as a report shows it: its facts, and its pictures when they are asked for."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+
+from evidence.documents.report.facts import PlaceStanding, ReportCase
+from evidence.facts.case import CaseFacts, PictureFacts
+from exhibit.digests import Digest
+from indexer.draw.draw import View
+from indexer.draw.pair import MAX_SIDE
+from registry.accounts import scoped
+from registry.bundles.bundles import sealed_case, sealed_facts
+from registry.bundles.documents import LazyPictures
+from registry.bundles.drawings import kept_drawing
+from registry.bundles.facts import Gathered, gather
+from registry.cases import recaptures
+from registry.log.proofs import sequence_of, witnesses_of
+from registry.models import Bundle, Case, Sighting
+from registry.pictures.picture_usage import reported_files
+from registry.services.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCase:
+    """A case in a report, with the pictures that its facts name."""
+
+    case: ReportCase
+    pictures: Mapping[str, bytes]
+
+
+def shown_case(services: Services, case: Case, language: str, side: int = MAX_SIDE) -> ShownCase:
+    """What was sealed last, or the facts of now where nothing is sealed or another decision was made since.
+
+    What isn't sealed is drawn in the size in which it is shown: so many pixels on the longer side.
+    """
+    bundle = case.bundles.exclude(seal_digest=None).order_by("-number").first()
+    if bundle is None:
+        return _present(services, case, None, language, side)
+    sealed = sealed_case(services, bundle)
+    facts = sealed_facts(services, sealed)
+    if (facts.decision.decision, facts.decision.at) != (case.decision, case.decided_at):
+        return _present(services, case, bundle, language, side)
+    hidden = reported_files(services, case.owner, sealed, facts)
+    pictures = {
+        file.path: partial(services.blobs.get, file.sha256)
+        for file in sealed.manifest.files
+        if file.media_type.startswith("image/") and "/capture-" not in file.path and file.path not in hidden
+    }
+    proofs = bundle.seal_digest, sequence_of(bundle.submission_id), witnesses_of(bundle)
+    return ShownCase(ReportCase(facts, *proofs, standings=_standings(case)), LazyPictures(pictures))
+
+
+def _present(services: Services, case: Case, sealed: Bundle | None, language: str, side: int) -> ShownCase:
+    """The facts of now, with the seal of an earlier decision if there is one."""
+    gathered = gather(services, case, bundle=0, language=language, sealed=False)
+    hidden = scoped.reported(case.owner)
+    pictures = LazyPictures(
+        {**_originals(services, gathered.facts, hidden), **_drawn(services, gathered, hidden, side)}
+    )
+    if sealed is None:
+        return ShownCase(ReportCase(gathered.facts, None, None, ()), pictures)
+    proofs = sealed.seal_digest, sequence_of(sealed.submission_id), witnesses_of(sealed)
+    return ShownCase(ReportCase(gathered.facts, *proofs, earlier=True), pictures)
+
+
+def _standings(case: Case) -> tuple[PlaceStanding, ...]:
+    """How the places stood when they were visited last."""
+    last = recaptures.standings(case.captures.all()).values()
+    addresses = Sighting.objects.in_bulk([visit.sighting_id for _, visit in last])
+    found = []
+    for standing, visit in last:
+        assert visit.finished_at is not None
+        place = addresses[visit.sighting_id]
+        found.append(PlaceStanding(place.page_url, place.image_url, str(standing), visit.finished_at))
+    return tuple(found)
+
+
+def _originals(services: Services, facts: CaseFacts, hidden: Collection[Digest]) -> dict[str, Callable[[], bytes]]:
+    named: list[PictureFacts] = [*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)]
+    return {
+        picture.file: partial(services.blobs.get, picture.digest) for picture in named if picture.digest not in hidden
+    }
+
+
+def _drawn(
+    services: Services, gathered: Gathered, hidden: Collection[Digest], side: int
+) -> dict[str, Callable[[], bytes]]:
+    """The drawings of a case that isn't sealed, each made once, for whatever language asks first."""
+    return {
+        path: cache(partial(kept_drawing, services, row, View(role), side))
+        for match, row in zip(gathered.facts.matches, gathered.matches, strict=True)
+        if match.picture not in hidden and match.work_picture not in hidden
+        for role, path in match.drawings.items()
+    }

@@ -1,0 +1,179 @@
+"""Reports: the account of an owner's cases as PDF, CSV, XLSX and JSON, volume by volume."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from secrets import token_hex
+
+from django.db.models import Count
+
+from evidence.documents.report.facts import (
+    AT_LENGTH,
+    IN_A_VOLUME,
+    WORKS_IN_A_VOLUME,
+    ReportFacts,
+    ReportScope,
+    ReportSummary,
+    Volume,
+)
+from evidence.documents.report.pdf import CARD_SIDE, PICTURE_SIDE
+from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
+from evidence.facts.case import OwnerFacts
+from exhibit.clock import now
+from registry import jobs
+from registry.accounts import scoped
+from registry.bundles.documents import languages_of
+from registry.bundles.facts import software
+from registry.bundles.sentences import not_checked
+from registry.db import steps
+from registry.db.fields import KeptFile
+from registry.db.rows import alone_with
+from registry.models import EventKind, Report, Sighting, StepState
+from registry.notifications import events
+from registry.pictures.kept_files import all_kept, remove_unused
+from registry.reports.cases import shown_case
+from registry.reports.requests import _folder, _given_title, clear_folder
+from registry.reports.scope import (
+    EVERYTHING,
+    cases_in,
+    cases_whatever_decided,
+    crawls_in,
+    period_of,
+    wanted_of,
+    works_in,
+)
+from registry.reports.works import accounts_of, coverage_of, looked_for, numbers_in_order
+from registry.services.services import Services
+
+WORK_SECONDS = 10.0
+"""After so long a report is put off after the volume at hand, so that other files have their turn."""
+
+
+def make_reports(services: Services, ids: Sequence[int]) -> None:
+    """Make each report that waits, volume by volume; one that takes long is gone on with in another message."""
+    for pk in steps.claim(Report, ids, services.stale_after):
+        report = Report.objects.select_related("owner").get(pk=pk)
+        with steps.ending(Report, [pk]):
+            try:
+                files = _make(services, report)
+            except FileNotFoundError:
+                if _is_being_made(pk):
+                    raise
+                files = None  # a purge has removed what was made until now
+            if files is not None:
+                if _finish(services, report, files):
+                    clear_folder(services, report)
+                    continue
+                remove_unused(services, files)
+            steps.wait(Report, pk, now())
+            services.enqueue(jobs.report, [pk])
+
+
+def _make(services: Services, report: Report) -> list[KeptFile] | None:
+    """Make what is still to be made; the stored files, or ``None`` when the time is over before all are made."""
+    numbers, works = _begun(services, report)
+    volumes = volumes_of(len(numbers), len(works))
+    side = PICTURE_SIDE if len(numbers) <= AT_LENGTH else CARD_SIDE
+    listed = frozenset(numbers)
+    over = time.monotonic() + WORK_SECONDS
+    wanted = wanted_of(report.parameters)
+    languages = wanted.languages or tuple(languages_of(services))
+    # of one that was begun again on another machine, parts may still lie here
+    run = _folder(services, report) / report.progress.get("run", "")
+    with ReportFolder(run, languages if "pdf" in wanted.formats else ()) as folder:
+        head = folder.head(lambda: _head(services, report, wanted.scope, languages[0]))
+        missing = [volume for volume in volumes if not folder.is_made(volume)]
+        for volume in missing:
+            if (time.monotonic() > over and volume is not missing[0]) or not _tell(report, volume):
+                folder.wait()
+                return None
+            rows = scoped.cases(report.owner).filter(number__in=numbers[volume.first - 1 :][:IN_A_VOLUME])
+            cases = [shown_case(services, case, languages[0], side) for case in rows]
+            named = works[(volume.number - 1) * WORKS_IN_A_VOLUME :][:WORKS_IN_A_VOLUME]
+            accounts = accounts_of(report.owner, wanted.scope, head.time_zone, named, listed)
+            whole = replace(head, cases=tuple(case.case for case in cases), works=accounts)
+            folder.add(volume, whole, {case.case.facts.number: case.pictures for case in cases})
+        stem = f"{report.owner.slug}-report-{report.number}"
+        files = folder.put_together(head, volumes, stem, wanted.formats)
+        return [_kept(services, file) for file in files]
+
+
+def _begun(services: Services, report: Report) -> tuple[list[int], list[int]]:
+    """The numbers of its cases, and of the works that it names, as they were when it was begun: it is of one piece."""
+    if "cases" not in report.progress:
+        clear_folder(services, report)
+        scope = wanted_of(report.parameters).scope
+        numbers = list(cases_in(report.owner, scope, services.config.time_zone).values_list("number", flat=True))
+        works = numbers_in_order(report.owner, scope, numbers) if scope.every_work else []
+        volumes = len(volumes_of(len(numbers), len(works)))
+        report.progress = {"run": token_hex(4), "cases": numbers, "works": works, "volumes": volumes, "begun": 0}
+        report.save(update_fields=["progress"])
+    cases: list[int] = report.progress["cases"]
+    return cases, report.progress.get("works", [])
+
+
+def _tell(report: Report, volume: Volume) -> bool:
+    """Write down, as a sign of life too, which volume is begun; false once a purge or a removal has come between."""
+    rows = Report.objects.filter(pk=report.pk, state=StepState.DOING, progress__has_key="cases")
+    if report.progress["begun"] == volume.number:
+        return bool(rows.update(claimed_at=now()))
+    report.progress["begun"] = volume.number
+    return bool(rows.update(progress=report.progress, claimed_at=now(), attempts=1))
+
+
+def _is_being_made(pk: int) -> bool:
+    """Whether no purge has had the report begun again."""
+    return Report.objects.filter(pk=pk, progress__has_key="cases").exists()
+
+
+def _finish(services: Services, report: Report, files: list[KeptFile]) -> bool:
+    """Record the files; returns whether they count, which they don't if a purge came meanwhile."""
+    with alone_with(report):
+        if not _is_being_made(report.pk) or not all_kept(services, files):
+            return False
+        Report.objects.filter(pk=report.pk).update(files=files)
+        steps.finish(Report, [report.pk])
+        told = {"report": report.number, "title": report.parameters["title"]}
+        events.record(report.owner, EventKind.REPORT_READY, told)
+        return True
+
+
+def _head(services: Services, report: Report, scope: ReportScope, language: str) -> ReportFacts:
+    """Everything that a report says apart from its cases."""
+    owner, zone = report.owner, services.config.time_zone
+    crawls = list(crawls_in(owner, scope, zone))
+    moment = now()
+    cases = cases_whatever_decided(owner, scope, zone).order_by()
+    decided = dict(cases.values_list("decision").annotate(count=Count("pk")))
+    seen = Sighting.objects.filter(crawl__in=[crawl.pk for crawl in crawls]).values("picture").distinct().count()
+    listed = frozenset(report.progress["cases"])
+    first, last = period_of(scope, zone)
+    period_end = moment if last is None else min(last, moment)
+    summary = ReportSummary(
+        works=works_in(owner, scope).count(),
+        pages=sum(crawl.pages for crawl in crawls),
+        pictures=seen,
+        cases=sum(decided.values()),
+        **{decision: decided.get(decision, 0) for decision in ("confirmed", "licensed", "cleared", "open")},
+    )
+    return ReportFacts(
+        title=_given_title(report),
+        owner=OwnerFacts(owner.name, owner.contact),
+        preparer=report.parameters["preparer"],
+        period_start=first or min((crawl.started_at for crawl in crawls), default=moment),
+        period_end=period_end,
+        generated_at=moment,
+        time_zone=services.config.time_zone,
+        software=software(),
+        summary=summary,
+        coverage=coverage_of(crawls),
+        cases=(),
+        not_checked=not_checked(language),
+        scope=None if scope == EVERYTHING else scope,
+        looked=looked_for(owner, scope, zone, listed, crawls, period_end) if scope.every_work else None,
+    )
+
+
+def _kept(services: Services, file: MadeFile) -> KeptFile:
+    digest = services.blobs.put_file(file.path)
+    return {"name": file.name, "media_type": file.media_type, "digest": digest.hex, "size": file.path.stat().st_size}

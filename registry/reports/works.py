@@ -1,0 +1,123 @@
+"""Every work that a report is asked about, with or without finds: read slice by slice, in four queries each."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from django.db.models import Count, F, Func, Max, Min, Q
+
+from evidence.documents.report.facts import (
+    WORKS_IN_A_VOLUME,
+    CrawlCoverage,
+    LookedFacts,
+    RefusalCount,
+    ReportScope,
+    WorkAccount,
+)
+from evidence.verify.checks.probability import calibration_facts
+from indexer.layout.information import COMPOSED
+from indexer.picture.spaces import PIPELINE
+from registry.crawls import canaries
+from registry.matches import calibrations
+from registry.models import CaseSighting, Crawl, CrawlSlice, Owner, Refusal, Sighting, StepState, WorkPicture
+from registry.reports.scope import cases_whatever_decided, seen_in, works_in
+
+PLACES = Count(Func(F("case"), F("sighting__page_key"), F("sighting__image_key"), function="ROW"), distinct=True)
+"""Images on pages, each once however often it was seen."""
+
+
+def numbers_in_order(owner: Owner, scope: ReportScope, cases: Collection[int]) -> list[int]:
+    """The works that are asked for by number, those of the cases with these numbers first."""
+    rows = works_in(owner, scope)
+    found = list(rows.filter(cases__number__in=cases).order_by("number").values_list("number", flat=True).distinct())
+    among = set(found)
+    return [*found, *(number for number in rows.values_list("number", flat=True) if number not in among)]
+
+
+def accounts_of(
+    owner: Owner, scope: ReportScope, zone: str, numbers: Sequence[int], listed: Collection[int]
+) -> tuple[WorkAccount, ...]:
+    """The accounts of some works, in the order of their numbers, over the cases with the numbers that are listed."""
+    works = {work.number: work for work in works_in(owner, scope).filter(number__in=numbers)}
+    keys = [work.pk for work in works.values()]
+    cases: dict[int, list[int]] = defaultdict(list)
+    unlisted = Counter[int]()
+    for key, number in cases_whatever_decided(owner, scope, zone).filter(work__in=keys).values_list("work", "number"):
+        if number in listed:
+            cases[key].append(number)
+        else:
+            unlisted[key] += 1
+    waits = Count("pk", filter=~Q(state=StepState.DONE))
+    pictures = (
+        WorkPicture.objects.filter(work__in=keys).order_by().values_list("work").annotate(Count("pk"), waits=waits)
+    )
+    counted = {key: (every, waiting) for key, every, waiting in pictures}
+    shown = {"case__owner": owner, "case__number__in": [number for some in cases.values() for number in some]}
+    places = CaseSighting.objects.filter(seen_in(owner, scope, zone), **shown).order_by().values_list("case__work")
+    times = {"first": Min("sighting__first_seen"), "last": Max("sighting__last_seen")}
+    seen = {key: (count, first, last) for key, count, first, last in places.annotate(places=PLACES, **times)}
+    told = []
+    for work in filter(None, map(works.get, numbers)):
+        why = () if COMPOSED.issuperset(work.low_information) else tuple(work.low_information)
+        every, waiting = counted.get(work.pk, (0, 0))
+        count, first, last = seen.get(work.pk, (0, None, None))
+        found = tuple(cases[work.pk]), count, unlisted[work.pk], first, last
+        told.append(WorkAccount(work.number, work.title, work.author, work.registered_at, why, every, waiting, *found))
+    return tuple(told)
+
+
+def looked_for(
+    owner: Owner, scope: ReportScope, zone: str, cases: Collection[int], crawls: Sequence[Crawl], until: datetime
+) -> LookedFacts:
+    """What is said of all works together, over the cases with these numbers and the crawls, until a moment at most."""
+    numbers, standings, places = numbers_in_order(owner, scope, cases), Counter[str](), 0
+    for start in range(0, len(numbers), WORKS_IN_A_VOLUME):
+        some = accounts_of(owner, scope, zone, numbers[start:][:WORKS_IN_A_VOLUME], cases)
+        standings.update(work.standing for work in some)
+        places += sum(work.places for work in some)
+    done, calibration = Q(picture__state=StepState.DONE), calibrations.active(PIPELINE)
+    return LookedFacts(
+        works=standings.total(),
+        places=places,
+        **{name: standings[name] for name in ("found", "unlisted", "unsafe", "waiting")},
+        watches=len({crawl.watch_id for crawl in crawls}),
+        **Sighting.objects.filter(crawl__in=[crawl.pk for crawl in crawls]).aggregate(
+            hosts=Count("host", distinct=True),
+            uncompared=Count("picture", distinct=True, filter=~done),
+            unreadable=Count("picture", distinct=True, filter=done & ~Q(picture__refusal="")),
+        ),
+        until=max((min(crawl.finished_at or until, until) for crawl in crawls), default=None),
+        calibration=None if calibration is None else calibration_facts(calibration, ""),
+    )
+
+
+def coverage_of(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
+    """What each crawl visited, in the order given; asks the database as often for one as for thousands."""
+    keys = [crawl.pk for crawl in crawls]
+    received: dict[int, int] = defaultdict(int)
+    for crawl, counts in CrawlSlice.objects.filter(crawl__in=keys).values_list("crawl", "counts"):
+        received[crawl] += int(counts.get("bytes", 0))
+    refused: dict[int, list[RefusalCount]] = defaultdict(list)
+    rows = Refusal.objects.filter(crawl__in=keys).values_list("crawl", "reason")
+    for key, reason, count in rows.annotate(count=Count("pk")).order_by("crawl", "reason"):
+        refused[key].append(RefusalCount(reason, count))
+    seen = Sighting.objects.filter(crawl__in=keys).values_list("crawl")
+    pictures = dict(seen.annotate(count=Count("picture", distinct=True)).order_by())
+    planted = canaries.results(crawls)
+    return tuple(
+        CrawlCoverage(
+            source=crawl.sources[0]["url"],
+            kind=crawl.sources[0]["kind"],
+            started=crawl.started_at,
+            finished=crawl.finished_at,
+            pages=crawl.pages,
+            pictures=pictures.get(crawl.pk, 0),
+            bytes_received=received[crawl.pk],
+            refused=tuple(refused[crawl.pk]),
+            canaries=sum(canary.outcome is not canaries.Outcome.WAITING for canary in planted.get(crawl.pk, ())),
+            ended=crawl.reason,
+            further=tuple(source["url"] for source in crawl.sources[1:]),
+            canaries_found=sum(canary.outcome is canaries.Outcome.FOUND for canary in planted.get(crawl.pk, ())),
+        )
+        for crawl in crawls
+    )

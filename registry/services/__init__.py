@@ -1,0 +1,1 @@
+"""The ports of one process, and the adapters that the configuration picks."""

@@ -1,1 +1,0 @@
-"""Fingerprints, the networks that make them, and calibrations."""

@@ -1,0 +1,176 @@
+"""Changing many works at once: each work gets its line of history, as by hand, and the whole is undone as one.
+
+A few works are changed before the call returns, many by the step ``bulk``, in portions.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import transaction
+from django.db.models import Max, QuerySet
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.errors import ConflictError, WrongUseError
+from exhibit.types import DeclaredWork, Json
+from registry import jobs
+from registry.db import steps
+from registry.db.rows import alone_with, next_number
+from registry.log.log import submit_all
+from registry.models import BulkEdit, Collection, Owner, StepState, Work, WorkChange
+from registry.services.services import Services
+from registry.works.collections import PUT, TAKE, make_collection, named
+from registry.works.declarations import checked, declaration_of
+from registry.works.ownership import note
+
+FIELDS = (
+    "author", "holder", "credit", "rights_statement", "created", "first_publication", "medium", "author_kind",
+)  # fmt: skip
+"""What can be declared of many works at once."""
+MAX_LENGTHS = {"author": 300, "holder": 300, "credit": 300}
+"""Characters of fields that are shorter than others."""
+PORTION = 200
+"""Works of one transaction; so many at most are changed before the call returns."""
+
+
+def edit_many(
+    services: Services, owner: Owner, chosen: QuerySet[Work], what: str, value: str, *, by: str, reason: str = ""
+) -> BulkEdit:
+    """Declare one field of all chosen works, or put them into a collection or take them out.
+
+    Raises ``WrongUseError`` for a value that can't be declared, for a collection that isn't there, or when no work is
+    chosen.
+    """
+    if what == PUT:
+        value = make_collection(owner, value, by=by).name
+    elif what == TAKE:
+        if (row := named(owner, value)) is None:
+            raise WrongUseError(_("There is no collection “%(name)s”.") % {"name": value})
+        value = row.name
+    elif what in FIELDS:
+        said: dict[str, Any] = {"title": "–", what: value}
+        value = getattr(checked(DeclaredWork(**said)), what)
+        if len(value) > MAX_LENGTHS.get(what, 1_000):
+            raise WrongUseError(_("That is too long."))
+    else:
+        raise WrongUseError(_("That can't be chosen."))
+    return _begun(services, owner, chosen, by=by, reason=reason, what=what, value=value)
+
+
+def undo(services: Services, bulk: BulkEdit, *, by: str) -> BulkEdit:
+    """Undo a bulk edit as one: each work that it changed, and that says the same still, gets back what it said before.
+
+    Raises ``ConflictError`` where it isn't done, was undone already, or undoes another one.
+    """
+    if not BulkEdit.objects.get(pk=bulk.pk).may_be_undone:
+        hint = _("It is under way, was undone already, or undoes another change.")
+        raise ConflictError(_("This can't be undone."), hint=hint)
+    changed = Work.objects.filter(changes__bulk=bulk, removed_at=None)
+    return _begun(services, bulk.owner, changed, by=by, reason="", what=bulk.what, value=bulk.value, undoes=bulk)
+
+
+def change_portion(pk: int) -> bool:
+    """Change the next works of a bulk edit, in one transaction; returns whether it is over."""
+    with transaction.atomic():
+        bulk = BulkEdit.objects.select_for_update(no_key=True).get(pk=pk)
+        Owner.objects.select_for_update(no_key=True).get(pk=bulk.owner_id)
+        ids = bulk.works[bulk.looked_at : bulk.looked_at + PORTION]
+        if ids:
+            rows = Work.objects.filter(pk__in=ids, removed_at=None).select_related("owner").order_by("number")
+            change = _collected if bulk.what in (PUT, TAKE) else _declared
+            bulk.changed += change(bulk, list(rows))
+            bulk.looked_at += len(ids)
+            bulk.save(update_fields=["changed", "looked_at"])
+        if over := len(ids) < PORTION:
+            steps.finish(BulkEdit, [pk])
+        return over
+
+
+def _begun(services: Services, owner: Owner, chosen: QuerySet[Work], **about: object) -> BulkEdit:
+    with alone_with(owner):
+        number = next_number(owner.bulk_edits)
+        made = BulkEdit.objects.create(owner=owner, number=number, at=now(), state=StepState.DONE, **about)
+        keys = chosen.filter(owner=owner).order_by("number").values("pk")
+        BulkEdit.objects.filter(pk=made.pk).update(works=ArraySubquery(keys))
+        made.refresh_from_db()
+        if not made.works:
+            raise WrongUseError(_("No work is chosen."))
+        if len(made.works) <= PORTION:
+            change_portion(made.pk)
+        else:
+            BulkEdit.objects.filter(pk=made.pk).update(state=StepState.TODO)
+            services.enqueue(jobs.bulk, [made.pk])
+    made.refresh_from_db()
+    return made
+
+
+def _declared(bulk: BulkEdit, rows: list[Work]) -> int:
+    """Declare one field of these works, or what it said before where the edit is undone."""
+    name, lines, before = bulk.what, _next_lines(rows), _before(bulk, rows)
+    wanted = {row.pk: before.get(row.pk, getattr(row, name)) if bulk.undoes else bulk.value for row in rows}
+    rows = [row for row in rows if getattr(row, name) != wanted[row.pk]]
+    works = Work.objects.filter(pk__in=[row.pk for row in rows]).select_related("owner")
+    works = works.prefetch_related("remarks", "work_pictures__picture").order_by("number")
+    changes, deeds, rows = [], [], list(works)
+    for row in rows:
+        said = {name: {"before": getattr(row, name), "after": wanted[row.pk]}}
+        setattr(row, name, wanted[row.pk])
+        changes.append(_line(bulk, row, "edited", said, lines[row.pk]))
+        deeds.append(declaration_of(row, lines[row.pk], by=bulk.by, reason=bulk.reason))
+    for row, submission in zip(rows, submit_all(deeds), strict=True):
+        row.declaration = submission
+    Work.objects.bulk_update(rows, [name, "declaration"])
+    WorkChange.objects.bulk_create(changes)
+    for row in rows:
+        note(row, by=bulk.by)
+    return len(rows)
+
+
+def _collected(bulk: BulkEdit, rows: list[Work]) -> int:
+    """Put these works into the collection or take them out; an undone edit does the other to those it changed."""
+    collection = Collection.objects.filter(owner=bulk.owner_id, name=bulk.value).first()
+    if collection is None:  # removed or renamed meanwhile
+        return 0
+    put, link = (bulk.what == PUT) != (bulk.undoes_id is not None), Collection.works.through
+    within = set(link._default_manager.filter(collection=collection, work__in=rows).values_list("work_id", flat=True))
+    rows = [row for row in rows if (row.pk in within) != put]
+    names: dict[int, list[str]] = defaultdict(list)
+    for work, name in link._default_manager.filter(work__in=rows).values_list("work_id", "collection__name"):
+        names[work].append(name)
+    if put:
+        link._default_manager.bulk_create(link(collection_id=collection.pk, work_id=row.pk) for row in rows)
+    else:
+        link._default_manager.filter(collection=collection, work__in=rows).delete()
+    lines, changes = _next_lines(rows), []
+    for row in rows:
+        before = sorted(names[row.pk])
+        after = sorted({*before, bulk.value} if put else {*before} - {bulk.value})
+        said = {"collections": {"before": before, "after": after}}
+        changes.append(_line(bulk, row, "collected", said, lines[row.pk]))
+    WorkChange.objects.bulk_create(changes)
+    return len(rows)
+
+
+def _before(bulk: BulkEdit, rows: Iterable[Work]) -> Mapping[int, Json]:
+    """What works said before the edit that is undone, where they say still what it made of them."""
+    if bulk.undoes is None:
+        return {}
+    found = WorkChange.objects.filter(bulk=bulk.undoes_id, work__in=list(rows)).values_list("work", "details")
+    details = {work: said[bulk.what] for work, said in found}
+    there = {row.pk: getattr(row, bulk.what) for row in rows}
+    return {work: said["before"] for work, said in details.items() if there[work] == said["after"]}
+
+
+def _next_lines(rows: Iterable[Work]) -> dict[int, int]:
+    """The number of the next line of history of each work."""
+    last = WorkChange.objects.filter(work__in=list(rows)).order_by().values_list("work").annotate(last=Max("number"))
+    found = dict(last)
+    return {row.pk: found.get(row.pk, 0) + 1 for row in rows}
+
+
+def _line(bulk: BulkEdit, row: Work, kind: str, said: Mapping[str, Any], number: int) -> WorkChange:
+    return WorkChange(
+        work=row, number=number, at=now(), by=bulk.by, kind=kind, details=dict(said), reason=bulk.reason, bulk=bulk
+    )

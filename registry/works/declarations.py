@@ -1,0 +1,117 @@
+"""Changing what is declared of a work, and the documents beside it: each change is in its history and in the log."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import ConflictError, RefusedError, WrongUseError
+from exhibit.plain import one_line, plain
+from exhibit.types import DeclaredWork
+from registry.crawls.sightings import blocked
+from registry.db.locks import Lock, hold
+from registry.db.rows import alone_with, next_number
+from registry.log.audit_log import changed
+from registry.log.log import Deed, submit_all
+from registry.models import Work, WorkAttachment
+from registry.services.services import Services
+from registry.works.ownership import add_change, note
+from registry.works.registration import registration_opening, room_left, take_room
+from registry.works.tables import checked_date
+
+MAX_ATTACHMENTS = 50  # of one work
+MAX_ATTACHMENT = 20 * 1024 * 1024  # bytes of one attachment
+
+
+def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: int | None = None) -> bool:
+    """Change all that is declared of a work; returns whether anything is different.
+
+    Raises ``WrongUseError`` for a wrong date, and ``ConflictError`` when the work has more changes by now than the
+    ``version`` that the person had seen.
+    """
+    new = checked(new)
+    with alone_with(work.owner):
+        row = Work.objects.select_related("owner").get(pk=work.pk)
+        if version is not None and version != row.changes.count():
+            sentence = _("Somebody else has changed this work meanwhile; nothing was saved.")
+            raise ConflictError(sentence, hint=_("Look at it, and change it again."))
+        before, after = row.declared.columns(), new.columns()
+        changed_names = [name for name in after if before[name] != after[name]]
+        different = {name: {"before": before[name], "after": after[name]} for name in changed_names}
+        if not different:
+            return False
+        for name, value in after.items():
+            setattr(row, name, value)
+        change = add_change(row, "edited", different, by=by, reason=reason)
+        row.declaration = submit_all([declaration_of(row, change.number, by=by, reason=reason)])[0]
+        row.save(update_fields=[*after, "declaration"])
+        note(row, by=by)
+    work.refresh_from_db()
+    return True
+
+
+def declaration_of(row: Work, change: int, *, by: str, reason: str) -> Deed:
+    """What the log witnesses when a work is declared anew, by the line of its history that says so."""
+    first = min(row.work_pictures.all(), key=lambda picture: picture.pk)
+    held = {} if first.stated is None else {"stated": True}
+    opening = {**registration_opening(row, first.digest), **held, "edited": change}
+    return Deed(EntryType.REGISTRATION, opening, row.owner, details={"by": by, "reason": reason})
+
+
+def attach(services: Services, work: Work, name: str, data: bytes, *, about: str, by: str) -> WorkAttachment:
+    """Keep a document beside a work, byte for byte, its digest in the log; raises ``RefusedError``."""
+    digest = Digest.of(data)
+    if not data or len(data) > MAX_ATTACHMENT:
+        sentence = _("A document may have %(most)d MiB, and not be empty.") % {"most": MAX_ATTACHMENT // 2**20}
+        raise RefusedError(sentence, reason="too-many-bytes")
+    if blocked([digest]):
+        raise RefusedError(_("The operator doesn't allow these bytes here."), reason="blocked")
+    if len(data) > room_left(services, work.owner):
+        raise RefusedError(_("There is no room left."), reason="quota", hint=_("Ask the operator for more."))
+    services.blobs.put(data)
+    with alone_with(work.owner) as owner:
+        take_room(services, owner, len(data))
+        if work.attachments.filter(removed_at=None).count() >= MAX_ATTACHMENTS:
+            raise RefusedError(_("A work may have %(most)d documents.") % {"most": MAX_ATTACHMENTS}, reason="too-many")
+        hold(Lock.FILES)
+        if digest not in services.blobs:  # they were a report's, too, that somebody has removed meanwhile
+            services.blobs.put(data)
+        number = next_number(work.attachments)
+        made = WorkAttachment.objects.create(
+            work=work, number=number, name=one_line(name)[-200:] or "document",
+            about=one_line(about)[:300], digest=digest, size=len(data),
+            added_by=by, added_at=now(),
+        )  # fmt: skip
+        add_change(work, "attached", {"name": made.name, "digest": digest.hex, "size": made.size}, by=by)
+        told = {"attachment": number, "digest": digest.hex, "size": made.size, "work": work.number}
+        changed("work attachment added", by=by, owner=work.owner, about=told)
+    return made
+
+
+def detach(attachment: WorkAttachment, *, by: str) -> None:
+    """Take a document off a work. Its bytes stay, since the log names their digest."""
+    work = attachment.work
+    with alone_with(work.owner):
+        if WorkAttachment.objects.filter(pk=attachment.pk, removed_at=None).update(removed_at=now()):
+            assert attachment.digest is not None
+            digest = attachment.digest.hex
+            add_change(work, "detached", {"name": attachment.name, "digest": digest}, by=by)
+            about = {"attachment": attachment.number, "digest": digest, "work": work.number}
+            changed("work attachment removed", by=by, owner=work.owner, about=about)
+
+
+def checked(new: DeclaredWork) -> DeclaredWork:
+    """The same with its dates as ISO 8601, and lines that are lines; raises ``WrongUseError`` for what can't be so."""
+    lines: dict[str, Any] = {name: one_line(getattr(new, name)) for name in ("title", "author", "holder", "credit")}
+    new = replace(new, **lines, rights_statement=plain(new.rights_statement))
+    if not new.title:
+        raise WrongUseError(_("A work needs a title."))
+    created, published = checked_date(new.created), checked_date(new.first_publication)
+    if new.author_died is not None and not 1 <= new.author_died <= now().year:
+        raise WrongUseError(_("“%(given)s” isn't a year in the past.") % {"given": new.author_died})
+    if new.author_kind not in Work.AuthorKind.values or new.medium not in Work.Medium.values:
+        raise WrongUseError(_("That can't be chosen."))
+    return replace(new, created=created, first_publication=published)

@@ -1,0 +1,180 @@
+"""Whose a picture is that somebody brings: searched among the works that their owners opened, and among no others.
+
+Closed, removed and unknown works are one to whoever asks: none of them is compared, named or counted.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+from django.db.models import QuerySet
+
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import ServiceMissingError
+from exhibit.pictures.decode import Limits
+from exhibit.types import Decision, Verification
+from indexer.draw.difference import share_differing
+from indexer.draw.draw import View, draw_small
+from indexer.draw.pair import Pair
+from indexer.picture.features import Features, extract
+from indexer.picture.spaces import PHASH
+from indexer.search.search import EXPLAINED
+from registry.log.log import submit
+from registry.matches.fingerprints import Collection, pictures_of
+from registry.matches.identify import SomeWorks
+from registry.models import Picture, Work, WorkPicture
+from registry.services.indexes import MAX_NEAR
+from registry.services.services import Services
+from registry.works.works import opened_works
+
+MAX_BROUGHT = 16 * 1024 * 1024
+"""Bytes of a picture that a stranger may bring."""
+MAX_SECONDS = 20.0
+MAX_NAMED = 5
+"""Works that are named in one answer; of the others it is said how many there are."""
+MAX_ROUNDS = 6
+MAP_SIDE = 640
+NEAR_SAME = 10  # bits between hashes of pictures that look the same
+NO_CHANGE = 0.001
+"""Share of what both show below which nothing is said to differ."""
+
+
+class Verdict(StrEnum):
+    """What a brought picture is to a work, the surest first."""
+
+    SAME = "same-file"
+    CHANGED = "changed"
+    PART = "part"
+    PERHAPS = "perhaps"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An opened work that the picture shows."""
+
+    work: Work
+    picture: Picture
+    verdict: Verdict
+    verification: Verification | None  # ``None`` for the same file, which needs no comparison
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeMap:
+    """Where a brought picture lies on a work, and what differs. It shows nothing of the registered picture."""
+
+    image: bytes  # JPEG: the brought picture in grey, what differs in orange
+    differing: float  # share of what both show that differs, 0 to 1
+    place: list[list[int]]  # corners of what is shown, x and y in pixels of the registered picture
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """What can be said of one picture."""
+
+    digest: Digest
+    claims: tuple[Claim, ...]  # one of each owner first, those registered first before the others
+    more: int  # further works that were found, or look the same, and aren't named; there may be others
+    owners: int  # who claim the picture
+    complete: bool  # whether the search went to its end
+    too_plain: tuple[str, ...]  # why the picture can't be told apart from others
+
+    @property
+    def verdict(self) -> Verdict:
+        """The surest of all."""
+        return min((claim.verdict for claim in self.claims), key=list(Verdict).index, default=Verdict.UNKNOWN)
+
+
+def brought_limits(services: Services) -> Limits:
+    """What a picture may measure that a stranger brings."""
+    return replace(services.limits, max_bytes=min(MAX_BROUGHT, services.limits.max_bytes))
+
+
+def whose(services: Services, data: bytes) -> Whose:
+    """Search the opened works for a picture, and put into the log that somebody asked; nothing else of it is kept.
+
+    Raises ``UnreadablePictureError``, and ``ServiceMissingError`` when the search takes too long.
+    """
+    services.descriptors.refresh()
+    limits = brought_limits(services)
+    found = extract(data, limits, descriptor=services.descriptors.serving)
+    services.indexes.refresh(Collection.WORKS)
+    opened = WorkPicture.objects.filter(work__in=opened_works()).select_related("work__owner", "picture")
+    claims = {
+        row.work_id: Claim(row.work, row.picture, Verdict.SAME, None)
+        for row in opened.filter(picture__digest=found.digest)
+    }
+    until, left, complete = time.monotonic() + MAX_SECONDS, opened, False
+    for _ in range(MAX_ROUNDS):  # whoever was found hides others from a search: it is made again without them
+        search = SomeWorks(services, left, beside=opened)
+        search.until = until
+        try:
+            compared = dict(search.find(found, lambda: data))
+        except ServiceMissingError:
+            if not claims:
+                raise
+            break
+        known = {pk: said for pk, said in compared.items() if said.decision in (Decision.CERTAIN, Decision.REVIEW)}
+        rows = list(left.filter(picture__in=known))
+        for row in rows:
+            said = known[row.picture_id]
+            claim = Claim(row.work, row.picture, _verdict(said), said)
+            earlier = claims.get(row.work_id, claim)
+            claims[row.work_id] = min(earlier, claim, key=lambda one: list(Verdict).index(one.verdict))  # the surest
+        if not rows:
+            complete = not search.damaged
+            break
+        left = left.exclude(work__owner__in={row.work.owner_id for row in rows}).exclude(picture__in=compared)
+    named = _in_turns(claims.values())
+    owners = len({claim.work.owner_id for claim in claims.values()})
+    further = claims.keys() | (_alike(services, opened, found) if claims and not found.too_plain else set())
+    more = len(further - {claim.work.pk for claim in named[:MAX_NAMED]})
+    answer = Whose(found.digest, tuple(named[:MAX_NAMED]), more, owners, complete, found.flat)
+    told = {"verdict": str(answer.verdict), "works": [claim.work.public_name for claim in answer.claims]}
+    details = {"digest": found.digest.hex, **told}
+    submit(EntryType.ACCESS, {"way": "asked", "what": "whose picture it is"}, details=details)
+    return answer
+
+
+def change_map(services: Services, claim: Claim, data: bytes) -> ChangeMap | None:
+    """Where the brought picture lies on a work and what differs; ``None`` where that wasn't or couldn't be measured."""
+    if claim.verification is None or claim.verification.transform is None:
+        return None
+    registered = services.blobs.get(claim.picture.digest)
+    pair = Pair.of(data, registered, claim.verification, services.limits, MAP_SIDE)
+    place = np.round(pair.first.registered + 0.5).astype(int).tolist()
+    return ChangeMap(draw_small(View.DIFFERENCE, pair), share_differing(pair), place)
+
+
+def _alike(services: Services, opened: QuerySet[WorkPicture], found: Features) -> set[int]:
+    """Opened works with a hash that is nearly the same, whether or not they were compared."""
+    hits = SomeWorks(services, opened).hashes.search(found.hash_variants, k=MAX_NEAR, within=NEAR_SAME)
+    numbers = {hit.number for row in hits for hit in row}
+    pictures = pictures_of(Collection.WORKS, PHASH, numbers).values()
+    return set(opened.filter(picture__in=pictures).values_list("work", flat=True))
+
+
+def _verdict(said: Verification) -> Verdict:
+    if said.decision is not Decision.CERTAIN:
+        return Verdict.PERHAPS
+    return Verdict.CHANGED if said.overlap_work >= EXPLAINED else Verdict.PART
+
+
+def _in_turns(claims: Iterable[Claim]) -> list[Claim]:
+    """One work of each owner, then the second of each: many copies of one owner hide nobody. What is sure comes first.
+
+    Who registered first stands first, whatever the verdict says of the file.
+    """
+    of_owner: dict[int, list[Claim]] = defaultdict(list)
+    for claim in sorted(claims, key=_rank):
+        of_owner[claim.work.owner_id].append(claim)
+    turns = [(turn, _rank(claim), claim) for each in of_owner.values() for turn, claim in enumerate(each)]
+    return [claim for _, _, claim in sorted(turns, key=lambda one: one[:2])]
+
+
+def _rank(claim: Claim) -> tuple[bool, object, int]:
+    return claim.verdict is Verdict.PERHAPS, claim.work.registered_at, claim.work.pk

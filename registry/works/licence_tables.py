@@ -1,0 +1,136 @@
+"""Licences as people write them, in a table or in fields, made into what the ledger keeps."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from django.utils.translation import gettext as _
+
+from exhibit.errors import WrongUseError
+from registry.accounts import scoped
+from registry.models import Owner, Work
+from registry.works.licences import NewLicence, checked
+from registry.works.spreadsheets import Understood, read_table
+from registry.works.tables import day, parts_of
+
+COLUMNS = {
+    "works": 10_000, "licensee": 300, "domain": 253, "url_pattern": 1_000, "account": 200, "territories": 1_000,
+    "valid_from": 40, "valid_until": 40, "reason": 10_000,
+}  # fmt: skip
+ALIASES = {
+    alias: column
+    for column, aliases in {
+        "works": "work file files filename file_name image images picture pictures "
+        "werk werke datei dateien dateiname bild bilder œuvre œuvres fichier fichiers "
+        "作品 作品名称 文件 文件名 图片",
+        "licensee": "licencee customer client company licensed_to name_of_licensee "
+        "lizenznehmer kunde firma licencié titulaire entreprise "
+        "被许可人 被许可方 客户 客户名称 公司",
+        "domain": "website site web_site host domäne webseite domaine site_web 域名 网站",
+        "url_pattern": "url address addresses adresse_im_web 网址",
+        "account": "konto compte 账号 帐号 账户",
+        "territories": "territory country countries gebiet gebiete land länder territoire territoires pays 地区 国家",
+        "valid_from": "from start start_date begin begins valid_since "
+        "gültig_ab gültig_von gueltig_ab gueltig_von von ab beginn "
+        "du début date_de_début valable_du valable_dès "
+        "开始日期 起始日期 生效日期",
+        "valid_until": "until to end end_date ends valid_to expires expiry expiry_date "
+        "gültig_bis gueltig_bis bis ende ablauf "
+        "au fin date_de_fin valable_jusqu'au "
+        "结束日期 截止日期 到期日期 到期日 有效期至",
+        "reason": "note notes remark remarks comment comments agreement grund bemerkung bemerkungen notiz vereinbarung "
+        "motif remarque remarques 理由 备注 说明",
+    }.items()
+    for alias in aliases.split()
+}
+"""Other names of columns, in lower case, as people head them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceTable:
+    """A table of licences as it was read; nothing of it counts yet."""
+
+    licences: tuple[NewLicence, ...]
+    understood: Understood
+
+    def __iter__(self) -> Iterator[NewLicence]:
+        """Its licences."""
+        return iter(self.licences)
+
+
+def licences_in_table(
+    owner: Owner, name: str, data: bytes, *, order: str = "", left_out: Callable[[str], bool] = lambda _heading: False
+) -> LicenceTable:
+    """The licences of a table, CSV or XLSX; raises ``WrongUseError``, which names the line and what is wrong.
+
+    ``order`` is one of :data:`registry.works.tables.ORDERS`, for days like 01/02/2026; without it such a day is
+    refused. Columns that aren't known are ``left_out`` where it says so of a heading, else refused.
+    """
+
+    def read(line: int, row: Mapping[str, str]) -> tuple[int, tuple[str, ...], NewLicence]:
+        return _licence(line, row, order)
+
+    lines, understood = read_table(
+        name, data, COLUMNS, needed="licensee", aliases=ALIASES, read=read, left_out=left_out
+    )
+    by_name = _by_name(owner, [work for _line, works, _licence in lines for work in works])
+    licences = []
+    for line, works, licence in lines:
+        try:
+            licences.append(checked(replace(licence, works=_named(owner, works, by_name))))
+        except WrongUseError as error:
+            said = {"name": name, "line": line, "problem": error.message}
+            raise WrongUseError(_("%(name)s, line %(line)d: %(problem)s") % said, hint=error.hint) from None
+    return LicenceTable(tuple(licences), understood)
+
+
+def works_named(owner: Owner, text: str) -> tuple[Work, ...]:
+    """The works of numbers or names of files, with ``;``, commas or line breaks between; raises ``WrongUseError``."""
+    for sign in ",;；，\n":
+        text = text.replace(sign, ";")
+    names = parts_of(text)
+    return _named(owner, names, _by_name(owner, names))
+
+
+def _by_name(owner: Owner, names: Iterable[str]) -> Mapping[str, Sequence[Work]]:
+    """The works that some names may mean."""
+    wanted = set(names)
+    numbers = [int(number) for number in wanted if number.isdecimal() and len(number) < 10]
+    rows = scoped.works(owner)
+    found: dict[str, list[Work]] = {name: [] for name in wanted}
+    for work in (rows.filter(number__in=numbers) | rows.filter(source_name__in=wanted)) if wanted else ():
+        for name in wanted & {str(work.number), work.source_name}:
+            found[name].append(work)
+    return found
+
+
+def _named(owner: Owner, names: Sequence[str], by_name: Mapping[str, Sequence[Work]]) -> tuple[Work, ...]:
+    for name in names:
+        if len(by_name[name]) != 1:
+            none, several = _("No work of %(name)s: “%(given)s”."), _("Several works of %(name)s: “%(given)s”.")
+            sentence = (several if by_name[name] else none) % {"name": owner.name, "given": name}
+            raise WrongUseError(sentence, hint=_("Write the numbers of works or the names of their files."))
+    return tuple(by_name[name][0] for name in names)
+
+
+def _licence(line: int, row: Mapping[str, str], order: str) -> tuple[int, tuple[str, ...], NewLicence]:
+    """A line's number, the names of files or numbers of its works, none for all, and the licence without them."""
+    if not (row["domain"] or row["url_pattern"]):
+        text = _("neither a domain nor a url_pattern is given.")
+        raise WrongUseError(text, hint=_("A licence names where the use is permitted."))
+    first, last = (day(row[column], order) for column in ("valid_from", "valid_until"))
+    if first and last and last < first:
+        raise WrongUseError(_("valid_until is before valid_from."))
+    domain, address = row["domain"], row["url_pattern"]
+    if not domain and not any(sign in address for sign in "/*"):  # a site that stands by its name alone
+        domain, address = address, ""
+    licence = NewLicence(
+        licensee=row["licensee"],
+        domain=domain.lower(),
+        url_pattern=address,
+        valid_from=first,
+        valid_until=last,
+        reason=row["reason"],
+        account=row["account"],
+        territories=parts_of(row["territories"]),
+    )
+    return line, parts_of(row["works"]), licence

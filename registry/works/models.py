@@ -1,0 +1,366 @@
+"""What is registered, what is permitted, what stands beside a declaration, and files that people bring."""
+
+from dataclasses import fields
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Index, Q, UniqueConstraint
+from django.db.models.functions import Concat, Greatest, Least, Lower
+
+from exhibit.digests import Digest
+from exhibit.types import DeclaredWork
+from registry.accounts.models import Numbered, Owner
+from registry.db.claimable import Claimable, StepState
+from registry.db.fields import DigestField
+from registry.pictures.models import Picture
+
+_BLANK = models.Value(" ")
+_SEARCHED = Concat("title", _BLANK, "author", _BLANK, "holder", _BLANK, "source_name", output_field=models.TextField())
+
+
+class Work(Numbered):
+    """A registered work of one owner, with one or more pictures."""
+
+    class AuthorKind(models.TextChoices):
+        """Whose work it is, as far as terms of protection depend on it."""
+
+        PERSON = "person"
+        ANONYMOUS = "anonymous"
+        ORGANISATION = "organisation"
+
+    class Medium(models.TextChoices):
+        """What it is, likewise."""
+
+        UNSAID = ""
+        PHOTOGRAPH = "photograph"
+        OTHER = "other"
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="works")
+    title = models.CharField(max_length=500)
+    author = models.CharField(max_length=300, blank=True)
+    rights_statement = models.TextField(blank=True)
+    first_publication = models.CharField(max_length=40, blank=True, help_text="ISO 8601 date, or as much as is known")
+    registrations = models.JSONField(default=list, blank=True, help_text="office, number, date")
+    holder = models.CharField(max_length=300, blank=True, db_default="", help_text="if it isn't the owner")
+    credit = models.CharField(max_length=300, blank=True, db_default="", help_text="how the work is to be credited")
+    created = models.CharField(
+        max_length=40, blank=True, db_default="", help_text="when it was made, like a date above"
+    )
+    author_kind = models.CharField(
+        max_length=12, choices=AuthorKind.choices, default=AuthorKind.PERSON, db_default=AuthorKind.PERSON
+    )
+    author_died = models.PositiveSmallIntegerField(null=True, blank=True, help_text="year")
+    medium = models.CharField(
+        max_length=10, choices=Medium.choices, default=Medium.UNSAID, db_default=Medium.UNSAID, blank=True
+    )
+    metadata = models.JSONField(default=dict, db_default={}, blank=True, help_text="what the file itself states")
+    registration = models.ForeignKey(
+        "LogSubmission", null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="the first"
+    )
+    declaration = models.ForeignKey(
+        "LogSubmission",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="of what is so now",
+    )
+    words = models.GeneratedField(
+        expression=Lower(_SEARCHED), output_field=models.TextField(), db_persist=True, help_text="what is searched"
+    )
+    source_name = models.CharField(max_length=300, blank=True, help_text="name of the file that was registered")
+    low_information = models.JSONField(default=list, blank=True, help_text="why no match of it is certain")
+    registered_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+    opened_at = models.DateTimeField(null=True, blank=True, help_text="since when everybody may see its public page")
+    public_name = models.CharField(max_length=16, null=True, blank=True, unique=True, help_text="in its address")
+    licence_contact = models.CharField(max_length=300, blank=True, db_default="", help_text="whom to ask for a licence")
+    pictures: "models.ManyToManyField[Picture, WorkPicture]" = models.ManyToManyField(Picture, through="WorkPicture")
+
+    class Meta(Numbered.Meta):
+        indexes = [
+            Index("owner", Lower("title"), "number", name="work_titles", condition=Q(removed_at=None)),
+            Index(fields=["owner", "author", "number"], name="work_authors", condition=Q(removed_at=None)),
+            Index(fields=["owner", "number"], name="work_living", condition=Q(removed_at=None)),
+            Index(
+                fields=["owner", "number"], name="work_unsafe", condition=Q(removed_at=None) & ~Q(low_information=[])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.title}"
+
+    @property
+    def declared(self) -> DeclaredWork:
+        """What is declared of it now."""
+        said = {field.name: getattr(self, field.name) for field in fields(DeclaredWork)}
+        return DeclaredWork(**{**said, "registrations": tuple(self.registrations)})
+
+
+class WorkPicture(Claimable):
+    """A picture of a work. Its step searches all pictures already seen."""
+
+    class RoleOfPicture(models.TextChoices):
+        """What the picture is to the work."""
+
+        MASTER = "master"
+        VERSION = "version"
+
+    work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="work_pictures")
+    picture = models.ForeignKey(Picture, on_delete=models.PROTECT, related_name="work_pictures")
+    role = models.CharField(max_length=8, choices=RoleOfPicture.choices, default=RoleOfPicture.MASTER)
+    captions = models.JSONField(default=list, blank=True, help_text="rectangles that aren't compared, as shares: edges")
+    marks = models.JSONField(default=list, blank=True, help_text="the same: what other works of the owner show, too")
+    progress = models.JSONField(default=dict, blank=True, help_text="how far the search of the past is, in counts")
+    iscc = models.JSONField(default=dict, db_default={}, blank=True, help_text="ISO 24138, since the work was opened")
+    pdq = models.CharField(
+        max_length=70, blank=True, db_default="", help_text="hash and quality, while the owner publishes them"
+    )
+    stated = DigestField(
+        null=True, blank=True, help_text="of a file that the owner never sent; its picture is a row of another name"
+    )
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["work", "picture"], name="work_picture_identity")]
+        indexes = [
+            Index(fields=["state", "id"], name="work_picture_todo"),
+            Index(fields=["id"], name="work_picture_marked", condition=~Q(marks=[])),  # few, and asked for by each new
+        ]
+
+    @property
+    def digest(self) -> Digest:
+        """Of the exact bytes, whether they are held here or only stated."""
+        digest: Digest = self.stated or self.picture.digest
+        return digest
+
+
+class SignedCopy(models.Model):
+    """The credentials of the newest copy for publishing of a picture, to which stripped copies lead back."""
+
+    work_picture = models.OneToOneField(WorkPicture, on_delete=models.CASCADE, related_name="signed_copy")
+    manifest = models.CharField(max_length=200, unique=True, help_text="its identifier")
+    store = models.BinaryField(help_text="the manifest store (C2PA)")
+    content = models.BinaryField(max_length=32, help_text="256 bits of its Content-Code (ISO 24138)")
+    data = models.BinaryField(max_length=32, help_text="256 bits of its Data-Code")
+    instance = models.BinaryField(max_length=32, help_text="256 bits of its Instance-Code")
+    signed_at = models.DateTimeField()
+
+
+class RegistrationConflict(models.Model):
+    """Another owner registered the same or a near-same picture earlier. Tells that it exists, and its date."""
+
+    class Kind(models.TextChoices):
+        """How alike the two registered pictures are."""
+
+        SAME = "same"
+        NEAR = "near"
+
+    work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="conflicts")
+    earlier = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=4, choices=Kind.choices)
+    earlier_registered_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["work", "earlier"], name="registration_conflict_identity")]
+
+
+class WorkRelation(models.Model):
+    """Two works of one owner whose pictures show the same, as their comparison found; a pair is noted once."""
+
+    work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="relations")
+    other = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="related_to")
+    kind = models.CharField(max_length=9, help_text="what the work is to the other one: exhibit.types.Relation")
+    work_shown = models.FloatField(help_text="share of the work's picture that the other one shows, 0 to 1")
+    other_shown = models.FloatField(help_text="share of the other one's picture that the work shows")
+    dense = models.FloatField(help_text="share of the textured windows that agree")
+    in_place = models.FloatField(null=True, help_text="share of the patches that lie where the transform says")
+    drift = models.FloatField(null=True, help_text="pixels by which neighbouring patches are displaced together")
+    noted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(Least("work", "other"), Greatest("work", "other"), name="work_relation_identity")
+        ]
+
+
+class Licence(Numbered):
+    """A permitted use: which works, whom, where, from–until, and why."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="licences")
+    licensee = models.CharField(max_length=300)
+    works: "models.ManyToManyField[Work, models.Model]" = models.ManyToManyField(
+        Work, blank=True, related_name="licences"
+    )
+    domain = models.CharField(max_length=253, blank=True, help_text="with its subdomains; empty for any")
+    url_pattern = models.CharField(max_length=1000, blank=True, help_text="* stands for any characters; empty for any")
+    account = models.CharField(max_length=200, blank=True)
+    territories = models.JSONField(default=list, blank=True)
+    valid_from = models.DateField(null=True, blank=True)
+    valid_until = models.DateField(null=True, blank=True)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.licensee}"
+
+
+class OwnershipRemark(models.Model):
+    """Something that a person should look at before the work is relied on. It decides nothing."""
+
+    class Kind(models.TextChoices):
+        """What it is about."""
+
+        CREDIT = "credit"
+        MANIFEST = "manifest"
+        TERM = "term"
+        DEDICATION = "dedication"
+
+    work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="remarks")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    details = models.JSONField(default=dict)
+    noted_at = models.DateTimeField()
+    reason = models.TextField(blank=True, help_text="why it doesn't stand against the work, as a person said")
+    answered_by = models.CharField(max_length=300, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["work", "kind"], name="ownership_remark_identity")]
+        indexes = [Index(fields=["work"], name="ownership_remark_open", condition=Q(answered_at=None))]
+
+
+class WorkAttachment(models.Model):
+    """A document of a work's chain of title or registration: exact bytes in the blob store."""
+
+    work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="attachments")
+    number = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=200)
+    about = models.CharField(max_length=300, blank=True, help_text="what it is, in its owner's words")
+    digest = DigestField()
+    size = models.BigIntegerField()
+    added_by = models.CharField(max_length=300)
+    added_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["work", "number"], name="work_attachment_identity")]
+        indexes = [Index(fields=["digest"], name="work_attachment_bytes")]
+        ordering = ["work", "number"]
+
+
+class Collection(Numbered):
+    """A named set of works of one owner. A work may be in several, or in none."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="collections")
+    name = models.CharField(max_length=200)
+    works: "models.ManyToManyField[Work, models.Model]" = models.ManyToManyField(Work, related_name="collections")
+    made_at = models.DateTimeField()
+
+    class Meta(Numbered.Meta):
+        constraints = [
+            *Numbered.Meta.constraints,
+            UniqueConstraint(fields=["owner", "name"], name="collection_name"),
+        ]
+        ordering = ["owner", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BulkEdit(Numbered, Claimable):
+    """One change of many works at once. Its step works it off in portions; it is undone as one, by another."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="bulk_edits")
+    at = models.DateTimeField()
+    by = models.CharField(max_length=300)
+    reason = models.TextField(blank=True)
+    what = models.CharField(max_length=20, help_text="a field of the declaration; put or take, of a collection")
+    value = models.TextField(blank=True, help_text="of the field from then on; name of the collection")
+    undoes = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="undone_by")
+    works = ArrayField(models.BigIntegerField(), default=list, help_text="that were chosen, in order")
+    looked_at = models.PositiveIntegerField(default=0, help_text="of these, from the first")
+    changed = models.PositiveIntegerField(default=0, help_text="of those looked at: the others were so already")
+
+    class Meta(Numbered.Meta):
+        constraints = [UniqueConstraint(fields=["owner", "number"], name="bulk_edit_identity")]
+        indexes = [Index(fields=["state", "id"], name="bulk_edit_todo")]
+        ordering = ["owner", "-number"]
+
+    @property
+    def may_be_undone(self) -> bool:
+        """Whether it is over, has changed something, and neither undoes another one nor was undone."""
+        over = self.state in (StepState.DONE, StepState.FAILED) and self.changed > 0
+        return over and self.undoes_id is None and not hasattr(self, "undone_by")
+
+
+class WorkChange(models.Model):
+    """One line of a work's history: who changed what, from what to what."""
+
+    work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="changes")
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    by = models.CharField(max_length=300)
+    kind = models.CharField(max_length=12, help_text="edited, collected, attached, detached, answered")
+    details = models.JSONField(default=dict, help_text="by field: before and after; or what it was about")
+    reason = models.TextField(blank=True)
+    bulk = models.ForeignKey(BulkEdit, null=True, on_delete=models.PROTECT, related_name="changes")
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["work", "number"], name="work_change_identity")]
+        ordering = ["work", "-number"]
+
+
+class Upload(Numbered):
+    """Files that somebody brings in one go, in portions. Their bytes wait in a folder until they are registered."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="uploads")
+    announced = models.PositiveIntegerField(default=0, help_text="files that were to come, as their sender said")
+    author = models.CharField(max_length=300, blank=True, help_text="declared of all files that nothing else names")
+    rights_statement = models.TextField(blank=True, help_text="declared likewise")
+    reads_metadata = models.BooleanField(default=True, help_text="what is left out is taken from the files")
+    table_name = models.CharField(max_length=300, blank=True)
+    started_by = models.CharField(max_length=300)
+    started_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True, help_text="when its sender said that all have been sent")
+
+    class Meta(Numbered.Meta):
+        ordering = ["owner", "-number"]
+
+
+class UploadLine(models.Model):
+    """One line of an upload's table: what is declared of a file."""
+
+    upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="lines")
+    file = models.CharField(max_length=300)
+    declared = models.JSONField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["upload", "file"], name="upload_line_identity")]
+
+
+class UploadFile(Claimable):
+    """One file of an upload. Its step registers it; what can't be registered is done, too, with the reason."""
+
+    class Outcome(models.TextChoices):
+        """What came of a file."""
+
+        REGISTERED = "registered"
+        KNOWN = "known"
+        REFUSED = "refused"
+
+    upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="files")
+    name = models.CharField(max_length=300)
+    digest = DigestField(null=True, blank=True, help_text="absent for what was too large to be taken")
+    size = models.BigIntegerField()
+    line = models.ForeignKey(UploadLine, null=True, blank=True, on_delete=models.SET_NULL, related_name="files")
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
+    reason = models.CharField(max_length=40, blank=True, help_text="why it was refused, a stable word")
+    work = models.ForeignKey(Work, null=True, blank=True, on_delete=models.SET_NULL, related_name="upload_files")
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["upload", "name", "digest"], name="upload_file_identity", nulls_distinct=False)
+        ]
+        indexes = [
+            Index(fields=["id"], name="upload_file_todo", condition=~Q(state="done")),
+            Index(fields=["upload", "outcome", "name"], name="upload_file_results"),
+        ]

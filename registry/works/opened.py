@@ -1,0 +1,137 @@
+"""Works that their owners show to everybody: opened and closed by them, each time with an entry of the log."""
+
+import secrets
+from contextlib import suppress
+from dataclasses import asdict
+
+from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator, URLValidator
+from django.db import transaction
+
+from exhibit.clock import now, rfc3339
+from exhibit.config.config import Config
+from exhibit.entries import EntryType
+from exhibit.errors import RefusedError, UnreadablePictureError, passes
+from exhibit.pictures.iscc import iscc_of
+from exhibit.sentences import Sentence
+from exhibit.types import Untyped
+from registry.accounts import samples
+from registry.db.rows import write
+from registry.log.log import submit
+from registry.models import Work
+from registry.services.addresses import absolute
+from registry.services.services import Services
+from registry.works.works import opened_works
+
+MAX_CONTACT = 300
+ADDRESS = {"http", "https"}
+
+
+def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
+    """Show a work to everybody, and whom to ask for a licence: a web address, an e-mail address, or nobody.
+
+    Opened again it has the address that it had. The ISCC of each registered file is computed now, if it isn't there;
+    a file that is gone or can't be decoded has none. Raises ``RefusedError`` for another contact and a removed work.
+    """
+    samples.refuse(work.owner)
+    contact = checked_contact(contact)
+    for shown in work.work_pictures.filter(iscc={}, work__removed_at=None).select_related("picture"):
+        with suppress(UnreadablePictureError):
+            if shown.picture.digest in services.blobs:
+                write(shown, iscc=asdict(iscc_of(services.blobs.get(shown.picture.digest), services.limits)))
+    with transaction.atomic():
+        row = Work.objects.select_for_update(of=("self",), no_key=True).select_related("owner").get(pk=work.pk)
+        if row.removed_at is not None:
+            raise RefusedError(Sentence("The work is removed."), reason="removed")
+        if row.opened_at is not None and row.licence_contact == contact:
+            return row
+        name = row.public_name or secrets.token_hex(8)
+        write(row, public_name=name, opened_at=now(), licence_contact=contact)
+        _log(row, opened=True, by=by)
+    return row
+
+
+def close_work(work: Work, *, by: str) -> None:
+    """Show a work to nobody any more. Its address answers from now on like one that never was."""
+    with transaction.atomic():
+        row = Work.objects.select_for_update(of=("self",), no_key=True).select_related("owner").get(pk=work.pk)
+        if row.opened_at is None:
+            return
+        write(row, opened_at=None)
+        _log(row, opened=False, by=by)
+
+
+def opened_work(name: str) -> Work | None:
+    """The work with this public name while it is open; ``None`` for closed, removed and unknown ones alike."""
+    return opened_works().select_related("owner", "registration__entry").filter(public_name=name).first()
+
+
+def public_address(config: Config, work: Work) -> str | None:
+    """The whole address of a work's public page; ``None`` while it isn't open."""
+    open_now = work.opened_at is not None and work.removed_at is None
+    return absolute(config, f"/id/{work.public_name}/") if open_now else None
+
+
+def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
+    """All that is told of an opened work, and nothing else: schema.org's ImageObject as JSON-LD, with ours beside it.
+
+    ``exhibit`` holds what schema.org has no words for: registrations at offices, the registered files with digests and
+    ISCC, and the entry of the log with its salted commitment once it has a number.
+    """
+    page = public_address(config, work)
+    address = URLValidator(schemes=list(ADDRESS))
+    pictures = work.work_pictures.select_related("picture").order_by("pk")
+    entry = getattr(work.registration, "entry", None)
+    files = [{"sha256": str(row.digest), **({"iscc": row.iscc} if row.iscc else {})} for row in pictures]
+    codes = [row.iscc["code"] for row in pictures if row.iscc]
+    facts: dict[str, Untyped] = {
+        "@context": "https://schema.org",
+        "@type": "ImageObject",
+        "@id": page,
+        "url": page,
+        "name": work.title,
+        "creator": {"@type": _kind(work), "name": work.author} if work.author else None,
+        "copyrightHolder": {"@type": "Thing", "name": work.holder or work.owner.name},
+        "creditText": work.credit or work.author,
+        "copyrightNotice": work.rights_statement,
+        "datePublished": work.first_publication,
+        "license": page if work.rights_statement else None,
+        "acquireLicensePage": work.licence_contact if passes(address, work.licence_contact, ValidationError) else None,
+        "identifier": [*(f"sha256:{file['sha256']}" for file in files), *codes],
+    }
+    ours = {
+        "digests_only_stated": any(row.stated for row in pictures),
+        "registered_at": rfc3339(work.registered_at),
+        "registrations": work.registrations,
+        "files": files,
+        "licence_contact": work.licence_contact,
+        "log_entry": entry
+        and {
+            "sequence": entry.sequence,
+            "time": rfc3339(entry.time),
+            "commitment": bytes(entry.commitment).hex(),
+        },
+    }
+    return {key: value for key, value in facts.items() if value} | {"exhibit": {k: v for k, v in ours.items() if v}}
+
+
+def checked_contact(contact: str) -> str:
+    """A web or e-mail address, or nothing; raises ``RefusedError`` for anything else."""
+    contact = contact.strip()
+    forms = (URLValidator(schemes=list(ADDRESS)), EmailValidator())
+    fits = any(passes(form, contact, ValidationError) for form in forms)
+    if contact and (len(contact) > MAX_CONTACT or not fits):
+        sentence = Sentence("The contact is neither a web address nor an e-mail address.")
+        raise RefusedError(sentence, reason="contact")
+    return contact
+
+
+def _kind(work: Work) -> str:
+    return {Work.AuthorKind.ORGANISATION: "Organization", Work.AuthorKind.PERSON: "Person"}.get(
+        Work.AuthorKind(work.author_kind), "Thing"
+    )
+
+
+def _log(work: Work, *, opened: bool, by: str) -> None:
+    opening = {"owner": work.owner.slug, "work": work.number, "public": opened}
+    submit(EntryType.REGISTRATION, opening, work.owner, details={"by": by, "contact": work.licence_contact})

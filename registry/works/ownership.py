@@ -1,0 +1,167 @@
+"""The ownership check: what speaks against a work being its owner's. It is said and recorded; persons decide.
+
+An earlier registration by somebody else is a :class:`~registry.models.RegistrationConflict`; the rest are remarks.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from evidence.facts.provenance import authors_of, read_provenance
+from exhibit.clock import now, rfc3339
+from exhibit.errors import WrongUseError
+from exhibit.pictures.decode import Limits
+from exhibit.pictures.metadata import read_metadata
+from registry.db.rows import alone_with, next_number
+from registry.log.audit_log import changed
+from registry.models import OwnershipRemark, Work, WorkChange
+from registry.works.copyright_terms import Dates, Finding, Standing, screen
+
+Kind = OwnershipRemark.Kind
+Warnings = Mapping[str, Mapping[str, Any]]
+"""What speaks against a work, by the kind of remark or :data:`EARLIER`: JSON values, as they are recorded."""
+EARLIER = "earlier"
+
+_MANIFEST_MARK = b"jumb"
+_NOISE = {
+    "c", "copyright", "by", "photo", "photos", "photograph", "photographs", "photographer",
+    "image", "images", "picture",
+    "all", "rights", "reserved", "the", "and", "for", "of", "courtesy", "via", "credit", "版权所有", "摄影", "图",
+}  # fmt: skip
+_DEDICATED = re.compile(r"public\s*domain|publicdomain|\bcc0\b|no known copyright|公有领域|公共领域", re.IGNORECASE)
+_NO_OPINION = re.compile(r"not (in )?(the )?public\s*domain", re.IGNORECASE)
+
+
+def stated_by_file(data: bytes, picture_format: str, limits: Limits) -> dict[str, Any]:
+    """What a picture's file states of itself, as JSON: metadata, and whom its C2PA manifest names."""
+    said: dict[str, Any] = {name: value for name, value in asdict(read_metadata(data, limits)).items() if value}
+    if _MANIFEST_MARK in data:
+        found = read_provenance(data, picture_format)
+        if found is not None and (named := authors_of(found[1])):
+            said["manifest"] = {"authors": list(named), "standing": found[0].standing}
+    return said
+
+
+def note(work: Work, *, by: str = "", is_new: bool = False) -> list[OwnershipRemark]:
+    """Note what speaks against the declaration as it is now; in the transaction that registers or changes the work.
+
+    A remark that no longer holds and that nobody has answered goes; an answered one stays, and one that holds for
+    another reason than the answered one is open again.
+    """
+    found = doubts(work)
+    remarks = {} if is_new else {remark.kind: remark for remark in work.remarks.all()}
+    for kind, remark in remarks.items():
+        if kind not in found and remark.answered_at is None:
+            remark.delete()
+    noted = []
+    for kind, details in found.items():
+        old = remarks.get(kind)
+        if old is not None and old.details == details:
+            continue
+        unanswered: dict[str, Any] = {"reason": "", "answered_by": "", "answered_at": None}
+        told = {"details": details, "noted_at": now(), **unanswered}
+        noted.append(OwnershipRemark.objects.update_or_create(work=work, kind=kind, defaults=told)[0])
+    if noted:
+        about = {"found": {remark.kind: remark.details for remark in noted}, "work": work.number}
+        changed("ownership check", by=by, owner=work.owner, about=about)
+    return noted
+
+
+def answer(remark: OwnershipRemark, *, by: str, reason: str) -> None:
+    """Record why a remark doesn't stand against the work; raises ``WrongUseError`` without a reason."""
+    if not reason:
+        hint = _("Say what you know: a contract, a date, a mix-up of names.")
+        raise WrongUseError(_("A reason is needed."), hint=hint)
+    with alone_with(remark.work.owner):
+        told = OwnershipRemark.objects.filter(pk=remark.pk, details=remark.details)
+        told.update(reason=reason, answered_by=by, answered_at=now())
+        add_change(remark.work, "answered", {"remark": remark.kind}, by=by, reason=reason)
+        about = {"reason": reason, "remark": remark.kind, "work": remark.work.number}
+        changed("ownership remark answered", by=by, owner=remark.work.owner, about=about)
+
+
+def terms(work: Work) -> tuple[Finding, ...]:
+    """What the dates that are entered say of the work's protection, country by country."""
+    photograph = {Work.Medium.PHOTOGRAPH: True, Work.Medium.OTHER: False}.get(Work.Medium(work.medium))
+    created, published = _year(work.created), _year(work.first_publication)
+    dates = Dates(work.author_kind, work.author_died, created, published, photograph)
+    return screen(dates, now().year)
+
+
+def doubts(work: Work) -> dict[str, dict[str, Any]]:
+    """What speaks against the declaration, by the kind of remark."""
+    found: dict[str, dict[str, Any]] = {}
+    declared = [work.author, work.holder, work.owner.name, work.credit]
+    stated = {name: work.metadata.get(name, "") for name in ("author", "credit", "rights", "holder")}
+    others = {name: text for name, text in stated.items() if text and not names_one_of(text, declared)}
+    if others:
+        found[Kind.CREDIT] = {"stated": others}
+    manifest: Mapping[str, Any] = work.metadata.get("manifest", {})
+    named = [name for name in manifest.get("authors", []) if not names_one_of(name, declared)]
+    if named:
+        found[Kind.MANIFEST] = {"stated": named, "standing": manifest.get("standing", "")}
+    over = [term.country for term in terms(work) if term.standing == Standing.OVER]
+    if over:
+        found[Kind.TERM] = {"countries": over}
+    said = {"rights_statement": work.rights_statement}
+    said |= {name: work.metadata.get(name, "") for name in ("rights", "licence")}
+    dedicated = {name: text for name, text in said.items() if _DEDICATED.search(text) and not _NO_OPINION.search(text)}
+    if dedicated:
+        found[Kind.DEDICATION] = {"stated": dedicated}
+    return found
+
+
+def warnings_of(work: Work) -> Warnings:
+    """What speaks against the declaration today and no person has answered, an earlier registration by another with it.
+
+    Writes nothing; needs the work's owner, remarks and conflicts loaded.
+    """
+    answered = {remark.kind: remark.details for remark in work.remarks.all() if remark.answered_at is not None}
+    found = {str(kind): details for kind, details in doubts(work).items() if answered.get(kind) != details}
+    first = min(work.conflicts.all(), key=lambda conflict: conflict.earlier_registered_at, default=None)
+    if first is not None:
+        found[EARLIER] = {"alike": first.kind, "registered_at": rfc3339(first.earlier_registered_at)}
+    return found
+
+
+def names_one_of(text: str, names: Iterable[str]) -> bool:
+    """Whether a text may name one of these persons or organisations, or names nobody at all.
+
+    Names are the same if the words of one are among those of the other; a single letter stands for a word that begins
+    with it. Chinese, Japanese and Korean names have no spaces: one has to stand within the other.
+    """
+    words = _words(text)
+    return not words or any(_alike(words, other) for name in names if (other := _words(name)))
+
+
+def _words(text: str) -> set[str]:
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    plain = "".join(character for character in plain if not unicodedata.combining(character))
+    return {word for word in re.findall(r"[^\W\d_]+", plain) if word not in _NOISE}
+
+
+def _alike(one: set[str], other: set[str]) -> bool:
+    few, many = sorted((one, other), key=len)
+    return all(any(_same(word, against) for against in many) for word in few)
+
+
+def _same(word: str, other: str) -> bool:
+    if min(len(word), len(other)) == 1:
+        return word[0] == other[0]
+    if not word.isascii() and not other.isascii():
+        return word in other or other in word
+    return word == other
+
+
+def add_change(work: Work, kind: str, details: Mapping[str, Any], *, by: str, reason: str = "") -> WorkChange:
+    """Write a line of a work's history, under the lock of its owner."""
+    number = next_number(work.changes)
+    return work.changes.create(number=number, at=now(), by=by, kind=kind, details=dict(details), reason=reason)
+
+
+def _year(text: str) -> int | None:
+    return int(text[:4]) if text[:4].isdecimal() and len(text) >= 4 else None

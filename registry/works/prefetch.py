@@ -1,0 +1,75 @@
+"""Measuring many pictures ahead of their registration, in processes beside this one."""
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exhibit.config.config import Config
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError
+from exhibit.pictures.decode import Limits
+from registry.services.services import Services
+
+if TYPE_CHECKING:
+    from indexer.picture.descriptor import Descriptor, DescriptorFile
+
+WORTH_IT = 16  # pictures from which on the processes repay their start
+AHEAD = 8  # pictures that each process may be ahead
+_MAX_SECONDS = 60.0
+
+
+@contextmanager
+def measured_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[], None]]:
+    """Measure files in their order into the cache of features, some ahead of whoever registers them.
+
+    Yields what to call before a file is registered: it waits until that one has been measured. What can't be measured
+    is left alone: its registration says why.
+    """
+    if len(files) < WORTH_IT:
+        yield lambda: None
+        return
+    services = Services(config)
+    network = services.descriptors.serving_file(config.data_dir)
+    leave = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's matter
+    pool = ProcessPoolExecutor(config.workers, multiprocessing.get_context("spawn"), signal.signal, leave)
+    rest = iter(files)
+    under_way: deque[Future[None]] = deque()
+
+    def refill() -> None:
+        while len(under_way) < AHEAD * config.workers and (file := next(rest, None)) is not None:
+            under_way.append(pool.submit(_measure, config.data_dir, services.limits, network, file))
+
+    def wait() -> None:
+        with suppress(BrokenProcessPool, TimeoutError):
+            refill()
+            if under_way:
+                under_way.popleft().result(_MAX_SECONDS)
+
+    try:
+        yield wait
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _measure(data_dir: Path, limits: Limits, network: "DescriptorFile | None", file: Path) -> None:
+    from indexer.search.cache import FeatureCache
+
+    with suppress(ExhibitError, OSError):
+        if file.stat().st_size <= limits.max_bytes:
+            data = file.read_bytes()
+            cache = FeatureCache(data_dir / "features", 1, limits, _descriptor(network))
+            cache.get(Digest.of(data), lambda: data)
+
+
+@cache
+def _descriptor(network: "DescriptorFile | None") -> "Descriptor":
+    from indexer.picture.descriptor import BUILT_IN
+
+    return BUILT_IN if network is None else network.descriptor()

@@ -1,0 +1,55 @@
+"""Copies that an owner had made for publishing: which of them a picture is, by its bytes or by its invisible mark."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from indexer.draw.invisible import cells_of, chance
+from indexer.draw.pair import Pair
+from registry.log.registrations import Registration, logged
+from registry.models import DocumentKey, LogSubmission, Owner
+
+SURE = 1e-6
+"""Chance, over all marks that were looked for, below which a picture is said to carry one."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeCopy:
+    """A copy that the log says was made for publishing."""
+
+    work: int
+    log: Registration  # its entry
+    key: str = ""  # the owner's that signed its credentials, public half in hex; empty for a marked one
+    revoked: bool = False  # whether the trust in that key was taken back
+    recipient: str = ""  # for whom it was marked; empty for a signed one
+    chance: float = 0.0  # at most, that a picture without any of the marks agrees with one so well
+
+
+def signed_copies(owner: Owner, digest: Digest) -> list[MadeCopy]:
+    """The copy with credentials by the owner's key that a picture is, byte for byte."""
+    revoked = {bytes(key.public_key).hex() for key in DocumentKey.objects.filter(owner=owner).exclude(revoked_at=None)}
+    made = [(row, about["work"], about.get("key", "")) for row, about in _made(owner, "signed", digest=digest.hex)]
+    return [MadeCopy(work, logged(row), key, key in revoked) for row, work, key in made]
+
+
+def marked_copies(owner: Owner, shown: Mapping[str, Callable[[], Pair | None]]) -> tuple[int, list[MadeCopy]]:
+    """How many marks were looked for in a picture, and which it carries, by the digests of the works' it shows."""
+    made = _made(owner, "marked", picture__in=list(shown))
+    pictures = {about["picture"] for _, about in made}
+    cells = {digest: cells_of(pair) for digest in pictures if (pair := shown[digest]())}
+    tried = [(row, about, cells[about["picture"]]) for row, about in made if about["picture"] in cells]
+    found = [
+        MadeCopy(about["work"], logged(row), recipient=about["for"], chance=by_chance)
+        for row, about, seen in tried
+        if (by_chance := len(tried) * chance(seen, bytes.fromhex(about["seed"]))) < SURE
+    ]
+    return len(tried), sorted(found, key=lambda copy: copy.chance)
+
+
+def _made(owner: Owner, how: str, **about: object) -> list[tuple[LogSubmission, dict[str, Any]]]:
+    """Entries about copies that were made so, with what they say of them."""
+    wanted = {f"opening__details__{name}": value for name, value in about.items()}
+    rows = LogSubmission.objects.filter(type=EntryType.SETTING, opening__content__what=f"copy {how}", owner=owner)
+    return [(row, row.opening.details or {}) for row in rows.filter(**wanted).select_related("opening").order_by("pk")]

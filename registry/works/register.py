@@ -1,0 +1,76 @@
+"""Registering the files of uploads, one after the other; each ends with its own result."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from django.db import transaction
+
+from exhibit.errors import NotFoundError, RefusedError, ServiceMissingError
+from exhibit.machine import machine_fault
+from exhibit.sentences import Sentence
+from exhibit.types import DeclaredWork
+from registry.db import steps
+from registry.models import StepState, UploadFile, Work
+from registry.services.services import Services
+from registry.works.registration import NewWork, register_work, work_of
+from registry.works.tables import declared_in
+
+
+def import_uploads(services: Services, ids: Sequence[int]) -> None:
+    """Register files that wait. What can't be registered ends with its reason; the others aren't held up by it."""
+    for pk in steps.claim(UploadFile, ids, services.stale_after):
+        row = UploadFile.objects.select_related("upload__owner", "line").get(pk=pk)
+        with steps.ending(UploadFile, [pk]):
+            try:
+                _take_in(services, row)
+            except RefusedError as error:
+                if machine_fault(error):
+                    raise
+                _end(row, UploadFile.Outcome.REFUSED, reason=error.reason, sentence=str(error))
+            except ServiceMissingError as error:  # such as an index that is being made again
+                steps.hold_up(UploadFile, [pk], machine_fault(error) or str(error))
+                continue
+            _let_go(services, row)
+
+
+def _take_in(services: Services, row: UploadFile) -> None:
+    assert row.digest is not None
+    owner = row.upload.owner
+    if (known := work_of(owner, row.digest)) is not None:
+        _end(row, UploadFile.Outcome.KNOWN, known)
+        return
+    try:
+        data = services.uploads.room(row.upload_id).get(row.digest)
+    except NotFoundError as error:
+        gone = Sentence("Its bytes aren't here any more.")
+        raise RefusedError(gone, reason="missing", hint=Sentence("Send it again.")) from error
+    # in the transaction that registers: a killed worker leaves both or neither
+    with_it = partial(_end, row, UploadFile.Outcome.REGISTERED)
+    registered = register_work(services, owner, data, _new_work(row), with_it)
+    if not registered.new:
+        _end(row, UploadFile.Outcome.KNOWN, registered.work)
+
+
+def _new_work(row: UploadFile) -> NewWork:
+    """What is declared: by the table, else for all files of the upload."""
+    upload, declared = row.upload, DeclaredWork() if row.line is None else declared_in(row.line.declared)
+    author, rights = declared.author or upload.author, declared.rights_statement or upload.rights_statement
+    return NewWork(replace(declared, author=author, rights_statement=rights), row.name, upload.reads_metadata)
+
+
+def _end(
+    row: UploadFile, outcome: UploadFile.Outcome, work: Work | None = None, *, reason: str = "", sentence: str = ""
+) -> None:
+    with transaction.atomic():
+        told = UploadFile.objects.filter(pk=row.pk, outcome="")  # another claimer may have been first
+        if told.update(outcome=outcome, work=work, reason=reason):
+            steps.finish(UploadFile, [row.pk])
+            UploadFile.objects.filter(pk=row.pk).update(error=sentence)
+
+
+def _let_go(services: Services, row: UploadFile) -> None:
+    """Remove the waiting bytes, unless another file of the upload with the same bytes still waits."""
+    others = UploadFile.objects.filter(upload=row.upload_id, digest=row.digest).exclude(state=StepState.DONE)
+    if row.digest is not None and not others.exists():
+        services.uploads.room(row.upload_id).remove(row.digest)

@@ -1,0 +1,345 @@
+"""Registering a work: its picture is read, measured and kept, and an entry of the log witnesses it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Case, Exists, F, Min, OuterRef, Q, Value, When
+from numpy.typing import NDArray
+
+from exhibit.clock import now, rfc3339
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import RefusedError
+from exhibit.plain import one_line, plain
+from exhibit.sentences import Sentence
+from exhibit.types import DeclaredWork
+from indexer.picture.features import Features, local_fingerprint, work_fingerprints
+from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
+from registry import jobs
+from registry.crawls.sightings import blocked
+from registry.db.bulk import copy_into
+from registry.db.locks import Lock, hold
+from registry.db.rows import alone_with, columns, locked, next_number, write
+from registry.log.log import submit
+from registry.matches import fingerprints as vectors
+from registry.models import (
+    BytesState,
+    Owner,
+    Picture,
+    RegistrationConflict,
+    Sighting,
+    StepState,
+    Work,
+    WorkPicture,
+)
+from registry.services.descriptors import SwitchedError
+from registry.services.services import Services
+from registry.works.marks import Edges, captions_of, find_marks
+from registry.works.ownership import note, stated_by_file
+from registry.works.tables import checked_date
+
+LEAST = 64 << 10
+"""Bytes of the quota that a work takes at least whose picture is only stated: its search costs as much as any."""
+NEAR_SAME = 10  # bits within which two registered pictures count as near-same
+Use = Callable[[Work], None]  # of a new work, in the transaction that makes it
+
+
+@dataclass(frozen=True, slots=True)
+class NewWork:
+    """A work that is to be registered; without a declared title it has the name of its file."""
+
+    declared: DeclaredWork = field(default_factory=DeclaredWork)
+    source_name: str = ""
+    reads_metadata: bool = False  # what the file states is declared, wherever nothing else is said
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationResult:
+    """What came of a registration."""
+
+    work: Work
+    new: bool  # false when this owner had registered the very same picture before
+    low_information: tuple[str, ...]  # why no match of it is certain
+    earlier: datetime | None  # when somebody else registered the same or a near-same picture first
+
+
+def register_work(
+    services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Use = lambda _: None
+) -> RegistrationResult:
+    """Register one picture as a work; ``with_it`` is called in the transaction that makes a new one.
+
+    Raises ``UnreadablePictureError``, ``RefusedError`` for blocked bytes or a quota that is used up, and
+    ``WrongUseError`` for a date that isn't one.
+    """
+    created, published = checked_date(new.declared.created), checked_date(new.declared.first_publication)
+    new = replace(new, declared=replace(new.declared, created=created, first_publication=published))
+    digest = Digest.of(data)
+    if blocked([digest]):
+        raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
+    if (earlier := work_of(owner, digest)) is not None:
+        return known_result(earlier)
+    if len(data) > room_left(services, owner):  # told before anything is measured; what counts is asked again below
+        raise no_room(services, owner)
+    services.descriptors.refresh()
+    try:
+        return _registered(services, owner, data, new, with_it)
+    except SwitchedError:  # measured again with the network that serves now
+        return _registered(services, owner, data, new, with_it)
+
+
+def remove_work(work: Work, *, by: str) -> None:
+    """Take a work out of the search for copies. Its cases, its evidence and its place in the log stay."""
+    with alone_with(work.owner) as owner:
+        if not Work.objects.filter(pk=work.pk, removed_at=None).update(removed_at=now()):
+            return
+        rows = work.pictures.values_list("pk", "size", "bytes_state")
+        pictures = [pk for pk, _, _ in rows]
+        give_room(owner, sum(room_of(size, state) for _, size, state in rows))
+        hold(Lock.INDEX)  # whoever registers the same picture at this moment is seen here, or sees that it is gone
+        elsewhere = WorkPicture.objects.filter(picture__in=pictures, work__removed_at=None)
+        still = set(elsewhere.values_list("picture_id", flat=True))
+        gone = [picture for picture in pictures if picture not in still]
+        vectors.remove_from(vectors.Collection.WORKS, gone)
+        vectors.remove_from(vectors.Collection.PRINTS, gone)
+        opening = {"owner": owner.slug, "removed": True, "work": work.number}
+        submit(EntryType.REGISTRATION, opening, owner, details={"by": by})
+
+
+def work_of(owner: Owner, digest: Digest) -> Work | None:
+    """The owner's own work of this picture, if there is one."""
+    known = Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).order_by("number")
+    pk = known.values_list("pk", flat=True).first()  # most pictures are new, and a whole row is dear to ask for
+    return None if pk is None else Work.objects.get(pk=pk)
+
+
+def waiting_searches(work: Work) -> list[int]:
+    """Its pictures whose search of the past waits."""
+    return list(work.work_pictures.filter(state=StepState.TODO).values_list("pk", flat=True))
+
+
+def stated_by(owner: Owner, digest: Digest) -> WorkPicture | None:
+    """The owner's own picture of which fingerprints were stated with this digest, if there is one."""
+    rows = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None, stated=digest).order_by("pk")
+    pk = rows.values_list("pk", flat=True).first()
+    return None if pk is None else WorkPicture.objects.select_related("work__owner").get(pk=pk)
+
+
+def known_result(work: Work) -> RegistrationResult:
+    """What a registration says of a work that is there already."""
+    earlier = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
+    return RegistrationResult(work, new=False, low_information=tuple(work.low_information), earlier=earlier)
+
+
+def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Use) -> RegistrationResult:
+    digest = Digest.of(data)
+    given = [data]  # the cache keeps the way to the bytes, and shouldn't keep them
+    features = services.features.get(digest, lambda: given[0] if given else services.blobs.get(digest))
+    stated = stated_by_file(data, features.info.format, services.limits)
+    new = replace(new, declared=_completed(new, stated))
+    services.blobs.put(data)
+    given.clear()
+    marks = find_marks(services, owner, features)
+    with transaction.atomic():
+        picture, unseen = _picture(features, len(data))
+        services.descriptors.check_serving()
+        owner = locked(owner)
+        row = _own(owner, picture, digest)
+        if row is not None and row.stated is None:  # registered meanwhile, by somebody else of the same owner
+            registered, waiting = known_result(row.work), waiting_searches(row.work)
+        else:
+            held = row is not None
+            before = 0 if row is None else room_of(row.picture.size, row.picture.bytes_state)
+            take_room(services, owner, len(data) - before)
+            if row is None:
+                work = new_work(owner, new.declared, list(features.held_back), dict(stated), new.source_name)
+                submit_registration(work, digest)
+                row = WorkPicture(work=work)
+            else:
+                work = _held(row, features, stated)
+            near = _keep(services, row, picture, features, marks.new)
+            for pk, edges in marks.earlier.items():
+                WorkPicture.objects.filter(pk=pk).update(marks=edges)
+            if digest not in services.blobs:  # retention may have removed them before their row was locked
+                services.blobs.put(data)
+            # nobody has registered a picture that nobody has seen
+            earliest = None if unseen and not near else note_conflicts(work, picture, near)
+            note(work, is_new=not held)
+            with_it(work)
+            kept = tuple(work.low_information)
+            registered = RegistrationResult(work, new=not held, low_information=kept, earlier=earliest)
+            waiting = [row.pk]
+    services.enqueue(jobs.search, waiting)
+    return registered
+
+
+def room_left(services: Services, owner: Owner) -> int:
+    """Bytes that the owner's quota leaves for pictures and documents; below zero when more than that is used."""
+    owner.refresh_from_db(fields=["used_bytes"])
+    return (owner.quota_bytes or services.config.owner_quota_bytes) - owner.used_bytes
+
+
+def room_of(size: int, state: str) -> int:
+    """Bytes of the quota that a picture of a work takes."""
+    return max(size, LEAST) if state == BytesState.NEVER else size
+
+
+def take_room(services: Services, owner: Owner, size: int) -> None:
+    """Count so many bytes more, of an owner as it is now, which this transaction has locked.
+
+    Raises ``RefusedError`` where the quota doesn't leave them.
+    """
+    if size > (owner.quota_bytes or services.config.owner_quota_bytes) - owner.used_bytes:
+        raise no_room(services, owner)
+    write(owner, used_bytes=owner.used_bytes + size)
+
+
+def give_room(owner: Owner, size: int) -> None:
+    """Count so many bytes less, of an owner as it is now, which this transaction has locked."""
+    write(owner, used_bytes=owner.used_bytes - size)
+
+
+def no_room(services: Services, owner: Owner) -> RefusedError:
+    """What is said where the quota is used up."""
+    quota = owner.quota_bytes or services.config.owner_quota_bytes
+    used = {"owner": owner.name, "used": owner.used_bytes, "quota": quota}
+    sentence = Sentence("%(owner)s has used %(used)s of %(quota)s bytes.", **used)
+    return RefusedError(sentence, reason="quota", hint=Sentence("Remove works, or ask the operator for more room."))
+
+
+def _picture(features: Features, size: int) -> tuple[int, bool]:
+    """Keep the row of a picture that is registered; returns its primary key, and whether nobody had seen it before.
+
+    Its row stays locked until the transaction ends.
+    """
+    info = features.info
+    measured: dict[str, Any] = {
+        "format": info.format, "width": info.width, "height": info.height, "incomplete": info.incomplete,
+        "low_information": list(features.low_information), "refusal": "", "bytes_state": BytesState.STORED,
+    }  # fmt: skip
+    row = Picture(digest=features.digest, size=size, first_seen=now(), state=StepState.DONE, **measured)
+    unseen = copy_into([row], conflict=("digest",)) > 0
+    keys = Picture.objects.select_for_update(no_key=True).filter(digest=features.digest).values_list("pk", flat=True)
+    (pk,) = keys
+    if not unseen:
+        seen = Exists(Sighting.objects.filter(picture=OuterRef("pk")))
+        state = Case(When(~seen, state=StepState.TODO, then=Value(StepState.DONE)), default=F("state"))
+        Picture.objects.filter(pk=pk).update(**measured, state=state)
+    return pk, unseen
+
+
+def _own(owner: Owner, picture: int, digest: Digest) -> WorkPicture | None:
+    """The owner's own work of this picture, held here or only stated, if there is one."""
+    rows = WorkPicture.objects.filter(Q(picture=picture) | Q(stated=digest), work__owner=owner, work__removed_at=None)
+    first = rows.order_by(F("stated").asc(nulls_first=True), "pk").values_list("pk", flat=True).first()
+    return None if first is None else WorkPicture.objects.select_related("work__owner", "picture").get(pk=first)
+
+
+def _completed(new: NewWork, stated: Mapping[str, Any]) -> DeclaredWork:
+    """What is declared, with what the file states in the gaps if the owner wishes so."""
+    said, declared = stated if new.reads_metadata else {}, new.declared
+    name = PurePosixPath(new.source_name)
+    return replace(
+        declared,
+        title=one_line(declared.title or said.get("title") or name.stem) or "–",
+        author=one_line(declared.author or said.get("author", "")),
+        rights_statement=plain(declared.rights_statement or said.get("rights", "")),
+        created=declared.created or said.get("created", ""),
+        credit=one_line(declared.credit or said.get("credit", "")),
+        holder=one_line(declared.holder or said.get("holder", "")),
+    )
+
+
+def new_work(
+    owner: Owner, declared: DeclaredWork, low_information: list[str], metadata: dict[str, Any], source_name: str
+) -> Work:
+    """The owner's next work, not kept yet. Inside a transaction that has locked the owner."""
+    return Work(
+        owner=owner,
+        number=next_number(owner.works),
+        registered_at=now(),  # behind the locks: of two who register the same picture, the first has the earlier time
+        low_information=low_information,
+        metadata=metadata,
+        source_name=source_name,
+        **declared.columns(),
+    )
+
+
+def submit_registration(work: Work, digest: Digest, **further: object) -> None:
+    """Keep a new work with its log entry, which commits to what is declared and to the digest of its picture."""
+    opening = registration_opening(work, digest) | further
+    work.registration = work.declaration = submit(EntryType.REGISTRATION, opening, work.owner, work.registered_at)
+    work.save()
+
+
+def _held(row: WorkPicture, features: Features, metadata: Mapping[str, Any]) -> Work:
+    """The picture has come of which only fingerprints were stated: from now on it is compared as any other.
+
+    It counts as registered from now on, for so long nobody here could know whether there is such a picture. What was
+    found by the fingerprints stays until the comparison of the pictures takes its place.
+    """
+    work = row.work
+    vectors.remove_from(vectors.Collection.PRINTS, [row.picture_id])
+    work.conflicts.all().delete()
+    work.low_information, work.metadata, work.registered_at = list(features.held_back), dict(metadata), now()
+    submit_registration(work, features.digest)
+    row.stated, row.progress, row.state, row.attempts = None, {}, StepState.TODO, 0
+    return work
+
+
+def _keep(services: Services, row: WorkPicture, picture: int, features: Features, marks: list[Edges]) -> set[int]:
+    """Keep a work's picture, its fingerprints and index changes, in this transaction.
+
+    Returns the registered pictures that look the same, as all others had registered them before.
+    """
+    row.picture_id, row.captions, row.marks = picture, captions_of(features), marks
+    row.save()
+    stored = [*work_fingerprints(features.digest, features), local_fingerprint(features.digest, features)]
+    vectors.keep_fingerprints((*services.indexes.spaces, ROOTSIFT), [(picture, vector) for vector in stored])
+    hold(Lock.INDEX)  # before the index looks at the rows: afterwards it would take in what isn't committed
+    near = set() if features.low_information else near_same(services, features.hash_variants)
+    vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
+    return near
+
+
+def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
+    """What a registration's log entry commits to: all that is declared; the later fields where something is said."""
+    later = ("author_died", "created", "credit", "holder", "medium")
+    kind = {} if work.author_kind == Work.AuthorKind.PERSON else {"author_kind": str(work.author_kind)}
+    return {
+        **{name: value for name in later if (value := getattr(work, name))},
+        **kind,
+        **columns(work, "author", "first_publication", "registrations", "rights_statement", "title"),
+        "owner": work.owner.slug,
+        "owner_name": work.owner.name,
+        "picture": digest.hex,
+        "registered_at": rfc3339(work.registered_at),
+        "work": work.number,
+    }
+
+
+def note_conflicts(work: Work, picture: int, near: Iterable[int]) -> datetime | None:
+    """Note earlier registrations of the same or a near-same picture by somebody else; returns when the first was."""
+    if work.owner.sample:
+        return None
+    kind = RegistrationConflict.Kind
+    others = Work.objects.filter(removed_at=None, registered_at__lte=work.registered_at).exclude(owner=work.owner)
+    others = others.filter(owner__sample=False)
+    alike = others.annotate(same=Q(pictures=picture)).filter(pictures__in={picture, *near}).order_by("same")
+    earlier = {pk: about for pk, *about in alike.values_list("pk", "same", "registered_at")}
+    for pk, (same, since) in earlier.items():
+        work.conflicts.create(earlier_id=pk, kind=kind.SAME if same else kind.NEAR, earlier_registered_at=since)
+    return min((since for _, since in earlier.values()), default=None)
+
+
+def near_same(services: Services, hashes: NDArray[np.uint8]) -> set[int]:
+    """Registered pictures that look the same by one of these hashes, shape (n, 32).
+
+    Plain ones, which all look alike, shouldn't be asked for.
+    """
+    services.indexes.refresh_hashes(vectors.Collection.WORKS)
+    return services.indexes.near(vectors.Collection.WORKS, hashes, within=NEAR_SAME)

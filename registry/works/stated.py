@@ -1,0 +1,101 @@
+"""Registering a work whose picture stays with its owner: by the fingerprints and the digest that the owner states.
+
+A row of another name stands for the picture, so that nothing that was only said is ever mixed with what was measured.
+"""
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError
+from exhibit.plain import one_line
+from exhibit.sentences import Sentence
+from exhibit.types import DeclaredWork
+from indexer.picture.spaces import DESCRIPTOR, PHASH, WHOLE, WORK_PARTS
+from indexer.search.prints import StatedPicture, all_turned
+from registry import jobs
+from registry.crawls.sightings import blocked
+from registry.db.locks import Lock, hold
+from registry.db.rows import alone_with
+from registry.matches import fingerprints as vectors
+from registry.models import BytesState, Owner, Picture, StepState
+from registry.services.services import Services
+from registry.works.ownership import note
+from registry.works.registration import (
+    LEAST,
+    RegistrationResult,
+    known_result,
+    near_same,
+    new_work,
+    note_conflicts,
+    stated_by,
+    submit_registration,
+    take_room,
+    waiting_searches,
+    work_of,
+)
+from registry.works.tables import plain_name
+
+
+def register_stated(
+    services: Services, owner: Owner, told: StatedPicture, declared: DeclaredWork | None = None
+) -> RegistrationResult:
+    """Register a work by what was stated of its picture; what is registered with this digest already stays as it is.
+
+    Nobody else's registration is touched or warned by it. Raises ``RefusedError`` for blocked bytes or a quota that is
+    used up.
+    """
+    digest, declared = Digest.from_hex(told.digest), declared or DeclaredWork()
+    if blocked([digest]):
+        raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
+    title = declared.title or one_line(PurePosixPath(told.file).stem) or "–"
+    with alone_with(owner) as alone:
+        row = stated_by(alone, digest)
+        if (earlier := work_of(alone, digest) if row is None else row.work) is not None:
+            return known_result(earlier)
+        take_room(services, alone, max(told.bytes, LEAST))
+        work = new_work(alone, DeclaredWork(**declared.columns() | {"title": title}), [], {}, told.file)
+        submit_registration(work, digest, stated=True)
+        stands_in = _stand_in(told)
+        work.work_pictures.create(picture=stands_in, stated=digest)
+        stored = told.fingerprints(stands_in.digest)
+        vectors.keep_fingerprints((PHASH, DESCRIPTOR), [(stands_in.pk, vector) for vector in stored])
+        hold(Lock.INDEX)
+        whole = [vector.vector for vector in stored if (vector.space, vector.part) == (PHASH.id, WHOLE)]
+        near = near_same(services, all_turned(whole))
+        vectors.add_to(vectors.Collection.PRINTS, [stands_in.pk], WORK_PARTS)
+        held = Picture.objects.filter(digest=digest).values_list("pk", flat=True).first()
+        earliest = note_conflicts(work, held or stands_in.pk, near)
+        note(work, is_new=True)
+    services.enqueue(jobs.search, waiting_searches(work))
+    return RegistrationResult(work, new=True, low_information=(), earlier=earliest)
+
+
+def register_all(
+    services: Services, owner: Owner, told: Iterable[StatedPicture], declared: Mapping[str, DeclaredWork]
+) -> Iterator[tuple[str, RegistrationResult | RefusedError]]:
+    """Register what a file of fingerprints tells, one after the other, each with its name: who is refused stops nobody.
+
+    What is declared of a file stands under its plain name, with or without folders.
+    """
+    for one in told:
+        line = declared.get(plain_name(one.file)) or declared.get(plain_name(PurePosixPath(one.file).name))
+        try:
+            yield one.file, register_stated(services, owner, one, line)
+        except RefusedError as error:
+            yield one.file, error
+
+
+def _stand_in(told: StatedPicture) -> Picture:
+    return Picture.objects.create(
+        digest=Digest.of(secrets.token_bytes(32)),
+        size=told.bytes,
+        format=told.type,
+        width=told.width,
+        height=told.height,
+        first_seen=now(),
+        bytes_state=BytesState.NEVER,
+        state=StepState.DONE,
+    )

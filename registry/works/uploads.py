@@ -1,0 +1,235 @@
+"""Uploads of works: files arrive in portions, wait in a room of the upload, and are registered in the background.
+
+Whatever arrives again is taken once: the same file of the same upload, the same picture of the same owner.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError, WrongUseError
+from registry import jobs
+from registry.crawls.sightings import blocked
+from registry.db import steps
+from registry.db.rows import alone_with, next_number
+from registry.models import Owner, StepState, Upload, UploadFile, UploadLine
+from registry.services.disk import disk_is_full
+from registry.services.services import Services
+from registry.works.registration import room_left
+from registry.works.tables import line_of, plain_name, read_works
+
+MAX_FILES = 100_000  # files of one upload
+MAX_NAME = 300
+AGAIN = frozenset({"quota", "missing"})  # reasons that may have gone when the same file comes again
+IDLE_SECONDS = 3600.0
+MAX_HINTED = 64
+_ENDED = (StepState.DONE, StepState.FAILED)
+_REFUSED = Q(outcome=UploadFile.Outcome.REFUSED) | Q(state=StepState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What is declared of all files of an upload that neither the table nor, if wished, the file itself names."""
+
+    author: str = ""
+    rights_statement: str = ""
+    reads_metadata: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A file as it was sent: its name, its size, and how to read it."""
+
+    name: str
+    size: int
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an upload is, in files."""
+
+    announced: int  # that were to come
+    arrived: int  # refused ones too
+    waiting: int
+    registered: int
+    known: int  # that were works before
+    refused: int  # or whose step was given up
+    closed: bool  # its sender said that all have been sent
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more is going to happen."""
+        return self.closed and not self.waiting
+
+    @property
+    def settled(self) -> int:
+        """Files with a result."""
+        return self.registered + self.known + self.refused
+
+    @property
+    def missing(self) -> int:
+        """Files that were announced and didn't come."""
+        return max(self.announced - self.arrived, 0)
+
+
+def begin(owner: Owner, declared: Declaration, *, by: str, table: tuple[str, bytes] | None, announced: int) -> Upload:
+    """Begin an upload, with name and bytes of a table if there is one; raises ``WrongUseError`` for a bad table."""
+    if announced > MAX_FILES:
+        raise _too_many()
+    lines = read_works(*table) if table is not None else {}
+    with alone_with(owner):
+        upload = Upload.objects.create(
+            owner=owner,
+            number=next_number(owner.uploads),
+            announced=announced,
+            table_name="" if table is None else table[0][:MAX_NAME],
+            started_by=by,
+            started_at=now(),
+            **asdict(declared),
+        )
+        rows = (UploadLine(upload=upload, file=file, declared=line_of(file, work)) for file, work in lines.items())
+        UploadLine.objects.bulk_create(rows, batch_size=1000)
+    return upload
+
+
+def receive(
+    services: Services, upload: Upload, files: Sequence[Sent], too_large: Sequence[tuple[str, int]] = ()
+) -> None:
+    """Take a portion of files: what may be kept waits for its step, what may not is refused by name.
+
+    Names and sizes in ``too_large`` are of files that their sender left out. Raises ``WrongUseError`` when they are too
+    many, and ``RefusedError`` when the disk is full: then nothing was taken, and trying later helps.
+    """
+    if upload.files.count() + len(files) + len(too_large) > MAX_FILES:
+        raise _too_many()
+    check_disk(services)
+    most = services.limits.max_bytes
+    rows = [_refused(upload, name, size, None, "too-many-bytes") for name, size in too_large]
+    waiting_files = UploadFile.objects.filter(upload__owner=upload.owner).exclude(state__in=_ENDED)
+    free = room_left(services, upload.owner) - (waiting_files.aggregate(sum=Sum("size"))["sum"] or 0)
+    room = services.uploads.room(upload.pk)
+    for sent in files:
+        if not sent.size or sent.size > most:
+            rows.append(_refused(upload, sent.name, sent.size, None, "too-many-bytes" if sent.size else "empty"))
+            continue
+        data = sent.read()
+        digest = Digest.of(data)
+        if blocked([digest]):
+            rows.append(_refused(upload, sent.name, sent.size, digest, "blocked"))
+        elif sent.size > free:
+            rows.append(_refused(upload, sent.name, sent.size, digest, "quota"))
+        else:
+            free -= sent.size
+            room.put(data)
+            rows.append(UploadFile(upload=upload, name=plain_name(sent.name), digest=digest, size=sent.size))
+    waiting = _keep(upload, rows)
+    # the tick hands out the rest: nobody waits behind all files of others
+    if services.queued("register") < jobs.MAX_MESSAGES:
+        services.enqueue(jobs.register, waiting)
+
+
+def check_disk(services: Services) -> None:
+    """Raise ``RefusedError`` where the disk has no room for what somebody brings; trying later helps."""
+    if disk_is_full(services):
+        hint = _("Ask the operator, and send the rest later.")
+        raise RefusedError(_("There is no room left on the disk."), reason="disk", hint=hint)
+
+
+def close(upload: Upload) -> None:
+    """Note that all files have been sent. More may come nevertheless, after an interruption."""
+    Upload.objects.filter(pk=upload.pk, closed_at=None).update(closed_at=now())
+
+
+def try_again(services: Services, upload: Upload) -> int:
+    """Let the step try once more what was given up; returns how many files that are."""
+    ids = steps.try_again(UploadFile, upload.files.all())
+    services.enqueue(jobs.register, ids[:MAX_HINTED])
+    return len(ids)
+
+
+def progress_of(uploads: Iterable[Upload]) -> dict[int, Progress]:
+    """How far uploads are, by primary key, in one query."""
+    given = {upload.pk: upload for upload in uploads}
+    rows = UploadFile.objects.filter(upload__in=given).values_list("upload", "outcome", "state").order_by()
+    counts: dict[int, Counter[str]] = {pk: Counter() for pk in given}
+    for pk, outcome, state, count in rows.annotate(count=Count("pk")):
+        counts[pk]["arrived"] += count
+        counts[pk]["refused" if state == StepState.FAILED else outcome or "waiting"] += count
+    return {
+        pk: Progress(
+            announced=max(upload.announced, counts[pk]["arrived"]),
+            **{name: counts[pk][name] for name in ("arrived", "waiting", "registered", "known", "refused")},
+            closed=upload.closed_at is not None,
+        )
+        for pk, upload in given.items()
+    }
+
+
+def problems(upload: Upload) -> QuerySet[UploadFile]:
+    """The files that can't be registered, by name."""
+    return upload.files.filter(_REFUSED).order_by("name", "pk")
+
+
+def received(upload: Upload) -> QuerySet[UploadFile]:
+    """The files that are here and needn't be sent again."""
+    return upload.files.exclude(_REFUSED)
+
+
+def lines_without_files(upload: Upload) -> QuerySet[UploadLine]:
+    """Lines of the table that are about no file that came."""
+    return upload.lines.filter(~Exists(UploadFile.objects.filter(line=OuterRef("pk")))).order_by("file")
+
+
+def lines_of_several(upload: Upload) -> QuerySet[UploadFile, tuple[str, int]]:
+    """File and count of lines that declared several works, since files in different folders have one name."""
+    rows = upload.files.filter(outcome=UploadFile.Outcome.REGISTERED).exclude(line=None).order_by("line__file")
+    return rows.values_list("line__file").annotate(count=Count("pk")).filter(count__gt=1)
+
+
+def sweep(services: Services) -> None:
+    """Remove what waits of uploads of which nothing is unfinished, and into which nothing came lately."""
+    idle = set(services.uploads.idle(IDLE_SECONDS))
+    unfinished = UploadFile.objects.exclude(state__in=_ENDED).filter(upload__in=idle)
+    for pk in idle - set(unfinished.values_list("upload_id", flat=True)):
+        services.uploads.clear(pk)
+
+
+def forget(services: Services, digest: Digest) -> None:
+    """Remove bytes that wait in any upload, for a purge."""
+    for pk in UploadFile.objects.filter(digest=digest).values_list("upload_id", flat=True).distinct():
+        services.uploads.room(pk).remove(digest)
+
+
+def _refused(upload: Upload, name: str, size: int, digest: Digest | None, reason: str) -> UploadFile:
+    return UploadFile(
+        upload=upload, name=plain_name(name), size=size, digest=digest, reason=reason,
+        outcome=UploadFile.Outcome.REFUSED, state=StepState.DONE,
+    )  # fmt: skip
+
+
+def _keep(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
+    """Keep rows of files, returns those that wait; one that came before stays, unless its refusal may have gone."""
+    names = {row.name for row in rows}
+    with alone_with(upload):
+        wanted = names | {name.rsplit("/", 1)[-1] for name in names}
+        lines = dict(upload.lines.filter(file__in=wanted).values_list("file", "pk"))
+        for row in rows:
+            row.line_id = lines.get(row.name) or lines.get(row.name.rsplit("/", 1)[-1])
+        came = {(row.name, row.digest) for row in rows}
+        for old in upload.files.filter(_REFUSED, name__in=names):  # mended since, or worth another try
+            if (old.name, old.digest) not in came or old.reason in AGAIN or old.state == StepState.FAILED:
+                old.delete()
+        UploadFile.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+        waiting = upload.files.filter(name__in=names, state=StepState.TODO)
+        return sorted(waiting.values_list("pk", flat=True))
+
+
+def _too_many() -> WrongUseError:
+    text = _("An upload may have %(most)d files.") % {"most": MAX_FILES}
+    return WrongUseError(text, hint=_("Begin another one for the rest."))

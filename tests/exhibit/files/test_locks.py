@@ -1,0 +1,32 @@
+"""A lock of the data folder, and who holds it."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from exhibit.files.locks import FileLock, holder
+
+
+def test_a_lock_names_its_holder_on_a_full_disk_too_and_nobody_when_it_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, write = tmp_path / "lock", os.pwrite
+
+    def full(handle: int, data: bytes, offset: int) -> int:
+        if offset + len(data) > os.fstat(handle).st_size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(handle, data, offset)
+
+    lock = FileLock(path)
+    assert lock.take()
+    lock.sign()
+    monkeypatch.setattr("os.pwrite", full)
+    lock.release()
+    assert lock.take()
+    assert holder(path) is None  # taken, and not signed yet
+    lock.sign()
+    assert holder(path) == os.getpid()
+    lock.release()
+    assert holder(path) is None

@@ -1,0 +1,97 @@
+"""Requests between partners are signed, meant for one receiver and one call, fresh, and taken once."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from pytest_django.live_server_helper import LiveServer
+
+from evidence.keys.ed25519 import KeySigner
+from evidence.log.notes import cosigner_key
+from exhibit.clock import now, rfc3339
+from exhibit.errors import ConflictError, RefusedError, ServiceMissingError
+from registry.alliance import partners
+from registry.alliance.calls import HEAD, ask, receive
+from registry.services.services import Services
+from tests.assets.partners import new_signer, partner_of
+from workers.tasks.sync_runner import SyncRunner
+
+
+def request_of(services: Services, signer: KeySigner, **other: object) -> tuple[bytes, str]:
+    asked = {"from": "b.example/log", "to": services.log.origin, "call": "heads"}
+    body = json.dumps({**asked, "at": rfc3339(now()), "nonce": "ab" * 16, **other}).encode()
+    return body, signer.sign(HEAD + body).hex()
+
+
+@pytest.fixture
+def services(inline: SyncRunner) -> Services:
+    return inline.services
+
+
+@pytest.fixture
+def signer() -> KeySigner:
+    return new_signer()
+
+
+def test_a_request_of_a_partner_is_let_in_once(services: Services, signer: KeySigner) -> None:
+    row = partner_of(signer)
+    body, signature = request_of(services, signer)
+    assert receive(services, body, signature, "heads") == row
+    assert partners.calls_since(row, "heads", now() - timedelta(hours=1)) == 1
+    with pytest.raises(ConflictError, match="before"):
+        receive(services, body, signature, "heads")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"to": "c.example/log"},
+        {"call": "other"},
+        {"at": "2020-01-01T00:00:00.000000Z"},
+        {"nonce": "short"},
+        {"from": "nobody.example/log"},
+    ],
+    ids=str,
+)
+def test_what_is_meant_for_another_or_old_is_refused(
+    services: Services, signer: KeySigner, other: dict[str, object]
+) -> None:
+    partner_of(signer)
+    with pytest.raises(RefusedError):
+        receive(services, *request_of(services, signer, **other), "heads")
+
+
+def test_nobody_signs_for_a_partner_nor_changes_what_it_asks(services: Services, signer: KeySigner) -> None:
+    partner_of(signer)
+    body, signature = request_of(services, new_signer())
+    with pytest.raises(RefusedError, match="signed"):
+        receive(services, body, signature, "heads")
+    body, signature = request_of(services, signer)
+    with pytest.raises(RefusedError, match="signed"):
+        receive(services, body.replace(b"heads", b"heads "), signature, "heads")
+    for broken in (b"", b"[]", b"{}", b"{" * 100_000, b"\xff"):
+        with pytest.raises(RefusedError):
+            receive(services, broken, signature, "heads")
+
+
+def test_a_revoked_partner_asks_for_nothing(services: Services, signer: KeySigner) -> None:
+    partners.revoke(partner_of(signer), by="operator", reason="Its log has forked")
+    with pytest.raises(RefusedError, match="signed"):
+        receive(services, *request_of(services, signer), "heads")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_installations_ask_each_other(services: Services, live_server: LiveServer, signer: KeySigner) -> None:
+    url = live_server.url.replace("localhost", "127.0.0.1")
+    itself = partners.add("itself", url, services.log.vkey(), cosigner_key("b/witness", signer.public_key), by="")
+    assert ask(services, itself, "heads", {}) == {"heads": []}
+    with pytest.raises(RefusedError, match="nothing here"):
+        ask(services, itself, "nothing", {})
+    partners.revoke(itself, by="operator", reason="")
+    with pytest.raises(RefusedError, match="signed"):
+        ask(services, itself, "heads", {})
+
+
+def test_a_partner_that_is_away_is_told(services: Services, signer: KeySigner) -> None:
+    with pytest.raises(ServiceMissingError, match="b doesn't answer"):
+        ask(services, partner_of(signer), "heads", {}, seconds=2)

@@ -1,0 +1,275 @@
+"""Partners visit a page with us at the moment of a capture; what they say counts where it holds, and nothing waits."""
+
+import json
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pytest_django.live_server_helper import LiveServer
+
+from evidence.facts.cocapture import Cocapture, PartnerAnswer
+from evidence.formats.codec import FormatError, from_plain, parse_json, to_plain
+from evidence.log.append_only import Log
+from evidence.log.notes import cosigner_key
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError
+from registry.alliance import cocaptures, partners
+from registry.alliance.cocaptures import visit_for
+from registry.cases.capture import capture_sightings
+from registry.crawls import denylists
+from registry.matches.match import match_pictures
+from registry.models import Capture, Case, LogSubmission, Partner, Sighting
+from registry.services.services import Services
+from tests.assets.cocaptures import new_log, told_by_a_liar
+from tests.assets.partners import new_signer, partner_of
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.site import Answer, Seen, Site
+from workers import wiring
+from workers.tasks.sync_runner import SyncRunner
+
+COPY = copy_of(photograph(1))
+PAGE = b'<html lang="en"><p>Sale</p><img src="image-0.jpg"></html>'
+LOOPBACK = ("127.0.0.0/8",)
+CHALLENGE = bytes(32)
+
+
+@pytest.fixture
+def services(inline: SyncRunner) -> Services:
+    inline.services.config = replace(inline.services.config, allowed_networks=LOOPBACK, cocapture_networks=LOOPBACK)
+    return inline.services
+
+
+@pytest.fixture
+def shop() -> Iterator[Site]:
+    with Site() as running:
+        running.routes["/page-0"] = Answer(PAGE, "text/html", headers=(("Content-Language", "en"),))
+        running.routes["/image-0.jpg"] = Answer(COPY, media_type="image/jpeg")
+        yield running
+
+
+@pytest.fixture
+def case(services: Services, shop: Site) -> Case:
+    studio = owner("studio")
+    register(services, studio, photograph(1))
+    planned, epoch = claimed_slice(studio)
+    match_pictures(services, bring(services, planned, epoch, [COPY], host=f"127.0.0.1:{shop.port}"))
+    return studio.cases.get()
+
+
+def visitor(visits: int = 5) -> Partner:
+    row = partner_of(new_signer())
+    partners.set_captures(row, visits=visits, by="operator")
+    return row
+
+
+def called(row: Partner, count: int = 1) -> None:
+    for _ in range(count):
+        partners.note_call(row, secrets.token_hex(16), "capture")
+
+
+def captured(services: Services, case: Case) -> tuple[Capture, Cocapture | None]:
+    Capture.objects.update(state="todo", attempts=0)
+    capture_sightings(services, [case.captures.get().pk])
+    row = case.captures.get()
+    kept = [services.blobs.get(Digest.from_hex(one["digest"])) for one in row.files if one["role"] == "cocapture"]
+    told = [from_plain(Cocapture, parse_json(data, what="it"), where="it") for data in kept]
+    return row, told[0] if told else None
+
+
+# visiting for others
+
+
+def test_what_is_seen_for_a_partner_is_an_entry_of_our_log(services: Services, shop: Site) -> None:
+    row = visitor()
+    sealed = visit_for(services, row, shop.url("/page-0"), shop.url("/image-0.jpg"), CHALLENGE)
+    said = sealed.statement
+    assert said.picture is not None
+    assert (said.page.status, said.page.sha256, said.picture.sha256) == (200, Digest.of(PAGE), Digest.of(COPY))
+    assert (said.asked_by, said.language, said.content_language, said.consent) == ("b.example/log", "en", "en", False)
+    assert said.text == Digest.of(b"Sale")
+    [entry] = LogSubmission.objects.filter(type="cocapture")
+    assert entry.opening.content == to_plain(said)
+    assert [one.path for one in shop.seen] == ["/page-0", "/image-0.jpg"]
+
+
+def test_visits_of_a_day_are_counted_before_any_is_made(services: Services, shop: Site) -> None:
+    row = visitor(visits=2)
+    called(row, 2)
+    visit_for(services, row, shop.url("/page-0"), "", CHALLENGE)
+    called(row)
+    with pytest.raises(RefusedError, match="2 visits a day"):
+        visit_for(services, row, shop.url("/page-0"), "", CHALLENGE)
+    nobody = visitor_without()
+    called(nobody)
+    with pytest.raises(RefusedError, match="0 visits a day"):
+        visit_for(services, nobody, shop.url("/page-0"), "", CHALLENGE)
+    assert len(shop.seen) == 1
+
+
+def visitor_without() -> Partner:
+    return partner_of(new_signer(), "c")
+
+
+def test_a_friend_reaches_no_private_network_through_us(services: Services, shop: Site) -> None:
+    row = visitor()
+    services.config = replace(services.config, cocapture_networks=())  # what our own crawler may reach doesn't count
+    for url in (
+        shop.url("/page-0"),
+        "http://169.254.169.254/latest/meta-data/",
+        "http://localhost/",
+        "ftp://a.example/",
+    ):
+        said = visit_for(services, row, url, url, CHALLENGE).statement
+        assert said.picture is not None
+        assert (said.page.status, said.page.sha256, said.page.reason) == (0, None, "not-visited")
+        assert (said.picture.status, said.picture.reason) == (0, "not-visited")
+    assert shop.seen == []
+
+
+def test_a_redirect_into_a_private_network_is_not_followed(services: Services, shop: Site) -> None:
+    with Site(host="127.0.0.2") as inner:
+        inner.routes["/secret"] = Answer(b"secret")
+        shop.routes["/away"] = Answer(b"", status=302, headers=(("Location", inner.url("/secret")),))
+        services.config = replace(services.config, cocapture_networks=("127.0.0.1/32",))
+        said = visit_for(services, visitor(), shop.url("/away"), "", CHALLENGE).statement
+        assert (said.page.status, said.page.sha256, said.page.reason) == (302, None, "not-visited")
+        assert said.page.final_url == shop.url("/away")
+        assert inner.seen == []
+
+
+def test_a_host_that_is_denied_here_is_not_visited_for_others(services: Services, shop: Site) -> None:
+    denylists.deny("127.0.0.1", by="Ann", reason="asked")
+    assert visit_for(services, visitor(), shop.url("/page-0"), "", CHALLENGE).statement.page.reason == "not-visited"
+    assert shop.seen == []
+
+
+def test_a_page_beyond_all_limits_is_told_as_such(
+    services: Services, shop: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cocaptures, "PAGE_BYTES", 20)
+    said = visit_for(services, visitor(), shop.url("/page-0"), "", CHALLENGE).statement
+    assert (said.page.reason, said.page.sha256, said.text) == ("too-many-bytes", None, None)
+
+
+# asking
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_partner_that_runs_sees_the_same(
+    services: Services, case: Case, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "services", lambda: services)  # one installation asks itself
+    url = live_server.url.replace("localhost", "127.0.0.1")
+    row = partners.add("itself", url, services.log.vkey(), cosigner_key("b/w", new_signer().public_key), by="")
+    partners.set_captures(row, ask=True, visits=1, by="operator")
+    visit, told = captured(services, case)
+    assert told is not None
+    [answer] = told.answers
+    assert (answer.missing, answer.differs) == ("", ())
+    assert set(answer.agrees) >= {"picture", "page", "text", "status", "server", "language"}
+    assert visit.sentence.endswith("Seen by two: itself saw the same picture and the same text.")
+    # the visits of the day are over
+    visit, told = captured(services, case)
+    assert told is not None
+    assert [one.missing for one in told.answers] == ["refused"]
+    assert "itself was asked to visit with us, and it was refused." in visit.sentence
+
+
+def test_nobody_is_asked_of_private_sources_or_when_nobody_is_to_be(services: Services, case: Case) -> None:
+    assert captured(services, case)[1] is None
+    partners.set_captures(partner_of(new_signer()), ask=True, by="operator")
+    Sighting.objects.update(private_to=case.owner)
+    assert captured(services, case)[1] is None
+
+
+def test_a_dead_partner_is_told_and_stops_nothing(services: Services, case: Case) -> None:
+    partners.set_captures(partner_of(new_signer()), ask=True, by="operator")
+    visit, told = captured(services, case)
+    assert told is not None
+    assert (visit.outcome, [one.missing for one in told.answers]) == ("captured", ["no-answer"])
+
+
+def test_a_slow_partner_is_not_waited_for(
+    services: Services, case: Case, shop: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cocaptures, "SECONDS", 0.3)
+    over = threading.Event()
+
+    def slow(_: Seen) -> Answer:
+        over.wait(20)
+        return Answer(b"{}")
+
+    shop.routes["/api/v1/alliance/capture"] = slow
+    partners.set_captures(partner_of(new_signer(), url=shop.url("")), ask=True, by="operator")
+    _, told = captured(services, case)
+    assert not over.is_set()
+    over.set()
+    assert told is not None
+    assert [one.missing for one in told.answers] in (["too-slow"], ["no-answer"])
+
+
+def test_a_partner_that_is_revoked_meanwhile_is_not_heard(services: Services, case: Case, shop: Site) -> None:
+    row = partner_of(new_signer(), url=shop.url(""))
+    partners.set_captures(row, ask=True, by="operator")
+    asking = cocaptures.ask_partners(services, case.captures.get().sighting)
+    assert asking is not None
+    partners.revoke(row, by="operator", reason="Its log has forked")
+    visit = services.capturer.capture(shop.url("/page-0"), shop.url("/image-0.jpg"), Digest.of(COPY))
+    captured_by_us = asking.join(visit)
+    [file] = [file for file in captured_by_us.files if file.role == "cocapture"]
+    assert json.loads(file.data)["answers"][0]["missing"] == "revoked"
+    assert cocaptures.ask_partners(services, case.captures.get().sighting) is None
+
+
+def answer_of(services: Services, case: Case) -> PartnerAnswer:
+    _, told = captured(services, case)
+    assert told is not None
+    [answer] = told.answers
+    return answer
+
+
+def test_lies_are_found_when_they_are_told(services: Services, case: Case, shop: Site, tmp_path: Path) -> None:
+    signer = new_signer()
+    log, other_key = (new_log(tmp_path / name, "b.example/log", key) for name, key in (("b", signer), ("x", None)))
+    partners.set_captures(partner_of(signer, url=shop.url("")), ask=True, by="operator")
+
+    def answered(used: Log = log, /, **lie: object) -> PartnerAnswer:
+        shop.routes["/api/v1/alliance/capture"] = told_by_a_liar(used, COPY, PAGE, **lie)
+        return answer_of(services, case)
+
+    honest = answered()
+    assert (honest.missing, "picture" in honest.agrees) == ("", True)
+    long_ago = "2020-01-01T00:00:00.000000Z"
+    lies: list[dict[str, object]] = [
+        {"challenge": "00" * 32}, {"asked_by": "d.example/log"}, {"page": {"url": "https://other.example/"}},
+        {"picture": {"url": "https://other.example/"}}, {"picture": None}, {"content_language": "x" * 200_000},
+        {"started": long_ago, "finished": long_ago}, {"format": "exhibit-cocapture/9"},
+    ]  # fmt: skip
+    for lie in lies:
+        assert answered(log, **lie).missing == "nonsense", lie
+    assert answered(other_key).missing == "nonsense"
+    other = answered(picture={"sha256": "ab" * 32})
+    assert (other.missing, "picture" in other.differs) == ("", True)
+    assert "saw no such picture" in case.captures.get().sentence
+
+
+def test_a_fault_of_our_own_is_not_the_partners(services: Services, case: Case, shop: Site, tmp_path: Path) -> None:
+    signer = new_signer()
+    partners.set_captures(partner_of(signer, url=shop.url("")), ask=True, by="operator")
+    shop.routes["/api/v1/alliance/capture"] = told_by_a_liar(new_log(tmp_path, "b.example/log", signer), COPY, PAGE)
+    asking = cocaptures.ask_partners(services, case.captures.get().sighting)
+    assert asking is not None
+    visit = services.capturer.capture(shop.url("/page-0"), shop.url("/image-0.jpg"), Digest.of(COPY))
+    files = tuple(replace(file, data=b"{}") if file.role == "network" else file for file in visit.files)
+    with pytest.raises(FormatError, match="the record"):
+        asking.join(replace(visit, files=files))
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"junk", b'{"statement": 1}', b'{"sequence": NaN}'])
+def test_nonsense_is_told(services: Services, case: Case, shop: Site, body: bytes) -> None:
+    shop.routes["/api/v1/alliance/capture"] = Answer(body, "application/json")
+    partners.set_captures(partner_of(new_signer(), url=shop.url("")), ask=True, by="operator")
+    assert answer_of(services, case).missing in {"nonsense", "no-answer"}

@@ -1,0 +1,320 @@
+"""The feed of PDQ hashes: only of works whose owners want it, readable by others' programs, and signed."""
+
+import hashlib
+import io
+import re
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+
+import numpy as np
+import pdqhash
+import pytest
+from django.test import Client
+from PIL import Image
+
+from evidence.keys.ed25519 import KeySigner, holds
+from evidence.log.notes import parse_verifier_key, signed_note, strict_base64
+from exhibit.clock import now, rfc3339
+from exhibit.errors import ExhibitError, IntegrityError, RefusedError, ServiceMissingError
+from indexer.picture.features import extract
+from indexer.search.prints import StatedPicture
+from registry.alliance import pdq_feed
+from registry.alliance.pdq_feed import MAX_FEED, feed, near, pdq_of, publish, read_feed, withdraw
+from registry.crawls.sightings import seen_publicly
+from registry.models import LogOpening, Partner, Picture
+from registry.services.services import Services
+from registry.works.opened import open_work
+from registry.works.registration import remove_work
+from registry.works.stated import register_stated
+from tests.assets.partners import new_signer, partner_of
+from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
+from tests.assets.site import Answer, Site
+from tests.assets.site_browser import use_house
+from workers.tasks.sync_runner import SyncRunner
+
+pytestmark = pytest.mark.django_db
+SIGNAL = re.compile("^[0-9a-f]{64}$")
+"""What ThreatExchange's library takes for a PDQ hash (``PdqSignal.validate_signal_str``)."""
+
+
+def test_nothing_is_published_until_an_owner_wants_it_and_taken_out_when_not_any_more(inline: SyncRunner) -> None:
+    services, studio = inline.services, owner("studio")
+    work = register(services, studio, photograph(1)).work
+    other = register(services, studio, photograph(2)).work
+    assert feed(services)["feed.csv"] == "hash,quality,page\n"
+    open_work(services, work, contact="", by="Ann")
+    assert feed(services)["feed.txt"] == ""
+    publish(services, work, by="Ann")
+    publish(services, other, by="Ann")
+    assert len(feed(services)["feed.csv"].splitlines()) == 3
+    withdraw(other, by="Ann")
+    (_, line) = feed(services)["feed.csv"].splitlines()
+    code, quality, page = line.split(",")
+    assert SIGNAL.match(code)
+    assert 50 <= int(quality) <= 100
+    work.refresh_from_db()
+    assert page.endswith(f"/id/{work.public_name}/")
+    assert feed(services)["feed.txt"] == f"pdq {code}\n"  # a line of a file that the library's exchange reads
+    logged = [one.content for one in LogOpening.objects.order_by("pk") if "pdq_feed" in one.content]
+    assert [(one["work"], one["pdq_feed"]) for one in logged] == [(1, True), (2, True), (2, False)]
+    Picture.objects.filter(work_pictures__work=work).update(bytes_state="purged")
+    assert feed(services)["feed.txt"] == ""
+    Picture.objects.update(bytes_state="stored")
+    assert feed(services)["feed.txt"]
+    remove_work(work, by="Ann")
+    assert feed(services)["feed.txt"] == ""
+
+
+def test_the_hash_is_that_of_the_reference_and_near_that_of_a_copy(inline: SyncRunner) -> None:
+    code, quality = pdq_of(photograph(1), inline.services.limits)
+    bits, same = pdqhash.compute(np.asarray(Image.open(io.BytesIO(photograph(1))).convert("RGB")))
+    assert (bytes.fromhex(code), quality) == (np.packbits(bits).tobytes(), same)
+    copied, _ = pdq_of(copy_of(photograph(1)), inline.services.limits)
+    assert (int(code, 16) ^ int(copied, 16)).bit_count() <= 31  # ThreatExchange's threshold of a match
+
+
+def test_the_logs_key_signs_what_the_feed_says_and_when(inline: SyncRunner) -> None:
+    services = inline.services
+    publish(services, register(services, owner("studio"), photograph(1)).work, by="Ann")
+    files = feed(services)
+    body, _, tail = files["feed.note"].rpartition("\n\n")
+    form, origin, _time, *named = body.split("\n")
+    assert (form, origin) == ("exhibit-pdq-feed/1", services.log.origin)
+    told = {line.partition(" ")[2]: line.partition(" ")[0] for line in named}
+    assert told == {name: hashlib.sha256(files[name].encode()).hexdigest() for name in ("feed.csv", "feed.txt")}
+    name, key = parse_verifier_key(services.log.vkey())
+    dash, signer, encoded = tail.rstrip("\n").split(" ")
+    raw = strict_base64(encoded)
+    assert (dash, signer) == ("—", name)
+    assert raw is not None
+    assert holds(key, raw[4:], f"{body}\n".encode())
+    assert not holds(key, raw[4:], f"{body}\n".replace("exhibit", "Exhibit").encode())
+
+
+def test_what_is_plain_or_not_held_isnt_published(inline: SyncRunner) -> None:
+    services, studio = inline.services, owner("studio")
+    plain = register(services, studio, jpeg(Image.new("RGB", (320, 240), (90, 90, 90)))).work
+    with pytest.raises(RefusedError, match=r"quality \d+; below 50"):
+        publish(services, plain, by="Ann")
+    data = photograph(1)
+    stated = register_stated(services, studio, StatedPicture.of("a.jpg", len(data), extract(data))).work
+    with pytest.raises(RefusedError, match="isn't held here"):
+        publish(services, stated, by="Ann")
+    assert feed(services)["feed.txt"] == ""
+
+
+def test_without_the_optional_part_it_is_said_what_to_install(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pdqhash", None)
+    with pytest.raises(ServiceMissingError, match="optional part “pdq”") as missing:
+        publish(inline.services, register(inline.services, owner("studio"), photograph(1)).work, by="Ann")
+    assert "runtime pdq" in str(missing.value.hint)
+    assert feed(inline.services)["feed.txt"] == ""  # what is published can be told without it
+
+
+def test_everybody_may_fetch_it(inline: SyncRunner, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(inline.services, register(inline.services, owner("studio"), photograph(1)).work, by="Ann")
+    use_house(monkeypatch, inline.services)
+    answers = {kind: client.get(f"/pdq/feed.{kind}") for kind in ("csv", "txt", "note")}
+    assert client.get("/pdq/feed.exe").status_code == 404
+    assert [answer.status_code for answer in answers.values()] == [200, 200, 200]
+    assert answers["csv"].headers["Content-Type"].startswith("text/csv")
+    assert answers["txt"].content.startswith(b"pdq ")
+    assert answers["note"].content.startswith(b"exhibit-pdq-feed/1\n")
+
+
+class Publisher:
+    """A partner on a server of its own, which shows whatever feed it is given."""
+
+    def __init__(self, site: Site) -> None:
+        self.site, self.signer = site, new_signer()
+        self.row = partner_of(self.signer, url=site.url(""))
+
+    def shows(self, *lines: str, at: str = "", by: KeySigner | None = None, signed: str | None = None) -> None:
+        """Show these lines of hashes; ``signed`` is what the note says of them, where that is another text."""
+        text = "".join(f"{line}\n" for line in ("hash,quality,page", *lines))
+        digest = hashlib.sha256((text if signed is None else signed).encode()).hexdigest()
+        body = f"exhibit-pdq-feed/1\n{self.row.origin}\n{at or rfc3339(now())}\n{digest} feed.csv\n"
+        self.shows_text(text.encode(), signed_note(body, self.row.origin, by or self.signer))
+
+    def shows_text(self, data: bytes, note: str) -> None:
+        self.site.routes["/pdq/feed.csv"] = Answer(data, "text/csv")
+        self.site.routes["/pdq/feed.note"] = Answer(note.encode(), "text/plain")
+
+
+@pytest.fixture
+def publisher() -> Iterator[Publisher]:
+    with Site() as site:
+        yield Publisher(site)
+
+
+def line_of(services: Services, data: bytes, page: str = "") -> str:
+    code, quality = pdq_of(data, services.limits)
+    return f"{code},{quality},{page}"
+
+
+def seen(services: Services, *pictures: bytes, private: bool = False) -> None:
+    to, epoch = claimed_slice(owner(f"seer{private}".lower()), f"watch{private}".lower(), private=private)
+    bring(services, to, epoch, list(pictures))
+
+
+def refused(services: Services, partner: Partner) -> ExhibitError:
+    with pytest.raises(ExhibitError) as told:
+        read_feed(services, partner)
+    return told.value
+
+
+HASH = "0123456789abcdef" * 4
+LONG = f"{HASH},50,https://b.example/{'x' * 401}"
+BAD_LINES = ["", HASH, f"{HASH},49,", f"{HASH},101,", f"{HASH[1:]},60,", f"{HASH.upper()},60,", LONG]
+BAD_LINES += [f"{HASH},60,javascript:alert(1)", f"{HASH},60,https://b.example/\x1b[2J", f"{HASH},60,https://é.example"]
+
+
+def test_pictures_seen_here_that_are_like_a_partners_are_found_and_logged(
+    inline: SyncRunner, publisher: Publisher
+) -> None:
+    services, page = inline.services, "https://b.example/id/abc/"
+    flat = jpeg(Image.new("RGB", (320, 240), (90, 90, 90)))
+    seen(services, copy_of(photograph(1)), private=True)
+    seen(services, copy_of(photograph(1)), photograph(2), flat, b"no picture")
+    publisher.shows(line_of(services, photograph(3)), line_of(services, photograph(1), page))
+    read = read_feed(services, publisher.row)
+    found, compared = near(services, read, seen_publicly().order_by("pk"))
+    ((bits, theirs, where),) = found
+    assert (theirs, where.picture.digest, compared) == (page, extract(copy_of(photograph(1))).digest, 2)
+    assert (0 < bits <= 31, where.private_to) == (True, None)
+    logged = dict(LogOpening.objects.get(content__what="feed of a partner read").details or {})
+    assert logged.pop("salt")
+    assert logged == {"by": "", "partner": "b", "log": publisher.row.log_key, "feed": rfc3339(read.at), "hashes": 2}
+
+
+def test_the_limit_of_thirty_one_bits_counts_and_the_nearest_comes_first(
+    inline: SyncRunner, publisher: Publisher
+) -> None:
+    services = inline.services
+    seen(services, photograph(1), photograph(2))
+    for bits, number in ((32, 0), (31, 1), (5, 1)):
+        far = int(pdq_of(photograph(1), services.limits)[0], 16) ^ ((1 << bits) - 1)
+        publisher.shows(f"{far:064x},60,", line_of(services, photograph(2)))
+        found, _ = near(services, read_feed(services, publisher.row), seen_publicly())
+        assert [bits for bits, *_ in found] == [0, bits][: number + 1]
+
+
+def test_what_is_private_reported_or_gone_isnt_compared_and_an_empty_feed_finds_nothing(
+    inline: SyncRunner, publisher: Publisher
+) -> None:
+    services = inline.services
+    seen(services, photograph(1), private=True)
+    assert not seen_publicly().exists()
+    seen(services, photograph(2))
+    publisher.shows()
+    assert near(services, read_feed(services, publisher.row), seen_publicly()) == ([], 1)
+    services.blobs.remove(Picture.objects.latest("pk").digest)
+    assert near(services, read_feed(services, publisher.row), seen_publicly()) == ([], 0)
+
+
+def test_a_feed_counts_only_when_the_partners_own_key_has_signed_it(inline: SyncRunner, publisher: Publisher) -> None:
+    services, other = inline.services, new_signer()
+    publisher.shows(f"{HASH},60,", by=other)
+    assert isinstance(refused(services, publisher.row), IntegrityError)
+    publisher.shows(f"{HASH},60,", signed="another text")
+    assert "isn't what it has signed" in str(refused(services, publisher.row))
+    publisher.shows(f"{HASH},60,")
+    assert len(read_feed(services, publisher.row).pages) == 1
+    note = publisher.site.routes["/pdq/feed.note"]
+    assert isinstance(note, Answer)
+    text = note.body.decode()
+    data = f"hash,quality,page\n{HASH},60,\n".encode()
+    for broken in (
+        text.replace("exhibit-pdq", "exhibit-PDQ"),
+        text.rpartition("\n\n")[0],
+        "",
+        "\ufffd",
+        "— b —\n\n— b",
+    ):
+        publisher.shows_text(data, broken)
+        assert "hasn't signed" in str(refused(services, publisher.row))
+    origin = publisher.row.origin
+    for body in ("x\n", f"exhibit-pdq-feed/2\n{origin}\n", "exhibit-pdq-feed/1\nc.example/log\n"):
+        publisher.shows_text(data, signed_note(body, origin, publisher.signer))  # the key signs heads, too
+        assert "hasn't signed" in str(refused(services, publisher.row))
+
+
+def test_a_feed_that_is_older_than_one_that_was_read_is_refused_and_one_of_the_future(
+    inline: SyncRunner, publisher: Publisher
+) -> None:
+    services = inline.services
+    ago = [rfc3339(now() - timedelta(days=days)) for days in (3, 2, 1)]
+    for at in (ago[1], ago[1], ago[2]):
+        publisher.shows(at=at)
+        read_feed(services, publisher.row)
+    for at in (ago[1], ago[0]):
+        publisher.shows(at=at)
+        assert f"older than the one that was read before, of {ago[2]}" in str(refused(services, publisher.row))
+    publisher.shows(at=rfc3339(now() + timedelta(minutes=6)))
+    assert "is of the future" in str(refused(services, publisher.row))
+    publisher.shows(at="yesterday")
+    assert "can't be read" in str(refused(services, publisher.row))
+    with Site() as site:  # of another partner nothing was read
+        another = Publisher.__new__(Publisher)
+        another.site, another.signer = site, new_signer()
+        another.row = partner_of(another.signer, "c", site.url(""))
+        another.shows(at=ago[0])
+        assert read_feed(services, another.row).pages == []
+
+
+@pytest.mark.parametrize("line", BAD_LINES)
+def test_a_feed_with_a_line_that_is_none_is_refused(inline: SyncRunner, publisher: Publisher, line: str) -> None:
+    publisher.shows(f"{HASH},100,https://b.example/id/a/", line)
+    told = refused(inline.services, publisher.row)
+    assert "has lines that can't be read" in str(told)
+    assert "Ask its operator" in str(told)
+
+
+def test_a_feed_that_is_too_long_is_refused(
+    inline: SyncRunner, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = inline.services
+    monkeypatch.setattr(pdq_feed, "MAX_HASHES", 3)
+    publisher.shows(*[f"{HASH},60,"] * 3)
+    assert len(read_feed(services, publisher.row).pages) == 3
+    publisher.shows(*[f"{HASH},60,"] * 4)
+    assert "or more than 3 hashes" in str(refused(services, publisher.row))
+    publisher.site.routes["/pdq/feed.csv"] = Answer(b"x" * (MAX_FEED + 1), "text/csv")
+    assert "has more than 16,777,216 bytes" in str(refused(services, publisher.row))
+    publisher.site.routes["/pdq/feed.note"] = Answer(b"x" * 70_000, "text/plain")
+    assert "has more than 65,536 bytes" in str(refused(services, publisher.row))
+
+
+def test_a_partner_that_is_away_or_sends_elsewhere_is_told(inline: SyncRunner, publisher: Publisher) -> None:
+    services = inline.services
+    assert isinstance(refused(services, publisher.row), ServiceMissingError)  # 404
+    publisher.shows()
+    moved = publisher.site.routes["/pdq/feed.note"]
+    publisher.site.routes["/elsewhere"] = moved
+    publisher.site.routes["/pdq/feed.note"] = Answer(status=302, headers=(("Location", "/elsewhere"),))
+    assert "hasn't signed" in str(refused(services, publisher.row))
+    assert not any(one.path == "/elsewhere" for one in publisher.site.seen)
+    dead = partner_of(new_signer(), "dead")
+    assert "http://127.0.0.1:9/pdq/feed.note can't be read" in str(refused(services, dead))
+
+
+def test_a_feed_that_changes_while_it_is_read_is_fetched_again(inline: SyncRunner, publisher: Publisher) -> None:
+    publisher.shows(f"{HASH},60,")
+    whole = publisher.site.routes["/pdq/feed.csv"]
+    assert isinstance(whole, Answer)
+    answers = iter([Answer(b"hash,quality,page\n", "text/csv"), whole])
+    publisher.site.routes["/pdq/feed.csv"] = lambda _seen: next(answers)
+    assert len(read_feed(inline.services, publisher.row).pages) == 1
+
+
+def test_what_is_published_here_can_be_read_as_a_partner_does(inline: SyncRunner, publisher: Publisher) -> None:
+    services = inline.services
+    publish(services, register(services, owner("studio"), photograph(1)).work, by="Ann")
+    files = feed(services)
+    Partner.objects.update(log_key=services.log.vkey())
+    publisher.row.refresh_from_db()
+    publisher.shows_text(files["feed.csv"].encode(), files["feed.note"])
+    assert len(read_feed(services, publisher.row).hashes) == 1

@@ -1,0 +1,268 @@
+"""Heads of partners' logs are cosigned when they continue the last one, and held against what was shown elsewhere."""
+
+import base64
+import json
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from pytest_django.live_server_helper import LiveServer
+
+from evidence.keys.ed25519 import KeySigner
+from evidence.log import merkle
+from evidence.log.append_only import Log
+from evidence.log.notes import cosigned_at, cosigner_key, parse_note, sign_note
+from exhibit.clock import now
+from exhibit.entries import Entry, EntryType
+from registry.alliance import partners
+from registry.alliance.witnessing import NotCosignedError, add_checkpoint, compare_heads, has_forked, heads_seen
+from registry.log.log import submit
+from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.models import LogFork, LogOpening, Partner, WitnessedHead
+from registry.services.services import Services
+from tests.assets.counted import log_of
+from tests.assets.local_witness import LocalWitness
+from tests.assets.partners import new_signer, partner_of
+from tests.assets.site import Answer, Site
+from workers import wiring
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def services(inline: SyncRunner) -> Services:
+    return inline.services
+
+
+@pytest.fixture
+def log(db: None, tmp_path: Path) -> Log:
+    made = log_of(tmp_path)
+    partners.add("b", "https://b.example", made.vkey(), cosigner_key("b/witness", new_signer().public_key), by="")
+    return made
+
+
+def grown(log: Log, count: int, old: int) -> bytes:
+    """A request after so many further entries."""
+    log.append([Entry(EntryType.SLICE, now(), bytes([number % 256]) * 32) for number in range(count)])
+    path = [base64.b64encode(step).decode() for step in log.consistency(old, log.size())]
+    return "\n".join([f"old {old}", *path, "", log.checkpoint().note]).encode()
+
+
+def refused(services: Services, body: bytes) -> tuple[HTTPStatus, int | None]:
+    with pytest.raises(NotCosignedError) as caught:
+        add_checkpoint(services, body)
+    return caught.value.status, caught.value.size
+
+
+def test_each_head_has_to_continue_the_last(services: Services, log: Log) -> None:
+    vkey = cosigner_key(services.witness_name, services.witness_signer.public_key)
+    for count, old in ((3, 0), (4, 3), (0, 7), (300, 7)):
+        body = grown(log, count, old)
+        note = body.decode().partition("\n\n")[2]
+        line = add_checkpoint(services, body)
+        assert abs(now() - cosigned_at(parse_note(note + line), vkey)).total_seconds() < 60
+        assert heads_seen() == [note]
+    assert refused(services, grown(log, 1, 3)) == (HTTPStatus.CONFLICT, 307)
+    assert refused(services, grown(log, 1, 0)) == (HTTPStatus.CONFLICT, 307)
+
+
+def test_a_log_may_begin_with_the_head_of_no_entries(services: Services, log: Log) -> None:
+    empty = b"old 0\n\n" + log.checkpoint().note.encode()
+    for body in (empty, empty, grown(log, 3, 0)):
+        assert add_checkpoint(services, body)
+    assert not LogFork.objects.exists()
+
+
+def test_a_first_head_that_no_log_can_have_is_refused(services: Services) -> None:
+    signer = new_signer()
+    partner = partner_of(signer)
+    impossible = sign_note(partner.origin, 0, b"\x01" * 32, signer).note
+    assert refused(services, b"old 0\n\n" + impossible.encode()) == (HTTPStatus.CONFLICT, 0)
+    assert not LogFork.objects.exists()  # there is no other head that it contradicts
+
+
+def test_another_program_would_cosign_what_is_cosigned_here(services: Services, log: Log) -> None:
+    witness = LocalWitness("")
+    witness.know(log.vkey())
+    for count, old in ((2, 0), (5, 2), (9, 7)):
+        body = grown(log, count, old)
+        assert witness.asked_for(body)[0] == HTTPStatus.OK
+        assert add_checkpoint(services, body)
+
+
+def test_what_is_not_signed_not_known_or_not_shown_is_refused(services: Services, log: Log, tmp_path: Path) -> None:
+    stranger = log_of(tmp_path, "stranger.example")
+    assert refused(services, grown(stranger, 1, 0)) == (HTTPStatus.NOT_FOUND, None)
+    add_checkpoint(services, grown(log, 3, 0))
+    body = grown(log, 5, 3)
+    forged = sign_note(log.origin, 8, b"\x01" * 32, new_signer()).note
+    assert refused(services, b"old 3\n\n" + forged.encode()) == (HTTPStatus.FORBIDDEN, None)
+    assert refused(services, b"old 3\n\n" + body.partition(b"\n\n")[2]) == (HTTPStatus.UNPROCESSABLE_ENTITY, None)
+    for broken in (b"", b"old 9\n\n" + body.partition(b"\n\n")[2], b"old 3\nAA==\n\n" + body.partition(b"\n\n")[2]):
+        assert refused(services, broken) == (HTTPStatus.BAD_REQUEST, None)
+    assert refused(services, b"\xff" + body) == (HTTPStatus.BAD_REQUEST, None)
+    assert not LogFork.objects.exists()
+    assert WitnessedHead.objects.get().size == 3
+    add_checkpoint(services, body)
+
+
+def test_a_log_that_signs_two_histories_is_caught_and_cosigned_no_more(services: Services, tmp_path: Path) -> None:
+    signer = new_signer()
+    partner = partner_of(signer)
+    first, other = (sign_note(partner.origin, 5, bytes([root]) * 32, signer).note for root in (1, 2))
+    add_checkpoint(services, b"old 0\n\n" + first.encode())
+    assert refused(services, b"old 5\n\n" + other.encode()) == (HTTPStatus.CONFLICT, 5)
+    assert refused(services, b"old 5\n\n" + first.encode()) == (HTTPStatus.FORBIDDEN, None)
+    fork = LogFork.objects.get()
+    assert (fork.known, fork.other, fork.partner) == (first, other, partner)
+    told = LogOpening.objects.filter(content__what="log of a partner forked").get()
+    assert told.details is not None
+    assert (told.details["known"], told.details["other"]) == (first, other)
+
+
+def test_a_revoked_partner_is_not_witnessed(services: Services, log: Log) -> None:
+    partners.revoke(Partner.objects.get(), by="operator", reason="")
+    assert refused(services, grown(log, 1, 0)) == (HTTPStatus.NOT_FOUND, None)
+
+
+def test_it_answers_over_http_as_the_protocol_says(log: Log) -> None:
+    client = Client(enforce_csrf_checks=True)
+    body = grown(log, 3, 0)
+    answer = client.post("/witness/add-checkpoint", body, "text/plain")
+    assert (answer.status_code, answer.content.decode().startswith("— ")) == (HTTPStatus.OK, True)
+    answer = client.post("/witness/add-checkpoint", body, "text/plain")
+    assert (answer.status_code, answer.content, answer["Content-Type"]) == (409, b"3\n", "text/x.tlog.size")
+    assert client.post("/witness/add-checkpoint", b"?" * 200_000, "text/plain").status_code == HTTPStatus.BAD_REQUEST
+    card = client.get("/witness/card").json()
+    shown = wiring.services()
+    assert card["witness"] == cosigner_key(shown.witness_name, shown.witness_signer.public_key)
+
+
+def test_one_address_is_answered_as_often_as_honest_logs_sign(log: Log) -> None:
+    cache.clear()
+    client, body = Client(), grown(log, 3, 0)
+    told = [client.post("/witness/add-checkpoint", body, "text/plain").status_code for _ in range(61)]
+    assert told == [HTTPStatus.OK, *[HTTPStatus.CONFLICT] * 59, HTTPStatus.TOO_MANY_REQUESTS]
+    other = client.post("/witness/add-checkpoint", body, "text/plain", REMOTE_ADDR="192.0.2.7")
+    assert other.status_code == HTTPStatus.CONFLICT
+    cards = [client.get("/witness/card").status_code for _ in range(61)]
+    assert cards == [HTTPStatus.OK] * 60 + [HTTPStatus.TOO_MANY_REQUESTS]
+    cache.clear()
+
+
+@pytest.fixture
+def itself(services: Services, live_server: LiveServer) -> Partner:
+    """A partner whose site and log are those of the test, with 300 entries and two heads."""
+    url = live_server.url.replace("localhost", "127.0.0.1")
+    row = partners.add("b", url, services.log.vkey(), cosigner_key("b/w", new_signer().public_key), by="operator")
+    for count in (20, 280):
+        for number in range(count):
+            submit(EntryType.SETTING, {"what": number}, None)
+        sequence_log(services)
+        sign_checkpoint(services)
+    assert Client().get("/log/checkpoint").status_code == 200
+    return row
+
+
+def cosigned(partner: Partner, note: str) -> None:
+    """As if this head had been cosigned here."""
+    read = parse_note(note)
+    WitnessedHead.objects.create(
+        origin=partner.origin, partner=partner, size=read.size, root=read.root, note=note, cosigned_at=now()
+    )
+
+
+def own_signer(services: Services) -> KeySigner:
+    signer = services.log._signer
+    assert isinstance(signer, KeySigner)
+    return signer
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_log_that_continues_what_was_cosigned_is_well(services: Services, itself: Partner) -> None:
+    assert compare_heads(services) == {}
+    cosigned(itself, sign_note(itself.origin, 20, services.log.root(20), own_signer(services)).note)
+    assert compare_heads(services) == {}
+    row = Partner.objects.get()
+    assert row.fault == ""
+    assert row.looked_at is not None
+
+
+def roots_of(old: int, new: int, path: list[bytes]) -> tuple[bytes, bytes]:
+    """The roots of both trees by a consistency proof alone (RFC 9162, 2.1.4.2, from step 3 on)."""
+    first, second = old - 1, new - 1
+    while first & 1:
+        first, second = first >> 1, second >> 1
+    small = large = path[0]
+    for step in path[1:]:
+        if first & 1 or first == second:
+            small, large = merkle.node_hash(step, small), merkle.node_hash(step, large)
+            while first and not first & 1:
+                first, second = first >> 1, second >> 1
+        else:
+            large = merkle.node_hash(large, step)
+        first, second = first >> 1, second >> 1
+    return small, large
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("size", [1, 256, 299])
+def test_two_histories_are_found_with_a_proof_for_anybody(services: Services, itself: Partner, size: int) -> None:
+    lie = sign_note(itself.origin, size, b"\x01" * 32, own_signer(services)).note
+    cosigned(itself, lie)
+    assert compare_heads(services)["b"].startswith("Its log has signed two histories.")
+    fork = LogFork.objects.get()
+    known, other = parse_note(fork.known), parse_note(fork.other)
+    assert (known.root, known.size) == (b"\x01" * 32, size)
+    # without asking anybody: under the larger root stands another tree of the smaller size
+    small, large = roots_of(known.size, other.size, [bytes.fromhex(step) for step in fork.path])
+    assert (small, large) == (services.log.root(size), other.root)
+    assert small != known.root
+    assert has_forked(itself.origin)
+    assert compare_heads(services)["b"].startswith("Its log has signed two histories.")
+    assert LogFork.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_log_that_shows_less_than_it_has_signed_is_told(services: Services, itself: Partner) -> None:
+    cosigned(itself, sign_note(itself.origin, 4000, b"\x01" * 32, own_signer(services)).note)
+    assert compare_heads(services)["b"].startswith("Its log has signed 4000 entries and shows 30")
+    assert not LogFork.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_partner_makes_up_about_another_accuses_nobody(services: Services, itself: Partner) -> None:
+    cosigned(itself, sign_note(itself.origin, 20, b"\x01" * 32, new_signer()).note)
+    assert compare_heads(services) == {}
+    assert not LogFork.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_partner_that_is_away_hides_no_other(services: Services, itself: Partner) -> None:
+    partner_of(new_signer(), "away")
+    cosigned(itself, sign_note(itself.origin, 20, b"\x01" * 32, own_signer(services)).note)
+    wrong = compare_heads(services)
+    assert wrong["away"] == "http://127.0.0.1:9/log/checkpoint can't be read: ConnectionError."
+    assert wrong["b"].startswith("Its log has signed two histories.")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ones_own_log_that_was_set_back_is_told(services: Services, itself: Partner) -> None:
+    cosigned(itself, sign_note(itself.origin, 4000, b"\x01" * 32, own_signer(services)).note)
+    told = compare_heads(services)["b"]
+    assert "It has cosigned a head that this installation's log doesn't hold. The log is shorter than the 4000" in told
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "told",
+    [{"heads": 7}, {"heads": None}, {"heads": [7, None, {}, "x" * 100_000]}, {}, "[" * 50_000],
+    ids=lambda told: str(told)[:30],
+)
+def test_a_partner_that_tells_nonsense_stops_nothing(services: Services, told: object) -> None:
+    data = told.encode() if isinstance(told, str) else json.dumps(told).encode()
+    with Site(host="127.0.0.9") as site:
+        site.routes["/api/v1/alliance/heads"] = Answer(data, "application/json")
+        partner_of(new_signer(), "odd", site.url(""))
+        assert compare_heads(services)["odd"].endswith("/log/checkpoint can't be read: HTTPError.")

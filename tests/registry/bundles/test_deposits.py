@@ -1,0 +1,201 @@
+"""Deposit records: from a work to a bundle that stands the check of any other, and says no more than was recorded."""
+
+import io
+import zipfile
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pypdf
+import pytest
+
+from desk.cli.trust import own_trust
+from evidence.bundle.bag import checkpoint_digest
+from evidence.bundle.manifest import FACTS_PATH
+from evidence.facts.case import CaseFacts
+from evidence.verdict.result import State
+from evidence.verify.verifier import Verifier
+from exhibit.entries import EntryType
+from exhibit.errors import NotFoundError
+from registry.bundles.deposits import assemble_deposit, deposit_name, make_deposit, record_files
+from registry.bundles.remaking import MAKERS
+from registry.cases.purge import purge
+from registry.log import proofs
+from registry.log.log import submit
+from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.models import AnchorReceipt, BytesState, Deposit, LogCheckpoint, LogOpening, Work
+from registry.works.declarations import edit
+from registry.works.opened import close_work, open_work
+from registry.works.registration import registration_opening
+from tests.assets.rows import owner, photograph, register
+from workers.tasks.sync_runner import SyncRunner
+
+PICTURE = photograph(1)
+
+
+@pytest.fixture
+def work(inline: SyncRunner) -> Work:
+    inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
+    return register(inline.services, owner("studio"), PICTURE, title="Autumn hills").work
+
+
+def assembled(inline: SyncRunner, deposit: Deposit, folder: Path) -> Path:
+    path = folder / f"{deposit_name(deposit)}.zip"
+    with path.open("wb") as file:
+        assemble_deposit(inline.services, deposit, file)
+    return path
+
+
+def test_a_record_stands_every_check_of_a_bundle_but_those_that_need_trust(
+    inline: SyncRunner, work: Work, tmp_path: Path
+) -> None:
+    path = assembled(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)
+    verdict = Verifier(makers=MAKERS).verify(path)
+    assert [check for check in verdict.checks if check.state is State.FAILED] == []
+    passed = {check.name for check in verdict.checks if check.state is State.PASSED}
+    assert {
+        "container",
+        "manifest",
+        "files",
+        "bag",
+        "facts",
+        "signature",
+        "entry",
+        "inclusion",
+    } <= passed
+    assert {"file:data/deposit-record.pdf", "sheet"} <= passed
+
+
+def test_a_picture_that_was_added_has_an_entry_of_its_own_and_without_one_it_is_not_checked(
+    inline: SyncRunner, work: Work, tmp_path: Path
+) -> None:
+    more = [register(inline.services, owner(f"other-{seed}"), photograph(seed)).work.pictures.get() for seed in (2, 3)]
+    named = (
+        "owner",
+        "owner_name",
+        "picture",
+        "work",
+    )  # what is declared may change later; that it is the work's doesn't
+    opening = registration_opening(work, more[0].digest)
+    submit(EntryType.REGISTRATION, {name: opening[name] for name in named}, work.owner)
+    work.work_pictures.create(picture=more[0])
+    work.work_pictures.create(picture=more[1])  # past everything that writes to the log
+    edit(work, replace(work.declared, title="Autumn hills, later"), by="Ann")
+    path = assembled(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)
+    verdict = Verifier(own_trust(inline.services, "")).verify(path)
+    states = {check.name: str(check.state) for check in verdict.checks if check.name.startswith("registration")}
+    assert states == {
+        "registration": "passed",
+        "registration:01": "passed",
+        "registration:02": "passed",
+        "registration:03": "not checked",
+    }
+    assert not verdict.failures
+    assert make_deposit(inline.services, work, by="Ann").number == 1
+
+
+def test_it_holds_the_exact_bytes_and_what_was_declared(inline: SyncRunner, work: Work, tmp_path: Path) -> None:
+    with zipfile.ZipFile(assembled(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)) as archive:
+        assert archive.read("data/work/01.jpg") == PICTURE
+        facts = CaseFacts.from_json(archive.read(FACTS_PATH))
+    assert facts.work.title == "Autumn hills"
+    assert facts.work.registration is not None
+    assert (facts.sightings, facts.matches, facts.party.kind) == ((), (), "none")
+
+
+def test_the_record_creates_no_right_and_says_so(inline: SyncRunner, work: Work) -> None:
+    ((name, pdf),) = record_files(inline.services, make_deposit(inline.services, work, by="Ann")).items()
+    assert name == "studio-work-1-deposit-record-1.pdf"
+    text = " ".join(" ".join(page.extract_text().split()) for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
+    assert "Not examined; creates no right" in text
+    assert work.pictures.get().digest.hex in text
+    assert "Title, author, holder, dates and registrations: not checked" in text
+
+
+def test_a_known_earlier_registration_is_told_with_its_date_and_nothing_more(inline: SyncRunner, work: Work) -> None:
+    later = register(inline.services, owner("agency"), PICTURE, title="Hills").work
+    ((_, pdf),) = record_files(inline.services, make_deposit(inline.services, later, by="Bob")).items()
+    text = " ".join(" ".join(page.extract_text().split()) for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
+    day = f"{work.registered_at:%Y-%m-%d}"
+    assert f"an earlier registration of the same or a nearly same picture exists here, dated {day} recorded" in text
+    assert "Studio" not in text
+    ((_, own),) = record_files(inline.services, make_deposit(inline.services, work, by="Ann")).items()
+    assert "earlier registration" not in " ".join(p.extract_text() for p in pypdf.PdfReader(io.BytesIO(own)).pages)
+
+
+def test_a_record_whose_picture_was_purged_keeps_its_proofs_and_says_what_is_gone(
+    inline: SyncRunner, work: Work, tmp_path: Path
+) -> None:
+    deposit = make_deposit(inline.services, work, by="Ann")
+    purge(inline.services, work.pictures.get().digest, by="Ann", reason="An order of a court.")
+    verdict = Verifier().verify(assembled(inline, deposit, tmp_path))
+    withheld = {one.name for one in verdict.checks if one.sentence.startswith("Withheld from this copy")}
+    assert withheld == {"file:data/work/01.jpg", "file:data/deposit-record.pdf"}
+    assert not verdict.failures
+    with pytest.raises(NotFoundError, match="removed for good"):
+        record_files(inline.services, deposit)
+
+
+def test_a_record_holds_what_renews_its_proofs(
+    inline: SyncRunner, work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proofs, "RENEWED_AFTER", timedelta(0))
+    deposit = make_deposit(inline.services, work, by="Ann")
+    assembled(inline, deposit, tmp_path)
+    first = LogCheckpoint.objects.order_by("-size")[0]
+    register(inline.services, owner("later"), photograph(2))
+    sequence_log(inline.services)
+    later = sign_checkpoint(inline.services)
+    assert later is not None
+    for one in (first, later):
+        row = {"kind": "evm", "witness": "Chain", "digest": checkpoint_digest(one.note), "proof": b"{}"}
+        AnchorReceipt.objects.create(**row, checkpoint=one, state="done", time=one.made_at)
+    with zipfile.ZipFile(assembled(inline, deposit, tmp_path)) as archive:
+        assert f"proofs/log/checkpoint-{later.size}" in archive.namelist()
+
+
+def test_it_is_made_once_for_what_is_declared_and_again_when_that_changes(inline: SyncRunner, work: Work) -> None:
+    first = make_deposit(inline.services, work, by="Ann")
+    assert make_deposit(inline.services, work, by="Bob") == first
+    work.author = "Mara Lindqvist"
+    work.save()
+    second = make_deposit(inline.services, work, by="Bob")
+    assert (second.number, second.made_by) == (2, "Bob")
+    assert second.seal_digest != first.seal_digest
+
+
+def test_the_page_of_an_opened_work_stands_on_it_where_the_installation_has_an_address(
+    inline: SyncRunner, work: Work, tmp_path: Path
+) -> None:
+    opened = open_work(inline.services, work, contact="", by="Ann")
+    assert make_deposit(inline.services, opened, by="Ann").number == 1
+    inline.services.config = replace(inline.services.config, public_url="https://exhibit.example.org")
+    second = make_deposit(inline.services, opened, by="Ann")
+    path = assembled(inline, second, tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        facts = CaseFacts.from_json(archive.read(FACTS_PATH))
+    assert (second.number, facts.work.public_page) == (2, f"https://exhibit.example.org/id/{opened.public_name}/")
+    verdict = Verifier(makers=MAKERS).verify(path)
+    assert not verdict.failures
+    assert "sheet" in {check.name for check in verdict.checks if check.state is State.PASSED}
+    close_work(opened, by="Ann")
+    opened.refresh_from_db()
+    third = make_deposit(inline.services, opened, by="Ann")
+    with zipfile.ZipFile(assembled(inline, third, tmp_path)) as archive:
+        assert b"public_page" not in archive.read(FACTS_PATH)
+
+
+def test_its_seal_is_an_entry_of_the_log(inline: SyncRunner, work: Work) -> None:
+    deposit = make_deposit(inline.services, work, by="Ann")
+    content = LogOpening.objects.get(submission=deposit.submission_id).content
+    assert content["manifest"] == deposit.seal_digest.hex
+
+
+def test_a_picture_whose_bytes_are_gone_gives_no_record(inline: SyncRunner, work: Work) -> None:
+    picture = work.pictures.get()
+    inline.services.blobs.remove(picture.digest)
+    picture.bytes_state = BytesState.PURGED
+    picture.save()
+    with pytest.raises(NotFoundError, match="no record of them can be made"):
+        make_deposit(inline.services, work, by="Ann")
+    assert not Deposit.objects.exists()

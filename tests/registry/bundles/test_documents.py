@@ -1,0 +1,59 @@
+"""A document in each language of the installation; the first one has to be there, others may lack their font."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError
+from exhibit.files.blobs import FolderBlobStore
+from registry.bundles.documents import LazyPictures, in_each_language, languages_of
+
+
+def services(folder: Path, *languages: str) -> Any:  # noqa: ANN401 - some of the ports
+    return SimpleNamespace(blobs=FolderBlobStore(folder), config=SimpleNamespace(languages=languages))
+
+
+def test_the_first_language_has_the_plain_name_and_the_others_say_theirs(tmp_path: Path) -> None:
+    here = services(tmp_path, "en", "zh-hans")
+    assert languages_of(here) == ["en", "zh-Hans"]
+    made = in_each_language(here, str.encode, "data/exhibit.pdf", "sheet")
+    assert [one.path for one in made] == ["data/exhibit.pdf", "data/exhibit.zh-Hans.pdf"]
+    assert [here.blobs.get(one.digest) for one in made] == [b"en", b"zh-Hans"]
+
+
+def test_a_missing_font_leaves_out_a_further_language_and_fails_the_first(tmp_path: Path) -> None:
+    def rendered(language: str) -> bytes:
+        if language == "zh-Hans":
+            raise ServiceMissingError("No font.")
+        return b"pdf"
+
+    made = in_each_language(services(tmp_path, "en", "zh-hans"), rendered, "a.pdf", "sheet")
+    assert [one.path for one in made] == ["a.pdf"]
+    with pytest.raises(ServiceMissingError):
+        in_each_language(services(tmp_path, "zh-hans", "en"), rendered, "a.pdf", "sheet")
+
+
+def test_a_picture_is_made_when_it_is_asked_for_and_one_that_is_gone_is_not_there() -> None:
+    asked: list[str] = []
+
+    def made(name: str, error: Exception | None = None) -> bytes:
+        asked.append(name)
+        if error is not None:
+            raise error
+        return name.encode()
+
+    pictures = LazyPictures(
+        {
+            "a": lambda: made("a"),
+            "gone": lambda: made("gone", NotFoundError("It is gone.")),
+            "damaged": lambda: made("damaged", IntegrityError("It is damaged.")),
+            "later": lambda: made("later", ServiceMissingError("Not now.")),
+        }
+    )
+    assert (list(pictures), len(pictures), asked) == (["a", "gone", "damaged", "later"], 4, [])
+    assert (pictures["a"], pictures.get("gone"), pictures.get("damaged")) == (b"a", None, None)
+    assert asked == ["a", "gone", "damaged"]
+    with pytest.raises(ServiceMissingError):  # what may be there later isn't taken for gone
+        pictures.get("later")

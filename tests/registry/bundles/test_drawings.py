@@ -1,0 +1,50 @@
+"""The drawings of a match from the rows to the bundle and the report."""
+
+from io import BytesIO
+
+from PIL import Image, ImageOps
+
+from exhibit.digests import Digest
+from indexer.draw.draw import View
+from registry.bundles.bundles import sealed_case, sealed_facts
+from registry.bundles.seal import seal_bundles
+from registry.models import Bundle, Case
+from registry.reports.make_report import make_reports
+from registry.reports.requests import request_report
+from tests.assets.rows import jpeg
+from tests.assets.sealed import WORK, asked_bundle
+from workers.tasks.sync_runner import SyncRunner
+
+
+def sealed(inline: SyncRunner, found: bytes = b"") -> Bundle:
+    """A bundle about a mirrored copy, or about this picture."""
+    bundle = asked_bundle(inline, found or jpeg(ImageOps.mirror(Image.open(BytesIO(WORK))), 70))
+    seal_bundles(inline.services, [bundle.pk])
+    bundle.refresh_from_db()
+    return bundle
+
+
+def test_a_bundle_holds_four_drawings_of_a_match_each_under_its_role(inline: SyncRunner) -> None:
+    bundle = sealed(inline)
+    case = sealed_case(inline.services, bundle)
+    (match,) = sealed_facts(inline.services, case).matches
+    assert match.drawings == {str(view): f"data/matches/01/{view.file_name}" for view in View}
+    assert match.verification.mirrored
+    for role, path in match.drawings.items():
+        file = case.manifest.file(path)
+        assert file is not None
+        assert (file.role, file.media_type) == (role, "image/jpeg")
+        assert file.size < 1_000_000
+        with Image.open(BytesIO(inline.services.blobs.get(file.sha256))) as drawn:
+            assert max(drawn.size) <= 1600
+
+
+def test_a_report_shows_a_case_that_is_not_sealed_with_drawings_too(inline: SyncRunner) -> None:
+    sealed(inline)
+    Case.objects.update(decision=Case.Decision.OPEN)
+    report = request_report(Case.objects.get().owner, preparer="Ann")
+    make_reports(inline.services, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, report.error) == ("done", "")
+    pdf = next(one for one in report.files if one["name"].endswith(".pdf"))
+    assert inline.services.blobs.get(Digest.from_hex(pdf["digest"])).count(b"/DCTDecode") == 3

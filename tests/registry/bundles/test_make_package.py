@@ -1,0 +1,88 @@
+"""Packages as the step makes them: bundle by bundle, and not by two."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from registry.bundles.make_package import contents_files, make_packages
+from registry.bundles.packages import request_package
+from registry.models import Bundle, Package, Work
+from registry.services.disk import NEARLY_FULL
+from tests.assets.rows import owner
+from tests.assets.sealed import sealed_bundle
+from workers.tasks.sync_runner import SyncRunner
+
+SEAL = Digest.of(b"seal")
+
+
+@pytest.fixture
+def package(inline: SyncRunner) -> Package:
+    """One that was asked for, of one sealed bundle."""
+    inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
+    bundle = sealed_bundle(inline)
+    return request_package(bundle.case.owner, [bundle.case.number], "court", by="Ann", reason="")
+
+
+def made(inline: SyncRunner, package: Package) -> Package:
+    Package.objects.update(not_before=None)
+    make_packages(inline.services, [package.pk])
+    package.refresh_from_db()
+    return package
+
+
+def test_a_package_waits_for_room_and_for_seals_and_is_made_once(inline: SyncRunner, package: Package) -> None:
+    floor = inline.services.config.disk_floor_bytes
+    inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
+    assert (made(inline, package).state, package.error) == ("todo", NEARLY_FULL)
+    inline.services.config = replace(inline.services.config, disk_floor_bytes=floor)
+    seal = Bundle.objects.get().seal_digest
+    Bundle.objects.update(seal_digest=None)
+    assert (made(inline, package).state, package.files) == ("todo", [])
+    Bundle.objects.update(seal_digest=seal)
+    assert made(inline, package).state == "done"
+    assert package.made_at is not None
+    assert package.expires_at is not None
+    assert all(Digest.from_hex(one["digest"]) in inline.services.blobs for one in package.files)
+    assert [one.get("bundle") for one in package.files if "bundle" in one] == [Bundle.objects.get().pk]
+    files = list(package.files)
+    assert made(inline, package).files == files
+
+
+def test_a_bundle_that_will_never_be_sealed_ends_it_with_a_sentence(inline: SyncRunner, package: Package) -> None:
+    Bundle.objects.update(seal_digest=None, state="failed", error="Opened again.")
+    assert made(inline, package).state == "failed"
+    assert package.error.startswith("Case 1 wasn't sealed. Opened again.")
+
+
+def test_what_another_process_took_over_is_left_to_it(
+    inline: SyncRunner, package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.bundles.make_package.WORK_SECONDS", -1.0)  # its time is over at once
+    hints: list[tuple[str, Sequence[int]]] = []
+    inline.services.enqueue = lambda job, ids, **_: hints.append((job.name, ids))
+    assert (made(inline, package).state, package.files, hints) == ("todo", [], [("package", [package.pk])])
+
+
+def test_each_bundle_is_listed_with_its_digests_and_in_each_language(inline: SyncRunner) -> None:
+    inline.services.config = replace(inline.services.config, languages=("en", "zh-hans"))
+    studio, moment = owner("studio"), now()
+    work = Work.objects.create(owner=studio, number=1, title="Two\x1b[31m\nparrots", registered_at=moment)
+    case = studio.cases.create(number=7, work=work, party="shop.example", opened_at=moment)
+    bundle = Bundle.objects.create(case=case, number=1, state="done", seal_digest=SEAL, sealed_at=moment)
+    file = {"name": "seven.zip", "digest": "ab" * 32, "size": 12345, "crc": 0, "bundle": bundle.pk}
+    package = Package.objects.create(
+        owner=studio, number=1, recipient="other-side", reason="They\nstay.", asked_by="Ann", files=[file]
+    )
+    package.bundles.add(bundle)
+    files = dict(contents_files(inline.services, package, moment))
+    assert list(files) == ["CONTENTS.txt", "CONTENTS.zh-Hans.txt"]
+    for name, data in files.items():
+        text = data.decode()
+        assert all(one in text for one in ("seven.zip", "12,345", "ab" * 32, SEAL.hex, "They stay.", "shop.example")), (
+            name
+        )
+        assert "\x1b" not in text
+    assert "No outside witness was configured." in files["CONTENTS.txt"].decode()

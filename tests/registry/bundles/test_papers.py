@@ -1,0 +1,44 @@
+"""Draft papers of a sealed case, and copies with the owner's signature behind them."""
+
+from io import BytesIO
+
+import pytest
+from pypdf import PdfReader
+
+from registry.bundles.papers import draft_paper, paper_name, signed_copy
+from registry.bundles.seal import seal_bundles
+from tests.assets.bundles import empty_pdf
+from tests.assets.rows import owner
+from tests.assets.sealed import asked_bundle
+from workers.tasks.sync_runner import SyncRunner
+
+
+def pdf_text(pdf: bytes) -> str:
+    """The words of a PDF."""
+    return " ".join(" ".join(page.extract_text().split()) for page in PdfReader(BytesIO(pdf)).pages)
+
+
+def test_papers_are_drafted_from_a_sealed_bundle_with_what_its_captures_wrote(inline: SyncRunner) -> None:
+    bundle = asked_bundle(inline)
+    seal_bundles(inline.services, [bundle.pk])
+    bundle.refresh_from_db()
+    text = pdf_text(draft_paper(inline.services, bundle, "us-902"))
+    assert bundle.seal_digest is not None
+    assert bundle.seal_digest.hex in text.replace(" ", "")
+    assert "data/facts.json" in text
+    assert "Not checked: the bundle holds no record of a capture." in pdf_text(
+        draft_paper(inline.services, bundle, "cn-environment", "en")
+    )
+    assert paper_name(bundle, "us-902") == "studio-case-1-bundle-1-us-902.draft.pdf"
+
+
+def test_a_signed_copy_is_the_same_document_with_a_signature_in_the_owners_name(inline: SyncRunner) -> None:
+    pytest.importorskip("pyhanko", reason="the optional part pades isn't installed")
+    signed = signed_copy(inline.services, owner("studio"), empty_pdf(), "Sealed with the digest 00.")
+    assert signed.startswith(empty_pdf())
+    (field,) = (PdfReader(BytesIO(signed)).get_fields() or {}).values()
+    signature = field["/V"]
+    assert (signature["/Name"], signature["/Reason"]) == ("Studio", "Sealed with the digest 00.")
+    begin, before, after, length = signature["/ByteRange"]
+    assert (begin, after + length) == (0, len(signed))
+    assert before > len(empty_pdf())

@@ -1,0 +1,130 @@
+"""A bundle holds the weights that decided its matches, whichever version of the comparison they are of."""
+
+import json
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evidence.bundle.manifest import FACTS_PATH
+from evidence.verdict.result import Check, State
+from evidence.verify.verifier import Verifier
+from indexer.compare import weighing
+from indexer.compare.figures import Figures
+from indexer.picture.spaces import PIPELINE
+from registry.bundles.bundles import assemble
+from registry.bundles.facts import weighing_file
+from registry.bundles.seal import seal_bundles
+from registry.models import Bundle, Match
+from tests.assets.sealed import asked_bundle
+from tests.assets.stage import inline, stage
+from tests.assets.tampering import files_of
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["inline", "stage"]
+
+EARLIER = "match-of-a-year-ago"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scene(stage: SyncRunner) -> None:
+    """A confirmed case that isn't sealed yet."""
+    asked_bundle(stage)
+
+
+@pytest.fixture
+def folder(inline: SyncRunner, tmp_path: Path) -> Path:
+    """Weights as they are today, and others that an earlier version decided by."""
+    made = tmp_path / "weights"
+    made.mkdir()
+    today = (weighing.KEPT / f"{PIPELINE}.json").read_text("utf-8")
+    (made / f"{PIPELINE}.json").write_text(today, "utf-8")
+    (made / f"{EARLIER}.json").write_text(json.dumps(heavier(json.loads(today))), "utf-8")
+    inline.services.weighings = made
+    return made
+
+
+def heavier(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The same weighing with all weights larger by a tenth."""
+    return {
+        name: {**of, "weights": {term: round(weight * 1.1, 4) for term, weight in of["weights"].items()}}
+        for name, of in told.items()
+        if name != "provenance"
+    }
+
+
+def decided_by(folder: Path) -> None:
+    """Let the only match be one that the earlier version found."""
+    match = Match.objects.get()
+    one = weighing.kept(EARLIER, folder)
+    assert one is not None
+    figures = Figures.told(match.figures)
+    answers = one.decide(figures)
+    assert answers.decision == match.decision == "certain"
+    assert abs(answers.related - weighing.shipped().related.odds(figures)) > 0.1
+    Match.objects.update(
+        pipeline=EARLIER,
+        related=round(answers.related, 4),
+        exposure=round(answers.exposure, 4),
+        probability=None,
+        calibration=None,
+    )
+
+
+def sealed(inline: SyncRunner, path: Path) -> tuple[dict[str, Check], dict[str, Any], dict[str, bytes]]:
+    """What the verifier says of the bundle, its facts, and its files."""
+    bundle = Bundle.objects.get()
+    seal_bundles(inline.services, [bundle.pk])
+    bundle.refresh_from_db()
+    assert bundle.seal_digest is not None, bundle.error
+    out = BytesIO()
+    assemble(inline.services, bundle, out)
+    path.write_bytes(out.getvalue())
+    files = files_of(path)
+    checks = {one.name: one for one in Verifier().verify(path).checks}
+    assert not [one for one in checks.values() if one.state is State.FAILED]
+    return checks, json.loads(files[FACTS_PATH]), files
+
+
+def test_a_match_of_an_earlier_version_is_sealed_with_the_weights_that_decided_it(
+    inline: SyncRunner, folder: Path, tmp_path: Path
+) -> None:
+    decided_by(folder)
+    checks, facts, files = sealed(inline, tmp_path / "bundle.zip")
+    [stated] = facts["weighings"]
+    earlier, today = (weighing_file(inline.services, pipeline) for pipeline in (EARLIER, PIPELINE))
+    assert earlier is not None
+    assert today is not None
+    assert stated["pipeline"] == EARLIER
+    assert files[stated["file"]] == earlier.to_json() != today.to_json()
+    assert checks["odds:01"].state is State.PASSED, checks["odds:01"].sentence
+    assert not [sentence for sentence in facts["not_checked"] if EARLIER in sentence]
+
+
+def test_of_a_version_whose_weights_are_not_kept_the_bundle_says_so_and_its_odds_are_not_checked(
+    inline: SyncRunner, folder: Path, tmp_path: Path
+) -> None:
+    decided_by(folder)
+    (folder / f"{EARLIER}.json").unlink()
+    checks, facts, files = sealed(inline, tmp_path / "bundle.zip")
+    assert not facts.get("weighings")
+    assert not [path for path in files if path.startswith("data/weighings/")]
+    [said] = [sentence for sentence in facts["not_checked"] if EARLIER in sentence]
+    assert "not checked" in said
+    assert (checks["odds:01"].state, EARLIER in checks["odds:01"].sentence) == (State.NOT_CHECKED, True)
+
+
+@pytest.mark.parametrize("pipeline", [path.stem for path in weighing.KEPT.iterdir()])
+def test_weights_that_are_kept_can_be_read_and_sealed(inline: SyncRunner, pipeline: str) -> None:
+    kept, sealed = weighing.kept(pipeline), weighing_file(inline.services, pipeline)
+    assert kept is not None
+    assert sealed is not None
+    assert sealed.pipeline == pipeline
+    assert kept.provenance is not None
+
+
+@pytest.mark.parametrize("pipeline", ["../weighing/match-6", "match-0", "", "."])
+def test_only_a_name_that_lies_in_the_folder_names_weights(pipeline: str) -> None:
+    assert weighing.kept(pipeline) is None

@@ -1,0 +1,75 @@
+"""Visits for evidence: what was served is kept, and what may not be visited or kept is said instead."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from exhibit.digests import Digest
+from registry.cases.capture import capture_sightings
+from registry.crawls import denylists
+from registry.matches.match import match_pictures
+from registry.models import Capture, Case
+from registry.services.disk import NEARLY_FULL
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.site import Answer, Site
+from workers.tasks.sync_runner import SyncRunner
+
+COPY = copy_of(photograph(1))
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as running:
+        running.page("/page-0", '<img src="image-0.jpg">')
+        running.routes["/image-0.jpg"] = Answer(COPY, media_type="image/jpeg")
+        yield running
+
+
+@pytest.fixture
+def case(inline: SyncRunner, site: Site) -> Case:
+    """A case whose one place is on the site and wasn't visited yet."""
+    inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.1/32",))
+    studio = owner("studio")
+    register(inline.services, studio, photograph(1))
+    planned, epoch = claimed_slice(studio)
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [COPY], host=f"127.0.0.1:{site.port}"))
+    return studio.cases.get()
+
+
+def visited(inline: SyncRunner, case: Case) -> Capture:
+    capture_sightings(inline.services, [case.captures.get().pk])
+    return case.captures.get()
+
+
+def test_what_was_served_is_kept_byte_by_byte(inline: SyncRunner, case: Case) -> None:
+    row = visited(inline, case)
+    assert (row.state, row.outcome, row.number) == ("done", "captured", 1)
+    assert row.next_at is not None
+    kept = {one["role"]: inline.services.blobs.get(Digest.from_hex(one["digest"])) for one in row.files}
+    assert COPY in kept.values()
+    assert b'<img src="image-0.jpg">' in b"".join(kept.values())
+    assert Digest.of(COPY).hex in row.digests
+    assert case.events.filter(kind="captured").count() == 1
+
+
+def test_a_host_that_was_denied_since_is_not_visited(inline: SyncRunner, case: Case, site: Site) -> None:
+    denylists.deny("127.0.0.1", by="Ann", reason="asked")
+    row = visited(inline, case)
+    assert (row.outcome, row.sentence) == ("unreachable", "Not visited: the operator's rules name 127.0.0.1.")
+    assert site.seen == []
+
+
+def test_bytes_that_may_not_be_stored_are_left_out_and_that_is_said(inline: SyncRunner, case: Case) -> None:
+    denylists.block(Digest.of(COPY), by="Ann", reason="asked")
+    row = visited(inline, case)
+    assert "The operator's blocklist names bytes of this page" in row.sentence
+    assert {one["role"] for one in row.kept} == {"network", "page"}
+    lacking = {one["role"]: one["because"] for one in row.files if one not in row.kept}
+    assert lacking == dict.fromkeys(("exchange", "captured-image"), Digest.of(COPY).hex)
+
+
+def test_without_room_a_visit_waits_and_is_no_failure(inline: SyncRunner, case: Case) -> None:
+    inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
+    row = visited(inline, case)
+    assert (row.state, row.error, row.outcome) == ("todo", NEARLY_FULL, "")

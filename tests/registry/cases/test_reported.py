@@ -1,0 +1,227 @@
+"""Illegal content that a member reports: gone from sight at once, and purged unless others have to do with it."""
+
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from evidence.verify.verifier import Verifier
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.accounts import scoped
+from registry.bundles.bundles import assemble
+from registry.bundles.make_package import make_packages
+from registry.bundles.packages import package_chunks, request_package
+from registry.bundles.papers import signed_sheet
+from registry.bundles.seal import seal_bundles
+from registry.cases.decisions import reopen
+from registry.cases.history import in_english
+from registry.cases.reported import let_stay, report_picture, waiting_reports
+from registry.matches.match import match_pictures
+from registry.models import (
+    Bundle,
+    Case,
+    Membership,
+    Owner,
+    Package,
+    Picture,
+    PictureReport,
+    Report,
+    Role,
+    User,
+)
+from registry.pictures.picture_usage import is_hidden
+from registry.reports.cases import shown_case
+from registry.reports.make_report import make_reports
+from registry.reports.requests import request_report
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.sealed import WORK, asked_bundle
+from tests.assets.tampering import files_of
+from workers import wiring
+from workers.tasks.sync_runner import SyncRunner
+
+
+def with_a_case(inline: SyncRunner, *owners: Owner) -> Picture:
+    data = photograph(1)
+    for one in owners:
+        register(inline.services, one, data)
+    planned, epoch = claimed_slice(owners[0])
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)]))
+    shown = Case.objects.filter(owner=owners[0]).get().shown
+    assert shown is not None
+    return shown.match.found
+
+
+def test_a_reported_picture_of_one_owner_alone_is_removed_at_once(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    picture = with_a_case(inline, studio)
+    with pytest.raises(WrongUseError):
+        report_picture(inline.services, studio.cases.get(), by="Ann", reason="")
+    assert picture.digest in inline.services.blobs
+    report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
+    picture.refresh_from_db()
+    assert picture.bytes_state == "purged"
+    assert picture.digest not in inline.services.blobs
+    assert not scoped.may_see_picture(studio, picture)
+    assert waiting_reports() == []
+
+
+def test_where_others_have_evidence_of_it_the_operator_decides(inline: SyncRunner) -> None:
+    studio, agency = owner("studio"), owner("agency")
+    picture = with_a_case(inline, studio, agency)
+    report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
+    assert picture.digest in inline.services.blobs
+    assert not scoped.may_see_picture(studio, picture)
+    assert scoped.may_see_picture(agency, picture)
+    assert waiting_reports() == [picture.digest.hex]
+
+
+def test_the_operator_may_find_that_a_reported_picture_stays(inline: SyncRunner) -> None:
+    studio, agency = owner("studio"), owner("agency")
+    picture = with_a_case(inline, studio, agency)
+    with pytest.raises(NotFoundError, match="No member reported"):
+        let_stay(picture.digest, by="Olga", reason="A portrait.")
+    report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
+    assert not scoped.may_see_picture(studio, picture)
+    assert let_stay(picture.digest, by="Olga", reason="A portrait.") == 1
+    assert scoped.may_see_picture(studio, picture)
+    assert waiting_reports() == []
+    last = studio.cases.get().events.order_by("pk").last()
+    assert last is not None
+    assert (last.actor, in_english(last.said, last.sentence)) == (
+        "Olga",
+        "The operator found that the reported picture may stay. A portrait.",
+    )
+    report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
+    assert waiting_reports() == [picture.digest.hex]
+
+
+def test_what_was_removed_cannot_stay(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    picture = with_a_case(inline, studio)
+    report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
+    with pytest.raises(NotFoundError, match="removed"):
+        let_stay(picture.digest, by="Olga", reason="A portrait.")
+
+
+def test_what_a_visit_kept_of_it_is_handed_to_no_member_any_more(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio, agency = owner("studio"), owner("agency")
+    picture = with_a_case(inline, studio, agency)
+    file = {"role": "page", "name": "page.html", "media_type": "text/html", "digest": picture.digest.hex, "size": 1}
+    capture = studio.cases.get().captures.get()
+    studio.cases.get().captures.update(state="done", files=[file])
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
+    client = Client()
+    user = User.objects.create_user("ann@example.org", "ann@example.org", "not used at all")
+    Membership.objects.create(user=user, owner=studio, role=Role.OWNER)
+    client.force_login(user)
+    address = reverse("captured", args=["studio", 1, capture.pk, "page.html"])
+    report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
+    assert picture.digest in inline.services.blobs
+    assert client.get(address).status_code == 404
+
+
+@pytest.fixture
+def reported_elsewhere(inline: SyncRunner) -> Bundle:
+    """A sealed bundle about a picture with which another owner has to do as well."""
+    bundle = asked_bundle(inline)
+    seal_bundles(inline.services, [bundle.pk])
+    agency = owner("agency")
+    register(inline.services, agency, WORK)
+    match_pictures(inline.services, bring(inline.services, *claimed_slice(agency), [copy_of(WORK)]))
+    bundle.refresh_from_db()
+    assert (bundle.state, agency.cases.count()) == ("done", 1)
+    return bundle
+
+
+SHOWING = {"data/sightings/01/image.jpg", "data/matches/01/overlay.jpg", "data/exhibit.pdf"}
+
+
+def test_a_bundle_leaves_out_what_shows_a_reported_picture_for_that_owner_alone(
+    inline: SyncRunner, reported_elsewhere: Bundle, tmp_path: Path
+) -> None:
+    bundle = reported_elsewhere
+    assert set(files_of(written(inline, bundle, tmp_path))) >= SHOWING
+    report_picture(inline.services, bundle.case, by="Ann", reason="It may not be kept.")
+    left = written(inline, bundle, tmp_path)
+    assert not SHOWING & set(files_of(left))
+    assert "data/work/01.jpg" in files_of(left)
+    verdict = Verifier().verify(left)
+    withheld = {one.name for one in verdict.checks if one.sentence.startswith("Withheld from this copy")}
+    assert withheld >= {f"file:{path}" for path in SHOWING}
+    assert not verdict.failures
+    with pytest.raises(NotFoundError, match="reported"):
+        signed_sheet(inline.services, bundle)
+    PictureReport.objects.update(owner=Owner.objects.get(slug="agency"))
+    assert set(files_of(written(inline, bundle, tmp_path))) >= SHOWING
+
+
+def test_copies_that_were_made_before_are_gone_and_new_ones_do_not_show_the_picture(
+    inline: SyncRunner, reported_elsewhere: Bundle, tmp_path: Path
+) -> None:
+    case = reported_elsewhere.case
+    package = request_package(case.owner, [case.number], "court", by="Ann")
+    make_packages(inline.services, [package.pk])
+    report = request_report(case.owner, preparer="Ann")
+    make_reports(inline.services, [report.pk])
+    package.refresh_from_db()
+    report.refresh_from_db()
+    pdf = next(Digest.from_hex(one["digest"]) for one in report.files if one["media_type"] == "application/pdf")
+    copies = {pdf, *(Digest.from_hex(one["digest"]) for one in package.files if "bundle" in one)}
+    assert len(copies) == 2
+    assert all(one in inline.services.blobs for one in copies)
+    report_picture(inline.services, case, by="Ann", reason="It may not be kept.")
+    assert not any(one in inline.services.blobs for one in copies)
+    with pytest.raises(NotFoundError, match="isn't kept any more"):
+        package_chunks(inline.services, Package.objects.get())
+    assert "application/pdf" not in {one["media_type"] for one in Report.objects.get().files}
+    case = Case.objects.get(pk=case.pk)
+    for one in (case, reopened(case)):
+        pictures = shown_case(inline.services, one, "en").pictures
+        assert pictures.get("data/work/01.jpg") is not None
+        assert not [path for path in pictures if path.startswith(("data/sightings", "data/matches"))]
+
+
+def reopened(case: Case) -> Case:
+    """The same case with another decision than the sealed one."""
+    reopen(case, by="Ann", reason="A mistake.")
+    return Case.objects.get(pk=case.pk)
+
+
+def written(inline: SyncRunner, bundle: Bundle, folder: Path) -> Path:
+    out = BytesIO()
+    assemble(inline.services, bundle, out)
+    path = folder / "bundle.zip"
+    path.write_bytes(out.getvalue())
+    return path
+
+
+def test_another_visit_that_met_the_picture_is_handed_out_no_more_either(inline: SyncRunner) -> None:
+    studio, agency = owner("studio"), owner("agency")
+    picture = with_a_case(inline, studio, agency)
+    visit = studio.cases.get().captures.get()
+    other = register(inline.services, studio, photograph(2)).work.pictures.get()
+    type(visit.sighting).objects.filter(pk=visit.sighting_id).update(picture=other)
+    studio.cases.get().captures.update(state="done", digests=[picture.digest.hex])
+    visit = studio.cases.get().captures.select_related("sighting__picture").get()
+    assert not is_hidden(studio, visit)
+    report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
+    assert is_hidden(studio, visit)
+
+
+def test_a_member_cannot_purge_by_a_report_what_another_owners_visit_met(inline: SyncRunner) -> None:
+    studio, agency = owner("studio"), owner("agency")
+    for one, seed in ((studio, 1), (agency, 2)):
+        register(inline.services, one, photograph(seed))
+        planned, epoch = claimed_slice(one, f"watch of {one.slug}")
+        match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(seed))]))
+    found = studio.cases.get().shown
+    assert found is not None
+    agency.cases.get().captures.update(digests=[found.match.found.digest.hex])
+    report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
+    assert found.match.found.digest in inline.services.blobs
+    assert waiting_reports() == [found.match.found.digest.hex]

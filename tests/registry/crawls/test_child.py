@@ -1,0 +1,29 @@
+"""The crawler as a child process: its lines come home, and it doesn't outlive the block that started it."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from crawler.formats.job import Job, Source, SourceKind
+from exhibit.digests import Digest
+from registry.crawls import child
+from registry.crawls.child import crawl_child
+from tests.assets.rows import photograph
+
+
+def test_lines_come_home_whole_and_the_bytes_lie_where_they_were_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "subprocess", subprocess)  # no fork: the command itself
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "one.jpg").write_bytes(photograph(1))
+    job = Job(bytes_dir=tmp_path / "bytes", sources=(Source(kind=SourceKind.FOLDER, path=folder),))
+    with crawl_child(job, tmp_path / "spool", pause=0.05) as lines:
+        told = [json.loads(line) for line in lines if line is not None]
+    digest = Digest.of(photograph(1))
+    assert digest.hex in str(told)
+    assert [path.read_bytes() for path in job.bytes_dir.rglob("*") if path.is_file()] == [photograph(1)]
+    assert (tmp_path / "spool").stat().st_mode & 0o077 == 0

@@ -1,0 +1,163 @@
+"""Files in which networks travel: what is in them is what their author signed, and nothing else is read."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from evidence.keys.ed25519 import KeySigner
+from exhibit.entries import canonical
+from exhibit.errors import WrongUseError
+from indexer.calibration.recall import Figures, Recall
+from registry.descriptors.model_files import CARD, NETWORK, compared, model_file, read_model_file, signed
+from tests.assets.networks import network, signed_card
+
+AUTHOR, OTHER = KeySigner(Ed25519PrivateKey.generate()), KeySigner(Ed25519PrivateKey.generate())
+
+
+def written(folder: Path, plain: Any, data: bytes = network()) -> Path:  # noqa: ANN401 - any JSON
+    path = folder / "model.zip"
+    path.write_bytes(b"".join(model_file(plain, data)))
+    return path
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(WrongUseError) as error:
+        read_model_file(path)
+    return str(error.value)
+
+
+def test_a_signed_card_and_its_network_come_out_as_they_went_in(tmp_path: Path) -> None:
+    card = signed_card(AUTHOR, author="Heron", terms="Not for resale", price="10 EUR")
+    plain = signed(card, AUTHOR)
+    path = written(tmp_path, plain)
+    assert path.read_bytes() == b"".join(model_file(plain, network()))
+    told, read, data = read_model_file(path)
+    assert (told, data) == (plain, network())
+    assert replace(read, signature=b"") == card
+    assert (read.author, read.key, read.price) == ("Heron", AUTHOR.public_key, "10 EUR")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda plain: plain["measured"]["by_edit"]["crop50"].update(first=1),
+        lambda plain: plain.update(price="free"),
+        lambda plain: plain.update(author="Crane"),
+        lambda plain: plain.update(key=OTHER.public_key.hex()),
+        lambda plain: plain["network"].update(mean=[0, 0, 0]),
+    ],
+)
+def test_a_card_that_was_changed_or_put_under_another_key_is_refused(
+    change: Callable[[Any], None], tmp_path: Path
+) -> None:
+    plain = signed(signed_card(AUTHOR), AUTHOR)
+    change(plain)
+    assert "changed after it was signed, or signed by another key" in refused(written(tmp_path, plain))
+
+
+def test_a_network_that_was_exchanged_after_signing_is_refused(tmp_path: Path) -> None:
+    plain = signed(signed_card(AUTHOR), AUTHOR)
+    assert "isn't the one that its author signed" in refused(written(tmp_path, plain, network(rows=True)))
+    longer = plain | {"size": plain["size"] + 1}
+    del longer["signature"]
+    longer["signature"] = AUTHOR.sign(b"exhibit model card v1\n" + canonical(longer)).hex()
+    assert "isn't the one that its author signed" in refused(written(tmp_path, longer))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"format": "exhibit-model/2"}, "exhibit-model/1"),
+        ({"author": ""}, "no name"),
+        ({"terms": "a\nb"}, "more than one line"),
+        ({"price": "x" * 2001}, "2000 characters"),
+        ({"author": "Her\u202eon"}, "more than one line"),
+        ({"extra": 1}, "unknown field"),
+        ({"key": "00"}, "key"),
+    ],
+)
+def test_a_card_that_no_author_can_have_made_is_refused(changed: dict[str, Any], said: str, tmp_path: Path) -> None:
+    plain = signed(signed_card(AUTHOR), AUTHOR) | changed
+    told = {name: value for name, value in plain.items() if name != "signature"}
+    plain["signature"] = AUTHOR.sign(b"exhibit model card v1\n" + canonical(told)).hex()
+    assert said in refused(written(tmp_path, plain))
+
+
+@pytest.mark.parametrize(
+    "by_edit",
+    [
+        {},
+        {"crop50": {"first": 1.5, "few": 1, "rare": 1, "never": 1}},
+        {"crop50": {"first": -0.1, "few": 1, "rare": 1, "never": 1}},
+        {"crop50": {"first": True, "few": 1, "rare": 1, "never": 1}},
+        {"crop50": {"first": 1}},
+        {"crop50": 1},
+        {"crop\n50": {"first": 1, "few": 1, "rare": 1, "never": 1}},
+    ],
+)
+def test_figures_that_are_no_shares_are_refused(by_edit: dict[str, Any], tmp_path: Path) -> None:
+    plain = signed(signed_card(AUTHOR), AUTHOR)
+    plain["measured"]["by_edit"] = by_edit
+    del plain["signature"]
+    plain["signature"] = AUTHOR.sign(b"exhibit model card v1\n" + canonical(plain)).hex()
+    assert "by_edit" in refused(written(tmp_path, plain))
+
+
+def test_a_name_of_exhibit_s_own_and_other_impossible_inputs_are_refused(tmp_path: Path) -> None:
+    card = signed_card(AUTHOR)
+    for network_card, said in (
+        (replace(card.network, name="descriptor"), "Exhibit's own"),
+        (replace(card.network, input_width=100_000), "between 16 and 1024"),
+        (replace(card.network, width=1 << 20), "between 8 and 4096"),
+        (replace(card.network, source="x\x1b[2J"), "unprintable"),
+    ):
+        assert said in refused(written(tmp_path, signed(replace(card, network=network_card), AUTHOR)))
+
+
+def test_a_zip_with_more_or_otherwise_packed_is_refused(tmp_path: Path) -> None:
+    plain = canonical(signed(signed_card(AUTHOR), AUTHOR))
+
+    def packed(*members: tuple[str, bytes]) -> Path:
+        memory = io.BytesIO()
+        with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as made:
+            for name, data in members:
+                made.writestr(name, data)
+        (tmp_path / "made.zip").write_bytes(memory.getvalue())
+        return tmp_path / "made.zip"
+
+    whole = ((CARD, plain), (NETWORK, network()))
+    assert read_model_file(packed(*whole))[2] == network()
+    assert "nothing else" in refused(packed(*whole, ("weights.bin", b"w")))
+    assert "nothing else" in refused(packed(*whole, (".DS_Store", b"w")))
+    assert "nothing else" in refused(packed(whole[0]))
+    assert "name" in refused(packed(*whole, ("../../network.onnx", b"w")))
+    assert "more than the" in refused(packed((CARD, b" " * (1 << 20)), whole[1]))
+    assert "canonical" in refused(packed((CARD, plain + b"\n"), whole[1]))
+    (tmp_path / "no.zip").write_bytes(b"no zip")
+    assert refused(tmp_path / "no.zip")
+    with (tmp_path / "huge.zip").open("wb") as file:
+        file.truncate(600 << 20)
+    assert "more than" in refused(tmp_path / "huge.zip")
+
+
+def test_a_claim_is_held_against_the_same_edits_and_falls_short_beyond_the_tolerance() -> None:
+    claim = signed_card(AUTHOR, crop50=(0.5, 0.9), jpeg70=(1, 1)).measured
+
+    def here(works: int = 60, **edits: tuple[float, float]) -> Recall:
+        found = {edit: Figures(first, few, 0, 0) for edit, (first, few) in edits.items()}
+        return Recall(Figures(0, 0, 0, 0), found, 1, works, 1, 1)
+
+    assert not compared(claim, here(crop50=(0.35, 0.8), mirror=(0, 0))).falls_short
+    assert compared(claim, here(crop50=(0.34, 0.9))).falls_short
+    assert compared(claim, here(crop50=(0.5, 0.77))).falls_short
+    assert not compared(claim, here(works=4, crop50=(0.34, 0.77))).falls_short  # chance does so much with four
+    assert compared(claim, here(works=10_000, crop50=(0.44, 0.9))).falls_short
+    assert compared(claim, here(mirror=(1, 1))).falls_short  # nothing that was claimed was measured
+    beside = compared(claim, here(crop50=(0.5, 0.9), jpeg70=(0, 1)))
+    assert (beside.claimed.first, beside.measured.first, beside.edits) == (0.75, 0.25, 2)

@@ -1,0 +1,260 @@
+"""Another network comes into use while the present one serves, and everything is found as before."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import timedelta
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+from django.db import transaction
+from django.db.models import F
+
+from demo.pictures import textured
+from exhibit.entries import EntryType
+from exhibit.errors import NotFoundError, WrongUseError
+from indexer.picture.card import read_card, space_of
+from indexer.picture.descriptor import BUILT_IN
+from registry.descriptors import descriptors
+from registry.descriptors.descriptors import keep_model
+from registry.descriptors.networks import add_model, drop_model, measure_model, model_states, use_model
+from registry.log import audit_log
+from registry.matches.fingerprints import Collection
+from registry.matches.refingerprint import describe_anew
+from registry.models import (
+    BytesState,
+    Case,
+    DescriptorChoice,
+    DescriptorModel,
+    FingerprintRow,
+    IndexChange,
+    LogOpening,
+    Picture,
+)
+from registry.services.descriptors import SwitchedError, start_shipped
+from registry.services.services import Services
+from registry.works.registration import remove_work
+from tests.assets.networks import CARD, network, network_files
+from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
+from workers.tasks.sync_runner import SyncRunner
+
+FEW_EDITS = ("jpeg70", "crop50")
+
+
+def quiet(done: int, total: int) -> None:
+    """Nobody wants to know."""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    return network_files(tmp_path)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of photographs to measure on."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(20):
+        (folder / f"{seed}.jpg").write_bytes(photograph(100 + seed))
+    return folder
+
+
+def measured() -> None:
+    """As if each network had been measured."""
+    DescriptorModel.objects.update(measurement={})
+
+
+def states(inline: SyncRunner) -> dict[str, str]:
+    return {one.name: one.state for one in model_states(inline.services)}
+
+
+def vectors_in(space: str, collection: str) -> int:
+    rows = IndexChange.objects.filter(collection=collection, space__name=space)
+    return rows.values("fingerprint__picture").distinct().count()
+
+
+def test_a_network_serves_once_it_has_described_everything(
+    inline: SyncRunner, files: tuple[Path, Path], photos: Path
+) -> None:
+    services = inline.services
+    studio = owner("studio")
+    for seed in (1, 2):
+        register(services, studio, photograph(seed))
+    planned, epoch = claimed_slice(studio)
+    bring(services, planned, epoch, [copy_of(photograph(1)), photograph(50), photograph(51)])
+    inline.run_until_idle()
+    gone = Picture.objects.get(digest=services.blobs.put(photograph(51)))
+    services.blobs.remove(gone.digest)
+    Picture.objects.filter(pk=gone.pk).update(bytes_state=BytesState.EXPIRED)
+
+    add_model(services, *files)
+    assert states(inline) == {"descriptor": "serving", "colours": "added"}
+    with pytest.raises(WrongUseError, match="hasn't been measured"):
+        use_model(services, "colours")
+    measured = measure_model(services, "colours", photos, 3, quiet, FEW_EDITS)
+    assert measured.recall.overall.never < measured.beside.overall.never
+    assert states(inline)["colours"] == "measured"
+
+    use_model(services, "colours")
+    building = next(one for one in model_states(services) if one.name == "colours")
+    assert (building.state, building.waiting, building.beyond_reach) == ("building", 4, 1)
+    assert services.descriptors.serving.space.name == "descriptor"
+    inline.run_until_idle()
+    services.descriptors.refresh()
+    assert states(inline) == {"descriptor": "shipped", "colours": "serving"}
+    assert (vectors_in("colours", "works"), vectors_in("colours", "pictures")) == (2, 2)
+
+    bring(services, planned, epoch, [copy_of(copy_of(photograph(2)))], host="other.example")
+    inline.run_until_idle()
+    assert Case.objects.count() == 2
+    assert vectors_in("colours", "pictures") == 3
+    assert vectors_in("descriptor", "pictures") == 3
+
+    with pytest.raises(WrongUseError, match="is in use"):
+        drop_model(services, "colours")
+    use_model(services, "descriptor")
+    inline.run_until_idle()
+    assert states(inline)["descriptor"] == "serving"
+    assert vectors_in("descriptor", "pictures") == 4
+    drop_model(services, "colours")
+    assert not FingerprintRow.objects.filter(space__name="colours").exists()
+    assert states(inline) == {"descriptor": "serving"}
+    told = LogOpening.objects.filter(submission__type=EntryType.SETTING, content__what__startswith="network")
+    assert [(one.content["what"], (one.details or {})["network"]) for one in told.order_by("pk")] == [
+        ("network added", "colours 1"),
+        ("network brought into use", "colours 1"),
+        ("network serves", "colours 1"),
+        ("network brought into use", "descriptor 1"),
+        ("network serves", "descriptor 1"),
+        ("network removed", "colours 1"),
+    ]
+
+
+def test_what_becomes_of_a_network_has_its_entry_or_is_not_done(
+    inline: SyncRunner, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = inline.services
+    model_states(services)  # the one that came with the software is there
+
+    def refused(act: Callable[[], object]) -> None:
+        stood = [list(table._default_manager.order_by("pk").values()) for table in (DescriptorModel, DescriptorChoice)]
+        with monkeypatch.context() as patched:
+            patched.setattr(audit_log, "submit", Mock(side_effect=KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                act()
+        found = [list(table._default_manager.order_by("pk").values()) for table in (DescriptorModel, DescriptorChoice)]
+        assert found == stood
+
+    refused(lambda: add_model(services, *files))
+    row = add_model(services, *files)
+    measured()
+    refused(lambda: use_model(services, "colours"))
+    use_model(services, "colours")
+    refused(lambda: use_model(services, "descriptor"))
+    refused(lambda: descriptors.switch_to(row))
+    refused(lambda: drop_model(services, "colours"))
+
+
+def test_a_network_that_is_dropped_and_added_again_is_searched_by_what_it_describes_now(
+    inline: SyncRunner, files: tuple[Path, Path]
+) -> None:
+    services, other = inline.services, Services(inline.services.config)
+    studio = owner("studio")
+
+    def bring_into_use(name: str) -> None:
+        if name == "colours":
+            add_model(services, *files)
+            measured()
+        use_model(services, name)
+        inline.run_until_idle()
+
+    def described() -> int:
+        other.descriptors.refresh()
+        other.indexes.refresh(Collection.WORKS)
+        return len(other.indexes.of(Collection.WORKS, other.descriptors.serving.space))
+
+    works = [register(services, studio, photograph(seed)).work for seed in (1, 2)]
+    bring_into_use("colours")
+    before = described()
+    bring_into_use("descriptor")
+    drop_model(services, "colours")
+    remove_work(works[0], by="Ann")
+    bring_into_use("colours")
+    assert described() == before / 2
+
+
+def test_a_run_that_broke_off_goes_on_and_a_damaged_picture_holds_up_nobody(
+    inline: SyncRunner, files: tuple[Path, Path], photos: Path
+) -> None:
+    services = inline.services
+    studio = owner("studio")
+    works = [register(services, studio, photograph(seed)).work.pictures.get() for seed in (1, 2, 3)]
+    planned, epoch = claimed_slice(studio)
+    bring(services, planned, epoch, [jpeg(textured(9, (40, 40)))])  # an icon, of which there is nothing to describe
+    inline.run_until_idle()
+    add_model(services, *files)
+    measure_model(services, "colours", photos, 1, quiet, FEW_EDITS[:1])
+    row = use_model(services, "colours")
+    services.blobs.remove(works[1].digest)
+    DescriptorModel.objects.filter(pk=row.pk).update(state="doing", claimed_at=F("added_at") - timedelta(days=1))
+    describe_anew(services, [row.pk])
+    now_serving = next(one for one in model_states(services) if one.name == "colours")
+    assert (now_serving.state, now_serving.waiting, now_serving.failed) == ("serving", 0, 1)
+    describe_anew(services, [row.pk])
+    assert vectors_in("colours", "works") == 2
+
+
+def test_what_was_measured_before_the_switch_is_not_kept_after_it(inline: SyncRunner, files: tuple[Path, Path]) -> None:
+    services = inline.services
+    studio = owner("studio")
+    register(services, studio, photograph(1))
+    add_model(services, *files)
+    measured()
+    row = use_model(services, "colours")
+    late = SyncRunner(services.config).services  # a process that looked at the rows before the switch
+    assert late.descriptors.serving.space.name == "descriptor"
+    describe_anew(services, [row.pk])
+    with pytest.raises(SwitchedError), transaction.atomic():
+        late.descriptors.check_serving()
+    registered = register(late, studio, photograph(2))
+    spaces = FingerprintRow.objects.filter(picture__work_pictures__work=registered.work)
+    assert {"phash256", "colours"} <= set(names := spaces.values_list("space__name", flat=True))
+    assert "descriptor" not in names
+
+
+def test_a_newer_network_of_the_software_takes_the_place_of_an_older_one(inline: SyncRunner) -> None:
+    services = inline.services
+    card = replace(read_card(CARD), name=BUILT_IN.card.name, version="0")
+    older = DescriptorModel(
+        name=card.name, version="0", digest=services.blobs.put(network()), size=1, card=asdict(card), shipped=True
+    )
+    kept = keep_model(older, space_of(card, older.digest))
+    DescriptorChoice.objects.create(serving=kept)
+    register(services, owner("studio"), photograph(1))
+    assert IndexChange.objects.filter(collection="works", space=kept.space).count() == 1
+    assert [(one.version, one.state) for one in model_states(services)] == [("0", "serving")]
+    start_shipped(services.blobs)
+    assert [(one.version, one.state) for one in model_states(services)] == [("0", "serving"), ("1", "building")]
+    use_model(services, "descriptor@0")
+    start_shipped(services.blobs)
+    assert [(one.version, one.state) for one in model_states(services)] == [("0", "serving"), ("1", "shipped")]
+    use_model(services, "descriptor@1")
+    inline.run_until_idle()
+    assert [(one.version, one.state) for one in model_states(services)] == [("0", "shipped"), ("1", "serving")]
+    drop_model(services, "descriptor@0")
+
+
+def test_the_same_name_and_version_is_never_another_network(
+    inline: SyncRunner, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    file, card = files
+    assert add_model(inline.services, file, card) == add_model(inline.services, file, card)
+    drop_model(inline.services, "colours")
+    card.write_text(CARD.replace("[64, 64, 64]", "[60, 60, 60]"))
+    with pytest.raises(WrongUseError, match="another version"):
+        add_model(inline.services, file, card)
+    card.write_text(CARD.replace('version = "1"', 'version = "2"'))
+    assert str(add_model(inline.services, file, card)) == "colours 2"
+    with pytest.raises(NotFoundError):
+        use_model(inline.services, "colours@1")

@@ -1,0 +1,212 @@
+"""Networks that travel: exported, looked at, tried, measured here, and used only where they find what is claimed."""
+
+import io
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from PIL import Image
+
+from evidence.keys.ed25519 import KeySigner
+from exhibit.entries import EntryType
+from exhibit.errors import WrongUseError
+from indexer.picture.descriptor import Descriptor, GuardedDescriptor
+from registry.descriptors.model_files import model_file, read_model_file, signed
+from registry.descriptors.networks import (
+    add_model,
+    compared_of,
+    drop_model,
+    measure_model,
+    model_named,
+    model_states,
+    use_model,
+)
+from registry.descriptors.shared_models import export_model, look_at, take_in
+from registry.models import DescriptorModel, LogOpening
+from registry.services.services import Services
+from tests.assets.networks import CARD, network, network_files, signed_card
+from tests.assets.rows import owner, photograph, register
+from workers.tasks.sync_runner import SyncRunner
+
+EDITS, TURNED = ("jpeg70", "resize50"), ("mirror", "rot90")
+AUTHOR, OTHER = KeySigner(Ed25519PrivateKey.generate()), KeySigner(Ed25519PrivateKey.generate())
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def quiet(done: int, total: int) -> None:
+    """Nobody wants to know."""
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(20):
+        (folder / f"{seed}.jpg").write_bytes(photograph(100 + seed))
+    return folder
+
+
+def offered(folder: Path, signer: KeySigner = AUTHOR, data: bytes = b"", **told: Any) -> Path:  # noqa: ANN401
+    path = folder / "offered.zip"
+    path.write_bytes(b"".join(model_file(signed(signed_card(signer, data, **told), signer), data or network())))
+    return path
+
+
+def measured_here(services: Services, photos: Path, edits: tuple[str, ...] = EDITS) -> DescriptorModel:
+    measure_model(services, "colours", photos, 4, quiet, edits)
+    return model_named(services, "colours")
+
+
+def entries(what: str) -> list[dict[str, Any]]:
+    rows = LogOpening.objects.filter(submission__type=EntryType.SETTING, content__what=what).order_by("pk")
+    return [row.details or {} for row in rows]
+
+
+def test_a_network_travels_is_measured_again_and_is_used(inline: SyncRunner, tmp_path: Path, photos: Path) -> None:
+    services = inline.services
+    add_model(services, *network_files(tmp_path))
+    with pytest.raises(WrongUseError, match="wasn't"):
+        export_model(services, "colours", "Heron", "", "", AUTHOR)
+    first = measured_here(services, photos).measurement
+    row, chunks = export_model(services, "colours", "Heron", "Not for resale", "10 EUR", AUTHOR, by="Ann")
+    (tmp_path / "out.zip").write_bytes(b"".join(chunks))
+    _, card, data = read_model_file(tmp_path / "out.zip")
+    assert (card.author, card.terms, card.price, data) == ("Heron", "Not for resale", "10 EUR", network())
+    assert first is not None
+    assert (card.measured.photographs.hex, card.measured.references) == (first["set"], first["references"])
+    assert str(row) == "colours 1"
+    drop_model(services, "colours")
+
+    offer = look_at(tmp_path / "out.zip", AUTHOR.public_key.hex()[:16].upper())
+    taken = take_in(services, offer, by="Ann")
+    with pytest.raises(WrongUseError, match="hasn't been measured"):
+        use_model(services, "colours")
+    seeds = {(measured_here(services, photos).measurement or {})["seed"] for _ in range(2)}
+    assert len(seeds | {0}) == 3, "whoever makes a network doesn't know which edits it is measured with"
+    beside = compared_of(model_named(services, "colours"))
+    assert beside is not None
+    assert (beside.falls_short, beside.edits) == (False, 2)
+    row = model_named(services, "colours")
+    row.shared = {**(row.shared or {}), "signature": "00" * 64}  # it was checked when the card came
+    assert compared_of(row) == beside
+    register(services, owner("studio"), photograph(1))
+    use_model(services, "colours")
+    inline.run_until_idle()
+    services.descriptors.refresh()
+    assert services.descriptors.serving_row == taken
+    assert isinstance(services.descriptors.serving, GuardedDescriptor)
+    file = services.descriptors.serving_file(tmp_path)
+    assert file is not None
+    assert isinstance(file.descriptor(), GuardedDescriptor)
+    state = next(one for one in model_states(services) if one.name == "colours")
+    assert (state.state, state.author, state.key, state.price) == ("serving", "Heron", card.key.hex(), "10 EUR")
+
+    again = b"".join(export_model(services, "colours", "", "", "", OTHER)[1])
+    assert again == (tmp_path / "out.zip").read_bytes(), "it is passed on as its author signed it"
+    with pytest.raises(WrongUseError, match="somebody else's"):
+        export_model(services, "colours", "Crane", "", "", OTHER)
+    with pytest.raises(WrongUseError, match="comes with Exhibit"):
+        export_model(services, "descriptor", "Crane", "", "", OTHER)
+    (imported,) = entries("network imported")
+    assert (imported["author"], imported["key"], imported["by"]) == ("Heron", card.key.hex(), "Ann")
+    assert [one["by"] for one in entries("network exported")] == ["Ann", ""]
+
+
+def test_one_s_own_network_runs_without_a_process_of_its_own(inline: SyncRunner, tmp_path: Path) -> None:
+    row = add_model(inline.services, *network_files(tmp_path))
+    assert type(inline.services.descriptors.of(row)) is Descriptor
+
+
+def test_a_card_that_lies_about_accuracy_isn_t_used_unless_somebody_wants_it(
+    inline: SyncRunner, tmp_path: Path, photos: Path
+) -> None:
+    services = inline.services
+    take_in(services, look_at(offered(tmp_path, invert=(1, 1))))
+    beside = compared_of(measured_here(services, photos, ("invert",)))
+    assert beside is not None
+    assert beside.falls_short
+    assert beside.measured.first < 0.9
+    with pytest.raises(WrongUseError, match="less here than its card claims"):
+        use_model(services, "colours")
+    use_model(services, "colours", anyway=True, by="Ann")
+    assert entries("network brought into use")[0]["falls_short"] is True
+
+
+def test_a_network_that_knows_its_author_s_pictures_alone_is_found_out_by_others(
+    inline: SyncRunner, tmp_path: Path
+) -> None:
+    """Mean colours tell pictures of different colours apart; here are grey ones, of which they say nothing."""
+    services = inline.services
+    for name, colourful in (("theirs", True), ("ours", False)):
+        (tmp_path / name).mkdir()
+        for seed in range(20):
+            (tmp_path / name / f"{seed}.png").write_bytes(plain_picture(seed, colourful=colourful))
+    (tmp_path / "own").mkdir()
+    add_model(services, *network_files(tmp_path / "own"))
+    measure_model(services, "colours", tmp_path / "theirs", 4, quiet, TURNED)
+    _, chunks = export_model(services, "colours", "", "", "", AUTHOR)
+    (tmp_path / "out.zip").write_bytes(b"".join(chunks))
+    drop_model(services, "colours")
+    take_in(services, look_at(tmp_path / "out.zip"))
+    assert not compared_of(measured_here(services, tmp_path / "theirs", TURNED)).falls_short  # type: ignore[union-attr]
+    assert compared_of(measured_here(services, tmp_path / "ours", TURNED)).falls_short  # type: ignore[union-attr]
+
+
+def plain_picture(seed: int, *, colourful: bool) -> bytes:
+    noise = np.random.default_rng(seed)
+    pixels = noise.integers(118, 138, (180, 240, 1)).repeat(3, axis=2)
+    if colourful:
+        pixels = pixels + noise.integers(-100, 100, (1, 1, 3))
+    memory = io.BytesIO()
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(memory, "PNG")
+    return memory.getvalue()
+
+
+def test_the_same_name_under_another_key_is_told_and_another_key_than_expected_refused(
+    inline: SyncRunner, tmp_path: Path
+) -> None:
+    services = inline.services
+    take_in(services, look_at(offered(tmp_path)))
+    assert look_at(offered(tmp_path)).remarks == ()
+    other = offered(tmp_path, OTHER, author="HERON", card=CARD.replace("colours", "shades"))
+    assert AUTHOR.public_key.hex() in look_at(other).remarks[0]
+    with pytest.raises(WrongUseError, match="signed by another key"):
+        look_at(other, AUTHOR.public_key.hex()[:16])
+    with pytest.raises(WrongUseError, match=f"signed by {AUTHOR.public_key.hex()}"):
+        take_in(services, look_at(offered(tmp_path, OTHER)))
+    assert (model_named(services, "colours").shared or {})["key"] == AUTHOR.public_key.hex()
+
+
+def test_an_older_card_than_the_one_that_is_here_is_refused_and_a_newer_one_taken(
+    inline: SyncRunner, tmp_path: Path
+) -> None:
+    services = inline.services
+    take_in(services, look_at(offered(tmp_path, made_at=NOON, price="10 EUR")))
+    older = offered(tmp_path, made_at=NOON - timedelta(seconds=1), price="free")
+    with pytest.raises(WrongUseError, match="A newer card"):
+        look_at(older)
+    with pytest.raises(WrongUseError, match="A newer card"):  # of an older version, too
+        look_at(offered(tmp_path, made_at=NOON - timedelta(1), card=CARD.replace('version = "1"', 'version = "0"')))
+    assert look_at(offered(tmp_path, made_at=NOON - timedelta(1)), anyway=True).card.made_at < NOON
+    take_in(services, look_at(offered(tmp_path, made_at=NOON + timedelta(1), price="12 EUR")))
+    assert (model_named(services, "colours").shared or {})["price"] == "12 EUR"
+    assert DescriptorModel.objects.filter(name="colours").count() == 1
+
+
+def test_a_network_of_one_s_own_isn_t_replaced_by_another_s_card(inline: SyncRunner, tmp_path: Path) -> None:
+    services = inline.services
+    add_model(services, *network_files(tmp_path))
+    with pytest.raises(WrongUseError, match="your own"):
+        take_in(services, look_at(offered(tmp_path)))
+    assert model_named(services, "colours").shared is None
+
+
+def test_a_network_that_doesn_t_run_as_its_card_says_isn_t_kept(inline: SyncRunner, tmp_path: Path) -> None:
+    services = inline.services
+    for data in (network(rows=True), network(elsewhere=True), network() + b"\xca\x01\x00", b"no network"):
+        with pytest.raises(WrongUseError):
+            take_in(services, look_at(offered(tmp_path, data=data)))
+    assert not DescriptorModel.objects.filter(name="colours").exists()

@@ -1,0 +1,196 @@
+"""A machine that helps: from the invitation to a case, with everything that happens in between."""
+
+import pytest
+
+from exhibit.clock import now
+from exhibit.errors import NotFoundError, RefusedError
+from registry.crawls import denylists
+from registry.crawls.plan import plan_crawls
+from registry.edge import leases
+from registry.models import Case, Contributor, CrawlSlice, EdgeResult, FrontierUrl, HostLease, Picture, Sighting
+from tests.assets.helped import Helped, helped
+from tests.assets.rows import copy_of, photograph, register
+
+__all__ = ["helped"]
+
+
+def test_what_a_machine_finds_becomes_a_case_that_this_installation_has_seen_itself(helped: Helped) -> None:
+    register(helped.inline.services, helped.studio, photograph(1))
+    helped.inline.run_until_idle()
+    helped.shop.image("/copy.jpg", copy_of(photograph(1)))
+    for number in range(4):
+        helped.shop.image(f"/{number}.jpg", photograph(50 + number))
+    crawl = helped.waiting(["/copy.jpg", *(f"/{number}.jpg" for number in range(4))])
+    row, machine = helped.invited()
+    assert next(machine) == 5
+    assert not Sighting.objects.exists()
+    helped.inline.run_until_idle()
+    assert Case.objects.count() == 1
+    (sighting,) = Sighting.objects.all()
+    assert sighting.image_url == helped.shop.url("/copy.jpg")
+    assert sighting.slice.contributor is None
+    assert sum(helped.shop.site.times(f"/{number}.jpg") for number in range(4)) <= 5  # one of all was checked
+    outcomes = dict(EdgeResult.objects.values_list("target__url", "outcome"))
+    assert outcomes.pop(helped.shop.url("/copy.jpg")) == "here"
+    assert set(outcomes.values()) == {"kept"}
+    crawl.refresh_from_db()
+    assert crawl.reason == "finished"
+    assert set(FrontierUrl.objects.values_list("state", flat=True)) == {"done"}
+    row.refresh_from_db()
+    assert (row.pictures, row.checked, row.wrong) == (5, 1, 0)
+    assert row.seconds > 0
+
+
+def test_a_work_that_is_registered_later_finds_what_a_machine_has_measured(helped: Helped) -> None:
+    helped.shop.image("/copy.jpg", copy_of(photograph(1)))
+    helped.shop.image("/other.jpg", photograph(50))
+    helped.waiting(["/copy.jpg", "/other.jpg"])
+    _, machine = helped.invited()
+    assert next(machine) == 2
+    helped.inline.run_until_idle()
+    assert not Sighting.objects.exists()
+    register(helped.inline.services, helped.studio, photograph(1))
+    helped.inline.run_until_idle()
+    assert Case.objects.count() == 1
+    assert [row.image_url for row in Sighting.objects.all()] == [helped.shop.url("/copy.jpg")]
+
+
+def test_a_machine_that_lies_is_thrown_out_and_all_that_it_sent_is_fetched_here(helped: Helped) -> None:
+    paths = [f"/{number}.jpg" for number in range(12)]
+    for number, path in enumerate(paths):
+        helped.shop.image(path, photograph(50 + number))
+    helped.waiting(paths[:2])
+    row, machine = helped.invited()
+    next(machine)
+    helped.inline.run_until_idle()
+    assert Picture.objects.filter(bytes_state="expired").count() == 2
+    helped.waiting(paths[2:])
+    next(machine)
+    helped.lie()
+    helped.inline.run_until_idle()
+    row.refresh_from_db()
+    assert row.reason == "The same bytes measure otherwise than it says."
+    assert (row.pictures, row.seconds) == (0, 0)
+    assert set(EdgeResult.objects.values_list("outcome", flat=True)) == {"dropped"}
+    assert Sighting.objects.count() == Picture.objects.filter(bytes_state="stored").count() == 12
+    assert set(FrontierUrl.objects.values_list("state", flat=True)) == {"done"}
+    register(helped.inline.services, helped.studio, photograph(50))  # nothing that stood in is found any more
+    helped.inline.run_until_idle()
+    assert Sighting.objects.count() == 12
+    with pytest.raises(RefusedError, match="token"):
+        next(machine)
+
+
+def test_bytes_that_lie_here_already_convict_at_once(helped: Helped) -> None:
+    helped.shop.image("/0.jpg", photograph(50))
+    helped.waiting(["/0.jpg"])
+    helped.inline.run_until_idle()
+    assert Picture.objects.get().fingerprints.exists()
+    helped.shop.image("/again.jpg", photograph(50))
+    helped.waiting(["/again.jpg"])
+    row, machine = helped.invited()
+    next(machine)
+    EdgeResult.objects.update(drawn=False)
+    helped.lie()
+    helped.inline.run_until_idle()
+    row.refresh_from_db()
+    assert row.revoked_at is not None
+    assert helped.shop.site.times("/again.jpg") == 2
+
+
+def test_another_picture_that_is_served_meanwhile_convicts_nobody_and_is_counted(helped: Helped) -> None:
+    helped.shop.image("/0.jpg", photograph(50))
+    helped.waiting(["/0.jpg"])
+    row, machine = helped.invited()
+    next(machine)
+    helped.shop.image("/0.jpg", photograph(70))
+    helped.inline.run_until_idle()
+    row.refresh_from_db()
+    assert (row.revoked_at, row.checked, row.wrong, row.suspicion) == (None, 1, 1, 1)
+
+
+def test_a_picture_that_is_gone_when_it_is_checked_says_nothing(helped: Helped) -> None:
+    helped.shop.image("/0.jpg", photograph(50))
+    helped.waiting(["/0.jpg"])
+    row, machine = helped.invited()
+    next(machine)
+    del helped.shop.site.routes["/0.jpg"]
+    helped.inline.run_until_idle()
+    row.refresh_from_db()
+    assert (row.revoked_at, row.checked, row.wrong) == (None, 0, 0)
+    assert EdgeResult.objects.get().outcome == "kept"
+
+
+def test_a_picture_that_does_not_come_there_is_fetched_here(helped: Helped) -> None:
+    helped.waiting(["/late.jpg", "/0.jpg"])
+    helped.shop.image("/0.jpg", photograph(50))
+    _, machine = helped.invited()
+    assert next(machine) == 1
+    helped.shop.image("/late.jpg", photograph(51))
+    helped.inline.run_until_idle()
+    assert Sighting.objects.get().image_url == helped.shop.url("/late.jpg")
+
+
+def test_a_machine_that_is_killed_gets_its_lease_again_and_what_it_brought_is_there_once(helped: Helped) -> None:
+    helped.shop.image("/0.jpg", photograph(50))
+    helped.waiting(["/0.jpg"])
+    row, machine = helped.invited()
+    assert helped.hand_out(row) is not None  # and then it is killed
+    Contributor.objects.update(public_key=None)  # its key, which this test doesn't have
+    assert next(machine) == 1
+    assert EdgeResult.objects.count() == 1
+
+
+def test_a_lease_of_a_machine_that_was_killed_is_taken_by_a_worker_and_its_results_are_refused(helped: Helped) -> None:
+    helped.shop.image("/0.jpg", photograph(50))
+    helped.waiting(["/0.jpg"])
+    row, _ = helped.invited()
+    found = helped.hand_out(row)
+    assert found is not None
+    CrawlSlice.objects.update(claimed_at=now() - 2 * helped.inline.services.stale_after)
+    helped.inline.run_until_idle()
+    assert Sighting.objects.count() == 1
+    with pytest.raises(NotFoundError, match="over"):
+        leases.deliver(row, found[0].pk, found[0].epoch, [], 2)
+    assert helped.hand_out(row) is None
+    assert CrawlSlice.objects.count() == 1
+
+
+def test_a_host_is_leased_to_one_alone_and_a_lease_comes_again_until_it_is_over(helped: Helped) -> None:
+    crawl = helped.waiting([f"/{number}.jpg" for number in range(60)])
+    ann, bob = helped.invited("Ann")[0], helped.invited("Bob")[0]
+    first = helped.hand_out(ann)
+    assert first is not None
+    assert len(first[1]) == leases.MAX_TARGETS
+    assert helped.hand_out(bob) is None
+    again = helped.hand_out(ann)
+    assert again is not None
+    assert again[1] == first[1]
+    plan_crawls(helped.inline.services, [crawl.pk])
+    assert CrawlSlice.objects.count() == 1
+    assert HostLease.objects.get().slice_id == first[0].pk
+
+
+@pytest.mark.parametrize("kind", ["private", "past", "search", "denied", "page"])
+def test_what_would_tell_more_than_an_address_is_not_handed_out(helped: Helped, kind: str) -> None:
+    crawl = helped.waiting(["/0.jpg"])
+    if kind == "private":
+        crawl.watch.private = True
+        crawl.watch.save()
+    elif kind == "denied":
+        denylists.deny("127.0.0.11", by="operator", reason="asked")
+    elif kind == "page":
+        FrontierUrl.objects.update(kind="page")
+    else:
+        crawl.sources = [{"kind": kind, "url": "x"}]
+        crawl.save()
+    assert helped.hand_out(helped.invited()[0]) is None
+
+
+def test_an_address_on_the_machines_own_network_is_refused_there(helped: Helped) -> None:
+    helped.shop.image("/0.jpg", photograph(50))
+    helped.waiting(["/0.jpg"])
+    _, machine = helped.invited(networks=("127.0.0.1/32", "::1/128"))  # where the installation is
+    assert next(machine) == 0
+    assert EdgeResult.objects.get().outcome == "nothing"
+    assert helped.shop.site.times("/0.jpg") == 0

@@ -1,0 +1,32 @@
+"""The configuration stands in the log: once for each that there was, and without what it keeps secret."""
+
+from dataclasses import replace
+
+from evidence.anchors.rfc3161.kind import Rfc3161Config
+from registry.log.configuration import plain_configuration, witness_configuration
+from registry.models import LogOpening
+from workers.tasks.sync_runner import SyncRunner
+
+
+def test_it_is_put_there_when_it_is_another_than_the_last(inline: SyncRunner) -> None:
+    assert [witness_configuration(inline.services) for _ in range(2)] == [True, False]
+    inline.services.config = replace(inline.services.config, retention_days=31)
+    assert [witness_configuration(inline.services) for _ in range(2)] == [True, False]
+    told = [(one.details or {})["settings"]["retention_days"] for one in LogOpening.objects.order_by("pk")]
+    assert told == [30, 31]
+
+
+def test_passwords_keys_and_the_folder_stay_out(inline: SyncRunner) -> None:
+    anchor = Rfc3161Config(kind="rfc3161", name="tsa", urls=("https://tsa.example/?key=hidden",))
+    config = replace(
+        inline.services.config,
+        database_url="postgresql://ann:hidden@db.example/exhibit",
+        mail_url="smtps://ann:hidden@mail.example",
+        metrics_token="hidden",
+        anchors=(anchor,),
+    )
+    told = plain_configuration(config)
+    assert "hidden" not in str(told)
+    assert str(config.data_dir) not in str(told)
+    assert (told["database_url"], told["mail_url"], told["metrics_token"]) == ("db.example", "mail.example", True)
+    assert told["anchors"] == [{"development": False, "hosts": ["tsa.example"], "kind": "rfc3161", "name": "tsa"}]

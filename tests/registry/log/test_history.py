@@ -1,0 +1,163 @@
+"""What outsiders have seen is held against the log, and a break of it is recorded under a new name."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from desk.cli.trust import own_trust
+from evidence.anchors.rfc3161.kind import Rfc3161Config
+from evidence.log.append_only import BrokenHistoryError
+from evidence.log.notes import parse_verifier_key, verify_note
+from evidence.verdict.trust import load_trust
+from evidence.verify.verifier import checkpoints_in
+from exhibit.entries import EntryType
+from exhibit.errors import IntegrityError, WrongUseError
+from registry.log.history import Compared, accept_head, check_against, new_origin
+from registry.log.log import submit
+from registry.log.replay import replay
+from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.models import Bundle, LogCheckpoint, LogEntry, LogOpening, LogOrigin, StepState
+from tests.assets.grown import grow, grown
+from tests.assets.sealed import sealed, sealed_bundle
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["grown"]
+
+
+def test_after_a_lost_key_the_old_name_is_vouched_for_with_the_key_that_signed_under_it(inline: SyncRunner) -> None:
+    grow(inline, 1)
+    old = inline.services.log.vkey()
+    (inline.services.config.data_dir / "secrets" / "log.key").unlink()
+    del inline.services._log_signer
+    submit(EntryType.CASE, {"number": 1})
+    sequence_log(inline.services)
+    with pytest.raises(BrokenHistoryError, match="isn't the one that signed before"):
+        sign_checkpoint(inline.services)
+    new_origin(inline.services, by="Ann", reason="The key was lost.", name="example.org/second")
+    later = sign_checkpoint(inline.services)
+    assert later is not None
+    assert [one.vkey for one in own_trust(inline.services, "").logs] == [old, inline.services.log.vkey()]
+    assert parse_verifier_key(old)[1] != parse_verifier_key(inline.services.log.vkey())[1]
+    assert verify_note(later.note, inline.services.log.vkey()).size == later.size
+
+
+def test_roots_are_written_without_what_else_their_file_says_and_named_when_they_cannot_be_read(
+    inline: SyncRunner, tmp_path: Path
+) -> None:
+    [known, *_] = load_trust().authorities
+    roots = tmp_path / "roots.pem"
+    roots.write_text(f"# 根证书 of {known.name}\n{known.certificates[0]}", "utf-8")
+    authority = Rfc3161Config(kind="rfc3161", name="ours", urls=("https://tsa.example/",), roots=roots)
+    inline.services.config = replace(inline.services.config, anchors=(authority,))
+    [written] = own_trust(inline.services, "").authorities
+    assert written.roots == known.roots[:1]
+    assert "根" not in written.certificates[0]
+    for spoil, words in ((lambda: roots.write_bytes(b"\xff"), "holds no root"), (roots.unlink, "can't be read")):
+        spoil()
+        with pytest.raises(WrongUseError, match=words):
+            own_trust(inline.services, "")
+
+
+def test_bundles_wait_while_nothing_is_signed_and_are_sealed_afterwards(inline: SyncRunner) -> None:
+    grow(inline, 1)
+    head = inline.services.config.data_dir / "log.head"
+    head.unlink()
+    with pytest.raises(AssertionError):  # it has a sentence
+        sealed_bundle(inline)
+    bundle = Bundle.objects.get()
+    assert (bundle.state, bundle.attempts) == (StepState.TODO, 0)
+    assert "log accept-head" in bundle.error
+    accept_head(inline.services, by="Ann", reason="a test")
+    Bundle.objects.update(not_before=None, error="")
+    assert sealed(inline, bundle).state == StepState.DONE
+
+
+@pytest.fixture
+def seen(grown: SyncRunner, tmp_path: Path) -> Path:
+    """A checkpoint that somebody outside has kept."""
+    path = tmp_path / "seen.txt"
+    path.write_text(LogCheckpoint.objects.get(size=3).note, "utf-8")
+    return path
+
+
+def of_another_history(inline: SyncRunner, origin: str, size: int, path: Path) -> Path:
+    """A checkpoint by the log's own key that this log doesn't continue."""
+    from evidence.log.notes import sign_note
+
+    path.write_text(sign_note(origin, size, bytes(32), inline.services._log_signer).note, "utf-8")
+    return path
+
+
+def test_a_checkpoint_from_outside_that_is_continued_changes_nothing(grown: SyncRunner, seen: Path) -> None:
+    [one] = check_against(grown.services, [seen, seen])
+    assert (one.outcome, one.size) == (Compared.CONTINUED, 3)
+    grow(grown, 1)
+    assert len(checkpoints_in(seen)) == 1
+
+
+@pytest.mark.parametrize("size", [2, 99])
+def test_one_that_is_not_continued_stops_signing_until_a_new_name_records_the_break(
+    grown: SyncRunner, tmp_path: Path, size: int
+) -> None:
+    old = grown.services.log.origin
+    [one] = check_against(grown.services, [of_another_history(grown, old, size, tmp_path / "other.txt")])
+    assert one.outcome is Compared.BROKEN
+    with pytest.raises(BrokenHistoryError, match="it has signed"):
+        grow(grown, 1)
+    assert any("it has signed" in problem for problem in replay(grown.services).problems)
+    with pytest.raises(BrokenHistoryError, match="it has signed"):
+        accept_head(grown.services, by="Ann", reason="wishful")
+    new = new_origin(grown.services, by="Ann", reason="restored")
+    assert new.startswith(f"{old}-")
+    grow(grown, 2)
+    assert replay(grown.services).problems == []
+    opening = LogOpening.objects.get(submission__type=EntryType.ORIGIN)
+    assert (opening.content["from"], opening.content["to"]) == (old, new)
+    assert (opening.content["seen"]["size"], opening.content["shared"]["size"]) == (size, 21)
+    assert "restored" not in str(opening.content)
+    [again] = check_against(grown.services, [tmp_path / "other.txt"])
+    assert again.outcome is Compared.EARLIER_NAME
+
+
+def test_a_name_that_a_restore_has_lost_is_never_used_again(grown: SyncRunner, tmp_path: Path) -> None:
+    lost = of_another_history(grown, "exhibit.localhost/log-lost", 5, tmp_path / "lost.txt")
+    [one] = check_against(grown.services, [lost])
+    assert (one.outcome, "doesn't know" in one.sentence) == (Compared.BROKEN, True)
+    for used in ("exhibit.localhost/log-lost", "exhibit.localhost/log"):
+        with pytest.raises(WrongUseError, match="before"):
+            new_origin(grown.services, by="Ann", reason="x", name=used)
+    new_origin(grown.services, by="Ann", reason="x", name="exhibit.localhost/third")
+    grow(grown, 1)
+    names = ["exhibit.localhost/log", "exhibit.localhost/log-lost", "exhibit.localhost/third"]
+    assert list(LogOrigin.objects.order_by("pk").values_list("name", flat=True)) == names
+    assert LogCheckpoint.objects.order_by("-pk").first().origin == names[-1]  # type: ignore[union-attr]
+
+
+def test_a_checkpoint_of_somebody_else_says_nothing(grown: SyncRunner, tmp_path: Path) -> None:
+    path = tmp_path / "other.txt"
+    path.write_text(LogCheckpoint.objects.get(size=3).note.replace("localhost", "elsewhere"), "utf-8")
+    [one] = check_against(grown.services, [path])
+    assert one.outcome is Compared.OF_ANOTHER
+    path.write_text("nothing", "utf-8")
+    with pytest.raises(IntegrityError, match="isn't a signed note"):
+        check_against(grown.services, [path])
+
+
+def test_after_a_head_was_lost_the_operator_decides_and_the_log_records_it(grown: SyncRunner) -> None:
+    head = grown.services.config.data_dir / "log.head"
+    copy = head.with_name("copy")
+    copy.write_bytes(head.read_bytes())
+    head.unlink()
+    with pytest.raises(BrokenHistoryError, match="is missing"):
+        grow(grown, 1)
+    copy.rename(head)
+    with pytest.raises(BrokenHistoryError, match="was copied here"):
+        grow(grown, 1)
+    accepted = accept_head(grown.services, by="Ann", reason="moved to a new disk")
+    assert accepted is not None
+    assert accepted.size == 21
+    grow(grown, 1)
+    assert replay(grown.services).problems == []
+    assert LogOpening.objects.get(submission__type=EntryType.ORIGIN).content["what"] == "kept"
+    assert LogEntry.objects.count() >= 22

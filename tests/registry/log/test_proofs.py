@@ -1,0 +1,131 @@
+"""What the log gives bundles for proof: the checkpoint of most witnesses over a seal, and what renews it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from desk.cli.trust import own_trust
+from evidence.verdict.result import State
+from evidence.verify.verifier import Verifier, checkpoints_in
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from registry.bundles.bundles import assemble
+from registry.log import proofs
+from registry.log.history import Compared, check_against, new_origin
+from registry.log.log import submit
+from registry.log.proofs import record_of
+from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.models import AnchorReceipt, Bundle, LogCheckpoint, Picture, Sighting, StepState
+from tests.assets.sealed import sealed_bundle
+from tests.assets.stage import inline, stage
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["inline", "stage"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scene(stage: SyncRunner) -> None:
+    """A sealed bundle, and a break of the log after it."""
+    sealed_bundle(stage)
+    new_origin(stage.services, by="Ann", reason="restored", name="example.org/second")
+    sign_checkpoint(stage.services)
+
+
+@pytest.fixture
+def broken(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The bundle, whose facts hold checkpoints of the old name, proven under the new one."""
+    newest = LogCheckpoint.objects.get(origin="example.org/second")
+    monkeypatch.setattr(proofs, "best_covering", lambda _: newest)
+    path = tmp_path / "bundle.zip"
+    with path.open("wb") as out:
+        assemble(inline.services, Bundle.objects.get(), out)
+    return path
+
+
+def test_a_checkpoint_of_the_new_name_renews_one_of_the_old(inline: SyncRunner) -> None:
+    old = LogCheckpoint.objects.exclude(origin="example.org/second").latest("size")
+    for number in range(2):
+        submit(EntryType.CASE, {"number": number})
+    sequence_log(inline.services)
+    later = sign_checkpoint(inline.services)
+    assert later is not None
+    digest = Digest.of(later.note.encode())
+    AnchorReceipt.objects.create(kind="rfc3161", witness="w", digest=digest, checkpoint=later, state=StepState.DONE)
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        aged = "UPDATE registry_logcheckpoint SET made_at = made_at - interval '10 years' WHERE id = %s"
+        cursor.execute(aged, [old.pk])
+        cursor.execute("SET session_replication_role = DEFAULT")
+    old.refresh_from_db()
+    assert proofs.renewal_of(old) == later
+
+
+def test_the_new_name_continues_what_the_old_one_had_and_the_verdict_says_so(inline: SyncRunner, broken: Path) -> None:
+    checks = {check.name: check for check in Verifier(own_trust(inline.services, "")).verify(broken).checks}
+    assert checks["checkpoint"].state is State.PASSED
+    assert "example.org/second" in checks["checkpoint"].sentence
+    assert checks["consistency"].state is State.PASSED
+    assert "exhibit.localhost/log: the log's name before a break" in checks["consistency"].sentence
+    assert checks["registration"].state is State.PASSED
+
+
+def test_who_pins_the_new_name_alone_still_sees_the_registration_proven(inline: SyncRunner, broken: Path) -> None:
+    trust = own_trust(inline.services, "")
+    checks = {check.name: check for check in Verifier(replace(trust, logs=trust.logs[-1:])).verify(broken).checks}
+    assert checks["registration"].state is State.PASSED
+    checks = {check.name: check for check in Verifier(replace(trust, logs=())).verify(broken).checks}
+    assert checks["checkpoint"].state is State.NOT_CHECKED
+
+
+def test_a_bundle_is_held_against_the_log_with_every_checkpoint_in_it(inline: SyncRunner, broken: Path) -> None:
+    assert len(checkpoints_in(broken)) >= 2
+    outcomes = {one.outcome for one in check_against(inline.services, [broken])}
+    assert outcomes == {Compared.CONTINUED, Compared.EARLIER_NAME}
+
+
+def answered(checkpoint: LogCheckpoint, witness: str) -> None:
+    digest = Digest.of(f"{checkpoint.pk} {witness}".encode())
+    AnchorReceipt.objects.create(kind="evm", witness=witness, digest=digest, checkpoint=checkpoint, state="done")
+
+
+def test_of_the_checkpoints_that_cover_a_seal_the_one_with_most_answers_shows_it_best(inline: SyncRunner) -> None:
+    seal = submit(EntryType.SEAL, {"manifest": "00"})
+    assert seal is not None
+    assert proofs.best_checkpoints([seal.pk]) == {}
+    made = []
+    for number in range(3):
+        submit(EntryType.CASE, {"number": number})
+        sequence_log(inline.services)
+        checkpoint = sign_checkpoint(inline.services)
+        assert checkpoint is not None
+        made.append(checkpoint)
+    assert proofs.best_checkpoints([seal.pk]) == {seal.pk: made[0].pk}
+    for checkpoint in made[1:]:
+        answered(checkpoint, "chain")
+    assert proofs.best_checkpoints([seal.pk]) == {seal.pk: made[1].pk}
+    answered(made[2], "other")
+    assert proofs.best_checkpoints([seal.pk]) == {seal.pk: made[2].pk}
+
+
+def test_the_record_holds_what_was_seen_last_with_the_headers_in_their_order() -> None:
+    headers, moment = [["Content-Type", "image/jpeg"], ["ETag", '"a"'], ["ETag", '"b"']], now()
+    row = Sighting(
+        picture=Picture(digest=Digest.of(b"x")),
+        page_url="https://shop.example/",
+        image_url="https://shop.example/a.jpg",
+        final_url="https://cdn.example/a.jpg",
+        status=206,
+        response_headers=headers,
+        peer="192.0.2.1:443",
+        certificate=f"expired sha256:{'5e' * 32}",
+        first_seen=moment.replace(year=2020),
+        last_seen=moment,
+    )
+    record = record_of(row)
+    assert (record.picture, record.final_url, record.status) == (Digest.of(b"x"), "https://cdn.example/a.jpg", 206)
+    assert record.headers == tuple((name, value) for name, value in headers)
+    assert (record.peer, record.seen) == ("192.0.2.1:443", moment)
+    assert record.certificate == f"expired sha256:{'5e' * 32}"

@@ -1,0 +1,138 @@
+"""The log replayed as a whole: it says that it is whole, and names each thing that isn't."""
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from django.db import connection, transaction
+
+from exhibit.clock import now
+from exhibit.config.config import Config
+from exhibit.entries import EntryType
+from exhibit.errors import NotFoundError
+from registry.log import replay as log_replay
+from registry.log.accuracy import export_accuracy, present_accuracy
+from registry.log.log import erase_openings, submit
+from registry.log.replay import replay
+from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.models import LogEntry, LogOpening
+from tests.assets.grown import grow, grown
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["grown"]
+
+
+def forced(statement: str) -> None:
+    """What only the database's owner can do: change what the triggers protect."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(statement)
+        cursor.execute("SET session_replication_role = DEFAULT")
+
+
+def test_a_whole_log_is_whole(grown: SyncRunner) -> None:
+    submit(EntryType.CASE, {"number": "last"})
+    found = replay(grown.services)
+    assert found.problems == []
+    assert (found.entries, found.checkpoints, found.openings, found.erased, found.waiting) == (21, 2, 21, 0, 1)
+
+
+def test_an_empty_log_is_whole(inline: SyncRunner) -> None:
+    assert replay(inline.services).problems == []
+
+
+def test_erasing_what_an_entry_opens_to_leaves_the_log_whole_and_is_an_entry_itself(grown: SyncRunner) -> None:
+    assert erase_openings([9, 5, 5], by="Ann", reason="asked for by mail") == [5, 9]
+    assert erase_openings([5], by="Ann", reason="again") == []
+    with pytest.raises(NotFoundError, match="99"):
+        erase_openings([7, 99], by="Ann", reason="x")
+    sequence_log(grown.services)
+    sign_checkpoint(grown.services)
+    found = replay(grown.services)
+    assert (found.problems, found.entries, found.erased) == ([], 22, 2)
+    [told] = LogOpening.objects.filter(submission__type=EntryType.PURGE)
+    assert told.content["entries"] == [5, 9]
+
+
+FORCED = (
+    ("UPDATE registry_logentry SET time = time + interval '1 day' WHERE sequence = 4", "isn't what was submitted"),
+    ("UPDATE registry_logentry SET type = 'seal' WHERE sequence = 4", "subtree 4 at level 0"),
+    ("DELETE FROM registry_logentry WHERE sequence = 4", "Entry 4 is missing"),
+    ("DELETE FROM registry_logentry WHERE sequence = 20", "A head of 21 entries was signed, and there are 20"),
+    ("UPDATE registry_lognode SET hash = decode(repeat('00', 32), 'hex') WHERE level = 3 AND index = 1", "level 3"),
+    ("DELETE FROM registry_lognode WHERE level = 1 AND index = 2", "subtree 2 at level 1 is missing"),
+    ("INSERT INTO registry_lognode (level, index, hash) VALUES (0, 99, '\\x00')", "1 hashes belong to no entry"),
+    ("UPDATE registry_logcheckpoint SET root = decode(repeat('00', 32), 'hex') WHERE size = 3", "isn't the root"),
+    (
+        "UPDATE registry_logcheckpoint SET note = replace(note, E'\\n3\\n', E'\\n4\\n') WHERE size = 3",
+        "doesn't hold",
+    ),
+    ("UPDATE registry_logcheckpoint SET origin = 'other' WHERE size = 3", "a name that the log never had"),
+    (
+        "UPDATE registry_logopening SET content = jsonb_set(content, '{number}', '7')",
+        "something else than its opening",
+    ),
+    ("UPDATE registry_logopening SET details = jsonb_set(details, '{by}', '\"Bob\"')", "The details of entry 0"),
+    ("DELETE FROM registry_lognode", "is missing"),
+    ("UPDATE registry_logentry SET type = 'gift' WHERE sequence = 4", "subtree 4 at level 0"),
+    ("UPDATE registry_logopening SET content = '[1]'", "The opening of entry 0 can't be read"),
+    (
+        "UPDATE registry_logopening SET content = jsonb_build_object('n', 2::numeric ^ 60)",
+        "of entry 0 can't be read",
+    ),
+    ("UPDATE registry_logopening SET content = '{\"n\": 1e5000}'", "of entry 0 can't be read"),
+    ("UPDATE registry_logopening SET details = '[1]'", "The details of entry 0"),
+)
+
+
+def test_whatever_was_changed_by_force_is_named(grown: SyncRunner) -> None:
+    for statement, words in FORCED:
+        with transaction.atomic():
+            forced(statement)
+            problems = replay(grown.services).problems
+            transaction.set_rollback(True)
+        assert any(words in one for one in problems), (statement, problems)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_log_that_grows_while_it_is_read_is_whole(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inline = SyncRunner(replace(config, data_dir=tmp_path))
+    monkeypatch.setattr(log_replay, "CHUNK", 8)
+    grow(inline, 20)
+    chunks = log_replay._chunks
+
+    def growing() -> Iterator[list[LogEntry]]:
+        for rows in chunks():
+            yield rows
+            grower = Thread(target=in_another_session, args=[lambda: grow(inline, 3)])
+            grower.start()
+            grower.join()
+
+    monkeypatch.setattr(log_replay, "_chunks", growing)
+    found = replay(inline.services)
+    assert (found.problems, found.entries, found.checkpoints) == ([], 20, 1)
+    assert LogEntry.objects.count() == 29
+
+
+def in_another_session(act: Callable[[], None]) -> None:
+    try:
+        act()
+    finally:
+        connection.close()
+
+
+def test_a_submission_that_never_got_an_entry_is_named(grown: SyncRunner) -> None:
+    submit(EntryType.CASE, {"number": "forgotten"}, time=now() - timedelta(hours=2))
+    assert any("was left out of the log" in one for one in replay(grown.services).problems)
+
+
+def test_an_empty_log_has_nothing_to_export(inline: SyncRunner) -> None:
+    assert present_accuracy().decisions == 0
+    with pytest.raises(NotFoundError):
+        export_accuracy(inline.services, io.BytesIO())

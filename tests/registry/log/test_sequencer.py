@@ -1,0 +1,38 @@
+"""Submissions get their numbers in their order, and a head is signed when the log has grown."""
+
+from exhibit.entries import EntryType
+from registry.log import sequencer
+from registry.log.log import submit
+from registry.log.sequencer import checkpoint_due, sequence_log, sign_checkpoint
+from registry.models import LogEntry
+from workers.tasks.sync_runner import SyncRunner
+
+
+def test_numbers_follow_the_order_of_submission_over_batches(inline: SyncRunner, monkeypatch: object) -> None:
+    rows = [submit(EntryType.CASE, {"number": number}) for number in range(5)]
+    submissions = [row.pk for row in rows if row]
+    monkeypatch.setattr(sequencer, "BATCH", 2)  # type: ignore[attr-defined]
+    assert [sequence_log(inline.services) for _ in range(2)] == [5, 0]
+    assert list(LogEntry.objects.order_by("sequence").values_list("sequence", "submission")) == list(
+        enumerate(submissions)
+    )
+
+
+def test_a_head_is_signed_once_for_each_size(inline: SyncRunner) -> None:
+    assert sign_checkpoint(inline.services) is None
+    assert not checkpoint_due(inline.services)
+    submit(EntryType.CASE, {"number": 1})
+    sequence_log(inline.services)
+    assert checkpoint_due(inline.services)
+    first = sign_checkpoint(inline.services)
+    assert first is not None
+    assert sign_checkpoint(inline.services) == first
+    submit(EntryType.CASE, {"number": 2})
+    sequence_log(inline.services)
+    assert not checkpoint_due(inline.services)  # not before its time
+    submit(EntryType.SEAL, {"manifest": "00"})
+    sequence_log(inline.services)
+    assert checkpoint_due(inline.services)  # a seal waits for nothing
+    second = sign_checkpoint(inline.services)
+    assert second is not None
+    assert (first.size, second.size) == (1, 3)

@@ -1,0 +1,199 @@
+"""Which work a picture shows, asked as people ask it: files, standard input, addresses; several owners."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image, ImageOps
+
+from desk.cli import identify as command
+from desk.cli.common.frame import Desk
+from exhibit.errors import RefusedError, ServiceMissingError, UnreadablePictureError
+from exhibit.types import Decision, Verification
+from indexer.compare.wording import as_plain
+from registry.matches.identify import fetch, identify
+from registry.models import HostDenial, Match, Owner, Picture
+from registry.works.registration import remove_work
+from tests.assets.documented import json_keys
+from tests.assets.rows import owner, register
+from tests.assets.shop import LOOPBACK
+from tests.assets.site import Answer, Site
+from tests.assets.stage import inline, stage
+from tests.assets.textured import encoded, page_with, text_page, textured
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["inline", "stage"]
+
+FIGURES = set(as_plain(Verification(Decision.NONE, 0, 0, 0.0, None, False, 0, 0.0, 0.0, None, "")))  # noqa: FBT003 - a field
+"""What is told of a match."""
+HARBOUR, ALLEY, THEIRS = textured(1), textured(2), textured(3)
+
+
+def copied(picture: Image.Image) -> bytes:
+    """A mirrored, cropped copy."""
+    return encoded(ImageOps.mirror(picture).crop((40, 30, 440, 330)), "JPEG")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scene(stage: SyncRunner) -> None:
+    """A studio with two works."""
+    stage.services.config = replace(stage.services.config, allowed_networks=(LOOPBACK,), contact="tests@example.org")
+    studio = owner("studio")
+    for title, picture in (("harbour", HARBOUR), ("alley", ALLEY)):
+        register(stage.services, studio, encoded(picture), title)
+
+
+@pytest.fixture
+def studio(inline: SyncRunner) -> Owner:
+    return Owner.objects.get()
+
+
+def test_only_the_works_of_the_owner_who_asks_are_searched_and_told(inline: SyncRunner, studio: Owner) -> None:
+    services, rival = inline.services, owner("rival")
+    register(services, rival, encoded(THEIRS))
+    same = register(services, rival, encoded(HARBOUR)).work
+    assert identify(services, studio, copied(THEIRS)).works == ()
+    for of, work in ((studio, studio.works.get(number=1)), (rival, same)):
+        (found,) = identify(services, of, encoded(HARBOUR)).works
+        assert (found.work, found.verification.decision) == (work, Decision.CERTAIN)
+
+
+def test_pictures_of_other_owners_leave_no_work_out(inline: SyncRunner, studio: Owner) -> None:
+    services, agency = inline.services, owner("agency")
+    for number in range(13):
+        register(services, studio, encoded(HARBOUR.resize((320 + number, 240))))
+    register(services, agency, encoded(ImageOps.expand(HARBOUR, 3)))
+    (found,) = identify(services, agency, encoded(HARBOUR)).works
+    assert found.work.owner == agency
+
+
+def test_every_registration_of_a_picture_is_told(inline: SyncRunner, studio: Owner) -> None:
+    register(inline.services, studio, encoded(HARBOUR, "JPEG", 70), "registered twice")
+    found = identify(inline.services, studio, copied(HARBOUR)).works
+    assert [(one.work.title, one.verification.decision) for one in found] == [
+        ("harbour", Decision.CERTAIN),
+        ("registered twice", Decision.CERTAIN),
+    ]
+
+
+def test_a_removed_work_is_found_no_more(inline: SyncRunner, studio: Owner) -> None:
+    remove_work(studio.works.get(number=1), by="the test")
+    assert identify(inline.services, studio, encoded(HARBOUR)).works == ()
+
+
+def test_nothing_is_kept_of_what_was_asked(inline: SyncRunner, studio: Owner, tmp_path: Path) -> None:
+    rows, files = Picture.objects.count(), set((tmp_path / "blobs").rglob("*"))
+    assert identify(inline.services, studio, copied(HARBOUR)).works
+    assert (Picture.objects.count(), Match.objects.count()) == (rows, 0)
+    assert set((tmp_path / "blobs").rglob("*")) == files
+
+
+def test_an_address_is_fetched_through_the_guard_only(inline: SyncRunner) -> None:
+    for url in ("http://127.0.0.1:9/a.jpg", "file:///etc/passwd", "http://user:word@93.184.215.14/a.jpg"):
+        with pytest.raises((RefusedError, ServiceMissingError)):
+            fetch(inline.services, url)
+
+
+def test_a_host_that_the_operator_denies_is_not_asked_when_another_redirects_to_it(inline: SyncRunner) -> None:
+    with Site(host="127.0.0.7") as shop, Site(host="127.0.0.8") as denied:
+        shop.routes["/a.jpg"] = Answer(b"", status=302, headers=(("Location", denied.url("/a.jpg")),))
+        denied.routes["/a.jpg"] = Answer(encoded(HARBOUR), "image/png")
+        assert fetch(inline.services, shop.url("/a.jpg")) == encoded(HARBOUR)
+        HostDenial.objects.create(host="127.0.0.8", reason="opted out")
+        asked = len(denied.seen)
+        with pytest.raises(RefusedError, match=r"rules name 127\.0\.0\.8"):
+            fetch(inline.services, shop.url("/a.jpg"))
+        assert len(denied.seen) == asked == 1
+
+
+def test_what_is_no_picture_is_refused(inline: SyncRunner, studio: Owner) -> None:
+    with pytest.raises(UnreadablePictureError):
+        identify(inline.services, studio, b"\xff\xd8\xff no picture")
+
+
+Asked = Callable[..., Result]
+
+
+@pytest.fixture
+def asked(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """Runs `exhibit identify`."""
+    desk = Desk(inline.services.config)
+    desk.__dict__["services"] = inline.services
+    monkeypatch.setattr(command, "open_desk", lambda: desk)
+
+    def run(*words: object, code: int = 0, told: bytes = b"") -> Result:
+        ran = CliRunner().invoke(command.identify_command, [str(word) for word in words], input=told)
+        assert ran.exit_code == code, (ran.output, ran.exception)
+        return ran
+
+    return run
+
+
+def images_in(ran: Result) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = json.loads(ran.stdout)["images"]
+    return told
+
+
+def test_each_copy_is_named_with_its_work_drawings_and_proofs(asked: Asked, tmp_path: Path) -> None:
+    seen, page, out = tmp_path / "seen here.jpg", tmp_path / "page.png", tmp_path / "proofs"
+    seen.write_bytes(copied(ALLEY))
+    page.write_bytes(encoded(page_with(HARBOUR)))
+    images = images_in(asked(seen, page, "--out", out, "--json"))
+    assert [[work["title"] for work in image["works"]] for image in images] == [["alley"], ["harbour"]]
+    assert images[0]["digest"] == sha256(seen.read_bytes()).hexdigest()
+    (work,) = images[0]["works"]
+    assert set(work) - FIGURES == json_keys("work found by `identify`")
+    assert (work["number"], work["mirrored"], work["decision"]) == (2, True, "certain")
+    folder = out / f"seen-here-{images[0]['digest'][:8]}-work-2"
+    assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()) == [
+        "difference.jpg", "overlay.jpg", "points.jpg", "registration/READ-ME.txt", "registration/checkpoint",
+        "registration/entry.json", "registration/inclusion.json", "side-by-side.jpg",
+    ]  # fmt: skip
+    assert {Path(name) for name in work["files"]} == {path for path in folder.rglob("*") if path.is_file()}
+    with Image.open(folder / "overlay.jpg") as drawn:
+        assert max(drawn.size) == 1600
+
+
+def test_two_pictures_of_one_name_are_written_beside_each_other(asked: Asked, tmp_path: Path) -> None:
+    seen = [tmp_path / name / "seen.jpg" for name in ("a", "b")]
+    for path, quality in zip(seen, (90, 60), strict=True):
+        path.parent.mkdir()
+        ALLEY.save(path, quality=quality)
+    images = images_in(asked(*seen, "--out", tmp_path / "proofs", "--json"))
+    files = [name for image in images for work in image["works"] for name in work["files"]]
+    assert len(set(files)) == len(files) == 16
+    unread = images_in(asked(tmp_path, "--json", code=2))
+    assert {*images[0], *unread[0]} == json_keys("answer of `identify`")
+
+
+def test_what_cannot_be_read_is_named_and_the_others_are_answered(asked: Asked, tmp_path: Path) -> None:
+    seen, broken = tmp_path / "seen.jpg", tmp_path / "broken.jpg"
+    seen.write_bytes(copied(ALLEY))
+    broken.write_bytes(b"\xff\xd8\xff no picture")
+    with Site(host="127.0.0.7") as site:
+        site.routes["/seen.jpg"] = Answer(copied(ALLEY), media_type="image/jpeg")
+        urls = site.url("/seen.jpg"), site.url("/gone.jpg"), "http://10.0.0.1/a.jpg"
+        mixed = asked(broken, tmp_path / "absent.jpg", *urls, "http://127.0.0.7:1/a.jpg", seen, code=3)
+    for image in (seen, urls[0]):
+        assert f"{image}: work 2, alley" in mixed.stdout
+    assert "It is mirrored." in mixed.stdout
+    assert "broken.jpg: " in mixed.stderr
+    assert "absent.jpg: It isn't a file." in mixed.stderr
+    assert "status 404" in mixed.stderr
+    assert "http://127.0.0.7:1/a.jpg: 127.0.0.7 can't be reached." in mixed.stderr
+    assert "http://10.0.0.1/a.jpg: " in mixed.stderr
+
+
+def test_nothing_found_ends_with_1_and_plain_pictures_are_said_to_be_too_plain(asked: Asked, tmp_path: Path) -> None:
+    other = tmp_path / "other.jpg"
+    other.write_bytes(encoded(textured(50), "JPEG"))
+    page, wall = tmp_path / "page.png", encoded(Image.new("RGB", (320, 240), "white"))
+    page.write_bytes(encoded(text_page(1)))
+    none = asked(other, page, "-", code=1, told=wall)
+    assert none.stdout.count("no registered work was found in it") == 3
+    assert none.stdout.count("It is too plain to be told apart (flat): only nearly exact copies are recognised.") == 1

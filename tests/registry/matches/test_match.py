@@ -1,0 +1,136 @@
+"""From a sighting to a case: whose it is, what a licence does to it, and that nothing is done twice."""
+
+from importlib import import_module
+from io import BytesIO
+
+from django.apps import apps
+from django.template.loader import render_to_string
+from PIL import Image
+
+from desk.schemas.cases import Use
+from registry.bundles.facts import picture_facts
+from registry.db.rows import write
+from registry.matches.match import match_pictures
+from registry.models import Capture, Case, Match, Owner, Picture
+from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
+from tests.assets.textured import text_page
+from workers.tasks.sync_runner import SyncRunner
+
+
+def see(inline: SyncRunner, watcher: Owner, *pictures: bytes, name: str = "watch", private: bool = False) -> list[int]:
+    planned, epoch = claimed_slice(watcher, name, private=private)
+    return bring(inline.services, planned, epoch, pictures)
+
+
+def test_a_copy_on_a_page_opens_a_case_that_is_captured_at_once(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    data = photograph(1)
+    work = register(inline.services, studio, data).work
+    match_pictures(inline.services, see(inline, studio, copy_of(data), photograph(2)))
+    case = Case.objects.get()
+    assert (case.owner, case.work, case.party, case.decision) == (studio, work, "shop.example", "open")
+    assert case.case_sightings.get().match.decision == "certain"
+    assert Capture.objects.get().case == case
+
+
+def test_a_new_work_finds_the_pictures_already_seen(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    data = photograph(1)
+    match_pictures(inline.services, see(inline, studio, copy_of(data)))
+    assert not Case.objects.exists()
+    register(inline.services, studio, data)
+    inline.run_until_idle()
+    assert Case.objects.get().party == "shop.example"
+
+
+def test_what_a_found_picture_was_compared_with_in_vain_leaves_no_row(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    work = register(inline.services, studio, photograph(1)).work
+    seen = see(inline, studio, photograph(2), copy_of(photograph(1)))
+    match_pictures(inline.services, seen)
+    match = Match.objects.get()
+    assert (match.registered, match.found_id) == (work.pictures.get(), seen[1])
+    assert set(Picture.objects.filter(pk__in=seen).values_list("state", flat=True)) == {"done"}
+
+
+def test_the_very_same_bytes_are_matched_too(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    data = photograph(1)
+    register(inline.services, studio, data)
+    match_pictures(inline.services, see(inline, studio, data))
+    assert Case.objects.get().case_sightings.get().match.decision == "certain"
+
+
+def test_a_registration_conflict_tells_only_that_an_earlier_one_exists(inline: SyncRunner) -> None:
+    studio, agency = owner("studio"), owner("agency")
+    data = photograph(1)
+    first = register(inline.services, studio, data)
+    assert first.earlier is None
+    assert register(inline.services, agency, data).earlier == first.work.registered_at
+    assert register(inline.services, agency, copy_of(data)).earlier == first.work.registered_at
+
+
+def test_registering_the_same_picture_twice_gives_the_same_work(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    first, again = (register(inline.services, studio, photograph(1)) for _ in range(2))
+    assert (first.work, first.new, again.new) == (again.work, True, False)
+
+
+def test_of_the_flat_alone_it_is_said_that_no_match_is_certain(inline: SyncRunner) -> None:
+    from demo.pictures import flat
+
+    studio = owner("studio")
+    assert register(inline.services, studio, jpeg(flat())).low_information == ("flat",)
+    page = register(inline.services, studio, jpeg(text_page(1)))
+    assert (page.low_information, page.work.low_information) == ((), [])
+    assert "two-tone" in page.work.pictures.get().low_information  # its hash alone doesn't tell it from others
+
+
+def test_a_picture_that_cannot_be_decoded_is_done_with_its_reason(inline: SyncRunner) -> None:
+    match_pictures(inline.services, see(inline, owner("studio"), b"\xff\xd8\xff\xe0 no picture"))
+    picture = Picture.objects.get()
+    assert picture.state == "done"
+    assert picture.refusal != ""
+
+
+def test_a_copy_whose_file_breaks_off_opens_a_case_and_says_so(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    data = photograph(1)
+    register(inline.services, studio, data)
+    whole = BytesIO()
+    Image.open(BytesIO(copy_of(data))).save(whole, "JPEG", quality=90, progressive=True)
+    match_pictures(inline.services, see(inline, studio, whole.getvalue()[:-2]))
+    case = Case.objects.get()
+    use = case.case_sightings.get()
+    match = use.match
+    assert (match.decision, match.found.incomplete, match.registered.incomplete) == ("certain", True, False)
+    assert picture_facts(match.found, "data/seen/01.jpg").incomplete
+    assert Use.from_row(use).incomplete
+    told = render_to_string("web/broken-off.html", {"picture": match.found})
+    assert "breaks off" in told
+    assert not render_to_string("web/broken-off.html", {"picture": match.registered}).strip()
+
+
+def test_what_was_refused_is_read_once_more_and_little_in_place_keeps_no_probability(
+    inline: SyncRunner,
+) -> None:
+    studio = owner("studio")
+    data = photograph(1)
+    register(inline.services, studio, data)
+    match_pictures(inline.services, see(inline, studio, copy_of(data), photograph(5)[:-100], b"not a picture"))
+    cut = Picture.objects.get(incomplete=True)
+    write(cut, refusal="truncated", incomplete=None, width=None)  # as an earlier version had left it
+    sure, little = Match.objects.get(decision="certain"), Match.objects.get(decision="certain")
+    little.pk, little.registered = None, cut
+    little.in_place, little.probability, little.calibration = 0.3, 0.9995, sure.registered.digest
+    little.save()
+    migration = import_module("registry.migrations.0080_incomplete_pictures")
+    migration.read_again(apps, None)
+    migration.state_none(apps, None)
+    match_pictures(inline.services, list(Picture.objects.filter(state="todo").values_list("pk", flat=True)))
+    cut.refresh_from_db()
+    assert (cut.refusal, cut.incomplete) == ("", True)
+    assert Picture.objects.get(size=13).refusal == "not-a-picture"
+    assert Match.objects.filter(pk=little.pk, probability=None, calibration=None).exists()
+    kept = Match.objects.get(pk=sure.pk)
+    assert (kept.probability, kept.calibration) == (sure.probability, sure.calibration)

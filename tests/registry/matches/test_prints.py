@@ -1,0 +1,85 @@
+"""What stated fingerprints find: few pictures, none that all look alike, and handed to whoever has the picture."""
+
+from dataclasses import replace
+from io import BytesIO
+
+import pytest
+from django.utils import timezone
+from PIL import Image
+
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+from indexer.picture.features import extract
+from registry.descriptors.descriptors import members
+from registry.matches import prints
+from registry.matches.fingerprints import Collection
+from registry.matches.match import match_pictures
+from registry.matches.search import search_pictures
+from registry.models import Match, Picture, PictureReport
+from registry.works.stated import register_stated
+from tests.assets.rows import copy_of, jpeg, owner, photograph
+from tests.registry.works.test_stated import seen, told
+from workers.tasks.sync_runner import SyncRunner
+
+pytestmark = pytest.mark.django_db
+
+
+def test_vectors_that_name_too_much_find_nothing_any_more(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two crawled copies are the most that this installation lets fingerprints find; the third ends it."""
+    monkeypatch.setattr(prints, "MAX_FOUND", 2)
+    studio, data = owner("studio"), photograph(1)
+    work = register_stated(inline.services, studio, told(data)).work
+    copies = [copy_of(data), copy_of(copy_of(data)), data]
+    for place, copy in enumerate(copies):
+        seen(inline.services, studio, copy, name=f"watch{place}")
+    stand_in = work.pictures.get()
+    assert Match.objects.filter(registered=stand_in).count() == 2
+    assert members(Collection.PRINTS, [stand_in.pk]) == []
+    assert work.work_pictures.get().progress["stopped"] == 2
+    later = register_stated(inline.services, studio, told(copies[1])).work  # the same, of what was seen before
+    search_pictures(inline.services, [later.work_pictures.get().pk])
+    assert not Match.objects.filter(registered=later.pictures.get()).exists()
+    assert later.work_pictures.get().progress["stopped"] == 2
+
+
+def test_a_picture_that_was_looked_at_again_isnt_counted_twice(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prints, "MAX_FOUND", 1)
+    studio, data = owner("studio"), photograph(1)
+    work = register_stated(inline.services, studio, told(data)).work
+    (row,) = seen(inline.services, studio, copy_of(data))
+    Picture.objects.filter(pk=row).update(searched="", state="todo")
+    match_pictures(inline.services, [row])
+    assert members(Collection.PRINTS, [work.pictures.get().pk]) != []
+
+
+def test_a_flat_picture_is_found_by_no_fingerprints(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio, data = owner("studio"), photograph(1)
+    register_stated(inline.services, studio, told(data))
+    copy = copy_of(data)
+    plain = replace(extract(copy), later_low_information=type("", (), {"value": ("flat",)})())
+    row = Picture.objects.create(digest=Digest.of(copy), size=1, first_seen=timezone.now())
+    icon = extract(jpeg(Image.open(BytesIO(copy)).resize((40, 30))))
+    assert prints.found_in(inline.services, [(row, extract(copy))])
+    assert not prints.found_in(inline.services, [(row, plain)])
+    assert not prints.found_in(inline.services, [(row, icon)])
+
+
+def test_what_was_found_is_handed_to_whoever_has_the_picture_but_for_what_was_reported(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio, data = owner("studio"), photograph(1)
+    register_stated(inline.services, studio, told(data))
+    copies = [copy_of(data), copy_of(copy_of(data))]
+    seen(inline.services, studio, *copies)
+    case = studio.cases.get()
+    assert sorted(prints.found_beside(inline.services, case, Digest.of(data)).values()) == sorted(copies)
+    with pytest.raises(WrongUseError, match="was stated of work 1"):
+        prints.found_beside(inline.services, case, Digest.of(copies[0]))
+    monkeypatch.setattr(prints, "MAX_LOOKED_AT", 1)
+    assert len(prints.found_beside(inline.services, case, Digest.of(data))) == 1
+    monkeypatch.undo()
+    first = Picture.objects.get(digest=Digest.of(copies[0]))
+    PictureReport.objects.create(owner=studio, picture=first, case=case, reported_at=timezone.now())
+    assert list(prints.found_beside(inline.services, case, Digest.of(data)).values()) == [copies[1]]

@@ -1,0 +1,295 @@
+"""A work that is registered after its copies were seen and forgotten: they are asked for again where they were."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from django.db import transaction
+from PIL import Image
+
+from exhibit.clock import now
+from exhibit.config.config import Config
+from exhibit.digests import Digest
+from exhibit.files.blobs import FolderBlobStore
+from exhibit.types import Decision, Verification
+from indexer.picture.spaces import PIPELINE
+from registry.cases.matching import keep_matches
+from registry.crawls import revisits
+from registry.matches import fingerprints
+from registry.matches.match import match_pictures
+from registry.matches.search import search_pictures
+from registry.models import Case, Match, Owner, Picture, Refusal, Revisit, Sighting, Watch, WorkPicture
+from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
+from tests.assets.shop import FAST, LOOPBACK, Shop, watch
+from tests.assets.site import Answer, Site
+from tests.assets.textured import encoded, textured
+from workers.operations.retention import expire_bytes
+from workers.tasks.sync_runner import SyncRunner
+
+Outcome = Revisit.Outcome
+LONG_AGO = timedelta(days=90)
+WORKS = 3
+
+
+@dataclass
+class World:
+    """An installation that may visit loopback, a site that it saw long ago, and an owner who registers now."""
+
+    inline: SyncRunner
+    shop: Shop
+    studio: Owner
+
+    def age(self) -> None:
+        """Let everything seen so far be long ago, and its bytes expire."""
+        then = now() - LONG_AGO
+        Picture.objects.update(first_seen=then)
+        Sighting.objects.update(first_seen=then, last_seen=then)
+        assert expire_bytes(self.inline.services) == Picture.objects.count()
+
+    def register(self, *seeds: int) -> None:
+        """Register photographs and work everything off."""
+        for seed in seeds:
+            register(self.inline.services, self.studio, photograph(seed), f"Work {seed}")
+        self.inline.run_until_idle()
+
+
+@pytest.fixture
+def world(db: None, config: Config, tmp_path: Path) -> Iterator[World]:
+    """Copies of three photographs and another picture on a site that was crawled long ago."""
+    fingerprints.forget_cached_spaces()
+    inline = SyncRunner(replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), retention_days=30))
+    with Site(host="127.0.0.6") as site:
+        shop = Shop(site)
+        for seed in range(WORKS):
+            shop.image(f"/copy-{seed}.jpg", copy_of(photograph(seed)))
+        shop.image("/other.jpg", photograph(60))
+        shop.page("/", *(f"/copy-{seed}.jpg" for seed in range(WORKS)), "/other.jpg")
+        studio = owner("studio")
+        watch(studio, shop.url())
+        Watch.objects.create(
+            owner=studio, number=9, name=revisits.NAME, sources=[revisits.SOURCE], politeness=FAST, paused=True
+        )
+        inline.run_until_idle()
+        made = World(inline, shop, studio)
+        made.age()
+        site.seen.clear()
+        yield made
+    fingerprints.forget_cached_spaces()
+
+
+def outcomes() -> dict[str, str]:
+    """What came of asking, by the path of the picture."""
+    found = {}
+    for row in Revisit.objects.all():
+        sighting = Sighting.objects.filter(picture_id=row.found_id).order_by("first_seen")[0]
+        found[sighting.image_url.rsplit("/", 1)[-1]] = row.outcome
+    return found
+
+
+def test_what_comes_again_is_compared_what_changed_is_new_and_what_has_gone_is_recorded(world: World) -> None:
+    world.shop.image("/copy-1.jpg", jpeg(Image.open(BytesIO(photograph(1))), quality=35))
+    world.shop.site.routes["/copy-2.jpg"] = Answer(b"gone", "text/plain", status=404)
+    world.register(*range(WORKS))
+
+    assert outcomes() == {"copy-0.jpg": Outcome.CAME, "copy-1.jpg": Outcome.CHANGED, "copy-2.jpg": Outcome.GONE}
+    assert sorted(Case.objects.values_list("work__title", flat=True)) == ["Work 0", "Work 1"]
+    assert set(Match.objects.exclude(decision="none").values_list("decision", flat=True)) == {"certain"}
+
+    came = Sighting.objects.filter(picture__digest=Digest.of(copy_of(photograph(0)))).order_by("first_seen")
+    assert [one.found_in for one in came] == ["img", "seen-before"]
+    seen = [one.first_seen for one in came if one.first_seen is not None]
+    assert seen[0] < now() - LONG_AGO / 2 < seen[1]
+    assert came[1].page_url == world.shop.url("/")
+    changed = Picture.objects.get(digest=Digest.of(jpeg(Image.open(BytesIO(photograph(1))), quality=35)))
+    again = changed.sightings.get().first_seen
+    assert again is not None
+    assert again > now() - timedelta(hours=1)
+
+    gone = Revisit.objects.get(outcome=Outcome.GONE)
+    assert f"at {world.shop.url('/copy-2.jpg')} resembled this work (hash distance " in gone.sentence
+    assert "its bytes had expired" in gone.sentence.lower()
+    assert "no longer serves it: The server answered with status 404." in gone.sentence
+    assert not Match.objects.filter(found_id=gone.found_id).exists()
+
+
+def test_a_picture_whose_small_copy_is_unlike_is_left_in_peace(world: World) -> None:
+    world.register(0)
+    assert {path for path in world.shop.site.paths() if path.endswith(".jpg")} == {"/copy-0.jpg"}
+    assert WorkPicture.objects.get().progress["asked_again"] == 1
+
+
+def test_robots_and_the_guard_hold_for_what_was_seen_before_too(world: World) -> None:
+    world.shop.site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /copy-0\n", "text/plain")
+    Sighting.objects.filter(image_url__endswith="copy-1.jpg").update(image_url="http://10.0.0.1/copy-1.jpg")
+    world.register(0, 1)
+    rows = {row.registered.work_pictures.get().work.title: row for row in Revisit.objects.all()}
+    assert {row.outcome for row in rows.values()} == {Outcome.UNREACHED}
+    assert "robots.txt" in rows["Work 0"].sentence
+    assert "isn't on the public internet" in rows["Work 1"].sentence
+    assert set(Refusal.objects.values_list("reason", flat=True)) == {"robots", "private-address"}
+    assert not [path for path in world.shop.site.paths() if path.endswith(".jpg")]
+
+
+def test_what_another_owner_saw_in_private_is_neither_asked_for_nor_told(world: World) -> None:
+    Sighting.objects.filter(image_url__endswith="copy-0.jpg").update(private_to=owner("rival"))
+    world.register(0)
+    assert not Revisit.objects.exists()
+    assert world.shop.site.paths() == []
+
+
+class Dying(FolderBlobStore):
+    """A store whose process dies when the bytes are read for the nth time."""
+
+    def __init__(self, root: Path, reads: int) -> None:
+        super().__init__(root)
+        self.left = reads
+
+    def get(self, digest: Digest) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return super().get(digest)
+
+
+def test_a_search_that_dies_goes_on_where_it_was_and_leaves_the_same_rows(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("registry.matches.search.KEPT_TOGETHER", 1)
+    studio = owner("studio")
+    planned, epoch = claimed_slice(studio)
+    copies = [jpeg(Image.open(BytesIO(photograph(0))), quality=quality) for quality in (40, 50, 60, 70, 80)]
+    bring(inline.services, planned, epoch, copies)
+    inline.run_until_idle()
+    register(inline.services, studio, photograph(0))
+    pk = WorkPicture.objects.get().pk
+    services = inline.services
+    kept = []
+    for reads in range(2, 8):
+        WorkPicture.objects.filter(pk=pk).update(state="todo", attempts=0)
+        services.blobs = Dying(tmp_path / "blobs", reads)
+        with suppress(KeyboardInterrupt):
+            search_pictures(services, [pk])
+        kept.append(Match.objects.count())
+    assert kept[0] < len(copies)
+    assert (kept[-1], sorted(kept)) == (len(copies), kept)
+    assert WorkPicture.objects.get().state == "done"
+    assert Case.objects.get().case_sightings.count() == len(copies)
+
+
+def test_a_search_that_takes_long_lets_others_go_first_and_ends_later(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.matches.search.SECONDS", -1.0)
+    monkeypatch.setattr("registry.matches.search.KEPT_TOGETHER", 1)
+    studio = owner("studio")
+    planned, epoch = claimed_slice(studio)
+    bring(inline.services, planned, epoch, [jpeg(Image.open(BytesIO(photograph(0))), quality=one) for one in (50, 70)])
+    inline.run_until_idle()
+    register(inline.services, studio, photograph(0))
+    pk = WorkPicture.objects.get().pk
+    kept = []
+    for _ in range(3):
+        search_pictures(inline.services, [pk])
+        kept.append((WorkPicture.objects.get().state, Match.objects.count(), Case.objects.count()))
+    assert kept == [("todo", 1, 0), ("todo", 2, 0), ("done", 2, 1)]
+
+
+def test_works_whose_search_has_not_begun_when_others_have_their_turn_wait_for_the_next(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.matches.search.SECONDS", -1.0)
+    studio = owner("studio")
+    planned, epoch = claimed_slice(studio)
+    bring(inline.services, planned, epoch, [copy_of(photograph(seed)) for seed in range(2)])
+    inline.run_until_idle()
+    for seed in range(2):
+        register(inline.services, studio, photograph(seed), f"Work {seed}")
+    search_pictures(inline.services, list(WorkPicture.objects.values_list("pk", flat=True)))
+    assert set(WorkPicture.objects.values_list("state", "attempts")) == {("todo", 0)}
+    assert set(Match.objects.values_list("registered__work_pictures__work__title", flat=True)) == {"Work 0"}
+    inline.run_until_idle()
+    assert Case.objects.count() == 2
+
+
+def test_a_small_copy_on_a_page_is_found_whether_the_page_or_the_work_came_first(inline: SyncRunner) -> None:
+    page = Image.new("RGB", (960, 720), "white")
+    for number in range(4):
+        page.paste(textured(900 + number, (360, 360)), (60 + 480 * (number // 2), 360 * (number % 2)))
+    small = textured(3, (400, 300)).resize((160, 120), Image.Resampling.LANCZOS)
+    page.paste(small, (90, 20))
+    studio, data = owner("studio"), encoded(page, "JPEG")
+    bring(inline.services, *claimed_slice(studio), [data])
+    inline.run_until_idle()
+    register(inline.services, studio, encoded(textured(3, (400, 300))))
+    inline.run_until_idle()
+    assert Match.objects.get().decision != "none"
+    assert Case.objects.count() == 1
+
+
+def test_a_pair_of_which_nothing_was_found_takes_what_a_later_search_finds_and_keeps_that(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    work = register(inline.services, studio, photograph(0)).work.pictures.get()
+    (found,) = bring(inline.services, *claimed_slice(studio), [copy_of(photograph(0))])
+    one = Verification(Decision.NONE, 200, 0, 0.0, None, False, 0, 0.0, 0.0, None, PIPELINE)  # noqa: FBT003 - a field
+    said = []
+    for decision in (Decision.NONE, Decision.REVIEW, Decision.CERTAIN, Decision.NONE):
+        with transaction.atomic():
+            keep_matches([(work.pk, found, replace(one, decision=decision))])
+        said.append(Match.objects.get().decision)
+    assert said == ["none", "review", "review", "review"]
+
+
+def seen_again(inline: SyncRunner, data: bytes) -> None:
+    """Let another crawl see a picture."""
+    studio = Owner.objects.get()
+    planned, epoch = claimed_slice(studio, f"again-{studio.watches.count()}")
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [data], host="again.example"))
+
+
+def test_what_a_work_that_could_not_search_has_missed_is_found_when_it_is_seen_again(inline: SyncRunner) -> None:
+    studio, data = owner("studio"), copy_of(photograph(0))
+    bring(inline.services, *claimed_slice(studio), [data])
+    inline.run_until_idle()
+    register(inline.services, studio, photograph(0))
+    WorkPicture.objects.update(state="failed")
+    seen_again(inline, data)
+    assert sorted(Case.objects.values_list("party", flat=True)) == ["again.example", "shop.example"]
+
+
+@pytest.mark.parametrize("why", ["too many", "unreadable"])
+def test_what_a_search_had_to_leave_out_is_found_when_it_is_seen_again(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    studio, data = owner("studio"), copy_of(photograph(0))
+    nearer = photograph(0) + b"as it is"
+    bring(inline.services, *claimed_slice(studio), [data, nearer])
+    inline.run_until_idle()
+    if why == "too many":
+        monkeypatch.setattr("registry.matches.search.MAX_PICTURES", 1)
+    else:
+        inline.services.blobs.remove(Digest.of(data))
+    register(inline.services, studio, photograph(0))
+    inline.run_until_idle()
+    assert not Match.objects.filter(found__digest=Digest.of(data)).exists()
+    seen_again(inline, data)
+    assert Match.objects.get(found__digest=Digest.of(data)).decision == "certain"
+
+
+def test_several_works_are_searched_in_one_pass_with_the_same_result(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    planned, epoch = claimed_slice(studio)
+    mirrored = [jpeg(Image.open(BytesIO(photograph(seed))).transpose(Image.Transpose.ROTATE_90)) for seed in range(3)]
+    bring(inline.services, planned, epoch, mirrored)
+    inline.run_until_idle()
+    for seed in range(3):
+        register(inline.services, studio, photograph(seed), f"Work {seed}")
+    search_pictures(inline.services, list(WorkPicture.objects.values_list("pk", flat=True)))
+    found = {(m.registered.digest, m.found.digest) for m in Match.objects.exclude(decision="none")}
+    assert found == {(Digest.of(photograph(seed)), Digest.of(mirrored[seed])) for seed in range(3)}
+    assert {row.progress["compared"] for row in WorkPicture.objects.all()} == {1}
+    told = {"related", "vectors", "alike", "compared", "expired", "asked_again"}
+    assert set(WorkPicture.objects.all()[0].progress) == told

@@ -1,0 +1,20 @@
+"""Rows of spaces are remembered only once they are committed."""
+
+import pytest
+from django.db import transaction
+
+from exhibit.types import Metric, Space
+from registry.matches.fingerprints import forget_cached_spaces, space_id
+from registry.models import SpaceRow
+
+SPACE = Space("trial", "1", Metric.HAMMING, 256)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_space_whose_transaction_is_taken_back_is_made_anew() -> None:
+    forget_cached_spaces()
+    with transaction.atomic():
+        space_id(SPACE)
+        transaction.set_rollback(True)
+    assert SpaceRow.objects.filter(pk=space_id(SPACE)).exists()
+    assert space_id(SPACE) == SpaceRow.objects.get(name="trial").pk

@@ -1,0 +1,82 @@
+"""A paper for a court as one ZIP, with its enclosures and the bundles that were sealed when it was signed."""
+
+import io
+from datetime import timedelta
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from evidence.verify.packages import places_of, verified
+from evidence.verify.verifier import Verifier
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError
+from registry.bundles.bundles import assemble
+from registry.bundles.deposits import make_deposit
+from registry.models import Notice
+from registry.notices import notices
+from registry.notices.packet import packet, packet_name
+from registry.notices.signing import PDF_NAME, file_of
+from tests.assets.fonts import needs_chinese
+from tests.assets.noticed import SENDER, answer_all, begun, filing, signed
+from tests.assets.rows import owner
+from tests.assets.sealed import sealed_bundle
+from workers.tasks.sync_runner import SyncRunner
+
+FILED = {
+    "addressee_name": "某区人民法院",
+    "respondent_name": "某某公司",
+    "respondent_address": "某路一号",
+    "relief": "停止侵害。",
+    "deposits": "1",
+}
+
+
+def taken(inline: SyncRunner, row: Notice) -> bytes:
+    return b"".join(packet(inline.services, notices.notice(row.owner, row.number))[0])
+
+
+@needs_chinese
+def test_a_packet_holds_the_paper_its_enclosures_and_the_bundles_of_its_day(inline: SyncRunner) -> None:
+    bundle = sealed_bundle(inline)
+    case = bundle.case
+    make_deposit(inline.services, case.work, by="ann")
+    row = notices.draft(case.owner, (case.number,), "court", "zh-Hans", by="ann")
+    notices.fill(row, SENDER | FILED, SENDER | FILED)
+    with pytest.raises(NotFoundError):
+        taken(inline, row)  # nobody has signed it
+    row = signed(inline, notices.notice(case.owner, row.number))
+    case.bundles.create(number=2, seal_digest=Digest.of(b"later"), sealed_at=now() + timedelta(minutes=1))
+    data, seals = taken(inline, row), packet(inline.services, row)[1]
+    assert seals == [str(bundle.seal_digest)]
+    assert packet_name(row) == "studio-court-packet-1.zip"
+    with ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [
+            "studio-notice-1-deposit-record-1.pdf", "studio-notice-1.pdf", "studio-notice-1.txt",
+            "studio-case-1-bundle-1.zip",
+        ]  # fmt: skip
+        out, pdf = io.BytesIO(), file_of(inline.services, row, PDF_NAME)
+        assemble(inline.services, bundle, out)
+        assert archive.read("studio-case-1-bundle-1.zip") == out.getvalue()
+        assert pdf is not None
+        assert archive.read("studio-notice-1.pdf") == pdf[0]
+    assert taken(inline, row) == data
+    pieces = list(packet(inline.services, row)[0])
+    assert len(pieces) > len(row.files) + 1  # it leaves piece by piece
+    letter = signed(inline, begun(case.owner, "dsa", "en", case.number))
+    with pytest.raises(NotFoundError):
+        taken(inline, letter)  # goes to the other side, which gets no originals
+
+
+def test_the_verifier_checks_each_bundle_of_a_packet(inline: SyncRunner, tmp_path: Path) -> None:
+    studio = owner("studio")
+    seals = [sealed_bundle(inline, studio, seed).seal_digest for seed in (1, 2)]
+    answer_all(inline.services, studio, "It isn't.")
+    row = signed(inline, filing(studio))
+    (tmp_path / "packet.zip").write_bytes(taken(inline, row))
+    verdicts = [verified(Verifier(), place) for place in places_of(tmp_path / "packet.zip")]
+    assert [(verdict.bundle, verdict.seal, verdict.failures) for verdict in verdicts] == [
+        (f"packet.zip/studio-case-{number}-bundle-1.zip", seal, ()) for number, seal in enumerate(seals, 1)
+    ]

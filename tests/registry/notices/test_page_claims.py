@@ -1,0 +1,18 @@
+"""What a page says of a licence, a credit or a permission."""
+
+from registry.notices.page_claims import read_page, stated_in
+from tests.registry.notices.test_claims import PAGE
+
+
+def test_a_page_states_a_licence_near_the_picture_or_elsewhere_and_comments_state_nothing() -> None:
+    _text, stated = read_page(PAGE.format("x" * 2_000).encode(), "http://shop.example/image-0.jpg?size=2")
+    assert [(one.what, one.name, one.near) for one in stated] == [
+        ("creative-commons", "BY-SA 4.0", True),
+        ("public-domain", "", False),
+    ]
+    assert "creativecommons.org/licenses/by-sa/4.0" in stated[0].words
+    assert [one.name for one in stated_in("CC BY-NC-SA 2.0, cc by the office; © Getty Images")] == [
+        "BY-NC-SA 2.0",
+        "Getty Images",
+    ]
+    assert stated_in("<!--" * 100_000 + "rel=" * 100_000) == []

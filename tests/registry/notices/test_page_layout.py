@@ -1,0 +1,103 @@
+"""What on a page is about a picture: its own words, not those of its neighbours."""
+
+import time
+
+import pytest
+
+from registry.notices.page_claims import read_page
+
+OURS = "http://shop.example/img/banner.jpg?w=800"
+CC = '<a rel="license" href="https://creativecommons.org/licenses/by/4.0/">CC BY 4.0</a>'
+
+
+def near(page: str, url: str = OURS) -> dict[str, bool]:
+    """What a page states, by name or kind, and whether beside the picture."""
+    return {one.name or str(one.what): one.near for one in read_page(page.encode(), url)[1]}
+
+
+@pytest.mark.parametrize(
+    "neighbour",
+    [
+        '<p><img src="/o_pexels-photo-41.jpg"></p>',
+        '<p><img src="/1.jpg" alt="A lake, by Pexels"></p>',
+        '<img data-src="/1.webp" srcset="/pexels-1.webp 1x, /pexels-2.webp 2x">',
+        '<a href="https://pexels.com/photo-41.jpg" title="Pexels">more</a>',
+        '<div style="background:url(/pexels-1.png)"></div>',
+        f'<figure><img src="/1.jpg"><figcaption>Photo: Pexels, {CC}</figcaption></figure>',
+        f'<div class="card"><p>Photo: Pexels, {CC}</p><img src="/1.jpg"></div>',
+        f'<ul><li><img src="/1.jpg"> Pexels {CC}<li><img src="/2.jpg"></ul>',
+        f'<img src="/1.jpg"><br>Photo: Pexels, {CC}<br>',
+        '<script type="application/ld+json">{"a":[{"contentUrl":"/1.jpg","creditText":"Pexels"}]}</script>',
+    ],
+)
+@pytest.mark.parametrize("page", ["{0}{1}", "{1}{0}"])
+def test_words_about_another_picture_say_nothing_of_this_one(neighbour: str, page: str) -> None:
+    ours = '<div><img src="/img/banner.jpg" alt="Our banner"></div>'
+    assert near(f"<html><body><h1>Blog</h1>{page.format(neighbour, ours)}</body></html>") == {}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<img src="/1.jpg"><p><img src="/img/banner.jpg" alt="Pexels"></p>',
+        '<img src="/1.jpg"><figure><img src="/img/banner.jpg"><img src="/i.png"><p>Pexels</p></figure>',
+        '<img src="/1.jpg"><div><p>Photo: Pexels</p><img src="/img/banner.jpg"></div>',
+        '<img src="/1.jpg"><img src="/img/banner.jpg"><br>Photo: Pexels<br><img src="/2.jpg">',
+        '<p>Photo: Pexels</p><img src="/img/banner.jpg"><img src="/2.jpg">',
+        '<img src="/1.jpg"><picture><source srcset="/b.webp" title="Pexels"><img src="/img/banner.jpg"></picture>',
+        '<img src="/1.jpg"><a href="/large-pexels.jpg"><img src="/img/banner.jpg"></a>',
+        '<script>[{"url":"/img/banner.jpg","by":"Pexels"},{"url":"/1.jpg"}]</script><img src="/img/banner.jpg">',
+    ],
+)
+def test_words_about_the_picture_itself_are_beside_it(page: str) -> None:
+    assert near(page)["Pexels"] is True
+
+
+def test_the_name_of_the_picture_itself_counts() -> None:
+    assert near('<img src="/a.jpg"><img src="/pexels-photo-1.jpg">', "http://a.example/pexels-photo-1.jpg") == {
+        "Pexels": True
+    }
+
+
+@pytest.mark.parametrize(
+    ("src", "url"),
+    [
+        ("/img/größe 1.jpg", "http://a.example/img/gr%C3%B6%C3%9Fe%201.jpg"),
+        ("/_next/image?url=%2Fa.jpg&amp;w=640", "http://a.example/_next/image?url=%2Fa.jpg&w=640"),
+        ("11.jpg", "http://a.example/11.jpg"),
+    ],
+)
+def test_the_picture_is_known_however_its_address_is_written(src: str, url: str) -> None:
+    others = '<p><img src="/1.jpg" alt="Alamy"></p><p><img src="/image" alt="iStock"></p>'
+    assert near(f'<p><img src="{src}" alt="Pexels"></p>{others}', url) == {"Pexels": True}
+
+
+def test_where_the_picture_is_not_found_on_the_page_what_is_stated_is_about_the_page() -> None:
+    assert near(f'<p><img src="/1.jpg">{CC}</p>')["BY 4.0"] is False
+
+
+def test_a_licence_below_a_strip_of_other_pictures_may_be_that_of_the_page() -> None:
+    strip = '<div class="strip"><img src="/1.jpg"><img src="/2.jpg"></div>'
+    assert near(f'<main><img src="/img/banner.jpg">{strip}<p>{CC}</p></main>') == {"BY 4.0": False}
+
+
+def test_what_the_whole_page_states_is_about_the_page_and_a_badge_is_no_picture() -> None:
+    badge = f'{CC[:-13]}<img src="https://i.creativecommons.org/l/by/4.0/88x31.png"></a>'
+    rest = '<div><img src="/img/banner.jpg"></div><div><img src="/1.jpg"></div>' + "x" * 2_000
+    for footer in (
+        f"<footer><img src=/logo.png>Photos from Unsplash {badge}</footer>",
+        f'<div id="page-footer">{badge}</div>',
+    ):
+        told = near(rest + footer)
+        assert told.pop("BY 4.0") is False
+        assert not any(told.values())
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["<div>", "<a href=x.jpg>", "<", "{", "<script>{", '<img src="/img/banner.jpg">Pexels', "</p>", "<b><i></b>"],
+)
+def test_no_page_takes_long(part: str) -> None:
+    begun = time.thread_time()
+    near(part * (250_000 // len(part)) + "CC BY 4.0 Pexels " * 10_000)
+    assert time.thread_time() - begun < 20

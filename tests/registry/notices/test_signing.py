@@ -1,0 +1,62 @@
+"""Only what a person has read is signed, in that person's name, and kept byte by byte."""
+
+from typing import IO
+
+import pytest
+from django.db import connection
+
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+from registry.models import Owner
+from registry.notices import notices
+from registry.notices.contents import letter
+from registry.notices.signing import file_of, read_mark, send_by_mail, sign
+from tests.assets.noticed import begun, signed
+from tests.assets.noticed_once import inline, stage, studio, two_cases
+from tests.registry.notices.test_claims import keep_page
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["inline", "stage", "studio", "two_cases"]
+
+
+def test_another_letter_or_another_name_is_not_signed(studio: Owner, inline: SyncRunner) -> None:
+    row = begun(studio)
+    mark = read_mark(letter(row))
+    with pytest.raises(WrongUseError, match="isn't Ann Example"):
+        sign(inline.services, row, typed="Bob", read=mark, by="bob")
+    notices.fill(row, {"further": "One more word."}, ["further"])
+    with pytest.raises(WrongUseError, match="has changed since it was shown"):
+        sign(inline.services, row, typed="Ann Example", read=mark, by="ann")
+    assert notices.notice(studio, row.number).state == "draft"
+
+
+def test_pages_are_read_before_the_notice_is_held(
+    studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, blobs, held = begun(studio), inline.services.blobs, list[int]()
+    keep_page(inline, "<html>A shop</html>")
+
+    def opened(digest: Digest) -> IO[bytes]:
+        if digest == Digest.of(b"<html>A shop</html>"):
+            held.append(len(connection.savepoint_ids))
+        return type(blobs).open(blobs, digest)
+
+    outside = len(connection.savepoint_ids)
+    monkeypatch.setattr(blobs, "open", opened)
+    row = signed(inline, row)
+    assert held == [outside]
+    send_by_mail(inline.services, row, by="ann")
+    assert held == [outside] * 2
+
+
+def test_what_was_signed_is_kept_with_its_digest_and_leaves_as_one_mail(studio: Owner, inline: SyncRunner) -> None:
+    row = signed(inline, begun(studio))
+    text, pdf = (file_of(inline.services, row, name) for name in ("notice.txt", "notice.pdf"))
+    assert text is not None
+    assert pdf is not None
+    assert row.text == Digest.of(text[0])
+    assert b"Ann Example" in text[0]
+    assert pdf[0].startswith(b"%PDF-")
+    assert file_of(inline.services, row, "mail.eml") is None
+    first = send_by_mail(inline.services, row, by="ann")
+    assert send_by_mail(inline.services, row, by="ann").message_id == first.message_id

@@ -1,0 +1,35 @@
+"""Invitations by mail: the link reaches the address alone, and nobody is invited when the mail can't leave."""
+
+from dataclasses import replace
+from unittest.mock import Mock
+
+import pytest
+from django.core import mail
+from django.core.mail import EmailMessage
+
+from exhibit.config.config import Config
+from registry.models import Invitation, Role
+from registry.notifications.invitations import invite, operator_link
+from tests.assets.rows import owner
+
+
+@pytest.mark.django_db
+def test_the_link_leaves_by_mail_or_is_handed_to_who_invites(config: Config, mailoutbox: list[EmailMessage]) -> None:
+    studio = owner("studio")
+    link = invite(config, studio, "bo@example.org", Role.VIEWER, by="Ann")
+    (sent,) = mailoutbox
+    assert (sent.to, sent.subject) == (["bo@example.org"], "Ann invites you to Studio")
+    assert link in sent.body
+    mailing = replace(config, mail_url="smtp://localhost", public_url="https://exhibit.example")
+    assert invite(mailing, studio, "cy@example.org", Role.VIEWER, by="Ann") == ""
+    assert "https://exhibit.example/" in mailoutbox[1].body
+    first, second = (operator_link(config, by="Ann") for _ in range(2))
+    assert first != second
+
+
+@pytest.mark.django_db
+def test_nobody_is_invited_when_the_mail_does_not_leave(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail.get_connection().__class__, "send_messages", Mock(side_effect=OSError("no server")))
+    with pytest.raises(OSError, match="no server"):
+        invite(config, owner("studio"), "bo@example.org", Role.VIEWER, by="Ann")
+    assert not Invitation.objects.exists()

@@ -1,0 +1,51 @@
+"""What a member is told by mail and a program by its webhook."""
+
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+
+from exhibit.clock import now
+from registry.models import (
+    Crawl,
+    Event,
+    EventKind,
+    MailChoice,
+    Membership,
+    User,
+    Watch,
+    Work,
+)
+from registry.notifications import events, mail_choices, webhooks
+from tests.assets.planted import inline, planted, shop, work
+from tests.assets.shop import Shop
+from tests.assets.webhook_receiver import Receiver, receiver, verified
+from workers import wiring
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["inline", "receiver", "shop", "work"]
+
+
+def test_a_miss_reaches_the_webhook_and_the_mail_of_a_member(
+    inline: SyncRunner, work: Work, shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
+    ann = User.objects.create_user("ann@example.org", "ann@example.org", "not used")
+    Membership.objects.create(user=ann, owner=work.owner)
+    mail_choices.choose(work.owner, ann, MailChoice.HowOften.AT_ONCE, by="Ann")
+    kinds = [EventKind.CANARY_MISSED]
+    _hook, secret = webhooks.add_webhook(inline.services, work.owner, receiver.url, kinds, by="Ann")
+    made = planted(work, shop, "/empty")
+    Watch.objects.update(paused=True)
+    Crawl.objects.create(watch=made, number=1, started_at=now(), finished_at=now(), state="done", reason="finished")
+    inline.run_until_idle()
+    (got,) = receiver.got
+    told = verified(got, secret)
+    assert told["type"] == "watch.missed-canary"
+    assert (told["data"]["canary"], told["data"]["page"]) == (1, shop.url("/empty"))
+    Event.objects.update(at=now() - events.SETTLING - timedelta(seconds=1))
+    inline.run_until_idle()
+    (sent,) = mail.outbox
+    assert sent.subject.startswith("Studio: The watch shop missed a known copy")
+    assert shop.url("/empty") in sent.body
+    assert len(receiver.got) == 1

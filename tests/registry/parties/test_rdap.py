@@ -1,0 +1,115 @@
+"""What registries say: the longest match in the registers, the registrar's own answer, and nothing that is unsafe."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from registry.models import RdapAnswer
+from registry.parties import rdap
+from registry.parties.rdap import ask_registries, read_answer
+from registry.services.services import Services
+from tests.assets.registries import HOST_ADDRESS, answering, card, told
+from tests.assets.site import Answer, Site
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def registries() -> Iterator[Site]:
+    with Site() as site:
+        answering(site)
+        yield site
+    rdap._registers.clear()
+
+
+@pytest.fixture
+def services(inline: SyncRunner, registries: Site) -> Services:
+    networks, url = ("127.0.0.1/32",), registries.url("").rstrip("/")
+    inline.services.config = replace(inline.services.config, rdap_url=url, allowed_networks=networks)
+    return inline.services
+
+
+def asked(services: Services, party: str = "shop.example", peer: str = HOST_ADDRESS) -> list[RdapAnswer]:
+    return ask_registries(services, party, peer)
+
+
+def test_a_domain_its_registrar_and_the_network_of_its_host_are_asked(services: Services, registries: Site) -> None:
+    domain, registrar, network = asked(services)
+    assert (domain["registrar"], domain["abuse"]) == ("Registrar Ltd", ["abuse@registrar.example"])
+    assert (domain["since"], domain["missing"], domain["registrant"]) == ("2019-03-04", "", "")
+    assert registrar["url"] == registries.url("/registrar/domain/shop.example")
+    assert (registrar["registrant"], registrar["country"]) == ("Shop Trading GmbH", "DE")
+    assert network["query"] == HOST_ADDRESS
+    assert network["network"] == "HOSTER-NET 93.184.0.0–93.184.255.255"
+    assert (network["country"], network["abuse"]) == ("NL", ["abuse@hoster.example"])
+    assert registries.seen[1].headers["accept"].startswith("application/rdap+json")
+
+
+def test_registers_are_fetched_once_a_day(
+    services: Services, registries: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(services)
+    asked(services)
+    assert registries.times("/dns.json") == 1
+    monkeypatch.setattr(rdap, "DAY", -1.0)
+    asked(services)
+    assert registries.times("/dns.json") == 2
+
+
+def test_a_name_below_a_platform_is_asked_of_as_what_was_registered(services: Services, registries: Site) -> None:
+    asked(services, "shop.example/seller-7")
+    assert "/reg/domain/shop.example" in registries.paths()
+    rdap._registers.clear()
+    registries.routes["/dns.json"] = told({"services": [[["io"], [registries.url("/reg/")]]]})
+    asked(services, "somebody.github.io")
+    assert "/reg/domain/github.io" in registries.paths()
+    assert not [path for path in registries.paths() if "somebody" in path]
+
+
+def test_the_operators_own_addresses_are_told_to_nobody(services: Services, registries: Site) -> None:
+    networks = {"services": [[["0.0.0.0/0"], [registries.url("/net/")]]]}
+    registries.routes["/ipv4.json"] = told(networks)
+    assert [one["about"] for one in asked(services, peer="10.0.0.7")] == ["domain", "domain"]
+    assert not [path for path in registries.paths() if path.startswith("/net/")]
+
+
+def test_who_has_no_registry_or_gets_no_answer_is_told_so(services: Services, registries: Site) -> None:
+    assert asked(services, "shop.nowhere", "")[0]["missing"] == "nobody"
+    for answer, missing in (
+        (told({}, 404), "not-found"),
+        (told({}, 500), "no-answer"),
+        (Answer(b"<html>"), "nonsense"),
+        (Answer(b"[1]"), "nonsense"),
+        (Answer(b" " * (rdap.MAX_ANSWER + 1)), "no-answer"),
+        (Answer(status=302, headers=(("Location", "http://10.0.0.1/"),)), "no-answer"),
+    ):
+        registries.routes["/reg/domain/shop.example"] = answer
+        assert asked(services)[0]["missing"] == missing
+    registries.routes["/dns.json"] = Answer(b'{"services": [1]}')
+    rdap._registers.clear()
+    assert asked(services)[0]["missing"] == "nonsense"
+
+
+def test_servers_on_private_addresses_are_not_asked(services: Services, registries: Site) -> None:
+    with Site(host="127.0.0.9") as inside:
+        registries.routes["/dns.json"] = told({"services": [[["example"], [inside.url()]]]})
+        assert asked(services)[0]["missing"] == "no-answer"
+        assert inside.seen == []
+
+
+def test_whatever_an_answer_holds_is_read_as_far_as_it_can_be() -> None:
+    wild = {
+        "entities": [1, {"roles": "abuse"}, {"roles": ["abuse"], "vcardArray": ["vcard", [["email"], 3, None]]}],
+        "events": {"eventAction": "registration"},
+        "links": "x",
+        "country": 7,
+    }
+    nested = {"roles": ["abuse"], "vcardArray": card(email="no address", fn="x\u202e" * 500)}
+    for _ in range(50):
+        nested = {"entities": [nested], "roles": ["registrar"], "vcardArray": card(fn="Line\nbreak " * 100)}
+    found = read_answer("domain", "a.example", "https://r.example/", {**wild, "entities": [*wild["entities"], nested]})  # type: ignore[misc]
+    assert found["abuse"] == []
+    assert len(found["registrar"]) == 300
+    assert "\n" not in found["registrar"]
+    assert json.dumps(found)

@@ -1,0 +1,43 @@
+"""What a found picture's manifest states goes along with it."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from evidence.facts.case import MakingFacts
+from registry.bundles.bundles import sealed_case, sealed_facts
+from registry.bundles.seal import seal_bundles
+from tests.assets.rows import copy_of
+from tests.assets.sealed import WORK, asked_bundle
+from workers.tasks.sync_runner import SyncRunner
+
+
+def test_the_manifest_that_a_found_picture_brings_is_sealed_with_it(inline: SyncRunner) -> None:
+    pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+    from tests.assets.c2pa_signed import SIGNER, with_manifest
+
+    bundle = asked_bundle(inline, with_manifest(copy_of(WORK)))
+    seal_bundles(inline.services, [bundle.pk])
+    bundle.refresh_from_db()
+    case = sealed_case(inline.services, bundle)
+    provenance = sealed_facts(inline.services, case).sightings[0].provenance
+    assert provenance is not None
+    assert (provenance.standing, provenance.signer) == ("valid", SIGNER)
+    file = case.manifest.file(provenance.file)
+    assert file is not None
+    assert (file.path, file.role) == ("data/sightings/01/c2pa.json", "c2pa")
+    assert SIGNER.split(",", maxsplit=1)[0].encode() in inline.services.blobs.get(file.sha256)
+
+
+def test_what_a_found_file_says_of_its_making_is_sealed(inline: SyncRunner) -> None:
+    out, label = io.BytesIO(), b"ASCII\0\0\0" + b'{"AIGC": {"Label": "2", "ContentProducer": "Studio"}}'
+    with Image.open(io.BytesIO(copy_of(WORK))) as picture:
+        said = Image.Exif()
+        said.get_ifd(0x8769)[0x9286] = label
+        picture.save(out, "JPEG", quality=95, exif=said)
+    bundle = asked_bundle(inline, out.getvalue())
+    seal_bundles(inline.services, [bundle.pk])
+    bundle.refresh_from_db()
+    sighting = sealed_facts(inline.services, sealed_case(inline.services, bundle)).sightings[0]
+    assert sighting.making == MakingFacts("", "Label: 2, ContentProducer: Studio")

@@ -1,0 +1,135 @@
+"""A report over more cases than one volume holds: made piece by piece, and gone on with after an interruption."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from evidence.documents.report import volumes
+from evidence.documents.report.volumes import MadeFile
+from exhibit.clock import now
+from exhibit.digests import Digest
+from registry.db.fields import KeptFile
+from registry.db.steps import MAX_ATTEMPTS
+from registry.models import Case, Owner, Report
+from registry.reports import make_report as step
+from registry.reports.make_report import make_reports
+from registry.reports.requests import request_report
+from registry.services.services import Services
+from tests.assets.rows import owner, photograph, register
+from workers.tasks.sync_runner import SyncRunner
+
+IN_A_VOLUME = 3
+CASES = IN_A_VOLUME + 2
+
+
+@pytest.fixture
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    """An owner with cases for two volumes, as large as they are here."""
+    for module in (volumes, step):
+        monkeypatch.setattr(module, "IN_A_VOLUME", IN_A_VOLUME)
+    inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
+    made = owner("studio")
+    work = register(inline.services, made, photograph(1)).work
+    Case.objects.bulk_create(
+        Case(owner=made, work=work, number=number, party=f"shop-{number}.example", opened_at=now())
+        for number in range(1, CASES + 1)
+    )
+    return made
+
+
+def numbers_in(inline: SyncRunner, report: Report) -> list[str]:
+    """The cases in the report's JSON."""
+    (file,) = [one for one in report.files if one["name"].endswith(".json")]
+    plain = json.loads(inline.services.blobs.get(Digest.from_hex(file["digest"])))
+    return [case["facts"]["number"] for case in plain["cases"]]
+
+
+def test_all_cases_stand_in_volumes_and_once_in_the_data(inline: SyncRunner, studio: Owner) -> None:
+    report = request_report(studio, preparer="Ann")
+    make_reports(inline.services, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, report.error) == ("done", "")
+    assert [one["name"].removeprefix("studio-report-1") for one in report.files] == [
+        ".json",
+        ".csv",
+        ".xlsx",
+        "-volume-1.pdf",
+        "-volume-2.pdf",
+    ]
+    assert numbers_in(inline, report) == [str(number) for number in range(1, CASES + 1)]
+    assert not (inline.services.config.data_dir / "reports" / str(report.pk)).exists()
+
+
+def test_a_report_whose_time_is_over_is_gone_on_with(
+    inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "WORK_SECONDS", 0.0)
+    report = request_report(studio, preparer="Ann")
+    make_reports(inline.services, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, report.files, report.progress["begun"]) == ("todo", [], 1)
+    folder = inline.services.config.data_dir / "reports" / str(report.pk)
+    assert sorted(one.suffix for one in folder.rglob("volume-1.*")) == [".cases", ".csv", ".made", ".pdf", ".rows"]
+    assert not list(folder.rglob("volume-2.*"))
+    Case.objects.filter(number=CASES).update(decision=Case.Decision.CLEARED)
+    make_reports(inline.services, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, report.progress["begun"]) == ("done", 2)
+    assert len(numbers_in(inline, report)) == CASES  # as it was when it was begun
+
+
+def test_a_purge_has_a_report_begun_again(inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = request_report(studio, preparer="Ann")
+    kept = step._kept
+
+    def purged_at_the_end(services: Services, file: MadeFile) -> KeptFile:
+        monkeypatch.setattr(step, "_kept", kept)
+        Report.objects.filter(pk=report.pk).update(progress={})  # as a purge does
+        return kept(services, file)
+
+    monkeypatch.setattr(step, "_kept", purged_at_the_end)
+    make_reports(inline.services, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, report.files, report.progress) == ("todo", [], {})
+    make_reports(inline.services, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, len(report.files)) == ("done", 5)
+
+
+def test_a_machine_uses_no_part_that_it_made_before_a_report_was_begun_again_elsewhere(
+    inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(step, "WORK_SECONDS", 0.0)
+    other = SyncRunner(replace(inline.services.config, data_dir=tmp_path / "elsewhere"))
+    other.services.__dict__["blobs"] = inline.services.blobs  # as in a bucket
+    report = request_report(studio, preparer="Ann")
+    make_reports(inline.services, [report.pk])
+    Report.objects.filter(pk=report.pk).update(progress={})  # as a purge does, on the other machine
+    Case.objects.filter(number=1).delete()
+    for machine in (other, inline, inline):
+        report.refresh_from_db()
+        assert report.state == "todo"
+        make_reports(machine.services, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, numbers_in(inline, report)) == ("done", ["2", "3", "4", "5"])
+
+
+def test_a_volume_that_kills_its_worker_again_and_again_is_given_up(
+    inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = request_report(studio, preparer="Ann")
+
+    def killed(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(step, "shown_case", killed)
+    for _ in range(MAX_ATTEMPTS):
+        with pytest.raises(SystemExit):
+            make_reports(inline.services, [report.pk])
+        Report.objects.filter(pk=report.pk).update(claimed_at=now() - timedelta(days=1))
+    make_reports(inline.services, [report.pk])
+    report.refresh_from_db()
+    assert report.state == "failed"

@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+
+from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
+from evidence.anchors.opentimestamps.blocks import EsploraBlocks, JsonRpcBlocks
+from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
+from exhibit.config.config import Config
+from exhibit.digests import Digest
+from exhibit.errors import ConfigError, ExhibitError, RefusedError
+from exhibit.network.guard import Guard
+from registry.configuration import load_config
+from registry.services.anchors import BrokenAnchor, anchor_of, named_addresses, named_ports
+from registry.services.services import Services
+
+
+def configured(folder: Path, toml: str) -> Config:
+    (folder / "exhibit.toml").write_text(toml, encoding="utf-8")
+    return load_config({"EXHIBIT_DATA": str(folder)})
+
+
+def calendar(**settings: object) -> OpenTimestampsAnchor:
+    given = OpenTimestampsConfig(kind="opentimestamps", name="bitcoin", urls=("https://calendar.example",), **settings)  # type: ignore[arg-type]
+    anchor = anchor_of(given, (), "Exhibit")
+    assert isinstance(anchor, OpenTimestampsAnchor)
+    return anchor
+
+
+def test_block_headers_come_from_a_node_an_explorer_or_nowhere(tmp_path: Path) -> None:
+    node = calendar(bitcoin_source="http://127.0.0.1:8332", bitcoin_credentials=tmp_path / ".cookie")
+    assert isinstance(node.blocks, JsonRpcBlocks)
+    assert node.blocks.network == "main"
+    assert node.blocks.credentials == tmp_path / ".cookie"
+    assert isinstance(calendar(bitcoin_explorer="https://blockstream.info/api").blocks, EsploraBlocks)
+    assert calendar().blocks is None
+
+
+def test_files_of_anchors_lie_relative_to_the_data_folder(tmp_path: Path) -> None:
+    config = configured(
+        tmp_path,
+        '[[anchors]]\nkind = "opentimestamps"\nname = "b"\nurls = "https://a.example"\n'
+        'bitcoin_source = "http://127.0.0.1:8332"\nbitcoin_credentials = "secrets/node"\n',
+    )
+    assert config.anchors[0].files == {"bitcoin_credentials": tmp_path / "secrets" / "node"}
+    assert [anchor.name for anchor in Services(config).anchors] == ["b"]
+
+
+def test_an_anchor_reaches_the_addresses_and_ports_that_the_operator_wrote_and_no_others() -> None:
+    urls = ("http://127.0.0.1:8545", "https://tsa.example/tsr", "http://localhost:9", "http://[fd00::1]:8332")
+    assert named_addresses(urls) == ("127.0.0.1/32", "127.0.0.1/32", "fd00::1/128")
+    assert named_ports(urls) == (8545, 443, 9, 8332)
+
+
+def test_a_name_that_leads_to_a_private_network_needs_that_network_in_the_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [(0, 0, 0, "", ("10.1.2.3", 8332))])
+    with pytest.raises(RefusedError, match=r"node\.internal\.example isn't on"):
+        Guard().resolve("node.internal.example", 8332)
+
+    def tip(**settings: object) -> int:
+        blocks = calendar(bitcoin_source="http://node.internal.example:8332", **settings).blocks
+        assert blocks is not None
+        return blocks.tip()
+
+    with pytest.raises(RefusedError, match="public internet"):
+        tip()
+    monkeypatch.setattr(
+        "exhibit.network.http._TRIED_ADDRESSES", 0
+    )  # the guard lets it through, and nothing is connected to
+    with pytest.raises(ExhibitError, match="doesn't answer"):
+        tip(networks=("10.1.0.0/16",))
+
+
+def test_a_witness_that_cannot_be_used_says_so_and_leaves_the_others_alone(tmp_path: Path) -> None:
+    (tmp_path / "roots.pem").write_text("no certificate")
+    config = configured(
+        tmp_path,
+        '[[anchors]]\nkind = "rfc3161"\nname = "broken"\nurls = "https://a.example"\nroots = "roots.pem"\n'
+        '[[anchors]]\nkind = "opentimestamps"\nname = "good"\nurls = "https://b.example"\n',
+    )
+    broken, good = Services(config).anchors
+    assert [(one.kind, one.name) for one in (broken, good)] == [("rfc3161", "broken"), ("opentimestamps", "good")]
+    for act in (broken.examine, lambda: broken.submit(Digest(bytes(32)))):
+        with pytest.raises(ConfigError, match=r"roots? certificates? of broken can't be read"):
+            act()
+    (tmp_path / "roots.pem").unlink()
+    assert isinstance(anchor_of(config.anchors[0], (), "tests"), BrokenAnchor)
+    wrong = OpenTimestampsConfig(kind="opentimestamps", name="typo", urls=("http://10.0.0.1:85450",))
+    with pytest.raises(ConfigError, match="Port out of range"):
+        anchor_of(wrong, (), "tests").submit(Digest(bytes(32)))

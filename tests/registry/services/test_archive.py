@@ -1,0 +1,205 @@
+"""The pictures seen, searched in a real Milvus: new works find them, and nothing is lost when it fails."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.db import transaction
+
+from exhibit.errors import IntegrityError
+from indexer.picture.spaces import PHASH
+from indexer.vectors.brute import rows_of
+from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.milvus_index import SILENT, MilvusRows
+from registry.matches import fingerprints
+from registry.matches.fingerprints import Collection
+from registry.matches.index_upkeep import (
+    check_indexes,
+    drop_archive,
+    index_states,
+    mend_indexes,
+    move_archive,
+    rebuild_indexes,
+)
+from registry.matches.search import search_pictures
+from registry.models import Case, Match, Owner, WorkPicture
+from registry.services.archive import Archive
+from registry.services.indexes import index_folder
+from registry.services.services import Services
+from tests.assets.milvus_server import Server
+from tests.assets.rows import copy_of, owner, photograph, register
+from tests.assets.shop import LOOPBACK, Shop, watch
+from tests.assets.site import Site
+from tests.assets.stage import inline, stage
+from workers.operations.backlog import held_up
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["inline", "stage"]
+WORKS = 3
+SEEN = WORKS + 1
+ALL = {f"Work {seed}" for seed in range(WORKS)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def seen(stage: SyncRunner) -> None:
+    """Copies of works and another picture were crawled before the works were registered."""
+    runner = SyncRunner(replace(stage.services.config, allowed_networks=(LOOPBACK,)))
+    with Site(host="127.0.0.6") as site:
+        shop = Shop(site)
+        paths = [f"/copy-{seed}.jpg" for seed in range(WORKS)]
+        for seed, path in enumerate(paths):
+            shop.image(path, copy_of(photograph(seed)))
+        shop.image("/other.jpg", photograph(60))
+        shop.page("/", *paths, "/other.jpg")
+        watch(owner("studio"), shop.url())
+        runner.run_until_idle()
+    for seed in range(WORKS):
+        register(runner.services, Owner.objects.get(), photograph(seed), f"Work {seed}")
+
+
+@pytest.fixture
+def archived(inline: SyncRunner, milvus_server: Server) -> Iterator[Services]:
+    """The installation with its archive in Milvus."""
+    services = Services(replace(inline.services.config, milvus_url=milvus_server.url))
+    list(move_archive(services, to_milvus=True))
+    yield services
+    for archive in archives(services):
+        archive.clear()
+
+
+def archives(services: Services) -> list[Archive]:
+    return [Archive(services.config, space) for space in services.indexes.spaces]
+
+
+def collection_of(archive: Archive) -> MilvusRows:
+    standing = archive.read()
+    return MilvusRows(archive.space, archive.server, standing.collection, standing.sequence)
+
+
+def found(services: Services) -> set[str]:
+    """The works for which a search of all pictures seen opens cases."""
+    Case.objects.all().delete()
+    Match.objects.all().delete()
+    WorkPicture.objects.update(state="todo", not_before=None, claimed_by="", progress={})
+    search_pictures(services, list(WorkPicture.objects.values_list("pk", flat=True)))
+    return set(Case.objects.values_list("work__title", flat=True))
+
+
+def named_by(services: Services) -> int:
+    """How many pictures seen the index of a process names, when it is asked for their own hashes."""
+    services.indexes.refresh(Collection.PICTURES)
+    index = services.indexes.of(Collection.PICTURES, PHASH)
+    last = fingerprints.last_change(Collection.PICTURES, PHASH)
+    stored = [vector for batch in fingerprints.living(Collection.PICTURES, PHASH, last) for _, vector in batch]
+    return len({hit.number for hits in index.search(rows_of(PHASH, stored), k=9, within=0) for hit in hits})
+
+
+def problems(services: Services) -> set[str]:
+    return {problem for state in check_indexes(services) for problem in state.problems}
+
+
+def test_works_find_what_was_crawled_before_as_they_do_by_faiss(archived: Services) -> None:
+    assert found(archived) == ALL
+    assert set(WorkPicture.objects.values_list("state", flat=True)) == {"done"}
+    by_faiss = Services(replace(archived.config, milvus_url=""))
+    assert found(by_faiss) == ALL
+    assert (
+        len(collection_of(archives(archived)[0])) == len(by_faiss.indexes.of(Collection.PICTURES, PHASH)) == WORKS + 1
+    )
+    mend_indexes(archived)
+    (state,) = [one for one in index_states(archived) if (one.collection, one.space) == ("pictures", PHASH.id)]
+    assert (state.vectors, state.behind, state.size > 0, problems(archived)) == (SEEN, 0, True, set())
+
+
+def test_a_milvus_that_is_down_holds_searches_up_until_it_is_back(archived: Services, milvus_server: Server) -> None:
+    assert found(archived) == ALL
+    milvus_server.kill()
+    for services in (archived, Services(archived.config)):  # in the middle, and at the start
+        assert found(services) == set()
+        assert set(held_up().values()) == {SILENT}
+    assert {state.vectors for state in index_states(archived) if state.collection == "pictures"} == {0}
+    milvus_server.start()
+    assert found(archived) == ALL
+    assert (held_up(), problems(archived)) == ({}, set())
+
+
+def test_upkeep_adds_what_is_missing_and_deletes_what_has_gone(archived: Services) -> None:
+    assert found(archived) == ALL
+    archive = archives(archived)[0]
+    rows = collection_of(archive)
+    numbers = rows.between(0, rows.upto).tolist()
+    rows.delete(np.array(numbers[:1]))
+    assert any("entries where the rows have" in problem for problem in problems(archived))
+    mend_indexes(archived)
+    assert (rows.between(0, rows.upto).tolist(), found(archived)) == (numbers, ALL)
+    pictures = fingerprints.pictures_of(Collection.PICTURES, PHASH, [numbers[1]])
+    with transaction.atomic():
+        fingerprints.remove_from(Collection.PICTURES, list(pictures.values()))
+    mend_indexes(archived)
+    left = [number for number in numbers if number != numbers[1]]
+    assert (rows.between(0, rows.upto).tolist(), problems(archived)) == (left, set())
+    rows.put(np.array([numbers[1]]), np.zeros((1, 32), np.uint8))
+    mend_indexes(archived)
+    assert rows.between(0, rows.upto).tolist() == left
+
+
+@pytest.mark.parametrize("noticed", ["searched", "by the upkeep"])
+def test_a_collection_that_was_dropped_is_made_again_and_what_does_not_count_goes(
+    archived: Services, noticed: str
+) -> None:
+    assert found(archived) == ALL
+    archive = archives(archived)[0]
+    (name,) = archive.server.names()
+    archive.server.ask("drop_collection", name)
+    assert problems(archived) == {f"{name} isn't in Milvus any more."}
+    if noticed == "by the upkeep":
+        mend_indexes(archived)
+    left = archive.server.make(PHASH)
+    assert found(Services(archived.config)) == ALL
+    mend_indexes(archived)
+    assert {name, left}.isdisjoint(archive.server.names())
+    assert problems(archived) == set()
+
+
+def test_a_restored_installation_leaves_the_collections_of_the_other_alone(archived: Services, tmp_path: Path) -> None:
+    restored = Services(replace(archived.config, data_dir=tmp_path / "restored"))
+    assert named_by(archived) == named_by(restored) == SEEN
+    list(rebuild_indexes(restored))
+    mend_indexes(restored)
+    assert [len(one.server.names()) for one in (*archives(archived), *archives(restored))] == [1, 1, 1, 1]
+    for archive in archives(restored):
+        archive.clear()
+
+
+def test_the_archive_is_moved_there_and_back_and_goes_on_where_it_was_broken_off(
+    archived: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.services.indexes.PAGE", 1)
+    drop_archive(archived, from_milvus=True)
+    first = next(move_archive(archived, to_milvus=True))  # and no further
+    assert first == (PHASH.id, 1, SEEN)
+    assert archives(archived)[0].read().sequence > 0
+    moved = list(move_archive(archived, to_milvus=True))
+    assert [step for step in moved if step[0] == PHASH.id] == [(PHASH.id, n, SEEN) for n in (2, 3, 4, 4)]
+    assert named_by(archived) == SEEN
+    back = list(move_archive(archived, to_milvus=False))
+    drop_archive(archived, from_milvus=True)
+    assert (PHASH.id, SEEN, SEEN) in back
+    assert [one.server.names() for one in archives(archived)] == [[], []]
+    here = Services(replace(archived.config, milvus_url=""))
+    assert (named_by(here), problems(here), found(here)) == (SEEN, set(), ALL)
+
+
+def test_an_archive_that_lacks_entries_is_told_when_it_is_moved(archived: Services) -> None:
+    folder = index_folder(archived.config, Collection.PICTURES, PHASH)
+    list(move_archive(archived, to_milvus=False))
+    index = FaissIndex(PHASH, folder)
+    index.remove(np.array(collection_of(archives(archived)[0]).between(0, index.sequence)[:1]))
+    index.flush(index.sequence)
+    with pytest.raises(IntegrityError, match=r"holds 3 entries where the rows have 4"):
+        list(move_archive(archived, to_milvus=False))
+    drop_archive(archived, from_milvus=False)
+    assert not folder.exists()
+    assert (PHASH.id, SEEN, SEEN) in list(move_archive(archived, to_milvus=False))

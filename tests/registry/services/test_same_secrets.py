@@ -1,0 +1,139 @@
+"""Machines of one installation have the same secrets, or are told so; none makes others in silence."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from evidence.keys.ed25519 import FileSigner
+from exhibit.config.config import Config
+from exhibit.config.secrets import master_key, next_master_key, secret_key
+from exhibit.errors import ConfigError, ServiceMissingError
+from registry.bundles.keys import change_master_key, sealing_key, signer_of
+from registry.models import SecretMark
+from registry.services.same_secrets import check_secrets, encrypting_key, forget_marks, keep_marks
+from registry.services.services import Services
+from tests.assets.rows import owner
+from workers.operations.doctor import examine
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Machine = Callable[[str], Config]
+
+
+@pytest.fixture
+def machine(config: Config, tmp_path: Path) -> Machine:
+    """Machines with a database of their operator's own, by their names."""
+    told = connection.settings_dict
+    url = f"postgresql://{told['USER']}@/{told['NAME']}?host={told['HOST']}"
+    return lambda name: replace(config, data_dir=tmp_path / name, database_url=url)
+
+
+@pytest.fixture
+def first(machine: Machine) -> Config:
+    """The one that was started first."""
+    made = machine("first")
+    check_secrets(made)
+    secret_key(made)
+    master_key(made)
+    FileSigner(made.data_dir / "secrets" / "log.key")
+    keep_marks(made)
+    return made
+
+
+def copied(config: Config, to: Config) -> Config:
+    shutil.copytree(config.data_dir / "secrets", to.data_dir / "secrets")
+    return to
+
+
+def test_a_machine_without_the_secrets_makes_none_and_is_told_where_to_take_them_from(
+    first: Config, machine: Machine
+) -> None:
+    second = machine("second")
+    with pytest.raises(ConfigError, match=r"has the secret .* isn't here") as refused:
+        check_secrets(second)
+    assert "EXHIBIT_SECRETS_DIR" in refused.value.hint
+    assert not (second.data_dir / "secrets").exists()
+    assert [one.ok for one in examine(second) if one.name == "secrets"] == [False]
+    mounted = replace(second, secrets_dir=str(first.data_dir / "secrets"))
+    for one in (first, mounted, copied(first, second)):
+        check_secrets(one)
+        assert [told.ok for told in examine(one) if told.name == "secrets"] == [True]
+
+
+@pytest.mark.parametrize("name", ["secret_key", "master_key", "log.key"])
+def test_a_secret_of_another_installation_is_named(first: Config, machine: Machine, name: str) -> None:
+    second = copied(first, machine("second"))
+    (second.data_dir / "secrets" / name).write_text("cd" * 32)
+    with pytest.raises(ConfigError, match=f"{name} isn't the one that the installation uses"):
+        check_secrets(second)
+    with pytest.raises(ConfigError, match=name):
+        keep_marks(second)
+    check_secrets(first)
+
+
+def test_secrets_that_were_lost_everywhere_are_others_when_the_operator_says_so(
+    first: Config, machine: Machine
+) -> None:
+    second = copied(first, machine("second"))
+    (second.data_dir / "secrets" / "master_key").write_text("cd" * 32)
+    forget_marks(second)
+    keep_marks(second)
+    check_secrets(second)
+    with pytest.raises(ConfigError, match="isn't the one"):
+        check_secrets(first)
+
+
+def test_while_the_database_is_silent_a_machine_starts_with_all_secrets_and_makes_none(
+    first: Config, machine: Machine
+) -> None:
+    silent = "postgresql://u@127.0.0.1:9/none"
+    check_secrets(replace(first, database_url=silent))
+    with pytest.raises(ServiceMissingError, match="no secrets here"):
+        check_secrets(replace(machine("second"), database_url=silent))
+
+
+def test_after_a_change_of_the_master_key_a_machine_with_the_old_one_encrypts_nothing(
+    first: Config, machine: Machine
+) -> None:
+    second, studio = copied(first, machine("second")), owner("studio")
+    key = sealing_key(Services(first), studio)
+    change_master_key(Services(first), by="Ann", reason="yearly")
+    assert encrypting_key(first) == master_key(first) != master_key(second)
+    with pytest.raises(ConfigError, match="isn't the one"):
+        encrypting_key(second)
+    with pytest.raises(ConfigError, match="isn't the one"):
+        check_secrets(second)
+    check_secrets(first)
+    assert signer_of(Services(first), key).public_key == bytes(key.public_key)
+
+
+def test_a_change_that_was_interrupted_leaves_a_machine_that_starts(
+    first: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = owner("studio")
+    sealing_key(Services(first), studio)
+    coming = next_master_key(first)
+    check_secrets(first)
+    with monkeypatch.context() as patched:
+        patched.setattr("registry.bundles.keys.adopt_next_master_key", _interrupted)
+        with pytest.raises(InterruptedError):
+            change_master_key(Services(first), by="Ann", reason="yearly")
+    check_secrets(first)
+    encrypting_key(first)
+    change_master_key(Services(first), by="Ann", reason="yearly")
+    check_secrets(first)
+    assert master_key(first) == coming
+    assert SecretMark.objects.count() == 3
+
+
+def _interrupted(_: Config) -> None:
+    raise InterruptedError
+
+
+def test_with_an_embedded_database_nothing_is_asked_and_secrets_are_made(machine: Machine) -> None:
+    alone = replace(machine("alone"), database_url="")
+    check_secrets(alone)
+    assert len(encrypting_key(alone)) == 32

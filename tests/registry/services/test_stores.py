@@ -1,0 +1,123 @@
+"""Where exact bytes lie by the setting, and what is refused."""
+
+import errno
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from exhibit.config.config import Config
+from exhibit.errors import StorageError
+from exhibit.files.blobs import Folder
+from exhibit.machine import machine_fault
+from registry.configuration import load_config
+from registry.services.disk import free_bytes
+from registry.services.services import Services
+from registry.services.stores import WITHHELD, Rooms, examine, store_at
+from tests.assets.swift_server import S3, bucket_on
+from workers.operations.doctor import examine as examine_machine
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Config:
+    return load_config({"EXHIBIT_DATA": str(tmp_path / "data"), "EXHIBIT_CAPTURE_BROWSER": "none"})
+
+
+@pytest.fixture
+def elsewhere(fresh: Config, tmp_path: Path) -> Config:
+    return replace(fresh, blobs_url=(tmp_path / "big disk").as_uri())
+
+
+def test_bytes_lie_in_the_data_folder_unless_a_url_says_otherwise(fresh: Config, elsewhere: Config) -> None:
+    for config, folder in ((fresh, fresh.data_dir), (elsewhere, fresh.data_dir.parent / "big disk")):
+        services = Services(config)
+        digest = services.blobs.put(b"bytes")
+        assert [path.name for path in (folder / "blobs").rglob(digest.hex)] == [digest.hex]
+        services.blobs.move(digest, services.withheld)
+        assert (list(services.blobs), list(services.withheld)) == ([], [digest])
+    assert free_bytes(elsewhere) > 0
+
+
+def test_a_folder_elsewhere_belongs_to_one_installation(elsewhere: Config, tmp_path: Path) -> None:
+    store_at(elsewhere, elsewhere.blobs_url)
+    other = replace(elsewhere, data_dir=tmp_path / "other")
+    with pytest.raises(StorageError, match="belongs to another installation") as refused:
+        store_at(other, other.blobs_url)
+    assert machine_fault(refused.value) == refused.value.message
+
+
+def test_a_folder_elsewhere_that_has_gone_is_not_made_again(elsewhere: Config, tmp_path: Path) -> None:
+    """As a disk that isn't mounted any more leaves the empty folder under it."""
+    store = store_at(elsewhere, elsewhere.blobs_url)
+    digest = store.put(b"bytes")
+    (tmp_path / "big disk").rename(tmp_path / "unmounted")
+    (tmp_path / "big disk").mkdir()
+    for name in ("blobs", WITHHELD):
+        with pytest.raises(StorageError, match="isn't what it was"):
+            store_at(elsewhere, elsewhere.blobs_url, name)
+    with pytest.raises(OSError, match="file handle") as gone:
+        store.get(digest)
+    assert gone.value.errno == errno.ESTALE
+    assert list((tmp_path / "big disk").iterdir()) == []
+
+
+@pytest.mark.django_db
+def test_a_bucket_is_used_with_the_keys_of_the_data_folder(s3: S3, fresh: Config) -> None:
+    config = replace(fresh, blobs_url=s3.url_for(fresh.data_dir))
+    services = Services(config)
+    digest = services.blobs.put(b"bytes")
+    assert Services(config).blobs.get(digest) == b"bytes"
+    assert not (config.data_dir / "blobs").exists()
+
+
+@pytest.mark.django_db
+def test_a_second_installation_is_refused_the_bucket_and_doctor_says_so(s3: S3, fresh: Config, tmp_path: Path) -> None:
+    config = replace(fresh, blobs_url=s3.url_for(fresh.data_dir))
+    examine(config)
+    assert sorted(path.name for path in config.data_dir.rglob("*")) == ["bucket.toml", "secrets"]
+    Services(config).blobs.put(b"bytes")
+    other = replace(config, data_dir=tmp_path / "other")
+    (other.data_dir / "secrets").mkdir(parents=True)
+    (other.data_dir / "secrets" / "bucket.toml").write_text(s3.settings())
+    told = {one.name: one for one in (*examine_machine(config), *examine_machine(other)) if one.name == "exact bytes"}
+    assert (told["exact bytes"].ok, told["exact bytes"].sentence) == (
+        False,
+        "The bucket belongs to another installation of Exhibit.",
+    )
+    with pytest.raises(StorageError, match="another installation"):
+        Services(other).blobs.put(b"theirs")
+    assert len(list(Services(config).blobs)) == 1
+
+
+def test_a_bucket_without_its_library_is_said_to_need_it(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    monkeypatch.delitem(sys.modules, "exhibit.files.bucket")
+    with pytest.raises(StorageError, match="optional part “bucket”") as refused:
+        store_at(fresh, "s3://bucket/exhibit")
+    assert "bootstrap.py runtime bucket" in refused.value.hint
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def rooms(request: pytest.FixtureRequest, tmp_path: Path) -> Rooms:
+    if request.param == "folder":
+        return Rooms(Folder(tmp_path / "uploads"))
+    return Rooms(bucket_on(request.getfixturevalue("s3"), tmp_path), "uploads")
+
+
+def test_bytes_wait_in_their_room_alone_until_they_are_taken(rooms: Rooms) -> None:
+    first, second = rooms.room(1).put(b"first"), rooms.room(20).put(b"second")
+    assert (list(rooms.room(1)), list(rooms.room(2)), rooms.room(20).get(second)) == ([first], [], b"second")
+    rooms.room(20).remove(first)
+    rooms.room(20).remove(second)
+    rooms.room(3).remove(second)
+    assert (first in rooms.room(1), list(rooms.room(20))) == (True, [])
+
+
+def test_a_room_is_idle_when_nothing_came_for_a_while_and_goes_with_all_that_is_in_it(rooms: Rooms) -> None:
+    for data in (b"one", b"two"):
+        rooms.room(1).put(data)
+    rooms.room(2).put(b"three")
+    assert (sorted(rooms.idle(3600)), sorted(rooms.idle(-60))) == ([], [1, 2])
+    rooms.clear(1)
+    assert (list(rooms.room(1)), len(list(rooms.room(2)))) == ([], 1)

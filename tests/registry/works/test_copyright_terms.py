@@ -1,0 +1,88 @@
+"""Terms of protection: the answers of documents that everybody knows, and no conclusion from a gap."""
+
+from typing import Any
+
+import pytest
+
+from registry.works.copyright_terms import By, Dates, Standing, rules, screen
+
+OVER, RUNNING, UNKNOWN = Standing.OVER, Standing.RUNNING, Standing.UNKNOWN
+
+
+def standing(country: str, year: int = 2026, **dates: Any) -> Standing:  # noqa: ANN401 - any field
+    found = {one.country: one.standing for one in screen(Dates(**dates), year)}
+    return found[country]
+
+
+@pytest.mark.parametrize(
+    ("country", "dates", "expected"),
+    [
+        ("US", {"published": 1930}, OVER),
+        ("US", {"published": 1931}, UNKNOWN),
+        ("US", {"published": 1960, "died": 1960}, UNKNOWN),  # renewal and restoration need records
+        ("US", {"created": 2001, "published": 2001}, RUNNING),
+        ("US", {"created": 2001}, RUNNING),
+        ("US", {"created": 1980, "published": 1981}, UNKNOWN),  # a notice was needed
+        ("US", {"author": "organisation", "created": 1995, "published": 1996}, RUNNING),
+        ("EU", {"died": 1955}, OVER),
+        ("EU", {"died": 1956}, RUNNING),
+        ("EU", {"author": "anonymous", "published": 1955}, OVER),
+        ("EU", {"author": "organisation", "published": 1955}, UNKNOWN),  # it depends on whether persons are named
+        ("US", {"author": "organisation", "created": 1990, "published": 2020}, RUNNING),
+        ("GB", {"died": 1955}, OVER),
+        ("CN", {"died": 1975}, OVER),
+        ("CN", {"died": 1976}, RUNNING),
+        ("CN", {"published": 1970, "photograph": True, "died": 2000}, OVER),
+        ("CN", {"published": 1970, "photograph": False, "died": 2000}, RUNNING),
+        ("CN", {"published": 1970, "died": 2000}, UNKNOWN),  # nobody said whether it is a photograph
+        ("CN", {"author": "organisation", "published": 1975, "photograph": False}, OVER),
+        ("JP", {"died": 1967}, OVER),
+        ("JP", {"died": 1968}, RUNNING),
+        ("JP", {"author": "organisation", "published": 1900}, UNKNOWN),
+        ("JP", {"published": 1950, "photograph": True}, UNKNOWN),
+        ("CA", {"died": 1971}, OVER),
+        ("CA", {"died": 1972}, RUNNING),
+        ("IN", {"died": 1965}, OVER),
+        ("IN", {"died": 1966}, RUNNING),
+    ],
+)
+def test_the_dates_decide_where_they_can(country: str, dates: dict[str, Any], expected: Standing) -> None:
+    assert standing(country, **dates) == expected
+
+
+def test_a_gap_decides_nothing() -> None:
+    assert {one.standing for one in screen(Dates(), 2026)} == {UNKNOWN}
+    assert {one.standing for one in screen(Dates(published=1940), 2026)} <= {UNKNOWN, OVER}
+    assert standing("EU", published=1900) == UNKNOWN  # the author may have lived long
+
+
+def test_terms_end_with_the_year() -> None:
+    assert standing("EU", 2026, died=1956) == RUNNING
+    assert standing("EU", 2027, died=1956) == OVER
+    assert standing("US", 2027, published=1931) == OVER
+
+
+def test_each_rule_names_its_source() -> None:
+    assert all(one.source and one.life >= 50 for one in rules())
+    assert len({one.code for one in rules()}) == len(rules()) >= 7
+
+
+@pytest.mark.parametrize(
+    ("country", "dates", "by", "number"),
+    [
+        ("EU", {"died": 1955}, By.DEATH, 70),
+        ("EU", {"created": 2001}, By.DEATH, 70),
+        ("EU", {}, By.GAP, 0),
+        ("US", {"published": 1930}, By.PUBLICATION, 95),
+        ("US", {"published": 1960, "died": 1960}, By.RECORDS, 1990),
+        ("US", {"author": "organisation", "created": 1990, "published": 2020}, By.CREATION, 120),
+        ("CN", {"published": 1970, "photograph": True, "died": 2000}, By.PHOTOGRAPHS_UNTIL, 1970),
+        ("JP", {"died": 1967}, By.DEAD_UNTIL, 1967),
+        ("JP", {"died": 1968}, By.DEATH, 70),
+    ],
+)
+def test_a_finding_says_which_part_of_the_rule_answered(
+    country: str, dates: dict[str, Any], by: By, number: int
+) -> None:
+    [found] = [one for one in screen(Dates(**dates), 2026) if one.country == country]
+    assert (found.by, found.number) == (by, number)

@@ -1,0 +1,139 @@
+"""Licences as people write them: works by number or file name, and what can't be meant with its line."""
+
+import io
+from datetime import date, datetime
+
+import pytest
+from openpyxl import Workbook
+
+from exhibit.clock import now
+from exhibit.errors import WrongUseError
+from registry.models import Owner, Work
+from registry.works.licence_tables import licences_in_table, works_named
+from registry.works.spreadsheets import Heading
+from registry.works.tables import day
+from tests.assets.rows import owner
+
+
+@pytest.fixture
+def studio(db: None) -> Owner:
+    made = owner("studio")
+    for number, name in ((1, "a.jpg"), (2, "shoot/b.jpg"), (3, "a.jpg")):
+        Work.objects.create(owner=made, number=number, title="A", registered_at=now(), source_name=name)
+    Work.objects.create(owner=owner("agency"), number=9, title="A", registered_at=now(), source_name="c.jpg")
+    return made
+
+
+def test_works_are_named_by_number_or_file_and_only_the_owners_own(studio: Owner) -> None:
+    assert [one.number for one in works_named(studio, "2；1,\nshoot/b.jpg")] == [2, 1, 2]
+    assert works_named(studio, " ") == ()
+    for text, said in (
+        ("a.jpg", "Several works of Studio"),
+        ("9", "No work of Studio"),
+        ("c.jpg", "No work of Studio"),
+    ):
+        with pytest.raises(WrongUseError, match=said):
+            works_named(studio, text)
+
+
+def test_a_table_of_licences_names_the_line_that_cannot_be_used(studio: Owner) -> None:
+    table = "works,licensee,domain\n2,Shop,Shop.Example\n,Press,press.example\n"
+    first, second = licences_in_table(studio, "l.csv", table.encode())
+    assert ([one.number for one in first.works], first.domain, second.works) == ([2], "shop.example", ())
+    with pytest.raises(WrongUseError, match=r"l\.csv, line 3: No work of Studio: “nine”"):
+        licences_in_table(studio, "l.csv", (table.splitlines()[0] + "\n1,A,a.example\nnine,B,b.example\n").encode())
+
+
+def test_licences_are_read_with_their_works_and_days(studio: Owner) -> None:
+    head, line = "works,licensee,domain,valid_from,valid_until", "shoot/b.jpg; 1 ;,Shop,Shop.Example"
+    (new,) = licences_in_table(studio, "table.csv", f"{head}\n{line},2024-01-01,2024-12-31\n".encode())
+    assert ([one.number for one in new.works], new.licensee, new.domain) == ([2, 1], "Shop", "shop.example")
+    assert (new.valid_from, new.valid_until, new.url_pattern) == (date(2024, 1, 1), date(2024, 12, 31), "")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("licensee,domain\nShop,\n", "neither a domain nor a url_pattern"),
+        ("licensee,domain\n,a.example\n", "licensee is empty"),
+        ("licensee,domain,valid_from\nShop,a.example,1.2024\n", "“1.2024” isn't a day"),
+        ("licensee,domain,valid_from\nShop,a.example,01/02/2026\n", "“01/02/2026” may be 2026-02-01 or 2026-01-02"),
+        ("licensee,domain,invoice\nShop,a.example,7\n", "has a column “invoice” that isn't known"),
+        ("licensee,domain,valid_from,valid_until\nS,a.example,2024-02-01,2024-01-01\n", "valid_until is before"),
+    ],
+)
+def test_a_table_of_licences_that_cannot_be_used_is_refused_by_its_line(
+    studio: Owner, text: str, sentence: str
+) -> None:
+    with pytest.raises(WrongUseError) as raised:
+        licences_in_table(studio, "table.csv", text.encode())
+    assert sentence in raised.value.message
+    assert "line 2" in raised.value.message or "invoice" in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Customer;Website;Valid from;Expiry date;Notes\nMüller & Söhne;shop.example;01.02.2026;31/12/2026;Größe\n",
+        "Kunde;Domäne;Gültig ab;Gültig bis;Bemerkung\nMüller & Söhne;shop.example;1.2.2026;31.12.2026;Größe\n",
+        "Client;Site web;Début;Fin;Motif\nMüller & Söhne;shop.example;2026-02-01;2026/12/31;Größe\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8-sig", "utf-16"])
+def test_a_spreadsheet_of_customers_is_read_as_people_keep_it(studio: Owner, text: str, encoding: str) -> None:
+    table = licences_in_table(studio, "customers.csv", text.encode(encoding))
+    (new,) = table
+    assert (new.licensee, new.domain, new.reason) == ("Müller & Söhne", "shop.example", "Größe")
+    assert (new.valid_from, new.valid_until) == (date(2026, 2, 1), date(2026, 12, 31))
+    heads = text.splitlines()[0].split(";")
+    columns = ("licensee", "domain", "valid_from", "valid_until", "reason")
+    fields = text.splitlines()[1].split(";")
+    assert table.understood.headings == tuple(map(Heading, heads, columns, fields))
+    assert table.understood.likely is (encoding == "cp1252")
+
+
+def test_chinese_headings_and_a_workbook_are_read_too(studio: Owner) -> None:
+    text = "客户名称,域名,生效日期,到期日期,备注\n海港版画,shop.example,2026年1月1日,2026年12月31日,订单\n"
+    for encoding in ("gbk", "utf-8"):
+        (new,) = licences_in_table(studio, "l.csv", text.encode(encoding))
+        assert (new.licensee, new.valid_until) == ("海港版画", date(2026, 12, 31))
+    for heads in ("客户,网站,有效期至", "Kunde,Domain,Gueltig bis"):
+        (new,) = licences_in_table(studio, "l.csv", f"{heads}\nA,a.example,2026/12/31\n".encode())
+        assert new.valid_until == date(2026, 12, 31)
+    book, out = Workbook(), io.BytesIO()
+    book.worksheets[0].append(["Customer", "Web site", "From"])
+    book.worksheets[0].append(["Müller", "shop.example", datetime(2026, 2, 1)])  # noqa: DTZ001 - as workbooks have them
+    book.worksheets[0].append(["Shop", "a.example", "31.12.2026"])
+    book.save(out)
+    first, second = licences_in_table(studio, "l.xlsx", out.getvalue())
+    assert (first.valid_from, second.valid_from) == (date(2026, 2, 1), date(2026, 12, 31))
+
+
+def test_a_site_that_stands_by_its_name_in_a_column_of_addresses_is_the_site(studio: Owner) -> None:
+    text = "Customer;URL\nA;Shop.example\nB;https://shop.example/a\nC;*.shop.example/*"
+    kept = licences_in_table(studio, "customers.csv", text.encode())
+    assert [(one.domain, one.url_pattern) for one in kept] == [
+        ("shop.example", ""),
+        ("", "https://shop.example/a"),
+        ("", "*.shop.example/*"),
+    ]
+
+
+def test_a_column_is_left_out_only_where_somebody_is_shown_that(studio: Owner) -> None:
+    text = "Customer,Invoice,Domain\nShop,7,shop.example\n"
+    table = licences_in_table(studio, "l.csv", text.encode(), left_out=lambda heading: heading == "Invoice")
+    assert [one.column for one in table.understood.headings] == ["licensee", "", "domain"]
+
+
+def test_the_order_of_days_is_said_and_not_guessed(studio: Owner) -> None:
+    text = b"Customer,Domain,From\nShop,shop.example,01/02/2026\nShop,a.example,13/02/2026\n"
+    with pytest.raises(WrongUseError, match=r"line 2: “01/02/2026” may be"):
+        licences_in_table(studio, "l.csv", text)
+    first, _second = licences_in_table(studio, "l.csv", text, order="day-month")
+    assert first.valid_from == date(2026, 2, 1)
+
+
+def test_a_day_is_whole() -> None:
+    assert (day("2024-05-31"), day("2024/5/31"), day("")) == (date(2024, 5, 31), date(2024, 5, 31), None)
+    with pytest.raises(WrongUseError, match="isn't a day"):
+        day("5.2024")

@@ -1,0 +1,107 @@
+"""The ownership check at registration, changes of what is declared, and documents beside a work."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from exhibit.errors import WrongUseError
+from exhibit.types import DeclaredWork
+from registry.models import LogOpening, Owner, OwnershipRemark, Work
+from registry.works.declarations import edit
+from registry.works.ownership import answer, names_one_of, terms, warnings_of
+from registry.works.registration import NewWork, register_work
+from tests.assets.rows import owner, photograph, register
+from tests.exhibit.pictures.test_metadata import exif
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def studio(db: None) -> Owner:
+    return owner("studio")
+
+
+def signed(seed: int, **tags: str | bytes) -> bytes:
+    out = io.BytesIO()
+    Image.open(io.BytesIO(photograph(seed))).save(out, "JPEG", exif=exif(**tags))
+    return out.getvalue()
+
+
+def kinds(work: Work) -> set[str]:
+    return set(work.remarks.values_list("kind", flat=True))
+
+
+def test_what_the_file_states_fills_gaps_only_if_its_owner_wishes(inline: SyncRunner, studio: Owner) -> None:
+    tags = {"Artist": "Ann Lee", "Copyright": "Copyright Ann Lee", "DateTimeOriginal": "2020:05:31 10:00:00"}
+    first = register_work(inline.services, studio, signed(1, **tags), NewWork(source_name="x/a.jpg")).work
+    second = register_work(
+        inline.services, studio, signed(2, **tags), NewWork(DeclaredWork(rights_statement="Ours"), reads_metadata=True)
+    ).work
+    assert (first.title, first.author, first.metadata["author"]) == ("a", "", "Ann Lee")
+    assert (second.author, second.created, second.rights_statement) == ("Ann Lee", "2020-05-31", "Ours")
+
+
+def test_a_credit_for_somebody_else_is_said_and_recorded_and_decides_nothing(inline: SyncRunner, studio: Owner) -> None:
+    data = signed(1, Artist="Bo Chan", Copyright="(c) 2020 Bo Chan. All rights reserved")
+    work = register_work(inline.services, studio, data, NewWork(DeclaredWork(title="A", author="Ann Lee"))).work
+    remark = work.remarks.get()
+    assert remark.details == {"stated": {"author": "Bo Chan", "rights": "(c) 2020 Bo Chan. All rights reserved"}}
+    told = LogOpening.objects.filter(content__what="ownership check").get()
+    assert (told.details or {})["found"] == {"credit": remark.details}
+    with pytest.raises(WrongUseError, match="reason"):
+        answer(remark, by="ann", reason="")
+    answer(remark, by="ann", reason="We bought the rights in 2021.")
+    edit(work, DeclaredWork(title="A", author="Ann Lee", credit="Ann"), by="ann")
+    remark.refresh_from_db()
+    assert (remark.reason, remark.answered_by) == ("We bought the rights in 2021.", "ann")
+
+
+def test_a_remark_goes_with_its_cause_and_returns_with_it(inline: SyncRunner, studio: Owner) -> None:
+    work = register_work(inline.services, studio, signed(1, Artist="Bo Chan"), NewWork(DeclaredWork(title="A"))).work
+    assert kinds(work) == {"credit"}
+    edit(work, DeclaredWork(title="A", author="Bo Chan"), by="ann")
+    assert kinds(work) == set()
+    edit(work, DeclaredWork(title="A", author="Ann Lee"), by="ann")
+    assert kinds(work) == {"credit"}
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "same"),
+    [
+        ("Photo: A. Lee / Studio Example", ["Ann Lee"], True),
+        ("© 2020 ANN LEE. All rights reserved", ["Ann Lee"], True),
+        ("Jürgen Müller", ["Jurgen Muller"], True),
+        ("摄影：陈明", ["陈明"], True),
+        ("© 2020", ["Ann Lee"], True),  # it names nobody
+        ("Ann Leeds", ["Ann Lee"], False),
+        ("Bo Chan", ["Ann Lee", "Studio"], False),
+        ("李华", ["陈明"], False),
+        ("Bo Chan", [""], False),
+    ],
+)
+def test_names_are_compared_as_people_write_them(text: str, names: list[str], same: bool) -> None:  # noqa: FBT001
+    assert names_one_of(text, names) is same
+
+
+def test_likely_public_domain_stops_notices_until_a_person_gives_a_reason(inline: SyncRunner, studio: Owner) -> None:
+    work = register(inline.services, studio, photograph(1)).work
+    assert warnings_of(work) == {}
+    edit(work, DeclaredWork(title="A", author="Monet", author_died=1926, rights_statement="Public domain"), by="ann")
+    assert list(warnings_of(Work.objects.get())) == ["term", "dedication"]
+    countries = work.remarks.get(kind="term").details["countries"]
+    assert "EU" in countries
+    assert "US" not in countries  # nobody entered a publication
+    for one in work.remarks.filter(kind__in=["term", "dedication"]):
+        answer(one, by="ann", reason="Our own photograph of it; see the contract.")
+    assert warnings_of(Work.objects.get()) == {}
+    edit(work, DeclaredWork(title="A", author="Monet", author_died=1926, first_publication="1900"), by="ann")
+    assert list(warnings_of(Work.objects.get())) == ["term"]  # now over in the United States, too
+    assert {one.standing for one in terms(Work.objects.get())} == {"over"}
+
+
+def test_an_earlier_registration_by_another_is_told_with_its_date_alone(inline: SyncRunner, studio: Owner) -> None:
+    register(inline.services, owner("agency"), photograph(1))
+    work = register(inline.services, studio, photograph(1)).work
+    conflict = work.conflicts.get()
+    assert conflict.kind == "same"
+    assert not OwnershipRemark.objects.exists()

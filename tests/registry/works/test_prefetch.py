@@ -1,0 +1,46 @@
+"""Many works are measured ahead of their registration."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from exhibit.config.config import Config
+from indexer.picture.spaces import PIPELINE
+from registry.descriptors.networks import add_model, use_model
+from registry.models import DescriptorModel
+from registry.works import prefetch
+from registry.works.prefetch import measured_ahead
+from tests.assets.networks import network_files
+from tests.assets.rows import photograph
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    return network_files(tmp_path)
+
+
+def test_many_works_are_measured_ahead_with_the_network_that_serves(
+    inline: SyncRunner, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(prefetch, "WORTH_IT", 2)
+    inline.services.config = replace(inline.services.config, workers=1)
+    services, given = inline.services, [tmp_path / "1.jpg", tmp_path / "2.jpg"]
+    for seed, path in enumerate(given):
+        path.write_bytes(photograph(100 + seed))
+    add_model(services, *files)
+    DescriptorModel.objects.update(measurement={})
+    use_model(services, "colours")
+    inline.run_until_idle()
+    with measured_ahead(services.config, given) as wait:
+        for _ in given:
+            wait()
+    measured = [path.parent.parent.name for path in (services.config.data_dir / "features").rglob("*.npz")]
+    assert measured == [f"{PIPELINE}-colours@1"] * len(given)
+
+
+def test_for_a_few_works_no_process_is_started(config: Config, tmp_path: Path) -> None:
+    with measured_ahead(replace(config, data_dir=tmp_path), [tmp_path / "1.jpg"]) as wait:
+        wait()
+    assert list(tmp_path.iterdir()) == []

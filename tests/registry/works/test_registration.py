@@ -1,0 +1,181 @@
+"""Two who do something about the same picture at the same moment, one of them stopped in the middle of it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from exhibit.config.config import Config
+from exhibit.errors import RefusedError
+from indexer.picture.features import extract
+from registry.descriptors.descriptors import members, start_building
+from registry.descriptors.networks import add_model, drop_model
+from registry.matches import fingerprints
+from registry.matches.fingerprints import Collection
+from registry.matches.match import match_pictures
+from registry.models import Case, DescriptorChoice, DescriptorModel, Owner, Picture, Work
+from registry.services.services import Services
+from registry.works.registration import remove_work
+from tests.assets.networks import network_files
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from workers.tasks.sync_runner import SyncRunner
+
+PATIENCE = 30.0
+
+
+@pytest.fixture
+def houses(transactional_db: None, config: Config, tmp_path: Path) -> Iterator[list[Services]]:
+    """Two houses, as two processes would have them."""
+    fingerprints.forget_cached_spaces()
+    yield [SyncRunner(replace(config, data_dir=tmp_path)).services for _ in range(2)]
+    fingerprints.forget_cached_spaces()
+
+
+class Stop:
+    """Somebody who stops where a function is called, until told to go on; whoever comes second passes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, place: str, function: Callable[..., Any]) -> None:
+        self.reached, self.may_go_on = threading.Event(), threading.Event()
+        self._function = function
+        monkeypatch.setattr(place, self)
+
+    def __call__(self, *given: object, **named: object) -> object:
+        if not self.reached.is_set():
+            self.reached.set()
+            assert self.may_go_on.wait(PATIENCE)
+        return self._function(*given, **named)
+
+
+def together(stop: Stop, first: Callable[[], object], second: Callable[[], object]) -> None:
+    """Let the first begin, and the second once the first has stopped; the first goes on when the second waits for it.
+
+    That is so when its connection waits for a lock, or when it has ended without waiting.
+    """
+
+    def closing(does: Callable[[], object]) -> None:
+        try:
+            does()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(closing, first)
+        assert stop.reached.wait(PATIENCE)
+        other = pool.submit(closing, second)
+        try:
+            until_waiting(other)
+        finally:
+            stop.may_go_on.set()
+        one.result(PATIENCE)
+        other.result(PATIENCE)
+
+
+def until_waiting(other: Future[None]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not other.done() and not somebody_waits():
+        assert time.monotonic() < until
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        (count,) = cursor.fetchone()
+    return bool(count)
+
+
+def test_a_work_that_is_registered_while_another_owner_removes_the_same_picture_stays_in_the_search(
+    houses: list[Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = houses
+    first = register(one, owner("studio"), photograph(1)).work
+    rival = owner("rival")
+    stop = Stop(monkeypatch, "registry.works.registration.vectors.remove_from", fingerprints.remove_from)
+    together(stop, lambda: remove_work(first, by="Ann"), lambda: register(other, rival, photograph(1)))
+    assert members(Collection.WORKS, Picture.objects.values_list("pk", flat=True))
+
+
+def test_a_work_whose_registration_ends_while_another_owner_removes_the_same_picture_stays_in_the_search(
+    houses: list[Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = houses
+    first = register(one, owner("studio"), photograph(1)).work
+    rival = owner("rival")
+    from registry.works import ownership
+
+    stop = Stop(monkeypatch, "registry.works.registration.note", ownership.note)
+    together(stop, lambda: register(other, rival, photograph(1)), lambda: remove_work(first, by="Ann"))
+    assert members(Collection.WORKS, Picture.objects.values_list("pk", flat=True))
+
+
+def test_one_picture_that_is_registered_twice_at_once_is_one_work(
+    houses: list[Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = houses
+    studio, told = owner("studio"), []
+    from registry.works import ownership
+
+    stop = Stop(monkeypatch, "registry.works.registration.note", ownership.note)
+    together(
+        stop,
+        lambda: told.append(register(one, studio, photograph(1))),
+        lambda: told.append(register(other, studio, photograph(1))),
+    )
+    assert Work.objects.count() == 1
+    assert sorted(registered.new for registered in told) == [False, True]
+    assert {registered.work.pk for registered in told} == {Work.objects.get().pk}
+
+
+def test_of_two_pictures_that_are_registered_at_once_only_one_takes_the_room_that_is_left(
+    houses: list[Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = houses
+    studio, refused = owner("studio"), []
+    studio.quota_bytes = len(photograph(1)) + len(photograph(2)) - 1
+    studio.save()
+    from registry.works import ownership
+
+    def second() -> None:
+        try:
+            register(other, Owner.objects.get(), photograph(2))
+        except RefusedError as error:
+            refused.append(error.reason)
+
+    stop = Stop(monkeypatch, "registry.works.registration.note", ownership.note)
+    together(stop, lambda: register(one, studio, photograph(1)), second)
+    assert (Work.objects.count(), refused) == (1, ["quota"])
+    assert Owner.objects.get().used_bytes == len(photograph(1))
+
+
+def test_a_network_is_dropped_while_pictures_are_matched(
+    houses: list[Services], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    one, other = houses
+    studio = owner("studio")
+    register(one, studio, photograph(1))
+    waiting = bring(one, *claimed_slice(studio), [copy_of(photograph(1))])
+    start_building(add_model(other, *network_files(tmp_path)))
+    stop = Stop(monkeypatch, "registry.matches.match.vectors.keep_fingerprints", fingerprints.keep_fingerprints)
+    together(stop, lambda: match_pictures(one, waiting), lambda: drop_model(other, "colours"))
+    assert (Case.objects.count(), DescriptorModel.objects.count()) == (1, 1)
+    assert DescriptorChoice.objects.get().building is None
+
+
+@pytest.mark.django_db
+def test_a_registration_that_came_to_nothing_leaves_nothing_in_the_index(inline: SyncRunner) -> None:
+    services, studio = inline.services, owner("studio")
+    with suppress(InterruptedError), transaction.atomic():
+        register(services, studio, photograph(1))
+        raise InterruptedError
+    picture = register(services, studio, photograph(2)).work.pictures.get()
+    services.indexes.refresh(Collection.WORKS)
+    assert services.indexes.near(Collection.WORKS, extract(photograph(2)).hash_variants, within=10) == {picture.pk}
+    assert services.indexes.near(Collection.WORKS, extract(photograph(1)).hash_variants, within=10) == set()

@@ -1,0 +1,244 @@
+"""Many files at once: each has its result, nothing is registered twice, and whoever dies is replaced."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError, WrongUseError
+from registry.cases.purge import purge
+from registry.db import steps
+from registry.models import BlockedDigest, LogSubmission, Owner, StepState, Upload, UploadFile, Work
+from registry.works import register as step, uploads
+from registry.works.register import import_uploads
+from registry.works.uploads import Declaration, Sent
+from tests.assets.rows import owner, photograph
+from tests.registry.works.test_ownership import signed
+from workers.tasks.sync_runner import SyncRunner
+
+
+def sent(name: str, data: bytes) -> Sent:
+    return Sent(name, len(data), lambda: data)
+
+
+def begun(of: Owner, table: str = "", encoding: str = "utf-8", announced: int = 0) -> Upload:
+    given = ("works.csv", table.encode(encoding)) if table else None
+    return uploads.begin(of, Declaration(author="Ann Lee"), by="ann", table=given, announced=announced)
+
+
+def results(of: Upload) -> dict[str, tuple[str, str]]:
+    return {one.name: (one.outcome, one.reason) for one in of.files.all()}
+
+
+def worked_off(inline: SyncRunner, of: Upload) -> None:
+    import_uploads(inline.services, list(of.files.filter(state=StepState.TODO).values_list("pk", flat=True)))
+
+
+@pytest.fixture
+def studio(db: None) -> Owner:
+    return owner("studio")
+
+
+def test_of_many_files_the_broken_ones_are_named_and_the_rest_are_registered_once(
+    inline: SyncRunner, studio: Owner
+) -> None:
+    good = {f"shoot/{n}.jpg": photograph(n) for n in range(6)}
+    broken = {
+        "cut.jpg": photograph(7)[:2000],
+        "page.html": b"<!doctype html><title>No picture</title>",
+        "empty.jpg": b"",
+        "noise.jpg": b"\xff\xd8\xff" + b"x" * 500,
+    }
+    upload = begun(studio, announced=10)
+    uploads.receive(inline.services, upload, [sent(name, data) for name, data in {**good, **broken}.items()])
+    uploads.receive(inline.services, upload, [sent("shoot/0.jpg", good["shoot/0.jpg"])])  # an answer got lost
+    uploads.receive(inline.services, upload, [sent("again/0.jpg", good["shoot/0.jpg"])])
+    uploads.close(upload)
+    worked_off(inline, upload)
+    worked_off(inline, upload)
+    told = results(upload)
+    assert {name for name, (outcome, _) in told.items() if outcome == "registered"} == set(good)
+    assert told["again/0.jpg"] == ("known", "")
+    assert {name: told[name] for name in broken} == {
+        "cut.jpg": ("refused", "truncated"),
+        "page.html": ("refused", "not-a-picture"),
+        "empty.jpg": ("refused", "empty"),
+        "noise.jpg": ("refused", "broken"),
+    }
+    assert Work.objects.count() == LogSubmission.objects.filter(type="registration").count() == 6
+    far = uploads.progress_of([Upload.objects.get()])[upload.pk]
+    assert (far.announced, far.arrived, far.registered, far.known, far.refused, far.done) == (11, 11, 6, 1, 4, True)
+    assert list(inline.services.uploads.room(upload.pk)) == []
+
+
+def test_the_table_declares_by_path_or_name_and_says_what_did_not_come(inline: SyncRunner, studio: Owner) -> None:
+    table = "文件名;作品名称;作者\na.jpg;两只鹦鹉;陈明\ndeep/b.jpg;灯塔;\nc.jpg;海;\n"
+    upload = begun(studio, table, "gbk")
+    uploads.receive(inline.services, upload, [sent("x/a.jpg", photograph(1)), sent("deep/b.jpg", photograph(2))])
+    uploads.close(upload)
+    worked_off(inline, upload)
+    assert list(Work.objects.order_by("title").values_list("title", "author", "source_name")) == [
+        ("两只鹦鹉", "陈明", "x/a.jpg"),
+        ("灯塔", "Ann Lee", "deep/b.jpg"),
+    ]
+    assert [line.file for line in uploads.lines_without_files(upload)] == ["c.jpg"]
+
+
+@pytest.mark.parametrize(("reads", "title", "author"), [(True, "p", "Bo Chan"), (False, "p", "")])
+def test_what_files_state_is_declared_only_if_their_sender_wishes(
+    inline: SyncRunner,
+    studio: Owner,
+    reads: bool,  # noqa: FBT001 - a parameter
+    title: str,
+    author: str,
+) -> None:
+    upload = uploads.begin(studio, Declaration(reads_metadata=reads), by="ann", table=None, announced=1)
+    uploads.receive(inline.services, upload, [sent("x/p.jpg", signed(1, Artist="Bo Chan"))])
+    worked_off(inline, upload)
+    work = Work.objects.get()
+    assert (work.title, work.author, work.metadata) == (title, author, {"author": "Bo Chan"})
+
+
+def test_a_table_that_cannot_be_used_begins_nothing(studio: Owner) -> None:
+    with pytest.raises(WrongUseError, match="line 2"):
+        begun(studio, "file,title\n,nothing\n")
+    assert not Upload.objects.exists()
+
+
+def test_what_may_not_be_kept_never_reaches_the_disk(inline: SyncRunner, studio: Owner) -> None:
+    services = inline.services
+    blocked, large, fits = photograph(1), b"\xff\xd8\xff" + b"x" * services.limits.max_bytes, photograph(2)
+    BlockedDigest.objects.create(digest=Digest.of(blocked))
+    Owner.objects.update(quota_bytes=len(fits) + 10)
+    studio.refresh_from_db()
+    upload = begun(studio)
+    given = [sent("blocked.jpg", blocked), sent("large.jpg", large), sent("fits.jpg", fits)]
+    uploads.receive(services, upload, [*given, sent("over.jpg", photograph(3))], too_large=[("huge.tif", 10**9)])
+    assert results(upload) == {
+        "blocked.jpg": ("refused", "blocked"),
+        "large.jpg": ("refused", "too-many-bytes"),
+        "huge.tif": ("refused", "too-many-bytes"),
+        "fits.jpg": ("", ""),
+        "over.jpg": ("refused", "quota"),
+    }
+    assert set(services.uploads.room(upload.pk)) == {Digest.of(fits)}
+    Owner.objects.update(quota_bytes=None)
+    uploads.receive(services, Upload.objects.get(), [sent("over.jpg", photograph(3)), sent("blocked.jpg", blocked)])
+    assert results(upload)["over.jpg"] == ("", "")
+    assert results(upload)["blocked.jpg"] == ("refused", "blocked")
+
+
+def test_a_mended_file_takes_the_place_of_the_broken_one(inline: SyncRunner, studio: Owner) -> None:
+    upload = begun(studio)
+    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1)[:900])])
+    worked_off(inline, upload)
+    assert results(upload)["a.jpg"][0] == "refused"
+    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
+    worked_off(inline, upload)
+    assert results(upload) == {"a.jpg": ("registered", "")}
+
+
+def test_a_full_disk_takes_nothing_and_says_so(inline: SyncRunner, studio: Owner) -> None:
+    inline.services.config = replace(inline.services.config, disk_floor_bytes=1 << 60)
+    upload = begun(studio)
+    with pytest.raises(RefusedError, match="no room left"):
+        uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
+    assert not upload.files.exists()
+
+
+def test_files_whose_worker_died_are_taken_by_another(inline: SyncRunner, studio: Owner) -> None:
+    upload = begun(studio)
+    uploads.receive(inline.services, upload, [sent(f"{n}.jpg", photograph(n)) for n in range(3)])
+    ids = list(upload.files.values_list("pk", flat=True))
+    assert steps.claim(UploadFile, ids, inline.services.stale_after) == ids  # and its process is killed
+    import_uploads(inline.services, ids)
+    assert not Work.objects.exists()
+    UploadFile.objects.update(claimed_at=now() - inline.services.stale_after - timedelta(seconds=1))
+    inline.run_until_idle()
+    assert {outcome for outcome, _ in results(upload).values()} == {"registered"}
+    assert Work.objects.count() == 3
+
+
+def test_a_claimer_that_comes_late_changes_no_result(inline: SyncRunner, studio: Owner) -> None:
+    upload = begun(studio)
+    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
+    late = UploadFile.objects.select_related("upload__owner", "line").get()
+    worked_off(inline, upload)
+    step._take_in(inline.services, late)
+    assert results(upload) == {"a.jpg": ("registered", "")}
+
+
+def test_a_file_that_is_given_up_is_a_problem_until_it_is_tried_again(inline: SyncRunner, studio: Owner) -> None:
+    upload = begun(studio)
+    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
+    stale = now() - inline.services.stale_after * 2
+    UploadFile.objects.update(state=StepState.DOING, claimed_at=stale, attempts=steps.MAX_ATTEMPTS)
+    inline.run_until_idle()
+    far = uploads.progress_of([upload])[upload.pk]
+    assert (far.refused, far.waiting, [one.name for one in uploads.problems(upload)]) == (1, 0, ["a.jpg"])
+    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])  # sending it again tries again, too
+    assert results(upload) == {"a.jpg": ("", "")}
+    UploadFile.objects.update(state=StepState.FAILED)
+    assert uploads.try_again(inline.services, upload) == 1
+    inline.run_until_idle()
+    assert results(upload) == {"a.jpg": ("registered", "")}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_one_picture_register_it_once(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    first, second = begun(studio), begun(studio)
+    for upload in (first, second):
+        uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
+    ids = [[upload.files.get().pk] for upload in (first, second)]
+    threads = [threading.Thread(target=_closing(inline, one)) for one in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(UploadFile.objects.values_list("outcome", flat=True)) == ["known", "registered"]
+    assert Work.objects.count() == 1
+
+
+def _closing(inline: SyncRunner, ids: Sequence[int]) -> Callable[[], None]:
+    def run() -> None:
+        from django.db import connection
+
+        try:
+            import_uploads(inline.services, ids)
+        finally:
+            connection.close()
+
+    return run
+
+
+def test_a_purge_reaches_what_waits(inline: SyncRunner, studio: Owner) -> None:
+    upload = begun(studio)
+    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
+    purge(inline.services, Digest.of(photograph(1)), by="Ann", reason="Illegal.")
+    assert list(inline.services.uploads.room(upload.pk)) == []
+    worked_off(inline, upload)
+    assert results(upload)["a.jpg"] == ("refused", "missing")
+
+
+@pytest.fixture
+def old_folder(inline: SyncRunner, studio: Owner) -> Upload:
+    import os
+
+    upload = begun(studio)
+    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
+    os.utime(inline.services.config.data_dir / "uploads" / str(upload.pk), (0, 0))
+    return upload
+
+
+def test_the_sweep_leaves_what_waits_and_removes_what_ended(inline: SyncRunner, old_folder: Upload) -> None:
+    room = inline.services.uploads.room(old_folder.pk)
+    uploads.sweep(inline.services)
+    assert len(list(room)) == 1
+    UploadFile.objects.update(state=StepState.DONE)
+    uploads.sweep(inline.services)
+    assert not (inline.services.config.data_dir / "uploads" / str(old_folder.pk)).exists()

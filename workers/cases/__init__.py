@@ -1,1 +1,0 @@
-"""Deciding cases; reported and purged pictures."""

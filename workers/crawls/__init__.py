@@ -1,1 +1,0 @@
-"""The crawler's child process, looks at sites, and image searches."""

@@ -1,1 +1,0 @@
-"""Networks that describe pictures: kept, measured and chosen here, and passed on to other installations."""

@@ -1,1 +1,0 @@
-"""Facts, bundles, packages, papers, deposits, and links to them."""

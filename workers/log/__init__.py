@@ -1,1 +1,0 @@
-"""The log at work: sequencing, proofs for rows, restores, replay, error rates."""

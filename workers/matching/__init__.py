@@ -1,1 +1,0 @@
-"""Registered works as searches go through them, and the indexes' upkeep."""

@@ -1,1 +1,0 @@
-"""Telling people: mail, digests, invitations, webhooks."""

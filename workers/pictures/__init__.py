@@ -1,1 +1,0 @@
-"""Pictures for looking at, their files, and what has to do with them."""

@@ -1,1 +1,0 @@
-"""What reports are limited to and what they show; asking for one."""

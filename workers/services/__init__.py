@@ -1,1 +1,0 @@
-"""All ports of one process, and the adapters that the configuration picks."""

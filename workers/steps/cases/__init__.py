@@ -1,1 +1,0 @@
-"""Steps of a case: visits, seals, witnesses, reports, packages, changes of licences."""

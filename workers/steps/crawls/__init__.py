@@ -1,1 +1,0 @@
-"""Steps of a crawl: planning it, visiting a slice, asking searches."""

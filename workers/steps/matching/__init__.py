@@ -1,1 +1,0 @@
-"""Steps of matching: registering, searching, comparing, describing anew."""

@@ -1,1 +1,0 @@
-"""Steps that tell people: mails, notices, webhooks."""

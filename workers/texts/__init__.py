@@ -1,1 +1,0 @@
-"""Sentences that are sealed or shown, and their words in the reader's language."""

@@ -1,1 +1,0 @@
-"""Bringing works: uploads, tables, registration, changes, ownership and terms of protection."""
