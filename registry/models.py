@@ -37,6 +37,7 @@ from registry.crawls.models import (
 )
 from registry.db.claimable import UNFINISHED, Claimable, Dismissal, Heartbeat, Lease, StepState, StepTime
 from registry.log.models import (
+    AddedWitness,
     Agreement,
     Countersignature,
     DeviceKey,

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import Desk, examples, open_desk
-from desk.cli.common.options import json_option
-from desk.cli.common.show import echo_json, moment, note, say, table
+from desk.cli.common.frame import Desk, ask, examples, open_desk, person
+from desk.cli.common.options import json_option, yes_option
+from desk.cli.common.show import echo_json, fields, moment, note, say, table
 from exhibit.config.config import AnchorConfig
 from exhibit.errors import NotFoundError, ServiceMissingError
 from registry.configuration import load_config
@@ -31,17 +31,61 @@ anchor_command = click.Group(
 def list_anchors(*, as_json: bool) -> None:
     """Say how each outside witness has answered lately, and what it owes. Asks nobody; `exhibit doctor` does."""
     desk = open_desk()
-    from registry.log import witnesses
+    from registry.log import added_witnesses, witnesses
 
     known = witnesses.health()
-    configured = {(anchor.kind, anchor.name): anchor for anchor in desk.config.anchors}
+    configured = {(anchor.kind, anchor.name): anchor for anchor in desk.services.witnesses}
     rows = [_told(key, configured.get(key), known.get(key)) for key in sorted({*configured, *known})]
     if as_json:
         echo_json({"witnesses": rows, "needed": desk.config.witnesses_needed})
     elif not rows:
         say("No outside witness is configured: only this installation's own log knows the time.")
+        names = [offer.name for offer in added_witnesses.offered(desk.services)]
+        note(f"Add one: exhibit anchor add {'|'.join(names)}")
     else:
         table(("witness", "kind", "answered", "owes", "state"), [_line(desk, row) for row in rows])
+
+
+@anchor_command.command(
+    "add",
+    epilog=examples("exhibit anchor add", "exhibit anchor add freetsa", "exhibit anchor add bitcoin --yes"),
+    short_help="Add a public witness.",
+)
+@click.argument("name", required=False)
+@yes_option
+def add_anchor(*, name: str | None, yes: bool) -> None:
+    """Add the public witness NAME, once it has given a stamp for trial; without NAME, say which there are.
+
+    What it learns, costs and how long it takes is shown first. Others are named in exhibit.toml (docs/anchors.md).
+    Ends with 3 when it doesn't answer.
+    """
+    desk = open_desk()
+    from registry.log import added_witnesses
+
+    offers = {offer.name: offer for offer in added_witnesses.offered(desk.services)}
+    for offer in offers.values() if name is None else filter(None, [offers.get(name)]):
+        about = (("it learns", offer.learns), ("it costs", offer.costs), ("an answer takes", offer.takes))
+        fields(("name", offer.name), ("is", offer.title), *about, ("its terms", offer.page))
+        say("")
+    if name is None:
+        return
+    if name in offers and not yes:
+        ask(f"Ask {offers[name].title} from now on?")
+    row = added_witnesses.add_witness(desk.services, name, by=person())
+    say(f"{row.name} has answered, and is asked from now on.")
+
+
+@anchor_command.command(
+    "remove", epilog=examples("exhibit anchor remove freetsa"), short_help="Ask an added witness no more."
+)
+@click.argument("name")
+def remove_anchor(*, name: str) -> None:
+    """Ask the witness NAME no more, which was added by `exhibit anchor add` or on the site. Its receipts stay."""
+    open_desk()
+    from registry.log import added_witnesses
+
+    added_witnesses.remove_witness(name, by=person())
+    say(f"{name} is asked no more.")
 
 
 def _told(key: tuple[str, str], configured: AnchorConfig | None, known: "witnesses.Health | None") -> "schemas.Witness":

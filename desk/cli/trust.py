@@ -80,7 +80,7 @@ def own_trust(services: "Services", label: str) -> "lists.Trust":
     label = label or trials_label(services)
     pins = {}
     for name, kind in anchors.KINDS.items():
-        configured = [anchor for anchor in services.config.anchors if anchor.kind == name]
+        configured = [anchor for anchor in services.witnesses if anchor.kind == name]
         pins[kind.pins] = kind.vouch(configured, _complete(name), label, label or TRIALS)
     return lists.Trust(
         dated=now().date().isoformat(),
@@ -139,7 +139,7 @@ def _complete(kind: str) -> "Iterator[tuple[Digest, ports.Receipt]]":
 
 def trials_label(services: "Services") -> str:
     """The words that stand beside the keys of an installation with witnesses for trials, or nothing."""
-    return TRIALS if any(anchor.development for anchor in services.config.anchors) else ""
+    return TRIALS if any(anchor.development for anchor in services.witnesses) else ""
 
 
 def trusted_keys(owner: "models.Owner | None", label: str, *, development: bool) -> "tuple[lists.TrustedKey, ...]":

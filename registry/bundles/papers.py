@@ -90,7 +90,7 @@ def signed_name(bundle: Bundle) -> str:
 
 def _authority(services: Services) -> Authority | None:
     config = services.config
-    stamping = [anchor for anchor in config.anchors if anchor.kind == "rfc3161"]
+    stamping = [anchor for anchor in services.witnesses if anchor.kind == "rfc3161"]
     if not stamping:
         return None
     first = min(stamping, key=lambda anchor: anchor.development)

@@ -143,6 +143,21 @@ class SecretMark(models.Model):
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 over name and secret")
 
 
+class AddedWitness(models.Model):
+    """An outside witness that an operator added on the site or by a command, beside those of the configuration."""
+
+    name = models.CharField(max_length=63, primary_key=True)
+    kind = models.CharField(max_length=20)
+    settings = models.JSONField(help_text="as a table of the configuration has them")
+    roots = models.TextField(blank=True, help_text="PEM, of an authority")
+    development = models.BooleanField(default=False)
+    added_by = models.CharField(max_length=200)
+    added_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["added_at", "name"]
+
+
 class Partner(models.Model):
     """Another installation, whose keys the operator has compared with what its operator says."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from evidence.keys.ed25519 import KeySigner, derived, mounted_signer
-from exhibit.config.config import Config
+from exhibit.config.config import AnchorConfig, Config
 from exhibit.config.secrets import LOG_KEY, mounted, secret_path
 from exhibit.files.blobs import BlobStore
 from exhibit.network.guard import Guard
@@ -49,6 +49,7 @@ class Services:
         self.enqueue = enqueue
         self.queued = queued
         self._features: dict[str, FeatureCache] = {}
+        self._anchors: tuple[tuple[AnchorConfig, ...], tuple[Anchor, ...]] | None = None
 
     @property
     def stale_after(self) -> timedelta:
@@ -168,14 +169,23 @@ class Services:
     def _objects(self) -> "NamedObjects | None":
         return objects_of(self.config)
 
-    @cached_property
+    @property
+    def witnesses(self) -> tuple[AnchorConfig, ...]:
+        """The settings of the outside witnesses: of those that are configured, and of those that were added since."""
+        from registry.log.added_witnesses import added_witnesses  # needs Django
+
+        return (*self.config.anchors, *added_witnesses(self.config))
+
+    @property
     def anchors(self) -> tuple[Anchor, ...]:
-        """The outside witnesses that are configured."""
+        """The outside witnesses, each ready to be asked."""
         from registry.services.anchors import RowsOfLog, anchor_of  # not every process asks witnesses
 
-        networks, agent = self.config.allowed_networks, self.user_agent
-        log = RowsOfLog(lambda: self.log)
-        return tuple(anchor_of(anchor, networks, agent, log) for anchor in self.config.anchors)
+        found = self.witnesses
+        if self._anchors is None or self._anchors[0] != found:
+            networks, agent, log = self.config.allowed_networks, self.user_agent, RowsOfLog(lambda: self.log)
+            self._anchors = found, tuple(anchor_of(anchor, networks, agent, log) for anchor in found)
+        return self._anchors[1]
 
     @cached_property
     def capturer(self) -> Capturer:

@@ -8,7 +8,7 @@ import pytest
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.ports import Receipt, ReceiptState
-from workers.tasks.sync_runner import SyncRunner
+from registry.services.services import Services
 
 
 class MoodyAnchor:
@@ -41,7 +41,7 @@ class MoodyAnchor:
 
 
 @pytest.fixture
-def moody(inline: SyncRunner) -> MoodyAnchor:
+def moody(monkeypatch: pytest.MonkeyPatch) -> MoodyAnchor:
     anchor = MoodyAnchor()
-    inline.services.__dict__["anchors"] = (anchor,)
+    monkeypatch.setattr(Services, "anchors", (anchor,))
     return anchor

@@ -45,6 +45,7 @@ from registry.models import (
 )
 from registry.reports.make_report import make_reports
 from registry.reports.requests import request_report
+from registry.services.services import Services
 from registry.works.licences import NewLicence, keep_licences
 from registry.works.registration import remove_work
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
@@ -258,9 +259,11 @@ class SilentAnchor:
         raise ServiceMissingError(f"Nobody answers about {digest}.")
 
 
-def test_a_silent_witness_is_asked_once_and_one_that_was_removed_may_come_back(inline: SyncRunner) -> None:
+def test_a_silent_witness_is_asked_once_and_one_that_was_removed_may_come_back(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     silent = SilentAnchor()
-    inline.services.__dict__["anchors"] = (silent,)
+    monkeypatch.setattr(Services, "anchors", (silent,))
     names = ["silent"] * 3 + ["removed"]
     rows = [
         AnchorReceipt.objects.create(kind="rfc3161", witness=name, digest=Digest.of(bytes([place])))

@@ -68,14 +68,14 @@ def damage_check(config: Config) -> Check:
     return Check("stored bytes", ok=True, sentence=_("No stored bytes were found changed."))
 
 
-def witnesses_check(config: Config) -> Check:
-    """Whether there are as many outside witnesses as are needed."""
-    there, needed = len(config.anchors), config.witnesses_needed
+def witnesses_check(config: Config, added: int = 0) -> Check:
+    """Whether there are as many outside witnesses as are needed, with so many that were added to those configured."""
+    there, needed = len(config.anchors) + added, config.witnesses_needed
     sentence = _("No outside witness is configured: only this installation's own log knows the time.")
     if there:
         values = {"needed": needed, "there": there}
-        sentence = _("Outside witnesses: %(needed)s needed, %(there)s configured.") % values
-    remedy = _("docs/anchors.md says how to choose some; EXHIBIT_WITNESSES_NEEDED says how many.")
+        sentence = _("Outside witnesses: %(needed)s needed, %(there)s there.") % values
+    remedy = _("Add one on the operator's page under Witnesses, or: exhibit anchor add NAME")
     return Check("witnesses", there >= needed, sentence, remedy if there < needed else "", needed=False)
 
 

@@ -3,7 +3,8 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,25 +35,23 @@ MAX_APART = 5.0
 """Seconds that two clocks may differ before it is told."""
 
 
-def examine(config: Config) -> tuple[Check, ...]:
-    """All checks, in the order in which one would mend them; changes nothing and starts no server."""
+def examine(config: Config, added: Sequence[AnchorConfig] = ()) -> tuple[Check, ...]:
+    """All checks, in the order in which one would mend them; changes nothing and starts no server.
+
+    ``added`` are witnesses beside those of the configuration.
+    """
     probes: tuple[Callable[[Config], Check], ...] = (
         _data_folder, disk_check, damage_check, _secrets, _bytes, _database, _redis, _chinese_font, _browser,
-        _browser_limits, _openssl, _mail, search_check, witnesses_check,
+        _browser_limits, _openssl, _mail, search_check, partial(witnesses_check, added=len(added)),
     )  # fmt: skip
-    witnesses = (_witness(config, anchor) for anchor in config.anchors)
+    witnesses = (_witness(config, anchor) for anchor in (*config.anchors, *added))
     return (*(probe(config) for probe in probes), *archive_checks(config), *witnesses)
 
 
 def examine_all(config: Config) -> tuple[Check, ...]:
     """What :func:`examine` says of the machine and, while the database answers, what its rows say."""
-    machine = examine(config)
-    if not _secrets(config).ok:  # the rows are for those who have them
-        services: tuple[Check, ...] = ()
-    elif database_answers(config):
-        services = examine_house(config)
-    else:
-        services = (_silent_database(config),) if are_kept(config) else ()
+    services, added = _examine_rows(config)
+    machine = examine(config, added)
     # whether a witness answers at this moment counts, whatever it did when it was asked last
     services = tuple(check for check in services if not check.name.startswith("witness "))
     if any(check.name.startswith("witness ") and not check.ok for check in machine):
@@ -67,8 +66,17 @@ def _silent_database(config: Config) -> Check:
     return Check("database", ok=False, sentence="The database should run, and doesn't answer.", remedy=remedy)
 
 
-def examine_house(config: Config) -> tuple[Check, ...]:
-    """What the operator's page says, in English; changes nothing."""
+def _examine_rows(config: Config) -> tuple[tuple[Check, ...], tuple[AnchorConfig, ...]]:
+    """What the rows say, and the witnesses that were added in them, as far as they can be asked."""
+    if not _secrets(config).ok:  # the rows are for those who have them
+        return (), ()
+    if database_answers(config):
+        return examine_house(config)
+    return ((_silent_database(config),) if are_kept(config) else ()), ()
+
+
+def examine_house(config: Config) -> tuple[tuple[Check, ...], tuple[AnchorConfig, ...]]:
+    """What the operator's page says, in English, and the witnesses that were added there; changes nothing."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     import django
     from django.utils import translation
@@ -78,11 +86,12 @@ def examine_house(config: Config) -> tuple[Check, ...]:
 
     if is_behind():
         sentence = "The database is of an earlier version."
-        return (Check("schema", ok=False, sentence=sentence, remedy="Bring it up to date: exhibit up"),)
+        return (Check("schema", ok=False, sentence=sentence, remedy="Bring it up to date: exhibit up"),), ()
+    from registry.log.added_witnesses import added_witnesses
     from workers.operations import health, status
 
     with translation.override(None):
-        return tuple(health.checks(status.status_of(Services(config)), config))
+        return tuple(health.checks(status.status_of(Services(config)), config)), added_witnesses(config)
 
 
 def _data_folder(config: Config) -> Check:

@@ -197,7 +197,8 @@ def _log(found: Status, said: Saying) -> Check:
 
 def _witnesses(found: Status, config: Config, said: Saying) -> Iterator[Check]:
     """Whether there are as many outside witnesses as are needed, and whether each answers."""
-    there, count = len(config.anchors), witnesses_check(config)
+    there = len(found.witnesses)
+    count = witnesses_check(config, there - len(config.anchors))
     if not count.ok:
         yield count
     amiss = [check for witness in found.witnesses for check in _witness(witness, found.at, said)]

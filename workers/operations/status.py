@@ -129,7 +129,7 @@ def _counted(name: str) -> Sum:
 
 
 def _witnesses(services: Services) -> list[Witness]:
-    anchors = [((anchor.kind, anchor.name), anchor.development) for anchor in services.config.anchors]
+    anchors = [((anchor.kind, anchor.name), anchor.development) for anchor in services.witnesses]
     if not anchors:
         return []
     health, last = witnesses.health(), _last_receipts([who for who, _ in anchors])

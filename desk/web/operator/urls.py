@@ -7,6 +7,9 @@ from desk.web.operator import views
 urlpatterns: list[URLPattern] = [
     path("operator/", views.operator, name="operator"),
     path("operator/details", views.details, name="operator-details"),
+    path("operator/witnesses", views.list_witnesses, name="witnesses"),
+    path("operator/witnesses/<slug:name>/add", views.add_witness, name="add-witness"),
+    path("operator/witnesses/<slug:name>/remove", views.remove_witness, name="remove-witness"),
     path("operator/retry", views.retry, name="operator-retry"),
     path("operator/leave", views.leave, name="operator-leave"),
 ]

@@ -13,7 +13,9 @@ from desk.web.common.access import said
 from desk.web.common.pages import Telling, operator_view
 from registry import jobs
 from registry.db.running import SILENT
-from registry.models import Contributor
+from registry.log import added_witnesses
+from registry.log.added_witnesses import offered
+from registry.models import AddedWitness, Contributor
 from workers import wiring
 from workers.operations import health
 from workers.operations.backlog import MOST, dismiss, try_again
@@ -66,6 +68,42 @@ def details(request: HttpRequest) -> HttpResponse:
         "workers": [(beat, beat.seen_at > found.at - SILENT) for beat in found.heartbeats],
     }
     return render(request, "web/operator-details.html", values)
+
+
+@require_safe
+@operator_view
+def list_witnesses(request: HttpRequest) -> HttpResponse:
+    """The outside witnesses that are asked, and those that can be added, each with what it learns and costs."""
+    services = wiring.services()
+    added = set(AddedWitness.objects.values_list("name", flat=True))
+    values = {
+        "offered": [
+            (offer, offer.kind, _(offer.learns), _(offer.costs), _(offer.takes)) for offer in offered(services)
+        ],
+        "used": [(one, one.name in added) for one in services.witnesses],
+        "needed": services.config.witnesses_needed,
+    }
+    return render(request, "web/witnesses.html", values)
+
+
+@require_POST
+@operator_view
+def add_witness(request: HttpRequest, name: str) -> HttpResponse:
+    """Add a witness that is offered, once it has stamped something for trial."""
+    with Telling(request):
+        added_witnesses.add_witness(wiring.services(), name, by=request.user.get_username())
+        messages.success(request, _("It has answered, and is asked from now on: next for the log's next signed head."))
+    return redirect("witnesses")
+
+
+@require_POST
+@operator_view
+def remove_witness(request: HttpRequest, name: str) -> HttpResponse:
+    """Ask a witness no more that was added here."""
+    with Telling(request):
+        added_witnesses.remove_witness(name, by=request.user.get_username())
+        messages.success(request, _("It is asked no more. What it has given stays."))
+    return redirect("witnesses")
 
 
 def _waited(found: Status, queue: str) -> str:

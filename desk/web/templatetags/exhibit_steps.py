@@ -6,7 +6,10 @@ from django.template.context import Context
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from desk.web.common.access import person_of
+from registry.accounts.people import is_operator
 from registry.models import UNFINISHED, Case, Crawl, Owner, UploadFile, Watch, Work
+from workers import wiring
 
 register = template.Library()
 
@@ -53,6 +56,7 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
         "polls": waits and page == "cases" and request.path,
         "here": here and not asked,  # it has the button
         "sample": not found and not owner.sample,
+        "lacks_witness": is_operator(person_of(request)) and not wiring.services().witnesses,
         "hints": hints if found and not asked else [],
     }
 

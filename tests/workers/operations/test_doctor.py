@@ -113,7 +113,7 @@ def test_one_witness_isnt_said_to_answer_and_not_to(fresh: Config, monkeypatch: 
     gone = OpenTimestampsConfig(kind="opentimestamps", name="calendar", urls=("http://127.0.0.1:9",), development=True)
     earlier = Check("witnesses", ok=True, sentence="1 outside witness answers.", needed=False)
     monkeypatch.setattr(doctor, "database_answers", lambda _config: True)
-    monkeypatch.setattr(doctor, "examine_house", lambda _config: (earlier,))
+    monkeypatch.setattr(doctor, "examine_house", lambda _config: ((earlier,), ()))
     told = [check for check in examine_all(replace(fresh, anchors=(gone,))) if "witness" in check.name]
     assert [check.ok for check in told if check.name == "witness calendar"] == [False]
     assert earlier not in told
@@ -126,7 +126,7 @@ def test_a_witness_that_answers_now_isnt_said_to_be_silent(fresh: Config, monkey
         Check("receipts of calendar", ok=False, sentence="It answered, and it was of no use.", needed=False),
     )
     monkeypatch.setattr(doctor, "database_answers", lambda _config: True)
-    monkeypatch.setattr(doctor, "examine_house", lambda _config: rows)
+    monkeypatch.setattr(doctor, "examine_house", lambda _config: (rows, ()))
     told = examine_all(replace(fresh, anchors=(given,)))
     assert [check.sentence for check in told if check.name == "witness calendar"] == [
         doctor._witness(replace(fresh, anchors=(given,)), given).sentence

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -12,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
+from evidence.development.authority import running_authority
 from exhibit.clock import now
 from exhibit.digests import Digest
 from registry import jobs
@@ -39,6 +41,7 @@ from registry.models import (
 from registry.services.services import Services
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
+from tests.registry.log.test_added_witnesses import offer_it
 from workers.operations import health
 from workers.operations.backlog import by_task, failures, held_up, try_again
 from workers.operations.cost import costs_of
@@ -167,7 +170,7 @@ def test_each_thing_that_is_amiss_is_one_sentence(own: Services) -> None:
         "1 watch should have run",
         "has missed its known copy 1",
         "isn't signed any more",
-        "Outside witnesses: 2 needed, 1 configured",
+        "Outside witnesses: 2 needed, 1 there",
         "The witness bitcoin has been silent for 1\xa0day: No route.",
     ):
         assert [words in one for one in told].count(True) == 1, (words, told)
@@ -362,3 +365,23 @@ def test_large_numbers_have_their_thousands_apart(own: Services) -> None:
     for language in ("en", "zh-CN"):
         page = client.get("/operator/details", headers={"Accept-Language": language}).content.decode()
         assert ">20,000</td>" in page
+
+
+def test_witnesses_are_added_and_removed_by_the_operator_alone(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    use_house(monkeypatch, inline.services)
+    client, other = person(staff=True), person(staff=False)
+    page = client.get("/operator/witnesses").content.decode()
+    assert all(text in page for text in ("None yet: only", "FreeTSA", "It is run by volunteers", "OpenTimestamps"))
+    assert other.get("/operator/witnesses").status_code == 404
+    with running_authority(tmp_path) as authority:
+        offer_it(monkeypatch, authority)
+        assert other.post("/operator/witnesses/near/add").status_code == 404
+        page = client.post("/operator/witnesses/near/add", follow=True).content.decode()
+    assert "It has answered, and is asked from now on" in page
+    assert "Can be added at once" not in page
+    page = client.post("/operator/witnesses/near/remove", follow=True).content.decode()
+    assert "It is asked no more. What it has given stays." in page
+    page = client.post("/operator/witnesses/near/add", follow=True).content.decode()  # it runs no more
+    assert f"{authority.url} doesn&#x27;t answer." in page

@@ -1,0 +1,144 @@
+"""Public witnesses that an operator can add with one click: what each learns, costs and takes is said before.
+
+Roots come from another way than stamps: out of ``certifi``'s list (Mozilla's), or from the authority's own page, and
+either counts only if it is the certificate whose fingerprint stands here.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from ssl import DER_cert_to_PEM_cert, PEM_cert_to_DER_cert
+from typing import TYPE_CHECKING
+
+import certifi
+
+from evidence.anchors.fetch import ask
+from evidence.anchors.kind import gettext_noop
+from exhibit.errors import IntegrityError, ServiceMissingError
+
+if TYPE_CHECKING:
+    import requests
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[^-]{1,20000}-----END CERTIFICATE-----")
+_DIGEST_ONLY = gettext_noop(
+    "Digests (SHA-256) of signed heads of the log and of seals, when they are made, and this installation's address."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A public witness.
+
+    Attributes:
+        settings: What would stand in its table ``[[anchors]]``, beside its kind and name.
+        root: SHA-256 fingerprint of the DER of the root certificate to which its stamps have to lead, for an authority.
+        root_url: Where the root is published, if no list of browsers' roots has it.
+    """
+
+    name: str
+    kind: str
+    title: str  # how people call it
+    page: str  # where it says what it is and on which terms it answers
+    learns: str  # for gettext, as the two below
+    costs: str
+    takes: str
+    settings: Mapping[str, object]
+    root: str = ""
+    root_url: str = ""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The addresses that adding it leads to."""
+        given = self.settings.get("urls", ())
+        assert isinstance(given, (list, tuple))
+        return (*map(str, given), *filter(None, (self.root_url,)))
+
+
+OFFERS: tuple[Offer, ...] = (
+    Offer(
+        name="freetsa",
+        kind="rfc3161",
+        title="FreeTSA",
+        page="https://freetsa.org/index_en.php",
+        learns=_DIGEST_ONLY,
+        costs=gettext_noop("Nothing. It is run by volunteers and promises nothing."),
+        takes=gettext_noop("A second."),
+        settings={"urls": ["https://freetsa.org/tsr"]},
+        root="a6379e7cecc05faa3cbf076013d745e327bbbaa38c0b9af22469d4701d18aabc",
+        root_url="https://freetsa.org/files/cacert.pem",
+    ),
+    Offer(
+        name="digicert",
+        kind="rfc3161",
+        title="DigiCert",
+        page="https://knowledge.digicert.com/general-information/rfc3161-compliant-time-stamp-authority-server",
+        learns=_DIGEST_ONLY,
+        costs=gettext_noop(
+            "Nothing. The server is meant for signatures of programs: look at its terms before you rely on it."
+        ),
+        takes=gettext_noop("A second."),
+        settings={"urls": ["http://timestamp.digicert.com"]},
+        root="552f7bdcf1a7af9e6ce672017f4f12abf77240c78e761ac203d1d9d20ac89988",
+    ),
+    Offer(
+        name="bitcoin",
+        kind="opentimestamps",
+        title="OpenTimestamps",
+        page="https://opentimestamps.org",
+        learns=gettext_noop(
+            "Three calendars: that something is stamped, and this installation's address; of the digest nothing. An "
+            "explorer of blocks: which block is asked for."
+        ),
+        costs=gettext_noop("Nothing."),
+        takes=gettext_noop("Some hours: a calendar gathers, then six blocks of Bitcoin."),
+        settings={
+            "urls": [
+                "https://a.pool.opentimestamps.org",
+                "https://b.pool.opentimestamps.org",
+                "https://finney.calendar.eternitywall.com",
+            ],
+            "bitcoin_explorer": "https://blockstream.info/api",
+        },
+    ),
+)
+
+
+def root_of(offer: Offer, session: "requests.Session") -> str:
+    """The root certificate of an authority as PEM; empty where the kind has none.
+
+    Raises ``ServiceMissingError`` when its page doesn't answer, and ``IntegrityError`` when what it gives is another
+    certificate.
+    """
+    if not offer.root:
+        return ""
+    found = _listed_roots().get(offer.root)
+    if found is None and offer.root_url:
+        status, data = ask(session, offer.root_url)
+        if status != 200:
+            raise ServiceMissingError(f"{offer.root_url} answered with status {status}.")
+        found = _by_fingerprint(data).get(offer.root)
+    if found is None:
+        raise IntegrityError(
+            f"The root certificate of {offer.title} isn't the known one. Nothing was added.",
+            hint="Compare it with what the authority publishes, then write the witness into exhibit.toml.",
+        )
+    return found
+
+
+@cache
+def _listed_roots() -> Mapping[str, str]:
+    return _by_fingerprint(Path(certifi.where()).read_bytes())
+
+
+def _by_fingerprint(data: bytes) -> dict[str, str]:
+    """The certificates in PEM texts, by the SHA-256 of their DER, in lower-case hexadecimal digits."""
+    found = {}
+    for text in _CERTIFICATE.findall(data.decode("ascii", "replace")):
+        with suppress(ValueError):  # what isn't base64
+            der = PEM_cert_to_DER_cert(text)
+            found[hashlib.sha256(der).hexdigest()] = DER_cert_to_PEM_cert(der)
+    return found

@@ -1,0 +1,95 @@
+"""Outside witnesses that an operator adds while the installation runs, out of those that come along."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.db import transaction
+
+from evidence.anchors import KINDS, offers
+from evidence.anchors.offers import Offer
+from exhibit.clock import now
+from exhibit.config.anchors import AnchorConfig, read_anchors
+from exhibit.config.config import Config
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.files.durable import write_once
+from registry.log import audit_log
+from registry.models import AddedWitness
+from registry.services.anchors import RowsOfLog, anchor_of, session_for
+from registry.services.services import Services
+
+
+def added_witnesses(config: Config) -> tuple[AnchorConfig, ...]:
+    """The settings of the witnesses that were added, without one whose name the configuration has by now."""
+    taken = {anchor.name for anchor in config.anchors}
+    rows = AddedWitness.objects.exclude(name__in=taken)
+    return tuple(_settings(row, config.data_dir) for row in rows)
+
+
+def offered(services: Services) -> Sequence[Offer]:
+    """The witnesses that come along and aren't used yet."""
+    used = {anchor.name for anchor in services.witnesses}
+    return [offer for offer in offers.OFFERS if offer.name not in used]
+
+
+def add_witness(services: Services, name: str, *, by: str) -> AddedWitness:
+    """Add a witness that is offered, once it has answered: it is asked for a stamp of random bytes.
+
+    Raises ``NotFoundError`` when none of this name is offered, ``WrongUseError`` when one of this name is used already,
+    ``ServiceMissingError`` when it doesn't answer, and ``IntegrityError`` when its answer doesn't hold or its root is
+    another one than is known. Nothing is added then.
+    """
+    offer = next((offer for offer in offers.OFFERS if offer.name == name), None)
+    if offer is None:
+        names = ", ".join(offer.name for offer in offers.OFFERS)
+        raise NotFoundError(f"No witness {name} is offered.", hint=f"Offered are: {names}.")
+    if any(anchor.name == name for anchor in services.witnesses):
+        raise WrongUseError(f"There is a witness {name} already.")
+    config = services.config
+    row = AddedWitness(name=name, kind=offer.kind, settings=dict(offer.settings), added_by=by, added_at=now())
+    asked = AnchorConfig(kind=offer.kind, name=name, urls=offer.urls)
+    row.roots = offers.root_of(offer, session_for(asked, config.allowed_networks, services.user_agent))
+    settings = _settings(row, config.data_dir)
+    anchor = anchor_of(settings, config.allowed_networks, services.user_agent, RowsOfLog(lambda: services.log))
+    anchor.submit(Digest(secrets.token_bytes(32)))
+    with transaction.atomic():
+        _, made = AddedWitness.objects.get_or_create(name=name, defaults=_values(row))
+        if not made:
+            raise WrongUseError(f"There is a witness {name} already.")
+        audit_log.changed("witness added", by=by, about={"name": name, "kind": offer.kind, "urls": list(settings.urls)})
+    return row
+
+
+def remove_witness(name: str, *, by: str) -> None:
+    """Ask a witness that was added no more; its receipts stay. Raises ``NotFoundError``."""
+    with transaction.atomic():
+        gone, _ = AddedWitness.objects.filter(name=name).delete()
+        if not gone:
+            raise NotFoundError(f"No witness {name} was added.", hint="What exhibit.toml names is removed there.")
+        audit_log.changed("witness removed", by=by, about={"name": name})
+
+
+def _values(row: AddedWitness) -> dict[str, object]:
+    names = ("kind", "settings", "roots", "development", "added_by", "added_at")
+    return {name: getattr(row, name) for name in names}
+
+
+def _settings(row: AddedWitness, folder: Path) -> AnchorConfig:
+    """The settings of a row, read as those of the configuration are; its roots lie in a file of the data folder."""
+    table = {**row.settings, "kind": row.kind, "name": row.name, "development": row.development}
+    if row.roots:
+        table["roots"] = str(_roots_file(row, folder))
+    (made,) = read_anchors([table], {name: kind.config for name, kind in KINDS.items()}, folder)
+    return made
+
+
+def _roots_file(row: AddedWitness, folder: Path) -> Path:
+    """The file of a row's roots on this machine, made of the row where it isn't there; its name is its content's."""
+    data = row.roots.encode()
+    path = folder / "roots" / f"{row.name}-{hashlib.sha256(data).hexdigest()[:16]}.pem"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_once(path, data)
+    return path

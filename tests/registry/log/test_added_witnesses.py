@@ -1,0 +1,141 @@
+"""A public witness is added while the installation runs: it has to answer first, with the root that is known."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from ssl import PEM_cert_to_DER_cert
+
+import pytest
+
+from evidence.anchors import offers
+from evidence.anchors.offers import Offer
+from evidence.development.authority import Authority, running_authority
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, WrongUseError
+from registry.bundles.witness import ask_witnesses
+from registry.log.added_witnesses import add_witness, offered, remove_witness
+from registry.log.log import submit
+from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.models import AddedWitness, AnchorReceipt, LogOpening
+from workers.operations.health import checks
+from workers.operations.status import status_of
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
+    """An authority that is offered, and publishes its root on its own page."""
+    with running_authority(tmp_path / "authority") as running:
+        offer_it(monkeypatch, running)
+        yield running
+
+
+def offer_it(monkeypatch: pytest.MonkeyPatch, authority: Authority, **other: str) -> None:
+    root = Digest.of(PEM_cert_to_DER_cert(authority.root_pem.decode())).hex
+    words: dict[str, str] = dict.fromkeys(("page", "learns", "costs", "takes"), "")
+    known = Offer(
+        name="near", kind="rfc3161", title="Near", **words, settings={"urls": [authority.url]}, root=root,
+        root_url=f"{authority.url}/root.pem",
+    )  # fmt: skip
+    monkeypatch.setattr(offers, "OFFERS", (replace(known, **other),))
+
+
+def signed_head(inline: SyncRunner) -> Sequence[int]:
+    """The receipts that are owed for a new head of the log."""
+    submit(EntryType.CASE, {"number": 1})
+    sequence_log(inline.services)
+    sign_checkpoint(inline.services)
+    return list(AnchorReceipt.objects.values_list("pk", flat=True))
+
+
+def amiss(inline: SyncRunner) -> list[str]:
+    house = inline.services
+    return [one.name for one in checks(status_of(house), house.config) if not one.ok and "witness" in one.name]
+
+
+def test_a_witness_that_is_added_stamps_the_next_head_in_processes_that_run_already(
+    inline: SyncRunner, authority: Authority
+) -> None:
+    running = SyncRunner(inline.services.config).services
+    assert (running.anchors, amiss(inline)) == ((), ["witnesses"])
+    assert [offer.name for offer in offered(inline.services)] == ["near"]
+    add_witness(inline.services, "near", by="Ann")
+    assert ([anchor.name for anchor in running.anchors], amiss(inline)) == (["near"], [])
+    assert offered(running) == []
+    ask_witnesses(running, signed_head(inline))
+    [receipt] = AnchorReceipt.objects.all()
+    assert (receipt.kind, receipt.witness, receipt.state) == ("rfc3161", "near", "done")
+    told = LogOpening.objects.filter(content__what="witness added").get().details
+    assert told is not None
+    assert {**told, "salt": ""} == {"by": "Ann", "name": "near", "kind": "rfc3161", "urls": [authority.url], "salt": ""}
+    with pytest.raises(WrongUseError, match="There is a witness near already"):
+        add_witness(inline.services, "near", by="Ann")
+
+
+def test_its_root_is_made_again_from_the_row_on_a_machine_that_lacks_it(
+    inline: SyncRunner, authority: Authority
+) -> None:
+    add_witness(inline.services, "near", by="Ann")
+    [file] = (inline.services.config.data_dir / "roots").iterdir()
+    file.unlink()
+    (settings,) = inline.services.witnesses
+    assert settings.files["roots"] == file
+    assert file.read_text().startswith("-----BEGIN CERTIFICATE-----")
+
+
+@pytest.mark.parametrize(
+    ("other", "error"),
+    [
+        ({"root": "ab" * 32}, IntegrityError),  # the page gives another root than the known one
+        ({"root_url": "http://127.0.0.1:9/root.pem"}, ServiceMissingError),
+    ],
+)
+def test_nothing_is_added_when_its_root_is_not_the_known_one(
+    inline: SyncRunner,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    other: dict[str, str],
+    error: type[Exception],
+) -> None:
+    offer_it(monkeypatch, authority, **other)
+    with pytest.raises(error):
+        add_witness(inline.services, "near", by="Ann")
+    assert not AddedWitness.objects.exists()
+
+
+def test_nothing_is_added_when_its_stamp_leads_to_another_root(
+    inline: SyncRunner, authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with running_authority(tmp_path / "other") as other:
+        (known,) = offers.OFFERS
+        monkeypatch.setattr(offers, "OFFERS", (replace(known, settings={"urls": [other.url]}),))
+        with pytest.raises(IntegrityError):
+            add_witness(inline.services, "near", by="Ann")
+    assert not AddedWitness.objects.exists()
+
+
+def test_a_witness_that_is_removed_is_asked_no_more_and_its_receipts_stay(
+    inline: SyncRunner, authority: Authority
+) -> None:
+    add_witness(inline.services, "near", by="Ann")
+    ask_witnesses(inline.services, signed_head(inline))
+    remove_witness("near", by="Ben")
+    assert (inline.services.anchors, AnchorReceipt.objects.filter(state="done").count()) == ((), 1)
+    with pytest.raises(NotFoundError):
+        remove_witness("near", by="Ben")
+    with pytest.raises(NotFoundError, match="No witness far is offered"):
+        add_witness(inline.services, "far", by="Ben")
+
+
+def test_every_witness_that_comes_along_can_be_configured_and_says_what_it_costs() -> None:
+    from evidence.anchors import KINDS
+    from exhibit.config.anchors import AnchorConfig
+
+    for offer in offers.OFFERS:
+        allowed = {"urls", "bitcoin_explorer"}
+        assert set(offer.settings) <= allowed
+        assert issubclass(KINDS[offer.kind].config, AnchorConfig)
+        assert all((offer.title, offer.learns, offer.costs, offer.takes, offer.page.startswith("https://")))
+        assert bool(offer.root) == (offer.kind == "rfc3161")
+        assert offer.root in offers._listed_roots() or offer.root_url or not offer.root
