@@ -31,14 +31,14 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Autho
         yield running
 
 
-def offer_it(monkeypatch: pytest.MonkeyPatch, authority: Authority, **other: str) -> None:
-    root = Digest.of(PEM_cert_to_DER_cert(authority.root_pem.decode())).hex
+def offer_it(monkeypatch: pytest.MonkeyPatch, authority: Authority, *, root: str = "", root_url: str = "") -> None:
+    root = root or Digest.of(PEM_cert_to_DER_cert(authority.root_pem.decode())).hex
     words: dict[str, str] = dict.fromkeys(("page", "learns", "costs", "takes"), "")
     known = Offer(
         name="near", kind="rfc3161", title="Near", **words, settings={"urls": [authority.url]}, root=root,
-        root_url=f"{authority.url}/root.pem",
+        root_url=root_url or f"{authority.url}/root.pem",
     )  # fmt: skip
-    monkeypatch.setattr(offers, "OFFERS", (replace(known, **other),))
+    monkeypatch.setattr(offers, "OFFERS", (known,))
 
 
 def signed_head(inline: SyncRunner) -> Sequence[int]:
