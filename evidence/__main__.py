@@ -15,6 +15,7 @@ from evidence.bundle.bag import counter_sign, make_key
 from evidence.page import page
 from evidence.verdict.result import State, Verdict, gravest
 from evidence.verdict.trust import DEFAULT, load_trust
+from evidence.verify.contradictions import Contradiction, contradictions
 from evidence.verify.packages import Place, Refused, found_at, in_all, verified
 from evidence.verify.split_views import SplitView, split_views
 from evidence.verify.verifier import Verifier
@@ -28,7 +29,7 @@ EXAMPLES = """examples:
   python -m evidence verify theirs.zip ours.zip
   python -m evidence verify bundle.zip --trust court-list.json
 
-exit codes: 0 complete, 1 a check failed or two heads of one log contradict each other, 2 wrong use or no bundle,
+exit codes: 0 complete, 1 a check failed or two bundles contradict each other, 2 wrong use or no bundle,
 4 incomplete (nothing failed, but a grade isn't there that the trust list asks for)"""
 ACCURACY_EXAMPLES = """examples:
   python -m evidence accuracy decisions.jsonl --trust court-list.json
@@ -64,7 +65,8 @@ def _verify(options: argparse.Namespace) -> ExitCode:
         raise found[0].error
     results = [one.error if isinstance(one, Refused) else _checked(verifier, one) for one in found]
     splits = split_views(view for told in results if isinstance(told, Verdict) for view in told.views)
-    outcome = ExitCode.CHECK_FAILED if splits else gravest(map(outcome_of, results))
+    accounts = contradicting(results)
+    outcome = ExitCode.CHECK_FAILED if splits or accounts else gravest(map(outcome_of, results))
     if len(found) == 1 and isinstance(found[0], Place) and found[0].package is None:
         alone = results[0]
         if not isinstance(alone, Verdict):
@@ -72,10 +74,11 @@ def _verify(options: argparse.Namespace) -> ExitCode:
         print(json.dumps(alone.to_plain(), indent=2, ensure_ascii=False) if options.json else table(alone))
         return outcome
     if options.json:
-        print(json.dumps(plain_results(found, results, splits), indent=2, ensure_ascii=False))
+        print(json.dumps(plain_results(found, results, splits, accounts), indent=2, ensure_ascii=False))
     else:
         tables = [told_result(one, told) for one, told in zip(found, results, strict=True)]
-        print("\n\n".join([*tables, summary(found, results), *map(split_table, splits)]))
+        told = [*map(split_table, splits), *map(account_line, accounts)]
+        print("\n\n".join([*tables, summary(found, results), *told]))
     return outcome
 
 
@@ -96,8 +99,17 @@ def word_of(result: Verdict | ExhibitError) -> str:
     return str(result.to_plain()["outcome"]) if isinstance(result, Verdict) else "no-bundle"
 
 
+def contradicting(results: Sequence[Verdict | ExhibitError]) -> tuple[Contradiction, ...]:
+    """What bundles of one case state differently."""
+    verdicts = [told for told in results if isinstance(told, Verdict)]
+    return contradictions(told.account for told in verdicts if told.account is not None)
+
+
 def plain_results(
-    found: Sequence[Place | Refused], results: Sequence[Verdict | ExhibitError], splits: Sequence[SplitView]
+    found: Sequence[Place | Refused],
+    results: Sequence[Verdict | ExhibitError],
+    splits: Sequence[SplitView],
+    accounts: Sequence[Contradiction],
 ) -> dict[str, Any]:
     """What several bundles came to, as plain JSON data: each by its file, what contradicts itself, and one for all.
 
@@ -113,10 +125,11 @@ def plain_results(
         else:
             plain["sentence"] = str(result)
         told.append(plain)
-    worst = ExitCode.CHECK_FAILED if splits else gravest(map(outcome_of, results))
+    worst = ExitCode.CHECK_FAILED if splits or accounts else gravest(map(outcome_of, results))
     whole = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
-    views = [split.to_plain() for split in splits]
-    return {"bundles": told, "split_views": views, "verdict": whole.get(worst, "no-bundle"), "exit_code": int(worst)}
+    views, differing = [split.to_plain() for split in splits], [one.to_plain() for one in accounts]
+    ending = {"verdict": whole.get(worst, "no-bundle"), "exit_code": int(worst)}
+    return {"bundles": told, "split_views": views, "contradictions": differing, **ending}
 
 
 def told_result(one: Place | Refused, result: Verdict | ExhibitError) -> str:
@@ -209,6 +222,11 @@ def split_table(split: SplitView) -> str:
     return _printable(f"{split.sentence}\n\n{notes}")
 
 
+def account_line(one: Contradiction) -> str:
+    """What two bundles state differently of their case."""
+    return _printable(one.sentence)
+
+
 def _parser() -> argparse.ArgumentParser:
     about = "Check bundles, and error rates from a log."
     parser = argparse.ArgumentParser(prog="python -m evidence", description=about)
@@ -236,7 +254,7 @@ def _parser() -> argparse.ArgumentParser:
 _COMMANDS = {
     "verify": (
         _verify, EXAMPLES, "check bundles",
-        "Check bundles: every byte, signature, place in the log, witnesses, matches, heads of one log.",
+        "Check bundles: every byte, signature, place in the log, witnesses, matches, and whether two contradict.",
     ),
     "accuracy": (
         _accuracy, ACCURACY_EXAMPLES, "compute an installation's error rate from its log",

@@ -17,7 +17,7 @@ from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 
 if TYPE_CHECKING:
     from evidence.verdict import result as verdicts, trust as lists
-    from evidence.verify import packages, split_views, verifier as verifiers
+    from evidence.verify import packages, verifier as verifiers
 
 REPAYS = 2  # bundles for which a process repays its start
 ONE_PAGE = "Write a page instead that checks bytes, signature and log in a browser, with the list built in."
@@ -58,9 +58,9 @@ def verify_command(
     """Check BUNDLES (ZIPs, or folders that they were unpacked into) against a pinned list of witnesses.
 
     Of a package, such as a *Bundle for the court*, a filing or a folder with bundles in it, each bundle is checked.
-    Asks no server and no network. Of several bundles the heads of one log are compared, too. Ends with 0 when all are
-    complete, 1 when a check failed or a log shows two heads that contradict each other, 2 when one is no bundle, 4 when
-    nothing failed but a grade isn't there that the list asks for.
+    Asks no server and no network. Of several bundles the heads of one log and the accounts of one case are compared,
+    too. Ends with 0 when all are complete, 1 when a check failed or two bundles contradict each other, 2 when one is no
+    bundle, 4 when nothing failed but a grade isn't there that the list asks for.
     """
     from evidence import __main__ as tables
     from evidence.verdict import result as verdicts, trust as lists
@@ -80,13 +80,14 @@ def verify_command(
     results = [result for _, result in zip(tracked(found, "Checking"), _results(found, pinned, jobs), strict=True)]
     told = [result for result in results if isinstance(result, verdicts.Verdict)]
     splits = split_views.split_views(view for verdict in told for view in verdict.views)
+    accounts = tables.contradicting(results)
     if as_json:
-        echo_json(tables.plain_results(found, results, splits))
+        echo_json(tables.plain_results(found, results, splits, accounts))
     else:
-        _tell(found, results, splits)
+        _tell(found, results, [*map(tables.split_table, splits), *map(tables.account_line, accounts)])
         if trust is None and any(verdict.outcome is ExitCode.INCOMPLETE for verdict in told):
             say(OUR_LIST)
-    finish(ExitCode.CHECK_FAILED if splits else verdicts.gravest(map(tables.outcome_of, results)))
+    finish(ExitCode.CHECK_FAILED if splits or accounts else verdicts.gravest(map(tables.outcome_of, results)))
 
 
 def _with_minimum(trust: "lists.Trust", witnesses: int | None, cosigners: int | None) -> "lists.Trust":
@@ -137,7 +138,7 @@ def _verified(
 def _tell(
     found: "Sequence[packages.Place | packages.Refused]",
     results: "Sequence[verdicts.Verdict | ExhibitError]",
-    splits: "Sequence[split_views.SplitView]",
+    contradictions: Sequence[str],
 ) -> None:
     from evidence import __main__ as tables
 
@@ -150,5 +151,5 @@ def _tell(
             click.echo(tables.table(result))
     if len(results) > 1:
         click.echo(f"\n{tables.summary(found, results)}")
-        for split in splits:
-            click.echo(f"\n{tables.split_table(split)}")
+        for told in contradictions:
+            click.echo(f"\n{told}")

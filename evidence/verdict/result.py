@@ -114,8 +114,8 @@ class Verdict:
     """All checks of a bundle, in its order.
 
     The seal digest is ``None`` when the manifest couldn't be read, the grades that the trust list asks for are ``None``
-    for all that the bundle has anything of. Times are empty where they contradict each other. The views of logs are to
-    be compared with other bundles' (``verify.split_views``).
+    for all that the bundle has anything of. Times are empty where they contradict each other. The views of logs and the
+    account of the case are to be compared with other bundles' (``verify.split_views``, ``verify.contradictions``).
     """
 
     bundle: str
@@ -126,6 +126,7 @@ class Verdict:
     asked: tuple[str, ...] | None = None
     times: tuple[Time, ...] = ()
     views: tuple[Any, ...] = ()
+    account: Any = None
 
     @property
     def grades(self) -> tuple[Grade, ...]:

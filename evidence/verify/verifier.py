@@ -25,6 +25,7 @@ from evidence.verify.checks.contents import check_container, check_contents
 from evidence.verify.checks.inspection import Inspection, inspect, log_proofs, measure, words_of
 from evidence.verify.checks.order import check_order, check_version
 from evidence.verify.checks.remade import Makers
+from evidence.verify.contradictions import Account, account_of
 from evidence.verify.split_views import View, split_views, views_of
 from exhibit.errors import IntegrityError, WrongUseError
 
@@ -55,15 +56,16 @@ def _check_all(name: str, contents: Contents, trust: Trust, makers: Makers | Non
     except FormatError as error:
         checks = [_container(contents, State.FAILED), failed("manifest", error.message)]
         return Verdict(name, None, trust.dated, tuple(checks))
-    checks, times, views = _checks(name, inspection, makers)
+    checks, times, views, account = _checks(name, inspection, makers)
     container = _container(contents, worst(check.state for check in checks), inspection)
     every = (container, *checks)
-    return Verdict(name, inspection.seal, trust.dated, every, inspection.left_out, trust.asked.grades, times, views)
+    asked = trust.asked.grades
+    return Verdict(name, inspection.seal, trust.dated, every, inspection.left_out, asked, times, views, account)
 
 
 def _checks(
     name: str, inspection: Inspection, makers: Makers | None
-) -> tuple[list[Check], tuple[Time, ...], tuple[View, ...]]:
+) -> tuple[list[Check], tuple[Time, ...], tuple[View, ...], Account | None]:
     files = len(inspection.manifest.files)
     lists = f"Canonical JSON (RFC 8785) that lists {files} files; seal digest {inspection.seal}."
     checks = [passed("manifest", lists), *check_contents(inspection)]
@@ -82,7 +84,7 @@ def _checks(
         checks += check_case(inspection, facts, makers)
     views = views_of(name, inspection, facts)
     checks += [failed("heads", view.sentence) for view in split_views(views)[:1]]
-    return checks, times, views
+    return checks, times, views, account_of(name, inspection, facts)
 
 
 def _left_out(path: str, gone: LeftOutFacts) -> Check:

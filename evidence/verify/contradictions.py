@@ -1,0 +1,109 @@
+"""Comparing what several bundles of one case state: what was recorded once can't have been two things.
+
+A case goes on between two bundles: sightings come, a decision is taken back, a declaration is corrected. What doesn't
+change is compared: when the case was opened and against whom, when its work was registered and with which entry, when
+each sighting was first seen, what each visit came to, the figures of each pair by one version of the comparison, and
+each decision at its time.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from evidence.facts.case import CaseFacts
+from evidence.formats.codec import to_plain
+from evidence.verify.checks.inspection import Inspection
+from evidence.verify.checks.proofs import own_checkpoint
+from exhibit.clock import rfc3339
+
+Case = tuple[str, str, str]  # the log's name, the owner, the case's number
+Fact = tuple[str, ...]  # what is stated, in words, with what tells it from others of its kind
+SHOWN = 100
+"""Characters of a value that a sentence shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What one bundle states of its case that no later bundle may state otherwise."""
+
+    bundle: str
+    case: Case
+    facts: dict[Fact, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Two bundles of one case that can't both be true."""
+
+    bundles: tuple[str, str]
+    case: Case
+    fact: Fact
+    values: tuple[str, str]
+
+    @property
+    def sentence(self) -> str:
+        """What was found."""
+        what, *where = self.fact
+        named = f" ({', '.join(part[:SHOWN] for part in where)})" if where else ""
+        one, other = (value[:SHOWN] for value in self.values)
+        case = f"case {self.case[2][:20]} of {self.case[1][:80]}"
+        told = f"{one!r} in {self.bundles[0]}, {other!r} in {self.bundles[1]}"
+        return f"Two accounts of {case}: {what}{named} is {told}."
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        log, owner, number = self.case
+        told = [{"bundle": name, "value": value} for name, value in zip(self.bundles, self.values, strict=True)]
+        about = {"log": log, "owner": owner, "case": number}
+        return {**about, "fact": list(self.fact), "stated": told, "sentence": self.sentence}
+
+
+def account_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> Account | None:
+    """What a bundle states of its case; ``None`` for one without facts of a case."""
+    if facts is None:
+        return None
+    matter, own = inspection.manifest.matter, own_checkpoint(inspection)
+    case = ("" if own is None else own.note.origin, str(matter.owner), facts.number)
+    seal = inspection.seal.hex if inspection.seal else ""
+    return Account(bundle, case, {("the seal of bundle", str(facts.bundle)): seal, **dict(_fixed(facts))})
+
+
+def contradictions(accounts: Iterable[Account]) -> tuple[Contradiction, ...]:
+    """What bundles of one case state differently, in their order; the same file named twice contradicts nothing."""
+    known: dict[tuple[Case, Fact], Account] = {}
+    found = []
+    for account in accounts:
+        for fact, value in account.facts.items():
+            first = known.setdefault((account.case, fact), account)
+            if first.facts[fact] != value:
+                pair = (first.bundle, account.bundle)
+                found.append(Contradiction(pair, account.case, fact, (first.facts[fact], value)))
+    return tuple(found)
+
+
+def _fixed(facts: CaseFacts) -> Iterator[tuple[Fact, str]]:
+    work, decision = facts.work, facts.decision
+    yield ("the time when the case was opened",), rfc3339(facts.opened_at)
+    yield ("the party",), f"{facts.party.kind} {facts.party.name}"
+    yield ("the work",), work.number
+    yield ("the time of registration",), rfc3339(work.registered_at)
+    if work.registration is not None:
+        yield ("the entry of the registration",), _entry(work.registration.sequence, work.registration.entry.leaf_hash)
+    if decision.at is not None:
+        yield ("the decision", rfc3339(decision.at)), f"{decision.decision} by {decision.by}: {decision.reason}"
+    for seen in facts.sightings:
+        where = (seen.page_url, seen.image_url, seen.picture.digest.hex)
+        yield ("the first sight", *where), "" if seen.first_seen is None else rfc3339(seen.first_seen)
+        for visit in seen.captures:
+            image = "" if visit.image is None else visit.image.hex
+            yield ("the visit", *where, rfc3339(visit.started)), f"{visit.outcome} {image}".strip()
+    for match in facts.matches:
+        figures = to_plain(match.verification)
+        for later in ("probability", "calibration", "reasons", "survival"):  # by other calibrations and wishes
+            figures.pop(later, None)
+        pair = (match.work_picture.hex, match.picture.hex, match.verification.pipeline)
+        yield ("the comparison", *pair), str(sorted(figures.items()))
+
+
+def _entry(sequence: int, leaf: bytes) -> str:
+    return f"{sequence} {leaf.hex()}"

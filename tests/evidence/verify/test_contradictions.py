@@ -1,0 +1,74 @@
+"""Bundles of one case are held against each other: what was recorded once can't have been two things."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from evidence.__main__ import main
+from evidence.facts.case import CaseFacts
+from evidence.verify.contradictions import Contradiction, contradictions
+from evidence.verify.verifier import Verifier
+from exhibit.errors import ExitCode
+from tests.assets.bundles import Scene, resealed
+
+
+def told_otherwise(scene: Scene, facts: CaseFacts, folder: Path) -> tuple[Contradiction, ...]:
+    """What a later bundle with other facts and the scene's own contradict each other in."""
+    later = resealed(scene, replace(facts, bundle=facts.bundle + 1))
+    paths = [scene.write(folder / "A.zip"), later.write(folder / "B.zip")]
+    verdicts = [Verifier(scene.trust).verify(path) for path in paths]
+    return contradictions(verdict.account for verdict in verdicts)
+
+
+def test_a_case_that_went_on_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
+    facts, (seen,) = scene.facts, scene.facts.sightings
+    again = replace(facts.decision, at=facts.written_at + timedelta(seconds=1), by="Somebody else", reason="Looked again.")
+    seen = replace(seen, last_seen=facts.written_at, captures=())
+    grown = replace(facts, sightings=(seen,), decision=again, work=replace(facts.work, title="Corrected"))
+    assert told_otherwise(scene, grown, tmp_path) == ()
+
+
+@pytest.mark.parametrize("what", ["seen", "registered", "opened", "party", "decision", "visit", "figures"])
+def test_what_was_recorded_once_and_is_told_otherwise_is_named(scene: Scene, tmp_path: Path, what: str) -> None:
+    facts, (seen,), (match,) = scene.facts, scene.facts.sightings, scene.facts.matches
+    day = timedelta(days=1)
+    assert seen.first_seen is not None
+    visit = replace(seen.captures[0], outcome="page-gone", image=None)
+    changed = {
+        "seen": replace(facts, sightings=(replace(seen, first_seen=seen.first_seen - day),)),
+        "registered": replace(facts, work=replace(facts.work, registered_at=facts.work.registered_at - day)),
+        "opened": replace(facts, opened_at=facts.opened_at - day),
+        "party": replace(facts, party=replace(facts.party, name="other.example")),
+        "decision": replace(facts, decision=replace(facts.decision, by="The court")),
+        "visit": replace(facts, sightings=(replace(seen, captures=(visit, *seen.captures[1:])),)),
+        "figures": replace(facts, matches=(replace(match, verification=replace(match.verification, dense=0.5)),)),
+    }[what]
+    [found] = told_otherwise(scene, changed, tmp_path)
+    words = {
+        "seen": "the first sight", "registered": "the time of registration", "party": "the party",
+        "opened": "the time when the case was opened", "decision": "the decision", "visit": "the visit",
+        "figures": "the comparison",
+    }  # fmt: skip
+    assert (found.fact[0], found.bundles) == (words[what], ("A.zip", "B.zip"))
+    assert found.sentence.startswith(f"Two accounts of case {facts.number} of ")
+
+
+def test_two_bundles_of_one_number_contradict_each_other_and_the_command_says_so(
+    scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = resealed(scene, replace(scene.facts, not_checked=("Nothing.",)))
+    paths = [str(scene.write(tmp_path / "A.zip")), str(other.write(tmp_path / "B.zip"))]
+    trust = tmp_path / "trust.json"
+    trust.write_bytes(scene.trust.to_json())
+    assert main(["verify", *paths, "--trust", str(trust)]) == ExitCode.CHECK_FAILED
+    assert f"Two accounts of case {scene.facts.number} of " in capsys.readouterr().out
+    main(["verify", *paths, "--json", "--trust", str(trust)])
+    [told] = json.loads(capsys.readouterr().out)["contradictions"]
+    assert told["fact"] == ["the seal of bundle", str(scene.facts.bundle)]
+    assert told["stated"][0]["value"] != told["stated"][1]["value"]
+    copy = scene.write(tmp_path / "C.zip")
+    main(["verify", paths[0], str(copy), "--json", "--trust", str(trust)])
+    assert json.loads(capsys.readouterr().out)["contradictions"] == []
