@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote_plus, urlsplit
+from urllib.parse import quote, quote_plus, unquote_plus
 
 import requests
 
 from crawler.reading.found import MAX_ADDRESS, absolute, is_visitable, plain
 from crawler.search_mapping import PLACEHOLDER, Results, Service
 from exhibit.errors import RefusedError
+from exhibit.network.addresses import origin_of
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
 from exhibit.types import Json, Untyped
@@ -241,7 +242,7 @@ def _found(service: Service, value: object, asked: Asked) -> Found:
     next_page = str(following) if isinstance(following, str | int) and not isinstance(following, bool) else ""
     if answer.link:
         next_page = absolute(base, next_page)
-        same = urlsplit(next_page)[:2] == urlsplit(base)[:2]  # scheme and host: the key goes to the service alone
+        same = origin_of(next_page) == origin_of(base)  # scheme and host: the key goes to the service alone
         next_page = next_page if same and len(next_page) <= _MAX_TOKEN else ""
     total = next(iter(_at(value, answer.total)), None) if answer.total else None
     counted = isinstance(total, int) and asked.offset + service.pace.size < total and results > 0

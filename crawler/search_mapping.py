@@ -11,7 +11,7 @@ from typing import Any
 
 from crawler.formats.strict import read
 from exhibit.errors import WrongUseError
-from exhibit.network.urls import host_of
+from exhibit.network.addresses import host_of
 from exhibit.types import Json, Price
 
 PLACEHOLDERS = ("key", "id", "secret", "words", "page", "offset", "size", "picture")

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 import requests
 
@@ -17,10 +16,9 @@ from crawler.reading.found import Document
 from crawler.reading.helper import document_of
 from crawler.reading.policy import ROBOTS_BYTES, SitePolicy, reservations_of, robots_policy
 from exhibit.errors import RefusedError
+from exhibit.network.addresses import host_of, is_localhost, literal_address, origin_of, plain_host, same_domain
 from exhibit.network.guard import Guard
-from exhibit.network.hosts import is_localhost, literal_address, plain_host
 from exhibit.network.http import guarded_session, read_beginning
-from exhibit.network.urls import host_of, origin_of, same_domain
 
 Denied = Callable[[str], bool]  # says which hosts aren't asked
 SECONDS = 12.0
@@ -85,7 +83,7 @@ def look_at(address: str, guard: Guard, agent: UserAgent, denied: Denied, *, sec
 
 def _check(url: str, guard: Guard) -> None:
     guard.check_url(url)
-    host = plain_host(urlsplit(url).hostname or "")
+    host = plain_host(host_of(url))
     if len(url) > MAX_ADDRESS or ("." not in host and not is_localhost(host) and literal_address(host) is None):
         raise RefusedError("This isn't the address of a site.", reason="bad-url")
 

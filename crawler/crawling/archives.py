@@ -20,7 +20,7 @@ from crawler.reading.sniff import Content, sniff
 from crawler.state.crawl import Crawl
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.machine import blame_machine
-from exhibit.network.urls import url_key
+from exhibit.network.addresses import url_key
 from exhibit.periods import stated_time
 from exhibit.sentences import Sentence
 from exhibit.types import Fetched, Headers, Untyped

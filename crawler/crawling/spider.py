@@ -23,7 +23,7 @@ from crawler.state.novelty import LEFT_OUT, pattern_of_target
 from crawler.state.pace import Pace
 from crawler.state.visit import Visit
 from exhibit.errors import ExhibitError, RefusedError
-from exhibit.network.urls import host_of
+from exhibit.network.addresses import host_of
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 

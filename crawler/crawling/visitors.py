@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
-from urllib.parse import urlsplit, urlunsplit
 
 from scrapy import Request
 from twisted.python.failure import Failure
@@ -24,7 +23,7 @@ from crawler.state.novelty import is_near
 from crawler.state.visit import Visit
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import RefusedError
-from exhibit.network.urls import origin_of
+from exhibit.network.addresses import origin_of, query_of, read_url
 
 _CAMPAIGN = re.compile(
     r"(?:utm_\w+|hsa_\w+|mtm_\w+|pk_(?:campaign|kwd|source|medium)|oly_(?:anon|enc)_id|mc_[ce]id|vero_id|mkt_tok|"
@@ -191,14 +190,16 @@ def for_anybody(url: str, marks: Collection[str] = ()) -> str:
     """The address of a page as any visitor has it, also without fields of these names; all else stays in its order."""
     if "?" not in url and ";" not in url and "/(" not in url:
         return url
-    try:
-        parts = urlsplit(url)
-    except ValueError:
+    read = read_url(url)
+    if read is None:
         return url
-    path = _IN_PATH.sub("", parts.path)
-    kept = [one for one in parts.query.split("&") if not (_is_of_a_visitor(one) or one.partition("=")[0] in marks)]
+    path, asked = _IN_PATH.sub("", read.pathname), read.search[1:]
+    kept = [one for one in asked.split("&") if not (_is_of_a_visitor(one) or one.partition("=")[0] in marks)]
     query = "&".join(kept)
-    return url if (path, query) == (parts.path, parts.query) else urlunsplit(parts._replace(path=path, query=query))
+    if (path, query) == (read.pathname, asked):
+        return url
+    read.pathname, read.search = path, query
+    return read.href
 
 
 def modified(document: Document, links: Iterable[Link]) -> dict[str, datetime]:
@@ -225,7 +226,7 @@ def _fields(urls: Iterable[str], origin: str) -> defaultdict[str, dict[str, set[
     """The fields in queries of a site's own pages, by name and value the addresses; of many links the first ones."""
     found: defaultdict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for url in islice((url for url in urls if "?" in url and url.startswith(f"{origin}/")), _MAX_LINKS):
-        for text in urlsplit(url).query.split("&", _MAX_FIELDS)[:_MAX_FIELDS]:
+        for text in query_of(url).split("&", _MAX_FIELDS)[:_MAX_FIELDS]:
             name, _, value = text.partition("=")
             found[name][value].add(url)
     return found

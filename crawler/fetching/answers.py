@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
-from urllib.parse import urldefrag, urlsplit
 
 from scrapy import Request, exceptions
 from scrapy.exceptions import IgnoreRequest
@@ -10,10 +9,11 @@ from twisted.python.failure import Failure
 
 from crawler.formats.lines import Refusal
 from crawler.reading import bodies
+from crawler.reading.found import is_visitable
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
-from exhibit.network.urls import DEFAULT_PORTS, host_of, origin_of, same_domain
+from exhibit.network.addresses import host_of, joined, origin_of, port_of, read_url, same_domain, without_fragment
 from exhibit.sentences import Sentence
 from exhibit.types import Fetched, Headers, Untyped
 
@@ -69,7 +69,7 @@ def fetched(response: Response, digest: Digest, *, size: int, not_modified: bool
 
 def _sent(response: Response) -> Headers:
     """The headers of a request; HTTP/2 has another word for the host, and small letters (RFC 9113, 8.2 and 8.3.1)."""
-    host, headers = urlsplit(response.url).netloc, pairs(response.request.headers)
+    host, headers = origin_of(response.url).partition("//")[2], pairs(response.request.headers)
     if response.protocol != "h2":
         return ("Host", host), *headers
     return (":authority", host), ("content-length", "0"), *((name.lower(), value) for name, value in headers)
@@ -105,8 +105,7 @@ def peer(response: Response) -> str:
 
 def server_of(url: str) -> Server:
     """Name and port of the server that a URL names."""
-    parts = urlsplit(url)
-    return host_of(url), parts.port or DEFAULT_PORTS[parts.scheme]
+    return host_of(url), port_of(url)
 
 
 def referer_of(url: str, page: str) -> str:
@@ -117,10 +116,10 @@ def referer_of(url: str, page: str) -> str:
     """
     if page == url or not same_domain(url, page) or (page.startswith("https:") and not url.startswith("https:")):
         return ""
-    origin = origin_of(page)
-    if "@" in origin:
+    read, origin = read_url(page), origin_of(page)
+    if read is None or read.username or read.password:
         return ""
-    return urldefrag(page).url if origin_of(url) == origin else f"{origin}/"
+    return without_fragment(page) if origin_of(url) == origin else f"{origin}/"
 
 
 def status_refusal(response: Response, url: str) -> Refusal | None:
@@ -132,7 +131,7 @@ def status_refusal(response: Response, url: str) -> Refusal | None:
     if response.headers.get("cf-mitigated"):
         return Refusal(url, "wall", Sentence("The site asks visitors to show that they aren't programs."))
     location = header(response, "Location")
-    if 300 <= status < 400 and location and urlsplit(location).scheme not in ("", "http", "https"):
+    if 300 <= status < 400 and (target := joined(url, location)) and not is_visitable(target):
         return Refusal(url, "scheme", "The server points to an address that isn't of the web.")
     return Refusal(url, *problem)
 

@@ -27,7 +27,7 @@ from service_identity.pyopenssl import verify_hostname, verify_ip_address
 from crawler.fetching.answers import CERTIFICATE, Crawler, Response, Server, server_of
 from crawler.state.crawl import Crawl
 from exhibit.errors import WrongUseError
-from exhibit.network.hosts import literal_address
+from exhibit.network.addresses import literal_address
 
 _SECONDS = 5.0
 _MAX_CHECKS = 200

@@ -4,13 +4,12 @@ from collections import OrderedDict
 from contextlib import suppress
 from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.http.cookies import CookieJar
 
 from crawler.fetching.answers import Response
-from exhibit.network.urls import registrable_domain
+from exhibit.network.addresses import host_of, registrable_domain
 from exhibit.types import Untyped
 
 _MAX_SIZE = 4_096
@@ -60,7 +59,7 @@ class _Policy(DefaultCookiePolicy):
         """Whether a cookie is kept."""
         domain = cookie.domain.strip(".")
         below = f"x.{domain}"
-        host = urlsplit(request.get_full_url()).hostname or ""
+        host = host_of(request.get_full_url())
         if cookie.domain_specified and domain == host and registrable_domain(below) == below:
             cookie.domain_specified, cookie.domain_initial_dot = False, False  # a single host: nobody is below it
             cookie.domain = host if "." in host else f"{host}.local"  # as the jar names such a host

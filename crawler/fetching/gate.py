@@ -11,7 +11,8 @@ from crawler.reading import bodies
 from crawler.reading.policy import ROBOTS_BYTES, SitePolicy, reservations_of, robots_policy
 from crawler.state.crawl import Crawl
 from exhibit.errors import RefusedError
-from exhibit.network.urls import host_of, origin_of
+from exhibit.network.addresses import host_of, joined, origin_of
+from exhibit.plain import mended
 
 FOR_POLICY = "exhibit_for_policy"
 STAYS_IN_SCOPE = "exhibit_stays_in_scope"
@@ -161,6 +162,13 @@ class Encodings:
 
 class Redirects(RedirectMiddleware):
     """Follows redirects; the page that shows a picture is told to its own party only."""
+
+    def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
+        """Read where a redirect leads as browsers do, before Scrapy reads it."""
+        told = (response.headers.get("Location") or b"").decode("latin-1")
+        if told and 300 <= response.status < 400 and (target := joined(request.url, mended(told))):
+            response.headers["Location"] = target
+        return super().process_response(request, response)
 
     def handle_referer(self, request: Request, response: Response) -> None:  # noqa: ARG002 - Scrapy's call
         """Tell the new address no more than it would have been told at once."""

@@ -6,9 +6,8 @@ from twisted.internet.interfaces import IResolutionReceiver
 from zope.interface import provider
 
 from exhibit.errors import RefusedError
+from exhibit.network.addresses import host_of, is_localhost
 from exhibit.network.guard import Guard
-from exhibit.network.hosts import is_localhost
-from exhibit.network.urls import host_of
 from exhibit.types import Untyped
 
 _MAX_NAMES = 10_000

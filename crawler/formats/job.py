@@ -11,7 +11,7 @@ from typing import Self
 from crawler.formats.strict import parse, read, write
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from exhibit.network.urls import host_of, registrable_domain
+from exhibit.network.addresses import host_of, registrable_domain
 
 MIB = 1024 * 1024
 ANY_HOST = "*"

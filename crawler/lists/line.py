@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from crawler.reading.found import MAX_ADDRESS
 from exhibit.errors import RefusedError
+from exhibit.network.addresses import host_of, names_of, path_of
 from exhibit.network.guard import Guard
-from exhibit.network.hosts import names_of
-from exhibit.network.urls import host_of
 
 MAX_LINE = 1 << 20
 """Bytes of a line of text; a longer one is passed over."""
@@ -89,6 +87,6 @@ class Wanted:
         yield "without-host", not names.isdisjoint(self.without_hosts)
         yield "too-small", 0 < line.width < self.min_width or 0 < line.height < self.min_height
         by_suffix = bool(self.suffixes) and line.kind == IMAGE
-        yield "suffix", by_suffix and not urlsplit(line.url).path.lower().endswith(self.suffixes)
+        yield "suffix", by_suffix and not path_of(line.url).lower().endswith(self.suffixes)
         text = f"{line.context} {line.url}".casefold() if self.words else ""
         yield "word", bool(self.words) and not any(word in text for word in self.words)

@@ -1,33 +1,23 @@
 """What reading a document gives: images and links as absolute addresses, and what the document says of itself."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
-from urllib.parse import urldefrag, urljoin, urlsplit
 
 from crawler.formats.job import Kind
+from exhibit.network.addresses import joined
 
 CONTEXT_LENGTH = 500
 MAX_ADDRESS = 8_192
 _ROOM = 24 * 1024 * 1024
 _EACH = 200
-_UNSAFE = re.compile("[\x00-\x20\x7f\ud800-\udfff]")
-"""Blanks, controls and half characters, which browsers escape or replace (WHATWG URL, 4.4), and no row can hold."""
-
-_BEFORE_QUERY = re.compile(r"[^?#]*")
-_EMPTY_SEGMENT = re.compile(r"(?!\A)(?<!^http:)(?<!^https:)/(?=/)", re.IGNORECASE)
-"""Where a segment of a path is empty: browsers keep it (WHATWG URL, 4.4), and ``urljoin`` drops it."""
-_MANY_SLASHES = re.compile(r"\A(https?:)?/{3,}", re.IGNORECASE)
-_KEPT = "\ue000\ue001"
-"""Stands in such a segment meanwhile: two signs that mean nothing in any script."""
 _SHINGLE = 3
 _MIN_WORDS = 10
 _MAX_WORDS = 20_000
 _LANES = [sum((byte >> bit & 1) << (32 * bit) for bit in range(8)) for byte in range(256)]
 """Of each byte, its bits as eight counters of 32 bits side by side, so that one addition counts them all."""
 _VISITED = ("http", "https")
-_NOT_ADDRESSES = ("about", "blob", "chrome", "cid", "javascript", "mailto", "sms", "tel", "vbscript", "")
+_NOT_ADDRESSES = ("about", "blob", "chrome", "cid", "javascript", "mailto", "sms", "tel", "vbscript")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +71,6 @@ class Document:
         return bool(self.scripts or self.needs_scripts)
 
 
-def _escaped(match: re.Match[str]) -> str:
-    sign = match[0]
-    return f"%{ord(sign):02X}" if sign <= " " or sign == "\x7f" else "\N{REPLACEMENT CHARACTER}"
-
-
 class Room:
     """How much one document may name in characters, some more for each address.
 
@@ -113,23 +98,11 @@ def absolute(base: str, address: str) -> str:
         return address
     if len(address) + len(base) > 2 * MAX_ADDRESS:
         return ""
-    try:
-        joined = urldefrag(_joined(base, address.replace("\t", "").replace("\r", "").replace("\n", ""))).url
-        joined = _UNSAFE.sub(_escaped, joined)
-        parts = urlsplit(joined)
-    except ValueError:
+    url = joined(base, address)
+    scheme, colon, _ = url.partition(":")
+    if not colon or scheme in _NOT_ADDRESSES:
         return ""
-    if parts.scheme in _NOT_ADDRESSES or (parts.scheme in _VISITED and not parts.hostname):
-        return ""
-    return joined if len(joined) <= MAX_ADDRESS else ""
-
-
-def _joined(base: str, address: str) -> str:
-    """The address as browsers join it: a backslash is a slash before the query, and no segment is dropped."""
-    address = _BEFORE_QUERY.sub(lambda match: match[0].replace("\\", "/"), address, count=1)
-    address = _MANY_SLASHES.sub(r"\1//", address)
-    kept = f"/{_KEPT}"
-    return urljoin(_EMPTY_SEGMENT.sub(kept, base), _EMPTY_SEGMENT.sub(kept, address)).replace(_KEPT, "")
+    return url if len(url) <= MAX_ADDRESS else ""
 
 
 def is_visitable(url: str) -> bool:

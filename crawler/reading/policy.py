@@ -3,9 +3,10 @@
 import json
 import re
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from protego import Protego
+
+from exhibit.network.addresses import path_of, query_of
 
 ROBOTS_BYTES = 500 * 1024
 """RFC 9309, 2.5: a crawler reads at least this much."""
@@ -74,8 +75,8 @@ class SitePolicy:
         """The first TDMRep rule for this address (TDM Reservation Protocol, 6.3)."""
         if not self.reservations:
             return None
-        parts = urlsplit(url)
-        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        query = query_of(url)
+        path = path_of(url) + (f"?{query}" if query else "")
         return next((rule for rule in self.reservations if rule.covers(path)), None)
 
 

@@ -2,11 +2,13 @@
 
 import re
 from enum import StrEnum
-from urllib.parse import urlsplit
 
+from exhibit.network.addresses import read_url
 from exhibit.pictures.sniff import PICTURE_MAGICS
 
 SNIFFED = 1024
+_ANYWHERE = "http://anywhere.invalid/"
+"""Within which an address may be that isn't absolute."""
 VECTOR_SENTENCE = "Vector drawings aren't compared."
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".jxl",
@@ -94,10 +96,8 @@ def has_vector_suffix(url: str) -> bool:
 
 
 def _path(url: str) -> str:
-    try:
-        return urlsplit(url).path.lower()
-    except ValueError:
-        return ""
+    read = read_url(url, _ANYWHERE)
+    return "" if read is None else read.pathname.lower()
 
 
 def _is_bitmap(head: bytes) -> bool:

@@ -23,7 +23,7 @@ from crawler.state.visit import Visit
 from exhibit.browser.limits import PageLimits
 from exhibit.browser.program import find_browser
 from exhibit.errors import RefusedError, ServiceMissingError
-from exhibit.network.urls import host_of, origin_of
+from exhibit.network.addresses import host_of, origin_of
 from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
-from urllib.parse import urldefrag
 
 from playwright.async_api import Request as Asked, Route
 from scrapy import Request
@@ -20,6 +19,7 @@ from crawler.formats.lines import Refusal
 from crawler.reading.sniff import Content, sniff
 from crawler.state.crawl import Crawl
 from exhibit.browser.loading import PageTraffic
+from exhibit.network.addresses import without_fragment
 from exhibit.types import Headers
 
 Download: TypeAlias = Callable[[Request], Awaitable[Any]]
@@ -95,7 +95,7 @@ class Traffic(PageTraffic):
 
     async def _given(self, asked: Asked) -> Given | None:
         """The answer to a request; ``None`` when it is refused."""
-        kind, url = asked.resource_type, urldefrag(asked.url).url
+        kind, url = asked.resource_type, without_fragment(asked.url)
         if self._closed or asked.method != "GET" or not self._is_of_page(asked):
             return None
         if asked.is_navigation_request():

@@ -17,9 +17,8 @@ from crawler.state.novelty import Novelty, pattern_of_target
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError
+from exhibit.network.addresses import host_of, names_of, normalise, origin_of, url_key
 from exhibit.network.guard import Guard
-from exhibit.network.hosts import names_of
-from exhibit.network.urls import host_of, normalise, origin_of, url_key
 from exhibit.types import Fetched, Untyped
 
 if TYPE_CHECKING:

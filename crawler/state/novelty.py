@@ -5,11 +5,11 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from hashlib import blake2b
-from urllib.parse import urlsplit
 
 from crawler.formats.job import Kind, Link
 from crawler.formats.lines import PageLine
 from exhibit.digests import Digest
+from exhibit.network.addresses import read_url
 from exhibit.sentences import Sentence
 
 MIN_PAGES = 50
@@ -42,15 +42,15 @@ def pattern_of(url: str) -> str:
 
     Digits and long ids in the path become ``#``, parameters lose their values and their order.
     """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
+    read = read_url(url)
+    if read is None:
         return url
     segments = (
-        "#" if _ID.fullmatch(part) and "-" not in part else _VARIABLE.sub("#", part) for part in parts.path.split("/")
+        "#" if _ID.fullmatch(part) and "-" not in part else _VARIABLE.sub("#", part)
+        for part in read.pathname.split("/")
     )
-    names = sorted({_VARIABLE.sub("#", field.partition("=")[0]) for field in parts.query.split("&") if field})
-    return parts.netloc + "/".join(segments) + (f"?{'&'.join(names)}" if names else "")
+    names = sorted({_VARIABLE.sub("#", field.partition("=")[0]) for field in read.search[1:].split("&") if field})
+    return read.host + "/".join(segments) + (f"?{'&'.join(names)}" if names else "")
 
 
 def pattern_of_target(target: Link | PageLine) -> str:

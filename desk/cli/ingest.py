@@ -106,11 +106,11 @@ def _fetched(desk: Desk, url: str) -> Path:
 
 def _wanted(given: Json) -> "line.Wanted":
     from crawler.lists import line
-    from exhibit.network import hosts
+    from exhibit.network.addresses import plain_host
 
     return line.Wanted(
-        hosts=tuple(sorted(map(hosts.plain_host, given["hosts"]))),
-        without_hosts=tuple(sorted(map(hosts.plain_host, given["without_hosts"]))),
+        hosts=tuple(sorted(map(plain_host, given["hosts"]))),
+        without_hosts=tuple(sorted(map(plain_host, given["without_hosts"]))),
         words=tuple(word.casefold() for word in given["words"]),
         min_width=given["min_width"] or 0,
         min_height=given["min_height"] or 0,

@@ -133,9 +133,9 @@ def digest_meant(what: str) -> Digest:
 
 def host_meant(text: str) -> str:
     """A host as crawls know it; an address of a page is taken for its host."""
-    from exhibit.network import urls
+    from exhibit.network.addresses import host_of
 
-    name = urls.host_of(text if "://" in text else f"http://{text}/")
+    name = host_of(text if "://" in text else f"http://{text}/")
     if not name or " " in name:
         raise WrongUseError(f"{text!r} isn't a host.", hint="Write shop.example.")
     return name

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 from django.utils import formats, timezone
 from django.utils.translation import get_language, gettext as _, gettext_lazy, ngettext, pgettext_lazy
@@ -14,6 +13,7 @@ from evidence.documents.phrases import load_phrases
 from exhibit.comparison.calibration import Bound
 from exhibit.comparison.derived import DERIVED, grade
 from exhibit.digests import Digest
+from exhibit.network.addresses import without_scheme
 from exhibit.types import CaseDecision, Decision, Verification
 from registry.bundles.documents import DOCUMENT_LANGUAGES
 from registry.bundles.facts import said_of_match
@@ -60,8 +60,8 @@ MAX_TITLE = 72
 
 def where(url: str) -> str:
     """An address as people read it: without its scheme, and not endless."""
-    parts = urlsplit(url)
-    plain = f"{parts.netloc}{parts.path}".rstrip("/") + (f"?{parts.query}" if parts.query else "")
+    path, mark, query = without_scheme(url).partition("?")
+    plain = path.rstrip("/") + mark + query
     return plain if len(plain) <= MAX_TITLE else f"{plain[: MAX_TITLE - 1]}…"
 
 

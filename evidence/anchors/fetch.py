@@ -1,11 +1,11 @@
 """Asking a witness over HTTP: one place for limits, and for what "it didn't answer" means."""
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 import requests
 
 from exhibit.errors import RefusedError, ServiceMissingError
+from exhibit.network.addresses import origin_of
 from exhibit.network.http import read_limited
 from exhibit.sentences import Sentence
 
@@ -45,6 +45,5 @@ def ask(
 
 def _silent(url: str, end: str) -> Sentence:
     """Scheme and host of a URL, without its path, which may hold a key that the operator got from a provider."""
-    parts = urlsplit(url)
-    scheme = "https" if parts.scheme == "https" else "http"
-    return Sentence(_SILENT[f"{scheme}{end}"], place=parts.netloc)
+    scheme, _, place = origin_of(url).partition("://")
+    return Sentence(_SILENT[f"{'https' if scheme == 'https' else 'http'}{end}"], place=place)

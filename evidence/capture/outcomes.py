@@ -1,12 +1,13 @@
 """What a visit to a page and its image comes to: the outcome in one word, and what was observed as a sentence."""
 
 import re
-from urllib.parse import SplitResult, unquote, urldefrag, urlsplit
+from urllib.parse import unquote
 
 from evidence.capture.visitor import Visit
 from evidence.formats.records import inline_bodies
 from exhibit.digests import Digest
 from exhibit.errors import UnreadablePictureError
+from exhibit.network.addresses import origin_of, path_of, query_of, read_url, without_fragment
 from exhibit.pictures.decode import inspect
 from exhibit.pictures.sniff import kind_of
 from exhibit.sentences import Sentence
@@ -81,11 +82,10 @@ def names_image(page: Visit, image_url: str) -> bool | None:
     """
     if not page.served or page.body is None or image_url[:5].lower() == "data:":
         return None
-    parts = _parts(image_url)
-    last = parts.path.rpartition("/")[2]
-    if not parts.query and "." not in last:
+    query, last = query_of(image_url), path_of(image_url).rpartition("/")[2]
+    if not query and "." not in last:
         return None
-    name = f"{last or '/'}?{parts.query}" if parts.query else last
+    name = f"{last or '/'}?{query}" if query else last
     text = page.body.decode("utf-8", "replace")
     forms = {written.replace("&", sign) for written in (name, unquote(name)) for sign in ("&", "&amp;", r"\u0026")}
     return any(re.search(re.escape(form) + r"(?![\w%])", text) for form in forms)
@@ -102,20 +102,13 @@ def inline_image(page: Visit, image_url: str, expected: Digest) -> Visit:
 
 def referrer(page_url: str, image_url: str) -> dict[str, str]:
     """The ``Referer`` that browsers send by default (strict-origin-when-cross-origin)."""
-    page, image = _parts(page_url), _parts(image_url)
-    if "@" in page.netloc or not page.netloc or (page.scheme == "https" and image.scheme != "https"):
+    page = read_url(page_url)
+    if page is None or page.username or page.password or not page.host:
         return {}
-    if (page.scheme, page.netloc) == (image.scheme, image.netloc):
-        return {"Referer": urldefrag(page_url).url}
-    return {"Referer": f"{page.scheme}://{page.netloc}/"}
-
-
-def _parts(url: str) -> SplitResult:
-    """The parts of an address; empty ones when it can't be taken apart."""
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return urlsplit("")
+    if page.protocol == "https:" and not image_url.startswith("https:"):
+        return {}
+    origin = origin_of(page_url)
+    return {"Referer": without_fragment(page_url) if origin == origin_of(image_url) else f"{origin}/"}
 
 
 def picture_name(body: bytes) -> tuple[str, str]:

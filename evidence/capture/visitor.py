@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
 from requests.cookies import RequestsCookieJar
@@ -14,9 +13,9 @@ from requests.cookies import RequestsCookieJar
 from evidence.capture.wire import Exchange, recording
 from exhibit.clock import now
 from exhibit.errors import RefusedError
+from exhibit.network.addresses import host_of, joined, without_fragment, without_scheme
 from exhibit.network.guard import Guard
 from exhibit.network.http import ConnectionFacts, connection_facts, guarded_session, read_limited
-from exhibit.network.urls import host_of
 from exhibit.plain import mended
 from exhibit.sentences import Sentence
 
@@ -117,7 +116,7 @@ class Visit:
 
 def _asks_for_login(url: str, first: str) -> bool:
     """Whether an address speaks of a login and the one that was asked for didn't."""
-    shown, before = (f"{parts.netloc}{parts.path}" for parts in (urlsplit(url), urlsplit(first)))
+    shown, before = (without_scheme(each).partition("?")[0] for each in (url, first))
     return bool(_LOGIN.search(shown)) and not _LOGIN.search(before)
 
 
@@ -162,7 +161,7 @@ class Visitor:
         asked = url
         try:
             for _ in range(MAX_STEPS):
-                asked = urldefrag(asked).url
+                asked = without_fragment(asked)
                 step, response = self._ask(session, asked, seconds(), question)
                 steps.append(step)
                 target = response.headers.get("Location", "")
@@ -171,7 +170,7 @@ class Visitor:
                     return Visit(url, (*steps[:-1], replace(step, size=len(body))), body)
                 response.close()
                 question = question.after(step.status)
-                asked = urljoin(asked, mended(target))
+                asked = joined(asked, mended(target)) or target
         except RefusedError as error:
             failure, reason = error.message, error.reason
         except requests.exceptions.SSLError:

@@ -8,10 +8,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import unquote
 
 from evidence.formats.codec import FormatError
 from exhibit.clock import parse_rfc3339, rfc3339
+from exhibit.network.addresses import normalise
 from exhibit.plain import decoded
 
 MAX_RECORDS = 5_000
@@ -20,10 +21,10 @@ MAX_HEAD = 8 << 20  # bytes of a block in which an answer's head ends, with all 
 MAX_CODINGS = 5
 UNDONE = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 """Content codings that verifiers undo; a body in another stays as it is."""
-DEFAULT_PORTS = {"http": 80, "https": 443}
 _HEAD = re.compile(rb"WARC/1\.1\r\n((?:[A-Za-z0-9-]{1,40}: [^\r\n]{0,70000}\r\n){1,20})\r\n")
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: [^\r\n]*)?\r?\n")
 _BLANK = re.compile(rb"\r?\n\r?\n")
+_STRAY = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _INLINE = re.compile(rb"data:image/[\w.+-]{1,40};base64,([A-Za-z0-9+/=%\s]+)")
 
 
@@ -131,15 +132,11 @@ def inline_bodies(text: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def plain_url(url: str) -> str:
-    """An address as two programs may both have written it: host in small letters, dots resolved, escapes undone."""
-    try:
-        parts = urlsplit(urldefrag(url).url)
-        port = "" if parts.port in {None, DEFAULT_PORTS.get(parts.scheme)} else f":{parts.port}"
-        host = (parts.hostname or "").encode("idna").decode("ascii")
-        path = parts.path if parts.path.startswith("//") else urljoin("http://x/", parts.path or "/")[len("http://x") :]
-    except ValueError:
-        return url
-    return unquote(f"{parts.scheme}://{host}{port}{path}" + (f"?{parts.query}" if parts.query else ""))
+    """An address as two programs may both have written it: its normal form, where a stray ``%`` is ``%25``.
+
+    ``requests`` writes it so in the record of an exchange, and browsers leave it.
+    """
+    return _STRAY.sub("%25", normalise(url))
 
 
 def _unchunked(body: bytes) -> bytes:

@@ -80,7 +80,8 @@ def _index(warc: bytes) -> bytes:
 def search_key(url: str) -> str:
     """The key under which players look an address up (SURT): host backwards, then path and sorted query, small letters.
 
-    Identifiers of sessions are left in, which players of the Internet Archive's rules leave out.
+    Identifiers of sessions are left in, which players of the Internet Archive's rules leave out. The address is cut and
+    not read: verifiers make this file again, and bundles that were sealed before hold these bytes.
     """
     parts = urlsplit(url.lower())
     host = (parts.hostname or "").removeprefix("www.")

@@ -16,15 +16,23 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from urllib.parse import SplitResult, urlsplit
 
 from exhibit.errors import RefusedError
 from exhibit.machine import blame_machine
-from exhibit.network.hosts import Address, embedded_ipv4, is_localhost, literal_address, plain_host
-from exhibit.network.urls import DEFAULT_PORTS
+from exhibit.network.addresses import (
+    DEFAULT_PORTS,
+    IPAddress,
+    embedded_ipv4,
+    is_localhost,
+    literal_address,
+    plain_host,
+    read_url,
+)
 from exhibit.sentences import Sentence
 
 _READ_DIFFERENTLY = re.compile(r"[\x00-\x20\\\x7f-\xa0]")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//([^/?#]*))?")
+_PORT = re.compile(r":[0-9]*\Z")
 _LOOPBACK = ("127.0.0.1", "::1")
 _ROOT_SERVER = ((socket.AF_INET, "198.41.0.4"), (socket.AF_INET6, "2001:503:ba3e::2:30"))
 
@@ -78,8 +86,7 @@ class Guard:
         :meth:`resolve`, which checks the port too. Raises ``RefusedError`` with reason ``bad-url``, ``scheme``,
         ``credentials``, ``port`` or ``private-address``.
         """
-        parts = _split(url)
-        host, port = plain_host(parts.hostname or ""), _port(parts)
+        host, port = _host_and_port(url)
         address = literal_address(host)
         if address is not None:
             self.check_address(str(address), port)
@@ -161,7 +168,7 @@ class Guard:
             self.check_address(address, port)
         return addresses
 
-    def _is_allowed(self, address: Address) -> bool:
+    def _is_allowed(self, address: IPAddress) -> bool:
         return any(address in network for network in self._networks)
 
     def _check_port(self, port: int) -> None:
@@ -188,36 +195,36 @@ def _has_route(family: int, address: str) -> bool:
     return True
 
 
-def _split(url: str) -> SplitResult:
-    """The parts of an absolute URL that all parsers read alike; anything that they may read differently is refused."""
+def _host_and_port(url: str) -> tuple[str, int]:
+    """The host and port of an absolute URL that all readers read alike; what they may read differently is refused.
+
+    The host has to stand in the URL as the standard reads it: whoever connects may read by other rules.
+    """
     if _READ_DIFFERENTLY.search(url):
         raise RefusedError(Sentence("The URL contains a space, a backslash or a control character."), reason="bad-url")
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise RefusedError(Sentence("The URL can't be read."), reason="bad-url") from error
-    if parts.scheme not in DEFAULT_PORTS:
+    parts = _SCHEME.match(url)
+    if parts is None or parts[1].lower() not in DEFAULT_PORTS:
         raise RefusedError(
-            Sentence("Only http and https are visited, not %(scheme)s.", scheme=f"{parts.scheme!r}")
-            if parts.scheme
+            Sentence("Only http and https are visited, not %(scheme)s.", scheme=f"{parts[1].lower()!r}")
+            if parts
             else Sentence("The URL begins neither with http:// nor with https://."),
             reason="scheme",
         )
-    if "@" in parts.netloc:
+    place = parts[3] or ""
+    if "@" in place:
         raise RefusedError(Sentence("The URL carries a user name or a password."), reason="credentials")
-    if not parts.hostname or ("[" in parts.netloc and ":" not in parts.hostname):
+    written = _PORT.sub("", place)
+    if not written:
         raise RefusedError(Sentence("The URL has no host that can be read."), reason="bad-url")
-    return parts
-
-
-def _port(parts: SplitResult) -> int:
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
+    host = plain_host(written)
+    literal_address(host)
+    read = read_url(url)
+    if read is None or plain_host(read.hostname) != host:
+        raise RefusedError(Sentence("The URL can't be read."), reason="bad-url")
+    port = int(read.port) if read.port else DEFAULT_PORTS[read.protocol[:-1]]
     if port == 0:
         raise RefusedError(Sentence("The URL's port isn't a number from 1 to 65535."), reason="bad-url")
-    return DEFAULT_PORTS[parts.scheme] if port is None else port
+    return host, port
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:

@@ -28,6 +28,7 @@ from warcio.capture_http import RecordingHTTPConnection
 from exhibit import __version__
 from exhibit.errors import RefusedError, WrongUseError
 from exhibit.machine import blame_machine
+from exhibit.network.addresses import joined, without_fragment
 from exhibit.network.guard import Guard
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
@@ -129,6 +130,16 @@ class _GuardedSession(requests.Session):
         self.guard.check_url(text)
         self.check(text)
         return super().get_adapter(url)  # type: ignore[arg-type]  # bytes are what requests may pass on
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Write the address as the standard does, so that whoever reads it on the way to the socket reads the same."""
+        request.url = without_fragment(str(request.url))
+        return super().prepare_request(request)
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Read where a redirect leads as browsers do."""
+        target = super().get_redirect_target(resp)
+        return (joined(resp.url, target) or target) if target else target
 
     def send(self, request: requests.PreparedRequest, **kwargs: Untyped) -> requests.Response:
         """Send without reading the body."""

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 
@@ -20,6 +19,7 @@ from evidence.keys.ed25519 import holds
 from evidence.log.notes import cosigner_key, parse_cosigner_key, parse_verifier_key
 from exhibit.clock import now, parse_rfc3339, rfc3339
 from exhibit.errors import RefusedError, ServiceMissingError, WrongUseError
+from exhibit.network.addresses import host_of, origin_of
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
 from exhibit.plain import one_line
@@ -140,8 +140,8 @@ class Card:
     format: str = FORMAT
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL):
+        scheme = origin_of(self.url).partition(":")[0]
+        if scheme != "https" and not (scheme == "http" and host_of(self.url) in LOCAL):
             raise WrongUseError("A partner's address has to begin with https://.")
         if self.format != FORMAT or one_line(self.url) != self.url or len(self.url) > 300:
             raise ValueError

@@ -12,16 +12,16 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from evidence.facts.cocapture import WebArchive
 from evidence.formats.codec import FormatError, parse_json
 from evidence.verify.checks.cocaptures import expect_web_archive
 from exhibit.config.secrets import secret_path
 from exhibit.errors import ExhibitError, RefusedError
+from exhibit.network.addresses import host_of, origin_of, port_of
 from exhibit.network.guard import Guard
 from exhibit.network.http import read_limited
-from exhibit.network.urls import DEFAULT_PORTS
 from exhibit.ports import Captured, CapturedFile
 from exhibit.sentences import Sentence
 from registry.alliance.calls import session_for
@@ -78,8 +78,7 @@ def _is_public(services: Services, page: str) -> bool:
     guard = Guard(allowed_networks=services.config.cocapture_networks)
     try:
         guard.check_url(page)
-        parts = urlsplit(page)
-        return bool(guard.resolve(parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]))
+        return bool(guard.resolve(host_of(page), port_of(page)))
     except ExhibitError:
         return False
 
@@ -128,7 +127,7 @@ def _word(told: object) -> str:
 
 
 def _said(told: WebArchive) -> Sentence:
-    archive, why = urlsplit(told.archive).netloc, MISSING.get(told.missing, NOT_SAVED)
+    archive, why = origin_of(told.archive).partition("//")[2], MISSING.get(told.missing, NOT_SAVED)
     if told.missing:
         return Sentence("The web archive %(archive)s was to save the page, and %(why)s.", archive=archive, why=why)
     at = told.address

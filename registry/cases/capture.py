@@ -7,7 +7,7 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.network.urls import host_of
+from exhibit.network.addresses import host_of
 from exhibit.ports import Captured
 from exhibit.sentences import Sentence
 from registry import jobs

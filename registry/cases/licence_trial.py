@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from django.db.models import Count, Q, QuerySet
 
-from exhibit.network.urls import registrable_domain
+from exhibit.network.addresses import registrable_domain
 from registry.cases.matching import LEDGER
 from registry.db.rows import next_number
 from registry.models import Case, CaseSighting, Licence, Owner

@@ -14,7 +14,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from exhibit.clock import now
 from exhibit.errors import NotFoundError, WrongUseError
-from exhibit.network.urls import normalise, same_domain, url_key
+from exhibit.network.addresses import normalise, same_domain, url_key
 from exhibit.sentences import Sentence
 from exhibit.types import Decision
 from registry.crawls.crawling import STOPPED

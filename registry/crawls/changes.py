@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import Count, F, Q
 
 from exhibit.clock import now
-from exhibit.network.urls import host_of, registrable_domain, url_key
+from exhibit.network.addresses import host_of, registrable_domain, url_key
 from registry.crawls.budgets import left
 from registry.crawls.crawling import NewUrl, add_urls
 from registry.db.bulk import storable

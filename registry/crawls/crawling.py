@@ -15,8 +15,7 @@ from django.db.models.functions import Cast
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.machine import this_process
-from exhibit.network.hosts import names_of
-from exhibit.network.urls import host_of, url_key
+from exhibit.network.addresses import host_of, names_of, url_key
 from registry.crawls import patterns
 from registry.crawls.budgets import Left, left
 from registry.db.bulk import copy_values, storable

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from exhibit.clock import now
-from exhibit.network.urls import url_key
+from exhibit.network.addresses import url_key
 from registry.crawls.crawling import SEARCH, NewUrl, add_urls
 from registry.db import steps
 from registry.db.rows import write

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
-from exhibit.network.urls import url_key
+from exhibit.network.addresses import url_key
 from exhibit.sentences import Sentence
 from registry.accounts import scoped
 from registry.crawls import schedules, watching

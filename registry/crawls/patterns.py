@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.models import Count
 
-from exhibit.network.urls import url_key
+from exhibit.network.addresses import url_key
 from registry.models import CrawlSlice, FrontierUrl, Refusal
 
 State = FrontierUrl.State

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from exhibit.clock import now
-from exhibit.network.urls import host_of, url_key
+from exhibit.network.addresses import host_of, url_key
 from exhibit.sentences import Sentence
 from registry.crawls import schedules
 from registry.crawls.crawling import PAST, NewUrl, add_urls, denied

@@ -8,7 +8,7 @@ from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.network.urls import host_of, registrable_domain, url_key
+from exhibit.network.addresses import host_of, registrable_domain, url_key
 from exhibit.types import Headers, Sighting
 from registry.db import steps
 from registry.db.bulk import copy_into, storable

@@ -29,7 +29,7 @@ from crawler.state.novelty import LEFT_OUT, PASSING, WAITING, leads_on, pattern_
 from evidence.log.proofs import SliceTree, record_leaf
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
-from exhibit.network.urls import host_of, registrable_domain
+from exhibit.network.addresses import host_of, registrable_domain
 from exhibit.sentences import Sentence
 from exhibit.types import Sighting
 from registry import jobs

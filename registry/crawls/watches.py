@@ -12,7 +12,7 @@ from django.db import transaction
 from crawler.formats.job import UserAgent
 from crawler.site_probe import Look, look_at
 from exhibit.errors import RefusedError, WrongUseError
-from exhibit.network.urls import host_of
+from exhibit.network.addresses import host_of
 from exhibit.sentences import Sentence
 from registry.accounts import scoped
 from registry.crawls import canaries, watching

@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from urllib3.util import Retry
@@ -17,6 +16,7 @@ from evidence.keys.ed25519 import FileSigner
 from exhibit.config.config import Config, made_data_dir
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError, WrongUseError
+from exhibit.network.addresses import host_of, origin_of
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
 from registry.edge.measuring import HEAD, MEASURED_WITH, SIGNATURE, visit
@@ -35,8 +35,8 @@ def helping(config: Config, url: str, token: str) -> Iterator[int]:
     Raises ``WrongUseError`` for an address that a token may not be sent to, ``RefusedError`` with what the installation
     says against this machine, and ``ServiceMissingError`` when there is nobody.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL):
+    scheme = origin_of(url).partition(":")[0]
+    if scheme != "https" and not (scheme == "http" and host_of(url) in LOCAL):
         raise WrongUseError("The address of the installation has to begin with https://.")
     folder = made_data_dir(config) / "edge"
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from exhibit.comparison.calibration import Calibration, calibrated
 from exhibit.comparison.derived import DERIVED
 from exhibit.errors import RefusedError, ServiceMissingError
+from exhibit.network.addresses import host_of
 from exhibit.network.http import guarded_session, read_limited
-from exhibit.network.urls import host_of
 from exhibit.ports import VectorIndex
 from exhibit.sentences import Sentence
 from exhibit.types import Decision, Hit, Verification

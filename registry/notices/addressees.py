@@ -9,14 +9,14 @@ from functools import cache
 from html import unescape
 from itertools import islice
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from django.db.models import Q
 
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
-from exhibit.network.urls import registrable_domain
+from exhibit.network.addresses import host_of, registrable_domain
 from registry.db.fields import KeptFile
 from registry.models import Capture, Crawl, FrontierUrl, Notice, PartyLookup, StepState
 from registry.notices.checker import is_address
@@ -146,5 +146,5 @@ def _of_crawls(notice: Notice) -> list[Proposal]:
     rows = FrontierUrl.objects.filter(crawl__in=recent, kind="page", url__iregex=rf"/[^?]*{_CONTACT}[^/?]*/?$")
     rows = rows.filter(Q(host=notice.party) | Q(host__endswith=f".{notice.party}"))  # of millions, these are few
     met = dict.fromkeys(rows.values_list("url", flat=True)[:50])
-    known = [url for url in met if registrable_domain(urlsplit(url).hostname or "") == notice.party]
+    known = [url for url in met if registrable_domain(host_of(url)) == notice.party]
     return [Proposal("link", "", "", url, url, None, first_hand=False) for url in known[:3]]

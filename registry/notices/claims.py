@@ -20,7 +20,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, WrongUseError
-from exhibit.network.urls import host_of, registrable_domain
+from exhibit.network.addresses import host_of, registrable_domain
 from registry.cases import history, recaptures
 from registry.log import audit_log
 from registry.models import (

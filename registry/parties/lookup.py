@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.db.models import F
 
-from exhibit.network.urls import same_domain
+from exhibit.network.addresses import same_domain
 from registry.db import steps
 from registry.models import CaseSighting, PartyLookup
 from registry.parties.rdap import ask_registries

@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now, rfc3339
 from exhibit.errors import ExhibitError, WrongUseError, passes
+from exhibit.network.addresses import registered_name
 from exhibit.network.http import guarded_session, read_limited
-from exhibit.network.urls import registered_name
 from exhibit.plain import plain
 from registry import jobs
 from registry.accounts import samples

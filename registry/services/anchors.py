@@ -13,9 +13,9 @@ from evidence.formats.errors import SupersededError
 from exhibit.config.config import AnchorConfig
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError
+from exhibit.network.addresses import DEFAULT_PORTS, host_of
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
-from exhibit.network.urls import DEFAULT_PORTS, host_of
 from exhibit.ports import Anchor, OwnLog
 
 if TYPE_CHECKING:

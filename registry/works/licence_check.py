@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import F, Prefetch, Q, Value, prefetch_related_objects
 
-from exhibit.network.urls import host_of
+from exhibit.network.addresses import host_of, path_of, without_scheme
 from exhibit.periods import days_of
 from registry.models import Case, CaseSighting, Licence, Sighting, Work
 
@@ -248,14 +247,9 @@ def _matches(place: Place, pattern: str) -> bool:
     """Whether the page or the image lies at such an address: ``*`` is any run of characters."""
     literal = pattern.replace("[", "[[]").replace("?", "[?]")
     return any(
-        fnmatch.fnmatchcase(url, literal) or fnmatch.fnmatchcase(_bare(url), literal)
+        fnmatch.fnmatchcase(url, literal) or fnmatch.fnmatchcase(without_scheme(url), literal)
         for url in (place.page_url, place.image_url)
     )
-
-
-def _bare(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.netloc}{parts.path}" + (f"?{parts.query}" if parts.query else "")
 
 
 def _is_account(place: Place, licence: Licence) -> bool:
@@ -265,7 +259,7 @@ def _is_account(place: Place, licence: Licence) -> bool:
         return True
     if not licence.domain:
         return False
-    parts = [part for part in urlsplit(place.page_url).path.lower().split("/") if part]
+    parts = [part for part in path_of(place.page_url).lower().split("/") if part]
     return account in {part.removeprefix("@") for part in parts[:ACCOUNT_DEPTH]}
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError, passes
-from exhibit.network.urls import host_of
+from exhibit.network.addresses import host_of
 from registry.db.rows import alone_with, columns
 from registry.log import audit_log
 from registry.models import LedgerChange, Licence, Owner, Work

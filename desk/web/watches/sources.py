@@ -15,7 +15,7 @@ from desk.web.common.pages import decider_form, decider_post, show
 from desk.web.watches.forms import WatchForm
 from desk.web.watches.views import run_at_once
 from exhibit.errors import ExhibitError, RefusedError
-from exhibit.network.urls import host_of
+from exhibit.network.addresses import host_of
 from registry.accounts import scoped
 from registry.crawls import watching
 from registry.crawls.watches import arrange, check_addresses, look_at_site

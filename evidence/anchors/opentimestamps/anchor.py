@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 import requests
 from opentimestamps.core.op import OpAppend, OpSHA256
@@ -22,6 +21,7 @@ from evidence.anchors.opentimestamps import proofs
 from evidence.anchors.opentimestamps.blocks import BlockSource
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
+from exhibit.network.addresses import origin_of
 from exhibit.ports import Receipt, ReceiptState
 from exhibit.sentences import Sentence
 
@@ -155,7 +155,7 @@ class OpenTimestampsAnchor:
             return proof
 
     def _from_calendar(self, url: str, commitment: bytes, posted: bytes | None = None) -> Timestamp:
-        calendar = urlsplit(url).netloc
+        calendar = origin_of(url).partition("//")[2]
         if time.monotonic() < self._silent_until.get(calendar, 0.0):
             raise ServiceMissingError(Sentence("%(place)s didn't answer a moment ago.", place=calendar))
         try:
@@ -170,9 +170,9 @@ class OpenTimestampsAnchor:
 
     def _is_known(self, calendar: str) -> bool:
         """Whether a calendar that a proof names may be asked: one's own, or a pool's well-known members."""
-        parts = urlsplit(calendar)
-        known = any(fnmatch.fnmatchcase(parts.netloc, pattern) for pattern in KNOWN_CALENDARS)
-        return calendar.rstrip("/") in self.calendars or (parts.scheme == "https" and known)
+        scheme, _, place = origin_of(calendar).partition("://")
+        known = any(fnmatch.fnmatchcase(place, pattern) for pattern in KNOWN_CALENDARS)
+        return calendar.rstrip("/") in self.calendars or (scheme == "https" and known)
 
 
 def _nonced(digest: Digest, nonce: bytes) -> tuple[Timestamp, bytes]:

@@ -13,7 +13,6 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urldefrag
 
 from playwright.async_api import Browser, Error, Page
 
@@ -35,6 +34,7 @@ from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.machine import machine_fault
+from exhibit.network.addresses import without_fragment
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured, CapturedFile
 from exhibit.sentences import Sentence
@@ -174,7 +174,7 @@ class BrowserCapturer:
             served = inline_image(seen.page, image_url, expected)
             rendered_one = inline_image(replace(seen.page, body=seen.dom), image_url, expected)
             return rendered_one if served.failure else served
-        address = urldefrag(image_url).url
+        address = without_fragment(image_url)
         for given in (loaded.visit for loaded in seen.traffic.resources if loaded.visit.url == address):
             if given.body is not None and Digest.of(given.body) == expected:
                 return given

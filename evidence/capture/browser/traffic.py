@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from http.cookiejar import Cookie
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import urldefrag, urlsplit
 
 from playwright.async_api import Error, Request, Route
 from requests.cookies import RequestsCookieJar
@@ -27,6 +26,7 @@ from evidence.capture.visitor import GET, Question, Step, Visit, Visitor
 from exhibit.browser.loading import PageTraffic
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
+from exhibit.network.addresses import host_of, without_fragment
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
@@ -91,7 +91,7 @@ class Traffic(PageTraffic):
             self.refuse(request.url, request.resource_type, reason)
             await route.abort("aborted" if _is_page(request) and self.documents else "blockedbyclient")
             return
-        url = urldefrag(request.url).url
+        url = without_fragment(request.url)
         visit = self._ahead.pop(url, None) or await self._fetch(request, url)
         if visit is None:
             self.refuse(request.url, request.resource_type, "too-many-bytes")
@@ -219,7 +219,7 @@ def _cookies(url: str, header: str) -> RequestsCookieJar:
     except CookieError:
         return jar
     for name, morsel in pairs.items():
-        jar.set(name, morsel.coded_value, domain=urlsplit(url).hostname or "", path="/")
+        jar.set(name, morsel.coded_value, domain=host_of(url), path="/")
     return jar
 
 

@@ -3,13 +3,11 @@
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
 from itertools import chain
 from operator import attrgetter
-from urllib.parse import urljoin
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 from evidence.bundle.sealing import sighting_folder
@@ -22,6 +20,7 @@ from evidence.verdict.result import Check, State, checked, expect, failed, not_c
 from evidence.verify.checks.inspection import EARLIER, Inspection, words_of
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, UnreadablePictureError
+from exhibit.network.addresses import joined
 from exhibit.pictures.decode import Limits, inspect
 
 MAX_CAPTURES = 400  # so many captures are looked at; a bundle could list so many that a verifier would never end
@@ -260,8 +259,8 @@ def _arrivals(answers: Sequence[_Answer], start: str) -> set[str]:
     reached = {plain_url(start)}
     for _ in range(MAX_STEPS):
         for answer in [answer for answer in answers if answer.url in reached and answer.response.status in REDIRECTS]:
-            with suppress(ValueError):  # what is no address leads nowhere
-                reached.add(plain_url(urljoin(answer.record.url, answer.response.header("location"))))
+            if target := joined(answer.record.url, answer.response.header("location")):
+                reached.add(plain_url(target))
     return reached
 
 

@@ -51,7 +51,7 @@ PAGE = f"""<!doctype html><html lang="en"><head><title>All places</title>
 <a href="/i/anchor.jpg">full size</a><video poster="/i/poster.jpg"></video>
 <noscript><img src="/i/noscript.jpg"></noscript><svg><image href="/i/svg.jpg"/></svg>
 <img src="/i/error.jpg"><img src="/i/gone.jpg"><img src="/i/drawing.svg"><img src="/i/empty.jpg">
-<img src="ftp://example.org/a.jpg"><img src="http://[bad/a.jpg"><img srcset=", ,,; 2x x"><img src="javascript:1">
+<img src="ftp://example.org/a.jpg"><img src="http://[bad/a.jpg"><img srcset=", ,,"><img src="javascript:1">
 <a href="/next">next</a><a href="https://elsewhere.example/">elsewhere</a><a href="/file.pdf">file</a>
 </body></html>"""
 

@@ -89,8 +89,8 @@ def test_each_failure_has_its_reason() -> None:
 
 
 def test_a_status_that_is_no_success_refuses() -> None:
-    assert status_refusal(answered(200), "u") is None
+    assert status_refusal(answered(200), "http://a/u") is None
     for status, location, reason in ((204, "", "http-204"), (302, "ftp://b/", "scheme"), (302, "/b", "http-302")):
-        refusal = status_refusal(answered(status, Location=location), "u")
+        refusal = status_refusal(answered(status, Location=location), "http://a/u")
         assert refusal is not None
         assert refusal.reason == reason

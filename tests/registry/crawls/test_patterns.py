@@ -3,7 +3,7 @@
 import pytest
 from django.db import transaction
 
-from exhibit.network.urls import url_key
+from exhibit.network.addresses import url_key
 from registry.crawls import crawling, patterns, schedules
 from registry.crawls.crawling import NewUrl
 from registry.models import Crawl, CrawlSlice, FrontierUrl, Owner

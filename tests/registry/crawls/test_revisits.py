@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from exhibit.clock import now
-from exhibit.network.urls import url_key
+from exhibit.network.addresses import url_key
 from registry.crawls import crawling, revisits
 from registry.crawls.revisits import Resembling
 from registry.models import Crawl, FrontierUrl, HostDenial, Owner, Picture, Refusal, Revisit, Sighting

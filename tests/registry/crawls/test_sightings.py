@@ -66,9 +66,10 @@ def test_a_picture_that_is_done_waits_again_only_when_there_is_something_new_to_
     done = {"state": "done", "searched": search_mark()}
     Picture.objects.update(**done)
     assert keep(claimed_slice(studio, "b")[0], SEEN) == []
-    for changed in ({"bytes_state": "expired"}, {"searched": "an earlier search"}, {"state": "failed"}):
+    changes = ({"bytes_state": "expired"}, {"searched": "an earlier search"}, {"state": "failed"})
+    for number, changed in enumerate(changes):
         Picture.objects.update(**done | {"bytes_state": "stored"} | changed)
-        assert len(keep(claimed_slice(studio, f"c{changed}")[0], SEEN)) == 1, changed
+        assert len(keep(claimed_slice(studio, f"c{number}")[0], SEEN)) == 1, changed
     assert Picture.objects.get().bytes_state == "stored"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from exhibit.browser.program import find_browser
 from exhibit.clock import now
-from exhibit.network.urls import url_key
+from exhibit.network.addresses import url_key
 from registry.crawls import crawling
 from registry.crawls.plan import plan_crawls
 from registry.models import (

@@ -7,7 +7,7 @@ from django.test import Client
 from playwright.sync_api import expect
 
 from exhibit.clock import now
-from exhibit.network.urls import url_key
+from exhibit.network.addresses import url_key
 from registry.crawls import crawling, watching
 from registry.models import Crawl, HostLease, Picture, Refusal, Watch
 from tests.assets.rows import bring, claim, owner, photograph

@@ -1,0 +1,239 @@
+import json
+from collections.abc import Iterator
+from ipaddress import IPv4Address, ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import given, strategies as st
+
+from exhibit.errors import RefusedError
+from exhibit.network.addresses import (
+    embedded_ipv4,
+    host_of,
+    in_letters,
+    is_confusable,
+    is_localhost,
+    is_within,
+    joined,
+    literal_address,
+    normalise,
+    plain_host,
+    read_url,
+    registrable_domain,
+    url_key,
+    without_scheme,
+)
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session
+from tests.assets.browser import CHROMIUM, Chromium
+
+CASES = json.loads(Path(__file__).with_name("addresses.json").read_text("utf-8"))
+"""As the standard reads them; ``chromium`` is the host where Chromium departs from it."""
+BROWSERS = """(rows) => rows.map((row) => {
+  try { const read = new URL(row.address, row.base); return [read.href, read.hostname]; } catch { return null; }
+})"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    if CHROMIUM is None:
+        pytest.skip("Chromium isn't installed")
+    with Chromium(tmp_path_factory.mktemp("profile")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("case", CASES["read"], ids=lambda case: ascii(case["address"])[:60])
+def test_an_address_is_read_as_the_standard_reads_it(case: dict[str, Any]) -> None:
+    read = read_url(case["address"], case.get("base", ""))
+    assert (read and read.href) == case["href"]
+    assert read is None or read.hostname == case["host"]
+    if "base" not in case:
+        assert host_of(case["address"]) == (case.get("host") or "").strip("[]")
+    elif read is not None:
+        assert host_of(joined(case["base"], case["address"])) == case["host"].strip("[]")
+
+
+def test_a_browser_reads_every_address_alike(browser: Chromium) -> None:
+    found = browser.tab().ask(f"({BROWSERS})({json.dumps(CASES['read'])})")
+    assert len(found) == len(CASES["read"]) >= 150
+    for case, read in zip(CASES["read"], found, strict=True):
+        if "chromium" in case:
+            assert read[1] == case["chromium"], case
+        elif case["href"] is None:
+            assert read is None, case
+        else:
+            assert (normalise(read[0]), read[1]) == (normalise(case["href"]), case["host"])
+
+
+@pytest.mark.parametrize("case", CASES["read"], ids=lambda case: ascii(case["address"])[:60])
+def test_the_guard_sees_the_host_that_is_connected_to(case: dict[str, Any]) -> None:
+    if case["href"] is None or not case["href"].startswith("http"):
+        return
+    with guarded_session(Guard()) as session:
+        try:
+            sent = session.prepare_request(requests.Request("GET", case["href"]))
+            adapter = session.get_adapter(sent.url or "")
+        except (RefusedError, requests.exceptions.InvalidURL):
+            return
+        assert isinstance(adapter, requests.adapters.HTTPAdapter)
+        place, _ = adapter.build_connection_pool_key_attributes(sent, verify=True)
+    assert plain_host(place["host"]) == plain_host(case["host"])
+
+
+@pytest.mark.parametrize(("one", "other"), CASES["same"])
+def test_spellings_of_one_address_have_one_key(one: str, other: str) -> None:
+    assert url_key(one) == url_key(other)
+
+
+@pytest.mark.parametrize(("one", "other"), CASES["apart"])
+def test_two_addresses_have_two_keys(one: str, other: str) -> None:
+    assert url_key(one) != url_key(other)
+
+
+@pytest.mark.parametrize(("host", "may_be_mistaken"), CASES["confusable"].items())
+def test_a_host_that_may_be_mistaken_for_another_is_told(host: str, may_be_mistaken: bool) -> None:  # noqa: FBT001 - a case
+    assert is_confusable(host) == may_be_mistaken
+
+
+def test_a_host_is_shown_in_letters_where_it_has_them() -> None:
+    assert in_letters("xn--bcher-kva.example") == "bücher.example"
+    assert in_letters("shop.example") == ""
+    assert in_letters("xn--a.example") == ""
+
+
+def test_what_people_read_of_an_address_holds_no_user_name() -> None:
+    assert without_scheme("https://saint.example:443@copies.example/a?b=1#c") == "copies.example/a?b=1"
+    assert without_scheme("no address") == "no address"
+
+
+def test_a_host_is_within_a_party_or_not() -> None:
+    assert is_within("cdn.copies.example", "copies.example")
+    assert is_within("copies.example.", "COPIES.example")
+    assert is_within("www.bücher.example", "xn--bcher-kva.example")
+    for host, party in (("notcopies.example", "copies.example"), ("example", "copies.example"), ("a.example", "")):
+        assert not is_within(host, party)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "normal"),
+    [
+        ("HTTP://Example.COM", "http://example.com/"),
+        ("https://example.com:443/a", "https://example.com/a"),
+        ("http://example.com:8080/a", "http://example.com:8080/a"),
+        ("http://example.com/a/./b/../c#part", "http://example.com/a/c"),
+        ("http://example.com/../../a", "http://example.com/a"),
+        ("http://example.com/a/..", "http://example.com/"),
+        ("http://example.com/%7euser/%c3%a9", "http://example.com/~user/%C3%A9"),
+        ("http://example.com/é", "http://example.com/%C3%A9"),
+        ("http://example.com/a b", "http://example.com/a%20b"),
+        ("http://例え.jp/", "http://xn--r8jz45g.jp/"),
+        ("http://user:word@example.com/", "http://example.com/"),
+        ("http://[::1]:80/", "http://[::1]/"),
+        ("http://example.com/?b=2&a=1", "http://example.com/?b=2&a=1"),
+        ("  http://example.com/a  ", "http://example.com/a"),
+        ("mailto:a@example.com", "mailto:a@example.com"),
+        ("http://example.com:port/", "http://example.com:port/"),
+        ("http://[::1/", "http://[::1/"),
+    ],
+)
+def test_a_url_has_one_normal_form(spelled: str, normal: str) -> None:
+    assert normalise(spelled) == normal
+
+
+@given(st.text(max_size=60), st.text(max_size=30))
+def test_normalising_twice_changes_nothing(path: str, query: str) -> None:
+    once = normalise(f"http://example.com/{path}?{query}")
+    assert normalise(once) == once
+
+
+@given(st.text(max_size=80))
+def test_any_text_gets_a_key_of_sixteen_bytes(text: str) -> None:
+    assert len(url_key(text)) == 16
+
+
+def test_two_spellings_share_a_key_and_two_addresses_do_not() -> None:
+    assert url_key("http://EXAMPLE.com:80/a#x") == url_key("http://example.com/a")
+    assert url_key("http://example.com/a") != url_key("http://example.com/A")
+
+
+@pytest.mark.parametrize(
+    ("host", "party"),
+    [
+        ("www.example.co.uk", "example.co.uk"),
+        ("a.b.example.com", "example.com"),
+        ("someone.github.io", "someone.github.io"),
+        ("deep.someone.github.io", "someone.github.io"),
+        ("图片.中国", "xn--wcsw84d.xn--fiqs8s"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("[::1]", "::1"),
+        ("localhost", "localhost"),
+        ("WWW.Example.COM.", "example.com"),
+        ("co.uk", "co.uk"),
+        ("", ""),
+    ],
+)
+def test_the_party_behind_a_host_is_what_somebody_registered(host: str, party: str) -> None:
+    assert registrable_domain(host) == party
+
+
+def test_the_host_of_a_url_has_no_port_and_lower_case() -> None:
+    assert host_of("http://User@Example.COM:81/a") == "example.com"
+    assert host_of("no address") == ""
+    assert host_of("http://[::1") == ""
+
+
+def reason(host: str) -> str:
+    with pytest.raises(RefusedError) as refused:
+        literal_address(plain_host(host))
+    return refused.value.reason
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("EXAMPLE.org.", "example.org"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("[2606:4700:0:0:0:0:0:1]", "2606:4700::1"),
+        ("１２７.０.０.１", "127.0.0.1"),
+        ("a_b.example", "a_b.example"),
+    ],
+)
+def test_a_host_has_one_plain_form(written: str, plain: str) -> None:
+    assert plain_host(written) == plain
+    assert plain_host(plain) == plain
+
+
+def test_a_host_that_could_be_read_twice_is_refused() -> None:
+    for host in ("", "a b", "a..b", "-a", "a" * 254, "[::1", "exa%6dple.org", "a\0b"):
+        with pytest.raises(RefusedError) as refused:
+            plain_host(host)
+        assert refused.value.reason == "bad-url", host
+    with pytest.raises(RefusedError) as refused:
+        plain_host("[fe80::1%25eth0]")
+    assert refused.value.reason == "private-address"
+
+
+def test_a_number_is_a_dotted_quad_or_refused_by_what_others_read_in_it() -> None:
+    assert literal_address("93.184.216.34") == IPv4Address("93.184.216.34")
+    assert literal_address("2606:4700::1") == ip_address("2606:4700::1")
+    assert literal_address("1.example") is None
+    for private in ("127.1", "0x7f000001", "2130706433", "0177.0.0.1", "0"):
+        assert reason(private) == "private-address", private
+    for public in ("0x5db8d822", "8.8.2056", "256.1.1.1", "1.2.3.4.5", "08.8.8.8"):
+        assert reason(public) == "bad-url", public
+
+
+def test_the_machine_itself_is_known_by_name() -> None:
+    assert is_localhost("localhost")
+    assert is_localhost("a.localhost")
+    assert not is_localhost("localhost.example.org")
+
+
+def test_an_address_within_an_address_is_found() -> None:
+    inner = IPv4Address("10.0.0.1")
+    for outer in ("::ffff:10.0.0.1", "64:ff9b::a00:1", "::10.0.0.1"):
+        assert embedded_ipv4(ip_address(outer)) == inner
+    for other in ("::1", "::", "2606:4700::a00:1", "10.0.0.1"):
+        assert embedded_ipv4(ip_address(other)) is None
