@@ -13,7 +13,7 @@ from evidence.documents.phrases import load_phrases
 from exhibit.comparison.calibration import Bound
 from exhibit.comparison.derived import DERIVED, grade
 from exhibit.digests import Digest
-from exhibit.network.addresses import without_scheme
+from exhibit.network.addresses import in_letters, is_confusable, without_scheme
 from exhibit.types import CaseDecision, Decision, Verification
 from registry.bundles.documents import DOCUMENT_LANGUAGES
 from registry.bundles.facts import said_of_match
@@ -63,6 +63,16 @@ def where(url: str) -> str:
     path, mark, query = without_scheme(url).partition("?")
     plain = path.rstrip("/") + mark + query
     return plain if len(plain) <= MAX_TITLE else f"{plain[: MAX_TITLE - 1]}…"
+
+
+def letters(host: str) -> str:
+    """What a party's host in ``xn--`` form reads like, and whether one may take it for another; else nothing."""
+    said = {"letters": in_letters(host), "host": host}
+    if not said["letters"]:
+        return ""
+    if is_confusable(host):
+        return _("The address reads %(letters)s. It holds letters that look like others: it is %(host)s.") % said
+    return _("The address reads %(letters)s.") % said
 
 
 def seen(case: Case, first: datetime | None) -> str:

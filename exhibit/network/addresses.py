@@ -158,6 +158,12 @@ def in_letters(host: str) -> str:
     return "" if letters == host else letters
 
 
+def with_letters(host: str) -> str:
+    """A host as a document shows it: an ``xn--`` form with its letters beside it."""
+    letters = in_letters(host)
+    return f"{host} ({letters})" if letters else host
+
+
 def is_confusable(host: str) -> bool:
     """Whether one may take a host for another: a name in it mixes scripts, or consists of letters that look Latin.
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from evidence.documents.phrases.wording import percent
 from exhibit.clock import now
+from exhibit.network.addresses import with_letters
 from exhibit.periods import earliest, latest
 from registry.cases import recaptures
 from registry.cases.recaptures import Standing
@@ -200,7 +201,7 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
         "number": str(notice.number),
         "date": words.day(day),
         "owner": notice.owner.name,
-        "party": notice.party,
+        "party": with_letters(notice.party),
         "addressee": "\n".join(filter(None, addressee)),
         "count": str(len(items)),
         "items": "\n\n".join(_item_text(n, item, words, day).strip() for n, item in enumerate(items, 1)),

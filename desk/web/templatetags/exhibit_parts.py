@@ -21,7 +21,9 @@ from django.utils.text import Truncator
 from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext_lazy as _, pgettext, pgettext_lazy
 
+from desk.texts import cases
 from desk.texts.numbers import grouped
+from exhibit.network.addresses import is_confusable
 
 register = template.Library()
 Told = dict[str, FilterExpression]
@@ -61,6 +63,14 @@ def marked(text: str) -> SafeString:
 
 def _mark(code: str | None, words: str, place: str) -> str:
     return f"<code>{code}</code>" if code else f'<a href="#{place}">{words}</a>'
+
+
+@register.filter
+def letters(host: str) -> str:
+    """What a host reads like whose address is another, in a paragraph of its own."""
+    said = cases.letters(host)
+    css = "message warning" if is_confusable(host) else "aside"
+    return format_html('<p class="{}">{}</p>', css, said) if said else ""
 
 
 @register.filter

@@ -13,6 +13,7 @@ from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.pictures import Album, Pictures
 from evidence.facts.case import CaseFacts, SightingFacts
 from exhibit.errors import UnreadablePictureError
+from exhibit.network.addresses import in_letters, is_confusable
 
 FACTS_FILE = "facts.json"
 PICTURE_SIDE = 1400
@@ -58,7 +59,7 @@ def _about(facts: CaseFacts, wording: Wording) -> Section:
     rows = (
         wording.row("case", Speaker.RECORDED, facts.number),
         wording.row("bundle", Speaker.RECORDED, str(facts.bundle)),
-        wording.row("party", Speaker.RECORDED, facts.party.name),
+        wording.row("party", Speaker.RECORDED, facts.party.name, *_letters(facts.party.name, wording)),
         wording.time_row("opened_at", facts.opened_at),
         wording.time_row("made_at", facts.written_at),
         wording.row("preparer", Speaker.RECORDED, wording.say("sheet.preparer", owner=facts.owner.name)),
@@ -66,6 +67,12 @@ def _about(facts: CaseFacts, wording: Wording) -> Section:
     )
     running = wording.say("sheet.running", case=facts.number, bundle=facts.bundle)
     return Section(wording.say("heading.about"), (Rows(rows),), 1, running=running)
+
+
+def _letters(host: str, wording: Wording) -> list[str]:
+    """What a host in ``xn--`` form reads like, and whether one may take it for another."""
+    letters = in_letters(host)
+    return [wording.say("sheet.confusable" if is_confusable(host) else "sheet.letters", text=letters)] * bool(letters)
 
 
 def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:

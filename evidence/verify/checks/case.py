@@ -34,6 +34,7 @@ from exhibit.comparison.warp import overlaps, turn
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
+from exhibit.network.addresses import host_of, is_within
 from exhibit.periods import earliest
 from exhibit.pictures.decode import DecodedPicture, decode
 from exhibit.types import Piece
@@ -89,6 +90,7 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
         yield checked(f"slice:{sighting.number:02d}", _slice, inspection, own, sighting)
     if facts.decision.passkey is not None:
         yield checked("decision", check_decision, inspection, own, facts, facts.decision.passkey)
+    yield from _party(facts)
     yield from check_captures(inspection, facts)
     yield from check_cocaptures(inspection, facts)
     yield from check_web_archives(inspection, facts)
@@ -152,6 +154,16 @@ def _fitting(inspection: Inspection, facts: CaseFacts) -> str:
         f"The facts fit the manifest, and every file they name is sealed{left} "
         f"(sightings: {len(facts.sightings)}, matches: {len(facts.matches)})."
     )
+
+
+def _party(facts: CaseFacts) -> Iterator[Check]:
+    """``party`` where a page doesn't lie at the party that is named, by its host as browsers read it."""
+    party = facts.party.name.partition("/")[0]
+    hosts = {sighting.number: host_of(sighting.page_url) for sighting in facts.sightings}
+    others = {number: host for number, host in hosts.items() if not is_within(host, party)}
+    if facts.party.kind == "domain" and party and others:
+        number, host = next(iter(others.items()))
+        yield failed("party", f"The page of sighting {number} lies at {host[:200] or 'no host'!a}, not at {party!a}.")
 
 
 def _expect_whole(facts: CaseFacts) -> None:

@@ -20,6 +20,16 @@ def match(**told: object) -> Match:
     return Match(**{**figures, **told})
 
 
+def test_a_host_whose_letters_look_like_others_is_marked() -> None:
+    assert cases.letters("shop.example") == ""
+    assert cases.letters("xn--bcher-kva.example") == "The address reads bücher.example."
+    assert "letters that look like others: it is xn--pypal-4ve.example" in cases.letters("xn--pypal-4ve.example")
+
+
+def test_what_people_read_of_a_page_holds_no_user_name() -> None:
+    assert cases.where("https://saint.example@copies.example/a/?b=1#c") == "copies.example/a?b=1"
+
+
 def test_the_reason_of_a_decision_is_translated_where_the_ledger_gave_it() -> None:
     with translation.override("zh-hans"):
         by_ledger = Case(reason="Bundle 2 was sealed.", decided_by=LEDGER)

@@ -230,6 +230,12 @@ def test_what_stands_in_the_place_of_an_empty_list_or_table_leads_on() -> None:
     )
 
 
+def test_a_host_in_letters_is_a_warning_where_they_look_like_others() -> None:
+    assert shown("{{ host|letters }}", host="shop.example") == ""
+    assert shown("{{ host|letters }}", host="xn--bcher-kva.example").startswith('<p class="aside">')
+    assert shown("{{ host|letters }}", host="xn--pypal-4ve.example").startswith('<p class="message warning">')
+
+
 def test_a_button_names_its_keys_and_a_label_has_words_beside_it() -> None:
     told = shown('{% button label "G T" type="button" data_key="t" hidden=True disabled=False %}', label="<Go>")
     assert told == '<button data-key="t" type="button" hidden>&lt;Go&gt; <kbd>G</kbd> <kbd>T</kbd></button>'

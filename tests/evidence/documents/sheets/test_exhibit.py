@@ -41,6 +41,21 @@ def test_the_sheet_says_where_when_and_how_sure(sheet: str) -> None:
         assert words in sheet, words
 
 
+@pytest.mark.parametrize(
+    ("party", "words"),
+    [
+        ("xn--pypal-4ve.example", "They look like those of another script"),
+        ("xn--bcher-kva.example", "In letters: bücher.example"),
+    ],
+)
+def test_a_host_is_shown_in_letters_beside_its_address(party: str, words: str) -> None:
+    case = sample_case()
+    sheet = text_of(render_exhibit_sheet(replace(case, party=replace(case.party, name=party)), sample_pictures(), "en"))
+    assert party in sheet
+    assert words in sheet
+    assert ("another script" in sheet) == ("pypal" in party)
+
+
 def test_digests_and_addresses_can_be_copied_out_whole() -> None:
     pdf = render_exhibit_sheet(sample_case(), sample_pictures(), "en")
     joined = "".join(text_of(pdf).split())

@@ -38,6 +38,18 @@ def _page(facts: CaseFacts) -> CaseFacts:
     return replace(facts, sightings=(replace(sighting, page_url="https://rival.example/"),))
 
 
+def _party(facts: CaseFacts) -> CaseFacts:
+    """Somebody else is accused of what a page showed."""
+    return replace(facts, party=replace(facts.party, name="saint.example"))
+
+
+def _behind_a_name(facts: CaseFacts) -> CaseFacts:
+    [sighting] = facts.sightings
+    here = sighting.page_url.replace("https://", "https://saint.example@").replace("http://", "http://saint.example@")
+    facts = replace(facts, sightings=(replace(sighting, page_url=here),))
+    return _party(facts)
+
+
 def _seen(facts: CaseFacts) -> CaseFacts:
     [sighting] = facts.sightings
     return replace(facts, sightings=(replace(sighting, first_seen=sighting.last_seen),))
@@ -81,12 +93,18 @@ def _opening(facts: CaseFacts) -> CaseFacts:
     return replace(facts, work=replace(facts.work, registration=registration))
 
 
+def test_a_user_name_before_the_host_accuses_nobody(scene: Scene, tmp_path: Path) -> None:
+    verdict = Verifier(scene.trust).verify(resealed(scene, _behind_a_name(scene.facts)).write(tmp_path / "lie.zip"))
+    assert "party" in failures(verdict)
+
+
 @pytest.mark.parametrize(
     ("lie", "check"),
     [
         (_dense, "match:01"),
         (_transform, "match:01"),
         (_page, "slice:01"),
+        (_party, "party"),
         (_seen, "slice:01"),
         (_unseen, "slice:01"),
         (_period, "slice:01"),
@@ -101,7 +119,8 @@ def test_an_owner_who_seals_an_untruth_is_found_out(
     scene: Scene, tmp_path: Path, lie: Callable[[CaseFacts], CaseFacts], check: str
 ) -> None:
     verdict = Verifier(scene.trust).verify(resealed(scene, lie(scene.facts)).write(tmp_path / "lie.zip"))
-    assert {check} <= failures(verdict) - {"registration:01"} <= {check, "capture:01-1"}  # a visit of that page, too
+    of_page = {"slice:01", "capture:01-1", "party"} if lie is _page else {"capture:01-1"}
+    assert {check} <= failures(verdict) - {"registration:01"} <= {check, *of_page}
     with pytest.raises(IntegrityError, match=check):
         require(verdict)
 
