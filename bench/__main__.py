@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 # one thread each, before any library counts the cores: a figure is for one core unless it says otherwise
@@ -11,11 +11,14 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
 from bench import (  # noqa: E402 - after the threads are set
+    blind,
     capacity,
     crawling,
     crowd,
+    decoding,
     evidence,
     fingerprints,
+    hostile_pictures,
     idle,
     ingest,
     log,
@@ -30,16 +33,15 @@ from bench import (  # noqa: E402 - after the threads are set
     witnesses,
 )
 from bench.cheats import run as cheats  # noqa: E402
+from bench.common import Titled, keep, machine, show  # noqa: E402
 from bench.edited import photos_in  # noqa: E402
 from bench.matching import compositions  # noqa: E402
 from bench.matching.questions import Folders, roles  # noqa: E402
 from bench.matching.run import (  # noqa: E402
     Choice,
     measure as measure_matching,
-    measure_cost,
     measure_sizes,
 )
-from bench.table import Row, Titled, keep, machine, show  # noqa: E402
 from bench.weighing import run as weighing  # noqa: E402
 from bench.weighing.measuring import PICTURES, Plan  # noqa: E402
 from exhibit.interrupts import hear_interrupts  # noqa: E402
@@ -51,7 +53,7 @@ EXAMPLES = """examples:
   python -m bench evidence --bundles 500 --cases 10 1000 10000
   python -m bench tampering --changes 10000
   python -m bench witnesses log
-  python -m bench rendering
+  python -m bench rendering decoding hostile-pictures blind
   python -m bench idle --minutes 10
   python -m bench ingest --lines 300000
   python -m bench capacity --photos ~/photos --sizes 10000 100000 1000000
@@ -65,18 +67,14 @@ EXAMPLES = """examples:
   python -m bench weighing --photos WORKS --unrelated UNRELATED --lookalikes LOOKALIKES --singles 4 --chains 2
   python -m bench weighing-fit
   python -m bench cheats --photos ~/photos --works 60 --crafted 1000 --disguised 1000 --jobs 2
-  python -m bench cost --photos WORKS --unrelated UNRELATED --distractors MORE
   python -m bench sizes --photos WORKS --unrelated UNRELATED --works 100 --mix 40
   python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
 INTERRUPTED = 130
-SHORT = ("fingerprints", "crawling", "pairs", "lookalikes")
-LONG = (
-    "retrieval", "retroactive", "whole", "reports", "crowd", "matching", "compositions", "weighing",
-    "weighing-fit", "cheats", "cost", "sizes", "memory", "tampering", "evidence", "witnesses", "log",
-    "ingest", "rendering", "idle", "capacity", "capacity-indexes",
-)  # fmt: skip
-"""What takes so long that it has to be asked for by name."""
+SHORT = ("fingerprints", "crawling")
+"""What runs unless something is asked for by name."""
+FOLDERS = ("pairs", "lookalikes")
+"""What is asked of a folder of its own."""
 CROWD, CROWD_ASKED = 100_000, 100
 """Works of the largest crowd, and how many of them are asked for."""
 ROLES = {
@@ -84,66 +82,6 @@ ROLES = {
     "unrelated": "are asked and show no work",
     "distractors": "are registered besides",
 }
-
-
-def main() -> int:
-    """Run the benchmarks that were asked for; prints tables and keeps them as JSON."""
-    hear_interrupts()
-    options = _parser().parse_args()
-    photos = photos_in(*options.photos)
-    if not photos:
-        print(f"There are no pictures in {', '.join(map(str, options.photos))}.", file=sys.stderr)
-        return 2
-    print(f"{machine()}; {len(photos)} photos")
-    try:
-        for name, title, rows in _measured(options, photos):
-            show(title, rows)
-            keep(options.out, name, rows)
-    except KeyboardInterrupt:
-        print("\nStopped; the same command goes on with the answers that are there.", file=sys.stderr)
-        return INTERRUPTED
-    return 0
-
-
-def _measured(options: argparse.Namespace, photos: Sequence[Path]) -> Iterator[Titled]:
-    for name, title, measure in _chosen(options, photos):
-        yield name, title, measure()
-    for name, measure_all in _of_several_tables(options, photos).items():
-        if name in options.what:
-            yield from measure_all()
-
-
-def _of_several_tables(
-    options: argparse.Namespace, photos: Sequence[Path]
-) -> dict[str, Callable[[], Iterable[Titled]]]:
-    """What gives more than one table, or takes so long that it is asked for by name."""
-    choice, out, jobs = _choice(options), options.out, options.jobs
-    return {
-        "capacity": lambda: capacity.measure(photos, options.sizes, options.works or capacity.WORKS, options.seed, out),
-        "capacity-indexes": lambda: capacity.measure_alone(photos, options.sizes, out),
-        "crowd": lambda: crowd.measure(
-            roles(photos, CROWD_ASKED, options.seed, choice.folders), options.works or CROWD, options.seed, out
-        ),
-        "cost": lambda: measure_cost(choice, out),
-        "sizes": lambda: measure_sizes(choice, out),
-        "memory": lambda: [
-            ("memory", "Memory of a worker", memory.measure(photos, options.works or CROWD, options.seed, out))
-        ],
-        "tampering": lambda: [
-            ("tampering", f"{options.changes:,} changes", tampering.measure(options.changes, options.seed))
-        ],
-        "evidence": lambda: evidence.measure(options.bundles, options.cases),
-        "witnesses": lambda: witnesses.measure(options.stamps),
-        "log": log.measure,
-        "rendering": lambda: [("rendering", "Pages that scripts make, and others", rendering.measure())],
-        "idle": lambda: [("idle", f"Nothing to do, {options.minutes} minutes", idle.measure(options.minutes))],
-        "ingest": lambda: ingest.measure(options.lines, options.seed),
-        "matching": lambda: measure_matching(choice, out, jobs),
-        "compositions": lambda: compositions.measure(choice, options.singles, options.chains, out, jobs),
-        "weighing": lambda: weighing.measure(Plan(choice, options.singles, options.chains, options.data), out, jobs),
-        "weighing-fit": lambda: weighing.fit(out),
-        "cheats": lambda: cheats.measure(choice, options.crafted, options.disguised, out, jobs),
-    }
 
 
 def _folders(options: argparse.Namespace) -> Folders:
@@ -166,32 +104,51 @@ def _choice(options: argparse.Namespace) -> Choice:
     )
 
 
-def _chosen(options: argparse.Namespace, photos: Sequence[Path]) -> list[tuple[str, str, Callable[[], list[Row]]]]:
-    every: list[tuple[str, str, Callable[[], list[Row]]]] = [
-        ("fingerprints", "Fingerprints, one core", lambda: fingerprints.measure(photos[: options.most])),
-        ("crawling", "Crawling a local site", lambda: crawling.measure(photos, options.images)),
-        ("pairs", "Real copies by kind", lambda: pairs.real_copies(options.pairs)),
-        (
-            "lookalikes",
-            "Look-alikes that aren't copies (counts are false alarms)",
-            lambda: pairs.lookalikes(pairs.compared_lookalikes(options.lookalikes)),
-        ),
-        ("retrieval", f"{options.entries:,} hashes", lambda: retrieval.measure(photos, options.entries)),
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Titled]]] = {
+    "fingerprints": lambda o: [("fingerprints", "Fingerprints, one core", fingerprints.measure(o.files[: o.most]))],
+    "decoding": lambda _: decoding.measure(),
+    "hostile-pictures": lambda _: [("hostile-pictures", "Hostile pictures", hostile_pictures.measure())],
+    "crawling": lambda o: [("crawling", "Crawling a local site", crawling.measure(o.files, o.images))],
+    "rendering": lambda _: [("rendering", "Pages that scripts make, and others", rendering.measure())],
+    "ingest": lambda o: ingest.measure(o.lines, o.seed),
+    "retrieval": lambda o: [("retrieval", f"{o.entries:,} hashes", retrieval.measure(o.files, o.entries))],
+    "crowd": lambda o: crowd.measure(roles(o.files, CROWD_ASKED, o.seed, _folders(o)), o.works or CROWD, o.seed, o.out),
+    "retroactive": lambda o: [
         (
             "retroactive",
             "New works against everything seen",
-            lambda: retroactive.measure(photos, options.entries, options.works or retroactive.WORKS),
-        ),
+            retroactive.measure(o.files, o.entries, o.works or retroactive.WORKS),
+        )
+    ],
+    "capacity": lambda o: capacity.measure(o.files, o.sizes, o.works or capacity.WORKS, o.seed, o.out),
+    "capacity-indexes": lambda o: capacity.measure_alone(o.files, o.sizes, o.out),
+    "whole": lambda o: [
+        ("whole", "From folder to report", whole.measure(o.files, o.works or 1000, o.pictures, o.reported, o.out))
+    ],
+    "reports": lambda o: [("reports", "Reports (PDF, CSV, XLSX, JSON)", reports.measure(o.cases))],
+    "memory": lambda o: [("memory", "Memory of a worker", memory.measure(o.files, o.works or CROWD, o.seed, o.out))],
+    "idle": lambda o: [("idle", f"Nothing to do, {o.minutes} minutes", idle.measure(o.minutes))],
+    "evidence": lambda o: evidence.measure(o.bundles, o.cases),
+    "witnesses": lambda o: witnesses.measure(o.stamps),
+    "log": lambda _: log.measure(),
+    "tampering": lambda o: [("tampering", f"{o.changes:,} changes", tampering.measure(o.changes, o.seed))],
+    "blind": lambda o: [("blind", "Copies that agree in a part of the hash", blind.measure(o.files))],
+    "matching": lambda o: measure_matching(_choice(o), o.out, o.jobs),
+    "pairs": lambda o: [("pairs", "Real copies by kind", pairs.real_copies(o.pairs))],
+    "lookalikes": lambda o: [
         (
-            "whole",
-            "From folder to report",
-            lambda: whole.measure(photos, options.works or 1000, options.pictures, options.reported, options.out),
-        ),
-        ("reports", "Reports (PDF, CSV, XLSX, JSON)", lambda: reports.measure(options.cases)),
-    ]
-    wanted = options.what or [name for name, *_ in every if name not in LONG]
-    given = {"pairs": options.pairs, "lookalikes": options.lookalikes}
-    return [one for one in every if one[0] in wanted and given.get(one[0], True)]
+            "lookalikes",
+            "Look-alikes (counts are false alarms)",
+            pairs.lookalikes(pairs.compared_lookalikes(o.lookalikes)),
+        )
+    ],
+    "compositions": lambda o: compositions.measure(_choice(o), o.singles, o.chains, o.out, o.jobs),
+    "sizes": lambda o: measure_sizes(_choice(o), o.out),
+    "cheats": lambda o: cheats.measure(_choice(o), o.crafted, o.disguised, o.out, o.jobs),
+    "weighing": lambda o: weighing.measure(Plan(_choice(o), o.singles, o.chains, o.data), o.out, o.jobs),
+    "weighing-fit": lambda o: weighing.fit(o.out),
+}
+"""Each benchmark by its name: what gives its tables, of the options."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -201,8 +158,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    every = f"which; all but {', '.join(LONG)} if none is named"
-    parser.add_argument("what", nargs="*", choices=[*SHORT, *LONG, []], help=every)
+    usual = f"which; {' and '.join(SHORT)} if none is named"
+    parser.add_argument("what", nargs="*", choices=[*BENCHMARKS, []], help=usual)
     parser.add_argument("--photos", type=Path, nargs="+", default=[OURS], help="folders of photos (default: our few)")
     parser.add_argument("--pairs", type=Path, help="a folder with pairs.csv: original, copy, kind, expected")
     parser.add_argument("--lookalikes", type=Path, help="a folder with group_pairs.csv: file_a, file_b, expected")
@@ -213,8 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--works",
         type=int,
-        help="1,000 for whole, 101 for retroactive, 100,000 for crowd and memory, 100 for matching and"
-        " cost unless given",
+        help="1,000 for whole, 101 for retroactive, 100,000 for crowd and memory, 100 for matching unless given",
     )
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--changes", type=int, default=10_000, help="of bundles, for tampering")
@@ -228,14 +184,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--reported", type=int, default=1000, help="cases in the report of whole, at most; 0 for none")
     parser.add_argument("--cases", type=int, nargs="+", default=[10, 1000, 10_000], help="cases of each of the reports")
     matching = parser.add_argument_group(
-        "matching, cost and crowd", "photos are dealt out by the seed, unless a role has its folder"
+        "matching and crowd", "photos are dealt out by the seed, unless a role has its folder"
     )
     for role, use in ROLES.items():
         matching.add_argument(f"--{role}", type=Path, nargs="+", default=[], help=f"folders of photos that {use}")
     matching.add_argument("--each", type=int, default=1, help="edits of each unrelated photo")
     matching.add_argument("--most-unrelated", type=int, default=2000, help="unrelated photos")
-    matching.add_argument("--overlays", type=int, default=1000, help="pairs of photos under one overlay")
-    matching.add_argument("--pages", type=int, default=120, help="pairs of photos in one page")
+    matching.add_argument("--overlays", type=int, default=1000, help="pairs of photos under one overlay, for weighing")
+    matching.add_argument("--pages", type=int, default=120, help="pairs of photos in one page, for weighing")
     matching.add_argument("--singles", type=int, default=20, help="operations of each work, alone")
     matching.add_argument("--chains", type=int, default=10, help="random chains of each work")
     matching.add_argument("--crafted", type=int, default=1000, help="strangers made to match a work, for cheats")
@@ -245,6 +201,30 @@ def _parser() -> argparse.ArgumentParser:
     matching.add_argument("--seed", type=int, default=1)
     matching.add_argument("--jobs", type=int, default=1, help="processes that ask; times are taken by one")
     return parser
+
+
+def main() -> int:
+    """Run the benchmarks that were asked for; prints tables and keeps them as JSON."""
+    hear_interrupts()
+    parser = _parser()
+    options = parser.parse_args()
+    for folder in FOLDERS:
+        if folder in options.what and getattr(options, folder) is None:
+            parser.error(f"{folder} needs --{folder}")
+    options.files = photos_in(*options.photos)
+    if not options.files:
+        print(f"There are no pictures in {', '.join(map(str, options.photos))}.", file=sys.stderr)
+        return 2
+    print(f"{machine()}; {len(options.files)} photos")
+    try:
+        for name in options.what or SHORT:
+            for kept, title, rows in BENCHMARKS[name](options):
+                show(title, rows)
+                keep(options.out, kept, rows)
+    except KeyboardInterrupt:
+        print("\nStopped; the same command goes on with the answers that are there.", file=sys.stderr)
+        return INTERRUPTED
+    return 0
 
 
 if __name__ == "__main__":

@@ -4,39 +4,220 @@ What is inserted goes through the product's own functions: addresses, sightings,
 the indexes of everything seen. It is made: digests at random, hashes and descriptors mixed of real ones
 (:mod:`bench.retrieval`), headers and words such as sites send, and nobody has the bytes. What a picture costs by
 itself (decode, measure, search the works, compare) is measured at each size with real pictures of the web's mix
-(:mod:`bench.matching.cost`), which go through the step that matches; so are the works that search everything seen.
+(:mod:`bench.web_mix`), which go through the step that matches; so are the works that search everything seen.
 """
 
 import os
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bench.capacity_indexes import ASKING, EDITED, SOURCES, measure_indexes, searched
-from bench.capacity_rows import Rows, Vectors
-from bench.matching.cost import mix
-from bench.progress import Progress
+from bench.common import Progress, Row, Titled, keep
 from bench.retrieval import entries_of, real_hashes
 from bench.retroactive import described, mixed
-from bench.table import Row, Titled, keep
+from bench.web_mix import mix
 from bench.whole import processor_seconds
-from indexer.picture.spaces import DESCRIPTOR
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.pictures.decode import Limits
+from exhibit.types import Fingerprint, Sighting, Space
+from indexer.picture.descriptor import BUILT_IN
+from indexer.picture.features import extract
+from indexer.picture.spaces import CENTRE, DESCRIPTOR, PHASH, PICTURE_PARTS, WHOLE
+from indexer.search.past import WorkQueries, search_past, work_queries
 from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.index import rebuild_index
 from indexer.vectors.inverted_lists import LOOKED_INTO_BY_NEW_WORKS, cell_count
 from indexer.vectors.manifest import read_manifest
 from indexer.vectors.segments import most_rows
 
 if TYPE_CHECKING:
     from bench.product import Product
-    from indexer.search.past import WorkQueries
     from registry.models import Owner
+
+SIZE = 200_000
+"""Bytes that a made picture is said to have."""
+A_PAGE = 10
+"""Pictures of a page."""
+HOSTS = 20_000
+WORDS = ("harbour", "market", "bridge", "mountain", "portrait", "winter", "river", "night", "garden", "tower")
+SENT = (("user-agent", "Exhibit (+https://example.org/bot)"), ("accept", "image/avif,image/webp,image/*"))
+RECEIVED = (
+    ("content-type", "image/jpeg"), ("content-length", str(SIZE)), ("cache-control", "public, max-age=31536000"),
+    ("last-modified", "Tue, 03 Mar 2026 08:12:44 GMT"), ("server", "nginx"), ("accept-ranges", "bytes"),
+    ("date", "Tue, 24 Nov 2026 17:00:00 GMT"), ("strict-transport-security", "max-age=63072000"),
+)  # fmt: skip
+PARTS = ((PHASH.id, WHOLE), (DESCRIPTOR.id, WHOLE), (DESCRIPTOR.id, CENTRE))
+Vectors = tuple[Iterator[NDArray[Any]], Iterator[NDArray[Any]], Iterator[NDArray[Any]]]
+"""Hashes, and descriptors of the whole and the centre."""
+
+
+class Rows:
+    """Makes rows of pictures that nobody has the bytes of, all seen by one crawl.
+
+    Args:
+        owner: whose watch sees them.
+        vectors: of the pictures.
+        chance: what tells the pictures apart.
+    """
+
+    def __init__(
+        self,
+        owner: "Owner",
+        vectors: Vectors,
+        chance: np.random.Generator,
+    ) -> None:
+        from registry.models import Crawl, Watch
+
+        self.made = 0
+        number = owner.watches.count() + 1
+        watch = Watch.objects.create(owner=owner, number=number, name="seen", sources=[], paused=True)
+        self._crawl = Crawl.objects.create(watch=watch, number=1, started_at=now())
+        self._vectors, self._chance = vectors, chance
+
+    def made_up(self, count: int) -> list[Sighting]:
+        """So many sightings of pictures that nobody has seen before."""
+        return [self._sighting(self.made + number) for number in range(count)]
+
+    def keep(self, seen: Sequence[Sighting]) -> None:
+        """Keep sightings of one slice, and their pictures as if their step had compared them and found nothing."""
+        from django.db import transaction
+
+        from registry.crawls import crawling, sightings
+        from registry.crawls.crawling import NewUrl
+        from registry.db import steps
+        from registry.models import CrawlSlice, FrontierUrl, Picture
+
+        of = CrawlSlice.objects.create(crawl=self._crawl, number=self.made + 1, started_at=now())
+        urls = [
+            NewUrl(url=one.image_url, kind="image", depth=1, page_url=one.page_url, context=one.context) for one in seen
+        ]
+        with transaction.atomic():
+            crawling.add_urls(of.crawl_id, urls)
+        with transaction.atomic():
+            pictures = sightings.keep_sightings(of, [(one, "The town in winter, a walk") for one in seen], "made")
+            crawling.mark_urls(of, [one.key for one in urls], FrontierUrl.State.DONE)
+        with transaction.atomic():
+            self._fingerprints(pictures)
+        with transaction.atomic():
+            measured = {"format": "JPEG", "width": 1632, "height": 1224, "searched": "made"}
+            Picture.objects.filter(pk__in=pictures).update(**measured)
+            steps.finish(Picture, pictures)
+        self.made += len(seen)
+
+    def _sighting(self, number: int) -> Sighting:
+        host = f"www{int(self._chance.pareto(0.7)) % HOSTS}.example.com"
+        mark = f"{int(self._chance.integers(1 << 48)):012x}"
+        image = f"https://images.{host}/gallery/{mark}/{number}.jpg"
+        return Sighting(
+            final_url=image,
+            digest=Digest(self._chance.bytes(32)),
+            size=SIZE,
+            media_type="image/jpeg",
+            status=200,
+            request_headers=SENT,
+            response_headers=(*RECEIVED, ("etag", f'"{mark}"')),
+            peer="203.0.113.7:443",
+            fetched_at=now(),
+            certificate=f"valid {'ab' * 32}",
+            page_url=f"https://{host}/articles/{number // A_PAGE}/{'-'.join(self._words(4))}.html",
+            image_url=image,
+            found_in="img",
+            context=" ".join(self._words(12)),
+        )
+
+    def _words(self, count: int) -> list[str]:
+        return [WORDS[place] for place in self._chance.integers(0, len(WORDS), count)]
+
+    def _fingerprints(self, pictures: Sequence[int]) -> None:
+        from registry.matches import fingerprints
+        from registry.matches.fingerprints import Collection
+        from registry.models import Picture
+
+        digests = dict(Picture.objects.filter(pk__in=pictures).values_list("pk", "digest"))
+        rows = [
+            (picture, Fingerprint(digests[picture], space, part, vector.tobytes()))
+            for (space, part), of in zip(PARTS, self._vectors, strict=True)
+            for picture, vector in zip(pictures, islice(of, len(pictures)), strict=True)
+        ]
+        fingerprints.keep_fingerprints((PHASH, DESCRIPTOR), rows)
+        fingerprints.add_to(Collection.PICTURES, pictures, PICTURE_PARTS)
+
+
+ASKING, TOGETHER = 40, 4
+"""Works that search everything seen, and how many of them in one pass: as many as in a message of their step."""
+SOURCES, EDITED = 400, 15
+"""Photographs that vectors are made of, and how many are edited to see which bits of hashes change."""
+
+
+def measure_indexes(photos: Sequence[Path], sizes: Sequence[int], out: Path) -> Iterator[Row]:
+    """Sizes and times for so many pictures, each with one hash and two descriptors."""
+    asking = [queries_of(path) for path in photos[:ASKING]]
+    sources = photos[-SOURCES:]
+    known, real = real_hashes(sources, EDITED), described(sources)
+    for size in sizes:
+        made: dict[str, tuple[Space, Iterable[NDArray[Any]], int]] = {
+            "hashes": (PHASH, (rows for _, rows in entries_of(known, size)), size),
+            "descriptors": (DESCRIPTOR, chain(mixed(real, size, 1), mixed(real, size, 2)), 2 * size),
+        }
+        row: dict[str, object] = {"pictures": size}
+        with tempfile.TemporaryDirectory(prefix="exhibit-indexes-", dir=out.parent) as name:
+            for what, (space, batches, count) in made.items():
+                folder = Path(name, what)
+                row[f"make the {what}, s of a core"] = _made(space, folder, batches, count)
+                row[f"index of {what}, MB"] = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+            yield row | searched(asking, *(FaissIndex(space, Path(name, what)) for what, (space, *_) in made.items()))
+
+
+def queries_of(path: Path) -> WorkQueries:
+    """What a photograph searches everything seen with, if it were a work."""
+    data = path.read_bytes()
+    return work_queries(data, extract(data, Limits(), descriptor=BUILT_IN), BUILT_IN, Limits())[0]
+
+
+def searched(asking: Sequence[WorkQueries], hashes: FaissIndex, descriptors: FaissIndex) -> dict[str, float]:
+    """Processor milliseconds of a work that searches everything seen, by index; what it names isn't compared."""
+    with tempfile.TemporaryDirectory() as nowhere:
+        empty = {space: FaissIndex(space, Path(nowhere)) for space in (hashes.space, descriptors.space)}
+        ways = {"hashes": (hashes, empty[descriptors.space]), "descriptors": (empty[hashes.space], descriptors)}
+        return {f"a new work against the {name} of all, ms": _asked(asking, *both) for name, both in ways.items()}
+
+
+def _asked(asking: Sequence[WorkQueries], hashes: FaissIndex, descriptors: FaissIndex) -> float:
+    search_past(asking[:TOGETHER], hashes, descriptors)  # mapped
+    began = time.process_time()
+    for start in range(0, len(asking), TOGETHER):
+        search_past(asking[start : start + TOGETHER], hashes, descriptors)
+    return (time.process_time() - began) * 1000 / len(asking)
+
+
+def _made(space: Space, folder: Path, batches: Iterable[NDArray[Any]], count: int) -> float:
+    """Processor seconds of writing the vectors down, without those of making them up."""
+    progress, making = Progress(f"{space.name} made up", count), 0.0
+
+    def numbered() -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+        nonlocal making
+        first, began = 1, time.process_time()
+        for rows in batches:
+            making += time.process_time() - began
+            yield np.arange(first, first + len(rows)), rows
+            first, began = first + len(rows), time.process_time()
+            progress(first - 1)
+        making += time.process_time() - began
+
+    began = time.process_time()
+    rebuild_index(space, folder, numbered(), count)
+    return time.process_time() - began - making
+
 
 SIZES = (10_000, 100_000, 1_000_000)
 WORKS = 200

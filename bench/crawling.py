@@ -18,7 +18,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from bench.table import Row
+from bench.common import Row
 from crawler.formats.job import Job, Limits, Politeness, Source, SourceKind
 
 IMAGES_A_PAGE = 20

@@ -1,28 +1,34 @@
 """Are copies still found among a hundred thousand works? Candidates, decisions, times and sizes of the indexes.
 
 Real works in the 34 edits of the design are looked for by the product's own path, among a thousand works and ten and a
-hundred times as many (:mod:`bench.crowd_works`). Questions come in a random order: a part of them tells of all.
+hundred times as many. Questions come in a random order: a part of them tells of all.
 """
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bench.crowd_works import Crowd, Photographs, make_crowd
+from bench.common import Progress, Row, keep
 from bench.edited import Asked, copy_of, opened
-from bench.matching.look import Look
+from bench.matching.peers import Look
 from bench.matching.questions import Roles
-from bench.progress import Progress
-from bench.retrieval import real_hashes
-from bench.table import Row, keep
-from exhibit.types import Decision
+from bench.retrieval import Measured, entries_of, real_hashes
+from bench.retroactive import mixed
+from exhibit.digests import Digest
+from exhibit.ports import VectorIndex
+from exhibit.types import Decision, Untyped
 from indexer.edits import DESIGN
+from indexer.picture.features import Features
+from indexer.picture.local_features import units_of
+from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, TRIMMED, VOTES_KEPT, WHOLE
+from indexer.search.cache import FeatureCache
 from indexer.search.candidates import (
     BEHIND,
     Candidate,
@@ -33,6 +39,189 @@ from indexer.search.candidates import (
     vote_candidates,
 )
 from indexer.search.search import find_works
+from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.index import rebuild_index
+from indexer.vectors.manifest import Manifest, SegmentEntry, publish, writing
+from indexer.vectors.segments import Rows
+from indexer.votes.codec import FOR_EACH_LIST, lists_for, shipped_codec, train_codec
+from indexer.votes.index import VoteIndex
+from indexer.votes.segments import Codes, write_segment
+
+SEED = 12
+SWAPPED = 0.5
+"""Share of the bytes of a code that come from another one: of eighths to three quarters, which were tried on 80
+photographs made into 640, half comes nearest to the votes that 640 real ones have by chance, and stays 12% below."""
+SEGMENT = "segment-00000001-0000"
+
+
+class Photographs:
+    """Real photographs with their features.
+
+    Args:
+        files: one for each.
+        folder: where features are kept.
+    """
+
+    def __init__(self, files: Sequence[Path], folder: Path) -> None:
+        self._files = files
+        self._digests = [Digest.of(path.read_bytes()) for path in files]
+        self._cache = FeatureCache(folder)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, number: int) -> Features:
+        return self._cache.get(self._digests[number], self._files[number].read_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """So many registered works, the first of them real. Implements ``indexer.search.search.Works``.
+
+    Attributes:
+        count: of the works.
+        real: the first ones.
+        asked: how many of those are asked for; the crowd is made of the others.
+        hashes: index; numbers are places, and the count more for what lies inside borders.
+        descriptors: index; numbers are places.
+        votes: index; numbers are places.
+        folder: with a folder for each index.
+    """
+
+    count: int
+    real: Photographs
+    asked: int
+    hashes: VectorIndex
+    descriptors: VectorIndex
+    votes: VoteIndex
+    folder: Path
+
+    def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
+        """Whose vector each candidate is."""
+        return {(one.space, one.number): one.number % self.count for one in candidates}
+
+    def features(self, work: int) -> Features:
+        """What was measured of a work, or of the photograph that it was made of."""
+        return self.real[work if work < len(self.real) else source_of(work, len(self.real), self.asked)]
+
+    def megabytes(self, index: str) -> float:
+        """10⁶ bytes of an index's files."""
+        return sum(path.stat().st_size for path in (self.folder / index).iterdir()) / 1e6
+
+
+def source_of(work: int, real: int, asked: int) -> int:
+    """The photograph that a made work has its local features of: none that is asked for."""
+    return asked + (work - real) % (real - asked)
+
+
+def make_crowd(
+    count: int, real: Photographs, asked: int, known: Measured, folder: Path, codec: Untyped = None
+) -> Crowd:
+    """Write the three indexes of so many works.
+
+    Args:
+        count: works.
+        real: photographs; the first ones are asked for.
+        asked: how many of them.
+        known: what edits change in hashes.
+        folder: nothing is there.
+        codec: of the votes; the one that the product has for so many works unless another one is given.
+    """
+    made = count - len(real)
+    descriptors = np.stack([real[number].embeddings[WHOLE] for number in range(len(real))])
+    rebuild_index(PHASH, folder / "hashes", _hashes(count, real, known), count)
+    mixtures = mixed(descriptors[asked:], made, SEED)
+    rebuild_index(DESCRIPTOR, folder / "descriptors", _numbered(descriptors, mixtures), count)
+    _write_votes(count, real, asked, folder / "votes", codec)
+    return open_crowd(count, real, asked, folder)
+
+
+def open_crowd(count: int, real: Photographs, asked: int, folder: Path) -> Crowd:
+    """What :func:`make_crowd` wrote."""
+    return Crowd(
+        count=count,
+        real=real,
+        asked=asked,
+        hashes=FaissIndex(PHASH, folder / "hashes"),
+        descriptors=FaissIndex(DESCRIPTOR, folder / "descriptors"),
+        votes=VoteIndex(folder / "votes"),
+        folder=folder,
+    )
+
+
+def _hashes(count: int, real: Photographs, known: Measured) -> Iterator[Rows]:
+    stored = [real[number].hashes for number in range(len(real))]
+    whole = np.array([np.frombuffer(one[WHOLE], np.uint8) for one in stored])
+    yield from _numbered(whole, (rows for _, rows in entries_of(known, count - len(real))))
+    trimmed = [number for number, one in enumerate(stored) if TRIMMED in one]
+    if trimmed:
+        inside = np.array([np.frombuffer(stored[number][TRIMMED], np.uint8) for number in trimmed])
+        yield count + np.array(trimmed), inside
+
+
+def _numbered(first: NDArray[Any], others: Iterable[NDArray[Any]]) -> Iterator[Rows]:
+    """Batches of rows with their places."""
+    start = 0
+    for rows in (first, *others):
+        if len(rows):
+            yield np.arange(start, start + len(rows)), rows
+        start += len(rows)
+
+
+def _write_votes(count: int, real: Photographs, asked: int, folder: Path, codec: Untyped) -> None:
+    """The local features of all works in one segment."""
+    local = [real[number].local.descriptors[:VOTES_KEPT] for number in range(len(real))]
+    made_of, sizes = local[asked:], np.array([len(kept) for kept in local[asked:]])
+    chosen = _codec(count, made_of) if codec is None else codec
+    coded = [_coded(chosen, local)]
+    whose = [np.repeat(np.arange(len(real)), [len(kept) for kept in local])]
+    lists, codes = _coded(chosen, made_of)
+    for start in range(len(real), count, len(made_of)):
+        works = np.arange(start, min(start + len(made_of), count))
+        whose.append(np.repeat(works, sizes[: len(works)]))
+        others = changed(lists, codes, np.random.default_rng([SEED, start]))
+        coded.append((lists[: len(whose[-1])], others[: len(whose[-1])]))
+    every = _by_list(chosen.nlist, np.concatenate(whose), *map(np.concatenate, zip(*coded, strict=True)))
+    with writing(folder):
+        write_segment(folder, SEGMENT, chosen, np.arange(count), every)
+        publish(folder, Manifest(ROOTSIFT.id, 1, count, (SegmentEntry(SEGMENT, None),)), over=Manifest(ROOTSIFT.id))
+
+
+def _coded(codec: Untyped, local: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """List and code of each local feature."""
+    rows = units_of(np.concatenate(local))
+    return codec.quantizer.search(rows, 1)[1].ravel(), codec.pq.compute_codes(rows)
+
+
+def _by_list(
+    count: int, whose: NDArray[np.int64], lists: NDArray[np.int64], codes: NDArray[np.uint8]
+) -> Iterator[Codes]:
+    """What each of so many lists holds."""
+    order, ends = np.argsort(lists, kind="stable"), np.cumsum(np.bincount(lists, minlength=count))
+    return ((whose[rows], codes[rows]) for rows in np.split(order, ends[:-1]))
+
+
+def _codec(works: int, local: Sequence[NDArray[np.uint8]]) -> Any:  # noqa: ANN401 - FAISS has no types
+    lists, every = lists_for(works), np.concatenate(local)
+    if lists == shipped_codec().nlist:
+        return shipped_codec()
+    return train_codec(every[:: max(1, len(every) // (lists * FOR_EACH_LIST))], lists)
+
+
+def changed(lists: NDArray[np.int64], codes: NDArray[np.uint8], chance: np.random.Generator) -> NDArray[np.uint8]:
+    """Codes in their order, some bytes of each taken from another one of the same list.
+
+    Args:
+        lists: number of the list of each.
+        codes: what they are made of.
+        chance: random numbers.
+    """
+    by_list, sizes = np.argsort(lists, kind="stable"), np.bincount(lists)
+    starts = np.cumsum(sizes) - sizes
+    mates = by_list[starts[lists] + (chance.random(len(codes)) * sizes[lists]).astype(np.int64)]
+    takes = chance.random(codes.shape) < SWAPPED
+    return np.where(takes, codes[mates], codes)
+
 
 FEWEST = 1_000
 """Works of the smallest crowd, all of them real."""
@@ -40,7 +229,7 @@ EDITED = 20
 """Photographs whose edits tell which bits of hashes change."""
 KEPT_EVERY = 20
 """Questions after which the figures are kept."""
-HASH, VOTES, DESCRIPTOR, TOGETHER = "hash", "local votes", "descriptor", "together, as compared"
+HASH, VOTES, DESCRIBED, TOGETHER = "hash", "local votes", "descriptor", "together, as compared"
 
 T = TypeVar("T")
 
@@ -93,9 +282,7 @@ def measure(parts: Roles, most: int, seed: int, out: Path) -> Iterator[tuple[str
         progress(len(answers))
         if len(answers) % KEPT_EVERY == 0:
             keep(out, "crowd", _table(crowds, answers))
-            keep(out, "crowd-edits", _by_edit(crowds, answers))
     yield "crowd", "Copies found among many works", _table(crowds, answers)
-    yield "crowd-edits", "Copies found among many works, by edit", _by_edit(crowds, answers)
 
 
 def _measured(files: Sequence[Path], folder: Path) -> Photographs:
@@ -130,9 +317,9 @@ def _answer(edit: str, look: Look, work: int, crowd: Crowd) -> Answer:
     found.quick, found.embeddings  # noqa: B018 - measured before the clock runs
     by_hash = timed(HASH, lambda: hash_candidates([found], crowd.hashes)[0])
     votes = timed(VOTES, lambda: [] if found.is_icon else vote_candidates(found.quick, crowd.votes))
-    described = timed(DESCRIPTOR, lambda: [] if found.is_icon else descriptor_candidates(found, crowd.descriptors))
+    described = timed(DESCRIBED, lambda: [] if found.is_icon else descriptor_candidates(found, crowd.descriptors))
     turns = [*named(by_hash), *named(list(in_turns(votes, described)))]
-    by_whom = {HASH: named(by_hash), VOTES: named(votes), DESCRIPTOR: named(described), TOGETHER: turns}
+    by_whom = {HASH: named(by_hash), VOTES: named(votes), DESCRIBED: named(described), TOGETHER: turns}
     compared = dict(timed("everything", lambda: find_works(found, lambda: look.data, crowd)))
     decisions = {key: one.decision for key, one in compared.items()}
     return Answer(
@@ -156,7 +343,7 @@ def _table(crowds: Sequence[Crowd], answers: Sequence[Sequence[Answer]]) -> list
 
 
 def _column(crowd: Crowd, answers: Sequence[Answer]) -> dict[str, object]:
-    retrievers = (HASH, VOTES, DESCRIPTOR)
+    retrievers = (HASH, VOTES, DESCRIBED)
     steps = (*retrievers, "everything")
     return {
         "copies asked": len(answers),
@@ -170,19 +357,6 @@ def _column(crowd: Crowd, answers: Sequence[Answer]) -> dict[str, object]:
         "lists of the votes": crowd.votes.codec.nlist,
         **{f"MB: {index}": crowd.megabytes(index) for index in ("hashes", "descriptors", "votes")},
     }
-
-
-def _by_edit(crowds: Sequence[Crowd], answers: Sequence[Sequence[Answer]]) -> list[Row]:
-    rows: list[Row] = []
-    for edit in DESIGN:
-        asked = [each for each in answers if each[0].edit == edit]
-        row: dict[str, object] = {"edit": edit, "copies": len(asked)}
-        for place, crowd in enumerate(crowds):
-            here = [each[place] for each in asked]
-            row[f"named of {crowd.count:,}"] = _share(TOGETHER in one.named for one in here)
-            row[f"found of {crowd.count:,}"] = _share(one.decision is not Decision.NONE for one in here)
-        rows.append(row)
-    return rows
 
 
 def _share(truths: Iterator[bool]) -> str:

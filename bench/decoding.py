@@ -1,43 +1,51 @@
-"""``python -m bench.decoding helper|here|profiles``: what a picture costs to decode, in the helper or in this process.
+"""What a picture costs to decode, in the helper and in this process, and by its colour profile.
 
-Run both in turn to see what the helper costs; ``extracted`` measures each picture too, as crawled ones are. Processor
-time is this process's and the helper's together. ``profiles`` decodes pictures of several sizes in the helper, without
-a profile and with such of several kinds.
+Processor time is this process's and the helper's together.
 """
 
-import sys
-import time
+from collections.abc import Callable, Iterator
+from unittest.mock import patch
 
-from bench.processor import processor_seconds
+from bench.common import Row, Titled, processor_seconds
 from exhibit.pictures import decode, picture_file
 from exhibit.pictures.decode import Limits
 from indexer.picture import features
 from tests.assets.badfiles import photo, saved
 from tests.assets.profiles import DISPLAY_P3, lab, rgb_profile, shuffle, srgb_curve, table_profile, undone
 
-PICTURES = [saved(photo(width, width * 3 // 4), "JPEG", quality=88) for width in (640, 800, 1200, 1600, 2400)] * 12
+SIZES, EACH = (640, 800, 1200, 1600, 2400), 12
 TURNS = 30
 
 
-def main() -> None:
-    """Print milliseconds of processor time a picture, and pictures a second."""
-    if sys.argv[1] == "here":
-        features.decode = picture_file.decode  # type: ignore[assignment, attr-defined] # without the helper
-    if sys.argv[1] == "profiles":
-        by_profile()
-        return
-    read = decode.decode if sys.argv[1] == "helper" else picture_file.decode
-    for name, work in (("decoded", lambda data: read(data, Limits(), 512)), ("extracted", features.extract)):
-        work(PICTURES[0])
-        begun, spent = time.monotonic(), processor_seconds()
-        for data in PICTURES:
-            work(data)
-        cost = (processor_seconds() - spent) / len(PICTURES)
-        print(f"{name}: {cost * 1000:.1f} ms a picture, {len(PICTURES) / (time.monotonic() - begun):.1f} pictures/s")
+def measure() -> Iterator[Titled]:
+    """Both tables."""
+    pictures = [saved(photo(width, width * 3 // 4), "JPEG", quality=88) for width in SIZES] * EACH
+    here, helper = _milliseconds(pictures, picture_file.decode), _milliseconds(pictures, decode.decode)
+    both: list[Row] = [
+        {"what": name, "in this process, ms": here[name], "in the helper, ms": helper[name]} for name in here
+    ]
+    yield "decoding", "Decoding a picture", both
+    yield "profiles", "Decoding a picture, reduced to no less than 512 pixels, by colour profile, ms", _by_profile()
 
 
-def by_profile() -> None:
-    """Print milliseconds of processor time a picture, reduced to no less than 512 pixels, by size and profile."""
+def _milliseconds(pictures: list[bytes], read: Callable[[bytes, Limits, int], object]) -> dict[str, float]:
+    """Of a picture that is only decoded, and of one that is measured too, as crawled ones are."""
+    spent = {}
+    with patch.object(features, "decode", read):
+        ways: dict[str, Callable[[bytes], object]] = {
+            "decoded": lambda data: read(data, Limits(), 512),
+            "… and measured": features.extract,
+        }
+        for name, work in ways.items():
+            work(pictures[0])
+            begun = processor_seconds()
+            for data in pictures:
+                work(data)
+            spent[name] = (processor_seconds() - begun) * 1000 / len(pictures)
+    return spent
+
+
+def _by_profile() -> list[Row]:
     profiles = {
         "none": b"",
         "sRGB": rgb_profile(srgb_curve()),
@@ -45,6 +53,7 @@ def by_profile() -> None:
         "shuffled levels": rgb_profile(undone(shuffle())),
         "a table": table_profile(b"RGB ", lab, 33),
     }
+    rows: list[Row] = []
     for width, height in ((640, 480), (1152, 864), (1632, 1224)):
         pictures = {
             name: saved(photo(width, height), "JPEG", quality=88, icc_profile=one) for name, one in profiles.items()
@@ -55,9 +64,6 @@ def by_profile() -> None:
                 began = processor_seconds()
                 decode.decode(data, Limits(), 512)
                 spent[name] += (processor_seconds() - began) if turn else 0.0  # the first one builds the conversion
-        told = ", ".join(f"{name} {1000 * seconds / TURNS:.1f}" for name, seconds in spent.items())
-        print(f"{width * height / 1e6:.1f} MP: {told} ms a picture")
-
-
-if __name__ == "__main__":
-    main()
+        each = {name: 1000 * seconds / TURNS for name, seconds in spent.items()}
+        rows.append({"megapixels": f"{width * height / 1e6:.1f}", **each})
+    return rows

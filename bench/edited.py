@@ -1,21 +1,15 @@
-"""Questions whose answers are known: edited copies of works, edited strangers, two strangers under one overlay.
+"""Questions whose answers are known: edited copies of works, edited strangers, two strangers under one overlay."""
 
-``python -m bench.edited`` writes them into a folder; ``python -m bench matching`` makes them while it asks.
-"""
-
-import argparse
-import csv
 import random
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from indexer.edits import EDITS, LONG_SIDE, OVERLAYS, PAGES, apply
+from indexer.edits import LONG_SIDE, apply
 
 ON_STRANGERS = ("jpeg70", "text", "emoji", "webpage", "meme", "watermark", "collage4", "bg40", "crop50", "chain2")
 """Edits in which unrelated photos are asked: those that bring marks, pages and neighbours with them."""
@@ -165,63 +159,3 @@ def _twos(photos: Sequence[Path], seed: int) -> Iterator[tuple[Path, Path]]:
 
 def _seed(path: Path, seed: int) -> int:
     return zlib.crc32(f"{seed}:{path.name}".encode())
-
-
-def main() -> None:
-    """Write questions and lists of them into a folder."""
-    options = _parser().parse_args()
-    works, others, unrelated = (photos_in(folder) for folder in (options.photos, options.others, options.unrelated))
-    out: Path = options.out
-    for name in ("copies", "strangers", "overlays"):
-        (out / name).mkdir(parents=True, exist_ok=True)
-    with _listed(out / "pictures.csv", ("file", "photo", "edit", "work")) as write:
-        for asked in copies(works, others, tuple(EDITS), options.seed):
-            write(
-                (_kept(out, f"copies/{Path(asked.photo).stem}-{asked.edit}{asked.suffix}", asked.data), *_names(asked))
-            )
-        for asked in strangers(unrelated, others, options.each, options.seed):
-            name = f"strangers/{Path(asked.photo).stem}-{asked.edit}{asked.suffix}"
-            write((_kept(out, name, asked.data), *_names(asked)))
-    with _listed(out / "overlays.csv", ("registered", "found", "overlay", "photo_registered", "photo_found")) as write:
-        for number, pair in enumerate(_both_kinds(unrelated, others, options)):
-            files = [_kept(out, f"overlays/{number:04d}-{side}.jpg", data) for side, data in pair.files]
-            write((*files, pair.overlay, *(Path(photo).name for photo in pair.photos)))
-
-
-def _both_kinds(photos: Sequence[Path], others: Sequence[Path], options: argparse.Namespace) -> Iterator[Pair]:
-    yield from overlay_pairs(photos, others, OVERLAYS, options.overlays, options.seed)
-    yield from overlay_pairs(photos, others, PAGES, options.pages, options.seed + 1)
-
-
-def _names(asked: Asked) -> tuple[str, str, str]:
-    return Path(asked.photo).name, asked.edit, Path(asked.work).name
-
-
-def _kept(out: Path, name: str, data: bytes) -> str:
-    (out / name).write_bytes(data)
-    return name
-
-
-@contextmanager
-def _listed(path: Path, columns: Sequence[str]) -> Iterator[Callable[[Sequence[str]], object]]:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        yield writer.writerow
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench.edited", description=__doc__)
-    parser.add_argument("--photos", type=Path, required=True, help="folder of works")
-    parser.add_argument("--others", type=Path, required=True, help="folder of neighbours and backgrounds")
-    parser.add_argument("--unrelated", type=Path, required=True, help="folder of photos that are no works")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--each", type=int, default=10, help="edits of each unrelated photo")
-    parser.add_argument("--overlays", type=int, default=300, help="pairs of photos under one overlay")
-    parser.add_argument("--pages", type=int, default=60, help="pairs of photos in one page")
-    parser.add_argument("--seed", type=int, default=1)
-    return parser
-
-
-if __name__ == "__main__":
-    main()

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import bagit
 
 from bench import captures, reports
-from bench.table import Row, Titled
+from bench.common import Row, Titled
 from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest, write_bundle
 from evidence.bundle.sealing import ContentFile, SealedCase, seal, seal_opening
 from evidence.log.proofs import LogProof

@@ -10,7 +10,7 @@ import numpy as np
 import pdqhash
 from PIL import Image
 
-from bench.table import Row
+from bench.common import Row
 from indexer.picture.features import extract
 
 WARM_UP = 10

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.table import Row
+from bench.common import Row
 from tests.assets.processes import free_port
 
 SETTLE = 60.0

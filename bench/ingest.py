@@ -13,8 +13,8 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
 
+from bench.common import Row, Titled
 from bench.product import OWNER, Product
-from bench.table import Row, Titled
 
 WORDS = (
     "sunset", "beach", "portrait", "old bridge", "red dress", "product photo", "free shipping", "view over city",

@@ -1,4 +1,4 @@
-"""The append-only log and the keys: numbering, proving, replaying, serving, encrypting."""
+"""The append-only log: numbering, proving, replaying, serving."""
 
 import os
 import statistics
@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench.common import Row, Titled
 from bench.product import Product
-from bench.table import Row, Titled
 
 ENTRIES = 20_000
-KEYS = 1000
 ASKED = 200
 
 
@@ -22,7 +21,6 @@ def measure() -> Iterator[Titled]:
         os.environ |= {"EXHIBIT_DATA": name, "DJANGO_SETTINGS_MODULE": "desk.settings"}
         with Product() as product:
             yield "log", f"{ENTRIES:,} entries", _log(product, ENTRIES)
-            yield "keys", "Keys", _keys(product, KEYS)
 
 
 def _log(product: Product, count: int) -> list[Row]:
@@ -68,29 +66,6 @@ def _submit(count: int) -> None:
             LogOpening(submission=row, salt=salt, content=opening)
             for row, opening, (_, salt) in zip(rows, openings, made, strict=True)
         )
-
-
-def _keys(product: Product, count: int) -> list[Row]:
-    from evidence.keys.ed25519 import generate_sealing_key
-    from exhibit.config.secrets import master_key
-    from registry.bundles.keys import change_master_key, document_key, sealing_key, signer_of
-    from registry.models import Owner, SealingKey
-
-    services, owner = product.services, Owner.objects.get(slug="bench")
-    master = master_key(services.config)
-    made = [generate_sealing_key(master) for _ in range(count)]
-    SealingKey.objects.bulk_create(
-        SealingKey(owner=owner, public_key=public, encrypted_private_key=encrypted) for public, encrypted in made
-    )
-    key = sealing_key(services, owner)
-    unlocked = [_seconds(lambda: signer_of(services, key)) for _ in range(ASKED)]
-    document = [_seconds(lambda: document_key(services, owner)) for _ in range(20)]
-    changed = _seconds(lambda: change_master_key(services, by="bench", reason="bench"))
-    return [
-        {"what": "a sealing key unlocked (median), ms", "figure": statistics.median(unlocked) * 1000},
-        {"what": "a key for documents unlocked (median), ms", "figure": statistics.median(document) * 1000},
-        {"what": f"another master key for {count:,} keys, seconds", "figure": changed},
-    ]
 
 
 def _seconds(act: Callable[[], object]) -> float:

@@ -1,6 +1,6 @@
 """How much memory a worker takes that matches pictures among very many works, and what it is made of.
 
-The indexes are of the real form and size, made of real photographs (:mod:`bench.crowd_works`); the lists of the votes
+The indexes are of the real form and size, made of real photographs (:mod:`bench.crowd`); the lists of the votes
 are drawn instead of trained, which takes an hour and changes no size. The worker is a process of its own, with all that
 the product imports, as many features of works at hand as a worker keeps, and its helper that decodes.
 """
@@ -14,11 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.crowd import EDITED, FEWEST
-from bench.crowd_works import Photographs, make_crowd, open_crowd
-from bench.progress import Progress
+from bench.common import Progress, Row
+from bench.crowd import EDITED, FEWEST, Photographs, make_crowd, open_crowd
 from bench.retrieval import real_hashes
-from bench.table import Row
 from exhibit.types import Untyped
 from indexer.picture.features import extract
 from indexer.picture.local_features import WIDTH, units_of

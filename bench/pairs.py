@@ -9,10 +9,8 @@ from pathlib import Path
 import imagehash
 import numpy as np
 
-from bench.matching.look import Look
-from bench.matching.peers import PDQ, PHASH_64, pdq
-from bench.progress import Progress
-from bench.table import Row
+from bench.common import Progress, Row
+from bench.matching.peers import PDQ, PHASH_64, Look, pdq
 from exhibit.errors import UnreadablePictureError
 from exhibit.files.delimited import records
 from exhibit.types import Decision
@@ -110,12 +108,3 @@ def lookalikes(pairs: Iterable[LookAlike]) -> list[Row]:
         by_kind[pair.expected, "**all**"].append(pair.answer)
     ordered = sorted(by_kind.items(), key=lambda item: (item[0][0], item[0][1] == "**all**", item[0][1]))
     return [_row(f"{expected}: {kind}", answers) for (expected, kind), answers in ordered]
-
-
-def alarming(pairs: Iterable[LookAlike]) -> list[Row]:
-    """Each pair that isn't a copy and of which Exhibit says anything; to say ``resembles`` is right of most."""
-    return [
-        {"group": pair.group, "kind": pair.kind, "files": " / ".join(pair.files), "decision": str(pair.answer.decision)}
-        for pair in pairs
-        if pair.expected == "not_copy" and pair.answer and pair.answer.decision is not Decision.NONE
-    ]

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.table import Row
+from bench.common import Row
 from crawler.formats.job import Job, Limits, Politeness, Render, Target
 from crawler.formats.lines import EndLine, PageLine, read_lines
 from tests.assets.scripted import LOREM, SHELL, serve_made, serve_whole

@@ -1,18 +1,217 @@
 """Reports over many cases: how long all files of one take, and how much memory. Facts and pictures are generated."""
 
+import io
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench.report_facts import Drawn, sample_case, sample_head
-from bench.table import Row
-from evidence.documents.report.facts import IN_A_VOLUME
+import numpy as np
+from PIL import Image
+
+from bench.common import Row
+from demo.pictures import textured
+from evidence.documents.report.facts import (
+    IN_A_VOLUME,
+    CrawlCoverage,
+    RefusalCount,
+    ReportCase,
+    ReportFacts,
+    ReportSummary,
+)
 from evidence.documents.report.volumes import ReportFolder, volumes_of
+from evidence.facts.case import (
+    CaseFacts,
+    DecisionFacts,
+    LicenceCheckFacts,
+    MatchFacts,
+    OwnerFacts,
+    PartyFacts,
+    PictureFacts,
+    SightingFacts,
+    SoftwareFacts,
+    Visibility,
+    WitnessFacts,
+    WorkFacts,
+)
+from exhibit.digests import Digest
+from exhibit.types import Decision, Verification
+from indexer.draw.draw import View, draw
+from indexer.draw.pair import Pair
+
+NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
+SIZE = (1600, 1067)
+PAIRS = 8
+"""Pairs that are really drawn; each case has the drawings of one of them, with bytes of its own at the end."""
+SHIFT = ((1.25, 0.0, 80.0), (0.0, 1.25, 40.0), (0.0, 0.0, 1.0))
+COMPARED = Verification(
+    decision=Decision.CERTAIN,
+    hamming=38,
+    inliers=412,
+    dense=0.9379,
+    transform=SHIFT,
+    mirrored=False,
+    rotation=0,
+    overlap_work=0.8786,
+    overlap_picture=1.0,
+    probability=None,
+    pipeline="bench-pipeline",
+)
+WORK, FOUND = "data/work/01.jpg", "data/sightings/01/image.jpg"
+OWNER = OwnerFacts("Sample Pictures", "Reg. no. 000000-0000")
+SOFTWARE = SoftwareFacts("Exhibit", "bench", "bench-pipeline")
+
+
+class Drawn:
+    """The drawings of some pairs, made once."""
+
+    def __init__(self) -> None:
+        self._pairs = [_drawings(seed) for seed in range(PAIRS)]
+
+    def of(self, number: int) -> Mapping[str, bytes]:
+        """The pictures of a case. No two cases share bytes, so that none is decoded for another."""
+        return _Own(self._pairs[number % PAIRS], number.to_bytes(8, "big"))
+
+
+class _Own(Mapping[str, bytes]):
+    """Pictures with an ending of their own, made when they are asked for, as they are read in the product."""
+
+    def __init__(self, shared: Mapping[str, bytes], ending: bytes) -> None:
+        self._shared = shared
+        self._ending = ending
+
+    def __getitem__(self, path: str) -> bytes:
+        return self._shared[path] + self._ending
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shared)
+
+    def __len__(self) -> int:
+        return len(self._shared)
+
+
+def _drawings(seed: int) -> dict[str, bytes]:
+    work = textured(seed, SIZE)
+    found = work.crop((80, 40, 1580, 1040)).resize((1200, 800), Image.Resampling.LANCZOS)
+    registered, seen = _jpeg(work), _jpeg(found)
+    pair = Pair.of(seen, registered, COMPARED)
+    views = (View.SIDE_BY_SIDE, View.OVERLAY, View.DIFFERENCE)
+    drawings = {f"data/matches/01/{view.file_name}": draw(view, pair) for view in views}
+    return {WORK: registered, FOUND: seen, **drawings}
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    noise = np.random.default_rng(1).normal(0, 3, (picture.height, picture.width, 3))
+    noisy = Image.fromarray((np.asarray(picture) + noise).clip(0, 255).astype(np.uint8))
+    out = io.BytesIO()
+    noisy.save(out, "JPEG", quality=88)
+    return out.getvalue()
+
+
+def sample_case(number: int, pictures: Mapping[str, bytes]) -> ReportCase:
+    """A confirmed and sealed case with three witnesses."""
+    registered = PictureFacts(Digest.of(pictures[WORK]), len(pictures[WORK]), "JPEG", *SIZE, WORK)
+    found = PictureFacts(Digest.of(pictures[FOUND]), len(pictures[FOUND]), "JPEG", 1200, 800, FOUND)
+    facts = CaseFacts(
+        number=str(number),
+        bundle=1,
+        owner=OWNER,
+        party=PartyFacts("domain", f"shop-{number}.example"),
+        language="en",
+        opened_at=NOON - timedelta(days=2),
+        written_at=NOON,
+        software=SOFTWARE,
+        work=_work(number, registered),
+        sightings=(_sighting(number, found),),
+        matches=(_match(registered, found),),
+        licence_check=LicenceCheckFacts(NOON, 14, False, "The owner's licences cover no such use.", ()),  # noqa: FBT003 - a field
+        decision=DecisionFacts("confirmed", "Jonas Ek", NOON, "No order, no licence.", demonstration=False),
+        witnesses=(),
+        not_checked=(),
+    )
+    return ReportCase(facts, Digest.of(str(number).encode()), 2040 + number, _witnesses())
+
+
+def _work(number: int, registered: PictureFacts) -> WorkFacts:
+    return WorkFacts(
+        number=str(number % 500 + 1),
+        title=f"Herbsthügel · 秋山 {number % 500 + 1}",
+        author="Mara Lindqvist",
+        rights_statement="All rights reserved",
+        first_publication="2024-10-02",
+        registrations=(),
+        registered_at=NOON - timedelta(days=200),
+        registration=None,
+        pictures=(registered,),
+    )
+
+
+def _sighting(number: int, found: PictureFacts) -> SightingFacts:
+    image = f"https://cdn.shop-{number}.example/media/2026/11/{found.digest.hex[:16]}-large@2x.jpg"
+    return SightingFacts(
+        number=1,
+        page_url=f"https://www.shop-{number}.example/walls/autumn-hills?ref=front&size=70x100",
+        image_url=image,
+        final_url=image,
+        context="Autumn hills, canvas print, 70 × 100 cm, from €89. Ships worldwide.",
+        first_seen=NOON - timedelta(days=2, minutes=13),
+        last_seen=NOON - timedelta(hours=3),
+        crawl="17",
+        status=200,
+        headers=(("content-type", "image/jpeg"), ("server", "example")),
+        peer="203.0.113.9",
+        picture=found,
+        visibility=Visibility.PUBLIC,
+        slice=None,
+    )
+
+
+def _match(registered: PictureFacts, found: PictureFacts) -> MatchFacts:
+    paths = [f"data/matches/01/{view.file_name}" for view in (View.OVERLAY, View.SIDE_BY_SIDE, View.DIFFERENCE)]
+    words = ("The found picture shows 87% of the registered picture's area.",)
+    return MatchFacts(1, registered.digest, found.digest, (1,), COMPARED, words, *paths)
+
+
+def _witnesses() -> tuple[WitnessFacts, ...]:
+    return (
+        WitnessFacts(
+            "rfc3161", "Example Time Authority", development=False, state="complete", subject="manifest", time=NOON
+        ),
+        WitnessFacts(
+            "rfc3161", "Second Authority", development=False, state="complete", subject="checkpoint", time=NOON
+        ),
+        WitnessFacts(
+            "opentimestamps", "calendars", development=False, state="pending", subject="checkpoint", time=None
+        ),
+    )
+
+
+def sample_head(cases: int) -> ReportFacts:
+    """Everything but the cases."""
+    refused = (RefusalCount("robots", 12), RefusalCount("timeout", 3))
+    crawl = CrawlCoverage(
+        "https://shop.example/", "site", NOON - timedelta(days=2), NOON, 214, 1630, 301_220_114, refused
+    )
+    return ReportFacts(
+        title="Benchmark",
+        owner=OWNER,
+        preparer="bench",
+        period_start=NOON - timedelta(days=30),
+        period_end=NOON,
+        generated_at=NOON,
+        time_zone="UTC",
+        software=SOFTWARE,
+        summary=ReportSummary(500, 214, 1630, cases, cases, 0, 0, 0),
+        coverage=(crawl,),
+        cases=(),
+        not_checked=(),
+    )
+
 
 LANGUAGE = "en"
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.table import Row
+from bench.common import Row
 from exhibit.pictures.decode import Limits, decode
 from exhibit.types import Hit
 from indexer.edits import EDITS, apply

@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.common import Row
 from bench.retrieval import entries_of, real_hashes
-from bench.table import Row
-from bench.whole import WORKS_AT_ONCE, processor_seconds
-from bench.whole_pictures import make_works
+from bench.whole import WORKS_AT_ONCE, make_works, processor_seconds
 from exhibit.pictures.decode import Limits, decode
 from indexer.edits import apply
 from indexer.picture.descriptor import BUILT_IN

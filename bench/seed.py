@@ -1,25 +1,331 @@
 """``python -m bench.seed``: a database as it is after years, for developers: plausible rows, few pictures, in minutes.
 
-Rows go in by COPY with numbers of their own (:mod:`bench.seeded_rows`); only for an empty database. Nothing that is
+Rows go in by COPY with numbers of their own; only for an empty database. Nothing that is
 seeded is evidence of anything: bundles have a number and no contents, and the log knows of none.
 """
 
 import argparse
+import hashlib
 import io
 import itertools
 import random
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from bench.seeded_rows import Seed, Sizes
 from exhibit.clock import now
+from indexer.picture.spaces import LOCAL, ROOTSIFT
 from registry.configuration import load_config
 
 if TYPE_CHECKING:
     from django.db.models import Model
 
     from registry.services.services import Services
+
+Row = dict[str, Any]
+WATCHES, RUNS, PARTIES = 25, 20, 4_000
+UPLOADS, REPORTS, LICENCES = 100, 200, 500
+PACKED = 20
+"""Bundles of a package."""
+DECISIONS = ("open",) * 6 + ("confirmed",) * 2 + ("licensed", "cleared")
+WORDS = ("harbour", "market", "bridge", "mountain", "portrait", "winter", "river", "night", "garden", "tower")
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is made."""
+
+    works: int
+    sightings: int
+    cases: int
+
+    def __post_init__(self) -> None:
+        if 2 * self.cases > self.sightings:
+            raise ValueError("Each case is seen at two places: so many sightings are needed at least.")
+
+    @property
+    def found(self) -> int:
+        """Different pictures that were seen: each some times."""
+        return max(2 * self.cases, self.sightings // 4)
+
+    @property
+    def crawls(self) -> int:
+        """All runs of all watches."""
+        return WATCHES * RUNS
+
+    @property
+    def refused(self) -> int:
+        """Refusals of a crawl."""
+        return max(1, self.sightings // 5_000)
+
+    @property
+    def files(self) -> int:
+        """Files of an upload: half of the works have come so."""
+        return max(1, self.works // 2 // UPLOADS)
+
+    @property
+    def packages(self) -> int:
+        """Packages of some bundles each."""
+        return max(1, self.cases // 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """What the rows are made from.
+
+    Attributes:
+        owner: its primary key.
+        person: who has decided.
+        sizes: how much.
+        thumbnails: digests of pictures in the blob store, which all rows share.
+        moment: now.
+        chance: the same for the same seed.
+    """
+
+    owner: int
+    person: str
+    sizes: Sizes
+    thumbnails: Sequence[bytes]
+    moment: datetime
+    chance: random.Random
+
+    def tables(self) -> "Iterator[tuple[str, type[Model], Iterator[Row]]]":
+        """Every table with its rows."""
+        from registry import models
+
+        sizes = self.sizes
+        yield "pictures", models.Picture, self._each(self._picture, sizes.works + sizes.found)
+        yield "works", models.Work, self._each(self._work, sizes.works)
+        yield "registered pictures", models.WorkPicture, self._each(_registered, sizes.works)
+        yield "fingerprints", models.FingerprintRow, self._fingerprints()
+        yield "watches", models.Watch, self._each(self._watch, WATCHES)
+        yield "crawls", models.Crawl, self._each(self._crawl, sizes.crawls)
+        yield "slices", models.CrawlSlice, self._each(_slice, sizes.crawls)
+        yield "refusals", models.Refusal, self._each(self._refusal, sizes.crawls * sizes.refused)
+        yield "sightings", models.Sighting, self._each(self._sighting, sizes.sightings)
+        yield "matches", models.Match, self._each(self._match, 2 * sizes.cases)
+        yield "cases", models.Case, self._each(self._case, sizes.cases)
+        yield "places of cases", models.CaseSighting, self._each(_place, 2 * sizes.cases)
+        yield "captures", models.Capture, self._each(self._capture, sizes.cases)
+        yield "lines of histories", models.CaseEvent, self._each(self._line, 3 * sizes.cases)
+        yield "licences", models.Licence, self._each(self._licence, LICENCES)
+        yield "bundles", models.Bundle, (self._bundle(n, case) for n, case in enumerate(self._confirmed(), 1))
+        yield "packages", models.Package, self._each(self._package, sizes.packages)
+        yield "bundles of packages", models.Package.bundles.through, self._packed()
+        yield "reports", models.Report, self._each(self._report, REPORTS)
+        yield "notices", models.Notice, (self._notice(n, case) for n, case in enumerate(self._confirmed(), 1))
+        yield (
+            "cases of notices",
+            models.NoticeCase,
+            ({"id": n, "notice_id": n, "case_id": case} for n, case in enumerate(self._confirmed(), 1)),
+        )
+        yield "uploads", models.Upload, self._each(self._upload, UPLOADS)
+        yield "files of uploads", models.UploadFile, self._each(self._file, UPLOADS * sizes.files)
+        yield "events", models.Event, self._each(self._event, sizes.cases)
+
+    def _each(self, make: Any, count: int) -> Iterator[Row]:  # noqa: ANN401 - from a number to a row
+        return (make(number) for number in range(1, count + 1))
+
+    def _some_time(self) -> datetime:
+        since = self.moment - timedelta(days=700)
+        return since + (self.moment - since) * self.chance.random()
+
+    def _found(self, number: int) -> int:
+        """The picture of a sighting, and of the match that is seen there."""
+        return self.sizes.works + (number - 1) % self.sizes.found + 1
+
+    def _work_of(self, case: int) -> int:
+        return case * 7919 % self.sizes.works + 1
+
+    def _confirmed(self) -> Iterator[int]:
+        return (case for case in range(1, self.sizes.cases + 1) if _decision(case) == "confirmed")
+
+    def _picture(self, number: int) -> Row:
+        return {
+            "id": number,
+            "digest": _digest("picture", number),
+            "size": 200_000,
+            "format": "JPEG",
+            "width": 1600,
+            "height": 1200,
+            "first_seen": self._some_time(),
+            "state": "done",
+            "bytes_state": "expired",
+            "thumbnail": self.thumbnails[number % len(self.thumbnails)],
+        }
+
+    def _work(self, number: int) -> Row:
+        title = f"{self.chance.choice(WORDS).title()} at the {self.chance.choice(WORDS)} {number}"
+        flags = ["plain"] if number % 400 == 0 else []
+        author = f"Photographer {number % 200}"
+        told = {"title": title, "author": author, "source_name": f"img_{number:06}.jpg", "low_information": flags}
+        return self._numbered(number) | {"registered_at": self._some_time()} | told
+
+    def _fingerprints(self) -> Iterator[Row]:
+        """Local features of no length: workers that run for this database have nothing to measure."""
+        from registry.matches.fingerprints import space_id
+
+        told = {"space_id": space_id(ROOTSIFT), "part": LOCAL, "vector": b""}
+        return ({"id": number, "picture_id": number} | told for number in range(1, self.sizes.works + 1))
+
+    def _watch(self, number: int) -> Row:
+        sources = [{"kind": "site", "url": f"https://www.party-{number}.example/"}]
+        # paused: nothing seeded may be visited by workers that run for this database
+        return self._numbered(number) | {"name": f"Watch {number}", "sources": sources, "paused": True}
+
+    def _crawl(self, number: int) -> Row:
+        watch, run = divmod(number - 1, RUNS)
+        started = self.moment - timedelta(days=RUNS - run, minutes=watch)
+        ended = {"finished_at": started + timedelta(hours=1), "state": "done", "reason": "finished", "pages": 2_000}
+        counted = {"pictures": self.sizes.sightings // self.sizes.crawls}
+        return {"id": number, "watch_id": watch + 1, "number": run + 1, "started_at": started, **ended, **counted}
+
+    def _refusal(self, number: int) -> Row:
+        crawl = (number - 1) // self.sizes.refused + 1
+        url, reason = f"https://www.party-{number}.example/page", f"http-{400 + number % 9}"
+        return {"id": number, "crawl_id": crawl, "key": _key(number), "url": url, "reason": reason, "at": self.moment}
+
+    def _sighting(self, number: int) -> Row:
+        crawl, party = number % self.sizes.crawls + 1, _party((number - 1) // 2)
+        page, image = f"https://www.{party}/shop/{number}", f"https://img.{party}/{number}.jpg"
+        seen = self._some_time()
+        return {
+            "id": number,
+            "crawl_id": crawl,
+            "slice_id": crawl,
+            "picture_id": self._found(number),
+            "page_key": _key(number),
+            "image_key": _key(number * 7),
+            "page_url": page,
+            "image_url": image,
+            "final_url": image,
+            "host": f"www.{party}",
+            "party": party,
+            "page_title": f"{self.chance.choice(WORDS)} {self.chance.choice(WORDS)} shop",
+            "media_type": "image/jpeg",
+            "first_seen": seen,
+            "last_seen": seen + (self.moment - seen) / 3,
+        }
+
+    def _match(self, number: int) -> Row:
+        certain = number % 10 < 7
+        return {
+            "id": number,
+            "registered_id": self._work_of((number + 1) // 2),
+            "found_id": self._found(number),
+            "pipeline": "seeded",
+            "decision": "certain" if certain else "review",
+            "hamming": self.chance.randrange(40),
+            "inliers": self.chance.randrange(20, 400),
+            "dense": self.chance.random(),
+            "transform": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+            "overlap_work": self.chance.random(),
+            "overlap_picture": self.chance.random(),
+            "probability": 0.99 if certain else self.chance.random(),
+            "made_at": self.moment,
+        }
+
+    def _case(self, number: int) -> Row:
+        decision, opened = _decision(number), self._some_time()
+        decided = {"decided_at": opened + (self.moment - opened) / 2, "decided_by": self.person, "reason": "Looked at."}
+        told = {"work_id": self._work_of(number), "party": _party(number - 1), "opened_at": opened}
+        return self._numbered(number) | told | {"decision": decision} | ({} if decision == "open" else decided)
+
+    def _capture(self, number: int) -> Row:
+        place = 2 * number - 1
+        ended = {"started_at": self.moment, "finished_at": self.moment, "outcome": "captured", "state": "done"}
+        keys = {"page_key": _key(place), "image_key": _key(place * 7)}
+        return {"id": number, "case_id": number, "sighting_id": place, **keys, **ended}
+
+    def _line(self, number: int) -> Row:
+        told = {"kind": "opened", "sentence": "A match at a new place."}
+        return {"id": number, "case_id": (number - 1) // 3 + 1, "at": self._some_time(), **told}
+
+    def _licence(self, number: int) -> Row:
+        return self._numbered(number) | {"licensee": f"Licensee {number}", "domain": f"licensee-{number}.example"}
+
+    def _bundle(self, number: int, case: int) -> Row:
+        sealed = {"seal_digest": _digest("seal", number), "sealed_at": self._some_time(), "state": "done"}
+        return {"id": number, "case_id": case, "number": 1, **sealed}
+
+    def _package(self, number: int) -> Row:
+        file = {"name": "studio-case-1-bundle-1.zip", "digest": "00" * 32, "size": 2_000_000, "crc": 0}
+        made = {"made_at": self.moment, "expires_at": self.moment + timedelta(days=30), "state": "done"}
+        asked = {"recipient": "court", "asked_by": self.person, "files": [file] * PACKED}
+        return self._numbered(number) | asked | made
+
+    def _packed(self) -> Iterator[Row]:
+        bundles = sum(1 for _ in self._confirmed())
+        each = min(PACKED, bundles)
+        for number in range(self.sizes.packages * each):
+            package, place = divmod(number, each)
+            bundle = (package * each + place) % bundles + 1
+            yield {"id": number + 1, "package_id": package + 1, "bundle_id": bundle}
+
+    def _report(self, number: int) -> Row:
+        file = {"name": f"report-{number}.pdf", "digest": "00" * 32, "size": 4_000_000, "media_type": "application/pdf"}
+        asked = {"title": f"Report {number}", "preparer": self.person}
+        return self._numbered(number) | {"parameters": asked, "files": [file], "state": "done"}
+
+    def _notice(self, number: int, case: int) -> Row:
+        told = {"kind": "dmca", "language": "en", "party": _party(case - 1), "created_by": self.person}
+        return (
+            self._numbered(number) | told | {"state": "sent", "created_at": self._some_time(), "sent_at": self.moment}
+        )
+
+    def _upload(self, number: int) -> Row:
+        told = {"started_by": self.person, "started_at": self._some_time(), "closed_at": self.moment}
+        return self._numbered(number) | told | {"announced": self.sizes.files}
+
+    def _file(self, number: int) -> Row:
+        upload = (number - 1) // self.sizes.files + 1
+        told = {"name": f"img_{number:06}.jpg", "digest": _digest("file", number), "size": 200_000, "state": "done"}
+        refused = number % 100 == 0
+        work = None if refused else (number - 1) % self.sizes.works + 1
+        outcome, reason = ("refused", "damaged") if refused else ("registered", "")
+        return {"id": number, "upload_id": upload, **told, "work_id": work, "outcome": outcome, "reason": reason}
+
+    def _event(self, number: int) -> Row:
+        told = {"kind": "case.opened", "about": {"case": number}, "at": self._some_time()}
+        return {"id": number, "owner_id": self.owner, **told}
+
+    def _numbered(self, number: int) -> Row:
+        return {"id": number, "owner_id": self.owner, "number": number}
+
+
+def _registered(number: int) -> Row:
+    return {"id": number, "work_id": number, "picture_id": number, "state": "done"}
+
+
+def _slice(number: int) -> Row:
+    return {"id": number, "crawl_id": number, "number": 1, "state": "done"}
+
+
+def _place(number: int) -> Row:
+    return {"id": number, "case_id": (number + 1) // 2, "match_id": number, "sighting_id": number}
+
+
+def _decision(case: int) -> str:
+    return DECISIONS[case * 31 % len(DECISIONS)]
+
+
+_CROWD = [f"party-{int(random.Random(n).paretovariate(0.6)) % PARTIES}.example" for n in range(10_007)]
+"""Whom sightings are of: a third is of one party, and thousands are of a party each."""
+
+
+def _party(number: int) -> str:
+    return _CROWD[number % len(_CROWD)]
+
+
+def _digest(what: str, number: int) -> bytes:
+    return hashlib.sha256(f"{what} {number}".encode()).digest()
+
+
+def _key(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
 
 OWNER, PERSON, PASSWORD = "seeded", "operator@example.org", "seeded for trials"
 PICTURES = 40

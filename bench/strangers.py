@@ -12,7 +12,7 @@ from sys import executable
 import psutil
 import requests
 
-from bench.table import Row, show
+from bench.common import Row, show
 from tests.assets.processes import free_port
 from tests.assets.strangers import Told, hold
 

@@ -1,18 +1,360 @@
 """Changes of every kind to a sealed bundle: each has to be found, and named by the check that it breaks."""
 
+import hashlib
+import json
+import re
 import shutil
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from bench.deceivers import KINDS, Change, World, made_world
-from bench.progress import Progress
-from bench.table import Row
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from bench.common import Progress, Row
+from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
+from evidence.bundle.bag import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest, key_files
+from evidence.bundle.manifest import MANIFEST_PATH, Manifest, SealingKey
+from evidence.bundle.sealing import seal_opening
+from evidence.keys.ed25519 import KeySigner
+from evidence.log.append_only import Log
+from evidence.log.proofs import LogProof
 from evidence.verdict.result import CONTAINER_CHANGED, Verdict
 from evidence.verify.verifier import Verifier
+from exhibit.digests import Digest
+from exhibit.entries import EntryType, canonical
+from tests.assets.bundles import RECORDS, Scene, logged, make_scene, resealed
+from tests.assets.folder_log import FolderLogStore
+from tests.assets.stamping import stamping
+from tests.assets.tampering import files_of, packed, rebagged
+
+Files = dict[str, bytes]
+INDEX = "proofs/anchors/index.json"
+FORGERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One changed bundle.
+
+    Attributes:
+        path: where it lies.
+        expected: names of checks, or how they begin, of which one at least has to notice it; any does when empty.
+    """
+
+    path: Path
+    expected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A sealed bundle, what else its owner has, and those who would deceive.
+
+    Attributes:
+        folder: where changed bundles are written.
+        scene: the true case.
+        raw: its bundle.
+        files: what is in it.
+        sibling: another bundle of the same owner, log and authority.
+        forgers: cases with keys, logs, authorities and chains of their own.
+    """
+
+    folder: Path
+    scene: Scene
+    raw: bytes
+    files: Files
+    sibling: Files
+    forgers: tuple[tuple[Scene, Rfc3161Anchor], ...]
+
+    def write(self, files: Files, *expected: str, fit: bool = True) -> Change:
+        """A changed bundle; its bag is made to fit unless the change is about the bag."""
+        return Change(packed(self.folder / "changed.zip", rebagged(files) if fit else files), expected)
+
+
+@contextmanager
+def made_world(folder: Path) -> Iterator[World]:
+    """A world whose authorities answer for the length of the ``with`` block."""
+    scenes = []
+    for number in range(1 + FORGERS):
+        place = folder / f"scene-{number}"
+        place.mkdir(parents=True)
+        scenes.append(make_scene(place, seed=number + 1))
+    scene = scenes[0]
+    raw = scene.write(folder / "bundle.zip").read_bytes()
+    with stamping(scene) as anchor:
+        other = witnessed(resealed(scene, replace(scene.facts, number="C-8")), anchor)
+    sibling = files_of(other.write(folder / "sibling.zip"))
+    forgers = []
+    for each in scenes[1:]:
+        with stamping(each) as own:
+            forgers += [(witnessed(varied(each, number), own), own) for number in range(4)]
+    yield World(folder, scene, raw, files_of(folder / "bundle.zip"), sibling, tuple(forgers))
+
+
+def varied(scene: Scene, number: int) -> Scene:
+    """The case, sealed once more with another reason of the decision."""
+    decision = replace(scene.facts.decision, reason=f"A copy of my work, {number}.")
+    return resealed(scene, replace(scene.facts, decision=decision))
+
+
+def witnessed(scene: Scene, anchor: Rfc3161Anchor) -> Scene:
+    """The case with fresh consistency proofs, and stamps on its seal digest and its checkpoint."""
+    entry = scene.proofs.entry
+    assert entry is not None
+    slice_proof = scene.facts.sightings[0].slice
+    earlier = [scene.facts.work.registration, slice_proof.log if slice_proof else None]
+    sizes = sorted({proof.size for proof in earlier if proof is not None})
+    consistency = tuple(ConsistencyProof(size, tuple(scene.log.consistency(size, entry.size))) for size in sizes)
+    digests = (scene.sealed.seal, checkpoint_digest(entry.checkpoint))
+    anchors = tuple(AnchorProof(digest, anchor.submit(digest)) for digest in digests)
+    return replace(scene, proofs=Proofs(entry, consistency, anchors))
+
+
+def spoilt(data: bytes, draw: Random) -> bytes:
+    """The same bytes with one bit, one byte, or a stretch of them changed, or some cut off."""
+    place = draw.randrange(len(data))
+    way = draw.randrange(4)
+    if way == 0:
+        return data[:place] + bytes([data[place] ^ 1 << draw.randrange(8)]) + data[place + 1 :]
+    if way == 1:
+        return data[:place] + bytes([data[place] ^ draw.randrange(1, 256)]) + data[place + 1 :]
+    if way == 2:
+        other = draw.randbytes(min(8, len(data) - place))
+        return (
+            data[:place] + other + data[place + len(other) :] if other != data[place : place + len(other)] else data[1:]
+        )
+    return data[:place]
+
+
+def checks_of(name: str) -> tuple[str, ...]:
+    """The checks of which one has to notice a change of this file, although bag and ZIP fit."""
+    special = {
+        MANIFEST_PATH: ("manifest", "signature"),
+        "proofs/signature": ("signature",),
+        "proofs/key.json": ("key",),
+        "proofs/key.pem": ("key",),
+        "proofs/log/entry.json": ("entry", "inclusion"),
+        "proofs/log/inclusion.json": ("inclusion",),
+        "proofs/log/checkpoint": ("inclusion", "checkpoint", "consistency"),
+        "proofs/log/consistency.json": ("consistency",),
+        INDEX: ("anchors", "anchor:", "proofs"),
+    }
+    if name in special:
+        return special[name]
+    if name.startswith("data/"):
+        return (f"file:{name}",)
+    return ("anchor:",) if name.startswith("proofs/") else ("bag", "tools")
+
+
+def bits_in_the_zip(world: World, draw: Random) -> Change:
+    """One to eight bits anywhere in the ZIP."""
+    raw = bytearray(world.raw)
+    for place in draw.sample(range(len(raw)), draw.randrange(1, 9)):
+        raw[place] ^= 1 << draw.randrange(8)
+    path = world.folder / "changed.zip"
+    path.write_bytes(raw)
+    return Change(path)
+
+
+def changed_file(world: World, draw: Random) -> Change:
+    """One file changed."""
+    name = draw.choice([name for name in world.files if name not in BAG_FILES])
+    return world.write({**world.files, name: spoilt(world.files[name], draw)}, *checks_of(name))
+
+
+def changed_list(world: World, draw: Random) -> Change:
+    """One of the bag's own files changed."""
+    name = draw.choice(BAG_FILES)
+    return world.write({**world.files, name: spoilt(world.files[name], draw)}, "bag", "files", fit=False)
+
+
+def removed_file(world: World, draw: Random) -> Change:
+    """One file removed."""
+    name = draw.choice([name for name in world.files if name not in {*BAG_FILES, MANIFEST_PATH}])
+    rest = {other: data for other, data in world.files.items() if other != name}
+    without_log = ("entry", "inclusion", "checkpoint", "consistency", "time")
+    return world.write(rest, "files", *checks_of(name), *(without_log if name.startswith("proofs/") else ()))
+
+
+def added_file(world: World, draw: Random) -> Change:
+    """A file that nobody sealed."""
+    folder = draw.choice(
+        ["data", "data/work", "data/sightings/02", "proofs", "proofs/anchors", "proofs/material", "notes"]
+    )
+    name = f"{folder}/{draw.randrange(10**6)}.{draw.choice(['jpg', 'json', 'html', 'txt'])}"
+    return world.write({**world.files, name: draw.randbytes(draw.randrange(1, 200))}, "files", "proofs")
+
+
+def swapped_files(world: World, draw: Random) -> Change:
+    """Two files exchanged."""
+    names = [name for name in world.files if name not in BAG_FILES]
+    while True:
+        one, other = draw.sample(names, 2)
+        if world.files[one] != world.files[other]:
+            swap = {one: world.files[other], other: world.files[one]}
+            return world.write({**world.files, **swap}, *checks_of(one), *checks_of(other))
+
+
+def proofs_of_another(world: World, draw: Random) -> Change:
+    """All proofs, or some, of another bundle of the same owner, or of a stranger's."""
+    stranger, _ = draw.choice(world.forgers)
+    source = world.sibling if draw.random() < 0.5 else files_of(stranger.write(world.folder / "stranger.zip"))
+    proofs = sorted(name for name in source if name.startswith("proofs/") and source[name] != world.files.get(name))
+    chosen = proofs if draw.random() < 0.3 else draw.sample(proofs, draw.randrange(1, len(proofs)))
+    return world.write({**world.files, **{name: source[name] for name in chosen}})
+
+
+def edited_manifest(world: World, draw: Random) -> Change:
+    """A sealed file changed, and the manifest with all digests computed anew."""
+    name = draw.choice([name for name in world.files if name.startswith("data/") and name != MANIFEST_PATH])
+    return world.write(
+        resealed_by_hand({**world.files, name: spoilt(world.files[name], draw)}, draw), "signature", "manifest"
+    )
+
+
+def another_key(world: World, draw: Random) -> Change:
+    """A sealed file changed, and everything signed anew by another key."""
+    name = draw.choice(["data/facts.json", "data/exhibit.pdf", "data/work/01.jpg", RECORDS[1]])
+    key = KeySigner(Ed25519PrivateKey.generate())
+    public = key.public_key.hex()
+    files = resealed_by_hand({**world.files, name: spoilt(world.files[name], draw)}, draw, public=public)
+    try:
+        manifest = Manifest.from_json(files[MANIFEST_PATH])
+        files.update(key_files(replace(manifest, key=SealingKey("Ed25519", key.public_key, "operator"))))
+    finally:
+        files["proofs/signature"] = key.sign(files[MANIFEST_PATH])
+    if draw.random() < 0.5:
+        entry = json.loads(files["proofs/log/entry.json"])
+        sealed = {
+            "key": public,
+            "manifest": Digest.of(files[MANIFEST_PATH]).hex,
+            "signature": files["proofs/signature"].hex(),
+        }
+        entry.update(
+            opening=sealed, commitment=hashlib.sha256(bytes.fromhex(entry["salt"]) + canonical(sealed)).hexdigest()
+        )
+        files["proofs/log/entry.json"] = canonical(entry)
+    return world.write(files, "key", "entry", "inclusion")
+
+
+def resealed_by_hand(files: Files, draw: Random, public: str | None = None) -> Files:
+    """The same files with a manifest that states them as they are, and sometimes something else besides."""
+    manifest = json.loads(files[MANIFEST_PATH])
+    for file in manifest["files"]:
+        data = files[file["path"]]
+        file.update(size=len(data), sha256=hashlib.sha256(data).hexdigest(), sha512=hashlib.sha512(data).hexdigest())
+    if draw.random() < 0.3:
+        manifest["matter"]["bundle"] = draw.randrange(2, 99)
+    if public is not None:
+        manifest["key"]["public"] = public
+    return {**files, MANIFEST_PATH: canonical(manifest)}
+
+
+def truncated_log(world: World, draw: Random) -> Change:
+    """An earlier head of the same log in place of the one that holds the seal, with a shortened path."""
+    facts = world.scene.facts
+    slice_proof = facts.sightings[0].slice
+    assert facts.work.registration is not None
+    assert slice_proof is not None
+    earlier = draw.choice([facts.work.registration, slice_proof.log])
+    inclusion = json.loads(world.files["proofs/log/inclusion.json"])
+    path = inclusion["path"][: draw.randrange(len(inclusion["path"]) + 1)]
+    inclusion.update(size=earlier.size, path=path)
+    files = {**world.files, "proofs/log/checkpoint": earlier.checkpoint.encode()}
+    if draw.random() < 0.5:
+        inclusion["index"] = draw.randrange(earlier.size)
+    files["proofs/log/inclusion.json"] = canonical(inclusion)
+    return world.write(files, "inclusion", "entry")
+
+
+def forked_log(world: World, draw: Random) -> Change:
+    """The log signs a second history that holds the seal, and leaves out or changes what came before."""
+    scene = world.scene
+    key = scene.log_key if draw.random() < 0.7 else KeySigner(Ed25519PrivateKey.generate())
+    place = world.folder / f"fork-{draw.randrange(10**9)}"
+    fork = Log(FolderLogStore(place), key, scene.log.origin)
+    for number in range(draw.randrange(5)):
+        logged(fork, EntryType.REGISTRATION, {"work": f"W-{number}", "picture": draw.randbytes(32).hex()})
+    entry = logged(fork, EntryType.SEAL, seal_opening(scene.sealed))
+    proofs = Proofs(entry, _forged_consistency(fork, entry, scene, draw), scene.proofs.anchors)
+    if draw.random() < 0.5:
+        kept = tuple(one for one in proofs.anchors if one.digest == scene.sealed.seal)
+        proofs = replace(proofs, anchors=kept)
+    return Change(scene.write(world.folder / "changed.zip", proofs), ("consistency", "checkpoint"))
+
+
+def _forged_consistency(fork: Log, entry: LogProof, scene: Scene, draw: Random) -> tuple[ConsistencyProof, ...]:
+    """Proofs of the fork, from the sizes that the facts hold; or none."""
+    sizes = [size for size in (1, 2) if size <= entry.size]
+    if draw.random() < 0.3:
+        return ()
+    if draw.random() < 0.3:
+        return scene.proofs.consistency
+    return tuple(ConsistencyProof(size, tuple(fork.consistency(size, entry.size))) for size in sizes)
+
+
+def stamp_dated_back(world: World, draw: Random) -> Change:
+    """A stamp or a block with an earlier time, or an older stamp of the same authority in place of a later one."""
+    way = draw.randrange(3)
+    if way == 0:
+        name = draw.choice([name for name in world.files if name.endswith(".tsr")])
+        return world.write(
+            {**world.files, name: _earlier_digits(world.files[name], draw)}, f"anchor:{name.split('/')[-1]}"
+        )
+    if way == 1:
+        [name] = [name for name in world.files if name.endswith(".header")]
+        header = bytearray(world.files[name])
+        header[68:72] = (int.from_bytes(header[68:72], "little") - draw.randrange(1, 10**8)).to_bytes(4, "little")
+        return world.write({**world.files, name: bytes(header)}, "anchor:")
+    stamps = sorted(name for name in world.files if name.endswith(".tsr"))
+    [target] = draw.sample(stamps, 1)
+    source = draw.choice([name for name in world.sibling if name.endswith(".tsr")])
+    return world.write({**world.files, target: world.sibling[source]}, f"anchor:{target.split('/')[-1]}")
+
+
+def _earlier_digits(reply: bytes, draw: Random) -> bytes:
+    """The first time in a reply, some days or years earlier."""
+    match = re.search(rb"20\d{12}", reply)
+    assert match is not None
+    year = int(match[0][:4]) - draw.randrange(1, 20)
+    return reply[: match.start()] + str(year).encode() + reply[match.start() + 4 :]
+
+
+def forged_as_a_whole(world: World, draw: Random) -> Change:
+    """Everything a forger's own: key, log, authority, chain. It fits together perfectly, and nobody is known."""
+    scene, _ = draw.choice(world.forgers)
+    decision = replace(scene.facts.decision, reason=f"Forged {draw.randrange(10**9)}.")
+    early = scene.facts.opened_at - timedelta(days=draw.randrange(1, 3000))
+    facts = replace(scene.facts, decision=decision, opened_at=early)
+    again = resealed(scene, facts)
+    anchors = tuple(one for one in scene.proofs.anchors if one.digest != scene.sealed.seal)
+    proofs = replace(again.proofs, anchors=anchors if draw.random() < 0.1 else ())
+    whole = scene if draw.random() < 0.5 else replace(again, proofs=proofs)
+    return Change(whole.write(world.folder / "changed.zip"), ("key", "checkpoint", "time"))
+
+
+BAG_FILES = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "manifest-sha512.txt", "tagmanifest-sha256.txt")
+KINDS: Mapping[str, tuple[int, Callable[[World, Random], Change]]] = {
+    "bits flipped anywhere in the ZIP": (30, bits_in_the_zip),
+    "a file changed, bag and ZIP made to fit": (20, changed_file),
+    "a list of the bag changed": (4, changed_list),
+    "a file removed, bag and ZIP made to fit": (6, removed_file),
+    "a file added, bag and ZIP made to fit": (4, added_file),
+    "two files exchanged, bag and ZIP made to fit": (6, swapped_files),
+    "proofs of another bundle": (6, proofs_of_another),
+    "manifest edited, all digests made to fit": (8, edited_manifest),
+    "sealed anew by another key": (4, another_key),
+    "log truncated": (3, truncated_log),
+    "log forked": (3, forked_log),
+    "stamp or block dated back": (4, stamp_dated_back),
+    "forged as a whole": (2, forged_as_a_whole),
+}
+"""Each kind with its share, in hundredths."""
+
 
 FAILED = "a check fails"
 UNKNOWN = "a check says unknown or not checked"

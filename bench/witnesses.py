@@ -6,10 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-import rlp
-
-from bench.table import Row, Titled
-from evidence.anchors.evm.proofs import check_path, prove
+from bench.common import Row, Titled
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
@@ -23,8 +20,6 @@ T = TypeVar("T")
 
 IN_BLOCKS = 20
 """Digests that the chain is given, each in a block of its own."""
-BUSY_BLOCK = 300
-"""Transactions of the block whose receipt proof is timed."""
 
 
 def measure(stamps: int) -> Iterator[Titled]:
@@ -36,7 +31,6 @@ def measure(stamps: int) -> Iterator[Titled]:
     with TemporaryDirectory() as name:
         folder = Path(name)
         yield "witnesses", "Witnesses", [_authority(folder / "a", stamps), _calendar(folder / "c", stamps), _ledger()]
-    yield "receipt-proof", f"A receipt proof in a block of {BUSY_BLOCK} transactions", [_busy_block()]
 
 
 def _authority(folder: Path, count: int) -> Row:
@@ -83,14 +77,6 @@ def _row(witness: str, anchor: Anchor, seconds: float, receipts: dict[Digest, Re
         "material bytes": sum(len(data) for _, data in one.material),
         "gas": gas,
     }
-
-
-def _busy_block() -> Row:
-    pairs = {rlp.encode(place): bytes([place % 251 + 1]) * 560 for place in range(BUSY_BLOCK)}
-    key = rlp.encode(BUSY_BLOCK // 2)
-    making, (root, nodes) = _timed(lambda: prove(pairs, key))
-    checking, _ = _timed(lambda: check_path(root, key, nodes))
-    return {"make ms": 1000 * making, "check ms": 1000 * checking, "nodes": len(nodes), "bytes": sum(map(len, nodes))}
 
 
 def _timed(act: Callable[[], T]) -> tuple[float, T]:

@@ -3,12 +3,14 @@
 Tan and Le 2019 (EfficientNet, arXiv:1905.11946) in its Lite form; Radenović et al. 2019 (pooling, arXiv:1711.02512).
 """
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
@@ -130,3 +132,35 @@ def _stored_layers(model: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np
     for node in model.graph.node:
         if node.op_type in {"Conv", "Gemm"}:
             yield stored[node.input[1]], stored[node.input[2]]
+
+
+class Frozen:
+    """Runs leading modules without gradients.
+
+    Args:
+        modules: of the trunk; may be none.
+        device: where the rest is trained.
+    """
+
+    def __init__(self, modules: nn.Sequential, device: torch.device) -> None:
+        self._modules = modules
+        self._session = None
+        if device.type == "cpu" and len(modules):
+            file = io.BytesIO()
+            axes = {"x": {0: "n", 2: "h", 3: "w"}}
+            torch.onnx.export(
+                modules, (torch.zeros(1, 3, 160, 160),), file, input_names=["x"], output_names=["y"],
+                dynamic_axes=axes, opset_version=17, dynamo=False,
+            )  # fmt: skip
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = torch.get_num_threads()
+            self._session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> Tensor:
+        """Shape (n, 3, side, side) → what the modules make of it."""
+        if self._session is None:
+            return self._modules(x) if len(self._modules) else x
+        rows = x.contiguous().numpy()
+        made = [self._session.run(None, {"x": rows[index : index + 1]})[0] for index in range(len(rows))]
+        return torch.from_numpy(np.concatenate(made)).contiguous(memory_format=torch.channels_last)

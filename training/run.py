@@ -25,10 +25,8 @@ from training.batches import Picker
 from training.check import check
 from training.data import Collection, collect
 from training.export import export, quantise
-from training.frozen import Frozen
-from training.loss import Held, joined, loss_of, places_of, shared
-from training.network import Descriptor, as_input, load_weights
-from training.optimiser import RelativeAdam
+from training.loss import Held, RelativeAdam, joined, loss_of, places_of, shared
+from training.network import Descriptor, Frozen, as_input, load_weights
 from training.views import Job, Made, Recipe, Studio
 
 SIDES = ((0.0, 160), (0.6, 192), (0.8, 224))

@@ -8,11 +8,9 @@ from typing import Any
 from bench.cheats.questions import Craft, Disguise, file_of, picture
 from bench.cheats.truth import Kind, psnr
 from bench.matching.answers import Answer, Ranked, answer_from
-from bench.matching.look import Look
-from bench.matching.peers import peers
+from bench.matching.peers import FAR, Look, Retriever, peers
 from bench.matching.questions import ranked
 from bench.matching.registered import Registered
-from bench.matching.retrievers import FAR, Retriever
 from exhibit.types import Decision, Verification
 from indexer.compare.figures import HASH_REACH, MIN_DENSE
 from indexer.search.search import compare_alone
@@ -67,7 +65,7 @@ class Asker:
 
     Attributes:
         registered: the works.
-        retrievers: peers and stages that know the same works.
+        retrievers: peers that know the same works.
         files: of the works, in their order.
     """
 

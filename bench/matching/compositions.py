@@ -1,31 +1,28 @@
 """What is found of copies that nobody listed: each primitive operation alone, and random chains of them.
 
-The families are those of :mod:`bench.primitives`. A peer counts at the threshold that no stranger of this run passes,
-so that its false alarms are as few as ours; a stage where it names the right work first, beyond every stranger.
+The families are those of :mod:`bench.primitives`.
 """
 
 import random
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from bench.edited import Asked, opened, photos_in, strangers
+from bench.common import Progress, Row, Titled
+from bench.edited import Asked, opened, photos_in
 from bench.matching.answers import Answer, Answers, answer_from
-from bench.matching.figures import Judge, among, below_strangers, interval, is_certain, is_found, share
 from bench.matching.questions import Roles, answer_of, answered, roles
 from bench.matching.registered import Registered
-from bench.matching.run import Choice, retrievers_of
+from bench.matching.run import Choice
 from bench.primitives import FAMILIES, PRIMITIVES, Primitive, composed
-from bench.progress import Progress
-from bench.table import Row, Titled
+from exhibit.types import Decision
 
 STRENGTHS = (0.3, 0.7)
-WORTH_A_ROW = 0.9
-"""Share that is found of a primitive, below which it has a row of its own."""
+SAID = (Decision.CERTAIN, Decision.REVIEW, Decision.RESEMBLES, Decision.NONE)
 KNOWN, HELD_OUT = "random chains", "random chains of primitives held back"
 
 
@@ -33,33 +30,25 @@ def measure(choice: Choice, singles: int, chains: int, out: Path, jobs: int = 1)
     """Ask everything, and give the tables; what a run that was stopped has asked is kept.
 
     Args:
-        choice: photographs, which of them are works, how many strangers, and the seed; the rest of it says nothing.
+        choice: photographs, which of them are works, and the seed; the rest of it says nothing.
         singles: primitives of each work, alone, in each of two strengths; they come in turns.
         chains: random chains of each work, of each of both kinds.
         out: folder in which answers are kept.
         jobs: processes that ask.
     """
     parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
-    unrelated = parts.unrelated[: choice.most_unrelated]
     answers = Answers(out / "compositions", [asdict(choice), singles, chains], answer_from)
     registered = Registered(parts.registered, answers.folder, Progress("works measured", len(parts.registered)))
-    peers, stages = retrievers_of(parts, registered, answers.folder)
     names = [str(path) for path in parts.registered]
-
-    def ask(questions: Iterator[Asked], title: str, total: int) -> list[Answer]:
-        return answered(
-            title, questions, total, answers, lambda asked: answer_of(asked, registered, [*peers, *stages], names), jobs
-        )
-
-    total = len(parts.works) * 2 * (singles + chains)
-    apart = ask(strangers(unrelated, parts.others, 1, choice.seed), "strangers asked", 2 * len(unrelated))
-    copies = ask(questions(parts, choice.seed, singles, chains), "compositions asked", total)
-    judges = _judges([peer.name for peer in peers], [stage.name for stage in stages], apart)
-    yield "compositions", "Copies that nobody listed, by family", _by_group(copies, judges, _family)
-    rare = [row for row in _by_group(copies, judges, _primitive) if float(str(row["found"])) < WORTH_A_ROW]
-    yield "compositions-missed", f"Primitives of which less than {WORTH_A_ROW:.0%} is found", rare
-    alarmed = [answer for answer in (*apart, *copies) if answer.others]
-    yield "compositions-alarms", "Taken for another work", [_alarm(answer) for answer in alarmed]
+    copies = answered(
+        "compositions asked",
+        questions(parts, choice.seed, singles, chains),
+        len(parts.works) * 2 * (singles + chains),
+        answers,
+        lambda asked: answer_of(asked, registered, [], names),
+        jobs,
+    )
+    yield "compositions", "Copies that nobody listed, by family", _by_family(copies)
 
 
 def questions(parts: Roles, seed: int, singles: int, chains: int) -> Iterator[Asked]:
@@ -100,53 +89,14 @@ def _family(answer: Answer) -> str:
     return answer.edit.partition(",")[0]
 
 
-def _primitive(answer: Answer) -> str:
-    """The primitive alone, or what a chain begins with."""
-    names = answer.edit.partition(": ")[2]
-    return "" if " + " in names or _family(answer) in (KNOWN, HELD_OUT) else names
-
-
-def _judges(peers: Sequence[str], stages: Sequence[str], apart: Sequence[Answer]) -> Mapping[str, Judge]:
-    """Who else finds what, by the name of a column."""
-    beyond = {name: below_strangers(name, apart) for name in (*peers, *stages)}
-    first = {name: among(name, 1) for name in stages}
-
-    def names_first(name: str) -> Judge:
-        return lambda answer: first[name](answer) and beyond[name](answer)
-
-    return {name: beyond[name] for name in peers} | {name: names_first(name) for name in stages}
-
-
-def _by_group(copies: Sequence[Answer], judges: Mapping[str, Judge], of: Callable[[Answer], str]) -> list[Row]:
+def _by_family(copies: Sequence[Answer]) -> list[Row]:
     groups: dict[str, list[Answer]] = defaultdict(list)
     for answer in copies:
-        groups[of(answer)].append(answer)
-    groups.pop("", None)
-    rows = [_row(name, group, judges) for name, group in groups.items()]
-    order = {name: place for place, name in enumerate((*FAMILIES, KNOWN, HELD_OUT))}
-    return sorted(rows, key=lambda row: (order.get(str(row["what"]), 0), str(row["found"])))
+        groups[_family(answer)].append(answer)
+    names = [name for name in (*FAMILIES, KNOWN, HELD_OUT) if name in groups]
+    return [_row(name, groups[name]) for name in names]
 
 
-def _row(name: str, group: Sequence[Answer], judges: Mapping[str, Judge]) -> Row:
-    low, high = interval(group, is_found)
-    missed = {who: share(group, _missed(judge)) for who, judge in judges.items()}
-    most = max(missed, key=missed.__getitem__)
-    return {
-        "what": name,
-        "copies": len(group),
-        "certain": f"{share(group, is_certain):.3f}",
-        "found": f"{share(group, is_found):.3f}",
-        "95%": f"{low:.2f}–{high:.2f}",
-        **{who: f"{share(group, judge):.3f}" for who, judge in judges.items()},
-        "missed, but seen by": f"{missed[most]:.3f} {most}" if missed[most] else "–",
-    }
-
-
-def _missed(judge: Judge) -> Judge:
-    return lambda answer: judge(answer) and not is_found(answer)
-
-
-def _alarm(answer: Answer) -> Row:
-    [(work, decision), *_] = answer.others.items()
-    name = answer.photo.rpartition("/")[2]
-    return {"picture": name, "as": answer.edit, "taken for": work.rpartition("/")[2], "decision": decision}
+def _row(name: str, group: Sequence[Answer]) -> Row:
+    said = {str(grade): sum(answer.decision == grade for answer in group) for grade in SAID}
+    return {"what": name, "copies": len(group), **said, "another work": sum(bool(answer.others) for answer in group)}

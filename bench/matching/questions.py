@@ -8,14 +8,11 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from bench.common import Progress, each, processor_seconds
 from bench.edited import Asked, photos_in
 from bench.matching.answers import FIRST, A, Answer, Answers, Ranked
-from bench.matching.look import Look
-from bench.matching.processes import each
+from bench.matching.peers import FAR, Distances, Look, Retriever
 from bench.matching.registered import Registered
-from bench.matching.retrievers import FAR, Distances, Retriever
-from bench.processor import processor_seconds
-from bench.progress import Progress
 from exhibit.types import Decision
 
 
@@ -93,7 +90,7 @@ def answer_of(asked: Asked, registered: Registered, retrievers: Sequence[Retriev
     Args:
         asked: the picture.
         registered: the works.
-        retrievers: peers and stages, which know the same works.
+        retrievers: peers, which know the same works.
         names: of the works, in their order.
     """
     look = Look(asked.data)

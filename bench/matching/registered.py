@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.matching.look import Look
+from bench.matching.peers import Look
 from exhibit.digests import Digest
 from exhibit.ports import VectorIndex
 from exhibit.types import Fingerprint, Space, Verification

@@ -1,31 +1,25 @@
 """The whole benchmark of matching in one run."""
 
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 
 from bench import pairs
-from bench.edited import copies, overlay_pairs, photos_in, strangers
-from bench.matching import cost, overlays, sizes, tables
+from bench.common import Progress, Row, Titled
+from bench.edited import copies, photos_in, strangers
+from bench.matching import sizes, tables
 from bench.matching.answers import Answer, Answers, answer_from
-from bench.matching.look import Look
-from bench.matching.peers import missing, peers
+from bench.matching.peers import Look, Retriever, missing, peers
 from bench.matching.questions import Folders, Roles, answer_of, answered, roles
 from bench.matching.registered import Registered
-from bench.matching.retrievers import Retriever
-from bench.matching.stages import stages
-from bench.progress import Progress
-from bench.table import Row, Titled
-from indexer.edits import EDITS, OVERLAYS, PAGES
+from indexer.edits import EDITS
 from indexer.picture.spaces import PIPELINE
 
 NO_FOLDERS = Folders()
 SIZED = 40
 """Pictures of each size."""
-MAX_PAIRS = 5
-"""Under overlays, for each unrelated photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +33,8 @@ class Choice:
         edits: names.
         each: edits of each unrelated photo, besides the photo itself.
         most_unrelated: photos at most.
-        overlays: pairs under one overlay.
-        pages: pairs in one page, where the registered picture is a page too.
+        overlays: pairs under one overlay, for weighing.
+        pages: pairs in one page, where the registered picture is a page too, for weighing.
         mix: pictures whose time is taken.
         seed: of everything that is left to chance.
         pairs: folder with ``pairs.csv``, or ``None``.
@@ -87,24 +81,7 @@ def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
     results = _results(choice, parts, unrelated, registered, Asking(answers, jobs))
     yield "matching-recall", "Recall by edit", tables.recall(results)
     yield "matching-alarms", "False alarms", tables.false_alarms(results)
-    yield "matching-alarms-named", "Exhibit's false alarms, one by one", tables.named_alarms(results)
-    judged = _overlays(choice, parts, unrelated, Asking(answers, jobs))
-    yield "matching-overlays", "Two photos under one overlay", overlays.table(judged)
-    yield "matching-overlays-named", "Two photos under one overlay: alarms", overlays.named(judged)
-    alike = pairs.compared_lookalikes(choice.lookalikes) if choice.lookalikes else []
-    yield from _real(choice, alike)
-    by_size = yield from _costs(choice, parts, registered, [*results.peers, *results.stages])
-    yield "matching-peers", "Everybody on the same pictures", tables.beside_peers(results, by_size)
-
-
-def measure_cost(choice: Choice, out: Path) -> Iterator[Titled]:
-    """Ask for nothing but the time that a found picture takes, and for the bytes that are kept of a work."""
-    parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
-    say(_told(parts, len(parts.unrelated)))
-    folder = out / "cost"
-    registered = Registered(parts.registered, folder, Progress("works measured", len(parts.registered)))
-    others, own = retrievers_of(parts, registered, folder)
-    yield from _costs(choice, parts, registered, [*others, *own])
+    yield from _real(choice)
 
 
 def measure_sizes(choice: Choice, out: Path) -> Iterator[Titled]:
@@ -113,21 +90,8 @@ def measure_sizes(choice: Choice, out: Path) -> Iterator[Titled]:
     say(_told(parts, len(parts.unrelated)))
     folder = out / "cost"
     registered = Registered(parts.registered, folder, Progress("works measured", len(parts.registered)))
-    others, own = retrievers_of(parts, registered, folder)
-    by_size = sizes.table(parts.unrelated, min(choice.mix, SIZED), registered, [*others, *own])
+    by_size = sizes.table(parts.unrelated, min(choice.mix, SIZED), registered, peers_of(parts, registered))
     yield "matching-sizes", "Processor time of a stranger's picture by size", by_size
-
-
-def _costs(
-    choice: Choice, parts: Roles, registered: Registered, ranking: Sequence[Retriever]
-) -> Generator[Titled, None, list[Row]]:
-    """The tables of time and space; returns that by size."""
-    samples = list(cost.mix(parts.works, parts.unrelated[: choice.most_unrelated], choice.mix, choice.seed))
-    yield "matching-time", "Processor time of a found picture", cost.time_table(samples, registered)
-    by_size = sizes.table(parts.unrelated, min(choice.mix, SIZED), registered, ranking)
-    yield "matching-sizes", "Processor time of a stranger's picture by size", by_size
-    yield "matching-bytes", "What is kept", cost.bytes_table(registered)
-    return by_size
 
 
 def _asked(choice: Choice, parts: Roles, unrelated: int) -> list[Row]:
@@ -138,9 +102,6 @@ def _asked(choice: Choice, parts: Roles, unrelated: int) -> list[Row]:
         "unrelated photographs": unrelated,
         "edits of each of them, besides itself": choice.each,
         "neighbours and backgrounds": len(parts.others),
-        "pairs under one overlay": min(choice.overlays, MAX_PAIRS * unrelated),
-        "pairs in one page": min(choice.pages, MAX_PAIRS * unrelated),
-        "pictures whose time was taken": choice.mix,
         "seed": choice.seed,
         "pipeline": PIPELINE,
     }
@@ -158,8 +119,7 @@ def _told(parts: Roles, unrelated: int) -> str:
 def _results(
     choice: Choice, parts: Roles, unrelated: Sequence[Path], registered: Registered, asking: Asking
 ) -> tables.Results:
-    others, own = retrievers_of(parts, registered, asking.answers.folder)
-    retrievers = [*others, *own]
+    retrievers = peers_of(parts, registered)
     names = [str(path) for path in parts.registered]
     questions = copies(parts.works, parts.others, choice.edits, choice.seed)
     asked = strangers(unrelated, parts.others, choice.each, choice.seed)
@@ -172,37 +132,27 @@ def _results(
         lambda one: answer_of(one, registered, retrievers, names),
         asking.jobs,
     )
-    return tables.Results(every[: counts[0]], every[counts[0] :], others, own)
+    return tables.Results(every[: counts[0]], every[counts[0] :], retrievers)
 
 
-def retrievers_of(parts: Roles, registered: Registered, folder: Path) -> tuple[list[Retriever], list[Retriever]]:
-    """The peers, and Exhibit's stages each by itself; all of them know the registered works."""
-    others, own = peers(), stages(folder / "votes")
+def peers_of(parts: Roles, registered: Registered) -> list[Retriever]:
+    """The peers; all of them know the registered works."""
+    others = peers()
     progress = Progress("works known to the peers", len(parts.registered))
     for number, path in enumerate(parts.registered):
         look = Look(path.read_bytes(), lambda number=number: registered.features(number))  # type: ignore[misc]
-        for retriever in [*others, *own]:
+        for retriever in others:
             retriever.register(look)
         progress(number + 1)
-    return others, own
+    return others
 
 
-def _overlays(choice: Choice, parts: Roles, unrelated: Sequence[Path], asking: Asking) -> list[overlays.Judged]:
-    if len(unrelated) < 2:
-        return []
-    counts = [min(count, MAX_PAIRS * len(unrelated)) for count in (choice.overlays, choice.pages)]
-    marks = overlay_pairs(unrelated, parts.others, OVERLAYS, counts[0], choice.seed)
-    pages = overlay_pairs(unrelated, parts.others, PAGES, counts[1], choice.seed + 1)
-    kept = asking.answers.folder / "overlays.jsonl"
-    return overlays.judged(chain(marks, pages), sum(counts), kept, asking.jobs)
-
-
-def _real(choice: Choice, alike: Sequence[pairs.LookAlike]) -> Iterator[Titled]:
+def _real(choice: Choice) -> Iterator[Titled]:
     if choice.pairs:
         yield "matching-pairs", "Real copies by kind", pairs.real_copies(choice.pairs)
-    if alike:
+    if choice.lookalikes:
+        alike = pairs.compared_lookalikes(choice.lookalikes)
         yield "matching-lookalikes", "Look-alikes (counts are false alarms)", pairs.lookalikes(alike)
-        yield "matching-lookalikes-named", "Look-alikes: alarms", pairs.alarming(alike)
 
 
 def say(sentence: str) -> None:

@@ -8,14 +8,12 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from bench.common import Progress, Row, each, processor_seconds
 from bench.edited import opened
-from bench.matching.look import Look
-from bench.matching.processes import each
+from bench.matching.peers import Look, Retriever
 from bench.matching.registered import Registered
-from bench.matching.retrievers import Retriever
-from bench.processor import processor_seconds
-from bench.progress import Progress
-from bench.table import Row
+from indexer.picture.features import fingerprints
+from indexer.picture.spaces import VOTES_KEPT, WORK_PARTS
 
 MEGAPIXELS = (0.1, 0.3, 1.0, 2.0)
 PAGES = {0.04: 4, 0.25: 21, 0.58: 7, 1.06: 1, 2.4: 6}
@@ -23,6 +21,10 @@ PAGES = {0.04: 4, 0.25: 21, 0.58: 7, 1.06: 1, 2.4: 6}
 7.0.7, `-freelancer` 7.0.7 and `-clean-blog` 6.0.9 of `bench/reach_sites.csv` show, as their files say."""
 A_PAGE = "pages"
 WARM_UP = 3
+MEASURED = 100
+"""Works, at most, of which the bytes that are kept are counted."""
+A_VOTE = 16 + 8
+"""Bytes of a keypoint's code and of its number."""
 CORES = 2
 AT_ONCE = 20
 """Pictures that come before the clock of several processes starts: each of them has its helper then."""
@@ -62,7 +64,7 @@ def table(
         one.name: (lambda data, one=one: one.distances(Look(data)), round(one.bytes_each))  # type: ignore[misc]
         for one in retrievers
     }
-    ways["Exhibit whole"] = (lambda data: registered.compared(Look(data)), "all of its stages")
+    ways["Exhibit whole"] = (lambda data: registered.compared(Look(data)), _bytes_each(registered))
     progress, rows = Progress("who is timed by size", len(ways)), list[Row]()
     for number, (name, (way, kept)) in enumerate(ways.items(), start=1):
         row: dict[str, object] = {"what": name}
@@ -73,6 +75,17 @@ def table(
         rows.append(row)
         progress(number)
     return rows
+
+
+def _bytes_each(registered: Registered) -> int:
+    """Vectors that a work is found by, and the codes and numbers of its keypoints that receive votes; a mean."""
+    kept = []
+    for number in range(min(len(registered), MEASURED)):
+        features = registered.features(number)
+        every = fingerprints(features.digest, features)
+        vectors = sum(len(one.vector) for one in every if one.part in WORK_PARTS)
+        kept.append(vectors + len(features.local.descriptors[:VOTES_KEPT]) * A_VOTE)
+    return round(sum(kept) / len(kept))
 
 
 def _pages(photos: Sequence[Path], count: int) -> list[bytes]:

@@ -1,26 +1,84 @@
 """The tables of the benchmark."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from bench.common import Row
 from bench.matching.answers import Answer
-from bench.matching.figures import (
-    Judge,
-    alarms,
-    below_strangers,
-    interval,
-    is_certain,
-    is_found,
-    mean_over_edits,
-    near_another,
-    share,
-    taken_for,
-    within,
-)
-from bench.matching.retrievers import Retriever
-from bench.table import Row
+from bench.matching.peers import Retriever
+from exhibit.comparison.confidence import upper_bound
 from indexer.edits import DESIGN, FURTHER
+
+DRAWS = 1000
+Judge = Callable[[Answer], bool]
+
+
+def is_certain(answer: Answer) -> bool:
+    """Exhibit is certain of the work that the picture shows."""
+    return answer.decision == "certain"
+
+
+def is_found(answer: Answer) -> bool:
+    """Exhibit says that they have to do with one another, of whatever grade."""
+    return answer.decision != "none"
+
+
+def within(retriever: Retriever) -> Judge:
+    """The retriever's distance to the right work is within its usual threshold."""
+    usual = -1.0 if retriever.usual is None else retriever.usual
+    return lambda answer: answer.ranked[retriever.name].distance <= usual
+
+
+def share(answers: Iterable[Answer], judge: Judge) -> float:
+    """Of the answers that the judge accepts."""
+    judged = [judge(answer) for answer in answers]
+    return sum(judged) / len(judged) if judged else float("nan")
+
+
+def mean_over_edits(answers: Iterable[Answer], judge: Judge) -> float:
+    """The mean of the shares of each edit."""
+    by_edit: dict[str, list[bool]] = defaultdict(list)
+    for answer in answers:
+        by_edit[answer.edit].append(judge(answer))
+    return float(np.mean([np.mean(judged) for judged in by_edit.values()])) if by_edit else float("nan")
+
+
+def interval(answers: Iterable[Answer], judge: Judge) -> tuple[float, float]:
+    """The middle 95% of the share when photos are drawn anew: the edits of one photo stay together."""
+    by_photo: dict[str, list[bool]] = defaultdict(list)
+    for answer in answers:
+        by_photo[answer.photo].append(judge(answer))
+    hits = np.array([sum(judged) for judged in by_photo.values()], np.float64)
+    counts = np.array([len(judged) for judged in by_photo.values()], np.float64)
+    if not len(hits):
+        return float("nan"), float("nan")
+    drawn = np.random.default_rng(0).integers(0, len(hits), (DRAWS, len(hits)))
+    low, high = np.percentile(hits[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def alarms(answers: Iterable[Answer], judge: Judge) -> tuple[int, int, float]:
+    """Photos of which any picture raised an alarm, photos in all, and the bound of the rate (one-sided, 95%)."""
+    by_photo: dict[str, bool] = defaultdict(bool)
+    for answer in answers:
+        by_photo[answer.photo] |= judge(answer)
+    count, raised = len(by_photo), sum(by_photo.values())
+    return raised, count, upper_bound(raised, count)
+
+
+def taken_for(decision: str) -> Judge:
+    """Exhibit took the picture for a work that it doesn't show, with this decision."""
+    return lambda answer: decision in answer.others.values()
+
+
+def near_another(retriever: Retriever) -> Judge:
+    """The retriever's threshold takes the picture for a work that it doesn't show."""
+    usual = -1.0 if retriever.usual is None else retriever.usual
+    return lambda answer: answer.ranked[retriever.name].nearest_other <= usual
+
 
 EACH, FIVE_PERCENT, MEAN, EACH_FURTHER = 0.95, 0.70, 0.985, 0.90
 """Recall that is aimed at: for each edit, for crops to 5%, for the mean of the 34, for each of the others."""
@@ -34,13 +92,11 @@ class Results:
         copies: answers to edited copies of works.
         strangers: answers to photos that are no works, plain and edited.
         peers: in the order of the columns.
-        stages: Exhibit's, likewise.
     """
 
     copies: Sequence[Answer]
     strangers: Sequence[Answer]
     peers: Sequence[Retriever]
-    stages: Sequence[Retriever]
 
 
 def recall(results: Results) -> list[Row]:
@@ -82,41 +138,6 @@ def _at_usual(retriever: Retriever) -> str:
     return f"{retriever.name} ≤ {retriever.usual:g}"
 
 
-def beside_peers(results: Results, by_size: Sequence[Row]) -> list[Row]:
-    """Found at zero strangers, milliseconds and bytes of everybody: the same copies, strangers and works, in one run.
-
-    At zero strangers: beyond the nearest of any stranger of this very run, a limit that nobody has in the field. Of
-    Exhibit whole it is what it finds by its own limits, beside how many strangers these take for a work.
-
-    Args:
-        results: everything that was asked.
-        by_size: of ``bench.matching.sizes``.
-    """
-    timed, rows = {row["what"]: row for row in by_size}, list[Row]()
-    for one in (*results.peers, *results.stages):
-        usual = one.usual is not None
-        wrong = sum(answer.ranked[one.name].nearest_other <= (one.usual or 0) for answer in results.strangers)
-        row: Row = {
-            "what": one.name,
-            "found at zero strangers": _share(share(results.copies, below_strangers(one.name, results.strangers))),
-            "at its usual limit": _share(share(results.copies, within(one))) if usual else "–",
-            "strangers taken for a work": f"{wrong} of {len(results.strangers)}" if usual else "–",
-        }
-        rows.append({**row, **_cost(timed[one.name])})
-    wrong = sum(bool(answer.others) for answer in results.strangers)
-    whole: Row = {
-        "what": "Exhibit whole",
-        "found at zero strangers": "–" if wrong else _share(share(results.copies, is_found)),
-        "at its usual limit": _share(share(results.copies, is_found)),
-        "strangers taken for a work": f"{wrong} of {len(results.strangers)}",
-    }
-    return [*rows, {**whole, **_cost(timed["Exhibit whole"])}]
-
-
-def _cost(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name.startswith(("0.3", "pages", "bytes"))}
-
-
 def false_alarms(results: Results) -> list[Row]:
     """Photos of which any picture was taken for a work that it doesn't show, with the bound of the rate."""
     judges: Mapping[str, Judge] = {
@@ -142,25 +163,11 @@ def _alarm_row(title: str, name: str, answers: Sequence[Answer], judge: Judge) -
         "alarms": sum(judge(answer) for answer in answers),
         "photos": photos,
         "photos with an alarm": raised,
-        "at most, 95%": per_cent(bound),
+        "at most, 95%": _per_cent(bound),
     }
 
 
-def named_alarms(results: Results) -> list[Row]:
-    """Each picture that Exhibit took for a work that it doesn't show."""
-    return [
-        {
-            "picture": answer.photo.rpartition("/")[2],
-            "edit": answer.edit,
-            "taken for": work.rpartition("/")[2],
-            "as": as_,
-        }
-        for answer in (*results.strangers, *results.copies)
-        for work, as_ in answer.others.items()
-    ]
-
-
-def per_cent(rate: float) -> str:
+def _per_cent(rate: float) -> str:
     """A rate for people."""
     return f"{rate:.2%}"
 

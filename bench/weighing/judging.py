@@ -7,8 +7,8 @@ from statistics import mean
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.common import Row, Titled
 from bench.primitives import FAMILIES
-from bench.table import Row, Titled
 from bench.weighing.fitting import Fitting, Mask
 from bench.weighing.pairs import CHAINS, EDITS, Kind
 from exhibit.types import Decision

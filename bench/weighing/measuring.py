@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from bench import exposures
+from bench.common import Progress
 from bench.edited import photos_in
 from bench.matching.answers import Answers, lines
 from bench.matching.questions import Roles, answered, roles
 from bench.matching.registered import Registered
 from bench.matching.run import Choice
-from bench.progress import Progress
 from bench.weighing import pairs, questions
 from bench.weighing.pairs import Kind, Measured, Pair, measured_from
 from bench.weighing.questions import LookAlikes, Question

@@ -11,7 +11,7 @@ from pathlib import Path
 from bench import exposures
 from bench.edited import Asked, copy_of, opened, overlay_pairs, strangers
 from bench.matching import compositions
-from bench.matching.look import Look
+from bench.matching.peers import Look
 from bench.matching.questions import Roles
 from bench.primitives import FAMILIES
 from bench.weighing.pairs import CHAINS, EDITS, Kind

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.common import Titled
 from bench.matching.run import say
-from bench.table import Titled
 from bench.weighing import measuring
 from bench.weighing.fitting import Fitting, document
 from bench.weighing.judging import tables

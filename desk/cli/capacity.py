@@ -16,7 +16,18 @@ from desk.cli.common.show import aligned, counted, size, tell
 from exhibit.config.config import Config
 from exhibit.errors import WrongUseError
 from registry.configuration import load_config
-from workers.operations.capacity import GIB, Asked, Law, Plan, Stage, plan, prices_file, prices_in, shipped_laws
+from workers.operations.capacity import (
+    GIB,
+    Asked,
+    Law,
+    Plan,
+    Stage,
+    laws_here,
+    plan,
+    prices_file,
+    prices_in,
+    shipped_laws,
+)
 
 TIMES = {"k": 1_000, "m": 10**6, "b": 10**9, "t": 10**12}
 MOST, LEAST, WIDE = 10**15, 0.01, 100
@@ -69,10 +80,7 @@ def _laws(config: Config) -> Mapping[str, Law]:
     """Those of this installation, where there is one."""
     if not (config.database_url or (config.data_dir / "postgres").exists()):
         return shipped_laws()
-    services = open_desk().services
-    from workers.operations import cost
-
-    return cost.laws_here(services)
+    return laws_here(open_desk().services)
 
 
 def in_plain(found: Plan) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What of a work survives in a picture that is laid on it, cell by cell, and the grade from 0 to 5. NumPy only.
 
-``docs/bundle-format.md`` defines both, beside the similarity; product and verifier run what stands here.
+``docs/match-figures.md`` defines both, beside the similarity; product and verifier run what stands here.
 """
 
 from collections.abc import Sequence

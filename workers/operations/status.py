@@ -24,8 +24,8 @@ from registry.models import UNFINISHED, AnchorReceipt, Canary, Crawl, Heartbeat,
 from registry.services.disk import Room, room_of
 from registry.services.services import Services
 from workers.operations.backlog import Backlog, Failure, by_task, failures, held_up, oldest_by_queue
+from workers.operations.capacity import COST_DAYS
 
-COST_DAYS = 30  # over so many days the steps' times are added up
 LATE = timedelta(minutes=15)  # so long after its time a run that hasn't begun counts as late
 MAX_CRAWLS = 20
 

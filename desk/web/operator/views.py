@@ -19,8 +19,8 @@ from registry.models import AddedWitness, Contributor
 from workers import wiring
 from workers.operations import health
 from workers.operations.backlog import MOST, dismiss, try_again
-from workers.operations.cost import costs_of
-from workers.operations.status import COST_DAYS, Status, status_of
+from workers.operations.capacity import COST_DAYS, costs_of
+from workers.operations.status import Status, status_of
 
 COLLECTIONS = {
     "works": gettext_lazy("Registered works"),

@@ -111,7 +111,7 @@ TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
         "pieces_firm_clear": lambda of: _pieces_firm(of) * _alone(of, "pieces_another", HALF_ANOTHER),
     }
 )
-"""What each term of a sum is of the figures, by its name; ``docs/bundle-format.md`` has the formulae."""
+"""What each term of a sum is of the figures, by its name; ``docs/match-figures.md`` has the formulae."""
 
 
 @dataclass(frozen=True, slots=True)

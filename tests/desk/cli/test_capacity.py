@@ -9,8 +9,7 @@ from exhibit.config.config import Config
 from exhibit.errors import WrongUseError
 from registry.db import running
 from tests.assets.command_line import Terminal
-from workers.operations.capacity import PRICES
-from workers.operations.cost import ENOUGH
+from workers.operations.capacity import ENOUGH, PRICES
 
 MUCH = ("capacity", "--works", "10e6", "--pictures", "100B")
 

@@ -9,9 +9,8 @@ from exhibit.types import Money
 from registry.db import running
 from registry.db.running import Taken
 from registry.models import Picture
-from workers.operations import cost
-from workers.operations.capacity import shipped_laws
-from workers.operations.cost import ENOUGH, MIN_PICTURES, costs_of, laws_here
+from workers.operations import capacity
+from workers.operations.capacity import ENOUGH, MIN_PICTURES, costs_of, laws_here, shipped_laws
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -44,8 +43,8 @@ def test_until_enough_was_counted_the_figures_are_those_that_came_with_the_softw
 def test_what_was_counted_here_goes_before_what_came_with_the_software(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cost, "ENOUGH", 10)
-    monkeypatch.setattr(cost, "ENOUGH_ON_DISK", 10)
+    monkeypatch.setattr(capacity, "ENOUGH", 10)
+    monkeypatch.setattr(capacity, "ENOUGH_ON_DISK", 10)
     for number in range(12):
         digest = Digest(os.urandom(32))
         Picture.objects.create(digest=digest, size=1000 + number, first_seen=now(), state="done")

@@ -44,7 +44,7 @@ from tests.assets.site_browser import PHONE, Site, use_house
 from tests.registry.log.test_added_witnesses import offer_it
 from workers.operations import health
 from workers.operations.backlog import by_task, failures, held_up, try_again
-from workers.operations.cost import costs_of
+from workers.operations.capacity import costs_of
 from workers.operations.status import status_of
 from workers.pipeline.celery import all_queues
 from workers.tasks.sync_runner import SyncRunner

@@ -1,8 +1,7 @@
-"""What a found picture costs in processor time, on a mix as the web brings it, and what is kept of it in bytes."""
+"""Pictures as the web brings them: mostly strangers, a third of them thumbnails and icons, here and there a copy."""
 
 import io
 import random
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageOps
 
 from bench.edited import opened
-from bench.matching.look import Look
-from bench.matching.registered import Registered
-from bench.processor import processor_seconds
-from bench.progress import Progress
-from bench.table import Row
 from indexer.edits import EDITS, apply
-from indexer.picture.features import fingerprints, work_fingerprints
-from indexer.picture.features_file import to_bytes
-from indexer.picture.spaces import PICTURE_PARTS
 
 LARGE = (1632, 1224)
 """Two megapixels."""
@@ -26,8 +17,6 @@ COPIES = 20
 """Every twentieth picture is a copy."""
 SMALL = 3
 """Every third one is a thumbnail or an icon."""
-WARM_UP = 5
-MIX = "**the mix**"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,45 +85,3 @@ def _encoded(picture: Image.Image) -> bytes:
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=85)
     return out.getvalue()
-
-
-def time_table(samples: Sequence[Sample], registered: Registered) -> list[Row]:
-    """Milliseconds of processor time a picture, from its bytes to the decision; decoding included."""
-    for sample in samples[:WARM_UP]:
-        registered.compared(Look(sample.data))
-    spent: dict[str, list[float]] = defaultdict(list)
-    progress = Progress("time of a picture", len(samples))
-    for number, sample in enumerate(samples, start=1):
-        started = processor_seconds()
-        registered.compared(Look(sample.data))
-        spent[sample.kind].append((processor_seconds() - started) * 1000)
-        progress(number)
-    rows = [_row(kind, values) for kind, values in spent.items()]
-    return [*rows, _row(MIX, [value for values in spent.values() for value in values])]
-
-
-def _row(kind: str, values: Sequence[float]) -> Row:
-    ordered = sorted(values)
-    return {
-        "picture": kind,
-        "pictures": len(values),
-        "ms, mean": sum(values) / len(values),
-        "ms, median": ordered[len(ordered) // 2],
-        "ms, 95th of 100": ordered[int(len(ordered) * 0.95)],
-    }
-
-
-def bytes_table(registered: Registered) -> list[Row]:
-    """Bytes that are kept of a picture that was seen, and of a work; means over the registered ones."""
-    kept: dict[str, list[int]] = defaultdict(list)
-    for number in range(min(len(registered), 100)):
-        features = registered.features(number)
-        seen = fingerprints(features.digest, features)
-        kept["picture seen: vectors"].append(_size([one.vector for one in seen if one.part in PICTURE_PARTS]))
-        kept["work: vectors"].append(_size([one.vector for one in work_fingerprints(features.digest, features)]))
-        kept["work: features on disk"].append(len(to_bytes(features)))
-    return [{"what": name, "bytes": round(sum(sizes) / len(sizes))} for name, sizes in kept.items()]
-
-
-def _size(vectors: Sequence[bytes]) -> int:
-    return sum(len(vector) for vector in vectors)
