@@ -6,6 +6,8 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, TypeVar
 
+from exhibit.sentences import following
+
 Given = TypeVar("Given")
 
 
@@ -54,8 +56,13 @@ class ExhibitError(Exception):
         self.hint = hint
         self.retry = retry
 
+    @property
+    def sentence(self) -> str:
+        """Message and hint, for a row or a page: what they were made of is known."""
+        return following(self.message, self.hint)
+
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
+        return str(self.sentence)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Between processes it travels as it is, whatever it was made of."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from desk.schemas.base import NOON, Answer, From, Moment
+from exhibit.sentences import from_plain
 
 Message = Annotated[str, BeforeValidator(lambda pk: f"evt_{pk}" if isinstance(pk, int) else pk)]
 
@@ -33,7 +34,7 @@ class DeliveryAnswer(Answer):
     at: Moment = Field(examples=[NOON])
     status: int = Field(description="0 when there was no answer.", examples=[200])
     milliseconds: int
-    sentence: str
+    sentence: Annotated[str, BeforeValidator(from_plain)]
 
 
 class Delivery(Answer):

@@ -144,9 +144,7 @@ def figures(match: Match) -> list[str]:
 
 def line(event: CaseEvent) -> str:
     """A line of a case's history. What a person wrote stays as it is."""
-    by_person = event.kind == "note" or (event.said and event.kind != "captured")
-    words = event.sentence if by_person else in_words(event.sentence)
-    return history.joined([history.in_words(event.said), words])
+    return history.joined([history.in_words(event.said), in_words(event.sentence)])
 
 
 def taken(case: Case) -> str:
@@ -216,11 +214,6 @@ def visited(found: Visited) -> str:
 def who_in_words(who: str) -> str:
     """Who did something: a person as the row names them, or what decided in the place of one."""
     return str(DECIDERS.get(who, who))
-
-
-def reason_in_words(case: Case) -> str:
-    """Why a case was decided so. What a person wrote stays as it is."""
-    return in_words(case.reason) if case.decided_by in DECIDERS else case.reason
 
 
 def standing_in_words(standing: str) -> str:

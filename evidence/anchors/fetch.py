@@ -7,7 +7,7 @@ import requests
 from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.network.addresses import origin_of
 from exhibit.network.http import read_limited
-from exhibit.sentences import Sentence
+from exhibit.sentences import Sentence, following
 
 MAX_ANSWER = 1 << 20
 _SILENT = {
@@ -39,7 +39,7 @@ def ask(
         raise ServiceMissingError(_silent(url, ".")) from error
     except RefusedError as error:
         if error.reason in {"too-slow", "too-many-bytes", "unresolvable"}:
-            raise ServiceMissingError(f"{_silent(url, ':')} {error.message}") from error
+            raise ServiceMissingError(following(_silent(url, ":"), error.message)) from error
         raise
 
 

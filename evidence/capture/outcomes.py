@@ -10,7 +10,7 @@ from exhibit.errors import UnreadablePictureError
 from exhibit.network.addresses import origin_of, path_of, query_of, read_url, without_fragment
 from exhibit.pictures.decode import inspect
 from exhibit.pictures.sniff import kind_of
-from exhibit.sentences import Sentence
+from exhibit.sentences import Sentence, following
 
 _SUFFIXES = {"JPEG": ("jpg", "image/jpeg"), "TIFF": ("tif", "image/tiff"), "MPO": ("jpg", "image/jpeg")}
 _DOCUMENTS = {"an HTML page", "an XML document", "JSON"}
@@ -28,24 +28,24 @@ def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
     also = _about_image(image, expected)
     if page.gone:
         told = Sentence("The page's address answered with status %(status)s: not there any more.", status=page.status)
-        return "page-gone", f"{told} {also}"
+        return "page-gone", following(told, also)
     if page.obstacle:
         told = Sentence(
             "The site %(obstacle)s (status %(status)s), so the page wasn't seen; it may be there for others.",
             obstacle=page.obstacle,
             status=page.status,
         )
-        return "unreachable", f"{told} {also}"
+        return "unreachable", following(told, also)
     if not page.served:
-        return "unreachable", f"{_UNVISITED} {_trouble(page)} {also}"
+        return "unreachable", following(_UNVISITED, _trouble(page), also)
     if image.gone:
         told = Sentence(
             "The page is there, but the image's address answered with status %(status)s.", status=image.status
         )
         return "image-gone", told
     if image.served and not image.obstacle:
-        return _compare(image, expected), f"{_THERE} {also}"
-    return "unreachable", f"{_UNSEEN} {also}"
+        return _compare(image, expected), following(_THERE, also)
+    return "unreachable", following(_UNSEEN, also)
 
 
 def _compare(image: Visit, expected: Digest) -> str:
@@ -61,7 +61,7 @@ def _about_image(image: Visit, expected: Digest) -> str:
         met = {"obstacle": image.obstacle, "status": image.status}
         return Sentence("At the image's address the site %(obstacle)s (status %(status)s).", **met)
     if not image.served:
-        return f"{_UNFETCHED} {_trouble(image)}"
+        return following(_UNFETCHED, _trouble(image))
     outcome = _compare(image, expected)
     if outcome == "image-gone":
         kind = kind_of(image.body or b"") or "nothing"

@@ -17,7 +17,7 @@ from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured, CapturedFile
-from exhibit.sentences import Sentence
+from exhibit.sentences import Sentence, following
 
 PAGE_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 IMAGE_ACCEPT = "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
@@ -56,7 +56,7 @@ class HttpCapturer:
         outcome, sentence = judge(page, image, expected)
         named = names_image(page, image_url)
         if named is False and outcome in {"captured", "image-changed"}:
-            sentence = f"{sentence} {_UNNAMED}"
+            sentence = following(sentence, _UNNAMED)
         facts = {
             "outcome": outcome,
             "started": rfc3339(started),

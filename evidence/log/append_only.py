@@ -13,7 +13,7 @@ from exhibit.entries import Entry
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.files.durable import settle_path
 from exhibit.ports import Head, HeadStore, LogStore, SignedCheckpoint, Signer
-from exhibit.sentences import Sentence
+from exhibit.sentences import Sentence, following
 
 _BREAK = Sentence("Begin a new origin, which records the break: exhibit log new-origin --reason TEXT")
 _OLDER = Sentence("A head was signed under the name %(name)s, which this log doesn't know: it is older.")
@@ -137,7 +137,7 @@ class Log:
             head = self._head.read()
         except IntegrityError as error:
             unknown = Sentence("What was signed last can't be told.")
-            raise BrokenHistoryError(f"{error.message} {unknown}", hint=_UNSURE) from error
+            raise BrokenHistoryError(following(error.message, unknown), hint=_UNSURE) from error
         if head is None:  # a key that was made here came with one
             missing = Sentence(
                 "The file of the log's head is missing. %(size)s entries are known to have been signed; "
@@ -161,7 +161,7 @@ class Log:
         try:
             self.check_history()
         except IntegrityError as error:
-            return str(error)
+            return error.sentence
         return ""
 
     def check_known(self, seen: SignedCheckpoint) -> None:

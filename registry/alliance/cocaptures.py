@@ -36,7 +36,7 @@ from exhibit.entries import EntryType, canonical
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured, CapturedFile
-from exhibit.sentences import Sentence
+from exhibit.sentences import Sentence, following
 from registry.alliance import partners
 from registry.alliance.calls import send, signed_request
 from registry.crawls.crawling import denials
@@ -161,7 +161,7 @@ class Asking:
         answers = tuple(self._answer(one, captured, active, network, ours.get("page")) for one, _ in self.asked)
         data = Cocapture(self.challenge, answers).to_json()
         file = CapturedFile("cocapture", "cocapture.json", "application/json", data)
-        told = " ".join([captured.sentence, *map(_told, sorted(answers, key=lambda one: one.missing != ""))])
+        told = following(captured.sentence, *map(_told, sorted(answers, key=lambda one: one.missing != "")))
         return replace(captured, sentence=told, files=(*captured.files, file))
 
     def _answer(

@@ -23,7 +23,7 @@ from exhibit.network.addresses import host_of, origin_of, port_of
 from exhibit.network.guard import Guard
 from exhibit.network.http import read_limited
 from exhibit.ports import Captured, CapturedFile
-from exhibit.sentences import Sentence
+from exhibit.sentences import Sentence, following
 from registry.alliance.calls import session_for
 from registry.alliance.cocaptures import MISSING
 from registry.models import Case, Sighting
@@ -68,7 +68,7 @@ def ask(services: Services, case: Case, sighting: Sighting) -> Callable[[Capture
         except FormatError:
             told = replace(told, missing="nonsense", address="")
         file = CapturedFile("web-archive", "web-archive.json", "application/json", told.to_json())
-        return replace(captured, sentence=f"{captured.sentence} {_said(told)}", files=(*captured.files, file))
+        return replace(captured, sentence=following(captured.sentence, _said(told)), files=(*captured.files, file))
 
     return join
 

@@ -20,7 +20,7 @@ from evidence.log.tiles import HEIGHT, WIDTH, Tile, tile_path
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.ports import SignedCheckpoint
-from exhibit.sentences import Sentence
+from exhibit.sentences import Sentence, following
 from registry.alliance import calls, partners
 from registry.db.rows import write
 from registry.log import audit_log
@@ -211,7 +211,7 @@ def _own_fault(services: Services, notes: Sequence[str]) -> str:
         try:
             services.log.check_continues(seen)
         except IntegrityError as error:
-            return f"{OTHER_HEAD} {error.message}"
+            return following(OTHER_HEAD, error.message)
     return ""
 
 

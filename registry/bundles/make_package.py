@@ -18,7 +18,7 @@ from evidence.formats.container import MAX_ZIP_BYTES, zip_size
 from exhibit.clock import now
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import WrongUseError
-from exhibit.sentences import Sentence
+from exhibit.sentences import Sentence, following
 from registry import jobs
 from registry.bundles.bundles import assemble, bundle_name
 from registry.bundles.documents import languages_of
@@ -88,7 +88,7 @@ def _make(services: Services, package: Package) -> int:
             if bundle.state == StepState.FAILED:  # it never will be
                 why = Sentence("Case %(number)s wasn't sealed.", number=bundle.case.number)
                 hint = Sentence("Decide the case again, and ask for the ZIP anew.")
-                raise WrongUseError(f"{why} {bundle.error}", hint=hint)
+                raise WrongUseError(following(why, bundle.error), hint=hint)
         else:
             _add(services, package, _bundle_file(services, package, bundle))
     return unsealed

@@ -5,7 +5,7 @@ from django.db import models
 from registry.accounts.models import Numbered, Owner
 from registry.cases.models import Case
 from registry.db.claimable import Claimable
-from registry.db.fields import DigestField, KeptFiles
+from registry.db.fields import DigestField, KeptFiles, SentenceField
 from registry.log.models import LogCheckpoint, LogSubmission, SealingKey
 from registry.works.models import Work
 
@@ -75,7 +75,7 @@ class WitnessState(models.Model):
     silent_since = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0, help_text="questions in a row without an answer")
     ask_after = models.DateTimeField(null=True, blank=True)
-    error = models.TextField(blank=True)
+    error = SentenceField(blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "witness", "question"], name="witness_state_identity")]

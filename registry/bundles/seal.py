@@ -54,7 +54,7 @@ def seal_bundles(services: Services, ids: Sequence[int]) -> None:
             try:
                 _seal(services, bundle)
             except BrokenHistoryError as error:  # until the operator has decided; nothing is wrong with the bundle
-                steps.wait(Bundle, pk, now() + WAIT_FOR_LOG, str(error))
+                steps.wait(Bundle, pk, now() + WAIT_FOR_LOG, error.sentence)
 
 
 def _is_under_way(case: Case) -> bool:

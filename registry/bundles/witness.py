@@ -104,12 +104,12 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
         if machine_fault(error):
             raise
         longest = ASK_DEVELOPMENT_AGAIN if anchor.development else witnesses.MAX_PAUSE
-        until = witnesses.note_silence(*who, str(error), longest)
-        steps.put_off(row, until + (until - now()), str(error))  # the others go first, in case it's only this one's
-        return until, str(error)
+        until = witnesses.note_silence(*who, error.sentence, longest)
+        steps.put_off(row, until + (until - now()), error.sentence)  # the others go first, in case it's only this one's
+        return until, error.sentence
     except ExhibitError as error:
-        witnesses.note_answer(*who, str(error))
-        steps.put_off(row, now() + _pause(row, anchor, RETRY_WRONG), str(error))
+        witnesses.note_answer(*who, error.sentence)
+        steps.put_off(row, now() + _pause(row, anchor, RETRY_WRONG), error.sentence)
         return None
     except Exception as error:
         if machine_fault(error):

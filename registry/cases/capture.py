@@ -9,7 +9,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.addresses import host_of
 from exhibit.ports import Captured
-from exhibit.sentences import Sentence
+from exhibit.sentences import Sentence, following
 from registry import jobs
 from registry.accounts import scoped
 from registry.alliance import cocaptures, web_archive
@@ -115,5 +115,5 @@ def _kept(services: Services, case: Case, captured: Captured) -> tuple[Captured,
             kept |= {"because": because.hex}
         files.append(kept)
     if refused:
-        captured = replace(captured, sentence=f"{captured.sentence} {BLOCKED if named else REPORTED}")
+        captured = replace(captured, sentence=following(captured.sentence, BLOCKED if named else REPORTED))
     return captured, files

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from django.utils.translation import pgettext
 
 from exhibit.clock import now
-from exhibit.sentences import CONTEXT, Sentence
+from exhibit.sentences import CONTEXT, Sentence, following
 from registry.models import Case, CaseEvent
 
 PHRASES: Mapping[str, str] = {
@@ -73,7 +73,7 @@ def in_words(said: Iterable[Said]) -> str:
 
 def in_english(said: Iterable[Said], words: str = "") -> str:
     """Phrases, and a person's words behind them, for the record."""
-    return joined([*(PHRASES[name] % values for name, values in said), words])
+    return following(*(Sentence(PHRASES[name], **values) for name, values in said), words)
 
 
 def joined(sentences: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from exhibit.types import CaseDecision
 from registry.accounts.models import Owner, User
 from registry.crawls.models import Sighting
 from registry.db.claimable import Claimable
-from registry.db.fields import KeptFile, KeptFiles
+from registry.db.fields import KeptFile, KeptFiles, SentenceField
 from registry.matches.models import Match
 from registry.pictures.models import Picture
 from registry.works.models import Licence, Work
@@ -29,7 +29,7 @@ class Case(models.Model):
     )
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.CharField(max_length=300, blank=True, help_text="a person's name, or 'licence ledger'")
-    reason = models.TextField(blank=True)
+    reason = SentenceField(blank=True)
     demonstration = models.BooleanField(default=False, help_text="confirmed by the switch meant for demonstrations")
     opened_at = models.DateTimeField()
     disputed_at = models.DateTimeField(
@@ -186,7 +186,7 @@ class CaseEvent(models.Model):
     actor = models.CharField(max_length=300, blank=True)
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     said = models.JSONField(default=list, db_default=[], blank=True, help_text="list of [name of a phrase, its values]")
-    sentence = models.TextField(blank=True, help_text="a person's words; of rows without phrases the whole line")
+    sentence = SentenceField(blank=True, help_text="a person's words; of rows without phrases the whole line")
 
     class Meta:
         ordering = ["-at", "-id"]
@@ -202,7 +202,7 @@ class Capture(Claimable):
     sighting = models.ForeignKey(Sighting, on_delete=models.PROTECT, related_name="captures")
     method = models.CharField(max_length=8, default="http", help_text="http, or browser when the page was rendered")
     outcome = models.CharField(max_length=16, blank=True)
-    sentence = models.TextField(blank=True)
+    sentence = SentenceField(blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     files: KeptFiles = models.JSONField(

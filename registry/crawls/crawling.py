@@ -402,7 +402,8 @@ def _give_back(row: CrawlSlice, *, breaks: int) -> None:
 
 def refusal(crawl_id: int, url: str, reason: str, sentence: str, page_url: str = "") -> Refusal:
     """A row of a URL that a crawl didn't fetch or keep, which isn't kept yet."""
-    why = {"reason": reason[:40], "sentence": storable(sentence)}
+    kept = storable(sentence)
+    why = {"reason": reason[:40], "sentence": sentence if sentence == kept else kept}
     return Refusal(crawl_id=crawl_id, key=url_key(url), url=storable(url), page_url=storable(page_url), at=now(), **why)
 
 

@@ -5,7 +5,7 @@ from django.db.models import Index, Q, UniqueConstraint
 
 from registry.accounts.models import Numbered, Owner
 from registry.db.claimable import Claimable, StepState
-from registry.db.fields import DigestField
+from registry.db.fields import DigestField, SentenceField
 from registry.pictures.models import Picture
 from registry.works.models import Work
 
@@ -221,7 +221,7 @@ class Refusal(models.Model):
     url = models.TextField()
     page_url = models.TextField(blank=True)
     reason = models.CharField(max_length=40)
-    sentence = models.TextField(blank=True)
+    sentence = SentenceField(blank=True)
     at = models.DateTimeField()
 
     class Meta:
@@ -308,7 +308,7 @@ class Revisit(models.Model):
     inliers = models.PositiveIntegerField(null=True, blank=True, help_text="details found again in the small copy")
     dense = models.FloatField(null=True, blank=True, help_text="share of the small copy's pixels that agree")
     outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.WAITING)
-    sentence = models.TextField(blank=True)
+    sentence = SentenceField(blank=True)
     asked_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -344,7 +344,7 @@ class Contributor(models.Model):
     public_key = models.BinaryField(null=True, unique=True, help_text="Ed25519, 32 bytes; none before it joins")
     used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
-    reason = models.TextField(blank=True, help_text="why, where its results were found to be wrong")
+    reason = SentenceField(blank=True, help_text="why, where its results were found to be wrong")
     pictures = models.PositiveIntegerField(default=0, help_text="that it has brought and that count")
     seconds = models.FloatField(default=0, help_text="that it held leases until it brought something")
     checked = models.PositiveIntegerField(default=0, help_text="results for which a picture came here too")

@@ -12,7 +12,7 @@ from django.db.models import F, Q, QuerySet
 
 from exhibit.clock import now
 from exhibit.network.addresses import host_of, url_key
-from exhibit.sentences import Sentence
+from exhibit.sentences import Sentence, following
 from registry.crawls import schedules
 from registry.crawls.crawling import PAST, NewUrl, add_urls, denied
 from registry.db.bulk import copy_into
@@ -148,16 +148,16 @@ def _outcome(row: Revisit, *, came: bool) -> tuple[Outcome, str]:
     day = last.period or "—" if last.last_seen is None else last.last_seen.date().isoformat()
     before = _before(row, day=day, url=last.image_url)
     if came:
-        return Outcome.CAME, f"{before} {_SAME}"
+        return Outcome.CAME, following(before, _SAME)
     images = [image for _, image in places(row.found_id, row.owner_id)]
     keys = [url_key(image) for image in images]
     if Sighting.objects.filter(crawl=row.crawl, image_key__in=keys).exists():
-        return Outcome.CHANGED, f"{before} {_CHANGED}"
+        return Outcome.CHANGED, following(before, _CHANGED)
     refused = Refusal.objects.filter(crawl=row.crawl, key__in=keys).order_by("pk").first()
     if refused is not None and refused.reason in NO_LONGER_THERE:
-        return Outcome.GONE, f"{before} {_GONE} {refused.sentence}"
+        return Outcome.GONE, following(before, _GONE, refused.sentence)
     why = _why(row.crawl, images) if refused is None else refused.sentence
-    return Outcome.UNREACHED, f"{before} {_UNREACHED} {why}"
+    return Outcome.UNREACHED, following(before, _UNREACHED, why)
 
 
 def _before(row: Revisit, **seen: str) -> str:
@@ -166,7 +166,7 @@ def _before(row: Revisit, **seen: str) -> str:
     figures: dict[str, object] = {"bits": row.hamming} if hashed else {}
     if compared:
         figures |= {"details": row.inliers, "share": f"{row.dense:.0%}"}
-    return _RESEMBLED[hashed, compared] % {**seen, **figures}
+    return Sentence(_RESEMBLED[hashed, compared], **seen, **figures)
 
 
 def _why(crawl: Crawl, images: Iterable[str]) -> str:

@@ -113,7 +113,7 @@ def crawl_slice(services: Services, slice_id: int) -> None:
         try:
             _work_off(services, slice_id, epoch)
         except ServiceMissingError as error:  # the child can't write, which is no address's fault
-            steps.hold_up(CrawlSlice, [slice_id], str(error))
+            steps.hold_up(CrawlSlice, [slice_id], error.sentence)
 
 
 def _work_off(services: Services, slice_id: int, epoch: int) -> None:

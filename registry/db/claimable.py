@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from registry.db.fields import SentenceField
+
 
 class StepState(models.TextChoices):
     """How far the step of a row is."""
@@ -32,7 +34,7 @@ class Claimable(models.Model):
     held_since = models.DateTimeField(
         null=True, blank=True, help_text="since when the machine keeps it from being done"
     )
-    error = models.TextField(blank=True)
+    error = SentenceField(blank=True)
     waits_since = models.DateTimeField(db_default=Now(), help_text="when it was last put to work")
 
     class Meta:
@@ -83,7 +85,7 @@ class Dismissal(models.Model):
 
     step = models.CharField(max_length=20)
     row = models.BigIntegerField()
-    error = models.TextField(blank=True)
+    error = SentenceField(blank=True)
     by = models.CharField(max_length=300)
     at = models.DateTimeField()
 

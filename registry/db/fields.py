@@ -5,6 +5,7 @@ from typing import NotRequired, TypeAlias, TypedDict
 from django.db import models
 
 from exhibit.digests import Digest
+from exhibit.sentences import from_text, to_text
 from exhibit.types import Untyped
 
 
@@ -49,3 +50,19 @@ class DigestField(models.BinaryField):  # type: ignore[type-arg]  # the stubs' p
         """Turn a digest into the column's bytes."""
         digest = self.to_python(value)
         return None if digest is None else digest.raw
+
+
+class SentenceField(models.TextField):  # type: ignore[type-arg]  # as above
+    """A sentence of ours with the values it was made of, or a quote: text in Python, JSON or the quote in the column.
+
+    An empty one is empty in the column, too. SQL sees the column: what it groups or compares are whole sentences.
+    """
+
+    def from_db_value(self, value: str | None, *_: object) -> str | None:
+        """Turn the column's text into a sentence or quote."""
+        return None if value is None else from_text(value)
+
+    def get_prep_value(self, value: Untyped) -> str | None:
+        """Turn a sentence or quote into the column's text."""
+        prepared: str | None = super().get_prep_value(value)
+        return None if prepared is None else to_text(prepared)

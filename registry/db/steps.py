@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from django.db import transaction
-from django.db.models import Case, CharField, F, Q, QuerySet, TextField, Value, When, Window
+from django.db.models import CharField, F, Q, QuerySet, Value, Window
 from django.db.models.functions import Coalesce, Greatest, Least, RowNumber
 
 from exhibit.clock import now
@@ -32,7 +32,7 @@ ALL: Mapping[str, object] = MappingProxyType({})
 FIRST_PAUSE = timedelta(seconds=5)
 MAX_HOLD = timedelta(minutes=5)
 DIED = Sentence("The worker died on this row.")
-BROKE_OFF = Sentence("The step broke off:")
+BROKE_OFF = Sentence("The step broke off: %(what)s.")
 
 _ended: ContextVar[list[int] | None] = ContextVar("ended", default=None)
 
@@ -68,9 +68,10 @@ def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) ->
         free = manager.select_for_update(skip_locked=True, no_key=True).filter(due(stale_after), pk__in=list(ids))
         attempts = dict(free.order_by("pk").values_list("pk", "attempts"))
         worn = [pk for pk, count in attempts.items() if count >= MAX_ATTEMPTS]
-        died = Value(str(Sentence("The worker died %(count)s times on this row.", count=MAX_ATTEMPTS)))
-        cause = Case(When(error__startswith=BROKE_OFF, then=F("error")), default=died, output_field=TextField())
-        manager.filter(pk__in=worn).update(state=StepState.FAILED, error=cause)
+        died = Sentence("The worker died %(count)s times on this row.", count=MAX_ATTEMPTS)
+        for row in manager.filter(pk__in=worn).only("error"):
+            broke_off = isinstance(row.error, Sentence) and row.error.template == BROKE_OFF
+            manager.filter(pk=row.pk).update(state=StepState.FAILED, error=row.error if broke_off else died)
         suspect = [pk for pk, count in attempts.items() if SUSPECT_FROM <= count < MAX_ATTEMPTS]
         taken = [pk for pk, count in attempts.items() if count < SUSPECT_FROM] or suspect[:1]
         manager.filter(pk__in=taken).update(
@@ -138,11 +139,11 @@ def ending(model: type[Claimable], ids: Sequence[int], *, shared: bool = False) 
     try:
         yield
     except (ExhibitError, OSError) as error:
-        if fault := machine_fault(error) or (str(error) if shared and isinstance(error, ExhibitError) else ""):
+        if fault := machine_fault(error) or (error.sentence if shared and isinstance(error, ExhibitError) else ""):
             hold_up(model, ids, fault)
         elif isinstance(error, ExhibitError):
             for pk in ids:
-                fail(model, pk, str(error), retry=error.retry)
+                fail(model, pk, error.sentence, retry=error.retry)
         else:
             raise
 
@@ -153,7 +154,7 @@ def break_off(model: type[Claimable], ids: Iterable[int], error: BaseException) 
     if fault := machine_fault(error):
         hold_up(model, mine.values_list("pk", flat=True), fault, suspect=isinstance(error, MemoryError))
     elif isinstance(error, Exception):
-        said = f"{BROKE_OFF} {type(error).__name__}."
+        said = Sentence(BROKE_OFF, what=type(error).__name__)
         mine.update(state=StepState.TODO, not_before=now() + FIRST_PAUSE, held_since=None, error=said)
     else:  # somebody ends the process
         mine.update(state=StepState.TODO, not_before=None, attempts=Greatest(F("attempts") - 1, 0))

@@ -6,7 +6,7 @@ What a leaf commits to lies in openings, which can be erased; the leaves stay.
 from django.db import models
 
 from registry.accounts.models import Owner, User
-from registry.db.fields import DigestField
+from registry.db.fields import DigestField, SentenceField
 
 
 class LogSubmission(models.Model):
@@ -168,7 +168,7 @@ class Partner(models.Model):
     made_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     reason = models.TextField(blank=True, help_text="why it was revoked")
-    fault = models.TextField(blank=True, help_text="what was wrong when its log was looked at last")
+    fault = SentenceField(blank=True, help_text="what was wrong when its log was looked at last")
     looked_at = models.DateTimeField(null=True, blank=True, help_text="when its log was last compared")
     captures = models.BooleanField(default=False, help_text="whether it is asked to visit with us at each capture")
     visits = models.PositiveIntegerField(default=0, help_text="so many visits it may ask for in a day")

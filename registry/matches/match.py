@@ -130,7 +130,7 @@ def _compared(
         except ExhibitError as error:
             if machine_fault(error):
                 raise
-            steps.fail(Picture, row.pk, str(error), retry=True)
+            steps.fail(Picture, row.pk, error.sentence, retry=True)
             continue
         rows += [(work, row.pk, verification) for work, verification in found]
         compared.append(row.pk)

@@ -51,7 +51,7 @@ def _send(services: Services, row: NoticeMail) -> None:
     try:
         message = _message(services, row)
     except ExhibitError as error:  # what it shows was reported or removed since it was signed
-        mail.not_taken(row.pk, str(error), for_good=True)
+        mail.not_taken(row.pk, error.sentence, for_good=True)
         return
     server = get_connection()
     try:

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from exhibit.clock import now, rfc3339
 from exhibit.errors import IntegrityError
-from exhibit.sentences import Sentence
+from exhibit.sentences import Sentence, to_plain
 from registry.db import steps
 from registry.models import Delivery, EventKind, StepState, Webhook
 from registry.notifications import events
@@ -74,7 +74,7 @@ def _queues(services: Services, rows: Iterable[Delivery]) -> list[list[tuple[Del
             try:
                 queues[hook.pk].append((row, message_of(services, hook, row.event)))
             except IntegrityError as error:
-                steps.fail(Delivery, row.pk, str(error), retry=False)
+                steps.fail(Delivery, row.pk, error.sentence, retry=False)
     return [queue for queue in queues.values() if queue]
 
 
@@ -93,7 +93,7 @@ def _in_turn(services: Services, messages: Sequence[Message]) -> tuple[list[Repl
 
 def _keep(row: Delivery, reply: Reply) -> None:
     """Record what came of one try: of the message, and of its webhook."""
-    told = {"status": reply.status, "milliseconds": reply.milliseconds, "sentence": reply.sentence}
+    told = {"status": reply.status, "milliseconds": reply.milliseconds, "sentence": to_plain(reply.sentence)}
     with transaction.atomic():
         hook = Webhook.objects.select_for_update(no_key=True).select_related("owner").get(pk=row.webhook_id)
         kept = Delivery.objects.filter(pk=row.pk, state=StepState.DOING)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.accounts.models import Owner, User
 from registry.db.claimable import Claimable
-from registry.db.fields import DigestField
+from registry.db.fields import DigestField, SentenceField
 
 
 class EventKind(models.TextChoices):
@@ -55,7 +55,7 @@ class Webhook(models.Model):
     made_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
-    paused_why = models.TextField(blank=True)
+    paused_why = SentenceField(blank=True)
     misses = models.PositiveIntegerField(default=0, help_text="tries in a row without a good answer")
     failing_since = models.DateTimeField(null=True, blank=True)
     ask_after = models.DateTimeField(null=True, blank=True, help_text="until then it is left in peace")

@@ -27,9 +27,9 @@ def import_uploads(services: Services, ids: Sequence[int]) -> None:
             except RefusedError as error:
                 if machine_fault(error):
                     raise
-                _end(row, UploadFile.Outcome.REFUSED, reason=error.reason, sentence=str(error))
+                _end(row, UploadFile.Outcome.REFUSED, reason=error.reason, sentence=error.sentence)
             except ServiceMissingError as error:  # such as an index that is being made again
-                steps.hold_up(UploadFile, [pk], machine_fault(error) or str(error))
+                steps.hold_up(UploadFile, [pk], machine_fault(error) or error.sentence)
                 continue
             _let_go(services, row)
 

@@ -8,10 +8,11 @@ from operator import itemgetter, or_
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
-from django.db.models.functions import Greatest
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, TextField, When
+from django.db.models.functions import Cast, Greatest
 
 from exhibit.clock import now
+from exhibit.sentences import from_text, to_text
 from registry import jobs
 from registry.db import steps
 from registry.db.claimable import Claimable
@@ -133,7 +134,7 @@ def backlog() -> dict[str, dict[str, int]]:
 def held_up(most: int | None = None) -> dict[str, str]:
     """What keeps rows of a step from being done, by step, as far as so many rows tell; others are left out."""
     told = _over((HELD_UP, step.name, _sql(_held, step.name, most)) for step in jobs.with_rows())
-    return {step: error for step, error, _last in sorted(told, key=itemgetter(2))}
+    return {step: from_text(error) for step, error, _last in sorted(told, key=itemgetter(2))}
 
 
 def _held(step: Job) -> QuerySet[Any, Any]:
@@ -151,6 +152,11 @@ class Failure:
     since: datetime  # since when the oldest had waited
     example: int  # the primary key of one
 
+    @property
+    def key(self) -> str:
+        """The reason as the rows' column has it: what names these rows to :func:`dismiss` and :func:`try_again`."""
+        return to_text(self.error)
+
 
 def failures() -> list[Failure]:
     """What was given up, by step and reason, the most frequent first; last what the operator leaves as it is.
@@ -158,7 +164,8 @@ def failures() -> list[Failure]:
     What needs nobody is left out.
     """
     told = [
-        Failure(*row) for row in _over((REASONS, step.name, _sql(_reasons, step.name)) for step in jobs.with_rows())
+        Failure(step, from_text(error), *row)
+        for step, error, *row in _over((REASONS, job.name, _sql(_reasons, job.name)) for job in jobs.with_rows())
     ]
     return sorted(told, key=lambda one: (one.dismissed, -one.count, one.step, one.error))[:MAX_FAILURES]
 
@@ -176,7 +183,11 @@ def _dismissed(step: str) -> Exists:
     return Exists(Dismissal.objects.filter(step=step, row=OuterRef("pk"), error=OuterRef("error")))
 
 
-def dismiss(step: str, error: str | None = None, *, by: str) -> int:
+def _because(rows: QuerySet[Claimable], key: str | None) -> QuerySet[Claimable]:
+    return rows if key is None else rows.annotate(key=Cast("error", TextField())).filter(key=key)
+
+
+def dismiss(step: str, key: str | None = None, *, by: str) -> int:
     """Leave rows of a step as they are that were given up (for a reason, or all): nobody is told of them any more.
 
     One that is given up again for another reason is told again. Nothing of the rows themselves changes. Returns how
@@ -184,7 +195,7 @@ def dismiss(step: str, error: str | None = None, *, by: str) -> int:
     """
     with transaction.atomic():
         rows = _given_up(jobs.named(step)).exclude(_dismissed(step))
-        rows = rows if error is None else rows.filter(error=error)
+        rows = _because(rows, key)
         told = {"step": step, "by": by, "at": now()}
         made = [Dismissal(row=pk, error=why, **told) for pk, why in rows.values_list("pk", "error")]
         columns = ["error", "by", "at"]
@@ -194,7 +205,7 @@ def dismiss(step: str, error: str | None = None, *, by: str) -> int:
     return len(made)
 
 
-def try_again(hint: Callable[[Job, list[int]], None], step: str, error: str | None = None) -> int:
+def try_again(hint: Callable[[Job, list[int]], None], step: str, key: str | None = None) -> int:
     """Let rows of a step that were given up be tried again, from the first attempt on; those too that were left.
 
     The hint says that rows wait; the tick finds those that it isn't told of. Returns how many there are; raises
@@ -203,7 +214,7 @@ def try_again(hint: Callable[[Job, list[int]], None], step: str, error: str | No
     declared = jobs.named(step)
     rows = _given_up(declared)
     with transaction.atomic():
-        again = steps.try_again(declared.rows, rows if error is None else rows.filter(error=error))
+        again = steps.try_again(declared.rows, _because(rows, key))
         Dismissal.objects.filter(step=step, row__in=again).delete()
     hint(declared, again[: declared.batch])
     return len(again)

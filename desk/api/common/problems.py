@@ -38,6 +38,11 @@ class Problem(Exception):  # noqa: N818 - the name of the standard
         super().__init__(detail)
         self.status, self.detail, self.headers, self.more = status, detail, headers or {}, more
 
+    @property
+    def sentence(self) -> str:
+        """What pages say of it, in the reader's language."""
+        return self.detail
+
 
 def problem(status: int, detail: str = "", headers: dict[str, str] | None = None, **more: Json) -> HttpResponse:
     """The answer that states a problem."""

@@ -139,5 +139,5 @@ def leave(request: HttpRequest) -> HttpResponse:
 
 def _given_up(request: HttpRequest) -> tuple[str, str | None]:
     """Which step is meant and for which reason, as rows have it: a form sends other ends of lines."""
-    error = request.POST.get("error")
-    return said(request.POST.get("step", "")), error and error.replace("\r\n", "\n")
+    key = request.POST.get("key")
+    return said(request.POST.get("step", "")), key and key.replace("\r\n", "\n")

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext, gettext_lazy as _
 
 from crawler.search_mapping import Conditions, Service
-from desk.texts.cases import decision_in_words, mailed, reason_in_words, standing_in_words, who_in_words
+from desk.texts.cases import decision_in_words, mailed, standing_in_words, who_in_words
 from desk.texts.evidence import witness_kind, witness_subject
 from desk.texts.numbers import counted, grouped, money
 from desk.texts.ownership import bulk_in_words
@@ -35,7 +35,6 @@ _WORDS = (
     in_words,
     mailed,
     money,
-    reason_in_words,
     standing_in_words,
 )
 _WORDS_OF_EVIDENCE = (bundles_for, day_in_words, limits_of, title_of, who_in_words, witness_kind, witness_subject)

@@ -23,7 +23,7 @@ from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.network.addresses import origin_of
 from exhibit.ports import Receipt, ReceiptState
-from exhibit.sentences import Sentence
+from exhibit.sentences import Sentence, following
 
 KIND = "opentimestamps"
 NONCE_BYTES = 16
@@ -77,7 +77,7 @@ class OpenTimestampsAnchor:
                 failures.append(error.message)
         if not proof:
             silent = Sentence("No calendar of %(name)s took the digest:", name=self.name)
-            raise ServiceMissingError(f"{silent} {' '.join(failures)}")
+            raise ServiceMissingError(following(silent, *failures))
         return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, proof)
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:

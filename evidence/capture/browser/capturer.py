@@ -37,7 +37,7 @@ from exhibit.machine import machine_fault
 from exhibit.network.addresses import without_fragment
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured, CapturedFile
-from exhibit.sentences import Sentence
+from exhibit.sentences import Sentence, following
 
 METHOD = (
     "Rendered by a browser without a network of its own; every request of the page was made by this program, recorded"
@@ -99,7 +99,7 @@ class BrowserCapturer:
                 trouble = Sentence("this program failed at the page.")
                 break
         captured = self._plain.capture(page_url, image_url, expected, denied)
-        return replace(captured, sentence=f"{captured.sentence} {_WITHOUT} {trouble}")
+        return replace(captured, sentence=following(captured.sentence, _WITHOUT, trouble))
 
     async def _see(self, browser: Browser, page_url: str, image_url: str, expected: Digest, denied: Denied) -> Seen:
         """One context, one page: load it, scroll through it, take pictures of it."""

@@ -9,7 +9,7 @@ from evidence.capture.outcomes import judge, names_image
 from evidence.capture.visitor import Visit
 from exhibit.browser.loading import BOTH_SIGNS
 from exhibit.digests import Digest
-from exhibit.sentences import Sentence
+from exhibit.sentences import Sentence, following
 
 USES = {
     "shown": Sentence("shows it"),
@@ -62,8 +62,8 @@ def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[
         why = seen.nothing or seen.shots.missing.get("screenshot") or seen.shots.missing.get("rest", "")
         there = INSTEAD.get(frozenset(made & {BOXED, PDF}))
         if there is None:
-            return outcome, f"{sentence} {NO_PICTURE} {why}"
-        sentence = f"{sentence} {there} {why}"
+            return outcome, following(sentence, NO_PICTURE, why)
+        sentence = following(sentence, there, why)
     if seen.shots.places:
         times = len(seen.shots.places)
         is_it = outcome == "captured" or seen.traffic.addresses_of(expected)
@@ -71,9 +71,9 @@ def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[
         told = Sentence("The rendered page %(does)s at %(times)s places.", does=does, times=times)
         if times == 1:
             told = Sentence("The rendered page %(does)s at one place.", does=does)
-        return outcome, f"{sentence} {told}"
+        return outcome, following(sentence, told)
     if "place" in seen.shots.missing:
-        return outcome, f"{sentence} {UNKNOWN}"
+        return outcome, following(sentence, UNKNOWN)
     named = names_image(seen.page, image_url)
     if seen.signs and not named:
         told = Sentence(
@@ -81,8 +81,8 @@ def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[
             signs=seen.signs[0] if len(seen.signs) == 1 else BOTH_SIGNS,
             does=Sentence("neither names nor shows") if named is False else Sentence("doesn't show"),
         )
-        return "unreachable", f"{told} {sentence}"
-    return "not-shown" if outcome == "captured" else outcome, f"{sentence} {NOT_SHOWN}"
+        return "unreachable", following(told, sentence)
+    return "not-shown" if outcome == "captured" else outcome, following(sentence, NOT_SHOWN)
 
 
 def rendered(seen: Seen) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Sentences of rows and errors in the reader's language, and that errors which reach pages are of the catalogue."""
 
 import ast
+import json
 import pickle
 import re
 from collections.abc import Iterator
@@ -11,15 +12,15 @@ from django.utils import translation
 from desk.texts.sentences import in_words
 from evidence.capture.outcomes import judge
 from evidence.capture.visitor import WALLS, Step, Visit
-from exhibit.browser.loading import SIGNS
+from exhibit.browser.loading import BOTH_SIGNS, SIGNS
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from exhibit.network.http import ConnectionFacts
-from exhibit.sentences import Sentence
+from exhibit.sentences import Sentence, following, from_plain, to_plain
 from registry.cases import history
 from registry.cases.recaptures import Standing
-from registry.models import Case
+from registry.models import Case, Picture
 from tests import CHECKOUT
 
 REACH_PAGES = (
@@ -85,7 +86,9 @@ def test_an_error_is_said_by_its_template_and_values() -> None:
 
 def test_a_piece_of_a_sentence_is_translated_in_it_and_never_alone() -> None:
     with translation.override("zh-hans"):
-        assert in_words("Case 3 is decided: licensed.") == "案件 3 已决定：已获许可。"
+        assert in_words(Sentence("Case %(number)s is decided: %(decision)s.", number=3, decision="licensed")) == (
+            "案件 3 已决定：已获许可。"
+        )
         assert in_words("licensed") == "licensed"
 
 
@@ -100,8 +103,9 @@ def test_a_sentence_within_a_sentence_is_said_with_its_own_values() -> None:
 
 
 def test_every_obstacle_of_a_visit_is_said_in_the_readers_language() -> None:
-    signs = [*SIGNS, " and ".join(SIGNS)]
-    said = [f"The page shows {one}, and doesn't show the image; others may see another page." for one in signs]
+    shows = "The page shows %(signs)s, and %(does)s the image; others may see another page."
+    does = Sentence("doesn't show")
+    said: list[str] = [Sentence(shows, signs=one, does=does) for one in (*SIGNS, BOTH_SIGNS)]
     facts = ConnectionFacts("a.example", (), "203.0.113.5", 443)
     for status in WALLS:
         wall = Visit("https://a.example/", (Step("https://a.example/", status, (), now(), now(), facts),))
@@ -111,28 +115,40 @@ def test_every_obstacle_of_a_visit_is_said_in_the_readers_language() -> None:
 
 
 def test_an_error_with_its_hint_is_said_in_the_readers_language() -> None:
+    error = WrongUseError(Sentence("There are no words."), hint=Sentence("Say why the decision stands."))
+    assert str(error) == "There are no words. Say why the decision stands."
     with translation.override("zh-hans"):
-        assert in_words("There are no words. Say why the decision stands.") == "没有填写内容。请说明为何维持原决定。"
-        opened = "Opened: shop.example shows what may be a copy of work 3."
-        assert in_words(opened) == "案件已建立：shop.example 展示了疑似作品 3 复制件的图片。"
+        assert in_words(error) == in_words(error.sentence) == "没有填写内容。请说明为何维持原决定。"
 
 
-def test_what_a_person_wrote_stays_as_it_is() -> None:
+def test_a_quote_stays_as_it_is_beside_a_sentence_too() -> None:
+    disputed = following(Sentence("Disputed."), "", "Licensed. The picture isn't ours, I think.")
     with translation.override("zh-hans"):
-        assert in_words("Disputed. The picture isn't ours, I think.") == "已提出争议。The picture isn't ours, I think."
-        assert in_words("Nothing of it is known.") == "Nothing of it is known."
+        assert in_words(disputed) == "已提出争议。Licensed. The picture isn't ours, I think."
+        assert in_words("Disputed.") == "Disputed."
 
 
 def test_every_standing_and_decision_has_its_phrase() -> None:
     assert {f"again-{one}" for one in Standing} | set(Case.Decision) <= set(history.PHRASES)
 
 
-def test_the_longest_phrase_that_fits_is_taken() -> None:
-    gone = "The page is there, but the image wasn't seen. The image couldn't be fetched: The server answers too slowly."
+@pytest.mark.django_db
+def test_a_row_keeps_a_sentence_for_any_reader_and_a_quote_as_it_is() -> None:
+    site = Sentence("Not visited: the operator's rules name %(host)s.", host=Sentence("a password field"))
+    both = following(Sentence("The page is there."), '{"text": "Licensed.", "values": {}}', site)
+    for said in (both, '{"text": "Licensed.", "values": {}}', "[1", '"', "", "Licensed."):
+        pk = Picture.objects.create(digest=Digest.of(said.encode()), size=1, first_seen=now(), error=said).pk
+        read = Picture.objects.get(pk=pk).error
+        assert read == said
+        assert Picture.objects.filter(error=said).get().pk == pk
+        assert from_plain(json.loads(json.dumps(to_plain(read)))) == said
+        with translation.override("zh-hans"):
+            assert in_words(read) == in_words(to_plain(read)) == in_words(said)
     with translation.override("zh-hans"):
-        assert in_words(gone) == "页面存在，但未见到图片。无法获取图片：服务器答复过慢。"
+        read = Picture.objects.get(error=both).error
+        assert in_words(read) == '页面存在。{"text": "Licensed.", "values": {}} ' + in_words(site)
 
 
 def test_english_readers_read_what_is_kept() -> None:
     with translation.override("en"):
-        assert in_words("Bundle 2 was sealed.") == "Bundle 2 was sealed."
+        assert in_words(Sentence("Bundle %(number)s was sealed.", number=2)) == "Bundle 2 was sealed."

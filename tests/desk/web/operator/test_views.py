@@ -16,6 +16,7 @@ from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
 from evidence.development.authority import running_authority
 from exhibit.clock import now
 from exhibit.digests import Digest
+from exhibit.sentences import Sentence, following, to_text
 from registry import jobs
 from registry.crawls import canaries
 from registry.db import running
@@ -49,7 +50,7 @@ from workers.operations.status import status_of
 from workers.pipeline.celery import all_queues
 from workers.tasks.sync_runner import SyncRunner
 
-GONE = "The stored bytes have changed."
+GONE = Sentence("The stored bytes of %(digest)s have changed.", digest="ab12")
 
 
 def person(*, staff: bool) -> Client:
@@ -232,13 +233,13 @@ def test_what_was_given_up_is_tried_again_by_reason(own: Services) -> None:
     ]
     page = client.get("/operator/").content.decode()
     assert "&lt;b&gt;Other&lt;/b&gt;" in page
-    answer = client.post("/operator/retry", {"step": "match", "error": GONE}, follow=True)
+    answer = client.post("/operator/retry", {"step": "match", "key": to_text(GONE)}, follow=True)
     assert "2 are tried again." in answer.content.decode()
     assert told == [("match", rows[:2])]
     again = Picture.objects.get(pk=rows[0])
     assert (again.state, again.attempts, again.error) == ("todo", 0, "")
     assert Picture.objects.get(pk=rows[2]).state == "failed"
-    answer = client.post("/operator/retry", {"step": "match", "error": GONE}, follow=True)
+    answer = client.post("/operator/retry", {"step": "match", "key": to_text(GONE)}, follow=True)
     assert "Nothing was left to try again." in answer.content.decode()
     assert "There is no step" in client.post("/operator/retry", {"step": "x"}, follow=True).content.decode()
 
@@ -252,7 +253,7 @@ def test_what_nobody_can_mend_is_left_as_it_is_and_told_no_more(own: Services) -
         )
         for data, why in ((b"1", "Line one.\nLine two."), (b"2", "Other."))
     )
-    sent = {"step": "match", "error": "Line one.\r\nLine two."}
+    sent = {"step": "match", "key": "Line one.\r\nLine two."}
     assert "1 is left as it is." in client.post("/operator/leave", sent, follow=True).content.decode()
     assert [one for one in amiss(own) if "Given up" in one] == [
         "Given up: 1 (pictures found, to be compared with the works)."
@@ -345,7 +346,8 @@ def test_the_operator_looks_at_it_on_a_phone_and_tries_again(site: Site) -> None
 def test_reasons_are_said_in_the_operators_language(own: Services) -> None:
     make_well()
     moment = now() - timedelta(days=1)
-    why = "No calendar of bitcoin took the digest: https://a.example doesn't answer. https://b.example doesn't answer."
+    silent = [Sentence("https://%(place)s doesn't answer.", place=place) for place in ("a.example", "b.example")]
+    why = following(Sentence("No calendar of %(name)s took the digest:", name="bitcoin"), *silent)
     WitnessState.objects.create(kind="opentimestamps", witness="bitcoin", silent_since=moment, error=why)
     (own.config.data_dir / "log.head").write_bytes(b"\xff")
     client = person(staff=True)
