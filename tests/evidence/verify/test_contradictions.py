@@ -25,7 +25,8 @@ def told_otherwise(scene: Scene, facts: CaseFacts, folder: Path) -> tuple[Contra
 
 def test_a_case_that_went_on_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
     facts, (seen,) = scene.facts, scene.facts.sightings
-    again = replace(facts.decision, at=facts.written_at + timedelta(seconds=1), by="Somebody else", reason="Looked again.")
+    later = facts.written_at + timedelta(seconds=1)
+    again = replace(facts.decision, at=later, by="Somebody else", reason="Looked again.")
     seen = replace(seen, last_seen=facts.written_at, captures=())
     grown = replace(facts, sightings=(seen,), decision=again, work=replace(facts.work, title="Corrected"))
     assert told_otherwise(scene, grown, tmp_path) == ()

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0089_an_object_each'),
+        ('registry', '0090_sentences_with_values'),
     ]
 
     operations = [
