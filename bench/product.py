@@ -206,7 +206,7 @@ def _match(services: "Services", waiting: Sequence[int]) -> None:
 
 
 def _search(services: "Services", waiting: Sequence[int]) -> None:
-    from registry.matches.search import search_pictures
+    from registry.matches.search_past import search_pictures
 
     search_pictures(services, waiting)
 

@@ -137,7 +137,7 @@ def register(services: "Services", ids: Sequence[int]) -> None:
 @_job(gettext_noop("new works, to be compared with what was seen before"), MATCH, "WorkPicture", "work__owner", batch=4)
 def search(services: "Services", ids: Sequence[int]) -> None:
     """Search what was ever seen for new works."""
-    from registry.matches.search import search_pictures
+    from registry.matches.search_past import search_pictures
 
     search_pictures(services, ids)
 

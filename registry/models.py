@@ -1,7 +1,36 @@
 """The nouns as rows. Identities are unique keys; what a step works off carries its own state."""
 
-from registry.accounts.models import SCOPES_OF, ApiToken, Invitation, KeptAnswer, Membership, Owner, Role, Scope, User
-from registry.bundles.models import AnchorReceipt, Bundle, Deposit, DownloadLink, Package, Report, WitnessState
+from registry.accounts.models import (
+    SCOPES_OF,
+    ApiToken,
+    Invitation,
+    KeptAnswer,
+    Membership,
+    Owner,
+    Role,
+    Scope,
+    User,
+)
+from registry.alliance.models import (
+    Agreement,
+    LogFork,
+    Partner,
+    PartnerCall,
+    WitnessedHead,
+)
+from registry.bundles.models import (
+    AnchorReceipt,
+    Bundle,
+    Countersignature,
+    Deposit,
+    DeviceKey,
+    DocumentKey,
+    DownloadLink,
+    Package,
+    PasskeyQuestion,
+    SealingKey,
+    WitnessState,
+)
 from registry.cases.models import (
     Capture,
     Case,
@@ -18,10 +47,8 @@ from registry.cases.models import (
 from registry.crawls.models import (
     AddressList,
     Canary,
-    Contributor,
     Crawl,
     CrawlSlice,
-    EdgeResult,
     FrontierUrl,
     HostDenial,
     HostLease,
@@ -35,33 +62,37 @@ from registry.crawls.models import (
     Sighting,
     Watch,
 )
-from registry.db.claimable import UNFINISHED, Claimable, Dismissal, Heartbeat, Lease, StepState, StepTime
+from registry.db.claimable import (
+    UNFINISHED,
+    Claimable,
+    Dismissal,
+    Heartbeat,
+    Lease,
+    StepState,
+    StepTime,
+)
+from registry.descriptors.models import (
+    DescriptorChoice,
+    DescriptorGap,
+    DescriptorModel,
+)
+from registry.edge.models import (
+    Contributor,
+    EdgeResult,
+)
 from registry.log.models import (
     AddedWitness,
-    Agreement,
-    Countersignature,
-    DeviceKey,
-    DocumentKey,
     LogCheckpoint,
     LogEntry,
-    LogFork,
     LogNode,
     LogOpening,
     LogOrigin,
     LogSubmission,
     LogWaiting,
-    Partner,
-    PartnerCall,
-    PasskeyQuestion,
-    SealingKey,
     SecretMark,
-    WitnessedHead,
 )
 from registry.matches.models import (
     CalibrationRow,
-    DescriptorChoice,
-    DescriptorGap,
-    DescriptorModel,
     FingerprintRow,
     IndexChange,
     Match,
@@ -70,22 +101,39 @@ from registry.matches.models import (
 )
 from registry.notices.models import (
     ClaimAnswer,
-    Demand,
-    DemandEntry,
-    Fee,
-    FeeTable,
     Notice,
     NoticeCase,
     NoticeEvent,
     NoticeMail,
     NoticeReply,
     NoticeWording,
-    PartyLookup,
-    RdapAnswer,
     Sender,
 )
-from registry.notifications.models import Delivery, Event, EventKind, Feed, MailChoice, Webhook
-from registry.pictures.models import BlockedDigest, BytesState, Picture, WithheldFile
+from registry.notifications.models import (
+    Delivery,
+    Event,
+    EventKind,
+    Feed,
+    MailChoice,
+    Webhook,
+)
+from registry.parties.models import (
+    Demand,
+    DemandEntry,
+    Fee,
+    FeeTable,
+    PartyLookup,
+    RdapAnswer,
+)
+from registry.pictures.models import (
+    BlockedDigest,
+    BytesState,
+    Picture,
+    WithheldFile,
+)
+from registry.reports.models import (
+    Report,
+)
 from registry.works.models import (
     BulkEdit,
     Collection,

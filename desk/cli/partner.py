@@ -120,9 +120,9 @@ def compare_logs() -> None:
     heads that one log has signed and that can't both be true are kept as proof: exhibit partner forks.
     """
     desk = open_desk()
-    from registry.alliance import witnessing
+    from registry.alliance import cosigning
 
-    wrong = witnessing.compare_heads(desk.services)
+    wrong = cosigning.compare_heads(desk.services)
     for name, fault in wrong.items():
         say(f"{name}: {fault}")
     if wrong:

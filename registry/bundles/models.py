@@ -1,13 +1,90 @@
-"""Sealed bundles, what outside witnesses gave back, deposit records, reports, packages, and links to take them away."""
+"""Owners' keys, sealed bundles, receipts of witnesses, deposit records, packages, and links to take these away."""
 
 from django.db import models
 
-from registry.accounts.models import Numbered, Owner
+from registry.accounts.models import Numbered, Owner, User
 from registry.cases.models import Case
 from registry.db.claimable import Claimable
 from registry.db.fields import DigestField, KeptFiles, SentenceField
-from registry.log.models import LogCheckpoint, LogSubmission, SealingKey
+from registry.log.models import LogCheckpoint, LogSubmission
+from registry.reports.models import Report
 from registry.works.models import Work
+
+
+class OwnerKey(models.Model):
+    """What all keys of owners have: a public half, and when they ceased to be used or trusted."""
+
+    public_key = models.BinaryField(unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    retired_at = models.DateTimeField(null=True, blank=True, help_text="since when another is used instead")
+    revoked_at = models.DateTimeField(null=True, blank=True, help_text="since when nothing that it signs counts")
+    revoked_reason = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def active(self) -> bool:
+        """Whether it is used for what comes."""
+        return self.retired_at is None and self.revoked_at is None
+
+
+class SealingKey(OwnerKey):
+    """An owner's Ed25519 sealing key; the private half is encrypted with the operator's master key."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="sealing_keys")
+    encrypted_private_key = models.BinaryField()
+
+
+class DocumentKey(OwnerKey):
+    """An owner's ECDSA P-256 key for PDF signatures, encrypted in the same way, with its self-signed certificate."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="document_keys")
+    encrypted_private_key = models.BinaryField()
+    certificate = models.BinaryField(help_text="DER")
+
+
+class DeviceKey(OwnerKey):
+    """An Ed25519 key on a device of the owner's own; only its public half is known here."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="device_keys")
+    name = models.CharField(max_length=100)
+
+
+class Countersignature(models.Model):
+    """A device key's signature over the manifest of a sealed bundle."""
+
+    bundle = models.ForeignKey("registry.Bundle", on_delete=models.PROTECT, related_name="countersignatures")
+    key = models.ForeignKey(DeviceKey, on_delete=models.PROTECT, related_name="countersignatures")
+    signature = models.BinaryField()
+    made_at = models.DateTimeField(auto_now_add=True)
+    submission = models.OneToOneField(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["bundle", "key"], name="countersignature_identity")]
+
+
+class PasskeyQuestion(models.Model):
+    """A decision that a person was asked to sign with a passkey; answered once, within minutes."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    statement = models.JSONField(help_text="what is signed; its digest is the challenge")
+    challenge = DigestField(unique=True)
+    asked_at = models.DateTimeField()
+    answer = models.TextField(blank=True, help_text="canonical JSON, once it was used")
+    key_entry = models.ForeignKey(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    entry = models.OneToOneField(
+        LogSubmission,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="passkey",
+        help_text="the decision's",
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "asked_at"], name="passkey_question_age")]
 
 
 class Bundle(Claimable):
@@ -79,20 +156,6 @@ class WitnessState(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "witness", "question"], name="witness_state_identity")]
-
-
-class Report(Numbered, Claimable):
-    """The downloadable account of a watch or a set of works."""
-
-    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="reports")
-    parameters = models.JSONField(default=dict, blank=True)
-    progress = models.JSONField(default=dict, blank=True, help_text="numbers of its cases, volumes, the one begun last")
-    created_at = models.DateTimeField(auto_now_add=True)
-    files: KeptFiles = models.JSONField(default=list, blank=True, help_text="list of {name, media_type, digest, size}")
-    removed_at = models.DateTimeField(null=True, blank=True, help_text="its files are gone, its number stays taken")
-
-    class Meta(Numbered.Meta):
-        ordering = ["owner", "-number"]
 
 
 class Package(Numbered, Claimable):

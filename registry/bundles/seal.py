@@ -152,7 +152,7 @@ def _record(services: Services, bundle: Bundle, sealed: SealedCase, key: Sealing
 
 
 def _stamp_directly(services: Services, bundle: Bundle, seal_digest: Digest) -> None:
-    """Have the time-stamping authorities asked about the seal digest itself, so many times a day as is set."""
+    """Have the tick ask time-stamping authorities about the seal digest itself, so many times a day as is set."""
     if witnesses.stamped_directly_since(now() - witnesses.DAY) >= services.config.direct_stamps_a_day:
         return
     for anchor in services.anchors:

@@ -1,11 +1,11 @@
-"""Watches, their crawls, what these saw and asked searches; known copies to be found; whoever lends a machine."""
+"""Watches, their crawls, what these saw and asked searches; known copies to be found."""
 
 from django.db import models
 from django.db.models import Index, Q, UniqueConstraint
 
 from registry.accounts.models import Numbered, Owner
 from registry.db.claimable import Claimable, StepState
-from registry.db.fields import DigestField, SentenceField
+from registry.db.fields import SentenceField
 from registry.pictures.models import Picture
 from registry.works.models import Work
 
@@ -333,50 +333,3 @@ class Canary(Numbered):
     class Meta(Numbered.Meta):
         verbose_name_plural = "canaries"
         indexes = [Index(fields=["watch", "added_at"], name="canary_of_watch")]
-
-
-class Contributor(models.Model):
-    """Somebody else's machine: it is leased addresses of pictures, and signs what it says of them with its own key."""
-
-    name = models.CharField(max_length=100)
-    digest = DigestField(unique=True, help_text="of its token, which nobody can read again")
-    made_at = models.DateTimeField()
-    public_key = models.BinaryField(null=True, unique=True, help_text="Ed25519, 32 bytes; none before it joins")
-    used_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    reason = SentenceField(blank=True, help_text="why, where its results were found to be wrong")
-    pictures = models.PositiveIntegerField(default=0, help_text="that it has brought and that count")
-    seconds = models.FloatField(default=0, help_text="that it held leases until it brought something")
-    checked = models.PositiveIntegerField(default=0, help_text="results for which a picture came here too")
-    wrong = models.PositiveIntegerField(default=0, help_text="for which something else came; and broken deliveries")
-    suspicion = models.PositiveIntegerField(default=0, help_text="what was wrong, less what was right since")
-
-    class Meta:
-        constraints = [UniqueConstraint(fields=["name"], condition=Q(revoked_at=None), name="contributor_name")]
-
-
-class EdgeResult(Claimable):
-    """What a contributor says of one address, which has one at most: no sighting and no evidence, but a hint."""
-
-    class Outcome(models.TextChoices):
-        """What is made of it."""
-
-        CAME = "came"
-        KEPT = "kept"  # it resembles no work yet; works that come later find it
-        HERE = "here"  # it resembles a work, and is fetched here
-        NOTHING = "nothing"  # no picture came
-        DROPPED = "dropped"  # its contributor was found to be wrong
-
-    contributor = models.ForeignKey(Contributor, on_delete=models.PROTECT, related_name="results")
-    target = models.OneToOneField(FrontierUrl, null=True, on_delete=models.SET_NULL, related_name="edge_result")
-    outcome = models.CharField(max_length=8, choices=Outcome.choices, default=Outcome.CAME)
-    digest = DigestField(null=True, help_text="of the bytes that it says came")
-    hashes = models.BinaryField(default=b"", help_text="of all orientations and parts, 32 bytes each")
-    vectors = models.BinaryField(default=b"", help_text="of the whole, the centre and further parts, float32")
-    drawn = models.BooleanField(default=False, help_text="whether it is checked")
-    picture = models.OneToOneField(
-        Picture, null=True, on_delete=models.SET_NULL, help_text="without bytes: what works that come later find"
-    )
-
-    class Meta:
-        indexes = [Index(fields=["id"], name="edge_result_todo", condition=~Q(state="done"))]

@@ -11,7 +11,7 @@ from exhibit.config.config import Config
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 
-SHIPPED = Path(crawler.__file__).with_name("services")
+SHIPPED = Path(crawler.__file__).with_name("searches")
 FOLDER = "searches"
 """Below the data folder: the operator's own mappings, one TOML file each; one named as a shipped one replaces it."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")

@@ -52,6 +52,9 @@ def submit(
 ) -> LogSubmission | None:
     """Write an entry down in the transaction of the deed it witnesses; it gets its sequence number later.
 
+    A trigger of the database notes that it waits (``LogWaiting``), and the tick has it numbered and the head signed
+    (:mod:`registry.log.sequencer`).
+
     Nothing of a sample owner is logged: ``None``, which nothing without an owner ever is.
 
     The opening, plain JSON that the entry commits to, is kept apart, so that it can be erased. It holds the digest of

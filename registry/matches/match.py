@@ -30,7 +30,7 @@ def match_pictures(services: Services, ids: Sequence[int]) -> None:
     """Match a batch of pictures against all works.
 
     0. Those that need no other search than they had only need cases for what was seen of them since: works that came
-       later have searched for them (:mod:`registry.matches.search`).
+       later have searched for them (:mod:`registry.matches.search_past`).
     1. Claim them; read, decode and measure each. What can't be decoded is done, with the reason.
     2. Keep fingerprints and their places in the index of pictures, and commit: from here on a new work finds them.
     3. Search the works, as they are after that commit; verify the candidates.

@@ -12,7 +12,7 @@ from desk import doors
 from desk.api.api import api
 from desk.doors import DOORS, MAX_OF_NOBODY, MAX_TEXT, Door, Who, door_of
 from indexer.search import prints
-from registry.alliance import witnessing
+from registry.alliance import cosigning
 from registry.edge import contributors
 from registry.models import User
 from registry.notices import replies
@@ -85,7 +85,7 @@ def test_whatever_file_may_be_brought_comes_through_its_door() -> None:
     form = 64 * doors.KIB
     for path, most in (("/id/", MAX_BROUGHT), ("/api/v1/id", MAX_BROUGHT)):
         assert most + form <= door_of(path).of_nobody
-    assert door_of("/witness/add-checkpoint").of_nobody >= witnessing.MAX_BODY
+    assert door_of("/witness/add-checkpoint").of_nobody >= cosigning.MAX_BODY
     assert replies.MAX_FILE + form <= door_of("/n/token").of_known
     assert prints.MAX_FILE + form <= door_of("/api/v1/owners/studio/works/fingerprints").of_known
 

@@ -11,7 +11,7 @@ from django.db import connection
 from exhibit.config.config import Config
 from registry.matches import fingerprints
 from registry.matches.match import match_pictures
-from registry.matches.search import search_pictures
+from registry.matches.search_past import search_pictures
 from registry.models import (
     Capture,
     Case,

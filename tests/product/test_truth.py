@@ -26,7 +26,7 @@ from registry.crawls.sightings import keep_sightings
 from registry.crawls.slice import opening
 from registry.matches.fingerprints import forget_cached_spaces, space_id
 from registry.matches.match import match_pictures
-from registry.matches.search import search_pictures
+from registry.matches.search_past import search_pictures
 from registry.models import (
     AnchorReceipt,
     Bundle,

@@ -78,10 +78,10 @@ def keep_up_votes() -> None:
 
     A message that was lost is made good by the next one.
     """
-    from registry.alliance import witnessing
+    from registry.alliance import cosigning
     from registry.matches import index_upkeep, votes_upkeep
     from workers.operations import retention
 
     jobs = (index_upkeep.mend_indexes, retention.look_for_damage, votes_upkeep.keep_up)
     # partners last: they may be slow
-    do_all(*(partial(job, services()) for job in jobs), partial(witnessing.compare_heads, services()))
+    do_all(*(partial(job, services()) for job in jobs), partial(cosigning.compare_heads, services()))

@@ -18,7 +18,7 @@ from desk.schemas import log as schemas, requests
 from desk.schemas.base import Answer
 from evidence.formats.codec import to_plain
 from exhibit.errors import RefusedError
-from registry.alliance import calls, witnessing
+from registry.alliance import calls, cosigning
 from registry.alliance.blind import MAX_POINTS, answer_points, index_page
 from registry.alliance.cocaptures import visit_for
 from registry.models import Partner, Scope
@@ -70,7 +70,7 @@ PARTNER = Signed(Scope.READ)
 @router.post("/alliance/heads", response=schemas.Heads, auth=PARTNER)
 def heads_seen(request: PartnerCall, new: PartnerRequest) -> schemas.Heads:
     """The last heads that were cosigned here, of every log: whoever has others of them compares."""
-    return schemas.Heads(heads=witnessing.heads_seen())
+    return schemas.Heads(heads=cosigning.heads_seen())
 
 
 POINT = "^[0-9a-f]{64}$"

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from evidence.log.tiles import HEIGHT, LEVELS, Tile, entry_bundle, parse_tile
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import NotFoundError
-from registry.alliance import calls, witnessing
+from registry.alliance import calls, cosigning
 from registry.log.log import PostgresLogStore
 from registry.models import LogCheckpoint, LogEntry
 from workers import wiring
@@ -82,9 +82,9 @@ def card(request: HttpRequest) -> JsonResponse:
 def add_checkpoint(request: HttpRequest) -> HttpResponse:
     """Cosign the head of a log that is known here (C2SP tlog-witness); counted by address, since anybody has heads."""
     try:
-        body = request.read(witnessing.MAX_BODY + 1)
-        line = witnessing.add_checkpoint(wiring.services(), body)
-    except witnessing.NotCosignedError as refusal:
+        body = request.read(cosigning.MAX_BODY + 1)
+        line = cosigning.add_checkpoint(wiring.services(), body)
+    except cosigning.NotCosignedError as refusal:
         if refusal.size is not None:
             return HttpResponse(f"{refusal.size}\n", status=refusal.status, content_type="text/x.tlog.size")
         return HttpResponse(f"{refusal.message}\n", status=refusal.status, content_type="text/plain; charset=utf-8")

@@ -7,8 +7,8 @@ import pytest
 
 from evidence.log.notes import cosigner_key, verifier_key
 from registry.alliance import partners
+from registry.alliance.cosigning import note_fork
 from registry.alliance.pdq_feed import feed, publish
-from registry.alliance.witnessing import note_fork
 from registry.models import LogOpening, Partner
 from tests.assets.command_line import Terminal
 from tests.assets.partners import new_signer, partner_of

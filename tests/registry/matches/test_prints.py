@@ -14,7 +14,7 @@ from registry.descriptors.descriptors import members
 from registry.matches import prints
 from registry.matches.fingerprints import Collection
 from registry.matches.match import match_pictures
-from registry.matches.search import search_pictures
+from registry.matches.search_past import search_pictures
 from registry.models import Match, Picture, PictureReport
 from registry.works.stated import register_stated
 from tests.assets.rows import copy_of, jpeg, owner, photograph

@@ -23,7 +23,7 @@ from registry.matches.index_upkeep import (
     move_archive,
     rebuild_indexes,
 )
-from registry.matches.search import search_pictures
+from registry.matches.search_past import search_pictures
 from registry.models import Case, Match, Owner, WorkPicture
 from registry.services.archive import Archive
 from registry.services.indexes import index_folder

@@ -3,7 +3,7 @@
 import pytest
 
 from indexer.picture.descriptor import BUILT_IN, Descriptor
-from registry.matches.search import search_pictures
+from registry.matches.search_past import search_pictures
 from registry.models import Picture, WorkPicture
 from registry.services.services import Services
 from tests.assets.damaged import inline, matched_again_and_again, stage, waiting, works_and_pictures

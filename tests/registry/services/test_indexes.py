@@ -10,7 +10,7 @@ from exhibit.machine import tell_once
 from registry.matches.fingerprints import Collection
 from registry.matches.index_upkeep import check_indexes, rebuild_indexes
 from registry.matches.match import match_pictures
-from registry.matches.search import search_pictures
+from registry.matches.search_past import search_pictures
 from registry.models import Case, Owner, Picture, WorkPicture
 from registry.services.services import Services
 from tests.assets.damaged import WORKS, damage, inline, stage, waiting, works_and_pictures

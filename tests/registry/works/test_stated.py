@@ -20,7 +20,7 @@ from registry.descriptors.networks import measure_model
 from registry.matches import fingerprints as vectors
 from registry.matches.fingerprints import Collection
 from registry.matches.match import match_pictures
-from registry.matches.search import search_pictures
+from registry.matches.search_past import search_pictures
 from registry.matches.votes_upkeep import unmeasured
 from registry.models import (
     BlockedDigest,

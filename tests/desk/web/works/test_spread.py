@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from desk.web.works.spread import LANES
 from registry.models import Case, CaseSighting, Notice, NoticeCase, Owner, PartyLookup, Sighting
-from registry.notices.models import RdapAnswer
+from registry.parties.models import RdapAnswer
 from tests.assets.rows import found_case, owner, photograph, register
 from tests.assets.site_browser import DESKTOP, PHONE, Site, site
 from tests.assets.source import flat

@@ -21,7 +21,7 @@ from registry.cases.matching import keep_matches
 from registry.crawls import revisits
 from registry.matches import fingerprints
 from registry.matches.match import match_pictures
-from registry.matches.search import search_pictures
+from registry.matches.search_past import search_pictures
 from registry.models import Case, Match, Owner, Picture, Refusal, Revisit, Sighting, Watch, WorkPicture
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.assets.shop import FAST, LOOPBACK, Shop, watch
@@ -158,7 +158,7 @@ class Dying(FolderBlobStore):
 def test_a_search_that_dies_goes_on_where_it_was_and_leaves_the_same_rows(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("registry.matches.search.KEPT_TOGETHER", 1)
+    monkeypatch.setattr("registry.matches.search_past.KEPT_TOGETHER", 1)
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)
     copies = [jpeg(Image.open(BytesIO(photograph(0))), quality=quality) for quality in (40, 50, 60, 70, 80)]
@@ -183,8 +183,8 @@ def test_a_search_that_dies_goes_on_where_it_was_and_leaves_the_same_rows(
 def test_a_search_that_takes_long_lets_others_go_first_and_ends_later(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry.matches.search.SECONDS", -1.0)
-    monkeypatch.setattr("registry.matches.search.KEPT_TOGETHER", 1)
+    monkeypatch.setattr("registry.matches.search_past.SECONDS", -1.0)
+    monkeypatch.setattr("registry.matches.search_past.KEPT_TOGETHER", 1)
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)
     bring(inline.services, planned, epoch, [jpeg(Image.open(BytesIO(photograph(0))), quality=one) for one in (50, 70)])
@@ -201,7 +201,7 @@ def test_a_search_that_takes_long_lets_others_go_first_and_ends_later(
 def test_works_whose_search_has_not_begun_when_others_have_their_turn_wait_for_the_next(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry.matches.search.SECONDS", -1.0)
+    monkeypatch.setattr("registry.matches.search_past.SECONDS", -1.0)
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)
     bring(inline.services, planned, epoch, [copy_of(photograph(seed)) for seed in range(2)])
@@ -269,7 +269,7 @@ def test_what_a_search_had_to_leave_out_is_found_when_it_is_seen_again(
     bring(inline.services, *claimed_slice(studio), [data, nearer])
     inline.run_until_idle()
     if why == "too many":
-        monkeypatch.setattr("registry.matches.search.MAX_PICTURES", 1)
+        monkeypatch.setattr("registry.matches.search_past.MAX_PICTURES", 1)
     else:
         inline.services.blobs.remove(Digest.of(data))
     register(inline.services, studio, photograph(0))

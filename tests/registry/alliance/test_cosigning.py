@@ -17,7 +17,7 @@ from evidence.log.notes import cosigned_at, cosigner_key, parse_note, sign_note
 from exhibit.clock import now
 from exhibit.entries import Entry, EntryType
 from registry.alliance import partners
-from registry.alliance.witnessing import NotCosignedError, add_checkpoint, compare_heads, has_forked, heads_seen
+from registry.alliance.cosigning import NotCosignedError, add_checkpoint, compare_heads, has_forked, heads_seen
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogFork, LogOpening, Partner, WitnessedHead

@@ -1,0 +1,110 @@
+"""What registries say of a party, and money asked of it."""
+
+from typing import TypedDict
+
+from django.db import models
+
+from registry.accounts.models import Numbered, Owner
+from registry.cases.models import Case
+from registry.db.claimable import Claimable
+
+
+class RdapAnswer(TypedDict):
+    """What a registry said of a domain or an address (RFC 9083), as the JSON of a row lists it; empty: not said."""
+
+    about: str  # `domain` or `ip`
+    query: str
+    url: str  # that answered
+    at: str  # RFC 3339
+    missing: str  # why there is no answer; else empty
+    registrant: str
+    registrar: str
+    network: str
+    country: str
+    since: str  # the day of registration
+    abuse: list[str]  # addresses of mail
+
+
+class PartyLookup(Claimable):
+    """Who registered a party's domain and whose network its host is in, as registries said when a member asked."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="party_lookups")
+    party = models.CharField(max_length=260)
+    asked_by = models.CharField(max_length=300)
+    asked_at = models.DateTimeField()
+    answers: "models.JSONField[list[RdapAnswer], list[RdapAnswer]]" = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "party"], name="party_lookup_identity")]
+        indexes = [models.Index(fields=["id"], name="party_lookup_todo", condition=~models.Q(state="done"))]
+
+
+class FeeTable(Numbered):
+    """What uses cost: an owner's own prices, or a table such as a collecting society's; a later one changes none."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="fee_tables")
+    name = models.CharField(max_length=200)
+    currency = models.CharField(max_length=3, help_text="ISO 4217")
+    made_at = models.DateTimeField()
+    made_by = models.CharField(max_length=300)
+
+    class Meta(Numbered.Meta):
+        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="fee_table_identity")]
+
+
+class Fee(models.Model):
+    """One line of a table of fees."""
+
+    table = models.ForeignKey(FeeTable, on_delete=models.CASCADE, related_name="fees")
+    number = models.PositiveIntegerField()
+    use = models.CharField(max_length=300)
+    size = models.CharField(max_length=100, blank=True)
+    duration = models.CharField(max_length=100, blank=True)
+    amount = models.BigIntegerField(help_text="in the currency's smallest unit")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["table", "number"], name="fee_identity")]
+        ordering = ["table", "number"]
+
+
+class Demand(Numbered):
+    """Money that an owner asks of a party for uses; how it stands follows from its entries."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="demands")
+    party = models.CharField(max_length=260)
+    currency = models.CharField(max_length=3, help_text="ISO 4217")
+    basis = models.TextField(help_text="on what the amount rests, in the owner's words")
+    fee = models.ForeignKey(Fee, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    cases = models.ManyToManyField(Case, related_name="demands", blank=True)
+    made_at = models.DateTimeField()
+
+    class Meta(Numbered.Meta):
+        indexes = [models.Index(fields=["owner", "party"], name="demand_party")]
+
+
+class DemandEntry(models.Model):
+    """What was asked, agreed or received; it stays as it is, and another one corrects it."""
+
+    class Kind(models.TextChoices):
+        """What happened to the money."""
+
+        ASKED = "asked"
+        AGREED = "agreed"
+        RECEIVED = "received"
+
+    demand = models.ForeignKey(Demand, on_delete=models.PROTECT, related_name="entries")
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    amount = models.BigIntegerField(help_text="in the currency's smallest unit")
+    day = models.DateField()
+    due_on = models.DateField(null=True, blank=True, help_text="by when it is to be answered or paid")
+    corrects = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="correction", help_text="counts no more"
+    )
+    words = models.TextField(blank=True)
+    by = models.CharField(max_length=300)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["demand", "number"], name="demand_entry_identity")]
+        ordering = ["demand", "number"]
