@@ -7,6 +7,7 @@ from dataclasses import asdict
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator, URLValidator
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from exhibit.clock import now, rfc3339
 from exhibit.config.config import Config
@@ -76,7 +77,7 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
     """All that is told of an opened work, and nothing else: schema.org's ImageObject as JSON-LD, with ours beside it.
 
     ``exhibit`` holds what schema.org has no words for: registrations at offices, the registered files with digests and
-    ISCC, and the entry of the log with its salted commitment once it has a number.
+    ISCC, who else claims the picture, and the entry of the log with its salted commitment once it has a number.
     """
     page = public_address(config, work)
     address = URLValidator(schemes=list(ADDRESS))
@@ -105,6 +106,15 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
         "registrations": work.registrations,
         "files": files,
         "licence_contact": work.licence_contact,
+        "other_claims": [
+            {
+                "title": other.title,
+                "rights_holder": other.holder or other.owner.name,
+                "registered_at": rfc3339(other.registered_at),
+                "url": public_address(config, other),
+            }
+            for other in other_claims(work)
+        ],
         "log_entry": entry
         and {
             "sequence": entry.sequence,
@@ -113,6 +123,12 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
         },
     }
     return {key: value for key, value in facts.items() if value} | {"exhibit": {k: v for k, v in ours.items() if v}}
+
+
+def other_claims(work: Work) -> QuerySet[Work]:
+    """The open works of other owners that show the same picture or nearly the same; those registered first first."""
+    claims = opened_works().filter(Q(conflicts__earlier=work) | Q(pk__in=work.conflicts.values("earlier")))
+    return claims.exclude(owner=work.owner_id).select_related("owner").order_by("registered_at", "pk").distinct()
 
 
 def checked_contact(contact: str) -> str:

@@ -54,7 +54,7 @@ def register(services: Services, of: Owner, data: bytes, title: str = "A work") 
 def claimed_slice(of: Owner, name: str = "watch", *, private: bool = False) -> tuple[CrawlSlice, int]:
     """A slice of a new crawl of a new watch, with the epoch under which this test claimed it."""
     number = of.watches.count() + 1
-    sources = [{"kind": "site", "url": f"http://{name.replace(" ", "-")}.example/"}]
+    sources = [{"kind": "site", "url": f"http://{name.replace(' ', '-')}.example/"}]
     watch = Watch.objects.create(
         owner=of, number=number, name=name, sources=sources, next_run_at=now(), private=private
     )

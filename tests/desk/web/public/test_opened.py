@@ -16,6 +16,7 @@ from registry.models import LogOpening, Work
 from registry.works.opened import close_work, open_work, public_address, public_facts
 from registry.works.registration import remove_work
 from tests.assets.desk_scene import Scene, scene
+from tests.assets.rows import owner, register
 from workers import wiring
 
 __all__ = ["scene"]
@@ -54,6 +55,26 @@ def test_no_work_is_open_by_itself_and_an_opened_one_is_told_to_everybody(work: 
     assert told["exhibit"]["files"] == [{"sha256": str(digest), "iscc": asdict(iscc)}]
     assert all(unit in page for unit in (iscc.code, iscc.content, iscc.data, iscc.instance))
     assert told["url"] == public_address(wiring.services().config, row)
+
+
+def test_each_page_of_a_picture_names_everybody_else_who_claims_it_openly(work: Work) -> None:
+    services = wiring.services()
+    other = register(services, owner("rival"), services.blobs.get(work.pictures.get().digest)).work
+    first = open_work(services, work, contact="", by="Ann")
+
+    def named(row: Work) -> list[str]:
+        page = Client().get(reverse("public-work", args=[row.public_name])).content.decode()
+        told = Client().get(reverse("public-work-facts", args=[row.public_name])).json()["exhibit"]
+        claims = [one["rights_holder"] for one in told.get("other_claims", [])]
+        assert all(name in page for name in claims)
+        assert ("Others claim this picture" in page) is bool(claims)
+        return claims
+
+    assert named(first) == []  # the other one isn't open
+    second = open_work(services, other, contact="", by="Ben")
+    assert (named(first), named(second)) == ([other.owner.name], [work.owner.name])
+    close_work(work, by="Ann")
+    assert named(second) == []
 
 
 def test_a_file_that_is_gone_has_no_iscc_until_it_is_opened_with_one(work: Work) -> None:
