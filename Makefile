@@ -2,9 +2,9 @@
 
 PYTHON ?= python3
 VENV := .venv/bin
-# three processes, each with servers of its own, take file after file: two cores are busy while one waits for a browser or a crawl;
+# four processes, each with servers of its own, take file after file: two cores are busy while two wait for a browser or a crawl;
 # TESTS="tests/exhibit -q" runs a part
-TESTS ?= -n 3 --dist loadfile --no-loadscope-reorder
+TESTS ?= -n 4 --dist loadfile --no-loadscope-reorder
 CODE := exhibit registry crawler indexer evidence workers desk demo bench training tests tools
 # checks read Django's settings, which make their secrets on first use: in a folder of their own
 CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
@@ -13,7 +13,7 @@ CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check up bench bench-matching calibrate-weighing bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside reference messages screenshots verify-page lock audit sbom release clean
+.PHONY: help setup demo test test-long test-all check up bench bench-matching calibrate-weighing bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside reference messages screenshots verify-page lock audit sbom release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: check ## lint, types, imports and all tests but the long ones
 
 test-long: setup ## the long tests: more rounds of kills and races, every forgery in the browser, whole days at the desk
 	$(VENV)/python tools/run_tests.py -m "long or hypothesis" --hypothesis-profile=long $(TESTS)
+
+test-all: check ## what both look at, in one run: without the samples that `make test` takes of long tests
+	$(VENV)/python tools/run_tests.py -m "not sample" --hypothesis-profile=long $(TESTS)
 
 check: setup ## lint, types and imports only
 	$(VENV)/ruff check .

@@ -61,6 +61,7 @@ def _prepare() -> None:
 
 
 _prepare()
+gc.disable()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -70,9 +71,10 @@ def pytest_xdist_setupnodes() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What has been imported stays until the end: it isn't looked through again for garbage."""
+    """What has been imported stays until the end: it isn't looked through for garbage, now nor later."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any, BinaryIO, ClassVar, Self, TypeAlias
 
 from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine, read_lines
+from crawler.reading import helper
 from exhibit.digests import Digest
 from exhibit.types import Sighting
 from tests.assets.site import Site
@@ -24,30 +25,6 @@ Value: TypeAlias = Any
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = ["127.0.0.0/8"]
-_FORKING = """
-import json, os, signal, sys
-import crawler.crawling.run
-from crawler.__main__ import main
-from crawler.reading import helper
-for line in sys.stdin:
-    asked = json.loads(line)
-    if "wait" in asked:
-        print(os.waitstatus_to_exitcode(os.waitpid(asked["wait"], 0)[1]), flush=True)
-        continue
-    child = os.fork()
-    if not child:
-        ways = (os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        for number, (path, how) in enumerate(zip(asked["files"], ways)):
-            os.dup2(os.open(path, how, 0o600), number)
-        sys.stdin = open(0)
-        os.environ.clear()
-        os.environ.update(asked["environ"])
-        helper.SECONDS = asked.get("seconds", helper.SECONDS)
-        signal.alarm(asked.get("alarm", 0))
-        sys.exit(main(asked["words"]))
-    print(child, flush=True)
-"""
-"""Runs each job in a process of its own that begins with what every job loads first."""
 _TURN = threading.Lock()
 FAST = {"delay": 0, "concurrency_per_host": 4, "autothrottle": False}
 
@@ -101,7 +78,7 @@ def crawl(folder: Path, *, read_seconds: Value = 8.0, **job: Value) -> Crawled:
     given, lines, told = (folder / name for name in ("job", "lines", "errors"))
     given.write_bytes(whole_job(folder, **job))
     files = [str(given), str(lines), str(told)]
-    code = Forked({"files": files, "words": ["-"], "seconds": read_seconds, "alarm": 120}).wait()
+    code = Forked(files, ["-"], seconds=read_seconds, alarm=120).wait()
     errors = told.read_text("utf-8")
     assert "Traceback" not in errors, errors
     kept = folder / "bytes"
@@ -111,12 +88,13 @@ def crawl(folder: Path, *, read_seconds: Value = 8.0, **job: Value) -> Crawled:
 
 
 class Forked:
-    """A crawl in a child of the process that has loaded Scrapy."""
+    """A crawl in a child of the process that has loaded Scrapy (:mod:`tests.assets.crawl_forks`)."""
 
     running: ClassVar[set[int]] = set()
     """The processes of those that haven't been waited for."""
 
-    def __init__(self, asked: dict[str, Value]) -> None:
+    def __init__(self, files: list[str], words: list[str], *, seconds: float = helper.SECONDS, alarm: int = 0) -> None:
+        asked = {"files": files, "words": words, "seconds": seconds, "alarm": alarm}
         self.pid = _told(asked | {"environ": dict(os.environ)})
         self.returncode: int | None = None
         self._waiting = threading.Lock()
@@ -148,7 +126,7 @@ class ForkedChild(Forked):
         with TemporaryDirectory() as name:
             pipe = Path(name) / "lines"
             os.mkfifo(pipe)
-            super().__init__({"files": [os.devnull, str(pipe), stderr.name], "words": command[3:]})
+            super().__init__([os.devnull, str(pipe), stderr.name], command[3:])
             self.stdout = pipe.open("rb")
 
     def __enter__(self) -> Self:
@@ -176,7 +154,7 @@ def _told(asked: dict[str, Value]) -> int:
 @cache
 def _forking() -> "subprocess.Popen[str]":
     """Started by the first crawl; it ends with this process, whose end of the pipe it reads."""
-    command = [sys.executable, "-W", "error::DeprecationWarning:crawler", "-c", _FORKING]
+    command = [sys.executable, "-W", "error::DeprecationWarning:crawler", "-m", "tests.assets.crawl_forks"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     atexit.register(process.communicate)
     return process

@@ -216,16 +216,26 @@ class Running:
 
 
 RUNNING = Running()
+USUAL = 300.0
+"""Seconds that a test may take which says nothing else, as `pyproject.toml` has it."""
 WITH_BROWSERS: set[Path] = set()
 """The modules some of whose tests look at the site with a browser."""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the modules with browsers first, so that a process starts one once."""
+    """Put the modules with browsers first, so that a process starts one once.
+
+    Before them come those with a test that may take longer than others: none is left over at the end, for which the
+    other processes of a parallel run would wait.
+    """
     of_browsers = {"playing", "chromium", "firefox", "engine"}
     WITH_BROWSERS.update(item.path for item in items if of_browsers & set(getattr(item, "fixturenames", ())))
-    items.sort(key=lambda item: item.path not in WITH_BROWSERS)
+    longest: dict[Path, float] = {}
+    for item in items:
+        own = item.get_closest_marker("timeout")
+        longest[item.path] = max(longest.get(item.path, USUAL), own.args[0] if own else USUAL)
+    items.sort(key=lambda item: (-longest[item.path], item.path not in WITH_BROWSERS))
 
 
 @pytest.hookimpl(tryfirst=True)

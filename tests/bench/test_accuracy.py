@@ -36,7 +36,11 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Registered:
     return Registered([*WORKS, *LOOKALIKES], tmp_path_factory.mktemp("accuracy"), lambda _: None)
 
 
-@pytest.fixture(scope="module", params=[1, pytest.param(3, marks=pytest.mark.long)], ids=["one work", "three works"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(1, marks=pytest.mark.sample), pytest.param(3, marks=pytest.mark.long)],
+    ids=["one work", "three works"],
+)
 def works(request: pytest.FixtureRequest) -> int:
     count: int = request.param
     return count
@@ -80,7 +84,11 @@ def test_no_picture_is_taken_for_a_work_that_it_does_not_show(answers: list[Answ
     assert wrong["review"] <= STRANGERS_IN_REVIEW
 
 
-@pytest.mark.parametrize("overlays", [OVERLAYS[:4], pytest.param(OVERLAYS, marks=pytest.mark.long)], ids=len)
+@pytest.mark.parametrize(
+    "overlays",
+    [pytest.param(OVERLAYS[:4], marks=pytest.mark.sample), pytest.param(OVERLAYS, marks=pytest.mark.long)],
+    ids=len,
+)
 def test_two_photos_under_one_overlay_are_no_copies(overlays: tuple[str, ...]) -> None:
     photos = UNRELATED[4:] + LOOKALIKES
     pairs = overlay_pairs(photos, OTHERS, overlays, len(overlays), seed=3)

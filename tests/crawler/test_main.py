@@ -65,7 +65,7 @@ def started(folder: Path, out: Path, **job: Value) -> Forked:
     """A job whose lines go to a file, of which an earlier run may have left some."""
     path = folder / "job.json"
     path.write_bytes(whole_job(folder, **job))
-    return Forked({"files": [os.devnull, os.devnull, str(folder / "errors")], "words": [str(path), "--out", str(out)]})
+    return Forked([os.devnull, os.devnull, str(folder / "errors")], [str(path), "--out", str(out)])
 
 
 def _pages(out: Path) -> list[PageLine]:

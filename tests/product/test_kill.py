@@ -28,14 +28,14 @@ BESIDE = 5
 MISHAPS_A_PLAY = 8
 
 
+@pytest.mark.long
 @pytest.mark.timeout(40 * ROUNDS + 300)
-@pytest.mark.parametrize("rounds", [1, pytest.param(ROUNDS, marks=pytest.mark.long)])
 def test_what_remains_after_mishaps_is_what_an_undisturbed_run_leaves(
-    rounds: int, open_folder: Path, django_db_blocker: DjangoDbBlocker
+    open_folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     random = Random(SEED)
     turns = Turns(random, Counter())
-    groups = [range(first, min(first + BESIDE, rounds)) for first in range(0, min(rounds, ROUNDS_A_STACK), BESIDE)]
+    groups = [range(first, min(first + BESIDE, ROUNDS)) for first in range(0, min(ROUNDS, ROUNDS_A_STACK), BESIDE)]
     settings = exposed(open_folder)
     with django_db_blocker.unblock():
         with running_stack(open_folder / "undisturbed", settings) as stack:
@@ -44,10 +44,10 @@ def test_what_remains_after_mishaps_is_what_an_undisturbed_run_leaves(
             usual = (time.monotonic() - begun) / len(groups)
         for number, rows in enumerate(expected):
             check_run(rows, number)
-        for first in range(0, rounds, ROUNDS_A_STACK):
+        for first in range(0, ROUNDS, ROUNDS_A_STACK):
             folder = open_folder / f"disturbed-{first}"
             with small_disk(folder), running_stack(folder, settings) as stack:
-                for numbers in groups[: (rounds - first + BESIDE - 1) // BESIDE]:
+                for numbers in groups[: (ROUNDS - first + BESIDE - 1) // BESIDE]:
                     trouble = turns.next(stack, MISHAPS_A_PLAY, usual)
                     begun = time.monotonic()
                     runs = play(stack, numbers, trouble)
@@ -57,5 +57,5 @@ def test_what_remains_after_mishaps_is_what_an_undisturbed_run_leaves(
                         for kind, remaining in run.rows.items():
                             assert remaining == expected[number][kind], (kind, SEED, first + number, trouble.done)
                 check_stack(stack)
-    assert turns.counts.total() >= rounds, turns.counts
-    assert len(turns.counts) >= min(rounds, 10), turns.counts
+    assert turns.counts.total() >= ROUNDS, turns.counts
+    assert len(turns.counts) >= min(ROUNDS, 10), turns.counts

@@ -56,6 +56,7 @@ NO_VALUE = re.compile(r"(^|[:：·] ?)(None|nan|NaN|undefined)( ?·|$)|\[object 
 """What stands where a value should."""
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize(LOOK, OFTEN)
 def test_pages_of_every_subject_can_be_used_and_read(
     site: Site, size: tuple[int, int], scheme: str, language: str
@@ -83,7 +84,9 @@ def test_pages_can_be_used_and_read_in_firefox(site: Site) -> None:
     look_at(site, PHONE, "light", "zh-CN", 1, len(RARELY))
 
 
-@pytest.mark.parametrize("step", [SHARED, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "step", [pytest.param(SHARED, marks=pytest.mark.sample), pytest.param(1, marks=pytest.mark.long)]
+)
 def test_a_wide_screen_has_short_lines_and_paper_has_nothing_to_press(site: Site, step: int) -> None:
     scene = once(site.inline, Scene)
     alice = site.signed_in(scene.ann, size=WIDE, scheme="dark")

@@ -39,7 +39,7 @@ def shop(site: Site) -> Iterator[Shop]:
         yield running
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+@pytest.mark.parametrize("size", [PHONE, pytest.param(DESKTOP, marks=pytest.mark.long)])
 def test_from_the_first_link_to_the_first_find(site: Site, shop: Shop, tmp_path: Path, size: tuple[int, int]) -> None:
     clicks, ann = Clicks(), site.nobody(size=size)
     page = ann.open(reverse("invitation", args=[invitations.invite_operator(by="")]))

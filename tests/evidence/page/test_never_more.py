@@ -119,7 +119,9 @@ def too_much(one: Untruth, path: Path, trust: Trust, said: Told) -> set[str]:
     return more(said, (name for name in states if states[name] == "failed"), is_bundle=outcome != "no-bundle")
 
 
-@pytest.mark.parametrize("one_in", [24, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "one_in", [pytest.param(24, marks=pytest.mark.sample), pytest.param(1, marks=pytest.mark.long)]
+)
 def test_of_nothing_that_fails_the_page_says_that_it_passed(
     browser: Chromium, scene: Scene, bundle: Path, tmp_path: Path, one_in: int
 ) -> None:

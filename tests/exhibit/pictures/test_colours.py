@@ -38,16 +38,12 @@ def hidden(kind: str, **how: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "data",
-    [
-        hidden("JPEG", quality=98, subsampling=0),
-        hidden("PNG"),
-        hidden("WEBP", lossless=True),
-        hidden("TIFF"),
-    ],
+    ("kind", "how"),
+    [("JPEG", {"quality": 98, "subsampling": 0}), ("PNG", {}), ("WEBP", {"lossless": True, "method": 0}), ("TIFF", {})],
     ids=["jpeg", "png", "webp", "tiff"],
 )
-def test_a_copy_isnt_hidden_by_levels_that_a_profile_puts_in_order(data: bytes) -> None:
+def test_a_copy_isnt_hidden_by_levels_that_a_profile_puts_in_order(kind: str, how: dict[str, object]) -> None:
+    data = hidden(kind, **how)
     plain = saved(LARGE, "PNG")
     assert away(data, plain) <= 24
     assert difference(decode(data, Limits(profiles=False)).pixels, np.asarray(LARGE)) > 50

@@ -123,7 +123,7 @@ def follow(of: Visitor) -> list[tuple[str, list[int]]]:
 @pytest.mark.parametrize(
     ("count", "pause"),
     [
-        (75, 30),
+        pytest.param(75, 30, marks=pytest.mark.sample),
         pytest.param(45, 200, marks=pytest.mark.long),
         pytest.param(300, 30, marks=pytest.mark.long),
     ],

@@ -15,7 +15,9 @@ from tests.assets.stamp_kinds import GOOD, SEALED, StampKind, base_files, bundle
 from tests.assets.tampering import packed
 
 OPENSSL = shutil.which("openssl")
-shares = pytest.mark.parametrize("one_in", [8, pytest.param(1, marks=pytest.mark.long)])
+shares = pytest.mark.parametrize(
+    "one_in", [pytest.param(8, marks=pytest.mark.sample), pytest.param(1, marks=pytest.mark.long)]
+)
 
 
 @pytest.fixture(scope="module")

@@ -37,10 +37,10 @@ def hurried() -> Iterator[BrowserCapturer]:
 
 FEW = {
     "a loop": "<script>while(true){}</script>",
-    "requests without end": "<script>setInterval(()=>fetch('/x?'+Math.random()),1)</script>",
     "ever longer": ENDLESS,
 }
 MORE = {
+    "requests without end": "<script>setInterval(()=>fetch('/x?'+Math.random()),1)</script>",
     "elsewhere and elsewhere": "<script>location='/?'+Math.random()</script>",
     "questions": "<script>while(true) alert(1)</script>",
     "reloads": "<script>onbeforeunload=()=>1; setInterval(()=>{location.reload()},1)</script>",

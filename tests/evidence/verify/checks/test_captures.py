@@ -14,7 +14,7 @@ CAPTURE = "capture:01-1"
 NAMES = [name for name, (_, wanted) in FORGED.items() if CAPTURE in wanted]
 
 
-@pytest.mark.parametrize("one_in", [5, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("one_in", [pytest.param(5, marks=pytest.mark.sample), pytest.param(1, marks=pytest.mark.long)])
 def test_each_forgery_is_found_out(scene: Scene, bundle: Path, tmp_path: Path, one_in: int) -> None:
     whole = files_of(bundle)
     told = {}
