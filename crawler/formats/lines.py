@@ -1,14 +1,16 @@
 """What comes out: lines of JSON. A page line is the unit: it is written once all images of its page are done with."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 
 from crawler.formats.job import Kind, Link
 from crawler.formats.strict import parse, read, write
 from exhibit.errors import WrongUseError
-from exhibit.types import Sighting
+from exhibit.sentences import Sentence, to_plain
+from exhibit.types import Sighting, Untyped
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class EndLine:
 
 Line: TypeAlias = PageLine | RefusalLine | EndLine
 _TYPES: dict[str, type[Line]] = {"page": PageLine, "refusal": RefusalLine, "end": EndLine}
+_VALUE = re.compile(r"%\(\w+\)[sd]")
 _NAMES = {cls: name for name, cls in _TYPES.items()}
 
 
@@ -124,8 +127,13 @@ def image_line(seen: Sighting) -> PageLine:
 
 
 def to_json(line: Line) -> bytes:
-    """One line of UTF-8 JSON with its newline; what isn't a character becomes ``?``."""
-    return f'{{"type":"{_NAMES[type(line)]}",{write(line)[1:]}\n'.encode("utf-8", "replace")
+    """One line of UTF-8 JSON with its newline; what isn't a character becomes ``?``.
+
+    A refusal has ``said`` beside its sentence: of what that was made.
+    """
+    made = isinstance(line, RefusalLine) and isinstance(line.sentence, Sentence) and to_plain(line.sentence)
+    said = f',"said":{write(made)}' if made else ""
+    return f'{{"type":"{_NAMES[type(line)]}",{write(line)[1:-1]}{said}}}\n'.encode("utf-8", "replace")
 
 
 def from_json(text: str | bytes) -> Line:
@@ -133,7 +141,21 @@ def from_json(text: str | bytes) -> Line:
     value = parse(text, "The line")
     if not isinstance(value, dict) or value.get("type") not in _TYPES:
         raise WrongUseError("A line must be an object whose type is page, refusal or end.")
-    return read(_TYPES[value.pop("type")], value, "line")
+    said = value.pop("said", "")
+    line = read(_TYPES[value.pop("type")], value, "line")
+    return replace(line, sentence=_sentence(said, line.sentence)) if isinstance(line, RefusalLine) else line
+
+
+def _sentence(said: Untyped, sentence: str) -> str:
+    """The sentence with its template and values, where they are such that it is made of them."""
+    template, values = (said.get("text"), said.get("values")) if isinstance(said, dict) else (None, None)
+    if not isinstance(template, str) or not isinstance(values, dict) or "%" in _VALUE.sub("", template):
+        return sentence
+    try:
+        made = Sentence(template, **{name: value for name, value in values.items() if isinstance(value, str | int)})
+    except (LookupError, TypeError):  # a value is missing, or is no number
+        return sentence
+    return made if made == sentence else sentence
 
 
 def read_lines(stream: Iterable[bytes]) -> Iterator[Line]:

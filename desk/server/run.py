@@ -9,10 +9,13 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from email.utils import formatdate
 from multiprocessing import get_context
 from multiprocessing.context import ForkProcess
+from types import FrameType
 
 import uvicorn
+from uvicorn.server import ServerState
 
 from desk.server.connections import Connection
 from desk.server.limits import Limits
@@ -104,12 +107,39 @@ def _serve(make_site: Callable[[], object], listening: socket.socket, parent: in
         timeout_keep_alive=int(Limits().idle_seconds),
         timeout_graceful_shutdown=_SECONDS_UNTIL_STOP,
     )
-    _Server(config).run([listening])
+    Server(config).run([listening])
 
 
-class _Server(uvicorn.Server):
-    """One that looks once a second whether it is to stop, not ten times: it is idle most of the time."""
+class _State(ServerState):
+    """Tells the time to whoever answers: uvicorn's own has it set anew each second."""
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers of each answer."""
+        return [(b"date", formatdate(usegmt=True).encode())]
+
+    @default_headers.setter
+    def default_headers(self, headers: object) -> None:
+        pass
+
+
+class Server(uvicorn.Server):
+    """One that sleeps until a signal says that it is to stop: it is idle most of the time."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.server_state = _State()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._signal = asyncio.Event()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End when the loop comes to it, which is at once."""
+        super().handle_exit(sig, frame)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._signal.set)
 
     async def main_loop(self) -> None:
-        while not await self.on_tick(0):  # noqa: ASYNC110 - a signal says it, outside of the loop
-            await asyncio.sleep(1.0)
+        """Wait for the signal."""
+        self._loop = asyncio.get_running_loop()
+        if not self.should_exit:  # which a signal may have said before
+            await self._signal.wait()

@@ -13,7 +13,7 @@ from registry.models import Heartbeat, StepTime
 
 TICK = "tick"
 """The name under which the tick, which no worker may miss, says that it comes."""
-BEAT_SECONDS = 20.0
+BEAT_SECONDS = 30.0
 """How often workers are asked whether they live."""
 SILENT = timedelta(seconds=90)
 """After so long without an answer a worker counts as silent."""

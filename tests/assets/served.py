@@ -1,6 +1,7 @@
 """A small site behind the web server, within this process, and clients that send and read as slowly as they like."""
 
 import asyncio
+import signal
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from desk.server.bodies import Whose
 from desk.server.connections import Connection
 from desk.server.limits import Limits
+from desk.server.run import Server
 from desk.server.site import Doors, Environ, Site
 from tests.assets.processes import free_port, wait_until
 
@@ -164,7 +166,7 @@ def served(folder: Path | None = None, *, proxies: int = 0, **limits: float) -> 
         site, host="127.0.0.1", port=port, http=Connection, ws="none", lifespan="off", interface="asgi3",
         loop="asyncio", log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=1,
     )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = Server(config)
     made = Served(port, pages, site, server, threading.Event())
     made.well.set()
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
@@ -174,6 +176,6 @@ def served(folder: Path | None = None, *, proxies: int = 0, **limits: float) -> 
         yield made
     finally:
         pages.held.set()
-        server.should_exit = True
+        server.handle_exit(signal.SIGTERM, None)
         thread.join(20)
         assert not thread.is_alive()

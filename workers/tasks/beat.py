@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import NoReturn
 
 from django.db import Error, connection
@@ -24,6 +23,8 @@ from workers.tasks.tick import look_at_times, tick
 
 LOOK_SECONDS = 60.0
 """How often it is looked what is due some day."""
+SELDOM_SECONDS = 300.0
+"""How often while it is quiet."""
 QUIET_SECONDS = 60.0
 """After so long without anything to do the tick comes more seldom; what is new sends its own messages."""
 STAND_BY_SECONDS = 10.0
@@ -65,17 +66,26 @@ class Rhythm:
 
 
 class Ticks:
-    """Ticks, and says when the next round is due: the third part as often, once nothing has waited for a minute."""
+    """Ticks, and looks what is due some day; both more seldom once nothing has waited for a minute."""
 
     def __init__(self, services: Services) -> None:
-        self._services, self._busy_at = services, time.monotonic()
+        self._services, self._busy_at, self._looked_at = services, time.monotonic(), float("-inf")
+
+    @property
+    def _quiet(self) -> bool:
+        return time.monotonic() - self._busy_at > QUIET_SECONDS
 
     def __call__(self) -> float:
         """Tick once; returns for how many seconds that suffices."""
         if tick(self._services):
             self._busy_at = time.monotonic()
-        quiet = time.monotonic() - self._busy_at > QUIET_SECONDS
-        return float(self._services.config.tick_seconds * (3 if quiet else 1))
+        return float(self._services.config.tick_seconds * (3 if self._quiet else 1))
+
+    def look(self) -> None:
+        """Look what is due some day, unless it is quiet and was looked lately."""
+        if not self._quiet or time.monotonic() - self._looked_at >= SELDOM_SECONDS:
+            self._looked_at = time.monotonic()
+            look_at_times(self._services)
 
 
 class Roll:
@@ -94,11 +104,12 @@ class Roll:
 
 def rhythm_of(services: Services) -> Rhythm:
     """What this process does, each in its time."""
+    ticks = Ticks(services)
     jobs = [
         Job(running.BEAT_SECONDS, Roll()),
         Job(UPKEEP_SECONDS, send_upkeep),
-        Job(LOOK_SECONDS, partial(look_at_times, services)),
-        Job(services.config.tick_seconds, Ticks(services)),
+        Job(LOOK_SECONDS, ticks.look),
+        Job(services.config.tick_seconds, ticks),
     ]
     rhythm = Rhythm(jobs)
     jobs.append(Job(LOOK_SECONDS, rhythm.tell))

@@ -19,6 +19,7 @@ from crawler.formats.lines import (
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
+from exhibit.sentences import Sentence
 from exhibit.types import Sighting
 
 WHEN = parse_rfc3339("2026-01-02T03:04:05.678901Z")
@@ -88,3 +89,18 @@ def test_a_line_that_was_cut_off_is_left_out() -> None:
 def test_what_is_no_line_is_refused(text: bytes) -> None:
     with pytest.raises(WrongUseError):
         from_json(text)
+
+
+def test_a_refusals_sentence_keeps_its_template_and_values_and_takes_no_others() -> None:
+    said = Sentence("%(file)s is damaged at byte %(place)s; what lies behind was read.", file="a.warc", place="7")
+    line = RefusalLine(url="file:///a.warc", reason="unreadable", sentence=said)
+    back = from_json(to_json(line))
+    assert isinstance(back, RefusalLine)
+    assert back == line
+    assert isinstance(back.sentence, Sentence)
+    assert (back.sentence.template, back.sentence.values) == (said.template, said.values)
+    for bad in ({"text": "%(a)99d", "values": {"a": 1}}, {"text": "Other.", "values": {}}, {"text": "%(a)s"}, [1], "x"):
+        plain = json.loads(to_json(line)) | {"said": bad}
+        read = from_json(json.dumps(plain))
+        assert isinstance(read, RefusalLine)
+        assert (read.sentence, type(read.sentence)) == (said, str)

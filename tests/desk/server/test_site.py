@@ -3,6 +3,9 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
+from datetime import datetime
+from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,14 @@ def test_health_is_told_while_all_threads_are_busy_and_others_wait(site: Served)
         assert site.seconds_for("/healthz") < 1
         status, head, _ = site.ask("/healthz", method="HEAD")
         assert (status, b"content-type: application/json" in head) == (200, True)
+
+
+def test_each_answer_tells_the_time_at_which_it_was_made(site: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server does nothing between answers, so nothing else keeps the time."""
+    for day in ("2027-05-01", "2027-05-02"):
+        moment = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+        monkeypatch.setattr("desk.server.run.formatdate", partial(formatdate, moment.timestamp()))
+        assert f"date: {formatdate(moment.timestamp(), usegmt=True)}".lower().encode() in site.ask("/")[1]
 
 
 def test_health_is_that_of_the_moment_and_looked_at_once_for_all_who_ask(site: Served) -> None:
