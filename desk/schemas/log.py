@@ -61,10 +61,20 @@ class Key(Answer):
     revoked_reason: str
 
 
+class Fork(Answer):
+    """Two heads of one log that can't both be true, as `exhibit partner forks` prints them."""
+
+    log: str = Field(description="The log's key.")
+    known: str = Field(description="The smaller head, or one of two of the same size.")
+    other: str = Field(description="The other.")
+    path: list[str] = Field(description="What shows it, hexadecimal; empty where the sizes are the same.")
+
+
 class Heads(Answer):
     """Signed heads of logs, each a C2SP signed note."""
 
     heads: list[str] = Field(description="At most one of each log.")
+    forks: list[Fork] = Field(description="Proofs that a log has signed two histories, of those known here.")
 
 
 class Partner(Answer):

@@ -99,12 +99,20 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pat
     """
     if old in {0, new}:
         return 0 <= old <= new and not path and old_root == (new_root if old == new else EMPTY_ROOT)
-    shown = proven(old - 1, new, path, old_root, whole=True)
+    return consistency_roots(old, new, old_root, path) == (old_root, new_root)
+
+
+def consistency_roots(old: int, new: int, old_root: bytes, path: Sequence[bytes]) -> tuple[bytes, bytes] | None:
+    """The roots of both trees that a consistency proof gives; ``None`` where the path doesn't fit such sizes.
+
+    The older root is taken from ``old_root`` where that size is a power of two, since the proof doesn't hold it then.
+    """
+    shown = proven(old - 1, new, path, old_root, whole=True) if 0 < old < new else {}
 
     def node(level: int, index: int) -> bytes:
         return shown.get((index << level, (index + 1) << level), b"")
 
-    return shown.get((0, new)) == new_root and root(old, node) == old_root
+    return (root(old, node), shown[0, new]) if shown else None
 
 
 def proven(index: int, size: int, path: Sequence[bytes], value: bytes, *, whole: bool) -> dict[tuple[int, int], bytes]:

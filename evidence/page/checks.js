@@ -481,6 +481,19 @@ function verdictOf(checks, left, inspection, facts) {
   return { outcome, sentence: sentence + rest + held + labels, checks, left, inspection, facts };
 }
 
+/** Of each line of a trust list with an Ed25519 key: where it stands, the key, and who that is. A log that began anew kept its key. */
+async function identitiesOf({ logs, partners = [], cosigners = [], keys }) {
+  const found = [];
+  for (const [index, { vkey, operator = "" }] of logs.entries()) found.push([`logs ${index + 1}`, hex((await parseVerifierKey(vkey)).key), JSON.stringify(["log", operator])]);
+  for (const [index, { vkey, operator }] of partners.entries()) {
+    const { name, key } = await parseVerifierKey(vkey);
+    found.push([`partners ${index + 1}`, hex(key), JSON.stringify(["partner", operator || name])]);
+  }
+  for (const [index, { vkey, name }] of cosigners.entries()) found.push([`cosigners ${index + 1}`, hex((await parseVerifierKey(vkey, 4)).key), JSON.stringify(["cosigner", name])]);
+  for (const [index, key] of keys.entries()) found.push([`keys ${index + 1}`, key.public, JSON.stringify([key.use || "sealing", key.owner, key.revoked ?? null])]);
+  return found;
+}
+
 /** A trust list; throws Broken. Certificates and chains on it are for the command. */
 async function readTrust(bytes) {
   const trust = checkSchema(parseJson(bytes, "The trust list"), "trust", "The trust list");
@@ -494,5 +507,11 @@ async function readTrust(bytes) {
   for (const { vkey } of [...trust.logs, ...partners]) must(await parseVerifierKey(vkey), `The trust list has ${quoted(vkey)}, which isn't a log's public key.`);
   for (const { vkey } of cosigners) must(await parseVerifierKey(vkey, 4), `The trust list has ${quoted(vkey)}, which isn't the public key of a witness of logs.`);
   must(trust.keys.every((key) => isSoundPoint(fromHex(key.public))), "The trust list has a key of small order, or one that isn't in its one form.");
+  const known = new Map();
+  for (const [line, key, identity] of await identitiesOf(trust)) {
+    const [first, other] = known.get(key) ?? [line, identity];
+    must(other === identity, `The trust list: ${first} and ${line} have the same key. A key has one role and one name.`);
+    known.set(key, [first, other]);
+  }
   return trust;
 }

@@ -3,6 +3,7 @@
 What isn't pinned here is reported as "not checked: unknown witness", however well it fits together.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -118,6 +119,7 @@ class Trust(Canonical):
         for key in trust.keys:
             if not is_sound_point(key.public):
                 raise FormatError(f"{what}: the key of {key.owner} is of small order, or not in its one form.")
+        _check_identities(trust, what)
         return trust
 
 
@@ -135,6 +137,30 @@ def _check_pins(trust: Trust, what: str) -> None:
                 parse(vkey)
             except WrongUseError as error:
                 raise FormatError(f"{what}: {vkey[:80]!a}: {error.message} {error.hint}".strip()) from error
+
+
+def _check_identities(trust: Trust, what: str) -> None:
+    """That a key has one role and one name, or one party would count as two."""
+    known: dict[bytes, tuple[str, tuple[object, ...]]] = {}
+    for line, key, identity in _identities(trust):
+        first, other = known.setdefault(key, (line, identity))
+        if other != identity:
+            raise FormatError(f"{what}: {first} and {line} have the same key. A key has one role and one name.")
+
+
+def _identities(trust: Trust) -> Iterator[tuple[str, bytes, tuple[object, ...]]]:
+    """Of each line with an Ed25519 key: its place, the key, and who that is. A log that began anew kept its key."""
+    for place, log in enumerate(trust.logs, 1):
+        name, key = parse_verifier_key(log.vkey)
+        yield f"logs {place} ({name[:80]!a})", key, ("log", log.operator)
+    for place, partner in enumerate(trust.partners, 1):
+        name, key = parse_verifier_key(partner.vkey)
+        yield f"partners {place} ({name[:80]!a})", key, ("partner", partner.operator or name)
+    for place, witness in enumerate(trust.cosigners, 1):
+        _, key = parse_cosigner_key(witness.vkey)
+        yield f"cosigners {place} ({witness.name[:80]!a})", key, ("cosigner", witness.name)
+    for place, pin in enumerate(trust.keys, 1):
+        yield f"keys {place} ({pin.owner[:80]!a})", pin.public, (pin.use, pin.owner, pin.revoked)
 
 
 def _check_certificates(authority: TrustedAuthority, what: str) -> None:

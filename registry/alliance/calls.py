@@ -171,6 +171,9 @@ def read_card(services: Services, data: bytes) -> Card:
     if parse_verifier_key(card.log)[0] == services.log.origin:
         hint = "Each installation needs a log_origin of its own, such as exhibit.example.org/log."
         raise WrongUseError(f"Its log has the name of this one's, {services.log.origin}.", hint=hint)
+    own = {services.witness_signer.public_key, *(parse_verifier_key(vkey)[1] for vkey in services.log.vkeys())}
+    if own & {parse_verifier_key(card.log)[1], parse_cosigner_key(card.witness)[1]}:
+        raise WrongUseError("The card has a key of this installation: nobody is a partner of their own.")
     return card
 
 

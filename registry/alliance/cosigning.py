@@ -1,15 +1,19 @@
 """Cosigning heads of partners' logs (C2SP tlog-witness), and comparing what the logs show here and elsewhere.
 
-A head has to continue the one that was cosigned last. A log that tells two stories is found: of each its present head
-is fetched with those tiles that show whether it continues every head known of it, the one cosigned here, and those
-that other partners have cosigned.
+A head has to continue the one that was cosigned last. A log that tells two stories is found: the heads
+that were cosigned here and by other partners are compared with each other, and of each log its present head is fetched
+with those tiles that show whether it continues all of them. A log that has signed a larger head than it shows isn't
+cosigned until it shows that one too. Proofs of forks travel: who has one hands it on with the heads.
 """
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
+from typing import Any
 
 import requests
 from django.db import transaction
@@ -31,13 +35,23 @@ MAX_PATH = 63
 """Hashes of a consistency proof, as the protocol allows."""
 MAX_BODY = MAX_NOTE + 64 * MAX_PATH
 _OLD = re.compile("old (0|[1-9][0-9]{0,18})")
+UNEXPLAINED = "The log has signed a larger head elsewhere, and doesn't show what stands under it."
 FORKED = Sentence("Its log has signed two histories.")
 OTHER_HEAD = Sentence("It has cosigned a head that this installation's log doesn't hold.")
 SECONDS, ALL_SECONDS = 10.0, 60.0
 """For one answer of a partner's site, and for all that is asked of it at once."""
 MAX_HEADS = 1000
+MAX_FORKS = 100
 Known = Sequence[tuple[str, str]]
 """Heads of one log, each with the name of who has cosigned it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a partner says of logs: the heads that it cosigned last, and proofs of forks, as plain JSON."""
+
+    heads: Sequence[str] = ()
+    forks: Sequence[Mapping[str, Any]] = ()
 
 
 class NotCosignedError(ExhibitError):
@@ -72,6 +86,8 @@ def add_checkpoint(services: Services, body: bytes) -> str:
             if known.note:
                 note_fork(partner, known.note, text, "brought to be cosigned")
             refusal = NotCosignedError("Another head of this size was cosigned.", HTTPStatus.CONFLICT, known.size)
+        elif not _explained(partner, head):
+            refusal = NotCosignedError(UNEXPLAINED, HTTPStatus.FORBIDDEN)
         elif old != known.size:
             said = f"A head of {known.size} entries was cosigned last."
             refusal = NotCosignedError(said, HTTPStatus.CONFLICT, known.size)
@@ -81,15 +97,32 @@ def add_checkpoint(services: Services, body: bytes) -> str:
         else:
             at = now()
             write(known, size=head.size, root=head.root, note=head.note, cosigned_at=at)
+            write(partner, unexplained="")
     if refusal is not None:  # after the transaction: what was found out stays
         raise refusal
     return cosign(note.body, services.witness_name, services.witness_signer, at)
+
+
+def _explained(partner: Partner, head: SignedCheckpoint) -> bool:
+    """Whether no larger head of the log is unexplained, or this is the one; another of its size is kept as a fork."""
+    if not partner.unexplained:
+        return True
+    larger = verify_note(partner.unexplained, partner.log_key)
+    if larger.size == head.size and larger.root != head.root:
+        note_fork(partner, larger.note, head.note, "brought to be cosigned")
+    return (larger.size, larger.root) == (head.size, head.root)
 
 
 def heads_seen() -> list[str]:
     """The notes that were cosigned last, one of each log."""
     rows = WitnessedHead.objects.filter(size__gt=0).order_by("origin")
     return list(rows.values_list("note", flat=True))
+
+
+def forks_known() -> list[dict[str, Any]]:
+    """The proofs that logs have signed two histories, as :func:`note_fork` keeps them."""
+    rows = LogFork.objects.select_related("partner").order_by("pk")[:MAX_FORKS]
+    return [{"log": row.partner.log_key, "known": row.known, "other": row.other, "path": row.path} for row in rows]
 
 
 def _read(body: bytes) -> tuple[int, list[bytes], str]:
@@ -145,13 +178,18 @@ def compare_heads(services: Services) -> dict[str, str]:
     Returns what is wrong, by partner, and keeps it with each. A silent partner hides no other.
     """
     there = list(partners.active())
-    told = {partner.name: _cosigned_by(services, partner) for partner in there}
+    told = {partner.name: _told_by(services, partner) for partner in there}
+    for name, said in told.items():
+        for fork in said.forks[:MAX_FORKS]:
+            _take_fork(fork, name)
     wrong, here = {}, heads_seen()
     for partner in there:
-        known = [(name, note) for name, notes in told.items() for note in _of(partner.origin, notes)]
-        known += [("this installation", note) for note in _of(partner.origin, here)]
-        own = _of(services.log.origin, told[partner.name])
-        fault = " ".join(filter(None, (_fault(services, partner, known), _own_fault(services, own))))
+        known = [(name, note) for name, said in told.items() for note in _of(partner.origin, said.heads)]
+        known += [("this installation", note) for note in _of(partner.origin, [*here, partner.unexplained])]
+        own = _of(services.log.origin, told[partner.name].heads)
+        theirs, unexplained = _look(services, partner, known)
+        write(partner, unexplained=unexplained)
+        fault = " ".join(filter(None, (theirs, _own_fault(services, own))))
         partners.looked_at(partner, fault)
         if fault:
             wrong[partner.name] = fault
@@ -162,43 +200,99 @@ def _of(origin: str, notes: Sequence[str]) -> list[str]:
     return [note for note in notes if note.partition("\n")[0] == origin]
 
 
-def _cosigned_by(services: Services, partner: Partner) -> list[str]:
+def _told_by(services: Services, partner: Partner) -> Told:
     try:
-        notes = calls.ask(services, partner, "heads", {}, seconds=SECONDS).get("heads")
+        told = calls.ask(services, partner, "heads", {}, seconds=SECONDS)
     except ExhibitError:  # it is told when its own log is looked at
-        return []
-    return [str(note)[:MAX_NOTE] for note in notes[:MAX_HEADS]] if isinstance(notes, list) else []
+        return Told()
+    notes, forks = told.get("heads"), told.get("forks")
+    return Told(
+        [str(note)[:MAX_NOTE] for note in notes[:MAX_HEADS]] if isinstance(notes, list) else [],
+        [fork for fork in forks[:MAX_FORKS] if isinstance(fork, dict)] if isinstance(forks, list) else [],
+    )
 
 
-def _fault(services: Services, partner: Partner, known: Known) -> str:
-    """What is wrong with a partner's log, in a sentence; two signed heads that contradict each other are kept."""
-    if has_forked(partner.origin):
-        return FORKED
+def _take_fork(fork: Mapping[str, Any], source: str) -> None:
+    """Keep a proof that a partner hands on, once it is known to be one: nobody has to be believed for that."""
+    known, other, steps = (fork.get(name) for name in ("known", "other", "path"))
+    if not (
+        isinstance(known, str) and isinstance(other, str) and isinstance(steps, list) and len(steps) <= MAX_PATH + 1
+    ):
+        return
+    partner = partners.of_log(known[:300].partition("\n")[0])
+    if partner is None or has_forked(partner.origin):
+        return
+    try:
+        path = tuple(bytes.fromhex(step) for step in steps)
+        heads = verify_note(known, partner.log_key), verify_note(other, partner.log_key)
+    except (ExhibitError, ValueError, TypeError):
+        return
+    if contradict(*heads, path):
+        note_fork(partner, known, other, f"told by {source}", path)
+
+
+def contradict(known: SignedCheckpoint, other: SignedCheckpoint, path: tuple[bytes, ...]) -> bool:
+    """Whether two heads of one log can't both be true, by the proof in the form of :func:`note_fork`."""
+    if known.size == other.size:
+        return known.root != other.root
+    first, rest = (path[0] if path else b"", path[1:]) if not known.size & (known.size - 1) else (b"", path)
+    roots = merkle.consistency_roots(known.size, other.size, first, rest)
+    return roots is not None and roots[1] == other.root and roots[0] != known.root
+
+
+def _look(services: Services, partner: Partner, known: Known) -> tuple[str, str]:
+    """What is wrong with a partner's log, in a sentence, and the largest head of it that isn't explained.
+
+    Two signed heads that contradict each other are kept.
+    """
+    seen = _signed(partner, known)
+    if has_forked(partner.origin) or _two_of_a_size(partner, seen):
+        return FORKED, ""
+    cosigned = WitnessedHead.objects.filter(origin=partner.origin).values_list("size", flat=True).first() or 0
+    largest = max((head for _, head in seen), key=lambda head: head.size, default=None)
+    unexplained = largest.note if largest and largest.size > cosigned else ""
     try:
         with calls.session_for(services, partner.url, SECONDS) as session:
             fetch = _fetcher(session, partner)
             head = verify_note(fetch("checkpoint", MAX_NOTE).decode("utf-8", "replace"), partner.log_key)
             shown = _Tree(head.size, fetch)
             if shown.root(head.size) != head.root:
-                return Sentence("What its log shows isn't what it has signed.")
-            found = (_contradiction(partner, head, shown, source, note) for source, note in known)
-            return next(filter(None, found), "")
+                return Sentence("What its log shows isn't what it has signed."), unexplained
+            if any(_contradicts(partner, head, shown, *each) for each in seen if each[1].size <= head.size):
+                return FORKED, ""
     except ExhibitError as error:
-        return error.message
+        return error.message, unexplained
+    if largest is None or largest.size <= head.size:
+        return "", ""
+    sizes = {"seen": largest.size, "shown": head.size}
+    return Sentence("Its log has signed %(seen)s entries and shows %(shown)s.", **sizes), unexplained
 
 
-def _contradiction(partner: Partner, head: SignedCheckpoint, shown: "_Tree", source: str, note: str) -> str:
-    try:
-        seen = verify_note(note, partner.log_key)
-    except ExhibitError:  # not signed by this log: whoever told it has made it up
-        return ""
-    if seen.size > head.size:
-        return Sentence("Its log has signed %(seen)s entries and shows %(shown)s.", seen=seen.size, shown=head.size)
+def _two_of_a_size(partner: Partner, seen: Sequence[tuple[str, SignedCheckpoint]]) -> bool:
+    """Whether two signed heads of one size have two roots, whatever the log shows, and to whom."""
+    first: dict[int, SignedCheckpoint] = {}
+    for source, head in seen:
+        same = first.setdefault(head.size, head)
+        if same.root != head.root:
+            note_fork(partner, same.note, head.note, f"cosigned by {source}")
+            return True
+    return False
+
+
+def _signed(partner: Partner, known: Known) -> list[tuple[str, SignedCheckpoint]]:
+    """Those of the heads that the log's key has signed: others were made up by who told them."""
+    found = []
+    for source, note in known:
+        with suppress(ExhibitError):
+            found.append((source, verify_note(note, partner.log_key)))
+    return found
+
+
+def _contradicts(partner: Partner, head: SignedCheckpoint, shown: "_Tree", source: str, seen: SignedCheckpoint) -> bool:
     if shown.root(seen.size) == seen.root:
-        return ""
-    path = shown.consistency(seen.size)
-    note_fork(partner, seen.note, head.note, f"cosigned by {source}, and shown here", path)
-    return FORKED
+        return False
+    note_fork(partner, seen.note, head.note, f"cosigned by {source}, and shown here", shown.consistency(seen.size))
+    return True
 
 
 def _own_fault(services: Services, notes: Sequence[str]) -> str:

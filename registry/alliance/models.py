@@ -17,6 +17,9 @@ class Partner(models.Model):
     reason = models.TextField(blank=True, help_text="why it was revoked")
     fault = SentenceField(blank=True, help_text="what was wrong when its log was looked at last")
     looked_at = models.DateTimeField(null=True, blank=True, help_text="when its log was last compared")
+    unexplained = models.TextField(
+        blank=True, db_default="", default="", help_text="a head that its log has signed, larger than what it shows"
+    )
     captures = models.BooleanField(default=False, help_text="whether it is asked to visit with us at each capture")
     visits = models.PositiveIntegerField(default=0, help_text="so many visits it may ask for in a day")
 

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
+from evidence.log.notes import parse_cosigner_key, parse_verifier_key
 from exhibit.clock import now, rfc3339
 from exhibit.config.anchors import short_name
 from exhibit.errors import ConflictError, NotFoundError, RefusedError, WrongUseError
@@ -42,10 +43,16 @@ def of_log(origin: str) -> Partner | None:
     return next((row for row in active().filter(log_key__startswith=f"{origin}+") if row.origin == origin), None)
 
 
+def keys_of(row: Partner) -> set[bytes]:
+    """The public keys of a partner's log and of its witness."""
+    return {parse_verifier_key(row.log_key)[1], parse_cosigner_key(row.witness_key)[1]}
+
+
 def add(name: str, url: str, log_key: str, witness_key: str, *, by: str) -> Partner:
     """Work with another installation; one of the same name gets this address and these keys from now on.
 
-    Raises ``WrongUseError`` for a name that is none, ``ConflictError`` where another partner's log has the same name.
+    Raises ``WrongUseError`` for a name that is none, ``ConflictError`` where another partner's log has the same name
+    or another partner one of the keys, and where log and witness have one key: a key has one role and one name.
     """
     try:
         short_name(name)
@@ -54,10 +61,18 @@ def add(name: str, url: str, log_key: str, witness_key: str, *, by: str) -> Part
     with transaction.atomic():
         known = active().select_for_update().filter(name=name).first()
         row = known or Partner(name=name, made_at=now())
+        if row.log_key != log_key:
+            row.unexplained = ""
         row.url, row.log_key, row.witness_key, row.fault = url, log_key, witness_key, ""
         other = of_log(row.origin)
         if other is not None and other.pk != row.pk:
             raise ConflictError(_("The log of another partner, %(name)s, has this name.") % {"name": other.name})
+        mine = keys_of(row)
+        if len(mine) < 2:
+            raise ConflictError(_("Its log and its witness have the same key: a key has one role."))
+        for other in active().exclude(pk=row.pk):
+            if mine & keys_of(other):
+                raise ConflictError(_("Another partner, %(name)s, has one of these keys.") % {"name": other.name})
         row.save()
         about = {"name": name, "url": url, "log": log_key, "witness": witness_key}
         audit_log.changed("partner added" if known is None else "partner changed", by=by, about=about)

@@ -2,7 +2,7 @@
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.keys.ed25519 import KeySigner
+from evidence.keys.ed25519 import KeySigner, derived
 from evidence.log.notes import cosigner_key, verifier_key
 from registry.alliance import partners
 from registry.models import Partner
@@ -14,7 +14,7 @@ def new_signer() -> KeySigner:
 
 
 def partner_of(signer: KeySigner, name: str = "b", url: str = "http://127.0.0.1:9") -> Partner:
-    """A partner whose log and witness have this key; nobody answers at its address unless another is given."""
+    """A partner whose log has this key; nobody answers at its address unless another is given."""
     log = verifier_key(f"{name}.example/log", signer.public_key)
-    witness = cosigner_key(f"{name}.example/log/witness", signer.public_key)
+    witness = cosigner_key(f"{name}.example/log/witness", derived(signer, b"witness").public_key)
     return partners.add(name, url, log, witness, by="operator")

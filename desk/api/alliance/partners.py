@@ -69,8 +69,9 @@ PARTNER = Signed(Scope.READ)
 
 @router.post("/alliance/heads", response=schemas.Heads, auth=PARTNER)
 def heads_seen(request: PartnerCall, new: PartnerRequest) -> schemas.Heads:
-    """The last heads that were cosigned here, of every log: whoever has others of them compares."""
-    return schemas.Heads(heads=cosigning.heads_seen())
+    """The last heads that were cosigned here, of every log, and the proofs of forks: whoever has others compares."""
+    forks = [schemas.Fork(**fork) for fork in cosigning.forks_known()]
+    return schemas.Heads(heads=cosigning.heads_seen(), forks=forks)
 
 
 POINT = "^[0-9a-f]{64}$"

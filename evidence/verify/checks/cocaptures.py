@@ -20,6 +20,7 @@ from evidence.facts.cocapture import (
     Cocapture,
     PartnerAnswer,
     SealedStatement,
+    Statement,
     WebArchive,
     compare,
 )
@@ -42,6 +43,8 @@ MAX_PARTNERS = 16
 MAX_ANSWERS = 400
 """So many answers of partners are looked at in a bundle."""
 MAX_TOLD = 64 << 10  # bytes of what a web archive told at one capture
+_COUNTS = {1: "two", 2: "three"}
+_PAGES = "So was each page, by its address and its bytes or its text."
 _SAVED = re.compile("(https?://[A-Za-z0-9.:-]{1,300})/web/([0-9]{14})/(https?://[!-~]{1,9000})")
 _MOMENT = re.compile("(....)(..)(..)(..)(..)(..)")
 
@@ -75,6 +78,7 @@ class _Bundle:
     inspection: Inspection
     own: frozenset[str]
     known: set[object]
+    pages: dict[int, set[str]]  # by the number of a sighting, who saw its page alike
 
 
 def expect_statement(sealed: SealedStatement, vkey: str, asked: Asked) -> None:
@@ -103,7 +107,7 @@ def check_cocaptures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check
     And ``seen-twice``: whether a partner saw each sighting's picture. Nothing where no partner was asked.
     """
     seen: dict[int, list[str]] = {sighting.number: [] for sighting in facts.sightings}
-    bundle, count, visits = _Bundle(inspection, _own_names(inspection, facts), set()), 0, _visits(inspection, facts)
+    bundle, count, visits = _Bundle(inspection, _own_names(inspection, facts), set(), {}), 0, _visits(inspection, facts)
     for visit in visits:
         try:
             record = _read(inspection, visit.path)
@@ -124,18 +128,25 @@ def check_cocaptures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check
                 seen[visit.sighting.number].append(check.by)
             yield check
     if visits:
-        yield _whole(inspection, seen)
+        yield _whole(inspection, seen, bundle.pages)
 
 
-def _whole(inspection: Inspection, seen: dict[int, list[str]]) -> Check:
+def _whole(inspection: Inspection, seen: dict[int, list[str]], pages: dict[int, set[str]]) -> Check:
     alone = ", ".join(f"{number:02d}" for number, by in seen.items() if not by)
     if alone:
         return not_checked(SEEN, f"No pinned partner saw the picture of sighting {alone} at a capture.")
-    theirs = list(dict.fromkeys(by for each in seen.values() for by in each))
-    count = {1: "two", 2: "three"}.get(len(theirs), "several")
-    run = f"{', '.join([_own_operator(inspection), *theirs[:-1]])} and {theirs[-1]}"
-    by = f"seen by {count}, run by {run}"
-    return passed(SEEN, f"Each sighting's picture was {by}.", by)
+    each = {number: list(dict.fromkeys(by)) for number, by in seen.items()}
+    fewest, own = min(map(len, each.values())), _own_operator(inspection)
+    by = f"seen by {_COUNTS.get(fewest, 'several')}, run by {own}"
+    if len({frozenset(names) for names in each.values()}) == 1:  # the same ones saw all of them
+        names = next(iter(each.values()))
+        by += f"{''.join(f', {name}' for name in names[:-1])} and {names[-1]}"
+    else:
+        theirs = "; ".join(f"{number:02d}: {', '.join(names)}" for number, names in each.items())
+        by += f" and, of each sighting, {theirs}"
+    others = [f"{number:02d}" for number in each if not pages.get(number)]
+    page = f"Nobody else saw the page of sighting {', '.join(others)} alike." if others else _PAGES
+    return passed(SEEN, f"Each sighting's picture was {by}. {page}", by)
 
 
 def _answer(bundle: _Bundle, visit: _Visit, challenge: bytes, answer: PartnerAnswer, name: str) -> Check:
@@ -156,16 +167,33 @@ def _answer(bundle: _Bundle, visit: _Visit, challenge: bytes, answer: PartnerAns
     for place in ((answer.log, sealed.sequence), (answer.log, visit.path)):
         expect(place not in bundle.known, "The statement is there twice.")
         bundle.known.add(place)
-    compared = compare(sealed.statement, *_capture(bundle.inspection, visit), stated.image)
+    network, page = _capture(bundle.inspection, visit)
+    compared = compare(sealed.statement, network, page, stated.image)
     expect(compared == (answer.agrees, answer.differs), "What agrees and differs isn't what follows from both.")
     pin = _pinned(bundle.inspection, answer.log)
     if pin.operator and pin.operator in {log.operator for log in mine}:
         raise NotFoundError(f"{pin.operator} runs both logs, as the trust list says: nobody else saw the page.")
     who, (agrees, differs) = pin.operator or origin, map(_words, compared)
-    said = f"{who} visited with it at {second(sealed.statement.started)}. The same: {agrees}. Different: {differs}."
+    when, source = second(sealed.statement.started), _place(sealed.statement, network)
+    said = f"{who} visited with it at {when}. {source} The same: {agrees}. Different: {differs}."
+    if "location" in compared[0] and {"page", "text"} & set(compared[0]):
+        bundle.pages.setdefault(sighting.number, set()).add(who)
     if "picture" not in compared[0]:
         raise NotFoundError(f"{said} It didn't see this picture.")
     return passed(name, said, who, pin.label * pin.development)
+
+
+def _place(said: Statement, network: NetworkRecord) -> str:
+    """From where the picture came to both: the address after redirects, and the server."""
+    if said.picture is None:
+        return "The picture lies inside the page."
+    at = plain_url(said.picture.final_url)
+    own = next((step for step in reversed(network.exchanges) if plain_url(step.url) == at), None)
+    if own is None:
+        return f"Its picture came from another address, {said.picture.final_url[:200]!a}."
+    same = said.picture.server == own.peer.address
+    servers = "the same server" if same else f"another server ({said.picture.server[:60]!a})"
+    return f"Its picture came from the same address and {servers}."
 
 
 def _pinned(inspection: Inspection, vkey: str) -> TrustedLog:

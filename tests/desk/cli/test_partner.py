@@ -21,7 +21,7 @@ ODD = ["", "[]", "{}", "7", '{"url": "https://b.example"}', "\u00ff" * 9]
 
 def card_of(name: str = "b.example/log", url: str = "https://b.example") -> dict[str, str]:
     key = new_signer().public_key
-    witness = cosigner_key(f"{name}/witness", key)
+    witness = cosigner_key(f"{name}/witness", new_signer().public_key)
     return {"format": "exhibit-partner/1", "url": url, "log": verifier_key(name, key), "witness": witness}
 
 

@@ -10,10 +10,12 @@ from click.testing import CliRunner
 
 from desk.cli import trust as cli_trust
 from desk.cli.trust import own_trust, with_qualified
+from evidence.anchors.cosignature.kind import CosignatureConfig
 from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.anchors.rfc3161.stamps import load_certificates
 from evidence.development.authority import Authority
 from evidence.formats.codec import FormatError
+from evidence.log.notes import cosigner_key, parse_verifier_key
 from evidence.verdict.result import State
 from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
@@ -87,6 +89,25 @@ def test_a_list_cannot_ask_for_other_than_one_to_all_of_its_witnesses(
     ran = CliRunner().invoke(cli_trust.trust_command, [str(path), "--witnesses", asked])
     assert isinstance(ran.exception, WrongUseError)
     assert f"asks for {asked} witnesses" in ran.exception.message
+    assert not path.exists()
+
+
+def test_a_list_that_its_own_reader_would_refuse_is_not_written(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cli_trust, "open_desk", lambda: SimpleNamespace(services=inline.services))
+    key = parse_verifier_key(inline.services.log.vkey())[1]
+    names = [cosigner_key(f"{name}.example/w", key) for name in ("a", "b")]
+    anchors = tuple(
+        CosignatureConfig(kind="cosignature", name=name[0], urls=(f"https://{name[0]}.example",), key=name)
+        for name in names
+    )
+    inline.services.config = replace(inline.services.config, anchors=anchors)
+    path = tmp_path / "list.json"
+    ran = CliRunner().invoke(cli_trust.trust_command, [str(path)])
+    assert isinstance(ran.exception, WrongUseError)
+    assert "logs 1" in ran.exception.message
+    assert "cosigners 1" in ran.exception.message
     assert not path.exists()
 
 

@@ -20,6 +20,7 @@ from exhibit.entries import canonical
 from tests.assets.browser import Chromium
 from tests.assets.bundles import Scene, make_scene, resealed
 from tests.assets.changes import Files, flipped, part, without
+from tests.assets.conflicts import conflicts
 from tests.assets.hostile_zips import HOSTILE
 from tests.assets.tampering import files_of, packed, packed_bytes, rebagged, zipped
 from tests.assets.verify_page import RESULT, Page
@@ -329,3 +330,9 @@ def test_a_trust_list_that_is_none_is_refused(page: Page, cosigned: tuple[Proofs
         assert "can't be used" in page.offer(data), data[:200]
     assert "from now on" in page.offer(json.dumps(plain, indent=2).encode())
     assert "from now on" in page.offer(page.trust.to_json())
+
+
+def test_a_trust_list_in_which_a_key_has_two_names_is_refused(scene: Scene, page: Page) -> None:
+    for what, (trust, lines) in conflicts(scene.trust).items():
+        said = page.offer(trust.to_json())
+        assert all(line in said for line in lines), (what, said)

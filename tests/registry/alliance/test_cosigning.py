@@ -17,7 +17,14 @@ from evidence.log.notes import cosigned_at, cosigner_key, parse_note, sign_note
 from exhibit.clock import now
 from exhibit.entries import Entry, EntryType
 from registry.alliance import partners
-from registry.alliance.cosigning import NotCosignedError, add_checkpoint, compare_heads, has_forked, heads_seen
+from registry.alliance.cosigning import (
+    NotCosignedError,
+    add_checkpoint,
+    compare_heads,
+    forks_known,
+    has_forked,
+    heads_seen,
+)
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogFork, LogOpening, Partner, WitnessedHead
@@ -266,3 +273,104 @@ def test_a_partner_that_tells_nonsense_stops_nothing(services: Services, told: o
         site.routes["/api/v1/alliance/heads"] = Answer(data, "application/json")
         partner_of(new_signer(), "odd", site.url(""))
         assert compare_heads(services)["odd"].endswith("/log/checkpoint can't be read: HTTPError.")
+
+
+def told_by(site: Site, *heads: str, forks: object = ()) -> None:
+    """What a partner's site answers when it is asked for heads."""
+    said = json.dumps({"heads": heads, "forks": forks}).encode()
+    site.routes["/api/v1/alliance/heads"] = Answer(said, "application/json")
+
+
+def rogue_and_friend(friend: Site, rogue: Site) -> tuple[KeySigner, Partner]:
+    """A partner who shows nothing to anybody who compares, its key, and another partner who has seen heads of it."""
+    partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
+    key = new_signer()
+    return key, partner_of(key, "rogue", rogue.url("").rstrip("/"))
+
+
+def head_of(partner: Partner, size: int, signer: KeySigner, root: int) -> str:
+    return sign_note(partner.origin, size, bytes([root]) * 32, signer).note
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_histories_of_one_size_are_found_though_the_log_shows_nothing(services: Services) -> None:
+    with Site() as friend, Site() as site:
+        key, rogue = rogue_and_friend(friend, site)
+        cosigned(rogue, head_of(rogue, 5, key, 1))
+        told_by(friend, head_of(rogue, 5, key, 2))
+        assert compare_heads(services)["rogue"].startswith("Its log has signed two histories.")
+    fork = LogFork.objects.get()
+    assert {fork.known, fork.other} == {head_of(rogue, 5, key, root) for root in (1, 2)}
+    assert refused(services, f"old 5\n\n{head_of(rogue, 5, key, 1)}".encode()) == (HTTPStatus.FORBIDDEN, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_cosigned_while_a_larger_head_is_unexplained(services: Services, tmp_path: Path) -> None:
+    log = log_of(tmp_path)
+    with Site() as friend, Site() as site:
+        partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
+        witness = cosigner_key("rogue/witness", new_signer().public_key)
+        partners.add("rogue", site.url("").rstrip("/"), log.vkey(), witness, by="")
+        add_checkpoint(services, grown(log, 3, 0))
+        told_by(friend, sign_note(log.origin, 7, b"\x02" * 32, log._signer).note)
+        compare_heads(services)
+        assert refused(services, grown(log, 1, 3)) == (HTTPStatus.FORBIDDEN, None)
+        told_by(friend)  # that nobody speaks of it any more explains nothing
+        compare_heads(services)
+        assert refused(services, grown(log, 1, 3)) == (HTTPStatus.FORBIDDEN, None)
+        assert not LogFork.objects.exists()
+        assert refused(services, grown(log, 2, 3)) == (HTTPStatus.FORBIDDEN, None)  # of that size, with another root
+    assert LogFork.objects.get().source == "brought to be cosigned"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_larger_head_that_the_log_brings_itself_is_explained(services: Services, tmp_path: Path) -> None:
+    log = log_of(tmp_path)
+    with Site() as friend, Site() as site:
+        partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
+        witness = cosigner_key("honest/witness", new_signer().public_key)
+        row = partners.add("honest", site.url("").rstrip("/"), log.vkey(), witness, by="")
+        add_checkpoint(services, grown(log, 3, 0))
+        body = grown(log, 4, 3)
+        told_by(friend, body.decode().partition("\n\n")[2])
+        compare_heads(services)  # while it doesn't answer
+        row.refresh_from_db()
+        assert row.unexplained
+        assert add_checkpoint(services, body)
+        assert add_checkpoint(services, grown(log, 2, 7))
+    assert not LogFork.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_proofs_of_forks_travel_and_nobody_has_to_be_believed(services: Services, tmp_path: Path) -> None:
+    log, other = log_of(tmp_path), log_of(tmp_path, "other.example/log")
+    grown(log, 300, 0)
+    small = {size: sign_note(log.origin, size, b"\x01" * 32, log._signer).note for size in (256, 299)}
+    true = sign_note(log.origin, 299, log.root(299), log._signer).note
+    large = log.checkpoint().note
+    path = {size: [step.hex() for step in log.consistency(size, 300)] for size in (256, 299)}
+    path[256].insert(0, log.root(256).hex())
+    lies = [
+        {"known": true, "other": large, "path": path[299]},  # both are true
+        {"known": small[299], "other": large, "path": path[299][:-1]},
+        {"known": small[299], "other": large, "path": []},
+        {"known": small[299], "other": large, "path": path[256]},
+        {"known": sign_note(log.origin, 299, b"\x01" * 32, new_signer()).note, "other": large, "path": path[299]},
+        {"known": small[299], "other": other.checkpoint().note, "path": path[299]},
+        {"known": small[299], "other": small[299], "path": []},
+        {"known": 7, "other": None, "path": {}},
+        {"known": small[299], "other": large, "path": ["zz", 7]},
+    ]
+    with Site() as friend, Site() as site:
+        partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
+        witness = cosigner_key("rogue/witness", new_signer().public_key)
+        partners.add("rogue", site.url("").rstrip("/"), log.vkey(), witness, by="")
+        told_by(friend, forks=[*lies, 7, None])
+        compare_heads(services)
+        assert not LogFork.objects.exists()
+        for size, note in small.items():
+            told_by(friend, forks=[{"log": log.vkey(), "known": note, "other": large, "path": path[size]}])
+            assert compare_heads(services)["rogue"].startswith("Its log has signed two histories.")
+            assert LogFork.objects.get().source == "told by friend"
+            assert [(fork["known"], fork["other"]) for fork in forks_known()] == [(note, large)]  # and handed on
+            LogFork.objects.all().delete()

@@ -24,7 +24,7 @@ def test_a_partner_is_let_in_once(db: None) -> None:
     body = json.dumps(asked | {"nonce": "ab" * 16})
     headers = {SIGNATURE: signer.sign(HEAD + body.encode()).hex()}
     answer = Client().post(ADDRESS, body, "application/json", headers=headers)
-    assert (answer.status_code, answer.json()) == (200, {"heads": []})
+    assert (answer.status_code, answer.json()) == (200, {"heads": [], "forks": []})
     assert Client().post(ADDRESS, body, "application/json", headers=headers).status_code == 409
     other = body.replace("ab" * 16, "cd" * 16)
     assert Client().post(ADDRESS, other, "application/json", headers=headers).status_code == 403

@@ -3,11 +3,13 @@
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from evidence.formats.codec import MAX_JSON_BYTES
 from evidence.verdict.result import State
+from evidence.verify.checks import cocaptures
 from evidence.verify.checks.inspection import Inspection
 from evidence.verify.verifier import Verifier
 from tests.assets.bundles import make_scene
@@ -28,9 +30,43 @@ def test_a_capture_seen_by_two_is_told_with_both(seen: SeenTwice, tmp_path: Path
     checks = {check.name: check for check in verdict.checks}
     assert (checks[CHECK].state, checks[WHOLE].state) == (State.PASSED, State.PASSED)
     assert "The same: bytes of the picture, bytes of the page, text of the page" in checks[CHECK].sentence
+    assert "came from the same address and the same server." in checks[CHECK].sentence
+    assert checks[WHOLE].sentence.endswith("So was each page, by its address and its bytes or its text.")
     assert verdict.failures == ()
     [capture] = [grade for grade in verdict.grades if grade.name == "capture"]
     assert (capture.state, capture.by) == (State.PASSED, "seen by two, run by Ann and Bea")
+
+
+def test_another_address_server_or_page_is_told_beside_the_same_picture(seen: SeenTwice, tmp_path: Path) -> None:
+    elsewhere = "https://elsewhere.example/copy.jpg"
+    for said, words in (
+        ({"picture": replace(seen.picture, server="192.0.2.9")}, "the same address and another server ('192.0.2.9')"),
+        ({"picture": replace(seen.picture, final_url=elsewhere)}, f"from another address, '{elsewhere}'"),
+        ({"page": replace(seen.said.page, final_url=elsewhere)}, "Different: address"),
+    ):
+        files = seen.lie(seen.says(**said))
+        checks = {check.name: check for check in Verifier(seen.trust).verify(packed(tmp_path / "b.zip", files)).checks}
+        assert checks[CHECK].state is State.PASSED
+        assert words in checks[CHECK].sentence
+        assert ("Nobody else saw the page of sighting 01 alike." in checks[WHOLE].sentence) == ("page" in said)
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [
+        ({1: ["B"], 2: ["C"]}, "seen by two, run by Ann and, of each sighting, 01: B; 02: C."),
+        ({1: ["B", "C"], 2: ["C"]}, "seen by two, run by Ann and, of each sighting, 01: B, C; 02: C."),
+        ({1: ["B", "C"], 2: ["C", "B"]}, "seen by three, run by Ann, B and C."),
+        ({1: ["B", "B"], 2: ["B"]}, "seen by two, run by Ann and B."),
+    ],
+)
+def test_eyes_are_counted_for_each_sighting(
+    seen: SeenTwice, monkeypatch: pytest.MonkeyPatch, by: dict[int, list[str]], words: str
+) -> None:
+    monkeypatch.setattr(cocaptures, "_own_operator", lambda _inspection: "Ann")
+    check = cocaptures._whole(cast("Inspection", None), by, {1: {"B"}})
+    assert words in check.sentence
+    assert "Nobody else saw the page of sighting 02 alike." in check.sentence
 
 
 def test_each_answer_is_read_once(seen: SeenTwice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
