@@ -202,6 +202,12 @@ def table(verdict: Verdict) -> str:
     shown = [check for check in verdict.checks if check not in fine]
     column = max(len(check.name) for check in shown)
     lines = [verdict.bundle, f"seal digest  {verdict.seal or 'unknown'}", ""]
+    for line in verdict.lines:
+        head = f"{line.of:<{column}}  "
+        lines += textwrap.wrap(
+            f"{line.value} [{line.by}]", width, initial_indent=head, subsequent_indent=" " * len(head)
+        )
+    lines += [""] * bool(verdict.lines)
     for check in shown:
         label = f" [{check.development}]" if check.development else ""
         counted = f" {len(fine)} have the bytes that were sealed." if check.name == "files" else ""

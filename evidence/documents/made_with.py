@@ -15,6 +15,7 @@ from exhibit.digests import Digest
 
 LIBRARIES = ("typst", "pillow", "numpy", "opencv-python-headless", "segno")
 KINDS = frozenset({".py", ".typ", ".toml", ".json"})
+READ_BY_THEM = ("facts/backing.py", "facts/shipped.py")  # beside the documents' own sources
 SAMPLE = "Ab9 雪国の冬 국어 ضوء אור प्रकाश আলো ஒளி แสง ☃ ♞ ∮ 𝔸 😀"
 """Signs of each script for which another font may be taken."""
 
@@ -30,9 +31,9 @@ def made_with(time_zone: str) -> MadeWithFacts:
 def _documents() -> Digest:
     """Of the sources, and of a sample that is set in the fonts of each language."""
     folder, whole = Path(__file__).parent, hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
+    for path in sorted([*folder.rglob("*"), *(folder.parent / name for name in READ_BY_THEM)]):
         if path.suffix in KINDS:
-            whole.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
+            whole.update(f"{path.relative_to(folder.parent).as_posix()}\n".encode() + path.read_bytes())
     fonts = installed_fonts()
     for language in filter(fonts.can_set, LANGUAGES):
         named = json.dumps(fonts.for_language(language)["text"], ensure_ascii=False)

@@ -390,7 +390,7 @@ async function consistencyOf(inspection, { note }, facts) {
   const listed = inspection.has(CONSISTENCY) ? await inspection.readJson(CONSISTENCY, "consistency") : [];
   const paths = new Map(listed.map(({ size, path }) => [size, path.map(fromHex)]));
   for (const old of earlier) {
-    if (!paths.has(old.size) && old.size !== note.size) throw new Unchecked(`The bundle holds no proof from the checkpoint of ${old.size} entries on.`);
+    must(paths.has(old.size) || old.size === note.size, `The bundle holds no proof from the checkpoint of ${old.size} entries on: it has to.`);
     must(await isContinued(old, note, paths.get(old.size) || []), `The log of ${note.size} entries doesn't continue that of ${old.size}.`);
   }
   return `The checkpoint continues all ${earlier.length} earlier ones in the bundle (RFC 9162, 2.1.4).`;

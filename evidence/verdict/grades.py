@@ -30,7 +30,7 @@ GRADES = {
     "owner": Row(("signature", "key"), ("revoked", "countersignature:", "countersignatures"), "the pinned key of {}"),
     "capture": Row(
         ("slice:", "captures?"),
-        ("capture:", "wacz:", "seen-twice", "seen-twice:", "web-archive:"),
+        ("party", "credentials:", "capture:", "wacz:", "seen-twice", "seen-twice:", "web-archive:"),
         "the recording software, as logged by {}",
     ),
     "match": Row(
@@ -38,18 +38,21 @@ GRADES = {
         ("pictures", "probability:", "odds:", "drawings", "sheet", "words"),
         "computed here; the registration as logged by {}",
     ),
+    "decision": Row(("confirmed",), ("decision",), "the word of whoever decided"),
     "log": Row(
-        ("entry", "inclusion", "checkpoint", "cosigned?"),
-        ("consistency", "heads", "renewal:", "renewals"),
+        ("entry", "inclusion", "checkpoint", "consistency", "cosigned?"),
+        ("heads", "renewal:", "renewals"),
         "the pinned key of {}",
     ),
-    "time": Row(("time", "order", "version?"), ("anchor:", "anchors"), "{}"),
+    "time": Row(("time", "order", "version?"), ("anchor:", "anchors", "witnesses"), "{}"),
     "sheet": Row(("sheet", "drawings?", "words?"), (), "made again here"),
 }
 SEEN = "seen-twice"
 """The check that, where it passed, says better than the table by whose word a capture is."""
 ALWAYS = frozenset({"bytes", "owner", "log", "time"})
 """Grades without which nothing is complete, whatever a trust list asks for."""
+WHERE_MADE = frozenset({"decision"})
+"""Grades without which nothing is complete that has their checks: what nobody confirmed shows no infringement."""
 BY_NAME = frozenset({"sheet"})
 """Grades that count only where a list names them: only `exhibit verify` makes their checks."""
 
@@ -78,7 +81,7 @@ def grades_of(checks: Sequence[Any], asked: Iterable[str] | None) -> tuple[Grade
         state = State.FAILED if any(check.state is State.FAILED for check in mine) else state
         seen = next((check.by for check in mine if check.name == SEEN), "")
         by = seen or row.by.format(", ".join(dict.fromkeys(check.by for check in mine if check.by)))
-        required = name not in BY_NAME if asked is None else name in ALWAYS.union(asked)
+        required = name not in BY_NAME if asked is None else name in ALWAYS | WHERE_MADE.union(asked)
         found.append(Grade(name, state, by if state is State.PASSED else "", required))
     return tuple(found)
 

@@ -13,8 +13,8 @@ from exhibit.digests import Digest
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
 
 __all__ = [
-    "Check", "State", "Time", "Verdict", "checked", "expect", "failed", "gravest", "not_checked", "passed", "require",
-    "second", "worst",
+    "Check", "Line", "State", "Time", "Verdict", "checked", "expect", "failed", "gravest", "not_checked", "passed",
+    "require", "second", "worst",
 ]  # fmt: skip
 UNKNOWN = "unknown witness"
 LEFT_OUT = "Not in this bundle: "
@@ -32,13 +32,15 @@ class Check:
     time: datetime | None = None  # what a witness states, aware, UTC; only with checks of witnesses
     development: str = ""  # the label of the pinned entry it rests on, when that entry is for trials; else empty
     by: str = ""  # the name of the pinned entry it rests on, or of the log; else empty
+    similarity: float | None = None  # of two pictures, as it was computed here; only with checks of matches
 
     def to_plain(self) -> dict[str, Any]:
         """Plain JSON data; what is empty isn't named."""
         time = rfc3339(self.time) if self.time is not None else ""
         more = {"time": time, "development": self.development, "by": self.by}
         plain = {"name": self.name, "state": str(self.state), "sentence": self.sentence}
-        return plain | {name: value for name, value in more.items() if value}
+        figure = {} if self.similarity is None else {"similarity": round(self.similarity, 4)}
+        return plain | figure | {name: value for name, value in more.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,15 @@ class Time:
         """Plain JSON data."""
         time = self.time if isinstance(self.time, str) else rfc3339(self.time)
         return {"of": self.of, "time": time, "rests_on": self.rests_on}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that a verdict begins with: of what it is, what is said of it, and by whose word or which check."""
+
+    of: str
+    value: str
+    by: str
 
 
 def passed(name: str, sentence: str, by: str = "", development: str = "") -> Check:
@@ -127,6 +138,7 @@ class Verdict:
     times: tuple[Time, ...] = ()
     views: tuple[Any, ...] = ()
     account: Any = None
+    lines: tuple[Line, ...] = ()  # of a case: decision, party, host, similarity, capture, and a calibration nobody pins
 
     @property
     def grades(self) -> tuple[Grade, ...]:
@@ -173,6 +185,7 @@ class Verdict:
             "development": list(self.development),
             "trust_dated": self.trust_dated,
             "sentence": self.sentence,
+            "lines": [to_plain(line) for line in self.lines],
             "grades": [to_plain(grade) for grade in self.grades],
             "times": [time.to_plain() for time in self.times],
             "checks": [check.to_plain() for check in self.checks],

@@ -16,13 +16,14 @@ from evidence.formats.container import Contents, FolderContents, Member, NoBundl
 from evidence.formats.zipread import ZipContents, is_zip
 from evidence.log.notes import MAX_NOTE, parse_note
 from evidence.log.proofs import LATER_CHECKPOINT
-from evidence.verdict.result import Check, State, Time, Verdict, failed, not_checked, passed, worst
+from evidence.verdict.result import Check, Line, State, Time, Verdict, failed, not_checked, passed, worst
 from evidence.verdict.trust import Trust, load_trust
 from evidence.verify.checks import proofs
 from evidence.verify.checks.anchors import check_witnesses
 from evidence.verify.checks.case import check_case, read_facts
 from evidence.verify.checks.contents import check_container, check_contents
 from evidence.verify.checks.inspection import Inspection, inspect, log_proofs, measure, words_of
+from evidence.verify.checks.lines import case_lines
 from evidence.verify.checks.order import check_order, check_version
 from evidence.verify.checks.remade import Makers
 from evidence.verify.contradictions import Account, account_of
@@ -56,22 +57,24 @@ def _check_all(name: str, contents: Contents, trust: Trust, makers: Makers | Non
     except FormatError as error:
         checks = [_container(contents, State.FAILED), failed("manifest", error.message)]
         return Verdict(name, None, trust.dated, tuple(checks))
-    checks, times, views, account = _checks(name, inspection, makers)
+    checks, times, views, lines, account = _checks(name, inspection, makers)
     container = _container(contents, worst(check.state for check in checks), inspection)
     every = (container, *checks)
     asked = trust.asked.grades
-    return Verdict(name, inspection.seal, trust.dated, every, inspection.left_out, asked, times, views, account)
+    left = inspection.left_out
+    return Verdict(name, inspection.seal, trust.dated, every, left, asked, times, views, account, lines)
 
 
 def _checks(
     name: str, inspection: Inspection, makers: Makers | None
-) -> tuple[list[Check], tuple[Time, ...], tuple[View, ...], Account | None]:
+) -> tuple[list[Check], tuple[Time, ...], tuple[View, ...], tuple[Line, ...], Account | None]:
     files = len(inspection.manifest.files)
     lists = f"Canonical JSON (RFC 8785) that lists {files} files; seal digest {inspection.seal}."
     checks = [passed("manifest", lists), *check_contents(inspection)]
     facts, check = read_facts(inspection)
     logged = list(proofs.check_log(inspection, facts))
-    witnessed = check_witnesses(inspection, facts, is_logged=proofs.is_logged(logged))
+    continued = any((check.name, check.state) == ("consistency", State.PASSED) for check in logged)
+    witnessed = check_witnesses(inspection, facts, is_logged=proofs.is_logged(logged), is_continued=continued)
     seal = proofs.read_log_proof(inspection)[0] if proofs.is_logged(logged) else None
     order, times = check_order(inspection, facts, seal, witnessed.pairs)
     if facts is not None and check.state is State.PASSED:
@@ -84,7 +87,7 @@ def _checks(
         checks += check_case(inspection, facts, makers)
     views = views_of(name, inspection, facts)
     checks += [failed("heads", view.sentence) for view in split_views(views)[:1]]
-    return checks, times, views, account_of(name, inspection, facts)
+    return checks, times, views, case_lines(facts, checks), account_of(name, inspection, facts)
 
 
 def _left_out(path: str, gone: LeftOutFacts) -> Check:

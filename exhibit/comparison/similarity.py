@@ -48,7 +48,7 @@ def dense_similarity(found: Pixels, registered: Pixels, transform: ArrayLike, pi
     The transform is 3×3, from the found picture's pixels to the registered one's, mirroring included, and so are those
     of the pieces; raises ``WrongUseError`` when one can't be inverted.
     """
-    return _agreement(*laid_on(found, registered, transform, pieces))
+    return agreement(*laid_on(found, registered, transform, pieces))[0]
 
 
 def laid_on(found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece] = ()) -> Laid:
@@ -127,10 +127,11 @@ def _smooth(values: Floats, weights: Floats) -> Floats:
     return out
 
 
-def _agreement(warped: Grey, mask: Mask, small: Grey) -> float:
+def agreement(warped: Grey, mask: Mask, small: Grey) -> tuple[float, int]:
+    """The similarity of what :func:`laid_on` gives, and how many windows are textured."""
     textured, agree = windows(blurred(warped, mask), blurred(small, mask), mask)
     count = int(textured.sum())
-    return float(int(agree.sum()) / count) if count else 0.0
+    return (float(int(agree.sum()) / count) if count else 0.0), count
 
 
 def windows(first: Floats, second: Floats, mask: Mask) -> tuple[Mask, Mask]:

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 
 from django.db.models import Count, OuterRef, Q, Subquery
 
@@ -120,9 +121,17 @@ def grown_proofs(services: Services, submission: LogSubmission, checkpoint: LogC
     return Proofs(
         entry=log_proof(services, submission, checkpoint),
         consistency=tuple(map(ConsistencyProof, earlier, paths)),
-        anchors=(*_receipts(checkpoint), *([] if later is None else _receipts(later))),
+        anchors=tuple(chain.from_iterable(map(_receipts, _heads(checkpoint, facts, later)))),
         renewals=() if later is None else (_renewal(services, checkpoint, later),),
     )
+
+
+def _heads(checkpoint: LogCheckpoint, facts: CaseFacts, later: LogCheckpoint | None) -> list[LogCheckpoint]:
+    """The checkpoints of a bundle: its own, those in its facts, which these name witnesses of, and the one after."""
+    notes = {proof.checkpoint: proof.size for _, proof in log_proofs(facts) if proof.checkpoint != checkpoint.note}
+    rows = LogCheckpoint.objects.filter(size__in=notes.values(), note__in=notes).order_by("size")
+    named = rows if facts.witnesses else ()
+    return [checkpoint, *named, *([] if later is None else [later])]
 
 
 def renewal_of(checkpoint: LogCheckpoint) -> LogCheckpoint | None:

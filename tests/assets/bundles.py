@@ -45,8 +45,10 @@ from evidence.facts.case import (
 )
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
+from evidence.log.notes import parse_note
 from evidence.log.proofs import LogProof, SightingRecord, SliceProof, SliceTree, record_leaf
 from evidence.verdict.trust import Trust, TrustedKey, TrustedLog
+from evidence.verify.checks.inspection import log_proofs
 from evidence.verify.checks.probability import calibration_facts
 from exhibit.clock import now, rfc3339
 from exhibit.comparison.calibration import Bound, Calibration, calibrated
@@ -144,9 +146,7 @@ def make_scene(folder: Path, seed: int = 1) -> Scene:
     files = [_content(blobs, path, data) for path, data in _attachments(facts, seed).items()]
     sealed = seal(facts, files, owner_key, holder="operator", sealed_at=now(), blobs=blobs)
     entry = logged(log, EntryType.SEAL, seal_opening(sealed))
-    earlier = [facts.work.registration, facts.sightings[0].slice.log if facts.sightings[0].slice else None]
-    sizes = sorted({proof.size for proof in earlier if proof is not None})
-    consistency = tuple(ConsistencyProof(size, tuple(log.consistency(size, entry.size))) for size in sizes)
+    consistency = continued(log, facts, entry.size)
     anchors, root_pem, block = asked_witnesses(folder, sealed.seal, checkpoint_digest(entry.checkpoint))
     logged_on_chain, ledger = asked_ledger(checkpoint_digest(entry.checkpoint))
     trust = Trust(
@@ -173,7 +173,15 @@ def resealed(
     ]
     sealed = seal(facts, files, scene.owner_key, holder="operator", sealed_at=sealed_at or now(), blobs=scene.blobs)
     entry = logged(scene.log, EntryType.SEAL, seal_opening(sealed), entered_at)
-    return replace(scene, sealed=sealed, facts=facts, proofs=Proofs(entry))
+    proofs = Proofs(entry, continued(scene.log, facts, entry.size))
+    return replace(scene, sealed=sealed, facts=facts, proofs=proofs)
+
+
+def continued(log: Log, facts: CaseFacts, size: int) -> tuple[ConsistencyProof, ...]:
+    """That the log of this size continues what the facts hold earlier heads of; for heads of other logs nothing."""
+    notes = {parse_note(proof.checkpoint) for _, proof in log_proofs(facts)}
+    earlier = sorted({note.size for note in notes if note.origin == log.origin and note.size < size})
+    return tuple(ConsistencyProof(old, tuple(log.consistency(old, size))) for old in earlier)
 
 
 def logged(log: Log, kind: EntryType, opening: dict[str, object], time: datetime | None = None) -> LogProof:

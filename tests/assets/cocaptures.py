@@ -29,7 +29,7 @@ from evidence.verdict.trust import Trust, TrustedLog
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
-from tests.assets.bundles import CAPTURED, FROM_FACTS, PAGE, Scene, found_bytes, logged
+from tests.assets.bundles import CAPTURED, FROM_FACTS, PAGE, Scene, continued, found_bytes, logged
 from tests.assets.changes import Files
 from tests.assets.folder_log import FolderLogStore
 from tests.assets.resealing import Facts, Lie, sealed_lie
@@ -153,10 +153,11 @@ def seen_twice(scene: Scene, folder: Path) -> SeenTwice:
     content = ContentFile(PLACE, "cocapture", "application/json", scene.blobs.put(record.to_json()))
     sealed = seal(facts, [*kept, content], scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs)
     entry = logged(scene.log, EntryType.SEAL, seal_opening(sealed))
+    proofs = Proofs(entry, continued(scene.log, facts, entry.size))
     path = folder / "seen-twice.zip"
     with path.open("wb") as out:
-        write_bundle(out, sealed, Proofs(entry), scene.blobs)
-    return replace(made, scene=replace(scene, facts=facts, sealed=sealed, proofs=Proofs(entry)), files=files_of(path))
+        write_bundle(out, sealed, proofs, scene.blobs)
+    return replace(made, scene=replace(scene, facts=facts, sealed=sealed, proofs=proofs), files=files_of(path))
 
 
 def _copied(facts: Facts, files: Files) -> None:

@@ -394,5 +394,7 @@ FORGED: dict[str, tuple[Lie, dict[str, str]]] = {
     "a bundle of an earlier version": (_as_before, {CAPTURE: "not checked", "sheet": "not checked"}),
 }  # fmt: skip
 BY_COMMAND = frozenset({"drawings", "sheet", "words"})
-NOT_MADE = BY_COMMAND | {"rest"}
+UNPINNED = "probability:01"
+"""The probability of the scenes: their calibration comes with no software."""
+NOT_MADE = BY_COMMAND | {"rest", UNPINNED}
 """What they don't check of a whole bundle."""

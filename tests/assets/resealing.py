@@ -159,7 +159,7 @@ def _provenance(facts: Facts, _: Files) -> None:
 
 
 LIES: dict[str, tuple[Lie, dict[str, str]]] = {
-    "nothing": (lambda *_: None, {"probability:01": "passed", "match:01": "passed", "registration": "passed"}),
+    "nothing": (lambda *_: None, {"probability:01": "not checked", "match:01": "passed", "registration": "passed"}),
     "a registered picture that isn't the one": (_overlaid, {"facts": "failed"}),
     "another size": (lambda facts, _: facts["work"]["pictures"][0].update(size=7), {"facts": "failed"}),
     "facts that are written otherwise": (_spaced, {"facts": "failed"}),
@@ -208,6 +208,6 @@ LIES: dict[str, tuple[Lie, dict[str, str]]] = {
     "no knots": (_calibration(knots=[]), {"probability:01": "failed"}),
     "another format of a calibration": (_calibration(format="exhibit-calibration/9"), {"probability:01": "failed"}),
     "a field too many": (_calibration(surprise=1), {"probability:01": "failed"}),
-    "a network of one's own": (_calibration(network="ours@2"), {"probability:01": "passed"}),
+    "a network of one's own": (_calibration(network="ours@2"), {"probability:01": "not checked"}),
     "the first network by its name": (_calibration(network="descriptor@1"), {"probability:01": "failed"}),
 }  # fmt: skip

@@ -182,7 +182,7 @@ def test_a_second_crawl_of_an_unchanged_site_brings_no_bytes_and_no_second_case(
     assert Case.objects.get(work__title="Work 1").case_sightings.count() == 2
 
 
-def test_a_page_that_has_gone_is_said_and_the_bundle_is_sealed_all_the_same(
+def test_a_page_that_has_gone_is_said_and_the_bundle_is_sealed_all_the_same_and_never_complete(
     world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path
 ) -> None:
     inline, trust = world
@@ -198,7 +198,8 @@ def test_a_page_that_has_gone_is_said_and_the_bundle_is_sealed_all_the_same(
     assert capture.sentence.startswith("The page's address answered with status 404: not there any more.")
     bundle = Bundle.objects.get()
     verdict = verdict_of(inline, bundle, trust, tmp_path)
-    assert verdict.outcome is ExitCode.DONE, verdict.sentence
+    assert verdict.outcome is ExitCode.INCOMPLETE  # no visit found the picture again
+    assert verdict.sentence.startswith("Incomplete: nothing failed; not shown: capture.")
     assert any(one["path"].endswith("exchange.warc") for one in bundle.contents)
 
 

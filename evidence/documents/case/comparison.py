@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from math import ceil
 
 from evidence.documents.phrases.wording import Wording, figure, percent, ratio_words
-from evidence.documents.typeset.blocks import Block, Plate, Plates, Rows, Speaker, Style, Text
+from evidence.documents.typeset.blocks import Block, Plate, Plates, Rows, Style, Text
 from evidence.documents.typeset.pictures import DRAWINGS, Album, Pictures
 from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts
+from evidence.facts.shipped import CALIBRATIONS, ships
 from exhibit.comparison.confidence import odds_words
 from exhibit.comparison.derived import grade
 from exhibit.errors import UnreadablePictureError
 from exhibit.types import Decision, Verification
 
 NOT_COMPARED = 256
+_FIELD = "matches[].verification."
 TEXT_WIDTH, GUTTER, INSET = 166, 4, 2
 """Millimetres, as the template has them: of the lines, between the pictures of a row, within their frames."""
 MIN_HEIGHT = 20  # millimetres of a frame without a picture
@@ -103,31 +105,31 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
 
     compared = verification.hamming < NOT_COMPARED
     distance = wording.say("match.hamming", n=verification.hamming) if compared else wording.say("match.hamming_none")
-    rows = [wording.row("hash_distance", Speaker.RECORDED, distance)]
+    rows = [wording.row("hash_distance", _FIELD + "hamming", distance)]
     if verification.transform is not None:
         rows += [
-            wording.row("inliers", Speaker.RECORDED, wording.say("match.inliers", n=verification.inliers)),
-            wording.row("dense", Speaker.RECORDED, share(verification.dense)),
-            wording.row("overlap_work", Speaker.RECORDED, share(verification.overlap_work)),
-            wording.row("overlap_picture", Speaker.RECORDED, share(verification.overlap_picture)),
+            wording.row("inliers", _FIELD + "inliers", wording.say("match.inliers", n=verification.inliers)),
+            wording.row("dense", _FIELD + "dense", share(verification.dense)),
+            wording.row("overlap_work", _FIELD + "overlap_work", share(verification.overlap_work)),
+            wording.row("overlap_picture", _FIELD + "overlap_picture", share(verification.overlap_picture)),
         ]
     odds = (("related", verification.related), ("exposure", verification.exposure))
     if stated := [wording.say(f"match.{name}", odds=odds_words(log)) for name, log in odds if log is not None]:
-        rows.append(wording.row("odds", Speaker.RECORDED, *stated, style=Style.QUIET))
-    rows.append(wording.row("ratio", Speaker.RECORDED, ratio_told("match", verification, calibration, wording)))
+        rows.append(wording.row("odds", _FIELD + "related", *stated, style=Style.QUIET))
+    rows.append(wording.row("ratio", _FIELD + "probability", ratio_told("match", verification, calibration, wording)))
     if calibration is not None:
         if verification.probability is not None and calibration.prior is not None:
             prior = wording.say("match.prior", prior=figure(calibration.prior))
-            rows.append(wording.row("prior", Speaker.RECORDED, prior))
+            rows.append(wording.row("prior", "calibrations[].prior", prior))
         decided = "certain" if verification.decision is Decision.CERTAIN else "review"
-        rows.append(wording.row("calibration", Speaker.RECORDED, *calibration_told(calibration, wording, decided)))
+        rows.append(wording.row("calibration", "calibrations[].name", *calibration_told(calibration, wording, decided)))
     if verification.survival:
         told = wording.say("match.survival", grade=grade(verification.survival))
-        rows.append(wording.row("survival", Speaker.RECORDED, told, *verification.survival, style=Style.MONO))
+        rows.append(wording.row("survival", _FIELD + "survival[]", told, *verification.survival, style=Style.MONO))
     if verification.reasons:
         remarks = [wording.phrases.word("remark", reason) for reason in verification.reasons]
-        rows.append(wording.row("remarks", Speaker.RECORDED, *remarks))
-    rows.append(wording.row("pipeline", Speaker.RECORDED, verification.pipeline, style=Style.MONO))
+        rows.append(wording.row("remarks", _FIELD + "reasons[]", *remarks))
+    rows.append(wording.row("pipeline", _FIELD + "pipeline", verification.pipeline, style=Style.MONO))
     return Rows(tuple(rows), together=False)
 
 
@@ -149,4 +151,6 @@ def calibration_told(calibration: CalibrationFacts, wording: Wording, *decisions
         bound = {"certain": calibration.certain, "review": calibration.review}[decision]
         counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
         told.append(wording.say(f"match.bound_{decision}", **counts, others=f"{bound.photographs - 1:,}"))
+    if not ships(calibration.digest, CALIBRATIONS):
+        told.append(wording.say("match.calibration_unknown"))
     return told

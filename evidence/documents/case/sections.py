@@ -40,8 +40,8 @@ STANDING_LIMITS = ("interested", "key", "similarity", "time", "context", "verify
 
 def claimant_section(facts: CaseFacts, wording: Wording) -> Section:
     """Who claims, as declared."""
-    declared = {"owner": facts.owner.name, "identity": facts.owner.identity}
-    rows = tuple(wording.row(label, Speaker.DECLARED, said) for label, said in declared.items())
+    named = wording.row("owner", "owner.name", facts.owner.name)
+    rows = (named, wording.row("identity", "owner.identity", facts.owner.identity))
     return Section(wording.say("heading.claimant"), (Rows(rows),))
 
 
@@ -52,24 +52,25 @@ def work_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     registrations = [f"{item.office} {item.number} ({item.date})" for item in work.registrations]
     further = (("holder", work.holder), ("credit", work.credit), ("created", work.created))
     rows = [
-        wording.row("title", Speaker.DECLARED, work.title),
-        wording.row("author", Speaker.DECLARED, work.author),
-        *(wording.row(name, Speaker.DECLARED, said) for name, said in further if said),
-        wording.row("first_publication", Speaker.DECLARED, work.first_publication),
-        wording.row("registrations", Speaker.DECLARED, *registrations),
-        wording.row("chain", Speaker.DECLARED, *chain),
-        wording.row("rights", Speaker.DECLARED, work.rights_statement),
-        wording.row("work_number", Speaker.RECORDED, work.number),
-        wording.time_row("registered_at", work.registered_at),
+        wording.row("title", "work.title", work.title),
+        wording.row("author", "work.author", work.author),
+        *(wording.row(name, f"work.{name}", said) for name, said in further if said),
+        wording.row("first_publication", "work.first_publication", work.first_publication),
+        wording.row("registrations", "work.registrations[].number", *registrations),
+        wording.row("chain", "work.attachments[].title", *chain),
+        wording.row("rights", "work.rights_statement", work.rights_statement),
+        wording.row("work_number", "work.number", work.number),
+        wording.time_row("registered_at", work.registered_at, "work.registered_at"),
     ]
     if work.registration is not None:
-        rows.append(wording.row("entry", Speaker.RECORDED, str(work.registration.sequence)))
+        rows.append(wording.row("entry", "work.registration.sequence", str(work.registration.sequence)))
     compared = {match.work_picture for match in facts.matches}
     for picture in work.pictures:
         if picture.digest in compared or not compared:
             size = wording.say("picture.size", width=picture.width, height=picture.height, format=picture.format)
-            rows.append(wording.row("registered_picture", Speaker.RECORDED, size, *broken_off(picture, wording)))
-            rows.append(wording.row("digest", Speaker.RECORDED, picture.digest.hex, style=Style.MONO))
+            said = "work.pictures[].incomplete" if picture.incomplete else "work.pictures[].width"
+            rows.append(wording.row("registered_picture", said, size, *broken_off(picture, wording)))
+            rows.append(wording.row("digest", "work.pictures[].digest", picture.digest.hex, style=Style.MONO))
     return Section(wording.say("heading.work"), (Rows(tuple(rows)),), level)
 
 
@@ -98,19 +99,24 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
     size = wording.say("picture.size", width=seen.width, height=seen.height, format=seen.format)
     certificate = certificate_line(sighting, wording)
     return (
-        wording.row("sighting", Speaker.RECORDED, str(sighting.number), style=Style.STRONG),
-        wording.row("page_url", Speaker.RECORDED, sighting.page_url, style=Style.MONO),
-        wording.row("image_url", Speaker.RECORDED, *addresses, style=Style.MONO),
-        wording.row("status", Speaker.RECORDED, answer),
-        *([wording.row("certificate", Speaker.RECORDED, certificate)] if certificate else []),
-        wording.row("context", Speaker.STATED, sighting.context),
+        wording.row("sighting", "sightings[].number", str(sighting.number), style=Style.STRONG),
+        wording.row("page_url", "sightings[].page_url", sighting.page_url, style=Style.MONO),
+        wording.row("image_url", "sightings[].image_url", *addresses, style=Style.MONO),
+        wording.row("status", "sightings[].status", answer),
+        *([wording.row("certificate", "sightings[].certificate", certificate)] if certificate else []),
+        wording.row("context", "sightings[].context", sighting.context),
         *seen_rows(sighting, wording),
-        wording.row("method", Speaker.RECORDED, wording.say("method.crawl", crawl=sighting.crawl)),
-        wording.row("capture", Speaker.RECORDED, *capture_lines(sighting.captures, wording)),
-        wording.row("found_picture", Speaker.RECORDED, size, *broken_off(seen, wording)),
+        wording.row("method", "sightings[].crawl", wording.say("method.crawl", crawl=sighting.crawl)),
+        wording.row("capture", "sightings[].captures[].sentence", *capture_lines(sighting.captures, wording)),
+        wording.row(
+            "found_picture",
+            f"sightings[].picture.{'incomplete' if seen.incomplete else 'width'}",
+            size,
+            *broken_off(seen, wording),
+        ),
         *_provenance_rows(sighting.provenance, wording),
         *_making_rows(sighting.making, wording),
-        wording.row("digest", Speaker.RECORDED, sighting.picture.digest.hex, style=Style.MONO),
+        wording.row("digest", "sightings[].picture.digest", sighting.picture.digest.hex, style=Style.MONO),
     )
 
 
@@ -141,7 +147,7 @@ def _provenance_rows(provenance: ProvenanceFacts | None, wording: Wording) -> tu
         return (wording.row("provenance", Speaker.RECORDED, wording.say("provenance.not_checked")),)
     problems = wording.say("document.joined").join(provenance.problems)
     recorded = wording.say(f"provenance.{provenance.standing}", problems=problems)
-    rows = [wording.row("provenance", Speaker.RECORDED, recorded)]
+    rows = [wording.row("provenance", "sightings[].provenance.standing", recorded)]
     if provenance.file:
         stated = {name: getattr(provenance, name) for name in ("signer", "signed_at", "generator", "title")}
         said = [wording.say(f"provenance.{name}", value=value) for name, value in stated.items() if value]
@@ -149,7 +155,7 @@ def _provenance_rows(provenance: ProvenanceFacts | None, wording: Wording) -> tu
             said.append(
                 wording.say("provenance.actions", value=wording.say("document.joined").join(provenance.actions))
             )
-        rows.append(wording.row("provenance_stated", Speaker.STATED, *said))
+        rows.append(wording.row("provenance_stated", "sightings[].provenance.signer", *said))
     return tuple(rows)
 
 
@@ -161,7 +167,7 @@ def _making_rows(making: MakingFacts | None, wording: Wording) -> tuple[Row, ...
     said = [wording.say(f"making.{name}", value=value) for name, value in stated.items() if value]
     if not said:
         return (wording.row("making", Speaker.RECORDED, wording.say("making.none")),)
-    return (wording.row("making", Speaker.STATED, *said),)
+    return (wording.row("making", "sightings[].making.source_type", *said),)
 
 
 def capture_lines(captures: Sequence[CaptureFacts], wording: Wording) -> list[str]:
@@ -202,12 +208,12 @@ def licence_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     sentence = {"all": "covers", "some": "covers_some", "none": "none_covers", "unsearched": "unsearched"}
     result = wording.say(f"licence.{sentence[check.outcome]}", time=wording.time(check.checked_at))
     rows = [
-        wording.row("licence_result", Speaker.RECORDED, result),
-        wording.row("records", Speaker.RECORDED, str(check.searched)),
-        wording.time_row("searched_at", check.checked_at),
+        wording.row("licence_result", "licence_check.result", result),
+        wording.row("records", "licence_check.searched", str(check.searched)),
+        wording.time_row("searched_at", check.checked_at, "licence_check.checked_at"),
     ]
     if check.reasons:
-        rows.append(wording.row("licence_notes", Speaker.RECORDED, *map(wording.told, check.reasons)))
+        rows.append(wording.row("licence_notes", "licence_check.reasons[]", *map(wording.told, check.reasons)))
     return Section(wording.say("heading.licences"), (Rows(tuple(rows)),), level)
 
 
@@ -216,13 +222,13 @@ def decision_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     decision = facts.decision
     if decision.at is None:
         return Section(wording.say("label.decision"), (Text(wording.say("decision.open")),), level)
-    speaker = Speaker.RECORDED if decision.demonstration else Speaker.DECLARED
+    said = "decision.demonstration" if decision.demonstration else "decision.decision"
     by = wording.told(decision.by) if decision.demonstration else decision.by
     rows = (
-        wording.row("decision", speaker, decision_words(facts, wording), style=Style.STRONG),
-        wording.row("decided_by", Speaker.RECORDED, by),
-        wording.time_row("decided_at", decision.at),
-        wording.row("reason", Speaker.DECLARED, wording.told(decision.reason)),
+        wording.row("decision", said, decision_words(facts, wording), style=Style.STRONG),
+        wording.row("decided_by", "decision.demonstration" if decision.demonstration else "decision.by", by),
+        wording.time_row("decided_at", decision.at, "decision.at"),
+        wording.row("reason", "decision.reason", wording.told(decision.reason)),
     )
     return Section(wording.say("label.decision"), (Rows(rows),), level)
 
@@ -301,8 +307,8 @@ def log_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
     for proof in proofs.values():
         checkpoint = wording.say("witness.checkpoint", origin=proof.checkpoint.split("\n", 1)[0], size=proof.size)
         entry = wording.say("witness.slice_entry", sequence=proof.sequence, time=wording.time(proof.time))
-        rows.append(wording.row("entry", Speaker.RECORDED, entry))
-        rows.append(wording.row("checkpoint", Speaker.RECORDED, checkpoint, style=Style.MONO))
+        rows.append(wording.row("entry", "sightings[].slice.log.sequence", entry))
+        rows.append(wording.row("checkpoint", "sightings[].slice.log.checkpoint", checkpoint, style=Style.MONO))
     return tuple(rows)
 
 

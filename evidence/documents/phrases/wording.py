@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from evidence.documents.phrases import Phrases
 from evidence.documents.typeset.blocks import Bullets, Line, Row, Speaker, Style
+from evidence.facts.backing import BACKINGS, Standing
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
 
@@ -42,16 +43,27 @@ class Wording:
         """The heads of a table's columns; what rows or sections show too is called as there."""
         return tuple(self.phrases.first(name, "column", "label", "heading") for name in names)
 
-    def row(self, label: str, speaker: Speaker, *texts: str, style: Style = Style.PLAIN) -> Row:
-        """A labelled value; an empty one reads "not stated"."""
+    def row(self, label: str, said: str, *texts: str, style: Style = Style.PLAIN) -> Row:
+        """A labelled value, with its speaker or the field of the facts that it is; an empty one reads "not stated"."""
         value = tuple(Line(self.clipped(text), style) for text in texts if text)
         unknown = (Line(self.say("document.unknown"), Style.QUIET),)
-        return Row(self.say(f"label.{label}"), value or unknown, self.say(f"speaker.{speaker}"))
+        return Row(self.say(f"label.{label}"), value or unknown, self.speaker(said))
 
-    def time_row(self, label: str, moment: datetime | None) -> Row:
-        """A recorded time, in UTC and local."""
+    def speaker(self, said: str) -> str:
+        """The word for who says it: a :class:`Speaker`, or whose word the table calls a field of the facts."""
+        backing = BACKINGS.get(said)
+        if backing is None:
+            return self.say(f"speaker.{Speaker(said)}")
+        if backing.standing is not Standing.CHECKED:
+            return self.say(f"speaker.{backing.standing}")
+        if backing.check == "facts":  # a digest, beside which there is no room for more words
+            return self.say("speaker.sealed")
+        return self.say("speaker.checked", check=backing.check)
+
+    def time_row(self, label: str, moment: datetime | None, said: str = Speaker.RECORDED) -> Row:
+        """A time, in UTC and local."""
         shown = Line(self.say("document.no_time"), Style.QUIET) if moment is None else Line(self.both_times(moment))
-        return Row(self.say(f"label.{label}"), (shown,), self.say(f"speaker.{Speaker.RECORDED}"))
+        return Row(self.say(f"label.{label}"), (shown,), self.speaker(said))
 
     def both_times(self, moment: datetime) -> str:
         """The time in UTC, then local when there is a zone."""

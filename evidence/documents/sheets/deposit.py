@@ -12,6 +12,7 @@ from evidence.documents.typeset.blocks import (
     Document,
     Plate,
     Plates,
+    Quiet,
     Row,
     Rows,
     Section,
@@ -62,16 +63,16 @@ def _declared(facts: CaseFacts, wording: Wording) -> Section:
     registrations = [f"{item.office} {item.number} ({item.date})" for item in work.registrations]
     chain = [line for item in work.attachments for line in (item.title, f"SHA-256 {item.digest.hex}")]
     rows = (
-        wording.row("title", Speaker.DECLARED, work.title),
-        wording.row("author", Speaker.DECLARED, work.author),
-        wording.row("holder", Speaker.DECLARED, *((work.holder,) if work.holder else declared_by)),
-        wording.row("created", Speaker.DECLARED, work.created),
-        wording.row("first_publication", Speaker.DECLARED, work.first_publication),
+        wording.row("title", "work.title", work.title),
+        wording.row("author", "work.author", work.author),
+        wording.row("holder", "work.holder", *((work.holder,) if work.holder else declared_by)),
+        wording.row("created", "work.created", work.created),
+        wording.row("first_publication", "work.first_publication", work.first_publication),
         wording.row("ai_share", Speaker.DECLARED, ""),
-        wording.row("registrations", Speaker.DECLARED, *registrations),
-        wording.row("rights", Speaker.DECLARED, work.rights_statement),
-        *((wording.row("credit", Speaker.DECLARED, work.credit),) if work.credit else ()),
-        wording.row("chain", Speaker.DECLARED, *chain),
+        wording.row("registrations", "work.registrations[].number", *registrations),
+        wording.row("rights", "work.rights_statement", work.rights_statement),
+        *((wording.row("credit", "work.credit", work.credit),) if work.credit else ()),
+        wording.row("chain", "work.attachments[].title", *chain),
     )
     running = wording.say("deposit.running", work=facts.work.number, number=facts.bundle)
     return Section(wording.say("deposit.declared"), (Rows(rows),), running=running)
@@ -81,14 +82,14 @@ def _recorded(facts: CaseFacts, wording: Wording) -> Section:
     earlier = facts.work.earlier_registration
     known = () if earlier is None else (wording.say("deposit.earlier", day=wording.day(earlier)),)
     rows = (
-        wording.row("work_number", Speaker.RECORDED, facts.work.number),
+        wording.row("work_number", "work.number", facts.work.number),
         wording.time_row("registered_at", facts.work.registered_at),
-        *(wording.row("earlier_registration", Speaker.RECORDED, words) for words in known),
-        wording.row("record", Speaker.RECORDED, str(facts.bundle)),
+        *(wording.row("earlier_registration", "work.earlier_registration", words) for words in known),
+        wording.row("record", "bundle", str(facts.bundle)),
         wording.time_row("made_at", facts.written_at),
-        wording.row("software", Speaker.RECORDED, f"{facts.software.name} {facts.software.version}"),
+        wording.row("software", "software.name", f"{facts.software.name} {facts.software.version}"),
     )
-    blocks: list[Block] = [Rows(rows)]
+    blocks: list[Block] = [Rows(rows), Quiet(wording.say("sheet.speakers"))]
     if page := facts.work.public_page:
         blocks.append(Text(wording.say("deposit.public", page=page)))
     if _has_code(facts):
@@ -114,9 +115,14 @@ def _pictures(shown: Sequence[PictureFacts], gallery: Gallery) -> Section:
 def _picture_rows(picture: PictureFacts, wording: Wording) -> tuple[Row, ...]:
     measures = wording.say("picture.size", width=picture.width, height=picture.height, format=picture.format)
     return (
-        wording.row("registered_picture", Speaker.RECORDED, measures, *broken_off(picture, wording)),
-        wording.row("size", Speaker.RECORDED, wording.say("picture.bytes", n=f"{picture.size:,}")),
-        wording.row("digest", Speaker.RECORDED, picture.digest.hex, style=Style.MONO),
+        wording.row(
+            "registered_picture",
+            f"work.pictures[].{'incomplete' if picture.incomplete else 'width'}",
+            measures,
+            *broken_off(picture, wording),
+        ),
+        wording.row("size", "work.pictures[].size", wording.say("picture.bytes", n=f"{picture.size:,}")),
+        wording.row("digest", "work.pictures[].digest", picture.digest.hex, style=Style.MONO),
     )
 
 
@@ -126,8 +132,10 @@ def _proofs(facts: CaseFacts, wording: Wording) -> Section:
         return Section(wording.say("deposit.proofs"), (Text(wording.say("deposit.not_logged")),))
     checkpoint = wording.say("witness.checkpoint", origin=proof.checkpoint.split("\n", 1)[0], size=proof.size)
     rows = (
-        wording.row("registration_entry", Speaker.RECORDED, f"{proof.sequence} · {wording.time(proof.time)}"),
-        wording.row("checkpoint", Speaker.RECORDED, checkpoint, style=Style.MONO),
+        wording.row(
+            "registration_entry", "work.registration.sequence", f"{proof.sequence} · {wording.time(proof.time)}"
+        ),
+        wording.row("checkpoint", "work.registration.checkpoint", checkpoint, style=Style.MONO),
     )
     witnesses = witness_blocks(facts.witnesses, wording, "covered_no_later")
     return Section(wording.say("deposit.proofs"), (Rows(rows), *witnesses))

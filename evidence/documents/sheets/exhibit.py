@@ -57,16 +57,16 @@ def _sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
 
 def _about(facts: CaseFacts, wording: Wording) -> Section:
     rows = (
-        wording.row("case", Speaker.RECORDED, facts.number),
-        wording.row("bundle", Speaker.RECORDED, str(facts.bundle)),
-        wording.row("party", Speaker.RECORDED, facts.party.name, *_letters(facts.party.name, wording)),
-        wording.time_row("opened_at", facts.opened_at),
-        wording.time_row("made_at", facts.written_at),
+        wording.row("case", "number", facts.number),
+        wording.row("bundle", "bundle", str(facts.bundle)),
+        wording.row("party", "party.name", facts.party.name, *_letters(facts.party.name, wording)),
+        wording.time_row("opened_at", facts.opened_at, "opened_at"),
+        wording.time_row("made_at", facts.written_at, "written_at"),
         wording.row("preparer", Speaker.RECORDED, wording.say("sheet.preparer", owner=facts.owner.name)),
-        wording.row("software", Speaker.RECORDED, f"{facts.software.name} {facts.software.version}"),
+        wording.row("software", "software.name", f"{facts.software.name} {facts.software.version}"),
     )
     running = wording.say("sheet.running", case=facts.number, bundle=facts.bundle)
-    return Section(wording.say("heading.about"), (Rows(rows),), 1, running=running)
+    return Section(wording.say("heading.about"), (Rows(rows), Quiet(wording.say("sheet.speakers"))), 1, running=running)
 
 
 def _letters(host: str, wording: Wording) -> list[str]:
@@ -105,6 +105,8 @@ def screens_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
         blocks.append(replace(gallery, pictures=found).row({"screenshot-boxed": path}, HEIGHT))
     if len(there) > MAX_SCREENS:
         blocks.append(Quiet(wording.say("capture.more_screens", shown=MAX_SCREENS, all=len(there), path=there[-1][1])))
+    if blocks:
+        blocks.append(Quiet(wording.say("capture.screens_said")))
     return (Section(wording.say("heading.screens"), tuple(blocks)),) if blocks else ()
 
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 from evidence.anchors import KINDS
@@ -19,6 +19,7 @@ from exhibit.digests import Digest
 
 NO_RECEIPT = "no receipt of this seal is there"
 MAX_RECEIPT = 1 << 20
+TO_THE_SECOND = timedelta(seconds=1)
 MAX_ANCHORS = MAX_MATERIAL = 64
 _NAMED_BY_DIGEST = re.compile(r"(?:certificate|crl)-([0-9a-f]{16})\.pem")
 
@@ -36,10 +37,13 @@ class Witnessed:
     pairs: tuple[tuple[str, Check], ...] = ()
 
 
-def check_witnesses(inspection: Inspection, facts: CaseFacts | None, *, is_logged: bool) -> Witnessed:
+def check_witnesses(
+    inspection: Inspection, facts: CaseFacts | None, *, is_logged: bool, is_continued: bool
+) -> Witnessed:
     """One ``anchor:`` for each receipt, and ``time``.
 
     Only where the seal ``is_logged`` under the bundle's checkpoint, that one and what continues it has to do with it.
+    It ``is_continued`` where that checkpoint is shown to hold what the facts hold earlier entries of.
     """
     try:
         records = _records(inspection)
@@ -57,12 +61,38 @@ def check_witnesses(inspection: Inspection, facts: CaseFacts | None, *, is_logge
     whole = [check for subject, check in pairs if subject == "manifest" or _is_of_the_log(subject)]
     time = _check_time(whole, inspection.trust.asked.witnesses)
     heads = [check for record, check in of_log if record.kind == COSIGNATURE.name]
-    cosigned = _check_cosigned(inspection.trust, heads)
-    return Witnessed((*unread, *(check for _, check in pairs), *cosigned, time), _check_time(logged).time, tuple(pairs))
+    cosigned = _check_cosigned(inspection.trust, heads, is_continued=is_continued)
+    every = (*unread, *(check for _, check in pairs), *_check_stated(facts, records, pairs), *cosigned, time)
+    return Witnessed(every, _check_time(logged).time, tuple(pairs))
 
 
-def _check_cosigned(trust: Trust, checks: list[Check]) -> tuple[Check, ...]:
-    """Whether so many pinned witnesses have cosigned a head over the seal as the list asks for, if it asks."""
+def _check_stated(
+    facts: CaseFacts | None, records: tuple[AnchorRecord, ...], pairs: list[tuple[str, Check]]
+) -> tuple[Check, ...]:
+    """``witnesses``, where the facts state that some have answered: whether each one's receipt is here, and says so."""
+    stated = [] if facts is None else [one for one in facts.witnesses if one.state == "complete"]
+    if not stated:
+        return ()
+    heads = {checkpoint_digest(proof.checkpoint) for _, proof in log_proofs(facts)}
+    given = [(record, check) for record, (_, check) in zip(records, pairs, strict=True) if record.digest in heads]
+    lacking = []
+    for one in stated:
+        own = [check for record, check in given if (record.kind, record.witness) == (one.kind, one.name)]
+        times = [check.time for check in own if check.time is not None]
+        if times and (one.time is None or min(abs(time - one.time) for time in times) > TO_THE_SECOND):
+            return (failed("witnesses", f"The receipt of {one.name[:60]!a} states another time than the facts."),)
+        if any(check.development for check in own) and not one.development:
+            return (failed("witnesses", f"The facts hide that {one.name[:60]!a} was started for trials."),)
+        if not times:
+            lacking.append(one.name)
+    if lacking:
+        words = f"No receipt here bears out what the facts say of {lacking[0][:60]!a}: it is the installation's word."
+        return (not_checked("witnesses", words),)
+    return (passed("witnesses", f"The receipts of {len(stated)} witnesses that the facts name state what they say."),)
+
+
+def _check_cosigned(trust: Trust, checks: list[Check], *, is_continued: bool) -> tuple[Check, ...]:
+    """Whether so many pinned witnesses have cosigned a head over registration and seal as the list asks for, if so."""
     asked, pinned = trust.asked.cosigners, {witness.name for witness in trust.cosigners}
     if not asked:
         return ()
@@ -70,6 +100,8 @@ def _check_cosigned(trust: Trust, checks: list[Check]) -> tuple[Check, ...]:
     found = sorted(good)
     said = f"{len(found)} of {len(pinned)} pinned witnesses have cosigned a head over the seal"
     names = f": {', '.join(found)[:200]}" if found else ""
+    if not is_continued:
+        return (not_checked("cosigned", f"{said}{names}; nothing shows that it covers the registration, too."),)
     if len(found) >= asked:
         return (passed("cosigned", f"{said}{names}.", development=next(filter(None, good.values()), "")),)
     return (not_checked("cosigned", f"{said}{names}, and the trust list asks for {asked}."),)

@@ -30,6 +30,8 @@ APART = timedelta(seconds=2)
 """By how much two clocks of one visit may differ: one is set right now and then, the other isn't."""
 MAX_STEPS = 6
 REDIRECTS, GONE = frozenset({301, 302, 303, 307, 308}), frozenset({404, 410})
+SHOWN = "captured"
+"""The outcome of a visit at which page and image were there as they had been seen."""
 WITH_PAGE = frozenset({"captured", "not-shown", "image-changed", "image-gone"})
 OUTCOMES = WITH_PAGE | {"page-gone", "unreachable"}
 RENDERED = {
@@ -96,22 +98,37 @@ class _Capture:
 def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     """``capture:NN-N`` for the Nth capture of each sighting, ``wacz:NN-N`` where there is a web archive of it.
 
-    And ``captures``: whether each sighting has a capture that passed.
+    And ``captures``: whether each sighting has a capture that passed, and one of them found the picture served.
     """
+    agreed: set[str] = set()
     shown: set[str] = set()
+    outcomes = {
+        f"{sighting.number:02d}-{number}": capture.outcome
+        for sighting in facts.sightings
+        for number, capture in enumerate(sighting.captures, 1)
+    }
     for check in _each(inspection, facts):
         what, _, numbers = check.name.partition(":")
         if what == "capture" and check.state is State.PASSED:
-            shown.add(numbers.partition("-")[0])
+            agreed.add(numbers.partition("-")[0])
+            if outcomes[numbers] == SHOWN:
+                shown.add(numbers.partition("-")[0])
         yield check
-    missing = [number for number in (f"{sighting.number:02d}" for sighting in facts.sightings) if number not in shown]
-    if facts.made_with is None or not facts.sightings:
-        return
-    if missing:
+    if facts.made_with is not None and facts.sightings:
+        yield _check_all([f"{sighting.number:02d}" for sighting in facts.sightings], agreed, shown)
+
+
+def _check_all(numbers: Sequence[str], agreed: set[str], shown: set[str]) -> Check:
+    """``captures``, given the sightings with a capture that agrees, and those with one that found the picture."""
+    if missing := [number for number in numbers if number not in agreed]:
         words = f"No capture shows sighting {', '.join(missing)}: the crawl's record stands alone."
-        yield not_checked("captures", words)
-    else:
-        yield passed("captures", "Each sighting has a capture that agrees with what was recorded.")
+        return not_checked("captures", words)
+    if not shown:
+        words = "No capture found the picture: what was served when the place was visited again isn't what was seen."
+        return not_checked("captures", words)
+    without = [number for number in numbers if number not in shown]
+    but = f" No capture found the picture of sighting {', '.join(without)}." if without else ""
+    return passed("captures", f"Each sighting has a capture that agrees with what was recorded.{but}")
 
 
 def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:

@@ -3,6 +3,7 @@
 import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any
@@ -22,22 +23,23 @@ from evidence.verdict.result import Check, checked, expect, failed, not_checked,
 from evidence.verify.checks.captures import check_captures
 from evidence.verify.checks.cocaptures import check_cocaptures, check_web_archives
 from evidence.verify.checks.contents import LIMITS, READ_OTHERWISE, check_pictures, some
-from evidence.verify.checks.decision import check_decision
+from evidence.verify.checks.credentials import check_credentials
+from evidence.verify.checks.decision import check_confirmed, check_decision
 from evidence.verify.checks.inspection import Inspection
 from evidence.verify.checks.odds import check_odds, read_weighings
 from evidence.verify.checks.probability import check_probability, read_calibrations
 from evidence.verify.checks.proofs import OwnCheckpoint, expect_logged, expect_vouched, own_checkpoint
 from evidence.verify.checks.remade import Makers, check_remade, is_sheet
 from exhibit.comparison.derived import survival
-from exhibit.comparison.similarity import dense_similarity, laid_on
+from exhibit.comparison.similarity import agreement, laid_on
 from exhibit.comparison.warp import overlaps, turn
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
-from exhibit.network.addresses import host_of, is_within
+from exhibit.network.addresses import host_of, is_within, registrable_domain
 from exhibit.periods import earliest
 from exhibit.pictures.decode import DecodedPicture, decode
-from exhibit.types import Piece
+from exhibit.types import Decision, Piece
 
 Pictures = tuple[PictureFacts, PictureFacts]  # the found and the registered one
 Pixels = NDArray[np.uint8]
@@ -48,6 +50,10 @@ AT_LEAST = 1024
 TOLERANCE = 0.05
 """Largest difference between the sealed and the recomputed similarity: the sealed one may come from a faster path."""
 MAP_TOLERANCE = 0.1  # share of the cells of a map of what survives that may differ, for the same cause
+LEAST_DENSE, LEAST_PART, LEAST_TEXTURED = 0.5, 0.4, 100
+"""By which the product itself calls no pair certain: less similarity, a smaller share of both pictures than this that
+the one shows of the other, fewer windows with texture in it. They are applied to what is computed here."""
+HELD_TO_PARTS = frozenset({"match-6", "match-7", "match-8"})  # versions of the comparison that had all three limits
 AREA_TOLERANCE = 0.01  # largest difference between a sealed and a recomputed share of an area
 WORK_ALONE = "none"  # the kind of party in the record of a work that is about no use of it
 STOOD_IN = " A reduced picture stood in for a withheld one; that it shows the same is the sealer's word."
@@ -86,15 +92,18 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
     """Registration, slices and captures of sightings, matches and what follows from them, the rest."""
     own = own_checkpoint(inspection)
     yield from _registrations(inspection, own, facts)
+    if facts.party.kind != WORK_ALONE or facts.sightings or facts.matches:
+        yield checked("party", _party, facts)
+        yield checked("confirmed", check_confirmed, facts)
     for sighting in facts.sightings:
         yield checked(f"slice:{sighting.number:02d}", _slice, inspection, own, sighting)
     if facts.decision.passkey is not None:
         yield checked("decision", check_decision, inspection, own, facts, facts.decision.passkey)
-    yield from _party(facts)
     yield from check_captures(inspection, facts)
     yield from check_cocaptures(inspection, facts)
     yield from check_web_archives(inspection, facts)
     yield check_pictures(inspection, facts)
+    yield from check_credentials(inspection, facts)
     registered = {picture.digest: picture for picture in reversed(facts.work.pictures)}
     seen = {sighting.picture.digest: sighting.picture for sighting in reversed(facts.sightings)}
     calibrations, weighings = read_calibrations(inspection, facts), read_weighings(inspection, facts)
@@ -156,16 +165,6 @@ def _fitting(inspection: Inspection, facts: CaseFacts) -> str:
     )
 
 
-def _party(facts: CaseFacts) -> Iterator[Check]:
-    """``party`` where a page doesn't lie at the party that is named, by its host as browsers read it."""
-    party = facts.party.name.partition("/")[0]
-    hosts = {sighting.number: host_of(sighting.page_url) for sighting in facts.sightings}
-    others = {number: host for number, host in hosts.items() if not is_within(host, party)}
-    if facts.party.kind == "domain" and party and others:
-        number, host = next(iter(others.items()))
-        yield failed("party", f"The page of sighting {number} lies at {host[:200] or 'no host'!a}, not at {party!a}.")
-
-
 def _expect_whole(facts: CaseFacts) -> None:
     """Raise ``FormatError`` where a match points at something that isn't there."""
     registered = {picture.digest for picture in facts.work.pictures}
@@ -202,6 +201,12 @@ def _registrations(inspection: Inspection, own: OwnCheckpoint | None, facts: Cas
             yield not_checked(numbered, "No entry of the log that the bundle holds is about this picture.")
         else:
             yield checked(numbered, _registration, inspection, own, numbered, facts, found)
+            others = (
+                proof for proof in proofs if proof != found and proof.opening.get("picture") == picture.digest.hex
+            )
+            for place, proof in enumerate(others, 2):
+                named = f"{numbered}-{place}"
+                yield checked(named, _registration, inspection, own, named, facts, proof)
 
 
 def _registration(
@@ -230,12 +235,32 @@ def _expect_alike(facts: CaseFacts, proof: LogProof) -> None:
     is_first = proof == facts.work.registration  # that of a picture that was added declares nothing
     whole = is_first and names_owner
     told = {name: opening.get(name) for name in _DECLARED if whole or name in opening}
+    if not is_first:  # of a picture that was added it says what it names, and that alone
+        told |= {name: opening[name] for name in _DECLARED_LATER if name in opening}
     told |= {name: opening.get(name, "") for name in _DECLARED_LATER if whole or (is_first and name in stated)}
     if names_owner or "work" in opening:
         number = opening.get("work")
         told["number"] = str(number) if type(number) is int else number
     wrong = min((name for name, value in told.items() if stated.get(name, "") != value), default="")
     expect(not wrong, f"The log's entry states another {wrong} than the facts.")
+
+
+def _party(facts: CaseFacts) -> Check:
+    """Whether the sightings' pages lie under the party's domain; raises ``FormatError`` where one lies elsewhere."""
+    party, hosts = facts.party, sorted({host_of(sighting.page_url) for sighting in facts.sightings} - {""})
+    if party.kind not in {"domain", "account"}:
+        raise FormatError(f"There is no party of the kind {party.kind[:40]!a} in a case.")
+    if party.kind == "account":
+        return not_checked("party", "Whose account it is, is the word of the installation.")
+    if not hosts:
+        return not_checked("party", "No sighting names a page on a host.")
+    name = party.name
+    own = [host for host in hosts if is_within(host, name) or registrable_domain(host) == name]
+    others = [host for host in hosts if host not in own]
+    expect(not others, f"The facts name the party {party.name[:80]!a}, and a page lies on {', '.join(others)[:200]}.")
+    return passed(
+        "party", f"Every page lies on a host of {name[:80]}: {some(hosts)}. Who is behind it, nobody looked up."
+    )
 
 
 def _first_seen(facts: CaseFacts, picture: object) -> datetime | None:
@@ -300,7 +325,7 @@ def _match(
     if is_told:
         _expect_turned(match, pictures[0])
     if match.work_picture == match.picture:
-        return passed(name, _same_bytes(match, pictures))
+        return replace(passed(name, _same_bytes(match, pictures)), similarity=1.0)
     if match.verification.transform is None:
         return not_checked(name, "No alignment was sealed, so there is nothing to compute anew.")
     if pixels_of is None:
@@ -309,7 +334,7 @@ def _match(
         files = [_shown(inspection, picture) for picture in pictures]
         shown = [pixels_of(file, match.verification.pipeline) for file in files]
         try:
-            return passed(name, _recomputed(match, pictures, files, [one.pixels for one in shown]))
+            return _recomputed(name, match, pictures, files, [one.pixels for one in shown])
         except FormatError:
             one = match.verification.pipeline
             if one in READ_OTHERWISE and any(picture.info.was_read_otherwise for picture in shown):
@@ -349,8 +374,11 @@ def _expect_turned(match: MatchFacts, found: PictureFacts) -> None:
     expect(same, f"The alignment gives {rotation}° and {'a' if mirrored else 'no'} mirroring, not as sealed.")
 
 
-def _recomputed(match: MatchFacts, pictures: Pictures, files: list[str], pixels: list[Pixels]) -> str:
-    """What both pictures give, each as the file shows it that stands for it here; raises ``FormatError``."""
+def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[str], pixels: list[Pixels]) -> Check:
+    """What both pictures give, each as the file shows it that stands for it here; raises ``FormatError``.
+
+    Pictures that don't show each other by the product's own limits pass in no case, whatever was sealed of them.
+    """
     sealed, sizes = match.verification, [(picture.width, picture.height) for picture in pictures]
     with np.errstate(all="ignore"):
         every = [np.asarray(transform, np.float64) for transform in (*sealed.further, sealed.transform)]
@@ -361,14 +389,24 @@ def _recomputed(match: MatchFacts, pictures: Pictures, files: list[str], pixels:
         back = np.asarray(np.linalg.inv(found), np.float64)
         pieces = [_decoded_piece(piece, registered, back) for piece in sealed.pieces]
         how = (pixels[0], pixels[1], registered @ every[-1] @ back, pieces)
-        dense = dense_similarity(*how)
+        laid = laid_on(*how)
+        dense, textured = agreement(*laid)
         if sealed.survival:
-            _expect_survival(sealed.survival, survival(*laid_on(*how)))
+            _expect_survival(sealed.survival, survival(*laid))
     words = f"sealed similarity {sealed.dense:.3f}, recomputed {dense:.3f}"
     problem = f"The pictures and the alignment don't give the sealed figure: {words}."
     expect(abs(dense - sealed.dense) <= TOLERANCE, problem)
     reduced = any(file != picture.file for picture, file in zip(pictures, files, strict=True))
-    return f"Warping one picture onto the other gives the sealed figure: {words}.{STOOD_IN * reduced}"
+    told = f"Warping one picture onto the other gives the sealed figure: {words}.{STOOD_IN * reduced}"
+    unlike, small = dense < LEAST_DENSE - TOLERANCE, max(work, picture) < LEAST_PART - AREA_TOLERANCE
+    plain, held = textured < LEAST_TEXTURED, sealed.pipeline in HELD_TO_PARTS
+    why = f"they agree in less than {LEAST_DENSE:g} of what they share" if unlike else "they share too small a part"
+    if sealed.decision is Decision.CERTAIN and (unlike or (held and (small or plain))):
+        raise FormatError(f"{words}: {why}, and it was sealed as certain.")
+    if unlike or (small and plain):
+        told += f" But {why}: that one shows the other isn't shown by it."
+        return replace(not_checked(name, told), similarity=dense)
+    return replace(passed(name, told), similarity=dense)
 
 
 def _expect_survival(stated: Sequence[str], seen: Sequence[str]) -> None:

@@ -1,16 +1,17 @@
-"""The check ``decision``: whose passkey signed it, where the log's entry of the decision says that one did."""
+"""The checks ``confirmed``, and ``decision``: whose passkey signed it, where the log's entry says that one did."""
 
 from evidence.facts.case import CaseFacts, PasskeyFacts
 from evidence.facts.passkey import ASSERTION_PATH, FRESH, Assertion, check_assertion
 from evidence.formats.codec import FormatError
 from evidence.log.notes import parse_note
-from evidence.verdict.result import Check, expect, passed, second
+from evidence.verdict.result import Check, expect, not_checked, passed, second
 from evidence.verify.checks.inspection import Inspection
 from evidence.verify.checks.proofs import OwnCheckpoint, expect_logged, expect_vouched
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from exhibit.errors import NotFoundError
+from exhibit.types import CaseDecision
 
 
 def check_decision(inspection: Inspection, own: OwnCheckpoint | None, facts: CaseFacts, stated: PasskeyFacts) -> Check:
@@ -34,6 +35,24 @@ def check_decision(inspection: Inspection, own: OwnCheckpoint | None, facts: Cas
         f"{statement.by}. That it is this person's is the installation's word. {_counted(facts, assertion)}"
     )
     return passed("decision", words, parse_note(stated.log.checkpoint).origin)
+
+
+def check_confirmed(facts: CaseFacts) -> Check:
+    """``confirmed``: whether the case is one that somebody confirmed, by the word of whoever decided."""
+    decision = facts.decision
+    if decision.decision not in set(CaseDecision):
+        raise FormatError(f"A case can't be decided to be {decision.decision[:40]!a}.")
+    if (decision.decision == CaseDecision.OPEN) != (decision.at is None):
+        raise FormatError("An open case states when it was decided, or a decided one doesn't.")
+    if decision.decision != CaseDecision.CONFIRMED:
+        return not_checked("confirmed", f"The case isn't confirmed: it is {decision.decision}.")
+    if facts.licence_check.covered:
+        return not_checked("confirmed", "The case was confirmed, and by the facts' own search licences cover the use.")
+    if decision.demonstration:
+        return passed("confirmed", "A switch for demonstrations confirmed the case; no person examined it.")
+    assert decision.at is not None
+    by = "It was signed by a passkey." if decision.passkey else "Nothing in the bundle shows who that is."
+    return passed("confirmed", f"Declared by {decision.by[:80]!r}, at {second(decision.at)}. {by}")
 
 
 def _counted(facts: CaseFacts, assertion: Assertion) -> str:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from evidence.facts.case import CaseFacts, DecisionFacts, MatchFacts, WeighingFacts
+from evidence.facts.shipped import WEIGHINGS, ships
 from evidence.formats.codec import Canonical, FormatError, from_plain, parse_canonical
-from evidence.verdict.result import Check, checked, expect, failed, not_checked, passed
+from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed
 from evidence.verify.checks.inspection import Inspection
 from exhibit.digests import Digest
 from exhibit.types import Count, Decision, Verification
@@ -192,6 +193,9 @@ def check_odds(match: MatchFacts, weighings: Weighings, decided: DecisionFacts) 
     """``odds:NN``: what the weights make of the figures, and whether the decision of the comparison follows."""
     name, one = f"odds:{match.number:02d}", match.verification
     weighing = weighings.get(one.pipeline)
+    unread = (one for one in weighings.values() if isinstance(one, Check) and one.state is State.FAILED)
+    if weighing is None and (wrong := next(unread, None)) is not None:
+        return replace(wrong, name=name)
     if weighing is None:
         return not_checked(name, f"The bundle doesn't hold the weights by which {one.pipeline} sums odds.")
     if isinstance(weighing, Check):
@@ -213,9 +217,13 @@ def _odds(name: str, one: Verification, weighing: WeighingFile, decided: Decisio
     expect(not problem, problem)
     if one.decision is Decision.RESEMBLES and decided.demonstration:
         return not_checked(name, "It only resembles the work, and a switch for demonstrations made a case of it.")
-    by = Digest.of(weighing.to_json()).hex[:12]
+    digest = Digest.of(weighing.to_json())
+    by = digest.hex[:12]
     told = f"The figures and the weights of {one.pipeline} ({by}) give the sealed odds: {words}."
-    return passed(name, f"{told} The decision {one.decision} follows from them.")
+    told = f"{told} The decision {one.decision} follows from them."
+    if not ships(digest, WEIGHINGS):
+        return not_checked(name, f"unknown weights: {told} That anybody measured them is the installation's word.")
+    return passed(name, told)
 
 
 def _otherwise(one: Verification) -> str:

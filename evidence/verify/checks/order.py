@@ -79,6 +79,11 @@ def _steps(facts: CaseFacts) -> Iterator[tuple[Time, Time]]:
     """What comes before what within the facts."""
     named = {time.of: time for time in _inside(facts)}
     steps = [("registered", "registration"), ("opened", "decided"), ("opened", "written"), ("decided", "written")]
+    steps.append(("licences", "written"))
+    seen = [time for name, time in named.items() if name.startswith("first seen:")]
+    if seen and "decided" in named:
+        yield min(seen, key=lambda time: time.moment), named["decided"]
+    yield from ((time, named["licences"]) for time in seen)
     for sighting in facts.sightings:
         number = f"{sighting.number:02d}"
         steps += [(f"first seen:{number}", f"{later}:{number}") for later in ("last seen", "slice")]

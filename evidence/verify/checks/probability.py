@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from evidence.facts.case import BoundFacts, CalibrationFacts, CaseFacts, MatchFacts
+from evidence.facts.shipped import CALIBRATIONS, ships
 from evidence.formats.codec import FormatError
 from evidence.verdict.result import Check, failed, not_checked, passed
 from evidence.verify.checks.inspection import Inspection
@@ -75,7 +76,10 @@ def check_probability(match: MatchFacts, calibrations: Calibrations) -> Check:
     words = f"sealed {sealed:.4f}, recomputed {found:.4f}"
     if not abs(found - sealed) <= TOLERANCE:
         return failed(name, f"The figures and the calibration don't give the sealed probability: {words}.")
-    return passed(name, f"The figures and the calibration {calibration.name} give the sealed probability: {words}.")
+    told = f"The figures and the calibration {calibration.name[:60]} give the sealed probability: {words}."
+    if not ships(calibration.digest, CALIBRATIONS):
+        return not_checked(name, f"unknown calibration: {told} What it states of itself is the installation's word.")
+    return passed(name, told)
 
 
 def _read(inspection: Inspection, stated: CalibrationFacts) -> Calibration | Check:

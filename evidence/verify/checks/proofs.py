@@ -216,7 +216,7 @@ def _consistency(inspection: Inspection, facts: CaseFacts | None, note: Note) ->
         return not_checked(name, "The sealed files hold no earlier checkpoint.")
     for old in earlier.values():
         if old.size not in paths and old.size != note.size:
-            return not_checked(name, f"The bundle holds no proof from the checkpoint of {old.size} entries on.")
+            return failed(name, f"The bundle holds no proof from the checkpoint of {old.size} entries on: it has to.")
         continued = merkle.verify_consistency(old.size, note.size, old.root, note.root, paths.get(old.size, ()))
         expect(continued, f"The log of {note.size} entries doesn't continue that of {old.size}.")
     names = sorted({old.origin for old in earlier.values()} - {note.origin})

@@ -6,7 +6,7 @@ bag is made to fit, the bag's own files, or the trust list; :func:`forged` makes
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from evidence.verdict.trust import Trust
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
+from exhibit.errors import IntegrityError
 from tests.assets.bundles import Scene, logged
 from tests.assets.changes import Files
 from tests.assets.resealing import FACTS, MANIFEST, Facts, listed, repeated
@@ -122,11 +123,26 @@ def _logged(scene: Scene, files: Files, facts: Facts) -> None:
     )
     files[f"{LOG}entry.json"] = canonical(entry)
     size = parse_note(files[f"{LOG}checkpoint"].decode()).size
-    slices = [one["slice"]["log"] for one in facts["sightings"] if one.get("slice")]
-    proofs = [one for one in (facts["work"].get("registration"), *slices) if one]
-    sizes = sorted({one["size"] for one in proofs if isinstance(one.get("size"), int) and 0 < one["size"] < size})
+    proofs = [one for one in _objects(facts) if "checkpoint" in one]
+    sizes = sorted({old for old in map(_size_of, proofs) if 0 < old < size})
     paths = [{"size": old, "path": [one.hex() for one in scene.log.consistency(old, size)]} for old in sizes]
     files[f"{LOG}consistency.json"] = canonical(paths)
+
+
+def _size_of(proof: dict[str, Any]) -> int:
+    """The entries of the head that a proof is under; 0 where it can't be read."""
+    try:
+        return parse_note(proof["checkpoint"]).size
+    except (IntegrityError, TypeError, AttributeError):
+        return 0
+
+
+def _objects(plain: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - JSON
+    """Every object of JSON."""
+    if isinstance(plain, dict):
+        yield plain
+    for inner in plain.values() if isinstance(plain, dict) else plain if isinstance(plain, list) else ():
+        yield from _objects(inner)
 
 
 def _stamped(files: Files, shape: Shape | None) -> None:

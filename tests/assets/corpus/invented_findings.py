@@ -145,13 +145,13 @@ VISITS: Kinds = {
     "a second sheet": (kept("data/other.pdf", empty_pdf()), ""),
 }
 SAID: Kinds = {
-    "another decision": (fact("decision.decision", "rejected"), ""),
+    "another decision": (fact("decision.decision", "rejected"), "confirmed"),
     "a decision by another": (fact("decision.by", "Mallory"), ""),
     "a decision for another reason": (fact("decision.reason", ""), ""),
     "a demonstration that isn't told": (fact("decision.demonstration", True), ""),
     "a decision before the case": (fact("decision.at", MOMENT), "order"),
     "a decision after the seal": (fact("decision.at", LATE), "order"),
-    "a decision at no time": (fact("decision.at", None), ""),
+    "a decision at no time": (fact("decision.at", None), "confirmed"),
     "a decision that is no text": (fact("decision.decision", 1), "facts"),
     "a licence that covers it": (fact("licence_check.covered", True), ""),
     "a licence check after the seal": (fact("licence_check.checked_at", LATE), "order"),

@@ -13,6 +13,9 @@ import re
 from tests.assets.corpus.inventions import FAMILIES
 
 NEW = {
+    "a party that isn't that of the pages, none, or of no kind": "another party|a party (?:that is none|of an unknown kind|without a name)",
+    "a consistency proof left out, or of another size": "no consistency|a consistency of another size",
+    "a decision that is none, or at no time": "another decision|a decision at no time",
     "the owner's name in facts and manifest, spelled so that it looks alike, or left empty": "an owner (?:in capitals|written.*|without.*|with (?!a field).*)",
     "a bundle's number below 1": "a bundle (?:of number zero|below zero)",
     "an author, statement of rights, publication or work's number that the log doesn't name": "another (?:author|statement of rights|number of the work)|a first publication",

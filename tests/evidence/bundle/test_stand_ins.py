@@ -14,7 +14,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import ExitCode
 from exhibit.pictures.decode import decode
 from tests.assets.browser import CHROMIUM, running_tab
-from tests.assets.bundles import FROM_FACTS, Scene, encoded, logged, make_scene, registered_bytes, textured
+from tests.assets.bundles import FROM_FACTS, Scene, continued, encoded, logged, make_scene, registered_bytes, textured
 from tests.assets.corpus.deceit import forged
 from tests.assets.corpus.inventing import kept
 from tests.assets.tampering import files_of, packed, rebagged
@@ -36,7 +36,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     files.append(stand_in(ORIGINAL, registered_bytes(1), made.blobs))
     sealed = seal(made.facts, files, made.owner_key, holder="operator", sealed_at=now(), blobs=made.blobs)
     entry = logged(made.log, EntryType.SEAL, seal_opening(sealed))
-    return replace(made, sealed=sealed, proofs=Proofs(entry))
+    return replace(made, sealed=sealed, proofs=Proofs(entry, continued(made.log, made.facts, entry.size)))
 
 
 def copy_for_the_other_side(scene: Scene, path: Path) -> Path:

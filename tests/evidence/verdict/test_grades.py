@@ -9,6 +9,7 @@ WHOLE = [
     *(passed(name, "") for name in ("manifest", "files", "facts", "signature", "entry", "inclusion", "order")),
     passed("key", "", "Ann"),
     passed("checkpoint", "", "the log"),
+    passed("consistency", ""),
     passed("time", "", "an authority"),
 ]
 
@@ -54,6 +55,12 @@ def test_what_a_bundle_has_nothing_of_is_a_grade_only_where_it_is_asked_for() ->
     assert asked is not None
     assert (asked.state, asked.required) == (State.NOT_CHECKED, True)
     assert [one.name for one in grades_of(WHOLE, ()) if one.required] == ["bytes", "owner", "log", "time"]
+
+
+def test_what_nobody_confirmed_is_never_complete_whatever_is_asked_for() -> None:
+    undecided = grade("decision", [*WHOLE, not_checked("confirmed", "")], ())
+    assert undecided is not None
+    assert (undecided.state, undecided.required) == (State.NOT_CHECKED, True)
 
 
 def test_the_sheet_counts_only_where_a_list_names_it() -> None:

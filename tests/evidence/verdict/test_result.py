@@ -26,6 +26,7 @@ CHECKS = (
     *(passed(name, "") for name in ("manifest", "files", "facts", "signature", "entry", "inclusion", "order")),
     passed("key", "", "Ann"),
     passed("checkpoint", "", "the log"),
+    passed("consistency", ""),
     Check("time", State.PASSED, "", NOON, by="an authority"),
 )
 WHOLE = Verdict("b.zip", Digest.of(b""), "2026-11-20", CHECKS)

@@ -18,7 +18,7 @@ from evidence.bundle.sealing import ContentFile, seal, seal_opening
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import EntryType
-from tests.assets.bundles import FROM_FACTS, logged, make_scene
+from tests.assets.bundles import FROM_FACTS, continued, logged, make_scene
 
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -43,7 +43,8 @@ entry = logged(scene.log, EntryType.SEAL, seal_opening(sealed))
 told["seal"], told["seal seconds"] = peak(), time.monotonic() - begun
 from dataclasses import replace
 begun = time.monotonic()
-path = replace(scene, sealed=sealed, proofs=Proofs(entry)).write(folder / "large.zip")
+proofs = Proofs(entry, continued(scene.log, scene.facts, entry.size))
+path = replace(scene, sealed=sealed, proofs=proofs).write(folder / "large.zip")
 told["write"], told["write seconds"] = peak(), time.monotonic() - begun
 begun = time.monotonic()
 verdict = Verifier(scene.trust).verify(path)

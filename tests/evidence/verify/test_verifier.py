@@ -18,7 +18,7 @@ from exhibit.errors import ExitCode
 from registry.bundles.remaking import MAKERS
 from tests import CHECKOUT
 from tests.assets.bundles import Scene
-from tests.assets.judged import NOT_MADE
+from tests.assets.judged import NOT_MADE, UNPINNED
 from tests.assets.tampering import files_of, zipped
 
 DOCUMENTED = CHECKOUT / "docs" / "bundle-format.md"
@@ -37,7 +37,7 @@ def states(verdict: Verdict) -> dict[str, State]:
 
 def test_a_whole_bundle_is_complete_and_every_check_passes(scene: Scene, bundle: Path) -> None:
     verdict = Verifier(scene.trust, MAKERS).verify(bundle)
-    assert {name for name, state in states(verdict).items() if state is not State.PASSED} == {"rest"}
+    assert {name for name, state in states(verdict).items() if state is not State.PASSED} == {"rest", UNPINNED}
     assert verdict.outcome is ExitCode.DONE
     assert verdict.seal == scene.sealed.seal
     assert verdict.existed_by is not None
@@ -219,8 +219,8 @@ class TestTheCommand:
         assert (plain["outcome"], plain["exit_code"], plain["seal"]) == ("complete", 0, scene.sealed.seal.hex)
         assert {check["name"] for check in plain["checks"] if check["state"] != "passed"} == NOT_MADE
         grades = {grade["name"]: (grade["state"], grade["by"]) for grade in plain["grades"]}
-        assert list(grades) == ["bytes", "owner", "capture", "match", "log", "time", "sheet"]
-        assert [grade["required"] for grade in plain["grades"]] == [True] * 6 + [False]
+        assert list(grades) == ["bytes", "owner", "capture", "match", "decision", "log", "time", "sheet"]
+        assert [grade["required"] for grade in plain["grades"]] == [True] * 7 + [False]
         assert grades["owner"] == ("passed", "the pinned key of Ann's Pictures")
         assert grades["time"][0] == "passed"
         assert set(grades["time"][1].split(", ")) == {"Test authority", "Test chain", "Test ledger"}

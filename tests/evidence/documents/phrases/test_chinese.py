@@ -18,6 +18,7 @@ from evidence.documents.phrases import load_phrases
 from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.typeset.fonts import installed_fonts
+from evidence.facts.backing import BACKINGS
 from evidence.facts.case import CaseFacts, PartyFacts
 from exhibit.browser.loading import BOTH_SIGNS
 from exhibit.sentences import CONTEXT
@@ -50,8 +51,9 @@ SEEN = (
     "The rendered page shows it at 2 places."
 )
 SAID_OF = re.compile("The (?!URL)")  # what the guard says of what a visit met
-SAID = ("Asia", "Executed", "Lund", "Shanghai", "at", "on", "proofs")
-"""What the sample names, and what a statute has in its own words beside the Chinese ones."""
+CHECKS = {backing.check for backing in BACKINGS.values()} | {"exhibit", "verify"}
+SAID = ("Asia", "Executed", "Lund", "Shanghai", "at", "on", "proofs", *CHECKS)
+"""What the sample names, checks of the verifier, and what a statute has in its own words beside the Chinese ones."""
 
 
 def text_of(pdf: bytes) -> str:

@@ -68,6 +68,8 @@ def test_each_fact_has_its_speaker(sheet: str) -> None:
     assert "Author Mara Lindqvist declared" in sheet
     assert "Ships worldwide. stated" in sheet
     assert "Log entry 12 recorded" in sheet
+    assert "check: match" in sheet
+    assert "Recorded: the word of the installation that made this document." in sheet
 
 
 WORDING = Wording(load_phrases("en"))
@@ -89,9 +91,11 @@ def test_the_last_screenshot_that_shows_the_picture_stands_there() -> None:
     pictures = {"data/sightings/01/capture-2/screenshot-boxed.png": encoded(Image.new("RGB", (90, 60)), "PNG")}
     album = Album(400)
     [section] = screens_sections(case, Gallery(pictures, album, WORDING))
-    said, shown = section.blocks
+    said, shown, word = section.blocks
     assert isinstance(said, Text)
     assert isinstance(shown, Plates)
+    assert isinstance(word, Quiet)
+    assert "is recorded: no check derives" in word.text
     assert "capture-2/screenshot-boxed.png" in said.text
     assert len(album.files) == 1
     assert screens_sections(sample_case(), Gallery({}, album, WORDING)) == ()
@@ -100,7 +104,7 @@ def test_the_last_screenshot_that_shows_the_picture_stands_there() -> None:
 def test_of_many_places_some_are_shown_and_the_others_counted() -> None:
     [section] = screens_sections(case_with(captured(1), places=MAX_SCREENS + 1), Gallery({}, Album(400), WORDING))
     assert sum(isinstance(block, Plates) for block in section.blocks) == MAX_SCREENS
-    last = section.blocks[-1]
+    last = section.blocks[-2]
     assert isinstance(last, Quiet)
     assert str(MAX_SCREENS + 1) in last.text
 

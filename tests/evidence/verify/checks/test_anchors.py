@@ -1,6 +1,7 @@
 """What witnesses say counts by the pinned list alone, and so many of them as it asks for."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from evidence.anchors.evm.proofs import EvmPending
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest
 from evidence.development.authority import running_authority
+from evidence.facts.case import WitnessFacts
 from evidence.formats.codec import FormatError
 from evidence.log.notes import cosigner_key
 from evidence.verdict.result import State
@@ -19,7 +21,7 @@ from exhibit.errors import ExitCode
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
-from tests.assets.bundles import Scene
+from tests.assets.bundles import Scene, resealed
 from tests.assets.partners import new_signer
 from tests.assets.witnesses import with_cosigner
 
@@ -127,3 +129,36 @@ def test_a_pending_receipt_is_not_checked(scene: Scene, tmp_path: Path) -> None:
     [check] = [check for check in verdict.checks if check.name.endswith(".ots")]
     assert check.sentence.startswith("pending")
     assert verdict.outcome is ExitCode.INCOMPLETE
+
+
+@pytest.mark.parametrize(
+    ("hours", "development", "state"),
+    [(0, True, State.PASSED), (0, False, State.FAILED), (-1, True, State.FAILED), (None, True, State.NOT_CHECKED)],
+)
+def test_a_witness_that_the_facts_name_is_held_against_its_receipt(
+    scene: Scene, tmp_path: Path, hours: int | None, *, development: bool, state: State
+) -> None:
+    registration = scene.facts.work.registration
+    assert registration is not None
+    head = checkpoint_digest(registration.checkpoint)
+    with running_authority(scene.folder / "authority") as authority:
+        session = guarded_session(Guard(("127.0.0.0/8",)))
+        receipt = Rfc3161Anchor("Early", authority.url, [scene.root_pem], development=True, session=session).submit(
+            head
+        )
+    assert receipt.time is not None
+    told = receipt.time + timedelta(hours=hours or 0)
+    named = WitnessFacts("rfc3161", "Early", development, "complete", "checkpoint", told)
+    other = resealed(scene, replace(scene.facts, witnesses=(named,)))
+    proofs = replace(other.proofs, anchors=() if hours is None else (AnchorProof(head, receipt),))
+    verdict = Verifier(scene.trust).verify(other.write(tmp_path / "b.zip", proofs))
+    [check] = [check for check in verdict.checks if check.name == "witnesses"]
+    assert check.state is state, check.sentence
+
+
+def test_cosigners_count_only_where_the_head_is_shown_to_hold_the_registration(scene: Scene, tmp_path: Path) -> None:
+    proofs, trust = with_cosigner(scene.log, scene.proofs, scene.trust)
+    proofs = replace(proofs, consistency=())
+    verdict = Verifier(trust).verify(scene.write(tmp_path / "b.zip", proofs))
+    states = {check.name: check.state for check in verdict.checks}
+    assert (states["consistency"], states["cosigned"]) == (State.FAILED, State.NOT_CHECKED)

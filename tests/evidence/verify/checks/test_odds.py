@@ -5,13 +5,15 @@ import random
 import zipfile
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from evidence.bundle.bag import Proofs, Withheld
 from evidence.bundle.sealing import weighing_path
 from evidence.facts.case import CaseFacts, WeighingFacts
+from evidence.facts.shipped import WEIGHINGS
 from evidence.formats.codec import from_plain, parse_canonical
 from evidence.verdict.grades import State
 from evidence.verdict.result import Check
@@ -27,6 +29,8 @@ from exhibit.digests import Digest
 from exhibit.types import Decision
 from indexer.compare import weighing as weighed
 from indexer.compare.figures import Figures
+from registry.bundles.facts import weighing_file
+from registry.services.services import Services
 from tests.assets.bundles import Scene, resealed
 
 NAME, FILE = "odds:01", weighing_path(1)
@@ -48,6 +52,12 @@ SURE: dict[str, Any] = {
 }
 FAINT: dict[str, Any] = {"figures": asdict(replace(MEASURED, excess=8.0)), "exposure": -2.0}
 """What isn't precise: the sum of the second question is its intercept."""
+
+
+@pytest.fixture(autouse=True)
+def these_ship(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights of these tests count as some that come with the software."""
+    monkeypatch.setattr("evidence.verify.checks.odds.WEIGHINGS", {Digest.of(WEIGHING.to_json()).hex})
 
 
 def facts_with(scene: Scene, weighing: WeighingFile | None = WEIGHING, **changes: object) -> CaseFacts:
@@ -125,6 +135,22 @@ def test_a_decision_that_the_odds_do_not_bear_fails(
     check = told(scene, facts_with(scene, **changes), tmp_path / "bundle.zip")
     assert check is not None
     assert check.state is state
+
+
+def test_weights_that_come_with_no_software_are_told_as_somebodys(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evidence.verify.checks.odds.WEIGHINGS", WEIGHINGS)
+    check = told(scene, facts_with(scene), tmp_path / "bundle.zip")
+    assert check is not None
+    assert (check.state, check.sentence.partition(":")[0]) == (State.NOT_CHECKED, "unknown weights")
+
+
+def test_those_that_come_with_the_software_are_known() -> None:
+    kept = {file.stem for file in weighed.KEPT.glob("*.json")}
+    services = cast("Services", SimpleNamespace(weighings=weighed.KEPT))
+    made = [weighing_file(services, pipeline) for pipeline in sorted(kept)]
+    assert {Digest.of(one.to_json()).hex for one in made if one is not None} == WEIGHINGS
 
 
 def test_what_only_resembles_a_work_is_no_case_without_a_person(scene: Scene, tmp_path: Path) -> None:

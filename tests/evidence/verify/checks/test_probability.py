@@ -11,6 +11,7 @@ import pytest
 from evidence.bundle.bag import Proofs, Withheld
 from evidence.bundle.sealing import calibration_path
 from evidence.facts.case import CaseFacts
+from evidence.facts.shipped import CALIBRATIONS
 from evidence.formats.codec import to_plain
 from evidence.standalone import verify as standalone
 from evidence.verdict.result import State, Verdict
@@ -19,10 +20,12 @@ from evidence.verify.verifier import Verifier
 from exhibit.comparison.calibration import FIGURES, HELD, Calibration
 from exhibit.errors import IntegrityError
 from exhibit.types import Decision, Verification
+from tests import CHECKOUT
 from tests.assets import verifier_inside
 from tests.assets.bundles import CALIBRATION, Scene, resealed
 
 NAME = "probability:01"
+SHIPPED = CHECKOUT / "indexer" / "models" / "calibration.json"
 
 
 def verdict_of(scene: Scene, facts: CaseFacts, path: Path, proofs: Proofs | None = None) -> Verdict:
@@ -41,12 +44,27 @@ def with_verification(facts: CaseFacts, **changes: object) -> CaseFacts:
     return replace(facts, matches=(replace(match, verification=changed),))
 
 
-def test_the_calibration_is_a_file_of_the_bundle_with_its_digest(scene: Scene, tmp_path: Path) -> None:
+def test_the_calibration_is_a_file_of_the_bundle_with_its_digest(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evidence.verify.checks.probability.CALIBRATIONS", {CALIBRATION.digest.hex})
     with zipfile.ZipFile(scene.write(tmp_path / "bundle.zip")) as packed:
         assert Calibration.from_json(packed.read("data/calibrations/01.json")) == CALIBRATION
     verdict = Verifier(scene.trust).verify(tmp_path / "bundle.zip")
     assert state(verdict) is State.PASSED
     assert verdict.outcome == 0
+
+
+def test_one_that_comes_with_no_software_is_told_as_somebodys(scene: Scene, tmp_path: Path) -> None:
+    verdict = Verifier(scene.trust).verify(scene.write(tmp_path / "bundle.zip"))
+    [check] = [check for check in verdict.checks if check.name == NAME]
+    assert (check.state, check.sentence.partition(":")[0]) == (State.NOT_CHECKED, "unknown calibration")
+    [line] = [line for line in verdict.lines if line.of == "calibration"]
+    assert "doesn't come with this software" in line.by
+
+
+def test_the_one_that_comes_along_is_known() -> None:
+    assert Calibration.from_json(SHIPPED.read_bytes()).digest.hex in CALIBRATIONS
 
 
 @pytest.mark.parametrize("changes", [{"probability": 0.9999}, {"inliers": 3}, {"hamming": 250}, {"pipeline": "other"}])

@@ -1,0 +1,177 @@
+"""What stands behind each field of a case's facts: one line a field, read by the sheet, the verdict and their tests.
+
+A field is *checked* (a check computes it again from sealed bytes), *recorded* by the installation, *declared* by the
+owner or whoever decided, or *stated* by a third party. A word may be held by a check, too: that it was written down so
+in the log at that time, or that it follows from other sealed words. It stays somebody's word then.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Standing(StrEnum):
+    """Whose word a field is."""
+
+    CHECKED = "checked"
+    RECORDED = "recorded"
+    DECLARED = "declared"
+    STATED = "stated"
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """Whose word a field is, the check of the verifier that fails where it is otherwise, and by which bytes it does."""
+
+    standing: Standing
+    check: str = ""  # its name, without the number behind the colon; empty where no check is made of it
+    source: str = ""  # what the check looks at
+
+
+_PROOF = ("sequence", "type", "time", "commitment", "salt", "opening", "size", "path[]", "checkpoint")
+_PICTURE = {
+    "facts": (("digest", "size", "file"), "the sealed file"),
+    "pictures": (("format", "width", "height"), "the picture's own header"),
+}
+_ENTRY = "the entry of the log and its opening"
+_RECORD = "the crawl's record in the slice that the log's entry commits to"
+_EXCHANGES = "the recorded exchanges"
+_SEALED = "the sealed files"
+
+
+def _checked(check: str, source: str, *paths: str) -> Iterator[tuple[str, Backing]]:
+    yield from ((path, Backing(Standing.CHECKED, check, source)) for path in paths)
+
+
+def _said(standing: Standing, *paths: str, check: str = "", source: str = "") -> Iterator[tuple[str, Backing]]:
+    yield from ((path, Backing(standing, check, source)) for path in paths)
+
+
+def _under(place: str, paths: Iterable[str]) -> list[str]:
+    return [f"{place}.{path}" for path in paths]
+
+
+def _picture(place: str) -> Iterator[tuple[str, Backing]]:
+    for check, (paths, source) in _PICTURE.items():
+        yield from _checked(check, source, *_under(place, paths))
+    yield from _said(Standing.RECORDED, f"{place}.incomplete")
+
+
+def _case() -> Iterator[tuple[str, Backing]]:
+    yield from _said(Standing.RECORDED, "number", "bundle", "language", "opened_at", "written_at", "format")
+    yield from _said(Standing.RECORDED, "not_checked[]")
+    yield from _said(Standing.DECLARED, "owner.name", check="key", source="the list of whom to trust")
+    yield from _said(Standing.DECLARED, "owner.identity")
+    yield from _said(
+        Standing.RECORDED, "party.kind", "party.name", check="party", source="the addresses of the sightings' pages"
+    )
+    yield from _said(Standing.RECORDED, *_under("software", ("name", "version", "pipeline")))
+    yield from _said(Standing.RECORDED, *_under("software.models[]", ("name", "version", "digest")))
+    yield from _said(Standing.RECORDED, *_under("made_with", ("time_zone", "versions[][]", "documents")))
+    yield from _checked("facts", "the list of sealed files", "left_out[].file")
+    yield from _said(Standing.RECORDED, *_under("left_out[]", ("role", "digest", "why", "since")))
+
+
+def _work() -> Iterator[tuple[str, Backing]]:
+    declared = ("title", "author", "rights_statement", "first_publication", "created", "holder", "credit")
+    official = ("registrations[].office", "registrations[].number", "registrations[].date")
+    yield from _said(Standing.DECLARED, *_under("work", (*declared, *official)), check="registration", source=_ENTRY)
+    recorded = ("work.number", "work.registered_at")
+    yield from _said(Standing.RECORDED, *recorded, check="registration", source=_ENTRY)
+    for place in ("work.registration", "work.further_registrations[]"):
+        yield from _said(
+            Standing.RECORDED, *_under(place, _PROOF), check="registration", source="the log's signed head"
+        )
+    yield from _picture("work.pictures[]")
+    yield from _said(Standing.DECLARED, "work.attachments[].title", "work.attachments[].role")
+    yield from _checked("facts", "the sealed file", "work.attachments[].digest", "work.attachments[].file")
+    yield from _said(Standing.RECORDED, "work.earlier_registration", "work.public_page")
+
+
+def _sightings() -> Iterator[tuple[str, Backing]]:
+    place = "sightings[]"
+    served = ("page_url", "image_url", "final_url", "status", "headers[][]", "peer", "certificate", "period")
+    record = ("picture", "seen", *served)
+    yield from _checked("facts", "the matches that name it", f"{place}.number")
+    yield from _said(Standing.RECORDED, *_under(place, served), check="slice", source=_RECORD)
+    yield from _said(Standing.RECORDED, *_under(place, ("first_seen", "last_seen", "crawl", "visibility")))
+    yield from _said(Standing.STATED, f"{place}.context")
+    yield from _picture(f"{place}.picture")
+    yield from _said(Standing.RECORDED, *_under(f"{place}.slice.record", record), check="slice", source=_RECORD)
+    yield from _checked("slice", "the tree of the slice", *_under(f"{place}.slice", ("index", "count", "path[]")))
+    yield from _said(
+        Standing.RECORDED, *_under(f"{place}.slice.log", _PROOF), check="slice", source="the log's signed head"
+    )
+    visit = f"{place}.captures[]"
+    yield from _said(
+        Standing.RECORDED, *_under(visit, ("method", "outcome", "started", "finished", "files[]")),
+        check="capture", source=_EXCHANGES,
+    )  # fmt: skip
+    yield from _checked("capture", _EXCHANGES, f"{visit}.image")
+    yield from _said(Standing.RECORDED, f"{visit}.sentence")
+    yield from _said(
+        Standing.RECORDED,
+        *_under(f"{place}.provenance", ("standing", "problems[]")),
+        check="credentials",
+        source="the picture's bytes",
+    )
+    manifest = ("signer", "signed_at", "generator", "title", "file", "actions[]")
+    yield from _said(
+        Standing.STATED, *_under(f"{place}.provenance", manifest), check="credentials", source="the picture's bytes"
+    )
+    yield from _said(
+        Standing.STATED, *_under(f"{place}.making", ("source_type", "aigc")),
+        check="credentials", source="the picture's bytes",
+    )  # fmt: skip
+
+
+def _matches() -> Iterator[tuple[str, Backing]]:
+    place, one = "matches[]", "matches[].verification"
+    yield from _checked("facts", _SEALED, *_under(place, ("work_picture", "picture", "sightings[]")))
+    yield from _said(Standing.RECORDED, f"{place}.number")
+    yield from _checked("facts", _SEALED, *_under(place, ("overlay", "side_by_side", "difference", "points")))
+    yield from _said(Standing.RECORDED, f"{place}.words[]", check="words", source="the sealed figures")
+    measured = ("dense", "mirrored", "rotation", "overlap_work", "overlap_picture", "transform[]", "survival[]")
+    laid = ("pieces[].box[]", "pieces[].transform[]")
+    yield from _checked("match", "both pictures' pixels", *_under(one, (*measured, *laid)))
+    sums = ("related", "exposure")
+    yield from _said(Standing.RECORDED, *_under(one, sums), check="odds", source="the sealed figures and weights")
+    follows = "the sealed figures and calibration"
+    yield from _said(Standing.RECORDED, f"{one}.probability", check="probability", source=follows)
+    yield from _checked("facts", "the list of calibrations", f"{one}.calibration")
+    words = ("decision", "hamming", "inliers", "pipeline", "reasons[]", "in_place", "drift", "further[][]", "figures")
+    yield from _said(Standing.RECORDED, *_under(one, words))
+    bounds = [f"{of}.{name}" for of in ("certain", "review") for name in ("photographs", "failed")]
+    bounds += [f"{of}.at_most_in_a_million" for of in ("certain", "review")]
+    told = ("name", "made", "data", "prior", "photographs", *bounds)
+    yield from _said(
+        Standing.RECORDED, *_under("calibrations[]", told), check="probability", source="the sealed calibration"
+    )
+    yield from _checked("facts", _SEALED, "calibrations[].digest", "calibrations[].file")
+    yield from _checked("facts", _SEALED, "weighings[].digest", "weighings[].file")
+    yield from _said(Standing.RECORDED, "weighings[].pipeline", check="odds", source="the sealed weights")
+
+
+def _decided() -> Iterator[tuple[str, Backing]]:
+    search = ("checked_at", "searched", "covered", "result", "reasons[]", "partly")
+    yield from _said(Standing.RECORDED, *_under("licence_check", search))
+    yield from _said(Standing.DECLARED, *_under("decision", ("decision", "by", "at", "reason")))
+    yield from _said(Standing.RECORDED, "decision.demonstration")
+    yield from _checked("facts", _SEALED, "decision.passkey.file", "decision.passkey.digest")
+    signed = [*_under("decision.passkey.log", _PROOF), *_under("decision.passkey.key", _PROOF)]
+    yield from _said(Standing.RECORDED, *signed, check="decision", source="the log's signed head")
+    witness = ("kind", "name", "development", "state", "subject", "time", "qualified")
+    yield from _said(Standing.RECORDED, *_under("witnesses[]", witness))
+
+
+def _table() -> dict[str, Backing]:
+    found: dict[str, Backing] = {}
+    for part in (_case(), _work(), _sightings(), _matches(), _decided()):
+        for path, backing in part:
+            assert path not in found, path
+            found[path] = backing
+    return found
+
+
+BACKINGS = _table()
+"""What stands behind each field, by its path: ``[]`` stands for any place of a list."""

@@ -1,0 +1,59 @@
+"""The checks ``credentials:NN``: what a seen picture states of itself is read from its bytes again.
+
+Whatever a file states is the word of whoever wrote it there. The check shows that it stands there, and nothing else.
+"""
+
+from collections.abc import Iterator
+
+from evidence.facts.case import CaseFacts, SightingFacts
+from evidence.facts.provenance import read_provenance
+from evidence.verdict.result import Check, checked, expect, not_checked, passed
+from evidence.verify.checks.contents import LIMITS
+from evidence.verify.checks.inspection import Inspection
+from exhibit.pictures.metadata import read_metadata
+
+MAX_READ = 60  # so many pictures are read again
+READ = ("signer", "signed_at", "generator", "title", "actions")
+BY_THE_DAY = ("expired", "untrusted", "timestamp", "ocsp", "revo")
+"""Parts of codes that say how a signature stands today, and not how it was when it was read."""
+
+
+def check_credentials(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
+    """One for each sighting of which the facts state what its picture says of itself."""
+    for place, sighting in enumerate(facts.sightings):
+        if sighting.provenance is None and sighting.making is None:
+            continue
+        name = f"credentials:{sighting.number:02d}"
+        if place >= MAX_READ:
+            yield not_checked(name, f"Only the first {MAX_READ} pictures are read again.")
+        else:
+            yield checked(name, _read, inspection, name, sighting)
+
+
+def _read(inspection: Inspection, name: str, sighting: SightingFacts) -> Check:
+    data = inspection.sealed_bytes(sighting.picture.file, LIMITS.max_bytes)
+    if sighting.making is not None:
+        told = read_metadata(data, LIMITS)
+        same = (told.source_type, told.aigc) == (sighting.making.source_type, sighting.making.aigc)
+        expect(same, "The picture's bytes state another making of it than the facts, or none.")
+    stated = sighting.provenance
+    if stated is None:
+        return passed(name, "The picture's bytes state of its making what the facts say; anybody can write it there.")
+    again = read_provenance(data, sighting.picture.format)
+    if again is None:
+        return not_checked(
+            name, "The manifest inside the picture wasn't read again: the optional part c2pa isn't here."
+        )
+    found, manifest = again
+    expect((found.standing == "none") == (stated.standing == "none"), "The facts state a manifest that isn't there.")
+    expect(bool(stated.file) == bool(manifest), "The facts keep a manifest that isn't inside the picture, or none.")
+    wrong = next((of for of in READ if getattr(found, of) != getattr(stated, of)), "")
+    expect(not wrong, f"The manifest inside the picture states another {wrong} than the facts.")
+    if (found.standing, found.problems) != (stated.standing, stated.problems):
+        today = set(found.problems) ^ set(stated.problems)
+        named = all(any(part in code.lower() for part in BY_THE_DAY) for code in today)
+        expect(today and named, f"The manifest inside the picture reads {found.standing}, not as the facts say.")
+        return not_checked(name, f"The manifest reads {found.standing} today; the facts say {stated.standing}.")
+    if stated.file and inspection.sealed_bytes(stated.file, LIMITS.max_bytes) != manifest:
+        return not_checked(name, f"{stated.file} holds other words than are read from the picture here.")
+    return passed(name, "The picture's bytes state what the facts say; it is the word of whoever wrote it there.")

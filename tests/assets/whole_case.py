@@ -1,0 +1,195 @@
+"""A case of which no field of the facts is empty: everything that facts can state is in it, and is so."""
+
+from dataclasses import asdict, replace
+from datetime import timedelta
+
+from evidence.bundle.bag import Proofs
+from evidence.bundle.sealing import ContentFile, media_type_of, seal, seal_opening, title_document_path, weighing_path
+from evidence.facts.case import (
+    Absence,
+    AttachmentFacts,
+    CaptureFacts,
+    CaseFacts,
+    LeftOutFacts,
+    MakingFacts,
+    OfficialRegistration,
+    PasskeyFacts,
+    PictureFacts,
+    SightingFacts,
+    WitnessFacts,
+)
+from evidence.facts.passkey import ASSERTION_PATH
+from evidence.facts.provenance import read_provenance
+from evidence.formats.codec import to_plain
+from evidence.log.proofs import SightingRecord, SliceTree, record_leaf
+from evidence.verify.checks.contents import LIMITS
+from evidence.verify.checks.odds import ExposureWeights, RelatedWeights, WeighingFile, weighing_facts
+from exhibit.clock import now
+from exhibit.comparison.calibration import calibrated
+from exhibit.comparison.derived import survival
+from exhibit.comparison.similarity import laid_on
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.pictures.decode import decode
+from exhibit.pictures.metadata import read_metadata
+from exhibit.types import Piece
+from indexer.compare.figures import Figures
+from indexer.draw.draw import MEDIA_TYPE, View, draw
+from indexer.draw.pair import Pair
+from registry.bundles.sentences import words_of
+from tests.assets.bundles import (
+    CALIBRATION,
+    CAPTURED,
+    HALF_MIRRORED,
+    OWNER,
+    Scene,
+    captured_page,
+    continued,
+    encoded,
+    found_bytes,
+    logged,
+    registered_bytes,
+    registration_opening,
+    textured,
+)
+from tests.assets.c2pa_signed import with_manifest
+from tests.assets.passkeys import KEY, statement_of
+
+WEIGHING = WeighingFile(
+    "tests",
+    RelatedWeights(0.5, {"hash": 6.0, "inliers": 0.5, "dense": 3.0}, 1.5, 1000, 0.5),
+    ExposureWeights(-2.0, {"pieces_firm": 3.0, "pieces_firm_clear": 2.5}, review=0.0, certain=2.4),
+)
+FIGURES = asdict(
+    Figures(12, inliers=48, dense=0.9, matches=60, agreeing=48, patches=80, in_place=0.9, drift=0.1, excess=1.1)
+) | {"cover": 1.0, "pieces_in_place": 0.92, "pieces_excess": 1.0, "another": 0.0, "pieces_another": 0.0}
+LABELLED = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+ xmlns:TC260="http://www.tc260.org.cn/ns/AIGC/1.0/"
+ Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia">
+<TC260:AIGC>{"Label": "1", "ContentProducer": "Studio"}</TC260:AIGC></rdf:Description></rdf:RDF></x:xmpmeta>"""
+MANIFEST_FILE, ADDED, LEFT_OUT = "data/sightings/01/c2pa.json", "data/work/02.png", title_document_path(2, "b.pdf")
+CERTIFICATE = f"valid sha256:{'5e' * 32}"
+
+
+def whole_case(scene: Scene) -> Scene:
+    """The scene's case with a value in every field, sealed and logged anew; without receipts."""
+    found = labelled(found_bytes(1))
+    facts = replace(_with_work(scene), sightings=(_sighting(scene, found),))
+    facts = _with_match(scene, facts, found)
+    facts = replace(
+        facts,
+        witnesses=(WitnessFacts("rfc3161", "Qualified", False, "complete", "checkpoint", now(), "2026-01-01"),),  # noqa: FBT003
+        left_out=(LeftOutFacts(LEFT_OUT, "title-document", Digest.of(b"gone"), Absence.PURGED, now()),),
+        licence_check=replace(facts.licence_check, checked_at=now(), reasons=("Licence 1 (Ben): it has ended.",)),
+        decision=replace(facts.decision, at=now()),
+        opened_at=now(),
+        written_at=now() + timedelta(minutes=1),
+    )
+    facts = replace(facts, decision=replace(facts.decision, passkey=_passkey(scene, facts)))
+    sealed = seal(
+        facts, _files(scene, facts, found), scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs
+    )
+    entry = logged(scene.log, EntryType.SEAL, seal_opening(sealed))
+    proofs = Proofs(entry, continued(scene.log, facts, entry.size))
+    return replace(scene, sealed=sealed, facts=facts, proofs=proofs)
+
+
+def labelled(jpeg: bytes) -> bytes:
+    """The picture with a label of generated content and a signed manifest; its pixels stay as they are."""
+    packet = b"http://ns.adobe.com/xap/1.0/\0" + LABELLED
+    segment = b"\xff\xe1" + (len(packet) + 2).to_bytes(2, "big") + packet
+    return with_manifest(jpeg[:2] + segment + jpeg[2:])
+
+
+def _with_work(scene: Scene) -> CaseFacts:
+    data = encoded(textured(1, (80, 64)), "PNG")
+    added = PictureFacts(scene.blobs.put(data), len(data), "PNG", 80, 64, ADDED)
+    missing = AttachmentFacts("Assignment of 2022", "title-document", Digest.of(b"gone"), LEFT_OUT)
+    work = replace(
+        scene.facts.work,
+        first_publication="2021",
+        created="2020",
+        holder="Heirs of Ann",
+        credit="Ann / Field",
+        registrations=(OfficialRegistration("USCO", "VA 1-234", "2022-01-01"),),
+        pictures=(*scene.facts.work.pictures, added),
+        attachments=(*scene.facts.work.attachments, missing),
+        earlier_registration=scene.facts.work.registered_at - timedelta(days=1),
+        public_page="https://exhibit.example/works/1",
+    )
+    stated = {name: to_plain(getattr(work, name)) for name in ("created", "holder", "credit", "registrations")}
+    opening = registration_opening(work, work.pictures[0]) | stated
+    further: dict[str, object] = {"owner": "ann", "owner_name": OWNER, "picture": added.digest.hex, "work": work.number}
+    registered = logged(scene.log, EntryType.REGISTRATION, opening)
+    work = replace(
+        work, registration=registered, further_registrations=(logged(scene.log, EntryType.REGISTRATION, further),)
+    )
+    return replace(scene.facts, work=work)
+
+
+def _sighting(scene: Scene, found: bytes) -> SightingFacts:
+    before, seen = scene.facts.sightings[0], now()
+    info = decode(found).info
+    picture = PictureFacts(scene.blobs.put(found), len(found), "JPEG", info.width, info.height, before.picture.file)
+    read, told = read_provenance(found, "JPEG"), read_metadata(found, LIMITS)
+    assert read is not None
+    record = SightingRecord(
+        before.page_url, before.image_url, before.final_url, picture.digest, 200, before.headers, before.peer, seen,
+        CERTIFICATE, "2026-11",
+    )  # fmt: skip
+    tree = SliceTree([record_leaf(replace(record, image_url="https://copies.example/0.jpg")), record_leaf(record)])
+    proof = tree.prove(1, record, logged(scene.log, EntryType.SLICE, tree.opening({"crawl": "9"})))
+    capture = CaptureFacts("http", "captured", "Page and image were served.", seen, seen, picture.digest, CAPTURED)
+    return replace(
+        before, picture=picture, slice=proof, first_seen=seen, last_seen=seen, captures=(capture,),
+        certificate=CERTIFICATE, period="2026-11", provenance=replace(read[0], file=MANIFEST_FILE),
+        making=MakingFacts(told.source_type, told.aigc),
+    )  # fmt: skip
+
+
+def _with_match(scene: Scene, facts: CaseFacts, found: bytes) -> CaseFacts:
+    seen, registered = (decode(data).pixels for data in (found, registered_bytes(1)))
+    pieces = (Piece((-0.5, -0.5, 159.5, 119.5), HALF_MIRRORED),)
+    [match] = facts.matches
+    related, exposure = WEIGHING.odds(FIGURES)
+    one = replace(
+        match.verification, related=round(related, 4), exposure=round(exposure, 4), figures=FIGURES, in_place=0.92,
+        drift=0.1, pieces=pieces, further=(HALF_MIRRORED,),
+        survival=survival(*laid_on(seen, registered, HALF_MIRRORED, pieces)), reasons=("plainly",),
+        probability=None, calibration=None,
+    )  # fmt: skip
+    one = calibrated(one, CALIBRATION)
+    scene.blobs.put(WEIGHING.to_json())
+    match = replace(
+        match, picture=facts.sightings[0].picture.digest, verification=one, words=words_of(one, CALIBRATION),
+        difference="data/matches/01/difference.jpg", points="data/matches/01/points.jpg",
+    )  # fmt: skip
+    return replace(facts, matches=(match,), weighings=(weighing_facts(WEIGHING, weighing_path(1)),))
+
+
+def _passkey(scene: Scene, facts: CaseFacts) -> PasskeyFacts:
+    data = KEY.answer(statement_of(facts)).to_json()
+    digest = scene.blobs.put(data)
+    key: dict[str, object] = {"key": Digest.of(KEY.public).hex, "member": "Ann", "use": "passkey", "what": "created"}
+    first = logged(scene.log, EntryType.KEY, key)
+    decided = {"case": 1, "decision": "confirmed", "assertion": digest.hex, "version": 2}
+    return PasskeyFacts(
+        ASSERTION_PATH, digest, logged(scene.log, EntryType.DECISION, decided, facts.decision.at), first
+    )
+
+
+def _files(scene: Scene, facts: CaseFacts, found: bytes) -> list[ContentFile]:
+    [match], [sighting] = facts.matches, facts.sightings
+    pair = Pair.of(found, registered_bytes(1), match.verification)
+    drawn = [
+        ContentFile(path, role, MEDIA_TYPE, scene.blobs.put(draw(View(role), pair)))
+        for role, path in match.drawings.items()
+    ]
+    pages = captured_page(sighting.captures[0].started, found)
+    roles = dict(zip(CAPTURED, ("exchange", "network", "page", "captured-image"), strict=True))
+    kept = [ContentFile(path, roles[path], media_type_of(path), scene.blobs.put(data)) for path, data in pages.items()]
+    read = read_provenance(found, "JPEG")
+    assert read is not None
+    manifest = ContentFile(MANIFEST_FILE, "c2pa", "application/json", scene.blobs.put(read[1]))
+    return [*drawn, *kept, manifest]
