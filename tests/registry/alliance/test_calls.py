@@ -84,7 +84,7 @@ def test_a_revoked_partner_asks_for_nothing(services: Services, signer: KeySigne
 def test_installations_ask_each_other(services: Services, live_server: LiveServer, signer: KeySigner) -> None:
     url = live_server.url.replace("localhost", "127.0.0.1")
     itself = partners.add("itself", url, services.log.vkey(), cosigner_key("b/witness", signer.public_key), by="")
-    assert ask(services, itself, "heads", {}) == {"heads": []}
+    assert ask(services, itself, "heads", {}) == {"heads": [], "forks": []}
     with pytest.raises(RefusedError, match="nothing here"):
         ask(services, itself, "nothing", {})
     partners.revoke(itself, by="operator", reason="")
