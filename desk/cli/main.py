@@ -51,7 +51,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "trust": "Write this installation's public keys for those who check.",
         "compare": "Compare two pictures, without servers.",
         "why": "Say why a copy isn't found to show its original, stage by stage.",
-        "anchor": "Outside witnesses: list; deploy a chain's contract.",
+        "anchor": "Outside witnesses: list, add, remove; deploy a chain's contract.",
         "partner": "Other installations that check and help: card, add, list, compare, capture, feed, forks, revoke.",
         "accuracy": "How often persons found the machine to be wrong; export it for outsiders.",
     },

@@ -35,6 +35,7 @@ def test_block_headers_come_from_a_node_an_explorer_or_nowhere(tmp_path: Path) -
     assert calendar().blocks is None
 
 
+@pytest.mark.django_db
 def test_files_of_anchors_lie_relative_to_the_data_folder(tmp_path: Path) -> None:
     config = configured(
         tmp_path,
@@ -72,6 +73,7 @@ def test_a_name_that_leads_to_a_private_network_needs_that_network_in_the_settin
         tip(networks=("10.1.0.0/16",))
 
 
+@pytest.mark.django_db
 def test_a_witness_that_cannot_be_used_says_so_and_leaves_the_others_alone(tmp_path: Path) -> None:
     (tmp_path / "roots.pem").write_text("no certificate")
     config = configured(

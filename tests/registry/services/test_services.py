@@ -21,6 +21,7 @@ def fresh(tmp_path: Path) -> Config:
     return load_config({"EXHIBIT_DATA": str(tmp_path), "EXHIBIT_CAPTURE_BROWSER": "none"})
 
 
+@pytest.mark.django_db
 def test_ports_are_made_once_and_by_the_configuration(fresh: Config) -> None:
     services = Services(replace(fresh, max_picture_bytes=7, allowed_networks=("127.0.0.1/32",)))
     assert services.blobs is services.blobs

@@ -109,6 +109,7 @@ class EagerChain(EvmChain):
         return found
 
 
+@pytest.mark.django_db
 def test_a_command_makes_the_contract_and_prints_what_the_settings_need(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
