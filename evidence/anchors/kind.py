@@ -52,6 +52,7 @@ class AnchorKind:
     how_to_check: tuple[str, ...]  # by hand, of a file ``{name}``
     usual: timedelta  # how long an answer takes, as far as nothing is known of the witness itself
     public_name: str = ""  # how people call a witness with legal weight, in place of its name
+    clocks: timedelta = timedelta(0)  # by so much the time that counts is later than the one that a receipt states
     is_direct: bool = False  # whether it stamps seals directly as well, so that one program alone checks them
 
 

@@ -139,6 +139,7 @@ KIND = AnchorKind(
     vouch=vouch,
     suffix=".ots",
     how_to_check=("ots verify {name} -f checkpoint",),
+    clocks=CLOCKS,
     usual=timedelta(hours=12),
     public_name="Bitcoin",
 )

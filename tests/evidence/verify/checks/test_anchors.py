@@ -23,7 +23,7 @@ from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
 from tests.assets.bundles import Scene, resealed
 from tests.assets.partners import new_signer
-from tests.assets.witnesses import with_cosigner
+from tests.assets.witnesses import asked_ledger, asked_witnesses, with_cosigner
 
 
 def test_a_block_of_a_ledger_counts_by_its_hash_for_its_chain_alone(scene: Scene, bundle: Path) -> None:
@@ -154,6 +154,25 @@ def test_a_witness_that_the_facts_name_is_held_against_its_receipt(
     verdict = Verifier(scene.trust).verify(other.write(tmp_path / "b.zip", proofs))
     [check] = [check for check in verdict.checks if check.name == "witnesses"]
     assert check.state is state, check.sentence
+
+
+def test_every_kind_of_witness_that_has_answered_may_stand_in_the_facts(scene: Scene, tmp_path: Path) -> None:
+    registration = scene.facts.work.registration
+    assert registration is not None
+    head = checkpoint_digest(registration.checkpoint)
+    anchors, _, block = asked_witnesses(scene.folder / "registration", head, head)
+    logged_on_chain, ledger = asked_ledger(head)
+    given = (*anchors[1:], logged_on_chain)
+    named = tuple(
+        WitnessFacts(proof.receipt.kind, proof.receipt.witness, True, "complete", "checkpoint", proof.receipt.time)  # noqa: FBT003 - a field
+        for proof in given
+    )
+    (chain,) = scene.trust.chains
+    trust = replace(scene.trust, chains=(replace(chain, blocks=(block,)),), ledgers=(ledger,))
+    other = resealed(scene, replace(scene.facts, witnesses=named))
+    verdict = Verifier(trust).verify(other.write(tmp_path / "b.zip", replace(other.proofs, anchors=given)))
+    [check] = [check for check in verdict.checks if check.name == "witnesses"]
+    assert check.state is not State.FAILED, check.sentence
 
 
 def test_cosigners_count_only_where_the_head_is_shown_to_hold_the_registration(scene: Scene, tmp_path: Path) -> None:
