@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from exhibit.errors import IntegrityError
 from exhibit.types import Json
 
+UNSEEN = "didn't show the picture"
+NOT_SHOWN = "incomplete, since their pages don't show the picture to anybody"
+"""Of bundles that lack nothing else."""
+
 
 @dataclass(frozen=True, slots=True)
 class RegisteredWork:
@@ -120,5 +124,14 @@ def files_of(answer: Json) -> list[str]:
 
 @_as_described()
 def verdicts_of(answer: Json) -> dict[str, str]:
-    """Read `verify --json`: `{"bundles": [{"file", "verdict"}]}`; return the verdict by file."""
-    return {one["file"]: one["verdict"] for one in answer["bundles"]}
+    """Read `verify --json`: `{"bundles": [{"file", "verdict", "grades", "lines"}]}`; return the verdict by file.
+
+    Some pages of the demonstration name a picture that nobody sees there: no visit of theirs shows it, and it is told.
+    """
+    return {one["file"]: _verdict(one) for one in answer["bundles"]}
+
+
+def _verdict(one: Json) -> str:
+    lacking = {grade["name"] for grade in one.get("grades", ()) if grade["required"] and grade["state"] != "passed"}
+    unseen = any(line["of"] == "capture" and line["value"] == UNSEEN for line in one.get("lines", ()))
+    return NOT_SHOWN if one["verdict"] == "incomplete" and unseen and lacking == {"capture"} else str(one["verdict"])

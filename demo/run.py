@@ -15,7 +15,7 @@ from demo.outside import OutsideCheck, check_outside
 from demo.pictures import flat
 from demo.plan import Site, Terms
 from demo.product import Product, free_port
-from demo.reading import SeenCase, cases_of, files_of, refusals_of, verdicts_of, works_of
+from demo.reading import NOT_SHOWN, SeenCase, cases_of, files_of, refusals_of, verdicts_of, works_of
 from demo.serving import HOSTS, Served, serve
 from demo.sites import NAMES, build
 from demo.stock import choose_works
@@ -31,6 +31,7 @@ LOOK_AGAIN_SECONDS: Final = 15.0
 """Each look is a command of its own, which takes its share of the processor from what is looked at."""
 PACE: Final = ("--every", "24h", "--delay", "0")
 """The sites are ours and on this machine: nobody has to be spared."""
+WELL: Final = frozenset({"complete", NOT_SHOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Result:
             *(f"The licensed use {use.image_url} was not spared." for use in self.tally.licensed_raised),
             *(f"Nothing records why {trap.image_url} was refused." for trap in self.tally.not_refused),
             *(f"{path} was fetched though robots.txt forbids it." for path in self.fetched_though_forbidden),
-            *(f"{name}: {verdict}." for name, verdict in self.verdicts.items() if verdict != "complete"),
+            *(f"{name}: {verdict}." for name, verdict in self.verdicts.items() if verdict not in WELL),
             *(f"{check.bundle}: {check.tool} says: {check.words}" for check in broken),
         )
 
