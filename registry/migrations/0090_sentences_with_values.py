@@ -1,7 +1,7 @@
 """Rows keep sentences by template and values. What rows had in English is recognised this once; the rest is quotes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from django.apps.registry import Apps
 from django.db import migrations, models
@@ -38,15 +38,22 @@ def recognise(apps: Apps, _: BaseDatabaseSchemaEditor) -> None:
     """Give sentences of ours their templates; what a person or a server wrote stays as it is."""
     known = list(_templates())
     for name, column in COLUMNS:
-        rows = _ours(apps.get_model('registry', name)._base_manager.exclude(**{column: ''}), name)
-        texts = rows.order_by().values_list('pk', models.functions.Cast(column, models.TextField()))
-        changed = []
-        for pk, text in texts.iterator(A_TIME):
-            changed += [(pk, said)] if to_text(said := _recognised(text, known)) != text else []
-            if len(changed) == A_TIME:
-                _write(rows.model, column, changed)
-                changed = []
-        _write(rows.model, column, changed)
+        rows = apps.get_model('registry', name)._base_manager.exclude(**{column: ''})
+        ours = _ours(rows, name)
+        _rewrite(ours, column, lambda text: _recognised(text, known))
+        _rewrite(rows.exclude(pk__in=ours.values('pk')), column, str)  # quotes that begin as JSON does are marked as such
+
+
+def _rewrite(rows: 'models.QuerySet[models.Model]', column: str, said: Callable[[str], str]) -> None:
+    """Write what is to be said in the place of each text whose column has to hold something else for it."""
+    texts = rows.order_by().values_list('pk', models.functions.Cast(column, models.TextField()))
+    changed = []
+    for pk, text in texts.iterator(A_TIME):
+        changed += [(pk, new)] if to_text(new := said(text)) != text else []
+        if len(changed) == A_TIME:
+            _write(rows.model, column, changed)
+            changed = []
+    _write(rows.model, column, changed)
 
 
 def forget(apps: Apps, _: BaseDatabaseSchemaEditor) -> None:

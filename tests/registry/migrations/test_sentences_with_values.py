@@ -17,6 +17,7 @@ from workers.tasks.sync_runner import SyncRunner
 migration = import_module("registry.migrations.0090_sentences_with_values")
 GONE = "The page is there, but the image wasn't seen. The image couldn't be fetched: The server answers too slowly."
 BROKE_OFF = "The step broke off: KeyError."
+NOTES = ('"Not mine," he said.', "[urgent] Look at this.", "{see below}")
 QUOTE = '{"text": "Licensed.", "values": {}}'
 
 
@@ -32,8 +33,13 @@ def test_what_rows_had_in_english_is_known_by_template_and_values(inline: SyncRu
         cursor.execute(
             "UPDATE registry_case SET reason = 'Covered by licence 3. Really.', decided_by = 'licence ledger'"
         )
+        notes = [CaseEvent.objects.create(case=case, at=now(), kind="note") for _ in NOTES]
+        for note, text in zip(notes, NOTES, strict=True):
+            cursor.execute("UPDATE registry_caseevent SET sentence = %s WHERE id = %s", [text, note.pk])
     with connection.schema_editor(atomic=False) as editor:
         migration.recognise(apps, editor)
+    pks = [note.pk for note in notes]
+    assert tuple(CaseEvent.objects.filter(pk__in=pks).order_by("pk").values_list("sentence", flat=True)) == NOTES
     for row in (capture, picture, server, person, case):
         row.refresh_from_db()
     assert (capture.sentence, picture.error, server.error, person.sentence) == (GONE, BROKE_OFF, QUOTE, "Disputed.")
