@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from evidence.anchors import KINDS, offers
 from evidence.anchors.offers import Offer
@@ -54,11 +54,13 @@ def add_witness(services: Services, name: str, *, by: str) -> AddedWitness:
     settings = _settings(row, config.data_dir)
     anchor = anchor_of(settings, config.allowed_networks, services.user_agent, RowsOfLog(lambda: services.log))
     anchor.submit(Digest(secrets.token_bytes(32)))
-    with transaction.atomic():
-        _, made = AddedWitness.objects.get_or_create(name=name, defaults=_values(row))
-        if not made:
-            raise WrongUseError(f"There is a witness {name} already.")
-        audit_log.changed("witness added", by=by, about={"name": name, "kind": offer.kind, "urls": list(settings.urls)})
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+            about = {"name": name, "kind": offer.kind, "urls": list(settings.urls)}
+            audit_log.changed("witness added", by=by, about=about)
+    except IntegrityError as error:
+        raise WrongUseError(f"There is a witness {name} already.") from error
     return row
 
 
@@ -71,14 +73,9 @@ def remove_witness(name: str, *, by: str) -> None:
         audit_log.changed("witness removed", by=by, about={"name": name})
 
 
-def _values(row: AddedWitness) -> dict[str, object]:
-    names = ("kind", "settings", "roots", "development", "added_by", "added_at")
-    return {name: getattr(row, name) for name in names}
-
-
 def _settings(row: AddedWitness, folder: Path) -> AnchorConfig:
     """The settings of a row, read as those of the configuration are; its roots lie in a file of the data folder."""
-    table = {**row.settings, "kind": row.kind, "name": row.name, "development": row.development}
+    table = {**row.settings, "kind": row.kind, "name": row.name}
     if row.roots:
         table["roots"] = str(_roots_file(row, folder))
     (made,) = read_anchors([table], {name: kind.config for name, kind in KINDS.items()}, folder)

@@ -96,7 +96,6 @@ class AddedWitness(models.Model):
     kind = models.CharField(max_length=20)
     settings = models.JSONField(help_text="as a table of the configuration has them")
     roots = models.TextField(blank=True, help_text="PEM, of an authority")
-    development = models.BooleanField(default=False)
     added_by = models.CharField(max_length=200)
     added_at = models.DateTimeField()
 
