@@ -6,17 +6,18 @@ each sighting was first seen, what each visit came to, the figures of each pair 
 each decision at its time.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from evidence.facts.case import CaseFacts
 from evidence.formats.codec import to_plain
+from evidence.verdict.result import State
 from evidence.verify.checks.inspection import Inspection
 from evidence.verify.checks.proofs import own_checkpoint
 from exhibit.clock import rfc3339
 
-Case = tuple[str, str, str]  # the log's name, the owner, the case's number
+Case = tuple[str, str, str, str]  # the log's name, the owner, the case's number, and the key unless it is the owner's
 Fact = tuple[str, ...]  # what is stated, in words, with what tells it from others of its kind
 SHOWN = 100
 """Characters of a value that a sentence shows."""
@@ -52,20 +53,26 @@ class Contradiction:
 
     def to_plain(self) -> dict[str, Any]:
         """Plain JSON data."""
-        log, owner, number = self.case
+        log, owner, number, _key = self.case
         told = [{"bundle": name, "value": value} for name, value in zip(self.bundles, self.values, strict=True)]
         about = {"log": log, "owner": owner, "case": number}
         return {**about, "fact": list(self.fact), "stated": told, "sentence": self.sentence}
 
 
-def account_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> Account | None:
-    """What a bundle states of its case; ``None`` for one without facts of a case."""
-    if facts is None:
+def account_of(
+    bundle: str, inspection: Inspection, facts: CaseFacts | None, states: Mapping[str, State]
+) -> Account | None:
+    """What a bundle states of its case; ``None`` for one without facts of a case, or that the stated key didn't sign.
+
+    What a key seals that nobody has pinned for the owner is held against that key alone: anybody can write the names.
+    """
+    if facts is None or states.get("signature") is not State.PASSED:
         return None
-    matter, own = inspection.manifest.matter, own_checkpoint(inspection)
-    case = ("" if own is None else own.note.origin, str(matter.owner), facts.number)
-    seal = inspection.seal.hex if inspection.seal else ""
-    return Account(bundle, case, {("the seal of bundle", str(facts.bundle)): seal, **dict(_fixed(facts))})
+    manifest, own = inspection.manifest, own_checkpoint(inspection)
+    key = "" if states.get("key") is State.PASSED else manifest.key.public.hex()
+    case = ("" if own is None else own.note.origin, str(manifest.matter.owner), facts.number, key)
+    seal = ("the seal of bundle", str(facts.bundle)), inspection.seal.hex
+    return Account(bundle, case, dict([seal, *_fixed(facts)]))
 
 
 def contradictions(accounts: Iterable[Account]) -> tuple[Contradiction, ...]:
@@ -88,7 +95,8 @@ def _fixed(facts: CaseFacts) -> Iterator[tuple[Fact, str]]:
     yield ("the work",), work.number
     yield ("the time of registration",), rfc3339(work.registered_at)
     if work.registration is not None:
-        yield ("the entry of the registration",), _entry(work.registration.sequence, work.registration.entry.leaf_hash)
+        proof = work.registration
+        yield ("the entry of the registration",), f"{proof.sequence} {proof.entry.leaf_hash.hex()}"
     if decision.at is not None:
         yield ("the decision", rfc3339(decision.at)), f"{decision.decision} by {decision.by}: {decision.reason}"
     for seen in facts.sightings:
@@ -103,7 +111,3 @@ def _fixed(facts: CaseFacts) -> Iterator[tuple[Fact, str]]:
             figures.pop(later, None)
         pair = (match.work_picture.hex, match.picture.hex, match.verification.pipeline)
         yield ("the comparison", *pair), str(sorted(figures.items()))
-
-
-def _entry(sequence: int, leaf: bytes) -> str:
-    return f"{sequence} {leaf.hex()}"

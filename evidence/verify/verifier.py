@@ -87,7 +87,8 @@ def _checks(
         checks += check_case(inspection, facts, makers)
     views = views_of(name, inspection, facts)
     checks += [failed("heads", view.sentence) for view in split_views(views)[:1]]
-    return checks, times, views, case_lines(facts, checks), account_of(name, inspection, facts)
+    account = account_of(name, inspection, facts, {check.name: check.state for check in checks})
+    return checks, times, views, case_lines(facts, checks), account
 
 
 def _left_out(path: str, gone: LeftOutFacts) -> Check:

@@ -6,9 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.__main__ import main
 from evidence.facts.case import CaseFacts
+from evidence.keys.ed25519 import KeySigner
 from evidence.verify.contradictions import Contradiction, contradictions
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode
@@ -55,6 +57,16 @@ def test_what_was_recorded_once_and_is_told_otherwise_is_named(scene: Scene, tmp
     }  # fmt: skip
     assert (found.fact[0], found.bundles) == (words[what], ("A.zip", "B.zip"))
     assert found.sentence.startswith(f"Two accounts of case {facts.number} of ")
+
+
+def test_what_another_key_seals_under_the_same_names_contradicts_nobody(scene: Scene, tmp_path: Path) -> None:
+    stranger = replace(scene, owner_key=KeySigner(Ed25519PrivateKey.generate()))
+    decided = replace(scene.facts.decision, by="The court")
+    forged = resealed(stranger, replace(scene.facts, decision=decided))
+    paths = [scene.write(tmp_path / "A.zip"), forged.write(tmp_path / "B.zip")]
+    accounts = [Verifier(scene.trust).verify(path).account for path in paths]
+    assert None not in accounts
+    assert contradictions(accounts) == ()
 
 
 def test_two_bundles_of_one_number_contradict_each_other_and_the_command_says_so(
