@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from evidence.verify.checks.lines import NOT_FOUND
 from exhibit.errors import IntegrityError
 from exhibit.types import Json
 
-UNSEEN = "didn't show the picture"
-NOT_SHOWN = "incomplete, since their pages don't show the picture to anybody"
+NOT_SHOWN = "incomplete, since no visit to their pages showed the picture"
 """Of bundles that lack nothing else."""
 
 
@@ -133,5 +133,5 @@ def verdicts_of(answer: Json) -> dict[str, str]:
 
 def _verdict(one: Json) -> str:
     lacking = {grade["name"] for grade in one.get("grades", ()) if grade["required"] and grade["state"] != "passed"}
-    unseen = any(line["of"] == "capture" and line["value"] == UNSEEN for line in one.get("lines", ()))
+    unseen = any(line["of"] == "capture" and line["value"] == NOT_FOUND for line in one.get("lines", ()))
     return NOT_SHOWN if one["verdict"] == "incomplete" and unseen and lacking == {"capture"} else str(one["verdict"])

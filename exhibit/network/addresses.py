@@ -36,8 +36,13 @@ _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _COMPATIBLE = IPv6Network("::/96")
 _MAX_NAME = 253
-_BESIDE_LATIN = ({"CJK", "HIRAGANA", "KATAKANA"}, {"CJK", "BOPOMOFO"}, {"CJK", "HANGUL"})
-"""Scripts that are written together, and with Latin letters (UTS 39, 5.2, "highly restrictive")."""
+_BESIDE_LATIN = (
+    {"CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"},
+    {"CJK", "IDEOGRAPHIC", "BOPOMOFO"},
+    {"CJK", "IDEOGRAPHIC", "HANGUL"},
+)
+"""Scripts that are written together, and with Latin letters (UTS 39, 5.2, "highly restrictive"), by the first word of
+the names of their letters: the mark of a long vowel is of both Japanese ones, that of a repeated sign ideographic."""
 _LIKE_LATIN = frozenset("асԁеһіјӏорԛѕԝхуъьҽпгѵѡкмтвнґзбαεικνορτυχωաբգզոսցհօքմռ")
 """Letters of other scripts that look like Latin ones, alone or nearly so (from the confusables of UTS 39)."""
 

@@ -9,9 +9,11 @@ from evidence.facts.backing import BACKINGS, Standing
 from evidence.facts.case import CaseFacts
 from evidence.facts.shipped import CALIBRATIONS, ships
 from evidence.verdict.result import Check, Line, State, second, worst
-from exhibit.network.addresses import host_of
+from exhibit.network.addresses import host_of, is_confusable, with_letters
 
 MAX_HOSTS = 5
+FOUND, NOT_FOUND = "found the picture again", "didn't show the picture"
+"""What visits came to."""
 WORDS = {
     Standing.RECORDED: "recorded by the installation",
     Standing.DECLARED: "declared",
@@ -34,8 +36,8 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     by = "by a switch for demonstrations" if decision.demonstration else f"by {decision.by[:80]!r}"
     value = f"{decision.decision[:40]} {by}{at}" if decision.at is not None else decision.decision[:40]
     yield _line(said, value, "decision.decision", checks, "decision")
-    yield _line("party", facts.party.name[:120], "party.name", checks)
-    hosts = sorted({host_of(sighting.page_url) or "none" for sighting in facts.sightings})
+    yield _line("party", _readable(facts.party.name[:120]), "party.name", checks)
+    hosts = sorted({_readable(host_of(sighting.page_url)) or "none" for sighting in facts.sightings})
     more = f" and {len(hosts) - MAX_HOSTS} more" if len(hosts) > MAX_HOSTS else ""
     yield _line("host", ", ".join(hosts[:MAX_HOSTS])[:300] + more, "sightings[].page_url", checks)
     figures = [check.similarity for check in checks if check.similarity is not None]
@@ -46,7 +48,7 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     yield _line("similarity", value, "matches[].verification.dense", checks)
     for check in checks:
         if check.name == "captures":
-            found = "found the picture again" if check.state is State.PASSED else "didn't show the picture"
+            found = FOUND if check.state is State.PASSED else NOT_FOUND
             yield Line(
                 "capture", found, _told(BACKINGS["sightings[].captures[].outcome"].standing, "captures", [check])
             )
@@ -54,6 +56,11 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
         if not ships(calibration.digest, CALIBRATIONS):
             value = f"{calibration.name[:60]}: {calibration.certain.photographs} photographs"
             yield Line("calibration", value, "recorded by the installation; it doesn't come with this software")
+
+
+def _readable(host: str) -> str:
+    """A host with its letters beside it, and a warning where these may be taken for others."""
+    return with_letters(host) + (", in letters that look like others" if is_confusable(host) else "")
 
 
 def _line(of: str, value: str, path: str, checks: Sequence[Check], check: str = "") -> Line:
