@@ -189,7 +189,7 @@ def compare_heads(services: Services) -> dict[str, str]:
         own = _of(services.log.origin, told[partner.name].heads)
         theirs, unexplained = _look(services, partner, known)
         write(partner, unexplained=unexplained)
-        fault = " ".join(filter(None, (theirs, _own_fault(services, own))))
+        fault = following(theirs, _own_fault(services, own))
         partners.looked_at(partner, fault)
         if fault:
             wrong[partner.name] = fault

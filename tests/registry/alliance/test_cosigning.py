@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from django.utils import translation
 from pytest_django.live_server_helper import LiveServer
 
+from desk.texts.sentences import in_words
 from evidence.keys.ed25519 import KeySigner
 from evidence.log import merkle
 from evidence.log.append_only import Log
@@ -259,6 +261,10 @@ def test_ones_own_log_that_was_set_back_is_told(services: Services, itself: Part
     cosigned(itself, sign_note(itself.origin, 4000, b"\x01" * 32, own_signer(services)).note)
     told = compare_heads(services)["b"]
     assert "It has cosigned a head that this installation's log doesn't hold. The log is shorter than the 4000" in told
+    with translation.override("zh-hans"):  # the row keeps of what both sentences were made
+        said = in_words(Partner.objects.get(name="b").fault)
+    assert "4000" in said
+    assert "doesn't hold" not in said
 
 
 @pytest.mark.django_db(transaction=True)
