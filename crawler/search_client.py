@@ -100,18 +100,20 @@ def ask(service: Service, key: str, asked: Asked, guard: Guard, before: Callable
 
 
 def _page(session: requests.Session, service: Service, values: dict[str, str], asked: Asked) -> Found:
-    link = asked.page if service.answer.link else ""
+    link = asked.page if service.links else ""
+    url = service.request.url.replace("{words}", quote(asked.words, safe=""))
     response, body = _request(
         session,
         service,
         service.request.method,
-        link or service.request.url,
+        link or url,
         headers={name: _filled(text, values) for name, text in service.request.headers.items()},
         **_sent(service, values, asked, linked=bool(link)),
     )
     value = _parsed(body)
     _check(service, response, value)
-    found = _found(service, value, asked)
+    following = response.links.get("next", {}).get("url", "") if service.answer.link_header else _next(service, value)
+    found = _found(service, value, asked, following)
     if any(part and part in unquote_plus(found.next_page) for part in (values["key"], values["secret"])):
         return replace(found, next_page="", more=False)  # it would lie in a row, where no key belongs
     return found
@@ -219,7 +221,7 @@ def _check(service: Service, response: requests.Response, value: object) -> None
     if service.answer.code:
         told = next(iter(_at(value, service.answer.code)), None)
         status = told if isinstance(told, int) and not isinstance(told, bool) else status
-    if status in errors.key:
+    if status in errors.key and service.key_form:
         raise SearchRefusedError(f"{service.name} doesn't accept the key.", reason="key")
     if status in errors.quota:
         raise SearchRefusedError(f"{service.name} says that the searches of this key are used up.", reason="quota")
@@ -233,14 +235,19 @@ def _check(service: Service, response: requests.Response, value: object) -> None
         raise _failed(service, "answered with something that isn't JSON")
 
 
-def _found(service: Service, value: object, asked: Asked) -> Found:
+def _next(service: Service, value: object) -> str:
+    """What an answer names as its next page, or that page's address; empty where it names none."""
+    path = service.answer.next or service.answer.link
+    found = next(iter(_at(value, path)), "") if path else ""
+    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+
+
+def _found(service: Service, value: object, asked: Asked, next_page: str) -> Found:
     answer, base = service.answer, service.request.url
     lists = [(one, list(islice(_at(value, one.results), _MAX_RESULTS))) for one in (answer, *answer.also)]
     places = (place for one, results in lists for result in results for place in _places(one, result, base))
     results = len(lists[0][1])
-    following = next(iter(_at(value, answer.next or answer.link)), "") if answer.next or answer.link else ""
-    next_page = str(following) if isinstance(following, str | int) and not isinstance(following, bool) else ""
-    if answer.link:
+    if service.links:
         next_page = absolute(base, next_page)
         same = origin_of(next_page) == origin_of(base)  # scheme and host: the key goes to the service alone
         next_page = next_page if same and len(next_page) <= _MAX_TOKEN else ""
@@ -257,7 +264,8 @@ def _places(shape: Results, result: object, base: str) -> Iterator[Place]:
     page = page if is_visitable(page) and len(page) <= MAX_ADDRESS else ""
     if not shape.image and page:
         yield Place("", page, title)
-    for found in _at(result, shape.image) if shape.image else ():
+    images = [_text(result, shape.image)] if "{" in shape.image else _at(result, shape.image)
+    for found in images if shape.image else ():
         image = absolute(base, found) if isinstance(found, str) else ""
         if is_visitable(image) and len(image) <= MAX_ADDRESS:
             yield Place(image, page or image, title)
@@ -274,7 +282,13 @@ def _text(value: object, path: str) -> str:
 
 
 def _at(value: object, path: str) -> Iterator[object]:
-    """What lies at a path: names between dots, ``[]`` for each element of a list, a number for one of them."""
+    """What lies at a path: names between dots, ``[]`` for each element of a list, a number for one of them.
+
+    At the end, ``/`` takes what stands behind a text's last slash.
+    """
+    if path.endswith("/"):
+        yield from (found.rpartition("/")[2] for found in _at(value, path[:-1]) if isinstance(found, str))
+        return
     name, _dot, rest = path.partition(".")
     each = name.endswith("[]")
     name = name.removesuffix("[]")

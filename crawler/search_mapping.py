@@ -16,6 +16,8 @@ from exhibit.types import Json, Price
 
 PLACEHOLDERS = ("key", "id", "secret", "words", "page", "offset", "size", "picture")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_HOLE = re.compile(r"[{}]")
+_PATH_WORDS = re.compile(r"(//[^/?#]*/[^?#]*?)\{words\}")
 _BODIES = ("query", "form", "json", "multipart")
 
 
@@ -23,7 +25,7 @@ _BODIES = ("query", "form", "json", "multipart")
 class Request:
     """How to ask."""
 
-    url: str  # the endpoint
+    url: str  # the endpoint; its path may hold `{words}`
     method: str = "GET"  # `GET` or `POST`
     body: str = "query"  # where the parameters go: `query`, `form`, `json` or `multipart`
     headers: Mapping[str, str] = field(default_factory=dict)  # with `{key}` where the member's key belongs
@@ -42,6 +44,8 @@ class Request:
             raise WrongUseError(f"request.body must be one of {', '.join(_BODIES)}; query with GET.")
         if not self.url.startswith(("http://", "https://")):
             raise WrongUseError("request.url must be an http or https address.")
+        if _HOLE.search(_PATH_WORDS.sub(r"\1", self.url)):
+            raise WrongUseError("request.url may hold {words} in its path, and nothing else that is filled in.")
         if self.json and (self.method != "POST" or self.body != "query" or self.picture):
             raise WrongUseError("request.json needs a request.method of POST, and neither body nor picture beside it.")
         if self.picture and self.body == "query":
@@ -59,7 +63,7 @@ class Request:
         return {name for _where, text in self._texts() for name in PLACEHOLDER.findall(text)}
 
     def _texts(self) -> Iterator[tuple[str, str]]:
-        return _texts({"headers": self.headers, "parameters": self.parameters, "json": self.json})
+        return _texts({"url": self.url, "headers": self.headers, "parameters": self.parameters, "json": self.json})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +80,14 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """Where results lie. A path has names between dots; ``[]`` takes each element of a list, a number one of them."""
+    """Where results lie. A path has names between dots; ``[]`` takes each element of a list, a number one of them.
+
+    A path that ends with ``/`` takes what stands behind the last slash of a text there.
+    """
 
     results: str  # path of the results, such as `results.matches[].backlinks[]`
-    image: str = ""  # path of the pictures' addresses in a result; empty: the page that it names is visited
-    page: str = ""  # path of the page's address; or an address with paths in braces; empty: the picture's own
+    image: str = ""  # path of the pictures' addresses in a result, or an address with paths in braces; empty: none
+    page: str = ""  # path of the page's address, or one with paths in braces; empty: the picture's own
     title: str = ""  # path of words about it, or empty
 
     def __post_init__(self) -> None:
@@ -95,7 +102,8 @@ class Answer(Results):
     also: tuple[Results, ...] = ()  # more lists of results
     total: str = ""  # path of how many results there are, for counting on by `{offset}` or `{page}`; or
     next: str = ""  # path of what `{page}` becomes for the next page; or
-    link: str = ""  # path of the next page's address, of the same host, which is asked as it is
+    link: str = ""  # path of the next page's address, of the same host, which is asked as it is; or
+    link_header: bool = False  # whether the header `Link` names that address as `rel="next"` (RFC 8288)
     code: str = ""  # path of a status in the answer that counts instead of the one of HTTP, or empty
 
 
@@ -152,8 +160,10 @@ class Service:
     pace: Pace = field(default_factory=Pace)  # how much is asked
 
     def __post_init__(self) -> None:
-        if (self.request.first_page is not None) + bool(self.answer.next) + bool(self.answer.link) > 1:
-            raise WrongUseError("request.first_page, answer.next, answer.link: say the one by which the pages go on.")
+        ways = (self.request.first_page is not None, self.answer.next, self.answer.link, self.answer.link_header)
+        if sum(map(bool, ways)) > 1:
+            named = "request.first_page, answer.next, answer.link, answer.link_header"
+            raise WrongUseError(f"{named}: say the one by which the pages go on.")
 
     @property
     def takes(self) -> str:
@@ -178,6 +188,11 @@ class Service:
     def host(self) -> str:
         """The host that is asked."""
         return host_of(self.request.url)
+
+    @property
+    def links(self) -> bool:
+        """Whether an answer names the address of the next page."""
+        return bool(self.answer.link) or self.answer.link_header
 
 
 def read_service(text: str) -> Service:

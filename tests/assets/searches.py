@@ -125,6 +125,12 @@ PATHS: Mapping[str, str] = {
     "ebay": "/buy/browse/v1/item_summary/search",
     "ebay-images": "/buy/browse/v1/item_summary/search_by_image",
     "etsy": "/v3/application/listings/active",
+    "wikimedia-commons": "/w/api.php",
+    "openverse": "/v1/images/",
+    "bluesky": "/xrpc/app.bsky.feed.searchPosts",
+    "mastodon": "/api/v1/timelines/tag/red%20wave",
+    "flickr-feed": "/services/feeds/photos_public.gne",
+    "internet-archive": "/advancedsearch.php",
 }
 """Where each search that comes along is asked."""
 
@@ -148,6 +154,24 @@ def ebay_token(text: str = "v^1.1#i^1", expires_in: int = 7200) -> Answer:
     """An application access token of eBay."""
     value = {"access_token": text, "expires_in": expires_in, "token_type": "Application Access Token"}
     return answer(value)
+
+
+BLUESKY_IMAGES = {
+    "$type": "app.bsky.embed.images#view",
+    "images": [{"thumb": "https://cdn.bsky.app/img/thumb/1@jpeg", "fullsize": "https://cdn.bsky.app/img/full/1@jpeg"}],
+}
+
+
+def bluesky_post(key: str, embed: Mapping[str, object]) -> dict[str, object]:
+    """A post of Bluesky as ``app.bsky.feed.defs#postView`` has it."""
+    author = {"did": "did:plc:ann", "handle": "ann.example"}
+    return {"uri": f"at://did:plc:ann/app.bsky.feed.post/{key}", "cid": "bafy", "author": author, "embed": embed}
+
+
+def mastodon_status(number: int) -> dict[str, object]:
+    """A status of Mastodon with one picture."""
+    media = [{"id": "1", "type": "image", "url": f"https://files.mastodon.social/{number}.jpg", "preview_url": ""}]
+    return {"id": str(number), "url": f"https://mastodon.social/@ann/{number}", "media_attachments": media}
 
 
 VISION_PAGE = {
@@ -225,6 +249,91 @@ DOCUMENTED: Mapping[str, tuple[Answer, tuple[tuple[str, str], ...]]] = {
             }
         ),
         (("", "https://www.etsy.com/listing/7/wave"),),
+    ),
+    "wikimedia-commons": (
+        answer(
+            {
+                "batchcomplete": True,
+                "query": {
+                    "pages": [
+                        {
+                            "pageid": 7,
+                            "ns": 6,
+                            "title": "File:Wave.jpg",
+                            "index": 1,
+                            "imagerepository": "local",
+                            "imageinfo": [
+                                {
+                                    "thumburl": "https://upload.wikimedia.org/wikipedia/commons/thumb/a/a5/Wave.jpg/960px-Wave.jpg",
+                                    "thumbwidth": 960,
+                                    "thumbheight": 640,
+                                    "url": "https://upload.wikimedia.org/wikipedia/commons/a/a5/Wave.jpg",
+                                    "descriptionurl": "https://commons.wikimedia.org/wiki/File:Wave.jpg",
+                                }
+                            ],
+                        }
+                    ]
+                },
+            }
+        ),
+        (
+            (
+                "https://upload.wikimedia.org/wikipedia/commons/thumb/a/a5/Wave.jpg/960px-Wave.jpg",
+                "https://commons.wikimedia.org/wiki/File:Wave.jpg",
+            ),
+        ),
+    ),
+    "openverse": (
+        answer(
+            {
+                "result_count": 1,
+                "page_count": 1,
+                "page_size": 20,
+                "page": 1,
+                "results": [
+                    {
+                        "id": "36537842-b067-4ca0-ad67-e00ff2e06b2d",
+                        "title": "Wave",
+                        "foreign_landing_url": "https://www.flickr.com/photos/1/2",
+                        "url": "https://live.staticflickr.com/1/2_b.jpg",
+                        "license": "by",
+                    }
+                ],
+            }
+        ),
+        (("https://live.staticflickr.com/1/2_b.jpg", "https://www.flickr.com/photos/1/2"),),
+    ),
+    "bluesky": (
+        answer({"posts": [bluesky_post("3l7", BLUESKY_IMAGES), bluesky_post("3l8", {"media": BLUESKY_IMAGES})]}),
+        (
+            ("https://cdn.bsky.app/img/full/1@jpeg", "https://bsky.app/profile/did%3Aplc%3Aann/post/3l7"),
+            ("https://cdn.bsky.app/img/full/1@jpeg", "https://bsky.app/profile/did%3Aplc%3Aann/post/3l8"),
+        ),
+    ),
+    "mastodon": (
+        answer([mastodon_status(7)]),
+        (("https://files.mastodon.social/7.jpg", "https://mastodon.social/@ann/7"),),
+    ),
+    "flickr-feed": (
+        answer(
+            {
+                "title": "Recent Uploads tagged red and wave",
+                "items": [
+                    {
+                        "title": "Wave",
+                        "link": "https://www.flickr.com/photos/ann/7/",
+                        "media": {"m": "https://live.staticflickr.com/65535/7_m.jpg"},
+                        "date_taken": "2026-11-20T10:00:00-08:00",
+                        "published": "2026-11-21T10:00:00Z",
+                    }
+                ],
+            }
+        ),
+        (("https://live.staticflickr.com/65535/7_m.jpg", "https://www.flickr.com/photos/ann/7/"),),
+    ),
+    "internet-archive": (
+        answer({"response": {"numFound": 1, "start": 0, "docs": [{"identifier": "wave_1905"}]}}),
+        (("https://archive.org/services/img/wave_1905", "https://archive.org/details/wave_1905"),),
     ),
 }
 """An answer as each service documents it, and the pictures and pages that it names."""

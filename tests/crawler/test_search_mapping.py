@@ -25,6 +25,7 @@ from tests.assets.searches import (
     basic,
     ebay_answer,
     ebay_token,
+    mastodon_status,
     put_shipped,
     query,
     tineye_error,
@@ -82,7 +83,8 @@ def test_what_comes_along_says_what_it_means_in_every_language(name: str) -> Non
         assert said.terms.startswith("https://")
     assert service.about
     assert service.about_in["zh-hans"]
-    assert service.keys.startswith("https://")
+    assert service.keys.startswith("https://" if service.key_form else "")
+    assert bool(service.keys) == bool(service.key_form)
     assert ("1,024 pixels" in service.conditions.sends) == service.takes_pictures
 
 
@@ -119,7 +121,7 @@ WRONG_PICTURE = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WRONG_KEY)
 def test_a_wrong_key_is_told_apart_from_a_picture_that_is_refused(name: str, site: Site, tmp_path: Path) -> None:
     service = shipped(name, site, tmp_path)
     site.routes[PATHS[name]] = WRONG_KEY[name]
@@ -128,6 +130,54 @@ def test_a_wrong_key_is_told_apart_from_a_picture_that_is_refused(name: str, sit
     if name in WRONG_PICTURE:
         site.routes[PATHS[name]] = WRONG_PICTURE[name]
         assert refused(service).reason == "unsearchable"
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - set(WRONG_KEY)))
+def test_one_without_a_key_that_answers_nobody_is_a_failure_not_a_wrong_key(
+    name: str, site: Site, tmp_path: Path
+) -> None:
+    site.routes[PATHS[name]] = answer({"error": "This method requires an authenticated user"}, 401)
+    error = refused(shipped(name, site, tmp_path))
+    assert error.reason == "failed"
+    assert "401" in str(error)
+
+
+def test_commons_and_openverse_are_asked_for_further_pages_as_they_count_them(site: Site, tmp_path: Path) -> None:
+    more = {"continue": {"gsroffset": 50, "continue": "gsroffset||"}, "query": {"pages": []}}
+    site.routes[PATHS["wikimedia-commons"]] = answer(more)
+    commons = shipped("wikimedia-commons", site, tmp_path)
+    assert asked(commons).next_page == "50"
+    ask(commons, "", Asked(words="red wave", page="50"), GUARD)
+    assert [query(seen).get("gsroffset") for seen in site.seen] == [None, "50"]
+    assert query(site.seen[0])["gsrsearch"] == "red wave"
+    site.routes[PATHS["openverse"]] = answer({"result_count": 30, "results": [{}] * 20})
+    openverse = shipped("openverse", site, tmp_path)
+    assert asked(openverse, offset=0).more
+    assert not asked(openverse, offset=20).more
+    assert [query(seen)["page"] for seen in site.seen[2:]] == ["1", "2"]
+
+
+def test_mastodon_goes_on_by_its_link_header_to_its_own_host_alone(site: Site, tmp_path: Path) -> None:
+    tag = PATHS["mastodon"]
+    mastodon = shipped("mastodon", site, tmp_path)
+    following = site.url(f"{tag}?max_id=7&only_media=true")
+    site.routes[tag] = answer([mastodon_status(7)], Link=f'<{following}>; rel="next", <{site.url(tag)}>; rel="prev"')
+    found = asked(mastodon)
+    assert (found.next_page, found.more) == (following, True)
+    ask(mastodon, "", Asked(words="red wave", page=found.next_page), GUARD)
+    assert [query(seen) for seen in site.seen] == [
+        {"only_media": "true", "limit": "40"},
+        {"max_id": "7", "only_media": "true"},
+    ]
+    site.routes[tag] = answer([mastodon_status(7)], Link='<https://other.example/next>; rel="next"')
+    assert not asked(mastodon).more
+
+
+def test_words_are_filled_into_the_path_of_an_address_and_never_into_its_host() -> None:
+    text = (SHIPPED / "mastodon.toml").read_text(encoding="utf-8")
+    for url in ("https://{words}/api", "https://{words}.example/", "https://a.example/?q={words}", "https://{key}.e/"):
+        with pytest.raises(WrongUseError, match=r"request\.url"):
+            read_service(text.replace("https://mastodon.social/api/v1/timelines/tag/{words}", url))
 
 
 def test_vision_is_sent_the_picture_in_a_nested_body_and_the_key_in_a_header(site: Site, tmp_path: Path) -> None:
@@ -322,8 +372,8 @@ def test_a_shop_that_lists_all_it_has_needs_no_key_and_no_words(site: Site) -> N
         ("[request]\n", '[request]\nheaders = {{ a = "{{picture}}" }}\n', r"request\.headers\.a .*\{picture\}"),
         ("[request]\n", '[request]\njson = {{ a = "b" }}\n', r"request\.json needs a request\.method of POST"),
         ("[request]\n", '[request]\nmethod = "POST"\njson = {{ a = [2026-11-23] }}\n', r"request\.json\.a\[0\] must"),
-        ("[request]\n", "[request]\nfirst_page = 1\n", r"request\.first_page, answer\.next, answer\.link: say the one"),
-        ('next = "data.next"', 'next = "a"\nlink = "b"', r"answer\.next, answer\.link: say the one"),
+        ("[request]\n", "[request]\nfirst_page = 1\n", r"request\.first_page, .*answer\.link_header: say"),
+        ('next = "data.next"', 'next = "a"\nlink = "b"', r"answer\.next, answer\.link, answer\.link_header: say"),
         ('image = "pictures.0.href"\npage = "link"', "", r"answer\.image or answer\.page must"),
         ("[pace]", '[[answer.also]]\nimage = "x"\n[pace]', r"answer\.also\[0\]\.results is missing"),
         ("[pace]", '[token]\nurl = "ftp://x"\n[pace]', r"token\.url must be an http or https address"),
