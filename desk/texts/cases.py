@@ -18,9 +18,10 @@ from exhibit.types import CaseDecision, Decision, Verification
 from registry.bundles.documents import DOCUMENT_LANGUAGES
 from registry.bundles.facts import said_of_match
 from registry.bundles.sentences import PRINTS
-from registry.cases import history, matching
+from registry.cases import history
 from registry.cases.decisions import DEMONSTRATION
 from registry.cases.recaptures import Standing, Visited
+from registry.cases.record_decision import LEDGER
 from registry.matches import calibrations
 from registry.models import Capture, Case, CaseEvent, Match, StepState
 from registry.works.licence_check import Gap, Obstacle
@@ -48,7 +49,7 @@ STANDINGS = {
     Standing.REMOVED: gettext_lazy("removed"),
     Standing.UNSEEN: gettext_lazy("not seen"),
 }
-DECIDERS = {matching.LEDGER: gettext_lazy("licence ledger"), DEMONSTRATION: gettext_lazy("demonstration switch")}
+DECIDERS = {LEDGER: gettext_lazy("licence ledger"), DEMONSTRATION: gettext_lazy("demonstration switch")}
 """What stands where a person's name would stand."""
 SURE = {
     Decision.CERTAIN: gettext_lazy("Very likely a copy"),

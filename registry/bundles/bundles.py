@@ -18,7 +18,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import samples
-from registry.cases import history, matching
+from registry.cases import history, opening
 from registry.db.rows import next_number, write
 from registry.log.log import submit
 from registry.log.proofs import best_covering, proofs_of
@@ -181,5 +181,5 @@ def request_bundle(case: Case) -> Bundle:
         raise ConflictError(sentence if waits else found, hint=hint if waits else "")
     number = next_number(case.bundles)
     rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
-    matching.first_captures((case, row.sighting) for row in rows)
+    opening.first_captures((case, row.sighting) for row in rows)
     return Bundle.objects.create(case=case, number=number)

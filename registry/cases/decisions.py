@@ -23,9 +23,10 @@ from registry.alliance import web_archive
 from registry.bundles import passkeys
 from registry.bundles.bundles import request_bundle
 from registry.bundles.passkeys import Act, Answer
-from registry.cases import history, matching, recaptures, triage
+from registry.cases import history, ledger, recaptures, triage
 from registry.cases.history import Said
 from registry.cases.queue import State, Wanted, chosen
+from registry.cases.record_decision import Decider, announce, record_decision
 from registry.db import steps
 from registry.db.rows import alone_with, locked, write
 from registry.log import audit_log
@@ -109,14 +110,14 @@ def confirm(
     """
     with transaction.atomic():
         case = _open(case)
-        who = matching.Decider.DEMONSTRATION if by == DEMONSTRATION else matching.Decider.PERSON
+        who = Decider.DEMONSTRATION if by == DEMONSTRATION else Decider.PERSON
         if case.owner.sample:  # there is nothing to seal
-            matching.decide(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who)
+            record_decision(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who)
             return
         bundle = request_bundle(case)
         signed = passkeys.take(case.owner, Act.CONFIRM, passkeys.of_case(case, bundle.number), passkey)
         digest = None if signed is None else Digest.of(signed.to_json())
-        entry = matching.decide(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who, assertion=digest)
+        entry = record_decision(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who, assertion=digest)
         if passkey is not None and signed is not None:
             PasskeyQuestion.objects.filter(pk=passkey.question.pk).update(entry=entry)
         if web_archive.wanted(services, case):
@@ -135,7 +136,7 @@ def clear(case: Case, *, by: str, reason: str, copies: bool = False, group: Grou
     """
     with transaction.atomic():
         case = _open(case)
-        matching.decide(case, Case.Decision.CLEARED, by=by, reason=reason, copies=copies, group=group)
+        record_decision(case, Case.Decision.CLEARED, by=by, reason=reason, copies=copies, group=group)
         if not copies:
             triage.learn(case, by)
     if not copies and group is None:
@@ -187,7 +188,7 @@ def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:
         case = _open(case)
         case.case_sightings.update(licence=licence)
         why: list[Said] = [("by-licence", {"number": licence.number})]
-        matching.decide(case, Case.Decision.LICENSED, by=by, reason=reason, why=why)
+        record_decision(case, Case.Decision.LICENSED, by=by, reason=reason, why=why)
 
 
 def reopen(case: Case, *, by: str, reason: str) -> None:
@@ -248,7 +249,7 @@ def take_out(case: Case, *, by: str) -> None:
         resembled = case.resembles
         if triage.take_out(case):
             if resembled:
-                matching.announce(case)
+                announce(case)
             history.record(case, "taken-out", by, ("made-a-case" if resembled else "taken-out", {}))
             audit_log.noted(case, "taken out", by=by)
 
@@ -305,8 +306,8 @@ def _open_again(
         case = locked(case)
         if case.decision == Case.Decision.OPEN or not may(case):
             return False
-        matching.search_again(case)
-        matching.decide(case, Case.Decision.OPEN, by=by, reason=reason, why=why, group=group)
+        ledger.search_again(case)
+        record_decision(case, Case.Decision.OPEN, by=by, reason=reason, why=why, group=group)
         forgotten = triage.forget(case)
     if forgotten and group is None:
         triage.set_aside(case)

@@ -6,7 +6,7 @@ from exhibit.clock import now
 from exhibit.errors import ConflictError
 from exhibit.sentences import Sentence
 from registry import jobs
-from registry.cases import matching, triage
+from registry.cases import opening, triage
 from registry.db.rows import alone_with
 from registry.log import audit_log
 from registry.models import Flood, FoundDay, StepState, Work
@@ -36,7 +36,7 @@ def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, rea
             raise ConflictError(Sentence("Work %(number)s isn't held back.", number=work.number))
         if answer is not Answer.OPEN and (answer is Answer.DISMISS) is (flood.decision == Decision.DISMISSED):
             raise ConflictError(Sentence("Somebody else has said so of work %(number)s.", number=work.number))
-        held = matching.held_back(work)
+        held = opening.held_back(work)
         if answer is Answer.OPEN:  # a multiple of it is the limit from now on, so that it isn't held back again
             today = FoundDay.objects.filter(work=work, day=now().date()).first()
             flood.released = len({matter.party for matter in held}) + (0 if today is None else today.sites)

@@ -1,4 +1,4 @@
-"""What a change of the licence ledger does to cases: one by one, written down as it goes, and gone on with."""
+"""What the licence ledger decides of cases; what a change of it does: one by one, written down, and gone on with."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,13 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from registry.cases import history, matching
+from exhibit.clock import now
+from exhibit.types import Decision
+from registry.cases import history
 from registry.cases.history import Said
+from registry.cases.record_decision import LEDGER, Decider, by_person, record_decision
 from registry.db import steps
 from registry.db.rows import write
+from registry.log import audit_log
+from registry.log.log import submit_all
 from registry.models import Case, CaseSighting, LedgerChange, LedgerEffect
-from registry.works.licence_check import Ledger, ledger_of
+from registry.works.licence_check import Ledger, covering, ledger_of, licences_for
 
+UNCOVERED: Sequence[Said] = (("uncovered", {}),)
 CASES_AT_ONCE = 200
 What = LedgerEffect.What
 
@@ -69,12 +75,12 @@ def _look(change: LedgerChange, pk: int, licences: list[int]) -> None:
             return  # by a look that died before it could note how far it was
         before = case.decision
         named = case.case_sightings.filter(licence__in=licences).exists()
-        if matching.by_person(case):
+        if by_person(case):
             if named and change.kind != LedgerChange.Kind.ADDED:
                 _stays(change, case)
             return
-        matching.search_again(case)
-        matching.apply_ledger(case, taken_back=[_said(change)], words=change.reason)
+        search_again(case)
+        apply_ledger(case, taken_back=[_said(change)], words=change.reason)
         if case.decision != before:
             _note(change, case, What.LICENSED if case.decision == Case.Decision.LICENSED else What.REOPENED)
         elif named and before in (Case.Decision.CONFIRMED, Case.Decision.CLEARED):
@@ -107,3 +113,36 @@ def effects_of(changes: Iterable[LedgerChange]) -> Mapping[int, Mapping[str, lis
     for change, what, number in rows.values_list("change", "what", "case__number"):
         found[change].setdefault(what, []).append(number)
     return found
+
+
+def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: str = "") -> None:
+    """Let the licence ledger decide an open case whose every sighting it covers, and take that back when one isn't.
+
+    Sightings of what only resembles the work count where there are no others and a person has made it a case. The
+    history says then why it is taken back, and what a person wrote about that.
+    """
+    rows = case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
+    if not rows.exists():
+        rows = case.case_sightings.none() if case.resembles else case.case_sightings.all()
+    covered = rows.exists() and not rows.filter(licence=None).exists()
+    if covered and case.decision == Case.Decision.OPEN:
+        numbers = sorted(set(rows.values_list("licence__number", flat=True)))
+        why = [("covered", {"numbers": ", ".join(map(str, numbers))})]
+        record_decision(case, Case.Decision.LICENSED, by=LEDGER, why=why, who=Decider.LEDGER)
+    elif not covered and case.decision == Case.Decision.LICENSED and case.decided_by == LEDGER:
+        record_decision(case, Case.Decision.OPEN, by=LEDGER, reason=words, why=taken_back, who=Decider.LEDGER)
+
+
+def search_again(case: Case) -> None:
+    """Search the ledger for every sighting of a case anew, whatever was found before. Inside a transaction.
+
+    What changes by that is an entry of the log.
+    """
+    changed = []
+    for row in case.case_sightings.select_related("sighting__picture").order_by("pk"):
+        before = row.licence_id
+        write(row, licence=covering(licences_for(case.work), row.sighting), licences_searched_at=now())
+        if row.licence_id != before:
+            changed.append(row)
+    if changed:
+        submit_all([audit_log.extended(case, changed)])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from django.db.models import Count, Q, QuerySet
 
 from exhibit.network.addresses import registrable_domain
-from registry.cases.matching import LEDGER
+from registry.cases.record_decision import LEDGER
 from registry.db.rows import next_number
 from registry.models import Case, CaseSighting, Licence, Owner
 from registry.works.licence_check import Ledger, Seen, ledger_of

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from registry import jobs
-from registry.cases import matching
+from registry.cases import opening
 from registry.db import steps
 from registry.models import UNFINISHED, Flood, Picture
 from registry.services.services import Services
@@ -19,9 +19,9 @@ def release(services: Services, ids: Sequence[int]) -> None:
     for pk in steps.claim(Flood, ids, services.stale_after):
         with steps.ending(Flood, [pk]):
             work = Flood.objects.select_related("work").get(pk=pk).work
-            pictures = sorted({matter.found for matter in matching.held_back(work)})
+            pictures = sorted({matter.found for matter in opening.held_back(work)})
             with transaction.atomic():
-                matching.lock_pictures(pictures)
+                opening.lock_pictures(pictures)
                 Picture.objects.filter(pk__in=pictures).exclude(state__in=UNFINISHED).update(**steps.afresh())
                 steps.finish(Flood, [pk])
             services.enqueue(jobs.match, pictures)

@@ -13,7 +13,7 @@ from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import PICTURE_PARTS
 from indexer.search.candidates import hash_candidates
 from registry import jobs
-from registry.cases import matching
+from registry.cases import opening
 from registry.db import steps
 from registry.matches import fingerprints as vectors, prints
 from registry.matches.fingerprints import Collection
@@ -74,9 +74,9 @@ def _finish(
     Nobody asks for pairs that were found unlike: a picture that is searched again is compared anew.
     """
     with transaction.atomic():
-        matching.lock_pictures(pictures)
-        matching.keep_matches(row for row in rows if row[2].decision is not Decision.NONE)
-        captures = matching.open_cases(fuse=services.fuse, found=pictures)
+        opening.lock_pictures(pictures)
+        opening.keep_matches(row for row in rows if row[2].decision is not Decision.NONE)
+        captures = opening.open_cases(fuse=services.fuse, found=pictures)
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
         Picture.objects.filter(pk__in=partly).update(searched="")  # they are searched for when they are seen again
         steps.finish(Picture, pictures)
@@ -101,7 +101,7 @@ def _keep_fingerprints(services: Services, measured: Sequence[Measured]) -> None
     rows = [(row.pk, vector) for row, features in measured for vector in fingerprints(row.digest, features)]
     pictures = [row for row, _ in measured]
     with transaction.atomic():
-        matching.lock_pictures(row.pk for row in pictures)
+        opening.lock_pictures(row.pk for row in pictures)
         services.descriptors.check_serving()
         vectors.keep_fingerprints(services.indexes.spaces, rows)
         for row, features in measured:

@@ -19,7 +19,7 @@ from indexer.picture.spaces import PHASH
 from indexer.search.candidates import asked
 from indexer.search.prints import DESCRIPTOR_WITHIN, HASH_WITHIN, all_turned, resembling
 from registry.accounts import scoped
-from registry.cases import matching
+from registry.cases import opening
 from registry.db import steps
 from registry.matches import fingerprints as vectors
 from registry.matches.fingerprints import Collection
@@ -72,9 +72,9 @@ def search_past(services: Services, row: WorkPicture) -> list[int]:
     same = Picture.objects.filter(digest=row.stated).values_list("pk", flat=True).first()
     said = resembling(*_named(services, Collection.PICTURES, near, like), same)
     with transaction.atomic():
-        matching.lock_pictures(said)
-        matching.keep_matches(_few([(row.picture_id, found, one) for found, one in said.items()]))
-        captures = matching.open_cases(fuse=services.fuse, registered=[row.picture_id])
+        opening.lock_pictures(said)
+        opening.keep_matches(_few([(row.picture_id, found, one) for found, one in said.items()]))
+        captures = opening.open_cases(fuse=services.fuse, registered=[row.picture_id])
         row.refresh_from_db(fields=["progress"])
         row.progress = {**row.progress, "alike": len(said), "compared": len(said)}
         WorkPicture.objects.filter(pk=row.pk).update(progress=row.progress)

@@ -15,7 +15,7 @@ from indexer.picture.descriptor import Descriptor
 from indexer.picture.features import extract, fingerprints
 from indexer.picture.spaces import PICTURE_PARTS, WORK_PARTS
 from registry import jobs
-from registry.cases import matching
+from registry.cases import opening
 from registry.db import steps
 from registry.db.locks import Lock, hold, share
 from registry.descriptors import descriptors
@@ -72,7 +72,7 @@ def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cu
                 raise
             gaps.append((picture.pk, str(error)))
     with transaction.atomic():
-        matching.lock_pictures(batch)
+        opening.lock_pictures(batch)
         if not descriptors.is_built(row.pk):
             return False
         vectors.keep_fingerprints([descriptor.space], made)

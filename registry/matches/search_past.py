@@ -16,7 +16,7 @@ from indexer.picture.spaces import PHASH, PIPELINE
 from indexer.search.candidates import Candidate, distinct
 from indexer.search.past import WorkQueries, search_past
 from registry import jobs
-from registry.cases import matching
+from registry.cases import opening
 from registry.crawls import revisits
 from registry.crawls.revisits import Resembling
 from registry.db import steps
@@ -132,7 +132,7 @@ def _note(services: Services, work: Sought, candidates: Sequence[Candidate], vec
 def _search(services: Services, work: Sought, until: float) -> None:
     if "related" not in work.row.progress:
         _tell(work, related=note_relations(services, work.row, work.features))
-    known = matching.compared_with(work.row.picture_id, PIPELINE) & work.distances.keys()
+    known = opening.compared_with(work.row.picture_id, PIPELINE) & work.distances.keys()
     wanted = [picture for picture in work.distances if picture not in known]
     states = [BytesState.STORED, BytesState.EXPIRED]
     rows = Picture.objects.only("digest", "thumbnail", "bytes_state").filter(bytes_state__in=states).in_bulk(wanted)
@@ -150,10 +150,10 @@ def _search(services: Services, work: Sought, until: float) -> None:
     again = list(_worth_asking(services, work, expired))
     contributed = leases.places([pk for pk in gone if pk not in seen][:MAX_AGAIN])
     with transaction.atomic():
-        shown = matching.found_to_show(work.row.picture_id)
-        matching.lock_pictures({*shown, *work.left_out})
+        shown = opening.found_to_show(work.row.picture_id)
+        opening.lock_pictures({*shown, *work.left_out})
         Picture.objects.filter(pk__in=work.left_out).update(searched="")
-        captures = matching.open_cases(fuse=services.fuse, registered=[work.row.picture_id]) if shown else []
+        captures = opening.open_cases(fuse=services.fuse, registered=[work.row.picture_id]) if shown else []
         revisits.ask_again(work.row.work.owner_id, work.row.picture_id, again)
         if contributed:
             revisits.visit(work.row.work.owner_id, contributed)
@@ -174,7 +174,7 @@ def _compare(services: Services, work: Sought, pictures: Sequence[Picture]) -> N
                 raise
             work.left_out.add(found.pk)
     with transaction.atomic():
-        matching.keep_matches(rows)
+        opening.keep_matches(rows)
 
 
 def _worth_asking(services: Services, work: Sought, expired: Sequence[Picture]) -> Iterator[Resembling]:

@@ -6,8 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
-from registry.cases import decisions, matching
+from registry.cases import decisions
 from registry.cases.decisions import Choice, Outcome, Wish
+from registry.cases.record_decision import record_decision
 from registry.models import Case, Owner
 from tests.assets.rows import found_case, owner
 from workers.tasks.sync_runner import SyncRunner
@@ -50,7 +51,7 @@ def test_a_case_that_has_grown_is_decided_by_one_of_two(inline: SyncRunner, stud
     Case.objects.update(waits=True)
 
     def by_ann(case: Case) -> None:
-        matching.decide(case, Case.Decision.CONFIRMED, by="Ann", reason="")
+        record_decision(case, Case.Decision.CONFIRMED, by="Ann", reason="")
 
     told = while_another_decides(
         lambda: decisions.decide_each(inline.services, studio, [1], Wish(Choice.CLEAR, "Cleo")), by_ann
@@ -60,8 +61,8 @@ def test_a_case_that_has_grown_is_decided_by_one_of_two(inline: SyncRunner, stud
 
 def test_undo_takes_back_nothing_that_somebody_else_decided_meanwhile(inline: SyncRunner, studio: Owner) -> None:
     def by_ann(case: Case) -> None:
-        matching.decide(case, Case.Decision.OPEN, by="Ann", reason="It is ours.")
-        matching.decide(case, Case.Decision.CONFIRMED, by="Ann", reason="")
+        record_decision(case, Case.Decision.OPEN, by="Ann", reason="It is ours.")
+        record_decision(case, Case.Decision.CONFIRMED, by="Ann", reason="")
 
     told = while_another_decides(
         lambda: decisions.decide_each(inline.services, studio, [1], Wish(Choice.UNDO, "Ben")), by_ann

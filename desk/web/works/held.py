@@ -11,7 +11,7 @@ from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.cases.flood_decisions import Answer, answer_flood
 from registry.cases.floods import unlike
-from registry.cases.matching import held_back
+from registry.cases.opening import held_back
 from registry.models import Flood, Owner, Sighting, Work
 from workers import wiring
 

@@ -17,7 +17,7 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.accounts import people
-from registry.cases.matching import search_again
+from registry.cases.ledger import search_again
 from registry.cases.purge import purge
 from registry.crawls import canaries, denylists, watching
 from registry.log.configuration import plain_configuration, witness_configuration

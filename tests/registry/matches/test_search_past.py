@@ -17,7 +17,7 @@ from exhibit.digests import Digest
 from exhibit.files.blobs import FolderBlobStore
 from exhibit.types import Decision, Verification
 from indexer.picture.spaces import PIPELINE
-from registry.cases.matching import keep_matches
+from registry.cases.opening import keep_matches
 from registry.crawls import revisits
 from registry.matches import fingerprints
 from registry.matches.match import match_pictures

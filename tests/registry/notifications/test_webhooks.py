@@ -22,7 +22,8 @@ from exhibit.errors import RefusedError
 from exhibit.machine import blame_machine
 from exhibit.network.guard import Guard
 from registry.bundles.keys import change_master_key
-from registry.cases import decisions, matching
+from registry.cases import decisions
+from registry.cases.record_decision import record_decision
 from registry.matches.match import match_pictures
 from registry.models import (
     Delivery,
@@ -296,7 +297,7 @@ def test_what_happened_stays_unsaid_when_the_deed_is_undone(services: SyncRunner
         pass
 
     with suppress(Broken), transaction.atomic():
-        matching.decide(case, case.Decision.CLEARED, by="Ann", reason="")
+        record_decision(case, case.Decision.CLEARED, by="Ann", reason="")
         assert Event.objects.exists()
         raise Broken
     assert not Event.objects.exists()

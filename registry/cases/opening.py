@@ -1,36 +1,29 @@
-"""Matches, and the cases that they open."""
+"""Keeps matches, and opens the cases that they make."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
 from functools import cache
 from itertools import groupby
-from typing import Any
 
 from django.db import connection
 from django.db.models import Case as DatabaseCase, Max, When
 
 from exhibit.clock import now
 from exhibit.comparison.calibration import calibrated
-from exhibit.digests import Digest
-from exhibit.entries import DECISION_VERSION, EntryType
-from exhibit.types import CaseDecision, Decision, Verification
+from exhibit.types import Decision, Verification
 from registry.cases import history, triage
 from registry.cases.floods import Fuse, Key, Matter, admitted
-from registry.cases.history import Said
+from registry.cases.ledger import apply_ledger
+from registry.cases.record_decision import LEDGER, Decider, announce, by_person, record_decision
 from registry.db.bulk import copy_into
-from registry.db.rows import write
 from registry.log import audit_log
-from registry.log.log import Deed, submit, submit_all
+from registry.log.log import Deed, submit_all
 from registry.matches import calibrations
 from registry.models import (
     BytesState,
     Capture,
     Case,
     CaseSighting,
-    EventKind,
-    GroupDecision,
     Licence,
-    LogSubmission,
     Match,
     Owner,
     Picture,
@@ -38,19 +31,7 @@ from registry.models import (
     StepState,
     Work,
 )
-from registry.notifications import events
 from registry.works.licence_check import covering, licences_for, out_of_time
-
-LEDGER = "licence ledger"
-UNCOVERED: Sequence[Said] = (("uncovered", {}),)
-
-
-class Decider(StrEnum):
-    """What kind of decision it is."""
-
-    PERSON = "person"
-    LEDGER = "ledger"
-    DEMONSTRATION = "demonstration"
 
 
 def compared_with(registered: int, pipeline: str) -> set[int]:
@@ -178,12 +159,6 @@ def _cases(
     return cases
 
 
-def announce(case: Case) -> None:
-    """Tell whoever wants to know that there is a case."""
-    about = {"party": case.party, "work": case.work.number}
-    events.record(case.owner, EventKind.CASE_OPENED, {"case": case.number, **about})
-
-
 def _extend(
     cases: Mapping[Key, Case], concerned: Mapping[Key, Sequence[Matter]], there: Mapping[Key, int]
 ) -> list[int]:
@@ -216,7 +191,7 @@ def _extend(
         if not uncovered or case.decision == Case.Decision.LICENSED:
             apply_ledger(case)
         if uncovered and by_person(case):
-            decide(case, Case.Decision.OPEN, by=LEDGER, why=[("after-licence", {})], who=Decider.LEDGER)
+            record_decision(case, Case.Decision.OPEN, by=LEDGER, why=[("after-licence", {})], who=Decider.LEDGER)
     known = triage.look_after(list(cases.values()), rows)
     for case in aside:
         if case.waits:  # more than a resemblance came
@@ -226,11 +201,6 @@ def _extend(
         for (_, matter), row in zip(matters, rows, strict=True)
         if row.licence_id is None and matter.decision == Decision.CERTAIN and matter.match not in known[matter.owner]
     )
-
-
-def by_person(case: Case) -> bool:
-    """Whether a person, and not the ledger, licensed the case."""
-    return case.decision == Case.Decision.LICENSED and case.decided_by != LEDGER
 
 
 def _given(case: Case, sighting: Sighting) -> Licence | None:
@@ -267,102 +237,3 @@ def first_captures(wanted: Iterable[tuple[Case, Sighting]]) -> list[int]:
     rows = rows.filter(page_key__in={page for _, page, _ in places}).order_by("pk")
     found = rows.values_list("pk", "case", "page_key", "image_key")
     return [pk for pk, case, page, image in found if (case, bytes(page), bytes(image)) in places]
-
-
-def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: str = "") -> None:
-    """Let the licence ledger decide an open case whose every sighting it covers, and take that back when one isn't.
-
-    Sightings of what only resembles the work count where there are no others and a person has made it a case. The
-    history says then why it is taken back, and what a person wrote about that.
-    """
-    rows = case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
-    if not rows.exists():
-        rows = case.case_sightings.none() if case.resembles else case.case_sightings.all()
-    covered = rows.exists() and not rows.filter(licence=None).exists()
-    if covered and case.decision == Case.Decision.OPEN:
-        numbers = sorted(set(rows.values_list("licence__number", flat=True)))
-        why = [("covered", {"numbers": ", ".join(map(str, numbers))})]
-        decide(case, Case.Decision.LICENSED, by=LEDGER, why=why, who=Decider.LEDGER)
-    elif not covered and case.decision == Case.Decision.LICENSED and case.decided_by == LEDGER:
-        decide(case, Case.Decision.OPEN, by=LEDGER, reason=words, why=taken_back, who=Decider.LEDGER)
-
-
-def search_again(case: Case) -> None:
-    """Search the ledger for every sighting of a case anew, whatever was found before. Inside a transaction.
-
-    What changes by that is an entry of the log.
-    """
-    changed = []
-    for row in case.case_sightings.select_related("sighting__picture").order_by("pk"):
-        before = row.licence_id
-        write(row, licence=covering(licences_for(case.work), row.sighting), licences_searched_at=now())
-        if row.licence_id != before:
-            changed.append(row)
-    if changed:
-        submit_all([audit_log.extended(case, changed)])
-
-
-def decide(  # noqa: PLR0913 - each is named at the call, and a decision is no less than that
-    case: Case,
-    decision: CaseDecision,
-    *,
-    by: str,
-    reason: str = "",
-    why: Sequence[Said] = (),
-    who: Decider = Decider.PERSON,
-    copies: bool = False,
-    assertion: Digest | None = None,
-    group: GroupDecision | None = None,
-) -> LogSubmission | None:
-    """Record a decision with its reason: the row, a line of history and a log entry. Inside a transaction.
-
-    The log's entry says what the machine had said of the case and whether the person found it to be right: from those
-    entries the error rate of this installation follows (``accuracy.error_rates``). Names and reasons stand in it as a
-    digest only, so that it can be shown without them. ``why`` stands before a person's words, the reason; ``copies``
-    says of a cleared case that the pictures are copies and nothing is wrong with them. ``assertion`` is the digest of
-    a passkey's answer that signed it, and ``group`` the decision about many of which this is one. Returns the entry.
-    """
-    moment, whole = now(), history.in_english(why, reason)
-    decided = {"decision": decision, "decided_at": moment, "decided_by": by, "decided_in": group, "reason": whole}
-    back = decision == Case.Decision.OPEN and ("undone", {}) in why and _only_resembles(case)
-    waits, demonstration = decision == Case.Decision.OPEN and not back, who is Decider.DEMONSTRATION
-    if case.resembles and decision != Case.Decision.CLEARED:
-        announce(case)
-    write(case, **decided, disputed_at=None, waits=waits, resembles=back, demonstration=demonstration)
-    phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
-    history.record(case, str(decision), by, (phrase, {}), *why, words=reason)
-    opening = {
-        "case": case.pk,
-        "copies": None if decision == Case.Decision.OPEN else copies or decision != Case.Decision.CLEARED,
-        "decision": str(decision),
-        "machine": _said_by_machine(case),
-        **({"undone": True} if ("undone", {}) in why else {}),
-        **({"assertion": assertion.hex} if assertion is not None else {}),
-        "version": DECISION_VERSION,
-        "who": str(who),
-    }
-    named = {"case": case.number, "owner": case.owner.slug, "party": case.party, "work": case.work.number}
-    told = {"case": case.number, "decision": str(decision), "party": case.party, "work": case.work.number}
-    events.record(case.owner, EventKind.CASE_DECIDED, told)
-    return submit(EntryType.DECISION, opening, case.owner, moment, {**named, "by": by, "reason": whole})
-
-
-def _only_resembles(case: Case) -> bool:
-    """Whether all of a case only resembles its work, and nobody has ever made it a case."""
-    made, more = case.events.filter(kind="taken-out"), case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
-    return not made.exists() and not more.exists()
-
-
-def _said_by_machine(case: Case) -> dict[str, Any] | None:
-    """The strongest of a case's matches, as the log states it with a decision."""
-    matches = {row.match_id: row.match for row in case.case_sightings.select_related("match")}.values()
-    best = max(matches, key=triage.strength, default=None)
-    if best is None:
-        return None
-    return {
-        "calibration": None if best.calibration is None else best.calibration.hex,
-        "decision": best.decision,
-        "matches": len(matches),
-        "pipeline": best.pipeline,
-        "probability": best.probability,
-    }

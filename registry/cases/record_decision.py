@@ -1,0 +1,104 @@
+"""Records what is decided of a case, whoever decides: the row, a line of its history, and an entry of the log."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import DECISION_VERSION, EntryType
+from exhibit.types import CaseDecision, Decision
+from registry.cases import history, triage
+from registry.cases.history import Said
+from registry.db.rows import write
+from registry.log.log import submit
+from registry.models import Case, EventKind, GroupDecision, LogSubmission
+from registry.notifications import events
+
+LEDGER = "licence ledger"
+"""Stands where a person's name would stand."""
+
+
+class Decider(StrEnum):
+    """What kind of decision it is."""
+
+    PERSON = "person"
+    LEDGER = "ledger"
+    DEMONSTRATION = "demonstration"
+
+
+def record_decision(  # noqa: PLR0913 - each is named at the call, and a decision is no less than that
+    case: Case,
+    decision: CaseDecision,
+    *,
+    by: str,
+    reason: str = "",
+    why: Sequence[Said] = (),
+    who: Decider = Decider.PERSON,
+    copies: bool = False,
+    assertion: Digest | None = None,
+    group: GroupDecision | None = None,
+) -> LogSubmission | None:
+    """Record a decision with its reason: the row, a line of history and a log entry. Inside a transaction.
+
+    The log's entry says what the machine had said of the case and whether the person found it to be right: from those
+    entries the error rate of this installation follows (``accuracy.error_rates``). Names and reasons stand in it as a
+    digest only, so that it can be shown without them. ``why`` stands before a person's words, the reason; ``copies``
+    says of a cleared case that the pictures are copies and nothing is wrong with them. ``assertion`` is the digest of
+    a passkey's answer that signed it, and ``group`` the decision about many of which this is one. Returns the entry.
+    """
+    moment, whole = now(), history.in_english(why, reason)
+    decided = {"decision": decision, "decided_at": moment, "decided_by": by, "decided_in": group, "reason": whole}
+    back = decision == Case.Decision.OPEN and ("undone", {}) in why and _only_resembles(case)
+    waits, demonstration = decision == Case.Decision.OPEN and not back, who is Decider.DEMONSTRATION
+    if case.resembles and decision != Case.Decision.CLEARED:
+        announce(case)
+    write(case, **decided, disputed_at=None, waits=waits, resembles=back, demonstration=demonstration)
+    phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
+    history.record(case, str(decision), by, (phrase, {}), *why, words=reason)
+    opening = {
+        "case": case.pk,
+        "copies": None if decision == Case.Decision.OPEN else copies or decision != Case.Decision.CLEARED,
+        "decision": str(decision),
+        "machine": _said_by_machine(case),
+        **({"undone": True} if ("undone", {}) in why else {}),
+        **({"assertion": assertion.hex} if assertion is not None else {}),
+        "version": DECISION_VERSION,
+        "who": str(who),
+    }
+    named = {"case": case.number, "owner": case.owner.slug, "party": case.party, "work": case.work.number}
+    told = {"case": case.number, "decision": str(decision), "party": case.party, "work": case.work.number}
+    events.record(case.owner, EventKind.CASE_DECIDED, told)
+    return submit(EntryType.DECISION, opening, case.owner, moment, {**named, "by": by, "reason": whole})
+
+
+def _only_resembles(case: Case) -> bool:
+    """Whether all of a case only resembles its work, and nobody has ever made it a case."""
+    made, more = case.events.filter(kind="taken-out"), case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
+    return not made.exists() and not more.exists()
+
+
+def _said_by_machine(case: Case) -> dict[str, Any] | None:
+    """The strongest of a case's matches, as the log states it with a decision."""
+    matches = {row.match_id: row.match for row in case.case_sightings.select_related("match")}.values()
+    best = max(matches, key=triage.strength, default=None)
+    if best is None:
+        return None
+    return {
+        "calibration": None if best.calibration is None else best.calibration.hex,
+        "decision": best.decision,
+        "matches": len(matches),
+        "pipeline": best.pipeline,
+        "probability": best.probability,
+    }
+
+
+def by_person(case: Case) -> bool:
+    """Whether a person, and not the ledger, licensed the case."""
+    return case.decision == Case.Decision.LICENSED and case.decided_by != LEDGER
+
+
+def announce(case: Case) -> None:
+    """Tell whoever wants to know that there is a case."""
+    about = {"party": case.party, "work": case.work.number}
+    events.record(case.owner, EventKind.CASE_OPENED, {"case": case.number, **about})
