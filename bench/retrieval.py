@@ -27,7 +27,7 @@ from exhibit.pictures.decode import Limits, decode
 from exhibit.types import Hit
 from indexer.edits import EDITS, apply
 from indexer.layout.panels import content_box
-from indexer.picture.hashes import orientation_hashes, shrink
+from indexer.picture.perceptual_hash import orientation_hashes, shrink
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import HASH_NEAREST, HASH_WITHIN
 from indexer.vectors.faiss_index import FaissIndex

@@ -11,7 +11,7 @@ from PIL import Image
 
 from exhibit.errors import UnreadablePictureError, WrongUseError
 from exhibit.pictures.decode import decode
-from indexer.picture.hashes import orientation_hashes, shrink
+from indexer.picture.perceptual_hash import orientation_hashes, shrink
 
 ASSETS: Final = Path(__file__).parent / "assets"
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 import django
@@ -75,6 +75,16 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Generator[None]:
+    """A test that lost its connection within a transaction takes none of those after it with it."""
+    try:
+        return (yield)
+    finally:
+        if connection.connection is not None and connection.connection.closed:
+            connection.connect()  # as at first: Django forgets the transaction that was open
 
 
 def pytest_unconfigure() -> None:

@@ -1,1 +1,1 @@
-"""What happens, in which order."""
+"""How things run: Celery's tasks and the tick, the servers, health, retention, backups. What happens is in `registry`."""

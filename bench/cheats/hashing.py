@@ -13,7 +13,7 @@ from PIL import Image
 from bench.primitives.canvas import Pixels
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
-from indexer.picture.hashes import HASHED_SIDE, LOW, shrink
+from indexer.picture.perceptual_hash import HASHED_SIDE, LOW, shrink
 
 Bits = NDArray[np.bool_]
 ROUNDS = 8
@@ -73,7 +73,7 @@ def _change(block: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.fl
 
 
 def _block(pixels: Pixels) -> NDArray[np.float64]:
-    """The coefficients that the hash looks at, scaled as :mod:`indexer.picture.hashes` does."""
+    """The coefficients that the hash looks at, scaled as :mod:`indexer.picture.perceptual_hash` does."""
     grey = at_most(np.asarray(Image.fromarray(pixels).convert("L")), 512)
     block = np.array(cv2.dct(shrink(Image.fromarray(grey)).astype(np.float64))[:LOW, :LOW])
     block[0] *= np.sqrt(2)

@@ -24,7 +24,7 @@ from bench.weighing.questions import LookAlikes, Question
 from exhibit.errors import WrongUseError
 from indexer.compare.figures import Figures, begun, in_pieces, ways
 from indexer.compare.geometry import Remembered
-from indexer.compare.hashes import nearest_hash
+from indexer.compare.nearest_hash import nearest_hash
 from indexer.layout.information import COMPOSED
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE, ROOTSIFT

@@ -21,7 +21,7 @@ from indexer.edits import EDITS, LONG_SIDE, apply
 from indexer.layout.orientation import ORIENTATIONS
 from indexer.picture.descriptor import Descriptor, centre
 from indexer.picture.features import DEFAULT_LIMITS
-from indexer.picture.hashes import orientation_hashes, shrink
+from indexer.picture.perceptual_hash import orientation_hashes, shrink
 
 MIN_PHOTOS = 12
 STAND_BESIDE = 8

@@ -11,7 +11,7 @@ from exhibit.types import Piece
 from indexer.compare.dense import Windows, agreeing_area, another_part, windows
 from indexer.compare.fit import Fit, measure_fit
 from indexer.compare.geometry import Alignment, Correspondences, Remembered, align, support
-from indexer.compare.hashes import NOT_COMPARED, HashMatch
+from indexer.compare.nearest_hash import NOT_COMPARED, HashMatch
 from indexer.compare.pieces import agreeing, laid_in_pieces
 from indexer.picture.features import Features
 

@@ -21,7 +21,6 @@ from indexer.layout.panels import content_box, panels
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
 from indexer.picture.descriptor import BUILT_IN, Descriptor, parts_described
-from indexer.picture.hashes import orientation_hashes, quality, shrink
 from indexer.picture.local_features import (
     HALF_TURN,
     QUICK_KEYPOINTS,
@@ -30,6 +29,7 @@ from indexer.picture.local_features import (
     local_features,
     quick_features,
 )
+from indexer.picture.perceptual_hash import orientation_hashes, quality, shrink
 from indexer.picture.spaces import (
     CENTRE,
     DESCRIPTOR,

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from exhibit.comparison.derived import DERIVED, PLAIN, grade, survival
 from exhibit.types import Decision, Verification
+from indexer.compare.decision import laid
 from indexer.compare.dense import dense_agreement, laid_on
 from indexer.compare.figures import HASH_REACH
 from indexer.compare.geometry import Remembered, support
-from indexer.compare.hashes import nearest_hash
-from indexer.compare.verify import laid
+from indexer.compare.nearest_hash import nearest_hash
 from indexer.layout.scaling import size_of
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling

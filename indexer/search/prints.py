@@ -18,7 +18,7 @@ from exhibit.plain import one_line
 from exhibit.sentences import Sentence
 from exhibit.types import Decision, Fingerprint, Verification
 from indexer.picture.features import Features
-from indexer.picture.hashes import turned_hashes
+from indexer.picture.perceptual_hash import turned_hashes
 from indexer.picture.spaces import DESCRIPTOR, PHASH, TRIMMED, WHOLE
 
 PRINTS = "prints-1"

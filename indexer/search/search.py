@@ -30,7 +30,7 @@ import numpy as np
 from exhibit.pictures.decode import Limits
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Verification
-from indexer.compare.verify import Examined, promises, verify
+from indexer.compare.decision import Examined, promises, verify
 from indexer.picture.features import CLOSER, DEFAULT_LIMITS, Features, Part, extract, negative
 from indexer.picture.local_features import QUICK_SIDE, LocalFeatures
 from indexer.picture.spaces import ROOTSIFT

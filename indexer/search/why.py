@@ -15,8 +15,8 @@ from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits
 from exhibit.sentences import Sentence
 from exhibit.types import Decision, Hit, Verification
+from indexer.compare.decision import NEAR_EXACT, Examined
 from indexer.compare.figures import Figures
-from indexer.compare.verify import NEAR_EXACT, Examined
 from indexer.compare.weighing import TERMS, Question, shipped
 from indexer.picture.descriptor import BUILT_IN, Descriptor
 from indexer.picture.features import DEFAULT_LIMITS, ICON_SIDE, NORMAL, Features, extract

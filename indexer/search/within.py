@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from exhibit.pictures.decode import Limits
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Matrix, Piece, Verification
+from indexer.compare.decision import laid, matrix_of, verify
 from indexer.compare.dense import dense_agreement
-from indexer.compare.verify import laid, matrix_of, verify
 from indexer.layout.regions import regions
 from indexer.picture.features import CUT_FROM, Detail, Features, Part, cut_out, extract
 from indexer.search.candidates import Candidate

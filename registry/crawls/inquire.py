@@ -4,8 +4,8 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 
-from crawler.search_client import Asked, Found, SearchRefusedError, ask
-from crawler.search_mapping import Service
+from crawler.searches.client import Asked, Found, SearchRefusedError, ask
+from crawler.searches.mapping import Service
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError
 from exhibit.machine import machine_fault

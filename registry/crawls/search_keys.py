@@ -10,7 +10,7 @@ from typing import Any, Unpack
 from django.db import transaction
 from django.db.models import QuerySet
 
-from crawler.search_mapping import Service
+from crawler.searches.mapping import Service
 from evidence.keys.at_rest import SECRET, decrypt, encrypt
 from exhibit.clock import now
 from exhibit.config.secrets import master_keys

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import crawler
-from crawler.search_mapping import Service, read_service
+from crawler.searches.mapping import Service, read_service
 from exhibit.config.config import Config
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence

@@ -28,8 +28,9 @@ from registry.services.services import Services
 from tests.assets.flooded import stranger, with_floor
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.shop import run_now, watch
+from workers.periodic import do_each_minute
 from workers.tasks.sync_runner import SyncRunner
-from workers.tasks.tick import look_at_times, tick
+from workers.tasks.tick import tick
 
 
 @pytest.mark.timeout(900)
@@ -77,7 +78,7 @@ def test_two_who_tick_at_once_begin_everything_once(config: Config, tmp_path: Pa
 
     def tick_once(services: Services) -> None:
         start.wait(30)
-        look_at_times(services)
+        do_each_minute(services)
         tick(services)
         connection.close()
 

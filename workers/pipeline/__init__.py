@@ -1,1 +1,1 @@
-"""The steps of the pipeline, declared once, and how their messages travel. What a job does is in `registry.jobs`."""
+"""How messages travel (the Celery app), and what work takes. Which jobs there are says `registry.jobs`."""

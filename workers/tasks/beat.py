@@ -18,8 +18,9 @@ from registry import jobs
 from registry.db import running
 from registry.db.leases import Turn
 from registry.services.services import Services
+from workers import periodic
 from workers.pipeline.celery import TASK_SECONDS, UPKEEP_SECONDS, living_workers, send_upkeep
-from workers.tasks.tick import look_at_times, tick
+from workers.tasks.tick import tick
 
 LOOK_SECONDS = 60.0
 """How often it is looked what is due some day."""
@@ -85,7 +86,7 @@ class Ticks:
         """Look what is due some day, unless it is quiet and was looked lately."""
         if not self._quiet or time.monotonic() - self._looked_at >= SELDOM_SECONDS:
             self._looked_at = time.monotonic()
-            look_at_times(self._services)
+            periodic.do_each_minute(self._services)
 
 
 class Roll:

@@ -8,6 +8,7 @@ from exhibit.config.config import Config
 from registry.db import steps
 from registry.jobs import Job
 from registry.services.services import Services
+from workers import periodic
 from workers.pipeline.meter import metered
 from workers.tasks import tick
 
@@ -40,7 +41,7 @@ class SyncRunner:
                 self._tick()
 
     def _tick(self) -> None:
-        tick.look_at_times(self.services)
+        periodic.do_each_minute(self.services)
         tick.tick(self.services)
 
     def _work(self, job: Job, ids: Sequence[int]) -> None:

@@ -13,15 +13,13 @@ from exhibit.clock import SLACK, now
 from exhibit.errors import ExhibitError
 from exhibit.machine import machine_fault, tell_once
 from registry import jobs
-from registry.cases import recaptures
-from registry.crawls import canaries, crawling, due_times, revisits
+from registry.crawls import crawling
 from registry.crawls.plan import plan_crawls, start_due_crawls
 from registry.db import steps
 from registry.db.statements import MOMENT, Statement, any_of
 from registry.log.configuration import witness_configuration
 from registry.log.sequencer import checkpoint_due, sequence_log, sign_checkpoint
 from registry.models import Crawl, LogCheckpoint, LogEntry, LogWaiting, MailChoice, StepState, Watch
-from registry.notices import terms
 from registry.notifications import mail_choices
 from registry.services.services import Services
 from workers.servers.redis import forget_tries
@@ -60,16 +58,6 @@ def tick(services: Services) -> bool:
                 raise
             tell_once(f"The log's head isn't signed: {machine_fault(error)}", logging.ERROR)
     return bool(crawls or waits or "waiting" in found)
-
-
-def look_at_times(services: Services) -> None:
-    """What is due some day, and nobody waits for in these seconds; to be called before a tick, about once a minute."""
-    due_times.bring_back(services.config.recapture_days)
-    revisits.conclude_ended()
-    canaries.tell_missed()
-    terms.tell_due()
-    recaptures.start_due(now(), services.config.recapture_days)
-    mail_choices.make_missing()
 
 
 @cache

@@ -11,7 +11,7 @@ from django.template.defaulttags import querystring
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext, gettext_lazy as _
 
-from crawler.search_mapping import Conditions, Service
+from crawler.searches.mapping import Conditions, Service
 from desk.texts.cases import decision_in_words, mailed, standing_in_words, who_in_words
 from desk.texts.evidence import witness_kind, witness_subject
 from desk.texts.numbers import counted, grouped, money

@@ -11,7 +11,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
 from crawler.formats.job import Politeness
-from crawler.search_mapping import Service
+from crawler.searches.mapping import Service
 from desk.texts.schedules import schedule
 from registry.crawls.budgets import RENDERING
 from registry.crawls.inquiries import USUAL

@@ -8,7 +8,7 @@ from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from exhibit.types import Decision
 from indexer.calibration.kept import FOLDER, KeptPairs, Said
-from indexer.compare.verify import verify
+from indexer.compare.decision import verify
 from indexer.search.why import Explanation, Gate
 from tests.assets.edited import PICTURE, jpeg, measured
 

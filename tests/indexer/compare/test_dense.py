@@ -4,8 +4,8 @@ from PIL import Image
 
 from exhibit.comparison.similarity import dense_similarity
 from exhibit.pictures.decode import decode
+from indexer.compare.decision import verify
 from indexer.compare.dense import agreeing_area, another_part, dense_agreement, windows
-from indexer.compare.verify import verify
 from indexer.picture.features import Features
 from tests.assets.edited import EDITS, PICTURE, edited, measured
 from tests.assets.textured import encoded, textured

@@ -5,8 +5,8 @@ from dataclasses import replace
 from PIL import Image
 
 from exhibit.types import Decision
+from indexer.compare.decision import verify
 from indexer.compare.marks import marks_of, shared_windows
-from indexer.compare.verify import verify
 from indexer.layout.orientation import Box
 from indexer.picture.features import Features, extract
 from tests.assets.marked import SIZE, thing, under_words, with_logo

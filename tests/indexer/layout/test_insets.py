@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.compare.hashes import nearest_hash
+from indexer.compare.nearest_hash import nearest_hash
 from indexer.layout.insets import inset
 from indexer.layout.orientation import Box
 from indexer.picture.features import Features, extract

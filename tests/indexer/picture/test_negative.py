@@ -3,7 +3,7 @@ import pytest
 from PIL import ImageOps
 
 from exhibit.types import Decision
-from indexer.compare.verify import verify
+from indexer.compare.decision import verify
 from indexer.picture.features import Features, negative
 from tests.assets.edited import PICTURE, measured
 from tests.assets.textured import encoded

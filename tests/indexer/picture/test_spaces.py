@@ -4,7 +4,7 @@ from PIL import Image
 from exhibit.pictures.decode import decode
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import extract
-from indexer.picture.hashes import orientation_hashes, shrink
+from indexer.picture.perceptual_hash import orientation_hashes, shrink
 from indexer.picture.spaces import (
     PHASH,
 )

@@ -6,7 +6,7 @@ from PIL import Image, ImageFilter
 from exhibit.comparison.derived import grade, survival
 from exhibit.comparison.similarity import laid_on
 from exhibit.types import Decision, Verification
-from indexer.compare.verify import verify
+from indexer.compare.decision import verify
 from indexer.search.derived import graded
 from tests.assets.edited import measured
 from tests.assets.redrawn import scene

@@ -10,7 +10,7 @@ from exhibit.types import Metric, Space
 from indexer.layout.orientation import ORIENTATIONS
 from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor
 from indexer.picture.features import extract
-from indexer.picture.hashes import orientation_hashes, shrink
+from indexer.picture.perceptual_hash import orientation_hashes, shrink
 from indexer.picture.spaces import PHASH
 from indexer.search.past import WorkQueries, oriented, search_past, work_queries
 from indexer.vectors.brute import BruteForceIndex

@@ -11,7 +11,7 @@ from exhibit.errors import RefusedError
 from exhibit.types import Decision, Json
 from indexer.layout.orientation import ORIENTATIONS
 from indexer.picture.features import extract
-from indexer.picture.hashes import orientation_hashes, shrink, turned_hashes
+from indexer.picture.perceptual_hash import orientation_hashes, shrink, turned_hashes
 from indexer.search.prints import MAX_FILE, MAX_WORKS, PRINTS, StatedFile, StatedPicture, read_prints, resembling
 from tests.assets.rows import jpeg, photograph
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from exhibit.comparison.similarity import dense_similarity
 from exhibit.types import Decision, Verification
-from indexer.compare.verify import Examined
+from indexer.compare.decision import Examined
 from indexer.picture.features import extract
 from indexer.picture.spaces import DESCRIPTOR
 from indexer.search.search import compare_alone, find_works

@@ -4,7 +4,7 @@ import io
 
 from PIL import Image
 
-from indexer.picture.hashes import orientation_hashes, shrink
+from indexer.picture.perceptual_hash import orientation_hashes, shrink
 from indexer.vectors.bands import BITS, SAMPLED, elements
 from tests.assets.rows import jpeg, photograph
 

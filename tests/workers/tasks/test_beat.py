@@ -63,7 +63,7 @@ def test_what_is_due_some_day_is_looked_for_each_minute_and_more_seldom_while_no
     clock = SimpleNamespace(monotonic=lambda: moments["monotonic"], process_time=time.process_time)
     monkeypatch.setattr("workers.tasks.beat.time", clock)
     monkeypatch.setattr("workers.tasks.beat.tick", lambda _: waits["now"])
-    monkeypatch.setattr("workers.tasks.beat.look_at_times", lambda _: looked.append(moments["monotonic"]))
+    monkeypatch.setattr("workers.periodic.do_each_minute", lambda _: looked.append(moments["monotonic"]))
     services: Untyped = SimpleNamespace(config=SimpleNamespace(tick_seconds=5))
     ticks = Ticks(services)
     rhythm = Rhythm([Job(LOOK_SECONDS, ticks.look), Job(5.0, ticks)])

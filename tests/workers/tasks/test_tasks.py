@@ -4,9 +4,9 @@ import errno
 
 import pytest
 
+from workers.periodic import do_all
 from workers.pipeline.celery import TASK_SECONDS
 from workers.tasks import tasks
-from workers.tasks.tasks import do_all
 
 
 def test_upkeep_goes_on_behind_a_part_that_fails() -> None:
@@ -16,7 +16,7 @@ def test_upkeep_goes_on_behind_a_part_that_fails() -> None:
         raise OSError(errno.EROFS, "")
 
     with pytest.raises(OSError, match="Errno"):
-        do_all(fail, lambda: done.append(1), fail, lambda: done.append(2))
+        do_all((fail, lambda: done.append(1), fail, lambda: done.append(2)))
     assert done == [1, 2]
 
 

@@ -38,8 +38,9 @@ from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, 
 from workers import wiring
 from workers.operations.backlog import backlog, failures, try_again
 from workers.operations.retention import sweep_here
+from workers.periodic import do_each_minute
 from workers.tasks.sync_runner import SyncRunner
-from workers.tasks.tick import look_at_times, tick
+from workers.tasks.tick import tick
 
 HowOften = MailChoice.HowOften
 
@@ -326,7 +327,7 @@ def test_the_tick_sends_what_is_due(inline: SyncRunner, studio: Owner) -> None:
     settle()
     hinted: dict[str, list[int]] = {}
     inline.services.enqueue = lambda job, ids, **_: hinted.setdefault(job.name, []).extend(ids)
-    look_at_times(inline.services)
+    do_each_minute(inline.services)
     tick(inline.services)
     assert hinted["mail"] == [MailChoice.objects.get(user__username="ann@example.org").pk]
     assert MailChoice.objects.get(user__username="bob@example.org").how_often == HowOften.DAILY

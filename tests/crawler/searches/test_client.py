@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler.search_client import Asked, Found, Place, SearchRefusedError, ask
-from crawler.search_mapping import (
+from crawler.searches.client import Asked, Found, Place, SearchRefusedError, ask
+from crawler.searches.mapping import (
     Answer as AnswerShape,
     Conditions,
     Errors,

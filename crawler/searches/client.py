@@ -1,4 +1,4 @@
-"""Asking an image search or a marketplace by its mapping (:mod:`crawler.search_mapping`).
+"""Asking an image search or a marketplace by its mapping (:mod:`crawler.searches.mapping`).
 
 One request gives one page of an answer: addresses of pictures with the pages that show them. Nothing of them is
 fetched here.
@@ -18,7 +18,7 @@ from urllib.parse import quote, quote_plus, unquote_plus
 import requests
 
 from crawler.reading.found import MAX_ADDRESS, absolute, is_visitable, plain
-from crawler.search_mapping import PLACEHOLDER, Results, Service
+from crawler.searches.mapping import PLACEHOLDER, Results, Service
 from exhibit.errors import RefusedError
 from exhibit.network.addresses import origin_of
 from exhibit.network.guard import Guard

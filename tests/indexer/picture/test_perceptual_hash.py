@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.layout.orientation import ORIENTATIONS
-from indexer.picture.hashes import orientation_hashes, quality, shrink
+from indexer.picture.perceptual_hash import orientation_hashes, quality, shrink
 from tests.assets.edited import TURNED
 from tests.assets.textured import textured
 

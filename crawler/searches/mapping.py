@@ -1,6 +1,6 @@
 """How an image search or a marketplace is asked: a mapping that says what its JSON interface looks like.
 
-A mapping is a small TOML file; docs/searches.md explains it, and :mod:`crawler.search_client` asks by it.
+A mapping is a small TOML file; docs/searches.md explains it, and :mod:`crawler.searches.client` asks by it.
 """
 
 import re

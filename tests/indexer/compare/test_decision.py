@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from exhibit.comparison.calibration import calibrated
 from exhibit.types import Decision, Verification
 from indexer.calibration.shipped import shipped_calibration
+from indexer.compare.decision import promises, verify
 from indexer.compare.figures import Figures
-from indexer.compare.hashes import nearest_hash
-from indexer.compare.verify import promises, verify
+from indexer.compare.nearest_hash import nearest_hash
 from indexer.compare.weighing import shipped
 from indexer.edits import apply
 from indexer.layout.single_thread import cv2

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler.search_client import Asked, Found, SearchRefusedError, ask
-from crawler.search_mapping import Service, read_service
+from crawler.searches.client import Asked, Found, SearchRefusedError, ask
+from crawler.searches.mapping import Service, read_service
 from exhibit.errors import WrongUseError
 from exhibit.network.guard import Guard
 from registry.crawls.search_services import SHIPPED

@@ -17,7 +17,7 @@ from exhibit.types import Decision, Matrix, Piece, Verification
 from indexer.compare.dense import agreeing_area, dense_agreement, mean_difference, windows
 from indexer.compare.figures import HASH_REACH, MIN_TEXTURED, Figures, Measured, begun, in_pieces, ways
 from indexer.compare.geometry import Remembered
-from indexer.compare.hashes import NOT_COMPARED, HashMatch, nearest_hash
+from indexer.compare.nearest_hash import NOT_COMPARED, HashMatch, nearest_hash
 from indexer.compare.weighing import ANOTHER_PICTURE, TERMS, Answers, shipped
 from indexer.layout.information import COMPOSED
 from indexer.layout.masks import outside
