@@ -1,1 +1,1 @@
-"""How things run: Celery's tasks and the tick, the servers, health, retention, backups. What happens is in `registry`."""
+"""How things run: Celery's tasks and the tick, the servers, health, backups. What happens is in `registry`."""

@@ -78,19 +78,17 @@ def own_trust(services: "Services", label: str) -> "lists.Trust":
     development, runs = bool(trials_label(services)), services.config.operator_name
     note = f"{label}. {NOTE}" if label else NOTE
     label = label or trials_label(services)
-    pins = {}
+    pins: dict[str, Any] = {}
     for name, kind in anchors.KINDS.items():
         configured = [anchor for anchor in services.witnesses if anchor.kind == name]
         pins[kind.pins] = kind.vouch(configured, _complete(name), label, label or TRIALS)
+    pins["chains"] = (*lists.load_trust().chains, *pins["chains"])  # Bitcoin's blocks count by their work
     return lists.Trust(
+        **pins,
         dated=now().date().isoformat(),
         note=note,
-        authorities=pins["authorities"],
-        chains=(*lists.load_trust().chains, *pins["chains"]),  # blocks of Bitcoin's main chain count by their work
         logs=tuple(lists.TrustedLog(vkey, development, label, runs) for vkey in services.log.vkeys()),
         keys=trusted_keys(None, label, development=development),
-        ledgers=pins["ledgers"],
-        cosigners=pins["cosigners"],
         partners=tuple(
             lists.TrustedLog(row.log_key, development, label, row.name)
             for row in partners.active().filter(captures=True)

@@ -101,9 +101,9 @@ def inquiry_in_words(row: Inquiry) -> str:
     if row.outcome in OUTCOMES:
         return str(OUTCOMES[row.outcome])
     if row.state == StepState.FAILED:
-        return _("It didn't answer, again and again.")
+        return in_words(row.error) if row.error else _("It didn't answer, again and again.")
     if row.put_off and row.error:
-        return _("It asks to be asked later, or didn't answer. It is asked again by itself.")
+        return _("%(why)s It is asked again by itself.") % {"why": in_words(row.error)}
     return ""
 
 

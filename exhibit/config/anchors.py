@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from exhibit.config import values
 
@@ -26,6 +26,8 @@ class AnchorConfig:
             stands.
         development: `true` marks a witness made for trials; it has no legal weight, and every document says so.
     """
+
+    needs_urls: ClassVar[bool] = True  # false where a kind asks nobody over the network
 
     kind: str
     name: str
@@ -80,7 +82,7 @@ def _of_kind(kind: str, table: dict[str, Any], kinds: Kinds, folder: Path) -> An
             raise ValueError(f"{key} isn't a setting of an anchor of the kind {kind}")
     made = kinds[kind](**{key: checks[key](value) for key, value in table.items()})
     made = replace(made, **{key: folder / path for key, path in made.files.items()})  # type: ignore[arg-type]
-    for fault, is_so in {"urls is missing": not made.urls, **made.faults}.items():
+    for fault, is_so in {"urls is missing": made.needs_urls and not made.urls, **made.faults}.items():
         if is_so:
             raise ValueError(fault)
     return made

@@ -31,6 +31,9 @@ def broken(config: Config) -> dict[str, str]:
 def service_of(config: Config, name: str) -> Service:
     """One search; raises ``NotFoundError``."""
     found = services(config).get(name)
+    if found is None and (why := broken(config).get(f"{name}.toml")):
+        sentence = Sentence("The mapping of the search %(name)s can't be read: %(why)s", name=name, why=why)
+        raise NotFoundError(sentence, hint=Sentence("Your operator can mend its file."))
     if found is None:
         raise NotFoundError(
             Sentence("There is no search %(name)s.", name=f"{name!r}"),

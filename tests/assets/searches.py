@@ -87,8 +87,8 @@ def put_shipped(folder: Path, name: str, site: Site) -> Path:
     moved = re.sub(r'^url = "https://[^/"]+', f'url = "{site.url("")}', text, flags=re.MULTILINE)
     moved = re.sub(r"^seconds = .*$", "seconds = 0.0", moved, flags=re.MULTILINE)
     moved = moved.replace(EBAY_TOKEN, f"{EBAY_TOKEN}#{uuid4().hex}")  # no token of an earlier server at this port
-    assert moved.count(site.url("")) == text.count("\nurl = ")
-    assert moved.count("seconds = 0.0") == 1
+    assert moved.count(site.url("")) == text.count("\nurl = "), "Each url begins a line, with https."
+    assert moved.count("seconds = 0.0") == 1, "The table [pace] says seconds."
     (folder / "searches").mkdir(parents=True, exist_ok=True)
     (folder / "searches" / f"{name}.toml").write_text(moved, encoding="utf-8")
     return folder / "searches" / f"{name}.toml"

@@ -116,7 +116,7 @@ def _given_up(found: Status) -> Iterator[Check]:
         if step.failed:
             values = {"what": jobs.in_words(step.step), "count": f"{step.failed:,}"}
             sentence = _("Given up: %(count)s (%(what)s).") % values
-            remedy = _("Read why, mend it, and try again: exhibit retry %(step)s") % {"step": step.step}
+            remedy = _("Read why: exhibit retry. Mend it, then: exhibit retry %(step)s") % {"step": step.step}
             yield Check("given up", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not any(step.failed for step in found.steps):
         yield Check("given up", ok=True, sentence=_("Nothing was given up."))

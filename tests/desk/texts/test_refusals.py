@@ -25,5 +25,8 @@ def test_the_end_of_a_run_and_of_a_search_is_said() -> None:
     assert end_in_words("newer") == "newer"
     assert inquiry_in_words(Inquiry(outcome="no-key")) == "There is no key for it."
     assert inquiry_in_words(Inquiry(state="failed")) == "It didn't answer, again and again."
-    assert inquiry_in_words(Inquiry(not_before=now(), error="Status 503.")).startswith("It asks to be asked later")
+    assert inquiry_in_words(Inquiry(state="failed", error="It forbids.")) == "It forbids."
+    assert (
+        inquiry_in_words(Inquiry(not_before=now(), error="Status 503.")) == "Status 503. It is asked again by itself."
+    )
     assert inquiry_in_words(Inquiry()) == ""
