@@ -1,13 +1,10 @@
 """What a visit to a page and its image comes to: the outcome in one word, and what was observed as a sentence."""
 
-import re
-from urllib.parse import unquote
-
 from evidence.capture.visitor import Visit
-from evidence.formats.records import inline_bodies
+from evidence.formats.records import inline_bodies, names_address
 from exhibit.digests import Digest
 from exhibit.errors import UnreadablePictureError
-from exhibit.network.addresses import origin_of, path_of, query_of, read_url, without_fragment
+from exhibit.network.addresses import origin_of, read_url, without_fragment
 from exhibit.pictures.decode import inspect
 from exhibit.pictures.sniff import kind_of
 from exhibit.sentences import Sentence, following
@@ -76,19 +73,10 @@ def _trouble(visit: Visit) -> str:
 
 
 def names_image(page: Visit, image_url: str) -> bool | None:
-    """Whether the page's HTML holds the last part of the image's address, with its query, as it may be written there.
-
-    ``None`` when there is no page to ask, or when that part is too common to tell: no query, and no name of a file.
-    """
-    if not page.served or page.body is None or image_url[:5].lower() == "data:":
+    """Whether the page's HTML names the image's address; ``None`` when there is no page to ask, or it can't be told."""
+    if not page.served or page.body is None:
         return None
-    query, last = query_of(image_url), path_of(image_url).rpartition("/")[2]
-    if not query and "." not in last:
-        return None
-    name = f"{last or '/'}?{query}" if query else last
-    text = page.body.decode("utf-8", "replace")
-    forms = {written.replace("&", sign) for written in (name, unquote(name)) for sign in ("&", "&amp;", r"\u0026")}
-    return any(re.search(re.escape(form) + r"(?![\w%])", text) for form in forms)
+    return names_address(page.body, image_url)
 
 
 def inline_image(page: Visit, image_url: str, expected: Digest) -> Visit:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from evidence.formats.codec import FormatError
 from exhibit.clock import parse_rfc3339, rfc3339
-from exhibit.network.addresses import normalise
+from exhibit.network.addresses import normalise, path_of, query_of
 from exhibit.plain import decoded
 
 MAX_RECORDS = 5_000
@@ -25,6 +25,7 @@ _HEAD = re.compile(rb"WARC/1\.1\r\n((?:[A-Za-z0-9-]{1,40}: [^\r\n]{0,70000}\r\n)
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: [^\r\n]*)?\r?\n")
 _BLANK = re.compile(rb"\r?\n\r?\n")
 _STRAY = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ROOT = re.compile(r"^(https?://[^/?#:\[]+)\.(?=[:/?#]|$)")
 _INLINE = re.compile(rb"data:image/[\w.+-]{1,40};base64,([A-Za-z0-9+/=%\s]+)")
 
 
@@ -131,12 +132,29 @@ def inline_bodies(text: bytes) -> Iterator[tuple[str, bytes]]:
             continue
 
 
+def names_address(text: bytes, url: str) -> bool | None:
+    """Whether HTML holds the last part of an image's address, with its query, as it may be written there.
+
+    ``None`` when that part is too common to tell: no query, and no name of a file.
+    """
+    if url[:5].lower() == "data:":
+        return None
+    query, last = query_of(url), path_of(url).rpartition("/")[2]
+    if not query and "." not in last:
+        return None
+    name = f"{last or '/'}?{query}" if query else last
+    page = text.decode("utf-8", "replace")
+    forms = {written.replace("&", sign) for written in (name, unquote(name)) for sign in ("&", "&amp;", r"\u0026")}
+    return any(re.search(re.escape(form) + r"(?![\w%])", page) for form in forms)
+
+
 def plain_url(url: str) -> str:
     """An address as two programs may both have written it: its normal form, where a stray ``%`` is ``%25``.
 
-    ``requests`` writes it so in the record of an exchange, and browsers leave it.
+    ``requests`` writes it so in the record of an exchange, without the root's dot behind the host, and browsers leave
+    both.
     """
-    return _STRAY.sub("%25", normalise(url))
+    return _ROOT.sub(r"\1", _STRAY.sub("%25", normalise(url)))
 
 
 def _unchunked(body: bytes) -> bytes:

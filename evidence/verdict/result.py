@@ -33,6 +33,7 @@ class Check:
     development: str = ""  # the label of the pinned entry it rests on, when that entry is for trials; else empty
     by: str = ""  # the name of the pinned entry it rests on, or of the log; else empty
     similarity: float | None = None  # of two pictures, as it was computed here; only with checks of matches
+    remarks: tuple[str, ...] = ()  # what a reader is to know of visits before all else; only with checks of captures
 
     def to_plain(self) -> dict[str, Any]:
         """Plain JSON data; what is empty isn't named."""
@@ -214,6 +215,8 @@ class Verdict:
         for check in self.checks:
             if (check.name, check.state) == ("version", State.PASSED):
                 yield check.sentence
+            if check.name == "captures" and check.remarks:
+                yield f"Of the visits: {'; '.join(check.remarks)}."
         if count := len(self.withheld):
             words = f"{count} sealed files are" if count > 1 else "1 sealed file is"
             yield f"{words} withheld from this copy."

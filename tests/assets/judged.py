@@ -64,6 +64,12 @@ def _all(*lies: Lie) -> Lie:
     return lie
 
 
+def asked_for(url: str) -> bytearray:
+    """The request of an address, as it goes over the wire."""
+    host, _, path = url.partition("://")[2].partition("/")
+    return bytearray(f"GET /{path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+
+
 def answered(
     *bodies: tuple[str, bytes], head: str = "", moved: timedelta = timedelta(), peer: str = "203.0.113.9"
 ) -> Lie:
@@ -74,7 +80,7 @@ def answered(
         chosen = bodies or (("/", PAGE), ("/field.jpg", files[IMAGE]))
         exchanges = [
             Exchange(
-                begun, f"https://copies.example{path}", peer, bytearray(b"GET / HTTP/1.1\r\n\r\n"),
+                begun, f"https://copies.example{path}", peer, asked_for(f"https://copies.example{path}"),
                 bytearray(f"HTTP/1.1 200 OK\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body),
             )
             for path, body in chosen
@@ -196,11 +202,12 @@ def rendered(facts: Facts, files: Files) -> None:
     place = Place("shown", 40.0, 30.0, 80.0, 60.0)
     plain = encoded(Image.new("RGB", (1280, 900), "white"), "PNG")
     resources = []
-    for step, body in zip(record["exchanges"], (PAGE, files[IMAGE]), strict=True):
+    loaded = (("document", PAGE), ("image", files[IMAGE]))
+    for step, (kind, body) in zip(record["exchanges"], loaded, strict=True):
         known = {"url": step["url"], "final_url": step["url"], "status": 200, "bytes": len(body), "failure": ""}
         chain = [one["sha256"] for one in step["tls"]["chain"]]
         connection = {"dns_answers": step["dns_answers"], "peer": step["peer"]["address"], "tls": "TLSv1.3"}
-        digest = {"sha256": Digest.of(body).hex, "kind": "image", "certificates": chain}
+        digest = {"sha256": Digest.of(body).hex, "kind": kind, "certificates": chain}
         resources.append({**known, **connection, **digest})
     shown: dict[str, Any] = {
         "address": "https://copies.example/", "title": "A field", "window": [1280, 900], "height": 900,

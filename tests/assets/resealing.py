@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.assets.tampering import rebagged
 
 FACTS, MANIFEST = "data/facts.json", "data/manifest.json"
 ROLES = {name: role for role, name in NAMES.items()}
+IMAGE = re.compile(r"data/sightings/\d+/capture-\d+/image\.\w+")
 Facts = dict[str, Any]
 Lie = Callable[[Facts, Files], None]
 """Changes the facts and the files beside them; what repeats the facts is written anew afterwards."""
@@ -77,7 +79,7 @@ def listed(name: str, data: bytes, known: Facts) -> Facts:
     """A file's line of the manifest."""
     digests = {"sha256": Digest.of(data).hex, "sha512": hashlib.sha512(data).hexdigest()}
     other = {
-        "role": ROLES.get(name.rpartition("/")[2], "other"),
+        "role": "captured-image" if IMAGE.fullmatch(name) else ROLES.get(name.rpartition("/")[2], "other"),
         "media_type": "application/octet-stream",
         "stand_in": None,
     }

@@ -2,8 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from io import BytesIO
 from itertools import chain
@@ -12,24 +12,23 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 from evidence.bundle.sealing import sighting_folder
 from evidence.facts.case import CaptureFacts, CaseFacts, SightingFacts
-from evidence.facts.network import NetworkCertificate, NetworkExchange, NetworkRecord
+from evidence.facts.network import NetworkCertificate, NetworkRecord
 from evidence.formats.codec import FormatError, from_plain, parse_json
-from evidence.formats.records import UNDONE, Record, Response, Room, inline_bodies, plain_url, read_response, read_warc
+from evidence.formats.records import inline_bodies, names_address, plain_url
 from evidence.formats.wacz import WARC, WaczPage, write_wacz
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed
+from evidence.verify.checks.exchanges import Answer, Ends, Recording, ends_of, hold, hold_archive, read_recording
 from evidence.verify.checks.inspection import EARLIER, Inspection, words_of
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, UnreadablePictureError
-from exhibit.network.addresses import joined
+from exhibit.network.addresses import host_of, with_letters
 from exhibit.pictures.decode import Limits, inspect
 
 MAX_CAPTURES = 400  # so many captures are looked at; a bundle could list so many that a verifier would never end
 MAX_WARC = 256 << 20
-MAX_UNPACKED = 512 << 20  # bytes that packed bodies of a record give, in all layers
-APART = timedelta(seconds=2)
-"""By how much two clocks of one visit may differ: one is set right now and then, the other isn't."""
-MAX_STEPS = 6
-REDIRECTS, GONE = frozenset({301, 302, 303, 307, 308}), frozenset({404, 410})
+OK, GONE = 200, frozenset({404, 410})
+LONG = timedelta(minutes=10)
+"""A visit that took longer is said to have: its time limits are far below that."""
 SHOWN = "captured"
 """The outcome of a visit at which page and image were there as they had been seen."""
 WITH_PAGE = frozenset({"captured", "not-shown", "image-changed", "image-gone"})
@@ -44,26 +43,17 @@ RENDERED = {
 }
 SERVED = {"exchange": "exchange.warc", "network": "network.json", "page": "page.html", "captured-image": "image"}
 TOLD = {"cocapture": "cocapture.json", "web-archive": "web-archive.json"}
+TO_BE_SEEN = {"shown": "", "background": "", "offered": "it is offered in another size", "linked": "it is linked to"}
+"""How a page uses an image, by what the surroundings call it, and what is said of one that isn't to be seen."""
+CAME_TO = {
+    "not-shown": "the page didn't show it",
+    "image-changed": "other bytes were served",
+    "image-gone": "the image was gone",
+    "page-gone": "the page was gone",
+    "unreachable": "the page or the image couldn't be had",
+}
+MAX_REMARKS = 5  # so many are said of all visits of a bundle
 NAMES = {**SERVED, **RENDERED, **TOLD}  # what the file of each role is called; an image's ending says its format
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """A recorded response by its plain address; no digest of a body that can't be unpacked, or that leads elsewhere."""
-
-    record: Record
-    url: str
-    response: Response
-    digest: Digest | None
-
-    @property
-    def coding(self) -> str:
-        """What packed the body and isn't undone here, or an empty string."""
-        return next((coding_name for coding_name in self.response.codings if coding_name not in UNDONE), "")
-
-    @property
-    def served(self) -> bool:
-        return self.digest is not None and 200 <= self.response.status < 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +92,7 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     """
     agreed: set[str] = set()
     shown: set[str] = set()
+    remarks: dict[str, list[str]] = {}
     outcomes = {
         f"{sighting.number:02d}-{number}": capture.outcome
         for sighting in facts.sightings
@@ -113,9 +104,21 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
             agreed.add(numbers.partition("-")[0])
             if outcomes[numbers] == SHOWN:
                 shown.add(numbers.partition("-")[0])
+        for remark in check.remarks:
+            remarks.setdefault(remark, []).append(numbers)
         yield check
     if facts.made_with is not None and facts.sightings:
-        yield _check_all([f"{sighting.number:02d}" for sighting in facts.sightings], agreed, shown)
+        check = _check_all([f"{sighting.number:02d}" for sighting in facts.sightings], agreed, shown)
+        yield replace(check, remarks=tuple(_summed(remarks)))
+
+
+def _summed(remarks: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What is to be said of visits, each thing once, with the visits of which it is to be said."""
+    for remark, visits in list(remarks.items())[:MAX_REMARKS]:
+        more = f" and {len(visits) - MAX_REMARKS} more" if len(visits) > MAX_REMARKS else ""
+        yield f"{remark} ({', '.join(visits[:MAX_REMARKS])}{more})"
+    if len(remarks) > MAX_REMARKS:
+        yield f"and {len(remarks) - MAX_REMARKS} things more"
 
 
 def _check_all(numbers: Sequence[str], agreed: set[str], shown: set[str]) -> Check:
@@ -160,14 +163,14 @@ def _check_capture(
     except FormatError as error:
         yield failed(f"capture:{name}", error.message)
         return
-    yield checked(f"capture:{name}", _readable, _agrees, capture)
+    yield checked(f"capture:{name}", _readable, _agrees, capture, f"capture:{name}")
     if "wacz" in capture.files:
-        yield checked(f"wacz:{name}", _readable, _archived, capture)
+        yield checked(f"wacz:{name}", _readable, _archived, capture, f"wacz:{name}")
 
 
-def _readable(look: Callable[[_Capture], str], capture: _Capture) -> str:
+def _readable(look: Callable[[_Capture, str], Check], capture: _Capture, name: str) -> Check:
     try:
-        return look(capture)
+        return look(capture, name)
     except (ValueError, EOFError) as error:
         raise FormatError("What was recorded holds an address or a file that can't be read.") from error
 
@@ -189,8 +192,8 @@ def _by_role(inspection: Inspection, sighting: SightingFacts, stated: CaptureFac
     return roles
 
 
-def _agrees(capture: _Capture) -> str:
-    """What passed, in words; raises ``FormatError`` with what doesn't fit, ``NotFoundError`` for a withheld file."""
+def _agrees(capture: _Capture, name: str) -> Check:
+    """What passed; raises ``FormatError`` with what doesn't fit, ``NotFoundError`` for a withheld file."""
     stated, network = capture.stated, capture.network()
     told = (stated.outcome, stated.started, stated.finished)
     same = told == (network.outcome, network.started, network.finished) and stated.started <= stated.finished
@@ -202,35 +205,27 @@ def _agrees(capture: _Capture) -> str:
     _check_rendered(capture, network)
     if "exchange" not in capture.files:
         raise NotFoundError("The record of the exchanges wasn't kept, so nothing shows what was served.")
-    answers = _answers(capture.read("exchange"), capture.files["exchange"])
-    for step in network.exchanges:
-        _check_step(step, answers, stated)
-    _check_named(network, answers)
-    seen = _check_served(capture, network, answers)
+    recording, ends = _held(capture, network)
+    seen, remarks = _check_served(capture, network, recording.answers, ends)
     lacking = [words_of(capture.inspection.absent[path]) for path in stated.files if path in capture.inspection.absent]
     pictures = capture.files.get("screenshot")
     looked = " A browser made pictures of the page." if pictures and pictures not in capture.inspection.absent else ""
     looked += f" {len(lacking)} of its files are {lacking[0]}." if lacking else ""
-    return f"{seen} Addresses, status and times of {len(answers)} recorded exchanges are those stated.{looked}"
+    count = len(recording.answers)
+    words = f"{seen} Addresses, status and times of {count} recorded exchanges are those stated.{looked}"
+    said = f" To be known: {'; '.join(remarks)}." if remarks else ""
+    return replace(passed(name, words + said), remarks=tuple(remarks))
 
 
-def _answers(data: bytes, what: str) -> list[_Answer]:
-    answers, room = [], Room(MAX_UNPACKED)
-    for record in read_warc(data, what):
-        if record.kind != "response":
-            continue
-        response = read_response(record.block) or Response(0, (), b"")
-        try:
-            leads_on = response.status in REDIRECTS and response.header("location")
-            body = None if leads_on else response.body(room)
-        except FormatError:
-            body = None
-        expect(room.left >= 0, f"{what} unpacks to more than {MAX_UNPACKED} bytes.")
-        answers.append(_Answer(record, plain_url(record.url), response, None if body is None else Digest.of(body)))
-    return answers
+def _held(capture: _Capture, network: NetworkRecord) -> tuple[Recording, Ends]:
+    """The exchanges of page and image, which are those stated, and where they led."""
+    within = capture.stated.started, capture.stated.finished
+    recording = read_recording(capture.read("exchange"), capture.files["exchange"], within)
+    found = hold(network, recording)
+    return recording, ends_of(network, found, capture.sighting.page_url, capture.sighting.image_url)
 
 
-def _expect_served(holds: object, answers: Iterable[_Answer], problem: str) -> None:
+def _expect_served(holds: object, answers: Iterable[Answer], problem: str) -> None:
     """Expect something of what was served, unless it was packed in a way that isn't undone here."""
     others = [answer.coding for answer in answers if answer.coding]
     if not holds and others:
@@ -247,65 +242,108 @@ def _check_certificate(one: NetworkCertificate) -> None:
     expect(same, "The surroundings hold a certificate with another digest than stated.")
 
 
-def _check_step(step: NetworkExchange, answers: Sequence[_Answer], stated: CaptureFacts) -> None:
-    """That a stated exchange was recorded, at its time, by its peer, within the visit."""
-    wanted = plain_url(step.url)
-    inside = stated.started - APART <= step.sent <= step.answered <= stated.finished + APART
-    found = any(
-        (answer.url, answer.response.status, answer.record.peer) == (wanted, step.status, step.peer.address)
-        and step.sent - APART <= answer.record.date <= step.answered + APART
-        for answer in answers
-    )
-    expect(found and inside, f"No recorded exchange is the one that the surroundings state of {step.url[:200]}.")
-    secured, known = wanted.startswith("https:"), step.peer.address in (step.dns_answers or (step.peer.address,))
-    expect((step.tls is not None) == secured and known, f"The connection to {step.url[:200]} contradicts itself.")
+def _check_served(
+    capture: _Capture, network: NetworkRecord, answers: Sequence[Answer], ends: Ends
+) -> tuple[str, list[str]]:
+    """That page and image are what the recorded exchanges served, and the outcome what follows from that.
 
-
-def _check_named(network: NetworkRecord, answers: Sequence[_Answer]) -> None:
-    """That the record holds no exchange of which the surroundings are silent."""
-    named = {plain_url(step.url) for step in network.exchanges}
-    named |= {plain_url(url) for resource in network.resources for url in (resource.url, resource.final_url)}
-    named |= {plain_url(url) for failure in network.failures for url in (failure.url, failure.at)}
-    for answer in answers:
-        known = answer.url in named or answer.response.status in REDIRECTS or not answer.response.status
-        expect(known, f"The surroundings say nothing of the recorded exchange with {answer.url[:200]}.")
-
-
-def _arrivals(answers: Sequence[_Answer], start: str) -> set[str]:
-    """An address, and those to which the recorded redirects lead from it."""
-    reached = {plain_url(start)}
-    for _ in range(MAX_STEPS):
-        for answer in [answer for answer in answers if answer.url in reached and answer.response.status in REDIRECTS]:
-            if target := joined(answer.record.url, answer.response.header("location")):
-                reached.add(plain_url(target))
-    return reached
-
-
-def _check_served(capture: _Capture, network: NetworkRecord, answers: Sequence[_Answer]) -> str:
-    """That page and image are what the recorded exchanges served, and the outcome what follows from that."""
-    stated, sighting, image = capture.stated, capture.sighting, capture.stated.image
-    at = _arrivals(answers, sighting.page_url) | ({plain_url(network.rendered.address)} if network.rendered else set())
-    pages = [answer for answer in answers if answer.url in at]
-    came = [page for page in pages if page.served]
-    bodies = {came_from.digest for came_from in came} - {Digest.of(b"")}
+    What passed, in words, and what a reader is to know of it.
+    """
+    stated, sighting, last = capture.stated, capture.sighting, ends.page
     page, shown = capture.digest("page"), stated.outcome in WITH_PAGE
-    same = page in bodies if page or (shown and bodies) else True
-    _expect_served(same, came, "The page isn't what the recorded exchange served.")
+    came = last if last is not None and last.served else None
+    same = came is not None and page == came.digest if page else not (shown and came and came.size)
+    _expect_served(same, [came] if came else [], "The page isn't what the recorded exchange served.")
     expect(came or not shown, "No recorded exchange served the page.")
-    gone = stated.outcome == "page-gone"
-    expect(not gone or any(page.response.status in GONE for page in pages), "The page isn't recorded as gone.")
+    gone = last is not None and last.response.status in GONE
+    expect(stated.outcome != "page-gone" or gone, "The page isn't recorded as gone.")
+    failures = {plain_url(failure.url) for failure in network.failures}
+    addresses = plain_url(sighting.page_url), plain_url(sighting.image_url)
+    both = addresses[0] != addresses[1]
+    came_of = zip(addresses, (shown, stated.image), strict=True)
+    contradicted = both and any(there and address in failures for address, there in came_of)
+    expect(not contradicted, "The page or the image is said to have failed, and to be there.")
+    served, image = _image_served(capture, ends, failures)
+    remarks = [*_of_visit(capture, last, ends.image), *_of_bodies(answers, network, addresses, stated.image)]
+    if stated.outcome == SHOWN:
+        remarks += [*_of_page(capture, network), *image]
+    return served, remarks
+
+
+def _image_served(capture: _Capture, ends: Ends, failures: set[str]) -> tuple[str, list[str]]:
+    """That the image is what was served in the same visit, and what is to be known of that."""
+    sighting, image, last = capture.sighting, capture.stated.image, ends.image
+    if plain_url(sighting.image_url) == plain_url(sighting.page_url):
+        last = last or ends.page
     if image is None:
-        return "The page's exchange is recorded; no image was kept."
+        whole = last is not None and last.served and plain_url(sighting.image_url) not in failures
+        there = whole and last is not None and last.digest == sighting.picture.digest
+        expect(not there, "The recorded exchange served the picture, of which the facts don't speak.")
+        return "The page's exchange is recorded; no image was kept.", []
+    remarks = []
     if sighting.image_url[:5].lower() == "data:":
-        texts = [capture.read(role) for role in ("page", "dom") if role in capture.files]
-        served, images = any(Digest.of(body) == image for text in texts for _, body in inline_bodies(text)), []
+        texts = [(role, capture.read(role)) for role in ("page", "dom") if role in capture.files]
+        inside = {role for role, text in texts if any(Digest.of(body) == image for _, body in inline_bodies(text))}
+        expect(inside, "The image isn't inside the page, as its address says.")
+        remarks += [] if "page" in inside else ["the picture stands in the rendered page alone, not in what was served"]
     else:
-        there = _arrivals(answers, sighting.image_url)
-        images = [answer for answer in answers if answer.served and answer.url in there]
-        served = any(picture.digest == image for picture in images)
-    _expect_served(served, images, "The image isn't what the recorded exchange with its address served.")
-    matches = image == sighting.picture.digest
-    return "The recorded exchange served the image" + (" with the bytes seen before." if matches else ", other bytes.")
+        served = last is not None and last.served and last.digest == image
+        problem = "The image isn't what the recorded exchange with its address served."
+        _expect_served(served, [last] if last and last.served else [], problem)
+    how = " with the bytes seen before." if image == sighting.picture.digest else ", other bytes."
+    return f"The recorded exchange served the image{how}", remarks
+
+
+def _of_visit(capture: _Capture, page: Answer | None, image: Answer | None) -> Iterator[str]:
+    """What came of a visit that didn't find the picture, and what the servers said besides "here it is"."""
+    stated = capture.stated
+    if stated.outcome != SHOWN:
+        yield CAME_TO[stated.outcome]
+    for name, answer in (("page", page), ("image", image)):
+        if answer is not None and answer.response.status != OK:
+            yield f"the {name}'s address answered with status {answer.response.status}"
+        elif answer is not None and not answer.size and not answer.coding:
+            yield f"the {name} that was served is empty"
+    if page is not None and host_of(page.url) != host_of(capture.sighting.page_url):
+        yield f"the page's address led to {with_letters(host_of(page.url))[:200]}"
+    if stated.finished - stated.started > LONG:
+        yield f"the visit took {(stated.finished - stated.started).total_seconds() / 60:.0f} minutes"
+
+
+def _of_bodies(
+    answers: Sequence[Answer], network: NetworkRecord, addresses: Sequence[str], image: Digest | None
+) -> Iterator[str]:
+    """Of which address more than one body was served."""
+    bodies: dict[str, set[Digest | None]] = {}
+    for answer in answers:
+        if answer.served:
+            bodies.setdefault(answer.url, set()).add(answer.digest)
+    for got in network.resources:
+        if got.sha256 is not None and got.status == OK and plain_url(got.url) == addresses[1]:
+            bodies.setdefault(addresses[1], {image}).add(got.sha256)
+    for url, found in bodies.items():
+        if len(found) > 1:
+            yield f"{len(found)} different bodies were served at {url[:200]}"
+
+
+def _of_page(capture: _Capture, network: NetworkRecord) -> Iterator[str]:
+    """How far it is shown that the page shows a picture that was found again."""
+    rendered = network.rendered
+    if rendered is None:
+        there = capture.inspection.sealed(capture.files.get("page", ""))
+        names = names_address(capture.read("page"), capture.sighting.image_url) if there else None
+        yield "no browser looked at the page" + (", and its HTML doesn't name the image" if names is False else "")
+        return
+    height = max(rendered.height, rendered.window[1])
+    places = [place for place in rendered.image_places if place.y < height]
+    if not places:
+        yield "no place of it on the page is recorded"
+        return
+    if words := TO_BE_SEEN[places[0].how]:
+        yield words
+    inline = capture.sighting.image_url[:5].lower() == "data:"
+    if not inline and all(got.sha256 != capture.stated.image for got in network.resources):
+        yield "the browser itself was given other bytes"
 
 
 def _check_image(capture: _Capture) -> None:
@@ -313,7 +351,12 @@ def _check_image(capture: _Capture) -> None:
     image, outcome = capture.stated.image, capture.stated.outcome
     expect(image == capture.digest("captured-image"), "The facts state another image than the capture holds.")
     matches = image == capture.sighting.picture.digest
-    wanted = {"captured": matches, "not-shown": matches, "image-changed": image is not None and not matches}
+    wanted = {
+        "captured": matches,
+        "not-shown": matches,
+        "image-changed": image is not None and not matches,
+        "image-gone": not matches,
+    }
     expect(wanted.get(outcome, True), "The facts call the image another than its digest shows.")
 
 
@@ -323,8 +366,12 @@ def _check_rendered(capture: _Capture, network: NetworkRecord) -> None:
     method = "http" if rendered is None else "browser"
     expect(capture.stated.method == method, "The surroundings are of another method of visiting.")
     if rendered is None:
-        expect(not made, "A visit without a browser has pictures of a page.")
+        of_browser = made or network.resources or network.not_loaded or network.certificates
+        expect(not of_browser, "A visit without a browser has pictures of a page, or things that it asked for.")
         return
+    _check_places(capture, network, made)
+    archived = "wacz" in made or "exchange" not in capture.files
+    expect(archived, "There is no archive of what the page asked for, and the page's own exchanges are there.")
     missing, allowed = set(rendered.not_made), "exchange" not in capture.files
     wanted = {"dom", "screenshot", "mhtml", "page-pdf"} if not rendered.nothing_shown else set()
     wanted |= {"screenshot-boxed"} if rendered.image_places else set()
@@ -340,7 +387,22 @@ def _check_rendered(capture: _Capture, network: NetworkRecord) -> None:
         expect((info.format, info.width) == ("PNG", rendered.window[0]), "A screenshot isn't as wide as the window.")
 
 
-def _archived(capture: _Capture) -> str:
+def _check_places(capture: _Capture, network: NetworkRecord, made: set[str]) -> None:
+    """That the image has its places on the page, where the page is said to show it."""
+    rendered = network.rendered
+    assert rendered is not None
+    width, _ = rendered.window
+    for place in rendered.image_places:
+        on_page = place.width >= 1 and place.height >= 1 and -place.width < place.x < width and -place.height < place.y
+        expect(on_page and place.how in TO_BE_SEEN, "The image is said to be at a place that isn't on the page.")
+    shots = made - {"wacz"}
+    expect(not (rendered.nothing_shown and shots), "There are pictures of a page of which nothing was shown.")
+    unseen = "screenshot" in made and not rendered.image_places and "place" not in rendered.not_made
+    shown = capture.stated.outcome == SHOWN and unseen
+    expect(not shown, "The page is said to show the image, and no place of it on the page is recorded.")
+
+
+def _archived(capture: _Capture, name: str) -> Check:
     """That the web archive is the one that its exchanges give, and that they are those of the visit."""
     data, network, what = capture.read("wacz"), capture.network(), capture.files["wacz"]
     try:
@@ -350,17 +412,18 @@ def _archived(capture: _Capture) -> str:
             warc = archive.read(entry)
     except (BadZipFile, KeyError, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise FormatError(f"{what} isn't a web archive.") from error
-    every = _answers(warc, what)
+    within = capture.stated.started, capture.stated.finished
+    every = read_recording(warc, what, within)
     title, address = (network.rendered.title, network.rendered.address) if network.rendered else ("", "")
     anew = write_wacz(warc, WaczPage(address, title, capture.stated.started), capture.facts.software.version)
     expect(anew == data, f"{what} isn't what its exchanges and the surroundings give.")
+    main, ends = _held(capture, network) if "exchange" in capture.files else (Recording([], []), Ends(None))
     of = attrgetter("record.url", "record.date", "record.block")
-    main = _answers(capture.read("exchange"), capture.files["exchange"]) if "exchange" in capture.files else []
-    expect(set(map(of, main)) <= set(map(of, every)), f"{what} lacks an exchange of page or image.")
-    bodies = {(exchange.url, exchange.digest) for exchange in every}
+    lacks = f"{what} lacks an exchange of page or image."
+    expect(set(map(of, main.answers)) <= set(map(of, every.answers)), lacks)
+    hold_archive(network, every, ends.of_image, what)
     loaded = [(plain_url(got.final_url), got.sha256) for got in network.resources if got.sha256 is not None]
-    lacking = {url for url, _ in set(loaded) - bodies}
-    problem = f"{what} holds other bytes than the surroundings state."
-    expect(lacking <= {exchange.url for exchange in every if exchange.coding}, problem)
-    _expect_served(not lacking, every, problem)
-    return f"The archive follows from its {len(every)} exchanges, which served the {len(loaded)} files stated."
+    bodies = {(exchange.url, exchange.digest) for exchange in every.answers}
+    _expect_served(set(loaded) <= bodies, every.answers, f"{what} holds other bytes than the surroundings state.")
+    words = f"The archive follows from its {len(every.answers)} exchanges, which served the {len(loaded)} files stated."
+    return passed(name, words)

@@ -48,7 +48,7 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     yield _line("similarity", value, "matches[].verification.dense", checks)
     for check in checks:
         if check.name == "captures":
-            found = FOUND if check.state is State.PASSED else NOT_FOUND
+            found = "; ".join((FOUND if check.state is State.PASSED else NOT_FOUND, *check.remarks))
             yield Line(
                 "capture", found, _told(BACKINGS["sightings[].captures[].outcome"].standing, "captures", [check])
             )

@@ -14,7 +14,7 @@ from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
 from tests.assets.bundles import PAGE, Scene
 from tests.assets.changes import Files
-from tests.assets.judged import ARCHIVE, CAPTURE, EXCHANGE, IMAGE, NETWORK, WACZ, answered, rendered
+from tests.assets.judged import ARCHIVE, CAPTURE, EXCHANGE, IMAGE, NETWORK, WACZ, answered, asked_for, rendered
 from tests.assets.resealing import Facts, Lie, sealed_lie
 from tests.assets.tampering import files_of, packed
 from tests.assets.verify_page import by_python
@@ -29,23 +29,24 @@ def recorded(*more: tuple[str, bytes], image: bytes | None = None) -> Lie:
             ("https://copies.example/", OK + PAGE),
             ("https://copies.example/field.jpg", image or OK + files[IMAGE]),
         ]
-        asked = b"GET / HTTP/1.1\r\n\r\n"
         files[EXCHANGE] = write_warc(
-            [Exchange(begun, url, "203.0.113.9", bytearray(asked), bytearray(data)) for url, data in (*answers, *more)],
+            [Exchange(begun, url, "203.0.113.9", asked_for(url), bytearray(data)) for url, data in (*answers, *more)],
             {},
         )
 
     return lie
 
 
-def loaded(url: str, answer: bytes, status: int, body: bytes) -> Lie:
-    """A browser loaded something more, whose bytes are stated."""
+def loaded(url: str, answer: bytes, status: int, body: bytes | None) -> Lie:
+    """A browser loaded something more, whose bytes are stated; or it couldn't be loaded."""
 
     def lie(facts: Facts, files: Files) -> None:
         recorded((url, answer))(facts, files)
         rendered(facts, files)
         record = json.loads(files[NETWORK])
-        more = {"url": url, "final_url": url, "status": status, "sha256": Digest.of(body).hex}
+        digest = None if body is None else Digest.of(body).hex
+        failure = "no-answer" if body is None else ""
+        more = {"url": url, "final_url": url, "status": status, "sha256": digest, "failure": failure}
         record["resources"].append({**record["resources"][0], **more})
         files[NETWORK] = json.dumps(record).encode()
 
@@ -89,9 +90,12 @@ def at_24_o_clock(_: Facts, files: Files) -> None:
 OK, MOVED = b"HTTP/1.1 200 OK\r\n\r\n", "https://copies.example/old"
 PASSED, FAILED, UNREAD = "passed", "failed", "not checked"
 RECORDED: dict[str, tuple[Lie, dict[str, str]]] = {
-    "an answer that is only announced": (recorded((MOVED, b"HTTP/1.1 100 Continue\r\n")), {CAPTURE: PASSED}),
+    "an answer that is only announced": (
+        loaded(MOVED, b"HTTP/1.1 100 Continue\r\n", 0, None), {CAPTURE: PASSED, ARCHIVE: PASSED}
+    ),
     "a redirect to what is no address": (
-        recorded(("https://copies.example/", b"HTTP/1.1 302 x\r\nLocation: http://[\r\n\r\n")), {CAPTURE: PASSED}
+        loaded("https://copies.example/", b"HTTP/1.1 302 x\r\nLocation: http://[\r\n\r\n", 302, None),
+        {CAPTURE: PASSED, ARCHIVE: PASSED},
     ),
     "an answer at what is no address": (recorded(("a:http://[", OK)), {CAPTURE: FAILED}),
     "a length of 5,000 digits": (answered(head=f"Content-Length: {'9' * 5000}\r\n"), {CAPTURE: PASSED}),

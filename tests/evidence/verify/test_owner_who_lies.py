@@ -276,4 +276,4 @@ def test_the_truth_is_complete_and_begins_with_what_was_decided(own: Scene, tmp_
     assert told["party"] == ("copies.example", "recorded by the installation; party agrees")
     assert told["host"][0] == "copies.example"
     assert told["similarity"] == ("1.000, computed here", "checked by match")
-    assert told["capture"][0] == "found the picture again"
+    assert told["capture"][0] == "found the picture again; no browser looked at the page (01-1)"

@@ -1,0 +1,276 @@
+"""A recording of exchanges closed both ways: each recorded one is stated once, each stated one is recorded.
+
+What a capture's surroundings state of requests, redirects and servers is held against the bytes on the wire, and what
+lies on the wire against what they state. From both follows where a visit came to an end.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+
+from evidence.facts.network import NetworkExchange, NetworkRecord, NetworkResource
+from evidence.formats.codec import FormatError
+from evidence.formats.records import UNDONE, Record, Response, Room, plain_url, read_response, read_warc
+from evidence.verdict.result import expect
+from exhibit.digests import Digest
+from exhibit.network.addresses import host_of, joined, port_of
+from exhibit.plain import decoded
+
+MAX_UNPACKED = 512 << 20  # bytes that packed bodies of a record give, in all layers
+APART = timedelta(seconds=2)
+"""By how much two clocks of one visit may differ: one is set right now and then, the other isn't."""
+MAX_STEPS = 6
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+KINDS = {"warcinfo", "response", "request"}
+"""What a recording holds: a record of another kind is of no exchange."""
+_ASKED = re.compile(rb"[A-Z]{1,20} (\S+) HTTP/1\.[01]\r\n")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """A recorded response by its plain address, with its body's digest and size.
+
+    They are ``None`` where the body can't be unpacked, or where the answer leads elsewhere.
+    """
+
+    record: Record
+    url: str
+    response: Response
+    digest: Digest | None
+    size: int | None
+
+    @property
+    def coding(self) -> str:
+        """What packed the body and isn't undone here, or an empty string."""
+        return next((coding_name for coding_name in self.response.codings if coding_name not in UNDONE), "")
+
+    @property
+    def served(self) -> bool:
+        """Whether something came, with status 200 to 299."""
+        return self.digest is not None and 200 <= self.response.status < 300
+
+    @property
+    def targets(self) -> list[str]:
+        """Where a redirect leads, as it is written there; several places where it names several, as readers differ."""
+        named = [value for key, value in self.response.headers if key.lower() == "location" and value]
+        return [*named[:1], *([", ".join(named)] if named[1:] else [])] if self.response.status in REDIRECTS else []
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A file of records: the answers, and the addresses of requests to which none came."""
+
+    answers: list[Answer]
+    unanswered: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Where a visit came to an end: the last answer to asking for the page, and those to asking for the image."""
+
+    page: Answer | None
+    of_image: tuple[Answer, ...] = ()
+
+    @property
+    def image(self) -> Answer | None:
+        """The last answer to asking for the image at its own address."""
+        return self.of_image[-1] if self.of_image else None
+
+
+def read_recording(data: bytes, what: str, within: tuple[datetime, datetime]) -> Recording:
+    """The exchanges in a file of records, all of the time of one visit; raises ``FormatError``."""
+    answers, asked = [], Counter[tuple[str, datetime, str]]()
+    room, about = Room(MAX_UNPACKED), 0
+    for record in read_warc(data, what):
+        about += record.kind == "warcinfo"
+        expect(record.kind in KINDS and about <= 1, f"{what} holds a record that is of no exchange.")
+        of_time = within[0] - APART <= record.date <= within[1] + APART
+        expect(of_time, f"{what} holds a record of another time than the visit.")
+        if record.kind == "response":
+            answers.append(_answer(record, room, what))
+        elif record.kind == "request":
+            _check_request(record)
+            asked[plain_url(record.url), record.date, record.peer] += 1
+    told = Counter((answer.url, answer.record.date, answer.record.peer) for answer in answers)
+    expect(not told - asked, f"{what} holds an answer for which nobody had asked, or a request of another address.")
+    return Recording(answers, [url for url, _, _ in (asked - told).elements()])
+
+
+def _answer(record: Record, room: Room, what: str) -> Answer:
+    response = read_response(record.block) or Response(0, (), b"")
+    try:
+        leads_on = response.status in REDIRECTS and response.header("location")
+        body = None if leads_on else response.body(room)
+    except FormatError:
+        body = None
+    expect(room.left >= 0, f"{what} unpacks to more than {MAX_UNPACKED} bytes.")
+    digest, size = (None, None) if body is None else (Digest.of(body), len(body))
+    return Answer(record, plain_url(record.url), response, digest, size)
+
+
+def _check_request(record: Record) -> None:
+    """That a request asked the host that its record names, for what the record names."""
+    head = record.block.partition(b"\r\n\r\n")[0] + b"\r\n"
+    line = _ASKED.match(head)
+    pairs = [line.partition(b":")[::2] for line in head.split(b"\r\n")[1:]]
+    hosts = [decoded(value).strip() for name, value in pairs if name.lower() == b"host"]
+    whole = line is not None and len(hosts) == 1
+    asked = f"{record.url.partition('://')[0]}://{hosts[0]}{decoded(line[1])}" if line and whole else ""
+    expect(
+        whole and plain_url(asked) == plain_url(record.url),
+        f"The recorded request of {record.url[:200]} asked for another address.",
+    )
+
+
+def hold(network: NetworkRecord, recording: Recording) -> list[Answer]:
+    """The answers of the stated exchanges, in their order; raises ``FormatError`` where one side says more."""
+    answers = recording.answers
+    expect(len(network.exchanges) <= len(answers), "The surroundings state more exchanges than were recorded.")
+    known: dict[tuple[str, int, str], list[Answer]] = {}
+    for answer in answers:
+        known.setdefault((answer.url, answer.response.status, answer.record.peer), []).append(answer)
+    keys = [(plain_url(step.url), step.status, step.peer.address) for step in network.exchanges]
+    found = [_recorded(step, known.get(key, [])) for step, key in zip(network.exchanges, keys, strict=True)]
+    _expect_named(network, recording, [answer for left in known.values() for answer in left])
+    return found
+
+
+def _recorded(step: NetworkExchange, left: list[Answer]) -> Answer:
+    """The recorded answer of a stated exchange, taken off those that are left."""
+    first, last = step.sent - APART, step.answered + APART
+    fitting = [answer for answer in left if first <= answer.record.date <= last and _has_size(answer, step.bytes)]
+    expect(fitting, f"No recorded exchange is the one that the surroundings state of {step.url[:200]}.")
+    answer = min(fitting, key=lambda one: abs(one.record.date - step.sent))
+    left.remove(answer)
+    secured = plain_url(step.url).startswith("https:")
+    same = (step.tls is not None) == secured and step.peer.port == port_of(step.url)
+    same = same and _same_host(step.host, host_of(step.url)) and _is_of(step.peer.address, step.host, step.dns_answers)
+    expect(same, f"The connection to {step.url[:200]} contradicts itself.")
+    return answer
+
+
+def _has_size(answer: Answer, size: int) -> bool:
+    """Whether a body has a stated size; 0 stands for one that leads on or that wasn't taken to its end."""
+    return size in {0, answer.size} or answer.size is None or bool(answer.coding)
+
+
+def _same_host(one: str, other: str) -> bool:
+    return one.strip("[]").rstrip(".").lower() == other.rstrip(".").lower() or _address(one) == _address(other) != ""
+
+
+def _is_of(peer: str, host: str, named: Sequence[str]) -> bool:
+    """Whether an address is one that a host has: by the name servers' answers, or since the host is that address."""
+    return peer in named if named else _address(peer) == _address(host) != ""
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text.strip("[]")))
+    except ValueError:
+        return ""
+
+
+def _expect_named(network: NetworkRecord, recording: Recording, left: Iterable[Answer]) -> None:
+    """That the surroundings know of each exchange which they don't state: one that failed, or one of a page's moves."""
+    failures = Counter(plain_url(failure.at) for failure in network.failures)
+    moves = arrivals(recording.answers, [got.url for got in network.resources if got.kind == "document"])
+    for url in [*(answer.url for answer in left), *recording.unanswered]:
+        known = failures[url] > 0 or url in moves
+        expect(known, f"The surroundings say nothing of the recorded exchange with {url[:200]}.")
+        failures[url] -= 1
+
+
+def arrivals(answers: Sequence[Answer], starts: Iterable[str]) -> set[str]:
+    """Addresses, and those to which the recorded redirects lead from them."""
+    reached = set(map(plain_url, starts))
+    leading = [answer for answer in answers if answer.targets]
+    for _ in range(MAX_STEPS):
+        further = [answer for answer in leading if answer.url in reached]
+        reached |= {plain_url(url) for answer in further for url in _leads_to(answer)}
+    return reached
+
+
+def _leads_to(answer: Answer) -> Iterator[str]:
+    yield from filter(None, (joined(answer.record.url, target) for target in answer.targets))
+
+
+def ends_of(network: NetworkRecord, answers: Sequence[Answer], page_url: str, image_url: str) -> Ends:
+    """Where the stated exchanges led from the page's address and from the image's, redirect by redirect.
+
+    Raises ``FormatError`` for one to which nothing leads.
+    """
+    chains = _chains(answers)
+    page, image = plain_url(page_url), plain_url(image_url)
+    failed = {plain_url(failure.url) for failure in network.failures}
+    expect(failed <= {page, image}, "The surroundings state a failure of what the visit didn't ask for.")
+    moves = {plain_url(got.url) for got in network.resources if got.kind == "document"}
+    last = chains[-1][0].url if chains else ""
+    own = chains[:-1] if last == image and (image != page or len(chains) > 1) else chains
+    of_image = tuple(chains[-1]) if len(own) < len(chains) else ()
+    starts = {chain[0].url for chain in own}
+    asked = page in failed or {page, secured(page)} & (moves | {chain[0].url for chain in own[:1]})
+    expect(asked, "No recorded exchange is with the page's address.")
+    ends = [chain[-1] for chain in own or chains]
+    if network.rendered is None:
+        expect(starts <= {page} and len(own) <= 1, "A recorded exchange is one to which nothing in the visit leads.")
+        return Ends(ends[-1] if own else None, of_image)
+    expect(starts <= moves, "A recorded exchange is with a page for which the browser didn't ask.")
+    address = plain_url(network.rendered.address)
+    at = [answer for answer in (*ends[-1:], *of_image[-1:]) if answer.url == address]
+    expect(at or (not own and address == page), "The rendered page isn't where the recorded exchanges led.")
+    return Ends(at[0] if at else None, of_image)
+
+
+def secured(url: str) -> str:
+    """The same address by ``https``: browsers ask so where they know that a site wants it."""
+    return f"https{url[4:]}" if url.startswith("http:") else url
+
+
+def _chains(answers: Sequence[Answer]) -> list[list[Answer]]:
+    chains: list[list[Answer]] = []
+    for answer in answers:
+        if chains and answer.url in map(plain_url, _leads_to(chains[-1][-1])):
+            chains[-1].append(answer)
+        else:
+            chains.append([answer])
+    return chains
+
+
+def hold_archive(network: NetworkRecord, recording: Recording, of_image: Iterable[Answer], what: str) -> None:
+    """That an archive holds what the page asked for, the image's own exchanges, and nothing else.
+
+    Raises ``FormatError``.
+    """
+    for got in network.resources:
+        _check_resource(got, {one.sha256 for one in network.certificates})
+    stated = Counter(_key(got) for got in network.resources if got.sha256 is not None)
+    asked = arrivals(recording.answers, (got.url for got in network.resources))
+    unread = {answer.url for answer in recording.answers if answer.coding or answer.digest is None}
+    beside = Counter(_of(answer) for answer in of_image)
+    found = Counter(_of(answer) for answer in recording.answers)
+    lacking = {key for key in stated - found if key[0] not in unread}
+    expect(not lacking, f"{what} holds other bytes than the surroundings state.")
+    failures = {url for got in network.resources if got.failure for url in arrivals(recording.answers, [got.url])}
+    for key, count in (found - stated - beside).items():
+        url, status = key[0], key[1]
+        known = url in asked and (status in REDIRECTS or url in failures or url in unread)
+        expect(known and count, f"{what} holds an exchange with {url[:200]} that the surroundings don't state.")
+
+
+def _key(got: NetworkResource) -> tuple[str, int, str, str]:
+    return plain_url(got.final_url), got.status, got.peer, str(got.sha256)
+
+
+def _of(answer: Answer) -> tuple[str, int, str, str]:
+    return answer.url, answer.response.status, answer.record.peer, str(answer.digest)
+
+
+def _check_resource(got: NetworkResource, certificates: set[Digest]) -> None:
+    """That what is stated of a connection is what such a one has."""
+    known = not got.status or _is_of(got.peer, host_of(got.final_url), got.dns_answers)
+    known = known and (not got.status or (got.tls is not None) == plain_url(got.final_url).startswith("https:"))
+    known = known and certificates.issuperset(got.certificates)
+    expect(known, f"The connection to {got.url[:200]} contradicts itself.")
