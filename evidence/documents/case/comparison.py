@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from evidence.documents.phrases.wording import Wording, figure, percent, ratio_words
-from evidence.documents.typeset.blocks import Block, Plate, Plates, Rows, Style, Text
+from evidence.documents.typeset.blocks import Block, Plate, Plates, Row, Rows, Style, Text
 from evidence.documents.typeset.pictures import DRAWINGS, Album, Pictures
 from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts
 from evidence.facts.shipped import CALIBRATIONS, ships
@@ -29,6 +29,7 @@ class Room:
     matches: int  # most matches with pictures
     rows: tuple[tuple[tuple[str, ...], int], ...]  # drawings of an aligned match, by row: roles, and most millimetres
     plain_height: int  # most millimetres of the two pictures of a match without an alignment
+    figures: bool = True  # whether every figure stands there, for who checks them, or what they come to, for who reads
 
     @property
     def roles(self) -> frozenset[str]:
@@ -75,10 +76,11 @@ def comparison_blocks(facts: CaseFacts, match: MatchFacts, gallery: Gallery, roo
         sentences.append(wording.say("match.agreeing", share=percent(verification.dense)))
     if verification.decision is Decision.RESEMBLES:
         sentences.append(wording.say("match.resembles"))
+    told = _figures if room.figures else _measured
     return [
         *_plates(facts, match, gallery, room),
         Text(wording.say("document.sentences").join(sentences)),
-        _figures(verification, facts.calibration_of(match), wording),
+        told(verification, facts.calibration_of(match), wording),
     ]
 
 
@@ -116,21 +118,42 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
     odds = (("related", verification.related), ("exposure", verification.exposure))
     if stated := [wording.say(f"match.{name}", odds=odds_words(log)) for name, log in odds if log is not None]:
         rows.append(wording.row("odds", _FIELD + "related", *stated, style=Style.QUIET))
-    rows.append(wording.row("ratio", _FIELD + "probability", ratio_told("match", verification, calibration, wording)))
+    rows.append(_ratio_row(verification, calibration, wording))
     if calibration is not None:
         if verification.probability is not None and calibration.prior is not None:
             prior = wording.say("match.prior", prior=figure(calibration.prior))
             rows.append(wording.row("prior", "calibrations[].prior", prior))
-        decided = "certain" if verification.decision is Decision.CERTAIN else "review"
-        rows.append(wording.row("calibration", "calibrations[].name", *calibration_told(calibration, wording, decided)))
+        named = calibration_told(calibration, wording, _bound_of(verification), named=True)
+        rows.append(wording.row("calibration", "calibrations[].name", *named))
     if verification.survival:
         told = wording.say("match.survival", grade=grade(verification.survival))
         rows.append(wording.row("survival", _FIELD + "survival[]", told, *verification.survival, style=Style.MONO))
-    if verification.reasons:
-        remarks = [wording.phrases.word("remark", reason) for reason in verification.reasons]
-        rows.append(wording.row("remarks", _FIELD + "reasons[]", *remarks))
+    rows += _remark_rows(verification, wording)
     rows.append(wording.row("pipeline", _FIELD + "pipeline", verification.pipeline, style=Style.MONO))
     return Rows(tuple(rows), together=False)
+
+
+def _measured(verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> Rows:
+    """What the figures come to, with how often that is wrong."""
+    rows = [_ratio_row(verification, calibration, wording)]
+    if calibration is not None:
+        told = calibration_told(calibration, wording, _bound_of(verification))
+        rows.append(wording.row("error_rate", "calibrations[].certain.at_most_in_a_million", *told))
+    return Rows((*rows, *_remark_rows(verification, wording)))
+
+
+def _ratio_row(verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> Row:
+    told = ratio_told("match", verification, calibration, wording)
+    return wording.row("ratio", _FIELD + "probability", told)
+
+
+def _remark_rows(verification: Verification, wording: Wording) -> list[Row]:
+    remarks = [wording.phrases.word("remark", reason) for reason in verification.reasons]
+    return [wording.row("remarks", _FIELD + "reasons[]", *remarks)] if remarks else []
+
+
+def _bound_of(verification: Verification) -> str:
+    return "certain" if verification.decision is Decision.CERTAIN else "review"
 
 
 def ratio_told(group: str, verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> str:
@@ -139,14 +162,20 @@ def ratio_told(group: str, verification: Verification, calibration: CalibrationF
     if ratio is None or calibration is None or calibration.prior is None:
         return wording.say("match.not_calibrated" if verification.probability is None else "match.no_prior")
     limit = "ratio_within" if not ratio.limited else "ratio_most" if ratio.value > 1 else "ratio_least"
-    photographs, prior = f"{calibration.photographs:,}", figure(calibration.prior)
-    return wording.say(f"{group}.{limit}", ratio=ratio_words(ratio.value), photographs=photographs, prior=prior)
+    photographs = f"{calibration.photographs:,}"
+    return wording.say(f"{group}.{limit}", ratio=ratio_words(ratio.value), photographs=photographs)
 
 
-def calibration_told(calibration: CalibrationFacts, wording: Wording, *decisions: str) -> list[str]:
-    """Which calibration it was, and the bound that it states for what was decided so: ``certain`` or ``review``."""
-    data, digest = wording.told(calibration.data), calibration.digest.hex
-    told = [wording.say("match.calibration", name=calibration.name, data=data, digest=digest)]
+def calibration_told(
+    calibration: CalibrationFacts, wording: Wording, *decisions: str, named: bool = False
+) -> list[str]:
+    """What was measured, and the bound that it states for what was decided so: ``certain`` or ``review``.
+
+    With name and digest where it is ``named``.
+    """
+    data = wording.told(calibration.data)
+    told = [wording.say("match.calibration", name=calibration.name, data=data, digest=calibration.digest.hex)]
+    told = told if named else [data]
     for decision in decisions:
         bound = {"certain": calibration.certain, "review": calibration.review}[decision]
         counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}

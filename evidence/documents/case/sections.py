@@ -32,6 +32,7 @@ from evidence.facts.case import (
     WitnessFacts,
 )
 from evidence.log.proofs import LogProof
+from exhibit.network.addresses import in_letters, is_confusable
 from exhibit.types import Decision
 
 MAX_LEFT_OUT = 60  # lines of a sheet on files that aren't in its bundle; the facts have them all
@@ -170,6 +171,12 @@ def _making_rows(making: MakingFacts | None, wording: Wording) -> tuple[Row, ...
     return (wording.row("making", "sightings[].making.source_type", *said),)
 
 
+def letters(host: str, wording: Wording) -> list[str]:
+    """What a host in ``xn--`` form reads like, and whether one may take it for another."""
+    shown = in_letters(host)
+    return [wording.say("sheet.confusable" if is_confusable(host) else "sheet.letters", text=shown)] * bool(shown)
+
+
 def capture_lines(captures: Sequence[CaptureFacts], wording: Wording) -> list[str]:
     """Each visit in a line, and what was observed in the words of its record; that there was none, where none was."""
     if not captures:
@@ -198,7 +205,7 @@ def comparison_section(facts: CaseFacts, gallery: Gallery, level: int, room: Roo
     if not facts.matches:
         blocks.append(Text(wording.say("match.not_aligned")))
     elif facts.bundle:
-        blocks.append(Quiet(wording.say("match.both_views")))
+        blocks.append(Quiet(wording.say("match.both_views" if room.figures else "match.in_sheet")))
     return Section(wording.say("heading.comparison"), tuple(blocks), level)
 
 

@@ -22,6 +22,7 @@ class Wording:
     phrases: Phrases
     zone: ZoneInfo | None = None  # in which local times are shown beside UTC, or ``None``
     clip: str = "document.clipped"  # the sentence that says where the rest of a long text lies
+    sealed: bool = True  # whether a bundle holds what is told: without one nothing of it can be checked
 
     def say(self, key: str, **values: object) -> str:
         """A sentence of the catalogue."""
@@ -56,9 +57,15 @@ class Wording:
             return self.say(f"speaker.{Speaker(said)}")
         if backing.standing is not Standing.CHECKED:
             return self.say(f"speaker.{backing.standing}")
+        if not self.sealed:
+            return self.say("speaker.recorded")
         if backing.check == "facts":  # a digest, beside which there is no room for more words
             return self.say("speaker.sealed")
         return self.say("speaker.checked", check=backing.check)
+
+    def numbers(self, every: Iterable[int]) -> str:
+        """Some numbers one after the other."""
+        return self.say("document.joined").join(map(str, every))
 
     def time_row(self, label: str, moment: datetime | None, said: str = Speaker.RECORDED) -> Row:
         """A time, in UTC and local."""

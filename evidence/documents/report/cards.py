@@ -61,13 +61,13 @@ def _rows(case: ReportCase, wording: Wording) -> list[Row]:
     outcome = facts.licence_check.outcome
     licence = "covered" if outcome == "all" else outcome
     searched = wording.time(facts.licence_check.checked_at)
-    rows.append(wording.row("licences", Speaker.RECORDED, wording.say(f"card.licence_{licence}", time=searched)))
+    rows.append(wording.row("licences", "licence_check.result", wording.say(f"card.licence_{licence}", time=searched)))
     return [*rows, *_sealed(case, wording)]
 
 
-def _decider(facts: CaseFacts) -> Speaker:
+def _decider(facts: CaseFacts) -> str:
     decision = facts.decision
-    return Speaker.RECORDED if decision.at is None or decision.demonstration else Speaker.DECLARED
+    return "decision.demonstration" if decision.at is None or decision.demonstration else "decision.decision"
 
 
 def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]:
@@ -75,17 +75,17 @@ def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]
     last = latest(sighting.last_seen for sighting in facts.sightings)
     start = earliest(sighting.first_seen for sighting in facts.sightings)
     pages = [wording.clipped(first.page_url or first.image_url, MAX_ADDRESS)]
-    rows = [wording.row("page_url", Speaker.RECORDED, *pages, style=Style.MONO)]
+    rows = [wording.row("page_url", "sightings[].page_url", *pages, style=Style.MONO)]
     if len(facts.sightings) > 1:
         more = wording.say("card.more_places", n=len(facts.sightings) - 1)
         rows[0] = Row(rows[0].label, (*rows[0].lines, Line(more, Style.QUIET)), rows[0].speaker)
     if first.page_url:
         image = wording.clipped(first.image_url, MAX_ADDRESS)
-        rows.append(wording.row("image_url", Speaker.RECORDED, image, style=Style.MONO))
+        rows.append(wording.row("image_url", "sightings[].image_url", image, style=Style.MONO))
     if start is None or last is None:
         return [*rows, wording.row("seen", Speaker.STATED, seen_words(first, wording))]
     seen = wording.say("report.period", first=wording.time(start), last=wording.time(last))
-    return [*rows, wording.row("seen", Speaker.RECORDED, seen)]
+    return [*rows, wording.row("seen", "sightings[].first_seen", seen)]
 
 
 def _standing(case: ReportCase, wording: Wording) -> list[Row]:
@@ -104,7 +104,9 @@ def _measured(facts: CaseFacts, match: MatchFacts, wording: Wording) -> list[Row
     aligned = measured.transform is not None and measured.decision is not Decision.NONE
     words = wording.aligned(measured) if aligned else wording.say("match.not_aligned")
     ratio = ratio_told("card", measured, facts.calibration_of(match), wording)
-    return [wording.row("compared", Speaker.RECORDED, words), wording.row("ratio", Speaker.RECORDED, ratio)]
+    field = "matches[].verification."
+    compared = wording.row("compared", f"{field}{'overlap_work' if aligned else 'decision'}", words)
+    return [compared, wording.row("ratio", f"{field}probability", ratio)]
 
 
 def _sealed(case: ReportCase, wording: Wording) -> list[Row]:
@@ -113,7 +115,7 @@ def _sealed(case: ReportCase, wording: Wording) -> list[Row]:
     rows = [wording.row("seal", Speaker.RECORDED, case.seal.hex, style=Style.MONO)]
     if case.earlier:
         rows.append(wording.row("sealed_under", Speaker.RECORDED, wording.say("card.earlier_decision")))
-    return [*rows, wording.row("witnessed", Speaker.RECORDED, _witnessed(case.witnesses, wording))]
+    return [*rows, wording.row("witnessed", "witnesses[].time", _witnessed(case.witnesses, wording))]
 
 
 def _witnessed(witnesses: tuple[WitnessFacts, ...], wording: Wording) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 
 from evidence.documents.case import sections as of_case
@@ -38,13 +39,13 @@ PICTURE_SIDE, CARD_SIDE = 1000, THUMBNAIL_SIDE
 """Pixels of the longer side of a picture that stands alone in its row; drawings bring that of a card with them."""
 CONTENTS_FROM = 4  # cases from which on a table of contents helps
 DRAWN = ((("side-by-side",), 82), (("overlay", "difference"), 44))
-ROOM = Room(sightings=6, matches=3, rows=DRAWN, plain_height=48)
+ROOM = Room(sightings=6, matches=3, rows=DRAWN, plain_height=48, figures=False)
 SHOWN_CRAWLS = 60
 SHOWN_SOURCES = 4
 MAX_SOURCE = 160
 TERMS = (
-    "recorded", "sighting", "digest", "hash_distance", "aligned", "ratio", "prior", "seal", "signature", "log",
-    "checkpoint", "rfc3161", "opentimestamps", "development", "canary", "not_checked",
+    "recorded", "sighting", "digest", "aligned", "ratio", "error_rate", "seal", "signature", "log", "checkpoint",
+    "rfc3161", "opentimestamps", "development", "canary", "not_checked",
 )  # fmt: skip
 
 
@@ -56,7 +57,10 @@ def unset_report(report: ReportFacts, pictures: Mapping[str, Pictures], language
     """
     wording = Wording(load_phrases(language), zone_named(report.time_zone))
     album = Album(PICTURE_SIDE if report.at_length else CARD_SIDE)
-    galleries = [Gallery(pictures.get(case.facts.number, {}), album, wording) for case in report.cases]
+    galleries = [
+        Gallery(pictures.get(case.facts.number, {}), album, replace(wording, sealed=case.facts.bundle > 0))
+        for case in report.cases
+    ]
     sections = (
         _about(report, wording),
         _summary(report, wording),
@@ -84,12 +88,11 @@ def _cases(report: ReportFacts, galleries: Sequence[Gallery], wording: Wording) 
 def _about(report: ReportFacts, wording: Wording) -> Section:
     period = wording.say("report.period", first=wording.time(report.period_start), last=wording.time(report.period_end))
     rows = [
-        wording.row("owner", Speaker.DECLARED, report.owner.name, report.owner.identity),
+        wording.row("owner", "owner.name", report.owner.name, report.owner.identity),
         wording.row("period", Speaker.RECORDED, period),
         wording.row("preparer", Speaker.RECORDED, report.preparer),
         wording.time_row("made_at", report.generated_at),
-        wording.row("software", Speaker.RECORDED, f"{report.software.name} {report.software.version}"),
-        wording.row("pipeline", Speaker.RECORDED, report.software.pipeline, style=Style.MONO),
+        wording.row("software", "software.name", f"{report.software.name} {report.software.version}"),
     ]
     if report.volume is not None:
         part = report.volume

@@ -18,7 +18,6 @@ from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts, Sightin
 from exhibit.clock import rfc3339
 from exhibit.comparison.calibration import LikelihoodRatio
 from exhibit.digests import Digest
-from exhibit.entries import canonical
 from exhibit.types import Decision, Untyped, Verification
 
 Value = str | int | float | datetime | None
@@ -63,10 +62,7 @@ COLUMNS = (
     Column("aligned_share_of_found", "measured.overlap_picture", 4),
     Column("mirrored", "measured.mirrored", width=10),
     Column("rotation_degrees", "measured.rotation"),
-    Column("hash_distance_of_256", "measured.hamming"),
-    Column("distinct_inliers", "measured.inliers"),
     Column("dense_share", "measured.dense", 4),
-    Column("probability", "probability", 6),
     Column("calibration", "calibration.name", width=24),
     Column("calibration_sha256", "calibration.digest", width=66),
     Column("false_alarms_in_a_million_at_most", "false_alarms"),
@@ -82,12 +78,8 @@ COLUMNS = (
     Column("witnesses", "witnesses", width=60),
     Column("likelihood_ratio", "likelihood_ratio", 4),
     Column("likelihood_ratio_limited", "ratio.limited"),
-    Column("prior", "prior", 4),
     Column("seen_period", "sighting.period", width=20),
     Column("match", "measured.decision", width=10),
-    Column("related_ln_odds", "measured.related", 4),
-    Column("exposure_ln_odds", "measured.exposure", 4),
-    Column("figures", "figures", width=40),
 )
 
 TIMES = ("registered_at", "first_seen", "last_seen")
@@ -120,22 +112,11 @@ class _Line:
         return None if self.match is None else self.match.verification
 
     @property
-    def probability(self) -> float | str | None:
-        if self.measured is None:
-            return None
-        return NOT_CALIBRATED if self.measured.probability is None else self.measured.probability
-
-    @property
     def false_alarms(self) -> int | None:
         if self.measured is None or self.calibration is None:
             return None
         is_certain = self.measured.decision is Decision.CERTAIN
         return (self.calibration.certain if is_certain else self.calibration.review).at_most_in_a_million
-
-    @property
-    def figures(self) -> str | None:
-        """As JSON."""
-        return canonical(self.measured.figures).decode() if self.measured and self.measured.figures else None
 
     @property
     def licence_covers(self) -> str:
@@ -152,13 +133,11 @@ class _Line:
         return self.calibration.ratio(self.measured.probability)
 
     @property
-    def likelihood_ratio(self) -> float | None:
+    def likelihood_ratio(self) -> float | str | None:
         """As the PDF has it."""
+        if self.measured is not None and self.measured.probability is None:
+            return NOT_CALIBRATED
         return None if self.ratio is None else float(ratio_words(self.ratio.value).replace(",", ""))
-
-    @property
-    def prior(self) -> float | None:
-        return None if self.ratio is None or self.calibration is None else self.calibration.prior
 
 
 def rows_of(cases: Iterable[ReportCase]) -> Iterator[list[Value]]:

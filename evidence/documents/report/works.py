@@ -59,9 +59,9 @@ def _looked(report: ReportFacts, looked: LookedFacts, wording: Wording) -> str:
 def _sure(calibration: CalibrationFacts | None, wording: Wording) -> Row:
     """The bounds of false alarms; how many copies are overlooked is what canaries tell."""
     if calibration is None:
-        return wording.row("calibration", Speaker.RECORDED, wording.say("match.not_calibrated"))
+        return wording.row("error_rate", Speaker.RECORDED, wording.say("match.not_calibrated"))
     lines = calibration_told(calibration, wording, "certain", "review")
-    return wording.row("calibration", Speaker.RECORDED, *lines, wording.say("works.overlooked"))
+    return wording.row("error_rate", Speaker.RECORDED, *lines, wording.say("works.overlooked"))
 
 
 def _cells(work: WorkAccount, wording: Wording) -> tuple[Cell, ...]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from evidence.capture.boxes import cutting
 from evidence.documents.case import sections as of_case
 from evidence.documents.case.comparison import Gallery, Room
+from evidence.documents.case.summary import summary
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.typeset.blocks import Block, Document, Quiet, Rows, Section, Speaker, Text
@@ -13,7 +14,6 @@ from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.pictures import Album, Pictures
 from evidence.facts.case import CaseFacts, SightingFacts
 from exhibit.errors import UnreadablePictureError
-from exhibit.network.addresses import in_letters, is_confusable
 
 FACTS_FILE = "facts.json"
 PICTURE_SIDE = 1400
@@ -59,7 +59,6 @@ def _about(facts: CaseFacts, wording: Wording) -> Section:
     rows = (
         wording.row("case", "number", facts.number),
         wording.row("bundle", "bundle", str(facts.bundle)),
-        wording.row("party", "party.name", facts.party.name, *_letters(facts.party.name, wording)),
         wording.time_row("opened_at", facts.opened_at, "opened_at"),
         wording.time_row("made_at", facts.written_at, "written_at"),
         wording.row("preparer", Speaker.RECORDED, wording.say("sheet.preparer", owner=facts.owner.name)),
@@ -67,12 +66,6 @@ def _about(facts: CaseFacts, wording: Wording) -> Section:
     )
     running = wording.say("sheet.running", case=facts.number, bundle=facts.bundle)
     return Section(wording.say("heading.about"), (Rows(rows), Quiet(wording.say("sheet.speakers"))), 1, running=running)
-
-
-def _letters(host: str, wording: Wording) -> list[str]:
-    """What a host in ``xn--`` form reads like, and whether one may take it for another."""
-    letters = in_letters(host)
-    return [wording.say("sheet.confusable" if is_confusable(host) else "sheet.letters", text=letters)] * bool(letters)
 
 
 def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
@@ -86,7 +79,7 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
         subtitle=say("sheet.subtitle", case=facts.number, bundle=facts.bundle, party=facts.party.name),
         header=say("sheet.header"),
         language=wording.setting(),
-        opening=(*of_case.demonstration_warning(facts, wording), *trials),
+        opening=(*summary(facts, wording), *of_case.demonstration_warning(facts, wording), *trials),
         sections=sections,
         data=(FACTS_FILE, say("sheet.attachment")),
     )

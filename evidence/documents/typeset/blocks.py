@@ -55,6 +55,13 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Lead:
+    """The paragraph with which a document begins, in larger type."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lines:
     """Lines of a letter, each beginning a new one; few stay on one page."""
 
@@ -161,7 +168,7 @@ class Blanks:
     lines: int = 1
 
 
-Block = Rows | Text | Lines | Quiet | Bullets | Callout | Plates | Table | Figures | Card | Blanks
+Block = Rows | Text | Lead | Lines | Quiet | Bullets | Callout | Plates | Table | Figures | Card | Blanks
 
 
 @dataclass(frozen=True, slots=True)

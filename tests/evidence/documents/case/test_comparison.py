@@ -7,6 +7,7 @@ import pypdf
 import pytest
 
 from evidence.documents.phrases.wording import ratio_words
+from evidence.documents.report.facts import AT_LENGTH
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import CaseFacts
 from evidence.verify.checks.probability import calibration_facts
@@ -19,8 +20,10 @@ from tests.assets.documents_sample import (
     sample_case,
     sample_match,
     sample_pictures,
+    sample_report,
 )
 from tests.assets.pdf_text import text_of
+from tests.assets.reports import render_report_pdf
 
 FITTING = replace(CALIBRATION, pipeline="pipeline-1")
 
@@ -124,3 +127,34 @@ def test_remarks_stand_in_words_and_are_no_reason_to_hold_anything_back() -> Non
     assert "Remarks the two files have the same bytes" in text
     assert "same-bytes" not in text
     assert "Held back" not in text
+
+
+@pytest.mark.parametrize("cases", [1, AT_LENGTH + 1])
+def test_a_report_tells_what_figures_come_to_and_none_that_is_internal(cases: int) -> None:
+    report, pictures = sample_report(cases)
+    told = tuple(replace(one, facts=with_odds(with_probability(one.facts))) for one in report.cases)
+    text = text_of(render_report_pdf(replace(report, cases=told), pictures, "en"))
+    assert "It is no probability that this picture is a copy" in text or cases > 1
+    assert [
+        words
+        for words in ("Prior", "Hash distance", "Matching points", "pipeline-1", "> 1,000 : 1", FITTING.name, "0.500")
+        if words in text
+    ] == []
+    assert "7,462 false alarms in a million pictures" in text or cases > 1
+
+
+def with_odds(case: CaseFacts) -> CaseFacts:
+    [match] = case.matches
+    return replace(case, matches=(replace(match, verification=replace(match.verification, related=8.99)),))
+
+
+def test_figures_of_a_case_that_no_bundle_holds_are_checked_by_nobody() -> None:
+    report, pictures = sample_report(1)
+    [case] = report.cases
+    unsealed = replace(report, cases=(replace(case, facts=replace(case.facts, bundle=0), seal=None),))
+    assert "check: pictures" in spaced(render_report_pdf(report, pictures, "en"))
+    assert "check:" not in spaced(render_report_pdf(unsealed, pictures, "en"))
+
+
+def spaced(pdf: bytes) -> str:
+    return " ".join(text_of(pdf).split())

@@ -24,12 +24,12 @@ def test_each_sighting_is_a_line_with_every_column() -> None:
     assert [row["case"] for row in rows] == ["1", "2", "3"]
     row = rows[0]
     assert list(row) == [column.name for column in COLUMNS]
-    assert (row["match"], row["related_ln_odds"], row["exposure_ln_odds"], row["figures"]) == ("certain", "", "", "")
+    assert row["match"] == "certain"
     assert row["page_url"].startswith("https://www.prints-and-more.example/")
     assert row["first_seen_utc"] == "2026-11-18T11:46:55.000000Z"
     assert row["aligned_share_of_registered"] == "0.9421"
     assert row["mirrored"] == "yes"
-    assert row["probability"] == "not calibrated"
+    assert row["likelihood_ratio"] == "not calibrated"
     assert row["licence_covers"] == "no"
     assert row["found_sha256"] == report.cases[0].facts.sightings[0].picture.digest.hex
 
@@ -61,14 +61,15 @@ def test_every_column_is_documented() -> None:
     assert [column.name for column in COLUMNS if f"`{column.name}`" not in page] == []
 
 
-def test_a_table_has_probability_calibration_and_bound_in_columns() -> None:
+def test_a_table_has_ratio_calibration_and_bound_in_columns_and_no_internal_figure() -> None:
     report, _ = sample_report(1)
     case = replace(report.cases[0], facts=with_probability(report.cases[0].facts))
     report = replace(report, cases=(case,))
     (row,) = csv.DictReader(io.StringIO(render_report_csv(report).decode("utf-8-sig"), newline=""))
-    assert 0.5 < float(row["probability"]) < 1
     assert float(row["likelihood_ratio"]) > 1
-    assert (row["prior"], row["likelihood_ratio_limited"]) == ("0.5000", "yes")
+    assert row["likelihood_ratio_limited"] == "yes"
+    internal = {"probability", "prior", "figures", "hash_distance_of_256", "distinct_inliers", "related_ln_odds"}
+    assert not internal & set(row)
     assert row["calibration"] == "tests-2026-11"
     assert row["calibration_sha256"] == FITTING.digest.hex
     assert row["false_alarms_in_a_million_at_most"] == "7462"

@@ -114,18 +114,11 @@ def test_no_number_is_rounded_up() -> None:
     report, _ = sample_report(1)
     [case] = report.cases
     [match] = case.facts.matches
-    measured = replace(match.verification, dense=0.29, overlap_work=0.99999, probability=0.9999999)
+    measured = replace(match.verification, dense=0.29, overlap_work=0.99999, overlap_picture=0.999999)
     facts = replace(case.facts, matches=(replace(match, verification=measured),))
     told = replace(report, cases=(replace(case, facts=facts),))
     sheet = opened(render_report_xlsx(told))
-    assert [column(sheet, name)[0] for name in ("dense_share", "aligned_share_of_registered", "probability")] == [
-        0.29,
-        0.9999,
-        0.999999,
-    ]
+    names = ("dense_share", "aligned_share_of_registered", "aligned_share_of_found")
+    assert [column(sheet, name)[0] for name in names] == [0.29, 0.9999, 0.9999]
     [line] = csv.DictReader(render_report_csv(told).decode("utf-8-sig").splitlines())
-    assert (line["dense_share"], line["aligned_share_of_registered"], line["probability"]) == (
-        "0.2900",
-        "0.9999",
-        "0.999999",
-    )
+    assert [line[name] for name in names] == ["0.2900", "0.9999", "0.9999"]

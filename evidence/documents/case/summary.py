@@ -1,0 +1,170 @@
+"""What a sheet begins with: a paragraph for a judge, five lines for a clerk, and a box where visits showed no picture.
+
+Each sentence of the paragraph ends with whose word it is, by the table of :mod:`evidence.facts.backing`.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from evidence.documents.case.sections import decision_words, letters, seen_words
+from evidence.documents.phrases.wording import Wording, percent
+from evidence.documents.typeset.blocks import Block, Callout, Lead, Row, Rows, Style
+from evidence.facts.case import CaptureFacts, CaseFacts, MatchFacts, SightingFacts
+from exhibit.periods import earliest
+from exhibit.types import CaseDecision, Decision
+
+CAPTURED, BROWSER = "captured", "browser"  # an outcome of visits, and a method
+MAX_TITLE, MAX_NAME, MAX_ADDRESS = 120, 80, 240  # characters, so that it all stands on one page
+MAX_TOLD = 4  # visits in the box
+
+
+def summary(facts: CaseFacts, wording: Wording) -> tuple[Block, ...]:
+    """The paragraph, the lines, and the box where it is needed."""
+    text = Lead(wording.say("document.sentences").join(_paragraph(facts, wording)))
+    if not facts.sightings:
+        return (text,)
+    return (text, Rows(_clerk_rows(facts, wording)), *_box(facts, wording))
+
+
+def _paragraph(facts: CaseFacts, wording: Wording) -> Iterator[str]:
+    """Who claims what against whom, how it was found, how alike the pictures are, who decided, and what is missing."""
+    names = {"owner": facts.owner.name, "holder": facts.work.holder, "party": facts.party.name}
+    names = {name: wording.clipped(text, MAX_NAME) for name, text in names.items()}
+    title = wording.clipped(facts.work.title or wording.say("document.unknown"), MAX_TITLE)
+    claim = "claim" if facts.decision.decision == CaseDecision.CONFIRMED else "about"
+    claim += "_for" if facts.work.holder else ""
+    yield _said(f"summary.{claim}", "owner.name", wording, title=title, **names)
+    if facts.sightings:
+        found = "summary.found_first" if len(facts.sightings) > 1 else "summary.found"
+        seen = {"time": _since(facts, wording), "n": len(facts.sightings), "owner": names["owner"]}
+        yield _said(found, "sightings[].first_seen", wording, **seen)
+    if visit := _last_shown(facts):
+        said = {"time": wording.time(visit.finished), "method": wording.phrases.word("fetched", visit.method)}
+        yield _said("summary.again", "sightings[].captures[].outcome", wording, **said)
+    yield from _similarity(facts, wording)
+    yield _decided(facts, wording)
+    yield wording.say("summary.missing", what=wording.say("report.between").join(_missing(facts, wording)))
+
+
+def _said(sentence: str, said: str, wording: Wording, **values: object) -> str:
+    """A sentence with whose word it is."""
+    word = wording.speaker(said).replace(":\n", ": ").replace("\n", "")
+    return wording.say("summary.said", sentence=wording.say(sentence, **values), word=word)
+
+
+def _similarity(facts: CaseFacts, wording: Wording) -> Iterator[str]:
+    match = max(facts.matches, key=_extent, default=None)
+    if match is None:
+        return
+    measured, field = match.verification, "matches[].verification."
+    shares = {"dense": percent(measured.dense), "share": percent(measured.overlap_work)}
+    if match.picture == match.work_picture:
+        yield _said("summary.same", "matches[].picture", wording)
+    elif measured.transform is None:
+        yield _said("summary.unlaid", f"{field}decision", wording)
+    else:
+        yield _said("summary.alike", f"{field}dense", wording, **shares)
+    if measured.decision in {Decision.REVIEW, Decision.RESEMBLES}:
+        yield _said(f"summary.{measured.decision}", f"{field}decision", wording)
+
+
+def _extent(match: MatchFacts) -> tuple[bool, bool, float]:
+    """By which the match comes first that shows most of a registered picture."""
+    measured = match.verification
+    return match.picture == match.work_picture, measured.transform is not None, measured.overlap_work
+
+
+def _decided(facts: CaseFacts, wording: Wording) -> str:
+    decision = facts.decision
+    if decision.at is None:
+        return _said("summary.undecided", "decision.demonstration", wording)
+    time = wording.time(decision.at)
+    if decision.demonstration:
+        return _said("summary.switch", "decision.demonstration", wording, time=time)
+    by, words = wording.clipped(decision.by, MAX_NAME), decision_words(facts, wording)
+    return _said("summary.decided", "decision.by", wording, by=by, time=time, decision=words)
+
+
+def _missing(facts: CaseFacts, wording: Wording) -> Iterator[str]:
+    """What a reader could expect and doesn't find, the gravest first; what nobody ever checks ends it."""
+    say = wording.say
+    if facts.sightings:
+        without = _without(facts)
+        if len(without) == len(facts.sightings):
+            visited = any(sighting.captures for sighting in facts.sightings)
+            yield say("summary.unshown" if visited else "summary.unvisited")
+        elif without:
+            yield say("summary.unshown_some", n=wording.numbers(sighting.number for sighting in without))
+        if len(without) < len(facts.sightings) and not _is_drawn(facts):
+            yield say("summary.undrawn")
+        if any(sighting.slice is None for sighting in facts.sightings):
+            yield say("summary.unlogged")
+    if facts.licence_check.outcome == "unsearched":
+        yield say("summary.unsearched")
+    if not any(witness.state == "complete" and not witness.development for witness in facts.witnesses):
+        yield say("summary.unwitnessed")
+    yield say("summary.never")
+
+
+def _without(facts: CaseFacts) -> list[SightingFacts]:
+    """The sightings of which no visit was shown the picture."""
+    return [sighting for sighting in facts.sightings if not any(map(_is_shown, sighting.captures))]
+
+
+def _is_shown(visit: CaptureFacts) -> bool:
+    return visit.outcome == CAPTURED
+
+
+def _visits(facts: CaseFacts) -> Sequence[CaptureFacts]:
+    return [visit for sighting in facts.sightings for visit in sighting.captures]
+
+
+def _is_drawn(facts: CaseFacts) -> bool:
+    """Whether a browser drew a page that showed the picture."""
+    return any(_is_shown(visit) and visit.method == BROWSER for visit in _visits(facts))
+
+
+def _last_shown(facts: CaseFacts) -> CaptureFacts | None:
+    """The last visit that was shown the picture, one of a browser before others."""
+    shown = filter(_is_shown, _visits(facts))
+    return max(shown, key=lambda visit: (visit.method == BROWSER, visit.finished), default=None)
+
+
+def _since(facts: CaseFacts, wording: Wording) -> str:
+    moment = earliest(sighting.first_seen for sighting in facts.sightings)
+    return seen_words(facts.sightings[0], wording) if moment is None else wording.time(moment)
+
+
+def _clerk_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
+    """Page, picture, work, party, and since when."""
+    first, more = facts.sightings[0], len(facts.sightings) - 1
+    further = wording.say("summary.more", n=more) if more else ""
+    page, image = (wording.clipped(address, MAX_ADDRESS) for address in (first.page_url, first.image_url))
+    author = wording.clipped(facts.work.author, MAX_NAME)
+    work = " · ".join(filter(None, (wording.clipped(facts.work.title, MAX_TITLE), author, facts.work.number)))
+    return (
+        wording.row("page_url", "sightings[].page_url", page, further, style=Style.MONO),
+        wording.row("image_url", "sightings[].image_url", image, style=Style.MONO),
+        wording.row("work", "work.title", work),
+        wording.row("party", "party.name", facts.party.name, *letters(facts.party.name, wording)),
+        wording.row("since", "sightings[].first_seen", _since(facts, wording)),
+    )
+
+
+def _box(facts: CaseFacts, wording: Wording) -> tuple[Callout, ...]:
+    """That visits didn't show the picture, with what the last one to each of those places met."""
+    without = _without(facts)
+    if not without:
+        return ()
+    told = []
+    for sighting in without[:MAX_TOLD]:
+        met = wording.say("capture.none")
+        if sighting.captures:
+            visit = sighting.captures[-1]
+            outcome = wording.phrases.word("capture", visit.outcome)
+            method = wording.phrases.word("fetched", visit.method)
+            met = wording.say("capture.line", outcome=outcome, time=wording.time(visit.finished), method=method)
+        told.append(wording.say("summary.box_line", n=sighting.number, met=met))
+    if len(without) > MAX_TOLD:
+        told.append(wording.say("summary.box_more", n=len(without) - MAX_TOLD))
+    title = "summary.box" if len(without) == len(facts.sightings) else "summary.box_some"
+    return (Callout(wording.say(title), wording.say("document.sentences").join(told)),)

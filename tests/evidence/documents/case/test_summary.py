@@ -1,0 +1,125 @@
+"""Page 1 of a sheet: a paragraph for a judge, lines for a clerk, and a box where no visit showed the picture."""
+
+import io
+from dataclasses import replace
+
+import pypdf
+import pytest
+
+from evidence.documents.phrases import load_phrases
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
+from evidence.facts.case import CaseFacts
+from tests.assets.documents_sample import NOON, sample_case, sample_pictures, sample_sighting, sample_witnesses
+from tests.evidence.documents.phrases.test_wording import shown_languages
+
+
+def first_page(case: CaseFacts, language: str = "en") -> str:
+    pdf = pypdf.PdfReader(io.BytesIO(render_exhibit_sheet(case, sample_pictures(), language)))
+    return " ".join(pdf.pages[0].extract_text().replace("’", "'").split())
+
+
+def beginning(case: CaseFacts) -> str:
+    return first_page(case).partition(" Page https:")[0]
+
+
+def met(case: CaseFacts, *outcomes: str, method: str = "browser") -> CaseFacts:
+    """The case with a sighting for each outcome of its one visit."""
+    first = sample_sighting(case.sightings[0].picture)
+    [visit] = first.captures
+    sightings = (
+        replace(first, number=n, captures=(replace(visit, outcome=outcome, method=method),) if outcome else ())
+        for n, outcome in enumerate(outcomes, 1)
+    )
+    return replace(case, sightings=tuple(sightings))
+
+
+def test_a_judge_reads_who_claims_what_how_it_was_found_how_alike_who_decided_and_what_is_missing() -> None:
+    told = beginning(sample_case()).replace(" ", "")
+    parts = (
+        "Lindqvist Pictures AB claims the work “Herbsthügel · 秋山” as its own, and believes that",
+        "prints-and-more.example uses a picture of it without permission (declared).",
+        "found the picture on 2026-11-18 11:46:55 UTC (recorded).",
+        "was served the page, and the picture with the same bytes (recorded).",
+        "agree in 93% of the blocks that have texture, over 94% of the registered picture (check: match).",
+        "Jonas Ek decided on 2026-11-20 12:00:00 UTC: Not licensed: believed to be used without permission (declared).",
+        "Missing: no browser drew the page, so how it looked is not recorded; no outside witness of the time had",
+    )
+    places = [told.find(part.replace(" ", "")) for part in parts]
+    assert -1 not in places, told
+    assert places == sorted(places)
+
+
+def test_a_clerk_reads_five_lines_each_with_whose_word_it_is() -> None:
+    text = first_page(sample_case())
+    page, _, rest = text.partition(" Page https://www.prints-and-more.example/")
+    assert page
+    lines = rest.partition("About this document")[0]
+    for words in ("Image https://cdn.", "Work Herbsthügel · 秋山 · Mara Lindqvist · 2026-014", "Party prints-and-more"):
+        assert words in lines
+    assert lines.endswith("Since (first seen) 2026-11-18 11:46:55 UTC recorded ")
+    assert (lines.count("recorded"), lines.count("declared")) == (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "box", "missing"),
+    [
+        (("captured",), "", ""),
+        (
+            ("not-shown",),
+            "The picture was not shown when the page was visited again",
+            "no visit showed the picture once",
+        ),
+        (("",), "The picture was not shown when", "nobody visited the page again after the find"),
+        (
+            ("captured", "page-gone"),
+            "Not every visit showed the picture",
+            "of these sightings once it had been found: 2",
+        ),
+    ],
+)
+def test_a_box_says_where_visits_did_not_show_the_picture(outcomes: tuple[str, ...], box: str, missing: str) -> None:
+    text = first_page(met(sample_case(), *outcomes))
+    assert ("visited again" in text or "Not every visit" in text) == bool(box)
+    assert box in text
+    assert missing in text
+    assert ("was served the page" in text) == ("captured" in outcomes)
+    if "page-gone" in outcomes:
+        assert "Sighting 2: the page had gone" in text
+
+
+def test_nothing_is_missing_that_is_there() -> None:
+    case = replace(met(sample_case(), "captured"), witnesses=sample_witnesses())
+    told = beginning(case)
+    assert "no browser drew" not in told
+    assert "no outside witness" not in told
+    assert "no licence had been entered" not in told
+    unlicensed = replace(case, licence_check=replace(case.licence_check, searched=0))
+    assert "no licence had been entered, so none was searched" in beginning(unlicensed)
+    trials = replace(case, witnesses=sample_witnesses()[1:])
+    assert "no outside witness of the time had answered" in beginning(trials)
+
+
+@pytest.mark.parametrize(
+    ("decision", "words"),
+    [
+        ({"demonstration": True}, "A switch for demonstrations decided on 2026-11-20 12:00:00 UTC; no person examined"),
+        ({"decision": "open", "at": None}, "No person has decided the case (recorded)."),
+        ({"decision": "cleared"}, "Cleared: no objection (declared)."),
+    ],
+)
+def test_who_decided_is_said_as_it_was(decision: dict[str, object], words: str) -> None:
+    case = sample_case()
+    told = beginning(replace(case, decision=replace(case.decision, **decision)))  # type: ignore[arg-type]
+    assert words in told
+    assert ("believes that" in told) == (decision.get("decision") is None)
+
+
+@pytest.mark.parametrize("language", shown_languages())
+def test_many_places_and_long_names_leave_it_on_the_first_page(language: str) -> None:
+    case = met(sample_case(), *["not-shown"] * 40)
+    long = "Sehr langer Titel " * 40
+    work, owner = replace(case.work, title=long, holder=long, author=long), replace(case.owner, name=long)
+    text = first_page(replace(case, work=work, owner=owner), language)
+    say = load_phrases(language).say
+    assert say("summary.box_more", n=36).replace(" ", "") in text.replace(" ", "")
+    assert f"{NOON:%Y-%m-%d}" in text
