@@ -136,19 +136,24 @@ def told_result(one: Place | Refused, result: Verdict | ExhibitError) -> str:
     """What one path or bundle came to, for a reader."""
     if isinstance(result, Verdict):
         return table(result)
-    return _printable(f"{one.file}\n{result.message}\n{result.hint}".strip())
+    return _printable(f"{_line(one.file)}\n{result.message}\n{result.hint}".strip())
 
 
 def summary(found: Sequence[Place | Refused], results: Sequence[Verdict | ExhibitError]) -> str:
     """A line for each bundle, and one for all."""
     words = [word_of(result).replace("-", " ") for result in results]
-    lines = [f"{word:<10}  {one.file}" for one, word in zip(found, words, strict=True)]
+    lines = [f"{word:<10}  {_line(one.file)}" for one, word in zip(found, words, strict=True)]
     return _printable("\n".join([*lines, in_all(words)]))
 
 
 def _printable(text: str) -> str:
     """The text without what a terminal would obey."""
     return "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text)
+
+
+def _line(text: str) -> str:
+    """A name that somebody else gave, in one line."""
+    return _printable(text).replace("\n", "\ufffd")
 
 
 def _accuracy(options: argparse.Namespace) -> ExitCode:
@@ -201,7 +206,7 @@ def table(verdict: Verdict) -> str:
     fine = [check for check in verdict.checks if check.name.startswith("file:") and check.state is State.PASSED]
     shown = [check for check in verdict.checks if check not in fine]
     column = max(len(check.name) for check in shown)
-    lines = [verdict.bundle, f"seal digest  {verdict.seal or 'unknown'}", ""]
+    lines = [_line(verdict.bundle), f"seal digest  {verdict.seal or 'unknown'}", ""]
     for line in verdict.lines:
         head = f"{line.of:<{column}}  "
         lines += textwrap.wrap(
@@ -224,13 +229,13 @@ def table(verdict: Verdict) -> str:
 
 def split_table(split: SplitView) -> str:
     """A contradiction between two heads, with both signed notes."""
-    notes = "\n\n".join(f"{view.bundle}:\n{view.note}" for view in split.views)
-    return _printable(f"{split.sentence}\n\n{notes}")
+    notes = "\n\n".join(f"{_line(view.bundle)}:\n{view.note}" for view in split.views)
+    return _printable(f"{_line(split.sentence)}\n\n{notes}")
 
 
 def account_line(one: Contradiction) -> str:
     """What two bundles state differently of their case."""
-    return _printable(one.sentence)
+    return _line(one.sentence)
 
 
 def _parser() -> argparse.ArgumentParser:

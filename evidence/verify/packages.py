@@ -40,6 +40,14 @@ BAGIT = "bagit.txt"
 HINT = "Give a bundle's ZIP as it was downloaded, the folder that holds bagit.txt, or a package of such ZIPs."
 _END, _END_64 = struct.Struct("<4s4H2LH"), struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_SIZE = 20
+_LOCAL = struct.Struct("<26x2H")  # the lengths of name and extra fields
+ENCRYPTED, UTF_8 = 0x1, 0x800  # flags
+MAX_GAP = 1 << 16
+"""Bytes that may lie between two files of a package, as programs leave them that take some out."""
+
+
+class TwoWaysError(BadZipFile):
+    """A ZIP of which programs show different files: what lies in it has to be asked of its own check, which refuses."""
 
 
 class LockedError(NoBundleError):
@@ -109,13 +117,13 @@ def found_at(given: Sequence[Path]) -> "list[Place | Refused]":
 
     What holds none is told in its turn.
     """
-    found: dict[str, Place | Refused] = {}
+    found: dict[tuple[str, ...], Place | Refused] = {}
     for path in given:
         try:
             for place in places_of(path):
-                found.setdefault(place.file, place)
+                found.setdefault((str(place.path), *place.inside), place)
         except NoBundleError as error:
-            found.setdefault(str(path), Refused(path, error))
+            found.setdefault((str(path),), Refused(path, error))
     return [*found.values()]
 
 
@@ -172,16 +180,20 @@ class _Archive:
     def __init__(self, path: Path, room: _Room, depth: int = 1) -> None:
         self._room, self._depth = room, depth
         with path.open("rb") as file:
-            _check_directory(file, path.stat().st_size)
-        try:
-            self._zip = ZipFile(path)
-        except (ValueError, NotImplementedError, EOFError, struct.error, LargeZipFile) as error:
-            raise BadZipFile("It can't be read as a ZIP.") from error
-        every = self._zip.infolist()
-        if min((entry.header_offset for entry in every), default=0) > 0 and _begins_with_member(path):
-            raise BadZipFile("Its beginning and its end are of different ZIPs: programs read it in different ways.")
-        files = [entry for entry in every if not entry.is_dir() and not is_left_over(entry.filename)]
-        self._files = {entry.filename: entry for entry in files}
+            count = _check_directory(file, path.stat().st_size)
+            try:
+                self._zip = ZipFile(path)
+                every = self._zip.infolist()
+                _check_layout(file, path.stat().st_size, self._zip.start_dir, every, count)
+            except (ValueError, OverflowError, NotImplementedError, EOFError, struct.error, LargeZipFile) as error:
+                raise BadZipFile("It can't be read as a ZIP.") from error
+        # programs that write ``\\`` between folders mean what others mean by ``/``
+        named = [(entry.filename.replace("\\", "/"), entry) for entry in every]
+        _check_places([name for name, _ in named])
+        self._files = {name: entry for name, entry in named if not name.endswith("/")}
+        left = [name for name in self._files if is_left_over(name) and not self._begins_as_zip(name)]
+        for name in left:
+            del self._files[name]
 
     def __enter__(self) -> Self:
         return self
@@ -226,11 +238,15 @@ class _Archive:
                     if inner.is_bundle:
                         return [(name,)]
                     return [(name, *way) for way in inner.bundles()]
-            except (BadZipFile, ContainerError, LockedError):
+            except (TwoWaysError, LockedError):
+                return [(name,)]
+            except (BadZipFile, ContainerError):
                 return [(name,)] if _is_called_zip(name) else []
 
     def _begins_as_zip(self, name: str) -> bool:
-        """Whether it is a ZIP by another name: mail programs and clerks rename what they pass on."""
+        """Whether it is a ZIP by another name, or may be one: mail programs and clerks rename what they pass on."""
+        if self._files[name].flag_bits & ENCRYPTED:
+            return True
         try:
             with self._zip.open(self._files[name]) as file:
                 return file.read(4) == b"PK\x03\x04"
@@ -264,7 +280,7 @@ class _Archive:
 
     @staticmethod
     def _check(entry: ZipInfo) -> None:
-        if entry.flag_bits & 0x1:
+        if entry.flag_bits & ENCRYPTED:
             raise LockedError(f"{entry.filename[:80]!a} is encrypted.", hint="Unpack the package with its password.")
         if stat.S_IFMT(entry.external_attr >> 16) not in {0, stat.S_IFREG}:
             raise ContainerError(f"{entry.filename[:80]!a} is a link or a device.")
@@ -328,8 +344,8 @@ def _in_file_of_folder(path: Path) -> Sequence[tuple[str, ...]]:
         return _in_file(path) if is_zip(path) else []
     except NoBundleError:
         return []
-    except BadZipFile:
-        return [()] if is_called_zip else []
+    except BadZipFile as error:
+        return [()] if is_called_zip or isinstance(error, TwoWaysError) else []
     except OSError:
         if is_called_zip:
             raise
@@ -340,13 +356,43 @@ def _is_called_zip(name: str) -> bool:
     return name.lower().endswith(".zip")
 
 
-def _begins_with_member(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == b"PK\x03\x04"
+def _check_places(names: Sequence[str]) -> None:
+    """Refuse two files of one name, and a file by the name of a folder: one of them would stay unseen."""
+    files = [name for name in names if not name.endswith("/")]
+    folders = {name[:place] for name in names for place, sign in enumerate(name) if sign == "/"}
+    if len(set(files)) < len(files) or folders.intersection(files):
+        raise TwoWaysError("It has two files of one name, or a file by the name of a folder.")
 
 
-def _check_directory(file: BinaryIO, length: int) -> None:
-    """Refuse a directory of too many files before it is read; the end is looked for as ``zipfile`` does."""
+def _check_layout(file: BinaryIO, length: int, directory: int, entries: Sequence[ZipInfo], count: int) -> None:
+    """Refuse a ZIP in which programs that read from the front, or look for another end, would see other files."""
+    reached, gaps = 0, []
+    for entry in sorted(entries, key=lambda entry: entry.header_offset):
+        file.seek(entry.header_offset)
+        head = file.read(_LOCAL.size)
+        if len(head) < _LOCAL.size:
+            raise BadZipFile("It has a file that lies outside of it.")
+        *_, name_length, extra_length = _LOCAL.unpack(head)
+        name = file.read(name_length).decode("utf-8" if entry.flag_bits & UTF_8 else "cp437", "replace")
+        if name != entry.orig_filename:
+            raise TwoWaysError("It has a file that bears two names.")
+        gaps.append((reached, entry.header_offset))
+        reached = entry.header_offset + _LOCAL.size + name_length + extra_length + entry.compress_size
+    file.seek(directory)
+    ends = file.read(length - directory)
+    if count != len(entries) or ends.count(b"PK\x05\x06") != 1 or b"PK\x03\x04" in ends:
+        raise TwoWaysError("It has more than one end, or counts other files than it has.")
+    for start, end in (*gaps, (reached, directory)):
+        file.seek(start)
+        if end - start > MAX_GAP or b"PK\x03\x04" in file.read(max(0, end - start)):
+            raise TwoWaysError("Between its files lies something that other programs may take for one.")
+
+
+def _check_directory(file: BinaryIO, length: int) -> int:
+    """The number of files that the end states; refuses a directory of too many before it is read.
+
+    The end is looked for as ``zipfile`` does.
+    """
     start = max(0, length - _END.size - 0xFFFF)
     file.seek(start)
     tail = file.read()
@@ -364,3 +410,4 @@ def _check_directory(file: BinaryIO, length: int) -> None:
             *_, count, size, _ = _END_64.unpack(raw)
     if count > MAX_ENTRIES or size > MAX_ENTRIES * 1024:
         raise BadZipFile(f"It is a ZIP of more than {MAX_ENTRIES} files.")
+    return int(count)
