@@ -127,6 +127,9 @@ def _check_pins(trust: Trust, what: str) -> None:
     for ledger in trust.ledgers:
         if fault := validators_fault(ledger.validators, ledger.quorum):
             raise FormatError(f"{what}: of {ledger.name}, {fault}.")
+    for chain in trust.chains:
+        if chain.network == "main" and not chain.blocks and chain.minimum_difficulty < 1:
+            raise FormatError(f"{what}: {chain.name} asks for less work than any block of the main network takes.")
     for authority in trust.authorities:
         _check_certificates(authority, what)
     logs = (log.vkey for log in (*trust.logs, *trust.partners))

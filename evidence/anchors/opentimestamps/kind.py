@@ -102,7 +102,8 @@ def verify(digest: Digest, proof: bytes, material: Material, chains: Sequence[Tr
         others = leads_of(proof).others
         also = f" The proof also names {', '.join(others)[:200]}, which isn't needed." if others else ""
         by = f"no later than {shown(time + CLOCKS)}"
-        sentence = f"Block {height} of {chain.name}, {dated}, attests the {what}: it existed {by}.{also}"
+        block = f"A block of {chain.name}, number {height} by the proof's own word"
+        sentence = f"{block}, {dated}, attests the {what}: it existed {by}.{also}"
         return Attested(sentence, time + CLOCKS, chain.name, chain.label if chain.development else "")
     raise UnknownWitnessError(f"block {height} meets the rule of no pinned chain.")
 

@@ -1,6 +1,7 @@
 """Checks of outside witnesses: each receipt by its own rules and the pinned roots, and the time for the whole."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
@@ -14,7 +15,7 @@ from evidence.verdict.result import UNKNOWN, Check, State, checked, expect, fail
 from evidence.verdict.trust import Trust
 from evidence.verify.checks.contents import check_unread
 from evidence.verify.checks.inspection import Inspection, log_proofs
-from evidence.verify.checks.proofs import read_checkpoint, renewed
+from evidence.verify.checks.proofs import is_by_the_same, read_checkpoint, renewed, signer_of
 from exhibit.digests import Digest
 
 NO_RECEIPT = "no receipt of this seal is there"
@@ -22,6 +23,8 @@ MAX_RECEIPT = 1 << 20
 TO_THE_SECOND = timedelta(seconds=1)
 MAX_ANCHORS = MAX_MATERIAL = 64
 _NAMED_BY_DIGEST = re.compile(r"(?:certificate|crl)-([0-9a-f]{16})\.pem")
+_MATERIAL = re.compile(rf"{_NAMED_BY_DIGEST.pattern}|block-[0-9]+\.header")
+"""Names of what comes with receipts; what bears another one is read by no kind of witness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +57,18 @@ def check_witnesses(
     for record in records:
         name = f"anchor:{PurePosixPath(record.file).name}"
         pairs.append((subjects.get(record.digest, ""), checked(name, _anchor, inspection, name, record, subjects)))
-    unread = check_unread(inspection, frozenset(path for record in records for path in (record.file, *record.material)))
-    made = zip(records, pairs, strict=True)
-    of_log = [(record, check) for record, (subject, check) in made if _is_of_the_log(subject)]
-    logged = [check for _, check in of_log]
+    given = (path for record in records for path in record.material if _MATERIAL.fullmatch(PurePosixPath(path).name))
+    unread = check_unread(inspection, frozenset([*(record.file for record in records), *given]))
+    logged = [check for subject, check in pairs if _is_of_the_log(subject)]
     whole = [check for subject, check in pairs if subject == "manifest" or _is_of_the_log(subject)]
-    time = _check_time(whole, inspection.trust.asked.witnesses)
-    heads = [check for record, check in of_log if record.kind == COSIGNATURE.name]
+    time = _check_time(whole, inspection.trust, inspection.trust.asked.witnesses)
+    cosignatures = [
+        (record, pair) for record, pair in zip(records, pairs, strict=True) if record.kind == COSIGNATURE.name
+    ]
+    heads = [check for record, (subject, check) in cosignatures if _is_of_this_log(inspection, record, subject)]
     cosigned = _check_cosigned(inspection.trust, heads, is_continued=is_continued)
     every = (*unread, *(check for _, check in pairs), *_check_stated(facts, records, pairs), *cosigned, time)
-    return Witnessed(every, _check_time(logged).time, tuple(pairs))
+    return Witnessed(every, _check_time(logged, inspection.trust).time, tuple(pairs))
 
 
 def _check_stated(
@@ -75,7 +80,7 @@ def _check_stated(
         return ()
     heads = {checkpoint_digest(proof.checkpoint) for _, proof in log_proofs(facts)}
     given = [(record, check) for record, (_, check) in zip(records, pairs, strict=True) if record.digest in heads]
-    lacking = []
+    lacking, by = [], []
     for one in stated:
         own = [check for record, check in given if (record.kind, record.witness) == (one.kind, one.name)]
         times = [check.time for check in own if check.time is not None]
@@ -86,10 +91,15 @@ def _check_stated(
             return (failed("witnesses", f"The facts hide that {one.name[:60]!a} was started for trials."),)
         if not times:
             lacking.append(one.name)
+        by += [check.by for check in own if check.time is not None]
     if lacking:
         words = f"No receipt here bears out what the facts say of {lacking[0][:60]!a}: it is the installation's word."
         return (not_checked("witnesses", words),)
-    return (passed("witnesses", f"The receipts of {len(stated)} witnesses that the facts name state what they say."),)
+    names = sorted(set(by))
+    words = f"The receipts of {len(stated)} witnesses that the facts name state what they say."
+    if set(names) != {one.name for one in stated}:
+        words += f" They lead to {len(names)} of the trust list: {', '.join(names)[:200]}."
+    return (passed("witnesses", words),)
 
 
 def _check_cosigned(trust: Trust, checks: list[Check], *, is_continued: bool) -> tuple[Check, ...]:
@@ -113,15 +123,37 @@ def _is_of_the_log(subject: str) -> bool:
     return subject == "checkpoint" or subject.startswith("later checkpoint")
 
 
+def _is_of_this_log(inspection: Inspection, record: AnchorRecord, subject: str) -> bool:
+    """Whether a cosigned head is the bundle's own, or a later one by the same log.
+
+    A witness keeps what it saw of each log apart: what it saw under another name says nothing of forks of this one.
+    """
+    if not subject.startswith("later checkpoint"):
+        return subject == "checkpoint"
+    try:
+        text = inspection.read(record.file, MAX_RECEIPT).decode()
+        own = read_checkpoint(inspection)
+    except (FormatError, UnicodeDecodeError):
+        return False
+    return is_by_the_same(signer_of(inspection.trust, own), signer_of(inspection.trust, text))
+
+
 def _records(inspection: Inspection) -> tuple[AnchorRecord, ...]:
     if not inspection.has(ANCHORS_PATH):
         return ()
     records = inspection.read_as(tuple[AnchorRecord, ...], ANCHORS_PATH)
-    once = len({record.file for record in records}) == len(records) <= MAX_ANCHORS
-    expect(once, f"{ANCHORS_PATH} lists a receipt twice, or more than {MAX_ANCHORS}.")
-    once = all(len(set(record.material)) == len(record.material) <= MAX_MATERIAL for record in records)
+    expect(
+        _is_once([record.file for record in records], MAX_ANCHORS),
+        f"{ANCHORS_PATH} lists a receipt twice, or more than {MAX_ANCHORS}.",
+    )
+    once = all(_is_once(record.material, MAX_MATERIAL) for record in records)
     expect(once, f"{ANCHORS_PATH} lists material of a receipt twice, or more than {MAX_MATERIAL} of it.")
     return records
+
+
+def _is_once(paths: Sequence[str], most: int) -> bool:
+    """Whether each name stands there once, in whichever folder."""
+    return len({PurePosixPath(path).name for path in paths}) == len(paths) <= most
 
 
 def _subjects(inspection: Inspection, facts: CaseFacts | None, *, is_logged: bool) -> dict[Digest, str]:
@@ -157,7 +189,7 @@ def _material(inspection: Inspection, record: AnchorRecord) -> dict[str, bytes]:
     return files
 
 
-def _check_time(checks: list[Check], asked: int = 1) -> Check:
+def _check_time(checks: list[Check], trust: Trust, asked: int = 1) -> Check:
     """The earliest time that a pinned witness states for the whole; a witness with legal weight goes first.
 
     It passes when so many different pinned witnesses state one.
@@ -168,7 +200,8 @@ def _check_time(checks: list[Check], asked: int = 1) -> Check:
         return not_checked("time", f"{kinds}, so nothing shows since when it exists.")
     _, time, check = min(good, key=lambda item: (item[0], item[1]))
     sentence = f"All of it existed no later than {second(time)} ({check.name.partition(':')[2]})."
-    count = len({one.by for _, _, one in good})
+    chains = {ledger.name: f"chain {ledger.chain}" for ledger in trust.ledgers}  # one chain is one witness
+    count = len({chains.get(one.by, one.by) for _, _, one in good})
     state = State.PASSED if count >= asked else State.NOT_CHECKED
     few = "" if count >= asked else f" {count} pinned witnesses state a time, and the trust list asks for {asked}."
     return Check("time", state, sentence + few, time, check.development, check.by)

@@ -18,10 +18,10 @@ from evidence.formats.codec import Bytes32, FormatError
 from evidence.formats.errors import UnknownWitnessError
 from evidence.keys.ed25519 import holds, is_sound_point
 from evidence.log import merkle
-from evidence.log.notes import MAX_NOTE, Note, parse_note, verify_note
+from evidence.log.notes import MAX_NOTE, Note, parse_note, parse_verifier_key, verify_note
 from evidence.log.proofs import RENEWALS_PATH, LogProof, RenewalRecord, opens
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed, second
-from evidence.verdict.trust import Trust
+from evidence.verdict.trust import Trust, TrustedLog
 from evidence.verify.checks.inspection import Inspection, log_proofs
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
@@ -116,6 +116,23 @@ def _signed_note(trust: Trust, name: str, note: Note, text: str) -> Check:
             sentence = f"Signed by the pinned key of {note.origin}: {note.size} entries."
             return passed(name, sentence, note.origin, log.label * log.development)
     raise UnknownWitnessError(f"no pinned key belongs to the log {note.origin[:80]!a}.")
+
+
+def signer_of(trust: Trust, text: str) -> TrustedLog | None:
+    """The pinned log whose signature holds under a head, or ``None``."""
+    for log in trust.logs:
+        with suppress(UnknownWitnessError, IntegrityError):
+            verify_note(text, log.vkey)
+            return log
+    return None
+
+
+def is_by_the_same(one: TrustedLog | None, other: TrustedLog | None) -> bool:
+    """Whether two heads are by one pinned log, which may have changed its name, or its key where its operator stays."""
+    if one is None or other is None:
+        return False
+    same = parse_verifier_key(one.vkey)[1] == parse_verifier_key(other.vkey)[1]
+    return same or (one.operator == other.operator != "")
 
 
 def _signature(inspection: Inspection) -> str:
@@ -266,12 +283,16 @@ def renewal_records(inspection: Inspection) -> tuple[RenewalRecord, ...]:
 
 def _renewal(inspection: Inspection, record: RenewalRecord) -> str:
     own = parse_note(read_checkpoint(inspection))
-    later = parse_note(read_checkpoint(inspection, record.file))
+    text = read_checkpoint(inspection, record.file)
+    later = parse_note(text)
+    signed = check_note(inspection.trust, "", later, text)
+    expect(signed.state is not State.FAILED, signed.sentence)
     listed = later.size == record.size and later.size > own.size
     expect(listed, f"The checkpoint of {later.size} entries isn't the later one that is listed.")
     continued = merkle.verify_consistency(own.size, later.size, own.root, later.root, record.path)
     expect(continued, f"The log of {later.size} entries doesn't continue that of {own.size}.")
-    return f"The later checkpoint of {later.size} entries continues the bundle's own (RFC 9162, 2.1.4)."
+    unsigned = " No pinned log signed it." if signed.state is State.NOT_CHECKED else ""
+    return f"The later checkpoint of {later.size} entries continues the bundle's own (RFC 9162, 2.1.4).{unsigned}"
 
 
 def check_signers(inspection: Inspection, logged: datetime | None) -> Iterator[Check]:
