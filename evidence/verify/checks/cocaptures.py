@@ -23,6 +23,7 @@ from evidence.facts.cocapture import (
     Statement,
     WebArchive,
     compare,
+    page_text,
 )
 from evidence.facts.network import NetworkRecord
 from evidence.formats.codec import MAX_JSON_BYTES, FormatError, from_plain, parse_canonical, parse_json
@@ -34,7 +35,8 @@ from evidence.verdict.result import Check, State, checked, expect, failed, not_c
 from evidence.verdict.trust import TrustedLog
 from evidence.verify.checks.captures import MAX_WARC
 from evidence.verify.checks.inspection import Inspection, log_proofs
-from evidence.verify.checks.proofs import expect_logged, read_checkpoint
+from evidence.verify.checks.proofs import expect_logged, read_checkpoint, signer_of
+from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
 
@@ -44,6 +46,7 @@ MAX_ANSWERS = 400
 """So many answers of partners are looked at in a bundle."""
 MAX_TOLD = 64 << 10  # bytes of what a web archive told at one capture
 _COUNTS = {1: "two", 2: "three"}
+_NO_WORDS = Digest.of(page_text(b""))
 _PAGES = "So was each page, by its address and its bytes or its text."
 _SAVED = re.compile("(https?://[A-Za-z0-9.:-]{1,300})/web/([0-9]{14})/(https?://[!-~]{1,9000})")
 _MOMENT = re.compile("(....)(..)(..)(..)(..)(..)")
@@ -77,6 +80,7 @@ class _Bundle:
 
     inspection: Inspection
     own: frozenset[str]
+    signed: frozenset[str]  # those of these names under which pinned keys have signed
     known: set[object]
     pages: dict[int, set[str]]  # by the number of a sighting, who saw its page alike
 
@@ -107,7 +111,8 @@ def check_cocaptures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check
     And ``seen-twice``: whether a partner saw each sighting's picture. Nothing where no partner was asked.
     """
     seen: dict[int, list[str]] = {sighting.number: [] for sighting in facts.sightings}
-    bundle, count, visits = _Bundle(inspection, _own_names(inspection, facts), set(), {}), 0, _visits(inspection, facts)
+    own, signed = _own_names(inspection, facts)
+    bundle, count, visits = _Bundle(inspection, own, signed, set(), {}), 0, _visits(inspection, facts)
     for visit in visits:
         try:
             record = _read(inspection, visit.path)
@@ -171,12 +176,16 @@ def _answer(bundle: _Bundle, visit: _Visit, challenge: bytes, answer: PartnerAns
     compared = compare(sealed.statement, network, page, stated.image)
     expect(compared == (answer.agrees, answer.differs), "What agrees and differs isn't what follows from both.")
     pin = _pinned(bundle.inspection, answer.log)
+    if sealed.statement.asked_by not in bundle.signed:
+        about = f"it answers the log {sealed.statement.asked_by[:80]!a}"
+        raise UnknownWitnessError(f"{about}, and no pinned key shows that this bundle is of that one.")
     if pin.operator and pin.operator in {log.operator for log in mine}:
         raise NotFoundError(f"{pin.operator} runs both logs, as the trust list says: nobody else saw the page.")
     who, (agrees, differs) = pin.operator or origin, map(_words, compared)
     when, source = second(sealed.statement.started), _place(sealed.statement, network)
     said = f"{who} visited with it at {when}. {source} The same: {agrees}. Different: {differs}."
-    if "location" in compared[0] and {"page", "text"} & set(compared[0]):
+    alike = "page" in compared[0] or ("text" in compared[0] and sealed.statement.text != _NO_WORDS)
+    if "location" in compared[0] and alike:
         bundle.pages.setdefault(sighting.number, set()).add(who)
     if "picture" not in compared[0]:
         raise NotFoundError(f"{said} It didn't see this picture.")
@@ -207,26 +216,27 @@ def _words(names: Iterable[str]) -> str:
     return ", ".join(WORDS[name] for name in names) or "nothing"
 
 
-def _own_names(inspection: Inspection, facts: CaseFacts) -> frozenset[str]:
-    """The names of the log that holds this bundle's entries, those before a break too."""
+def _own_names(inspection: Inspection, facts: CaseFacts) -> tuple[frozenset[str], frozenset[str]]:
+    """The names of the log that holds this bundle's entries, those before a break too; and those of signed heads."""
     notes = [proof.checkpoint for _, proof in log_proofs(facts)]
     with suppress(FormatError):
         notes.append(read_checkpoint(inspection))
-    names = set()
+    names, signed = set(), set()
     for note in notes:
         with suppress(IntegrityError):
-            names.add(parse_note(note).origin)
-    return frozenset(names)
+            names.add(origin := parse_note(note).origin)
+            if signer_of(inspection.trust, note) is not None:
+                signed.add(origin)
+    return frozenset(names), frozenset(signed)
 
 
 def _own_operator(inspection: Inspection) -> str:
-    """Who runs the log of the bundle's checkpoint, as the trust list says, or that log's name."""
+    """Who runs the pinned log that signed the bundle's checkpoint, as the trust list says, or that log's name."""
     try:
-        origin = parse_note(read_checkpoint(inspection)).origin
-    except (FormatError, IntegrityError):
-        return "an unknown log"
-    named = (log.operator for log in inspection.trust.logs if log.vkey.partition("+")[0] == origin)
-    return next(filter(None, named), origin)
+        log = signer_of(inspection.trust, read_checkpoint(inspection))
+    except FormatError:
+        log = None
+    return "an unknown log" if log is None else log.operator or log.vkey.partition("+")[0]
 
 
 def expect_web_archive(told: WebArchive) -> re.Match[str] | None:
