@@ -7,17 +7,21 @@ each decision at its time.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from evidence.bundle.manifest import FACTS_PATH
 from evidence.facts.case import CaseFacts
-from evidence.formats.codec import to_plain
+from evidence.formats.codec import FormatError, to_plain
+from evidence.log.notes import parse_note, parse_verifier_key
 from evidence.verdict.result import State
-from evidence.verify.checks.inspection import Inspection
-from evidence.verify.checks.proofs import own_checkpoint
+from evidence.verify.checks.inspection import Inspection, log_proofs
+from evidence.verify.checks.proofs import read_checkpoint, signer_of
 from exhibit.clock import rfc3339
+from exhibit.errors import IntegrityError
 
-Case = tuple[str, str, str, str]  # the log's name, the owner, the case's number, and the key unless it is the owner's
+Case = tuple[str, str, str]  # the log's name, the owner and the case's number
 Fact = tuple[str, ...]  # what is stated, in words, with what tells it from others of its kind
 SHOWN = 100
 """Characters of a value that a sentence shows."""
@@ -29,6 +33,7 @@ class Account:
 
     bundle: str
     case: Case
+    of: tuple[str, ...]  # what tells the case from others: names change, and keys stay
     facts: dict[Fact, str]
 
 
@@ -53,7 +58,7 @@ class Contradiction:
 
     def to_plain(self) -> dict[str, Any]:
         """Plain JSON data."""
-        log, owner, number, _key = self.case
+        log, owner, number = self.case
         told = [{"bundle": name, "value": value} for name, value in zip(self.bundles, self.values, strict=True)]
         about = {"log": log, "owner": owner, "case": number}
         return {**about, "fact": list(self.fact), "stated": told, "sentence": self.sentence}
@@ -62,26 +67,39 @@ class Contradiction:
 def account_of(
     bundle: str, inspection: Inspection, facts: CaseFacts | None, states: Mapping[str, State]
 ) -> Account | None:
-    """What a bundle states of its case; ``None`` for one without facts of a case, or that the stated key didn't sign.
+    """What a bundle states of its case; ``None`` without facts of a case that are those that the stated key sealed.
 
     What a key seals that nobody has pinned for the owner is held against that key alone: anybody can write the names.
     """
-    if facts is None or states.get("signature") is not State.PASSED:
+    if facts is None or states.get("signature") is not State.PASSED or not inspection.sealed(FACTS_PATH):
         return None
-    manifest, own = inspection.manifest, own_checkpoint(inspection)
+    manifest = inspection.manifest
+    log, log_key = _log_of(inspection, facts)
     key = "" if states.get("key") is State.PASSED else manifest.key.public.hex()
-    case = ("" if own is None else own.note.origin, str(manifest.matter.owner), facts.number, key)
+    case = (log, str(manifest.matter.owner), facts.number)
     seal = ("the seal of bundle", str(facts.bundle)), inspection.seal.hex
-    return Account(bundle, case, dict([seal, *_fixed(facts)]))
+    return Account(bundle, case, (log_key, *case[1:], key), dict([seal, *_fixed(facts)]))
+
+
+def _log_of(inspection: Inspection, facts: CaseFacts) -> tuple[str, str]:
+    """The log's name, and its pinned key or else that name: of the checkpoint, or else of a head in the facts."""
+    notes = [proof.checkpoint for _, proof in log_proofs(facts)]
+    with suppress(FormatError):
+        notes.insert(0, read_checkpoint(inspection))
+    for text in notes:
+        with suppress(IntegrityError):
+            origin, log = parse_note(text).origin, signer_of(inspection.trust, text)
+            return origin, origin if log is None else parse_verifier_key(log.vkey)[1].hex()
+    return "", ""
 
 
 def contradictions(accounts: Iterable[Account]) -> tuple[Contradiction, ...]:
     """What bundles of one case state differently, in their order; the same file named twice contradicts nothing."""
-    known: dict[tuple[Case, Fact], Account] = {}
+    known: dict[tuple[tuple[str, ...], Fact], Account] = {}
     found = []
     for account in accounts:
         for fact, value in account.facts.items():
-            first = known.setdefault((account.case, fact), account)
+            first = known.setdefault((account.of, fact), account)
             if first.facts[fact] != value:
                 pair = (first.bundle, account.bundle)
                 found.append(Contradiction(pair, account.case, fact, (first.facts[fact], value)))

@@ -24,11 +24,15 @@ Range = tuple[int, int]  # from one entry to before another
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One head of a log: where it was found, whether a pinned key signed it, and what proofs show under it."""
+    """One head of a log: where it was found, whether a pinned key signed it, and what proofs show under it.
+
+    Heads that no pinned key signed are held against each other where they name one key: any key can sign any name.
+    """
 
     bundle: str
     origin: str
     pinned: bool
+    keys: frozenset[bytes]  # the ids of keys that sign in the log's name; none where a pinned key did
     note: str
     hashes: dict[Range, bytes]
 
@@ -45,7 +49,8 @@ class SplitView:
     def sentence(self) -> str:
         """What was found."""
         one, other = self.views
-        who = "Its pinned key has signed both." if one.pinned else "No key of that log is pinned."
+        unknown = "No key of that log is pinned: anybody may have written either."
+        who = "Its pinned key has signed both." if one.pinned else unknown
         where = f"in {one.bundle} and in {other.bundle}" if one.bundle != other.bundle else f"in {one.bundle}"
         place = f"entries {self.first} to {self.end - 1}"
         return f"Split view: {place} of the log {one.origin[:80]} aren't the same under two heads {where}. {who}"
@@ -89,16 +94,18 @@ def _view(bundle: str, inspection: Inspection, text: str, shown: dict[Range, byt
     state = check_note(replace(inspection.trust, logs=pins), "", note, text).state
     whole = {(0, note.size): note.root}
     hashes = shown if shown.items() >= whole.items() else whole
-    return None if state is State.FAILED else View(bundle, note.origin, state is State.PASSED, text, hashes)
+    pinned = state is State.PASSED
+    keys = () if pinned else (line.key_id for line in note.signatures if line.name == note.origin)
+    return None if state is State.FAILED else View(bundle, note.origin, pinned, frozenset(keys), text, hashes)
 
 
 def split_views(views: Iterable[View]) -> tuple[SplitView, ...]:
     """The contradictions among heads, one for each log and pair of heads."""
-    known: dict[tuple[str, bool, Range], View] = {}
+    known: dict[tuple[str, bool, frozenset[bytes], Range], View] = {}
     found: dict[tuple[str, str], SplitView] = {}
     for view in views:
         for place, value in sorted(view.hashes.items()):
-            first = known.setdefault((view.origin, view.pinned, place), view)
+            first = known.setdefault((view.origin, view.pinned, view.keys, place), view)
             if first.hashes[place] != value:
                 found.setdefault((first.note, view.note), SplitView((first, view), *place))
     return tuple(found.values())

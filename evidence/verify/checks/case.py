@@ -1,5 +1,6 @@
 """Checks of the case itself: facts against the sealed files, what crawls recorded, matches computed anew, the rest."""
 
+import json
 import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +35,7 @@ from exhibit.comparison.derived import survival
 from exhibit.comparison.similarity import agreement, laid_on
 from exhibit.comparison.warp import overlaps, turn
 from exhibit.digests import Digest
-from exhibit.entries import EntryType
+from exhibit.entries import EntryType, canonical
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from exhibit.network.addresses import host_of, is_within, registrable_domain
 from exhibit.periods import earliest
@@ -145,6 +146,8 @@ def _fitting(inspection: Inspection, facts: CaseFacts) -> str:
     matter = inspection.manifest.matter
     same = (facts.owner.name, facts.number, facts.bundle) == (matter.owner, matter.case, matter.bundle)
     expect(same, "The facts are about another case than the manifest.")
+    plain = _NUMBER.fullmatch(facts.number)
+    expect(plain, f"The number of the case has signs that aren't seen, or look like others: {facts.number[:40]!a}.")
     expect(facts.software == inspection.manifest.software, "The facts state other software than the manifest.")
     stated = {file.path: file for file in inspection.manifest.files}
     for path, digest in named_files(facts):
@@ -213,6 +216,9 @@ def _registration(
     inspection: Inspection, own: OwnCheckpoint | None, name: str, facts: CaseFacts, proof: LogProof
 ) -> Check:
     expect_logged(proof, EntryType.REGISTRATION)
+    simple = json.dumps(proof.opening, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    same = simple == canonical(proof.opening)  # what verify.py, and anybody with a plain program, hashes
+    expect(same, "The log's entry has names or numbers that programs write in different ways.")
     _expect_alike(facts, proof)
     expect_vouched(inspection, own, proof)
     if "owner_name" not in proof.opening:
@@ -271,6 +277,7 @@ def _first_seen(facts: CaseFacts, picture: object) -> datetime | None:
 
 
 _HASH = re.compile("[0-9a-f]{64}")
+_NUMBER = re.compile(r"[!-~]+(?: [!-~]+)*")
 
 
 def _slice(inspection: Inspection, own: OwnCheckpoint | None, sighting: SightingFacts) -> Check:
