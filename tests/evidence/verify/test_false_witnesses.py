@@ -1,0 +1,972 @@
+"""Whoever runs an authority, a log, cosigners, a partner and a program for ZIPs, and wants more said than is true.
+
+Each kind is a row: what is made, and what a verdict has to say of it. Nothing of it is complete without saying so.
+"""
+
+import base64
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from opentimestamps.core.notary import BitcoinBlockHeaderAttestation
+
+from evidence.__main__ import main
+from evidence.anchors.cosignature.kind import TrustedWitness
+from evidence.anchors.opentimestamps.kind import TrustedChain
+from evidence.anchors.opentimestamps.proofs import leads_of, read_proof, write_proof
+from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
+from evidence.bundle.bag import AnchorProof, CounterSignature, Proofs, checkpoint_digest
+from evidence.bundle.sealing import seal_opening
+from evidence.development.authority import running_authority
+from evidence.facts.case import WitnessFacts
+from evidence.facts.cocapture import Cocapture, page_text
+from evidence.formats.codec import FormatError
+from evidence.keys.ed25519 import KeySigner
+from evidence.log.append_only import Log
+from evidence.log.notes import cosign, cosigner_key, key_id, parse_note, sign_note, signed_note, verifier_key
+from evidence.log.proofs import LogProof, Renewal
+from evidence.verdict.result import Verdict
+from evidence.verdict.trust import Requirements, Trust, TrustedKey, TrustedLog
+from evidence.verify.verifier import Verifier
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import Entry, EntryType, canonical
+from exhibit.errors import ExitCode
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session
+from exhibit.ports import Receipt, ReceiptState
+from tests.assets.bundles import CAPTURED, OWNER, Scene, logged, make_scene, registration_opening, resealed
+from tests.assets.changes import EVM, OTS, Files
+from tests.assets.cocaptures import (
+    CHALLENGE,
+    CHECK,
+    ORIGIN,
+    OWN,
+    PLACE,
+    WHOLE,
+    SeenTwice,
+    new_log,
+    sealed_in,
+    seen_twice,
+)
+from tests.assets.folder_log import FolderLogStore
+from tests.assets.renewals import Renewed, make_renewed
+from tests.assets.resealing import logged_by_a_stranger, sealed_lie
+from tests.assets.tampering import files_of, packed, packed_bytes, rebagged
+from tests.assets.verifier_inside import told
+from tests.assets.witnesses import LABEL, asked_ledger
+
+pytestmark = pytest.mark.timeout(300)
+INDEX, HOUR = "proofs/anchors/index.json", timedelta(hours=1)
+STAMP = "proofs/anchors/checkpoint-test-authority.tsr"
+
+
+def signer(number: int) -> KeySigner:
+    """A key of ours."""
+    return KeySigner(Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32))
+
+
+WITNESS, SECOND, STRANGER, DEVICE = signer(11), signer(12), signer(13), signer(14)
+WITNESS_AS_LOG = verifier_key("w.example", WITNESS.public_key)
+PINNED = TrustedWitness("W", cosigner_key("w.example", WITNESS.public_key), development=True, label=LABEL)
+ALSO = TrustedWitness("V", cosigner_key("v.example", SECOND.public_key), development=True, label=LABEL)
+
+
+@dataclass(frozen=True)
+class Field:
+    """What the attacker has at hand: honest cases to start from, which nothing here changes."""
+
+    scene: Scene
+    renewed: Renewed
+    seen: SeenTwice
+    folder: Path
+
+    @property
+    def files(self) -> Files:
+        """Those of the honest bundle."""
+        return files_of(self.scene.write(self.folder / "whole.zip"))
+
+
+Made = tuple[Scene, Proofs, Trust] | tuple[Files, Trust]
+Make = Callable[[Field], Made]
+Seen = dict[str, str]
+"""What has to be seen: of checks by name their state, and after a colon words of their sentence."""
+
+
+@pytest.fixture(scope="module")
+def field(tmp_path_factory: pytest.TempPathFactory) -> Field:
+    scene = make_scene(tmp_path_factory.mktemp("scene"))
+    seen = seen_twice(make_scene(tmp_path_factory.mktemp("seen")), tmp_path_factory.mktemp("partner"))
+    return Field(
+        scene, make_renewed(make_scene(tmp_path_factory.mktemp("renewed"))), seen, tmp_path_factory.mktemp("f")
+    )
+
+
+def asking(trust: Trust, *witnesses: TrustedWitness, cosigners: int = 1) -> Trust:
+    """The list with witnesses of the log, so many of which it asks for."""
+    return replace(trust, cosigners=witnesses or (PINNED,), requires=Requirements(1, ("match",), cosigners))
+
+
+def receipt(digest: Digest, text: str, kind: str = "cosignature", name: str = "W") -> AnchorProof:
+    return AnchorProof(digest, Receipt(kind, name, True, ReceiptState.COMPLETE, text.encode(), (), now()))  # noqa: FBT003
+
+
+def cosigned(
+    head: str,
+    by: KeySigner = WITNESS,
+    name: str = "w.example",
+    *,
+    of: str = "",
+    more: str = "",
+    at: datetime | None = None,
+) -> AnchorProof:
+    """A head with a cosignature as one more line, as a receipt of that head, or of another one."""
+    line = cosign(parse_note(head).body, name, by, at or now())
+    return receipt(checkpoint_digest(of or head), f"{head}{more}{line}")
+
+
+def _as_a_log_signs(head: str) -> AnchorProof:
+    """A line by the witness's key that states no time."""
+    line = signed_note(parse_note(head).body, "w.example", WITNESS).rpartition("\n\n")[2]
+    return receipt(checkpoint_digest(head), head + line)
+
+
+def own_head(scene: Scene) -> str:
+    assert scene.proofs.entry is not None
+    return scene.proofs.entry.checkpoint
+
+
+def manifest_of(scene: Scene) -> str:
+    return scene.sealed.manifest.to_json().decode()
+
+
+def with_anchors(scene: Scene, *added: AnchorProof) -> Proofs:
+    return replace(scene.proofs, anchors=(*scene.proofs.anchors, *added))
+
+
+def pin(vkey: str) -> TrustedLog:
+    return TrustedLog(vkey, development=True, label=LABEL, operator="Bea")
+
+
+def cosigning(*added: Callable[[str], AnchorProof], cosigners: int = 1, also: bool = False) -> Make:
+    """The honest bundle with these cosignatures under its head."""
+
+    def make(field: Field) -> Made:
+        anchors = [one(own_head(field.scene)) for one in added]
+        pins = (PINNED, ALSO) if also else (PINNED,)
+        return field.scene, with_anchors(field.scene, *anchors), asking(field.scene.trust, *pins, cosigners=cosigners)
+
+    return make
+
+
+def head_at(log: Log, signer: KeySigner, name: str, size: int) -> str:
+    return sign_note(name, size, log.root(size), signer).note
+
+
+def later_head(name: str, by: Callable[[Field], KeySigner], *, spoilt: bool = False, signs: bool = True) -> Make:
+    """The same tree, grown, under a head that another log signs, or nobody; and a cosignature under that."""
+
+    def make(field: Field) -> Made:
+        scene = field.renewed.scene
+        size = field.renewed.size
+        head = head_at(scene.log, by(field), name or scene.log.origin, size)
+        if spoilt:
+            body, _, line = head.rpartition(" ")
+            raw = bytearray(base64.b64decode(line))
+            raw[-1] ^= 1
+            head = f"{body} {base64.b64encode(bytes(raw)).decode()}\n"
+        assert scene.proofs.entry is not None
+        path = tuple(scene.log.consistency(scene.proofs.entry.size, size))
+        anchors = (*scene.proofs.anchors, *([cosigned(head)] if signs else []))
+        proofs = replace(scene.proofs, anchors=anchors, renewals=(Renewal(head, path),))
+        return scene, proofs, asking(scene.trust) if signs else scene.trust
+
+    return make
+
+
+def foreign_log(key: KeySigner, name: str, listed: Callable[[Trust, str], Trust]) -> Make:
+    """The seal lies in a log that is pinned as something else than a log of seals, or not at all."""
+
+    def make(field: Field) -> Made:
+        scene = field.scene
+        log = Log(FolderLogStore(field.folder / f"foreign-{len(list(field.folder.iterdir()))}"), key, name)
+        other = resealed(replace(scene, log=log), scene.facts)
+        return other, other.proofs, listed(scene.trust, log.vkey())
+
+    return make
+
+
+def listing(change: Callable[[list[dict[str, Any]], Files], object]) -> Make:
+    """The honest bundle with another list of receipts."""
+
+    def make(field: Field) -> Made:
+        files = dict(field.files)
+        records = json.loads(files[INDEX])
+        change(records, files)
+        return rebagged({**files, INDEX: canonical(sorted(records, key=lambda one: one["file"]))}), field.scene.trust
+
+    return make
+
+
+def one_more(**fields: str) -> Callable[[list[dict[str, Any]], Files], None]:
+    return lambda records, _: records.append({**first(records, STAMP), **fields})
+
+
+def first(records: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    return next(one for one in records if one["file"] == name)
+
+
+def _letter(records: list[dict[str, Any]], files: Files) -> None:
+    """A letter that lies among the proofs as what came with a stamp."""
+    files["proofs/material/letter-of-the-court.pdf"] = b"%PDF-1.7 all of this is true"
+    record = first(records, STAMP)
+    record["material"] = sorted([*record["material"], "proofs/material/letter-of-the-court.pdf"])
+
+
+def _two_of_a_name(records: list[dict[str, Any]], files: Files) -> None:
+    """Two headers of one block's number, in two folders."""
+    record = first(records, OTS)
+    [name] = record["material"]
+    other = name.replace("proofs/material/", "proofs/material/more/")
+    files[other] = bytes(80)
+    record["material"] = [name, other]
+
+
+def _in_two_folders(records: list[dict[str, Any]], files: Files) -> None:
+    """The same name of a receipt in two folders: two checks of one name."""
+    files["proofs/more/checkpoint-test-authority.tsr"] = files[STAMP]
+    records.append({**first(records, STAMP), "file": "proofs/more/checkpoint-test-authority.tsr"})
+
+
+def _another_height(records: list[dict[str, Any]], files: Files) -> None:
+    """The proof calls its block by another number."""
+    stamp = read_proof(files[OTS])
+    for part, attestation in list(_attested(stamp)):
+        part.attestations.remove(attestation)
+        part.attestations.add(BitcoinBlockHeaderAttestation(170))
+    files[OTS] = write_proof(stamp)
+    assert leads_of(files[OTS]).blocks[0][0] == 170
+    record = first(records, OTS)
+    [name] = record["material"]
+    files["proofs/material/block-170.header"] = files.pop(name)
+    record["material"] = ["proofs/material/block-170.header"]
+
+
+def _attested(stamp: Any) -> Any:  # noqa: ANN401 - the library has no types
+    for one in stamp.attestations:
+        yield stamp, one
+    for below in stamp.ops.values():
+        yield from _attested(below)
+
+
+def _by_kind(name: str, kind: str) -> Callable[[list[dict[str, Any]], Files], None]:
+    return lambda records, _: first(records, name).update(kind=kind)
+
+
+def evm(**changes: Any) -> Make:  # noqa: ANN401 - fields
+    def change(_: list[dict[str, Any]], files: Files) -> None:
+        files[EVM] = canonical({**json.loads(files[EVM]), **changes})
+
+    return listing(change)
+
+
+def told_of(*named: WitnessFacts, count: int = 1, called: Sequence[str] = ("Test authority",)) -> Make:
+    """The facts say what witnesses have answered, and stamps of one authority under these names lie there."""
+
+    def make(field: Field) -> Made:
+        scene, registration = field.scene, field.scene.facts.work.registration
+        assert registration is not None
+        head = checkpoint_digest(registration.checkpoint)
+
+        with running_authority(scene.folder / "authority") as authority:
+            session = guarded_session(Guard(("127.0.0.0/8",)))
+            anchor = Rfc3161Anchor("A", authority.url, [scene.root_pem], development=True, session=session)
+            stamps = [anchor.submit(head) for _ in range(count)]
+        given = [replace(stamps[at % count], witness=name) for at, name in enumerate(called)]
+        facts = tuple(replace(one, time=given[at].time) for at, one in enumerate(named))
+        other = resealed(scene, replace(scene.facts, witnesses=facts))
+        proofs = replace(other.proofs, anchors=tuple(AnchorProof(head, one) for one in given))
+        return other, proofs, scene.trust
+
+    return make
+
+
+def witness(name: str, kind: str = "rfc3161") -> WitnessFacts:
+    return WitnessFacts(kind, name, True, "complete", "checkpoint", now())  # noqa: FBT003 - a field
+
+
+def revoked_with(anchors: Callable[[Scene], Sequence[AnchorProof]]) -> Make:
+    """The sealing key is revoked in an hour, and these receipts are all there are."""
+
+    def make(field: Field) -> Made:
+        scene = field.scene
+        keys = tuple(replace(key, revoked=now() + HOUR) for key in scene.trust.keys)
+        return scene, replace(scene.proofs, anchors=tuple(anchors(scene))), replace(scene.trust, keys=keys)
+
+    return make
+
+
+def of_kind(scene: Scene, *names: str) -> list[AnchorProof]:
+    return [one for one in scene.proofs.anchors if one.receipt.kind in names]
+
+
+def countersigned(key: KeySigner, *pins: TrustedKey, other: bytes = b"", name: str = "") -> Make:
+    def make(field: Field) -> Made:
+        scene = field.scene
+        data = other or scene.sealed.manifest.to_json()
+        proofs = replace(scene.proofs, countersignatures=(CounterSignature(key.public_key, key.sign(data)),))
+        trust = replace(scene.trust, keys=(*scene.trust.keys, *pins))
+        if not name:
+            return scene, proofs, trust
+        files = files_of(scene.write(field.folder / "signed.zip", proofs))
+        stem = key.public_key.hex()[:16]
+        return rebagged({path.replace(stem, name): data for path, data in files.items()}), trust
+
+    return make
+
+
+def device(owner: str = OWNER, key: KeySigner = DEVICE, revoked: datetime | None = None) -> TrustedKey:
+    return TrustedKey(owner, key.public_key, development=True, label=LABEL, use="device", revoked=revoked)
+
+
+def _one_chain_twice(field: Field) -> Made:
+    """Two blocks of one chain, pinned by two names, where the list asks for two witnesses."""
+    scene = field.scene
+    another, ledger = asked_ledger(checkpoint_digest(own_head(scene)))
+    ledgers = (*scene.trust.ledgers, replace(ledger, name="Another ledger"))
+    trust = replace(scene.trust, authorities=(), chains=(), ledgers=ledgers, requires=Requirements(2))
+    return scene, with_anchors(scene, another), trust
+
+
+STEM = DEVICE.public_key.hex()[:16]
+
+
+def seen_by(change: Callable[[SeenTwice], tuple[Files, Trust]]) -> Make:
+    return lambda field: change(field.seen)
+
+
+def resaid(seen: SeenTwice, *answers: Any, trust: Trust | None = None) -> tuple[Files, Trust]:  # noqa: ANN401
+    return seen.lie(*answers), trust or seen.trust
+
+
+def _forged_own_head(seen: SeenTwice) -> tuple[Files, Trust]:
+    """The case as a stranger seals it, under a head that bears the name of the pinned log and another key's line."""
+    files = seen.lie(seen.answer(sealed_in(seen.log, seen.said)))
+    head = sign_note(OWN, 1, bytes(32), STRANGER).note
+    return rebagged({**files, "proofs/log/checkpoint": head.encode()}), seen.trust
+
+
+def _no_words(seen: SeenTwice) -> tuple[Files, Trust]:
+    """Two pages that have no words, and are of other bytes: what they show isn't the same by that."""
+    one, other = b'<img src="field.jpg">', b'<img src="field.jpg"><img src="other.jpg">'
+    assert page_text(one) == page_text(other) == b""
+
+    page = replace(seen.said.page, sha256=Digest.of(other))
+    said = replace(seen.said, page=page, text=Digest.of(page_text(other)))
+    changed = replace(seen, files={**seen.files, CAPTURED[2]: one})
+
+    data = Cocapture(CHALLENGE, (changed.answer(sealed_in(seen.log, said)),)).to_json()
+    return sealed_lie(changed.files, lambda _, files: files.update({PLACE: data})), seen.trust
+
+
+def _asked_by_another(seen: SeenTwice) -> tuple[Files, Trust]:
+    """A statement that answers another installation, whose name stands in a head that nobody has signed."""
+    said = replace(seen.said, asked_by="log.stranger.example")
+    data = Cocapture(CHALLENGE, (seen.answer(sealed_in(seen.log, said)),)).to_json()
+
+    def lie(facts: dict[str, Any], files: Files) -> None:
+        work = facts["work"]
+        opening = work["registration"]["opening"]
+        work["registration"] = logged_by_a_stranger(EntryType.REGISTRATION, opening, work["registration"]["time"])
+        files[PLACE] = data
+
+    return sealed_lie(seen.files, lie), seen.trust
+
+
+def _one_partner_by_two_names(seen: SeenTwice) -> tuple[Files, Trust]:
+    """A partner's log that began anew, under a second name with the same key: it is one that saw it."""
+    again = new_log(seen.folder / "again", "partner.example/log2", seen.key)
+    pins = (*seen.trust.partners, replace(seen.trust.partners[0], vkey=again.vkey()))
+    answers = (
+        seen.answer(sealed_in(seen.log, seen.said)),
+        seen.answer(sealed_in(again, seen.said), log=again.vkey()),
+    )
+    return seen.lie(*answers), replace(seen.trust, partners=pins)
+
+
+def _two_partners_of_one(seen: SeenTwice) -> tuple[Files, Trust]:
+    """Two logs with two keys that one operator runs."""
+    again = new_log(seen.folder / "two", "c.example/log")
+    pins = (*seen.trust.partners, replace(seen.trust.partners[0], vkey=again.vkey()))
+    answers = (
+        seen.answer(sealed_in(seen.log, seen.said)),
+        seen.answer(sealed_in(again, seen.said), log=again.vkey()),
+    )
+    return seen.lie(*answers), replace(seen.trust, partners=pins)
+
+
+def _partner_as_log(seen: SeenTwice) -> tuple[Files, Trust]:
+    """The partner's log is pinned as a log of seals alone, and not as a partner's."""
+    log = TrustedLog(seen.log.vkey(), development=True, label=LABEL)
+    return seen.lie(seen.answer(sealed_in(seen.log, seen.said))), replace(
+        seen.trust, partners=(), logs=(*seen.trust.logs, log)
+    )
+
+
+def _head_of_two_lines(seen: SeenTwice) -> tuple[Files, Trust]:
+    """The partner's head with a second line of its key that doesn't hold."""
+    sealed = sealed_in(seen.log, seen.said)
+    identity = key_id(ORIGIN, seen.key.public_key)
+    line = base64.b64encode(identity + bytes(64)).decode()
+    return seen.lie(seen.answer(replace(sealed, checkpoint=f"{sealed.checkpoint}— {ORIGIN} {line}\n"))), seen.trust
+
+
+def _with(made: Made, **changes: Any) -> Made:  # noqa: ANN401 - fields of the list
+    *rest, trust = made
+    return (*rest, replace(trust, **changes))
+
+
+def _without_entry(field: Field) -> Made:
+    scene = field.scene
+    files = files_of(scene.write(field.folder / "bare.zip", with_anchors(scene, cosigned(own_head(scene)))))
+    gone = ("proofs/log/entry.json", "proofs/log/inclusion.json")
+    return rebagged({name: data for name, data in files.items() if name not in gone}), asking(scene.trust)
+
+
+def _revoked_cosigned(field: Field) -> Made:
+    """A witness that nobody pinned has cosigned the head before the key was revoked."""
+    by_stranger = revoked_with(lambda scene: [cosigned(own_head(scene), STRANGER, "s.example")])
+    return _with(by_stranger(field), cosigners=(PINNED,))
+
+
+def opened_with(**fields: Any) -> Make:  # noqa: ANN401 - fields of an opening
+    """The work's registration says more than an installation of this software writes."""
+
+    def make(field: Field) -> Made:
+        scene, work = field.scene, field.scene.facts.work
+        opening = {**registration_opening(work, work.pictures[0]), **fields}
+        proof = logged(scene.log, EntryType.REGISTRATION, opening)
+        other = resealed(scene, replace(scene.facts, work=replace(work, registration=proof)))
+        return other, other.proofs, scene.trust
+
+    return make
+
+
+LED = "passed: They lead to 1 of the trust list: Test authority"
+FORGERIES: dict[str, tuple[Make, Seen]] = {
+    # cosigners and heads
+    "a cosigner of another log's head over the same tree": (
+        later_head("log.mallory.example", lambda _: STRANGER), {"cosigned": "not checked"},
+    ),
+    "a cosigner of a head that no pinned key signed": (
+        later_head("", lambda _: STRANGER), {"cosigned": "not checked"},
+    ),
+    "a cosigner of a head whose own signature is spoilt": (
+        later_head("", lambda field: field.renewed.scene.log_key, spoilt=True), {"renewal:": "failed"},
+    ),
+    "a later head whose signature is spoilt": (
+        later_head("", lambda field: field.renewed.scene.log_key, spoilt=True, signs=False), {"renewal:": "failed"},
+    ),
+    "a later head that nobody known signed": (
+        later_head("log.mallory.example", lambda _: STRANGER, signs=False),
+        {"renewal:": "passed: No pinned log signed it"},
+    ),
+    "a cosignature under an earlier head": (
+        lambda field: (
+            field.scene,
+            with_anchors(field.scene, cosigned(field.scene.facts.work.registration.checkpoint)),  # type: ignore[union-attr]
+            asking(field.scene.trust),
+        ),
+        {"cosigned": "not checked: 0 of 1"},
+    ),
+    "one cosigner twice": (
+        cosigning(cosigned, lambda head: cosigned(head, at=now() + timedelta(seconds=9)), cosigners=2, also=True),
+        {"cosigned": "not checked: 1 of 2"},
+    ),
+    "a cosignature by the name of a witness and another key": (
+        cosigning(lambda head: cosigned(head, STRANGER)), {"cosigned": "not checked: 0 of 1"},
+    ),
+    "a signature as a log makes it in place of a cosignature": (
+        cosigning(_as_a_log_signs),
+        {"cosigned": "not checked: 0 of 1"},
+    ),
+    "a cosignature beside another one": (
+        cosigning(lambda head: cosigned(head, more=cosign(parse_note(head).body, "v.example", SECOND, now()))),
+        {"anchor:": "failed: under another head"},
+    ),
+    "a cosignature of the year 9999": (
+        cosigning(lambda head: cosigned(head, at=datetime(9999, 12, 31, tzinfo=UTC))),
+        {"anchor:": "failed: doesn't hold"},
+    ),
+    "a cosignature that is called a stamp": (
+        cosigning(lambda head: replace(cosigned(head), receipt=replace(cosigned(head).receipt, kind="rfc3161"))),
+        {"anchor:": "failed", "cosigned": "not checked: 0 of 1"},
+    ),
+    "a cosignature under the seal in place of a head": (
+        lambda field: (
+            field.scene,
+            with_anchors(field.scene, cosigned(own_head(field.scene), of=manifest_of(field.scene))),
+            asking(field.scene.trust),
+        ),
+        {"anchor:": "failed: under another head", "cosigned": "not checked: 0 of 1"},
+    ),
+    "cosigners of a head over a seal without an entry": (
+        _without_entry, {"cosigned": "not checked", "entry": "not checked"},
+    ),
+    # logs
+    "a partner's log as the log of the seal": (
+        foreign_log(SECOND, "partner.example/log", lambda trust, vkey: replace(trust, partners=(pin(vkey),))),
+        {"checkpoint": "not checked"},
+    ),
+    "a witness's key as that of the log": (
+        foreign_log(WITNESS, "w.example", lambda trust, _: replace(trust, cosigners=(PINNED,))),
+        {"checkpoint": "not checked"},
+    ),
+    "the name of the pinned log and another key": (
+        foreign_log(STRANGER, OWN, lambda trust, _: trust), {"checkpoint": "not checked"},
+    ),
+    "the key of the pinned log and another name": (
+        lambda field: foreign_log(field.scene.log_key, "log.other.example", lambda trust, _: trust)(field),
+        {"checkpoint": "not checked"},
+    ),
+    "an entry whose names programs sort in two ways": (
+        opened_with(**{"\U0001f600": 1, "\uffff": 2}), {"registration": "failed"},
+    ),
+    "an entry with a number that programs write in two ways": (opened_with(x=1e-7), {"registration": "failed"}),
+    # receipts and what comes with them
+    "a letter among the material of a stamp": (listing(_letter), {"proofs": "not checked: letter-of-the-court"}),
+    "two files of one name among the material": (listing(_two_of_a_name), {"anchors": "failed"}),
+    "two receipts of one name": (listing(_in_two_folders), {"anchors": "failed"}),
+    "a stamp that is called a proof of blocks": (
+        listing(_by_kind(STAMP, "opentimestamps")), {"anchor:checkpoint-test-authority.tsr": "failed"},
+    ),
+    "a stamp of a kind that nobody knows": (
+        listing(_by_kind(STAMP, "rfc3161\u202e")), {"anchor:checkpoint-test-authority.tsr": "not checked: \\u202e"},
+    ),
+    "a block by another number": (
+        listing(_another_height), {"anchor:checkpoint-test-chain.ots": "passed: by the proof's own word"},
+    ),
+    "a receipt of another chain's number": (evm(chain=1), {"anchor:evm-checkpoint-test-ledger.json": "not checked"}),
+    "a sealed file as a receipt": (
+        listing(one_more(file="data/exhibit.pdf")),
+        {"anchor:exhibit.pdf": "failed"},
+    ),
+    "the log's head as a receipt": (
+        listing(one_more(file="proofs/log/checkpoint", kind="cosignature")),
+        {"anchor:checkpoint": "failed"},
+    ),
+    "a witness of the list's name with letters that aren't seen": (
+        listing(lambda records, _: first(records, STAMP).update(witness="Test\u200b authority")),
+        {"anchor:checkpoint-test-authority.tsr": "passed: calls this witness 'Test\\u200b authority'"},
+    ),
+    "two receipts of one chain by two names": (_one_chain_twice, {"time": "not checked: 1 pinned witnesses"}),
+    # what facts say of witnesses
+    "a witness of the facts whose receipt is another's": (
+        told_of(witness("DigiCert"), called=["DigiCert"]), {"witnesses": LED},
+    ),
+    "three witnesses of the facts that are one": (
+        told_of(witness("A"), witness("B"), witness("C"), called=["A", "B", "C"]),
+        {"witnesses": LED},
+    ),
+    "a witness of the facts of a kind that there isn't": (
+        told_of(witness("A notary", "notary"), called=["A notary"]), {"witnesses": "not checked"},
+    ),
+    "a witness of the facts that is shown by a receipt of another kind": (
+        told_of(witness("Test chain", "opentimestamps"), called=["Test chain"]), {"witnesses": "not checked"},
+    ),
+    # keys and revocation
+    "a revoked key and a witness of the manifest alone": (
+        revoked_with(lambda scene: [one for one in of_kind(scene, "rfc3161") if one.digest == scene.sealed.seal]),
+        {"revoked": "failed"},
+    ),
+    "a revoked key and a witness that nobody pinned": (
+        lambda field: _with(revoked_with(lambda scene: of_kind(scene, "rfc3161"))(field), authorities=()),
+        {"revoked": "failed"},
+    ),
+    "a revoked key and a block that is two hours late": (
+        revoked_with(lambda scene: of_kind(scene, "opentimestamps")), {"revoked": "failed"},
+    ),
+    "a revoked key and a cosigned head": (
+        _revoked_cosigned, {"revoked": "failed"},
+    ),
+    "a counter-signature by the sealing key": (
+        lambda field: countersigned(field.scene.owner_key)(field), {"countersignature:": "not checked"},
+    ),
+    "a counter-signature by another owner's device": (
+        countersigned(DEVICE, device("Ben")), {f"countersignature:{STEM}": "failed"},
+    ),
+    "a counter-signature by a device that was revoked": (
+        countersigned(DEVICE, device(revoked=now() + HOUR)), {f"countersignature:{STEM}": "not checked"},
+    ),
+    "a counter-signature over something else": (
+        countersigned(DEVICE, device(), other=b"I agree to nothing"), {f"countersignature:{STEM}": "failed"},
+    ),
+    "a counter-signature under another key's name": (
+        countersigned(DEVICE, device(), name="ab" * 8), {f"countersignature:{'ab' * 8}": "failed"},
+    ),
+    # seen by two
+    "seen by two under a head that only bears the log's name": (
+        seen_by(_forged_own_head), {WHOLE: "passed: run by an unknown log and Bea"},
+    ),
+    "pages without words": (seen_by(_no_words), {WHOLE: "passed: Nobody else saw the page of sighting 01 alike"}),
+    "an answer to an installation that isn't shown to be this one": (
+        seen_by(_asked_by_another), {CHECK: "not checked: log.stranger.example"},
+    ),
+    "one partner by two names": (seen_by(_one_partner_by_two_names), {WHOLE: "passed: seen by two,"}),
+    "two logs of one operator": (seen_by(_two_partners_of_one), {WHOLE: "passed: seen by two,"}),
+    "a log of seals as a partner's": (seen_by(_partner_as_log), {CHECK: "not checked", WHOLE: "not checked"}),
+    "a partner's head with a second line that is spoilt": (seen_by(_head_of_two_lines), {CHECK: "failed"}),
+}  # fmt: skip
+
+
+NEEDED = ("cosigned", "checkpoint", "time")
+"""Checks without which these lists call nothing complete."""
+
+
+def states(verdict: Verdict) -> list[tuple[str, str, str]]:
+    return [(check.name, str(check.state), check.sentence) for check in verdict.checks]
+
+
+def is_seen(expected: Seen, verdict: Verdict) -> list[str]:
+    """What of it isn't seen."""
+    lacking = []
+    for name, wanted in expected.items():
+        state, _, words = wanted.partition(": ")
+        of = [one for one in states(verdict) if one[0] == name or (name.endswith(":") and one[0].startswith(name))]
+        if not any(one[1] == state and words in one[2] for one in of):
+            lacking.append(f"{name} {wanted}, found {of}")
+    return lacking
+
+
+def laid(made: Made, path: Path) -> tuple[Path, Trust]:
+    if len(made) == 2:
+        return packed(path, made[0]), made[1]
+    scene, proofs, trust = made
+    return scene.write(path, proofs), trust
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_each_is_seen(field: Field, tmp_path: Path, name: str) -> None:
+    make, expected = FORGERIES[name]
+    path, trust = laid(make(field), tmp_path / "b.zip")
+    verdict = Verifier(trust).verify(path)
+    assert not is_seen(expected, verdict)
+    if any(state.startswith("failed") for state in expected.values()):
+        assert verdict.outcome is ExitCode.CHECK_FAILED
+    if any(expected.get(check, "").startswith("not checked") for check in NEEDED):
+        assert verdict.outcome is not ExitCode.DONE
+    code, text = told(path)
+    assert not (code == 1 and not verdict.failures), text  # the verifier inside doesn't contradict it
+
+
+def court(field: Field) -> dict[str, bytes]:
+    """A package of one honest bundle, and one that isn't, under the name bad.zip."""
+    files = dict(field.files)
+    name = next(name for name in files if name.startswith("data/work/01."))
+    files[name] = files[name][:-1] + b"x"
+    return {"good.zip": packed_bytes(field.files), "bad.zip": packed_bytes(files)}
+
+
+def zip_of(*members: tuple[str, bytes], comment: bytes = b"") -> bytes:
+    """A ZIP with these members in this order, as often as they are named."""
+    out = io.BytesIO()
+    warned = pytest.warns(UserWarning, match="Duplicate name") if _twice(members) else nullcontext()
+    with zipfile.ZipFile(out, "w") as target, warned:
+        for name, data in members:
+            target.writestr(zipfile.ZipInfo(name), data)
+        target.comment = comment
+    return out.getvalue()
+
+
+def _twice(members: Sequence[tuple[str, bytes]]) -> bool:
+    return len({name for name, _ in members}) < len(members)
+
+
+def unpacked(data: bytes, folder: str, between: str = "/") -> list[tuple[str, bytes]]:
+    """The members of a bundle's ZIP in a folder."""
+    with zipfile.ZipFile(io.BytesIO(data)) as one:
+        return [(f"{folder}{between}{name.replace('/', between)}", one.read(name)) for name in one.namelist()]
+
+
+def _hidden_between(good: bytes, bad: bytes) -> bytes:
+    """A member that no directory names lies between two others: programs that read from the front see it."""
+    data, hidden = zip_of(("good.zip", good)), zip_of(("bad.zip", bad))
+    directory, hidden = data.index(b"PK\1\2good"[:4], len(good)), hidden[: hidden.rindex(b"PK\1\2")]
+    directory = data.rindex(b"PK\1\2")
+    end = bytearray(data[directory:])
+    struct.pack_into("<I", end, len(end) - 22 + 16, directory + len(hidden))
+    return data[:directory] + hidden + bytes(end)
+
+
+def _two_ends(good: bytes, bad: bytes) -> bytes:
+    """A ZIP of the bad bundle whose comment is the end of another one, which names the good bundle alone."""
+    both = bytearray(zip_of(("bad.zip", bad), ("good.zip", good)))
+    at = both.rindex(b"PK\5\6")
+    start = struct.unpack_from("<I", both, at + 16)[0]
+    second = both.rindex(b"PK\1\2", start, at)
+    directory = bytes(both[second:at])
+    comment = directory + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(directory), at + 22, 0)
+    struct.pack_into("<H", both, at + 20, len(comment))
+    return bytes(both) + comment
+
+
+def _counted_less(good: bytes, bad: bytes) -> bytes:
+    """The end names one member less than the directory holds."""
+    both = bytearray(zip_of(("bad.zip", bad), ("good.zip", good)))
+    struct.pack_into("<HH", both, both.rindex(b"PK\5\6") + 8, 1, 1)
+    return bytes(both)
+
+
+def _misnamed(good: bytes, bad: bytes) -> bytes:
+    """The bundle bears another name before its bytes than in the directory."""
+    both = bytearray(zip_of(("case-2.dat", bad), ("good.zip", good)))
+    both[both.index(b"case-2.dat") : both.index(b"case-2.dat") + 10] = b"case-2.zip"
+    return bytes(both)
+
+
+def _locked(good: bytes, bad: bytes) -> bytes:
+    """A bundle that wants a password, and isn't called a ZIP."""
+    both = bytearray(zip_of(("case-2.dat", bad), ("good.zip", good)))
+    struct.pack_into("<H", both, 6, 1)
+    struct.pack_into("<H", both, both.rindex(b"PK\1\2", 0, both.rindex(b"PK\1\2")) + 8, 1)
+    return bytes(both)
+
+
+Pack = Callable[[bytes, bytes], bytes]
+PACKAGES: dict[str, tuple[Pack, str]] = {
+    "two bundles of one name": (lambda good, bad: zip_of(("case.zip", bad), ("case.zip", good)), "twice"),
+    "a bundle by the name of one in a package": (
+        lambda good, bad: zip_of(("a.zip", zip_of(("b.zip", good))), ("a.zip/b.zip", bad)), "file and as a folder"
+    ),
+    "a bundle in a folder by the name of another": (
+        lambda good, bad: zip_of(("case.zip", good), *unpacked(bad, "case.zip")), "file and as a folder"
+    ),
+    "a bundle that was unpacked with the strokes of Windows": (
+        lambda good, bad: zip_of(("good.zip", good), *unpacked(bad, "case", "\\")), "court.zip/case"
+    ),
+    "a bundle by a name that macOS leaves behind": (
+        lambda good, bad: zip_of(("good.zip", good), ("__MACOSX/._bad.zip", bad)), "._bad.zip"
+    ),
+    "a bundle by a name that Windows leaves behind": (
+        lambda good, bad: zip_of(("good.zip", good), ("case/Thumbs.db", bad)), "Thumbs.db"
+    ),
+    "a bundle that no directory names": (_hidden_between, "different ways"),
+    "a package with two ends": (_two_ends, "different ways"),
+    "a package that counts less than it holds": (_counted_less, "different ways"),
+    "a bundle by two names": (_misnamed, "case-2.dat"),
+    "a bundle that is locked and not called a ZIP": (_locked, "case-2.dat"),
+    "a package before which another one lies": (
+        lambda good, bad: b"a letter\n" + zip_of(("bad.zip", bad)) + zip_of(("good.zip", good)), "different"
+    ),
+    "a name that writes a line of the verdict": (
+        lambda good, bad: zip_of(("bad.zip\nIn all 1: 1 complete.\n.zip", bad), ("good.zip", good)), "In all 2"
+    ),
+    "a name that turns what is read": (
+        lambda good, bad: zip_of(("bad\u202epiz.zip", bad), ("good.zip", good)), "bad\ufffdpiz.zip"
+    ),
+    "a bundle in a folder of a bundle": (
+        lambda good, bad: zip_of(*unpacked(good, "case"), ("case/more/bad.zip", bad)), "1 extra (more/bad.zip)"
+    ),
+    "a bundle beside the files of another": (
+        lambda good, bad: zip_of(*unpacked(good, "case"), ("bad.zip", bad)), "court.zip/bad.zip"
+    ),
+    "a bundle with a manifest of its own beside another's": (
+        lambda good, bad: zip_of(*unpacked(good, "case"), *[(name, data) for name, data in unpacked(bad, "case/data")]),
+        "extra",
+    ),
+    "a bundle in the comment": (
+        lambda good, bad: zip_of(("good.zip", good), comment=bad[:60_000]), "something follows it"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_no_bundle_is_hidden_in_a_package(
+    field: Field, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack, words = PACKAGES[name]
+    one = court(field)
+    path, trust = tmp_path / "court.zip", tmp_path / "trust.json"
+    path.write_bytes(pack(one["good.zip"], one["bad.zip"]))
+    trust.write_bytes(field.scene.trust.to_json())
+    code = main(["verify", str(path), "--trust", str(trust)])
+    shown = capsys.readouterr()
+    assert code in {ExitCode.CHECK_FAILED, ExitCode.WRONG_USE}, shown.out
+    assert words in " ".join((shown.out + shown.err).split())
+    assert "\nIn all 1" not in shown.out
+
+
+Pair = Callable[[Field, Path], tuple[Path, Path, Trust]]
+
+
+def two(
+    field: Field, folder: Path, other: Scene | Files, trust: Trust | None = None, proofs: Proofs | None = None
+) -> tuple[Path, Path, Trust]:
+    """The honest bundle, and another one beside it."""
+    path = folder / "B.zip"
+    made = packed(path, other) if isinstance(other, dict) else other.write(path, proofs)
+    return field.scene.write(folder / "A.zip"), made, trust or field.scene.trust
+
+
+def another_story(field: Field, **told: Any) -> Scene:  # noqa: ANN401 - fields of the decision
+    """A later bundle of the same case, in which somebody else has decided."""
+    scene = field.scene
+    decided = replace(scene.facts.decision, by="The court")
+    return resealed(scene, replace(scene.facts, bundle=2, decision=decided, **told))
+
+
+def _renamed_log(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
+    """The log goes on under another name, with the same key."""
+    scene = another_story(field)
+    assert scene.proofs.entry is not None
+    entry = scene.proofs.entry
+    head = head_at(scene.log, scene.log_key, "log.renamed.example", entry.size)
+    vkey = verifier_key("log.renamed.example", scene.log_key.public_key)
+    trust = replace(scene.trust, logs=(*scene.trust.logs, TrustedLog(vkey, development=True, label=LABEL)))
+    return two(field, folder, scene, trust, replace(scene.proofs, entry=replace(entry, checkpoint=head)))
+
+
+def _unlogged(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
+    scene = another_story(field)
+    return two(field, folder, scene, proofs=Proofs())
+
+
+def _other_number(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
+    """The case's number has a sign that isn't seen."""
+    return two(field, folder, another_story(field, number="C-7\u200b"))
+
+
+def _changed_by_a_third(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
+    """Somebody without any key changes the facts in a copy, and says that the owner tells two stories."""
+    files = dict(field.files)
+    facts = json.loads(files["data/facts.json"])
+    facts["decision"]["by"] = "Mallory"
+    return two(field, folder, rebagged({**files, "data/facts.json": canonical(facts)}))
+
+
+def _head_of_a_stranger(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
+    """A stranger writes a head in the name of a log that nobody has pinned here."""
+    scene = field.scene
+    log = Log(FolderLogStore(folder / "log"), STRANGER, scene.log.origin)
+    log.append([Entry(EntryType.SLICE, now(), b"x" * 32) for _ in range(2)])
+    entry = logged(log, EntryType.SEAL, seal_opening(scene.sealed))
+    return two(field, folder, scene, replace(scene.trust, logs=()), Proofs(entry))
+
+
+def _head_with_another_line(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
+    """The log's own key signs two stories, and a line of somebody else stands under one of them."""
+    scene = field.scene
+    log = Log(FolderLogStore(folder / "log"), scene.log_key, scene.log.origin)
+    log.append([Entry(EntryType.SLICE, now(), b"x" * 32) for _ in range(2)])
+    entry = logged(log, EntryType.SEAL, seal_opening(scene.sealed))
+    line = signed_note(parse_note(entry.checkpoint).body, scene.log.origin, STRANGER).rpartition("\n\n")[2]
+    return two(field, folder, scene, None, Proofs(replace(entry, checkpoint=entry.checkpoint + line)))
+
+
+def _forked_partner(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
+    """A partner tells two stories, one in each bundle."""
+    seen, paths = field.seen, []
+    for story in ("A", "B"):
+        log = new_log(folder / story, ORIGIN, seen.key)
+        logged(log, EntryType.SLICE, {"story": story})
+        paths.append(packed(folder / f"{story}.zip", seen.lie(seen.answer(sealed_in(log, seen.said)))))
+    return paths[0], paths[1], seen.trust
+
+
+def _forked_later(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
+    """Two later heads of one size, in two copies of one bundle."""
+    paths = []
+    for story in ("A", "B"):
+        scene = field.renewed.scene
+        assert scene.proofs.entry is not None
+        size = scene.proofs.entry.size
+        log = Log(FolderLogStore(folder / story), scene.log_key, scene.log.origin)
+        log.append([entry.entry for entry in _entries(scene)])
+        logged(log, EntryType.CASE, {"story": story})
+        head = log.checkpoint()
+        renewal = Renewal(head.note, tuple(log.consistency(size, head.size)))
+        path = folder / f"{story}.zip"
+        paths.append(scene.write(path, replace(scene.proofs, renewals=(renewal,))))
+    return paths[0], paths[1], field.renewed.scene.trust
+
+
+def _entries(scene: Scene) -> list[LogProof]:
+    [sighting] = scene.facts.sightings
+    every = [scene.facts.work.registration, sighting.slice.log if sighting.slice else None, scene.proofs.entry]
+    return sorted((one for one in every if one is not None), key=lambda one: one.sequence)
+
+
+PAIRS: dict[str, tuple[Pair, str]] = {
+    "another story under another name of the log": (_renamed_log, "Two accounts of case C-7"),
+    "another story without an entry in the log": (_unlogged, "Two accounts of case C-7"),
+    "another story under a number with a sign that isn't seen": (_other_number, "facts"),
+    "another story by somebody without the key": (_changed_by_a_third, "~Two accounts"),
+    "a head by a stranger in the name of a log": (_head_of_a_stranger, "~in A.zip and in B.zip"),
+    "two stories and a stranger's line under one": (_head_with_another_line, "Split view"),
+    "two stories of a partner": (_forked_partner, "Split view"),
+    "two stories of later heads": (_forked_later, "Split view"),
+}
+"""What two bundles come to: words that are told, or after ``~`` words that aren't."""
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_two_bundles_contradict_each_other_where_they_do(
+    field: Field, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair, words = PAIRS[name]
+    one, other, trust = pair(field, tmp_path)
+    listed = tmp_path / "trust.json"
+    listed.write_bytes(trust.to_json())
+    code = main(["verify", str(one), str(other), "--trust", str(listed)])
+    shown = capsys.readouterr().out
+    if words.startswith("~"):
+        assert words[1:] not in shown
+    else:
+        assert words in shown
+        assert code == ExitCode.CHECK_FAILED
+
+
+LISTS: dict[str, tuple[Callable[[Trust], Trust], str]] = {
+    "one key as a witness and a partner": (
+        lambda trust: replace(asking(trust), partners=(pin(WITNESS_AS_LOG),)),
+        "same key",
+    ),
+    "one key as two witnesses": (
+        lambda trust: asking(
+            trust, PINNED, replace(PINNED, name="V", vkey=cosigner_key("v.example", WITNESS.public_key)), cosigners=2
+        ),
+        "same key",
+    ),
+    "the log as a witness of itself": (
+        lambda trust: replace(trust, logs=(pin(WITNESS_AS_LOG),), cosigners=(PINNED,)),
+        "same key",
+    ),
+    "a chain of work that asks for none": (
+        lambda trust: replace(trust, chains=(TrustedChain("Bitcoin", "main", 0.0, (), False, ""),)), "work",  # noqa: FBT003
+    ),
+    "a device that is revoked in one line and not in another": (
+        lambda trust: replace(trust, keys=(*trust.keys, device(), device(revoked=now()))), "same key",
+    ),
+    "more witnesses of time than there are parties": (
+        lambda trust: replace(trust, authorities=(*trust.authorities,) * 9, requires=Requirements(9)), "asks for 9",
+    ),
+    "two witnesses of one name": (
+        lambda trust: asking(trust, PINNED, replace(ALSO, name="W"), cosigners=2), "asks for 2 cosigners and pins 1",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_by_which_one_party_would_be_two_is_refused(field: Field, name: str) -> None:
+    change, words = LISTS[name]
+    with pytest.raises(FormatError, match=words):
+        Trust.from_json(change(field.scene.trust).to_json())
