@@ -36,6 +36,7 @@ def draft_paper(services: Services, bundle: Bundle, kind: str, language: str = "
         witnesses=witnesses_of(bundle),
         networks=_networks(services, sealed.manifest),
         made_at=now(),
+        file=bundle_name(bundle),
     )
     return render_paper(kind, case, language=language, time_zone=services.config.time_zone)
 

@@ -54,4 +54,4 @@ def sample_sealed(network: dict[str, Any] | None = None) -> SealedFacts:
     matter = SealedMatter(case.owner.name, case.number, case.bundle)
     manifest = Manifest(matter, NOON, case.software, SealingKey("Ed25519", bytes(32), "operator"), files)
     record = NetworkRecord(NETWORK_PATH, Digest.of(b"{}"), NETWORK if network is None else network)
-    return SealedFacts(case, manifest, 2040, sample_witnesses(), (record,), NOON)
+    return SealedFacts(case, manifest, 2040, sample_witnesses(), (record,), NOON, "studio-case-12-bundle-1.zip")

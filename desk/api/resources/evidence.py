@@ -67,7 +67,7 @@ def get_signed_sheet(request: Call, owner: str, number: int, bundle: int) -> Htt
 def get_paper(
     request: Call, owner: str, number: int, bundle: int, paper: Paper, language: Language = ""
 ) -> HttpResponseBase:
-    """A draft paper about a bundle: `us-902`, `cn-evidence-list`, `cn-environment` or `personal-data`."""
+    """A draft paper about a bundle: `cover`, `us-902`, `cn-evidence-list`, `cn-environment` or `personal-data`."""
     row = scoped.bundle(of(request), number, bundle)
     data = draft_paper(wiring.services(), row, paper, language)
     taken(request, Evidence.PAPER, bundle=bundle, case=number, paper=paper)

@@ -38,6 +38,7 @@ from registry.works.licence_check import SEEN, fitting, ledger_of
 from workers import wiring
 
 PAPERS = (
+    ("cover", _("Cover page for a printed sheet, with the bundle's seal digest")),
     ("us-902", _("United States: certification, FRE 902(13) and (14)")),
     ("cn-evidence-list", _("China: list of evidence (证据目录)")),
     ("cn-environment", _("China: record of the capturing environment (清洁性检查)")),

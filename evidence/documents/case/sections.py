@@ -72,7 +72,7 @@ def work_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
             said = "work.pictures[].incomplete" if picture.incomplete else "work.pictures[].width"
             rows.append(wording.row("registered_picture", said, size, *broken_off(picture, wording)))
             rows.append(wording.row("digest", "work.pictures[].digest", picture.digest.hex, style=Style.MONO))
-    return Section(wording.say("heading.work"), (Rows(tuple(rows)),), level)
+    return Section(wording.say("heading.work"), (Rows(tuple(rows), together=False),), level)
 
 
 def sightings_section(facts: CaseFacts, wording: Wording, level: int, room: Room) -> Section:
@@ -299,9 +299,20 @@ def sheet_proofs(facts: CaseFacts, wording: Wording) -> Section:
     blocks: list[Block] = []
     if rows := log_rows(facts, wording):
         blocks.append(Rows(rows, together=False))
+    if facts.witnesses:
+        blocks.append(Text(wording.say("witness.covers", entries=wording.numbers(_covered(facts)))))
     blocks += witness_blocks(facts.witnesses, wording, "covered_no_later")
-    blocks.append(Quiet(wording.say("witness.later")))
+    blocks.append(Text(wording.say("witness.later")))
     return Section(wording.say("heading.proofs"), tuple(blocks))
+
+
+def _covered(facts: CaseFacts) -> list[int]:
+    """The entries of the log that stand before the checkpoint of which the sheet names the witnesses."""
+    proofs = (facts.work.registration, *facts.work.further_registrations)
+    slices = (sighting.slice.log for sighting in facts.sightings if sighting.slice is not None)
+    passkey = facts.decision.passkey
+    signed = () if passkey is None else (passkey.key, passkey.log)
+    return sorted({proof.sequence for proof in (*proofs, *slices, *signed) if proof is not None})
 
 
 def log_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:

@@ -34,6 +34,7 @@ class SealedFacts:
     witnesses: tuple[WitnessFacts, ...]  # as known now
     networks: tuple[NetworkRecord, ...]  # records of the captures' surroundings, in their order
     made_at: datetime  # now; the date that the file states, aware
+    file: str  # name of the bundle's file, as it is handed out
 
     @property
     def seal(self) -> Digest:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from evidence.documents.case.sections import demonstration_warning, development_warning
 from evidence.documents.papers.certification import certification
+from evidence.documents.papers.cover import CODE_FILE, cover
 from evidence.documents.papers.environment import environment
 from evidence.documents.papers.evidence_list import evidence_list
 from evidence.documents.papers.layout import SealedFacts
@@ -13,6 +14,7 @@ from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.typeset.blocks import Block, Callout, Document, Section
 from evidence.documents.typeset.compiler import TypesetFile, Unset
+from evidence.documents.typeset.pictures import qr_png
 from exhibit.errors import WrongUseError
 
 MANIFEST_FILE = "manifest.json"
@@ -28,12 +30,14 @@ class Paper:
 
 
 PAPERS: Mapping[str, Paper] = {
+    "cover": Paper("en", "cover", cover),
     "us-902": Paper("en", "us902", certification),
     "cn-evidence-list": Paper("zh-Hans", "cnlist", evidence_list),
     "cn-environment": Paper("zh-Hans", "environment", environment),
     "personal-data": Paper("en", "privacy", privacy_note),
 }
-"""Kinds by name: the draft under FRE 902(13) and (14), 证据目录, 清洁性检查, and the note on personal data."""
+"""Kinds by name: the cover page of a printed sheet, the draft under FRE 902(13) and (14), 证据目录, 清洁性检查, and the
+note on personal data."""
 
 
 def render_paper(kind: str, case: SealedFacts, *, language: str = "", time_zone: str = "UTC") -> bytes:
@@ -47,7 +51,7 @@ def render_paper(kind: str, case: SealedFacts, *, language: str = "", time_zone:
         raise WrongUseError(f"There is no paper {kind!r}.", hint=f"Choose one of: {', '.join(PAPERS)}.")
     wording = Wording(load_phrases(language or paper.language), zone_named(time_zone), clip="paper.clipped")
     document = _document(case, paper, wording)
-    files = (TypesetFile(MANIFEST_FILE, case.manifest.to_json()),)
+    files = (TypesetFile(MANIFEST_FILE, case.manifest.to_json()), TypesetFile(CODE_FILE, qr_png(case.seal.hex)))
     return Unset(document, files, wording.phrases.language, case.made_at).pdf()
 
 
@@ -64,6 +68,7 @@ def _document(case: SealedFacts, paper: Paper, wording: Wording) -> Document:
         ),
         header=say(f"{group}.header"),
         language=wording.setting(),
+        stamp=say("paper.stamp", file=wording.clipped(case.file, 60), seal=case.seal.hex),
         opening=_notices(case, group, wording),
         sections=paper.sections(case, wording),
         data=(MANIFEST_FILE, say("paper.attachment")),

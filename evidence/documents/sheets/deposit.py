@@ -23,6 +23,7 @@ from evidence.documents.typeset.blocks import (
 from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.pictures import Album, Pictures, qr_png
 from evidence.facts.case import CaseFacts, PictureFacts
+from exhibit.digests import Digest
 
 DEPOSIT_PARTY = "none"  # kind of party in the facts of a deposit record: nobody is named in it
 FACTS_FILE = "facts.json"
@@ -156,6 +157,7 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
         ),
         header=say("deposit.header"),
         language=wording.setting(),
+        stamp=say("deposit.stamp", work=work.number, number=facts.bundle, digest=Digest.of(facts.to_json()).hex),
         opening=(notice, *development_warning(facts.witnesses, wording)),
         sections=sections,
         data=(FACTS_FILE, say("deposit.attachment")),

@@ -13,6 +13,7 @@ from evidence.documents.typeset.blocks import Block, Document, Quiet, Rows, Sect
 from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.pictures import Album, Pictures
 from evidence.facts.case import CaseFacts, SightingFacts
+from exhibit.digests import Digest
 from exhibit.errors import UnreadablePictureError
 
 FACTS_FILE = "facts.json"
@@ -65,7 +66,8 @@ def _about(facts: CaseFacts, wording: Wording) -> Section:
         wording.row("software", "software.name", f"{facts.software.name} {facts.software.version}"),
     )
     running = wording.say("sheet.running", case=facts.number, bundle=facts.bundle)
-    return Section(wording.say("heading.about"), (Rows(rows), Quiet(wording.say("sheet.speakers"))), 1, running=running)
+    blocks = (Rows(rows), Quiet(wording.say("sheet.speakers")), Quiet(wording.say("sheet.seal_apart")))
+    return Section(wording.say("heading.about"), blocks, 1, running=running)
 
 
 def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
@@ -79,6 +81,7 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
         subtitle=say("sheet.subtitle", case=facts.number, bundle=facts.bundle, party=facts.party.name),
         header=say("sheet.header"),
         language=wording.setting(),
+        stamp=say("sheet.stamp", case=facts.number, bundle=facts.bundle, digest=Digest.of(facts.to_json()).hex),
         opening=(*summary(facts, wording), *of_case.demonstration_warning(facts, wording), *trials),
         sections=sections,
         data=(FACTS_FILE, say("sheet.attachment")),

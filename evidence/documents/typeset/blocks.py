@@ -199,6 +199,7 @@ class Document:
     language: Mapping[str, str]  # ``lang``, ``region``, ``footer``, and ``page_of`` with ``{page}`` and ``{pages}``
     opening: tuple[Block, ...]  # blocks below the title
     sections: tuple[Section, ...]
+    stamp: str = ""  # at the foot of each page: what it belongs to, by a digest; empty for none
     data: tuple[str, str] | None = None  # path of the JSON file that the PDF carries, and what it is
     large_headings: bool = False  # whether sections of level 1 are chapters
     contents: str = ""  # title of the table of contents, or empty for none
