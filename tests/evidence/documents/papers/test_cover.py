@@ -1,4 +1,4 @@
-"""The cover page of a printed sheet names the bundle, which the sheet can't; the sheet names the facts it is made of."""
+"""A cover page names the bundle, which the printed sheet can't; each page of a sheet names the facts it is made of."""
 
 import io
 from dataclasses import replace
