@@ -18,6 +18,7 @@ SECONDS = 60
 _FLAGS = (
     "--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-extensions",
     "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--hide-scrollbars",
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",  # pages of the browser's own
     "--remote-debugging-pipe", "about:blank",
 )  # fmt: skip
 

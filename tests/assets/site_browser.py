@@ -37,6 +37,7 @@ from playwright.sync_api import (
 from pytest_django.live_server_helper import LiveServer
 
 from exhibit.browser.program import find_browser
+from exhibit.browser.running import WITHOUT
 from registry.models import Membership, Owner, Role, User
 from registry.services.services import Services
 from tests.assets.firefox import FIREFOX, launch as launch_firefox
@@ -205,7 +206,8 @@ class Running:
         """The browser, started when none runs."""
         if self._chromium is None or not self._chromium.is_connected():
             nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
-            self._chromium = self.playwright().chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", nowhere])
+            options = ["--no-sandbox", WITHOUT, nowhere]
+            self._chromium = self.playwright().chromium.launch(executable_path=CHROMIUM, args=options)
             self._open.callback(self._chromium.close)
         return self._chromium
 
