@@ -28,6 +28,12 @@ def boxed(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:
     """The screenshot (PNG, one pixel for each CSS pixel, from ``top`` on) with a line around each place in it."""
     with Image.open(BytesIO(screenshot)) as opened:
         image = opened.convert("RGB")
+    draw_lines(image, places, top)
+    return _png(image)
+
+
+def draw_lines(image: Image.Image, places: Sequence[Place], top: int = 0) -> None:
+    """Draw a line around each place that lies in a picture of a page, from ``top`` on."""
     draw = ImageDraw.Draw(image)
     for place in places:
         if place.x >= image.width or place.x + place.width <= 0:
@@ -39,7 +45,6 @@ def boxed(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:
         for grown, colour in ((HALO, (255, 255, 255)), (0, COLOUR)):
             corners = (left - grown, upper - grown, right + grown, lower + grown)
             draw.rectangle(_inside(corners, image.size), outline=colour, width=LINE + 2 * grown)
-    return _png(image)
 
 
 def cutting(screenshot: bytes, first: float = 0.0) -> bytes:

@@ -99,7 +99,9 @@ class _Place:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rendered:
+class Rendered:
+    """What a browser made of a page."""
+
     address: str  # of the page in the end
     title: str  # the page's title
     window: tuple[int, int]  # width and height of the window, pixels
@@ -154,7 +156,7 @@ class NetworkRecord:
     name_servers: tuple[str, ...]  # which the machine asks for names
     certificate_authorities: _Authorities  # whose certificates counted
     software: dict[str, str]  # names and versions of what made the visit
-    rendered: _Rendered | None = field(default=None, metadata=LATER)  # what a browser made of the page
+    rendered: Rendered | None = field(default=None, metadata=LATER)  # what a browser made of the page
     resources: tuple[NetworkResource, ...] = field(default=(), metadata=LATER)  # everything that the page asked for
     not_loaded: tuple[_NotLoaded, ...] = field(default=(), metadata=LATER)  # what it asked for and wasn't given
     certificates: tuple[NetworkCertificate, ...] = field(default=(), metadata=LATER)  # all that were shown, once

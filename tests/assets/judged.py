@@ -191,6 +191,16 @@ def _of_other_tools(facts: Facts, files: Files) -> None:
     files["data/exhibit.pdf"] = empty_pdf()
 
 
+def _mhtml(moment: str) -> bytes:
+    """The head of a page as Chromium saves it."""
+    date = f"{parse_rfc3339(moment):%a, %d %b %Y %H:%M:%S} GMT"
+    return f"Snapshot-Content-Location: https://copies.example/\r\nDate: {date}\r\nMIME-Version: 1.0\r\n\r\n".encode()
+
+
+def _dated_pdf(moment: str) -> bytes:
+    return empty_pdf() + f"%/CreationDate (D:{parse_rfc3339(moment):%Y%m%d%H%M%S}+00'00')\n".encode()
+
+
 FOLDER = "data/sightings/01/capture-1"
 WACZ, SCREENSHOT, BOXED = (f"{FOLDER}/{name}" for name in ("capture.wacz", "screenshot.png", "screenshot-boxed.png"))
 
@@ -218,8 +228,9 @@ def rendered(facts: Facts, files: Files) -> None:
     record.update(rendered=shown, resources=resources, not_loaded=[], certificates=certificates)
     page = WaczPage(shown["address"], "A field", parse_rfc3339(capture["started"]))
     made = {
-        "network.json": json.dumps(record).encode(), "screenshot.png": plain, "dom.html": PAGE, "page.pdf": empty_pdf(),
-        "screenshot-boxed.png": boxed(plain, [place]), "page.mhtml": b"MIME-Version: 1.0\r\n",
+        "network.json": json.dumps(record).encode(), "screenshot.png": plain, "dom.html": PAGE,
+        "page.pdf": _dated_pdf(capture["started"]),
+        "screenshot-boxed.png": boxed(plain, [place]), "page.mhtml": _mhtml(capture["started"]),
         "capture.wacz": write_wacz(warc, page, facts["software"]["version"]),
     }  # fmt: skip
     files.update({f"{FOLDER}/{name}": data for name, data in made.items()})

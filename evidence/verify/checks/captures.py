@@ -2,28 +2,37 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.parser import BytesParser
+from email.utils import parsedate_to_datetime
 from io import BytesIO
 from itertools import chain
 from operator import attrgetter
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
 from evidence.bundle.sealing import sighting_folder
+from evidence.capture.boxes import Place, draw_lines
 from evidence.facts.case import CaptureFacts, CaseFacts, SightingFacts
-from evidence.facts.network import NetworkCertificate, NetworkRecord
+from evidence.facts.network import NetworkCertificate, NetworkRecord, Rendered
 from evidence.formats.codec import FormatError, from_plain, parse_json
 from evidence.formats.records import inline_bodies, names_address, plain_url
 from evidence.formats.wacz import WARC, WaczPage, write_wacz
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed
-from evidence.verify.checks.exchanges import Answer, Ends, Recording, ends_of, hold, hold_archive, read_recording
+from evidence.verify.checks.exchanges import APART, Answer, Ends, Recording, ends_of, hold, hold_archive, read_recording
 from evidence.verify.checks.inspection import EARLIER, Inspection, words_of
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, UnreadablePictureError
-from exhibit.network.addresses import host_of, with_letters
-from exhibit.pictures.decode import Limits, inspect
+from exhibit.network.addresses import host_of, origin_of, with_letters
+from exhibit.pictures.decode import Limits, decode, inspect
 
+Pixels = NDArray[np.uint8]
 MAX_CAPTURES = 400  # so many captures are looked at; a bundle could list so many that a verifier would never end
 MAX_WARC = 256 << 20
 OK, GONE = 200, frozenset({404, 410})
@@ -52,6 +61,10 @@ CAME_TO = {
     "page-gone": "the page was gone",
     "unreachable": "the page or the image couldn't be had",
 }
+MOST = 0.5  # share of the pixels of lines that are as drawn here
+AROUND = 400  # pixels above the image where a screenshot begins that shows it alone
+MAX_HEAD = 64 << 10  # bytes in which the head of a page in MHTML ends
+_MADE = re.compile(rb"/CreationDate \(D:(\d{14})\+00'00'\)")
 MAX_REMARKS = 5  # so many are said of all visits of a bundle
 NAMES = {**SERVED, **RENDERED, **TOLD}  # what the file of each role is called; an image's ending says its format
 
@@ -334,6 +347,7 @@ def _of_page(capture: _Capture, network: NetworkRecord) -> Iterator[str]:
         names = names_address(capture.read("page"), capture.sighting.image_url) if there else None
         yield "no browser looked at the page" + (", and its HTML doesn't name the image" if names is False else "")
         return
+    yield from _of_forms(capture, rendered)
     height = max(rendered.height, rendered.window[1])
     places = [place for place in rendered.image_places if place.y < height]
     if not places:
@@ -344,6 +358,39 @@ def _of_page(capture: _Capture, network: NetworkRecord) -> Iterator[str]:
     inline = capture.sighting.image_url[:5].lower() == "data:"
     if not inline and all(got.sha256 != capture.stated.image for got in network.resources):
         yield "the browser itself was given other bytes"
+
+
+def _of_forms(capture: _Capture, rendered: Rendered) -> Iterator[str]:
+    """Which of the page's forms don't say of themselves that they are of this page and of the time of the visit."""
+    for role, reads in (("mhtml", _mhtml_stated), ("page-pdf", _pdf_stated)):
+        path = capture.files.get(role, "")
+        if not capture.inspection.sealed(path):
+            continue
+        address, at = reads(capture.read(role))
+        if at is None or not capture.stated.started - APART <= at <= capture.stated.finished + APART:
+            yield f"{NAMES[role]} doesn't say that it was made at this visit"
+        if address is not None and origin_of(address) != origin_of(rendered.address):
+            yield f"{NAMES[role]} says that it is of {address[:100]!a}"
+
+
+def _mhtml_stated(data: bytes) -> tuple[str | None, datetime | None]:
+    """Of which address a page in MHTML says that it is, and when it was made, by its head."""
+    head = BytesParser().parsebytes(data[:MAX_HEAD].partition(b"\r\n\r\n")[0], headersonly=True)
+    try:
+        at = parsedate_to_datetime(str(head.get("Date")))
+    except (ValueError, TypeError, OverflowError):
+        at = None
+    stated = at.replace(tzinfo=at.tzinfo or UTC) if at is not None else None
+    return str(head.get("Snapshot-Content-Location", "")), stated
+
+
+def _pdf_stated(data: bytes) -> tuple[None, datetime | None]:
+    """When a page as PDF says that it was made."""
+    found = _MADE.search(data)
+    try:
+        return None, datetime.strptime(found[1].decode() + "+0000", "%Y%m%d%H%M%S%z") if found else None
+    except ValueError:
+        return None, None
 
 
 def _check_image(capture: _Capture) -> None:
@@ -369,7 +416,7 @@ def _check_rendered(capture: _Capture, network: NetworkRecord) -> None:
         of_browser = made or network.resources or network.not_loaded or network.certificates
         expect(not of_browser, "A visit without a browser has pictures of a page, or things that it asked for.")
         return
-    _check_places(capture, network, made)
+    _check_places(capture, rendered, made)
     archived = "wacz" in made or "exchange" not in capture.files
     expect(archived, "There is no archive of what the page asked for, and the page's own exchanges are there.")
     missing, allowed = set(rendered.not_made), "exchange" not in capture.files
@@ -377,20 +424,54 @@ def _check_rendered(capture: _Capture, network: NetworkRecord) -> None:
     wanted |= {"screenshot-boxed"} if rendered.image_places else set()
     left_out = wanted - made - missing if not ({"rest"} & missing or allowed) else set()
     expect(not left_out and not made & missing, "What the browser made isn't what the surroundings say of it.")
-    for role in made & {"screenshot", "screenshot-boxed"}:
-        if capture.files[role] in capture.inspection.absent:
-            continue
+    _check_screenshots(capture, rendered)
+
+
+def _check_screenshots(capture: _Capture, rendered: Rendered) -> None:
+    """That screenshots are of the page's size, and the one with lines is the other one with lines around the image.
+
+    Where the other one doesn't reach down to the image, the one with lines is of that part of the page.
+    """
+    absent, (width, height) = capture.inspection.absent, rendered.window
+    roles = [role for role in ("screenshot", "screenshot-boxed") if capture.files.get(role, "") not in {"", *absent}]
+    sizes = {}
+    for role in roles:
         try:
             info = inspect(capture.read(role), Limits(max_bytes=MAX_WARC))
         except UnreadablePictureError as error:
             raise FormatError(f"{capture.files[role]} isn't a picture.") from error
-        expect((info.format, info.width) == ("PNG", rendered.window[0]), "A screenshot isn't as wide as the window.")
+        expect((info.format, info.width) == ("PNG", width), "A screenshot isn't as wide as the window.")
+        sizes[role] = info.height
+    reaches = sizes.get("screenshot", 0)
+    expect(reaches <= max(rendered.height, height), "A screenshot is higher than the page.")
+    cut = not rendered.screenshot_is_cut or "screenshot" not in sizes or reaches < rendered.height
+    expect(cut, "A screenshot is said to be cut, and shows the whole page.")
+    left_out = "screenshot" in capture.files and "screenshot" not in sizes
+    if "screenshot-boxed" not in sizes or not rendered.image_places or left_out:
+        return
+    first = rendered.image_places[0]
+    if first.y + first.height > reaches:
+        expect(rendered.boxed_screenshot_from == max(int(first.y) - AROUND, 0), "A screenshot is of another part.")
+        return
+    expect(rendered.boxed_screenshot_from == 0, "A screenshot is of another part.")
+    plain, lined = (decode(capture.read(role), Limits(max_bytes=MAX_WARC)).pixels for role in roles)
+    drawn = Image.fromarray(plain)
+    draw_lines(drawn, [Place(one.how, one.x, one.y, one.width, one.height) for one in rendered.image_places])
+    wanted = np.asarray(drawn)
+    same = np.array_equal(lined, wanted) or (plain.shape == lined.shape and _differ_by_lines(plain, lined, wanted))
+    expect(same, "The screenshot with lines isn't the other one with lines around the image.")
 
 
-def _check_places(capture: _Capture, network: NetworkRecord, made: set[str]) -> None:
+def _differ_by_lines(plain: Pixels, lined: Pixels, drawn: Pixels) -> bool:
+    """Whether pictures differ by the lines alone, give or take two pixels, as other versions of a library draw them."""
+    lines = (drawn != plain).any(axis=2)
+    near = np.asarray(Image.fromarray(lines.astype(np.uint8)).filter(ImageFilter.MaxFilter(5))) > 0
+    there = not lines.any() or (lined == drawn).all(axis=2)[lines].mean() > MOST
+    return bool(there) and not ((lined != plain).any(axis=2) & ~near).any()
+
+
+def _check_places(capture: _Capture, rendered: Rendered, made: set[str]) -> None:
     """That the image has its places on the page, where the page is said to show it."""
-    rendered = network.rendered
-    assert rendered is not None
     width, _ = rendered.window
     for place in rendered.image_places:
         on_page = place.width >= 1 and place.height >= 1 and -place.width < place.x < width and -place.height < place.y

@@ -6,12 +6,15 @@ Whoever forges one holds the owner's key, the log and the installation: all dige
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from evidence.capture.boxes import Place, boxed
 from evidence.capture.wire import Exchange, write_warc
 from evidence.formats.wacz import WaczPage, write_wacz
 from evidence.verdict.result import Verdict
@@ -19,7 +22,7 @@ from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode
-from tests.assets.bundles import CAPTURED, PAGE, Scene
+from tests.assets.bundles import CAPTURED, PAGE, Scene, encoded
 from tests.assets.changes import Files
 from tests.assets.corpus.deceit import Invention, forged
 from tests.assets.judged import FOLDER, WACZ, asked_for, rendered
@@ -196,6 +199,18 @@ def browser(*visits: Visit) -> Visit:
     return every(rendered, *visits)
 
 
+def held(name: str, data: bytes) -> Visit:
+    """A file of the visit holds something else."""
+    return lambda _, files: files.update({f"{FOLDER}/{name}": data})
+
+
+def blank(colour: str, spot: tuple[int, int, int, int] = (0, 0, 0, 0), height: int = 900) -> bytes:
+    """A screenshot with nothing on it, or one spot."""
+    page = Image.new("RGB", (1280, height), colour)
+    page.paste((0, 90, 0), (*spot[:2], spot[0] + spot[2], spot[1] + spot[3]))
+    return encoded(page, "PNG")
+
+
 def of_three_hours(facts: Facts, files: Files) -> None:
     end = rfc3339(parse_rfc3339(of(facts)["started"]) + timedelta(hours=3))
     both(finished=end)(facts, files)
@@ -223,6 +238,7 @@ def failed_at(url: str, at: str = "") -> Visit:
     return stated(lambda record: record["failures"].append({"url": url, "at": at or url, "reason": "no-answer"}))
 
 
+PLACE = Place("shown", 40.0, 30.0, 80.0, 60.0)
 MISSING = answer(b"<p>Gone.", "404 Not Found")
 AGAIN = recorded((TRUTH, answer(OTHERS))), step(TRUTH, size=len(OTHERS), place=1)
 MOVED = recorded((ELSEWHERE, answer(OTHERS)), page=moved(ELSEWHERE))
@@ -298,6 +314,17 @@ FORGERIES: dict[str, Visit] = {
     "an image above the page": browser(placed(y=-60)),
     "an image without a size": browser(placed(width=0)),
     "an image that is owned": browser(placed(how="owned")),
+    "lines on another page": browser(held("screenshot-boxed.png", boxed(blank("gray"), [PLACE]))),
+    "lines around something else": browser(
+        held("screenshot-boxed.png", boxed(blank("white"), [replace(PLACE, x=500)]))
+    ),
+    "no lines": browser(held("screenshot-boxed.png", blank("white"))),
+    "another picture within the lines": browser(
+        held("screenshot-boxed.png", boxed(blank("white", (50, 40, 60, 40)), [PLACE]))
+    ),
+    "a part of the page that is another one": browser(shown(boxed_screenshot_from=300)),
+    "a screenshot that is higher than the page": browser(held("screenshot.png", blank("white", height=1200))),
+    "a screenshot of the whole that is cut": browser(shown(screenshot_is_cut=True)),
     "pictures of a page of which nothing was shown": browser(shown(nothing_shown="net::ERR_FAILED")),
     "no archive of what the page asked for": browser(without(WACZ)),
     "an archive with an exchange more": browser(archived((f"{HOST}/sorry", answer(OTHERS)))),
@@ -347,7 +374,9 @@ NAMED: dict[str, tuple[Visit, str]] = {
     ),
     "a visit of three hours": (of_three_hours, "the visit took 180 minutes"),
     "a page with two faces": (every(SECOND, served(OTHERS)), "2 different bodies were served"),
-    "an image below the page": (browser(placed(y=5000)), "no place of it on the page is recorded"),
+    "an image below the page": (
+        browser(placed(y=5000), shown(boxed_screenshot_from=4600)), "no place of it on the page is recorded"
+    ),
     "an image that is linked to": (browser(placed(how="linked")), "it is linked to"),
     "an image that is offered": (browser(placed(how="offered")), "offered in another size"),
     "an image that wasn't looked for": (
@@ -361,6 +390,17 @@ NAMED: dict[str, tuple[Visit, str]] = {
             archived((f"{HOST}/field.jpg", answer(OTHERS))), loaded(sha256=Digest.of(OTHERS).hex, bytes=len(OTHERS))
         ),
         "the browser itself was given other bytes",
+    ),
+    "a page as PDF of another day": (
+        browser(held("page.pdf", b"/CreationDate (D:20200101000000+00'00')")), "page.pdf doesn't say that it was made"
+    ),
+    "a page as PDF of no day": (browser(held("page.pdf", b"%PDF-1.7")), "page.pdf doesn't say that it was made"),
+    "a saved page of another day": (
+        browser(held("page.mhtml", b"Date: Wed, 01 Jan 2020 00:00:00 GMT\r\n\r\n")), "page.mhtml doesn't say"
+    ),
+    "a saved page of somebody else": (
+        browser(held("page.mhtml", b"Snapshot-Content-Location: https://saint.example/\r\n\r\n")),
+        "page.mhtml says that it is of 'https://saint.example/'",
     ),
     "an image in the rendered page alone": (browser(within_the_page), "stands in the rendered page alone"),
 }  # fmt: skip
