@@ -146,6 +146,15 @@ def registered_name(host: str) -> str:
     return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else host
 
 
+def is_public_suffix(name: str, *, private: bool = False) -> bool:
+    """Whether names below this one are other people's, so that it is nobody's: ``co.uk``, or a single label.
+
+    With ``private`` also what a company lets others register under, such as ``github.io``.
+    """
+    plain = _ascii_host(name.strip().strip(".")).removeprefix("*.")
+    return "." not in plain or not _suffixes()(plain, include_psl_private_domains=private).domain
+
+
 def same_domain(one: str, other: str) -> bool:
     """Whether two URLs lie below one registrable domain, so that one party answers for both."""
     return registrable_domain(host_of(one)) == registrable_domain(host_of(other))

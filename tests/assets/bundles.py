@@ -56,6 +56,7 @@ from exhibit.comparison.similarity import dense_similarity
 from exhibit.digests import Digest
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.files.blobs import FolderBlobStore
+from exhibit.network.addresses import host_of, port_of
 from exhibit.network.http import ConnectionFacts
 from exhibit.pictures.decode import decode
 from exhibit.types import Decision, Matrix, Verification
@@ -221,7 +222,8 @@ def found_bytes(seed: int) -> bytes:
 def captured_page(seen: datetime, image: bytes, host: str = "copies.example", status: int = 200) -> dict[str, bytes]:
     """The files of a visit without a browser to a page with an image: written by the product, served by nobody."""
     tls = ("TLSv1.3", "TLS_AES_256_GCM_SHA384", (b"the bytes of a certificate",))
-    connection = ConnectionFacts(host, ("203.0.113.9",), "203.0.113.9", 443, *tls)
+    name, port = host_of(f"https://{host}/") or host, port_of(f"https://{host}/") or 443
+    connection = ConnectionFacts(name, ("203.0.113.9",), "203.0.113.9", port, *tls)
     exchanges, visits = [], []
     for path, kind, body in (("/", "text/html", PAGE), ("/field.jpg", "image/jpeg", image)):
         url = f"https://{host}{path}"

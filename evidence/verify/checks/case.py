@@ -37,7 +37,7 @@ from exhibit.comparison.warp import overlaps, turn
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
-from exhibit.network.addresses import host_of, is_within, registrable_domain
+from exhibit.network.addresses import host_of, is_public_suffix, is_within, registrable_domain
 from exhibit.periods import earliest
 from exhibit.pictures.decode import DecodedPicture, decode
 from exhibit.types import Decision, Piece
@@ -264,6 +264,11 @@ def _party(facts: CaseFacts) -> Check:
     own = [host for host in hosts if is_within(host, name) or registrable_domain(host) == name]
     others = [host for host in hosts if host not in own]
     expect(not others, f"The facts name the party {party.name[:80]!a}, and a page lies on {', '.join(others)[:200]}.")
+    below = [host for host in hosts if not is_within(name, host)]
+    shared = bool(below) and is_public_suffix(name)
+    expect(not shared, f"Anybody may have a name below {name[:80]}: that a page lies there makes nobody a party.")
+    if below and is_public_suffix(name, private=True):
+        return not_checked("party", f"By today's list of public suffixes, {name[:80]} lets others have names below it.")
     return passed(
         "party", f"Every page lies on a host of {name[:80]}: {some(hosts)}. Who is behind it, nobody looked up."
     )

@@ -3,10 +3,12 @@
 Whatever a file states is the word of whoever wrote it there. The check shows that it stands there, and nothing else.
 """
 
+import json
 from collections.abc import Iterator
 
 from evidence.facts.case import CaseFacts, SightingFacts
 from evidence.facts.provenance import read_provenance
+from evidence.formats.codec import FormatError
 from evidence.verdict.result import Check, checked, expect, not_checked, passed
 from evidence.verify.checks.contents import LIMITS
 from evidence.verify.checks.inspection import Inspection
@@ -54,6 +56,36 @@ def _read(inspection: Inspection, name: str, sighting: SightingFacts) -> Check:
         named = all(any(part in code.lower() for part in BY_THE_DAY) for code in today)
         expect(today and named, f"The manifest inside the picture reads {found.standing}, not as the facts say.")
         return not_checked(name, f"The manifest reads {found.standing} today; the facts say {stated.standing}.")
-    if stated.file and inspection.sealed_bytes(stated.file, LIMITS.max_bytes) != manifest:
-        return not_checked(name, f"{stated.file} holds other words than are read from the picture here.")
+    sealed = inspection.sealed_bytes(stated.file, LIMITS.max_bytes) if stated.file else b""
+    if sealed != manifest:
+        expect(
+            _agree(_parsed(sealed), _parsed(manifest)),
+            f"{stated.file} states something else than the manifest inside the picture.",
+        )
+        return not_checked(name, f"{stated.file} was written by another version of the reader than the one here.")
     return passed(name, "The picture's bytes state what the facts say; it is the word of whoever wrote it there.")
+
+
+def _parsed(data: bytes) -> object:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise FormatError("What stands there of the manifest inside the picture can't be read.") from error
+
+
+def _agree(sealed: object, read: object, *, whole: bool = False) -> bool:
+    """Whether two readings of a manifest say the same where both speak; what it asserts itself, to the letter.
+
+    Versions of the reader add fields around what stands in the picture, and judge signatures by the day.
+    """
+    if isinstance(sealed, dict) and isinstance(read, dict):
+        known = sealed.keys() & read.keys()
+        if whole and known != sealed.keys() | read.keys():
+            return False
+        judged = {name for name in known if name.startswith("validation_")}
+        return all(_agree(sealed[of], read[of], whole=whole or of == "assertions") for of in known - judged)
+    if isinstance(sealed, list) and isinstance(read, list):
+        return len(sealed) == len(read) and all(
+            _agree(one, other, whole=whole) for one, other in zip(sealed, read, strict=True)
+        )
+    return sealed == read

@@ -16,7 +16,7 @@ from evidence.formats.codec import FormatError
 from evidence.formats.records import UNDONE, Record, Response, Room, plain_url, read_response, read_warc
 from evidence.verdict.result import expect
 from exhibit.digests import Digest
-from exhibit.network.addresses import host_of, joined, port_of
+from exhibit.network.addresses import host_of, is_within, joined, port_of
 from exhibit.plain import decoded
 
 MAX_UNPACKED = 512 << 20  # bytes that packed bodies of a record give, in all layers
@@ -146,8 +146,8 @@ def _recorded(step: NetworkExchange, left: list[Answer]) -> Answer:
     answer = min(fitting, key=lambda one: abs(one.record.date - step.sent))
     left.remove(answer)
     secured = plain_url(step.url).startswith("https:")
-    same = (step.tls is not None) == secured and step.peer.port == port_of(step.url)
-    same = same and _same_host(step.host, host_of(step.url)) and _is_of(step.peer.address, step.host, step.dns_answers)
+    same = (step.tls is not None) == secured and _is_at(step)
+    same = same and _is_of(step.peer.address, step.host, step.dns_answers)
     expect(same, f"The connection to {step.url[:200]} contradicts itself.")
     return answer
 
@@ -157,8 +157,12 @@ def _has_size(answer: Answer, size: int) -> bool:
     return size in {0, answer.size} or answer.size is None or bool(answer.coding)
 
 
-def _same_host(one: str, other: str) -> bool:
-    return one.strip("[]").rstrip(".").lower() == other.rstrip(".").lower() or _address(one) == _address(other) != ""
+def _is_at(step: NetworkExchange) -> bool:
+    """Whether host and port are those of the address; what this reader of addresses can't read isn't compared."""
+    host = host_of(step.url)
+    return not host or (
+        step.peer.port == port_of(step.url) and is_within(host, step.host) and is_within(step.host, host)
+    )
 
 
 def _is_of(peer: str, host: str, named: Sequence[str]) -> bool:

@@ -61,6 +61,7 @@ NEW = {
     "an image of a visit that keeps no file": "a visit without files",
     "a visit with a file twice, or with a file that isn't its own": "a visit (?:twice|with one file twice|that (?:shows|keeps).*)",
     "a visit's outcome that its exchanges don't give": "an outcome.*|a visit whose.*",
+    "exchanges recorded and not stated, or stated otherwise": "the server's name in the surroundings|a port beyond all|other bytes than were counted|a failure of one's own|an exchange twice|exchanges in another order|a name that has no address|a record without its request",
     "surroundings with a field more or less": "a field of the surroundings.*",
     "bytes or a port below zero in the surroundings": "(?:bytes|a port) below zero",
     "an exchange answered before it was sent": "an exchange answered.*",

@@ -4,6 +4,7 @@ Each lie is sealed, logged and stamped anew so that everything fits but the trut
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evidence.facts.provenance import read_provenance
 from evidence.formats.codec import from_plain, to_plain
 from evidence.log.proofs import SightingRecord, SliceTree, record_leaf
 from evidence.verdict.result import Verdict
@@ -32,11 +34,13 @@ from tests.assets.bundles import (
     Scene,
     captured_page,
     encoded,
+    found_bytes,
     logged,
     make_scene,
     registered_bytes,
     textured,
 )
+from tests.assets.c2pa_signed import with_manifest
 from tests.assets.changes import Files
 from tests.assets.corpus.deceit import Invention, Lie, forged
 from tests.assets.corpus.inventing import S, V, fact, moved
@@ -156,6 +160,27 @@ def stated_of_itself(**told: object) -> Lie:
     return lie
 
 
+def of_its_manifest(change: Callable[[Any], object]) -> Lie:
+    """The found picture brings a manifest along, and the file that was read of it says more than it does."""
+
+    def lie(facts: Facts, files: Files, scene: Scene) -> None:
+        pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+        picture, path = with_manifest(found_bytes(1)), "data/sightings/01/c2pa.json"
+        shows(picture)(facts, files, scene)
+        found = read_provenance(picture, "JPEG")
+        assert found is not None
+        plain = json.loads(found[1])
+        change(plain)
+        files[path] = json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()
+        facts["sightings"][0]["provenance"] = {**to_plain(found[0]), "file": path}
+
+    return lie
+
+
+def active(plain: Any) -> Any:  # noqa: ANN401 - JSON
+    return plain["manifests"][plain["active_manifest"]]
+
+
 def witnessed(**changes: object) -> Lie:
     """The facts name a witness of long ago."""
     one = {"kind": "rfc3161", "name": "Qualified", "development": False, "state": "complete", "subject": "checkpoint"}
@@ -209,6 +234,22 @@ LIES: dict[str, tuple[Invention | Lie, Expected]] = {
     "a source type that no picture states": (
         stated_of_itself(making={"source_type": "trainedAlgorithmicMedia", "aigc": ""}), {"credentials:01": "failed"}
     ),
+    "a manifest as it is": (of_its_manifest(lambda _: None), {"credentials:01": "passed"}),
+    "a manifest with another signer": (
+        of_its_manifest(lambda one: active(one)["signature_info"].update(issuer="National Gallery")),
+        {"credentials:01": "failed"},
+    ),
+    "a manifest with an author": (
+        of_its_manifest(lambda one: active(one)["assertions"][0]["data"].update(author="Ann")),
+        {"credentials:01": "failed"},
+    ),
+    "a manifest with an assertion": (
+        of_its_manifest(lambda one: active(one)["assertions"].append({"label": "made.by", "data": {"name": "Ann"}})),
+        {"credentials:01": "failed"},
+    ),
+    "a manifest as another version reads it": (
+        of_its_manifest(lambda one: active(one).update(read_later=9)), {"credentials:01": "not checked"}
+    ),
     "decided a day before it was seen": (
         fact("decision.at", moved(-DAY), "opened_at", moved(-2 * DAY)), {"order": "failed"}
     ),
@@ -229,6 +270,13 @@ LIES: dict[str, tuple[Invention | Lie, Expected]] = {
     "a party whom nobody saw": (fact("party.name", "saint.example"), {"party": "failed"}),
     "a part of the party's name": (fact("party.name", "ies.example"), {"party": "failed"}),
     "a party below the host": (fact("party.name", "shop.copies.example"), {"party": "failed"}),
+    "a party that is a whole suffix": (fact("party.name", "example"), {"party": "failed"}),
+    "a party that is everybody's": (
+        fact("party.name", "co.uk", S + "page_url", "https://copies.co.uk/"), {"party": "failed"}
+    ),
+    "a party that is a company's customers": (
+        fact("party.name", "github.io", S + "page_url", "https://copies.github.io/"), {"party": "not checked"}
+    ),
     "a party with a user": (fact("party.name", "saint.example@copies.example"), {"party": "failed"}),
     "a case about nobody": (fact("party.kind", "none"), {"party": "failed"}),
     "an account of somebody": (

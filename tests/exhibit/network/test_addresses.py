@@ -15,6 +15,7 @@ from exhibit.network.addresses import (
     in_letters,
     is_confusable,
     is_localhost,
+    is_public_suffix,
     is_within,
     joined,
     literal_address,
@@ -237,3 +238,15 @@ def test_an_address_within_an_address_is_found() -> None:
         assert embedded_ipv4(ip_address(outer)) == inner
     for other in ("::1", "::", "2606:4700::a00:1", "10.0.0.1"):
         assert embedded_ipv4(ip_address(other)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "private", "everybody"),
+    [
+        ("example", False, True), ("co.uk", False, True), ("com", False, True), ("xn--p1ai", False, True),
+        ("copies.co.uk", False, False), ("copies.example", False, False), ("203.0.113.9", True, False),
+        ("github.io", False, False), ("github.io", True, True), ("copies.github.io", True, False),
+    ],
+)  # fmt: skip
+def test_names_below_a_public_suffix_are_other_peoples(name: str, *, private: bool, everybody: bool) -> None:
+    assert is_public_suffix(name, private=private) is everybody
