@@ -1,0 +1,235 @@
+"""Visits to sites of odd kinds are recorded as they were and pass, with and without a browser, and on odd hosts."""
+
+import base64
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from evidence.capture.plain import HttpCapturer
+from evidence.verify.verifier import Verifier
+from exhibit.clock import parse_rfc3339, rfc3339
+from exhibit.digests import Digest
+from exhibit.network.addresses import host_of
+from exhibit.network.guard import Guard
+from exhibit.ports import Captured
+from tests.assets.bundles import CAPTURED, Scene, captured_page, found_bytes
+from tests.assets.changes import Files
+from tests.assets.corpus.deceit import Invention, forged
+from tests.assets.resealing import Facts
+from tests.assets.site import Answer, Seen, Site
+from tests.assets.tampering import files_of, packed
+
+if TYPE_CHECKING:
+    from evidence.capture.browser.capturer import BrowserCapturer
+
+pytestmark = pytest.mark.timeout(300)
+OPEN = Guard(allowed_networks=("127.0.0.1/32",))
+IMAGE = found_bytes(1)
+SHOWS = b'<!doctype html><img src="/photo.jpg">'
+INLINE = base64.b64encode(IMAGE).decode()
+Serve = Callable[[Site], None]
+
+
+def page(html: bytes, *headers: tuple[str, str], at: str = "/", status: int = 200, length: int | None = None) -> Serve:
+    return lambda site: site.routes.update({at: Answer(html, status=status, headers=headers, length=length)})
+
+
+def image(data: bytes, *headers: tuple[str, str], status: int = 200, length: int | None = None) -> Serve:
+    made = Answer(data, "image/jpeg", status=status, headers=headers, length=length)
+    return lambda site: site.routes.update({"/photo.jpg": made})
+
+
+def leads(path: str, to: str, status: int = 302) -> Serve:
+    return lambda site: site.routes.update({path: Answer(status=status, headers=(("Location", to),))})
+
+
+def after_a_challenge(status: int) -> Serve:
+    """The first answer is a check of visitors that loads the page again."""
+
+    def serve(site: Site) -> None:
+        visits = count()
+        check = b"<!doctype html><p>Checking<script>setTimeout(() => location.reload(), 20)</script>"
+
+        def answer(_: Seen) -> Answer:
+            return Answer(SHOWS) if next(visits) else Answer(check, status=status)
+
+        site.routes["/"] = answer
+
+    return serve
+
+
+def each_time_another(site: Site) -> None:
+    visits = count()
+    site.routes["/t"] = lambda _: Answer(str(next(visits)).encode(), "text/plain")
+    site.routes["/"] = Answer(SHOWS + b'<script>for (let i = 0; i < 5; i++) fetch("/t")</script>')
+
+
+def chunks(site: Site) -> None:
+    body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(SHOWS), SHOWS)
+    site.routes["/"] = Answer(body, headers=(("Transfer-Encoding", "chunked"),), length=-1)
+
+
+def revalidated(site: Site) -> None:
+    def answer(seen: Seen) -> Answer:
+        return Answer(status=304) if "if-none-match" in seen.headers else Answer(IMAGE, "image/jpeg")
+
+    site.routes["/photo.jpg"] = answer
+    asks = b'<script>fetch("/photo.jpg", {headers: {"If-None-Match": "x"}})</script>'
+    site.routes["/"] = Answer(SHOWS + asks)
+
+
+def every(*parts: Serve) -> Serve:
+    def serve(site: Site) -> None:
+        for part in parts:
+            part(site)
+
+    return serve
+
+
+SERVED: dict[str, Serve] = {
+    "an image": page(SHOWS),
+    "redirects": every(
+        leads("/", "/a", 301), leads("/a", "b?x=1#part"), page(SHOWS, at="/b?x=1"),
+        leads("/photo.jpg", "/real%7e.jpg", 307), lambda site: site.routes.update({"/real%7e.jpg": Answer(IMAGE)}),
+    ),
+    "a redirect in other letters": every(
+        leads("/", "/été".encode().decode("latin-1")), page(SHOWS, at="/%C3%A9t%C3%A9")
+    ),
+    "a redirect that leads to itself": leads("/", "/"),
+    "two places of a redirect": page(b"", ("Location", "/a"), ("Location", "/b"), status=302),
+    "a redirect to nowhere": page(SHOWS, status=302),
+    "chunks": chunks,
+    "what is packed": every(
+        page(gzip.compress(SHOWS), ("Content-Encoding", "gzip")),
+        image(zlib.compress(IMAGE), ("Content-Encoding", "deflate")),
+    ),
+    "parts": every(page(SHOWS, status=206), image(IMAGE, status=206)),
+    "a page that is gone": page(SHOWS, status=404),
+    "a page that is refused": page(SHOWS, status=403),
+    "an empty page": page(b""),
+    "an empty image": every(page(SHOWS), image(b"")),
+    "no image": every(page(SHOWS), image(b"", status=204)),
+    "words in the place of the image": every(page(SHOWS), image(b"<!doctype html><p>No.")),
+    "an image that breaks off": every(page(SHOWS), image(IMAGE, length=100_000)),
+    "a page that breaks off": page(SHOWS, length=100_000),
+    "no lengths": every(page(SHOWS, length=-1), image(IMAGE, length=-1)),
+    "an image within the page": page(f'<!doctype html><img src="data:image/jpeg;base64,{INLINE}">'.encode()),
+}  # fmt: skip
+RENDERED: dict[str, Serve] = {
+    "an image": SERVED["an image"],
+    "redirects": SERVED["redirects"],
+    "an image in a style": every(
+        page(b"<!doctype html><link rel=stylesheet href=s.css><div class=a>"),
+        page(b".a{width:90px;height:80px;background:url(photo.jpg)}", at="/s.css"),
+    ),
+    "an image of another size": every(
+        page(b'<!doctype html><img srcset="/photo.jpg 2000w, /small.jpg 100w" sizes=90px src=/small.jpg width=90>'),
+        lambda site: site.routes.update({"/small.jpg": Answer(IMAGE[:-2] + b"\0\0", "image/jpeg")}),
+    ),
+    "an image in a frame": every(
+        page(b'<!doctype html><iframe src="/f" width=400 height=300></iframe>'), leads("/f", "/g"), page(SHOWS, at="/g")
+    ),
+    "a page after a challenge": after_a_challenge(200),
+    "a page after a refusal": after_a_challenge(503),
+    "a page that goes elsewhere": every(
+        page(b'<!doctype html><script>location.replace("/next?a=1#x")</script>'), leads("/next?a=1", "/n"),
+        page(SHOWS, at="/n"),
+    ),
+    "a page that says it is elsewhere": page(SHOWS + b'<script>history.pushState({}, "", "/elsewhere")</script>'),
+    "an answer that is each time another": each_time_another,
+    "an image that is asked for again": revalidated,
+    "a page with a worker": page(SHOWS + b'<script>navigator.serviceWorker?.register("/sw.js")</script>'),
+    "answers that fail": page(
+        SHOWS + b'<script>fetch("/t", {method: "HEAD"}); fetch("http://127.0.0.1:1/"); fetch("/no")</script>'
+    ),
+    "an image within the page": SERVED["an image within the page"],
+    "an image below a long page": page(b'<!doctype html><div style="height:17000px"></div>' + SHOWS),
+    "an image that can't be seen": page(b"<!doctype html><div hidden>" + SHOWS),
+    "an image that is gone": every(page(SHOWS), image(b"", status=404)),
+}  # fmt: skip
+HOSTS = (
+    "copies.example", "copies.example:8443", "copies_of_art.example", "_dmarc.copies.example", "-a.example",
+    "a-.example", "copies.example.", "a--b.example", "xn--bcher-kva.example", "xn--zzzzzzzz99999.example",
+    "xn--.example",
+    "xn--a.example", "bücher.example", "faß.example", "203.0.113.9", "203.0.113.9:8080", "[2001:db8::1]",
+    "[2001:DB8:0:0::1]:8443", "COPIES.Example", "a.b.c.d.e.f.copies.example", "localhost", "intranet",
+    "1.copies.example", "雪.example", "m.copies.co.uk", "name.github.io", "x" * 63 + ".example", "copies.example:443",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def capturer() -> "Iterator[BrowserCapturer]":
+    from tests.assets.browser_captures import capturer_with
+
+    made = capturer_with(seconds=20, load_seconds=5, scroll_seconds=2, resource_seconds=5)
+    yield made
+    made.close()
+
+
+def kept(captured: Captured, page_url: str, image_url: str) -> Invention:
+    """The visit stands in the place of the scene's own, at these addresses."""
+
+    def lie(facts: Facts, files: Files, _: Scene) -> None:
+        [sighting], folder = facts["sightings"], "data/sightings/01/capture-1"
+        for path in CAPTURED:
+            del files[path]
+        files.update({f"{folder}/{file.name}": file.data for file in captured.files})
+        sighting["captures"] = [{
+            "method": captured.method, "outcome": captured.outcome, "sentence": str(captured.sentence),
+            "started": rfc3339(captured.started), "finished": rfc3339(captured.finished),
+            "image": captured.image.hex if captured.image else None,
+            "files": sorted(f"{folder}/{file.name}" for file in captured.files),
+        }]  # fmt: skip
+        sighting.update(page_url=page_url, image_url=image_url)
+
+    return Invention(facts=lie)
+
+
+def told(scene: Scene, bundle: Path, invention: Invention, path: Path) -> dict[str, tuple[str, str]]:
+    files, trust = forged(scene, files_of(bundle), invention)
+    checks = Verifier(trust).verify(packed(path, files)).checks
+    return {check.name: (str(check.state), check.sentence) for check in checks}
+
+
+def visited(capturer: "HttpCapturer | BrowserCapturer", serve: Serve, name: str) -> tuple[Captured, str, str]:
+    with Site() as site:
+        image(IMAGE)(site)
+        serve(site)
+        inside = f"data:image/jpeg;sha-256={Digest.of(IMAGE).hex}"
+        urls = site.url("/"), inside if name == "an image within the page" else site.url("/photo.jpg")
+        return capturer.capture(*urls, Digest.of(IMAGE)), *urls
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_a_visit_without_a_browser_passes(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
+    visit = visited(HttpCapturer(OPEN, "tests"), SERVED[name], name)
+    assert told(scene, bundle, kept(*visit), tmp_path / "visit.zip")["capture:01-1"][0] == "passed"
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_a_visit_with_a_browser_passes(
+    scene: Scene, bundle: Path, tmp_path: Path, capturer: "BrowserCapturer", name: str
+) -> None:
+    visit = visited(capturer, RENDERED[name], name)
+    checks = told(scene, bundle, kept(*visit), tmp_path / "visit.zip")
+    assert visit[0].method == "browser"
+    assert {checks[check][0] for check in ("capture:01-1", "wacz:01-1")} == {"passed"}, checks["capture:01-1"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_visit_to_an_odd_host_passes(scene: Scene, bundle: Path, tmp_path: Path, host: str) -> None:
+    def lie(facts: Facts, files: Files, _: Scene) -> None:
+        [sighting] = facts["sightings"]
+        started = parse_rfc3339(sighting["captures"][0]["started"])
+        files.update(captured_page(started, files[CAPTURED[3]], host=host))
+        sighting.update(page_url=f"https://{host}/", image_url=f"https://{host}/field.jpg")
+        facts["party"]["name"] = host_of(f"https://{host}/").rstrip(".")
+
+    checks = told(scene, bundle, Invention(facts=lie), tmp_path / "host.zip")
+    assert checks["capture:01-1"][0] == "passed", checks["capture:01-1"]
+    assert checks["party"][0] in {"passed", "not checked"}, checks["party"]
