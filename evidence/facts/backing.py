@@ -19,6 +19,15 @@ class Standing(StrEnum):
     STATED = "stated"
 
 
+WORDS = {
+    Standing.RECORDED: "recorded by the installation",
+    Standing.DECLARED: "declared",
+    Standing.STATED: "stated by a third party",
+    Standing.CHECKED: "stated in the bundle",
+}
+"""Whose word it is that no check bears out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backing:
     """Whose word a field is, the check of the verifier that fails where it is otherwise, and by which bytes it does."""

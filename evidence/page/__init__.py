@@ -13,6 +13,7 @@ import json
 import re
 from importlib.resources import files
 
+from evidence.facts.backing import BACKINGS, WORDS
 from evidence.schemas import schemas
 from evidence.standalone import KNOWN_TOOLS
 from evidence.verdict.trust import Trust, load_trust
@@ -21,6 +22,11 @@ from exhibit.types import Json
 VERSION = 12  # of what the page checks; counts up when a check changes
 SCRIPTS = ("bundle", "checks", "show")
 FORMATS = ("manifest", "withheld", "entry", "inclusion", "consistency", "anchors", "trust")
+FIELDS = (
+    "owner.name", "number", "work.title", "work.author", "party.name", "work.public_page", "decision.decision",
+    "sightings[].page_url", "sightings[].first_seen", "sightings[].making.source_type",
+)  # fmt: skip
+"""The fields of the facts that the page shows."""
 _FOLDER = files(__package__)
 
 
@@ -38,6 +44,7 @@ def page(trust: Trust | None = None) -> bytes:
         "version": str(VERSION),
         "schemas": _embedded({name: known[name] for name in FORMATS}),
         "tools": _embedded({name: sorted(digests) for name, digests in KNOWN_TOOLS.items()}),
+        "words": _embedded({path: WORDS[BACKINGS[path].standing] for path in FIELDS}),
         "trust": _embedded(json.loads(pinned.to_json())),
     }
     return re.sub(r"\{\{([a-z-]+)\}\}", lambda place: places[place[1]], _read("template.html")).encode()

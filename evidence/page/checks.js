@@ -455,6 +455,7 @@ function leftOf(inspection, facts, records) {
     ["pictures", "Whether the pictures are those that the record describes."],
     facts && count(facts.matches) && ["match", `Whether each match follows from its pictures, with probability and odds. Matches: ${count(facts.matches)}.`],
     facts?.decision?.passkey && ["decision", "Whether a passkey signed the decision."],
+    facts && count(facts.work?.attachments) && ["document", `What PDFs of the owner hold besides pages, such as scripts. Documents: ${count(facts.work.attachments)}.`],
     inspection.has(RENEWALS) && ["renewal", "Whether later checkpoints continue this one."],
     ["sheet", "Whether the sheet, the drawings and the sentences are those that the record gives when made again."],
   ];

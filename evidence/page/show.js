@@ -2,6 +2,7 @@
 
 const $ = (id) => document.getElementById(id);
 let trust = JSON.parse($("trust").textContent);
+const WORDS = JSON.parse($("words").textContent);
 let running = 0;
 
 /** An element with attributes, and with text or elements inside. */
@@ -86,15 +87,19 @@ function sealed({ manifest, seal }, checks) {
   return make("section", {}, make("h2", {}, "The seal"), list);
 }
 
-/** What the bundle is about, in the words that were sealed. */
+/** Whose word a field of the facts is: this page holds none of them against anything. */
+const saidBy = (path) => `${WORDS[path]}; not checked here`;
+
+/** What the bundle is about, in the words that were sealed, each line with whose word it is. */
 function matter(facts) {
-  const { work = null, owner = null, party = null } = facts;
+  const { work = null, owner = null, party = null, decision = null } = facts;
   const sightings = Array.isArray(facts.sightings) ? facts.sightings.slice(0, 5) : [];
-  const pairs = [["Owner", owner?.name], ["Case", facts.number], ["Work", work?.title], ["Author, as declared", work?.author], ["Used by", party?.name], ["Public page of the work, when this was written", work?.public_page]];
-  for (const one of sightings) pairs.push(["Seen at", one?.page_url || one?.image_url], ["First seen", typeof one?.first_seen === "string" && isMoment(one.first_seen) ? moment(new Date(one.first_seen)) : ""], ["The file there says of its making", makingOf(one ?? {})]);
+  const decided = typeof decision?.decision === "string" ? [decision.decision, decision.demonstration === true ? "by a switch for demonstrations" : typeof decision.by === "string" && decision.by && `by ${decision.by}`].filter(Boolean).join(" ") : "";
+  const rows = [["Owner", owner?.name, "owner.name"], ["Case", facts.number, "number"], ["Decision", decided, "decision.decision"], ["Work", work?.title, "work.title"], ["Author", work?.author, "work.author"], ["Party", party?.name, "party.name"], ["Public page of the work, when this was written", work?.public_page, "work.public_page"]];
+  for (const one of sightings) rows.push(["Seen at", one?.page_url || one?.image_url, "sightings[].page_url"], ["First seen", typeof one?.first_seen === "string" && isMoment(one.first_seen) ? moment(new Date(one.first_seen)) : "", "sightings[].first_seen"], ["The file there says of its making", makingOf(one ?? {}), "sightings[].making.source_type"]);
   const list = make("dl", {});
-  for (const [name, value] of pairs) if (typeof value === "string" && value) term(list, name, plain(value));
-  return make("section", {}, make("h2", {}, "What the sealed record says"), make("p", { class: "small" }, "Recorded by the software or declared by the owner. This page shows it as it was sealed, and doesn't check it."), list);
+  for (const [name, value, path] of rows) if (typeof value === "string" && value) term(list, name, plain(value), make("span", { class: "said" }, saidBy(path)));
+  return make("section", {}, make("h2", {}, "What the sealed record says"), make("p", { class: "small" }, "This page shows it as it was sealed, and checks none of it. Beside each line stands whose word it is."), list);
 }
 
 /** What a picture's file says of how it was made, as the sealed record states it; empty where it says nothing. */

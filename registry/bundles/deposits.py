@@ -157,7 +157,8 @@ def _records(services: Services, facts: CaseFacts) -> list[ContentFile]:
     if any(picture.digest not in services.blobs for picture in facts.work.pictures):
         sentence = "The bytes of one of the work's pictures aren't stored any more, so no record of them can be made."
         raise NotFoundError(sentence, hint=Sentence("Register the same file again."))
-    shown = facts.work.pictures
-    pictures = LazyPictures({picture.file: partial(services.blobs.get, picture.digest) for picture in shown})
+    shown = {picture.file: picture.digest for picture in facts.work.pictures}
+    shown |= {document.file: document.digest for document in facts.work.attachments}
+    pictures = LazyPictures({path: partial(services.blobs.get, digest) for path, digest in shown.items()})
     render = partial(render_deposit_record, facts, pictures, time_zone=services.config.time_zone)
     return in_each_language(services, render, RECORD, RECORD_ROLE)

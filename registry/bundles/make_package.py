@@ -6,11 +6,13 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from django.db import transaction
 
+from evidence.documents.case.sections import held_in_documents
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.facts.case import WitnessFacts
@@ -20,8 +22,8 @@ from exhibit.digests import CHUNK, Digest
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence, following
 from registry import jobs
-from registry.bundles.bundles import assemble, bundle_name
-from registry.bundles.documents import languages_of
+from registry.bundles.bundles import assemble, bundle_name, sealed_case, sealed_facts
+from registry.bundles.documents import LazyPictures, languages_of
 from registry.bundles.packages import Recipient, _members
 from registry.db import steps
 from registry.db.fields import KeptFile
@@ -173,7 +175,8 @@ def contents_files(services: Services, package: Package, made_at: datetime) -> I
         wording = Wording(load_phrases(language), zone_named(services.config.time_zone))
         lines = [*_contents_head(package, made_at, wording)]
         for bundle in bundles:
-            lines += ["", *_bundle(bundle, files[bundle.pk], answers[bundle.pk], wording)]
+            held = _held(services, package, bundle, wording)
+            lines += ["", *_bundle(bundle, files[bundle.pk], answers[bundle.pk], held, wording)]
         lines += ["", wording.say("package.check"), wording.say("package.later"), wording.say("document.footer")]
         ending = "" if place == 0 else f".{language}"
         yield f"{CONTENTS}{ending}.txt", ("\n".join(lines) + "\n").encode()
@@ -189,7 +192,18 @@ def _contents_head(package: Package, made_at: datetime, wording: Wording) -> Ite
         yield wording.say(f"package.{said}", reason=_line(package.reason))
 
 
-def _bundle(bundle: Bundle, file: KeptFile, witnesses: Sequence[WitnessFacts], wording: Wording) -> Iterator[str]:
+def _held(services: Services, package: Package, bundle: Bundle, wording: Wording) -> list[str]:
+    """What PDFs of the owner hold besides pages; the other side gets none of them."""
+    if package.recipient == Recipient.OTHER_SIDE:
+        return []
+    work = sealed_facts(services, sealed_case(services, bundle)).work
+    files = LazyPictures({one.file: partial(services.blobs.get, one.digest) for one in work.attachments})
+    return held_in_documents(work, files, wording)
+
+
+def _bundle(
+    bundle: Bundle, file: KeptFile, witnesses: Sequence[WitnessFacts], held: Sequence[str], wording: Wording
+) -> Iterator[str]:
     case = bundle.case
     assert bundle.seal_digest is not None
     assert bundle.sealed_at is not None
@@ -197,6 +211,7 @@ def _bundle(bundle: Bundle, file: KeptFile, witnesses: Sequence[WitnessFacts], w
     yield "  " + wording.say("package.file", name=file["name"], size=f"{file['size']:,}")
     yield "  " + wording.say("package.sha256", digest=file["digest"])
     yield "  " + wording.say("package.seal", digest=bundle.seal_digest.hex, time=wording.time(bundle.sealed_at))
+    yield from (f"  {told}" for told in held)
     for witness in witnesses:
         yield "  " + _witness(witness, wording)
     if not witnesses:

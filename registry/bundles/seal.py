@@ -175,6 +175,7 @@ def _sheets(services: Services, gathered: Gathered, files: Sequence[ContentFile]
     facts = gathered.facts
     shown = {file.path: file.digest for file in files if file.media_type.startswith("image/") or file.role == "network"}
     shown |= {picture.file: picture.digest for picture in facts.work.pictures}
+    shown |= {document.file: document.digest for document in facts.work.attachments}
     shown |= {sighting.picture.file: sighting.picture.digest for sighting in facts.sightings}
     shown = {path: digest for path, digest in shown.items() if path not in facts.absent}
     pictures = LazyPictures({path: partial(services.blobs.get, digest) for path, digest in shown.items()})

@@ -262,6 +262,7 @@ def _attachments(facts: CaseFacts, seed: int) -> dict[str, bytes]:
     files = {path: draw(view, pair) for view, path in DRAWN.items()}
     files |= captured_page(sighting.captures[0].started, found_bytes(seed))
     shown = {sighting.picture.file: found_bytes(seed), facts.work.pictures[0].file: registered_bytes(seed), **files}
+    shown |= {document.file: CONTRACT for document in facts.work.attachments}
     return {**files, "data/exhibit.pdf": render_exhibit_sheet(facts, shown, facts.language)}
 
 

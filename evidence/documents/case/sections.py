@@ -1,6 +1,7 @@
 """The sections of one case, shared by the exhibit sheet and the report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from evidence.documents.case.comparison import Gallery, Room, comparison_blocks
 from evidence.documents.phrases import own_unchecked, standing_unchecked
@@ -30,7 +31,9 @@ from evidence.facts.case import (
     ProvenanceFacts,
     SightingFacts,
     WitnessFacts,
+    WorkFacts,
 )
+from evidence.formats.pdf_content import is_pdf, pdf_content
 from evidence.log.proofs import LogProof
 from exhibit.network.addresses import in_letters, is_confusable
 from exhibit.types import Decision
@@ -46,10 +49,37 @@ def claimant_section(facts: CaseFacts, wording: Wording) -> Section:
     return Section(wording.say("heading.claimant"), (Rows(rows),))
 
 
-def work_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
-    """What is registered, as declared, and its pictures, as recorded."""
-    work = facts.work
+def chain_rows(work: WorkFacts, files: Mapping[str, bytes], wording: Wording) -> list[Row]:
+    """The documents of the chain of title, and what PDFs among them hold besides pages."""
     chain = [line for item in work.attachments for line in (item.title, f"SHA-256 {item.digest.hex}")]
+    rows = [wording.row("chain", "work.attachments[].title", *chain)]
+    if told := held_in_documents(work, files, wording):
+        lines = tuple(map(Line, told))
+        rows.append(Row(wording.say("label.chain_holds"), lines, wording.say("speaker.checked", check="document")))
+    return rows
+
+
+def held_in_documents(work: WorkFacts, files: Mapping[str, bytes], wording: Wording) -> list[str]:
+    """What the PDFs of a chain of title hold besides pages, in sentences, where their bytes are among the files."""
+    told: list[str] = []
+    for item in work.attachments:
+        data, name = files.get(item.file), item.file.rpartition("/")[2]
+        if data is None or not is_pdf(data, name):
+            continue
+        content = pdf_content(data)
+        if content.found:
+            held = wording.say("document.joined").join(wording.say(f"pdf.{kind}") for kind in content.found)
+            told.append(wording.say("pdf.holds", file=name, what=held))
+        if content.unread:
+            told.append(wording.say("pdf.unread", file=name, why=wording.say(f"pdf.{content.unread}")))
+    return told
+
+
+def work_section(
+    facts: CaseFacts, wording: Wording, level: int, files: Mapping[str, bytes] = MappingProxyType({})
+) -> Section:
+    """What is registered, as declared, and its pictures, as recorded. ``files`` are exact bytes by their paths."""
+    work = facts.work
     registrations = [f"{item.office} {item.number} ({item.date})" for item in work.registrations]
     further = (("holder", work.holder), ("credit", work.credit), ("created", work.created))
     rows = [
@@ -58,7 +88,7 @@ def work_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
         *(wording.row(name, f"work.{name}", said) for name, said in further if said),
         wording.row("first_publication", "work.first_publication", work.first_publication),
         wording.row("registrations", "work.registrations[].number", *registrations),
-        wording.row("chain", "work.attachments[].title", *chain),
+        *chain_rows(work, files, wording),
         wording.row("rights", "work.rights_statement", work.rights_statement),
         wording.row("work_number", "work.number", work.number),
         wording.time_row("registered_at", work.registered_at, "work.registered_at"),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from evidence.documents.case.comparison import Gallery
-from evidence.documents.case.sections import broken_off, development_warning, witness_blocks
+from evidence.documents.case.sections import broken_off, chain_rows, development_warning, witness_blocks
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.typeset.blocks import (
@@ -45,7 +45,7 @@ def render_deposit_record(facts: CaseFacts, pictures: Pictures, language: str, *
     wording = Wording(load_phrases(language), zone_named(time_zone))
     gallery = Gallery(pictures, Album(PICTURE_SIDE, facts.software.pipeline), wording)
     sections = (
-        _declared(facts, wording),
+        _declared(facts, pictures, wording),
         _recorded(facts, wording),
         _pictures(facts.work.pictures, gallery),
         _proofs(facts, wording),
@@ -58,11 +58,10 @@ def render_deposit_record(facts: CaseFacts, pictures: Pictures, language: str, *
     return Unset(_document(facts, wording, sections), tuple(files), language, facts.written_at).pdf()
 
 
-def _declared(facts: CaseFacts, wording: Wording) -> Section:
+def _declared(facts: CaseFacts, files: Pictures, wording: Wording) -> Section:
     work = facts.work
     declared_by = (facts.owner.name, facts.owner.identity)
     registrations = [f"{item.office} {item.number} ({item.date})" for item in work.registrations]
-    chain = [line for item in work.attachments for line in (item.title, f"SHA-256 {item.digest.hex}")]
     rows = (
         wording.row("title", "work.title", work.title),
         wording.row("author", "work.author", work.author),
@@ -73,7 +72,7 @@ def _declared(facts: CaseFacts, wording: Wording) -> Section:
         wording.row("registrations", "work.registrations[].number", *registrations),
         wording.row("rights", "work.rights_statement", work.rights_statement),
         *((wording.row("credit", "work.credit", work.credit),) if work.credit else ()),
-        wording.row("chain", "work.attachments[].title", *chain),
+        *chain_rows(work, files, wording),
     )
     running = wording.say("deposit.running", work=facts.work.number, number=facts.bundle)
     return Section(wording.say("deposit.declared"), (Rows(rows),), running=running)

@@ -43,7 +43,7 @@ def _sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
     return (
         _about(facts, wording),
         of_case.claimant_section(facts, wording),
-        of_case.work_section(facts, wording, 1),
+        of_case.work_section(facts, wording, 1, gallery.pictures),
         of_case.sightings_section(facts, wording, 1, ROOM),
         *screens_sections(facts, gallery),
         of_case.comparison_section(facts, gallery, 1, ROOM),

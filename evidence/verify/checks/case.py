@@ -26,6 +26,7 @@ from evidence.verify.checks.cocaptures import check_cocaptures, check_web_archiv
 from evidence.verify.checks.contents import LIMITS, READ_OTHERWISE, check_pictures, some
 from evidence.verify.checks.credentials import check_credentials
 from evidence.verify.checks.decision import check_confirmed, check_decision
+from evidence.verify.checks.documents import check_documents
 from evidence.verify.checks.inspection import Inspection
 from evidence.verify.checks.odds import check_odds, read_weighings
 from evidence.verify.checks.probability import check_probability, read_calibrations
@@ -63,7 +64,7 @@ SHOWN = {
     **dict.fromkeys(("screenshot", "screenshot-boxed"), "what screenshots show"),
     **dict.fromkeys(("page-pdf", "mhtml", "dom"), "the rendered page in other forms"),
     "c2pa": "what c2pa.json states",
-    "title-document": "the documents of the chain of title",
+    "title-document": "what documents of the chain of title say",
 }
 """Roles of files that are sealed and looked at, and whose contents nothing here is held against."""
 DECLARED = "what the owner declares of the work and of itself"
@@ -104,6 +105,7 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
     yield from check_cocaptures(inspection, facts)
     yield from check_web_archives(inspection, facts)
     yield check_pictures(inspection, facts)
+    yield from check_documents(inspection, facts)
     yield from check_credentials(inspection, facts)
     registered = {picture.digest: picture for picture in reversed(facts.work.pictures)}
     seen = {sighting.picture.digest: sighting.picture for sighting in reversed(facts.sightings)}

@@ -5,7 +5,7 @@ Whose word a line is says the table of :mod:`evidence.facts.backing`, and how it
 
 from collections.abc import Iterator, Sequence
 
-from evidence.facts.backing import BACKINGS, Standing
+from evidence.facts.backing import BACKINGS, WORDS, Standing
 from evidence.facts.case import CaseFacts
 from evidence.facts.shipped import CALIBRATIONS, ships
 from evidence.verdict.result import Check, Line, State, second, worst
@@ -14,13 +14,6 @@ from exhibit.network.addresses import host_of, is_confusable, with_letters
 MAX_HOSTS = 5
 FOUND, NOT_FOUND = "found the picture again", "didn't show the picture"
 """What visits came to."""
-WORDS = {
-    Standing.RECORDED: "recorded by the installation",
-    Standing.DECLARED: "declared",
-    Standing.STATED: "stated by a third party",
-    Standing.CHECKED: "stated in the bundle",
-}
-"""Whose word it is that no check bears out."""
 
 
 def case_lines(facts: CaseFacts | None, checks: Sequence[Check]) -> tuple[Line, ...]:
@@ -52,6 +45,9 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
             yield Line(
                 "capture", found, _told(BACKINGS["sightings[].captures[].outcome"].standing, "captures", [check])
             )
+    for check in checks:
+        if check.name.startswith("document:") and check.state is not State.PASSED:
+            yield Line(check.name, check.sentence, "what it shows is the owner's word")
     for calibration in facts.calibrations:
         if not ships(calibration.digest, CALIBRATIONS):
             value = f"{calibration.name[:60]}: {calibration.certain.photographs} photographs"

@@ -276,6 +276,24 @@ def test_what_was_sealed_is_shown_as_text(scene: Scene, page: Page, tmp_path: Pa
     assert shown == ["Check an Exhibit bundle", 0]
 
 
+def test_each_line_of_the_record_says_whose_word_it_is_and_that_it_is_not_checked(page: Page, bundle: Path) -> None:
+    page.check(bundle)
+    told = page.tab.ask(
+        f"[...{RESULT}.querySelectorAll('dd > .said')].map((one) => "
+        "[one.parentElement.previousElementSibling.textContent, one.textContent])"
+    )
+    rows = dict(told)
+    assert rows["Decision"] == rows["Owner"] == rows["Author"] == "declared; not checked here"
+    assert rows["Party"] == rows["Seen at"] == rows["First seen"] == "recorded by the installation; not checked here"
+    assert page.tab.ask(
+        f"[...{RESULT}.querySelectorAll('section')].filter((one) => "
+        "one.textContent.startsWith('What the sealed record says')).every((one) => "
+        "one.querySelectorAll('dd').length === one.querySelectorAll('.said').length)"
+    )
+    assert "confirmed by Ann" in page.text
+    assert all("checked by" not in said for said in rows.values())
+
+
 def test_nothing_but_the_page_itself_may_run_or_be_fetched(page: Page) -> None:
     assert page.tab.ask("fetch('data:text/plain,x').then(() => 'fetched', () => 'refused')") == "refused"
     page.tab.ask(

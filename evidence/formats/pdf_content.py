@@ -1,0 +1,96 @@
+"""What a stranger's PDF holds besides pages: scripts, embedded files, forms and actions, by the names in its objects.
+
+No object is followed and nothing is run: the names of ISO 32000-2 are looked for in all bytes and in all object
+streams, so that nothing hides in an object that no table names. What isn't found may still be there, in a damaged file
+or by another standard: it is "not found", never "none".
+"""
+
+import re
+import zlib
+from dataclasses import dataclass
+
+MAX_BYTES = 64 << 20
+MAX_UNPACKED = 128 << 20  # bytes of all object streams together
+MAX_HEAD, MAX_DICTIONARY, MAX_STREAMS = 1024, 4096, 100_000
+_VALUE = rb"\s*(?:[(<\[/]|\d+\s+\d+\s+R)"
+_END = rb"(?![^\x00-\x20()<>\[\]{}/%])"
+SIGNS = {
+    "script": rb"/(?:JavaScript" + _END + rb"|JS" + _VALUE + rb")",
+    "files": rb"/(?:EmbeddedFiles?|RichMediaContent)" + _END,
+    "launch": rb"/(?:Launch|GoToE)" + _END,
+    "sends": rb"/(?:SubmitForm|ImportData)" + _END,
+    "form": rb"/(?:AcroForm|XFA)" + _VALUE,
+    "media": rb"/(?:RichMedia|Rendition)" + _END,
+    "actions": rb"/AA" + _VALUE,
+}
+"""What is looked for, by the word that documents and verdicts have for it."""
+_FOUND = {kind: re.compile(sign) for kind, sign in SIGNS.items()}
+_ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
+_STREAM = re.compile(rb"(?<!end)stream\r?\n")
+_ENCRYPTED = re.compile(rb"/Encrypt" + _VALUE)
+_FILTERS = re.compile(rb"/Filter\s*(\[[^\]]*\]|/[A-Za-z0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class PdfContent:
+    """What was found, and why some of it couldn't be looked through, in a word; empty where all could."""
+
+    found: tuple[str, ...]
+    unread: str = ""  # ``damaged``, ``encrypted``, ``large`` or ``packed``
+
+
+def is_pdf(data: bytes, name: str) -> bool:
+    """Whether it begins as PDFs do, or is called one."""
+    return b"%PDF-" in data[:MAX_HEAD] or name.lower().endswith(".pdf")
+
+
+def pdf_content(data: bytes) -> PdfContent:
+    """What a PDF holds besides pages."""
+    if len(data) > MAX_BYTES:
+        return PdfContent((), "large")
+    if b"%PDF-" not in data[:MAX_HEAD]:
+        return PdfContent((), "damaged")
+    plain = _spelled_out(data)
+    streams, unread = _object_streams(data)
+    found = {kind for kind, sign in _FOUND.items() for part in (plain, *streams) if sign.search(part)}
+    unread = "encrypted" if _ENCRYPTED.search(plain) else unread
+    return PdfContent(tuple(kind for kind in SIGNS if kind in found), unread)
+
+
+def _object_streams(data: bytes) -> tuple[list[bytes], str]:
+    """The object streams, unpacked and with their names spelled out, and why there may be more to them."""
+    streams: list[bytes] = []
+    unread, left, end = "", MAX_UNPACKED, 0
+    for count, start in enumerate(_STREAM.finditer(data)):
+        if count >= MAX_STREAMS or left <= 0:
+            return streams, "large"
+        head = _spelled_out(data[max(0, start.start() - MAX_DICTIONARY) : start.start()])
+        head = head[head.rfind(b"obj") + 3 :]
+        filters = _FILTERS.search(head)
+        if start.start() < end or b"/ObjStm" not in head or filters is None:  # not packed: it stands among all bytes
+            continue
+        end = data.find(b"endstream", start.end())
+        why = "packed"
+        if filters[1].strip(b"[] \t\r\n") in {b"/FlateDecode", b"/Fl"} and b"/DecodeParms" not in head:
+            stream, why = _unpacked(data[start.end() : end], left) if end >= 0 else (b"", "damaged")
+            left -= len(stream)
+            streams.append(_spelled_out(stream))
+        unread = unread or why
+        if end < 0:
+            break
+    return streams, "large" if left <= 0 else unread
+
+
+def _unpacked(data: bytes, most: int) -> tuple[bytes, str]:
+    """What a stream gives, and why there may be more to it."""
+    unpacker = zlib.decompressobj()
+    try:
+        stream = unpacker.decompress(data, most)
+    except zlib.error:
+        return b"", "damaged"
+    return stream, "" if unpacker.eof and not unpacker.unused_data.strip() else "damaged"
+
+
+def _spelled_out(data: bytes) -> bytes:
+    """With the codes in names, such as ``#53`` for ``S``, as what they stand for."""
+    return _ESCAPED.sub(lambda code: bytes.fromhex(code[1].decode()), data) if b"#" in data else data

@@ -1,0 +1,54 @@
+"""The checks ``document:NN``: what a PDF of the owner holds besides pages. It is named, and nothing of it is run."""
+
+from collections.abc import Iterator
+
+from evidence.facts.case import AttachmentFacts, CaseFacts
+from evidence.formats.pdf_content import MAX_BYTES, is_pdf, pdf_content
+from evidence.verdict.result import Check, checked, not_checked, passed
+from evidence.verify.checks.inspection import Inspection
+
+MAX_DOCUMENTS = 60  # so many are looked through
+KINDS = {
+    "script": "JavaScript",
+    "files": "embedded files",
+    "launch": "actions that open other files or programs",
+    "sends": "actions that send or fetch form data",
+    "form": "a form",
+    "media": "films, sound or 3D",
+    "actions": "actions that run by themselves",
+}
+UNREAD = {
+    "damaged": "it can't be read as a PDF",
+    "encrypted": "it is encrypted",
+    "large": "it is too large",
+    "packed": "part of it is packed in a way that isn't undone here",
+}
+
+
+def check_documents(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
+    """One for each document of the chain of title that is a PDF, by its place in the facts."""
+    for number, document in enumerate(facts.work.attachments, 1):
+        name = f"document:{number:02d}"
+        if number > MAX_DOCUMENTS:
+            yield not_checked(name, f"Only the first {MAX_DOCUMENTS} documents are looked through.")
+            return
+        check = checked(name, _look, inspection, name, document)
+        if check.sentence:
+            yield check
+
+
+def _look(inspection: Inspection, name: str, document: AttachmentFacts) -> Check:
+    file = document.file.rpartition("/")[2]
+    if not inspection.sealed(document.file) and not is_pdf(b"", file):
+        return passed(name, "")
+    data = inspection.sealed_bytes(document.file, MAX_BYTES)
+    if not is_pdf(data, file):
+        return passed(name, "")
+    content = pdf_content(data)
+    unread = f"Not looked through: {UNREAD[content.unread]}." if content.unread else ""
+    if content.found:
+        held = f"{file} holds {', '.join(KINDS[kind] for kind in content.found)}. Nothing of it was run or opened."
+        return not_checked(name, f"{held} {unread}".rstrip())
+    if unread:
+        return not_checked(name, f"{file}: {unread}")
+    return passed(name, f"No scripts, embedded files, forms or actions were found in {file}; nothing was run.")
