@@ -9,10 +9,14 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.bundles.make_package import contents_files, make_packages
 from registry.bundles.packages import request_package
+from registry.bundles.seal import seal_bundles
 from registry.models import Bundle, Package, Work
 from registry.services.disk import NEARLY_FULL
+from registry.works.declarations import attach
+from tests.assets.bundles import empty_pdf
 from tests.assets.rows import owner
-from tests.assets.sealed import sealed_bundle
+from tests.assets.sealed import asked_bundle, sealed_bundle
+from tests.evidence.formats.test_pdf_content import written
 from workers.tasks.sync_runner import SyncRunner
 
 SEAL = Digest.of(b"seal")
@@ -86,3 +90,17 @@ def test_each_bundle_is_listed_with_its_digests_and_in_each_language(inline: Syn
         )
         assert "\x1b" not in text
     assert "No outside witness was configured." in files["CONTENTS.txt"].decode()
+
+
+def test_what_documents_of_the_owner_hold_is_listed_for_the_court_alone(inline: SyncRunner) -> None:
+    row = asked_bundle(inline)
+    attach(inline.services, Work.objects.get(), "deed.pdf", written("script"), about="Deed", by="Ann")
+    attach(inline.services, Work.objects.get(), "letter.pdf", empty_pdf(), about="", by="Ann")
+    seal_bundles(inline.services, [row.pk])
+    studio = row.case.owner
+    for recipient, held in (("court", True), ("other-side", False)):
+        package = made(inline, request_package(studio, [row.case.number], recipient, by="Ann", reason=""))
+        [digest] = [file["digest"] for file in package.files if file["name"] == "CONTENTS.txt"]
+        text = inline.services.blobs.get(Digest.from_hex(digest)).decode()
+        assert ("01.pdf holds JavaScript. Nothing of it was run or opened." in text) == held
+        assert "02.pdf" not in text
