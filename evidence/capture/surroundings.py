@@ -20,9 +20,9 @@ from typing import Any
 from urllib.request import getproxies_environment
 
 import certifi
-from cryptography import x509
 
 from evidence.capture.visitor import Step, Visit
+from evidence.facts.network import described_certificate, read_certificate
 from exhibit import __version__
 from exhibit.clock import rfc3339
 
@@ -85,15 +85,8 @@ def _exchange(step: Step) -> dict[str, Any]:
 
 def _certificate(der: bytes) -> dict[str, Any]:
     described: dict[str, Any] = {"sha256": hashlib.sha256(der).hexdigest(), "der": base64.b64encode(der).decode()}
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        described["subject"] = certificate.subject.rfc4514_string()
-        described["issuer"] = certificate.issuer.rfc4514_string()
-        described["not_before"] = rfc3339(certificate.not_valid_before_utc)
-        described["not_after"] = rfc3339(certificate.not_valid_after_utc)
-    except (ValueError, x509.InvalidVersion):
-        described["unreadable"] = True
-    return described
+    certificate = read_certificate(der)
+    return described | ({"unreadable": True} if certificate is None else described_certificate(certificate))
 
 
 def _clock(steps: Sequence[Step]) -> dict[str, Any]:

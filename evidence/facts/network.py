@@ -1,8 +1,12 @@
 """The form of ``network.json``: what ``surroundings.describe`` writes of a capture's surroundings."""
 
+import base64
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from cryptography import x509
+
+from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.types import LATER, Count
 
@@ -24,6 +28,31 @@ class NetworkCertificate:
     not_before: str = field(default="", metadata=LATER)  # since when it counts, as it says
     not_after: str = field(default="", metadata=LATER)  # until when
     unreadable: bool = field(default=False, metadata=LATER)  # true when it can't be read
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes (DER); raises ``binascii.Error``, which is a ``ValueError``, where the text is no base64."""
+        return base64.b64decode(self.der, validate=True)
+
+
+def read_certificate(der: bytes) -> x509.Certificate | None:
+    """A certificate; ``None`` for bytes that can't be read as one."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        described_certificate(certificate)
+    except (ValueError, x509.InvalidVersion):
+        return None
+    return certificate
+
+
+def described_certificate(certificate: x509.Certificate) -> dict[str, str]:
+    """What a certificate says, by the names of :class:`NetworkCertificate`; raises ``ValueError``."""
+    return {
+        "subject": certificate.subject.rfc4514_string(),
+        "issuer": certificate.issuer.rfc4514_string(),
+        "not_before": rfc3339(certificate.not_valid_before_utc),
+        "not_after": rfc3339(certificate.not_valid_after_utc),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,6 +258,7 @@ async function keyOf(inspection, name) {
   must(isSoundPoint(fromHex(key.public)), "The manifest's key is a point of small order, or isn't in its one form (RFC 8032).");
   const files = [canonical(key), pemOf(fromHex(key.public))];
   for (const [place, file] of KEY.entries()) must(same(await inspection.read(file), files[place]), `${file} isn't the key that the manifest states.`);
+  must(["operator", "owner"].includes(key.holder), `Nobody of the kind ${quoted(key.holder)} holds a sealing key.`);
   const pinned = pinnedKey(inspection.trust, key.public, "sealing");
   if (!pinned) throw new Unchecked(`Nobody on the trust list has the key ${key.public.slice(0, 16)}: it isn't known whose it is.`);
   must(pinned.owner === matter.owner, `The key is pinned as that of ${pinned.owner}, not of the owner in the manifest.`);
@@ -389,6 +390,7 @@ async function consistencyOf(inspection, { note }, facts) {
   if (!earlier.length) throw new Unchecked("The sealed files hold no earlier checkpoint.");
   const listed = inspection.has(CONSISTENCY) ? await inspection.readJson(CONSISTENCY, "consistency") : [];
   const paths = new Map(listed.map(({ size, path }) => [size, path.map(fromHex)]));
+  must([...paths.keys()].every((size) => earlier.some((old) => old.size === size)), "The bundle holds a proof from a checkpoint on that isn't in the sealed files.");
   for (const old of earlier) {
     must(paths.has(old.size) || old.size === note.size, `The bundle holds no proof from the checkpoint of ${old.size} entries on: it has to.`);
     must(await isContinued(old, note, paths.get(old.size) || []), `The log of ${note.size} entries doesn't continue that of ${old.size}.`);

@@ -34,6 +34,7 @@ class Check:
     by: str = ""  # the name of the pinned entry it rests on, or of the log; else empty
     similarity: float | None = None  # of two pictures, as it was computed here; only with checks of matches
     remarks: tuple[str, ...] = ()  # what a reader is to know of visits before all else; only with checks of captures
+    part: float | None = None  # the larger share of one of both pictures that this is of; only with checks of matches
 
     def to_plain(self) -> dict[str, Any]:
         """Plain JSON data; what is empty isn't named."""
@@ -139,7 +140,7 @@ class Verdict:
     times: tuple[Time, ...] = ()
     views: tuple[Any, ...] = ()
     account: Any = None
-    lines: tuple[Line, ...] = ()  # of a case: decision, party, host, similarity, capture, and a calibration nobody pins
+    lines: tuple[Line, ...] = ()  # of a case, see :mod:`evidence.verify.checks.lines`
 
     @property
     def grades(self) -> tuple[Grade, ...]:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from evidence.anchors import KINDS
 from evidence.anchors.cosignature.kind import KIND as COSIGNATURE
 from evidence.bundle.bag import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, checkpoint_digest
-from evidence.facts.case import CaseFacts
+from evidence.facts.case import CaseFacts, WitnessFacts
 from evidence.formats.codec import FormatError
 from evidence.verdict.result import UNKNOWN, Check, State, checked, expect, failed, not_checked, passed, second
 from evidence.verdict.trust import Trust
@@ -75,7 +75,10 @@ def _check_stated(
     facts: CaseFacts | None, records: tuple[AnchorRecord, ...], pairs: list[tuple[str, Check]]
 ) -> tuple[Check, ...]:
     """``witnesses``, where the facts state that some have answered: whether each one's receipt is here, and says so."""
-    stated = [] if facts is None else [one for one in facts.witnesses if one.state == "complete"]
+    every = () if facts is None else facts.witnesses
+    if problem := _impossible(every):
+        return (failed("witnesses", problem),)
+    stated = [one for one in every if one.state == "complete"]
     if not stated:
         return ()
     heads = {checkpoint_digest(proof.checkpoint) for _, proof in log_proofs(facts)}
@@ -100,6 +103,18 @@ def _check_stated(
     if set(names) != {one.name for one in stated}:
         words += f" They lead to {len(names)} of the trust list: {', '.join(names)[:200]}."
     return (passed("witnesses", words),)
+
+
+def _impossible(witnesses: Sequence[WitnessFacts]) -> str:
+    """What facts can't say of witnesses, being written before the manifest, or an empty text."""
+    if len({(one.kind, one.name) for one in witnesses}) < len(witnesses):
+        return "The facts name a witness twice."
+    for one in witnesses:
+        answered = one.state == "complete"
+        known = one.state in {"asked", "pending", "complete"} and (answered or one.time is None)
+        if not known or (answered and one.subject == "manifest") or (one.development and one.qualified):
+            return f"Of {one.name[:60]!a} the facts say what can't be known of a witness then."
+    return ""
 
 
 def _check_cosigned(trust: Trust, checks: list[Check], *, is_continued: bool) -> tuple[Check, ...]:

@@ -20,13 +20,14 @@ from PIL import Image, ImageFilter
 from evidence.bundle.sealing import sighting_folder
 from evidence.capture.boxes import Place, draw_lines
 from evidence.facts.case import CaptureFacts, CaseFacts, SightingFacts
-from evidence.facts.network import NetworkCertificate, NetworkRecord, Rendered
+from evidence.facts.network import NetworkCertificate, NetworkExchange, NetworkRecord, Rendered
 from evidence.formats.codec import FormatError, from_plain, parse_json
 from evidence.formats.records import inline_bodies, names_address, plain_url
 from evidence.formats.wacz import WARC, WaczPage, write_wacz
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed
 from evidence.verify.checks.exchanges import APART, Answer, Ends, Recording, ends_of, hold, hold_archive, read_recording
 from evidence.verify.checks.inspection import EARLIER, Inspection, words_of
+from evidence.verify.checks.surroundings import expect_surroundings, expect_undisturbed
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, UnreadablePictureError
 from exhibit.network.addresses import host_of, origin_of, with_letters
@@ -149,6 +150,7 @@ def _check_all(numbers: Sequence[str], agreed: set[str], shown: set[str]) -> Che
 
 def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     named: set[str] = set()
+    visits: set[Digest] = set()
     every = [(sighting, number, of) for sighting in facts.sightings for number, of in enumerate(sighting.captures, 1)]
     for place, (sighting, number, stated) in enumerate(every):
         numbers = f"{sighting.number:02d}-{number}"
@@ -163,9 +165,18 @@ def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
             yield not_checked(name, EARLIER)
         elif not named.isdisjoint(stated.files):
             yield failed(name, "It names a file of another visit.")
+        elif not visits.isdisjoint(_records(inspection, stated)):
+            yield failed(name, "It has the record of another visit.")
         else:
             yield from _check_capture(inspection, facts, sighting, stated, numbers)
         named.update(stated.files)
+        visits.update(_records(inspection, stated))
+
+
+def _records(inspection: Inspection, stated: CaptureFacts) -> set[Digest]:
+    """The digests of what a visit recorded of its surroundings: of two visits they differ, if only in their times."""
+    files = (inspection.manifest.file(path) for path in stated.files)
+    return {file.sha256 for file in files if file is not None and file.role == "network"}
 
 
 def _check_capture(
@@ -219,7 +230,9 @@ def _agrees(capture: _Capture, name: str) -> Check:
     if "exchange" not in capture.files:
         raise NotFoundError("The record of the exchanges wasn't kept, so nothing shows what was served.")
     recording, ends = _held(capture, network)
+    expect_surroundings(network, [_dates(step, recording.answers) for step in network.exchanges])
     seen, remarks = _check_served(capture, network, recording.answers, ends)
+    expect_undisturbed(network)
     lacking = [words_of(capture.inspection.absent[path]) for path in stated.files if path in capture.inspection.absent]
     pictures = capture.files.get("screenshot")
     looked = " A browser made pictures of the page." if pictures and pictures not in capture.inspection.absent else ""
@@ -253,6 +266,13 @@ def _check_certificate(one: NetworkCertificate) -> None:
         raise FormatError("The surroundings hold a certificate that can't be read.") from error
     same = Digest.of(der) == one.sha256 and base64.b64encode(der).decode() == one.der
     expect(same, "The surroundings hold a certificate with another digest than stated.")
+
+
+def _dates(step: NetworkExchange, answers: Sequence[Answer]) -> list[str]:
+    """What the recorded answers that a stated exchange may be have as their ``Date``."""
+    wanted, last = plain_url(step.url), step.answered + APART
+    own = [one for one in answers if one.url == wanted and one.response.status == step.status]
+    return [one.response.header("date") for one in own if step.sent - APART <= one.record.date <= last]
 
 
 def _check_served(

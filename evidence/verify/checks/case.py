@@ -3,23 +3,22 @@
 import json
 import operator
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence.bundle.manifest import FACTS_PATH
-from evidence.bundle.sealing import check_left_out, derived_files, named_files
+from evidence.bundle.manifest import FACTS_PATH, ManifestFile
+from evidence.bundle.sealing import check_left_out, derived_files, media_type_of, named_files
 from evidence.facts.case import CaseFacts, MatchFacts, PictureFacts, SightingFacts
 from evidence.formats.codec import FormatError, parse_canonical, to_plain
 from evidence.formats.container import read_all
 from evidence.log import merkle
-from evidence.log.notes import parse_note
-from evidence.log.proofs import LogProof, SliceProof, record_leaf
+from evidence.log.proofs import LogProof, SightingRecord, SliceProof, record_leaf
 from evidence.verdict.result import Check, checked, expect, failed, not_checked, passed, second
 from evidence.verify.checks.captures import check_captures
 from evidence.verify.checks.cocaptures import check_cocaptures, check_web_archives
@@ -39,7 +38,7 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from exhibit.network.addresses import host_of, is_public_suffix, is_within, registrable_domain
-from exhibit.periods import earliest
+from exhibit.periods import days_of, earliest
 from exhibit.pictures.decode import DecodedPicture, decode
 from exhibit.types import Decision, Piece
 
@@ -55,7 +54,20 @@ MAP_TOLERANCE = 0.1  # share of the cells of a map of what survives that may dif
 LEAST_DENSE, LEAST_PART, LEAST_TEXTURED = 0.5, 0.4, 100
 """By which the product itself calls no pair certain: less similarity, a smaller share of both pictures than this that
 the one shows of the other, fewer windows with texture in it. They are applied to what is computed here."""
-HELD_TO_PARTS = frozenset({"match-6", "match-7", "match-8"})  # versions of the comparison that had all three limits
+BEFORE_PARTS = frozenset({"match-1", "match-2", "match-3", "match-4", "match-5"})
+"""Versions of the comparison that hadn't all three limits; those that nobody knows have."""
+WITH_ODDS = frozenset({"match-6", "match-7", "match-8"})
+WITHOUT_ODDS = {Decision.REVIEW: "low-information", Decision.RESEMBLES: "derived"}
+"""Versions of the comparison that state odds, and for which reasons of pairs with other bytes they don't."""
+HOLDING = frozenset(
+    {
+        "low-information", "collage", "page", "negative", "mark", "hash", "series", "derived", "imprecise",
+        "few-inliers", "weak-agreement", "shared-overlay",
+    }
+)  # fmt: skip
+"""Reasons for which nothing is certain."""
+MAX_COPIES, LEAST_FURTHER = 8, 0.25
+"""So many copies of one picture are looked for in another, and what each of them agrees in at least."""
 AREA_TOLERANCE = 0.01  # largest difference between a sealed and a recomputed share of an area
 WORK_ALONE = "none"  # the kind of party in the record of a work that is about no use of it
 STOOD_IN = " A reduced picture stood in for a withheld one; that it shows the same is the sealer's word."
@@ -163,6 +175,8 @@ def _fitting(inspection: Inspection, facts: CaseFacts) -> str:
     for path, data in derived_files(facts).items():
         expect(stated[path].sha256 == Digest.of(data), f"{path} says something else than the facts.")
     _expect_whole(facts)
+    if facts.made_with is not None:  # earlier versions stated each crawl's sighting of a place
+        _expect_once(facts, stated)
     left = f" but {len(facts.left_out)} of which they say why not" if facts.left_out else ""
     return (
         f"The facts fit the manifest, and every file they name is sealed{left} "
@@ -186,6 +200,29 @@ def _expect_whole(facts: CaseFacts) -> None:
         expect(fits, f"{name} is about a picture that no sighting of the case shows.")
         same = (match.verification.probability is not None) == (match.verification.calibration in calibrations)
         expect(same, f"{name} states a probability without its calibration, or the other way round.")
+
+
+def _expect_once(facts: CaseFacts, stated: Mapping[str, ManifestFile]) -> None:
+    """Raise ``FormatError`` where something is there twice or for nothing, or a picture isn't listed as one."""
+    pairs = {(match.work_picture, match.picture, match.verification.pipeline) for match in facts.matches}
+    expect(len(pairs) == len(facts.matches), "Two matches are of the same pictures.")
+    places = {
+        (one.page_url, one.image_url, one.picture.digest, "" if one.last_seen else one.period)
+        for one in facts.sightings
+    }
+    expect(len(places) == len(facts.sightings), "Two sightings are of one picture at one place.")
+    calibrations = {calibration.digest for calibration in facts.calibrations}
+    expect(len(calibrations) == len(facts.calibrations), "The facts hold a calibration twice.")
+    if facts.matches:
+        used = calibrations <= {match.verification.calibration for match in facts.matches}
+        expect(used, "The facts hold a calibration that gave no match a probability.")
+        about = {number for match in facts.matches for number in match.sightings}
+        expect(about >= {one.number for one in facts.sightings}, "A sighting shows a picture that no match is about.")
+    kinds = dict.fromkeys((picture.file for picture in facts.work.pictures), "work-picture")
+    kinds |= dict.fromkeys((sighting.picture.file for sighting in facts.sightings), "sighting-picture")
+    for file in (stated[path] for path in kinds if path not in facts.absent):
+        same = (file.role, file.media_type) == (kinds[file.path], media_type_of(file.path))
+        expect(same, f"The manifest lists {file.path} as another kind of file than the facts.")
 
 
 def _registrations(inspection: Inspection, own: OwnCheckpoint | None, facts: CaseFacts) -> Iterator[Check]:
@@ -222,13 +259,13 @@ def _registration(
     same = simple == canonical(proof.opening)  # what verify.py, and anybody with a plain program, hashes
     expect(same, "The log's entry has names or numbers that programs write in different ways.")
     _expect_alike(facts, proof)
-    expect_vouched(inspection, own, proof)
+    vouching = expect_vouched(inspection, own, proof)
     if "owner_name" not in proof.opening:
         return not_checked(name, f"Entry {proof.sequence} of the log doesn't state whose registration it is.")
     words = f"Entry {proof.sequence} of the log, dated {proof.time:%Y-%m-%d}, commits to owner, work and picture."
     seen = _first_seen(facts, proof.opening.get("picture"))
     late = f" A copy had been seen before, at {second(seen)}." if seen and seen < proof.time else ""
-    return passed(name, words + late, parse_note(proof.checkpoint).origin)
+    return passed(name, words + late, vouching)
 
 
 def _expect_alike(facts: CaseFacts, proof: LogProof) -> None:
@@ -285,6 +322,9 @@ def _first_seen(facts: CaseFacts, picture: object) -> datetime | None:
 
 _HASH = re.compile("[0-9a-f]{64}")
 _NUMBER = re.compile(r"[!-~]+(?: [!-~]+)*")
+_PEER = re.compile(r"[0-9.]+(:[0-9]{1,5})?|\[[0-9a-f:.]+\]:[0-9]{1,5}|[0-9a-f:.]+", re.IGNORECASE)
+_CERTIFICATE = re.compile("[a-z,-]{1,90} sha256:[0-9a-f]{64}")
+_PERIOD = re.compile("[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9]{2}:[0-9]{2}Z)?)?)?")
 
 
 def _slice(inspection: Inspection, own: OwnCheckpoint | None, sighting: SightingFacts) -> Check:
@@ -293,14 +333,14 @@ def _slice(inspection: Inspection, own: OwnCheckpoint | None, sighting: Sighting
         return not_checked(name, "The bundle holds no log entry of the crawl that saw this picture.")
     _expect_recorded(sighting, proof)
     expect_logged(proof.log, EntryType.SLICE)
-    expect_vouched(inspection, own, proof.log)
+    vouching = expect_vouched(inspection, own, proof.log)
     seen = proof.record.seen
     place = f"record {proof.index + 1} of {proof.count}, entry {proof.log.sequence} of the log"
     told = second(seen) if seen else sighting.period or "no time that its archive states"
     words = f"The crawl recorded this sighting as of {told}: {place}."
     if (sighting.first_seen, sighting.last_seen) != (seen, seen):
         words += " First and last seen beyond that aren't shown by it."
-    return passed(name, words, parse_note(proof.log.checkpoint).origin)
+    return passed(name, words, vouching)
 
 
 def _is_between(first: datetime | None, moment: datetime | None, last: datetime | None) -> bool:
@@ -321,6 +361,7 @@ def _expect_recorded(sighting: SightingFacts, proof: SliceProof) -> None:
     expect(same, "The crawl's record states other headers or another server than the facts.")
     inside = sighting.period == record.period and _is_between(sighting.first_seen, record.seen, sighting.last_seen)
     expect(inside, "The crawl's record has a time outside of first and last seen.")
+    _expect_possible(record, proof.log.time)
     root, count = proof.log.opening.get("root"), proof.log.opening.get("count")
     if type(count) is not int or count != proof.count or not isinstance(root, str) or not _HASH.fullmatch(root):
         raise FormatError("The slice's entry doesn't state a root and a count that fit.")
@@ -328,7 +369,32 @@ def _expect_recorded(sighting: SightingFacts, proof: SliceProof) -> None:
     expect(included, "The sighting isn't included in the slice that the log's entry commits to.")
 
 
+def _expect_possible(record: SightingRecord, logged: datetime) -> None:
+    """Raise ``FormatError`` where no crawl or archive can have recorded this, given when the log took it down."""
+    scheme = record.final_url.partition(":")[0].lower()
+    answered = record.status in {0, 304} or 200 <= record.status < 300
+    expect(answered, f"No crawl keeps a picture that came with the status {record.status}.")
+    expect(not record.peer or _PEER.fullmatch(record.peer), "The crawl's record names a server that is no address.")
+    certified = not record.certificate or (scheme == "https" and _CERTIFICATE.fullmatch(record.certificate))
+    expect(certified, "The crawl's record says of the server's certificate what no crawl notes.")
+    if record.period:
+        try:
+            begins = days_of(record.period)[0] if _PERIOD.fullmatch(record.period) else date.max
+        except ValueError:
+            begins = date.max
+        expect(begins <= logged.date() + timedelta(days=1), "The crawl's record states a period that can't have been.")
+
+
 def _match(
+    inspection: Inspection, match: MatchFacts, pictures: Pictures, pixels_of: Decoder | None, *, is_told: bool
+) -> Check:
+    """What both pictures give, and whether a comparison can have ended as it was sealed."""
+    check = _compared(inspection, match, pictures, pixels_of, is_told=is_told)
+    _expect_decided(match)
+    return check
+
+
+def _compared(
     inspection: Inspection, match: MatchFacts, pictures: Pictures, pixels_of: Decoder | None, *, is_told: bool
 ) -> Check:
     """What the found and the registered picture give; nothing is computed without a way to decode them.
@@ -360,6 +426,22 @@ def _match(
         raise
     except ExhibitError as error:
         return not_checked(name, f"The similarity couldn't be computed anew. {error.message}")
+
+
+def _expect_decided(match: MatchFacts) -> None:
+    """Raise ``FormatError`` where no comparison can have ended so, or measured this."""
+    one = match.verification
+    share, drift = one.in_place or 0.0, one.drift or 0.0
+    expect(0 <= share <= 1 and drift >= 0, "The match states a share or a displacement that can't be.")
+    expect(len(one.further) < MAX_COPIES, "The match states more copies than a comparison looks for.")
+    if one.pipeline in BEFORE_PARTS:
+        return
+    held = sorted(HOLDING.intersection(one.reasons))
+    expect(one.decision is not Decision.CERTAIN or not held, f"It was sealed as certain, and held back: {held[:3]}.")
+    if one.pipeline in WITH_ODDS and one.related is None and match.work_picture != match.picture:
+        reason = WITHOUT_ODDS.get(one.decision, "")
+        problem = f"{one.pipeline} states odds of such a match, and there are none."
+        expect(one.decision is Decision.NONE or reason in one.reasons, problem)
 
 
 def _same_bytes(match: MatchFacts, pictures: Pictures) -> str:
@@ -407,20 +489,38 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
         dense, textured = agreement(*laid)
         if sealed.survival:
             _expect_survival(sealed.survival, survival(*laid))
+        for copy in every[:-1]:
+            alike = agreement(*laid_on(pixels[0], pixels[1], registered @ copy @ back))[0]
+            expect(alike >= LEAST_FURTHER - TOLERANCE, "The match states a further copy where none is seen.")
+        part = _part_in_pieces(sealed.pieces, laid[1], sizes[0]) if sealed.pieces else max(work, picture)
     words = f"sealed similarity {sealed.dense:.3f}, recomputed {dense:.3f}"
     problem = f"The pictures and the alignment don't give the sealed figure: {words}."
     expect(abs(dense - sealed.dense) <= TOLERANCE, problem)
     reduced = any(file != picture.file for picture, file in zip(pictures, files, strict=True))
     told = f"Warping one picture onto the other gives the sealed figure: {words}.{STOOD_IN * reduced}"
     unlike, small = dense < LEAST_DENSE - TOLERANCE, max(work, picture) < LEAST_PART - AREA_TOLERANCE
-    plain, held = textured < LEAST_TEXTURED, sealed.pipeline in HELD_TO_PARTS
+    plain, held = textured < LEAST_TEXTURED, sealed.pipeline not in BEFORE_PARTS
     why = f"they agree in less than {LEAST_DENSE:g} of what they share" if unlike else "they share too small a part"
     if sealed.decision is Decision.CERTAIN and (unlike or (held and (small or plain))):
         raise FormatError(f"{words}: {why}, and it was sealed as certain.")
     if unlike or (small and plain):
         told += f" But {why}: that one shows the other isn't shown by it."
-        return replace(not_checked(name, told), similarity=dense)
-    return replace(passed(name, told), similarity=dense)
+        return replace(not_checked(name, told), similarity=dense, part=part)
+    if sealed.decision is Decision.NONE:
+        return replace(not_checked(name, f"{told} But the comparison itself found nothing."), similarity=dense)
+    return replace(passed(name, told), similarity=dense, part=part)
+
+
+def _part_in_pieces(pieces: Sequence[Piece], mask: NDArray[np.bool_], size: tuple[int, int]) -> float:
+    """The share that pieces show of the registered picture, or of the found one where that is more."""
+    area = 0.0
+    for piece in pieces:
+        left, top, right, bottom = piece.box
+        corners = np.array([[left, top, 1], [right, top, 1], [right, bottom, 1], [left, bottom, 1]])
+        there = corners @ np.linalg.inv(np.asarray(piece.transform, np.float64)).T
+        x, y = (there[:, axis] / there[:, 2] for axis in (0, 1))
+        area += abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+    return max(float(mask.mean()), min(1.0, area / (size[0] * size[1])))
 
 
 def _expect_survival(stated: Sequence[str], seen: Sequence[str]) -> None:

@@ -3,7 +3,6 @@
 from evidence.facts.case import CaseFacts, PasskeyFacts
 from evidence.facts.passkey import ASSERTION_PATH, FRESH, Assertion, check_assertion
 from evidence.formats.codec import FormatError
-from evidence.log.notes import parse_note
 from evidence.verdict.result import Check, expect, not_checked, passed, second
 from evidence.verify.checks.inspection import Inspection
 from evidence.verify.checks.proofs import OwnCheckpoint, expect_logged, expect_vouched
@@ -26,15 +25,16 @@ def check_decision(inspection: Inspection, own: OwnCheckpoint | None, facts: Cas
     _expect_decision(facts, stated, assertion)
     _expect_key(stated, assertion)
     check_assertion(assertion)
-    for proof in (stated.log, stated.key):
-        expect_vouched(inspection, own, proof)
+    vouching = [expect_vouched(inspection, own, proof) for proof in (stated.log, stated.key)]
     statement = assertion.statement
     words = (
         f"Signed at {second(stated.log.time)} on {statement.site} by a passkey whose device verified the person; it "
         f"stands in the log since {stated.key.time:%Y-%m-%d}, entry {stated.key.sequence}, as one of "
         f"{statement.by}. That it is this person's is the installation's word. {_counted(facts, assertion)}"
     )
-    return passed("decision", words, parse_note(stated.log.checkpoint).origin)
+    if not _seen(facts) <= set(statement.subject.get("pictures", ())):
+        return not_checked("decision", f"{words} Of the others nothing was signed.")
+    return passed("decision", words, vouching[0])
 
 
 def check_confirmed(facts: CaseFacts) -> Check:
@@ -44,20 +44,29 @@ def check_confirmed(facts: CaseFacts) -> Check:
         raise FormatError(f"A case can't be decided to be {decision.decision[:40]!a}.")
     if (decision.decision == CaseDecision.OPEN) != (decision.at is None):
         raise FormatError("An open case states when it was decided, or a decided one doesn't.")
+    search = facts.licence_check
+    if len(search.reasons) > search.searched:
+        raise FormatError("The facts say of more licences why they don't cover the use than were searched.")
     if decision.decision != CaseDecision.CONFIRMED:
         return not_checked("confirmed", f"The case isn't confirmed: it is {decision.decision}.")
     if facts.licence_check.covered:
         return not_checked("confirmed", "The case was confirmed, and by the facts' own search licences cover the use.")
     if decision.demonstration:
         return passed("confirmed", "A switch for demonstrations confirmed the case; no person examined it.")
+    if not any(sign.isalnum() for sign in decision.by):
+        raise FormatError("The case was confirmed, and nobody is named who did.")
     assert decision.at is not None
     by = "It was signed by a passkey." if decision.passkey else "Nothing in the bundle shows who that is."
     return passed("confirmed", f"Declared by {decision.by[:80]!r}, at {second(decision.at)}. {by}")
 
 
+def _seen(facts: CaseFacts) -> set[str]:
+    """The digests of the pictures that were seen."""
+    return {sighting.picture.digest.hex for sighting in facts.sightings}
+
+
 def _counted(facts: CaseFacts, assertion: Assertion) -> str:
-    named = set(assertion.statement.subject.get("pictures", ()))
-    seen = {sighting.picture.digest.hex for sighting in facts.sightings}
+    named, seen = set(assertion.statement.subject.get("pictures", ())), _seen(facts)
     return f"Counter {assertion.counter}; the statement names {len(seen & named)} of {len(seen)} pictures seen."
 
 
@@ -75,8 +84,7 @@ def _expect_decision(facts: CaseFacts, stated: PasskeyFacts, assertion: Assertio
     named = subject.get("pictures")
     if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
         raise FormatError("The statement names no pictures.")
-    seen = {sighting.picture.digest.hex for sighting in facts.sightings}
-    expect(not seen.isdisjoint(named), "The statement that was signed is about other pictures.")
+    expect(not _seen(facts).isdisjoint(named), "The statement that was signed is about other pictures.")
     expect(decision.by.split(" (token ")[0] == statement.by, "The statement that was signed names somebody else.")
     late = abs(stated.log.time - statement.time)
     expect(late <= FRESH, f"The statement is of {rfc3339(statement.time)}: too far from the decision.")

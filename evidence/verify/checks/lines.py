@@ -1,17 +1,27 @@
-"""The first lines of a verdict: what was decided, about whom, where, how alike the pictures are; each with its word.
+"""The first lines of a verdict: what was decided, about whom, where and when, how alike the pictures are.
 
 Whose word a line is says the table of :mod:`evidence.facts.backing`, and how its check ended.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 
 from evidence.facts.backing import BACKINGS, WORDS, Standing
-from evidence.facts.case import CaseFacts
+from evidence.facts.case import CaseFacts, MatchFacts, SightingFacts
 from evidence.facts.shipped import CALIBRATIONS, ships
 from evidence.verdict.result import Check, Line, State, second, worst
 from exhibit.network.addresses import host_of, is_confusable, with_letters
 
 MAX_HOSTS = 5
+SLACK, LATE = timedelta(hours=1), timedelta(days=1)
+"""By so much clocks may differ, and so long the log may take."""
+SMALL_PART = 0.4
+"""Share of both pictures below which a line says of how small a part their similarity is."""
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
+REST = "licences searched, other times, and what a visit says of its machine, programs and name servers"
 FOUND, NOT_FOUND = "found the picture again", "didn't show the picture"
 """What visits came to."""
 
@@ -26,19 +36,33 @@ def case_lines(facts: CaseFacts | None, checks: Sequence[Check]) -> tuple[Line, 
 def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     decision, said = facts.decision, "decision"
     at = f", {second(decision.at)}" if decision.at is not None else ""
-    by = "by a switch for demonstrations" if decision.demonstration else f"by {decision.by[:80]!r}"
+    name, token = re.fullmatch(r"(?s)(.*?)(?: \(token (.*)\))?", decision.by).groups()  # type: ignore[union-attr]
+    by = f"by {name[:80]!r}" + (f", by a token called {token[:80]!r}" if token is not None else "")
+    by = "by a switch for demonstrations" if decision.demonstration else by
     value = f"{decision.decision[:40]} {by}{at}" if decision.at is not None else decision.decision[:40]
     yield _line(said, value, "decision.decision", checks, "decision")
+    value = f"{facts.bundle} of the case {facts.number[:40]!r}; a later one may say otherwise"
+    yield _line("bundle", value, "bundle", checks)
     yield _line("party", _readable(facts.party.name[:120]), "party.name", checks)
     hosts = sorted({_readable(host_of(sighting.page_url)) or "none" for sighting in facts.sightings})
     more = f" and {len(hosts) - MAX_HOSTS} more" if len(hosts) > MAX_HOSTS else ""
     yield _line("host", ", ".join(hosts[:MAX_HOSTS])[:300] + more, "sightings[].page_url", checks)
+    yield _line("server", _servers(facts), "sightings[].peer", checks)
+    yield _line("seen", _seen(facts), "sightings[].slice.record.seen", checks)
+    yield _line("registered", _registered(facts), "work.registered_at", checks)
     figures = [check.similarity for check in checks if check.similarity is not None]
     low, high = (min(figures), max(figures)) if figures else (0.0, 0.0)
     alike = f"{low:.3f}" if low == high else f"{low:.3f} to {high:.3f}"
     stated = sorted({f"{match.verification.dense:.3f}" for match in facts.matches})
-    value = f"{alike}, computed here" if figures else f"{', '.join(stated[:3]) or 'none'}, not computed here"
+    part = min((check.part for check in checks if check.part is not None), default=1.0)
+    of = f", of at most {part:.0%} of a picture" if part < SMALL_PART else ""
+    value = f"{alike}, computed here{of}" if figures else f"{', '.join(stated[:3]) or 'none'}, not computed here"
     yield _line("similarity", value, "matches[].verification.dense", checks)
+    if facts.matches:
+        by = _line("", "", "matches[].verification.probability", checks).by
+        weighed = [check for check in checks if _is_of(check, "odds")]
+        odds = _told(Standing.RECORDED, "odds", weighed).removeprefix(WORDS[Standing.RECORDED])
+        yield Line("figures", _figures(facts.matches), by + odds)
     for check in checks:
         if check.name == "captures":
             found = "; ".join((FOUND if check.state is State.PASSED else NOT_FOUND, *check.remarks))
@@ -49,13 +73,113 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
         if check.name.startswith("document:") and check.state is not State.PASSED:
             yield Line(check.name, check.sentence, "what it shows is the owner's word")
     for calibration in facts.calibrations:
+        value = f"{calibration.name[:60]!r}: {calibration.certain.photographs} photographs"
         if not ships(calibration.digest, CALIBRATIONS):
-            value = f"{calibration.name[:60]}: {calibration.certain.photographs} photographs"
             yield Line("calibration", value, "recorded by the installation; it doesn't come with this software")
+        elif any(_is_of(check, "probability") and check.state is not State.PASSED for check in checks):
+            yield _line("calibration", value, "calibrations[].name", checks)
+    yield from _witnesses(facts, checks)
+    made = facts.software
+    models = "".join(f", {model.name[:40]!r} {model.version[:40]!r}" for model in made.models[:3])
+    value = f"{made.name[:40]!r} {made.version[:40]!r}, {made.pipeline[:40]!r}{models}"
+    yield _line("software", value, "software.name", checks)
+    yield Line("rest", REST, f"{WORDS[Standing.RECORDED]}; examined by no check")
+
+
+def _servers(facts: CaseFacts) -> str:
+    """Who answered, and whether anybody could have asked."""
+    peers = sorted({_address(sighting.peer) for sighting in facts.sightings})
+    some = "" if all(map(_is_public, peers)) else " (no public address)"
+    more = f" and {len(peers) - MAX_HOSTS} more" if len(peers) > MAX_HOSTS else ""
+    return ", ".join(peer[:60] or "nobody" for peer in peers[:MAX_HOSTS]) + more + some
+
+
+def _address(peer: str) -> str:
+    """The address of a server that may have a port."""
+    bracketed = re.match(r"\[([^\]]*)\]", peer)
+    return bracketed[1] if bracketed else peer.partition(":")[0] if peer.count(":") == 1 else peer
+
+
+def _is_public(address: str) -> bool:
+    try:
+        return ip_address(address).is_global
+    except ValueError:
+        return False
+
+
+def _seen(facts: CaseFacts) -> str:
+    """When the crawl saw it first, and what else speaks of that time."""
+    recorded = [(one.slice.record.seen, one.slice.log.time) for one in facts.sightings if one.slice is not None]
+    known = [(seen, logged) for seen, logged in recorded if seen is not None]
+    if not known:
+        periods = sorted({one.period for one in facts.sightings if one.period})
+        return f"at no known moment{': ' + ', '.join(periods[:3])[:100] if periods else ''}"
+    first, logged = min(known)
+    value = second(first)
+    if logged - first > LATE:
+        value += f", in the log since {second(logged)}"
+    stated = min((one.first_seen for one in facts.sightings if one.first_seen is not None), default=first)
+    if first - stated > SLACK:
+        value += f"; {second(stated)} by the facts alone"
+    dated = max((date for date in map(_dated, facts.sightings) if date is not None), default=first)
+    return f"{value}; its server's clock said {second(dated)}" if dated - first > LATE else value
+
+
+def _dated(sighting: SightingFacts) -> datetime | None:
+    """The server's own time of its answer; ``None`` where it states none, or one that isn't after the sight."""
+    seen = None if sighting.slice is None else sighting.slice.record.seen
+    for name, value in sighting.headers:
+        if name.lower() == "date" and seen is not None:
+            try:
+                date = parsedate_to_datetime(value)
+                return date if date - seen > LATE else None
+            except (ValueError, TypeError, OverflowError):
+                return None
+    return None
+
+
+def _registered(facts: CaseFacts) -> str:
+    """When the work was registered, since when the log holds what is declared, and what had happened before."""
+    work, at = facts.work, facts.decision.at
+    value = second(work.registered_at)
+    if work.registration is not None and work.registration.time - work.registered_at > LATE:
+        value += f", in the log since {second(work.registration.time)}"
+    seen = min((one.first_seen for one in facts.sightings if one.first_seen is not None), default=None)
+    if at is not None and work.registered_at - at > SLACK:
+        return f"{value}, after the case was decided"
+    return f"{value}, after a copy was seen" if seen is not None and work.registered_at - seen > SLACK else value
+
+
+def _figures(matches: Sequence[MatchFacts]) -> str:
+    """The counted figures of the matches: details, distance of hashes and probability."""
+
+    def span(of: Callable[[MatchFacts], float | None], form: str) -> str:
+        values = sorted(value for match in matches if (value := of(match)) is not None)
+        ends = [format(value, form) for value in dict.fromkeys((values[0], values[-1]))] if values else ["none"]
+        return " to ".join(ends)
+
+    details, bits = span(lambda one: one.verification.inliers, "d"), span(lambda one: one.verification.hamming, "d")
+    probability = span(lambda one: one.verification.probability, ".4f")
+    return f"details {details}, hashes {bits} bits apart, probability {probability}"
+
+
+def _witnesses(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
+    """What the facts say of witnesses beyond what receipts show."""
+    borne_out = any((check.name, check.state) == ("witnesses", State.PASSED) for check in checks)
+    stated = [one for one in facts.witnesses if one.state == "complete" and (one.qualified or not borne_out)]
+    if stated:
+        called = (
+            f"{one.name[:40]!r}" + (f", called qualified {one.qualified[:10]!r}" if one.qualified else "")
+            for one in stated[:MAX_HOSTS]
+        )
+        made = [] if borne_out else [check for check in checks if check.name == "witnesses"]
+        yield Line("witnesses", "; ".join(called), _told(Standing.RECORDED, "witnesses", made))
 
 
 def _readable(host: str) -> str:
-    """A host with its letters beside it, and a warning where these may be taken for others."""
+    """A host with its letters beside it, and a warning where these may be taken for others; in quotes what is none."""
+    if not _HOST.fullmatch(host):
+        return f"{host!r}"
     return with_letters(host) + (", in letters that look like others" if is_confusable(host) else "")
 
 

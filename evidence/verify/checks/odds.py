@@ -25,6 +25,12 @@ NOT_COMPARED = 256  # bits that stand for the hash of a work of which parts don'
 MAX_WEIGHINGS = 16  # so many are read; a bundle of the product names one for each version of the comparison
 FAR_DRIFT, FAR_EXCESS, FAR_ROUGHNESS = 5.0, 9.0, 10.0  # what counts where they weren't measured
 NEAR_HASH = 110  # bits
+DENSE_TOLERANCE = 0.05
+"""By how much the similarity among the figures may be above the stated one, which is of the whole work."""
+SHARES = (
+    "dense", "in_place", "cover", "pieces_in_place", "pieces_dense", "another", "pieces_another", "alike",
+)  # fmt: skip
+LENGTHS = ("drift", "excess", "roughness", "pieces_excess", "patches", "inliers", "matches", "agreeing", "hamming")
 NOISE, PIECES_NOISE = 2.5, 1.5
 EXCESS, PIECES_EXCESS = (2.0, 5.0), (1.25, 2.25)  # full up to the one, nothing from the other on
 ENOUGH_PATCHES = 40
@@ -213,7 +219,7 @@ def _odds(name: str, one: Verification, weighing: WeighingFile, decided: Decisio
     words = f"sealed {one.related:.3f} and {one.exposure:.3f}, recomputed {related:.3f} and {exposure:.3f}"
     same = max(abs(related - one.related), abs(exposure - one.exposure)) <= TOLERANCE
     expect(same, f"The figures and the weights don't give the sealed odds: {words}.")
-    problem = _otherwise(one) or _unfounded(one, weighing, related, exposure)
+    problem = _impossible(one) or _otherwise(one) or _unfounded(one, weighing, related, exposure)
     expect(not problem, problem)
     if one.decision is Decision.RESEMBLES and decided.demonstration:
         return not_checked(name, "It only resembles the work, and a switch for demonstrations made a case of it.")
@@ -224,6 +230,22 @@ def _odds(name: str, one: Verification, weighing: WeighingFile, decided: Decisio
     if not ships(digest, WEIGHINGS):
         return not_checked(name, f"unknown weights: {told} That anybody measured them is the installation's word.")
     return passed(name, told)
+
+
+def _impossible(one: Verification) -> str:
+    """What the figures say that no two pictures give, or that isn't what is seen of these, or an empty text."""
+    of = {name: value for name, value in one.figures.items() if value is not None}
+    beyond = [name for name in SHARES if not 0 <= of.get(name, 0.0) <= 1]
+    beyond += [name for name in LENGTHS if of.get(name, 0.0) < 0]
+    if beyond:
+        return f"The figure {beyond[0]} is none that two pictures can give."
+    if of.get("agreeing", 0.0) > of.get("matches", math.inf):
+        return "More details are said to agree than were compared."
+    whole = of.get("hamming") != NOT_COMPARED and "negative" not in one.reasons  # no part of the work is left out
+    stated = of.get("pieces_dense" if one.pieces else "dense", 0.0)
+    if whole and stated > one.dense + DENSE_TOLERANCE:
+        return "The figures say that the pictures are more alike than the match does."
+    return ""
 
 
 def _otherwise(one: Verification) -> str:

@@ -12,6 +12,7 @@ from exhibit.errors import IntegrityError
 
 SLACK = timedelta(hours=1)
 """By so much clocks may differ: nobody's evidence rests on an hour, and a wrong summer time is no forgery."""
+GATHERING = timedelta(minutes=5)  # so long facts may be written; what they state has been by then
 STATED_SINCE = datetime(2026, 11, 22, tzinfo=UTC)
 """Facts that were sealed since then state what drawings and documents were made with."""
 OLDER = "It is of an earlier version: captures, drawings and the sheet weren't made to be held against the rest."
@@ -72,6 +73,7 @@ def _inside(facts: CaseFacts) -> Iterator[Time]:
         yield Time("registered by another", facts.work.earlier_registration, CLOCK)
     stated = {"opened": facts.opened_at, "decided": facts.decision.at, "licences": facts.licence_check.checked_at}
     yield from (Time(name, time, CLOCK) for name, time in stated.items() if time is not None)
+    yield from (Time("left out", gone.since, CLOCK) for gone in facts.left_out if gone.since is not None)
     yield Time("written", facts.written_at, CLOCK)
 
 
@@ -80,6 +82,8 @@ def _steps(facts: CaseFacts) -> Iterator[tuple[Time, Time]]:
     named = {time.of: time for time in _inside(facts)}
     steps = [("registered", "registration"), ("opened", "decided"), ("opened", "written"), ("decided", "written")]
     steps.append(("licences", "written"))
+    written = named["written"]
+    yield from ((time, written) for time in _inside(facts) if time.moment - written.moment > SLACK + GATHERING)
     seen = [time for name, time in named.items() if name.startswith("first seen:")]
     if seen and "decided" in named:
         yield min(seen, key=lambda time: time.moment), named["decided"]

@@ -32,6 +32,8 @@ MAX_RENEWALS = 16
 MAX_KEYS = 64
 _NAME = re.compile(r"([0-9a-f]{16})\.(?:pem|sig)")
 MAX_PEM = 4096
+HOLDERS = frozenset({"operator", "owner"})
+"""Who may control a sealing key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ def _key(inspection: Inspection) -> Check:
     for name, data in bag.key_files(manifest).items():
         where = "data/manifest.json names" if name == bag.KEY_PEM_PATH else "the manifest states"
         expect(inspection.read(name) == data, f"{name} isn't the key that {where}.")
+    expect(manifest.key.holder in HOLDERS, f"Nobody of the kind {manifest.key.holder[:40]!a} holds a sealing key.")
     key = inspection.trust.key(public, "sealing")
     if key is None:
         raise UnknownWitnessError(f"no pinned owner has the key {public.hex()[:16]}.")
@@ -202,19 +205,20 @@ def own_checkpoint(inspection: Inspection) -> OwnCheckpoint | None:
     return OwnCheckpoint(note, paths, check_note(inspection.trust, "checkpoint", note, text).state is State.PASSED)
 
 
-def expect_vouched(inspection: Inspection, own: OwnCheckpoint | None, proof: LogProof) -> None:
-    """Raise ``UnknownWitnessError`` or ``IntegrityError`` unless the checkpoint over an earlier entry counts.
+def expect_vouched(inspection: Inspection, own: OwnCheckpoint | None, proof: LogProof) -> str:
+    """The name of the log that vouches for the checkpoint over an earlier entry.
 
-    It counts when a pinned log signed it, or when it signed the bundle's own checkpoint and that one continues it. A
-    log that nobody knows could state any time: its maker writes it when he likes.
+    Raises ``UnknownWitnessError`` or ``IntegrityError`` unless that checkpoint counts. It does when a pinned log signed
+    it, or when it signed the bundle's own checkpoint and that one continues it. A log that nobody knows could state any
+    time: its maker writes it when he likes. Nor does its name count then.
     """
     note = parse_note(proof.checkpoint)
     try:
-        _signed_note(inspection.trust, "", note, proof.checkpoint)
+        return _signed_note(inspection.trust, "", note, proof.checkpoint).by
     except UnknownWitnessError as error:
         continued = own is not None and own.continues(note)
         if own is not None and own.signed and continued:
-            return
+            return own.note.origin  # nobody signed the other's name
         how = "nor the bundle's own, which continues it" if continued else "and the bundle's own doesn't continue it"
         raise UnknownWitnessError(f"no pinned log signed its checkpoint, {how}.") from error
 
@@ -229,6 +233,8 @@ def _consistency(inspection: Inspection, facts: CaseFacts | None, note: Note) ->
     name = "consistency"
     earlier = {proof.checkpoint: parse_note(proof.checkpoint) for _, proof in log_proofs(facts)}
     paths = {proof.size: proof.path for proof in _consistency_proofs(inspection)}
+    known = {old.size for old in earlier.values()} if facts is not None else set(paths)
+    expect(set(paths) <= known, "The bundle holds a proof from a checkpoint on that isn't in the sealed files.")
     if not earlier:
         return not_checked(name, "The sealed files hold no earlier checkpoint.")
     for old in earlier.values():
@@ -257,7 +263,7 @@ def check_renewals(inspection: Inspection) -> Iterator[Check]:
     except FormatError as error:
         yield failed("renewals", error.message)
         return
-    yield from (checked(f"renewal:{record.size}", _renewal, inspection, record) for record in records)
+    yield from (checked(f"renewal:{record.size}", _signed_renewal, inspection, record) for record in records)
 
 
 def renewed(inspection: Inspection) -> Mapping[Digest, str]:
@@ -279,6 +285,15 @@ def renewal_records(inspection: Inspection) -> tuple[RenewalRecord, ...]:
     if len(records) > MAX_RENEWALS or len({record.size for record in records}) != len(records):
         raise FormatError(f"{RENEWALS_PATH} lists a checkpoint twice, or more than {MAX_RENEWALS}.")
     return records
+
+
+def _signed_renewal(inspection: Inspection, record: RenewalRecord) -> str:
+    """That a later checkpoint continues the bundle's own, and whether a pinned log signed it: it needn't have."""
+    words, later = _renewal(inspection, record), read_checkpoint(inspection, record.file)
+    signed = check_note(inspection.trust, "", parse_note(later), later)
+    expect(signed.state is not State.FAILED, signed.sentence)
+    nobody = "" if signed.state is State.PASSED else " No pinned log has signed it; it shows no more than that."
+    return words + nobody
 
 
 def _renewal(inspection: Inspection, record: RenewalRecord) -> str:
