@@ -17,6 +17,7 @@ MANIFEST_FORMAT = "exhibit-bundle/1"
 MANIFEST_PATH = "data/manifest.json"
 FACTS_PATH = "data/facts.json"
 ALGORITHM = "Ed25519"
+HOLDERS = ("operator", "owner")
 STAND_IN = "stand-in"  # the role of a reduced picture that is shown where the whole one is withheld
 
 
@@ -48,6 +49,8 @@ class SealingKey:
     def __post_init__(self) -> None:
         if self.algorithm != ALGORITHM or len(self.public) != 32:
             raise ValueError("the sealing key isn't an Ed25519 key")
+        if self.holder not in HOLDERS:
+            raise ValueError("the sealing key is held by neither operator nor owner")
 
 
 @dataclass(frozen=True, slots=True)

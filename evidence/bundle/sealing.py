@@ -168,6 +168,7 @@ def check_left_out(facts: CaseFacts, given: Container[str]) -> None:
     Raises ``FormatError``: nothing else can be left out, nothing twice, and with no other digest than stated.
     """
     pictures = [*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)]
+    roles = {path: role for path, _, role in _stated(facts)}
     may: dict[str, Digest | None] = {picture.file: picture.digest for picture in pictures}
     may |= {document.file: document.digest for document in facts.work.attachments}
     may |= {path: None for sighting in facts.sightings for visit in sighting.captures for path in visit.files}
@@ -176,6 +177,8 @@ def check_left_out(facts: CaseFacts, given: Container[str]) -> None:
     for gone in facts.left_out:
         if gone.file not in may or may[gone.file] not in {None, gone.digest}:
             raise FormatError(f"The facts say that {gone.file} is left out, which can't be, or has another digest.")
+        if roles.get(gone.file, gone.role) != gone.role:
+            raise FormatError(f"The facts say that {gone.file} is left out, by another role than it has.")
         if gone.file in given:
             raise FormatError(f"The facts say that {gone.file} is left out, and it is sealed.")
 

@@ -39,10 +39,11 @@ def read_provenance(data: bytes, picture_format: str) -> tuple[ProvenanceFacts, 
             said = reader.json()
     except c2pa.C2paError as error:
         return ProvenanceFacts("none" if "ManifestNotFound" in type(error).__name__ else "unreadable"), b""
-    return _told(said)
+    return read_manifest(said)
 
 
-def _told(said: str) -> tuple[ProvenanceFacts, bytes]:
+def read_manifest(said: str | bytes) -> tuple[ProvenanceFacts, bytes]:
+    """What a manifest states that was read from a picture and written as JSON, and that JSON as it is kept."""
     try:
         plain = json.loads(said)
         manifest = json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()

@@ -33,8 +33,9 @@ class Check:
     development: str = ""  # the label of the pinned entry it rests on, when that entry is for trials; else empty
     by: str = ""  # the name of the pinned entry it rests on, or of the log; else empty
     similarity: float | None = None  # of two pictures, as it was computed here; only with checks of matches
-    remarks: tuple[str, ...] = ()  # what a reader is to know of visits before all else; only with checks of captures
+    remarks: tuple[str, ...] = ()  # what a reader is to know of visits, pictures or what files state before all else
     part: float | None = None  # the larger share of one of both pictures that this is of; only with checks of matches
+    share: float | None = None  # of the registered picture that was compared; only with checks of matches
 
     def to_plain(self) -> dict[str, Any]:
         """Plain JSON data; what is empty isn't named."""
@@ -140,7 +141,7 @@ class Verdict:
     times: tuple[Time, ...] = ()
     views: tuple[Any, ...] = ()
     account: Any = None
-    lines: tuple[Line, ...] = ()  # of a case, see :mod:`evidence.verify.checks.lines`
+    lines: tuple[Line, ...] = ()  # what was decided of whom and of which work, and what nobody can examine
 
     @property
     def grades(self) -> tuple[Grade, ...]:

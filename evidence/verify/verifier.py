@@ -23,7 +23,7 @@ from evidence.verify.checks.anchors import check_witnesses
 from evidence.verify.checks.case import check_case, read_facts
 from evidence.verify.checks.contents import check_container, check_contents
 from evidence.verify.checks.inspection import Inspection, inspect, log_proofs, measure, words_of
-from evidence.verify.checks.lines import case_lines
+from evidence.verify.checks.lines import first_lines
 from evidence.verify.checks.order import check_order, check_version
 from evidence.verify.checks.remade import Makers
 from evidence.verify.contradictions import Account, account_of
@@ -88,7 +88,7 @@ def _checks(
     views = views_of(name, inspection, facts)
     checks += [failed("heads", view.sentence) for view in split_views(views)[:1]]
     account = account_of(name, inspection, facts, {check.name: check.state for check in checks})
-    return checks, times, views, case_lines(facts, checks), account
+    return checks, times, views, first_lines(inspection, facts, checks), account
 
 
 def _left_out(path: str, gone: LeftOutFacts) -> Check:

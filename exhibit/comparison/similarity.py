@@ -34,6 +34,8 @@ LONG_SIDE = 192
 WINDOW = 12
 MIN_VARIANCE = 9.0
 MIN_CORRELATION = 0.6
+MOST, SLOPE = 0.95, 0.5
+"""Share of the pixels of a slope of brightness whose level is so near the mean of their neighbours."""
 _RADIUS = 4
 
 Grey = NDArray[np.uint8]
@@ -132,6 +134,15 @@ def agreement(warped: Grey, mask: Mask, small: Grey) -> tuple[float, int]:
     textured, agree = windows(blurred(warped, mask), blurred(small, mask), mask)
     count = int(textured.sum())
     return (float(int(agree.sum()) / count) if count else 0.0), count
+
+
+def is_sloping(laid: Laid) -> bool:
+    """Whether what two pictures share is hardly more than a slope of brightness, as many others have too."""
+    _, mask, small = laid
+    grey = blurred(small, np.ones(small.shape, np.bool_))
+    bends = np.abs(grey[2:, 1:-1] + grey[:-2, 1:-1] + grey[1:-1, 2:] + grey[1:-1, :-2] - 4 * grey[1:-1, 1:-1])
+    inside = bends[mask[1:-1, 1:-1]]
+    return not inside.size or float(np.quantile(inside, MOST)) < SLOPE
 
 
 def windows(first: Floats, second: Floats, mask: Mask) -> tuple[Mask, Mask]:

@@ -45,6 +45,8 @@ _BESIDE_LATIN = (
 the names of their letters: the mark of a long vowel is of both Japanese ones, that of a repeated sign ideographic."""
 _LIKE_LATIN = frozenset("асԁеһіјӏорԛѕԝхуъьҽпгѵѡкмтвнґзбαεικνορτυχωաբգզոսցհօքմռ")
 """Letters of other scripts that look like Latin ones, alone or nearly so (from the confusables of UTS 39)."""
+_LIKE_ASCII = frozenset("ıȷɑɡɩɪɯʋʏᴄᴏᴜᴠᴡᴢ")
+"""Latin letters that look like those of ASCII, among which one of them stands out to nobody."""
 
 
 def read_url(url: str, base: str = "") -> URL | None:
@@ -183,7 +185,10 @@ def is_confusable(host: str) -> bool:
 
     After UTS 39, "highly restrictive": of scripts only those that are written together may stand in one name.
     """
-    return any(_is_mixed(label) or _looks_latin(label) for label in (in_letters(host) or host).split("."))
+    return any(
+        _is_mixed(label) or _looks_latin(label) or _LIKE_ASCII & set(label)
+        for label in (in_letters(host) or host).split(".")
+    )
 
 
 def plain_host(host: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import operator
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -26,21 +27,24 @@ from evidence.verify.checks.contents import LIMITS, READ_OTHERWISE, check_pictur
 from evidence.verify.checks.credentials import check_credentials
 from evidence.verify.checks.decision import check_confirmed, check_decision
 from evidence.verify.checks.documents import check_documents
-from evidence.verify.checks.inspection import Inspection
+from evidence.verify.checks.inspection import STOOD_IN, Inspection
 from evidence.verify.checks.odds import check_odds, read_weighings
+from evidence.verify.checks.order import SLACK
+from evidence.verify.checks.party import WORK_ALONE, check_alone, check_party
 from evidence.verify.checks.probability import check_probability, read_calibrations
 from evidence.verify.checks.proofs import OwnCheckpoint, expect_logged, expect_vouched, own_checkpoint
 from evidence.verify.checks.remade import Makers, check_remade, is_sheet
 from exhibit.comparison.derived import survival
-from exhibit.comparison.similarity import agreement, laid_on
+from exhibit.comparison.pieces import hang_together
+from exhibit.comparison.similarity import Laid, agreement, is_sloping, laid_on, scale_at_centre
 from exhibit.comparison.warp import overlaps, turn
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
-from exhibit.network.addresses import host_of, is_public_suffix, is_within, registrable_domain
+from exhibit.network.addresses import origin_of
 from exhibit.periods import days_of, earliest
 from exhibit.pictures.decode import DecodedPicture, decode
-from exhibit.types import Decision, Piece
+from exhibit.types import Decision, Piece, Verification
 
 Pictures = tuple[PictureFacts, PictureFacts]  # the found and the registered one
 Pixels = NDArray[np.uint8]
@@ -69,8 +73,12 @@ HOLDING = frozenset(
 MAX_COPIES, LEAST_FURTHER = 8, 0.25
 """So many copies of one picture are looked for in another, and what each of them agrees in at least."""
 AREA_TOLERANCE = 0.01  # largest difference between a sealed and a recomputed share of an area
-WORK_ALONE = "none"  # the kind of party in the record of a work that is about no use of it
-STOOD_IN = " A reduced picture stood in for a withheld one; that it shows the same is the sealer's word."
+LEAST_TOGETHER = 0.3
+"""Share of adjoining pieces that have to lie side by side in the found picture, too: those of a copy that was taken
+apart do but along the cuts, those that were chosen one by one to fit do nowhere."""
+MORE_PIXELS = 2.0
+MAX_FURTHER = 12  # further copies in one picture that are computed anew
+BY_BROWSERS = ""  # no earlier version of the comparison: pictures as browsers show them
 MAX_COMPUTED = 200  # so many matches are computed anew; a bundle could list so many that a verifier would never end
 SHOWN = {
     **dict.fromkeys(("screenshot", "screenshot-boxed"), "what screenshots show"),
@@ -79,6 +87,7 @@ SHOWN = {
     "title-document": "what documents of the chain of title say",
 }
 """Roles of files that are sealed and looked at, and whose contents nothing here is held against."""
+DOCUMENTS = "the documents of the chain of title"
 DECLARED = "what the owner declares of the work and of itself"
 STATED = (
     "what captures say in sentences and of names in certificates, clocks and software",
@@ -107,8 +116,10 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
     own = own_checkpoint(inspection)
     yield from _registrations(inspection, own, facts)
     if facts.party.kind != WORK_ALONE or facts.sightings or facts.matches:
-        yield checked("party", _party, facts)
+        yield checked("party", check_party, facts)
         yield checked("confirmed", check_confirmed, facts)
+    else:
+        yield from check_alone(facts)
     for sighting in facts.sightings:
         yield checked(f"slice:{sighting.number:02d}", _slice, inspection, own, sighting)
     if facts.decision.passkey is not None:
@@ -122,7 +133,7 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
     registered = {picture.digest: picture for picture in reversed(facts.work.pictures)}
     seen = {sighting.picture.digest: sighting.picture for sighting in reversed(facts.sightings)}
     calibrations, weighings = read_calibrations(inspection, facts), read_weighings(inspection, facts)
-    decoded = lru_cache(maxsize=2)(partial(_decoded, inspection))
+    decoded = lru_cache(maxsize=4)(partial(_decoded, inspection))
     if facts.party.kind != WORK_ALONE and not (facts.sightings and facts.matches):
         yield not_checked("slice:00", "The facts of a case hold no sighting or no match.")
     for place, match in enumerate(facts.matches):
@@ -151,6 +162,8 @@ def _check_rest(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
             others.append(file.path)
         elif file.role in SHOWN:
             named[SHOWN[file.role]] = None
+    if facts.work.attachments:
+        named[DOCUMENTS] = None
     told = [*([some(others)] if others else []), *named, DECLARED, *(STATED if facts.sightings else ())]
     yield not_checked("rest", f"Sealed, and examined by no check: {'; '.join(told)}.")
 
@@ -177,6 +190,7 @@ def _fitting(inspection: Inspection, facts: CaseFacts) -> str:
     _expect_whole(facts)
     if facts.made_with is not None:  # earlier versions stated each crawl's sighting of a place
         _expect_once(facts, stated)
+    _expect_told_once(facts)
     left = f" but {len(facts.left_out)} of which they say why not" if facts.left_out else ""
     return (
         f"The facts fit the manifest, and every file they name is sealed{left} "
@@ -225,6 +239,20 @@ def _expect_once(facts: CaseFacts, stated: Mapping[str, ManifestFile]) -> None:
         expect(same, f"The manifest lists {file.path} as another kind of file than the facts.")
 
 
+def _expect_told_once(facts: CaseFacts) -> None:
+    """Raise ``FormatError`` where one thing stands for two, or what was searched contradicts itself."""
+    pictures = [picture.digest for picture in facts.work.pictures]
+    expect(len(set(pictures)) == len(pictures), "One registered picture stands for two.")
+    mentions = Counter(path for path, _ in named_files(facts))
+    twice = [document.file for document in facts.work.attachments if mentions[document.file] > 1]
+    expect(not twice, f"{some(twice)} is a document of the work, and something else.")
+    search = facts.licence_check
+    expect(not (search.covered and search.partly), "The licences cover all sightings, and not all of them.")
+    expect(len(search.reasons) <= search.searched, "The facts give reasons of more licences than were searched.")
+    page = facts.work.public_page
+    expect(not page or origin_of(page).startswith(("http://", "https://")), "The work's public page has no address.")
+
+
 def _registrations(inspection: Inspection, own: OwnCheckpoint | None, facts: CaseFacts) -> Iterator[Check]:
     """``registration`` of the work, and ``registration:`` of each picture of it: each needs an entry of its own."""
     work, name = facts.work, "registration"
@@ -259,6 +287,13 @@ def _registration(
     same = simple == canonical(proof.opening)  # what verify.py, and anybody with a plain program, hashes
     expect(same, "The log's entry has names or numbers that programs write in different ways.")
     _expect_alike(facts, proof)
+    is_first = proof == facts.work.registration and "registered_at" in proof.opening
+    apart = abs(proof.time - facts.work.registered_at) > SLACK
+    expect(
+        not (is_first and apart) or "edited" in proof.opening,
+        f"The log's entry is of {second(proof.time)}, and the work is said to be registered then at "
+        f"{second(facts.work.registered_at)}.",
+    )
     vouching = expect_vouched(inspection, own, proof)
     if "owner_name" not in proof.opening:
         return not_checked(name, f"Entry {proof.sequence} of the log doesn't state whose registration it is.")
@@ -288,29 +323,6 @@ def _expect_alike(facts: CaseFacts, proof: LogProof) -> None:
         told["number"] = str(number) if type(number) is int else number
     wrong = min((name for name, value in told.items() if stated.get(name, "") != value), default="")
     expect(not wrong, f"The log's entry states another {wrong} than the facts.")
-
-
-def _party(facts: CaseFacts) -> Check:
-    """Whether the sightings' pages lie under the party's domain; raises ``FormatError`` where one lies elsewhere."""
-    party, hosts = facts.party, sorted({host_of(sighting.page_url) for sighting in facts.sightings} - {""})
-    if party.kind not in {"domain", "account"}:
-        raise FormatError(f"There is no party of the kind {party.kind[:40]!a} in a case.")
-    if party.kind == "account":
-        return not_checked("party", "Whose account it is, is the word of the installation.")
-    if not hosts:
-        return not_checked("party", "No sighting names a page on a host.")
-    name = party.name
-    own = [host for host in hosts if is_within(host, name) or registrable_domain(host) == name]
-    others = [host for host in hosts if host not in own]
-    expect(not others, f"The facts name the party {party.name[:80]!a}, and a page lies on {', '.join(others)[:200]}.")
-    below = [host for host in hosts if not is_within(name, host)]
-    shared = bool(below) and is_public_suffix(name)
-    expect(not shared, f"Anybody may have a name below {name[:80]}: that a page lies there makes nobody a party.")
-    if below and is_public_suffix(name, private=True):
-        return not_checked("party", f"By today's list of public suffixes, {name[:80]} lets others have names below it.")
-    return passed(
-        "party", f"Every page lies on a host of {name[:80]}: {some(hosts)}. Who is behind it, nobody looked up."
-    )
 
 
 def _first_seen(facts: CaseFacts, picture: object) -> datetime | None:
@@ -411,15 +423,7 @@ def _compared(
     if pixels_of is None:
         return not_checked(name, f"Only the first {MAX_COMPUTED} matches are computed anew.")
     try:
-        files = [_shown(inspection, picture) for picture in pictures]
-        shown = [pixels_of(file, match.verification.pipeline) for file in files]
-        try:
-            return _recomputed(name, match, pictures, files, [one.pixels for one in shown])
-        except FormatError:
-            one = match.verification.pipeline
-            if one in READ_OTHERWISE and any(picture.info.was_read_otherwise for picture in shown):
-                return not_checked(name, f"{one} measured another picture of such files than is shown of them.")
-            raise
+        return _compared(name, match, pictures, [_shown(inspection, picture) for picture in pictures], pixels_of)
     except (WrongUseError, ArithmeticError, ValueError) as error:
         raise FormatError("The alignment can't be applied.") from error
     except FormatError:
@@ -442,6 +446,22 @@ def _expect_decided(match: MatchFacts) -> None:
         reason = WITHOUT_ODDS.get(one.decision, "")
         problem = f"{one.pipeline} states odds of such a match, and there are none."
         expect(one.decision is Decision.NONE or reason in one.reasons, problem)
+
+
+def _compared(name: str, match: MatchFacts, pictures: Pictures, files: list[str], pixels_of: Decoder) -> Check:
+    """What both files give, as the version of the comparison read them and as people see them."""
+    one = match.verification.pipeline
+    shown = [pixels_of(file, one) for file in files]
+    seen = shown if LIMITS.of_pipeline(one).profiles else [pixels_of(file, BY_BROWSERS) for file in files]
+    try:
+        found = _recomputed(name, match, pictures, files, [picture.pixels for picture in shown])
+        if unlike := _unlike_in_browsers(match, pictures, shown, seen):
+            return replace(not_checked(name, unlike), similarity=found.similarity)
+    except FormatError:
+        if one in READ_OTHERWISE and any(picture.info.was_read_otherwise for picture in shown):
+            return not_checked(name, f"{one} measured another picture of such files than is shown of them.")
+        raise
+    return replace(found, remarks=(*found.remarks, *_broken_off(pictures, seen)))
 
 
 def _same_bytes(match: MatchFacts, pictures: Pictures) -> str:
@@ -481,16 +501,13 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
         work, picture = [overlaps(transform, *sizes) for transform in every][-1]
         near = max(abs(work - sealed.overlap_work), abs(picture - sealed.overlap_picture)) <= AREA_TOLERANCE
         expect(near, f"The alignment covers {work:.3f} and {picture:.3f} of the pictures, not as sealed.")
-        found, registered = map(_to_decoded, pictures, pixels)
-        back = np.asarray(np.linalg.inv(found), np.float64)
-        pieces = [_decoded_piece(piece, registered, back) for piece in sealed.pieces]
-        how = (pixels[0], pixels[1], registered @ every[-1] @ back, pieces)
-        laid = laid_on(*how)
+        laid = _laid(sealed, pictures, pixels)
         dense, textured = agreement(*laid)
+        together = hang_together(sealed.pieces)
         if sealed.survival:
             _expect_survival(sealed.survival, survival(*laid))
-        for copy in every[:-1]:
-            alike = agreement(*laid_on(pixels[0], pixels[1], registered @ copy @ back))[0]
+        for copy in sealed.further:
+            alike = agreement(*_laid(replace(sealed, transform=copy, pieces=()), pictures, pixels))[0]
             expect(alike >= LEAST_FURTHER - TOLERANCE, "The match states a further copy where none is seen.")
         part = _part_in_pieces(sealed.pieces, laid[1], sizes[0]) if sealed.pieces else max(work, picture)
     words = f"sealed similarity {sealed.dense:.3f}, recomputed {dense:.3f}"
@@ -498,17 +515,23 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
     expect(abs(dense - sealed.dense) <= TOLERANCE, problem)
     reduced = any(file != picture.file for picture, file in zip(pictures, files, strict=True))
     told = f"Warping one picture onto the other gives the sealed figure: {words}.{STOOD_IN * reduced}"
-    unlike, small = dense < LEAST_DENSE - TOLERANCE, max(work, picture) < LEAST_PART - AREA_TOLERANCE
+    share = min(1.0, float(laid[1].mean()) / max(work, AREA_TOLERANCE)) if sealed.pieces else 1.0
+    unlike, small = dense < LEAST_DENSE - TOLERANCE, share * max(work, picture) < LEAST_PART - AREA_TOLERANCE
     plain, held = textured < LEAST_TEXTURED, sealed.pipeline not in BEFORE_PARTS
     why = f"they agree in less than {LEAST_DENSE:g} of what they share" if unlike else "they share too small a part"
     if sealed.decision is Decision.CERTAIN and (unlike or (held and (small or plain))):
         raise FormatError(f"{words}: {why}, and it was sealed as certain.")
-    if unlike or (small and plain):
+    if together < LEAST_TOGETHER:
+        why = f"only {together:.0%} of the pieces that adjoin one another lie side by side in the found picture"
+    if unlike or (small and plain) or together < LEAST_TOGETHER:
         told += f" But {why}: that one shows the other isn't shown by it."
-        return replace(not_checked(name, told), similarity=dense, part=part)
+        return replace(not_checked(name, told), similarity=dense, part=part, share=share * work)
     if sealed.decision is Decision.NONE:
         return replace(not_checked(name, f"{told} But the comparison itself found nothing."), similarity=dense)
-    return replace(passed(name, told), similarity=dense, part=part)
+    remarks = [*_more_pixels(pictures, every[-1]), *_further(sealed, pictures, pixels)]
+    if is_sloping(laid):
+        remarks.append(f"{pictures[1].file} and what was found share hardly more than a slope of brightness")
+    return replace(passed(name, told), similarity=dense, part=part, share=share * work, remarks=tuple(remarks))
 
 
 def _part_in_pieces(pieces: Sequence[Piece], mask: NDArray[np.bool_], size: tuple[int, int]) -> float:
@@ -521,6 +544,53 @@ def _part_in_pieces(pieces: Sequence[Piece], mask: NDArray[np.bool_], size: tupl
         x, y = (there[:, axis] / there[:, 2] for axis in (0, 1))
         area += abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
     return max(float(mask.mean()), min(1.0, area / (size[0] * size[1])))
+
+
+def _further(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels]) -> Iterator[str]:
+    """How many of the further copies that are stated the pixels don't show, or show twice."""
+    shown = set()
+    for transform in sealed.further[:MAX_FURTHER]:
+        dense, _ = agreement(*_laid(replace(sealed, transform=transform, pieces=()), pictures, pixels))
+        if dense >= LEAST_DENSE - TOLERANCE:
+            shown.add(transform)
+    if lacking := len(sealed.further) - len(shown - {sealed.transform}):
+        yield f"{lacking} of {len(sealed.further)} further copies that are stated in {pictures[0].file} aren't there"
+
+
+def _more_pixels(pictures: Pictures, transform: Floats) -> Iterator[str]:
+    """Where the found picture shows the same with more pixels than the registered one: copies rarely do."""
+    more = 1 / scale_at_centre(transform, (pictures[0].height, pictures[0].width)) ** 2
+    if more >= MORE_PIXELS:
+        yield f"{pictures[0].file} has {more:.1f} times as many pixels of it as {pictures[1].file}"
+
+
+def _unlike_in_browsers(
+    match: MatchFacts, pictures: Pictures, levels: Sequence[DecodedPicture], seen: Sequence[DecodedPicture]
+) -> str:
+    """That pictures aren't alike as people see them, where a version compared levels as they are stored, in words."""
+    pixels = [one.pixels for one in seen]
+    if all(np.array_equal(one.pixels, other) for one, other in zip(levels, pixels, strict=True)):
+        return ""
+    with np.errstate(all="ignore"):
+        dense, _ = agreement(*_laid(match.verification, pictures, pixels))
+    words = f"{match.verification.pipeline} compared levels as they are stored; as browsers show the pictures"
+    return "" if dense >= LEAST_DENSE - TOLERANCE else f"{words}, the similarity is {dense:.3f}."
+
+
+def _broken_off(pictures: Pictures, seen: Sequence[DecodedPicture]) -> Iterator[str]:
+    for picture, shown in zip(pictures, seen, strict=True):
+        if shown.info.incomplete:
+            yield f"{picture.file} breaks off or is damaged; what is missing counts as white"
+        elif picture.incomplete:
+            yield f"{picture.file} is said to break off, and is whole"
+
+
+def _laid(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels]) -> Laid:
+    """The found picture in the frame of the registered one, as they were decoded, by the sealed alignment."""
+    found, registered = map(_to_decoded, pictures, pixels)
+    back = np.asarray(np.linalg.inv(found), np.float64)
+    pieces = [_decoded_piece(piece, registered, back) for piece in sealed.pieces]
+    return laid_on(pixels[0], pixels[1], registered @ np.asarray(sealed.transform, np.float64) @ back, pieces)
 
 
 def _expect_survival(stated: Sequence[str], seen: Sequence[str]) -> None:

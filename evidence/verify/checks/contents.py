@@ -1,6 +1,7 @@
 """Checks of bytes: the sealed files against the manifest, pictures among them, the bag, the tools and the container."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -151,7 +152,7 @@ def _check_tools(inspection: Inspection) -> Check:
 def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
     """``pictures``: each has the format and the size that the facts state, and is what its reduced one shows."""
     every = dict.fromkeys((*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)))
-    unread, left = "", MAX_REDUCED
+    unread, left, several = "", MAX_REDUCED, []
     for stated in every:
         file = stated.file
         try:
@@ -160,6 +161,8 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
                 _stand_in(inspection, stated),
             )
             left -= bool(stand_in)
+            if info.frames > 1 and info.format not in JPEG:
+                several.append(f"{file} holds {info.frames} pictures, of which one is compared")
             if left < 0:
                 unread = f"Only the first {MAX_REDUCED} reduced pictures are held against what they stand for."
             read = LIMITS.of_pipeline(facts.software.pipeline)
@@ -173,8 +176,9 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
                 return failed("pictures", f"{file} isn't a picture.")
             unread = f"{file}: {error.message}"
     if unread:
-        return not_checked("pictures", unread)
-    return passed("pictures", f"{len(every)} pictures have the formats and sizes that the facts state.")
+        return replace(not_checked("pictures", unread), remarks=tuple(several))
+    words = f"{len(every)} pictures have the formats and sizes that the facts state."
+    return replace(passed("pictures", words), remarks=tuple(several))
 
 
 def _unlike(inspection: Inspection, stated: PictureFacts, info: PictureInfo, stand_in: str, read: Limits) -> str:

@@ -5,6 +5,7 @@ Whatever a file states is the word of whoever wrote it there. The check shows th
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from evidence.facts.case import CaseFacts, SightingFacts
 from evidence.facts.provenance import read_provenance
@@ -55,14 +56,14 @@ def _read(inspection: Inspection, name: str, sighting: SightingFacts) -> Check:
         today = set(found.problems) ^ set(stated.problems)
         named = all(any(part in code.lower() for part in BY_THE_DAY) for code in today)
         expect(today and named, f"The manifest inside the picture reads {found.standing}, not as the facts say.")
-        return not_checked(name, f"The manifest reads {found.standing} today; the facts say {stated.standing}.")
+        return _otherwise(name, f"The manifest reads {found.standing} today; the facts say {stated.standing}.")
     sealed = inspection.sealed_bytes(stated.file, LIMITS.max_bytes) if stated.file else b""
     if sealed != manifest:
         expect(
             _agree(_parsed(sealed), _parsed(manifest)),
             f"{stated.file} states something else than the manifest inside the picture.",
         )
-        return not_checked(name, f"{stated.file} was written by another version of the reader than the one here.")
+        return _otherwise(name, f"{stated.file} was written by another version of the reader than the one here.")
     return passed(name, "The picture's bytes state what the facts say; it is the word of whoever wrote it there.")
 
 
@@ -89,3 +90,7 @@ def _agree(sealed: object, read: object, *, whole: bool = False) -> bool:
             _agree(one, other, whole=whole) for one, other in zip(sealed, read, strict=True)
         )
     return sealed == read
+
+
+def _otherwise(name: str, words: str) -> Check:
+    return replace(not_checked(name, words), remarks=(words[0].lower() + words[1:].rstrip("."),))

@@ -28,9 +28,10 @@ def check_decision(inspection: Inspection, own: OwnCheckpoint | None, facts: Cas
     vouching = [expect_vouched(inspection, own, proof) for proof in (stated.log, stated.key)]
     statement = assertion.statement
     words = (
-        f"Signed at {second(stated.log.time)} on {statement.site} by a passkey whose device verified the person; it "
-        f"stands in the log since {stated.key.time:%Y-%m-%d}, entry {stated.key.sequence}, as one of "
-        f"{statement.by}. That it is this person's is the installation's word. {_counted(facts, assertion)}"
+        f"Signed at {second(stated.log.time)} on {statement.site} by a passkey that says its device verified the "
+        f"person; it stands in the log since {stated.key.time:%Y-%m-%d}, entry {stated.key.sequence}, as one of "
+        f"{statement.by}. That it is this person's, and that a device holds it, is the installation's word. "
+        f"{_counted(facts, assertion)}"
     )
     if not _seen(facts) <= set(statement.subject.get("pictures", ())):
         return not_checked("decision", f"{words} Of the others nothing was signed.")

@@ -5,6 +5,7 @@ Whose word a line is says the table of :mod:`evidence.facts.backing`, and how it
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
@@ -13,6 +14,16 @@ from evidence.facts.backing import BACKINGS, WORDS, Standing
 from evidence.facts.case import CaseFacts, MatchFacts, SightingFacts
 from evidence.facts.shipped import CALIBRATIONS, ships
 from evidence.verdict.result import Check, Line, State, second, worst
+from evidence.verify.checks.inspection import STOOD_IN, Inspection
+from evidence.verify.checks.work_lines import (
+    documents_line,
+    licences_line,
+    own_lines,
+    public_page,
+    quoted,
+    registered_line,
+    work_line,
+)
 from exhibit.network.addresses import host_of, is_confusable, with_letters
 
 MAX_HOSTS = 5
@@ -22,15 +33,33 @@ SMALL_PART = 0.4
 """Share of both pictures below which a line says of how small a part their similarity is."""
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 REST = "licences searched, other times, and what a visit says of its machine, programs and name servers"
+NEW_KEY = timedelta(days=1)
+WHOLE = 0.995  # share of a registered picture from which on it counts as all of it
 FOUND, NOT_FOUND = "found the picture again", "didn't show the picture"
 """What visits came to."""
 
 
-def case_lines(facts: CaseFacts | None, checks: Sequence[Check]) -> tuple[Line, ...]:
-    """The lines of a case; none of the record of a work, or where the facts can't be read."""
-    if facts is None or not (facts.sightings or facts.matches):
+def first_lines(inspection: Inspection, facts: CaseFacts | None, checks: Sequence[Check]) -> tuple[Line, ...]:
+    """The lines of a case, or those of the record of a work; none where the facts can't be read or don't fit."""
+    if facts is None:
         return ()
-    return tuple(_lines(facts, checks))
+    fit = any((check.name, check.state) == ("facts", State.PASSED) for check in checks)
+    of_work = _work_lines(inspection, facts, checks) if fit else ()
+    if not facts.sightings and not facts.matches:
+        return tuple(of_work)
+    return (*_lines(facts, checks), *of_work, *_more_lines(facts, checks))
+
+
+def _work_lines(inspection: Inspection, facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
+    yield _line("work", work_line(facts), "work.title", checks)
+    yield _line("registered", registered_line(facts), "work.registered_at", checks)
+    if told := documents_line(inspection, facts):
+        yield _line("documents", told, "work.attachments[].title", checks)
+    if facts.work.public_page:
+        yield _line("public page", public_page(facts), "work.public_page", checks)
+    if facts.sightings or facts.matches:
+        yield _line("licences", licences_line(facts), "licence_check.covered", checks)
+    yield from own_lines(inspection, facts, checks)
 
 
 def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
@@ -40,16 +69,13 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     by = f"by {name[:80]!r}" + (f", by a token called {token[:80]!r}" if token is not None else "")
     by = "by a switch for demonstrations" if decision.demonstration else by
     value = f"{decision.decision[:40]} {by}{at}" if decision.at is not None else decision.decision[:40]
+    if decision.passkey is not None and decision.passkey.log.time - decision.passkey.key.time < NEW_KEY:
+        value += ", by a key known for less than a day"
     yield _line(said, value, "decision.decision", checks, "decision")
-    value = f"{facts.bundle} of the case {facts.number[:40]!r}; a later one may say otherwise"
-    yield _line("bundle", value, "bundle", checks)
-    yield _line("party", _readable(facts.party.name[:120]), "party.name", checks)
-    hosts = sorted({_readable(host_of(sighting.page_url)) or "none" for sighting in facts.sightings})
-    more = f" and {len(hosts) - MAX_HOSTS} more" if len(hosts) > MAX_HOSTS else ""
-    yield _line("host", ", ".join(hosts[:MAX_HOSTS])[:300] + more, "sightings[].page_url", checks)
-    yield _line("server", _servers(facts), "sightings[].peer", checks)
-    yield _line("seen", _seen(facts), "sightings[].slice.record.seen", checks)
-    yield _line("registered", _registered(facts), "work.registered_at", checks)
+    is_account = facts.party.kind == "account"
+    party = quoted(facts.party.name) if is_account else _readable(facts.party.name[:120])
+    yield _line("party", party, "party.name", checks)
+    yield _line("host", _hosts(facts), "sightings[].page_url", checks)
     figures = [check.similarity for check in checks if check.similarity is not None]
     low, high = (min(figures), max(figures)) if figures else (0.0, 0.0)
     alike = f"{low:.3f}" if low == high else f"{low:.3f} to {high:.3f}"
@@ -57,33 +83,50 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     part = min((check.part for check in checks if check.part is not None), default=1.0)
     of = f", of at most {part:.0%} of a picture" if part < SMALL_PART else ""
     value = f"{alike}, computed here{of}" if figures else f"{', '.join(stated[:3]) or 'none'}, not computed here"
-    yield _line("similarity", value, "matches[].verification.dense", checks)
-    if facts.matches:
-        by = _line("", "", "matches[].verification.probability", checks).by
-        weighed = [check for check in checks if _is_of(check, "odds")]
-        odds = _told(Standing.RECORDED, "odds", weighed).removeprefix(WORDS[Standing.RECORDED])
-        yield Line("figures", _figures(facts.matches), by + odds)
+    line = _line("similarity", value + _share(checks), "matches[].verification.dense", checks)
+    if any(STOOD_IN in check.sentence for check in checks):
+        stood = f"{line.value}; a reduced picture stood in for a withheld one"
+        line = replace(line, value=stood, by=f"{WORDS[Standing.CHECKED]}: that it shows the same is the sealer's word")
+    yield line
     for check in checks:
         if check.name == "captures":
             found = "; ".join((FOUND if check.state is State.PASSED else NOT_FOUND, *check.remarks))
             yield Line(
                 "capture", found, _told(BACKINGS["sightings[].captures[].outcome"].standing, "captures", [check])
             )
+
+
+def _more_lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
+    """What a reader wants to know next, and what no check examines."""
+    value = f"{facts.bundle} of the case {facts.number[:40]!r}; a later one may say otherwise"
+    yield _line("bundle", value, "bundle", checks)
+    yield _line("server", _servers(facts), "sightings[].peer", checks)
+    yield _line("seen", _seen(facts), "sightings[].slice.record.seen", checks)
+    if facts.matches:
+        by = _line("", "", "matches[].verification.probability", checks).by
+        weighed = [check for check in checks if _is_of(check, "odds")]
+        odds = _told(Standing.RECORDED, "odds", weighed).removeprefix(WORDS[Standing.RECORDED])
+        yield Line("figures", _figures(facts.matches), by + odds)
     for check in checks:
         if check.name.startswith("document:") and check.state is not State.PASSED:
             yield Line(check.name, check.sentence, "what it shows is the owner's word")
-    for calibration in facts.calibrations:
-        value = f"{calibration.name[:60]!r}: {calibration.certain.photographs} photographs"
-        if not ships(calibration.digest, CALIBRATIONS):
-            yield Line("calibration", value, "recorded by the installation; it doesn't come with this software")
-        elif any(_is_of(check, "probability") and check.state is not State.PASSED for check in checks):
-            yield _line("calibration", value, "calibrations[].name", checks)
+    yield from _calibrations(facts, checks)
     yield from _witnesses(facts, checks)
     made = facts.software
     models = "".join(f", {model.name[:40]!r} {model.version[:40]!r}" for model in made.models[:3])
     value = f"{made.name[:40]!r} {made.version[:40]!r}, {made.pipeline[:40]!r}{models}"
     yield _line("software", value, "software.name", checks)
     yield Line("rest", REST, f"{WORDS[Standing.RECORDED]}; examined by no check")
+
+
+def _calibrations(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
+    """Calibrations that come with no software, and those whose figure nothing here bears out."""
+    for calibration in facts.calibrations:
+        value = f"{calibration.name[:60]!r}: {calibration.certain.photographs} photographs"
+        if not ships(calibration.digest, CALIBRATIONS):
+            yield Line("calibration", value, "recorded by the installation; it doesn't come with this software")
+        elif any(_is_of(check, "probability") and check.state is not State.PASSED for check in checks):
+            yield _line("calibration", value, "calibrations[].name", checks)
 
 
 def _servers(facts: CaseFacts) -> str:
@@ -138,18 +181,6 @@ def _dated(sighting: SightingFacts) -> datetime | None:
     return None
 
 
-def _registered(facts: CaseFacts) -> str:
-    """When the work was registered, since when the log holds what is declared, and what had happened before."""
-    work, at = facts.work, facts.decision.at
-    value = second(work.registered_at)
-    if work.registration is not None and work.registration.time - work.registered_at > LATE:
-        value += f", in the log since {second(work.registration.time)}"
-    seen = min((one.first_seen for one in facts.sightings if one.first_seen is not None), default=None)
-    if at is not None and work.registered_at - at > SLACK:
-        return f"{value}, after the case was decided"
-    return f"{value}, after a copy was seen" if seen is not None and work.registered_at - seen > SLACK else value
-
-
 def _figures(matches: Sequence[MatchFacts]) -> str:
     """The counted figures of the matches: details, distance of hashes and probability."""
 
@@ -174,6 +205,25 @@ def _witnesses(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
         )
         made = [] if borne_out else [check for check in checks if check.name == "witnesses"]
         yield Line("witnesses", "; ".join(called), _told(Standing.RECORDED, "witnesses", made))
+
+
+def _hosts(facts: CaseFacts) -> str:
+    """The hosts of the pages, and those of the pictures where they lie elsewhere."""
+    pages = sorted({host_of(sighting.page_url) for sighting in facts.sightings})
+    addresses = (address for sighting in facts.sightings for address in (sighting.image_url, sighting.final_url))
+    pictures = sorted({host_of(address) for address in addresses} - {"", *pages})
+    return _some_hosts(pages) + (f"; the picture on {_some_hosts(pictures)}" if pictures else "")
+
+
+def _some_hosts(hosts: Sequence[str]) -> str:
+    more = f" and {len(hosts) - MAX_HOSTS} more" if len(hosts) > MAX_HOSTS else ""
+    return ", ".join(_readable(host) or "none" for host in hosts[:MAX_HOSTS])[:300] + more
+
+
+def _share(checks: Sequence[Check]) -> str:
+    """Over which part of a registered picture the least of the matches reaches, where it isn't all of it."""
+    least = min((check.share for check in checks if check.share is not None), default=1.0)
+    return f", over {int(least * 100)}% of the registered picture" if least < WHOLE else ""
 
 
 def _readable(host: str) -> str:

@@ -69,6 +69,7 @@ def _inside(facts: CaseFacts) -> Iterator[Time]:
         seen = {"first seen": sighting.first_seen, "last seen": sighting.last_seen}
         yield from (Time(f"{of}:{sighting.number:02d}", moment, CLOCK) for of, moment in seen.items() if moment)
         yield from (Time(f"captured:{sighting.number:02d}", capture.finished, CLOCK) for capture in sighting.captures)
+    yield from (Time("left out", gone.since, CLOCK) for gone in facts.left_out if gone.since is not None)
     if facts.work.earlier_registration is not None:
         yield Time("registered by another", facts.work.earlier_registration, CLOCK)
     stated = {"opened": facts.opened_at, "decided": facts.decision.at, "licences": facts.licence_check.checked_at}
@@ -81,9 +82,10 @@ def _steps(facts: CaseFacts) -> Iterator[tuple[Time, Time]]:
     """What comes before what within the facts."""
     named = {time.of: time for time in _inside(facts)}
     steps = [("registered", "registration"), ("opened", "decided"), ("opened", "written"), ("decided", "written")]
-    steps.append(("licences", "written"))
+    steps += [("licences", "written"), ("registered by another", "registered")]
     written = named["written"]
     yield from ((time, written) for time in _inside(facts) if time.moment - written.moment > SLACK + GATHERING)
+    yield from ((Time(name, proof.time, LOG), written) for name, proof in log_proofs(facts))
     seen = [time for name, time in named.items() if name.startswith("first seen:")]
     if seen and "decided" in named:
         yield min(seen, key=lambda time: time.moment), named["decided"]

@@ -156,7 +156,8 @@ def _key(inspection: Inspection) -> Check:
         raise UnknownWitnessError(f"no pinned owner has the key {public.hex()[:16]}.")
     other = f"The key is pinned as that of {key.owner}, not of the owner in the manifest."
     expect(key.owner == manifest.matter.owner, other)
-    sentence = f"Pinned as the sealing key of {key.owner}, held by the {manifest.key.holder}."
+    held = f"held by the {manifest.key.holder}, as the manifest states"
+    sentence = f"Pinned as the sealing key of {key.owner}, {held}."
     return passed("key", sentence, key.owner, key.label * key.development)
 
 

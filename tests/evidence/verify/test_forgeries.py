@@ -263,12 +263,12 @@ def test_a_picture_added_with_its_own_entry_is_registered_and_says_when(scene: S
 
 def test_a_log_that_colludes_may_say_2015_and_the_verdict_says_that_only_it_does(scene: Scene, tmp_path: Path) -> None:
     log = Log(FolderLogStore(tmp_path / "log"), scene.log_key, scene.log.origin)
-    other = registered_at(-3650 * DAY)(slice_dated(HOUR)(replace(scene, log=log)))
+    other = registered_at(-3650 * DAY)(slice_dated(HOUR / 2)(replace(scene, log=log)))
     assert (
         states(Verifier(scene.trust).verify(other.write(tmp_path / "late.zip")))["order"] == "failed"
     )  # it was logged later
     log = Log(FolderLogStore(tmp_path / "first"), scene.log_key, scene.log.origin)
-    other = slice_dated(HOUR)(registered_at(-3650 * DAY)(replace(scene, log=log)))
+    other = slice_dated(HOUR / 2)(registered_at(-3650 * DAY)(replace(scene, log=log)))
     verdict = Verifier(scene.trust).verify(other.write(tmp_path / "b.zip"))
     [time] = [one for one in verdict.to_plain()["times"] if one["of"] == "registration"]
     assert (time["rests_on"], time["time"][:3]) == ("log", "201")

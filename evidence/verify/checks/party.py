@@ -1,0 +1,61 @@
+"""The check ``party``: whether the pages of a case lie on hosts of whoever is accused, by one reader of addresses."""
+
+from collections.abc import Iterator
+
+from evidence.facts.case import CaseFacts
+from evidence.verdict.result import Check, expect, failed, not_checked, passed
+from evidence.verify.checks.contents import some
+from exhibit.network.addresses import (
+    host_of,
+    is_public_suffix,
+    is_within,
+    read_url,
+    registered_name,
+    registrable_domain,
+)
+
+WORK_ALONE = "none"  # the kind of party in the record of a work that is about no use of it
+
+
+def check_alone(facts: CaseFacts) -> Iterator[Check]:
+    """What fails of the record of a work that is about a use all the same; nothing where it isn't."""
+    if facts.party.name:
+        yield failed("party", f"The record of a work, without any sighting, names a party: {facts.party.name[:80]!a}.")
+    if facts.decision.decision != "open" or facts.decision.at is not None:
+        yield failed("confirmed", "The record of a work, without any sighting, states a decision.")
+
+
+def check_party(facts: CaseFacts) -> Check:
+    """Whether the sightings' pages lie under the party's domain; raises ``FormatError`` where one lies elsewhere."""
+    party, every = facts.party, [host_of(sighting.page_url) for sighting in facts.sightings]
+    addresses = (address for seen in facts.sightings for address in (seen.page_url, seen.image_url, seen.final_url))
+    named = next((address for address in addresses if _has_user(address)), "")
+    expect(not named, f"An address names a user, which nobody visits and which looks like a host: {named[:200]!a}.")
+    expect(party.kind in {"domain", "account"}, f"There is no party of the kind {party.kind[:40]!a} in a case.")
+    expect(party.name.strip(), "The facts name a party without a name.")
+    if party.kind == "account":
+        return not_checked("party", "Whose account it is, is the word of the installation.")
+    hosts = sorted({*every} - {""})
+    if not hosts:
+        return not_checked("party", "No sighting names a page on a host.")
+    own = {host for host in hosts if is_within(host, party.name)}
+    below = [host for host in hosts if not is_within(party.name, host)]
+    shared = bool(below) and is_public_suffix(party.name)
+    expect(not shared, f"Anybody may have a name below {party.name[:80]}: that a page lies there makes nobody a party.")
+    by_registry = {host for host in own if registered_name(host) == registered_name(party.name)}
+    by_list = {host for host in own if registrable_domain(host) == registrable_domain(party.name)}
+    others = [host for host in hosts if host not in by_list | by_registry]
+    expect(not others, f"The facts name the party {party.name[:80]!a}, and a page lies on {', '.join(others)[:200]}.")
+    if len(by_list) < len(hosts):
+        words = f"Below {party.name[:80]} each name is a party of its own, by the list of public suffixes used here."
+        return not_checked("party", words)
+    if "" in every:
+        return not_checked("party", f"{every.count('')} of {len(every)} sightings name no page on a host.")
+    return passed(
+        "party", f"Every page lies on a host of {party.name[:80]}: {some(hosts)}. Who is behind it, nobody looked up."
+    )
+
+
+def _has_user(address: str) -> bool:
+    read = read_url(address)
+    return read is not None and bool(read.username or read.password)

@@ -1,0 +1,143 @@
+"""The first lines of a verdict about the work: whose word it is, when it was registered, and what its files state.
+
+An owner declares what he likes of his work, and a log that is his own dates it as he likes. Nobody can examine that,
+so a verdict begins with it.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from evidence.facts.case import CaseFacts, PictureFacts
+from evidence.facts.provenance import authors_of, read_provenance
+from evidence.verdict.result import Check, Line, second
+from evidence.verify.checks.contents import LIMITS
+from evidence.verify.checks.inspection import Inspection
+from evidence.verify.checks.order import SLACK
+from exhibit.errors import NotFoundError
+from exhibit.network.addresses import without_scheme
+from exhibit.periods import earliest
+from exhibit.pictures.metadata import FileMetadata, read_metadata
+
+MAX_SHOWN, MAX_READ = 3, 40
+"""Documents, registrations, files and notes of which a line names each, and pictures whose files are read."""
+MOMENT = timedelta(seconds=1)
+MAX_VALUE = 80  # characters of a value
+OF_ITSELF = ("author", "rights", "credit", "holder", "licence", "source_type", "aigc")
+"""What a line says of what a picture's file states of itself."""
+BY_FILE = "stated by whoever wrote the file; no check shows it"
+MANIFEST_MARK = b"jumb"
+
+
+def quoted(text: str) -> str:
+    """A value as a line shows it, so that nothing in it looks like a line or a check."""
+    return repr(text[:MAX_VALUE] + ("…" if len(text) > MAX_VALUE else ""))
+
+
+def work_line(facts: CaseFacts) -> str:
+    """What the owner declares of the work."""
+    work = facts.work
+    by = f"by {quoted(work.author)}" if work.author.strip() else "nobody named as author"
+    parts = [f"{quoted(work.title)} {by}"]
+    dates = (("rights held by", work.holder), ("created", work.created), ("first published", work.first_publication))
+    parts += [f"{name} {quoted(value)}" for name, value in dates if value]
+    parts += [f"rights: {quoted(work.rights_statement)}"] * bool(work.rights_statement)
+    official = [quoted(f"{one.office} {one.number}") for one in work.registrations]
+    parts += [f"registered with {_some(official)}"] * bool(official)
+    return ", ".join(parts)
+
+
+def registered_line(facts: CaseFacts) -> str:
+    """When the work was registered here, and what had been before."""
+    work, entry = facts.work, facts.work.registration
+    parts = [second(work.registered_at)]
+    if entry is not None and abs(entry.time - work.registered_at) > SLACK:
+        parts.append(f"the log's entry is of {second(entry.time)}")
+    first = work.registered_at if entry is None else max(work.registered_at, entry.time)
+    before = (
+        ("a copy had been seen", earliest(seen.first_seen for seen in facts.sightings)),
+        ("the case was opened", facts.opened_at if facts.sightings else None),
+        ("the case was decided", facts.decision.at),
+    )
+    parts += [f"after {what}, at {second(when)}" for what, when in before if when is not None and first - when > MOMENT]
+    if work.earlier_registration is not None:
+        parts.append(f"somebody else had registered the like, at {second(work.earlier_registration)}")
+    return ", ".join(parts)
+
+
+def documents_line(inspection: Inspection, facts: CaseFacts) -> str:
+    """The documents of the chain of title; empty where there is none."""
+    told = []
+    for document in facts.work.attachments:
+        file = inspection.manifest.file(document.file)
+        why = "withheld" if document.file in inspection.left_out else "an empty file" if file and not file.size else ""
+        why = "not in this bundle" if document.file in facts.absent else why
+        told.append(quoted(document.title) + f" ({why})" * bool(why))
+    return _some(told)
+
+
+def licences_line(facts: CaseFacts) -> str:
+    """What the search of the owner's licences came to."""
+    search = facts.licence_check
+    found = {
+        "all": "the records cover the use",
+        "some": f"of {search.searched} records some cover some of the sightings, not all",
+        "none": f"none of {search.searched} records covers the use",
+        "unsearched": "none had been entered, so none was searched",
+    }[search.outcome]
+    return "; ".join([found, *([_some([quoted(reason) for reason in search.reasons])] if search.reasons else [])])
+
+
+def own_lines(inspection: Inspection, facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
+    """Lines of what pictures' files state of themselves, and of what was seen of files with more than one picture."""
+    registered, found = facts.work.pictures, [sighting.picture for sighting in facts.sightings]
+    work = facts.work
+    declared = [work.author, work.holder, work.credit, facts.owner.name]
+    told = [*_statements(inspection, registered, declared), *_statements(inspection, found, declared)]
+    if told:
+        yield Line("file", _some(told, "; "), BY_FILE)
+    of_files = [check for check in checks if not check.name.startswith("capture")]
+    remarks = list(dict.fromkeys(remark for check in of_files for remark in check.remarks))
+    if remarks:
+        yield Line("pictures", _some(remarks, "; "), "read here from the files")
+
+
+def _statements(inspection: Inspection, pictures: Sequence[PictureFacts], declared: Sequence[str]) -> Iterator[str]:
+    """What files say of author, rights, licence and making that isn't declared, each with its name."""
+    read: set[str] = set()
+    for picture in [one for one in pictures if inspection.sealed(one.file)][:MAX_READ]:
+        if picture.digest.hex in read:
+            continue
+        read.add(picture.digest.hex)
+        try:
+            data = inspection.sealed_bytes(picture.file, LIMITS.max_bytes)
+        except NotFoundError:
+            continue
+        said = _own_words(read_metadata(data, LIMITS), declared)
+        if MANIFEST_MARK in data and (manifest := read_provenance(data, picture.format)) is not None:
+            signer = [manifest[0].signer] if manifest[0].signer else []
+            said += [f"a manifest of {quoted(name)}" for name in dict.fromkeys([*authors_of(manifest[1]), *signer])]
+        if said:
+            yield f"{picture.file} states {', '.join(said)}"
+
+
+def _own_words(told: FileMetadata, declared: Sequence[str]) -> list[str]:
+    named = {name: getattr(told, name) for name in OF_ITSELF}
+    others = {name: text for name, text in named.items() if text and not _is_declared(text, declared)}
+    return [f"{name.replace('_', ' ')} {quoted(text)}" for name, text in others.items()]
+
+
+def _is_declared(text: str, declared: Sequence[str]) -> bool:
+    """Whether a text names only whom the owner names, as ``© Ann`` does where Ann is the author."""
+    plain = text.casefold()
+    return any(name.strip() and plain.removeprefix("©").strip() == name.strip().casefold() for name in declared)
+
+
+def _some(told: Sequence[str], between: str = ", ") -> str:
+    """The first of several, and how many more there are."""
+    more = f"{between}and {len(told) - MAX_SHOWN} more" if len(told) > MAX_SHOWN else ""
+    return between.join(told[:MAX_SHOWN]) + more
+
+
+def public_page(facts: CaseFacts) -> str:
+    """The address at which everybody could see a work, as a person reads it."""
+    return without_scheme(facts.work.public_page)
