@@ -1,9 +1,9 @@
-"""Comparing what several bundles of one case state: what was recorded once can't have been two things.
+"""Comparing what several bundles of one case or one work state: what was recorded once can't have been two things.
 
 A case goes on between two bundles: sightings come, a decision is taken back, a declaration is corrected. What doesn't
-change is compared: when the case was opened and against whom, when its work was registered and with which entry, when
-each sighting was first seen, what each visit came to, the figures of each pair by one version of the comparison, and
-each decision at its time.
+change is compared: when the case was opened and against whom, when each sighting was first seen, what each visit came
+to, the figures of each pair by one version of the comparison, and each decision at its time. Of a work, over all its
+cases and records: when it was registered, and with which entry.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,25 +21,27 @@ from evidence.verify.checks.proofs import read_checkpoint, signer_of
 from exhibit.clock import rfc3339
 from exhibit.errors import IntegrityError
 
-Case = tuple[str, str, str]  # the log's name, the owner and the case's number
+Case = tuple[str, str, str, str]
+"""The log's pinned key or else its name, the owner, the case's number or that of a work as in its record, and the key
+unless it is the owner's: names change, and keys stay."""
 Fact = tuple[str, ...]  # what is stated, in words, with what tells it from others of its kind
+OF_WORK = "work "
 SHOWN = 100
 """Characters of a value that a sentence shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What one bundle states of its case that no later bundle may state otherwise."""
+    """What one bundle states of its case and its work that no later bundle may state otherwise."""
 
     bundle: str
-    case: Case
-    of: tuple[str, ...]  # what tells the case from others: names change, and keys stay
-    facts: dict[Fact, str]
+    log: str  # its name
+    facts: dict[tuple[Case, Fact], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Two bundles of one case that can't both be true."""
+    """Two bundles of one case or work that can't both be true."""
 
     bundles: tuple[str, str]
     case: Case
@@ -52,7 +54,8 @@ class Contradiction:
         what, *where = self.fact
         named = f" ({', '.join(part[:SHOWN] for part in where)})" if where else ""
         one, other = (value[:SHOWN] for value in self.values)
-        case = f"case {self.case[2][:20]} of {self.case[1][:80]}"
+        number = self.case[2] if self.case[2].startswith(OF_WORK) else f"case {self.case[2]}"
+        case = f"{number[:25]} of {self.case[1][:80]}"
         told = f"{one!r} in {self.bundles[0]}, {other!r} in {self.bundles[1]}"
         return f"Two accounts of {case}: {what}{named} is {told}."
 
@@ -76,9 +79,11 @@ def account_of(
     manifest = inspection.manifest
     log, log_key = _log_of(inspection, facts)
     key = "" if states.get("key") is State.PASSED else manifest.key.public.hex()
-    case = (log, str(manifest.matter.owner), facts.number)
+    owner = str(manifest.matter.owner)
+    case, work = (log_key, owner, facts.number, key), (log_key, owner, f"{OF_WORK}{facts.work.number}", key)
     seal = ("the seal of bundle", str(facts.bundle)), inspection.seal.hex
-    return Account(bundle, case, (log_key, *case[1:], key), dict([seal, *_fixed(facts)]))
+    told = {(case, fact): value for fact, value in (seal, *_fixed(facts))}
+    return Account(bundle, log, told | {(work, fact): value for fact, value in _fixed_of_work(facts)})
 
 
 def _log_of(inspection: Inspection, facts: CaseFacts) -> tuple[str, str]:
@@ -94,16 +99,24 @@ def _log_of(inspection: Inspection, facts: CaseFacts) -> tuple[str, str]:
 
 
 def contradictions(accounts: Iterable[Account]) -> tuple[Contradiction, ...]:
-    """What bundles of one case state differently, in their order; the same file named twice contradicts nothing."""
-    known: dict[tuple[tuple[str, ...], Fact], Account] = {}
+    """What bundles of one case or work state differently, in their order; one file named twice contradicts nothing."""
+    known: dict[tuple[Case, Fact], Account] = {}
     found = []
     for account in accounts:
-        for fact, value in account.facts.items():
-            first = known.setdefault((account.of, fact), account)
-            if first.facts[fact] != value:
-                pair = (first.bundle, account.bundle)
-                found.append(Contradiction(pair, account.case, fact, (first.facts[fact], value)))
+        for (case, fact), value in account.facts.items():
+            first = known.setdefault((case, fact), account)
+            if (other := first.facts[case, fact]) != value:
+                named = (account.log, *case[1:])
+                found.append(Contradiction((first.bundle, account.bundle), named, fact, (other, value)))
     return tuple(found)
+
+
+def _fixed_of_work(facts: CaseFacts) -> Iterator[tuple[Fact, str]]:
+    """What is so of a work in all its cases; each time that it was declared anew has an entry of its own."""
+    yield ("the time of registration",), rfc3339(facts.work.registered_at)
+    if (proof := facts.work.registration) is not None:
+        changes = [str(proof.opening["edited"])] if "edited" in proof.opening else []
+        yield ("the entry of the registration", *changes), f"{proof.sequence} {proof.entry.leaf_hash.hex()}"
 
 
 def _fixed(facts: CaseFacts) -> Iterator[tuple[Fact, str]]:
@@ -111,10 +124,6 @@ def _fixed(facts: CaseFacts) -> Iterator[tuple[Fact, str]]:
     yield ("the time when the case was opened",), rfc3339(facts.opened_at)
     yield ("the party",), f"{facts.party.kind} {facts.party.name}"
     yield ("the work",), work.number
-    yield ("the time of registration",), rfc3339(work.registered_at)
-    if work.registration is not None:
-        proof = work.registration
-        yield ("the entry of the registration",), f"{proof.sequence} {proof.entry.leaf_hash.hex()}"
     if decision.at is not None:
         yield ("the decision", rfc3339(decision.at)), f"{decision.decision} by {decision.by}: {decision.reason}"
     for seen in facts.sightings:

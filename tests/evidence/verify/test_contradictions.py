@@ -13,8 +13,9 @@ from evidence.facts.case import CaseFacts
 from evidence.keys.ed25519 import KeySigner
 from evidence.verify.contradictions import Contradiction, contradictions
 from evidence.verify.verifier import Verifier
+from exhibit.entries import EntryType
 from exhibit.errors import ExitCode
-from tests.assets.bundles import Scene, resealed
+from tests.assets.bundles import Scene, logged, resealed
 
 
 def told_otherwise(scene: Scene, facts: CaseFacts, folder: Path) -> tuple[Contradiction, ...]:
@@ -56,7 +57,35 @@ def test_what_was_recorded_once_and_is_told_otherwise_is_named(scene: Scene, tmp
         "figures": "the comparison",
     }  # fmt: skip
     assert (found.fact[0], found.bundles) == (words[what], ("A.zip", "B.zip"))
-    assert found.sentence.startswith(f"Two accounts of case {facts.number} of ")
+    about = f"work {facts.work.number}" if what == "registered" else f"case {facts.number}"
+    assert found.sentence.startswith(f"Two accounts of {about} of ")
+
+
+def test_a_work_is_registered_once_in_all_its_cases(scene: Scene, tmp_path: Path) -> None:
+    facts = scene.facts
+    earlier = replace(facts.work, registered_at=facts.work.registered_at - timedelta(days=900))
+    [found] = told_otherwise(scene, replace(facts, number="C-8", work=earlier), tmp_path)
+    assert found.sentence.startswith(f"Two accounts of work {facts.work.number} of ")
+    assert told_otherwise(scene, replace(facts, number="C-8"), tmp_path) == ()
+
+
+def test_a_work_that_was_declared_anew_contradicts_nothing_and_of_one_change_there_is_one_entry(
+    scene: Scene, tmp_path: Path
+) -> None:
+    work = scene.facts.work
+    assert work.registration is not None
+
+    def anew(title: str) -> CaseFacts:
+        assert work.registration is not None
+        opening = {**work.registration.opening, "title": title, "edited": 1}
+        proof = logged(scene.log, EntryType.REGISTRATION, opening)
+        return replace(scene.facts, bundle=2, work=replace(work, title=title, registration=proof))
+
+    assert told_otherwise(scene, replace(anew("Corrected"), bundle=1), tmp_path) == ()
+    both = [resealed(scene, facts) for facts in (anew("Corrected"), replace(anew("Otherwise"), bundle=3))]
+    paths = [one.write(tmp_path / f"{place}.zip") for place, one in enumerate(both)]
+    [found] = contradictions(Verifier(scene.trust).verify(path).account for path in paths)
+    assert found.fact == ("the entry of the registration", "1")
 
 
 def test_what_another_key_seals_under_the_same_names_contradicts_nobody(scene: Scene, tmp_path: Path) -> None:
