@@ -44,7 +44,7 @@ class Contradiction:
     """Two bundles of one case or work that can't both be true."""
 
     bundles: tuple[str, str]
-    case: Case
+    case: tuple[str, str, str]  # the log's name, the owner, the number of the case, or that of a work as in its record
     fact: Fact
     values: tuple[str, str]
 
@@ -106,7 +106,7 @@ def contradictions(accounts: Iterable[Account]) -> tuple[Contradiction, ...]:
         for (case, fact), value in account.facts.items():
             first = known.setdefault((case, fact), account)
             if (other := first.facts[case, fact]) != value:
-                named = (account.log, *case[1:])
+                named = (account.log, *case[1:3])
                 found.append(Contradiction((first.bundle, account.bundle), named, fact, (other, value)))
     return tuple(found)
 

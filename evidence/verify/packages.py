@@ -11,7 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO, Self
@@ -28,7 +28,7 @@ from evidence.formats.container import (
     is_name,
 )
 from evidence.formats.zipread import is_zip
-from evidence.verdict.result import Verdict, failed
+from evidence.verdict.result import Line, Verdict, failed
 from evidence.verify.kinds import kind_of
 from evidence.verify.verifier import Verifier
 from exhibit.digests import CHUNK
@@ -36,6 +36,7 @@ from exhibit.digests import CHUNK
 MAX_DEPTH = 4
 """So many ZIPs may lie in each other, the bundle's own counted: a clerk may have zipped a package anew."""
 MAX_BUNDLES = 1000
+NAMED = 80  # characters of the name of a paper beside a bundle
 BAGIT = "bagit.txt"
 HINT = "Give a bundle's ZIP as it was downloaded, the folder that holds bagit.txt, or a package of such ZIPs."
 _END, _END_64 = struct.Struct("<4s4H2LH"), struct.Struct("<4sQ2H2L4Q")
@@ -152,10 +153,27 @@ def verified(verifier: Verifier, place: Place) -> Verdict:
         return verifier.verify(place.path)
     try:
         with _taken_out(place) as path:
-            return verifier.verify(path, called=place.title)
+            verdict = verifier.verify(path, called=place.title)
+        return replace(verdict, lines=(*verdict.lines, *_beside(place.package, len(place.inside))))
     except (ContainerError, BadZipFile, OSError) as error:
         words = error.message if isinstance(error, ContainerError) else "It can't be taken out of its package."
         return Verdict(place.title, None, verifier.trust.dated, (failed("container", words),))
+
+
+def _beside(package: Path, depth: int) -> Iterator[Line]:
+    """The line of what lies beside bundles in a ZIP: letters, lists and sheets, of which no check reads a word."""
+    if not package.is_file():
+        return
+    with ZipFile(package) as archive:
+        every = [name for name in archive.namelist()[:MAX_ENTRIES] if not name.endswith("/")]
+    bundles = tuple(name.removesuffix(BAGIT) for name in every if name == BAGIT or name.endswith(f"/{BAGIT}"))
+    papers = [name for name in every if not is_left_over(name) and not name.lower().endswith(".zip")]
+    papers = [name for name in papers if not name.startswith(bundles)]
+    named = ", ".join(repr(name[-NAMED:]) for name in papers[:3]) + (", …" if len(papers) > 3 else "")
+    told = [f"{len(papers)} beside the bundles in {package.name}: {named}"] * bool(papers)
+    told += ["those in ZIPs inside of it"] * (depth > 1)
+    if told:
+        yield Line("papers", "; ".join(told), "by whoever wrote them; no check reads them")
 
 
 @dataclass(slots=True)

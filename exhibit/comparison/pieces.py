@@ -1,7 +1,6 @@
 """Whether the pieces in which a picture is laid on another one belong together. NumPy only."""
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,48 +8,37 @@ from numpy.typing import NDArray
 from exhibit.types import Piece
 
 Floats = NDArray[np.float64]
-NEAR = 0.25  # share of the length of a shared edge by which its two ends may lie apart in the found picture
-MAX_PIECES = 400
+NEAR = 0.25
+"""Share of the length of a common edge by which its ends may lie apart in the found picture, besides one pixel."""
+TOUCHING, ALONG = 0.02, 0.5  # shares of a side: a gap between boxes that adjoin, and the least length of their edge
+MAX_PIECES, FEW = 400, 9
 
 
 def hang_together(pieces: Sequence[Piece]) -> float:
-    """The share of pieces that adjoin one another and show the edge that they share at one place of the found picture.
+    """The share of pieces that adjoin one another and show their common edge at one place of the found picture.
 
-    1 for pieces none of which adjoins another one, unless there are many; 0 for more than anybody lays.
+    1 for a few pieces none of which adjoins another one, 0 for many such ones, and for more than anybody lays.
     """
     if len(pieces) > MAX_PIECES:
         return 0.0
-    back = [np.asarray(np.linalg.inv(np.asarray(piece.transform, np.float64)), np.float64) for piece in pieces]
-    shared = [
-        (one, other, edge)
-        for one, other in combinations(range(len(pieces)), 2)
-        if (edge := _shared_edge(pieces[one].box, pieces[other].box)) is not None
-    ]
-    if not shared:
-        return 1.0 if len(pieces) < 9 else 0.0
-    return float(np.mean([_meets(edge, back[one], back[other]) for one, other, edge in shared]))
+    boxes = np.array([piece.box for piece in pieces], np.float64).reshape(-1, 4)
+    first, second = np.triu_indices(len(pieces), 1)
+    one, other = boxes[first], boxes[second]
+    low, high = np.maximum(one[:, :2], other[:, :2]), np.minimum(one[:, 2:], other[:, 2:])
+    sides = np.minimum(one[:, 2:] - one[:, :2], other[:, 2:] - other[:, :2])
+    meets, along = np.abs(high - low) <= TOUCHING * sides, high - low >= ALONG * sides
+    adjoin = (meets & along[:, ::-1]).any(axis=1)
+    if not adjoin.any():
+        return float(len(pieces) < FEW)
+    back = np.linalg.inv(np.array([piece.transform for piece in pieces], np.float64))
+    edges = np.stack([low, high], axis=1)[adjoin]
+    here, there = (_mapped(back[which[adjoin]], edges) for which in (first, second))
+    length = np.minimum(*(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) for ends in (here, there)))
+    apart = np.linalg.norm(here - there, axis=2).max(axis=1)
+    return float(np.mean(apart <= NEAR * length + 1))
 
 
-def _shared_edge(one: Sequence[float], other: Sequence[float]) -> Floats | None:
-    """Both ends of the edge that two boxes share, shape (2, 2); ``None`` where they don't adjoin."""
-    low = np.maximum(one[:2], other[:2])
-    high = np.minimum(one[2:], other[2:])
-    sides = np.minimum(np.subtract(one[2:], one[:2]), np.subtract(other[2:], other[:2]))
-    meets = np.abs(high - low) <= 0.02 * sides
-    along = high - low >= 0.5 * sides
-    if not ((meets[0] and along[1]) or (meets[1] and along[0])):
-        return None
-    return np.array([low, high])
-
-
-def _meets(edge: Floats, one: Floats, other: Floats) -> bool:
-    """Whether two pieces show an edge at one place."""
-    here, there = _mapped(one, edge), _mapped(other, edge)
-    lengths = [float(np.linalg.norm(ends[1] - ends[0])) for ends in (here, there)]
-    apart = np.linalg.norm(here - there, axis=1).max()
-    return bool(np.isfinite(apart) and apart <= NEAR * min(lengths) + 1)
-
-
-def _mapped(matrix: Floats, points: Floats) -> Floats:
-    moved = points @ matrix[:, :2].T + matrix[:, 2]
-    return np.asarray(moved[:, :2] / moved[:, 2:], np.float64)
+def _mapped(matrices: Floats, points: Floats) -> Floats:
+    """Points, shape (n, k, 2), each group by a matrix of its own."""
+    moved = np.einsum("nij,nkj->nki", matrices[:, :, :2], points) + matrices[:, None, :, 2]
+    return np.asarray(moved[..., :2] / moved[..., 2:], np.float64)

@@ -26,6 +26,7 @@ from evidence.facts.passkey import ASSERTION_PATH, Assertion
 from evidence.formats.codec import from_plain, to_plain
 from evidence.log.proofs import SightingRecord, SliceTree, record_leaf
 from evidence.verdict.result import Verdict
+from evidence.verify.packages import places_of, verified as verified_inside
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now, parse_rfc3339, rfc3339
 from exhibit.comparison.calibration import calibrated
@@ -44,6 +45,7 @@ from tests.assets.bundles import (
     HALF_MIRRORED,
     PAGE,
     Scene,
+    empty_pdf,
     encoded,
     found_bytes,
     logged,
@@ -56,7 +58,7 @@ from tests.assets.corpus.deceit import Invention, Lie, forged
 from tests.assets.corpus.inventing import fact, kept, moved, stated, twice
 from tests.assets.passkeys import KEY
 from tests.assets.resealing import Facts
-from tests.assets.tampering import files_of, packed
+from tests.assets.tampering import files_of, packed, packed_bytes, zipped
 from tests.assets.whole_case import MANIFEST_FILE, whole_case
 
 pytestmark = pytest.mark.timeout(300)
@@ -877,3 +879,33 @@ def test_each_claim_about_a_whole_case_fails_or_is_told_as_a_word(
 ) -> None:
     lie, expected = WHOLE[name]
     expect_told(verified(*full, lie, tmp_path / "lie.zip"), expected)
+
+
+@pytest.mark.parametrize(
+    ("beside", "words"),
+    [
+        ({"notice.pdf": empty_pdf()}, "1 beside the bundles in court.zip: 'notice.pdf'"),
+        ({"verdict.txt": b"Complete.", "court/judgment.pdf": empty_pdf()}, "2 beside the bundles"),
+        ({"case/exhibit.pdf": empty_pdf()}, "'case/exhibit.pdf'"),
+    ],
+)
+def test_a_letter_beside_a_bundle_is_its_writers_word(
+    own: Scene, whole: Files, tmp_path: Path, beside: Files, words: str
+) -> None:
+    files, trust = forged(own, whole, Invention())
+    path = tmp_path / "court.zip"
+    path.write_bytes(zipped({"bundle.zip": packed_bytes(files), **beside}))
+    [place] = places_of(path)
+    told = {line.of: f"{line.value} [{line.by}]" for line in verified_inside(Verifier(trust), place).lines}
+    assert words in told["papers"]
+    assert told["papers"].endswith("[by whoever wrote them; no check reads them]")
+
+
+def test_letters_in_a_package_that_was_zipped_again_are_named_too(own: Scene, whole: Files, tmp_path: Path) -> None:
+    files, trust = forged(own, whole, Invention())
+    inner = zipped({"bundle.zip": packed_bytes(files), "notice.pdf": empty_pdf()})
+    path = tmp_path / "again.zip"
+    path.write_bytes(zipped({"court.zip": inner}))
+    [place] = places_of(path)
+    told = {line.of: line.value for line in verified_inside(Verifier(trust), place).lines}
+    assert told["papers"] == "those in ZIPs inside of it"
