@@ -86,13 +86,9 @@ def _check_stated(
     lacking, by = [], []
     for one in stated:
         own = [check for record, check in given if (record.kind, record.witness) == (one.kind, one.name)]
-        times = [check.time for check in own if check.time is not None]
-        late = KINDS[one.kind].clocks if one.kind in KINDS else timedelta(0)
-        if times and (one.time is None or min(abs(time - late - one.time) for time in times) > TO_THE_SECOND):
-            return (failed("witnesses", f"The receipt of {one.name[:60]!a} states another time than the facts."),)
-        if any(check.development for check in own) and not one.development:
-            return (failed("witnesses", f"The facts hide that {one.name[:60]!a} was started for trials."),)
-        if not times:
+        if fault := _fault(one, own):
+            return (failed("witnesses", fault),)
+        if not any(check.time is not None for check in own):
             lacking.append(one.name)
         by += [check.by for check in own if check.time is not None]
     if lacking:
@@ -102,6 +98,8 @@ def _check_stated(
     words = f"The receipts of {len(stated)} witnesses that the facts name state what they say."
     if set(names) != {one.name for one in stated}:
         words += f" They lead to {len(names)} of the trust list: {', '.join(names)[:200]}."
+    if any(one.qualified for one in stated):
+        words += " Which of them are qualified, the facts say by the operator's word."
     return (passed("witnesses", words),)
 
 
@@ -112,9 +110,22 @@ def _impossible(witnesses: Sequence[WitnessFacts]) -> str:
     for one in witnesses:
         answered = one.state == "complete"
         known = one.state in {"asked", "pending", "complete"} and (answered or one.time is None)
-        if not known or (answered and one.subject == "manifest") or (one.development and one.qualified):
+        if not known:
             return f"Of {one.name[:60]!a} the facts say what can't be known of a witness then."
+        if one.development and one.qualified:
+            return f"The facts call {one.name[:60]!a} qualified, which was started for trials."
     return ""
+
+
+def _fault(one: WitnessFacts, own: Sequence[Check]) -> str:
+    """What the facts say of a witness that its receipts don't bear out, or that can't be, in a sentence; or nothing."""
+    name, times = f"{one.name[:60]!a}", [check.time for check in own if check.time is not None]
+    late = KINDS[one.kind].clocks if one.kind in KINDS else timedelta(0)
+    if times and (one.time is None or min(abs(time - late - one.time) for time in times) > TO_THE_SECOND):
+        return f"The receipt of {name} states another time than the facts."
+    if any(check.development for check in own) and not one.development:
+        return f"The facts hide that {name} was started for trials."
+    return "" if one.subject == "checkpoint" else f"The facts say that {name} was given what didn't exist yet."
 
 
 def _check_cosigned(trust: Trust, checks: list[Check], *, is_continued: bool) -> tuple[Check, ...]:

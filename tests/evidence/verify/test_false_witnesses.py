@@ -304,6 +304,9 @@ def witness(name: str, kind: str = "rfc3161") -> WitnessFacts:
     return WitnessFacts(kind, name, True, "complete", "checkpoint", now())  # noqa: FBT003 - a field
 
 
+QUALIFIED = replace(witness("Test authority"), development=False, qualified="2026-11-01")
+
+
 def revoked_with(anchors: Callable[[Scene], Sequence[AnchorProof]]) -> Make:
     """The sealing key is revoked in an hour, and these receipts are all there are."""
 
@@ -435,6 +438,15 @@ def _with(made: Made, **changes: Any) -> Made:  # noqa: ANN401 - fields of the l
     return (*rest, replace(trust, **changes))
 
 
+def _less(made: Made, path: str, field: Field) -> Made:
+    place, trust = laid(made, field.folder / "less.zip")
+    return rebagged({name: data for name, data in files_of(place).items() if name != path}), trust
+
+
+def _more(field: Field, path: str) -> Made:
+    return rebagged({**field.files, path: b"All of this was seen by a notary."}), field.scene.trust
+
+
 def _without_entry(field: Field) -> Made:
     scene = field.scene
     files = files_of(scene.write(field.folder / "bare.zip", with_anchors(scene, cosigned(own_head(scene)))))
@@ -446,6 +458,12 @@ def _revoked_cosigned(field: Field) -> Made:
     """A witness that nobody pinned has cosigned the head before the key was revoked."""
     by_stranger = revoked_with(lambda scene: [cosigned(own_head(scene), STRANGER, "s.example")])
     return _with(by_stranger(field), cosigners=(PINNED,))
+
+
+def _of_weight(made: Made) -> Made:
+    """The authority is pinned as one that isn't for trials, and nobody has compared it with a list."""
+    authorities = tuple(replace(one, development=False, label="") for one in made[-1].authorities)
+    return _with(made, authorities=authorities)
 
 
 def opened_with(**fields: Any) -> Make:  # noqa: ANN401 - fields of an opening
@@ -583,6 +601,16 @@ FORGERIES: dict[str, tuple[Make, Seen]] = {
     "a witness of the facts that is shown by a receipt of another kind": (
         told_of(witness("Test chain", "opentimestamps"), called=["Test chain"]), {"witnesses": "not checked"},
     ),
+    "a witness of the facts that was given their seal": (
+        told_of(replace(witness("Test authority"), subject="manifest")), {"witnesses": "failed"},
+    ),
+    "a witness for trials that the facts call qualified": (
+        told_of(replace(witness("Test authority"), qualified="2026-11-01")), {"witnesses": "failed"},
+    ),
+    "a witness that only the facts call qualified": (
+        lambda field: _of_weight(told_of(QUALIFIED)(field)),
+        {"witnesses": "passed: by the operator's word"},
+    ),
     # keys and revocation
     "a revoked key and a witness of the manifest alone": (
         revoked_with(lambda scene: [one for one in of_kind(scene, "rfc3161") if one.digest == scene.sealed.seal]),
@@ -609,6 +637,19 @@ FORGERIES: dict[str, tuple[Make, Seen]] = {
     ),
     "a counter-signature over something else": (
         countersigned(DEVICE, device(), other=b"I agree to nothing"), {f"countersignature:{STEM}": "failed"},
+    ),
+    "a counter-signature without its key": (
+        lambda field: _less(countersigned(DEVICE, device())(field), f"proofs/countersignatures/{STEM}.pem", field),
+        {f"countersignature:{STEM}": "failed"},
+    ),
+    "a letter among the counter-signatures": (
+        lambda field: _more(field, "proofs/countersignatures/letter.txt"), {"countersignatures": "failed"},
+    ),
+    "a later head that no list names": (
+        lambda field: _more(field, "proofs/log/checkpoint-99"), {"proofs": "not checked: checkpoint-99"},
+    ),
+    "a list of bags beside the sealed files": (
+        lambda field: _more(field, "fetch.txt"), {"files": "failed"},
     ),
     "a counter-signature under another key's name": (
         countersigned(DEVICE, device(), name="ab" * 8), {f"countersignature:{'ab' * 8}": "failed"},
@@ -741,6 +782,12 @@ def _locked(good: bytes, bad: bytes) -> bytes:
     return bytes(both)
 
 
+def _wrapped(data: bytes, depth: int) -> bytes:
+    for _ in range(depth):
+        data = zip_of(("in.zip", data))
+    return data
+
+
 Pack = Callable[[bytes, bytes], bytes]
 PACKAGES: dict[str, tuple[Pack, str]] = {
     "two bundles of one name": (lambda good, bad: zip_of(("case.zip", bad), ("case.zip", good)), "twice"),
@@ -772,6 +819,13 @@ PACKAGES: dict[str, tuple[Pack, str]] = {
     ),
     "a name that turns what is read": (
         lambda good, bad: zip_of(("bad\u202epiz.zip", bad), ("good.zip", good)), "bad\ufffdpiz.zip"
+    ),
+    "a mark of a bundle beside bundles": (
+        lambda good, bad: zip_of(("bagit.txt", b"BagIt-Version: 1.0\n"), ("good.zip", good), ("bad.zip", bad)),
+        "is missing",
+    ),
+    "a bundle five ZIPs deep": (
+        lambda good, bad: zip_of(("good.zip", good), ("a.zip", _wrapped(bad, 4))), "lie in each other"
     ),
     "a bundle in a folder of a bundle": (
         lambda good, bad: zip_of(*unpacked(good, "case"), ("case/more/bad.zip", bad)), "1 extra (more/bad.zip)"
