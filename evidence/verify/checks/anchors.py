@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from evidence.anchors import KINDS
 from evidence.anchors.cosignature.kind import KIND as COSIGNATURE
+from evidence.anchors.kind import as_told
 from evidence.bundle.bag import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, checkpoint_digest
 from evidence.facts.case import CaseFacts, WitnessFacts
 from evidence.formats.codec import FormatError
@@ -94,9 +95,9 @@ def _check_stated(
     if lacking:
         words = f"No receipt here bears out what the facts say of {lacking[0][:60]!a}: it is the installation's word."
         return (not_checked("witnesses", words),)
-    names = sorted(set(by))
+    names, called = sorted(set(by)), {one.name for one in stated}
     words = f"The receipts of {len(stated)} witnesses that the facts name state what they say."
-    if set(names) != {one.name for one in stated}:
+    if set(names) != {as_told(name) if as_told(name) in names else name for name in called}:
         words += f" They lead to {len(names)} of the trust list: {', '.join(names)[:200]}."
     if any(one.qualified for one in stated):
         words += " Which of them are qualified, the facts say by the operator's word."
