@@ -151,6 +151,8 @@ def verified(verifier: Verifier, place: Place) -> Verdict:
     """Check the bundle at a place; raises ``NoBundleError`` as :meth:`Verifier.verify` does."""
     if place.package is None:
         return verifier.verify(place.path)
+    if place.path.is_symlink():
+        raise NoBundleError(f"{place.title[:80]!a} is a link, and none is followed.", hint="Give what it leads to.")
     try:
         with _taken_out(place) as path:
             verdict = verifier.verify(path, called=place.title)
@@ -336,7 +338,9 @@ def _in_folder(root: Path) -> Iterator[Place]:
         for entry in every:
             path = Path(entry.path)
             found: Sequence[Place] = []
-            if entry.is_dir(follow_symlinks=False):
+            if entry.is_symlink():
+                found = [Place(path, (), root)] * (_is_called_zip(entry.name) or (path / BAGIT).is_file())
+            elif entry.is_dir(follow_symlinks=False):
                 if (path / BAGIT).is_file():
                     found = [Place(path, (), root)]
                 else:

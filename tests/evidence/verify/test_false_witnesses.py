@@ -859,6 +859,22 @@ def test_no_bundle_is_hidden_in_a_package(
     assert "\nIn all 1" not in shown.out
 
 
+def test_a_bundle_behind_a_link_is_told(field: Field, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, elsewhere, trust = tmp_path / "court", tmp_path / "elsewhere", tmp_path / "trust.json"
+    (elsewhere / "case").mkdir(parents=True)
+    (elsewhere / "case" / "bagit.txt").write_bytes(b"")
+    folder.mkdir()
+    (folder / "good.zip").write_bytes(packed_bytes(field.files))
+    (elsewhere / "bad.zip").write_bytes(court(field)["bad.zip"])
+    for name in ("bad.zip", "case"):
+        (folder / name).symlink_to(elsewhere / name)
+    trust.write_bytes(field.scene.trust.to_json())
+    assert main(["verify", str(folder), "--trust", str(trust)]) == ExitCode.WRONG_USE
+    shown = capsys.readouterr().out
+    assert "court/bad.zip' is a link" in shown
+    assert "In all 3: 2 no bundle, 1 complete." in shown
+
+
 Pair = Callable[[Field, Path], tuple[Path, Path, Trust]]
 
 
