@@ -36,7 +36,7 @@ from evidence.verify.checks.proofs import OwnCheckpoint, expect_logged, expect_v
 from evidence.verify.checks.remade import Makers, check_remade, is_sheet
 from exhibit.comparison.derived import survival
 from exhibit.comparison.pieces import hang_together
-from exhibit.comparison.similarity import Laid, agreement, is_sloping, laid_on, scale_at_centre
+from exhibit.comparison.similarity import Laid, agreement, is_sloping, laid_on, pixels_within, scale_at_centre
 from exhibit.comparison.warp import overlaps, turn
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
@@ -509,7 +509,7 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
         for copy in sealed.further:
             alike = agreement(*_laid(replace(sealed, transform=copy, pieces=()), pictures, pixels))[0]
             expect(alike >= LEAST_FURTHER - TOLERANCE, "The match states a further copy where none is seen.")
-        part = _part_in_pieces(sealed.pieces, laid[1], sizes[0]) if sealed.pieces else max(work, picture)
+        part = _part_in_pieces(sealed.pieces, laid[1], sizes) if sealed.pieces else max(work, picture)
     words = f"sealed similarity {sealed.dense:.3f}, recomputed {dense:.3f}"
     problem = f"The pictures and the alignment don't give the sealed figure: {words}."
     expect(abs(dense - sealed.dense) <= TOLERANCE, problem)
@@ -534,16 +534,28 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
     return replace(passed(name, told), similarity=dense, part=part, share=share * work, remarks=tuple(remarks))
 
 
-def _part_in_pieces(pieces: Sequence[Piece], mask: NDArray[np.bool_], size: tuple[int, int]) -> float:
-    """The share that pieces show of the registered picture, or of the found one where that is more."""
+def _part_in_pieces(pieces: Sequence[Piece], mask: NDArray[np.bool_], sizes: Sequence[tuple[int, int]]) -> float:
+    """The share that pieces show of the registered picture, or of the found one where that is more.
+
+    Where one lies over another, the upper one alone shows something.
+    """
+    (found_width, found_height), (width, height) = sizes
+    across, down = mask.shape[1] / width, mask.shape[0] / height
+    scaling = np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
+    upper = np.full(mask.shape, len(pieces))
+    for number, piece in enumerate(pieces):
+        left, top, right, bottom = pixels_within(piece.box, scaling, (mask.shape[1], mask.shape[0]))
+        upper[top:bottom, left:right] = number
+    counts = np.bincount(upper.ravel(), minlength=len(pieces) + 1)
     area = 0.0
-    for piece in pieces:
-        left, top, right, bottom = piece.box
-        corners = np.array([[left, top, 1], [right, top, 1], [right, bottom, 1], [left, bottom, 1]])
+    for piece, count in zip(pieces, counts.tolist(), strict=False):
+        west, north, east, south = piece.box
+        corners = np.array([[west, north, 1], [east, north, 1], [east, south, 1], [west, south, 1]])
         there = corners @ np.linalg.inv(np.asarray(piece.transform, np.float64)).T
         x, y = (there[:, axis] / there[:, 2] for axis in (0, 1))
-        area += abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
-    return max(float(mask.mean()), min(1.0, area / (size[0] * size[1])))
+        seen = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2 / max((east - west) * (south - north), 1.0)
+        area += count / (across * down) * seen if np.isfinite(seen) else 0.0
+    return max(float(mask.mean()), min(1.0, area / (found_width * found_height)))
 
 
 def _further(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels]) -> Iterator[str]:

@@ -107,6 +107,13 @@ NEW = {
     "bag-info.txt in another form, or with a line more": "a contact.*|a line of the bag.*",
     "bagit.txt with a byte order mark or other line ends": "a bag with.*",
     "a list of digests in another order, with stars, with a line more": "a list of digests (?:in another order|with.*)",
+    "a status or a server that no crawl notes": "a status of one's own|a server that is no address",
+    "a further copy where none is seen": "a further copy out of sight",
+    "a connection that can't have been: host, port, TLS, addresses of its name, a proxy": "the server's name in the surroundings|a port beyond all|another cipher|another version of TLS|a name that has no address|a proxy that isn't told",
+    "a clock that no answer told": "a clock that is a year off",
+    "a calibration twice": "a calibration twice",
+    "a witness of what wasn't written yet": "a witness that never was",
+    "a key held by nobody of that kind": "a key of another holder",
     "a file of the bag that BagIt knows and the profile doesn't: fetch.txt, MD5, a second list of tags": "a list of digests by MD5|files to fetch|a second list of tags",
 }
 EARLIER = {

@@ -569,6 +569,15 @@ MATCHED: dict[str, tuple[Invention | Lie, Expected]] = {
         shows(with_badge(), WHOLE, (Piece((-0.5, -0.5, 23.5, 59.5), BADGE),)),
         {"line:similarity": "of at most 30% of a picture"},
     ),
+    "a badge that two pictures share, laid over a piece that shows everything": (
+        shows(
+            with_badge(), WHOLE,
+            (
+                Piece((-0.5, -0.5, 23.5, 59.5), ((0.3, 0.0, -0.35), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))),
+                Piece((-0.5, -0.5, 23.5, 59.5), BADGE),
+            ),
+        ), {"line:similarity": "of at most 30% of a picture"},
+    ),
     "a badge that two pictures share, by a version that comes": (
         shows(with_badge(), BADGE, pipeline="match-9"), {"match:01": FAILS}
     ),
