@@ -423,7 +423,7 @@ def _compared(
     if pixels_of is None:
         return not_checked(name, f"Only the first {MAX_COMPUTED} matches are computed anew.")
     try:
-        return _compared(name, match, pictures, [_shown(inspection, picture) for picture in pictures], pixels_of)
+        return _warped(name, match, pictures, [_shown(inspection, picture) for picture in pictures], pixels_of)
     except (WrongUseError, ArithmeticError, ValueError) as error:
         raise FormatError("The alignment can't be applied.") from error
     except FormatError:
@@ -448,7 +448,7 @@ def _expect_decided(match: MatchFacts) -> None:
         expect(one.decision is Decision.NONE or reason in one.reasons, problem)
 
 
-def _compared(name: str, match: MatchFacts, pictures: Pictures, files: list[str], pixels_of: Decoder) -> Check:
+def _warped(name: str, match: MatchFacts, pictures: Pictures, files: list[str], pixels_of: Decoder) -> Check:
     """What both files give, as the version of the comparison read them and as people see them."""
     one = match.verification.pipeline
     shown = [pixels_of(file, one) for file in files]
