@@ -23,9 +23,9 @@ pytestmark = pytest.mark.timeout(600)
 KINDS: dict[str, tuple[Invention, str]] = {name: kind for family in FAMILIES.values() for name, kind in family.items()}
 BEYOND_IT = {
     "a checkpoint that isn't signed", "a checkpoint with a byte behind", "a renewal that is no list",
-    "a renewal listed twice", "material twice",
+    "a renewal listed twice", "material twice", "a key of another holder",
 }  # fmt: skip
-"""What verify.py lets pass: it reads no log's signature and no renewal."""
+"""What verify.py lets pass: it reads no log's signature and no renewal, and not who is said to hold the key."""
 Made = dict[str, tuple[Path, Trust, Told]]
 
 

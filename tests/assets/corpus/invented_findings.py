@@ -157,7 +157,7 @@ SAID: Kinds = {
     "a licence check after the seal": (fact("licence_check.checked_at", LATE), "order"),
     "no licence searched": (fact("licence_check.searched", 0), ""),
     "licences below zero": (fact("licence_check.searched", -1), "facts"),
-    "a licence that covers it in part and in whole": (fact("licence_check.covered", True, "licence_check.partly", True), ""),
+    "a licence that covers it in part and in whole": (fact("licence_check.covered", True, "licence_check.partly", True), "facts"),
     "a licence check that is no answer": (fact("licence_check.covered", "no"), "facts"),
     "another result of the licences": (fact("licence_check.result", "A licence covers it."), ""),
     "opened after it was written": (fact("opened_at", LATE), "order"),
