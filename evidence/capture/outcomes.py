@@ -9,6 +9,7 @@ from exhibit.pictures.decode import inspect
 from exhibit.pictures.sniff import kind_of
 from exhibit.sentences import Sentence, following
 
+OK = 200
 _SUFFIXES = {"JPEG": ("jpg", "image/jpeg"), "TIFF": ("tif", "image/tiff"), "MPO": ("jpg", "image/jpeg")}
 _DOCUMENTS = {"an HTML page", "an XML document", "JSON"}
 _THERE = Sentence("The page is there.")
@@ -39,10 +40,17 @@ def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
         told = Sentence(
             "The page is there, but the image's address answered with status %(status)s.", status=image.status
         )
-        return "image-gone", told
+        return "image-gone", following(told, *_odd_of_page(page))
     if image.served and not image.obstacle:
-        return _compare(image, expected), following(_THERE, also)
-    return "unreachable", following(_UNSEEN, also)
+        return _compare(image, expected), following(_THERE, *_odd_of_page(page), also)
+    return "unreachable", following(_UNSEEN, *_odd_of_page(page), also)
+
+
+def _odd_of_page(page: Visit) -> list[str]:
+    """What the server of a page that is there said besides "here it is", and that it sent nothing."""
+    said = Sentence("The page's address answered with status %(status)s.", status=page.status)
+    empty = Sentence("The page that was served is empty.")
+    return [*([said] if page.status != OK else []), *([] if page.body else [empty])]
 
 
 def _compare(image: Visit, expected: Digest) -> str:
@@ -63,9 +71,12 @@ def _about_image(image: Visit, expected: Digest) -> str:
     if outcome == "image-gone":
         kind = kind_of(image.body or b"") or "nothing"
         return Sentence("The image's address now serves %(kind)s instead of an image.", kind=kind)
+    told = Sentence("The image's address now serves other bytes than were seen before.")
     if outcome == "captured":
-        return Sentence("The image was served with exactly the bytes that were seen before.")
-    return Sentence("The image's address now serves other bytes than were seen before.")
+        told = Sentence("The image was served with exactly the bytes that were seen before.")
+    if image.status == OK or image.url[:5].lower() == "data:":  # which came with the page
+        return told
+    return following(told, Sentence("The image's address answered with status %(status)s.", status=image.status))
 
 
 def _trouble(visit: Visit) -> str:

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from evidence.capture.outcomes import names_image
+from evidence.capture.outcomes import judge, names_image
 from evidence.capture.visitor import Step, Visit
+from exhibit.digests import Digest
 from exhibit.network.http import ConnectionFacts
 
 THEN = datetime(2026, 11, 20, tzinfo=UTC)
@@ -35,3 +36,23 @@ def test_a_page_names_an_image_by_its_file_and_its_query(html: str, image: str, 
         "https://shop.example/", (Step("https://shop.example/", 200, (), THEN, THEN, CONNECTION),), html.encode()
     )
     assert names_image(page, f"https://shop.example{image}") is named
+
+
+def visit_of(path: str, status: int, body: bytes) -> Visit:
+    url = f"https://shop.example/{path}"
+    return Visit(url, (Step(url, status, (), THEN, THEN, CONNECTION, len(body)),), body)
+
+
+@pytest.mark.parametrize(
+    ("page", "image", "told"),
+    [
+        ((200, b"<p>"), 200, ("", "")),
+        ((206, b"<p>"), 200, (" The page's address answered with status 206.", "")),
+        ((200, b""), 206, (" The page that was served is empty.", " The image's address answered with status 206.")),
+    ],
+)
+def test_a_sentence_says_what_a_server_said_besides(page: tuple[int, bytes], image: int, told: tuple[str, str]) -> None:
+    outcome, sentence = judge(visit_of("", *page), visit_of("a.jpg", image, b"picture"), Digest.of(b"picture"))
+    assert outcome == "captured"
+    same = "The image was served with exactly the bytes that were seen before."
+    assert sentence == f"The page is there.{told[0]} {same}{told[1]}"
