@@ -35,6 +35,7 @@ from exhibit.pictures.decode import Limits, decode, inspect
 
 Pixels = NDArray[np.uint8]
 MAX_CAPTURES = 400  # so many captures are looked at; a bundle could list so many that a verifier would never end
+MAX_COMPARED = 60  # of so many the screenshot with lines is held against the other one
 MAX_WARC = 256 << 20
 OK, GONE = 200, frozenset({404, 410})
 LONG = timedelta(minutes=10)
@@ -79,6 +80,7 @@ class _Capture:
     sighting: SightingFacts
     stated: CaptureFacts
     files: dict[str, str]
+    place: int  # among all captures of the bundle, from 0
 
     def read(self, role: str) -> bytes:
         path = self.files[role]
@@ -168,7 +170,7 @@ def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
         elif not visits.isdisjoint(_records(inspection, stated)):
             yield failed(name, "It has the record of another visit.")
         else:
-            yield from _check_capture(inspection, facts, sighting, stated, numbers)
+            yield from _check_capture(inspection, facts, sighting, stated, numbers, place)
         named.update(stated.files)
         visits.update(_records(inspection, stated))
 
@@ -180,10 +182,10 @@ def _records(inspection: Inspection, stated: CaptureFacts) -> set[Digest]:
 
 
 def _check_capture(
-    inspection: Inspection, facts: CaseFacts, sighting: SightingFacts, stated: CaptureFacts, name: str
+    inspection: Inspection, facts: CaseFacts, sighting: SightingFacts, stated: CaptureFacts, name: str, place: int
 ) -> Iterator[Check]:
     try:
-        capture = _Capture(inspection, facts, sighting, stated, _by_role(inspection, sighting, stated))
+        capture = _Capture(inspection, facts, sighting, stated, _by_role(inspection, sighting, stated), place)
     except FormatError as error:
         yield failed(f"capture:{name}", error.message)
         return
@@ -368,6 +370,8 @@ def _of_page(capture: _Capture, network: NetworkRecord) -> Iterator[str]:
         yield "no browser looked at the page" + (", and its HTML doesn't name the image" if names is False else "")
         return
     yield from _of_forms(capture, rendered)
+    if capture.place >= MAX_COMPARED:
+        yield "the lines on its screenshot weren't looked at"
     height = max(rendered.height, rendered.window[1])
     places = [place for place in rendered.image_places if place.y < height]
     if not places:
@@ -474,6 +478,8 @@ def _check_screenshots(capture: _Capture, rendered: Rendered) -> None:
         expect(rendered.boxed_screenshot_from == max(int(first.y) - AROUND, 0), "A screenshot is of another part.")
         return
     expect(rendered.boxed_screenshot_from == 0, "A screenshot is of another part.")
+    if capture.place >= MAX_COMPARED:
+        return
     plain, lined = (decode(capture.read(role), Limits(max_bytes=MAX_WARC)).pixels for role in roles)
     drawn = Image.fromarray(plain)
     draw_lines(drawn, [Place(one.how, one.x, one.y, one.width, one.height) for one in rendered.image_places])

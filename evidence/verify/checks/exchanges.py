@@ -257,7 +257,7 @@ def hold_archive(network: NetworkRecord, recording: Recording, of_image: Iterabl
     found = Counter(_of(answer) for answer in recording.answers)
     lacking = {key for key in stated - found if key[0] not in unread}
     expect(not lacking, f"{what} holds other bytes than the surroundings state.")
-    failures = {url for got in network.resources if got.failure for url in arrivals(recording.answers, [got.url])}
+    failures = arrivals(recording.answers, (got.url for got in network.resources if got.failure))
     for key, count in (found - stated - beside).items():
         url, status = key[0], key[1]
         known = url in asked and (status in REDIRECTS or url in failures or url in unread)
