@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from evidence.facts.case import CaseFacts, SightingFacts
-from evidence.facts.provenance import read_provenance
+from evidence.facts.provenance import authors_of, read_manifest, read_provenance
 from evidence.formats.codec import FormatError
 from evidence.verdict.result import Check, checked, expect, not_checked, passed
 from evidence.verify.checks.contents import LIMITS
@@ -59,11 +59,15 @@ def _read(inspection: Inspection, name: str, sighting: SightingFacts) -> Check:
         return _otherwise(name, f"The manifest reads {found.standing} today; the facts say {stated.standing}.")
     sealed = inspection.sealed_bytes(stated.file, LIMITS.max_bytes) if stated.file else b""
     if sealed != manifest:
+        also, _ = read_manifest(sealed)
+        wrong = next((of for of in READ if getattr(also, of) != getattr(found, of)), "")
+        expect(not wrong, f"{stated.file} states another {wrong} than the manifest inside the picture.")
+        expect(authors_of(sealed) == authors_of(manifest), f"{stated.file} names others than the picture's manifest.")
         expect(
             _agree(_parsed(sealed), _parsed(manifest)),
             f"{stated.file} states something else than the manifest inside the picture.",
         )
-        return _otherwise(name, f"{stated.file} was written by another version of the reader than the one here.")
+        return _otherwise(name, f"{stated.file} holds other words than are read from the picture here.")
     return passed(name, "The picture's bytes state what the facts say; it is the word of whoever wrote it there.")
 
 

@@ -6,6 +6,7 @@ bag is made to fit, the bag's own files, or the trust list; :func:`forged` makes
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -102,7 +103,8 @@ def _sealed(scene: Scene, files: Files, change: Edit | None) -> None:
     manifest = json.loads(files[MANIFEST])
     known = {entry["path"]: entry for entry in manifest["files"]}
     names = sorted(name for name in files if name.startswith("data/") and name != MANIFEST)
-    manifest["files"] = [listed(name, files[name], known.get(name, {})) for name in names]
+    alike = {name: known.get(name, known.get(re.sub(r"\d\d", "01", name), {})) for name in names}  # as what it is like
+    manifest["files"] = [listed(name, files[name], alike[name]) for name in names]
     if change is not None:
         change(manifest)
     files[MANIFEST] = canonical(manifest)
