@@ -30,7 +30,8 @@ def _paragraph(facts: CaseFacts, wording: Wording) -> Iterator[str]:
     names = {"owner": facts.owner.name, "holder": facts.work.holder, "party": facts.party.name}
     names = {name: wording.clipped(text, MAX_NAME) for name, text in names.items()}
     title = wording.clipped(facts.work.title or wording.say("document.unknown"), MAX_TITLE)
-    claim = "claim" if facts.decision.decision == CaseDecision.CONFIRMED else "about"
+    decided = facts.decision.decision == CaseDecision.CONFIRMED and not facts.decision.demonstration
+    claim = "claim" if decided else "about"
     claim += "_for" if facts.work.holder else ""
     yield _said(f"summary.{claim}", "owner.name", wording, title=title, **names)
     if facts.sightings:
