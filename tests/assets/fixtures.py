@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from desk.cli.common.frame import Desk
 from desk.cli.main import exhibit
 from exhibit.config.config import Config
 from indexer.picture import features
-from indexer.picture.local_features import LocalFeatures, local_features, quick_features
+from indexer.picture.descriptor import BUILT_IN
+from indexer.picture.local_features import local_features, quick_features
 from registry.configuration import load_config
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.matches import fingerprints
@@ -31,6 +33,8 @@ from tests.assets.swift_server import S3, serving
 from workers import wiring
 from workers.servers.embedded import lock_folder
 from workers.tasks.sync_runner import SyncRunner
+
+Measured = TypeVar("Measured")
 
 
 @pytest.fixture(autouse=True)
@@ -50,8 +54,9 @@ def _crawls_are_forked() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _same_pixels_are_measured_once() -> Iterator[None]:
-    """Tests show the same few pictures again and again: local features are remembered by all that they follow from."""
+    """Tests show the same few pictures again and again: what is measured is remembered by all that it follows from."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BUILT_IN, "_raw", _remembering(BUILT_IN._raw))
         for measure in (local_features, quick_features):
             patch.setattr(features, measure.__name__, _remembering(measure))
         yield
@@ -61,15 +66,15 @@ MOST_REMEMBERED = 200
 """Pictures; what is made of each takes up to a megabyte."""
 
 
-def _remembering(measure: Callable[..., LocalFeatures]) -> Callable[..., LocalFeatures]:
-    known: dict[object, LocalFeatures] = {}
+def _remembering(measure: Callable[..., Measured]) -> Callable[..., Measured]:
+    known: dict[object, Measured] = {}
 
-    def remembered(grey: NDArray[np.uint8], *given: object) -> LocalFeatures:
-        key = grey.shape, sha256(grey.tobytes()).digest(), given
+    def remembered(pixels: NDArray[np.uint8], *given: object) -> Measured:
+        key = pixels.shape, sha256(pixels.tobytes()).digest(), given
         if key not in known:
             if len(known) == MOST_REMEMBERED:
                 known.clear()
-            known[key] = measure(grey, *given)
+            known[key] = measure(pixels, *given)
         return known[key]
 
     return remembered
