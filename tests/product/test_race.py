@@ -36,7 +36,7 @@ from workers.tasks.tick import tick
 @pytest.mark.timeout(900)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    "rounds", [pytest.param(5, marks=pytest.mark.sample), pytest.param(40, marks=pytest.mark.long)]
+    "rounds", [pytest.param(5, marks=pytest.mark.sample), pytest.param(15, marks=pytest.mark.long)]
 )
 def test_a_work_and_a_picture_that_arrive_together_are_matched(rounds: int, config: Config, tmp_path: Path) -> None:
     fingerprints.forget_cached_spaces()

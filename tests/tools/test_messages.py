@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from django.template.base import Lexer, TokenType
 
 from tools import messages
 
+words = cache(messages.words)  # collecting them takes seconds
 TEMPLATES = sorted((messages.ROOT / "desk").rglob("templates/**/*.html"))
 MODULES = sorted((messages.ROOT / "desk" / "web").rglob("*.py"))
 CATALOGUES = (
@@ -101,9 +103,7 @@ def test_every_word_and_message_of_a_page_is_marked_for_translation() -> None:
 def test_every_word_is_translated(language: str) -> None:
     entries = polib.pofile(str(messages.catalogue(language)))
     known = {(one.msgctxt, one.msgid, one.msgid_plural) for one in entries if one.translated() and not one.obsolete}
-    assert (
-        sorted(single for context, single, several in messages.words() if (context, single, several) not in known) == []
-    )
+    assert sorted(single for context, single, several in words() if (context, single, several) not in known) == []
 
 
 @pytest.mark.parametrize("language", messages.OF_ACCOUNTS)
@@ -134,7 +134,7 @@ def test_what_the_site_reads_is_compiled_from_what_people_wrote(language: str, f
 
 
 def test_a_decision_has_one_name_on_pages_and_in_documents() -> None:
-    said = [word for _context, *words in messages.words() for word in words]
+    said = [word for _context, *written in words() for word in written]
     for language in messages.LANGUAGES:
         entries = polib.pofile(str(messages.catalogue(language, messages.LOCALE)))
         said += [word for one in entries for word in (one.msgstr, *one.msgstr_plural.values())]

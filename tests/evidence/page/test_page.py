@@ -115,7 +115,7 @@ def test_a_file_outside_of_the_sealed_ones_is_held_by_the_bag(page: Page, bundle
 
 
 @pytest.mark.parametrize(
-    "flips", [pytest.param(20, marks=pytest.mark.sample), pytest.param(400, marks=pytest.mark.long)]
+    "flips", [pytest.param(20, marks=pytest.mark.sample), pytest.param(120, marks=pytest.mark.long)]
 )
 def test_no_byte_of_the_zip_can_be_changed(page: Page, bundle: Path, tmp_path: Path, flips: int) -> None:
     draw, original, paths = random.Random(20261128), bundle.read_bytes(), []

@@ -19,7 +19,7 @@ def failures(verdict: Verdict) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "flips", [pytest.param(80, marks=pytest.mark.sample), pytest.param(1000, marks=pytest.mark.long)]
+    "flips", [pytest.param(80, marks=pytest.mark.sample), pytest.param(250, marks=pytest.mark.long)]
 )
 def test_each_random_byte_flip_is_noticed_and_named(scene: Scene, bundle: Path, tmp_path: Path, flips: int) -> None:
     draw = random.Random(20261120)

@@ -124,8 +124,8 @@ def follow(of: Visitor) -> list[tuple[str, list[int]]]:
     ("count", "pause"),
     [
         pytest.param(75, 30, marks=pytest.mark.sample),
-        pytest.param(45, 200, marks=pytest.mark.long),
-        pytest.param(300, 30, marks=pytest.mark.long),
+        pytest.param(20, 200, marks=pytest.mark.long),
+        pytest.param(100, 30, marks=pytest.mark.long),
     ],
 )
 def test_no_key_is_lost_however_fast_they_come_and_each_decides_the_next_case_in_order(
