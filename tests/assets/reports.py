@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from io import BytesIO
 
+from evidence.documents.report.columns import csv_head, csv_lines, rows_of
 from evidence.documents.report.facts import ReportFacts
 from evidence.documents.report.pdf import unset_report
-from evidence.documents.report.rows import csv_head, csv_lines, rows_of
 from evidence.documents.report.xlsx import write_xlsx, xlsx_rows
 from evidence.documents.typeset.pictures import Pictures
 

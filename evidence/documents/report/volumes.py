@@ -14,6 +14,7 @@ from math import ceil
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from evidence.documents.report.columns import WORK_COLUMNS, csv_head, csv_lines, rows_of, work_rows
 from evidence.documents.report.facts import (
     IN_A_VOLUME,
     WORKS_IN_A_VOLUME,
@@ -23,7 +24,6 @@ from evidence.documents.report.facts import (
     write_report_json,
 )
 from evidence.documents.report.pdf import unset_report
-from evidence.documents.report.rows import WORK_COLUMNS, csv_head, csv_lines, rows_of, work_rows
 from evidence.documents.report.xlsx import write_xlsx, xlsx_rows
 from evidence.documents.typeset.compiler import Unset, forget
 from evidence.documents.typeset.fonts import installed_fonts

@@ -12,7 +12,7 @@ from typing import IO, BinaryIO
 from xml.sax.saxutils import escape
 
 from evidence.documents.phrases.wording import floored
-from evidence.documents.report.rows import COLUMNS, WORK_COLUMNS, Column, Value
+from evidence.documents.report.columns import COLUMNS, WORK_COLUMNS, Column, Value
 from evidence.documents.typeset.compiler import showable
 
 MAX_ROWS = 1_048_576  # rows of one sheet, as the format has it; further ones stand on another

@@ -13,8 +13,8 @@ from hypothesis import given, strategies as st
 from openpyxl.cell.cell import MergedCell
 from openpyxl.worksheet.worksheet import Worksheet
 
+from evidence.documents.report.columns import COLUMNS, rows_of
 from evidence.documents.report.facts import ReportFacts
-from evidence.documents.report.rows import COLUMNS, rows_of
 from evidence.documents.report.xlsx import write_xlsx, xlsx_rows
 from tests.assets.documents_sample import sample_report
 from tests.assets.reports import render_report_csv, render_report_xlsx

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
+from evidence.documents.report.columns import COLUMNS, FORMULA_SIGNS, safe_cell
 from evidence.documents.report.facts import ReportFacts
-from evidence.documents.report.rows import COLUMNS, FORMULA_SIGNS, safe_cell
 from tests import CHECKOUT
 from tests.assets.documents_sample import (
     sample_report,
