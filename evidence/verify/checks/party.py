@@ -39,11 +39,11 @@ def check_party(facts: CaseFacts) -> Check:
     if not hosts:
         return not_checked("party", "No sighting names a page on a host.")
     own = {host for host in hosts if is_within(host, party.name)}
-    below = [host for host in hosts if not is_within(party.name, host)]
-    shared = bool(below) and is_public_suffix(party.name)
+    same = {host for host in own if is_within(party.name, host)}  # for which no list of public suffixes is needed
+    shared = own > same and is_public_suffix(party.name)
     expect(not shared, f"Anybody may have a name below {party.name[:80]}: that a page lies there makes nobody a party.")
-    by_registry = {host for host in own if registered_name(host) == registered_name(party.name)}
-    by_list = {host for host in own if registrable_domain(host) == registrable_domain(party.name)}
+    by_registry = same | {host for host in own - same if registered_name(host) == registered_name(party.name)}
+    by_list = same | {host for host in own - same if registrable_domain(host) == registrable_domain(party.name)}
     others = [host for host in hosts if host not in by_list | by_registry]
     expect(not others, f"The facts name the party {party.name[:80]!a}, and a page lies on {', '.join(others)[:200]}.")
     if len(by_list) < len(hosts):
