@@ -68,6 +68,7 @@ class Inspection {
     const standIns = files.filter(({ role, stand_in }) => role === "stand-in" && stand_in === null).map(({ path }) => path);
     must(files.every(({ stand_in }) => stand_in === null || standIns.includes(stand_in)), "The manifest names a stand-in that it doesn't list as one.");
     must(key.algorithm === "Ed25519", "The sealing key isn't an Ed25519 key.");
+    must(["operator", "owner"].includes(key.holder), `Nobody of the kind ${quoted(key.holder)} holds a sealing key.`);
     const named = this.has(WITHHELD) ? (await this.readJson(WITHHELD, "withheld")).files : [];
     this.withheld = new Set(named);
     must(this.withheld.size === named.length, `${WITHHELD} names a file twice.`);
@@ -258,7 +259,6 @@ async function keyOf(inspection, name) {
   must(isSoundPoint(fromHex(key.public)), "The manifest's key is a point of small order, or isn't in its one form (RFC 8032).");
   const files = [canonical(key), pemOf(fromHex(key.public))];
   for (const [place, file] of KEY.entries()) must(same(await inspection.read(file), files[place]), `${file} isn't the key that the manifest states.`);
-  must(["operator", "owner"].includes(key.holder), `Nobody of the kind ${quoted(key.holder)} holds a sealing key.`);
   const pinned = pinnedKey(inspection.trust, key.public, "sealing");
   if (!pinned) throw new Unchecked(`Nobody on the trust list has the key ${key.public.slice(0, 16)}: it isn't known whose it is.`);
   must(pinned.owner === matter.owner, `The key is pinned as that of ${pinned.owner}, not of the owner in the manifest.`);

@@ -142,7 +142,7 @@ SIGNED: Kinds = {
     "withheld without a list": (raw("proofs/withheld.json", b"[]"), "manifest"),
     "a picture withheld that shows the found one": (Invention(proofs=lambda files: files.pop("data/work/01.jpg") and files.update({"proofs/withheld.json": canonical({"files": ["data/work/01.jpg"], "reason": "x"})})), ""),
     "a stand-in that is another picture": (stated("files", lambda files: [renumbered(one, stand_in="data/sightings/01/image.jpg") if one["path"] == "data/work/01.jpg" else one for one in files]), "manifest"),
-    "a stand-in by its role that is another picture": (stated("files", lambda files: [renumbered(one, stand_in="data/sightings/01/image.jpg") if one["path"] == "data/work/01.jpg" else renumbered(one, role="stand-in") if one["path"] == "data/sightings/01/image.jpg" else one for one in files]), "pictures"),
+    "a stand-in by its role that is another picture": (stated("files", lambda files: [renumbered(one, stand_in="data/sightings/01/image.jpg") if one["path"] == "data/work/01.jpg" else renumbered(one, role="stand-in") if one["path"] == "data/sightings/01/image.jpg" else one for one in files]), "facts"),
     "a stand-in that isn't there": (stated("files", lambda files: [renumbered(one, stand_in="data/none.jpg") if one["path"] == "data/work/01.jpg" else one for one in files]), "manifest"),
     "a stand-in of itself": (stated("files", lambda files: [renumbered(one, stand_in=one["path"]) if one["path"] == "data/work/01.jpg" else one for one in files]), "manifest"),
     "a stand-in of a stand-in": (stated("files.0.stand_in", "data/facts.json", "files.1.stand_in", "data/facts.json"), "manifest"),
