@@ -34,6 +34,8 @@ def _paragraph(facts: CaseFacts, wording: Wording) -> Iterator[str]:
     claim = "claim" if decided else "about"
     claim += "_for" if facts.work.holder else ""
     yield _said(f"summary.{claim}", "owner.name", wording, title=title, **names)
+    if not decided and facts.party.name:
+        yield _said("summary.concerns", "party.name", wording, party=names["party"])
     if facts.sightings:
         found = "summary.found_first" if len(facts.sightings) > 1 else "summary.found"
         seen = {"time": _since(facts, wording), "n": len(facts.sightings), "owner": names["owner"]}
@@ -82,7 +84,8 @@ def _decided(facts: CaseFacts, wording: Wording) -> str:
     if decision.demonstration:
         return _said("summary.switch", "decision.demonstration", wording, time=time)
     by, words = wording.clipped(decision.by, MAX_NAME), decision_words(facts, wording)
-    return _said("summary.decided", "decision.by", wording, by=by, time=time, decision=words)
+    owner = wording.clipped(facts.owner.name, MAX_NAME)
+    return _said("summary.decided", "decision.by", wording, owner=owner, by=by, time=time, decision=words)
 
 
 def _missing(facts: CaseFacts, wording: Wording) -> Iterator[str]:

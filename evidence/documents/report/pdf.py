@@ -14,6 +14,7 @@ from evidence.documents.report.facts import CrawlCoverage, RefusalCount, ReportC
 from evidence.documents.report.works import MAX_TITLE, works_section
 from evidence.documents.typeset.blocks import (
     Block,
+    Callout,
     Cell,
     Document,
     Figure,
@@ -206,9 +207,10 @@ def _standings(case: ReportCase, wording: Wording) -> list[Section]:
 
 
 def _warnings(report: ReportFacts, wording: Wording) -> tuple[Block, ...]:
-    shown = next((case.facts for case in report.cases if case.facts.decision.demonstration), None)
+    switched = sum(case.facts.decision.demonstration for case in report.cases)
     witnesses = [witness for case in report.cases for witness in case.witnesses]
-    demonstration = () if shown is None else of_case.demonstration_warning(shown, wording)
+    told = wording.say("decision.demonstrations", n=switched, all=len(report.cases))
+    demonstration = (Callout(wording.say("decision.demonstrations_title"), told),) if switched else ()
     return (*demonstration, *of_case.development_warning(witnesses, wording))
 
 
