@@ -11,7 +11,8 @@ NAMES = frozenset({
     "USD", "UTC", "WARC", "WEBP", "XLSX", "XML", "XMP", "ZIP", "Ed", "GiB", "KiB", "MiB", "gzip", "md", "Atom",
     "Bitcoin", "Enter", "Exhibit", "JavaScript", "OpenEXR", "OpenTimestamps", "Photoshop", "PostScript",
     "RootSIFT", "Service", "Worker", "Standard", "Webhook", "Webhooks", "WebP", "WebSocket", "eIDAS", "Etsy",
-    "Google", "Images", "TinEye", "Vision", "Yandex", "eBay",
+    "Google", "Images", "TinEye", "Vision", "Yandex", "eBay", "Bluesky", "Flickr", "Internet", "Archive", "Mastodon",
+    "Openverse", "Wikimedia", "Commons",
 })  # fmt: skip
 """Names, abbreviations, formats and keys that stand in Chinese text as they are."""
 _GIVEN = {"Ann", "Fee", "Harbours", "Nightly", "Own", "Studio", "Website", "page", "prices", "studio", "watch", "work"}
