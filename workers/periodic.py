@@ -10,6 +10,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from exhibit.clock import now
+from registry.accounts import devices, invitations
+from registry.alliance import partners
+from registry.db import idempotency
+from registry.notifications import events
 from registry.services.services import Services
 
 Job = Callable[[], object]
@@ -40,11 +44,7 @@ def do_each_minute(services: Services) -> None:
 
 def each_hour(services: Services) -> tuple[Job, ...]:
     """Bytes that have expired, what killed processes have left behind, ways in that have ended; in one worker."""
-    from registry.accounts import devices, invitations
-    from registry.alliance import partners
     from registry.bundles import links, packages, witness  # libraries for pictures come with them, after the fork
-    from registry.db import idempotency
-    from registry.notifications import events
     from registry.works import uploads
     from workers.operations import retention
 
