@@ -77,14 +77,12 @@ LEAST_TOGETHER = 0.3
 """Share of adjoining pieces that have to lie side by side in the found picture, too: those of a copy that was taken
 apart do but along the cuts, those that were chosen one by one to fit do nowhere."""
 MORE_PIXELS = 2.0
-MAX_FURTHER = 12  # further copies in one picture that are computed anew
 BY_BROWSERS = ""  # no earlier version of the comparison: pictures as browsers show them
 MAX_COMPUTED = 200  # so many matches are computed anew; a bundle could list so many that a verifier would never end
 SHOWN = {
     **dict.fromkeys(("screenshot", "screenshot-boxed"), "what screenshots show"),
     **dict.fromkeys(("page-pdf", "mhtml", "dom"), "the rendered page in other forms"),
     "c2pa": "what c2pa.json states",
-    "title-document": "what documents of the chain of title say",
 }
 """Roles of files that are sealed and looked at, and whose contents nothing here is held against."""
 DOCUMENTS = "the documents of the chain of title"
@@ -506,7 +504,7 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
         together = hang_together(sealed.pieces)
         if sealed.survival:
             _expect_survival(sealed.survival, survival(*laid))
-        for copy in sealed.further:
+        for copy in sealed.further[:MAX_COPIES]:
             alike = agreement(*_laid(replace(sealed, transform=copy, pieces=()), pictures, pixels))[0]
             expect(alike >= LEAST_FURTHER - TOLERANCE, "The match states a further copy where none is seen.")
         part = _part_in_pieces(sealed.pieces, laid[1], sizes) if sealed.pieces else max(work, picture)
@@ -528,7 +526,10 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
         return replace(not_checked(name, told), similarity=dense, part=part, share=share * work)
     if sealed.decision is Decision.NONE:
         return replace(not_checked(name, f"{told} But the comparison itself found nothing."), similarity=dense)
-    remarks = [*_more_pixels(pictures, every[-1]), *_further(sealed, pictures, pixels)]
+    remarks = [*_more_pixels(pictures, every[-1])]
+    if twice := len(sealed.further) - len({*sealed.further} - {sealed.transform}):
+        words = f"{twice} of {len(sealed.further)} further copies"
+        remarks.append(f"{words} in {pictures[0].file} stand where another does")
     if is_sloping(laid):
         remarks.append(f"{pictures[1].file} and what was found share hardly more than a slope of brightness")
     return replace(passed(name, told), similarity=dense, part=part, share=share * work, remarks=tuple(remarks))
@@ -556,17 +557,6 @@ def _part_in_pieces(pieces: Sequence[Piece], mask: NDArray[np.bool_], sizes: Seq
         seen = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2 / max((east - west) * (south - north), 1.0)
         area += count / (across * down) * seen if np.isfinite(seen) else 0.0
     return max(float(mask.mean()), min(1.0, area / (found_width * found_height)))
-
-
-def _further(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels]) -> Iterator[str]:
-    """How many of the further copies that are stated the pixels don't show, or show twice."""
-    shown = set()
-    for transform in sealed.further[:MAX_FURTHER]:
-        dense, _ = agreement(*_laid(replace(sealed, transform=transform, pieces=()), pictures, pixels))
-        if dense >= LEAST_DENSE - TOLERANCE:
-            shown.add(transform)
-    if lacking := len(sealed.further) - len(shown - {sealed.transform}):
-        yield f"{lacking} of {len(sealed.further)} further copies that are stated in {pictures[0].file} aren't there"
 
 
 def _more_pixels(pictures: Pictures, transform: Floats) -> Iterator[str]:

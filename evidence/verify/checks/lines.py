@@ -15,6 +15,7 @@ from evidence.facts.case import CaseFacts, MatchFacts, SightingFacts
 from evidence.facts.shipped import CALIBRATIONS, ships
 from evidence.verdict.result import Check, Line, State, second, worst
 from evidence.verify.checks.inspection import STOOD_IN, Inspection
+from evidence.verify.checks.order import SLACK
 from evidence.verify.checks.work_lines import (
     documents_line,
     licences_line,
@@ -27,8 +28,7 @@ from evidence.verify.checks.work_lines import (
 from exhibit.network.addresses import host_of, is_confusable, with_letters
 
 MAX_HOSTS = 5
-SLACK, LATE = timedelta(hours=1), timedelta(days=1)
-"""By so much clocks may differ, and so long the log may take."""
+LATE = timedelta(days=1)  # so long the log may take
 SMALL_PART = 0.4
 """Share of both pictures below which a line says of how small a part their similarity is."""
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")

@@ -74,7 +74,6 @@ def _inside(facts: CaseFacts) -> Iterator[Time]:
         yield Time("registered by another", facts.work.earlier_registration, CLOCK)
     stated = {"opened": facts.opened_at, "decided": facts.decision.at, "licences": facts.licence_check.checked_at}
     yield from (Time(name, time, CLOCK) for name, time in stated.items() if time is not None)
-    yield from (Time("left out", gone.since, CLOCK) for gone in facts.left_out if gone.since is not None)
     yield Time("written", facts.written_at, CLOCK)
 
 
@@ -85,7 +84,6 @@ def _steps(facts: CaseFacts) -> Iterator[tuple[Time, Time]]:
     steps += [("licences", "written"), ("registered by another", "registered")]
     written = named["written"]
     yield from ((time, written) for time in _inside(facts) if time.moment - written.moment > SLACK + GATHERING)
-    yield from ((Time(name, proof.time, LOG), written) for name, proof in log_proofs(facts))
     seen = [time for name, time in named.items() if name.startswith("first seen:")]
     if seen and "decided" in named:
         yield min(seen, key=lambda time: time.moment), named["decided"]

@@ -395,26 +395,24 @@ def _asked_by_another(seen: SeenTwice) -> tuple[Files, Trust]:
     return sealed_lie(seen.files, lie), seen.trust
 
 
-def _one_partner_by_two_names(seen: SeenTwice) -> tuple[Files, Trust]:
-    """A partner's log that began anew, under a second name with the same key: it is one that saw it."""
-    again = new_log(seen.folder / "again", "partner.example/log2", seen.key)
+def _also_said_by(seen: SeenTwice, again: Log) -> tuple[Files, Trust]:
+    """The partner's log says it and a second one, pinned as run by the same."""
     pins = (*seen.trust.partners, replace(seen.trust.partners[0], vkey=again.vkey()))
     answers = (
         seen.answer(sealed_in(seen.log, seen.said)),
         seen.answer(sealed_in(again, seen.said), log=again.vkey()),
     )
     return seen.lie(*answers), replace(seen.trust, partners=pins)
+
+
+def _one_partner_by_two_names(seen: SeenTwice) -> tuple[Files, Trust]:
+    """A partner's log that began anew, under a second name with the same key: it is one that saw it."""
+    return _also_said_by(seen, new_log(seen.folder / "again", "partner.example/log2", seen.key))
 
 
 def _two_partners_of_one(seen: SeenTwice) -> tuple[Files, Trust]:
     """Two logs with two keys that one operator runs."""
-    again = new_log(seen.folder / "two", "c.example/log")
-    pins = (*seen.trust.partners, replace(seen.trust.partners[0], vkey=again.vkey()))
-    answers = (
-        seen.answer(sealed_in(seen.log, seen.said)),
-        seen.answer(sealed_in(again, seen.said), log=again.vkey()),
-    )
-    return seen.lie(*answers), replace(seen.trust, partners=pins)
+    return _also_said_by(seen, new_log(seen.folder / "two", "c.example/log"))
 
 
 def _partner_as_log(seen: SeenTwice) -> tuple[Files, Trust]:
