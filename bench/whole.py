@@ -65,6 +65,8 @@ def make_works(folder: Path, photos: Sequence[Path], count: int) -> Made:
     """Works of at most half of the photographs; the same photographs and numbers give the same files."""
     chosen = _chosen(photos)
     quarters, needed = _needed(len(chosen), count)
+    if needed >= len(chosen):
+        raise SystemExit(f"{count:,} works are made of {needed:,} photos, and {len(chosen):,} are there: --photos DIR")
     made = works_made(folder, photos, count)
     (folder / "works").mkdir(exist_ok=True)
     grain = _grain()
