@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from evidence.anchors.fetch import ask
+from evidence.anchors.rfc3161.revocation import check_revocation, load_list, load_lists
 from evidence.anchors.rfc3161.stamps import (
     UNREADABLE,
     Stamp,
@@ -86,6 +87,7 @@ class Rfc3161Anchor:
             raise IntegrityError(Sentence("The timestamp authority %(name)s answered another request.", name=self.name))
         stamped = verify_reply(reply, digest, self.roots_pem)
         material = tuple(self._material(stamp))
+        self._check_revocation(stamp, material)
         return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, reply, material, stamped)
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - the port's
@@ -95,12 +97,12 @@ class Rfc3161Anchor:
         ``IntegrityError`` when the stamp can't be read.
         """
         stamp = read_reply(receipt.proof)
-        lists = [_crl(data) for name, data in receipt.material if name.startswith("crl-")]
+        lists = [load_list(data) for name, data in receipt.material if name.startswith("crl-")]
         if receipt.time is None or len(lists) >= len(self._list_urls(stamp)):
             return receipt
         issuers, added = {found.issuer for found in lists}, []
         for name, data in self._lists(stamp):
-            found = _crl(data)
+            found = load_list(data)
             until = found.next_update_utc or receipt.time
             if found.issuer not in issuers and found.last_update_utc <= receipt.time <= until:
                 issuers.add(found.issuer)
@@ -110,7 +112,9 @@ class Rfc3161Anchor:
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
         """The stamped time by this authority's roots; raises ``IntegrityError`` when it doesn't hold."""
         helpers = [data for name, data in receipt.material if name.startswith("certificate-")]
-        return verify_reply(receipt.proof, digest, self.roots_pem, helpers)
+        stamped = verify_reply(receipt.proof, digest, self.roots_pem, helpers)
+        self._check_revocation(read_reply(receipt.proof), receipt.material)
+        return stamped
 
     def examine(self) -> str:
         """Whether anything answers at its address, and until when the roots are valid."""
@@ -119,6 +123,11 @@ class Rfc3161Anchor:
         if last < now():
             raise ConfigError(f"A root of {self.name} expired on {last:%Y-%m-%d}.", hint="Get its present roots.")
         return f"It answers; its roots are valid until {last:%Y-%m-%d}."
+
+    def _check_revocation(self, stamp: Stamp, material: Sequence[tuple[str, bytes]]) -> None:
+        helpers = load_certificates(data for name, data in material if name.startswith("certificate-"))
+        lists = load_lists(data for name, data in material if name.startswith("crl-"))
+        check_revocation(stamp, self._roots, helpers, lists)
 
     def _material(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
         """Files named by their content, so that the material of many receipts can lie in one folder."""
@@ -149,7 +158,7 @@ class Rfc3161Anchor:
         with contextlib.suppress(ExhibitError, *UNREADABLE):
             status, data = ask(self.session, url)
             if status == 200 and len(data) <= MAX_REVOCATION_LIST:
-                pem = _crl(data).public_bytes(Encoding.PEM)
+                pem = load_list(data).public_bytes(Encoding.PEM)
         self._fetched[url] = (time.monotonic(), pem)
         return pem
 
@@ -169,10 +178,6 @@ def _revocation_urls(certificate: x509.Certificate) -> list[str]:
         return []
     names = [name.value for point in points for name in point.full_name or []]
     return [url for url in names if isinstance(url, str) and _HTTP.match(url)]
-
-
-def _crl(data: bytes) -> x509.CertificateRevocationList:
-    return x509.load_pem_x509_crl(data) if b"-----BEGIN" in data else x509.load_der_x509_crl(data)
 
 
 def _named(kind: str, data: bytes) -> tuple[str, bytes]:

@@ -94,13 +94,16 @@ def build(given: Rfc3161Config, session: "requests.Session", _log: object = None
 
 def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[TrustedAuthority], what: str) -> Attested:
     """One pinned authority whose roots the reply leads to."""
+    from evidence.anchors.rfc3161.revocation import check_revocation, load_lists
     from evidence.anchors.rfc3161.stamps import check_stamp, leads_to, load_certificates, read_reply
 
     helpers = load_certificates(data for file, data in material.items() if file.startswith("certificate-"))
+    lists = load_lists(data for file, data in material.items() if file.startswith("crl-"))
     stamped, broken = read_reply(proof), None
     for authority in pinned:
         try:
             time = check_stamp(stamped, digest, authority.roots, helpers)
+            revocation = check_revocation(stamped, authority.roots, helpers, lists)
         except UnknownWitnessError:
             continue
         except IntegrityError as error:  # by another pinned authority's roots it may hold
@@ -108,6 +111,7 @@ def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[Tr
             continue
         sentence = f"{authority.name} (RFC 3161) stamped the {what} at {shown(stamped.time)}"
         sentence += f": it existed no later than {shown(time)}." if time > stamped.time else "."
+        sentence += f" {revocation}"
         if authority.qualified is not None:
             named = "names" if leads_to(stamped, authority.listed, helpers) else "doesn't name"
             sentence += f" The trust list {named} it as qualified."

@@ -76,9 +76,9 @@ def verify_reply(reply: bytes, digest: Digest, roots: Sequence[bytes], intermedi
     """Check a reply to the last step: digest, signature, and a chain to a pinned root at the stamp's time.
 
     Files of certificates are PEM (one or several) or DER; intermediates may help to build the chain, and aren't
-    trusted. Revocation isn't checked. Returns the time by which it existed, by the authority's word and the accuracy
-    that it states. Raises ``IntegrityError``, and ``UnknownWitnessError`` for a reply that is whole in itself, but
-    leads to none of the roots.
+    trusted. Revocation is another question (:mod:`evidence.anchors.rfc3161.revocation`). Returns the time by which it
+    existed, by the authority's word and the accuracy that it states. Raises ``IntegrityError``, and
+    ``UnknownWitnessError`` for a reply that is whole in itself, but leads to none of the roots.
     """
     return check_stamp(read_reply(reply), digest, load_certificates(roots), load_certificates(intermediates))
 
@@ -164,7 +164,7 @@ def find_root(
     """A pinned root to which signatures lead from the signer through the pool, whatever else holds; or ``None``."""
     seen, level = {signer}, [signer]
     while level:
-        issuers = {issuer: None for subject in level for issuer in (*roots, *pool) if _is_issued(issuer, subject)}
+        issuers = {issuer: None for subject in level for issuer in (*roots, *pool) if is_issued(issuer, subject)}
         for root in roots:
             if root in issuers:
                 return root
@@ -202,7 +202,7 @@ def _checked(certificate: x509.Certificate) -> x509.Certificate:
     return certificate
 
 
-def _is_issued(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
+def is_issued(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
     """Whether the issuer's name and key stand behind a certificate."""
     if issuer.subject != subject.issuer or not _is_strong(issuer):
         return False

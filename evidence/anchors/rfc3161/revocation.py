@@ -1,0 +1,162 @@
+"""Lists of revoked certificates that came along with a stamp (RFC 5280, section 5), read at the stamp's own time.
+
+Whoever hands over a stamp chooses the lists, and a list that isn't there says nothing. One that is there counts only
+where it is signed by the authority above the certificate in question.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.x509 import ReasonFlags
+
+from evidence.anchors.rfc3161.stamps import UNREADABLE, Stamp, find_root, is_issued, name_of
+from exhibit.errors import IntegrityError
+from exhibit.sentences import Sentence
+
+MAX_LISTS = 16
+LATER_REASONS = {
+    ReasonFlags.unspecified, ReasonFlags.affiliation_changed, ReasonFlags.superseded, ReasonFlags.cessation_of_operation
+}  # fmt: skip
+"""Reasons that leave what was signed before the revocation as it is (RFC 3161, section 4); no other does, nor none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a list says of a certificate."""
+
+    since: datetime  # when it was revoked, aware, UTC
+    reason: ReasonFlags | None  # ``None`` where none is given
+
+    @property
+    def is_grave(self) -> bool:
+        """Whether all that the certificate's key ever signed is void."""
+        return self.reason not in LATER_REASONS
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Whether what the certificate's key signed at a moment is void."""
+        return self.is_grave or self.since <= moment
+
+    def __str__(self) -> str:
+        return f"{self.since:%Y-%m-%d} ({self.reason.value if self.reason else 'no reason is given'})"
+
+
+def load_lists(files: Iterable[bytes]) -> tuple[x509.CertificateRevocationList, ...]:
+    """The lists in PEM or DER files; raises ``IntegrityError`` for one that can't be read, or too many."""
+    try:
+        found = tuple(load_list(data) for data in files)
+    except UNREADABLE as error:
+        raise IntegrityError("A list of revoked certificates can't be read.") from error
+    if len(found) > MAX_LISTS:
+        raise IntegrityError(f"More than {MAX_LISTS} lists of revoked certificates came with the timestamp.")
+    return found
+
+
+def load_list(data: bytes) -> x509.CertificateRevocationList:
+    """One list; raises one of ``stamps.UNREADABLE``."""
+    return x509.load_pem_x509_crl(data) if b"-----BEGIN" in data else x509.load_der_x509_crl(data)
+
+
+def check_revocation(
+    stamp: Stamp,
+    roots: Sequence[x509.Certificate],
+    helpers: Sequence[x509.Certificate],
+    lists: Sequence[x509.CertificateRevocationList],
+) -> str:
+    """What the lists say of the certificates between a stamp and its root, in a sentence.
+
+    The stamp leads to one of the roots. Raises ``IntegrityError`` where it does so only over a certificate that a list
+    names as revoked by the time of the stamp, or for a reason that makes all that it signed void.
+    """
+    pool = list(dict.fromkeys([*stamp.certificates, *helpers]))
+    judged = {one: _Judged.of(one, [*roots, *pool], lists) for one in pool if one not in roots}
+    void = {one: held.entry for one, held in judged.items() if held.entry and held.entry.holds_at(stamp.time)}
+    left = [one for one in pool if one not in void]
+    if stamp.signer in void or (void and find_root(stamp.signer, roots, left) is None):
+        named = stamp.signer if stamp.signer in void else next(iter(void))
+        why = f"{name_of(named)} was revoked on {void[named]}"
+        raise IntegrityError(Sentence("The timestamp's chain of certificates doesn't hold: %(why)s.", why=why))
+    chain = [stamp.signer] if stamp.signer in judged else []
+    for one in chain:
+        chain += [each for each in judged[one].issuers if each in left and each in judged and each not in chain]
+    later = next((one for one in chain if judged[one].entry), None)
+    if later is not None:
+        return f"{name_of(later)} was revoked afterwards, on {judged[later].entry}, which leaves the stamp as it is."
+    silent = next((one for one in chain if not any(_tells_of(each, stamp.time) for each in judged[one].lists)), None)
+    if silent is not None:
+        return f"Whether {name_of(silent)} was revoked then isn't shown: no list that says so came along."
+    return "The lists of revoked certificates that came along name none of its own."
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A certificate, by whom it is, and what the lists say of it."""
+
+    issuers: list[x509.Certificate]
+    lists: list[x509.CertificateRevocationList]
+    entry: Entry | None
+
+    @classmethod
+    def of(
+        cls,
+        one: x509.Certificate,
+        others: Iterable[x509.Certificate],
+        lists: Iterable[x509.CertificateRevocationList],
+    ) -> Self:
+        issuers = [each for each in dict.fromkeys(others) if each != one and is_issued(each, one)]
+        about = [each for each in lists if _is_about(each, one) and any(_is_by(each, issuer) for issuer in issuers)]
+        named = (each.get_revoked_certificate_by_serial_number(one.serial_number) for each in about)
+        entries = [Entry(each.revocation_date_utc, _reason(each)) for each in named if each is not None]
+        return cls(issuers, about, min(entries, key=lambda entry: (not entry.is_grave, entry.since), default=None))
+
+
+def _is_by(one: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    """Whether an authority has signed a list."""
+    try:
+        return one.issuer == issuer.subject and one.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
+    except (InvalidSignature, *UNREADABLE):  # a key of another kind is a TypeError
+        return False
+
+
+def _is_about(one: x509.CertificateRevocationList, certificate: x509.Certificate) -> bool:
+    """Whether a list is about a certificate of its authority, and whole; what it says of others isn't read."""
+    try:
+        found = {type(each.value): each.value for each in one.extensions if each.critical or _is_scope(each.value)}
+    except UNREADABLE:
+        return False
+    scope = found.pop(x509.IssuingDistributionPoint, None)
+    if found:  # it changes another list, or has a meaning that isn't known here
+        return False
+    if not isinstance(scope, x509.IssuingDistributionPoint):
+        return True
+    if scope.indirect_crl or scope.only_contains_attribute_certs or scope.only_some_reasons:
+        return False
+    return not (scope.only_contains_user_certs if _is_authority(certificate) else scope.only_contains_ca_certs)
+
+
+def _is_scope(value: x509.ExtensionType) -> bool:
+    return isinstance(value, x509.IssuingDistributionPoint | x509.DeltaCRLIndicator)
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, *UNREADABLE):
+        return False
+
+
+def _reason(one: x509.RevokedCertificate) -> ReasonFlags | None:
+    try:
+        return one.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    except x509.ExtensionNotFound:
+        return None
+    except UNREADABLE:
+        return ReasonFlags.key_compromise  # the worst, where it can't be read
+
+
+def _tells_of(one: x509.CertificateRevocationList, moment: datetime) -> bool:
+    """Whether a list was in force at a moment, or came later: an entry stays as long as its certificate is valid."""
+    return one.next_update_utc is None or one.next_update_utc >= moment

@@ -1,0 +1,130 @@
+"""Lists of revoked certificates: what they say of a stamp's chain at the stamp's time."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ReasonFlags
+
+from evidence.anchors.rfc3161.kind import TrustedAuthority, verify
+from evidence.anchors.rfc3161.revocation import load_lists
+from evidence.development.authority import Authority
+from evidence.development.certificates import Holder
+from exhibit.errors import IntegrityError
+from exhibit.ports import Receipt
+from tests.assets.stamping import DIGEST, anchor_to
+
+DAY = timedelta(days=1)
+
+
+def revoked_list(
+    issuer: Holder,
+    *named: tuple[Holder, datetime, ReasonFlags | None],
+    until: datetime | None = None,
+    extension: x509.ExtensionType | None = None,
+) -> bytes:
+    """A list by an authority that names these certificates, with the day and the reason of each."""
+    begin = issuer.certificate.not_valid_before_utc
+    until = until or issuer.certificate.not_valid_after_utc
+    builder = x509.CertificateRevocationListBuilder(issuer.certificate.subject, begin, until)
+    for holder, since, reason in named:
+        entry = x509.RevokedCertificateBuilder(holder.certificate.serial_number, since)
+        builder = builder.add_revoked_certificate(
+            (entry if reason is None else entry.add_extension(x509.CRLReason(reason), critical=False)).build()
+        )
+    if extension is not None:
+        builder = builder.add_extension(extension, critical=True)
+    return builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def said(authority: Authority, receipt: Receipt, lists: Sequence[bytes]) -> str:
+    """The verifier's sentence of a receipt with these lists in the place of its own."""
+    pinned = TrustedAuthority("Ann", (authority.root_pem.decode(),), development=False, label="")
+    material = {name: data for name, data in receipt.material if name.startswith("certificate-")}
+    material |= {f"crl-{number}.pem": data for number, data in enumerate(lists)}
+    return verify(DIGEST, receipt.proof, material, [pinned], "seal").sentence
+
+
+def test_lists_that_name_none_of_the_chain_are_told_and_those_that_are_missing_too(
+    authority: Authority, receipt: Receipt
+) -> None:
+    h = authority.hierarchy
+    both = [h.root_crl, h.issuing_crl]
+    assert said(authority, receipt, both).endswith("that came along name none of its own.")
+    assert "(unit) was revoked then isn't shown" in said(authority, receipt, both[:1])
+    assert "(issuing) was revoked then isn't shown" in said(authority, receipt, both[1:])
+    assert receipt.time is not None
+    old = revoked_list(h.issuing, until=receipt.time - timedelta(hours=1))
+    assert "(unit) was revoked then isn't shown" in said(authority, receipt, [h.root_crl, old])
+
+
+@pytest.mark.parametrize("reason", [None, ReasonFlags.superseded, ReasonFlags.key_compromise])
+@pytest.mark.parametrize("role", ["unit", "issuing"])
+def test_a_stamp_over_a_certificate_that_was_revoked_by_then_fails(
+    authority: Authority, receipt: Receipt, role: str, reason: ReasonFlags | None
+) -> None:
+    h = authority.hierarchy
+    issuer, holder = (h.issuing, h.unit) if role == "unit" else (h.root, h.issuing)
+    assert receipt.time is not None
+    with pytest.raises(IntegrityError, match=rf"\({role}\) was revoked on"):
+        said(authority, receipt, [revoked_list(issuer, (holder, receipt.time - DAY, reason))])
+
+
+def test_a_later_revocation_leaves_a_stamp_as_it_is_unless_the_key_was_lost_or_nobody_says_why(
+    authority: Authority, receipt: Receipt
+) -> None:
+    h = authority.hierarchy
+    assert receipt.time is not None
+    for reason in (ReasonFlags.superseded, ReasonFlags.cessation_of_operation):
+        told = said(authority, receipt, [revoked_list(h.issuing, (h.unit, receipt.time + DAY, reason))])
+        assert "was revoked afterwards" in told
+        assert reason.value in told
+    for grave in (ReasonFlags.key_compromise, None):
+        with pytest.raises(IntegrityError, match="was revoked on"):
+            said(authority, receipt, [revoked_list(h.issuing, (h.unit, receipt.time + DAY, grave))])
+
+
+def test_a_list_counts_only_where_the_authority_itself_has_signed_it_and_it_is_whole(
+    authority: Authority, receipt: Receipt, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    h = authority.hierarchy
+    assert receipt.time is not None
+    revoked = (h.unit, receipt.time - DAY, None)
+    stranger = Authority(tmp_path_factory.mktemp("other"), "http://127.0.0.1:9").hierarchy
+    forged = replace(h.issuing, key=stranger.issuing.key)
+    for other in (
+        revoked_list(forged, revoked),
+        revoked_list(h.root, revoked),
+        revoked_list(stranger.issuing, revoked),
+    ):
+        assert said(authority, receipt, [h.root_crl, h.issuing_crl, other]).endswith("name none of its own.")
+    delta = revoked_list(h.issuing, extension=x509.DeltaCRLIndicator(1))
+    assert "(unit) was revoked then isn't shown" in said(authority, receipt, [h.root_crl, delta])
+    scope = {name: name == "only_contains_ca_certs" for name in ("only_contains_user_certs", "only_contains_ca_certs")}
+    of_authorities = x509.IssuingDistributionPoint(
+        None, None, **scope, only_some_reasons=None, indirect_crl=False, only_contains_attribute_certs=False
+    )
+    partial = revoked_list(h.issuing, extension=of_authorities)
+    assert "(unit) was revoked then isn't shown" in said(authority, receipt, [h.root_crl, partial])
+
+
+def test_junk_in_the_place_of_a_list_is_told(authority: Authority, receipt: Receipt) -> None:
+    with pytest.raises(IntegrityError, match="can't be read"):
+        said(authority, receipt, [b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"])
+    with pytest.raises(IntegrityError, match="More than"):
+        load_lists([authority.hierarchy.root_crl] * 17)
+
+
+def test_an_authority_whose_certificate_is_revoked_gives_no_receipt(authority: Authority, receipt: Receipt) -> None:
+    anchor = anchor_to(authority.url, authority.root_pem)
+    h = authority.hierarchy
+    assert receipt.time is not None
+    revoked = revoked_list(h.issuing, (h.unit, receipt.time - DAY, ReasonFlags.key_compromise))
+    material = (*receipt.material, ("crl-later.pem", revoked))
+    assert anchor.verify(DIGEST, receipt) == receipt.time
+    with pytest.raises(IntegrityError, match="was revoked on"):
+        anchor.verify(DIGEST, replace(receipt, material=material))
