@@ -45,12 +45,13 @@ def do_each_minute(services: Services) -> None:
 def each_hour(services: Services) -> tuple[Job, ...]:
     """Bytes that have expired, what killed processes have left behind, ways in that have ended; in one worker."""
     from registry.bundles import links, packages, witness  # libraries for pictures come with them, after the fork
+    from registry.pictures import retention
     from registry.works import uploads
-    from workers.operations import retention
+    from workers.operations import cleanup
 
     return (
         partial(retention.expire_bytes, services),
-        partial(retention.sweep, services),
+        partial(cleanup.sweep, services),
         partial(uploads.sweep, services),
         partial(packages.expire_packages, services),
         partial(witness.complete_stamps, services),
@@ -67,11 +68,11 @@ def each_hour_at_length(services: Services) -> tuple[Job, ...]:
     """What may take hours: mending indexes, looking for damage, votes that keep up; behind the rest, in one worker."""
     from registry.alliance import cosigning
     from registry.matches import index_upkeep, votes_upkeep
-    from workers.operations import retention
+    from workers.operations import cleanup
 
     return (
         partial(index_upkeep.mend_indexes, services),
-        partial(retention.look_for_damage, services),
+        partial(cleanup.look_for_damage, services),
         partial(votes_upkeep.keep_up, services),
         partial(cosigning.compare_heads, services),  # last: partners may be slow
     )
@@ -79,9 +80,9 @@ def each_hour_at_length(services: Services) -> tuple[Job, ...]:
 
 def each_hour_everywhere(services: Services) -> tuple[Job, ...]:
     """What processes and purges have left behind on a machine; in a worker of every machine."""
-    from workers.operations import retention
+    from workers.operations import cleanup
 
-    return (partial(retention.sweep_here, services),)
+    return (partial(cleanup.sweep_here, services),)
 
 
 def do_all(jobs: Iterable[Job]) -> None:

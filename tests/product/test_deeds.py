@@ -30,13 +30,14 @@ from registry.cases.reported import let_stay, report_picture
 from registry.crawls.plan import remove_watch
 from registry.db import steps
 from registry.models import Bundle, BytesState, Capture, Case, Owner, Package, Picture, Report, StepState, WithheldFile
+from registry.pictures.retention import expire_bytes
 from registry.reports.requests import request_report
 from registry.works.registration import remove_work
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.shop import LOOPBACK, Shop, holding, settle, watch
 from tests.assets.site import Site
 from tests.assets.stage import inline, stage
-from workers.operations.retention import expire_bytes, sweep
+from workers.operations.cleanup import sweep
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]

@@ -34,6 +34,7 @@ from registry.models import (
     StepState,
     Watch,
 )
+from registry.pictures.retention import expire_bytes
 from registry.reports.requests import request_report
 from registry.services.disk import disk_is_full
 from registry.works.registration import remove_work
@@ -41,7 +42,7 @@ from tests.assets.command_line import CommandLine
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.shop import COPY, OTHER, Shop, run_now, settle, stored, watch
 from tests.assets.site import Answer, Site
-from workers.operations.retention import expire_bytes, sweep, sweep_here
+from workers.operations.cleanup import sweep, sweep_here
 from workers.tasks.sync_runner import SyncRunner
 
 MONTHS = timedelta(days=90)

@@ -32,7 +32,7 @@ from tests.assets.sealed import verified
 from tests.assets.shop import COPY, LOOPBACK, OTHER, Shop, holding, run_now, settle, stored, watch
 from tests.assets.site import Site
 from tests.assets.stage import inline, stage
-from workers.operations.retention import sweep, sweep_here
+from workers.operations.cleanup import sweep, sweep_here
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]

@@ -23,11 +23,11 @@ from registry.matches import fingerprints
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.models import Case, Match, Owner, Picture, Refusal, Revisit, Sighting, Watch, WorkPicture
+from registry.pictures.retention import expire_bytes
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.assets.shop import FAST, LOOPBACK, Shop, watch
 from tests.assets.site import Answer, Site
 from tests.assets.textured import encoded, textured
-from workers.operations.retention import expire_bytes
 from workers.tasks.sync_runner import SyncRunner
 
 Outcome = Revisit.Outcome

@@ -11,10 +11,10 @@ from registry.bundles.deposits import make_deposit, sealed_deposit
 from registry.cases.purge import purge
 from registry.log.registrations import registration_of
 from registry.models import BlockedDigest, LogOpening, LogSubmission, Owner, Picture, Work
+from registry.pictures.retention import expire_bytes
 from registry.works import declarations
 from registry.works.declarations import attach, detach, edit
 from tests.assets.rows import owner, photograph, register
-from workers.operations.retention import expire_bytes
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -37,7 +37,7 @@ from tests.assets.mail_server import mail_server
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers import wiring
 from workers.operations.backlog import backlog, failures, try_again
-from workers.operations.retention import sweep_here
+from workers.operations.cleanup import sweep_here
 from workers.periodic import do_each_minute
 from workers.tasks.sync_runner import SyncRunner
 from workers.tasks.tick import tick
