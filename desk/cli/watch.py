@@ -176,6 +176,8 @@ def _line(desk: Desk, one: "schemas.Watch") -> list[object]:
     source = f"{first.kind} {first.url}" + (f" and {len(more)} more" if more else "")
     if first.kind == "bulk":
         source, following, every = "lists of addresses", "", ""
+    elif first.kind == "hand":
+        source, following, every = "pages named by hand", "", ""
     elif first.kind == "past":
         source, following, every = "pictures seen before", "for a new work", ""
     else:
@@ -202,7 +204,6 @@ def run_watch(*, name: str, named: str | None, wait: bool, as_json: bool) -> Non
     """
     desk = open_desk()
     owner = desk.owner(named)
-    from desk.schemas import watches as schemas
     from registry.accounts import scoped
     from registry.crawls import plan, revisits, watching
 
@@ -213,6 +214,35 @@ def run_watch(*, name: str, named: str | None, wait: bool, as_json: bool) -> Non
     crawl = plan.start_now(desk.services, watch)
     if joined := under_way == crawl:
         note(f"Crawl {crawl.number} of {name} is under way already; no other one is begun.")
+    _tell_run(desk, crawl, joined=joined, wait=wait, as_json=as_json)
+
+
+@watch_command.command("look", epilog=examples("exhibit watch look https://shop.example/42 --wait"))
+@click.argument("url")
+@owner_option
+@click.option("--image", metavar="URL", default="", help="A picture that the page shows, which is fetched, too.")
+@click.option("--wait", is_flag=True, help="Return when the page was visited and all it brought is matched.")
+@json_option
+def look_at_page(*, url: str, named: str | None, image: str, wait: bool, as_json: bool) -> None:
+    """Look at the page URL once, without a watch of its own, and compare its pictures with the works.
+
+    URL may be a picture's own address. What shows a work becomes a case. robots.txt is followed, as by every crawl.
+    """
+    desk = open_desk()
+    owner = desk.owner(named)
+    from registry.crawls import looks
+
+    crawl = looks.look(desk.services, owner, url, image=image, by=person())
+    _tell_run(desk, crawl, joined=False, wait=wait, as_json=as_json)
+
+
+def _tell_run(desk: Desk, crawl: "models.Crawl", *, joined: bool, wait: bool, as_json: bool) -> None:
+    """Say that a crawl has begun, or with ``wait`` what came of it."""
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped
+
+    watch, name = crawl.watch, crawl.watch.name
+    owner = watch.owner
     if wait:
         _wait_for(desk, crawl)
         crawl.refresh_from_db()
@@ -225,7 +255,7 @@ def run_watch(*, name: str, named: str | None, wait: bool, as_json: bool) -> Non
         say(f"Crawl {crawl.number} of {name}: {found}.")
         tell_unrendered(crawl)
         tell_searches(crawl)
-        say("Look at them: exhibit case list" if cases else f"What it refused: exhibit watch show {name}")
+        say("Look at them: exhibit case list" if cases else f"What it refused: exhibit watch show {quote(name)}")
     else:
         if not joined:
             say(f"Crawl {crawl.number} of {name} has begun.")

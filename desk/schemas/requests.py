@@ -234,6 +234,13 @@ class NewSearchPrice(Given):
     free: int = Field(0, ge=0, le=10**9, description="Requests of a calendar month without a price.")
 
 
+class NewLook(Given):
+    """A page to look at once, or a picture's own address."""
+
+    url: Url = Field(examples=["https://shop.example/42"])
+    image: Url | None = Field(None, description="A picture that the page shows, which is fetched, too.")
+
+
 class NewCanary(Given):
     """A known copy on a page of yours."""
 

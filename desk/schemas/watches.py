@@ -33,6 +33,7 @@ class Crawl(Answer):
     """One run of a watch."""
 
     watch: str = Field(alias="watch.name")
+    watch_number: int = Field(alias="watch.number")
     number: int
     state: str = Field(examples=["done"])
     reason: str = Field(description="Why it ended: `finished`, `budget-pages`, …")

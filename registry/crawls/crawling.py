@@ -41,6 +41,9 @@ PAST = "past"
 BULK = "bulk"
 """Kind of the source of a watch whose addresses come from lists in bulk (:mod:`registry.crawls.lists`)."""
 
+HAND = "hand"
+"""Kind of the source of a watch whose addresses a person names, one at a time (:mod:`registry.crawls.looks`)."""
+
 SEARCH = "search"
 """Kind of the source of a watch that asks an image search or a marketplace (:mod:`registry.crawls.inquiries`)."""
 

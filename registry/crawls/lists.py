@@ -34,7 +34,7 @@ def watch_of(owner: Owner, name: str, *, by: str) -> Watch:
         watch = scoped.watch(owner, name)
     except NotFoundError:
         return watching.add_watch(owner, name, [SOURCE], every=timedelta(days=1), budget={}, politeness={}, by=by)
-    if not watching.takes_lists(watch):
+    if watching.places(watch) != [SOURCE]:
         raise WrongUseError(
             Sentence("The watch %(name)s has places of its own.", name=watch.name),
             hint=Sentence("Choose another name: lists have a watch for themselves."),

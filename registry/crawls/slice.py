@@ -162,7 +162,7 @@ def job_of(
         sources = (Source(kind=SourceKind(file.kind), path=Path(file.url), after=file.position),)
     found_in = BEFORE if is_past(watch) else crawling.SEARCH if watching.searches(watch) else ""
     if watching.takes_lists(watch):
-        found_in = SourceKind.LIST
+        found_in = crawling.HAND if watching.looks_by_hand(watch) else SourceKind.LIST
     targets = tuple(
         Target(
             url=url.url,
@@ -216,7 +216,7 @@ def _known(watch_id: int, targets: Sequence[Target]) -> dict[str, Known]:
 
 
 def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
-    without_host = {*FILE_KINDS, crawling.PAST, crawling.SEARCH, crawling.BULK}
+    without_host = {*FILE_KINDS, crawling.PAST, crawling.SEARCH, crawling.BULK, crawling.HAND}
     hosts = [host_of(source["url"]) for source in sources if source["kind"] not in without_host]
     return Scope(domains=tuple(dict.fromkeys(registrable_domain(host) for host in hosts)))
 

@@ -30,7 +30,7 @@ USUAL: Mapping[str, Mapping[str, int | str]] = {
 }
 """The same of each sort of sources: a search names pictures alone; files and lists in bulk are read to their end."""
 
-_GROUPS = {crawling.SEARCH: SEARCHES, crawling.BULK: LISTS}
+_GROUPS = {crawling.SEARCH: SEARCHES, crawling.BULK: LISTS, crawling.HAND: LISTS}
 
 
 class Subjects(TypedDict, total=False):
@@ -197,8 +197,16 @@ def searches(watch: Watch) -> bool:
 
 
 def takes_lists(watch: Watch) -> bool:
-    """Whether a watch visits what lists in bulk name: no schedule starts it, :mod:`registry.crawls.lists` does."""
-    return any(source["kind"] == crawling.BULK for source in watch.sources)
+    """Whether a watch visits what lists in bulk or a person name: no schedule starts it.
+
+    :mod:`registry.crawls.lists` and :mod:`registry.crawls.looks` do.
+    """
+    return any(_group(source["kind"]) == LISTS for source in watch.sources)
+
+
+def looks_by_hand(watch: Watch) -> bool:
+    """Whether a watch visits single pages, each once, because a person asked for it (:mod:`registry.crawls.looks`)."""
+    return any(source["kind"] == crawling.HAND for source in watch.sources)
 
 
 def visits_sites(watch: Watch) -> bool:
@@ -344,6 +352,11 @@ def start_now(watch: Watch) -> Crawl:
     Raises ``ConflictError`` when that one is ending, ``WrongUseError`` for a watch that is paused or has no times.
     """
     _refuse_past(watch)
+    if looks_by_hand(watch):
+        raise WrongUseError(
+            Sentence("%(watch)s visits only what a person names.", watch=watch.name),
+            hint=Sentence("Name a page: exhibit watch look URL"),
+        )
     if takes_lists(watch) and crawl_under_way(watch) is None:
         raise WrongUseError(
             Sentence("All that its lists named has been visited."),

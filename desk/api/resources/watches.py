@@ -13,7 +13,7 @@ from desk.schemas.base import Piece
 from exhibit.errors import WrongUseError
 from exhibit.types import Price
 from registry.accounts import scoped
-from registry.crawls import canaries, crawling, plan, schedules, watching
+from registry.crawls import canaries, crawling, looks, plan, schedules, watching
 from registry.crawls.search_keys import consent, drop_key, estimate, keep_key, set_price, withdraw_consent
 from registry.crawls.watches import arrange, change, plant
 from registry.models import Refusal
@@ -153,6 +153,14 @@ def list_refusals(
 ) -> Piece[schemas.Refusal]:
     """What a crawl didn't fetch or keep, and why."""
     return page(Refusal.objects.filter(crawl=scoped.crawl(of(request), number, crawl)), schemas.Refusal, cursor, limit)
+
+
+@router.post("/owners/{slug:owner}/looks", response={202: schemas.Crawl}, auth=WRITE)
+@once
+def look_at_page(request: Call, owner: str, new: requests.NewLook) -> schemas.Crawl:
+    """Visit one page once, without a watch of your own, and compare its pictures: what shows a work becomes a case."""
+    crawl = looks.look(wiring.services(), of(request), new.url, image=new.image or "", by=request.auth.by)
+    return schemas.Crawl.from_row(crawl)
 
 
 @router.get("/owners/{slug:owner}/canaries", response=Piece[schemas.Canary])

@@ -19,10 +19,10 @@ from desk.texts.ownership import bulk_in_words
 from desk.texts.sentences import in_words
 from desk.web.downloads.reports import bundles_for, day_in_words, limits_of, title_of
 from indexer.layout.information import COMPOSED
-from registry.crawls.crawling import MAX_COUNTED, SEARCH
+from registry.crawls.crawling import HAND, MAX_COUNTED, SEARCH
 from registry.crawls.revisits import is_past
 from registry.crawls.search_services import services
-from registry.crawls.watching import takes_lists
+from registry.crawls.watching import looks_by_hand, takes_lists
 from registry.models import Case, Work
 from workers import wiring
 
@@ -38,7 +38,7 @@ _WORDS = (
     standing_in_words,
 )
 _WORDS_OF_EVIDENCE = (bundles_for, day_in_words, limits_of, title_of, who_in_words, witness_kind, witness_subject)
-for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, takes_lists):
+for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, looks_by_hand, takes_lists):
     register.filter(said.__name__, said)
 
 
@@ -96,6 +96,8 @@ def search_title(service: str) -> str:
 @register.filter
 def source_title(source: Mapping[str, Any]) -> str:
     """What a watch looks at: an address or a folder as it is, a search by its name."""
+    if source["kind"] == HAND:
+        return gettext("Pages that somebody asked for")
     return search_title(source["url"]) if source["kind"] == SEARCH else str(source["url"])
 
 
@@ -127,6 +129,7 @@ KINDS: dict[str, Promise] = {
     "warc": _("web archive"),
     "search": _("image search or marketplace, asked with your own key"),
     "bulk": _("lists of addresses in bulk"),
+    "hand": _("each once"),
 }
 
 

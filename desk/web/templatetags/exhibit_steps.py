@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from desk.web.common.access import person_of
 from registry.accounts.people import is_operator
+from registry.crawls.crawling import HAND
 from registry.models import UNFINISHED, Case, Crawl, Owner, UploadFile, Watch, Work
 from workers import wiring
 
@@ -15,6 +16,8 @@ register = template.Library()
 
 SHOWN = frozenset({"cases", "works", "add-works", "upload", "watches", "watch", "crawl"})
 """Pages that say it."""
+BY_HAND = [{"kind": HAND}]
+"""Sources of a watch that nobody has made, and that looks at nothing by itself."""
 
 
 @register.inclusion_tag("web/first-steps.html", takes_context=True)
@@ -68,7 +71,7 @@ def _there(owner: Owner) -> tuple[bool, bool, bool, bool, bool]:
     there = Owner.objects.filter(pk=owner.pk).values_list(
         Exists(Work.objects.filter(owner=OuterRef("pk"), removed_at=None)),
         Exists(UploadFile.objects.filter(upload__owner=OuterRef("pk"), state__in=UNFINISHED)),
-        Exists(Watch.objects.filter(owner=OuterRef("pk"), removed_at=None)),
+        Exists(Watch.objects.filter(owner=OuterRef("pk"), removed_at=None).exclude(sources__contains=BY_HAND)),
         Exists(Case.objects.filter(owner=OuterRef("pk"), resembles=False)),
         Exists(Crawl.objects.filter(watch__owner=OuterRef("pk"), state__in=UNFINISHED)),
     )

@@ -1,18 +1,26 @@
-"""Which of an owner's works a picture on the web shows: asked with its address, as a browser's bookmark brings it."""
+"""Which of an owner's works a picture shows, and a look at one page, which finds without a watch.
 
+A picture comes as a file, or by its address, as a browser's bookmark brings it.
+"""
+
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
+from desk.api.common.files import picture_in
 from desk.api.common.limits import one_fetch, one_search
 from desk.api.common.problems import Problem
 from desk.texts.cases import how_much, how_sure
 from desk.texts.refusals import refusal_in_words
 from desk.texts.sentences import in_words
-from desk.web.common.access import person_of
-from desk.web.common.pages import member_form, show
+from desk.web.common.access import may_decide, person_of
+from desk.web.common.pages import forbidden, member_form, show
 from desk.web.middleware.requests import whole_address
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.plain import plain
+from registry.crawls import looks
 from registry.matches import identify
 from registry.models import Owner
 from workers import wiring
@@ -30,13 +38,17 @@ SCRIPT = (
 
 @member_form()
 def mine(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    """The form with the address, and what was found; an address is fetched only when the form is sent."""
+    """The form, and what was found; an address is fetched only when the form is sent. A look leads to its run."""
     given = request.POST if request.method == "POST" else request.GET
     url, page = (plain(given.get(name, "")).strip()[:MAX_URL] for name in ("url", "page"))
     here = whole_address(request, reverse("mine", args=[owner.slug]))
     values: dict[str, object] = {"url": url, "at": page, "script": SCRIPT % here}
+    if "look" in request.POST and not may_decide(owner):
+        return forbidden(request)
     if request.method == "POST":
         try:
+            if "look" in request.POST:
+                return _look(request, owner, page, url)
             values["found"] = _found(request, owner, url)
         except RefusedError as error:
             values["problem"] = refusal_in_words(error.reason, in_words(error))
@@ -45,10 +57,20 @@ def mine(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return show(request, owner, "web/mine.html", values, status=422 if "problem" in values else 200)
 
 
+def _look(request: HttpRequest, owner: Owner, page: str, url: str) -> HttpResponseBase:
+    """Visit a page once, with the picture that it is said to show, and lead to how far that is."""
+    crawl = looks.look(wiring.services(), owner, page or url, image=url, by=request.user.get_username())
+    messages.success(request, _("The page is visited now. What it shows of yours appears under Cases."))
+    return redirect("crawl", slug=owner.slug, watch_number=crawl.watch.number, number=crawl.number)
+
+
 def _found(request: HttpRequest, owner: Owner, url: str) -> list[dict[str, object]]:
     services, person = wiring.services(), person_of(request)
-    with one_fetch(person.pk):
-        data = identify.fetch(services, url, SECONDS)
+    if (file := request.FILES.get("file")) is not None:
+        data = picture_in(file, services.limits)
+    else:
+        with one_fetch(person.pk):
+            data = identify.fetch(services, url, SECONDS)
     with one_search(person.pk):
         answer = identify.identify(services, owner, data)
     return [

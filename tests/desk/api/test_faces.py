@@ -92,7 +92,7 @@ COUNTERPARTS = {
     "change-collection:rename": ("rename_collection",),
     "change-collection:remove": ("remove_collection",),
     "picture": ("get_picture",),
-    "mine": ("identify",),
+    "mine": ("identify", "look_at_page"),
     "open-work": ("open_public_page",),
     "close-work": ("close_public_page",),
     "ask": ("ask_whose",),

@@ -46,6 +46,9 @@ def test_a_run_is_waited_for_and_told_in_figures(cli: Terminal, studio: str, sho
     )  # fmt: skip
     assert ran["refused"] == {"http-404": 1}
     assert "1 more" not in cli.run("watch", "list").out
+    looked = cli.run("watch", "look", shop.url(), "--wait").out
+    assert "Crawl 1 of Looked at by hand: 1 page, 2 pictures, 1 case." in looked
+    assert "pages named by hand" in cli.run("watch", "list").out
 
 
 def test_a_paused_watch_runs_again_only_when_resumed(cli: Terminal, studio: str, folder: Path) -> None:

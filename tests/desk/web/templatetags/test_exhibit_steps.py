@@ -45,6 +45,8 @@ def test_a_new_owner_is_told_one_thing_at_a_time(inline: SyncRunner, monkeypatch
     register(inline.services, studio, photograph(2))
     assert following(ann, "studio", "watches/") == "Make the first watch"
     assert flat(ann.get("/o/studio/watches/").content.decode()).count("Make the first watch</a>") == 1
+    Watch.objects.create(owner=studio, number=2, name="by hand", sources=[{"kind": "hand", "url": ""}])
+    assert following(ann, "studio") == "Make the first watch"
     Watch.objects.create(owner=studio, number=1, name="w", sources=[])
     assert following(ann, "studio") == "Wait for the first find"
     assert "Nothing was found so far." in ann.get("/o/studio/cases/").content.decode()

@@ -7,11 +7,12 @@ from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
 
 from desk.api.common.limits import FETCHING
-from registry.models import Owner, Picture
+from registry.models import Case, Membership, Owner, Picture, Role
 from tests.assets.rows import copy_of, jpeg, owner, photograph, register
 from tests.assets.shop import LOOPBACK
 from tests.assets.site import Answer, Site as Web
@@ -47,7 +48,28 @@ def test_an_address_is_fetched_when_the_form_is_sent_and_not_before_and_nothing_
     assert f'name="address" value="{web.url("/")}"' in found
     none = ann.post(at("mine"), {"url": web.url("/other.jpg")})
     assert "None of your works was found in this picture." in none.content.decode()
+    dropped = ann.post(at("mine"), {"url": "", "file": SimpleUploadedFile("a.jpg", copy_of(photograph(1)))})
+    assert at("work", 1) in dropped.content.decode()
     assert Picture.objects.count() == 1
+
+
+def test_a_look_at_a_page_leads_to_its_run_and_only_those_who_decide_have_it(
+    ann: Client, inline: SyncRunner, studio: Owner, web: Web
+) -> None:
+    register(inline.services, studio, photograph(1), "Harbour")
+    answer = ann.post(at("mine"), {"url": web.url("/"), "look": "yes"}, follow=True)
+    assert answer.redirect_chain == [("/o/studio/watches/1/crawls/1/", 302)]
+    assert "appears under Cases" in answer.content.decode()
+    inline.run_until_idle()
+    assert Case.objects.get().party == "127.0.0.7"
+    for address in ("/o/studio/watches/", "/o/studio/watches/1/"):
+        assert "single pages, each once, when somebody asks for one" in flat(ann.get(address).content.decode())
+    refused = ann.post(at("mine"), {"url": "http://10.0.0.1/", "look": "yes"})
+    assert (refused.status_code, "isn&#x27;t on the public internet" in refused.content.decode()) == (422, True)
+    Membership.objects.update(role=Role.VIEWER)
+    assert ann.post(at("mine"), {"url": web.url("/"), "look": "yes"}).status_code == 403
+    assert 'name="look"' not in ann.get(at("mine")).content.decode()
+    assert ann.post("/o/rival/works/mine", {"url": web.url("/"), "look": "yes"}).status_code == 404
 
 
 def test_works_of_others_are_not_told_and_strangers_do_not_ask(

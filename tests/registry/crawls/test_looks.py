@@ -1,0 +1,73 @@
+"""A page that a person names is visited once, and what it shows of a work becomes a case, without a watch of theirs."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from exhibit.errors import RefusedError, WrongUseError
+from registry.crawls import denylists, looks, watching
+from registry.models import Case, FrontierUrl, LogOpening, Owner, Sighting, Watch
+from tests.assets.rows import copy_of, owner, photograph, register
+from tests.assets.shop import LOOPBACK
+from tests.assets.site import Answer, Site
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def web(inline: SyncRunner) -> Iterator[Site]:
+    inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
+    with Site(host="127.0.0.7") as shop:
+        shop.page("/shop", '<title>The shop</title><img src="/wave.jpg" alt="A wave"><a href="/more">More</a>')
+        shop.routes["/wave.jpg"] = Answer(copy_of(photograph(1)), "image/jpeg")
+        shop.routes["/lazy.jpg"] = Answer(copy_of(photograph(2)), "image/jpeg")
+        yield shop
+
+
+@pytest.fixture
+def studio(inline: SyncRunner) -> Owner:
+    of = owner("studio")
+    register(inline.services, of, photograph(1))
+    register(inline.services, of, photograph(2))
+    return of
+
+
+def test_a_page_is_visited_once_and_its_copy_becomes_a_case(inline: SyncRunner, studio: Owner, web: Site) -> None:
+    crawl = looks.look(inline.services, studio, f" {web.url('/shop')} ", image=web.url("/lazy.jpg"), by="Ann")
+    inline.run_until_idle()
+    crawl.refresh_from_db()
+    assert (crawl.state, crawl.reason, crawl.pages) == ("done", "finished", 1)
+    assert "/more" not in {one.path for one in web.seen}
+    assert set(Case.objects.values_list("work__number", "party")) == {(1, "127.0.0.7"), (2, "127.0.0.7")}
+    seen = {one.image_url: (one.found_in, one.page_url, one.private_to_id) for one in Sighting.objects.all()}
+    assert seen == {
+        web.url("/wave.jpg"): ("img", web.url("/shop"), None),
+        web.url("/lazy.jpg"): ("hand", web.url("/shop"), None),
+    }
+    watch = Watch.objects.get()
+    assert (watch.name, watch.next_run_at, watching.takes_lists(watch)) == ("Looked at by hand", None, True)
+    with pytest.raises(WrongUseError, match="visits only what a person names"):
+        watching.start_now(watch)
+    assert LogOpening.objects.filter(content__what="page looked at by hand", details__by="Ann").count() == 1
+    again = looks.look(inline.services, studio, web.url("/wave.jpg"), by="Ann")  # a picture's own address
+    assert (again.watch, again.number) == (watch, 2)
+    assert looks.look(inline.services, studio, web.url("/shop"), by="Ann") == again  # the run under way
+    assert FrontierUrl.objects.filter(crawl=again).count() == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://10.0.0.1/", "private-address"),
+        ("https://denied.example/a", "denied-host"),
+        ("file:///etc/passwd", "scheme"),
+        ("  ", "bad-url"),
+        ("https://shop.example/" + "a" * 2_000, "bad-url"),
+    ],
+)
+def test_what_may_not_be_visited_begins_nothing(inline: SyncRunner, studio: Owner, url: str, reason: str) -> None:
+    denylists.deny("denied.example", by="Ann", reason="asked")
+    with pytest.raises(RefusedError) as refused:
+        looks.look(inline.services, studio, url, by="Ann")
+    assert refused.value.reason == reason
+    assert not Watch.objects.exists()
