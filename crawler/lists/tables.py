@@ -11,6 +11,7 @@ from typing import BinaryIO, TypeVar, cast
 
 from warcio.archiveiterator import ArchiveIterator
 
+from crawler.archives.cdx import fields_of
 from crawler.lists.line import IMAGE, MAX_LINE, PAGE, Line
 from crawler.reading.bodies import status_problem
 from crawler.reading.found import absolute, plain
@@ -38,8 +39,7 @@ MAX_RECORD = 32 << 20
 T = TypeVar("T")
 _LEGEND = "N b a m s k r M S V g"
 _PAGES = ("text/html", "application/xhtml+xml")
-_LEGEND_BEGINS, _JSON, _BLANK = re.compile(r"CDX[ \t]"), re.compile(r"(?:^|(?<=[ \t]))\{"), re.compile(r"[ \t]")
-_MIME = ("mime", "mime-detected", "mimetype")
+_LEGEND_BEGINS = re.compile(r"CDX[ \t]")
 _UNSTATED = ("-", "unk", "warc/revisit")
 """What stands for a type that the index doesn't state; the address says then whether it is an image."""
 
@@ -191,16 +191,11 @@ def read_cdx(stream: BinaryIO) -> Iterator[Line]:
 
 
 def _capture(text: str, legend: list[str]) -> Line:
-    if begin := _JSON.search(text):
-        try:
-            told = json.loads(text[begin.start() :])
-        except (ValueError, RecursionError):
-            return Line(text[:80], problem="not-json")
-        url, status = _of(told, "url", str), str(told.get("status") or "")
-        mime = next((one for name in _MIME if (one := _of(told, name, str))), "-")
-    else:
-        named = dict(zip(legend, _BLANK.split(text), strict=False))
-        url, mime, status = (named.get(letter, "") for letter in "ams")
+    try:
+        told = fields_of(text, legend)
+    except ValueError:
+        return Line(text[:80], problem="not-json")
+    url, mime = told["url"], told["mime"]
     if not url or not mime:
         return Line(text[:80], problem="not-cdx")
     mime = mime.partition(";")[0].strip().lower()
@@ -209,7 +204,7 @@ def _capture(text: str, legend: list[str]) -> Line:
     else:
         kind = IMAGE if mime.startswith("image/") else PAGE
         problem = "" if kind == IMAGE or mime in _PAGES else "other-kind"
-    return Line(url, kind, problem=problem if _brought(status) else "status")
+    return Line(url, kind, problem=problem if _brought(told["status"]) else "status")
 
 
 def _brought(status: str) -> bool:

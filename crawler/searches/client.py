@@ -142,7 +142,7 @@ def _token(session: requests.Session, service: Service, key: str) -> tuple[str, 
     login = (quote_plus(ident), quote_plus(secret))
     response, body = _request(session, service, "POST", wanted.url, data=form, auth=login)
     if response.status_code in (429, 503):
-        raise _busy(service, response)
+        raise busy(service.name, response)
     if 400 <= response.status_code < 500:
         raise SearchRefusedError(f"{service.name} gives no access token for the key.", reason="key")
     answer = _parsed(body)
@@ -226,7 +226,7 @@ def _check(service: Service, response: requests.Response, value: object) -> None
     if status in errors.quota:
         raise SearchRefusedError(f"{service.name} says that the searches of this key are used up.", reason="quota")
     if status in errors.busy:
-        raise _busy(service, response)
+        raise busy(service.name, response)
     if status in errors.unsearchable:
         raise SearchRefusedError(f"{service.name} can't search for this.", reason="unsearchable")
     if not 200 <= status < 300:
@@ -307,10 +307,12 @@ def _at(value: object, path: str) -> Iterator[object]:
             yield element
 
 
-def _busy(service: Service, response: requests.Response) -> SearchRefusedError:
+def busy(name: str, response: requests.Response) -> SearchRefusedError:
+    """What is raised for a service that asks to be asked later; the answer isn't read any further."""
+    response.close()
     wait = response.headers.get("Retry-After", "")
     seconds = min(float(wait), MAX_WAIT) if wait.isascii() and wait.isdecimal() else None
-    return SearchRefusedError(f"{service.name} asks to be asked later.", reason="busy", wait=seconds)
+    return SearchRefusedError(f"{name} asks to be asked later.", reason="busy", wait=seconds)
 
 
 def _failed(service: Service, what: str) -> SearchRefusedError:

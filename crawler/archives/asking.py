@@ -1,0 +1,57 @@
+"""One request after the other to an archive's index, at the pace that it bears."""
+
+import time
+
+import requests
+
+from crawler.searches.client import SearchRefusedError, busy
+from exhibit.network.http import read_limited
+from exhibit.sentences import Sentence
+
+REQUEST_SECONDS = 60.0
+MAX_BYTES = 32_000_000
+"""Bytes of one page of an answer: five times what the largest one has that is asked for."""
+
+
+class Asking:
+    """Asks the index of one archive; two requests lie at least so many seconds apart."""
+
+    def __init__(self, session: requests.Session, title: str, seconds: float) -> None:
+        self._session, self._title, self._seconds = session, title, seconds
+        self._last = 0.0
+
+    def get(self, url: str, parameters: list[tuple[str, str]]) -> tuple[int, bytes]:
+        """Ask; returns status and body of 200, 400 and 404, which mean something else to each archive.
+
+        Redirects aren't followed. Raises ``SearchRefusedError``, and ``RefusedError`` when the guard forbids it.
+        """
+        rest = self._seconds - (time.monotonic() - self._last)
+        if self._last and rest > 0:
+            time.sleep(rest)
+        try:
+            response = self._session.get(url, params=parameters, allow_redirects=False)
+            if response.status_code in (429, 503):
+                raise busy(self._title, response)
+            body = read_limited(response, MAX_BYTES, REQUEST_SECONDS)
+        except (requests.RequestException, UnicodeError, ValueError):
+            raise self.failed(Sentence("%(name)s couldn't be reached.", name=self._title)) from None
+        finally:
+            self._last = time.monotonic()
+        if response.status_code == 403:
+            said = Sentence("%(name)s doesn't give out what it has of this domain (403).", name=self._title)
+            raise SearchRefusedError(said, reason="unsearchable")
+        if response.status_code not in (200, 400, 404):
+            status = response.status_code
+            raise self.failed(Sentence("%(name)s answered with status %(status)s.", name=self._title, status=status))
+        return response.status_code, body
+
+    def unreadable(self) -> SearchRefusedError:
+        """What is raised for an answer that isn't of the documented form."""
+        return self.failed(
+            Sentence("%(name)s answered with something that isn't a list of captures.", name=self._title)
+        )
+
+    @staticmethod
+    def failed(sentence: str) -> SearchRefusedError:
+        """What is raised where another attempt may bring more."""
+        return SearchRefusedError(sentence, reason="failed")

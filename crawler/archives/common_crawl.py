@@ -1,0 +1,139 @@
+"""Common Crawl: an index a crawl, asked one after the other, oldest first; records lie in WARC files.
+
+https://index.commoncrawl.org names the indexes in ``collinfo.json``; each is asked as pywb's CDX server is
+(https://pywb.readthedocs.io/en/latest/manual/cdxserver_api.html), page by page. A record is a member of gzip of its own
+and can be had by a range of bytes.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urljoin
+
+import requests
+
+from crawler.archives.asking import Asking
+from crawler.archives.cdx import Asked, Capture, Page, fields_of, is_file_name, stated_of
+from exhibit.network.addresses import origin_of
+
+NAME: Final = "common-crawl"
+TITLE: Final = "Common Crawl"
+SECONDS = 2.0
+"""Least time between two requests to the index, which many share."""
+MAX_LINES = 100_000
+"""Lines of one page of an answer: five blocks of 3,000 are usual."""
+_ID = re.compile(r"CC-MAIN-[0-9A-Za-z-]{1,40}")
+_DIGITS = re.compile(r"[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The index of one crawl."""
+
+    name: str  # such as `CC-MAIN-2019-09`
+    url: str  # where it is asked
+    begin: str  # its first and last moment, as 14 digits
+    end: str
+
+
+class CommonCrawl:
+    """The indexes at one address and the files at another. Implements ``crawler.archives.cdx.Archive``.
+
+    A page is named by its index, its number there, and how many that index has: ``CC-MAIN-2019-09 0 2``.
+    """
+
+    name, title = NAME, TITLE
+
+    def __init__(self, session: requests.Session, url: str, data_url: str, seconds: float | None = None) -> None:
+        self.seconds = SECONDS if seconds is None else seconds
+        self._url, self._data = url.rstrip("/"), data_url.rstrip("/")
+        self._asking = Asking(session, TITLE, self.seconds)
+        self._known: tuple[Index, ...] = ()
+
+    def indexes(self, asked: Asked) -> list[Index]:
+        """Those whose time overlaps what is asked for, oldest first."""
+        if not self._known:
+            self._known = tuple(sorted(self._indexes(), key=lambda one: one.begin))
+        until = asked.until.ljust(14, "9") if asked.until else "9" * 14
+        return [one for one in self._known if one.end >= asked.since and one.begin <= until]
+
+    def captures(self, asked: Asked, page: str = "") -> Page:
+        """One page of one index; where it has none, the page is empty and names the next index's first."""
+        indexes = self.indexes(asked)
+        name, _, where = page.partition(" ")
+        place = next((number for number, one in enumerate(indexes) if one.name == name), 0)
+        if not indexes:
+            return Page((), 0, "")
+        index, following = indexes[place], indexes[place + 1].name if place + 1 < len(indexes) else ""
+        number, _, count = where.partition(" ")
+        if not count.isdecimal():
+            pages = self._count(index, asked)
+            return Page((), 0, f"{index.name} 0 {pages}" if pages else following)
+        captures, unread = self._page(index, asked, int(number))
+        goes_on = int(number) + 1 < int(count)
+        return Page(captures, unread, f"{index.name} {int(number) + 1} {count}" if goes_on else following)
+
+    def pages(self, asked: Asked) -> int:
+        """How many indexes there are to ask, each of which has a page at least where it has anything."""
+        return len(self.indexes(asked))
+
+    def _indexes(self) -> Iterator[Index]:
+        status, body = self._asking.get(f"{self._url}/collinfo.json", [])
+        value = _json(body) if status == 200 else None
+        if not isinstance(value, list):
+            raise self._asking.unreadable()
+        for one in value:
+            told = one if isinstance(one, dict) else {}
+            name, url = str(told.get("id", "")), urljoin(f"{self._url}/", str(told.get("cdx-api", "")))
+            if not _ID.fullmatch(name) or origin_of(url) != origin_of(self._url):
+                continue  # nobody else is asked than whom the operator has set
+            begin, end = ("".join(_DIGITS.findall(str(told.get(end, ""))))[:14] for end in ("from", "to"))
+            yield Index(name, url, begin.ljust(14, "0"), (end or "9").ljust(14, "9"))
+
+    def _count(self, index: Index, asked: Asked) -> int:
+        status, body = self._asking.get(index.url, [*self._parameters(asked), ("showNumPages", "true")])
+        if status != 200:
+            return 0
+        value = _json(body)
+        pages = value.get("pages") if isinstance(value, dict) else value
+        if not isinstance(pages, int) or isinstance(pages, bool) or not 0 <= pages <= 10**9:
+            raise self._asking.unreadable()
+        return pages
+
+    def _page(self, index: Index, asked: Asked, number: int) -> tuple[tuple[Capture, ...], int]:
+        status, body = self._asking.get(index.url, [*self._parameters(asked), ("page", str(number))])
+        if status != 200:  # 404: it has nothing there; 400: its pages are fewer by now
+            return (), 0
+        lines = [line for line in body.decode("utf-8", "replace").split("\n") if line.strip()]
+        captures, are_cdx = [], False
+        for line in lines:
+            try:
+                fields = fields_of(line, ())
+            except ValueError:
+                continue
+            are_cdx = are_cdx or bool(fields["url"] and fields["timestamp"])
+            mime, stated = fields["mime"].lower(), stated_of(NAME, fields)
+            wanted = fields["status"] == "200" and (not asked.pictures or mime.startswith("image/"))
+            if stated is None or not stated.length or not wanted or not is_file_name(fields["filename"]):
+                continue
+            record = f"{self._data}/{fields['filename']}"
+            captures.append(Capture(stated=stated, url=fields["url"], record=record, media_type=mime))
+        if (lines and not are_cdx) or len(lines) > MAX_LINES:
+            raise self._asking.unreadable()
+        return tuple(captures), len(lines) - len(captures)
+
+    @staticmethod
+    def _parameters(asked: Asked) -> list[tuple[str, str]]:
+        parameters = [("url", f"*.{asked.url}" if asked.whole_domain else asked.url), ("output", "json")]
+        parameters += [("filter", "=status:200")]
+        parameters += [("filter", "~mime:image/.*")] if asked.pictures else []
+        return parameters + [(name, value) for name, value in (("from", asked.since), ("to", asked.until)) if value]
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

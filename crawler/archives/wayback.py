@@ -1,0 +1,82 @@
+"""The Internet Archive's Wayback Machine: its CDX server, and where it replays a capture's own bytes.
+
+https://github.com/internetarchive/wayback/tree/master/wayback-cdx-server names the parameters. ``id_`` behind the
+moment of an address asks for the bytes as they were captured, without the archive's own banner and rewritten links.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import unquote_plus
+
+import requests
+
+from crawler.archives.asking import Asking
+from crawler.archives.cdx import Asked, Capture, Page, fields_of, stated_of
+
+NAME: Final = "wayback"
+TITLE: Final = "Wayback Machine"
+SECONDS = 2.5
+"""Least time between two requests to the index: more often than once a second it answers 429."""
+_FIELDS = ("timestamp", "original", "mimetype", "statuscode", "digest", "length")
+_LEGEND = ("b", "a", "m", "s", "k", "S")
+_LINE = re.compile(r"[0-9]{14} \S+ \S+ \S+ \S+ \S+\s*$", re.ASCII)
+_KEY = re.compile(r"[!-~]{1,4000}")
+
+
+class Wayback:
+    """The archive at an address, such as ``https://web.archive.org``. Implements ``crawler.archives.cdx.Archive``."""
+
+    name, title = NAME, TITLE
+
+    def __init__(self, session: requests.Session, url: str, seconds: float | None = None) -> None:
+        self.seconds = SECONDS if seconds is None else seconds
+        self._url = url.rstrip("/")
+        self._asking = Asking(session, TITLE, self.seconds)
+
+    def captures(self, asked: Asked, page: str = "") -> Page:
+        """One page of the captures, by address and moment; ``page`` is the key to resume with."""
+        more = [("limit", str(asked.most)), ("showResumeKey", "true")]
+        more += [("resumeKey", unquote_plus(page))] if page else []
+        status, body = self._asking.get(f"{self._url}/cdx/search/cdx", [*self._parameters(asked), *more])
+        if status != 200:
+            raise self._asking.unreadable()
+        listed, _, rest = body.decode("utf-8", "replace").strip("\ufeff\r\n").replace("\r\n", "\n").partition("\n\n")
+        lines = [line for line in listed.split("\n") if line.strip()]
+        key = rest.strip()
+        if len(lines) == 1 and not rest and asked.most > 1 and len(lines[0].split()) == 1:
+            lines, key = [], lines[0].strip()  # the index was looked through for long, and nothing of it was wanted
+        found = list(self._read(lines, asked))
+        if (lines and not found) or len(lines) > 2 * asked.most or (key and not _KEY.fullmatch(key)):
+            raise self._asking.unreadable()
+        captures = tuple(one for one in found if one is not None)
+        return Page(captures, len(lines) - len(captures), "" if key == page else key)
+
+    def pages(self, asked: Asked) -> int:
+        """How many pages its index has, of some 150,000 lines each; 0 where it doesn't say."""
+        parameters = [*self._parameters(asked), ("showNumPages", "true")]
+        text = self._asking.get(f"{self._url}/cdx/search/cdx", parameters)[1][:20].decode("ascii", "replace").strip()
+        return int(text) if text.isascii() and text.isdecimal() else 0
+
+    def _read(self, lines: list[str], asked: Asked) -> Iterator[Capture | None]:
+        """What each line states, ``None`` for one that lacks what is needed; none of lines that aren't of CDX."""
+        for line in lines:
+            if not _LINE.match(line):
+                continue
+            fields = fields_of(line, _LEGEND)
+            stated, mime = stated_of(NAME, fields), fields["mime"].lower()
+            wanted = not asked.pictures or mime.startswith("image/")
+            if stated is None or not wanted:
+                yield None
+                continue
+            record = f"{self._url}/web/{fields['timestamp']}id_/{fields['url']}"
+            yield Capture(stated=stated, url=fields["url"], record=record, media_type=mime)
+
+    @staticmethod
+    def _parameters(asked: Asked) -> list[tuple[str, str]]:
+        """What is asked, without where to go on; of captures that follow one another with the same bytes, the first."""
+        parameters = [("url", asked.url), ("matchType", "domain" if asked.whole_domain else "exact")]
+        parameters += [("fl", ",".join(_FIELDS)), ("filter", "statuscode:200"), ("collapse", "digest")]
+        parameters += [("filter", "mimetype:image/.*")] if asked.pictures else []
+        parameters += [(name, value) for name, value in (("from", asked.since), ("to", asked.until)) if value]
+        return [*parameters, ("gzip", "false")]

@@ -1,0 +1,182 @@
+"""What archives name of a domain or an address, asked of servers on loopback that speak both documented forms."""
+
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+
+from crawler.archives.cdx import Archive, Asked, Capture, Stated, earliest
+from crawler.archives.common_crawl import CommonCrawl
+from crawler.archives.wayback import Wayback
+from crawler.searches.client import SearchRefusedError
+from exhibit.errors import RefusedError
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session
+from tests.assets.captured import Archived, Kept, digest
+from tests.assets.site import Answer, Site, picture
+
+DOMAIN = Asked(url="photos.example", whole_domain=True, pictures=True, most=2)
+RED, BLUE = picture(1), picture(2)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as running:
+        yield running
+
+
+@pytest.fixture
+def archived(site: Site) -> Archived:
+    """One picture under four addresses and moments, another, a page, an error and somebody else's."""
+    made = Archived(
+        [
+            Kept("https://photos.example/red.jpg", "20190303120000", RED),
+            Kept("https://photos.example/red.jpg", "20200101000000", RED),
+            Kept("https://photos.example/red.jpg", "20240202000000", RED),
+            Kept("https://www.photos.example/a.jpg", "20190101000000", RED),
+            Kept("https://photos.example/shop/blue.jpg", "20240505050505", BLUE),
+            Kept("https://www.photos.example/", "20190303120000", b"<h1>page</h1>", "text/html"),
+            Kept("https://www.photos.example/gone.jpg", "20190303120000", b"gone", status="404"),
+            Kept("https://notphotos.example/red.jpg", "20190303120000", RED),
+        ]
+    )
+    made.serve(site)
+    return made
+
+
+def archive(name: str, site: Site, seconds: float = 0.0) -> Archive:
+    session = guarded_session(Guard(("127.0.0.0/8",)), user_agent="ExhibitBot/0.1 (+https://example.org)")
+    if name == "wayback":
+        return Wayback(session, site.url(""), seconds)
+    return CommonCrawl(session, site.url(""), site.url(""), seconds)
+
+
+def listed(of: Archive, asked: Asked) -> list[Capture]:
+    """All that an archive names, page by page."""
+    found, page = [], ""
+    for _ in range(30):
+        answer = of.captures(asked, page)
+        found += answer.captures
+        page = answer.next_page
+        if not page:
+            return found
+    raise AssertionError(page)
+
+
+BOTH = pytest.mark.parametrize("name", ["wayback", "common-crawl"])
+
+
+@BOTH
+@pytest.mark.usefixtures("archived")
+def test_all_pictures_of_a_domain_are_named_page_by_page_and_each_picture_has_its_earliest_capture(
+    name: str, site: Site
+) -> None:
+    found = listed(archive(name, site), DOMAIN)
+    first = earliest(found)
+    assert {one.url for one in found} == {
+        "https://photos.example/red.jpg", "https://www.photos.example/a.jpg", "https://photos.example/shop/blue.jpg",
+    }  # fmt: skip
+    assert first[digest(RED)].url == "https://www.photos.example/a.jpg"
+    assert len(first) == 2
+    assert first[digest(BLUE)].at.isoformat() == "2024-05-05T05:05:05+00:00"
+    assert {one.headers["user-agent"] for one in site.seen} == {"ExhibitBot/0.1 (+https://example.org)"}
+
+
+@BOTH
+@pytest.mark.usefixtures("archived")
+def test_what_is_stated_of_a_capture_is_kept_as_one_line(name: str, site: Site) -> None:
+    for one in listed(archive(name, site), DOMAIN):
+        assert Stated.read(str(one.stated)) == one.stated
+        assert one.stated.archive == name
+
+
+@BOTH
+@pytest.mark.usefixtures("archived")
+def test_only_what_lies_within_the_time_is_named(name: str, site: Site) -> None:
+    asked = Asked(url="photos.example", whole_domain=True, pictures=True, since="2024", until="202403")
+    assert [one.at.year for one in listed(archive(name, site), asked)] == [2024]
+    if name == "common-crawl":
+        assert not any("2019" in path for path in site.paths()), "the index of another time isn't asked"
+
+
+@pytest.mark.usefixtures("archived")
+def test_the_captures_of_one_address_are_named_whatever_they_are(site: Site) -> None:
+    page = archive("wayback", site).captures(Asked(url="https://www.photos.example/"))
+    assert [(one.media_type, one.record) for one in page.captures] == [
+        ("text/html", site.url("/web/20190303120000id_/https://www.photos.example/"))
+    ]
+
+
+@BOTH
+@pytest.mark.usefixtures("archived")
+def test_an_archive_without_the_domain_names_nothing(name: str, site: Site) -> None:
+    assert not listed(archive(name, site), Asked(url="nobody.example", whole_domain=True, pictures=True))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("answer", "reason", "wait"),
+    [
+        (Answer(b"", status=429, headers=(("Retry-After", "7"),)), "busy", 7.0),
+        (Answer(b"", status=503), "busy", None),
+        (Answer(b"Blocked Site Error", status=403), "unsearchable", None),
+        (Answer(b"", status=504), "failed", None),
+        (Answer(b"", status=302, headers=(("Location", "http://169.254.169.254/"),)), "failed", None),
+        (Answer(b"<html>\n<h1>We are sorry</h1>\n\n</html>"), "failed", None),
+        (Answer(b"\xff\x00" * 50), "failed", None),
+    ],
+)
+def test_what_an_archive_says_instead_tells_what_to_do(
+    name: str, answer: Answer, reason: str, wait: float | None, site: Site, archived: Archived
+) -> None:
+    archived.answer = lambda _: answer
+    with pytest.raises(SearchRefusedError) as error:
+        archive(name, site).captures(DOMAIN)
+    assert (error.value.reason, error.value.wait) == (reason, wait)
+    assert len(site.seen) == 1
+
+
+def test_an_index_without_an_end_is_left_and_memory_stays_flat(
+    site: Site, archived: Archived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crawler.archives.asking.MAX_BYTES", 100_000)
+    line = f"20190303120000 https://photos.example/red.jpg image/jpeg 200 {digest(RED)} 512\n".encode()
+    archived.answer = lambda _: Answer(line * 200_000, "text/plain", length=-1)
+    tracemalloc.start()
+    with pytest.raises(RefusedError) as error:
+        archive("wayback", site).captures(DOMAIN)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert error.value.reason == "too-many-bytes"
+    assert peak < 60_000_000, peak
+
+
+def test_an_index_is_asked_only_of_the_host_that_the_operator_set(site: Site, archived: Archived) -> None:
+    other = b'[{"id": "CC-MAIN-2019-09", "cdx-api": "http://127.0.0.9/x", "from": "2019-01-01", "to": "2019-12-31"}]'
+    archived.answer = lambda seen: Answer(other, "text/json") if seen.path == "/collinfo.json" else None
+    assert not listed(archive("common-crawl", site), DOMAIN)
+    assert site.paths() == ["/collinfo.json"]
+
+
+@pytest.mark.usefixtures("archived")
+def test_two_requests_lie_as_far_apart_as_the_archive_wants(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr("crawler.archives.asking.time.sleep", rests.append)
+    listed(archive("wayback", site, seconds=9.0), DOMAIN)
+    assert len(site.seen) == 2
+    assert len(rests) == 1
+    assert 8.0 < rests[0] <= 9.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "wayback",
+        "12+3 part.warc.gz",
+        f"wayback 20190303120000 {digest(RED)} 5",
+        "wayback 20191303120000 " + "A" * 32,
+    ],
+)
+def test_other_texts_state_nothing(text: str) -> None:
+    assert Stated.read(text) is None
