@@ -13,6 +13,7 @@ _TIME = re.compile(
     r"\s*(?P<zone>[Zz]|[+-]\d\d:?\d\d)?)?)?)?",
     re.ASCII,
 )
+_MAX_SECONDS = 1 << 33
 _LENGTHS = {"minute": 16, "day": 10, "month": 7, "year": 4}
 """How much of ISO 8601 states a period, the shortest one first."""
 
@@ -43,6 +44,21 @@ def stated_time(text: str) -> tuple[datetime | None, str]:
         return None, begin.isoformat()[: _LENGTHS[form]] + ("Z" if form == "minute" else "")
     part = "999999" if is_leap else (found["part"] or "")[:6].ljust(6, "0")
     return begin.replace(microsecond=int(part)), ""
+
+
+def as_stated(value: object) -> str:
+    """A time as a page or a search states it, at the precision of that; empty for what is no time, or in the future.
+
+    Seconds since 1970 will do. A time without a zone is somewhere's: its day is what is stated.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return as_stated(datetime.fromtimestamp(value, UTC).isoformat()) if 0 < value < _MAX_SECONDS else ""
+    text = value.strip() if isinstance(value, str) else ""
+    found = _TIME.fullmatch(text)
+    if found is None or "-" not in text[:5]:  # digits alone may be any number
+        return text if re.fullmatch(r"(?:19|20)\d\d", text, re.ASCII) and stated_time(text)[1] else ""
+    moment, period = stated_time(text if found["zone"] else text[:10])
+    return period if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def days_of(period: str) -> tuple[date, date]:

@@ -188,6 +188,31 @@ class Hit:
     distance: float  # bits (hamming), or 1 − cosine
 
 
+class SeenKind(StrEnum):
+    """Who states that a picture was somewhere else than we looked, or before we did, and what they state of it."""
+
+    PAGE_PUBLISHED = "page-published"  # the page says when it was published
+    FEED_PUBLISHED = "feed-published"  # a feed says when the entry was published that shows the picture
+    SEARCH_SAW = "search-saw"  # an image search says when it saw the picture there
+    SEARCH_PUBLISHED = "search-published"  # a search says when what shows the picture was published
+    ARCHIVE_RECORDED = "archive-recorded"  # a record of an imported archive says when it was made
+    ARCHIVE_CAPTURED = "archive-captured"  # a web archive that was asked states a capture, or none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenElsewhere:
+    """When somebody else states that a picture or its page was there: their word, never mixed with what was seen."""
+
+    kind: SeenKind  # who states what
+    by: str = ""  # their name; empty for the page itself
+    of: str = "picture"  # what was there: `picture` or `page`
+    stated: str = ""
+    """As much of ISO 8601 as they state: ``2019``, ``2019-03``, ``2019-03-03``, ``2019-03-03T10:15Z`` or
+    ``2019-03-03T10:15:57Z``; empty where they were asked and state nothing."""
+    where: str = ""  # the address at which it can be looked up; empty for the page's own
+    same: bool | None = None  # whether that was the picture seen here, byte for byte; `None` where nobody can tell
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
     """An image that was kept or is known: everything of a sighting that doesn't depend on the page."""
@@ -210,10 +235,14 @@ class Fetched:
     """``2016``, ``2016-01``, ``2016-01-11`` or ``2016-01-11T23:24Z`` where an archive states that in place of a moment;
     empty where it states nothing that can be read."""
 
-    def at(self, page_url: str, image_url: str, found_in: str, context: str) -> "Sighting":
+    def at(
+        self, page_url: str, image_url: str, found_in: str, context: str, elsewhere: tuple[SeenElsewhere, ...] = ()
+    ) -> "Sighting":
         """The sighting of this image at one place of one page."""
         same = {attribute.name: getattr(self, attribute.name) for attribute in fields(self)}
-        return Sighting(**same, page_url=page_url, image_url=image_url, found_in=found_in, context=context)
+        return Sighting(
+            **same, page_url=page_url, image_url=image_url, found_in=found_in, context=context, elsewhere=elsewhere
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +256,7 @@ class Sighting(Fetched):
     ``link``, ``a``, ``data-uri``, ``poster``, ``script``, ``itemprop``, ``sitemap``, ``feed``, ``list``, ``file``,
     ``warc``; ``rendered`` where only a browser showed it."""
     context: str = ""  # words: description, title, caption, and what stands around it; at most 500 characters
+    elsewhere: tuple[SeenElsewhere, ...] = ()  # what others state of when it was there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,6 +157,14 @@ def capture(services: "Services", ids: Sequence[int]) -> None:
     capture_sightings(services, ids)
 
 
+@_job(gettext_noop("questions to a web archive"), VISITS, "ArchiveQuestion", "case__owner")
+def ask_archive(services: "Services", ids: Sequence[int]) -> None:
+    """Ask a web archive since when it has captures."""
+    from registry.cases.ask_archive import answer_questions
+
+    answer_questions(services, ids)
+
+
 @_job(gettext_noop("bundles to be sealed"), ASKED, "Bundle", "case__owner", batch=4, settled={"error": OPENED_AGAIN})
 def seal(services: "Services", ids: Sequence[int]) -> None:
     """Seal bundles of confirmed cases."""

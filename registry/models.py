@@ -32,6 +32,7 @@ from registry.bundles.models import (
     WitnessState,
 )
 from registry.cases.models import (
+    ArchiveQuestion,
     Capture,
     Case,
     CaseEvent,

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 from pathlib import Path
 from typing import IO, TypeAlias, cast
 
@@ -23,7 +24,7 @@ from exhibit.machine import blame_machine
 from exhibit.network.addresses import url_key
 from exhibit.periods import stated_time
 from exhibit.sentences import Sentence
-from exhibit.types import Fetched, Headers, Untyped
+from exhibit.types import Fetched, Headers, SeenElsewhere, SeenKind, Untyped
 
 Outcome: TypeAlias = PageLine | RefusalLine | None
 
@@ -290,7 +291,14 @@ def _passed(crawl: Crawl, reason: str) -> Outcome:
 def _line(seen: Fetched, known: Known) -> PageLine:
     url = seen.final_url
     page, context = known.named.get(url_key(url), ("", ""))
-    return image_line(seen.at(page or url, url, "warc", context))
+    return image_line(seen.at(page or url, url, "warc", context, _recorded(seen)))
+
+
+def _recorded(seen: Fetched) -> tuple[SeenElsewhere, ...]:
+    """When the archive states that it recorded a picture."""
+    moment = seen.fetched_at
+    stated = seen.period if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (SeenElsewhere(kind=SeenKind.ARCHIVE_RECORDED, stated=stated),) if stated else ()
 
 
 def _remember(known: Known, crawl: Crawl, data: bytes, answer: _Answer) -> None:

@@ -1,7 +1,7 @@
 """The crawl itself: visits are opened, their images fetched, their lines written, until nothing is left or allowed."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from scrapy import Request, Spider, signals
 from scrapy.exceptions import DontCloseSpider
@@ -163,7 +163,9 @@ class CrawlSpider(Spider):
         target = visit.target
         if target.kind is Kind.IMAGE:
             found_in = target.found_in or ("list" if not target.page_url else "sitemap")
-            self._images.want(visit, FoundImage(target.url, found_in, target.context, target.page_url or target.url))
+            page = target.page_url or target.url
+            found = FoundImage(target.url, found_in, target.context, page, elsewhere=target.elsewhere)
+            self._images.want(visit, found)
             visit.release()
             return
         if not self.crawl.budget.take_host(host_of(target.url)):
@@ -285,7 +287,14 @@ class CrawlSpider(Spider):
             if link.depth <= job.limits.depth and link.kind in job.kinds and self.crawl.scope.contains(link.url)
         ]
         more = [
-            Link(url=image.url, kind=Kind.IMAGE, depth=depth + 1, page_url=image.page_url, context=image.context)
+            Link(
+                url=image.url,
+                kind=Kind.IMAGE,
+                depth=depth + 1,
+                page_url=image.page_url,
+                context=image.context,
+                elsewhere=image.elsewhere,
+            )
             for image in images
             if image.url[:5].lower() != "data:"
         ]
@@ -356,4 +365,4 @@ class CrawlSpider(Spider):
 
 
 def _target(link: Link) -> Target:
-    return Target(url=link.url, kind=link.kind, depth=link.depth, page_url=link.page_url, context=link.context)
+    return Target(**{field.name: getattr(link, field.name) for field in fields(Link)})

@@ -12,6 +12,7 @@ from crawler.formats.strict import parse, read, write
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from exhibit.network.addresses import host_of, registrable_domain
+from exhibit.types import SeenElsewhere
 
 MIB = 1024 * 1024
 ANY_HOST = "*"
@@ -74,6 +75,7 @@ class Link:
     depth: int  # links followed since the source
     page_url: str = ""  # for an image of a sitemap or a feed, the page that shows it
     context: str = ""  # the words that stood beside it there
+    elsewhere: tuple[SeenElsewhere, ...] = ()  # what was stated there of when the image was seen or published
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,9 @@ from crawler.reading.found import Document, FoundImage, FoundLink, Room, absolut
 from crawler.reading.webpage import read_page
 from exhibit.clock import rfc3339
 from exhibit.errors import RefusedError
+from exhibit.periods import as_stated
 from exhibit.sentences import Sentence
-from exhibit.types import Untyped
+from exhibit.types import SeenElsewhere, SeenKind, Untyped
 
 _GZIP = b"\x1f\x8b"
 _CAPTIONS = ("title", "caption", "geo_location")
@@ -29,6 +30,7 @@ _ROOT = re.compile(
     rb"\A\s*(?:<!DOCTYPE[^>]*>\s*)?<(?:[A-Za-z][\w.-]*:)?(?P<name>[A-Za-z][\w.-]{0,60})", re.IGNORECASE | re.ASCII
 )
 _CLOSED = re.compile(rb"</(?:[\w.-]+:)?(?:urlset|sitemapindex|urlindex)\s*>", re.IGNORECASE)
+_NAME_LENGTH = 100
 _FIRST_YEAR = 1990
 """No date on the web is older; one that is was left empty."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -99,9 +101,10 @@ def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
         page = page if is_visitable(page) else url
         if page != url:
             links.setdefault(page, FoundLink(page, Kind.PAGE, _modified_entry(entry)))
+        told = _published(entry, url, plain(str(about.get("title") or ""), _NAME_LENGTH))
         for image in _images_of(entry, page):
             if room.takes(image.url):
-                images.setdefault((image.page_url, image.url), image)
+                images.setdefault((image.page_url, image.url), replace(image, elsewhere=told))
     return Document(
         images=tuple(images.values()),
         links=tuple(links.values()),
@@ -158,6 +161,7 @@ def _json_item(item: dict[str, Any]) -> dict[str, Any]:
         "media_thumbnail": [{"url": address} for address in named if address],
         "media_content": attached,
         "content": [{"value": item.get("content_html")}],
+        "published": item.get("date_published"),
         "updated": item.get("date_modified") or item.get("date_published"),
     }
 
@@ -230,6 +234,16 @@ def _modified_entry(entry: Untyped) -> str:
     if told is not None:
         return _modified(datetime.fromtimestamp(timegm(told), UTC).isoformat())
     return _modified(str(entry["updated"] or "")) if "updated" in names else ""
+
+
+def _published(entry: Untyped, url: str, name: str) -> tuple[SeenElsewhere, ...]:
+    """When an entry of a feed was published, as the feed states it; nothing where it doesn't."""
+    names = entry.keys()
+    stated = as_stated(entry["published"]) if "published" in names else ""
+    if not stated and "published_parsed" in names and entry["published_parsed"]:
+        stated = as_stated(timegm(entry["published_parsed"]))
+    told = SeenElsewhere(kind=SeenKind.FEED_PUBLISHED, by=name, stated=stated, where=url)
+    return (told,) if stated else ()
 
 
 def _name(element: Untyped) -> str:

@@ -6,6 +6,7 @@ from hashlib import blake2b
 
 from crawler.formats.job import Kind
 from exhibit.network.addresses import joined
+from exhibit.types import SeenElsewhere
 
 CONTEXT_LENGTH = 500
 MAX_ADDRESS = 8_192
@@ -31,6 +32,8 @@ class FoundImage:
     is_aside: bool = False
     """Whether it is no content, as far as a page tells: in its header, navigation or footer, or a logo, an icon or what
     holds a place by its name."""
+    elsewhere: tuple[SeenElsewhere, ...] = ()
+    """When it was there, as whoever names it states: a feed of its entry, a search of its result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Document:
     sheets: tuple[str, ...] = ()  # style sheets, absolute
     is_cut: bool = False  # whether a sitemap breaks off: what lies behind is missing
     title: str = ""  # of the document
+    published: str = ""  # when that was, as the page itself states it: as much of ISO 8601 as it says
     language: str = ""  # as declared
     text: str = ""  # fingerprint of the visible words
     words: int = 0  # how many these are

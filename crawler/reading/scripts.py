@@ -9,6 +9,7 @@ from typing import Any
 from lxml.etree import LxmlError
 
 from crawler.reading.sniff import IMAGE_SUFFIXES, has_image_suffix
+from exhibit.periods import as_stated
 from exhibit.types import Json, Untyped
 
 IMAGE_WORDS = re.compile(
@@ -141,8 +142,8 @@ def _unescaped(match: re.Match[str]) -> str:
     return chr(int(code, 16)) if code else match["sign"]
 
 
-def in_json_ld(root: Untyped) -> list[tuple[str, str]]:
-    """Addresses and captions of images in the JSON-LD scripts of a parsed page, as written.
+def in_json_ld(root: Untyped) -> tuple[list[tuple[str, str]], set[str]]:
+    """Addresses and captions of images in the JSON-LD scripts of a parsed page, as written, and dates of publication.
 
     extruct reads the scripts; here the objects are searched. A script that can't be read is left out: pages are full of
     broken ones.
@@ -151,6 +152,7 @@ def in_json_ld(root: Untyped) -> list[tuple[str, str]]:
 
     extractor = JsonLdExtractor()
     found: list[tuple[str, str]] = []
+    published: set[str] = set()
     for script in root.iter("script"):
         if (script.get("type") or "").strip().lower() != "application/ld+json":
             continue
@@ -159,11 +161,11 @@ def in_json_ld(root: Untyped) -> list[tuple[str, str]]:
             items = extractor.extract_items(script)  # one by one: it stops at the first broken script
         except (ValueError, TypeError, AttributeError, RecursionError, LxmlError):
             continue
-        found += _search(items)
-    return found
+        found += _search(items, published)
+    return found, published
 
 
-def _search(items: list[Any]) -> list[tuple[str, str]]:
+def _search(items: list[Any], published: set[str]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     waiting: list[Any] = list(reversed(items))
     for _ in range(_MAX_LD_NODES):
@@ -179,6 +181,8 @@ def _search(items: list[Any]) -> list[tuple[str, str]]:
             for key, value in node.items():
                 if key in _IMAGE_KEYS:
                     found += _addresses(value)
+            if stated := as_stated(node.get("datePublished")):
+                published.add(stated)
             waiting += [value for value in reversed(node.values()) if isinstance(value, dict | list)]
     return found
 

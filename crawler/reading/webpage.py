@@ -14,6 +14,7 @@ from crawler.reading.encoding import encoded
 from crawler.reading.found import Document, absolute, plain
 from crawler.reading.sniff import has_image_suffix
 from exhibit.errors import RefusedError
+from exhibit.periods import as_stated
 from exhibit.sentences import Sentence
 
 Element: TypeAlias = Any
@@ -96,8 +97,10 @@ def read_page(
     reader = _Reader(_base(root, url), url, token.lower(), encoding)
     for tree in roots:
         reader.walk(tree)
-        for address, words in scripts.in_json_ld(tree) if b"ld+json" in data else ():
+        images, published = scripts.in_json_ld(tree) if b"ld+json" in data else ((), set())
+        for address, words in images:
             reader.image(address, "json-ld", plain(words))
+        reader.dates |= published
         for address in scripts.images_of(tree):
             reader.image(address, "script")
     reader.link(absolute(url, refresh_address(refresh) or ""), Kind.PAGE)
@@ -161,6 +164,7 @@ class _Reader:
         self.sheets: dict[str, None] = {}
         self.robots: list[str] = []
         self.tdm: dict[str, str] = {}
+        self.published, self.dates = "", set[str]()  # of the page by its meta, and in its JSON-LD
         self.silent = self.scripts = self.pictures = self.parts = self.contents = 0
         self.needs_scripts = self.scripts_show = False
         self.figures: list[list[list[str]]] = []
@@ -274,6 +278,7 @@ class _Reader:
             links=tuple(found.FoundLink(url, kind) for url, kind in self.links.items()),
             sheets=tuple(self.sheets),
             title=title,
+            published=self.published or (next(iter(self.dates)) if len(self.dates) == 1 else ""),  # many: of a list
             language=plain(root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or "", 35),
             text=found.fingerprint(self.words),
             words=sum(len(text.split()) for text in self.words),
@@ -363,6 +368,8 @@ def _read_meta(reader: _Reader, element: Element) -> None:
         reader.robots.append(plain(content))
     elif name in ("tdm-reservation", "tdm-policy"):
         reader.tdm.setdefault(name, plain(content))
+    elif name == "article:published_time":
+        reader.published = reader.published or as_stated(content)
     elif has_image_suffix(content) and scripts.is_address(content):
         reader.image(content, "meta")
     if (element.get("http-equiv") or "").strip().lower() == "refresh":

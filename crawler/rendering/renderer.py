@@ -221,6 +221,7 @@ def _whole(served: Document, read: Document, shown: "Shown", url: str) -> Docume
         images=tuple(image for address, image in images.items() if address in kept),
         links=tuple(dict.fromkeys((*served.links, *read.links, *moves))),
         title=served.title or read.title,
+        published=served.published or read.published,
         text=read.text,
         words=read.words,
         robots=tuple(dict.fromkeys((*served.robots, *read.robots))),

@@ -23,7 +23,8 @@ from exhibit.errors import RefusedError
 from exhibit.network.addresses import origin_of
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
-from exhibit.types import Json, Untyped
+from exhibit.periods import as_stated
+from exhibit.types import Json, SeenElsewhere, SeenKind, Untyped
 
 MAX_BYTES = 8_000_000
 REQUEST_SECONDS = 60.0
@@ -33,6 +34,7 @@ _EARLY = 60.0
 _PATH = re.compile(r"\{([^{}]+)\}")
 _MAX_RESULTS = 5_000
 _MAX_TOKEN = 4_000
+_MAX_NAME = 100
 _tokens: dict[bytes, tuple[str, float]] = {}
 """Access tokens of this process, by a digest of what they were asked with, and until when each is good."""
 
@@ -44,6 +46,7 @@ class Place:
     image: str  # empty where a page alone is named
     page: str
     title: str
+    elsewhere: tuple[SeenElsewhere, ...] = ()  # when it was there, as the service states it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +248,7 @@ def _next(service: Service, value: object) -> str:
 def _found(service: Service, value: object, asked: Asked, next_page: str) -> Found:
     answer, base = service.answer, service.request.url
     lists = [(one, list(islice(_at(value, one.results), _MAX_RESULTS))) for one in (answer, *answer.also)]
-    places = (place for one, results in lists for result in results for place in _places(one, result, base))
+    places = (place for one, results in lists for result in results for place in _places(service, one, result))
     results = len(lists[0][1])
     if service.links:
         next_page = absolute(base, next_page)
@@ -258,8 +261,9 @@ def _found(service: Service, value: object, asked: Asked, next_page: str) -> Fou
     return Found(unique, results, next_page[:_MAX_TOKEN], bool(next_page) or counted or full)
 
 
-def _places(shape: Results, result: object, base: str) -> Iterator[Place]:
+def _places(service: Service, shape: Results, result: object) -> Iterator[Place]:
     """Where a result shows pictures, or the page that it names; nothing where no address could be visited."""
+    base = service.request.url
     page, title = absolute(base, _text(result, shape.page)), plain(_text(result, shape.title))
     page = page if is_visitable(page) and len(page) <= MAX_ADDRESS else ""
     if not shape.image and page:
@@ -268,7 +272,17 @@ def _places(shape: Results, result: object, base: str) -> Iterator[Place]:
     for found in images if shape.image else ():
         image = absolute(base, found) if isinstance(found, str) else ""
         if is_visitable(image) and len(image) <= MAX_ADDRESS:
-            yield Place(image, page or image, title)
+            yield Place(image, page or image, title, _elsewhere(service, shape, result))
+
+
+def _elsewhere(service: Service, shape: Results, result: object) -> tuple[SeenElsewhere, ...]:
+    """When a picture was seen or published, as far as a result states it."""
+    told = []
+    for kind, path in ((SeenKind.SEARCH_SAW, shape.seen), (SeenKind.SEARCH_PUBLISHED, shape.published)):
+        if stated := as_stated(next(iter(_at(result, path)), None)) if path else "":
+            where = origin_of(service.request.url)
+            told.append(SeenElsewhere(kind=kind, by=service.name[:_MAX_NAME], stated=stated, where=where))
+    return tuple(told)
 
 
 def _text(value: object, path: str) -> str:

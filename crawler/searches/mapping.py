@@ -89,6 +89,8 @@ class Results:
     image: str = ""  # path of the pictures' addresses in a result, or an address with paths in braces; empty: none
     page: str = ""  # path of the page's address, or one with paths in braces; empty: the picture's own
     title: str = ""  # path of words about it, or empty
+    seen: str = ""  # path of when the service saw the picture there, a date or a time, or empty
+    published: str = ""  # path of when what shows the picture was published, as the service says, or empty
 
     def __post_init__(self) -> None:
         if not (self.image or self.page):

@@ -8,7 +8,7 @@ from crawler.formats.job import Kind, Link, Target
 from crawler.formats.lines import PageLine, Refusal, Signals
 from crawler.reading.found import Document, FoundImage
 from exhibit.clock import now
-from exhibit.types import Fetched, Sighting
+from exhibit.types import Fetched, SeenElsewhere, SeenKind, Sighting
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,17 @@ class Visit:
         place = (found.page_url, found.url)
         if isinstance(result, Fetched):
             shown_on = found.page_url or self.facts.final_url
-            self._outcomes[place] = result.at(shown_on, image_url or found.url, found.found_in, found.context)
+            told = self._elsewhere(found)
+            self._outcomes[place] = result.at(shown_on, image_url or found.url, found.found_in, found.context, told)
         else:
             self._outcomes[place] = result
         self.release()
+
+    def _elsewhere(self, found: FoundImage) -> tuple[SeenElsewhere, ...]:
+        """What is stated of when an image was there, by whoever names it and by the page that shows it."""
+        published = "" if found.page_url else self.document.published
+        own = SeenElsewhere(kind=SeenKind.PAGE_PUBLISHED, of="page", stated=published)
+        return (*found.elsewhere, own) if published else found.elsewhere
 
     def refuse(self, refusal: Refusal) -> None:
         """Note a refusal that isn't an image's."""

@@ -114,7 +114,7 @@ class Gathered:
 
 def gather(services: Services, case: Case, *, bundle: int, language: str, sealed: bool) -> Gathered:
     """Gather the facts of a case, with log proofs for what is sealed; the bundle's number is 0 outside a bundle."""
-    rows = _rows(case, sealed=sealed)
+    rows = rows_of(case, sealed=sealed)
     places = places_of(rows)
     matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
     gone = absent_in(services, case) if sealed else {}
@@ -177,7 +177,7 @@ def absent_in(services: Services, case: Case) -> dict[Digest, Absent]:
     """
     registered = list(case.work.work_pictures.select_related("picture"))
     never = {row.digest: Absent(Absence.NEVER) for row in registered if row.picture.bytes_state == BytesState.NEVER}
-    seen_there = {row.sighting.picture.digest for row in _rows(case, sealed=True)}
+    seen_there = {row.sighting.picture.digest for row in rows_of(case, sealed=True)}
     pictures = seen_there | {row.digest for row in registered} - never.keys()
     captures = Capture.objects.filter(case=case, state=StepState.DONE)
     gone = absent(services, case.owner, pictures, captures) | never
@@ -223,7 +223,7 @@ def _signed(services: Services, row: PasskeyQuestion | None, proofs: "_Proofs") 
     return PasskeyFacts(ASSERTION_PATH, services.blobs.put(row.answer.encode()), entry, key)
 
 
-def _rows(case: Case, *, sealed: bool) -> list[CaseSighting]:
+def rows_of(case: Case, *, sealed: bool) -> list[CaseSighting]:
     """What the case is about: its sightings without a licence, or all when each has one.
 
     What only fingerprints name isn't sealed: whoever checks a bundle compares the pictures again.

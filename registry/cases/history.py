@@ -39,6 +39,8 @@ PHRASES: Mapping[str, str] = {
     "again-changed": Sentence("Visited again, changed:"),
     "again-unseen": Sentence("Visited again, not seen:"),
     "again-removed": Sentence("Visited again, removed:"),
+    "archive-asked": Sentence("Asked since when it has captures of these pages and pictures: %(archive)s."),
+    "archive-answered": Sentence("It answered: %(archive)s."),
     "claim-answered": Sentence("A point of the claim check was answered:"),
     "notice-signed": Sentence("Notice %(number)s signed."),
     "notice-sent": Sentence("Notice %(number)s sent."),

@@ -224,6 +224,32 @@ class Capture(Claimable):
         return [file for file in self.files if "because" not in file]
 
 
+class ArchiveQuestion(Claimable):
+    """A member had a web archive asked since when it has captures of the page and the picture of a place."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="archive_questions")
+    sighting = models.ForeignKey(Sighting, on_delete=models.PROTECT, related_name="+")
+    page_key = models.BinaryField()
+    image_key = models.BinaryField()
+    asked_by = models.CharField(max_length=300)
+    asked_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True, blank=True)
+    elsewhere = models.JSONField(default=list, blank=True, help_text="list of what it states; empty before it answers")
+    files: KeptFiles = models.JSONField(
+        default=list, blank=True, help_text="its answers, and a picture that it served, as a capture's files"
+    )
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(
+                fields=["case", "page_key", "image_key"],
+                name="archive_question_once",
+                condition=Q(state__in=["todo", "doing"]),
+            )
+        ]
+        indexes = [Index(fields=["id"], name="archive_question_todo", condition=~Q(state="done"))]
+
+
 class LedgerChange(Claimable):
     """Licences that were added, changed or ended at once. Its step looks at the cases that this concerns."""
 

@@ -37,6 +37,7 @@ from registry.notifications.mail import drop_mails
 from registry.pictures.kept_files import as_they_lie, let_go, remove_everywhere
 from registry.pictures.picture_usage import (
     CARRYING,
+    archived_pictures,
     bundles_with,
     captured_files,
     cases_showing,
@@ -163,6 +164,8 @@ def _shown_by(services: Services, digest: Digest) -> Iterator[Touched]:
             captured.add(file)
             carries = next((kept["role"] for kept in visit.files if kept["digest"] == file.hex), "") in CARRYING
             yield Touched(file, visit.case.owner.slug, f"case {visit.case.number}", kept=not carries)
+    for file, case in archived_pictures(digest):
+        yield Touched(file, case.owner.slug, f"case {case.number}", kept=False)
     for bundle in Bundle.objects.filter(case__in=cases_with(digest)).exclude(seal_digest=None):
         what = f"case {bundle.case.number}"
         with _passed_over(bundle.case.owner.slug, what):

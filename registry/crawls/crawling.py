@@ -1,5 +1,6 @@
 """Crawls in rows: schedule, frontier, host leases, and what slices bring home."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,10 +17,12 @@ from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.machine import this_process
 from exhibit.network.addresses import host_of, names_of, url_key
+from exhibit.types import SeenElsewhere
 from registry.crawls import patterns
 from registry.crawls.budgets import Left, left
+from registry.crawls.elsewhere import kept, stated
 from registry.db.bulk import copy_values, storable
-from registry.db.rows import next_number, write
+from registry.db.rows import columns, next_number, write
 from registry.db.steps import due
 from registry.log.log import submit
 from registry.models import UNFINISHED, Crawl, CrawlSlice, FrontierUrl, HostDenial, HostLease, Refusal, StepState
@@ -77,6 +80,7 @@ class NewUrl:
     context: str = ""  # the words that stood beside it there
     position: str = ""  # how far a folder or a WARC file has been read
     pattern: str = ""  # what it shares with addresses of its kind; empty when there are none or it is visited anyway
+    elsewhere: tuple[SeenElsewhere, ...] = ()  # what was stated there of when the image was seen or published
 
     @property
     def key(self) -> bytes:
@@ -97,7 +101,7 @@ def denials() -> Callable[[str], bool]:
 
 _COLUMNS = (
     "crawl_id", "key", "url", "host", "kind", "depth", "page_url", "context", "position", "state", "attempts",
-    "pattern", "turn",
+    "pattern", "turn", "elsewhere",
 )  # fmt: skip
 
 
@@ -117,7 +121,7 @@ def add_keyed(crawl_id: int, urls: Mapping[bytes, NewUrl]) -> list[bytes]:
     rows = (
         (
             crawl_id, key, storable(new.url), host, new.kind, new.depth, storable(new.page_url), storable(new.context),
-            new.position, place.state.value, 0, place.pattern, place.turn,
+            new.position, place.state.value, 0, place.pattern, place.turn, json.dumps(kept(new.elsewhere)),
         )
         for key, place in places.items()
         if len(host := host_of((new := urls[key]).url)) <= MAX_HOST
@@ -454,7 +458,8 @@ def running_crawls() -> list[int]:
 def leased_urls(slice_id: int) -> list[NewUrl]:
     """The URLs that a slice still has to work off."""
     rows = FrontierUrl.objects.filter(slice_id=slice_id, state=FrontierUrl.State.LEASED).order_by("depth", "turn", "id")
-    return [NewUrl(row.url, row.kind, row.depth, row.page_url, row.context, row.position) for row in rows]
+    names = ("url", "kind", "depth", "page_url", "context", "position")
+    return [NewUrl(**columns(row, *names), elsewhere=stated(row.elsewhere)) for row in rows]
 
 
 def keep_position(of: CrawlSlice, key: bytes, position: str) -> None:

@@ -105,7 +105,9 @@ def _asked(services: Services, row: Inquiry, service: Service, subject: Subject)
 
 def _kept(row: Inquiry, service: Service, subject: Subject, found: Found) -> bool:
     urls = [
-        NewUrl(place.image, "image", 1, place.page, place.title) if place.image else NewUrl(place.page, "page", 1)
+        NewUrl(place.image, "image", 1, place.page, place.title, elsewhere=place.elsewhere)
+        if place.image
+        else NewUrl(place.page, "page", 1)
         for place in found.places
     ]
     goes_on = found.more and row.pages + 1 < service.pace.pages

@@ -100,6 +100,9 @@ class FrontierUrl(models.Model):
     depth = models.PositiveSmallIntegerField(default=0)
     page_url = models.TextField(blank=True, help_text="for an image of a sitemap or feed, the page that shows it")
     context = models.TextField(blank=True, help_text="the words that stood beside it there")
+    elsewhere = models.JSONField(
+        default=list, db_default=[], blank=True, help_text="list of what is stated of when an image was there"
+    )
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     slice = models.ForeignKey(CrawlSlice, null=True, blank=True, on_delete=models.SET_NULL, related_name="urls")
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -205,6 +208,9 @@ class Sighting(models.Model):
     first_seen = models.DateTimeField(null=True, help_text="null where an archive states no moment")
     last_seen = models.DateTimeField(null=True)
     period = models.CharField(max_length=17, blank=True, default="", help_text="such as 2016-01, in its place")
+    elsewhere = models.JSONField(
+        default=list, db_default=[], blank=True, help_text="list of what others state of when it was there"
+    )
     bytes_came = models.BooleanField(default=True, help_text="false when the server said that nothing had changed")
     private_to = models.ForeignKey(Owner, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
 

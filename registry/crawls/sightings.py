@@ -10,6 +10,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.addresses import host_of, registrable_domain, url_key
 from exhibit.types import Headers, Sighting
+from registry.crawls.elsewhere import kept
 from registry.db import steps
 from registry.db.bulk import copy_into, storable
 from registry.db.rows import columns
@@ -102,6 +103,7 @@ def _row(of: CrawlSlice, seen: Sighting, page_title: str, place: Place, first_se
         first_seen=first_seen,
         last_seen=seen.fetched_at,
         period=seen.period,
+        elsewhere=kept(seen.elsewhere),
         bytes_came=not seen.not_modified,
         private_to_id=watch.owner_id if watch.private else None,
     )

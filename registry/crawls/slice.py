@@ -170,6 +170,7 @@ def job_of(
             depth=url.depth,
             page_url=url.page_url,
             context=url.context,
+            elsewhere=url.elsewhere,
             found_in=found_in,
         )
         for url in urls
@@ -372,7 +373,8 @@ def _links(crawl: Crawl, pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]
 
 def _new(link: Link) -> crawling.NewUrl:
     pattern = pattern_of_target(link)
-    return crawling.NewUrl(link.url, str(link.kind), link.depth, link.page_url, link.context, pattern=pattern)
+    place = link.url, str(link.kind), link.depth, link.page_url, link.context
+    return crawling.NewUrl(*place, pattern=pattern, elsewhere=link.elsewhere)
 
 
 def _keep_refusals(row: CrawlSlice, refused: Iterable[RefusalLine]) -> None:

@@ -10,10 +10,12 @@ from evidence.formats.codec import FormatError
 from evidence.formats.records import UNDONE, inline_bodies, read_response, read_warc
 from exhibit.digests import Digest
 from registry.accounts import scoped
-from registry.models import Bundle, Capture, Case, Match, Owner
+from registry.models import ArchiveQuestion, Bundle, Capture, Case, Match, Owner
 from registry.pictures.kept_files import as_they_lie
 from registry.services.services import Services
 
+ARCHIVED = "archived-picture"
+"""Role of a picture that a web archive served."""
 SHOWING = {"captured-image", "wacz", "screenshot", "screenshot-boxed", "page-pdf", "mhtml"}
 """Roles of captured files that carry or show the image; the page's own HTML does when the image is inside it."""
 INSIDE = {"exchange", "page", "dom"}
@@ -39,6 +41,17 @@ def visits_with(digest: Digest) -> QuerySet[Capture]:
     """The visits that met the picture, also where it was something else on the page."""
     met = Q(files__contains=[{"digest": digest.hex}]) | Q(digests__contains=[digest.hex])
     return Capture.objects.filter(met | Q(sighting__picture__digest=digest))
+
+
+def archived_pictures(digest: Digest) -> Iterator[tuple[Digest, Case]]:
+    """What archives served as captures of the picture, whatever its bytes: each with the case they were asked about."""
+    rows = ArchiveQuestion.objects.filter(
+        Q(sighting__picture__digest=digest) | Q(files__contains=[{"digest": digest.hex}])
+    )
+    for row in rows.select_related("case__owner"):
+        for file in row.files:
+            if file["role"] == ARCHIVED:
+                yield Digest.from_hex(file["digest"]), row.case
 
 
 def bundles_with(digest: Digest) -> QuerySet[Bundle]:

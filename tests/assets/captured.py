@@ -97,6 +97,8 @@ class Archived:
             found = [one for place, one in enumerate(found) if not place or one.stated != found[place - 1].stated]
         if key := asked.get("resumeKey", [""])[0]:
             found = [one for one in found if f"{one.key} {one.stamp}!" > key]
+        if near := asked.get("closest", [""])[0]:
+            found.sort(key=lambda one: abs(int(one.stamp) - int(near)))
         limit = int(asked["limit"][0])
         lines = [f"{one.stamp} {one.url} {one.media_type} {one.status} {one.stated} 512" for one in found[:limit]]
         if found[limit:] and "showResumeKey" in asked:

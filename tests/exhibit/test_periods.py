@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from exhibit.periods import days_of, earliest, latest, stated_time
+from exhibit.periods import as_stated, days_of, earliest, latest, stated_time
 
 EVENING = datetime(2016, 1, 11, 23, 24, 3, tzinfo=UTC)
 
@@ -58,3 +58,28 @@ def test_what_is_no_time_or_lies_in_the_future_is_none(text: str) -> None:
 def test_what_is_not_known_is_neither_first_nor_last() -> None:
     assert (earliest([None, EVENING]), latest([EVENING, None])) == (EVENING, EVENING)
     assert earliest([None]) is latest([]) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "stated"),
+    [
+        ("2016-01-11T23:24:03Z", "2016-01-11T23:24:03Z"),
+        (" 2016-01-12T01:24:03.5+02:00", "2016-01-11T23:24:03Z"),
+        ("2016-01-11T23:24Z", "2016-01-11T23:24Z"),
+        ("2016-01-11T23:24:03", "2016-01-11"),  # in some zone
+        ("2016-01", "2016-01"),
+        ("2016", "2016"),
+        (1_452_554_643, "2016-01-11T23:24:03Z"),
+        ("1452554643", ""),
+        ("20160111", ""),
+        ("9999-01-01", ""),
+        ("2016-13-01", ""),
+        (True, ""),
+        (-1, ""),
+        (10**30, ""),
+        (None, ""),
+        ({}, ""),
+    ],
+)
+def test_what_a_page_or_a_search_states_keeps_its_precision(said: object, stated: str) -> None:
+    assert as_stated(said) == stated

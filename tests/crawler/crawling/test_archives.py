@@ -18,6 +18,7 @@ from crawler.formats.job import Job, Source, SourceKind
 from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine
 from crawler.state.crawl import Crawl
 from exhibit.errors import ExitCode
+from exhibit.types import SeenElsewhere, SeenKind
 from tests.assets.crawling import crawl
 from tests.assets.site import Answer, Site, picture
 
@@ -87,6 +88,8 @@ def test_a_record_of_any_coding_ends_nothing_and_each_picture_is_had(tmp_path: P
     names = ("br.jpg", "zstd.jpg", "gzip.jpg")
     assert done.bytes == {name: picture(number) for number, name in enumerate(names, 1)}
     assert (done.seen["zstd.jpg"].page_url, done.seen["zstd.jpg"].context) == (f"{URL}p", "Harbour Boats")
+    recorded = SeenElsewhere(kind=SeenKind.ARCHIVE_RECORDED, stated="2020-01-02T03:04:05Z")
+    assert done.seen["br.jpg"].elsewhere == (recorded,)
     assert done.refused == {"bad.jpg": "bad-encoding"}
     assert done.passed == {"bad-encoding": 1, "not-an-image": 1}
     assert done.code is ExitCode.DONE

@@ -13,6 +13,7 @@ import pytest
 from crawler.formats.job import Kind
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
+from exhibit.types import SeenElsewhere, SeenKind
 from tests.assets.crawling import Crawled, Value, crawl
 from tests.assets.site import Answer, Seen, Site, picture
 
@@ -39,7 +40,7 @@ PAGE = f"""<!doctype html><html lang="en"><head><title>All places</title>
 <meta property="og:image" content="/i/og.jpg"><meta name="twitter:image" content="/i/twitter.jpg">
 <link rel="image_src" href="/i/linked.jpg"><link rel="stylesheet" href="/css/site.css">
 <script type="application/ld+json">
-{{"@type": "Article", "image": {{"@type": "ImageObject", "url": "/i/ld.jpg"}}}}</script>
+{{"@type": "Article", "datePublished": "2019-03-03", "image": {{"@type": "ImageObject", "url": "/i/ld.jpg"}}}}</script>
 <script type="application/ld+json">{{broken</script>
 <style>body {{ background: url("/i/style.jpg") }} @font-face {{ src: url(/f.woff2) }}</style></head><body>
 <p>Words before it.</p>
@@ -112,6 +113,12 @@ def test_a_crawl_follows_links_in_its_scope_and_ends_by_itself(site: Site, crawl
     assert crawled.code == 0
     assert crawled.end.counts.images == len(crawled.sightings)
     assert crawled.end.counts.refused == Counter(crawled.refusals.values())
+
+
+def test_what_a_page_states_of_its_publication_comes_with_each_of_its_images(crawled: Crawled) -> None:
+    told = (SeenElsewhere(kind=SeenKind.PAGE_PUBLISHED, of="page", stated="2019-03-03"),)
+    for page, elsewhere in zip(crawled.pages, (told, ()), strict=True):
+        assert {sighting.elsewhere for sighting in page.sightings} == {elsewhere}
 
 
 def test_a_page_says_what_it_is(crawled: Crawled) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, strategies as st
 from crawler.reading.feeds import read_feed, read_sitemap
 from crawler.reading.found import Document
 from exhibit.errors import RefusedError
+from exhibit.types import SeenElsewhere, SeenKind
 
 HERE = "http://example.org/a/b.html"
 
@@ -231,3 +232,20 @@ def test_sitemaps_and_feeds_say_when_their_pages_changed() -> None:
     feed = json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": [item]}).encode()
     for data in (atom, rss, feed):
         assert [link.modified for link in read_feed(data, HERE).links] == ["2026-11-02T00:00:00.000000Z"]
+
+
+def test_pictures_of_an_entry_come_with_the_time_of_its_publication_as_the_feed_states_it() -> None:
+    atom = b"""<feed xmlns="http://www.w3.org/2005/Atom"><title>News</title>
+        <entry><link href="/e"/><updated>2026-11-02T00:00:00Z</updated>
+        <published>2026-11-01T00:00:00Z</published><summary type="html">&lt;img src="1.jpg"&gt;</summary></entry>
+        <entry><updated>2026-11-02T00:00:00Z</updated>
+        <summary type="html">&lt;img src="2.jpg"&gt;</summary></entry></feed>"""
+    rss = b"""<rss version="2.0"><channel><title>News</title><item><link>/e</link>
+        <pubDate>Sun, 01 Nov 2026 01:00:00 +0100</pubDate>
+        <enclosure url="1.jpg" type="image/jpeg"/></item></channel></rss>"""
+    item = {"id": "1", "url": "/e", "image": "1.jpg", "date_published": "2026-11-01T00:00:00Z"}
+    feed = json.dumps({"version": "https://jsonfeed.org/version/1.1", "title": "News", "items": [item]}).encode()
+    told = SeenElsewhere(kind=SeenKind.FEED_PUBLISHED, by="News", stated="2026-11-01T00:00:00Z", where=HERE)
+    for data in (atom, rss, feed):
+        assert read_feed(data, HERE).images[0].elsewhere == (told,)
+    assert read_feed(atom, HERE).images[1].elsewhere == ()

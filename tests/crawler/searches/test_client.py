@@ -22,6 +22,7 @@ from crawler.searches.mapping import (
 )
 from exhibit.errors import RefusedError, WrongUseError
 from exhibit.network.guard import Guard
+from exhibit.types import SeenElsewhere, SeenKind
 from tests import CHECKOUT
 from tests.assets.searches import KEY, MARKET, answer, put_tineye, query, tineye_answer, tineye_error
 from tests.assets.site import Answer, Site
@@ -55,7 +56,9 @@ def test_tineye_gets_the_picture_and_the_key_and_its_backlinks_are_read(tineye: 
     links = [("https://a.example/1.jpg", "https://a.example/"), ("https://b.example/2.jpg", "https://b.example/shop")]
     site.routes[SEARCH] = tineye_answer(links)
     found = asked_tineye(tineye)
-    assert found.places == tuple(Place(image, page, "") for image, page in links)
+    where = site.url("").rstrip("/")
+    told = SeenElsewhere(kind=SeenKind.SEARCH_SAW, by="TinEye", stated="2026-03-01", where=where)
+    assert found.places == tuple(Place(image, page, "", (told,)) for image, page in links)
     assert not found.more
     [seen] = site.seen
     assert seen.headers["x-api-key"] == KEY

@@ -96,6 +96,8 @@ def test_a_copy_that_a_search_names_becomes_a_private_sighting_and_a_case(
     assert (crawl.state, crawl.reason, inquiry.asked, inquiry.found) == ("done", "finished", 1, 1)
     seen = Sighting.objects.get()
     assert (seen.private_to, seen.found_in, seen.page_url) == (studio, "search", site.url("/shop/42"))
+    told = {"kind": "search-saw", "by": "TinEye", "of": "picture", "stated": "2026-03-01"}
+    assert seen.elsewhere == [told | {"where": site.url("").rstrip("/")}]
     assert Case.objects.get().owner == studio
     assert not scoped.cases(stranger).exists()
 

@@ -1,0 +1,114 @@
+"""What a web archive answered when it was asked since when it has captures: ``archive-answers.json``.
+
+All of it is the archive's word: when a capture was made, and of what. The addresses in it let anybody look it up.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from evidence.formats.codec import Canonical
+from exhibit.digests import Digest
+from exhibit.periods import stated_time
+from exhibit.types import Count, SeenElsewhere, SeenKind
+
+ANSWERS_FORMAT = "exhibit-archive-answers/1"
+OF = ("page", "picture")
+"""What an archive is asked for."""
+_LINE = re.compile(r"(?P<at>[0-9]{14}) (?P<url>\S+) \S+ \S+ (?P<digest>\S+)(?: \S+)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveAnswer:
+    """One request to the archive's index, and what came."""
+
+    of: str  # one of :data:`OF`
+    address: str  # whose captures it was asked for
+    asked: str  # the address of the request
+    at: datetime  # when the answer had come, aware, UTC
+    body: str  # the answer: lines of moment, address, media type, status, SHA-1 in Base32; none where it has none
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedCopy:
+    """The bytes that the archive served as a capture of the picture."""
+
+    address: str  # where it served them
+    at: datetime  # when, aware, UTC
+    digest: Digest  # their SHA-256
+    size: Count  # how many there were
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveAnswers(Canonical):
+    """The file: what an archive was asked about one place, and what it answered."""
+
+    archive: str  # its address
+    answers: tuple[ArchiveAnswer, ...]
+    copies: tuple[ArchivedCopy, ...] = ()
+    format: str = ANSWERS_FORMAT  # :data:`ANSWERS_FORMAT`
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A capture, as a line of the archive's index states it."""
+
+    at: str  # 14 digits
+    address: str  # where the archive shows it
+    sha1: str  # of its bytes, in Base32
+
+
+def captures_in(archive: str, body: str) -> Iterator[Capture]:
+    """The captures that an answer lists, in its order; what isn't such a line is passed over."""
+    for match in map(_LINE.fullmatch, map(str.strip, body.splitlines())):
+        if match is not None and stated_time(match["at"])[0] is not None:
+            yield Capture(match["at"], f"{archive}/web/{match['at']}/{match['url']}", match["digest"])
+
+
+def statements_in(told: ArchiveAnswers, title: str, picture: Digest, data: bytes | None) -> tuple[SeenElsewhere, ...]:
+    """What the archive states: of page and picture each capture that it names, oldest first, or that it has none.
+
+    ``picture`` and ``data`` are the picture that was seen here: of what the archive says to hold is told whether it is
+    that, byte for byte, by the bytes that it served or the digest that it states.
+    """
+    sha1 = sha1_of(data) if data is not None else ""
+    copies = {copy.address.replace("id_/", "/", 1): copy.digest for copy in told.copies}
+    found: list[SeenElsewhere] = []
+    for of in OF:
+        answers = [one for one in told.answers if one.of == of]
+        captures = {one.address: one for answer in answers for one in captures_in(told.archive, answer.body)}
+        made = partial(SeenElsewhere, kind=SeenKind.ARCHIVE_CAPTURED, by=title, of=of)
+        for one in sorted(captures.values(), key=lambda capture: capture.at):
+            same = _is_same(one, copies, picture, sha1) if of == "picture" else None
+            found.append(made(stated=moment_of(one.at), where=one.address, same=same))
+        if answers and not captures:
+            found.append(made(where=f"{told.archive}/web/*/{answers[0].address}"))
+    return tuple(found)
+
+
+def moment_of(stamp: str) -> str:
+    """The 14 digits of an archive as ISO 8601."""
+    at, _ = stated_time(stamp)
+    assert at is not None
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def sha1_of(data: bytes) -> str:
+    """SHA-1 in Base32, by which indexes of archives name bytes."""
+    return base64.b32encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
+
+
+def earliest_of(archive: str, answers: Sequence[ArchiveAnswer], of: str) -> Capture | None:
+    """The earliest capture that the answers name."""
+    found = (one for answer in answers if answer.of == of for one in captures_in(archive, answer.body))
+    return min(found, key=lambda capture: capture.at, default=None)
+
+
+def _is_same(capture: Capture, copies: dict[str, Digest], picture: Digest, sha1: str) -> bool | None:
+    if capture.address in copies:
+        return copies[capture.address] == picture
+    return capture.sha1.removeprefix("sha1:") == sha1 if sha1 else None

@@ -1,0 +1,233 @@
+"""Asking a web archive since when it has captures of a case's places: what it states is its word, and kept as it came.
+
+Nothing is asked by itself. A member asks about a case that a person has confirmed, and the archive learns the addresses
+of its pages and pictures, from this server's address.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, timedelta
+from urllib.parse import urlencode
+
+import requests
+from django.db import transaction
+
+from crawler.archives.asking import Asking
+from crawler.searches.client import SearchRefusedError
+from evidence.facts.elsewhere import (
+    ArchiveAnswer,
+    ArchiveAnswers,
+    ArchivedCopy,
+    captures_in,
+    earliest_of,
+    statements_in,
+)
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import ConflictError, ExhibitError, NotFoundError, RefusedError, WrongUseError
+from exhibit.network.addresses import host_of, port_of
+from exhibit.network.guard import Guard
+from exhibit.network.http import read_limited
+from exhibit.sentences import Sentence
+from registry import jobs
+from registry.accounts import samples, scoped
+from registry.alliance.calls import session_for
+from registry.bundles.facts import Place, places_of, rows_of
+from registry.cases import history
+from registry.crawls.elsewhere import kept
+from registry.crawls.sightings import blocked
+from registry.db import steps
+from registry.db.fields import KeptFile
+from registry.db.rows import columns
+from registry.log import audit_log
+from registry.models import UNFINISHED, ArchiveQuestion, Case, Sighting, StepState
+from registry.pictures.picture_usage import ARCHIVED
+from registry.services.services import Services
+
+MAX_PLACES = 5
+"""Places of a case that are asked about at once; those that nobody has asked about come first."""
+ANSWERS = "archive-answers"
+"""Role of the file with what the archive answered."""
+SECONDS = 2.5
+"""Least time between two requests to the archive's index."""
+BUSY = timedelta(minutes=5)
+_PICTURE_SECONDS = 60.0
+_MAX_ANSWER = 20_000  # characters
+_WEB = ("http://", "https://")
+_TITLES = {"web.archive.org": "Internet Archive"}
+_FIELDS = "timestamp,original,mimetype,statuscode,digest"
+
+
+def archive_of(services: Services) -> str:
+    """The address of the archive that can be asked; empty where the operator names none."""
+    return services.config.wayback_url.rstrip("/")
+
+
+def title_of(url: str) -> str:
+    """What an archive is called: by its name where it is known, else by its host."""
+    return _TITLES.get(host_of(url), host_of(url))
+
+
+def asked_about(case: Case) -> list[Place]:
+    """The places of a case that a press would have asked about: on the web, and not under way."""
+    questions = [*case.archive_questions.all()]
+    under_way = {_key(row) for row in questions if row.state in UNFINISHED}
+    known = {_key(row) for row in questions}
+    places = [place for place in places_of(rows_of(case, sealed=False)) if addresses_of(place.first)]
+    left = {_key(place.first): place for place in places if _key(place.first) not in under_way}
+    return sorted(left.values(), key=lambda place: _key(place.first) in known)[:MAX_PLACES]
+
+
+def may_ask(services: Services, case: Case) -> bool:
+    """Whether a member can have an archive asked about a case: the operator names one, and a person has confirmed."""
+    confirmed = case.decision == Case.Decision.CONFIRMED and not (case.waits or case.demonstration)
+    return bool(archive_of(services)) and confirmed
+
+
+def ask(services: Services, case: Case, *, by: str) -> list[ArchiveQuestion]:
+    """Have the archive asked about a confirmed case's places, soon; returns the questions.
+
+    Raises ``ConflictError`` for a case that no person has confirmed, ``WrongUseError`` where the operator names no
+    archive, and ``NotFoundError`` where there is no address that an archive could know.
+    """
+    samples.refuse(case.owner)
+    if not archive_of(services):
+        raise WrongUseError(
+            Sentence("No web archive is named that could be asked."), hint=Sentence("The operator sets wayback_url.")
+        )
+    if not may_ask(services, case):
+        hint = Sentence("Decide the case first: not licensed.")
+        raise ConflictError(Sentence("Case %(number)s isn't confirmed by a person.", number=case.number), hint=hint)
+    places = [place for place in asked_about(case) if _is_public(services, place)]
+    if not places:
+        raise NotFoundError(Sentence("There is no public address of this case to ask an archive about."))
+    with transaction.atomic():
+        about = {"case": case, "asked_by": by, "asked_at": now()}
+        rows = [
+            ArchiveQuestion(sighting=place.first, **columns(place.first, "page_key", "image_key"), **about)
+            for place in places
+        ]
+        ArchiveQuestion.objects.bulk_create(rows, ignore_conflicts=True)
+        made = list(case.archive_questions.filter(state=StepState.TODO).order_by("pk"))
+        history.record(case, "archive", by, ("archive-asked", {"archive": title_of(archive_of(services))}))
+        audit_log.noted(case, "archive asked", by=by, archive=archive_of(services), places=len(made))
+        services.enqueue(jobs.ask_archive, [row.pk for row in made])
+    return made
+
+
+def answer_questions(services: Services, ids: Sequence[int]) -> None:
+    """Ask the archive, question after question, at its pace."""
+    for pk in steps.claim(ArchiveQuestion, ids, services.stale_after):
+        row = ArchiveQuestion.objects.select_related("sighting__picture", "case__owner").get(pk=pk)
+        with steps.ending(ArchiveQuestion, [pk]):
+            try:
+                told, pictures = _Conversation(services, row).held()
+            except SearchRefusedError as error:
+                if error.reason == "busy":
+                    pause = BUSY if error.wait is None else timedelta(seconds=error.wait)
+                    steps.wait(ArchiveQuestion, pk, now() + pause, error.message)
+                else:
+                    steps.fail(ArchiveQuestion, pk, error.message, retry=error.reason == "failed")
+                continue
+            except RefusedError as error:
+                steps.fail(ArchiveQuestion, pk, error.message, retry=error.reason == "too-slow")
+                continue
+            _keep(services, row, told, pictures)
+
+
+@dataclass(slots=True)
+class _Conversation:
+    """What the archive is asked about one place, one request after the other."""
+
+    services: Services
+    row: ArchiveQuestion
+    answers: list[ArchiveAnswer] = field(default_factory=list)
+
+    def held(self) -> tuple[ArchiveAnswers, list[bytes]]:
+        """All that it answers, and the picture that it serves as its earliest capture, unless that is too large."""
+        archive = archive_of(self.services)
+        pictures: list[bytes] = []
+        copies: list[ArchivedCopy] = []
+        with session_for(self.services, archive) as session:
+            asking = Asking(session, title_of(archive), SECONDS)
+            for of, address in addresses_of(self.row.sighting):
+                self._ask(asking, of, address, [])
+                seen = self.row.sighting.first_seen
+                if seen is not None and earliest_of(archive, self.answers, of):
+                    near = seen.astimezone(UTC).strftime("%Y%m%d%H%M%S")
+                    self._ask(asking, of, address, [("closest", near), ("sort", "closest")])
+            earliest = earliest_of(archive, self.answers, "picture")
+            if earliest is not None:
+                address = earliest.address.replace(f"/web/{earliest.at}/", f"/web/{earliest.at}id_/", 1)
+                data = _served(session, address, self.services.limits.max_bytes)
+                if data:
+                    pictures.append(data)
+                    copies.append(ArchivedCopy(address, now(), Digest.of(data), len(data)))
+        return ArchiveAnswers(archive, tuple(self.answers), tuple(copies)), pictures
+
+    def _ask(self, asking: Asking, of: str, address: str, more: list[tuple[str, str]]) -> None:
+        parameters = [("url", address), ("matchType", "exact"), ("fl", _FIELDS), ("filter", "statuscode:200"), *more]
+        parameters += [("limit", "1"), ("gzip", "false")]
+        asked = f"{archive_of(self.services)}/cdx/search/cdx?{urlencode(parameters)}"
+        status, body = asking.get(asked, [])
+        text = body.decode("utf-8", "replace").strip()
+        is_list = len(text) <= _MAX_ANSWER and (not text or [*captures_in("", text)])
+        if status != requests.codes.ok or not is_list:
+            raise asking.unreadable()
+        self.answers.append(ArchiveAnswer(of, address, asked, now(), text))
+
+
+def _served(session: requests.Session, address: str, most: int) -> bytes:
+    """The bytes that the archive serves as a capture; none where it doesn't."""
+    try:
+        with session.get(address, allow_redirects=False) as answer:
+            return read_limited(answer, most, _PICTURE_SECONDS) if answer.status_code == requests.codes.ok else b""
+    except (requests.RequestException, RefusedError):
+        return b""
+
+
+def _keep(services: Services, row: ArchiveQuestion, told: ArchiveAnswers, pictures: list[bytes]) -> None:
+    """Keep what the archive answered, with its bytes, and put their digests into the log."""
+    picture = row.sighting.picture
+    assert picture.digest is not None
+    data = services.blobs.get(picture.digest) if picture.digest in services.blobs else None
+    refused = blocked(map(Digest.of, pictures)) | {*scoped.reported(row.case.owner)}
+    files = [_kept(services, ANSWERS, "archive-answers.json", "application/json", told.to_json())]
+    for served in (one for one in pictures if Digest.of(one) not in refused):
+        files += [_kept(services, ARCHIVED, "archived-picture", "application/octet-stream", served)]
+    title = title_of(told.archive)
+    stated = statements_in(told, title, picture.digest, data)
+    with transaction.atomic():
+        if not ArchiveQuestion.objects.select_for_update(no_key=True).filter(pk=row.pk, state=StepState.DOING).exists():
+            return  # another claimer was faster
+        ArchiveQuestion.objects.filter(pk=row.pk).update(elsewhere=kept(stated), files=files, answered_at=now())
+        history.record(row.case, "archive", "", ("archive-answered", {"archive": title}))
+        audit_log.captured(row.case, "archive answered", files)
+        steps.finish(ArchiveQuestion, [row.pk])
+
+
+def _kept(services: Services, role: str, name: str, media_type: str, data: bytes) -> KeptFile:
+    digest = services.blobs.put(data)
+    return {"role": role, "name": name, "media_type": media_type, "digest": digest.hex, "size": len(data)}
+
+
+def _key(row: ArchiveQuestion | Sighting) -> tuple[bytes, bytes]:
+    return bytes(row.page_key), bytes(row.image_key)
+
+
+def addresses_of(sighting: Sighting) -> list[tuple[str, str]]:
+    """What an archive can be asked about a sighting, each as what it is and its address."""
+    both = [("page", sighting.page_url), ("picture", sighting.image_url)]
+    return [(of, url) for of, url in both if url.startswith(_WEB)]
+
+
+def _is_public(services: Services, place: Place) -> bool:
+    """Whether its addresses are on the public internet: those of the operator's own networks are told to nobody."""
+    guard = Guard(allowed_networks=services.config.cocapture_networks)
+    try:
+        for _of, url in addresses_of(place.first):
+            guard.check_url(url)
+            guard.resolve(host_of(url), port_of(url))
+    except ExhibitError:
+        return False
+    return place.first.private_to_id is None
