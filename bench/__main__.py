@@ -24,6 +24,7 @@ from bench import (  # noqa: E402 - after the threads are set
     log,
     memory,
     pairs,
+    recrawling,
     rendering,
     reports,
     retrieval,
@@ -55,6 +56,7 @@ EXAMPLES = """examples:
   python -m bench witnesses log
   python -m bench rendering decoding hostile-pictures blind
   python -m bench idle --minutes 10
+  python -m bench recrawling
   python -m bench ingest --lines 300000
   python -m bench capacity --photos ~/photos --sizes 10000 100000 1000000
   python -m bench pairs lookalikes --pairs PAIRS --lookalikes LOOKALIKES
@@ -109,6 +111,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Titled]]] = {
     "decoding": lambda _: decoding.measure(),
     "hostile-pictures": lambda _: [("hostile-pictures", "Hostile pictures", hostile_pictures.measure())],
     "crawling": lambda o: [("crawling", "Crawling a local site", crawling.measure(o.files, o.images))],
+    "recrawling": lambda _: [("recrawling", "A site that doesn't change, again and again", recrawling.measure())],
     "rendering": lambda _: [("rendering", "Pages that scripts make, and others", rendering.measure())],
     "ingest": lambda o: ingest.measure(o.lines, o.seed),
     "retrieval": lambda o: [("retrieval", f"{o.entries:,} hashes", retrieval.measure(o.files, o.entries))],

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -134,6 +135,24 @@ class Product:
         plan.start_due_crawls(self._inline.services)
         for waiting in CrawlSlice.objects.filter(state="todo"):
             crawl.crawl_slice(self._inline.services, waiting.pk)
+
+    def visit(self, name: str, url: str) -> None:
+        """Run the watch of this name over a site once more, without a pause between requests; nothing is matched."""
+        from registry.crawls import plan, slice as crawl, watching
+        from registry.models import CrawlSlice
+
+        watch = self._owner.watches.filter(name=name).first() or watching.add_watch(
+            self._owner,
+            name,
+            [("site", url)],
+            every=timedelta(days=1),
+            budget={"pages": 10_000, "render": "never"},
+            politeness={"delay": 0, "concurrency_per_host": 8, "autothrottle": False},
+        )
+        run = plan.start_now(self.services, watch)
+        while waiting := CrawlSlice.objects.filter(crawl=run, state="todo").first():
+            crawl.crawl_slice(self.services, waiting.pk)
+            plan.plan_crawls(self.services, [run.pk])
 
     def waiting(self) -> list[int]:
         """The rows of the pictures that wait for being matched, and of those that a broken run had begun."""

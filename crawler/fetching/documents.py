@@ -11,6 +11,7 @@ from crawler.state.visit import Facts
 from exhibit.errors import RefusedError
 
 _HEAD = 1024
+_YEAR = 31_536_000
 _AI_WORDS = ("noai", "noimageai", "noml")
 _FEEDS = (b"<rss", b"<feed", b"<rdf:rdf")
 _SITEMAPS = (b"<urlset", b"<sitemapindex")
@@ -41,6 +42,7 @@ def facts_of(response: Response, document: Document, policy: SitePolicy | None) 
         status=response.status,
         etag=header(response, "ETag"),
         last_modified=header(response, "Last-Modified"),
+        fresh_seconds=fresh_seconds(header(response, "Cache-Control"), header(response, "Age")),
         not_modified=response.status == 304,
         signals=Signals(
             tdm_reservation=said or (str(int(rule.reserved)) if rule is not None else ""),
@@ -50,6 +52,22 @@ def facts_of(response: Response, document: Document, policy: SitePolicy | None) 
             ai=tuple(ai) + ((usage,) if usage else ()) + (policy.ai if policy is not None else ()),
         ),
     )
+
+
+def fresh_seconds(cache_control: str, age: str) -> int:
+    """For how long a server says that its answer stays as it is; 0 where it doesn't say (RFC 9111, 4.2; RFC 8246).
+
+    What caches between have kept already (``Age``) counts; a year at most.
+    """
+    said = dict(field.strip().lower().partition("=")[::2] for field in cache_control.split(","))
+    if "no-cache" in said or "no-store" in said:
+        return 0
+    seconds = said.get("max-age", "").strip('"')
+    if not seconds:
+        return _YEAR if "immutable" in said else 0
+    fresh = int(seconds[:12]) if seconds.isascii() and seconds.isdecimal() else 0
+    kept = int(age[:12]) if age.isascii() and age.isdecimal() else 0
+    return max(0, min(fresh, _YEAR) - kept)
 
 
 def forbids_following(signals: Signals) -> bool:

@@ -47,6 +47,7 @@ class PageLine:
     fetched_at: datetime | None  # when the response had come; `null` where an archive states no moment
     etag: str = ""  # for the next conditional request, or empty
     last_modified: str = ""  # for the next conditional request, or empty
+    fresh_seconds: int = 0  # for which the server says that the answer stays as it is (`Cache-Control`)
     not_modified: bool = False  # whether the server said that nothing has changed; then nothing else was found
     title: str = ""  # of the document
     language: str = ""  # as the document declares it

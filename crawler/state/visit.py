@@ -20,6 +20,7 @@ class Facts:
     fetched_at: datetime = field(default_factory=now)
     etag: str = ""
     last_modified: str = ""
+    fresh_seconds: int = 0
     not_modified: bool = False
     signals: Signals = field(default_factory=Signals)
 

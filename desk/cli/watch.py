@@ -190,12 +190,18 @@ def _line(desk: Desk, one: "schemas.Watch") -> list[object]:
     return [one.number, one.name, source, every, following, told]
 
 
-@watch_command.command("run", epilog=examples("exhibit watch run shop", "exhibit watch run shop --wait"))
+@watch_command.command(
+    "run",
+    epilog=examples(
+        "exhibit watch run shop", "exhibit watch run shop --wait", "exhibit watch run shop --everything --wait"
+    ),
+)
 @click.argument("name")
 @owner_option
+@click.option("--everything", is_flag=True, help="Ask for pages that haven't changed for long, too.")
 @click.option("--wait", is_flag=True, help="Return when the crawl has ended and all it brought is matched.")
 @json_option
-def run_watch(*, name: str, named: str | None, wait: bool, as_json: bool) -> None:
+def run_watch(*, name: str, named: str | None, everything: bool, wait: bool, as_json: bool) -> None:
     """Run the watch NAME now, once, beside its schedule.
 
     Workers do it if they run (exhibit up); else this command does it itself, with --wait. A crawl that is under way
@@ -211,9 +217,10 @@ def run_watch(*, name: str, named: str | None, wait: bool, as_json: bool) -> Non
     if watch.paused and not revisits.is_past(watch):
         raise WrongUseError(f"The watch {name} is paused.", hint=f"Resume it first: exhibit watch resume {name}")
     under_way = watching.crawl_under_way(watch)
-    crawl = plan.start_now(desk.services, watch)
+    crawl = plan.start_now(desk.services, watch, everything=everything)
     if joined := under_way == crawl:
-        note(f"Crawl {crawl.number} of {name} is under way already; no other one is begun.")
+        later = " The next one asks for everything." if everything else ""
+        note(f"Crawl {crawl.number} of {name} is under way already; no other one is begun.{later}")
     _tell_run(desk, crawl, joined=joined, wait=wait, as_json=as_json)
 
 
@@ -253,6 +260,7 @@ def _tell_run(desk: Desk, crawl: "models.Crawl", *, joined: bool, wait: bool, as
         one = schemas.Crawl.from_row(crawl)
         found = f"{counted(one.pages, 'page')}, {counted(one.pictures, 'picture')}, {counted(cases, 'case')}"
         say(f"Crawl {crawl.number} of {name}: {found}.")
+        tell_not_asked(crawl)
         tell_unrendered(crawl)
         tell_searches(crawl)
         say("Look at them: exhibit case list" if cases else f"What it refused: exhibit watch show {quote(name)}")
@@ -294,6 +302,16 @@ def _falls_short(crawl: "models.Crawl") -> bool:
     unasked = crawl.inquiries.filter(outcome__in=("key", "no-key", "no-consent", "no-price", "no-service", "quota"))
     unasked |= crawl.inquiries.filter(state=models.StepState.FAILED)
     return bool(pictures or failed or unasked.exists() or damaged.exists())
+
+
+def tell_not_asked(crawl: "models.Crawl") -> None:
+    """How many known pages were left alone, and how to have them asked for."""
+    from desk.texts import refusals
+
+    for sentence in refusals.not_asked_in_words(crawl):
+        say(sentence)
+    if crawl.not_asked:
+        say(f"Ask for every page: exhibit watch run {quote(crawl.watch.name)} --everything")
 
 
 def tell_unrendered(crawl: "models.Crawl") -> None:
@@ -373,6 +391,7 @@ def show_watch(*, name: str, number: int | None, named: str | None, as_json: boo
         *(("waits for", f"{host}, until {moment(at, desk.zone)}") for host, at in one.waits_for.items()),
         ("without a picture", ", ".join(f"{n:,} {reason}" for reason, n in scoped.passed_counts(row).items())),
     )
+    tell_not_asked(row)
     tell_unrendered(row)
     tell_searches(row)
     _show_refusals(one.refusals)

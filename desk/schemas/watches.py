@@ -46,6 +46,11 @@ class Crawl(Answer):
     scripts_not_run: int | None = Field(
         description="Pages with scripts, which may add pictures, that no browser rendered; null if that wasn't counted."
     )
+    everything: bool = Field(description="Whether every page was to be asked for anew.")
+    not_asked: dict[str, int] = Field(
+        description="Known pages left for a later run: `unchanged` at the last visits, or so `stated` by their site.",
+        examples=[{"unchanged": 412}],
+    )
     waits_for: dict[str, Moment] = Field(
         description="Hosts that are asked again, and when: they asked for it, or their robots.txt can't be had."
     )

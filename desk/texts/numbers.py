@@ -27,6 +27,16 @@ COUNTED: dict[str, Promise] = {
     "scripted": ngettext_lazy(
         "%(n)s page runs scripts that may add pictures:", "%(n)s pages run scripts that may add pictures:", "count"
     ),
+    "unchanged": ngettext_lazy(
+        "%(n)s known page was left for a later run: the last visits saw no change there.",
+        "%(n)s known pages were left for a later run: the last visits saw no change there.",
+        "count",
+    ),
+    "stated": ngettext_lazy(
+        "%(n)s known page was left for a later run: its site says that it hasn't changed.",
+        "%(n)s known pages were left for a later run: their site says that they haven't changed.",
+        "count",
+    ),
     "stayed": ngettext_lazy(
         "%(n)s case stayed as a person decided it:", "%(n)s cases stayed as a person decided them:", "count"
     ),

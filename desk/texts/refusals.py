@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext as _, gettext_lazy
 
-from desk.texts.numbers import grouped, money
+from desk.texts.numbers import counted, grouped, money
 from desk.texts.sentences import in_words
 from exhibit.types import Money, parse_money
 from registry.crawls.budgets import MONTH, RUN, of_month, of_run, spent_of
@@ -140,6 +140,11 @@ def refusal_in_words(reason: str, sentence: str = "") -> str:
     if reason.startswith("http-"):
         return _("The server answered with status %(status)s.") % {"status": reason[5:]}
     return in_words(sentence) or reason
+
+
+def not_asked_in_words(crawl: Crawl) -> list[str]:
+    """How many known pages a run has left alone, and why."""
+    return [counted(pages, why) for why, pages in sorted(crawl.not_asked.items())]
 
 
 def end_in_words(reason: str) -> str:

@@ -25,6 +25,7 @@ from registry.models import (
     Canary,
     Crawl,
     EventKind,
+    KnownPage,
     Match,
     Owner,
     Refusal,
@@ -87,6 +88,8 @@ def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
             return known
         number = next_number(owner.canaries)
         keep_licences(owner, [_licence(work, normal)], by=by)
+        if not KnownPage.objects.filter(watch=watch, key=key).exists():
+            Watch.objects.filter(pk=watch.pk).update(everything=True)  # what hasn't changed for long may lead there
         about = {"canary": number, "url": normal, "work": work.number}
         audit_log.changed("canary planted", by=by, owner=owner, about=about)
         return Canary.objects.create(

@@ -1,39 +1,93 @@
 """Pages come back when they have probably changed: what the visits of a watch saw of each page, and which are due.
 
-Where a watch knows at least as many pages as a run may visit, half of a run's pages are those that have most probably
-changed since their last visit; the rest is for pages that were never visited, and after them for others that are known.
+From its second run on a watch asks for
 
-The changes of a page are taken for a Poisson process. Its rate comes from the share of its visits that found it
-changed, by its logarithm (Cho and Garcia-Molina, "Estimating frequency of change", ACM TOIT 3, 2003); Jeffreys' prior
-for that share lets a page that was never seen to change come back, too.
+1. its sources, and the sitemaps and feeds that the run before knew;
+2. what it has never visited, and pages that a sitemap or a feed dates later than the last visit;
+3. pages with known copies and pages with finds, in each run: a find is evidence only while it stands;
+4. pages that have changed before: one that was found unchanged *n* times since is asked again after 2^*n* runs, 16 at
+   most, as Nutch's ``AdaptiveFetchSchedule`` lengthens its interval;
+5. a sample of the others, of each host those that were asked longest ago: a sixteenth, at least 20, and so many that
+   each is asked once in 30 days. Where a quarter of a host's sample has changed, the rest of that host is asked in the
+   same run (Cho and Ntoulas, "Effective change detection using sampling", VLDB 2002).
+
+So a page that changes is seen again within 16 runs and within 30 days, as far as the budget goes; one that its site
+says is unchanged, by a sitemap or by ``Cache-Control``, within 30 days. Half of a run's pages at most are those known.
+
+Where that is more than may be asked, those come first that have most probably changed. The changes of a page are taken
+for a Poisson process. Its rate comes from the share of its visits that found it changed, by its logarithm (Cho and
+Garcia-Molina, "Estimating frequency of change", ACM TOIT 3, 2003); Jeffreys' prior for that share lets a page that was
+never seen to change come back, too.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count, F, Q
 
+from crawler.formats.job import Target
+from crawler.state.novelty import pattern_of_target
 from exhibit.clock import now
 from exhibit.network.addresses import host_of, registrable_domain, url_key
 from registry.crawls.budgets import left
 from registry.crawls.crawling import NewUrl, add_urls
 from registry.db.bulk import storable
 from registry.db.rows import write
-from registry.models import Crawl, FrontierUrl, KnownPage, StepState
+from registry.models import Crawl, FrontierUrl, KnownPage, Refusal, StepState
 
 MAX_ADDED = 10_000
 """Known pages that are added to a frontier at a time."""
 
+MAX_RUNS, MAX_DAYS = 16, 30
+"""A page is asked again after so many runs at most, and after so many days."""
+
+MIN_SAMPLE = 20
+"""Pages of a host that are asked in each run although they have never changed."""
+
+WHOLE_EVERY = 8
+"""After so many visits without a change a page is asked for whole, whatever its server would say to a condition."""
+
 GONE = frozenset({"http-404", "http-410"})
+LATER = re.compile(
+    r"timeout|unreachable|incomplete|error|budget|retry-after|robots-unavailable|broke-off|http-429|http-5\d\d|"
+    r"robots|tdm-reserved|crawl-delay|denied-host"
+)
+"""Refusals of pages that the next run tries again although nothing names them anew."""
+
 _DAY = timedelta(days=1)
 _RATE = """
     CASE WHEN visits = 0 THEN ln(2) / greatest(%(interval)s, 1e-3)
     ELSE -ln(1 - (changes + 0.5) / (visits + 1)) / greatest(days / visits, 1e-3) END
 """
 """Changes a day. A page that was visited once is taken to change as likely as not from one run to the next."""
+_AGE = "abs(EXTRACT(epoch FROM %(now)s - visited_at))"
+_SAID = f"(known.dated = %(run)s OR known.fresh_seconds > {_AGE})"
+"""Whether its site says that a page hasn't changed since its last visit."""
+_DUE = f"""(
+    {_AGE} >= {MAX_DAYS} * 86400 OR NOT {_SAID} AND %(run)s - run >=
+    CASE WHEN changes = 0 THEN {MAX_RUNS} + 1 ELSE least(2 ^ least(unchanged, {MAX_RUNS}), {MAX_RUNS}) END
+)"""
+"""Whether a page is asked by what its own visits saw. What has never changed waits to be sampled."""
+_CANARY = """EXISTS (
+    SELECT FROM registry_canary AS canary
+    WHERE canary.watch_id = known.watch_id AND canary.key = known.key AND canary.removed_at IS NULL
+)"""
+_FIND = """coalesce(leads_to, known.key) IN (
+    SELECT sighting.page_key FROM registry_casesighting AS seen JOIN registry_case ON registry_case.id = seen.case_id
+    JOIN registry_sighting AS sighting ON sighting.id = seen.sighting_id
+    JOIN registry_crawl AS crawl ON crawl.id = sighting.crawl_id
+    WHERE crawl.watch_id = %(watch)s AND registry_case.decision <> 'cleared' AND NOT registry_case.resembles
+)"""
+_IN_REACH = """
+    known.watch_id = %(watch)s AND known.depth <= %(depth)s AND NOT EXISTS (
+        SELECT FROM registry_frontierurl AS asked WHERE asked.crawl_id = %(crawl)s AND asked.key = known.key
+    )
+"""
+_HOST = "split_part(known.url, '/', 3)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,74 +98,171 @@ class Visited:
     depth: int
     shown: bytes  # digest of the pictures and words that it showed; empty when the server said that nothing has changed
     at: datetime
+    final_url: str = ""  # the address that answered, if another
+    fresh_seconds: int = 0  # for which the server says that it stays as it is
+    etag: str = ""  # for the next conditional request, as is the next one
+    last_modified: str = ""
 
 
 def begin(crawl: Crawl) -> None:
-    """Choose the first pages of a crawl that has just begun, if its watch knows as many as a run may visit."""
+    """Choose the first pages of a crawl that has just begun, if its watch knows any.
+
+    One that is to ask for everything follows links as a first one does; where there is no time for all, it can't.
+    """
     pages = crawl.watch.budget.get("pages")
-    if pages is None or KnownPage.objects.filter(watch=crawl.watch_id)[: int(pages)].count() < int(pages):
+    most = 2 * MAX_ADDED if pages is None else int(pages)
+    known = KnownPage.objects.filter(watch=crawl.watch_id)[:most].count()
+    if not known or (crawl.everything and known < most):
         return
     write(crawl, by_change=True)
-    half = int(pages) // 2
-    add_urls(crawl.pk, [*_due(crawl, half), *_never_visited(crawl, int(pages) - half)])
+    half = most // 2
+    due = _due(crawl, half)
+    add_urls(crawl.pk, [*_lists_before(crawl), *due])
+    if known >= most:  # there is no time for all: the sample doesn't wait for what is new
+        sample = _sample(crawl, half - len(due))
+        write(crawl, sampled=len(sample) < half - len(due))
+        add_urls(crawl.pk, sample)
+        add_urls(crawl.pk, _never_visited(crawl, most - half))
+    else:
+        add_urls(crawl.pk, _never_visited(crawl, MAX_ADDED))
 
 
 def add_due(crawl_id: int) -> None:
-    """Add known pages where nothing else waits and pages are left, those first that have most probably changed."""
-    crawl = Crawl.objects.select_related("watch").get(pk=crawl_id)
-    if not crawl.by_change or crawl.reason or crawl.state != StepState.DOING:
-        return
-    may = left(crawl)
-    if may.pages and not may.spent and not crawl.frontier.filter(state=FrontierUrl.State.PENDING).exists():
-        add_urls(crawl_id, _due(crawl, may.pages))
+    """Add known pages where nothing else waits and pages are left: the sample, then what it says is to be asked."""
+    with transaction.atomic():
+        crawl = Crawl.objects.select_for_update(no_key=True, of=("self",)).select_related("watch").get(pk=crawl_id)
+        if not crawl.by_change or crawl.reason or crawl.state != StepState.DOING:
+            return
+        open_states = (FrontierUrl.State.PENDING, FrontierUrl.State.LEASED)
+        may = left(crawl)
+        if not may.pages or may.spent or crawl.frontier.filter(state__in=open_states).exists():
+            return
+        if crawl.sampled:
+            add_urls(crawl_id, [*_of_changed_hosts(crawl, may.pages), *_never_visited(crawl, may.pages)])
+            return
+        sample = [*_due(crawl, may.pages), *_sample(crawl, may.pages)]
+        write(crawl, sampled=len(sample) < may.pages)
+        add_urls(crawl_id, sample[: may.pages])
+
+
+def conclude(crawl_id: int) -> None:
+    """Count the pages that a crawl which has ended has left alone; what it never came to waits for the next one."""
+    with transaction.atomic():
+        crawl = Crawl.objects.select_for_update(no_key=True, of=("self",)).select_related("watch").get(pk=crawl_id)
+        if not crawl.by_change:
+            return
+        rows = _rows(
+            f"""
+            SELECT {_HOST}, {_SAID}, count(*) FROM registry_knownpage AS known
+            WHERE {_IN_REACH} AND NOT {_DUE} GROUP BY 1, 2
+            """,  # noqa: S608 - nothing of a stranger's is in it
+            crawl,
+        )
+        domains = _domains(crawl)
+        counts = {"unchanged": 0, "stated": 0}
+        for authority, is_said, pages in rows:
+            if registrable_domain(host_of(f"http://{authority}/")) in domains:
+                counts["stated" if is_said else "unchanged"] += pages
+        write(crawl, not_asked={why: pages for why, pages in counts.items() if pages})
+        if crawl.reason != "finished":
+            add_urls(crawl_id, _never_visited(crawl, MAX_ADDED))
 
 
 def due_or_new(crawl: Crawl, links: Iterable[tuple[NewUrl, datetime | None]]) -> list[NewUrl]:
     """Of what one document names, what isn't a page visited before, and the pages changed since by its own dates.
 
     Dates that call more than half of the known pages changed say nothing: some servers write today's on all of them.
-    A bare day stands as its end, so that a date may lie a day ahead.
+    A bare day stands as its end, so that a date may lie a day ahead. Other known pages with a date before their last
+    visit are noted as unchanged. Inside a transaction.
     """
     told, moment = {new.key: (new, modified) for new, modified in links}, now()
     rows = KnownPage.objects.filter(watch=crawl.watch_id, key__in=list(told)).values_list("key", "visited_at")
     known = {bytes(key): visited for key, visited in rows}
-    changed = {key for key, visited in known.items() if (date := told[key][1]) and visited < date <= moment + _DAY}
+    dated = {key: date for key in known if (date := told[key][1])}
+    changed = {key for key, date in dated.items() if known[key] < date <= moment + _DAY}
     if 2 * len(changed) > len(known):
         changed = set()
+    else:
+        unchanged = [key for key, date in dated.items() if date <= known[key]]
+        KnownPage.objects.filter(watch=crawl.watch_id, key__in=unchanged).update(dated=crawl.number)
     return [new for key, (new, _modified) in told.items() if key not in known or key in changed]
 
 
-def keep(watch_id: int, visits: Sequence[Visited], refused: Mapping[str, str]) -> None:
-    """Record what visits saw, and which pages refused (by address, with the reason): one that has gone is forgotten.
+def keep(watch_id: int, run: int, visits: Sequence[Visited], refused: Mapping[str, str]) -> None:
+    """Record what visits of a run saw, and which pages refused, by address: one that has gone is forgotten.
 
-    Inside the transaction that ends the visits, so that each counts once.
+    Refusals have their reasons. Inside the transaction that ends the visits, so that each counts once.
     """
     by_key = {url_key(visit.url): visit for visit in visits}
-    rows = [(key, storable(visit.url), visit.depth, visit.shown, visit.at) for key, visit in by_key.items()]
-    names = ("keys", "urls", "depths", "shown", "at")
+    columns: dict[str, Any] = {
+        "keys": list(by_key),
+        "urls": [storable(visit.url) for visit in by_key.values()],
+        "depths": [visit.depth for visit in by_key.values()],
+        "shown": [visit.shown for visit in by_key.values()],
+        "at": [visit.at for visit in by_key.values()],
+        "fresh": [visit.fresh_seconds for visit in by_key.values()],
+        "etags": [storable(visit.etag) for visit in by_key.values()],
+        "since": [storable(visit.last_modified) for visit in by_key.values()],
+        "leads": [_leads_to(visit) for visit in by_key.values()],
+    }
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO registry_knownpage AS known
-                (watch_id, key, url, depth, shown, visited_at, visits, changes, days)
-            SELECT %(watch)s, key, url, depth, shown, at, 0, 0, 0 FROM unnest(
-                %(keys)s::bytea[], %(urls)s::text[], %(depths)s::int[], %(shown)s::bytea[], %(at)s::timestamptz[]
-            ) AS visit (key, url, depth, shown, at)
+            INSERT INTO registry_knownpage AS known (
+                watch_id, key, url, depth, shown, visited_at, visits, changes, days, run, unchanged, fresh_seconds,
+                etag, last_modified, leads_to
+            )
+            SELECT %(watch)s, key, url, depth, shown, at, 0, 0, 0, %(run)s, 0, fresh, etag, since, leads FROM unnest(
+                %(keys)s::bytea[], %(urls)s::text[], %(depths)s::int[], %(shown)s::bytea[], %(at)s::timestamptz[],
+                %(fresh)s::int[], %(etags)s::text[], %(since)s::text[], %(leads)s::bytea[]
+            ) AS visit (key, url, depth, shown, at, fresh, etag, since, leads)
             ORDER BY key
             ON CONFLICT (watch_id, key) DO UPDATE SET
                 depth = least(known.depth, excluded.depth),
                 shown = CASE WHEN excluded.shown = '' THEN known.shown ELSE excluded.shown END,
                 changes = known.changes + (excluded.shown NOT IN ('', known.shown))::int,
+                unchanged = CASE WHEN excluded.shown IN ('', known.shown) THEN known.unchanged + 1 ELSE 0 END,
                 visits = known.visits + 1,
                 days = known.days + greatest(EXTRACT(epoch FROM excluded.visited_at - known.visited_at) / 86400, 0),
-                visited_at = excluded.visited_at
+                visited_at = excluded.visited_at,
+                run = excluded.run,
+                fresh_seconds = excluded.fresh_seconds,
+                etag = CASE WHEN excluded.shown = '' THEN known.etag ELSE excluded.etag END,
+                last_modified = CASE WHEN excluded.shown = '' THEN known.last_modified ELSE excluded.last_modified END,
+                leads_to = excluded.leads_to
             """,
-            {"watch": watch_id, **{name: [row[place] for row in rows] for place, name in enumerate(names)}},
+            {"watch": watch_id, "run": run, **columns},
         )
     pages = KnownPage.objects.filter(watch=watch_id)
     gone = [url_key(url) for url, reason in refused.items() if reason in GONE]
     pages.filter(key__in=gone).delete()
-    pages.filter(key__in=[url_key(url) for url in refused]).update(visited_at=now())
+    pages.filter(key__in=[url_key(url) for url in refused]).update(visited_at=now(), run=run)
+
+
+def _leads_to(visit: Visited) -> bytes | None:
+    key = url_key(visit.final_url) if visit.final_url else None
+    return None if key == url_key(visit.url) else key
+
+
+def validators(crawl: Crawl, pages: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """What servers said of the versions of pages, as ``ETag`` and ``Last-Modified``, by address.
+
+    Without pages that are asked for whole: where a known copy or a find stands, so that their pictures are asked for,
+    too, and others now and then, for the case that a server says unchanged of everything.
+    """
+    if crawl.everything:
+        return {}
+    keys = {url_key(url): url for url in pages}
+    rows = _rows(
+        f"""
+        SELECT key, etag, last_modified FROM registry_knownpage AS known
+        WHERE watch_id = %(watch)s AND key = ANY(%(keys)s) AND (etag <> '' OR last_modified <> '')
+        AND unchanged %% {WHOLE_EVERY} <> {WHOLE_EVERY - 1} AND NOT {_CANARY} AND NOT {_FIND}
+        """,  # noqa: S608 - nothing of a stranger's is in it
+        crawl,
+        keys=list(keys),
+    )
+    return {keys[bytes(key)]: (etag, since) for key, etag, since in rows}
 
 
 def changed_weekly(watch_id: int) -> tuple[int, int]:
@@ -122,45 +273,108 @@ def changed_weekly(watch_id: int) -> tuple[int, int]:
     return told["often"], told["known"]
 
 
-def _due(crawl: Crawl, most: int) -> list[NewUrl]:
-    """Known pages that aren't in a crawl's frontier: those of canaries, then what has most probably changed."""
+def _rows(sql: str, crawl: Crawl, **more: object) -> list[tuple[Any, ...]]:
+    """Ask for rows of the pages that a crawl's watch knows; nothing of a stranger's is in the text."""
     watch = crawl.watch
+    values: dict[str, Any] = {
+        "watch": watch.pk, "crawl": crawl.pk, "run": crawl.number, "depth": watch.budget.get("depth", 2**15 - 1),
+        "now": now(), "interval": watch.interval_seconds / 86_400,
+    }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT url, depth FROM registry_knownpage AS known
-            WHERE watch_id = %(watch)s AND depth <= %(depth)s
-            AND NOT EXISTS (
-                SELECT FROM registry_frontierurl AS waiting
-                WHERE waiting.crawl_id = %(crawl)s AND waiting.key = known.key
-            )
-            ORDER BY EXISTS (
-                SELECT FROM registry_canary AS canary
-                WHERE canary.watch_id = known.watch_id AND canary.key = known.key AND canary.removed_at IS NULL
-            ) DESC, ({_RATE}) * abs(EXTRACT(epoch FROM %(now)s - visited_at)) DESC, id
-            LIMIT %(most)s
-            """,  # noqa: S608 - nothing of a stranger's is in it
-            {
-                "watch": watch.pk, "crawl": crawl.pk, "depth": watch.budget.get("depth", 2**15 - 1), "now": now(),
-                "interval": watch.interval_seconds / 86_400, "most": min(most, MAX_ADDED),
-            },
-        )  # fmt: skip
-        rows: list[tuple[str, int]] = cursor.fetchall()
+        cursor.execute(sql, values | more)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+
+def _due(crawl: Crawl, most: int) -> list[NewUrl]:
+    """Known pages that aren't in a crawl's frontier: those of canaries and finds, and what has changed before."""
+    rows = _rows(
+        f"""
+        SELECT url, depth FROM registry_knownpage AS known
+        WHERE {_IN_REACH} AND ({_DUE} OR {_CANARY} OR {_FIND})
+        ORDER BY {_CANARY} DESC, {_FIND} DESC, ({_RATE}) * {_AGE} DESC, id LIMIT %(most)s
+        """,  # noqa: S608 - nothing of a stranger's is in it
+        crawl,
+        most=min(most, MAX_ADDED),
+    )
     return _inside(crawl, rows)
+
+
+def _sample(crawl: Crawl, most: int) -> list[NewUrl]:
+    """Of each host those pages that were asked longest ago, of those that have never changed."""
+    rows = _rows(
+        f"""
+        SELECT url, depth FROM (
+            SELECT url, depth, said,
+            row_number() OVER (PARTITION BY host, said ORDER BY run, depth, visited_at, id) AS place,
+            count(*) OVER (PARTITION BY host, said) AS pages
+            FROM (
+                SELECT known.*, {_HOST} AS host, {_SAID} AS said FROM registry_knownpage AS known
+                WHERE {_IN_REACH} AND changes = 0
+            ) AS known
+        ) AS known
+        WHERE place <= greatest(
+            ceil(pages * least(1, %(interval)s / {MAX_DAYS})),
+            CASE WHEN NOT said THEN greatest({MIN_SAMPLE}, ceil(pages / {MAX_RUNS}.0)) END
+        ) ORDER BY place, url LIMIT %(most)s
+        """,  # noqa: S608 - nothing of a stranger's is in it
+        crawl,
+        most=max(0, min(most, MAX_ADDED)),
+    )
+    return _inside(crawl, rows)
+
+
+def _of_changed_hosts(crawl: Crawl, most: int) -> list[NewUrl]:
+    """All other known pages of hosts of which a quarter of the pages that had never changed has changed this time."""
+    rows = _rows(
+        f"""
+        SELECT url, depth FROM registry_knownpage AS known WHERE {_IN_REACH} AND {_HOST} IN (
+            SELECT {_HOST} FROM registry_knownpage AS known
+            WHERE watch_id = %(watch)s AND run = %(run)s AND visits > 0
+            AND (changes = 0 OR changes = 1 AND unchanged = 0)
+            GROUP BY 1 HAVING 4 * count(*) FILTER (WHERE changes = 1) >= count(*)
+        ) ORDER BY depth, id LIMIT %(most)s
+        """,  # noqa: S608 - nothing of a stranger's is in it
+        crawl,
+        most=min(most, MAX_ADDED),
+    )
+    return _inside(crawl, rows)
+
+
+def _lists_before(crawl: Crawl) -> list[NewUrl]:
+    """Sitemaps and feeds that the run before knew: the pages that name them may not be asked this time."""
+    if (before := _before(crawl)) is None:
+        return []
+    lists = before.frontier.filter(kind__in=("sitemap", "feed")).exclude(state=FrontierUrl.State.REFUSED)
+    rows = lists.order_by("depth", "id").values_list("url", "depth", "kind")[:MAX_ADDED]
+    return [
+        NewUrl(url, kind, depth) for url, depth, kind in rows if registrable_domain(host_of(url)) in _domains(crawl)
+    ]
 
 
 def _never_visited(crawl: Crawl, most: int) -> list[NewUrl]:
-    """Pages for which the run before had no time, patterns of addresses in turns as it would have visited them."""
-    before = crawl.watch.crawls.filter(number__lt=crawl.number).order_by("-number").first()
-    if before is None:
+    """Pages for which the run before had no time, or no answer, patterns of addresses in turns as it would have."""
+    if (before := _before(crawl)) is None:
         return []
-    waiting = before.frontier.filter(state=FrontierUrl.State.PENDING, kind="page").order_by("depth", "turn", "id")
-    rows = waiting.values_list("url", "depth")[: min(most, MAX_ADDED)]
-    return _inside(crawl, rows)
+    failed = Refusal.objects.filter(crawl=before, reason__regex=f"^({LATER.pattern})$", page_url="").values("key")
+    waiting = before.frontier.filter(kind="page").filter(
+        Q(state=FrontierUrl.State.PENDING) | Q(state=FrontierUrl.State.REFUSED, key__in=failed)
+    )
+    waiting = waiting.exclude(key__in=crawl.frontier.values("key")).order_by("state", "depth", "turn", "id")
+    pages = _inside(crawl, waiting.values_list("url", "depth")[: min(most, MAX_ADDED)])
+    return [replace(new, pattern=pattern_of_target(Target(url=new.url, depth=new.depth))) for new in pages]
 
 
-def _inside(crawl: Crawl, pages: Iterable[tuple[str, int]]) -> list[NewUrl]:
-    """What lies on a site that the watch still looks at: its places may have changed since. With depths, as pages."""
+def _before(crawl: Crawl) -> Crawl | None:
+    return crawl.watch.crawls.filter(number__lt=crawl.number).order_by("-number").first()
+
+
+def _domains(crawl: Crawl) -> Collection[str]:
     sources: Sequence[Mapping[str, Any]] = crawl.sources
-    domains = {registrable_domain(host_of(source["url"])) for source in sources}
+    return {registrable_domain(host_of(source["url"])) for source in sources}
+
+
+def _inside(crawl: Crawl, pages: Iterable[tuple[Any, ...]]) -> list[NewUrl]:
+    """What lies on a site that the watch still looks at: its places may have changed since. With depths, as pages."""
+    domains = _domains(crawl)
     return [NewUrl(url, "page", depth) for url, depth in pages if registrable_domain(host_of(url)) in domains]

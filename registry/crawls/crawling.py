@@ -228,8 +228,11 @@ def lacked_browser(crawl: Crawl) -> bool:
 def is_whole(crawl: Crawl, *, depth: int) -> bool:
     """Whether a crawl that refused nothing has fetched all that its pages name and show, as far as is known.
 
-    Nothing waits, no page has scripts that weren't run, and none lies so deep that its links weren't followed.
+    Nothing waits or was left for a later run, no page has scripts that weren't run, and none lies so deep that its
+    links weren't followed.
     """
+    if crawl.not_asked:
+        return False
     deepest = crawl.frontier.filter(state=FrontierUrl.State.DONE, depth__gte=depth).exclude(kind="image")
     return crawl.reason == "finished" and scripts_not_run([crawl])[crawl.pk] == 0 and not deepest.exists()
 

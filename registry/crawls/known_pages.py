@@ -13,19 +13,34 @@ from crawler.formats.lines import PageLine, RefusalLine
 from crawler.state.novelty import LEFT_OUT, MAX_IDLE, MIN_PAGES, left_out as sentence_of, pattern_of
 from registry.crawls import changes, crawling, patterns, watching
 from registry.crawls.revisits import is_past
-from registry.models import Refusal, Watch
+from registry.models import Crawl, Refusal
 
 
-def keep(watch: Watch, pages: Iterable[PageLine], refused: Iterable[RefusalLine]) -> None:
+def keep(crawl: Crawl, pages: Iterable[PageLine], refused: Iterable[RefusalLine]) -> None:
     """Remember pages of a watch that visits sites by a schedule. Inside the transaction that marks them as visited."""
+    watch = crawl.watch
     if watch.private or watching.takes_lists(watch) or is_past(watch):
         return
     visits = [
-        changes.Visited(page.url, page.depth, _shown(page), page.fetched_at)
+        changes.Visited(
+            page.url, page.depth, _shown(page), page.fetched_at, page.final_url, page.fresh_seconds, *_validators(page)
+        )
         for page in pages
         if page.kind is Kind.PAGE and page.fetched_at is not None
     ]
-    changes.keep(watch.pk, visits, {line.url: line.reason for line in refused if not line.page_url})
+    changes.keep(watch.pk, crawl.number, visits, {line.url: line.reason for line in refused if not line.page_url})
+
+
+def _validators(page: PageLine) -> tuple[str, str]:
+    """What asks the server whether a page has changed; nothing where its answer alone wouldn't tell.
+
+    The source leads to sitemaps, scripts ask for more than the page, and a picture that didn't come may come yet.
+    """
+    depends = page.depth == 0 or page.render_seconds or page.scripts_not_run
+    may_come = (changes.LATER.fullmatch(one.reason) or one.reason.startswith("http-") for one in page.refusals)
+    if depends or any(may_come):
+        return "", ""
+    return page.etag, page.last_modified
 
 
 def _shown(page: PageLine) -> bytes:
@@ -38,7 +53,8 @@ def leave_out(slice_id: int, epoch: int) -> None:
     """Leave out the patterns of which a slice that is about to end has seen enough, if it is still this claimer's."""
     with transaction.atomic():
         if row := crawling.hold_slice(slice_id, epoch):
-            counts = patterns.leave_out(row, pages=MIN_PAGES, idle=MAX_IDLE)
+            pages = MAX_IDLE if row.crawl.by_change else MIN_PAGES  # what isn't known is rare in a later run
+            counts = patterns.leave_out(row, pages=pages, idle=MAX_IDLE)
             _tell(row.crawl_id, {pattern_of(url): pages for url, pages in counts.items()})
 
 

@@ -26,6 +26,9 @@ class Watch(Numbered):
     private = models.BooleanField(default=False, help_text="sightings belong to this owner alone")
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
+    everything = models.BooleanField(
+        default=False, db_default=False, help_text="the next run asks for every page anew: what it sees has changed"
+    )
 
     class Meta(Numbered.Meta):
         constraints = [
@@ -49,8 +52,18 @@ class Crawl(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     pages = models.PositiveIntegerField(default=0)
+    everything = models.BooleanField(default=False, db_default=False, help_text="every page is asked for anew")
     by_change = models.BooleanField(
         default=False, db_default=False, help_text="known pages are visited by how probably they have changed"
+    )
+    sampled = models.BooleanField(
+        default=False, db_default=False, help_text="its sample of the pages that don't change has been taken"
+    )
+    not_asked = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="known pages that it left for later: unchanged or stated",
     )
     pictures = models.PositiveIntegerField(null=True, blank=True, help_text="different ones, counted at the end")
 
@@ -140,6 +153,15 @@ class KnownPage(models.Model):
     visits = models.PositiveIntegerField(default=0, help_text="that could be compared with the one before")
     changes = models.PositiveIntegerField(default=0, help_text="of those, visits that found it changed")
     days = models.FloatField(default=0, help_text="between its first visit and its last")
+    run = models.PositiveIntegerField(default=0, db_default=0, help_text="number of the run that visited it last")
+    unchanged = models.PositiveIntegerField(default=0, db_default=0, help_text="last visits in a row without a change")
+    dated = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="number of the last run in which its site dated it before its last visit"
+    )
+    fresh_seconds = models.PositiveIntegerField(default=0, db_default=0, help_text="as its server said at that visit")
+    etag = models.TextField(blank=True, default="", db_default="", help_text="of the last whole answer")
+    last_modified = models.TextField(blank=True, default="", db_default="")
+    leads_to = models.BinaryField(null=True, help_text="key of the address that answered, if another")
 
     class Meta:
         constraints = [UniqueConstraint(fields=["watch", "key"], name="known_page_identity")]

@@ -28,15 +28,17 @@ def start_due_crawls(services: Services) -> None:
             plan_crawls(services, [crawl.pk])
 
 
-def start_now(services: Services, watch: Watch) -> Crawl:
+def start_now(services: Services, watch: Watch, *, everything: bool = False) -> Crawl:
     """Start a crawl of the watch at once, beside its schedule; one that is under way already counts as that.
+
+    Asked for ``everything``, it leaves no page alone that hasn't changed for long; of one under way the next run does.
 
     Raises ``WrongUseError`` for a watch that is paused or only asks for pictures seen before.
     """
     if disk_is_full(services):
         sentence = Sentence("The disk is nearly full, and crawling has stopped.")
         raise ServiceMissingError(sentence, hint=Sentence("Ask the operator."))
-    crawl = watching.start_now(watch)
+    crawl = watching.start_now(watch, everything=everything)
     plan_crawls(services, [crawl.pk])
     return crawl
 
@@ -82,3 +84,4 @@ def plan_crawls(services: Services, crawl_ids: Sequence[int]) -> None:
             services.enqueue(jobs.slice, [planned.pk])
         if crawling.end_crawl_if_worked_off(crawl_id):
             count_left_out(crawl_id)
+            changes.conclude(crawl_id)

@@ -12,7 +12,7 @@ from exhibit.clock import SLACK, now
 from exhibit.errors import WrongUseError
 from registry.crawls import changes, inquiries
 from registry.crawls.crawling import BULK, HAND, PAST, SEARCH, NewUrl, add_urls
-from registry.db.rows import next_number
+from registry.db.rows import next_number, write
 from registry.models import UNFINISHED, Crawl, StepState, Watch
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
@@ -173,11 +173,11 @@ def start_crawl(watch_id: int) -> Crawl | None:
         return None if served else begin(watch, moment)
 
 
-def start_between(watch_id: int) -> Crawl | None:
+def start_between(watch_id: int, *, everything: bool = False) -> Crawl | None:
     """Start a crawl of the watch besides its times; ``None`` when one is under way, or the watch is paused."""
     with transaction.atomic():
         watch = _held(watch_id)
-        return None if watch.paused or _has_crawl_under_way(watch) else begin(watch, now())
+        return None if watch.paused or _has_crawl_under_way(watch) else begin(watch, now(), everything=everything)
 
 
 def _held(watch_id: int) -> Watch:
@@ -188,11 +188,13 @@ def _has_crawl_under_way(watch: Watch) -> bool:
     return watch.crawls.filter(state__in=UNFINISHED).exists()
 
 
-def begin(watch: Watch, moment: datetime) -> Crawl:
+def begin(watch: Watch, moment: datetime, *, everything: bool = False) -> Crawl:
     """Begin the next crawl of a watch that is held by this transaction and has none under way."""
     number = next_number(watch.crawls)
     made = {"state": StepState.DOING, "started_at": moment, "sources": watch.sources}
-    crawl = Crawl.objects.create(watch=watch, number=number, **made)
+    crawl = Crawl.objects.create(watch=watch, number=number, everything=everything or watch.everything, **made)
+    if watch.everything:
+        write(watch, everything=False)
     inquiries.begin(crawl, watch.sources)
     by_others = (PAST, SEARCH, BULK, HAND)
     sources = [(source["kind"], source["url"]) for source in watch.sources if source["kind"] not in by_others]

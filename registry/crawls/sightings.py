@@ -17,6 +17,7 @@ from registry.db.rows import columns
 from registry.models import (
     BlockedDigest,
     BytesState,
+    Crawl,
     CrawlSlice,
     Match,
     Picture,
@@ -45,9 +46,10 @@ def seen_publicly() -> QuerySet[Picture]:
     return Picture.objects.filter(Exists(public), ~Exists(reported), ~Q(bytes_state=BytesState.PURGED))
 
 
-def of_crawl(crawl_id: int, digests: Iterable[Digest]) -> set[Digest]:
-    """Those of the digests whose pictures a crawl has seen."""
-    rows = SightingRow.objects.filter(crawl=crawl_id, picture__digest__in=list(digests))
+def seen_before(crawl: Crawl, digests: Iterable[Digest]) -> set[Digest]:
+    """Those of the digests whose pictures a crawl has seen, or an earlier one of its watch where it doesn't ask all."""
+    by = {"crawl__watch": crawl.watch_id} if crawl.by_change else {"crawl": crawl.pk}
+    rows = SightingRow.objects.filter(picture__digest__in=list(digests), **by)
     return {digest for digest in rows.values_list("picture__digest", flat=True) if digest is not None}
 
 

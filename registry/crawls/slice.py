@@ -187,7 +187,7 @@ def job_of(
         user_agent=UserAgent(**contact_fields(config.contact)),
         allowed_networks=config.allowed_networks,
         denied_hosts=denied,
-        known=_known(watch.pk, targets),
+        known=_known(row.crawl, targets),
         scope=_scope(row.crawl.sources),
         render=Render(watch.budget.get("render", Render.NEVER)),
         browser=config.capture_browser,
@@ -209,11 +209,15 @@ def _limits(services: Services, row: CrawlSlice, *, files: int) -> Limits:
     )
 
 
-def _known(watch_id: int, targets: Sequence[Target]) -> dict[str, Known]:
-    """What earlier crawls know of the images on the pages of this slice."""
-    pages = [target.url for target in targets] + [target.page_url for target in targets if target.page_url]
-    known = sightings.validators(watch_id, pages)
-    return {url: Known(etag=tag, last_modified=since, digest=digest) for url, (tag, since, digest) in known.items()}
+def _known(crawl: Crawl, targets: Sequence[Target]) -> dict[str, Known]:
+    """What earlier crawls know of the pages of this slice, and of the images on them."""
+    pages = [target.url for target in targets if target.kind is Kind.PAGE]
+    asked = changes.validators(crawl, pages)
+    known = {url: Known(etag=tag, last_modified=since) for url, (tag, since) in asked.items()}
+    shown = [target.url for target in targets] + [target.page_url for target in targets if target.page_url]
+    for url, (tag, since, digest) in sightings.validators(crawl.watch_id, shown).items():
+        known[url] = Known(etag=tag, last_modified=since, digest=digest)
+    return known
 
 
 def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
@@ -299,14 +303,14 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
         if row is None:
             return False
         added = crawling.add_keyed(row.crawl_id, {url.key: url for url in _links(row.crawl, batch.pages)})
-        before = sightings.of_crawl(row.crawl_id, {sighting.digest for _, sighting in seen}) | blocked
+        before = sightings.seen_before(row.crawl, {sighting.digest for _, sighting in seen}) | blocked
         canaries.note_redirects(row.crawl.watch, [(page.url, page.final_url) for page in batch.pages])
         waiting = sightings.keep_sightings(row, new, search_mark())
         # retention may have removed them before their rows were locked
         blobs.put_all([path for digest, path in files.items() if digest not in blobs])
         _keep_refusals(row, refused)
         _mark(row, batch, before, set(added))
-        known_pages.keep(row.crawl.watch, batch.pages, [line for line in batch.refused if line.reason not in PASSING])
+        known_pages.keep(row.crawl, batch.pages, [line for line in batch.refused if line.reason not in PASSING])
         if batch.file is not None and batch.position:
             crawling.keep_position(row, batch.file, batch.position)
         if waiting:

@@ -111,7 +111,10 @@ def change_watch(
         if name != row.name:
             _refuse_known(watch.owner, name)
         times = {} if takes_lists(row) else _changed_times(row, every, when)
-        write(row, name=name, budget=budget, politeness={**row.politeness, **politeness}, **times)
+        politeness = {**row.politeness, **politeness}
+        sees_more = any(budget.get(one) != row.budget.get(one) for one in ("depth", "render"))
+        sees_more |= any(politeness.get(one) != row.politeness.get(one) for one in ("obey_robots", "obey_reservations"))
+        write(row, name=name, budget=budget, politeness=politeness, everything=row.everything or sees_more, **times)
         audit_log.changed("watch changed", by=by, owner=watch.owner, about={"before": before, "after": _settings(row)})
 
 
@@ -346,8 +349,10 @@ def crawl_under_way(watch: Watch) -> Crawl | None:
     return watch.crawls.filter(state__in=UNFINISHED).order_by("-number").first()
 
 
-def start_now(watch: Watch) -> Crawl:
+def start_now(watch: Watch, *, everything: bool = False) -> Crawl:
     """Start a crawl of the watch at once, beside its schedule; one that is under way already counts as that.
+
+    It asks for every page anew if it is to; of one that is under way the next does.
 
     Raises ``ConflictError`` when that one is ending, ``WrongUseError`` for a watch that is paused or has no times.
     """
@@ -362,7 +367,7 @@ def start_now(watch: Watch) -> Crawl:
             Sentence("All that its lists named has been visited."),
             hint=Sentence("Read another list: exhibit ingest FILE --watch %(name)s", name=watch.name),
         )
-    if started := schedules.start_between(watch.pk):
+    if started := schedules.start_between(watch.pk, everything=everything):
         return started
     if Watch.objects.filter(pk=watch.pk, paused=True).exists():
         raise WrongUseError(
@@ -371,4 +376,6 @@ def start_now(watch: Watch) -> Crawl:
     under_way = crawl_under_way(watch)
     if under_way is None or under_way.reason:
         raise ConflictError(Sentence("A run is just ending."), hint=Sentence("Try again in a moment."))
+    if everything:
+        Watch.objects.filter(pk=watch.pk).update(everything=True)
     return under_way

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Annotated
 
-from ninja import Router
+from ninja import Query, Router
 
 from desk.api.common.auth import MANAGE, WRITE, Call, of
 from desk.api.common.idempotency import once
@@ -22,6 +23,7 @@ from workers import wiring
 router = Router(tags=["watches"])
 WATCHES, ONE = "/owners/{slug:owner}/watches", "/owners/{slug:owner}/watches/{int:number}"
 SUBJECTS = {"words", "works", "newest"}
+Everything = Annotated[bool, Query(description="Ask for pages that haven't changed for long, too.")]
 
 
 @router.get(WATCHES, response=Piece[schemas.Watch])
@@ -120,9 +122,9 @@ def resume_watch(request: Call, owner: str, number: int) -> schemas.Watch:
 
 @router.post(ONE + "/run", response={202: schemas.Crawl}, auth=WRITE)
 @once
-def run_watch(request: Call, owner: str, number: int) -> schemas.Crawl:
+def run_watch(request: Call, owner: str, number: int, everything: Everything = False) -> schemas.Crawl:  # noqa: FBT002
     """Start the next crawl now; one that is under way already is that."""
-    crawl = plan.start_now(wiring.services(), scoped.watch_numbered(of(request), number))
+    crawl = plan.start_now(wiring.services(), scoped.watch_numbered(of(request), number), everything=everything)
     return schemas.Crawl.from_row(crawl)
 
 

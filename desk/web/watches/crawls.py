@@ -9,7 +9,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 
 from crawler.formats.job import Limits
-from desk.texts.refusals import end_in_words, inquiry_in_words, passed_in_words, refusal_in_words, spending_in_words
+from desk.texts.refusals import (
+    end_in_words,
+    inquiry_in_words,
+    not_asked_in_words,
+    passed_in_words,
+    refusal_in_words,
+    spending_in_words,
+)
 from desk.web.common.pages import decider_post, member_page, page_of, show
 from registry.accounts import scoped
 from registry.crawls import crawling, plan, watching
@@ -52,6 +59,7 @@ def progress_of(crawl: Crawl) -> dict[str, object]:
         "spent": spending_in_words(crawl),
         "scripted": crawling.scripts_not_run([crawl])[crawl.pk],
         "lacked_browser": partial(crawling.lacked_browser, crawl),  # asked where it is shown
+        "not_asked": not_asked_in_words(crawl),
         "resting": crawling.resting(crawl).items(),
     }
 

@@ -77,14 +77,15 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 @decider_post()
 def run(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Start the watch now, beside its times."""
-    return run_at_once(request, scoped.watch_numbered(owner, number))
+    """Start the watch now, beside its times; ``everything`` asks for pages that haven't changed for long, too."""
+    row = scoped.watch_numbered(owner, number)
+    return run_at_once(request, row, everything=bool(request.POST.get("everything")))
 
 
-def run_at_once(request: HttpRequest, row: Watch) -> HttpResponse:
+def run_at_once(request: HttpRequest, row: Watch, *, everything: bool = False) -> HttpResponse:
     """Start a watch and lead to its run; or to the watch, with a sentence why it doesn't start."""
     with Telling(request):
-        started = plan.start_now(wiring.services(), row)
+        started = plan.start_now(wiring.services(), row, everything=everything)
         return redirect("crawl", slug=row.owner.slug, watch_number=row.number, number=started.number)
     return redirect("watch", slug=row.owner.slug, number=row.number)
 

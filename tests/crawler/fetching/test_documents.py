@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from scrapy.http import Response
 
-from crawler.fetching.documents import facts_of, forbids_following, read_document
+from crawler.fetching.documents import facts_of, forbids_following, fresh_seconds, read_document
 from crawler.formats.job import Kind
 from crawler.formats.lines import Signals
 from crawler.reading.found import Document
@@ -113,3 +113,23 @@ def test_refreshes_that_go_on_for_ever_end_at_the_depth_of_the_job(tmp_path: Pat
         site.routes["/robots.txt"] = Answer(status=404)
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], limits={"depth": 3})
     assert [page.depth for page in done.pages] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("said", "age", "seconds"),
+    [
+        ("public, max-age=600", "", 600),
+        ("MAX-AGE=600, immutable", "100", 500),
+        ("max-age=600", "700", 0),
+        ('max-age="60"', "soon", 60),
+        ("immutable", "", 31_536_000),
+        ("max-age=99999999999999", "", 31_536_000),
+        ("s-maxage=600", "", 0),
+        ("max-age=600, no-cache", "", 0),
+        ("no-store", "", 0),
+        ("max-age=-1", "", 0),
+        ("", "9", 0),
+    ],
+)
+def test_a_server_says_how_long_its_answer_stays_as_it_is(said: str, age: str, seconds: int) -> None:
+    assert fresh_seconds(said, age) == seconds

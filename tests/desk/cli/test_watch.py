@@ -8,7 +8,7 @@ from desk.cli.watch import _falls_short
 from exhibit.clock import now
 from registry.crawls.budgets import RENDERING
 from registry.crawls.watching import BUDGET
-from registry.models import Inquiry, Owner, Picture, Refusal
+from registry.models import Crawl, Inquiry, Owner, Picture, Refusal
 from tests.assets.command_line import Terminal
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph
 from tests.assets.shop import Shop, settle
@@ -150,6 +150,10 @@ def test_a_crawl_is_told_with_all_that_it_refused(cli: Terminal, studio: str) ->
     assert hint in cli.run("watch", "show", "shop").out
     planned.crawl.slices.update(counts={"pages": 30, "scripts_not_run": 1, "unrendered": {"no-browser": 1}})
     assert "1 page runs scripts that may add pictures: there is no browser" in cli.run("watch", "show", "shop").out
+    Crawl.objects.update(not_asked={"unchanged": 412})
+    told = cli.run("watch", "show", "shop").out
+    assert "412 known pages were left for a later run: the last visits saw no change there." in told
+    assert "Ask for every page: exhibit watch run shop --everything" in told
     planned.crawl.slices.update(counts={"pages": 30})
     assert cli.ask("watch", "show", "shop")["scripts_not_run"] is None
     for words in (("other",), ("shop", "2")):

@@ -13,7 +13,7 @@ from registry.crawls.crawling import NewUrl, add_urls
 from registry.models import Crawl, FrontierUrl, KnownPage, StepState, Watch
 from tests.assets.rows import owner, photograph, register
 from tests.assets.shop import LOOPBACK, Shop, run_now, watch
-from tests.assets.site import Site
+from tests.assets.site import Site, picture
 from tests.assets.watched import shop, studio
 from workers.tasks.sync_runner import SyncRunner
 
@@ -25,7 +25,7 @@ DAY = timedelta(days=1)
 
 def visit(of: Watch, path: str, shown: bytes, at: datetime, **refused: str) -> None:
     """A visit to a page of the watch, as the end of a slice records it."""
-    changes.keep(of.pk, [Visited(HERE + path, 1, shown, at)], {HERE + page: why for page, why in refused.items()})
+    changes.keep(of.pk, 0, [Visited(HERE + path, 1, shown, at)], {HERE + page: why for page, why in refused.items()})
 
 
 def history(of: Watch, path: str, changed: str, first: datetime) -> None:
@@ -70,7 +70,11 @@ def test_what_changed_often_or_long_ago_comes_first_and_no_more_than_half(db: No
     crawl = begun(made, pages=4, depth=3)
     assert set(waiting(crawl)) == {"/often", "/long-ago"}
     ended(crawl)
-    assert not waiting(begun(made, pages=5, depth=3)), "there is time for all that it knows, as before"
+    rest = begun(made, pages=5, depth=3)
+    assert set(waiting(rest)) == {"/often", "/long-ago"}, "where there is time for all, the others come at the end"
+    rest.frontier.update(state=FrontierUrl.State.DONE)
+    changes.add_due(rest.pk)
+    assert set(waiting(rest)) == {"/often", "/long-ago", "/never"}, "and what changed long ago, later"
 
 
 def test_pages_for_which_the_run_before_had_no_time_get_the_other_half(db: None) -> None:
@@ -156,8 +160,8 @@ def test_the_page_of_a_canary_is_visited_in_each_run(inline: SyncRunner, shop: W
     url = f"{source}/canary"
     canaries.plant(register(inline.services, shop.owner, photograph(1)).work, shop, url, by="Ann")
     for n in range(30):
-        changes.keep(shop.pk, [Visited(f"{source}/{n}", 1, b"0", now() - 40 * DAY)], {})
-    changes.keep(shop.pk, [Visited(url, 1, b"0", now())], {})
+        changes.keep(shop.pk, 0, [Visited(f"{source}/{n}", 1, b"0", now() - 40 * DAY)], {})
+    changes.keep(shop.pk, 0, [Visited(url, 1, b"0", now())], {})
     crawl = begun(shop, pages=8)
     assert crawl.frontier.filter(url=url).exists()
 
@@ -193,10 +197,145 @@ def test_run_by_run_a_site_larger_than_the_budget_is_seen_whole_and_then_its_cha
     asked = [run() for _ in range(6)]
     assert set().union(*asked) == {str(number) for number in range(15)}
     made.known_pages.update(visits=20, changes=0, days=20)
-    made.known_pages.filter(url=site.url("/4")).update(changes=10)
+    made.known_pages.filter(url=site.url("/4")).update(changes=10, unchanged=0)
     for number in range(3):
         site.image("/new.jpg", photograph(100 + number))
         site.page("/4", "/4.jpg", f"/new.jpg?{number}")
         assert "4" in run()
     assert made.known_pages.get(url=site.url("/4")).changes == 13
     assert set(made.known_pages.values_list("changes", flat=True)) == {0, 13}
+
+
+def test_of_many_pages_that_never_change_a_run_asks_a_sample_and_each_comes_within_sixteen_runs(db: None) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    for n in range(400):
+        changes.keep(made.pk, 1, [Visited(f"{HERE}/{n}", 1, b"0", now())], {})
+    asked: list[set[str]] = []
+    for run in range(2, 18):
+        crawl = begun(made)
+        Crawl.objects.filter(pk=crawl.pk).update(number=run)
+        crawl.refresh_from_db()
+        assert waiting(crawl) == [], "nothing is due by itself"
+        crawl.frontier.update(state=FrontierUrl.State.DONE)
+        changes.add_due(crawl.pk)
+        asked.append(set(waiting(crawl)))
+        assert len(asked[-1]) == 25
+        changes.add_due(crawl.pk)
+        crawl.frontier.update(state=FrontierUrl.State.DONE)
+        changes.keep(made.pk, run, [Visited(HERE + path, 1, b"0", now()) for path in asked[-1]], {})
+        changes.add_due(crawl.pk)
+        assert set(waiting(crawl)) == asked[-1], "what is as it was brings no others"
+        ended(crawl)
+        changes.conclude(crawl.pk)
+        crawl.refresh_from_db()
+        assert crawl.not_asked == {"unchanged": 375}
+    assert len(set().union(*asked)) == 400
+
+
+def test_pages_of_a_weekly_watch_come_within_thirty_days(db: None) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    Watch.objects.filter(pk=made.pk).update(interval_seconds=7 * 86_400)
+    for n in range(400):
+        changes.keep(made.pk, 1, [Visited(f"{HERE}/{n}", 1, b"0", now())], {})
+    crawl = begun(made)
+    crawl.frontier.update(state=FrontierUrl.State.DONE)
+    changes.add_due(crawl.pk)
+    assert len(waiting(crawl)) == 94
+
+
+def test_where_a_quarter_of_the_sample_has_changed_the_rest_of_its_host_is_asked_in_the_same_run(db: None) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    for n in range(400):
+        changes.keep(made.pk, 0, [Visited(f"{HERE}/{n}", 1, b"0", now())], {})
+    crawl = begun(made)
+    crawl.frontier.update(state=FrontierUrl.State.DONE)
+    changes.add_due(crawl.pk)
+    crawl.frontier.update(state=FrontierUrl.State.DONE)
+    sample = waiting(crawl)
+    for n, path in enumerate(sample):
+        changes.keep(made.pk, crawl.number, [Visited(HERE + path, 1, b"1" if n < 6 else b"0", now())], {})
+    changes.add_due(crawl.pk)
+    assert len(waiting(crawl)) == 25
+    changes.keep(made.pk, crawl.number, [Visited(HERE + sample[6], 1, b"1", now())], {})
+    changes.add_due(crawl.pk)
+    assert len(waiting(crawl)) == 400
+
+
+def test_what_a_site_says_is_unchanged_is_sampled_by_the_days_alone(db: None) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    for n in range(300):
+        fresh = {"fresh_seconds": 90_000} if n < 120 else {}
+        changes.keep(made.pk, 0, [Visited(f"{HERE}/{n}", 1, b"0", now() - DAY / 2, **fresh)], {})  # type: ignore[arg-type]
+    crawl = begun(made)
+    dated = [(NewUrl(f"{HERE}/{n}", "page", 1), now() - 9 * DAY) for n in range(120, 300)]
+    assert changes.due_or_new(crawl, dated) == []
+    crawl.frontier.update(state=FrontierUrl.State.DONE)
+    changes.add_due(crawl.pk)
+    assert len(waiting(crawl)) == 10
+    ended(crawl)
+    changes.conclude(crawl.pk)
+    crawl.refresh_from_db()
+    assert crawl.not_asked == {"stated": 290}
+
+
+def test_a_page_is_asked_on_a_condition_but_now_and_then_whole_and_whole_where_a_known_copy_stands(
+    inline: SyncRunner, shop: Watch
+) -> None:
+    source = shop.sources[0]["url"].rstrip("/")
+    pages = [f"{source}/{n}" for n in range(10)] + [f"{source}/canary"]
+    canaries.plant(register(inline.services, shop.owner, photograph(1)).work, shop, pages[-1], by="Ann")
+    visits = [Visited(url, 1, b"0", now(), etag='"1"') for url in pages]
+    changes.keep(shop.pk, 1, visits, {})
+    Watch.objects.update(everything=False)
+    crawl = begun(shop)
+    assert changes.validators(crawl, pages) == dict.fromkeys(pages[:-1], ('"1"', ""))
+    for _ in range(7):
+        changes.keep(shop.pk, 1, [replace(visit, shown=b"", etag="") for visit in visits[:1]], {})
+    assert set(changes.validators(crawl, pages)) == set(pages[1:-1])
+
+
+def test_a_run_that_asks_for_everything_leaves_nothing_alone_and_the_next_one_does_again(db: None) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    for n in range(40):
+        changes.keep(made.pk, 0, [Visited(f"{HERE}/{n}", 1, b"0", now(), etag='"1"')], {})
+    crawl = schedules.start_between(made.pk, everything=True)
+    assert crawl is not None
+    assert (crawl.everything, crawl.by_change) == (True, False)
+    assert changes.validators(crawl, [f"{HERE}/1"]) == {}
+    ended(crawl)
+    again = schedules.start_between(made.pk)
+    assert again is not None
+    assert (again.everything, again.by_change) == (False, True)
+
+
+def test_the_second_run_asks_a_tenth_but_for_the_page_of_a_find_and_what_the_sitemap_dates_anew(
+    inline: SyncRunner, site: Shop
+) -> None:
+    for number in range(15, 120):
+        site.image(f"/{number}.jpg", photograph(7) if number % 15 == 7 else picture(number))
+        site.page(f"/{number}", f"/{number}.jpg", f"/{number}.jpg?large")
+    site.serve("/robots.txt", f"Sitemap: {site.url('/sitemap.xml')}".encode(), "text/plain")
+    studio = owner("studio")
+    register(inline.services, studio, photograph(7))
+    made = watch(studio, site.url("/0"))
+
+    def run(**dated: str) -> list[str]:
+        """Paths that the next run asks for."""
+        entries = (f"<url><loc>{site.url(path)}</loc><lastmod>{day}</lastmod></url>" for path, day in dated.items())
+        site.serve("/sitemap.xml", f"<urlset>{''.join(entries)}</urlset>".encode(), "application/xml")
+        site.site.seen.clear()
+        run_now(made)
+        inline.run_until_idle()
+        return site.site.paths()
+
+    old = {f"/{number}": "2020-01-01" for number in range(120)}
+    first = len(run(**old))
+    assert first > 340, "120 pages and 225 pictures"
+    assert studio.cases.get().party == "127.0.0.14"
+    tomorrow = (now() + DAY / 2).date().isoformat()
+    second = run(**{**old, "/99": tomorrow})
+    assert len(second) <= first / 10 + 3 * 8, "but for eight pages of finds with their two pictures"
+    finds = {f"/{number}" for number in range(7, 120, 15)}
+    assert {*finds, *(f"{path}.jpg" for path in finds), "/99", "/0", "/sitemap.xml"} <= set(second)
+    latest = made.crawls.get(number=2)
+    assert latest.not_asked == {"stated": 120 - len({path for path in second if path in old})}

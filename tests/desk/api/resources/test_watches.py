@@ -45,7 +45,9 @@ def test_a_watch_reaches_no_private_address_and_no_file(studio: Owner, alice: Pr
 def test_a_watch_is_changed_stopped_and_deleted(alice: Program) -> None:
     alice.post("/watches", {"name": "shop", "sources": [SHOP]})
     status, run = alice.post("/watches/1/run", {})
-    assert (status, run["reason"]) == (202, "")
+    assert (status, run["reason"], run["everything"]) == (202, "", False)
+    assert alice.post("/watches/1/run?everything=true", {})[1]["number"] == 1
+    assert Watch.objects.get().everything, "the one under way is what it is, the next one asks for everything"
     change = {"name": "The shop", "every_seconds": 3600, "pages": 7, "seconds": 600, "sources": [SHOP, NEWS]}
     status, changed = alice.send("PATCH", "/watches/1", change)
     assert (status, changed["name"], changed["every_seconds"]) == (200, "The shop", 3600)

@@ -40,6 +40,14 @@ def test_the_progress_asks_for_itself_until_the_run_has_ended_and_all_is_compare
     page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
     assert "still to be compared" not in page
     assert "hx-get" not in page
+    assert "left for a later run" not in page
+    Crawl.objects.update(not_asked={"unchanged": 1412, "stated": 1})
+    page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
+    assert "1,412 known pages were left for a later run: the last visits saw no change there." in page
+    assert "1 known page was left for a later run: its site says that it hasn't changed." in page.replace("&#x27;", "'")
+    assert ann.post(f"{ADDRESS}run", {"everything": "yes"}).status_code == 302
+    assert [row.everything for row in Crawl.objects.order_by("number")] == [False, True]
+    Crawl.objects.filter(number=2).delete()
     assert Crawl.objects.get().pictures == 2
 
 

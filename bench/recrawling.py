@@ -1,0 +1,139 @@
+"""The same site crawled again and again while nothing on it changes: requests, bytes and processor time of each run."""
+
+import http.server
+import io
+import multiprocessing
+import os
+import resource
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from PIL import Image
+
+from bench.common import Row
+from bench.product import Product
+
+HOST = "127.0.0.2"
+LISTS, A_LIST, A_PAGE = 15, 20, 2
+RUNS, SHOWN = 5, (1, 2, 5)
+KINDS = {
+    "validators": "`ETag` with each answer",
+    "nothing": "neither validators nor dates",
+    "lastmod": "a sitemap with `lastmod`",
+}
+
+
+def measure() -> list[Row]:
+    """Crawl a site of each kind five times."""
+    with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
+        Path(name).chmod(0o755)
+        os.environ |= {
+            "EXHIBIT_DATA": name, "DJANGO_SETTINGS_MODULE": "desk.settings", "EXHIBIT_ALLOWED_NETWORKS": f"{HOST}/32",
+        }  # fmt: skip
+        with Product() as product:
+            return [row for kind in KINDS for row in _runs(product, kind)]
+
+
+def _runs(product: Product, kind: str) -> Iterator[Row]:
+    first = 0
+    with _serving(kind) as (base, counts):
+        for run in range(1, RUNS + 1):
+            before, begun = _processor_seconds(), time.monotonic()
+            product.visit(kind, f"{base}/")
+            seconds, wall = _processor_seconds() - before, time.monotonic() - begun
+            counts.send("counts")
+            asked: tuple[int, int, int] = counts.recv()
+            requests, unchanged, sent = asked
+            first = first or requests
+            if run in SHOWN:
+                yield {
+                    "the site sends": KINDS[kind], "run": run, "requests": requests, "of the first's": requests / first,
+                    "answered 304": unchanged, "KB sent": sent // 1000, "CPU seconds": seconds, "seconds": wall,
+                }  # fmt: skip
+
+
+def _processor_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _site() -> dict[str, tuple[str, bytes]]:
+    """315 pages behind a first one, in 15 lists, and 600 pictures: media type and bytes by path."""
+    pages = {f"/list-{n}": [f"/page-{n}-{m}" for m in range(A_LIST)] for n in range(LISTS)}
+    site = {"/": ("text/html", _links(pages))}
+    for path, links in pages.items():
+        site[path] = ("text/html", _links(links))
+        for page in links:
+            names = [f"{page}-{picture}.jpg" for picture in range(A_PAGE)]
+            shown = "".join(f'<img src="{name}" alt="Picture">' for name in names)
+            site[page] = ("text/html", f"<title>{page}</title><p>All about {page}.</p>{shown}".encode())
+            site |= {name: ("image/jpeg", _picture(name)) for name in names}
+    site["/robots.txt"] = ("text/plain", b"User-agent: *\nAllow: /\n")
+    return site
+
+
+def _links(paths: Iterable[str]) -> bytes:
+    return "".join(f'<a href="{path}">{path}</a>' for path in paths).encode()
+
+
+def _picture(name: str) -> bytes:
+    digest, file = sha256(name.encode()).digest(), io.BytesIO()
+    Image.frombytes("RGB", (2, 5), digest[:30]).resize((160, 120)).save(file, "JPEG")
+    return file.getvalue()
+
+
+@contextmanager
+def _serving(kind: str) -> Iterator[tuple[str, Connection]]:
+    """Serve a site from a process of its own, which says what it was asked for since it was asked that last."""
+    here, there = multiprocessing.Pipe()
+    server = multiprocessing.Process(target=_serve, args=(kind, there), daemon=True)
+    server.start()
+    try:
+        yield f"http://{HOST}:{here.recv()}", here
+    finally:
+        server.kill()  # it has nothing to put away
+        server.join()
+
+
+def _serve(kind: str, questions: Connection) -> None:
+    site, counts = _site(), [0, 0, 0]
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            media_type, body = site.get(self.path, ("", b""))
+            tag = f'"{sha256(body).hexdigest()[:16]}"'
+            is_known = kind == "validators" and media_type and self.headers.get("If-None-Match") == tag
+            self.send_response(304 if is_known else 200 if media_type else 404)
+            body = b"" if is_known else body
+            self.send_header("Content-Type", media_type or "text/plain")
+            self.send_header("Content-Length", str(len(body)))
+            if kind == "validators":
+                self.send_header("ETag", tag)
+            self.end_headers()
+            self.wfile.write(body)
+            for place, more in enumerate((1, bool(is_known), len(body))):
+                counts[place] += more
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer((HOST, 0), Handler)
+    base = f"http://{HOST}:{server.server_address[1]}"
+    if kind == "lastmod":
+        pages = [path for path in site if site[path][0] == "text/html"]
+        dated = "".join(f"<url><loc>{base}{path}</loc><lastmod>2025-11-01</lastmod></url>" for path in pages)
+        site["/sitemap.xml"] = ("application/xml", f"<urlset>{dated}</urlset>".encode())
+        site["/robots.txt"] = ("text/plain", f"Sitemap: {base}/sitemap.xml\n".encode())
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    questions.send(server.server_address[1])
+    while questions.recv():
+        questions.send(tuple(counts))
+        counts[:] = [0, 0, 0]
