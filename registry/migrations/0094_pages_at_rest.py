@@ -12,7 +12,7 @@ COUNTS = {
 
 class Migration(migrations.Migration):
 
-    dependencies = [('registry', '0094_seen_elsewhere')]
+    dependencies = [('registry', '0093_seen_elsewhere')]
 
     operations = [
         migrations.AddField(
