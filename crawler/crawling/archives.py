@@ -40,14 +40,14 @@ UNREADABLE = "unreadable"
 
 _PAGES = ("text/html", "application/xhtml+xml")
 _MAX_KNOWN = 50_000
-_ROOM = 1 << 20  # bytes of headers and of the framing of chunks, beside a body
+ROOM = 1 << 20  # bytes of headers and of the framing of chunks, beside a body
 _HTTP = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})\b")
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _HASHES = {name: hashlib.new(name).digest_size for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")}
 _CUT = Sentence("The archive breaks off within this record.")
 _TRUNCATED = Sentence("The archive says that it didn't keep the whole answer.")
-_WRONG = Sentence("The bytes don't fit the digest that the archive gives for them.")
+WRONG = Sentence("The bytes don't fit the digest that the archive gives for them.")
 
 
 @dataclass(slots=True)
@@ -161,14 +161,14 @@ def _outcome(crawl: Crawl, record: Record, known: Known) -> Outcome:
     kind = record.header("WARC-Type").lower()
     if kind not in ("response", "resource", "revisit", "conversion", "continuation"):
         return None
-    url = record.header("WARC-Target-URI").removeprefix("<").removesuffix(">").replace(" ", "%20")
+    url = address_of(record)
     if not url:
         return _passed(crawl, "no-address")
     if kind in ("conversion", "continuation"):
         return _passed(crawl, kind)
     limits = crawl.job.limits
     most = max(limits.max_picture_bytes, limits.max_page_bytes)
-    answer = _Answer(record, url, record.read(most + _ROOM), most)
+    answer = Answer(record, url, record.read(most + ROOM), most)
     if kind == "revisit":
         return _revisit(crawl, answer, known)
     if kind == "response" and not answer.is_http:
@@ -176,7 +176,12 @@ def _outcome(crawl: Crawl, record: Record, known: Known) -> Outcome:
     return _read(crawl, answer, known)
 
 
-class _Answer:
+def address_of(record: Record) -> str:
+    """The address that a record was captured at; empty where it names none."""
+    return record.header("WARC-Target-URI").removeprefix("<").removesuffix(">").replace(" ", "%20")
+
+
+class Answer:
     """An answer as a record keeps it."""
 
     def __init__(self, record: Record, url: str, block: bytes, most: int) -> None:
@@ -200,7 +205,7 @@ class _Answer:
     def body(self) -> bytes:
         """Its bytes; raises ``RefusedError`` where they aren't whole, or aren't those that the archive is sure of."""
         record = self.record
-        if record.left and len(self.block) < self.most + _ROOM:
+        if record.left and len(self.block) < self.most + ROOM:
             raise RefusedError(_CUT, reason="incomplete")
         if record.header("WARC-Truncated") or record.header("WARC-Segment-Number"):
             raise RefusedError(_TRUNCATED, reason="incomplete")
@@ -212,7 +217,7 @@ class _Answer:
             raise RefusedError(Sentence("There are more bytes than are taken."), reason="too-large")
         body = bodies.whole_body(self.sent, self.headers, self.most)
         if not self._fits(body):
-            raise RefusedError(_WRONG, reason="wrong-digest")
+            raise RefusedError(WRONG, reason="wrong-digest")
         return body
 
     def _header(self, name: str) -> str:
@@ -224,10 +229,14 @@ class _Answer:
         Writers take the digest of a payload before or behind its codings; where that can't be checked, the block's.
         """
         if payload := _digest(self.record.header("WARC-Payload-Digest")):
-            whole = self.sent, bodies.content(self.sent, self.headers, self.most), body
-            return any(hashlib.new(payload[0], data).digest() == payload[1] for data in whole)
+            return self.has(payload, body)
         block = _digest(self.record.header("WARC-Block-Digest"))
         return block is None or hashlib.new(block[0], self.block).digest() == block[1]
+
+    def has(self, digest: tuple[str, bytes], body: bytes) -> bool:
+        """Whether a digest is that of its payload, before or behind its codings."""
+        whole = self.sent, bodies.content(self.sent, self.headers, self.most), body
+        return any(hashlib.new(digest[0], data).digest() == digest[1] for data in whole)
 
     def facts(self) -> dict[str, Untyped]:
         """What is told of it beside its bytes."""
@@ -242,7 +251,7 @@ class _Answer:
         }
 
 
-def _read(crawl: Crawl, answer: _Answer, known: Known) -> Outcome:
+def _read(crawl: Crawl, answer: Answer, known: Known) -> Outcome:
     try:
         data = answer.body()
     except RefusedError as error:
@@ -259,7 +268,7 @@ def _read(crawl: Crawl, answer: _Answer, known: Known) -> Outcome:
     return _line(seen, known)
 
 
-def _revisit(crawl: Crawl, answer: _Answer, known: Known) -> Outcome:
+def _revisit(crawl: Crawl, answer: Answer, known: Known) -> Outcome:
     """A record that says that its answer had the bytes of an earlier one, at this address or another."""
     record = answer.record
     if answer.is_http and not (answer.status == 304 or 200 <= answer.status < 300):
@@ -301,7 +310,7 @@ def _recorded(seen: Fetched) -> tuple[SeenElsewhere, ...]:
     return (SeenElsewhere(kind=SeenKind.ARCHIVE_RECORDED, stated=stated),) if stated else ()
 
 
-def _remember(known: Known, crawl: Crawl, data: bytes, answer: _Answer) -> None:
+def _remember(known: Known, crawl: Crawl, data: bytes, answer: Answer) -> None:
     """Keep what a page names."""
     if answer.media_type not in _PAGES or len(data) > crawl.job.limits.max_page_bytes:
         _passed(crawl, "too-large" if answer.media_type in _PAGES else "not-an-image")

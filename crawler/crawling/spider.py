@@ -7,6 +7,7 @@ from scrapy import Request, Spider, signals
 from scrapy.exceptions import DontCloseSpider
 from twisted.python.failure import Failure
 
+from crawler.crawling.captures import CAPTURE, Captures
 from crawler.crawling.visitors import PAGE, Missing, Visitors, for_anybody, modified
 from crawler.fetching.answers import Crawler, Response, ask, failure_refusal, status_refusal
 from crawler.fetching.documents import facts_of, forbids_following, read_document
@@ -58,6 +59,7 @@ class CrawlSpider(Spider):
         self._open: set[Visit] = set()
         self._frontier = Frontier(per_host=crawl.job.politeness.concurrency_per_host)
         self._images = Images(crawl, self._send)
+        self._captures = Captures(crawl, self._send)
         self._sheets = Sheets(crawl, self._images, self._send)
         self._rendering = Rendering(crawl, self._images, self._download, self.rendered)
         self._sitemaps_told: set[str] = set()
@@ -161,6 +163,10 @@ class CrawlSpider(Spider):
 
     def _begin(self, visit: Visit) -> None:
         target = visit.target
+        if target.captured:
+            self._captures.want(visit)
+            visit.release()
+            return
         if target.kind is Kind.IMAGE:
             found_in = target.found_in or ("list" if not target.page_url else "sitemap")
             page = target.page_url or target.url
@@ -215,7 +221,9 @@ class CrawlSpider(Spider):
             return
         meta = response.meta if isinstance(response.meta, dict) else {}
         self.logger.error("%s: %s", response.url, failure.getTraceback())
-        if IMAGE in meta:
+        if CAPTURE in meta:
+            self._captures.broken(meta[CAPTURE])
+        elif IMAGE in meta:
             self._images.broken(meta[IMAGE])
         elif SHEET in meta:
             self._sheets.settle(meta[SHEET])
@@ -349,7 +357,13 @@ class CrawlSpider(Spider):
     def _write_refusal(self, refusal: Refusal, target: Target) -> None:
         self.crawl.budget.refuse(refusal.reason)
         self.crawl.write(
-            RefusalLine(url=target.url, page_url=target.page_url, reason=refusal.reason, sentence=refusal.sentence)
+            RefusalLine(
+                url=target.url,
+                page_url=target.page_url,
+                reason=refusal.reason,
+                sentence=refusal.sentence,
+                position=target.captured,
+            )
         )
 
     def _close(self, visit: Visit) -> None:

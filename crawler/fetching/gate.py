@@ -16,6 +16,9 @@ from exhibit.plain import mended
 
 FOR_POLICY = "exhibit_for_policy"
 STAYS_IN_SCOPE = "exhibit_stays_in_scope"
+AS_INTERFACE = "exhibit_as_interface"
+"""Marks a request to an interface for programs that an operator has set: robots.txt isn't asked, as for a search."""
+RAW_BODY = "exhibit_raw_body"
 _TRIES = "exhibit_tries"
 _MAX_TRIES = 2
 _SLICE_WAIT = 15.0
@@ -54,7 +57,7 @@ class Gate:
             raise Refused("out-of-scope", f"The server points to {host}, outside the scope of this job.")
         if crawl.pace.is_resting(host):
             raise _later(host)
-        if crawl.asks_policies and FOR_POLICY not in request.meta:
+        if crawl.asks_policies and not {FOR_POLICY, AS_INTERFACE} & request.meta.keys():
             await self._ask_policy(url, host)
 
     async def _ask_policy(self, url: str, host: str) -> None:
@@ -149,6 +152,8 @@ class Encodings:
         if not codings:
             return response
         request.meta[RAW_HEADERS] = pairs(response.headers)
+        if AS_INTERFACE in request.meta:
+            request.meta[RAW_BODY] = response.body  # a digest may be of that
         try:
             body = bodies.undone(response.body, codings, request.meta.get("download_maxsize", self._most))
         except RefusedError as error:

@@ -85,6 +85,9 @@ class Target(Link):
     kind: Kind = Kind.PAGE
     depth: int = 0
     found_in: str = ""  # what a sighting of such an image says; what it usually says when empty
+    captured: str = ""
+    """What a web archive states of the image (:class:`crawler.archives.cdx.Stated`): ``url`` is then the archive's own
+    record, and ``page_url`` the address that it captured, which isn't visited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

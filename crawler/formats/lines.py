@@ -58,7 +58,9 @@ class PageLine:
     sightings: tuple[Sighting, ...] = ()  # the images
     refusals: tuple[Refusal, ...] = ()  # the images that weren't kept, each once in a job unless it may come yet
     signals: Signals = field(default_factory=Signals)  # what the page said to machines
-    position: str = ""  # how far a source that is a file has been read with this line; empty for all others
+    position: str = ""
+    """How far a source that is a file has been read with this line, or what an archive states of the capture that was
+    asked for; empty for all others."""
     render_seconds: float = 0.0  # that a browser took to render the page; 0 where none did
     scripts_not_run: bool = False  # whether it has scripts, which may add pictures, and no browser ran them
 

@@ -137,6 +137,7 @@ class Visit:
             last_modified=headers.get("last-modified", ""),
             not_modified=sighting.not_modified,
             sightings=(sighting,),
+            position=self.target.captured,
         )
 
     def _ordered(self) -> list[Sighting | Refusal]:

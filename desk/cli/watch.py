@@ -39,13 +39,15 @@ watch_command = click.Group("watch", help="Scheduled visits to places where copi
         "exhibit watch add archive --warc crawl.warc.gz",
         "exhibit watch add copies --search tineye --every 7d --searches 50",
         "exhibit watch add copies --search google-vision --money 2USD --money-month 5USD --dry-run",
+        "exhibit watch add shop-then --archive wayback --domain shop.example --from 2019 --dry-run",
     ),
 )
 @click.argument("name")
 @owner_option
 @options.source_options
+@options.archive_options
 @click.option("--search", "searches_asked", multiple=True, metavar="NAME", help=SEARCHES)
-@click.option("--dry-run", is_flag=True, help="Say what asking searches would cost, and add nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what searches would cost, or archives be asked; add nothing.")
 @click.option("--every", type=options.period, metavar="PERIOD", default="24h", show_default=True, help=OFTEN)
 @options.time_options
 @options.limit_options
@@ -56,30 +58,34 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
     Sooner: exhibit watch run.
 
     Only pages of the given sites are followed; pictures may lie anywhere. Pages of a list are visited alone, unless
-    --depth says otherwise. Addresses on the web, files and a search can't be in one watch.
+    --depth says otherwise. Addresses on the web, files, a search and an archive can't be in one watch.
     """
     sources = list(options.sources(given))
     names = given["searches_asked"]
-    if not sources and not names:
-        raise WrongUseError(
-            "A watch needs a source.", hint="Name one: --site, --sitemap, --feed, --list, --folder, --warc, --search"
-        )
+    archives = given["archives"]
+    if not sources and not names and not archives:
+        hint = "Name one: --site, --sitemap, --feed, --list, --folder, --warc, --search, --archive"
+        raise WrongUseError("A watch needs a source.", hint=hint)
     desk = open_desk()
     from desk.schemas import watches as schemas
     from desk.texts import schedules
-    from registry.crawls import search_keys, watches
+    from registry.crawls import captures, search_keys, watches
 
     asked = {"budget": options.budget(given), **options.subjects(given)}
-    if given["dry_run"] and not names:
-        raise WrongUseError("Only searches cost money.", hint="Name one: --search")
+    domains = captures.subjects(given["domains"], given["since"], given["until"])
+    if given["dry_run"] and not names and not archives:
+        raise WrongUseError("Only searches and archives are asked.", hint="Name one: --search, --archive")
+    if given["dry_run"] and archives:
+        for line in schedules.captures(captures.estimate(desk.services, archives, asked["budget"], domains)):
+            say(line)
     if names:
         estimates = search_keys.estimate(desk.services, desk.owner(named), names, **asked)
         for line in schedules.costs(estimates, asked["budget"]):
             (say if given["dry_run"] else note)(line)
     if given["dry_run"]:
         return
-    sources += [(SEARCH, search) for search in names]
-    asked |= {"every": given["every"], "when": options.when(given), "politeness": options.politeness(given)}
+    sources += [(SEARCH, search) for search in names] + [("archive", name) for name in archives]
+    asked |= {**domains, "every": given["every"], "when": options.when(given), "politeness": options.politeness(given)}
     watch = watches.arrange(desk.services, desk.owner(named), name, sources, by=person(), **asked)
     only_json(schemas.Watch.from_row(watch), asked=as_json)
     first = moment(watch.next_run_at, desk.zone)
@@ -173,7 +179,8 @@ def list_watches(*, named: str | None, as_json: bool) -> None:
 
 def _line(desk: Desk, one: "schemas.Watch") -> list[object]:
     first, *more = one.sources
-    source = f"{first.kind} {first.url}" + (f" and {len(more)} more" if more else "")
+    of = getattr(first, "domains", [])
+    source = " ".join([first.kind, first.url, *of]) + (f" and {len(more)} more" if more else "")
     if first.kind == "bulk":
         source, following, every = "lists of addresses", "", ""
     elif first.kind == "hand":

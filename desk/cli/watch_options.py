@@ -34,6 +34,20 @@ source_options = together(
 )
 """What a watch looks at."""
 
+archive_options = together(
+    click.option(
+        "--archive",
+        "archives",
+        multiple=True,
+        type=click.Choice(["wayback", "common-crawl"]),
+        help="A web archive, whose captures of a domain are taken; the domain itself is asked nothing.",
+    ),
+    click.option("--domain", "domains", multiple=True, metavar="NAME", help="That domain, with all hosts below it."),
+    click.option("--from", "since", metavar="DATE", help="Captures from here on: 2019, 2019-03 or 2019-03-31."),
+    click.option("--to", "until", metavar="DATE", help="Captures up to here."),
+)
+"""What a watch takes from web archives."""
+
 time_options = together(
     click.option("--at", metavar="HH:MM", help="Time of day of its runs, where whole days lie between them."),
     click.option("--weekday", metavar="DAY", help="The same of whole weeks: monday, tuesday, …"),

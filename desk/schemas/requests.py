@@ -177,6 +177,10 @@ Words = Annotated[list[Name], Field(max_length=1000, description="What is search
 Works = Annotated[list[Number], Field(max_length=10_000, description="Works that are asked for; empty for all.")]
 
 
+ArchiveName = Literal["wayback", "common-crawl"]
+Stated = Annotated[str, Field(max_length=10, pattern="^[0-9]{4}(-[0-9]{2}){0,2}$", examples=["2019-03"])]
+
+
 class WatchTimes(Given):
     """When a watch runs that has whole days between two runs; with an hour or six it is the time of one of them."""
 
@@ -194,13 +198,24 @@ class WatchTimes(Given):
 
 
 class NewWatch(WatchLimits, WatchTimes):
-    """A watch to be arranged, over places or a search. Its first run comes after one period, or at its time of day."""
+    """A watch to be arranged, over places, a search or an archive.
+
+    Its first run comes after one period, or at its time of day.
+    """
 
     name: Name = Field(examples=["shop"])
     sources: list[NewSource] = Field([], max_length=1_000)
     search: SearchName | Annotated[list[SearchName], Field(max_length=100)] | None = Field(
         None, description="What is asked, instead of sources."
     )
+    archives: Annotated[list[ArchiveName], Field(max_length=2)] = Field(
+        [], description="Whose captures of the domains are taken, instead of sources; the domains are asked nothing."
+    )
+    domains: Annotated[list[Name], Field(max_length=100)] = Field(
+        [], description="With all hosts below them.", examples=[["shop.example"]]
+    )
+    since: Stated | None = Field(None, description="The first year, month or day of the captures that are taken.")
+    until: Stated | None = Field(None, description="The last one, likewise.")
     words: Words = []
     works: Works = []
     newest: bool = Field(default=False, description="A run begins with the newest work, not where the last one ended.")

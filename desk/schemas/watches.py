@@ -194,10 +194,23 @@ class Estimate(Answer):
     cost: Annotated[str | None, From(lambda one: one.cost and str(one.cost))] = Field(examples=["1.44 USD"])
 
 
+class ArchiveEstimate(Answer):
+    """What an archive's index names of a domain on its first page, and what a run would ask."""
+
+    archive: str = Field(examples=["wayback"])
+    domain: str = Field(examples=["shop.example"])
+    pictures: int = Field(description="Different ones on that page.")
+    more: bool = Field(description="Whether the index goes on behind it.")
+    indexes: int = Field(description="That are asked one after the other.")
+    most: int = Field(description="Pictures that a run takes.")
+    seconds: int = Field(description="That a run takes at least, at the archive's pace.")
+
+
 class Estimates(Answer):
-    """The same of each search of a watch."""
+    """What each search of a watch would cost, and what its archives would be asked."""
 
     items: list[Estimate]
+    archives: list[ArchiveEstimate]
 
 
 class Search(Answer):

@@ -50,6 +50,9 @@ REASONS: dict[str, Promise] = {
     "too-many-bytes": gettext_lazy("There are more bytes than are taken."),
     "too-many-redirects": gettext_lazy("The server redirects too often."),
     "too-slow": gettext_lazy("The server took too long."),
+    "excluded": gettext_lazy("The archive doesn't give this out: somebody may have asked it not to."),
+    "other-capture": gettext_lazy("The archive gives something else than the capture that it named."),
+    "unreadable-record": gettext_lazy("What the archive holds there can't be read."),
     "unreachable": gettext_lazy("The server couldn't be reached, or broke off."),
     "unreadable": gettext_lazy("What came can't be read."),
     "unresolvable": gettext_lazy("There is no such host."),
@@ -84,6 +87,8 @@ OUTCOMES: dict[str, Promise] = {
     "no-works": gettext_lazy("There is no work to ask for."),
     "no-consent": gettext_lazy("You haven't allowed it to be sent copies of your works."),
     "no-service": gettext_lazy("Your operator no longer offers it."),
+    "more": gettext_lazy("It names more than a run takes. The next run goes on from here."),
+    "nothing": gettext_lazy("It names no picture. Check the spelling of the domain, or give it more time."),
     "quota": gettext_lazy("The searches of the key are used up. The next run goes on from here."),
 }
 SPENT: dict[str, Promise] = {

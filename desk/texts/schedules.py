@@ -1,6 +1,6 @@
 """When a watch runs, what it may spend and how it treats sites, in sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _, ngettext, ngettext_lazy
 from crawler.formats.job import Politeness
 from desk.texts.numbers import grouped, money
 from exhibit.types import Money
+from registry.crawls import captures as archived
 from registry.crawls.budgets import MONTH, RENDERING, RUN, limits
 from registry.crawls.schedules import DAY, WEEK, kept
 from registry.crawls.search_keys import Estimate
@@ -105,6 +106,29 @@ def politeness(given: Mapping[str, float]) -> list[str]:
 def costs(estimates: Sequence[Estimate], given: Mapping[str, Any]) -> list[str]:
     """What a watch would cost that asks searches, and what its money is enough for."""
     return [_cost(one) for one in estimates] + _enough([one.cost for one in estimates if one.cost], limits(given))
+
+
+def captures(estimates: Sequence[archived.Estimate]) -> list[str]:
+    """What archives would be asked, what their indexes name, and how long a run takes."""
+    return [line for one in estimates for line in _captures(one)]
+
+
+def _captures(one: archived.Estimate) -> Iterator[str]:
+    values = {"name": one.title, "domain": one.domain, "n": grouped(one.pictures), "most": grouped(one.most)}
+    values |= {"indexes": grouped(one.indexes), "minutes": grouped(-(-one.seconds // 60))}
+    if one.indexes > 1:
+        yield _("%(name)s is asked in %(indexes)s indexes, one after the other, what it has of %(domain)s.") % values
+    if one.more:
+        said = _("%(name)s names %(n)s different pictures of %(domain)s on a first page of its index, which goes on.")
+        yield said % values
+    elif one.pictures:
+        yield _("%(name)s names %(n)s different pictures of %(domain)s.") % values
+    else:
+        said = _("%(name)s names no picture of %(domain)s in that time.") % values
+        yield f"{said} {_('Check the spelling, or give it more time.')}"
+        return
+    yield _("A run takes at most %(most)s of them, in %(minutes)s min or more at the archive's pace.") % values
+    yield _("It is told the name of the domain and the time. %(domain)s itself is asked nothing.") % values
 
 
 def _cost(one: Estimate) -> str:

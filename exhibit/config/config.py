@@ -94,9 +94,11 @@ class Config:
             `https://web.archive.org`, which owners may have asked to save pages of confirmed cases. Its keys, as
             `ACCESS:SECRET`, are taken from `WEB_ARCHIVE_KEYS` in the environment, or from `secrets/web_archive_keys`.
             Empty: none is asked.
-        wayback_url: The Internet Archive's Wayback Machine, or another archive with such an index (CDX): members who
-            press a button have it asked since when it has captures of a confirmed case's pages and pictures. Empty:
-            nobody can.
+        wayback_url: Where the Wayback Machine is asked which captures it has of a domain, and for their bytes, by
+            watches over an archive; and, where a member presses a button, since when it has captures of a confirmed
+            case's pages and pictures. Empty: neither is offered.
+        common_crawl_url: The same of Common Crawl's indexes. Empty: it isn't offered.
+        common_crawl_data_url: Where Common Crawl's files lie.
         retention_days: Days for which the bytes of pictures that matched nothing are kept.
         owner_quota_bytes: Bytes of registered pictures, and documents beside them, that one owner may keep.
         package_days: Days for which bundles that were put together for a download are kept; the bundles themselves
@@ -169,6 +171,8 @@ class Config:
     rdap_url: str = setting("https://data.iana.org/rdap", values.web_url)
     web_archive_url: str = setting("", values.web_archive_url)
     wayback_url: str = setting("https://web.archive.org", values.web_url)
+    common_crawl_url: str = setting("https://index.commoncrawl.org", values.web_url)
+    common_crawl_data_url: str = setting("https://data.commoncrawl.org", values.web_url)
     retention_days: int = setting(30, values.whole_number(1, 36_500))
     owner_quota_bytes: int = setting(50 * _GIB, values.whole_number(1))
     package_days: int = setting(30, values.whole_number(1, 3_650))

@@ -13,6 +13,7 @@ from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QueryS
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
+from crawler.archives.cdx import Stated
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.machine import this_process
@@ -50,6 +51,12 @@ HAND = "hand"
 SEARCH = "search"
 """Kind of the source of a watch that asks an image search or a marketplace (:mod:`registry.crawls.inquiries`)."""
 
+ARCHIVE = "archive"
+"""Kind of the source of a watch that takes a domain's pictures from a web archive (:mod:`registry.crawls.captures`)."""
+
+CAPTURE = "capture"
+"""Kind of a URL that is an archive's own record of a picture."""
+
 MAX_ATTEMPTS = 4
 """Begun so often without an end, a URL is given up."""
 
@@ -74,17 +81,19 @@ class NewUrl:
     """A URL for a crawl's frontier."""
 
     url: str  # absolute; a path for a folder or a WARC file
-    kind: str  # page, sitemap, feed, image, folder or warc
+    kind: str  # page, sitemap, feed, image, folder, warc or capture
     depth: int  # links followed since the source
     page_url: str = ""  # for an image of a sitemap or a feed, the page that shows it
     context: str = ""  # the words that stood beside it there
-    position: str = ""  # how far a folder or a WARC file has been read
+    position: str = ""  # how far a folder or a WARC file has been read; what an archive states of a capture
     pattern: str = ""  # what it shares with addresses of its kind; empty when there are none or it is visited anyway
     elsewhere: tuple[SeenElsewhere, ...] = ()  # what was stated there of when the image was seen or published
 
     @property
     def key(self) -> bytes:
-        """What makes it one and the same in a frontier, 16 bytes."""
+        """What makes it one and the same in a frontier, 16 bytes; of captures, the bytes that an archive states."""
+        if stated := Stated.read(self.position):
+            return url_key(f"sha1:{stated.digest}")
         return url_key(f"{self.url} {self.page_url}") if self.page_url else url_key(self.url)
 
 

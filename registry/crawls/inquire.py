@@ -10,7 +10,7 @@ from exhibit.clock import now
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError
 from exhibit.machine import machine_fault
 from registry import jobs
-from registry.crawls import budgets, inquiries
+from registry.crawls import budgets, captures, inquiries, watching
 from registry.crawls.crawling import NewUrl
 from registry.crawls.inquiries import Subject
 from registry.crawls.search_keys import key_of, lacking, price_of
@@ -34,7 +34,7 @@ def query_search(services: Services, ids: Sequence[int]) -> None:
     for pk in steps.claim(Inquiry, ids, services.stale_after):
         row = Inquiry.objects.select_related("crawl__watch__owner").get(pk=pk)
         with steps.ending(Inquiry, [pk]):
-            _ask_on(services, row)
+            (captures.ask_on if watching.asks_archives(row.crawl.watch) else _ask_on)(services, row)
         services.enqueue(jobs.plan, [row.crawl_id])
 
 

@@ -9,10 +9,10 @@ from django.db.models import F, QuerySet
 
 from exhibit.clock import now
 from exhibit.network.addresses import url_key
-from registry.crawls.crawling import SEARCH, NewUrl, add_urls
+from registry.crawls.crawling import ARCHIVE, CAPTURE, SEARCH, NewUrl, add_urls
 from registry.db import steps
 from registry.db.rows import write
-from registry.models import Crawl, Inquiry, Refusal, StepState, WorkPicture
+from registry.models import Crawl, FrontierUrl, Inquiry, Refusal, StepState, WorkPicture
 
 USUAL = 50
 """Subjects of a run, where the watch says nothing."""
@@ -33,6 +33,8 @@ def begin(crawl: Crawl, sources: Iterable[Mapping[str, Any]]) -> None:
     It begins where the run before ended; with the newest picture, where the source says so.
     """
     for source in sources:
+        if source["kind"] == ARCHIVE:
+            _begin_archive(crawl, source)
         if source["kind"] != SEARCH:
             continue
         of_watch = Inquiry.objects.filter(crawl__watch=crawl.watch_id, service=source["url"])
@@ -41,6 +43,17 @@ def begin(crawl: Crawl, sources: Iterable[Mapping[str, Any]]) -> None:
         words = source.get("words", [])
         begun = {"cursor": 0 if source.get("newest") else last or 0, "left": left, "allowed": left}
         Inquiry.objects.create(crawl=crawl, service=source["url"], words=words, **begun)
+
+
+def _begin_archive(crawl: Crawl, source: Mapping[str, Any]) -> None:
+    """Go on where the run before left the archive's index, with the captures that it named and didn't come to."""
+    waiting = FrontierUrl.objects.filter(crawl__watch=crawl.watch_id, kind=CAPTURE, state=FrontierUrl.State.PENDING)
+    waiting.exclude(crawl=crawl).update(crawl=crawl, attempts=0)
+    domains = source["domains"]
+    last = Inquiry.objects.filter(crawl__watch=crawl.watch_id, service=source["url"]).order_by("-pk").first()
+    begun = {} if last is None else {"cursor": last.cursor, "page": last.page}
+    left = {"left": len(domains), "allowed": len(domains)}
+    Inquiry.objects.create(crawl=crawl, service=source["url"], words=domains, **begun, **left)
 
 
 def next_subject(row: Inquiry) -> Subject | None:
@@ -108,11 +121,11 @@ def done_with(pk: int, subject: Subject) -> None:
     claimed.update(cursor=subject.cursor, page="", pages=0, left=F("left") - 1, claimed_at=now())
 
 
-def refuse(row: Inquiry, subject: Subject, sentence: str) -> None:
+def refuse(row: Inquiry, subject: Subject, sentence: str, reason: str = "unsearchable") -> None:
     """Record that a subject can't be searched for, and go on with the next one."""
     what = subject.words if subject.picture is None else f"work {subject.picture.work.number}"
     url = f"search:{row.service}?{what}"
-    made = {"crawl_id": row.crawl_id, "key": url_key(url), "url": url, "reason": "unsearchable"}
+    made = {"crawl_id": row.crawl_id, "key": url_key(url), "url": url, "reason": reason}
     with transaction.atomic():
         Refusal.objects.bulk_create([Refusal(sentence=sentence, at=now(), **made)], ignore_conflicts=True)
         done_with(row.pk, subject)

@@ -15,7 +15,7 @@ class Watch(Numbered):
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="watches")
     name = models.CharField(max_length=200)
-    sources = models.JSONField(help_text='list of {"kind": "site|sitemap|feed|list|folder|warc", "url": …}')
+    sources = models.JSONField(help_text='list of {"kind": "site|sitemap|feed|list|folder|warc|archive", "url": …}')
     interval_seconds = models.PositiveIntegerField(default=86_400)
     budget = models.JSONField(default=dict, blank=True, help_text="pages, images, bytes, seconds, depth, hosts")
     politeness = models.JSONField(default=dict, blank=True, help_text="delay, concurrency")
@@ -109,7 +109,7 @@ class FrontierUrl(models.Model):
     key = models.BinaryField(help_text="128-bit key of the normalised URL, and of its page for an image")
     url = models.TextField()
     host = models.CharField(max_length=260)
-    kind = models.CharField(max_length=8, help_text="page, sitemap, feed, image, folder or warc")
+    kind = models.CharField(max_length=8, help_text="page, sitemap, feed, image, folder, warc or capture")
     depth = models.PositiveSmallIntegerField(default=0)
     page_url = models.TextField(blank=True, help_text="for an image of a sitemap or feed, the page that shows it")
     context = models.TextField(blank=True, help_text="the words that stood beside it there")
@@ -119,7 +119,11 @@ class FrontierUrl(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     slice = models.ForeignKey(CrawlSlice, null=True, blank=True, on_delete=models.SET_NULL, related_name="urls")
     attempts = models.PositiveSmallIntegerField(default=0)
-    position = models.TextField(blank=True, db_default="", help_text="how far a folder or a WARC file has been read")
+    position = models.TextField(
+        blank=True,
+        db_default="",
+        help_text="how far a folder or a WARC file was read; what is stated of a capture",
+    )
     pattern = models.BinaryField(null=True, help_text="128-bit key of what it shares with other addresses of its kind")
     turn = models.PositiveIntegerField(default=0, db_default=0, help_text="among those of its pattern; 0 for a picture")
     shows_new = models.BooleanField(null=True, help_text="whether it showed or led to what its crawl had not seen")

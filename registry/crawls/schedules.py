@@ -11,7 +11,7 @@ from django.utils import timezone
 from exhibit.clock import SLACK, now
 from exhibit.errors import WrongUseError
 from registry.crawls import changes, inquiries
-from registry.crawls.crawling import BULK, HAND, PAST, SEARCH, NewUrl, add_urls
+from registry.crawls.crawling import ARCHIVE, BULK, HAND, PAST, SEARCH, NewUrl, add_urls
 from registry.db.rows import next_number, write
 from registry.models import UNFINISHED, Crawl, StepState, Watch
 
@@ -196,7 +196,7 @@ def begin(watch: Watch, moment: datetime, *, everything: bool = False) -> Crawl:
     if watch.everything:
         write(watch, everything=False)
     inquiries.begin(crawl, watch.sources)
-    by_others = (PAST, SEARCH, BULK, HAND)
+    by_others = (PAST, SEARCH, BULK, HAND, ARCHIVE)
     sources = [(source["kind"], source["url"]) for source in watch.sources if source["kind"] not in by_others]
     add_urls(crawl.pk, [NewUrl(url, "page" if kind in ("site", "list") else kind, 0) for kind, url in sources])
     changes.begin(crawl)

@@ -166,12 +166,13 @@ def job_of(
     targets = tuple(
         Target(
             url=url.url,
-            kind=Kind(url.kind),
+            kind=Kind.IMAGE if url.kind == crawling.CAPTURE else Kind(url.kind),
             depth=url.depth,
             page_url=url.page_url,
             context=url.context,
             elsewhere=url.elsewhere,
             found_in=found_in,
+            captured=url.position if url.kind == crawling.CAPTURE else "",
         )
         for url in urls
         if url.kind not in FILE_KINDS
@@ -221,7 +222,7 @@ def _known(crawl: Crawl, targets: Sequence[Target]) -> dict[str, Known]:
 
 
 def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
-    without_host = {*FILE_KINDS, crawling.PAST, crawling.SEARCH, crawling.BULK, crawling.HAND}
+    without_host = {*FILE_KINDS, crawling.PAST, crawling.SEARCH, crawling.BULK, crawling.HAND, crawling.ARCHIVE}
     hosts = [host_of(source["url"]) for source in sources if source["kind"] not in without_host]
     return Scope(domains=tuple(dict.fromkeys(registrable_domain(host) for host in hosts)))
 
@@ -340,13 +341,14 @@ def _mark(row: CrawlSlice, batch: Batch, before: set[Digest], added: set[bytes])
 
 
 def _refused_key(line: RefusalLine) -> bytes:
-    return crawling.NewUrl(line.url, "", 0, line.page_url).key
+    return crawling.NewUrl(line.url, "", 0, line.page_url, position=line.position).key
 
 
 def _key(page: PageLine) -> bytes:
     """The frontier's key of what a line is about; a single image is named by itself and the page that shows it."""
     shown_by = page.sightings[0].page_url if page.kind is Kind.IMAGE and page.sightings else ""
-    return crawling.NewUrl(page.url, str(page.kind), 0, "" if shown_by == page.url else shown_by).key
+    shown_by = "" if shown_by == page.url else shown_by
+    return crawling.NewUrl(page.url, str(page.kind), 0, shown_by, position=page.position).key
 
 
 def _refusals(batch: Batch) -> Iterator[RefusalLine]:

@@ -15,8 +15,8 @@ from exhibit.errors import RefusedError, WrongUseError
 from exhibit.network.addresses import host_of
 from exhibit.sentences import Sentence
 from registry.accounts import scoped
-from registry.crawls import canaries, watching
-from registry.crawls.crawling import SEARCH, denials, denied
+from registry.crawls import canaries, captures, watching
+from registry.crawls.crawling import ARCHIVE, SEARCH, denials, denied
 from registry.crawls.schedules import TimeOfDay
 from registry.crawls.search_keys import check_costs
 from registry.crawls.search_services import services_for
@@ -50,6 +50,11 @@ def arrange(
     _check(services, sources)
     usual = {"depth": 0} if any(kind == "list" for kind, _url in sources) else {}
     words, works = settings.get("words") or (), settings.get("works") or ()
+    if archives := [address for kind, address in sources if kind == ARCHIVE]:
+        _check_archives(services, archives)
+        said = captures.subjects(settings.get("domains") or (), settings.get("since"), settings.get("until"))
+        check_addresses(services, [f"http://{domain}/" for domain in said["domains"] or ()])
+        settings["domains"], settings["since"], settings["until"] = said["domains"], said["since"], said["until"]
     if asked := services_for(services.config, _searches(sources), words, works):
         usual["searches"] = min(service.pace.searches for service in asked)
         check_costs(services, owner, _searches(sources), settings["budget"])
@@ -95,8 +100,13 @@ def plant(services: Services, work: Work, watch: Watch, url: str, *, by: str) ->
 
 
 def _check(services: Services, sources: Sequence[Place]) -> None:
-    unvisited = (*watching.FILE_KINDS, SEARCH)
+    unvisited = (*watching.FILE_KINDS, SEARCH, ARCHIVE)
     check_addresses(services, [address for kind, address in sources if kind not in unvisited])
+
+
+def _check_archives(services: Services, names: Sequence[str]) -> None:
+    for name in names:
+        captures.archive_of(services, name)
 
 
 def _check_works(owner: Owner, works: Sequence[int]) -> None:

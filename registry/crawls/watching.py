@@ -17,7 +17,7 @@ from registry.log import audit_log
 from registry.models import UNFINISHED, Crawl, Owner, Watch
 
 FILE_KINDS = ("folder", "warc")
-FILES, SEARCHES, LISTS, WEB = "files", "searches", "lists", "web"
+FILES, SEARCHES, LISTS, ARCHIVES, WEB = "files", "searches", "lists", "archives", "web"
 MIN_INTERVAL = timedelta(minutes=1)
 MAX_INTERVAL = timedelta(days=3650)
 BUDGET: Mapping[str, int] = {"pages": 1_000, "images": 20_000, "bytes": 2_000_000_000, "seconds": 6 * 3_600, "depth": 3}
@@ -26,11 +26,18 @@ USUAL: Mapping[str, Mapping[str, int | str]] = {
     WEB: {**BUDGET, **budgets.RENDERING},
     SEARCHES: {name: BUDGET[name] for name in ("images", "bytes", "seconds")},
     LISTS: {"depth": 0},
+    ARCHIVES: {name: BUDGET[name] for name in ("pages", "bytes", "seconds")},
     FILES: {},
 }
 """The same of each sort of sources: a search names pictures alone; files and lists in bulk are read to their end."""
 
-_GROUPS = {crawling.SEARCH: SEARCHES, crawling.BULK: LISTS, crawling.HAND: LISTS}
+_GROUPS = {
+    crawling.SEARCH: SEARCHES,
+    crawling.BULK: LISTS,
+    crawling.HAND: LISTS,
+    crawling.ARCHIVE: ARCHIVES,
+}
+_DOMAINS = frozenset({"domains", "since", "until"})
 
 
 class Subjects(TypedDict, total=False):
@@ -39,6 +46,9 @@ class Subjects(TypedDict, total=False):
     words: Sequence[str] | None
     works: Sequence[int] | None  # numbers of the works, none for all of them
     newest: bool | None  # whether each run begins with the newest work, instead of going on in turn
+    domains: Sequence[str] | None  # whose pictures an archive is asked for
+    since: str | None  # the first and the last moment of its captures, as 4 to 14 digits
+    until: str | None
 
 
 def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no less than that
@@ -55,9 +65,9 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
 ) -> Watch:
     """Arrange a scheduled crawl; :func:`start_now` is for sooner. Raises ``WrongUseError``.
 
-    What comes from files, and what a search names that is asked with the owner's key, is private to the owner; what
-    comes from the public web isn't. Sources are kinds and addresses (paths of files); files and addresses can't be
-    mixed. The budget (:class:`crawler.formats.job.Limits`) is :data:`USUAL` where it says nothing; politeness is that
+    What comes from files, from archives, and what a search names that is asked with the owner's key, is private to the
+    owner; what comes from the public web isn't. Sources are kinds and addresses (paths of files), of one sort. The
+    budget (:class:`crawler.formats.job.Limits`) is :data:`USUAL` where it says nothing; politeness is that
     of :class:`crawler.formats.job.Politeness`. It runs first when one period has passed, or as ``when`` says.
     """
     samples.refuse(owner)
@@ -65,8 +75,13 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     _check(name, every)
     budget = _checked_budget(group, {**USUAL[group], **budget})
     said = {name: value for name, value in asked.items() if value}
-    if said and group != SEARCHES:
+    if said.keys() - _DOMAINS and group != SEARCHES:
         raise WrongUseError(Sentence("Only a watch that asks a search has words or works to search for."))
+    if (group == ARCHIVES) != ("domains" in said) or (said.keys() & _DOMAINS and group != ARCHIVES):
+        raise WrongUseError(
+            Sentence("A watch over an archive names the domains whose pictures it takes, and no other does."),
+            hint=Sentence("Name the archive and the domain: --archive wayback --domain example.com"),
+        )
     first = None if group == LISTS else now() + every if when is None else schedules.first_run(every, when)
     with alone_with(owner):
         _refuse_known(owner, name)
@@ -79,7 +94,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
             budget=budget,
             politeness=dict(politeness),
             **_times(every, first, when),
-            private=group in (FILES, SEARCHES),
+            private=group in (FILES, SEARCHES, ARCHIVES),
         )
         audit_log.changed("watch added", by=by, owner=owner, about={"sources": watch.sources, **_settings(watch)})
         return watch
@@ -133,7 +148,8 @@ def change_sources(
         after = [place for place in dict.fromkeys([*before, *add]) if place not in remove]
         if after == before:
             return
-        if searches(row) or _one_group(kind for kind, _url in after) != _one_group(kind for kind, _url in before):
+        is_asked = searches(row) or asks_archives(row)
+        if is_asked or _one_group(kind for kind, _url in after) != _one_group(kind for kind, _url in before):
             raise WrongUseError(Sentence("A watch can't mix files, searches and addresses on the web."))
         write(row, sources=[{"kind": kind, "url": url} for kind, url in after])
         added, removed = sorted({*after} - {*before}), sorted({*before} - {*after})
@@ -199,6 +215,11 @@ def searches(watch: Watch) -> bool:
     return any(source["kind"] == crawling.SEARCH for source in watch.sources)
 
 
+def asks_archives(watch: Watch) -> bool:
+    """Whether a watch takes what web archives hold of domains."""
+    return any(source["kind"] == crawling.ARCHIVE for source in watch.sources)
+
+
 def takes_lists(watch: Watch) -> bool:
     """Whether a watch visits what lists in bulk or a person name: no schedule starts it.
 
@@ -261,7 +282,7 @@ def _checked_budget(group: str, budget: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in budget.items() if value != ""}
     if group != SEARCHES and kept.keys() & {"searches", budgets.RUN, budgets.MONTH}:
         raise WrongUseError(Sentence("Only a watch that asks a search has a number of searches or costs money."))
-    if group in (SEARCHES, FILES) and kept.keys() & budgets.RENDERING.keys():
+    if group in (SEARCHES, FILES, ARCHIVES) and kept.keys() & budgets.RENDERING.keys():
         raise WrongUseError(Sentence("Only a watch that visits pages can render them."))
     may = budgets.limits(kept)
     if len({limit.currency for limit in may.values()}) > 1:

@@ -22,8 +22,9 @@ from registry.models import UNFINISHED, Contributor, CrawlSlice, EdgeResult, Fro
 MAX_TARGETS = 50
 """Addresses of one lease; the others of its slice go back."""
 _LOOKED_AT = 200
-_PRIVATE_KINDS = (crawling.PAST, crawling.SEARCH, crawling.HAND)
-"""Addresses that say what works look like: of pictures that resembled one, of what a search or a person named."""
+_PRIVATE_KINDS = (crawling.PAST, crawling.SEARCH, crawling.HAND, crawling.ARCHIVE)
+"""Addresses that say what works look like, or whom an owner suspects: of pictures that resembled one, of what a search
+has answered or a person named, and of what an archive holds of a domain."""
 NEW, NEW_SHARE = 20, 10
 """Until so many were checked, so many of a hundred results are checked at least."""
 SUSPECT_SHARE = 50

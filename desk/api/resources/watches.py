@@ -14,7 +14,7 @@ from desk.schemas.base import Piece
 from exhibit.errors import WrongUseError
 from exhibit.types import Price
 from registry.accounts import scoped
-from registry.crawls import canaries, crawling, looks, plan, schedules, watching
+from registry.crawls import canaries, captures, crawling, looks, plan, schedules, watching
 from registry.crawls.search_keys import consent, drop_key, estimate, keep_key, set_price, withdraw_consent
 from registry.crawls.watches import arrange, change, plant
 from registry.models import Refusal
@@ -24,6 +24,7 @@ router = Router(tags=["watches"])
 WATCHES, ONE = "/owners/{slug:owner}/watches", "/owners/{slug:owner}/watches/{int:number}"
 SUBJECTS = {"words", "works", "newest"}
 Everything = Annotated[bool, Query(description="Ask for pages that haven't changed for long, too.")]
+DOMAINS = {"domains", "since", "until"}
 
 
 @router.get(WATCHES, response=Piece[schemas.Watch])
@@ -36,19 +37,23 @@ def list_watches(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 
 @once
 def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watch:
     """Arrange a watch over sites, sitemaps, feeds or single pages, or one that asks a search with your key."""
-    if (not new.search) == (not new.sources):
-        raise WrongUseError("A watch has either sources or a search.", hint="Name one of the two.")
+    if sum(map(bool, (new.search, new.sources, new.archives))) != 1:
+        raise WrongUseError("A watch has either sources, a search or an archive.", hint="Name one of the three.")
     row = arrange(
         wiring.services(),
         of(request),
         new.name.strip(),
-        [*_places(new.sources), *((crawling.SEARCH, name) for name in _searches(new))],
+        [
+            *_places(new.sources),
+            *((crawling.SEARCH, name) for name in _searches(new)),
+            *((crawling.ARCHIVE, name) for name in new.archives),
+        ],
         every=timedelta(seconds=new.every_seconds),
         budget=new.budget,
         politeness=new.politeness,
         by=request.auth.by,
         when=schedules.chosen(new.at, new.weekday, new.time_zone),
-        **new.model_dump(include=SUBJECTS),
+        **new.model_dump(include=SUBJECTS | DOMAINS),
     )
     return schemas.Watch.from_row(row)
 
@@ -56,10 +61,16 @@ def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watc
 @router.post(WATCHES + "/estimate", response=schemas.Estimates, auth=WRITE)
 @once
 def estimate_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Estimates:
-    """What a watch that asks searches would cost: as for arranging it, but nothing is arranged."""
+    """What a watch that asks searches would cost, or what it would ask archives; nothing is arranged.
+
+    An archive's index is asked for its first page, and no more.
+    """
     asked = new.model_dump(include=SUBJECTS)
     found = estimate(wiring.services(), of(request), _searches(new), budget=new.budget, **asked)
-    return schemas.Estimates(items=schemas.Estimate.from_rows(found))
+    named = captures.subjects(new.domains, new.since, new.until)
+    captured = captures.estimate(wiring.services(), new.archives, new.budget, named)
+    items, archives = schemas.Estimate.from_rows(found), schemas.ArchiveEstimate.from_rows(captured)
+    return schemas.Estimates(items=items, archives=archives)
 
 
 def _searches(new: requests.NewWatch) -> list[str]:

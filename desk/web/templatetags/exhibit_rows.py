@@ -19,7 +19,8 @@ from desk.texts.ownership import bulk_in_words
 from desk.texts.sentences import in_words
 from desk.web.downloads.reports import bundles_for, day_in_words, limits_of, title_of
 from indexer.layout.information import COMPOSED
-from registry.crawls.crawling import HAND, MAX_COUNTED, SEARCH
+from registry.crawls.captures import TITLES
+from registry.crawls.crawling import ARCHIVE, HAND, MAX_COUNTED, SEARCH
 from registry.crawls.revisits import is_past
 from registry.crawls.search_services import services
 from registry.crawls.watching import looks_by_hand, takes_lists
@@ -88,17 +89,17 @@ def conditions(service: Service) -> Conditions:
 
 @register.filter
 def search_title(service: str) -> str:
-    """What people call a search; its short name where the operator no longer offers it."""
+    """What people call a search or an archive; its short name where the operator no longer offers it."""
     found = services(wiring.services().config).get(service)
-    return service if found is None else found.name
+    return TITLES.get(service, service) if found is None else found.name
 
 
 @register.filter
 def source_title(source: Mapping[str, Any]) -> str:
-    """What a watch looks at: an address or a folder as it is, a search by its name."""
+    """What a watch looks at: an address or a folder as it is, a search or an archive by its name."""
     if source["kind"] == HAND:
         return gettext("Pages that somebody asked for")
-    return search_title(source["url"]) if source["kind"] == SEARCH else str(source["url"])
+    return search_title(source["url"]) if source["kind"] in (SEARCH, ARCHIVE) else str(source["url"])
 
 
 @register.filter
@@ -128,6 +129,7 @@ KINDS: dict[str, Promise] = {
     "folder": _("folder"),
     "warc": _("web archive"),
     "search": _("image search or marketplace, asked with your own key"),
+    "archive": _("web archive, asked what it holds of domains"),
     "bulk": _("lists of addresses in bulk"),
     "hand": _("each once"),
 }

@@ -73,7 +73,8 @@ def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) ->
     reason = request.GET.get("reason", "")
     rows = row.refusals.filter(reason=reason) if reason in counts else row.refusals
     page = page_of(request, rows.order_by("reason", "pk"))
-    depth = 0 if watching.searches(row.watch) else int(row.watch.budget.get("depth", Limits().depth))
+    asked = watching.searches(row.watch) or watching.asks_archives(row.watch)
+    depth = 0 if asked else int(row.watch.budget.get("depth", Limits().depth))
     values = {
         "crawl": row,
         "watch": row.watch,

@@ -13,11 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from crawler.formats.job import Politeness
 from crawler.searches.mapping import Service
 from desk.texts.schedules import schedule
+from registry.crawls import captures
 from registry.crawls.budgets import RENDERING
 from registry.crawls.inquiries import USUAL
 from registry.crawls.schedules import DAY, WEEK, TimeOfDay, kept
 from registry.crawls.search_services import words_of
-from registry.crawls.watching import BUDGET, FILE_KINDS, searched_words, searches
+from registry.crawls.watching import BUDGET, FILE_KINDS, Subjects, asks_archives, searched_words, searches
 from registry.models import Owner, Watch
 from registry.works.licence_tables import works_named
 
@@ -49,6 +50,8 @@ AMOUNTS = {
 SEARCHES_ONLY = ("searches", "money", "money_month")
 RENDER = ("rendering", "render_pages", "render_minutes")
 SITES_ONLY = ("pages", "depth", *RENDER)
+NO_CAPTURES = (*SEARCHES_ONLY, "images", "depth", *RENDER)
+OF_ARCHIVES = ("archive", "domains", "since", "until")
 SPENDING = (*SEARCHES_ONLY, "pages", "images", "megabytes", "minutes", "depth", *RENDER)
 OF_WORKS = ("works", "newest")
 TIMES = frozenset({"every", "at", "weekday", "zone"})
@@ -58,11 +61,30 @@ NIGHT = time(3, 0)
 class WatchForm(forms.Form):
     """Name, schedule, budget and politeness of a watch; of a new one, if none is given.
 
-    A new one of a ``service`` asks a search, so often in a run, instead of visiting sites.
+    A new one of a ``service`` asks a search, so often in a run, instead of visiting sites; one of an ``archive`` takes
+    what that holds of domains.
     """
 
     name = forms.CharField(label=_("Name"), max_length=200)
     words = forms.CharField(label=_("What to search for, one search a line"), widget=forms.Textarea, max_length=20_000)
+    archive = forms.ChoiceField(
+        label=_("Archive"),
+        choices=(("wayback", "Wayback Machine (Internet Archive)"), ("common-crawl", "Common Crawl")),
+        help_text=_("The Wayback Machine holds many pictures of many sites, Common Crawl few of very many."),
+    )
+    domains = forms.CharField(
+        label=_("Domains, one a line"),
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "example.com"}),
+        max_length=20_000,
+        help_text=_("With all hosts below them: example.com means www.example.com, too."),
+    )
+    since = forms.CharField(
+        label=_("Captures from"),
+        required=False,
+        max_length=10,
+        help_text=_("2019, 2019-03 or 2019-03-31; empty for all."),
+    )
+    until = forms.CharField(label=_("Captures to"), required=False, max_length=10)
     every = forms.ChoiceField(
         label=_("How often"), help_text=_("A time that falls into a run is passed over: a watch runs once at a time.")
     )
@@ -123,12 +145,19 @@ class WatchForm(forms.Form):
         watch: Watch | None = None,
         name: str = "",
         service: Service | None = None,
+        archive: bool = False,
     ) -> None:
         self._watch = watch = watch or Watch(name=name, sources=[], budget={**RENDERING})
         super().__init__(data, initial=_initial(watch), label_suffix="")
+        self.asks_archive = archive or asks_archives(watch)
         asks, takes = searches(watch) or service is not None, service.takes if service else ""
         asks_words = takes == "words" or bool(searched_words(watch))
-        unused = (*SPENDING, "delay") if reads_files(watch) else SITES_ONLY if asks else SEARCHES_ONLY
+        unused: tuple[str, ...] = SITES_ONLY if asks else SEARCHES_ONLY
+        if reads_files(watch):
+            unused = (*SPENDING, "delay")
+        elif self.asks_archive:
+            unused = NO_CAPTURES
+        unused += () if archive else OF_ARCHIVES
         of_works = OF_WORKS if asks_words or not asks or takes == "nothing" else ()
         for field in (*unused, *(() if asks_words else ("words",)), *of_works):
             del self.fields[field]
@@ -165,12 +194,17 @@ class WatchForm(forms.Form):
     @property
     def asked(self) -> list[forms.BoundField]:
         """The fields of its name and of what it asks for, those that it has."""
-        return [self[name] for name in ("name", "words", *OF_WORKS) if name in self.fields]
+        return [self[name] for name in ("name", *OF_ARCHIVES, "words", *OF_WORKS) if name in self.fields]
 
     @property
     def spending(self) -> list[forms.BoundField]:
         """The fields of what a run may spend, likewise."""
         return [self[name] for name in SPENDING if name in self.fields]
+
+    def of_archive(self) -> Subjects:
+        """What an archive is asked for; raises ``WrongUseError`` for what is no domain or no time."""
+        given = self.cleaned_data
+        return captures.subjects(given["domains"].split(), given["since"], given["until"])
 
     def subjects(self, owner: Owner) -> dict[str, Any]:
         """What searches are asked for, likewise; raises ``WrongUseError`` for a work that isn't there."""

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from desk.texts.schedules import costs
+from desk.texts.schedules import captures as archived, costs
 from desk.texts.sentences import in_words
 from desk.web.common.access import manages, number_in
 from desk.web.common.pages import decider_form, manager_post, member_page, show
@@ -14,7 +14,7 @@ from desk.web.watches.views import run_at_once
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import Price
-from registry.crawls import crawling, search_keys, watching
+from registry.crawls import captures, crawling, search_keys, watching
 from registry.crawls.search_keys import consent, estimate, keep_key, lacking, price_of, set_price
 from registry.crawls.search_services import service_of, services
 from registry.crawls.watches import arrange
@@ -75,6 +75,29 @@ def price(request: HttpRequest, owner: Owner, service: str) -> str:
     new = Price(amount=said["amount"], requests=count, free=free) if said["amount"] else None
     set_price(wiring.services(), owner, service, new, by=request.user.get_username())
     return _("Saved.")
+
+
+@decider_form()
+def archive(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """A watch that takes what a web archive holds of domains."""
+    house = wiring.services()
+    form = WatchForm(request.POST or None, name=watching.free_name(owner, _("From an archive")), archive=True)
+    told: list[str] = []
+    if form.is_valid():
+        try:
+            given, subjects = form.settings(), form.of_archive()
+            name = form.cleaned_data["archive"]
+            if request.POST.get("estimate"):
+                told = archived(captures.estimate(house, [name], given["budget"], subjects))
+            else:
+                by = request.user.get_username()
+                watch = arrange(house, owner, sources=[(crawling.ARCHIVE, name)], by=by, **given, **subjects)
+                to_run = request.POST.get("now")
+                return run_at_once(request, watch) if to_run else redirect("watch", owner.slug, watch.number)
+        except ExhibitError as error:
+            form.add_error(None, in_words(error))
+    values = {"form": form, "told": told}
+    return show(request, owner, "web/archive-watch.html", values, status=422 if form.errors else 200)
 
 
 @decider_form()

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/watches/searches/<slug:service>/disallow", searches.disallow, name="disallow-search"),
     path("o/<slug:slug>/watches/searches/<slug:service>/price", searches.price, name="search-price"),
     path("o/<slug:slug>/watches/searches/<slug:service>/watch", searches.new, name="new-search-watch"),
+    path("o/<slug:slug>/watches/archive", searches.archive, name="new-archive-watch"),
     path("o/<slug:slug>/watches/new", sources.new, name="new-watch"),
     path("o/<slug:slug>/watches/make", sources.make, name="make-watch"),
     path("o/<slug:slug>/watches/<int:number>/sources/", sources.sources, name="watch-sources"),

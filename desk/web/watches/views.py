@@ -46,7 +46,7 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
         "schedule": "" if is_past(row) else schedule(row),
         "budget": budget(row.budget),
         "spent": amounts(spent_of(of_month(row.pk))) if watching.searches(row) else "",
-        "politeness": () if reads_files(row) else politeness(row.politeness),
+        "politeness": () if reads_files(row) else politeness({**row.politeness, **_without_robots(row)}),
         "changing": changes.changed_weekly(row.pk),
         "canaries": [(one, last, canaries.is_in_reach(one)) for one, last in last_runs(row)],
         "visits_sites": watching.visits_sites(row),
@@ -55,6 +55,11 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
         "crawl": crawl,
         "progress": None if crawl is None else progress_of(crawl),
     }
+
+
+def _without_robots(row: Watch) -> dict[str, bool]:
+    """An archive is asked as an interface for programs."""
+    return {"obey_robots": False, "obey_reservations": False} if watching.asks_archives(row) else {}
 
 
 @decider_form()

@@ -53,7 +53,8 @@ def archive(name: str, site: Site, seconds: float = 0.0) -> Archive:
 
 def listed(of: Archive, asked: Asked) -> list[Capture]:
     """All that an archive names, page by page."""
-    found, page = [], ""
+    found: list[Capture] = []
+    page = ""
     for _ in range(30):
         answer = of.captures(asked, page)
         found += answer.captures

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,10 +15,13 @@ from registry.crawls import denylists
 from registry.crawls.search_keys import key_of
 from registry.crawls.watching import change_watch
 from registry.models import LogOpening, Owner, Scope, Watch
+from registry.services.services import Services
+from tests.assets.captured import Archived, Kept
 from tests.assets.programs import Program, alice, program, studio
 from tests.assets.rows import photograph, register
 from tests.assets.searches import put_market
-from tests.assets.site import Site
+from tests.assets.site import Site, picture
+from tests.assets.site_browser import use_house
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["alice", "studio"]
@@ -206,3 +210,32 @@ def test_money_and_picked_works_are_set_estimated_and_told(studio: Owner, alice:
     assert alice.post(f"/watches/{made['number']}/run", {})[0] == 202
     (asked,) = alice.get(f"/watches/{made['number']}/crawls/1")[1]["searches"]
     assert (asked["spent"], asked["remaining"]) == ([], None)
+
+
+def test_a_watch_over_an_archive_is_estimated_and_made(
+    alice: Program, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = {"name": "then", "archives": ["wayback"], "domains": ["https://Photos.example/x"], "until": "2020-06"}
+    with Site() as site:
+        Archived([Kept("http://photos.example/a.jpg", "20200101000000", picture(1))]).serve(site)
+        config = replace(inline.services.config, wayback_url=site.url(""), allowed_networks=("127.0.0.0/8",))
+        use_house(monkeypatch, Services(config))
+        status, told = alice.post("/watches/estimate", new)
+    assert (status, told) == (
+        200,
+        {
+            "items": [],
+            "archives": [
+                {
+                    "archive": "wayback", "domain": "photos.example", "pictures": 1, "more": False, "indexes": 1,
+                    "most": 1_000, "seconds": 4,
+                }
+            ],
+        },
+    )  # fmt: skip
+    wrong: list[dict[str, Any]] = [{"domains": []}, {"domains": ["com"]}, {"sources": [SHOP]}, {"since": "2021"}]
+    assert [alice.post("/watches", new | one)[0] for one in wrong] == [422] * 4
+    assert [alice.post("/watches", new | one)[0] for one in ({"archives": ["x"]}, {"until": "June"})] == [400, 400]
+    status, made = alice.post("/watches", new | {"pages": 9})
+    source = {"kind": "archive", "url": "wayback", "domains": ["photos.example"], "until": "202006"}
+    assert (status, made["sources"], made["budget"]["pages"], made["private"]) == (201, [source], 9, True)

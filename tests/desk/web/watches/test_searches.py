@@ -12,9 +12,10 @@ from registry.crawls import watching
 from registry.crawls.search_keys import key_of
 from registry.models import Inquiry, Owner, Role, SearchKey, User, Watch
 from registry.services.services import Services
+from tests.assets.captured import Archived, Kept
 from tests.assets.rows import owner
 from tests.assets.searches import KEY, put_market
-from tests.assets.site import Site
+from tests.assets.site import Site, picture
 from tests.assets.site_browser import use_house
 from tests.assets.source import flat
 from tests.desk.web.watches.test_views import fields
@@ -198,3 +199,33 @@ def test_works_are_picked_and_another_search_is_asked_for_the_same(ann: Client, 
     page = ann.get("/o/studio/watches/1/edit").content.decode()
     ann.post("/o/studio/watches/1/edit", fields(page) | {"works": ""})
     assert all("works" not in source for source in Watch.objects.get().sources)
+
+
+def test_a_watch_takes_from_an_archive_what_that_holds_of_a_domain(
+    ann: Client, studio: Owner, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, at = "/o/studio/watches/archive", {"archive": "wayback", "domains": "Photos.example\n", "since": "2019"}
+    assert page in ann.get("/o/studio/watches/new").content.decode()
+    with Site() as site:
+        Archived([Kept("http://photos.example/a.jpg", "20200101000000", picture(1))]).serve(site)
+        use_house(monkeypatch, Services(replace(services.config, wayback_url=site.url(""))))
+        given = fields(ann.get(page).content.decode()) | at
+        told = flat(ann.post(page, given | {"estimate": "yes"}).content.decode())
+        assert "Wayback Machine names 1 different pictures of photos.example." in told
+        assert "photos.example itself is asked nothing." in told
+        wrong = ann.post(page, given | {"domains": "co.uk"})
+        assert (wrong.status_code, "Write it like this: example.com" in wrong.content.decode()) == (422, True)
+        assert not Watch.objects.exists()
+        ann.post(page, given | {"pages": "70", "now": ""})
+        assert len(site.seen) == 1
+    row = Watch.objects.get()
+    source = {"kind": "archive", "url": "wayback", "domains": ["photos.example"], "since": "2019"}
+    assert (row.sources, row.budget["pages"], row.private) == ([source], 70, True)
+    told = flat(ann.get("/o/studio/watches/1/").content.decode())
+    assert "Wayback Machine" in told
+    assert "photos.example" in told
+    assert "robots.txt" not in told
+    edit = ann.get("/o/studio/watches/1/edit").content.decode()
+    ann.post("/o/studio/watches/1/edit", fields(edit) | {"pages": "80"})
+    row.refresh_from_db()
+    assert (row.sources, row.budget["pages"]) == ([source], 80)

@@ -1,0 +1,173 @@
+"""Captures of web archives: the exact bytes that an archive holds, from the archive, never from the live address.
+
+What a sighting tells of the exchange is that with the archive; its period is what the archive states of the capture, to
+the minute, and the picture's address the one that was captured.
+"""
+
+import base64
+import hashlib
+import io
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from typing import TypeAlias
+
+from scrapy import Request
+from twisted.python.failure import Failure
+
+from crawler.archives import common_crawl
+from crawler.archives.cdx import Stated, stamp
+from crawler.crawling.archives import ROOM, WRONG, Answer, address_of
+from crawler.fetching.answers import Response, ask, failure_refusal, fetched, header, media_type, status_refusal
+from crawler.fetching.gate import AS_INTERFACE, RAW_BODY
+from crawler.fetching.images import ACCEPT
+from crawler.formats.lines import Refusal
+from crawler.reading.archives import Record, records
+from crawler.reading.found import FoundImage
+from crawler.reading.sniff import unfit
+from crawler.state.crawl import Crawl
+from crawler.state.visit import Visit
+from exhibit.errors import RefusedError
+from exhibit.network.addresses import host_of, url_key
+from exhibit.periods import stated_time
+from exhibit.sentences import Sentence
+from exhibit.types import Fetched
+
+CAPTURE = "exhibit_capture"
+Wanted: TypeAlias = tuple[Visit, FoundImage, Stated]
+
+_PRIORITY = 10
+_OTHER = "The archive gives another capture than the one that it named."
+_EXCLUDED = "The archive names this capture and doesn't give it out."
+_NO_RECORD = "The archive doesn't hold this capture where it says so."
+
+
+class Captures:
+    """Fetches captures for visits; ``send`` takes a request to Scrapy's engine."""
+
+    def __init__(self, crawl: Crawl, send: Callable[[Request], None]) -> None:
+        self._crawl, self._send = crawl, send
+
+    def want(self, visit: Visit) -> None:
+        """Settle the one picture of a visit, now or later."""
+        target, stated = visit.target, Stated.read(visit.target.captured)
+        found = FoundImage(target.page_url, "" if stated is None else stated.archive, "", target.page_url)
+        visit.want(found)
+        refusal = self._refusal(target.page_url, stated)
+        if refusal is None and stated is not None:
+            headers = self._crawl.headers(ACCEPT) | {"Accept-Encoding": "identity"}
+            most = self._crawl.job.limits.max_picture_bytes
+            if _is_range(stated):
+                headers["Range"] = f"bytes={stated.offset}-{stated.offset + stated.length - 1}"
+                most = stated.length
+            meta = {
+                CAPTURE: (visit, found, stated),
+                AS_INTERFACE: True,
+                "dont_redirect": True,
+                "download_maxsize": most,
+            }
+            refusal = ask(
+                self._send, target.url, self._arrived, self._failed, headers=headers, meta=meta, priority=_PRIORITY
+            )
+        if refusal is not None:
+            visit.settle(found, refusal)
+
+    def _refusal(self, url: str, stated: Stated | None) -> Refusal | None:
+        """Why a capture isn't asked for at all."""
+        crawl = self._crawl
+        if stated is None:
+            return Refusal(url, "bad-url", Sentence("The URL can't be read."))
+        if denied := crawl.denied(host_of(url)):
+            return Refusal(url, "denied-host", f"The host {host_of(url)} isn't visited: {denied}.")
+        if _is_range(stated) and stated.length > crawl.job.limits.max_picture_bytes + ROOM:
+            return Refusal(url, "too-large", Sentence("There are more bytes than are taken."))
+        if not crawl.budget.take("images"):
+            return Refusal(url, "budget", "The job had used up its budget.")
+        return None
+
+    def _arrived(self, response: Response) -> None:
+        wanted: Wanted = response.meta[CAPTURE]
+        try:
+            result: Fetched | Refusal = self._read(response, wanted)
+        except RefusedError as error:
+            result = Refusal(wanted[1].url, error.reason, error.message)
+        self._settle(wanted, result)
+
+    def _failed(self, failure: Failure) -> None:
+        request = failure.request  # type: ignore[attr-defined] # Scrapy adds it
+        wanted: Wanted = request.meta[CAPTURE]
+        told = failure_refusal(failure.value, request.url, self._crawl.refused, shown=wanted[1].url)
+        self._settle(wanted, told)
+
+    def broken(self, wanted: Wanted) -> None:
+        """Handling an answer has failed."""
+        self._settle(wanted, Refusal(wanted[1].url, "error", "The crawler couldn't handle the answer."))
+
+    def _settle(self, wanted: Wanted, result: Fetched | Refusal) -> None:
+        visit, found, _ = wanted
+        if isinstance(result, Refusal):
+            self._crawl.budget.give_back("images")
+        if not visit.is_over:
+            visit.settle(found, result)
+
+    def _read(self, response: Response, wanted: Wanted) -> Fetched:
+        """The picture of an answer; raises ``RefusedError`` where it isn't the one that the archive named."""
+        url, stated, crawl = wanted[1].url, wanted[2], self._crawl
+        if 300 <= response.status < 400:
+            raise RefusedError(_OTHER, reason="other-capture")
+        if response.status in (403, 404, 451):
+            raise RefusedError(_EXCLUDED, reason="excluded")
+        read = self._packed if _is_range(stated) else _replayed
+        body, told, status = read(response, url, stated)
+        if not body:
+            raise RefusedError("The server sent no bytes.", reason="empty")
+        if refused := unfit(body, crawl.job.limits.max_picture_bytes):
+            raise RefusedError(refused[1], reason=refused[0])
+        if not crawl.budget.take("bytes", len(body)):
+            raise RefusedError("The job had used up its budget.", reason="budget")
+        facts = fetched(response, crawl.spool.put(body), size=len(body))
+        stands = f"{stated.at:%Y-%m-%dT%H:%MZ}"  # no moment at which anybody here saw it
+        return replace(facts, media_type=told, status=status, fetched_at=None, period=stands)
+
+    def _packed(self, response: Response, url: str, stated: Stated) -> tuple[bytes, str, int]:
+        """Of a record of a WARC file, as a member of gzip: its body, and the type and the status it had."""
+        said = header(response, "Content-Range").lower()
+        if response.status != 206 or not said.startswith(f"bytes {stated.offset}-"):
+            if refusal := None if response.status == 206 else status_refusal(response, url):
+                raise RefusedError(refusal.sentence, reason=refusal.reason)
+            raise RefusedError(_NO_RECORD, reason="other-capture")
+        first, most = next(iter(records(io.BytesIO(response.body))), None), self._crawl.job.limits.max_picture_bytes
+        if not isinstance(first, Record):
+            raise RefusedError(_NO_RECORD, reason="unreadable-record")
+        moment, _ = stated_time(first.header("WARC-Date"))
+        is_it = url_key(address_of(first)) == url_key(url) and moment is not None and stamp(moment) == stamp(stated.at)
+        if first.header("WARC-Type").lower() != "response" or not is_it:
+            raise RefusedError(_OTHER, reason="other-capture")
+        answer = Answer(first, url, first.read(most + ROOM), most)
+        body = answer.body()
+        if not answer.has(("sha1", base64.b32decode(stated.digest)), body):
+            raise RefusedError(WRONG, reason="wrong-digest")
+        return body, answer.media_type, answer.status
+
+
+def _replayed(response: Response, url: str, stated: Stated) -> tuple[bytes, str, int]:
+    """Of an answer that gives a capture's own bytes: its body, and the type and the status it had."""
+    if refusal := status_refusal(response, url):
+        raise RefusedError(refusal.sentence, reason=refusal.reason)
+    moment = header(response, "Memento-Datetime")
+    with suppress(ValueError):
+        if moment and stamp(parsedate_to_datetime(moment)) != stamp(stated.at):
+            raise RefusedError(_OTHER, reason="other-capture")
+    sent = response.body, response.meta.get(RAW_BODY, b"")
+    if not any(_sha1(data) == stated.digest for data in sent):
+        raise RefusedError(WRONG, reason="wrong-digest")
+    return response.body, media_type(response), response.status
+
+
+def _is_range(stated: Stated) -> bool:
+    return stated.archive == common_crawl.NAME
+
+
+def _sha1(data: bytes) -> str:
+    return base64.b32encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode("ascii")

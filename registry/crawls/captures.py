@@ -1,0 +1,241 @@
+"""What web archives hold of domains: which captures a watch takes, each picture once, its earliest capture first.
+
+Only the archive is asked, never the domain: its index for what it has, then :mod:`registry.crawls.slice` for the bytes.
+"""
+
+import re
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db import transaction
+
+from crawler.archives import common_crawl, wayback
+from crawler.archives.cdx import Archive, Asked, Page, Stated, earliest
+from crawler.archives.common_crawl import CommonCrawl
+from crawler.archives.wayback import Wayback
+from crawler.reading.found import MAX_ADDRESS
+from crawler.searches.client import SearchRefusedError
+from exhibit.clock import now
+from exhibit.errors import NotFoundError, RefusedError, WrongUseError
+from exhibit.network.addresses import host_of, is_public_suffix, literal_address
+from exhibit.network.http import guarded_session
+from exhibit.periods import stated_time
+from exhibit.sentences import Sentence
+from registry.crawls import crawling, inquiries
+from registry.crawls.crawling import ARCHIVE, CAPTURE, NewUrl
+from registry.crawls.watching import Subjects
+from registry.db import steps
+from registry.models import FrontierUrl, Inquiry, Refusal
+from registry.services.services import Services
+
+NAMES: Final = (wayback.NAME, common_crawl.NAME)
+TITLES: Mapping[str, str] = {wayback.NAME: wayback.TITLE, common_crawl.NAME: common_crawl.TITLE}
+WORK_SECONDS = 120.0
+"""After so long an inquiry is put off after the request at hand, well before the time limit of its task."""
+BUSY = timedelta(minutes=1)
+PAGE = 5_000
+"""Captures that an index is asked for at a time."""
+MAX_REQUESTS = 400
+"""Requests that a run makes to an index; the next run goes on behind them."""
+CONNECT_SECONDS = 60.0
+PASSING = frozenset({"too-slow", "unresolvable"})
+"""Refusals of an answer that may be another one next time."""
+FETCH_SECONDS = 1.0
+"""Seconds between two captures, where a watch says no other pace."""
+MORE, NOTHING = "more", "nothing"
+"""Outcomes of asking: the index names more than a run takes, or no picture at all."""
+_DIGITS = re.compile(r"\d{4}(?:-?\d\d(?:-?\d\d)?)?", re.ASCII)
+
+
+def archive_of(services: Services, name: str) -> Archive:
+    """An archive that can be asked; raises ``NotFoundError``."""
+    config = services.config
+    urls = {wayback.NAME: config.wayback_url, common_crawl.NAME: config.common_crawl_url}
+    if not urls.get(name):
+        named = ", ".join(one for one in NAMES if urls[one])
+        hint = Sentence("There are: %(names)s", names=named) if named else Sentence("Ask the operator.")
+        raise NotFoundError(Sentence("There is no archive %(name)s.", name=f"{name!r}"), hint=hint)
+    session = guarded_session(services.guard, timeout=CONNECT_SECONDS, user_agent=services.user_agent)
+    if name == wayback.NAME:
+        return Wayback(session, urls[name])
+    return CommonCrawl(session, urls[name], config.common_crawl_data_url)
+
+
+def domain_of(text: str) -> str:
+    """The domain that somebody names, also by an address there; raises ``WrongUseError`` for what is none.
+
+    What others have their own names below, such as ``co.uk`` and ``github.io``, isn't one that belongs to a site.
+    """
+    given = text.strip()
+    host = host_of(given if "://" in given else f"http://{given}/") if given and not re.search(r"\s", given) else ""
+    if not host or literal_address(host) is not None or is_public_suffix(host, private=True):
+        said = Sentence("“%(given)s” is no domain of a site.", given=given[:80])
+        raise WrongUseError(said, hint=Sentence("Write it like this: example.com"))
+    return host
+
+
+def moment_of(text: str) -> str:
+    """The digits of a year, a month or a day, such as ``201903``; raises ``WrongUseError`` for what is none."""
+    given = text.strip()
+    if given and (not _DIGITS.fullmatch(given) or stated_time(given) == (None, "")):
+        said = Sentence("“%(given)s” is no year, month or day until now.", given=given[:40])
+        raise WrongUseError(said, hint=Sentence("Write it like this: 2019, 2019-03 or 2019-03-31"))
+    return given.replace("-", "")
+
+
+def subjects(domains: Sequence[str], since: str | None, until: str | None) -> Subjects:
+    """What an archive is asked for, as a watch keeps it; raises ``WrongUseError``."""
+    first, last = moment_of(since or ""), moment_of(until or "")
+    if first and last and first > last.ljust(len(first), "9"):
+        raise WrongUseError(Sentence("The time ends before it begins."))
+    return {"domains": list(dict.fromkeys(map(domain_of, domains))), "since": first, "until": last}
+
+
+def _asked(domain: str, source: Mapping[str, Any]) -> Asked:
+    since, until = source.get("since", ""), source.get("until", "")
+    return Asked(url=domain, whole_domain=True, pictures=True, since=since, until=until, most=PAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What asking an archive for a domain comes to, as far as a few requests tell."""
+
+    archive: str
+    title: str  # what people call it
+    domain: str
+    pictures: int  # different ones among those named so far
+    more: bool  # whether the index goes on
+    indexes: int  # that are asked one after the other; 1 where there is one
+    requests: float  # seconds between two requests to the index
+    most: int  # pictures that a run takes
+
+    @property
+    def seconds(self) -> int:
+        """How long a run takes at least, at the archive's pace."""
+        taken = self.most if self.more else min(self.pictures, self.most)
+        return round(taken * FETCH_SECONDS + self.indexes * self.requests)
+
+
+def estimate(services: Services, names: Collection[str], budget: Mapping[str, Any], asked: Subjects) -> list[Estimate]:
+    """What a run would ask of whom: the first page that names pictures is asked for, and nothing is fetched.
+
+    Raises ``WrongUseError``, ``NotFoundError``, and ``RefusedError`` where an archive doesn't answer.
+    """
+    most = int(budget.get("pages", 1_000))
+    found = []
+    for name in dict.fromkeys(names):
+        archive = archive_of(services, name)
+        for domain in asked["domains"] or ():
+            wanted = _asked(domain, asked)
+            indexes = archive.pages(wanted) if name == common_crawl.NAME else 1
+            page = archive.captures(wanted)
+            if not page.captures and page.next_page and name == common_crawl.NAME:
+                page = archive.captures(wanted, page.next_page)
+            count, more = len(earliest(page.captures)), bool(page.next_page)
+            found.append(Estimate(name, archive.title, domain, count, more, indexes, archive.seconds, most))
+    return found
+
+
+def ask_on(services: Services, row: Inquiry) -> None:
+    """Ask an archive's index for one page after the other until the run has enough, it ends, or time is over."""
+    try:
+        archive = archive_of(services, row.service)
+    except NotFoundError:
+        inquiries.end(row.pk, "no-service")
+        return
+    until = time.monotonic() + WORK_SECONDS
+    while (domain := _next(row)) is not None:
+        if time.monotonic() > until:
+            steps.wait(Inquiry, row.pk, now())
+            return
+        if not _ask_for(archive, row, domain):
+            return
+
+
+def _next(row: Inquiry) -> inquiries.Subject | None:
+    """The domain that is asked for next; ``None`` when asking is over, which is recorded then."""
+    row.refresh_from_db()
+    row.crawl.refresh_from_db()
+    domain = inquiries.next_subject(row) if inquiries.rest(row) > 0 and not row.crawl.reason else None
+    if domain is None:
+        inquiries.end(row.pk, row.crawl.reason or ("" if _has_any(row) else NOTHING))
+    elif _is_enough(row):
+        inquiries.end(row.pk, MORE)
+        return None
+    return domain
+
+
+def _ask_for(archive: Archive, row: Inquiry, domain: inquiries.Subject) -> bool:
+    """Ask for one page of what an archive has of a domain; says whether to go on."""
+    try:
+        page = archive.captures(_asked(domain.words, _source(row)), row.page)
+    except SearchRefusedError as error:
+        return _refused(row, domain, error)
+    except RefusedError as error:
+        steps.fail(Inquiry, row.pk, f"{archive.title}: {error.message}", retry=error.reason in PASSING)
+        return False
+    return _keep(row, domain, page)
+
+
+def _source(row: Inquiry) -> Mapping[str, Any]:
+    of_run = (one for one in row.crawl.sources if (one["kind"], one["url"]) == (ARCHIVE, row.service))
+    return next(of_run, {})
+
+
+def _has_any(row: Inquiry) -> bool:
+    return FrontierUrl.objects.filter(crawl__watch=row.crawl.watch_id, kind=CAPTURE).exists()
+
+
+def _is_enough(row: Inquiry) -> bool:
+    """Whether a run has as many captures as it may take, or has asked as often as it may."""
+    most = int(row.crawl.watch.budget.get("pages", 1_000))
+    return row.asked >= MAX_REQUESTS or row.crawl.frontier.filter(kind=CAPTURE)[:most].count() >= most
+
+
+def _keep(row: Inquiry, domain: inquiries.Subject, page: Page) -> bool:
+    """Keep what a page names that the watch doesn't know, with where to go on; says whether the claim still stands."""
+    is_denied = crawling.denials()
+    urls, denied = {}, set()
+    for one in earliest(page.captures).values():
+        if is_denied(host := host_of(one.url)):
+            denied.add(host)
+        elif len(one.url) <= MAX_ADDRESS:
+            new = NewUrl(one.record, CAPTURE, 1, one.url, position=str(one.stated))
+            urls[new.key] = new
+    with transaction.atomic():
+        known = FrontierUrl.objects.filter(crawl__watch=row.crawl.watch_id, key__in=list(urls), kind=CAPTURE)
+        for before in known.exclude(state=FrontierUrl.State.REFUSED):
+            new = urls.pop(bytes(before.key))
+            _take_earlier(before, new)
+        rows = [
+            crawling.refusal(row.crawl_id, f"http://{host}/", "denied-host", "The host isn't visited.")
+            for host in sorted(denied)
+        ]
+        Refusal.objects.bulk_create(rows, ignore_conflicts=True)
+        ends = None if page.next_page else domain
+        return inquiries.keep_answer(row.pk, urls.values(), page=page.next_page, pages=row.pages + 1, ends=ends)
+
+
+def _take_earlier(before: FrontierUrl, new: NewUrl) -> None:
+    """Let a capture that waits be the earlier one of the same picture."""
+    known, stated = Stated.read(before.position), Stated.read(new.position)
+    if known is None or stated is None or stated.at >= known.at:
+        return
+    rows = FrontierUrl.objects.filter(pk=before.pk, state=FrontierUrl.State.PENDING)
+    rows.update(url=new.url, host=host_of(new.url), page_url=new.page_url, position=new.position)
+
+
+def _refused(row: Inquiry, domain: inquiries.Subject, error: SearchRefusedError) -> bool:
+    """Record why an archive gave no answer; says whether to go on with the next domain."""
+    if error.reason == "unsearchable":
+        inquiries.refuse(row, domain, error.message, reason="excluded")
+        return True
+    if error.reason == "busy":
+        pause = timedelta(seconds=error.wait) if error.wait is not None else BUSY
+        steps.wait(Inquiry, row.pk, now() + pause, error.message)
+    else:
+        steps.fail(Inquiry, row.pk, error.message, retry=True)
+    return False

@@ -1,0 +1,294 @@
+"""Watches that take what web archives hold of a domain: from the index to a sighting and a case."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
+from registry.crawls import captures, watching
+from registry.crawls.watches import arrange
+from registry.db import steps
+from registry.models import Case, Crawl, FrontierUrl, HostDenial, Inquiry, Owner, Refusal, Sighting, Watch
+from tests.assets.captured import Archived, Kept, digest
+from tests.assets.rows import copy_of, owner, photograph, register
+from tests.assets.shop import FAST, LOOPBACK
+from tests.assets.site import Answer, Site, picture
+from workers.tasks.sync_runner import SyncRunner
+
+COPY = copy_of(photograph(1))
+URL = "http://photos.example/copy.jpg"
+BOTH = pytest.mark.parametrize("name", captures.NAMES)
+
+
+@pytest.fixture
+def site(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    for module in ("wayback", "common_crawl"):
+        monkeypatch.setattr(f"crawler.archives.{module}.SECONDS", 0.0)
+    with Site(host="127.0.0.13") as running:
+        inline.services.config = replace(
+            inline.services.config,
+            allowed_networks=(LOOPBACK,),
+            wayback_url=running.url(""),
+            common_crawl_url=running.url(""),
+            common_crawl_data_url=running.url(""),
+        )
+        yield running
+
+
+@pytest.fixture
+def archived(site: Site) -> Archived:
+    """One copy of a work at three moments, and another picture."""
+    made = Archived([Kept(URL, f"20{year}0303120000", COPY) for year in ("24", "19", "20")])
+    made.kept.append(Kept("http://www.photos.example/other.jpg", "20240101000000", picture(7)))
+    made.serve(site)
+    return made
+
+
+@pytest.fixture
+def studio(inline: SyncRunner) -> Owner:
+    made = owner("studio")
+    register(inline.services, made, photograph(1))
+    return made
+
+
+def over(inline: SyncRunner, of: Owner, name: str, pages: int = 100, **asked: str) -> Watch:
+    said = {"domains": ["photos.example"], **asked}
+    times = {"every": timedelta(days=7), "by": "Ann"}
+    limits = {"budget": {"pages": pages}, "politeness": FAST}
+    return arrange(inline.services, of, name, [("archive", name)], **times, **limits, **said)  # type: ignore[arg-type]
+
+
+def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
+    crawl = watching.start_now(watch)
+    inline.run_until_idle()
+    crawl.refresh_from_db()
+    return crawl, crawl.inquiries.get()
+
+
+@BOTH
+@pytest.mark.usefixtures("archived")
+def test_a_copy_in_an_archive_is_a_sighting_at_the_time_that_the_archive_states_and_a_case(
+    name: str, inline: SyncRunner, studio: Owner, site: Site
+) -> None:
+    crawl, inquiry = run(inline, over(inline, studio, name))
+    assert (crawl.state, crawl.reason, crawl.pages, inquiry.outcome) == ("done", "finished", 2, "")
+    seen = Sighting.objects.get(image_url=URL)
+    assert (seen.first_seen, seen.last_seen, seen.period) == (None, None, "2019-03-03T12:00Z")
+    assert (seen.found_in, seen.page_url, seen.party, seen.private_to) == (name, URL, "photos.example", studio)
+    assert seen.final_url.startswith(site.url("/web/20190303120000id_/" if name == "wayback" else "/crawl-data/"))
+    assert seen.peer == f"127.0.0.13:{site.port}"
+    assert (seen.status, seen.media_type) == (200, "image/jpeg")
+    assert seen.picture.digest == Digest.of(COPY)
+    assert inline.services.blobs.get(Digest.of(COPY)) == COPY
+    assert Case.objects.get().owner == studio
+    assert Sighting.objects.count() == 2
+    assert not any("robots" in path for path in site.paths())
+    assert {one.headers["user-agent"].partition("/")[0] for one in site.seen} == {"ExhibitBot"}
+
+
+@BOTH
+def test_bytes_that_dont_fit_the_digest_of_the_index_are_refused(
+    name: str, inline: SyncRunner, studio: Owner, archived: Archived
+) -> None:
+    archived.kept[:] = [Kept(URL, "20190303120000", COPY, digest=digest(b"other"))]
+    crawl, _ = run(inline, over(inline, studio, name))
+    refusal = Refusal.objects.get()
+    assert (crawl.reason, refusal.reason, refusal.page_url) == ("finished", "wrong-digest", URL)
+    assert not Sighting.objects.exists()
+
+
+def test_an_archive_that_gives_another_capture_or_none_is_not_believed(
+    inline: SyncRunner, studio: Owner, archived: Archived
+) -> None:
+    later = (("Memento-Datetime", "Mon, 04 Mar 2024 00:00:00 GMT"),)
+    answers = {
+        "2019": Answer(COPY, "image/jpeg", headers=later),
+        "2020": Answer(b"", status=302, headers=(("Location", "/web/20240303120000id_/" + URL),)),
+        "2021": Answer(b"", status=403),
+    }
+    archived.kept[:] = [
+        Kept(f"http://photos.example/{year}.jpg", f"{year}0303120000", COPY, digest=digest(year.encode()))
+        for year in answers
+    ]
+    archived.answer = lambda seen: answers.get(seen.path[5:9]) if seen.path.startswith("/web/") else None
+    run(inline, over(inline, studio, "wayback"))
+    reasons = dict(Refusal.objects.values_list("page_url", "reason"))
+    assert [reasons[f"http://photos.example/{year}.jpg"] for year in answers] == [
+        "other-capture", "other-capture", "excluded",
+    ]  # fmt: skip
+    assert not Sighting.objects.exists()
+
+
+@BOTH
+def test_each_run_takes_as_many_as_it_may_and_the_next_goes_on_so_that_nothing_comes_twice(
+    name: str, inline: SyncRunner, studio: Owner, archived: Archived, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captures, "PAGE", 4)
+    archived.kept[:] = [
+        Kept(f"http://photos.example/{number:02}.jpg", f"2019030312{again}000", picture(number))
+        for number in range(7)
+        for again in (1, 2)
+    ]
+    watch = over(inline, studio, name, pages=3)
+    ends = [(*run(inline, watch),) for _ in range(3)]
+    assert [crawl.pages for crawl, _ in ends] == [3, 3, 1]
+    assert ends[0][1].outcome == "more"
+    asked = [path for path in site.paths() if path.startswith("/web/")]
+    asked += [one.headers["range"] for one in site.seen if one.path.startswith("/crawl-data/")]
+    assert len(asked) == len(set(asked)) == 7
+    assert Sighting.objects.values("picture").distinct().count() == 7
+
+
+def test_an_archive_that_asks_to_be_asked_later_is_left_alone_as_long_as_it_says(
+    inline: SyncRunner, studio: Owner, archived: Archived
+) -> None:
+    busy = iter([Answer(b"", status=429, headers=(("Retry-After", "900"),))])
+    archived.answer = lambda seen: next(busy, None) if seen.path.startswith("/cdx") else None
+    watching.start_now(over(inline, studio, "wayback"))
+    inline.run_until_idle()
+    row = Inquiry.objects.get()
+    assert row.not_before is not None
+    assert timedelta(minutes=14) < row.not_before - row.claimed_at < timedelta(minutes=16)  # type: ignore[operator]
+    assert row.error == "Wayback Machine asks to be asked later."
+    Inquiry.objects.update(not_before=None)
+    inline.run_until_idle()
+    assert Crawl.objects.get().reason == "finished"
+    assert Sighting.objects.count() == 2
+
+
+def test_a_worker_that_is_killed_behind_an_answer_goes_on_with_the_next_page(
+    inline: SyncRunner, studio: Owner, archived: Archived, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captures, "PAGE", 2)
+    archived.kept[:] = [Kept(f"http://photos.example/{n}.jpg", "20190303120000", picture(n)) for n in range(6)]
+
+    crawl = watching.start_now(over(inline, studio, "wayback"))
+    with monkeypatch.context() as patch:
+        kept = captures._keep
+
+        def keep_and_die(*given: object) -> bool:
+            kept(*given)  # type: ignore[arg-type]
+            raise KeyboardInterrupt
+
+        patch.setattr(captures, "_keep", keep_and_die)
+        row = crawl.inquiries.get()
+        steps.claim(Inquiry, [row.pk], inline.services.stale_after)
+        with pytest.raises(KeyboardInterrupt):
+            captures.ask_on(inline.services, row)
+        Inquiry.objects.update(state="todo", claimed_at=None)
+    inline.run_until_idle()
+    assert Sighting.objects.count() == 6
+    asked = [path for path in site.paths() if path.startswith("/cdx")]
+    assert len(asked) == len(set(asked)) == 3
+
+
+@BOTH
+def test_an_archive_without_a_picture_says_so(name: str, inline: SyncRunner, studio: Owner, archived: Archived) -> None:
+    archived.kept.clear()
+    crawl, inquiry = run(inline, over(inline, studio, name))
+    assert (crawl.reason, inquiry.outcome, inquiry.found) == ("finished", "nothing", 0)
+
+
+def test_a_domain_that_an_archive_doesnt_give_out_is_told(
+    inline: SyncRunner, studio: Owner, archived: Archived
+) -> None:
+    archived.answer = lambda _: Answer(b"Blocked Site Error", status=403)
+    run(inline, over(inline, studio, "wayback"))
+    refusal = Refusal.objects.get()
+    assert (refusal.reason, refusal.url) == ("excluded", "search:wayback?photos.example")
+
+
+@pytest.mark.usefixtures("archived")
+def test_a_host_that_isnt_visited_isnt_taken_from_an_archive_either(
+    inline: SyncRunner, studio: Owner, site: Site
+) -> None:
+    HostDenial.objects.create(host="www.photos.example", reason="asked us")
+    run(inline, over(inline, studio, "wayback"))
+    assert list(Sighting.objects.values_list("image_url", flat=True)) == [URL]
+    assert Refusal.objects.get().reason == "denied-host"
+    assert not any("other.jpg" in path for path in site.paths())
+
+
+@pytest.mark.usefixtures("archived")
+def test_what_a_run_would_ask_is_told_without_a_capture_being_fetched(inline: SyncRunner, site: Site) -> None:
+    (one,) = captures.estimate(
+        inline.services, ["wayback"], {"pages": 1}, captures.subjects(["photos.example"], "", "")
+    )
+    assert (one.pictures, one.more, one.indexes, one.seconds) == (2, False, 1, 1)
+    (other,) = captures.estimate(inline.services, ["common-crawl"], {}, captures.subjects(["photos.example"], "", ""))
+    assert (other.pictures, other.more, other.indexes) == (1, True, 2)
+    assert not any(path.startswith(("/web/", "/crawl-data/")) for path in site.paths())
+    assert not FrontierUrl.objects.exists()
+
+
+def test_ten_thousand_captures_of_few_pictures_are_few_addresses(
+    inline: SyncRunner, studio: Owner, archived: Archived, site: Site
+) -> None:
+    archived.kept[:] = [
+        Kept(
+            f"http://photos.example/{number}.jpg",
+            f"2019{1 + number % 12:02}01000000",
+            b"",
+            digest=digest(bytes([number % 5])),
+        )
+        for number in range(10_000)
+    ]
+    crawl = watching.start_now(over(inline, studio, "wayback"))
+    row = crawl.inquiries.get()
+    steps.claim(Inquiry, [row.pk], inline.services.stale_after)
+    captures.ask_on(inline.services, row)
+    row.refresh_from_db()
+    assert (row.asked, row.found, FrontierUrl.objects.count()) == (2, 5, 5)
+    assert len(site.seen) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "com", "co.uk", "github.io", "127.0.0.1", "[::1]", "localhost", "no domain.example", "http://", "ex_ample"],
+)
+def test_what_is_no_domain_of_a_site_is_refused_with_what_to_write(text: str) -> None:
+    with pytest.raises(WrongUseError) as error:
+        captures.domain_of(text)
+    assert "example.com" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("Photos.Example.com", "photos.example.com"),
+        ("https://www.example.org/a?b", "www.example.org"),
+        ("münchen.de", "xn--mnchen-3ya.de"),
+    ],
+)
+def test_a_domain_may_be_named_by_an_address_there(text: str, domain: str) -> None:
+    assert captures.domain_of(text) == domain
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [("soon", ""), ("2019-13", ""), ("3000", ""), ("2020", "2019"), ("2019-0", ""), ("201903031", "")],
+)
+def test_a_time_that_is_none_is_refused(since: str, until: str) -> None:
+    with pytest.raises(WrongUseError):
+        captures.subjects(["example.com"], since, until)
+
+
+def test_a_watch_is_refused_that_no_archive_could_be_asked_for(inline: SyncRunner, studio: Owner, site: Site) -> None:
+    def made(sources: list[tuple[str, str]], **asked: object) -> ExhibitError:
+        times = {"every": timedelta(days=7), "by": "Ann", "budget": {}, "politeness": {}}
+        with pytest.raises(ExhibitError) as error:
+            arrange(inline.services, studio, "w", sources, **times, **asked)  # type: ignore[arg-type]
+        return error.value
+
+    assert isinstance(made([("archive", "memento")], domains=["example.com"]), NotFoundError)
+    assert isinstance(made([("archive", "wayback")]), WrongUseError)
+    assert isinstance(made([("site", "https://example.com/")], domains=["example.com"]), WrongUseError)
+    mixed = [("archive", "wayback"), ("site", "https://example.com/")]
+    assert isinstance(made(mixed, domains=["example.com"]), WrongUseError)
+    HostDenial.objects.create(host="example.com", reason="")
+    assert isinstance(made([("archive", "wayback")], domains=["www.example.com"]), RefusedError)
+    inline.services.config = replace(inline.services.config, wayback_url="")
+    assert isinstance(made([("archive", "wayback")], domains=["example.org"]), NotFoundError)
