@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.files import read_picture
-from desk.cli.common.frame import DECISIONS, Desk, examples, open_desk, person
-from desk.cli.common.options import AT_LEAST_1, FILE, TO_WRITE, json_option, owner_option, reason_option, why_option
+from desk.cli.common.frame import DECISIONS, Desk, ask, examples, open_desk, person
+from desk.cli.common.options import (
+    AT_LEAST_1,
+    FILE,
+    TO_WRITE,
+    json_option,
+    owner_option,
+    reason_option,
+    why_option,
+    yes_option,
+)
 from desk.cli.common.show import counted, fields, listed, moment, note, only_json, say, short, table
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from exhibit.digests import Digest
@@ -98,6 +107,14 @@ def show_case(*, number: int, named: str | None, as_json: bool) -> None:
     )
     for use in one.uses:
         _show_use(desk, use)
+    for other in one.elsewhere:
+        click.echo()
+        stated = other.stated or f"none, when it was asked: {moment(other.learnt, desk.zone)}"
+        fields(
+            ("stated by others", " ".join(filter(None, (other.kind, other.by)))),
+            ("of the", f"{other.of}, {stated}"),
+            ("look it up", other.where),
+        )
     if one.also_shown:
         click.echo()
         also = (f"work {other.number}, {other.title} ({other.decision})" for other in one.also_shown)
@@ -158,6 +175,33 @@ def _show_evidence(desk: Desk, one: "schemas.FullCase") -> None:
     if one.history:
         click.echo()
         table(("when", "what"), [(moment(event.at, desk.zone), event.sentence) for event in one.history])
+
+
+@case_command.command("ask-archive", epilog=examples("exhibit case ask-archive 3", "exhibit case ask-archive 3 --yes"))
+@click.argument("number", type=AT_LEAST_1)
+@owner_option
+@yes_option
+def ask_archive_about_case(*, number: int, named: str | None, yes: bool) -> None:
+    """Have a web archive asked since when it has captures of the pages and pictures of confirmed case NUMBER.
+
+    It learns their addresses and this server's own. What it answers is kept as its word: exhibit case show NUMBER.
+    """
+    desk = open_desk()
+    owner = desk.owner(named)
+    from evidence.facts.elsewhere import title_of
+    from registry.accounts import scoped
+    from registry.cases import ask_archive
+
+    row, archive = scoped.case(owner, number), title_of(ask_archive.archive_of(desk.services))
+    if not yes and ask_archive.may_ask(desk.services, row):
+        for place in ask_archive.asked_about(row):
+            for _what, url in ask_archive.addresses_of(place.first):
+                say(url)
+        ask(f"{archive} learns these addresses. Ask it?")
+    made = ask_archive.ask(desk.services, row, by=person())
+    say(f"Asked about {counted(len(made), 'place')}: {archive}.")
+    if not desk.workers_run:
+        note("No worker runs to ask it: start them with `exhibit up`.")
 
 
 @case_command.command("look", epilog=examples("exhibit case look 3 --picture ours.jpg --side-by-side both.jpg"))

@@ -39,7 +39,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "ingest": "Read lists of addresses in bulk: Parquet, CSV, WAT, CDX, folders of them.",
         "edge": "Machines of others that help: invite, join, list, account, check, remove.",
         "agreement": "What partners may search blindly: add, list, end; search a partner's pictures.",
-        "case": "Found uses: list, show, look, confirm, clear, license, reopen, undo.",
+        "case": "Found uses: list, show, look, ask-archive, confirm, clear, license, reopen, undo.",
     },
     "Evidence": {
         "report": "Accounts of cases: make, list.",

@@ -1,5 +1,6 @@
 """Cases, as programs are told of them."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Self
 
 from django.db.models import Prefetch, QuerySet
@@ -8,8 +9,10 @@ from pydantic import Field
 from desk.schemas.base import EXPOSURE, FIGURES, NOON, RELATED, Answer, From, Hex, Moment
 from desk.schemas.evidence import Bundle
 from desk.schemas.notices import ClaimCheck
-from exhibit.types import Decision
+from evidence.facts.case import ElsewhereFacts
+from exhibit.types import Decision, SeenKind
 from registry import models
+from registry.bundles.facts import elsewhere_of, places_of, rows_of
 from registry.bundles.sentences import PRINTS
 from registry.cases import recaptures
 from registry.cases.also_shown import also_shown
@@ -148,11 +151,44 @@ def _claims(row: models.Case) -> list[ClaimCheck]:
     return ClaimCheck.of(check(wiring.services(), [row]))
 
 
+class Elsewhere(Answer):
+    """What somebody else states of when a picture was at a place: their word, apart from what was seen."""
+
+    page_url: str = Field(examples=["https://shop.example/42"])
+    image_url: str
+    kind: SeenKind = Field(description="Who states what.", examples=["archive-captured"])
+    by: str = Field(description="Their name; empty where the kind says all.", examples=["Internet Archive"])
+    of: str = Field(description="What was there: `picture` or `page`.", examples=["picture"])
+    stated: str = Field(
+        description="As much of ISO 8601 as they state; empty where they were asked and state nothing.",
+        examples=["2019-03-03T10:15:57Z"],
+    )
+    where: str = Field(description="The address at which it can be looked up, or empty.")
+    learnt: Moment = Field(description="When they said so.", examples=[NOON])
+    same: bool | None = Field(description="Whether that was the seen picture, byte for byte; null where none can tell.")
+
+    @classmethod
+    def of_case(cls, row: models.Case) -> list[Self]:
+        """All that others state of a case's places."""
+        return [
+            cls(page_url=place.first.page_url, image_url=place.first.image_url, **_without_file(one))
+            for number, place in enumerate(places_of(rows_of(row, sealed=False)), 1)
+            for one in elsewhere_of(row, place, number)[0]
+        ]
+
+
+def _without_file(one: ElsewhereFacts) -> dict[str, Any]:
+    return {name: value for name, value in asdict(one).items() if name != "file"}
+
+
 class FullCase(Case):
     """A case with everything that is known of it."""
 
     also_shown: Annotated[list[AlsoShown], From(lambda row: also_shown([row]).get(row.pk, []))] = Field(
         description="What else its pictures were found to show: another registration of one picture, or its page."
+    )
+    elsewhere: Annotated[list[Elsewhere], From(Elsewhere.of_case)] = Field(
+        description="What others state of when it was there."
     )
     claims: Annotated[list[ClaimCheck], From(_claims)] = Field(description="What speaks against the claim.")
     captures: Annotated[list[Capture], From(lambda row: row.captures.select_related("sighting").order_by("pk"))]

@@ -189,6 +189,7 @@ def _mentioned(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
         named += [(path, None) for capture in sighting.captures for path in capture.files]
         if sighting.provenance is not None and sighting.provenance.file:
             named.append((sighting.provenance.file, None))
+        named += [(path, None) for path in dict.fromkeys(one.file for one in sighting.elsewhere if one.file)]
     named += [(path, None) for match in facts.matches for path in match.drawings.values()]
     return [*named, *((path, None) for path in derived_files(facts))]
 

@@ -46,6 +46,7 @@ _ENTRY = "the entry of the log and its opening"
 _RECORD = "the crawl's record in the slice that the log's entry commits to"
 _EXCHANGES = "the recorded exchanges"
 _SEALED = "the sealed files"
+_ANSWERS = "the archive's answers, where some were kept"
 
 
 def _checked(check: str, source: str, *paths: str) -> Iterator[tuple[str, Backing]]:
@@ -105,6 +106,12 @@ def _sightings() -> Iterator[tuple[str, Backing]]:
     yield from _said(Standing.RECORDED, *_under(place, served), check="slice", source=_RECORD)
     yield from _said(Standing.RECORDED, *_under(place, ("first_seen", "last_seen", "crawl", "visibility")))
     yield from _said(Standing.STATED, f"{place}.context")
+    other = f"{place}.elsewhere[]"
+    told = ("kind", "by", "of", "stated", "where")
+    yield from _said(Standing.STATED, *_under(other, told), check="elsewhere", source=_ANSWERS)
+    yield from _said(Standing.RECORDED, f"{other}.same", check="elsewhere", source=_ANSWERS)
+    yield from _said(Standing.RECORDED, f"{other}.learnt")
+    yield from _checked("facts", _SEALED, f"{other}.file")
     yield from _picture(f"{place}.picture")
     yield from _said(Standing.RECORDED, *_under(f"{place}.slice.record", record), check="slice", source=_RECORD)
     yield from _checked("slice", "the tree of the slice", *_under(f"{place}.slice", ("index", "count", "path[]")))

@@ -174,6 +174,27 @@ class MakingFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ElsewhereFacts:
+    """When somebody else states that the picture or its page was there: their word, and not what was seen here.
+
+    Attributes:
+        kind: ``page-published``, ``feed-published``, ``search-saw``, ``search-published``, ``archive-recorded`` (of an
+            archive that was imported) or ``archive-captured`` (of one that was asked).
+        stated: as much of ISO 8601 as they state; empty where they were asked and state nothing.
+        same: whether that was the seen picture, byte for byte; ``None`` where nobody can tell.
+    """
+
+    kind: str
+    by: str  # their name; empty where the kind says all
+    of: str  # what was there: ``picture`` or ``page``
+    stated: str
+    where: str  # the address at which it can be looked up; empty where there is none
+    learnt: datetime  # when they said so, aware, UTC
+    file: str = ""  # where the answers of an archive lie in the bundle; empty where none were kept
+    same: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SightingFacts:
     """A picture seen at an image URL on a page.
 
@@ -204,6 +225,7 @@ class SightingFacts:
     certificate: str = field(default="", metadata=LATER)
     making: MakingFacts | None = field(default=None, metadata=LATER)
     period: str = field(default="", metadata=LATER)
+    elsewhere: tuple[ElsewhereFacts, ...] = field(default=(), metadata=LATER)  # what others state, oldest first
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,14 @@ from functools import partial
 
 from evidence.formats.codec import Canonical
 from exhibit.digests import Digest
+from exhibit.network.addresses import host_of
 from exhibit.periods import stated_time
 from exhibit.types import Count, SeenElsewhere, SeenKind
 
+ANSWERS = "archive-answers"
+"""Role of the file."""
 ANSWERS_FORMAT = "exhibit-archive-answers/1"
+_TITLES = {"web.archive.org": "Internet Archive"}
 OF = ("page", "picture")
 """What an archive is asked for."""
 _LINE = re.compile(r"(?P<at>[0-9]{14}) (?P<url>\S+) \S+ \S+ (?P<digest>\S+)(?: \S+)?", re.ASCII)
@@ -48,8 +52,8 @@ class ArchiveAnswers(Canonical):
     """The file: what an archive was asked about one place, and what it answered."""
 
     archive: str  # its address
-    answers: tuple[ArchiveAnswer, ...]
-    copies: tuple[ArchivedCopy, ...] = ()
+    answers: tuple[ArchiveAnswer, ...]  # in the order of the requests
+    copies: tuple[ArchivedCopy, ...] = ()  # pictures that it served
     format: str = ANSWERS_FORMAT  # :data:`ANSWERS_FORMAT`
 
 
@@ -69,7 +73,7 @@ def captures_in(archive: str, body: str) -> Iterator[Capture]:
             yield Capture(match["at"], f"{archive}/web/{match['at']}/{match['url']}", match["digest"])
 
 
-def statements_in(told: ArchiveAnswers, title: str, picture: Digest, data: bytes | None) -> tuple[SeenElsewhere, ...]:
+def statements_in(told: ArchiveAnswers, picture: Digest, data: bytes | None) -> tuple[SeenElsewhere, ...]:
     """What the archive states: of page and picture each capture that it names, oldest first, or that it has none.
 
     ``picture`` and ``data`` are the picture that was seen here: of what the archive says to hold is told whether it is
@@ -81,13 +85,18 @@ def statements_in(told: ArchiveAnswers, title: str, picture: Digest, data: bytes
     for of in OF:
         answers = [one for one in told.answers if one.of == of]
         captures = {one.address: one for answer in answers for one in captures_in(told.archive, answer.body)}
-        made = partial(SeenElsewhere, kind=SeenKind.ARCHIVE_CAPTURED, by=title, of=of)
+        made = partial(SeenElsewhere, kind=SeenKind.ARCHIVE_CAPTURED, by=title_of(told.archive), of=of)
         for one in sorted(captures.values(), key=lambda capture: capture.at):
             same = _is_same(one, copies, picture, sha1) if of == "picture" else None
             found.append(made(stated=moment_of(one.at), where=one.address, same=same))
         if answers and not captures:
             found.append(made(where=f"{told.archive}/web/*/{answers[0].address}"))
     return tuple(found)
+
+
+def title_of(archive: str) -> str:
+    """What an archive at an address is called: by its name where it is known, else by its host."""
+    return _TITLES.get(host_of(archive), host_of(archive))
 
 
 def moment_of(stamp: str) -> str:

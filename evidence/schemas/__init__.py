@@ -17,6 +17,7 @@ from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import MANIFEST_FORMAT, Manifest
 from evidence.facts.case import FACTS_FORMATS, CaseFacts
 from evidence.facts.cocapture import COCAPTURE_FORMAT, WEB_ARCHIVE_FORMAT, Cocapture, WebArchive
+from evidence.facts.elsewhere import ANSWERS_FORMAT, ArchiveAnswers
 from evidence.facts.network import NetworkRecord
 from evidence.facts.passkey import ASSERTION_FORMAT, Assertion
 from evidence.formats.codec import Bytes32, default_of, may_lack, to_plain
@@ -55,6 +56,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "assertion": schema_of(Assertion, (ASSERTION_FORMAT,)),
         "cocapture": schema_of(Cocapture, (COCAPTURE_FORMAT,)),
         "web-archive": schema_of(WebArchive, (WEB_ARCHIVE_FORMAT,)),
+        "archive-answers": schema_of(ArchiveAnswers, (ANSWERS_FORMAT,)),
         "calibration": schema_of(CalibrationFile, (CALIBRATION_FORMAT,)),
         "weighing": schema_of(WeighingFile, (WEIGHING_FORMAT,)),
         "entry": schema_of(EntryFile),

@@ -30,7 +30,17 @@ GRADES = {
     "owner": Row(("signature", "key"), ("revoked", "countersignature:", "countersignatures"), "the pinned key of {}"),
     "capture": Row(
         ("slice:", "captures?"),
-        ("party", "credentials:", "capture:", "wacz:", "seen-twice", "seen-twice:", "web-archive:"),
+        (
+            "party",
+            "credentials:",
+            "capture:",
+            "wacz:",
+            "seen-twice",
+            "seen-twice:",
+            "web-archive:",
+            "elsewhere",
+            "elsewhere:",
+        ),
         "the recording software, as logged by {}",
     ),
     "match": Row(

@@ -16,6 +16,7 @@ from evidence.facts.case import (
     CaptureFacts,
     CaseFacts,
     DecisionFacts,
+    ElsewhereFacts,
     LeftOutFacts,
     LicenceCheckFacts,
     MatchFacts,
@@ -31,6 +32,7 @@ from evidence.facts.case import (
     WeighingFacts,
     WorkFacts,
 )
+from evidence.facts.elsewhere import ANSWERS
 from evidence.facts.passkey import ASSERTION_PATH
 from evidence.log.proofs import LogProof, SliceProof, SliceTree, record_leaf
 from evidence.verify.checks.odds import ExposureWeights, RelatedWeights, WeighingFile, weighing_facts
@@ -41,18 +43,21 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from exhibit.periods import earliest, latest
 from exhibit.sentences import Sentence
+from exhibit.types import SeenElsewhere, SeenKind
 from indexer.compare import weighing
 from indexer.draw.draw import View
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 from registry.bundles import passkeys
 from registry.bundles.sentences import Said, not_checked, said_of, weights_missing
 from registry.crawls import sightings as seen
+from registry.crawls.elsewhere import stated
 from registry.db.rows import columns
 from registry.descriptors import descriptors
 from registry.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof, record_of
 from registry.log.registrations import further_submissions_of, submission_of
 from registry.matches import calibrations
 from registry.models import (
+    ArchiveQuestion,
     BytesState,
     Capture,
     Case,
@@ -70,6 +75,9 @@ from registry.pictures.presence import Absent, absent
 from registry.pictures.provenance import with_statements
 from registry.services.services import Services
 from registry.works.licence_check import licences_for, why_not
+
+MAX_ELSEWHERE = 20
+"""Statements of others that came with a place's sightings: the oldest are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +137,15 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
     files: list[ContentFile] = []
     for number, place in enumerate(places, 1):
         captures, of_place = _captures(case, place, number)
-        sighting = _sighting(case, place, number, captures, proofs)
+        elsewhere, answers = elsewhere_of(case, place, number)
+        sighting = replace(_sighting(case, place, number, captures, proofs), elsewhere=elsewhere)
         if sealed and sighting.picture.digest not in gone:
             sighting, manifests = with_statements(services, sighting)
             files += manifests
         sightings.append(sighting)
-        files += of_place
-    stated = dict(case.work.work_pictures.exclude(stated=None).values_list("picture", "stated"))
-    shown = tuple(_match(match, number, places, stated, gone) for number, match in enumerate(matches, 1))
+        files += [*of_place, *answers]
+    by_owner = dict(case.work.work_pictures.exclude(stated=None).values_list("picture", "stated"))
+    shown = tuple(_match(match, number, places, by_owner, gone) for number, match in enumerate(matches, 1))
     work = work_facts(services, case.work, proofs.entry(registration), proofs.entries(further))
     facts = CaseFacts(
         number=str(case.number),
@@ -353,6 +362,42 @@ def _captures(case: Case, place: Place, number: int) -> tuple[tuple[CaptureFacts
         facts.append(_capture(row, of_row))
         files += of_row
     return tuple(facts), files
+
+
+def elsewhere_of(case: Case, place: Place, number: int) -> tuple[tuple[ElsewhereFacts, ...], list[ContentFile]]:
+    """What others state of a place, oldest first, and the answers of archives that were kept."""
+    came: dict[SeenElsewhere, ElsewhereFacts] = {}
+    for row in place.rows:
+        learnt = row.last_seen if row.last_seen is not None and row.found_in != "warc" else row.crawl.started_at
+        for one in stated(row.elsewhere):
+            own = row.page_url if one.kind == SeenKind.PAGE_PUBLISHED else ""
+            came.setdefault(one, _elsewhere_facts(replace(one, where=one.where or own), learnt))
+    told, files = sorted(came.values(), key=_oldest)[:MAX_ELSEWHERE], []
+    for count, question in enumerate(answered(case, place), 1):
+        file = next(kept for kept in question.files if kept["role"] == ANSWERS)
+        path = f"{sealing.sighting_folder(number)}/archive-answers-{count}.json"
+        files.append(ContentFile(path, ANSWERS, sealing.JSON, Digest.from_hex(file["digest"])))
+        assert question.answered_at is not None
+        told += [_elsewhere_facts(one, question.answered_at, path) for one in stated(question.elsewhere)]
+    return tuple(sorted(told, key=_oldest)), files
+
+
+def _elsewhere_facts(one: SeenElsewhere, learnt: datetime, file: str = "") -> ElsewhereFacts:
+    return ElsewhereFacts(
+        str(one.kind), **columns(one, "by", "of", "stated", "where", "same"), learnt=learnt, file=file
+    )
+
+
+def _oldest(one: ElsewhereFacts) -> tuple[str, datetime]:
+    """Those that state no time stand behind the others."""
+    return one.stated or "~", one.learnt
+
+
+def answered(case: Case, place: Place) -> list[ArchiveQuestion]:
+    """The questions about a place of a case that an archive has answered, the first one first."""
+    keys = bytes(place.first.page_key), bytes(place.first.image_key)
+    rows = [row for row in case.archive_questions.all() if (bytes(row.page_key), bytes(row.image_key)) == keys]
+    return sorted((row for row in rows if row.state == StepState.DONE), key=lambda row: row.pk)
 
 
 def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:

@@ -15,12 +15,14 @@ from django.db import transaction
 from crawler.archives.asking import Asking
 from crawler.searches.client import SearchRefusedError
 from evidence.facts.elsewhere import (
+    ANSWERS,
     ArchiveAnswer,
     ArchiveAnswers,
     ArchivedCopy,
     captures_in,
     earliest_of,
     statements_in,
+    title_of,
 )
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -46,26 +48,18 @@ from registry.services.services import Services
 
 MAX_PLACES = 5
 """Places of a case that are asked about at once; those that nobody has asked about come first."""
-ANSWERS = "archive-answers"
-"""Role of the file with what the archive answered."""
 SECONDS = 2.5
 """Least time between two requests to the archive's index."""
 BUSY = timedelta(minutes=5)
 _PICTURE_SECONDS = 60.0
 _MAX_ANSWER = 20_000  # characters
 _WEB = ("http://", "https://")
-_TITLES = {"web.archive.org": "Internet Archive"}
 _FIELDS = "timestamp,original,mimetype,statuscode,digest"
 
 
 def archive_of(services: Services) -> str:
     """The address of the archive that can be asked; empty where the operator names none."""
     return services.config.wayback_url.rstrip("/")
-
-
-def title_of(url: str) -> str:
-    """What an archive is called: by its name where it is known, else by its host."""
-    return _TITLES.get(host_of(url), host_of(url))
 
 
 def asked_about(case: Case) -> list[Place]:
@@ -195,13 +189,12 @@ def _keep(services: Services, row: ArchiveQuestion, told: ArchiveAnswers, pictur
     files = [_kept(services, ANSWERS, "archive-answers.json", "application/json", told.to_json())]
     for served in (one for one in pictures if Digest.of(one) not in refused):
         files += [_kept(services, ARCHIVED, "archived-picture", "application/octet-stream", served)]
-    title = title_of(told.archive)
-    stated = statements_in(told, title, picture.digest, data)
+    stated = statements_in(told, picture.digest, data)
     with transaction.atomic():
         if not ArchiveQuestion.objects.select_for_update(no_key=True).filter(pk=row.pk, state=StepState.DOING).exists():
             return  # another claimer was faster
         ArchiveQuestion.objects.filter(pk=row.pk).update(elsewhere=kept(stated), files=files, answered_at=now())
-        history.record(row.case, "archive", "", ("archive-answered", {"archive": title}))
+        history.record(row.case, "archive", "", ("archive-answered", {"archive": title_of(told.archive)}))
         audit_log.captured(row.case, "archive answered", files)
         steps.finish(ArchiveQuestion, [row.pk])
 

@@ -10,6 +10,7 @@ from evidence.facts.case import (
     AttachmentFacts,
     CaptureFacts,
     CaseFacts,
+    ElsewhereFacts,
     LeftOutFacts,
     MakingFacts,
     OfficialRegistration,
@@ -18,6 +19,7 @@ from evidence.facts.case import (
     SightingFacts,
     WitnessFacts,
 )
+from evidence.facts.elsewhere import ANSWERS, ArchiveAnswer, ArchiveAnswers, sha1_of, statements_in
 from evidence.facts.passkey import ASSERTION_PATH
 from evidence.facts.provenance import read_provenance
 from evidence.formats.codec import to_plain
@@ -69,6 +71,7 @@ LABELLED = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://ww
  Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia">
 <TC260:AIGC>{"Label": "1", "ContentProducer": "Studio"}</TC260:AIGC></rdf:Description></rdf:RDF></x:xmpmeta>"""
 MANIFEST_FILE, ADDED, LEFT_OUT = "data/sightings/01/c2pa.json", "data/work/02.png", title_document_path(2, "b.pdf")
+ARCHIVE, ANSWERS_FILE = "https://web.archive.org", "data/sightings/01/archive-answers-1.json"
 CERTIFICATE = f"valid sha256:{'5e' * 32}"
 
 
@@ -144,8 +147,29 @@ def _sighting(scene: Scene, found: bytes) -> SightingFacts:
     return replace(
         before, picture=picture, slice=proof, first_seen=seen, last_seen=seen, captures=(capture,),
         certificate=CERTIFICATE, period="2026-11", provenance=replace(read[0], file=MANIFEST_FILE),
-        making=MakingFacts(told.source_type, told.aigc),
+        making=MakingFacts(told.source_type, told.aigc), elsewhere=_elsewhere(before, picture.digest, found),
     )  # fmt: skip
+
+
+def answers_of(seen: SightingFacts, found: bytes) -> ArchiveAnswers:
+    """What an archive answered about a sighting: a capture of the picture, and none of the page."""
+    asked = f"{ARCHIVE}/cdx/search/cdx?url="
+    line = f"20190303101500 {seen.image_url} image/jpeg 200 {sha1_of(found)}"
+    return ArchiveAnswers(
+        ARCHIVE,
+        (
+            ArchiveAnswer("page", seen.page_url, asked + seen.page_url, seen.last_seen or now(), ""),
+            ArchiveAnswer("picture", seen.image_url, asked + seen.image_url, seen.last_seen or now(), line),
+        ),
+    )
+
+
+def _elsewhere(seen: SightingFacts, picture: Digest, found: bytes) -> tuple[ElsewhereFacts, ...]:
+    told = statements_in(answers_of(seen, found), picture, found)
+    return tuple(
+        ElsewhereFacts(str(one.kind), one.by, one.of, one.stated, one.where, now(), ANSWERS_FILE, one.same)
+        for one in reversed(told)
+    )
 
 
 def _with_match(scene: Scene, facts: CaseFacts, found: bytes) -> CaseFacts:
@@ -192,4 +216,5 @@ def _files(scene: Scene, facts: CaseFacts, found: bytes) -> list[ContentFile]:
     read = read_provenance(found, "JPEG")
     assert read is not None
     manifest = ContentFile(MANIFEST_FILE, "c2pa", "application/json", scene.blobs.put(read[1]))
-    return [*drawn, *kept, manifest]
+    answers = scene.blobs.put(answers_of(sighting, found).to_json())
+    return [*drawn, *kept, manifest, ContentFile(ANSWERS_FILE, ANSWERS, "application/json", answers)]

@@ -14,6 +14,7 @@ from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import Manifest
 from evidence.facts.case import CaseFacts
 from evidence.facts.cocapture import Cocapture, WebArchive
+from evidence.facts.elsewhere import ArchiveAnswers
 from evidence.facts.network import NetworkRecord
 from evidence.facts.passkey import Assertion
 from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
@@ -37,6 +38,7 @@ WHOLE: dict[str, tuple[str, type]] = {
     "network": ("data/sightings/NN/capture-N/network.json, not canonical", NetworkRecord),
     "cocapture": ("data/sightings/NN/capture-N/cocapture.json", Cocapture),
     "web-archive": ("data/sightings/NN/capture-N/web-archive.json", WebArchive),
+    "archive-answers": ("data/sightings/NN/archive-answers-N.json", ArchiveAnswers),
     "assertion": ("data/decision.json", Assertion),
     "slice": ("data/sightings/NN/slice.json", SliceProof),
     "registration": ("data/work/registration.json", LogProof),

@@ -20,7 +20,7 @@ from exhibit.types import CaseDecision
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry.accounts import scoped
 from registry.bundles.drawings import pair_of
-from registry.cases import decisions, queue
+from registry.cases import ask_archive, decisions, queue
 from registry.cases.decisions import Choice, Outcome, Wish
 from registry.cases.reported import report_picture
 from registry.log.audit_log import Evidence, Way, accessed
@@ -147,6 +147,16 @@ def take_out(request: Call, owner: str, number: int) -> schemas.CaseLine:
     return _done(request, number, lambda row: decisions.take_out(row, by=request.auth.by))
 
 
+@router.post(ONE + "/ask-archive", response={201: schemas.CaseLine}, auth=DECIDE, operation_id="ask_archive")
+@once
+def ask_web_archive(request: Call, owner: str, number: int) -> schemas.CaseLine:
+    """Have a web archive asked since when it has captures of a confirmed case's pages and pictures.
+
+    It learns the addresses of five places at most. What it answers stands in the case's `elsewhere` some seconds later.
+    """
+    return _done(request, number, lambda row: ask_archive.ask(wiring.services(), row, by=request.auth.by))
+
+
 @router.post(ONE + "/report", response={201: schemas.CaseLine}, auth=DECIDE, operation_id="report_picture")
 def report(request: Call, owner: str, number: int, new: requests.ReportedPicture) -> schemas.CaseLine:
     """Report the found picture as illegal content: no member sees it from then on, and it is removed for good.
@@ -175,6 +185,6 @@ def _decided(outcome: Outcome) -> schemas.CaseLine:
     return schemas.CaseLine.from_row(row)
 
 
-def _done(request: Call, number: int, deed: Callable[[Case], None]) -> schemas.CaseLine:
+def _done(request: Call, number: int, deed: Callable[[Case], object]) -> schemas.CaseLine:
     deed(scoped.case(of(request), number))
     return schemas.CaseLine.from_row(scoped.case(of(request), number))

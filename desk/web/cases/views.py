@@ -14,17 +14,19 @@ from django.views.decorators.cache import cache_control
 from desk.passkeys import answer_of
 from desk.texts import cases, claims, ownership
 from desk.texts.cases import further_in_words, remarks_of
+from desk.texts.elsewhere import elsewhere_in_words, unchecked_in_words
 from desk.texts.evidence import Shown, chain
 from desk.web.common.access import may_decide, number_in, person_of, said, sees
 from desk.web.common.pages import Telling, decider_post, member_page, page_of, show
+from evidence.facts.elsewhere import title_of
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.periods import earliest
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry.accounts import scoped
 from registry.bundles.drawings import pair_of, survival_map
-from registry.bundles.facts import Place, places_of
-from registry.cases import decisions, queue, recaptures
+from registry.bundles.facts import Place, elsewhere_of, places_of
+from registry.cases import ask_archive, decisions, queue, recaptures
 from registry.cases.also_shown import also_shown
 from registry.cases.decisions import Choice, Wish
 from registry.cases.reported import goes_along, report_picture
@@ -56,6 +58,7 @@ DEEDS = {
     "dispute": _("The decision is disputed."),
     "settle": _("The decision stands."),
     "take-out": _("The case waits for a decision."),
+    "ask-archive": _("The archive is being asked; its answer comes to this page."),
     "report": _("The picture is reported, and shown to nobody here any more."),
 }
 """What is said when a deed is done, by its name."""
@@ -76,12 +79,12 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     row = scoped.case(owner, number)
     sees(request, owner, number)
     found = row.case_sightings.annotate(hidden=scoped.is_hidden(owner, "match__found__"))
-    found = found.select_related("match__registered", "match__found", "sighting", "licence")
+    found = found.select_related("match__registered", "match__found", "sighting__crawl", "licence")
     newest = list(found.order_by(F("sighting__last_seen").desc(nulls_last=True), "pk")[: ROWS + 1])
     rows = newest[:ROWS]
     licences = {row.sighting_id: row.licence for row in rows}
     bundles = list(map(_with_witnesses, row.bundles.select_related("submission__entry").order_by("-number")))
-    prefetch_related_objects([row], "captures", SEEN)
+    prefetch_related_objects([row], "captures", "archive_questions", SEEN)
     row.shown = next((one for one in row.case_sightings.all() if one.pk == row.shown_id), None)
     captures = sorted(row.captures.all(), key=lambda one: one.pk)
     standings = recaptures.standings(captures)
@@ -100,6 +103,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "hidden": hidden,
         "also": [(one, cases.SURE[one.decision]) for one in also_shown([row]).get(row.pk, [])],
         "stated": _stated(matches[0]) if matches and not hidden else (),
+        **_archive(row, places, decides=decides),
         "more_places": len(newest) > ROWS,
         "places": [
             (place, licences[place.first.pk], standings.get(recaptures.place_of(place.first))) for place in places
@@ -129,6 +133,25 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "undo": row.decided_by == request.user.get_username() and row.decision != Case.Decision.OPEN,
     }
     return show(request, owner, "web/case.html", values)
+
+
+def _archive(row: Case, places: list[Place], *, decides: bool) -> dict[str, object]:
+    """What others state of when the picture was there, and what an archive would learn that a member has asked."""
+    told = [
+        (place.first.page_url, elsewhere_in_words(elsewhere_of(row, place, number)[0]))
+        for number, place in enumerate(places, 1)
+    ]
+    services, questions = wiring.services(), row.archive_questions.all()
+    can_ask = decides and ask_archive.may_ask(services, row)
+    about = [place.first for place in ask_archive.asked_about(row)] if can_ask else []
+    return {
+        "elsewhere": [(page, words) for page, words in told if words],
+        "elsewhere_unchecked": unchecked_in_words(),
+        "archive": title_of(ask_archive.archive_of(services)),
+        "archive_learns": [url for seen in about for _what, url in ask_archive.addresses_of(seen)],
+        "archive_asked": any(one.state in UNFINISHED for one in questions),
+        "archive_errors": list(dict.fromkeys(one.error for one in questions if one.error and one.state != "done")),
+    }
 
 
 def _along(row: Case) -> list[str]:
@@ -219,7 +242,7 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 @decider_post(back="case")
 def deed(request: HttpRequest, owner: Owner, number: int) -> None:
-    """What members do with a case besides deciding it: a note, a dispute and its end, out of the drawer."""
+    """What members do with a case besides deciding it: a note, a dispute, out of the drawer, an archive asked."""
     row = scoped.case(owner, number)
     by, words = request.user.get_username(), said(request.POST.get("words", ""))
     wanted = request.POST.get("deed", "")
@@ -232,6 +255,8 @@ def deed(request: HttpRequest, owner: Owner, number: int) -> None:
             decisions.settle(row, by=by, reason=words)
         elif wanted == "take-out":
             decisions.take_out(row, by=by)
+        elif wanted == "ask-archive":
+            ask_archive.ask(wiring.services(), row, by=by)
         elif wanted == "report":
             passkey = answer_of(person_of(request), request.POST.get("passkey"))
             report_picture(wiring.services(), row, by=by, reason=words, passkey=passkey)

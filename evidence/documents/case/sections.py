@@ -26,6 +26,7 @@ from evidence.documents.typeset.blocks import (
 from evidence.facts.case import (
     CaptureFacts,
     CaseFacts,
+    ElsewhereFacts,
     MakingFacts,
     PictureFacts,
     ProvenanceFacts,
@@ -36,9 +37,11 @@ from evidence.facts.case import (
 from evidence.formats.pdf_content import is_pdf, pdf_content
 from evidence.log.proofs import LogProof
 from exhibit.network.addresses import in_letters, is_confusable
-from exhibit.types import Decision
+from exhibit.periods import stated_time
+from exhibit.types import Decision, SeenKind
 
 MAX_LEFT_OUT = 60  # lines of a sheet on files that aren't in its bundle; the facts have them all
+ELSEWHERE = "sightings[].elsewhere[].stated"
 STANDING_LIMITS = ("interested", "key", "similarity", "time", "context", "verify")
 
 
@@ -137,6 +140,7 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
         *([wording.row("certificate", "sightings[].certificate", certificate)] if certificate else []),
         wording.row("context", "sightings[].context", sighting.context),
         *seen_rows(sighting, wording),
+        *elsewhere_rows(sighting, wording),
         wording.row("method", "sightings[].crawl", wording.say("method.crawl", crawl=sighting.crawl)),
         wording.row("capture", "sightings[].captures[].sentence", *capture_lines(sighting.captures, wording)),
         wording.row(
@@ -163,6 +167,33 @@ def seen_words(sighting: SightingFacts, wording: Wording) -> str:
     if sighting.first_seen is not None:
         return wording.time(sighting.first_seen)
     return wording.say("time.period", period=sighting.period) if sighting.period else wording.say("time.unknown")
+
+
+def elsewhere_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]:
+    """What others state of when it was there, apart from when it was seen; no row where nobody states anything."""
+    if not sighting.elsewhere:
+        return ()
+    told = dict.fromkeys(elsewhere_words(one, wording) for one in sighting.elsewhere)
+    return (wording.row("elsewhere", ELSEWHERE, *told, wording.say("elsewhere.unchecked")),)
+
+
+def elsewhere_words(one: ElsewhereFacts, wording: Wording) -> str:
+    """What somebody states, in a sentence; what an archive says of the bytes, in one behind it."""
+    values = {"by": wording.phrases.word("archive", one.by), "where": one.where, "time": stated_words(one, wording)}
+    if one.kind != SeenKind.ARCHIVE_CAPTURED:
+        return wording.say(f"elsewhere.{one.kind}", **values)
+    if not one.stated:
+        return wording.say(f"elsewhere.none-{one.of}", **values | {"time": wording.time(one.learnt)})
+    said = [wording.say(f"elsewhere.captured-{one.of}", **values)]
+    if one.same is not None:
+        said.append(wording.say("elsewhere.same" if one.same else "elsewhere.other"))
+    return wording.say("document.sentences").join(said)
+
+
+def stated_words(one: ElsewhereFacts, wording: Wording) -> str:
+    """The time as it is stated: to the second in UTC, or as much of it as there is."""
+    moment, period = stated_time(one.stated)
+    return period if moment is None else wording.time(moment)
 
 
 def certificate_line(sighting: SightingFacts, wording: Wording) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 from evidence.documents.case.comparison import Gallery, both_pictures, ratio_told
-from evidence.documents.case.sections import decision_words, seen_words
+from evidence.documents.case.sections import ELSEWHERE, decision_words, elsewhere_words, seen_words
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.report.facts import ReportCase
 from evidence.documents.typeset.blocks import Card, Line, Plate, Row, Speaker, Style
@@ -82,10 +82,13 @@ def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]
     if first.page_url:
         image = wording.clipped(first.image_url, MAX_ADDRESS)
         rows.append(wording.row("image_url", "sightings[].image_url", image, style=Style.MONO))
+    stated = [one for sighting in facts.sightings for one in sighting.elsewhere if one.stated]
+    oldest = min(stated, key=lambda one: one.stated, default=None)
+    others = [] if oldest is None else [wording.row("elsewhere", ELSEWHERE, elsewhere_words(oldest, wording))]
     if start is None or last is None:
-        return [*rows, wording.row("seen", Speaker.STATED, seen_words(first, wording))]
+        return [*rows, wording.row("seen", Speaker.STATED, seen_words(first, wording)), *others]
     seen = wording.say("report.period", first=wording.time(start), last=wording.time(last))
-    return [*rows, wording.row("seen", "sightings[].first_seen", seen)]
+    return [*rows, wording.row("seen", "sightings[].first_seen", seen), *others]
 
 
 def _standing(case: ReportCase, wording: Wording) -> list[Row]:

@@ -80,6 +80,7 @@ COLUMNS = (
     Column("likelihood_ratio_limited", "ratio.limited"),
     Column("seen_period", "sighting.period", width=20),
     Column("match", "measured.decision", width=10),
+    Column("stated_elsewhere", "elsewhere", width=60),
 )
 
 TIMES = ("registered_at", "first_seen", "last_seen")
@@ -110,6 +111,13 @@ class _Line:
     @property
     def measured(self) -> Verification | None:
         return None if self.match is None else self.match.verification
+
+    @property
+    def elsewhere(self) -> str:
+        """What others state of when it was there, apart from what was seen: kind, who, what, when, where."""
+        told = () if self.sighting is None else self.sighting.elsewhere
+        rows = ((one.kind, one.by, one.of, one.stated or "none", one.where) for one in told)
+        return "; ".join(" ".join(filter(None, row)) for row in rows)
 
     @property
     def false_alarms(self) -> int | None:

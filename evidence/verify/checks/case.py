@@ -27,6 +27,7 @@ from evidence.verify.checks.contents import LIMITS, READ_OTHERWISE, check_pictur
 from evidence.verify.checks.credentials import check_credentials
 from evidence.verify.checks.decision import check_confirmed, check_decision
 from evidence.verify.checks.documents import check_documents
+from evidence.verify.checks.elsewhere import check_elsewhere
 from evidence.verify.checks.inspection import STOOD_IN, Inspection
 from evidence.verify.checks.odds import check_odds, read_weighings
 from evidence.verify.checks.order import SLACK
@@ -125,6 +126,7 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
     yield from check_captures(inspection, facts)
     yield from check_cocaptures(inspection, facts)
     yield from check_web_archives(inspection, facts)
+    yield from check_elsewhere(inspection, facts)
     yield check_pictures(inspection, facts)
     yield from check_documents(inspection, facts)
     yield from check_credentials(inspection, facts)

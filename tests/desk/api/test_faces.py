@@ -147,6 +147,7 @@ COUNTERPARTS = {
     "case-deed:dispute": ("dispute_decision",),
     "case-deed:settle": ("settle_dispute",),
     "case-deed:take-out": ("take_out_case",),
+    "case-deed:ask-archive": ("ask_archive",),
     "case-deed:report": ("report_picture",),
     "paper": ("get_paper",),
     "bundles": ("list_bundles",),

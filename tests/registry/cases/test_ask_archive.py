@@ -10,8 +10,11 @@ from evidence.formats.codec import from_plain, parse_json
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.network.addresses import host_of
+from exhibit.types import SeenElsewhere, SeenKind
+from registry.bundles.facts import gather
 from registry.cases import ask_archive, decisions
 from registry.cases.purge import purge, touched
+from registry.crawls.elsewhere import kept
 from registry.matches.match import match_pictures
 from registry.models import ArchiveQuestion, Case, LogSubmission, Sighting
 from registry.services.services import Services
@@ -87,11 +90,11 @@ def test_each_capture_is_kept_as_the_word_of_the_archive(
         picture | {"stated": "2019-03-03T10:15:02Z", "where": f"{where}/web/20190303101502/{IMAGE}", "same": False},
         picture | {"stated": "2026-01-01T00:00:00Z", "where": f"{where}/web/20260101000000/{IMAGE}", "same": True},
     ]
-    kept = {file["role"]: services.blobs.get(Digest.from_hex(file["digest"])) for file in row.files}
-    told = from_plain(ArchiveAnswers, parse_json(kept["archive-answers"], what="it"), where="it")
+    files = {file["role"]: services.blobs.get(Digest.from_hex(file["digest"])) for file in row.files}
+    told = from_plain(ArchiveAnswers, parse_json(files["archive-answers"], what="it"), where="it")
     assert [answer.body for answer in told.answers] == [one.body for one in told.answers if one.body]
     assert {answer.asked.partition("?")[0] for answer in told.answers} == {f"{where}{INDEX}"}
-    assert kept["archived-picture"] == smaller
+    assert files["archived-picture"] == smaller
     assert [one.path for one in asked(site, "/web/")] == [f"/web/20190303101502id_/{IMAGE}"]
     assert Sighting.objects.get().elsewhere == []
     log = LogSubmission.objects.filter(type="case", opening__content__what="captured")
@@ -154,3 +157,24 @@ def test_a_picture_that_is_purged_goes_with_what_the_archive_served(
     assert Digest.of(smaller) in {one.digest for one in touched(services, digest)}
     purge(services, digest, by="operator", reason="illegal")
     assert Digest.of(smaller) not in services.blobs
+
+
+def test_what_others_state_is_among_the_facts_apart_from_what_was_seen(
+    services: Services, case: Case, site: Site, archive: Archived
+) -> None:
+    archive.kept += [Kept(IMAGE, "20190303101502", COPY)]
+    row = answered(services, case)
+    told = SeenElsewhere(kind=SeenKind.PAGE_PUBLISHED, of="page", stated="2018-05-01")
+    Sighting.objects.update(elsewhere=kept([told]))
+    gathered = gather(services, Case.objects.get(), bundle=1, language="en", sealed=True)
+    [sighting] = gathered.facts.sightings
+    assert [(one.kind, one.of, one.stated, one.same) for one in sighting.elsewhere] == [
+        ("page-published", "page", "2018-05-01", None),
+        ("archive-captured", "picture", "2019-03-03T10:15:02Z", True),
+        ("archive-captured", "page", "", None),
+    ]
+    assert sighting.first_seen == Sighting.objects.get().first_seen
+    assert sighting.elsewhere[0].where == PAGE
+    [file] = [one for one in gathered.files if one.role == "archive-answers"]
+    assert {one.file for one in sighting.elsewhere} == {"", file.path}
+    assert file.digest.hex == row.files[0]["digest"]

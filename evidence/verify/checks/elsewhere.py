@@ -1,0 +1,59 @@
+"""``elsewhere:NN-K``: what the facts say that an archive states is what its kept answers state.
+
+Whether the archive's clock and contents are right nobody checks: it is its word, and the addresses let anybody ask.
+"""
+
+from collections.abc import Iterator
+
+from evidence.facts.case import CaseFacts, SightingFacts
+from evidence.facts.elsewhere import ANSWERS_FORMAT, ArchiveAnswers, statements_in, title_of
+from evidence.formats.codec import from_plain, parse_canonical
+from evidence.verdict.result import Check, checked, expect, failed
+from evidence.verify.checks.contents import LIMITS
+from evidence.verify.checks.inspection import Inspection
+from exhibit.network.addresses import url_key
+from exhibit.types import SeenKind
+
+MAX_ANSWERS = 256 << 10
+"""Bytes of what an archive answered about one place."""
+MAX_FILES = 400
+"""So many files of answers are looked at in a bundle."""
+
+
+def check_elsewhere(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
+    """A check for each file of answers."""
+    files = [
+        (sighting, count, path)
+        for sighting in facts.sightings
+        for count, path in enumerate(dict.fromkeys(one.file for one in sighting.elsewhere if one.file), 1)
+    ]
+    for sighting, count, path in files[:MAX_FILES]:
+        yield checked(f"elsewhere:{sighting.number:02d}-{count}", _agrees, inspection, sighting, path)
+    unheard = [one for sighting in facts.sightings for one in sighting.elsewhere if not one.file]
+    if any(one.kind == SeenKind.ARCHIVE_CAPTURED for one in unheard):
+        yield failed("elsewhere", "The facts say what an archive answered, and name no answers that were kept.")
+
+
+def _agrees(inspection: Inspection, sighting: SightingFacts, path: str) -> str:
+    told = from_plain(
+        ArchiveAnswers, parse_canonical(inspection.sealed_bytes(path, MAX_ANSWERS), what=path), where=path
+    )
+    expect(told.format == ANSWERS_FORMAT, f"{path} isn't in the format {ANSWERS_FORMAT}.")
+    asked = {"page": sighting.page_url, "picture": sighting.image_url}
+    own = all(url_key(asked.get(answer.of, "")) == url_key(answer.address) for answer in told.answers)
+    expect(own, "The archive was asked about other addresses than those of the sighting.")
+    picture = sighting.picture
+    here = inspection.sealed(picture.file)
+    data = inspection.sealed_bytes(picture.file, LIMITS.max_bytes) if here else None
+    stated = {
+        (one.kind.value, one.by, one.of, one.stated, one.where): one.same
+        for one in statements_in(told, picture.digest, data)
+    }
+    said = {(one.kind, one.by, one.of, one.stated, one.where): one for one in sighting.elsewhere if one.file == path}
+    expect(said.keys() == stated.keys(), "The facts state other captures than the archive's answers.")
+    told_here = {key: one for key, one in said.items() if here or stated[key] is not None}
+    same = all(one.same == stated[key] for key, one in told_here.items())
+    expect(same, "The facts say otherwise whether the archive's picture is the one that was seen.")
+    who = title_of(told.archive)
+    captures = sum(1 for key in stated if key[3])
+    return f"The facts repeat what {who} answered; it states {captures} captures. That is its word (not checked here)."
