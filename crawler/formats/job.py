@@ -172,6 +172,14 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """What rendering pages of a host has come to."""
+
+    pages: int = 0  # that a browser rendered
+    gained: int = 0  # those of them that showed pictures which they hadn't named as served
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """Whose pages are followed. Images may lie anywhere."""
 
@@ -207,6 +215,7 @@ class Job:
     render: Render = Render.NEVER
     """Which pages a browser renders after they have been read as served: none, those where that promises pictures, or
     all. Without a browser none is, and the counts say so."""
+    rendered: Mapping[str, Rendered] = field(default_factory=dict)  # by host, what earlier jobs told in their counts
     browser: str = ""  # its program; the first Chromium that is installed when empty; `none` for none
 
     def __post_init__(self) -> None:

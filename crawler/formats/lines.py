@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 
-from crawler.formats.job import Kind, Link
+from crawler.formats.job import Kind, Link, Rendered
 from crawler.formats.strict import parse, read, write
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence, to_plain
@@ -90,6 +90,7 @@ class Counts:
     rendered: int = 0  # pages that a browser rendered
     render_seconds: float = 0.0  # that these pages took, one added to the other
     gained: int = 0  # image addresses that renderings alone showed
+    rendered_of: Mapping[str, Rendered] = field(default_factory=dict)  # by host; for the next job's `rendered`
     unrendered: Mapping[str, int] = field(default_factory=dict)
     """Pages that were to be rendered and weren't: ``no-browser``, ``budget``, ``browser-lost``, ``no-answer``,
     ``error``."""

@@ -63,6 +63,8 @@ class Rendering:
         self._download = download
         self._rendered = rendered
         self._pasts: dict[str, Past] = defaultdict(Past)
+        for host, before in crawl.job.rendered.items():
+            self._pasts[host] = Past(before.pages, before.gained)
         self._probes: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -153,8 +155,9 @@ class Rendering:
         whole = _whole(document, read, shown, response.url)
         gained = pictures_of(replace(whole, images=tuple(image for image in whole.images if not visit.has(image))))
         visit.render_seconds = seconds
-        self._crawl.budget.end_rendering(seconds, gained)
-        past = self._pasts[host_of(response.url)]
+        host = host_of(response.url)
+        self._crawl.budget.end_rendering(host, seconds, gained)
+        past = self._pasts[host]
         past.rendered += 1
         past.gained += gained > 0
         if shown.signs and pictures_of(whole) < FEW_PICTURES:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from crawler.formats.job import Limits
+from crawler.formats.job import Limits, Rendered
 from crawler.formats.lines import Counts, PageLine
 
 _STATM = Path("/proc/self/statm")
@@ -26,6 +26,7 @@ class Budget:
         self._passed: Counter[str] = Counter()
         self._rendered = self._gained = 0
         self._render_seconds = 0.0
+        self._rendered_of: dict[str, Rendered] = {}
         self._unrendered: Counter[str] = Counter()
         self._scripts_not_run = 0
         self.spent = ""
@@ -63,10 +64,12 @@ class Budget:
         self._rendered += 1
         return True
 
-    def end_rendering(self, seconds: float, gained: int) -> None:
-        """Count what a rendering took and gave."""
+    def end_rendering(self, host: str, seconds: float, gained: int) -> None:
+        """Count what the rendering of a page of a host took, and how many addresses of pictures it gave."""
         self._render_seconds += seconds
         self._gained += gained
+        before = self._rendered_of.get(host, Rendered())
+        self._rendered_of[host] = Rendered(pages=before.pages + 1, gained=before.gained + (gained > 0))
 
     def drop_rendering(self, reason: str, seconds: float) -> None:
         """Give back what :meth:`begin_rendering` took: the page wasn't rendered. The time is spent all the same."""
@@ -125,6 +128,7 @@ class Budget:
             rendered=self._rendered,
             render_seconds=round(self._render_seconds, 3),
             gained=self._gained,
+            rendered_of=dict(sorted(self._rendered_of.items())),
             unrendered=dict(sorted(self._unrendered.items())),
             scripts_not_run=self._scripts_not_run,
         )

@@ -323,15 +323,19 @@ def tell_not_asked(crawl: "models.Crawl") -> None:
 
 def tell_unrendered(crawl: "models.Crawl") -> None:
     """How many pages may show more once their scripts run, and how to have them rendered."""
-    from registry.crawls import crawling
+    from desk.texts.numbers import counted as in_words
+    from registry.crawls import budgets, crawling
 
+    name = quote(crawl.watch.name)
+    if over := budgets.unrendered(crawl).get("budget"):
+        say(f"{in_words(over, 'unrendered')} Allow more: exhibit watch edit {name} --render-pages N")
     if not (pages := crawling.scripts_not_run([crawl])[crawl.pk]):
         return
     them = f"{counted(pages, 'page')} {'runs' if pages == 1 else 'run'} scripts that may add pictures"
     if crawling.lacked_browser(crawl):
         say(f"{them}: there is no browser to render them. See: exhibit doctor")
     else:
-        say(f"{them}. Render them: exhibit watch edit {quote(crawl.watch.name)} --render always")
+        say(f"{them}. Render them: exhibit watch edit {name} --render always")
 
 
 def tell_searches(crawl: "models.Crawl") -> None:

@@ -96,6 +96,9 @@ class Asked(Answer):
 class FullCrawl(Crawl):
     """A crawl, with how much it refused and passed over, by reason, and what it asked searches."""
 
+    unrendered: Annotated[dict[str, int], From(budgets.unrendered)] = Field(
+        description="Pages that were to be rendered and weren't, by reason.", examples=[{"budget": 12}]
+    )
     refused: dict[str, int]
     passed: Annotated[dict[str, int], From(scoped.passed_counts)] = Field(
         description="Records of web archives that hold no picture.", examples=[{"http-404": 2}]

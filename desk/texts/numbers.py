@@ -27,6 +27,11 @@ COUNTED: dict[str, Promise] = {
     "scripted": ngettext_lazy(
         "%(n)s page runs scripts that may add pictures:", "%(n)s pages run scripts that may add pictures:", "count"
     ),
+    "unrendered": ngettext_lazy(
+        "%(n)s page wasn't rendered: what the run may spend on that was used up.",
+        "%(n)s pages weren't rendered: what the run may spend on that was used up.",
+        "count",
+    ),
     "unchanged": ngettext_lazy(
         "%(n)s known page was left for a later run: the last visits saw no change there.",
         "%(n)s known pages were left for a later run: the last visits saw no change there.",

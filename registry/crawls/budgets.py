@@ -3,6 +3,7 @@
 Each request to a search is recorded before it is sent, so that none is paid for uncounted.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,14 +12,19 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet, Sum
 
+from crawler.formats.job import Rendered
 from exhibit.clock import now
 from exhibit.errors import RefusedError
 from exhibit.types import Money, Price, parse_money
-from registry.models import Crawl, FrontierUrl, Inquiry, Owner, SearchCharge, Watch
+from registry.models import Crawl, CrawlSlice, FrontierUrl, Inquiry, Owner, SearchCharge, Watch
 
 RENDER_PAGES, RENDER_SECONDS = 200, 1_800
 RENDERING: Mapping[str, int | str] = {"render": "auto", "render_pages": RENDER_PAGES, "render_seconds": RENDER_SECONDS}
 """Which pages a browser renders (:class:`crawler.formats.job.Render`), and what it may take in a run."""
+
+MAX_SLICES = 500
+"""So far back the slices of a watch say what rendering has brought."""
+FEWER, FRESH_EVERY = 2, 8
 
 _MUCH = 2**31 - 1
 _MANY_BYTES = 2**62
@@ -70,6 +76,34 @@ def left(crawl: Crawl) -> Left:
         render_seconds=max(0.0, float(budget.get("render_seconds", RENDER_SECONDS)) - render_seconds),
         spent=next(iter(spent), ""),
     )
+
+
+def rendered(crawl: Crawl) -> dict[str, Rendered]:
+    """What rendering has brought at each host, by the slices of a crawl and of the last runs before it.
+
+    Of a host where it brought nothing in earlier runs, fewer pages count than decide (``TRIED``): one is rendered again
+    in each run; and none in every eighth, so that pages are tried of which nothing but their looks speaks for it.
+    """
+    own, before = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    slices = CrawlSlice.objects.filter(crawl__watch=crawl.watch_id, counts__has_key="rendered_of").order_by("-pk")
+    for run, counts in slices.values_list("crawl", "counts")[:MAX_SLICES]:
+        for host, told in counts["rendered_of"].items():
+            (own if run == crawl.pk else before).update({(host, what): int(n) for what, n in told.items()})
+    found = {}
+    for host in {host for host, _what in own | before}:
+        pages, gained = before[host, "pages"], before[host, "gained"]
+        if not gained:
+            pages = 0 if crawl.number % FRESH_EVERY == 0 else min(pages, FEWER)
+        found[host] = Rendered(pages=pages + own[host, "pages"], gained=gained + own[host, "gained"])
+    return found
+
+
+def unrendered(crawl: Crawl) -> dict[str, int]:
+    """Pages that were to be rendered and weren't, by the reason, as ``budget``."""
+    told: Counter[str] = Counter()
+    for counts in crawl.slices.filter(counts__has_key="unrendered").values_list("counts", flat=True):
+        told.update(counts["unrendered"])
+    return dict(sorted(told.items()))
 
 
 class OverBudgetError(RefusedError):

@@ -34,7 +34,7 @@ from exhibit.sentences import Sentence
 from exhibit.types import Sighting
 from registry import jobs
 from registry.crawls import canaries, changes, crawling, known_pages, sightings, watching
-from registry.crawls.budgets import left
+from registry.crawls.budgets import left, rendered
 from registry.crawls.child import crawl_child
 from registry.crawls.known_pages import leave_out
 from registry.crawls.revisits import is_past
@@ -191,6 +191,7 @@ def job_of(
         known=_known(row.crawl, targets),
         scope=_scope(row.crawl.sources),
         render=Render(watch.budget.get("render", Render.NEVER)),
+        rendered=rendered(row.crawl) if watch.budget.get("render") == Render.AUTO else {},
         browser=config.capture_browser,
     )
 

@@ -19,7 +19,7 @@ from desk.texts.refusals import (
 )
 from desk.web.common.pages import decider_post, member_page, page_of, show
 from registry.accounts import scoped
-from registry.crawls import crawling, plan, watching
+from registry.crawls import budgets, crawling, plan, watching
 from registry.models import UNFINISHED, CaseSighting, Crawl, Owner, Picture, Watch
 from workers import wiring
 
@@ -58,6 +58,7 @@ def progress_of(crawl: Crawl) -> dict[str, object]:
         "inquiries": [(inquiry, inquiry_in_words(inquiry)) for inquiry in crawl.inquiries.order_by("pk")],
         "spent": spending_in_words(crawl),
         "scripted": crawling.scripts_not_run([crawl])[crawl.pk],
+        "over_budget": budgets.unrendered(crawl).get("budget", 0),
         "lacked_browser": partial(crawling.lacked_browser, crawl),  # asked where it is shown
         "not_asked": not_asked_in_words(crawl),
         "resting": crawling.resting(crawl).items(),

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from crawler.formats.job import Rendered
 from crawler.formats.lines import PageLine
 from tests.assets.crawling import Crawled, Value, crawl
 from tests.assets.scripted import LOREM, SCRIPT, SHELL, page, serve_made, serve_whole
@@ -34,6 +35,8 @@ def test_auto_renders_the_pages_that_scripts_make_and_no_other(tmp_path: Path) -
             urls = [{"url": site.url(path)} for path in whole] + [{"url": shop.url(path)} for path in made]
             auto = crawl(tmp_path / "auto", urls=urls, follow=False, render="auto")
             never = crawl(tmp_path / "never", urls=urls, follow=False)
+            vain = {"127.0.0.2": {"pages": 3, "gained": 0}}
+            known = crawl(tmp_path / "known", urls=urls, follow=False, render="auto", rendered=vain)
         paths = [line.url for line in auto.pages if line.render_seconds]
         assert sorted(paths) == sorted(shop.url(path) for path in made)
         wanted = {shop.url(one) for all_of in made.values() for one in all_of}
@@ -41,6 +44,8 @@ def test_auto_renders_the_pages_that_scripts_make_and_no_other(tmp_path: Path) -
         assert wanted <= seen
         assert seen - {one.image_url for one in never.sightings} == wanted
         assert (auto.end.counts.rendered, auto.end.counts.gained) == (len(made), len(wanted))
+        assert auto.end.counts.rendered_of == {"127.0.0.2": Rendered(pages=len(made), gained=len(made))}
+        assert known.end.counts.rendered == 0, "where it brought nothing, it isn't tried again"
         assert (never.end.counts.rendered, never.end.counts.unrendered) == (0, {})
 
 

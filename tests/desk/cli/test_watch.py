@@ -150,6 +150,9 @@ def test_a_crawl_is_told_with_all_that_it_refused(cli: Terminal, studio: str) ->
     assert hint in cli.run("watch", "show", "shop").out
     planned.crawl.slices.update(counts={"pages": 30, "scripts_not_run": 1, "unrendered": {"no-browser": 1}})
     assert "1 page runs scripts that may add pictures: there is no browser" in cli.run("watch", "show", "shop").out
+    planned.crawl.slices.update(counts={"unrendered": {"budget": 12}})
+    over = "12 pages weren't rendered: what the run may spend on that was used up."
+    assert f"{over} Allow more: exhibit watch edit shop --render-pages N" in cli.run("watch", "show", "shop").out
     Crawl.objects.update(not_asked={"unchanged": 412})
     told = cli.run("watch", "show", "shop").out
     assert "412 known pages were left for a later run: the last visits saw no change there." in told

@@ -1,7 +1,8 @@
 """What is left of the budget of a crawl."""
 
+from crawler.formats.job import Rendered
 from exhibit.clock import now
-from registry.crawls.budgets import left
+from registry.crawls.budgets import left, rendered, unrendered
 from registry.models import Crawl, CrawlSlice, StepState
 from tests.assets.clocks import YEAR
 from tests.assets.rows import owner
@@ -24,3 +25,23 @@ def test_what_slices_have_rendered_is_taken_from_the_crawls_budget(inline: SyncR
     assert (left(crawl).render_pages, left(crawl).render_seconds, left(crawl).spent) == (6, 1_729.5, "")
     CrawlSlice.objects.create(crawl=crawl, number=9, counts={"rendered": 40, "render_seconds": 9_000})
     assert (left(crawl).render_pages, left(crawl).render_seconds, left(crawl).spent) == (0, 0, "")
+
+
+def test_what_rendering_brought_at_a_host_decides_in_later_slices_and_runs(inline: SyncRunner) -> None:
+    made = watch(owner("studio"), "http://127.0.0.7/", render="auto")
+
+    def slice_of(run: int, **counts: object) -> Crawl:
+        crawl, _ = Crawl.objects.get_or_create(watch=made, number=run, defaults={"started_at": now()})
+        CrawlSlice.objects.create(crawl=crawl, number=crawl.slices.count() + 1, counts=counts)
+        return crawl
+
+    vain, worth = {"pages": 5, "gained": 0}, {"pages": 4, "gained": 3}
+    first = slice_of(1, rendered_of={"vain.example": vain, "worth.example": worth})
+    assert rendered(first) == {"vain.example": Rendered(pages=5), "worth.example": Rendered(pages=4, gained=3)}
+    second = slice_of(2, pages=3)
+    assert rendered(second) == {"vain.example": Rendered(pages=2), "worth.example": Rendered(pages=4, gained=3)}
+    slice_of(2, rendered_of={"vain.example": {"pages": 1, "gained": 0}}, unrendered={"budget": 7})
+    slice_of(2, unrendered={"budget": 1, "no-answer": 1})
+    assert rendered(second)["vain.example"] == Rendered(pages=3), "one page more was tried, and no other is"
+    assert unrendered(second) == {"budget": 8, "no-answer": 1}
+    assert rendered(slice_of(8))["vain.example"] == Rendered(), "now and then all are tried again"
