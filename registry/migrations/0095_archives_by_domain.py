@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0092_unexplained_heads'),
+        ('registry', '0094_pages_at_rest'),
     ]
 
     operations = [
