@@ -62,13 +62,14 @@ def archive_of(services: Services) -> str:
     return services.config.wayback_url.rstrip("/")
 
 
-def asked_about(case: Case) -> list[Place]:
-    """The places of a case that a press would have asked about: on the web, and not under way."""
+def asked_about(case: Case, places: Sequence[Place] | None = None) -> list[Place]:
+    """The places of a case, or those of these, that a press has asked about: on the web, and not under way."""
     questions = [*case.archive_questions.all()]
     under_way = {_key(row) for row in questions if row.state in UNFINISHED}
     known = {_key(row) for row in questions}
-    places = [place for place in places_of(rows_of(case, sealed=False)) if addresses_of(place.first)]
-    left = {_key(place.first): place for place in places if _key(place.first) not in under_way}
+    every = places_of(rows_of(case, sealed=False)) if places is None else places
+    on_the_web = [place for place in every if addresses_of(place.first)]
+    left = {_key(place.first): place for place in on_the_web if _key(place.first) not in under_way}
     return sorted(left.values(), key=lambda place: _key(place.first) in known)[:MAX_PLACES]
 
 

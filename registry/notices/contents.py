@@ -9,10 +9,13 @@ from datetime import UTC, date, datetime, timedelta
 from evidence.documents.phrases.wording import percent
 from exhibit.clock import now
 from exhibit.network.addresses import with_letters
-from exhibit.periods import earliest, latest
+from exhibit.periods import days_of, earliest, latest
+from exhibit.types import SeenElsewhere
 from registry.cases import recaptures
 from registry.cases.recaptures import Standing
+from registry.crawls.elsewhere import stated
 from registry.models import (
+    ArchiveQuestion,
     BytesState,
     Capture,
     Case,
@@ -74,6 +77,7 @@ class NoticeItem:
     share: float  # of the work that the best match at those places shows
     shown: CaseSighting | None  # that use, if its two pictures can be drawn
     searched: bool  # whether there are licences of the work that could be searched
+    stated: SeenElsewhere | None = None  # the earliest capture at those places that an archive which was asked states
 
     @property
     def licences(self) -> list[int]:
@@ -108,7 +112,15 @@ def items_of(notice: Notice) -> list[NoticeItem]:
     reported = set(PictureReport.objects.filter(owner=notice.owner_id).values_list("picture", flat=True))
     licensed = set(Licence.objects.filter(owner=notice.owner_id).values_list("works", flat=True))
     items = [_item(row, uses[row.case_id], ledger, visits, reported) for row in rows]
-    return [replace(item, searched=not licensed.isdisjoint({None, item.row.case.work_id})) for item in items]
+    captures = archived_captures(ids)
+    return [
+        replace(
+            item,
+            searched=not licensed.isdisjoint({None, item.row.case.work_id}),
+            stated=_earliest(captures, item),
+        )
+        for item in items
+    ]
 
 
 _NEEDED = (
@@ -127,6 +139,23 @@ def last_visits(cases: Iterable[int]) -> Visits:
     rows = Capture.objects.filter(case__in=list(cases), state=StepState.DONE).order_by("number")
     rows = rows.only("case", "page_key", "image_key", "outcome", "finished_at")
     return {(row.case_id, bytes(row.page_key), bytes(row.image_key)): row for row in rows}
+
+
+def archived_captures(cases: Iterable[int]) -> Mapping[tuple[int, bytes, bytes], list[SeenElsewhere]]:
+    """The captures that archives state of each place of some cases."""
+    found: dict[tuple[int, bytes, bytes], list[SeenElsewhere]] = defaultdict(list)
+    for row in ArchiveQuestion.objects.filter(case__in=list(cases), state=StepState.DONE).order_by("pk"):
+        captures = [one for one in stated(row.elsewhere) if one.stated]
+        found[row.case_id, bytes(row.page_key), bytes(row.image_key)] += captures
+    return found
+
+
+def _earliest(
+    captures: Mapping[tuple[int, bytes, bytes], list[SeenElsewhere]], item: NoticeItem
+) -> SeenElsewhere | None:
+    keys = [(item.row.case_id, *recaptures.place_of(place.seen)) for place in item.there]
+    told = [one for key in keys for one in captures.get(key, ())]
+    return min(told, key=lambda one: (one.of == "page", one.stated), default=None)  # of the picture, if there is one
 
 
 def _item(row: NoticeCase, uses: list[CaseSighting], ledger: Ledger, visits: Visits, reported: set[int]) -> NoticeItem:
@@ -259,7 +288,7 @@ def _item_text(number: int, item: NoticeItem, words: Wording, day: date) -> str:
         "registrations": registrations,
         "case": str(item.row.case.number),
         "places": "\n".join(_place_text(place.seen, words) for place in item.there[:MAX_PLACES]),
-        "seen": _seen(item, words),
+        "seen": "\n".join(filter(None, (_seen(item, words), _stated(item.stated, words)))),
         "aligned": words.say("aligned", share=percent(item.share)[:-1]) if item.share else "",
         "licences": words.say("licences" if item.searched else "licences_none", day=words.day(day)),
     }
@@ -278,6 +307,15 @@ def _place_text(seen: Sighting, words: Wording) -> str:
 def _one_line(url: str) -> str:
     """An address on one line, whatever a stranger has put into it."""
     return "".join(sign for sign in url if sign.isprintable() and not sign.isspace())
+
+
+def _stated(one: SeenElsewhere | None, words: Wording) -> str:
+    """The capture that an archive states, as its word."""
+    if one is None or f"archived_{one.of}" not in words.words:
+        return ""
+    who = words.words.get("internet_archive", one.by) if one.by == "Internet Archive" else one.by
+    day = words.day(days_of(one.stated[:10])[0])
+    return words.say(f"archived_{one.of}", who=who, day=day, where=_one_line(one.where))
 
 
 def _seen(item: NoticeItem, words: Wording) -> str:

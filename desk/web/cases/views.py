@@ -143,7 +143,7 @@ def _archive(row: Case, places: list[Place], *, decides: bool) -> dict[str, obje
     ]
     services, questions = wiring.services(), row.archive_questions.all()
     can_ask = decides and ask_archive.may_ask(services, row)
-    about = [place.first for place in ask_archive.asked_about(row)] if can_ask else []
+    about = [place.first for place in ask_archive.asked_about(row, places)] if can_ask else []
     return {
         "elsewhere": [(page, words) for page, words in told if words],
         "elsewhere_unchecked": unchecked_in_words(),

@@ -282,7 +282,10 @@ def licence_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     ]
     if check.reasons:
         rows.append(wording.row("licence_notes", "licence_check.reasons[]", *map(wording.told, check.reasons)))
-    return Section(wording.say("heading.licences"), (Rows(tuple(rows)),), level)
+    blocks: list[Block] = [Rows(tuple(rows))]
+    if any(sighting.elsewhere for sighting in facts.sightings):
+        blocks.append(Quiet(wording.say("elsewhere.licences")))
+    return Section(wording.say("heading.licences"), tuple(blocks), level)
 
 
 def decision_section(facts: CaseFacts, wording: Wording, level: int) -> Section:

@@ -1,8 +1,14 @@
 """What a notice says of its cases, and what a draft lacks before it can be signed."""
 
+from functools import partial
+
 import pytest
 
-from registry.models import Owner, Work
+from exhibit.clock import now
+from exhibit.types import SeenElsewhere, SeenKind
+from registry.crawls.elsewhere import kept
+from registry.db.rows import columns
+from registry.models import ArchiveQuestion, Owner, Work
 from registry.notices import notices
 from registry.notices.checker import gaps, is_address, us_unregistered
 from registry.notices.contents import items_of, letter, parts_of
@@ -47,6 +53,32 @@ def test_what_nobody_declared_stands_in_no_sentence_of_a_letter(studio: Owner, k
     assert "None" not in text
     Work.objects.update(author="Ann Example")
     assert "Ann Example" in letter(row, items_of(row)).text.partition("Two parrots")[2][:120]
+
+
+@pytest.mark.parametrize(
+    ("kind", "language", "said"),
+    [
+        ("dmca", "en", "The Internet Archive states a capture of March 3, 2019 of this picture's address: "),
+        ("dsa", "de", "Das Internet Archive nennt eine Aufnahme dieser Bildadresse vom 03.03.2019: "),
+        ("dsa", "fr", "Internet Archive indique une capture de l'adresse de cette image du 03/03/2019 : "),
+        ("prc", "zh-Hans", "互联网档案馆（Internet Archive）称其存有该图片网址于2019年3月3日的存档："),
+    ],
+)
+def test_a_letter_says_which_capture_an_archive_states_and_whose_word_that_is(
+    studio: Owner, kind: str, language: str, said: str
+) -> None:
+    row = begun(studio, kind, language)
+    assert "Internet Archive" not in letter(row).text
+    case = studio.cases.get(number=1)
+    sighting = case.case_sightings.get().sighting
+    made = partial(SeenElsewhere, kind=SeenKind.ARCHIVE_CAPTURED, by="Internet Archive", where="https://a.example/1")
+    told = [made(of="page", stated="2018-01-01T00:00:00Z"), made(stated="2019-03-03T23:59:59Z"), made(stated="")]
+    ArchiveQuestion.objects.create(
+        case=case, sighting=sighting, **columns(sighting, "page_key", "image_key"), asked_by="Ann", asked_at=now(),
+        answered_at=now(), state="done", elsewhere=kept(told),
+    )  # fmt: skip
+    [line] = [one for one in letter(row).text.splitlines() if "Internet Archive" in one]
+    assert line.startswith(f"{said}https://a.example/1")
 
 
 def test_a_letter_without_a_signer_ends_with_the_line_to_sign_on(studio: Owner) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from django.db import connection
@@ -11,13 +12,16 @@ from django.urls import reverse
 from PIL import ExifTags, Image, ImageOps
 from playwright.sync_api import Page, expect
 
+from desk.schemas.cases import FullCase, with_uses
 from exhibit.clock import now
-from registry.cases import decisions, history
+from registry.cases import ask_archive, decisions, history
 from registry.cases.decisions import Choice, Wish
 from registry.matches.match import match_pictures
-from registry.models import Bundle, Capture, Case, Match, Membership, Owner, Picture, Sighting, User
+from registry.models import ArchiveQuestion, Bundle, Capture, Case, Match, Membership, Owner, Picture, Sighting, User
+from tests.assets.captured import Archived, Kept
 from tests.assets.laid_down import once
 from tests.assets.rows import bring, claimed_slice, jpeg, owner, photograph, register
+from tests.assets.site import Site as Archive
 from tests.assets.site_browser import DESKTOP, PHONE, Site, tap, use_house
 from tests.assets.source import flat
 from workers.tasks.sync_runner import SyncRunner
@@ -190,6 +194,35 @@ def test_each_deed_is_said_to_have_worked(studio: Owner, ann: Client, inline: Sy
     said = ann.get(the_page()).content.decode()
     assert "Where others have evidence of it, the operator decides, who may also let it stay." in said
     assert did("report") == "The picture is reported, and shown to nobody here any more."
+
+
+def test_one_press_asks_an_archive_and_says_before_what_it_learns(
+    studio: Owner, ann: Client, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, image = "http://127.0.0.1/page-0", "http://127.0.0.1/image-0.jpg"
+    Sighting.objects.update(page_url=page, image_url=image)
+    monkeypatch.setattr(ask_archive, "SECONDS", 0.0)
+    with Archive() as site:
+        Archived([Kept(image, "20190303101502", b"other bytes")]).serve(site)
+        config = replace(inline.services.config, cocapture_networks=("127.0.0.0/8",), wayback_url=site.url(""))
+        monkeypatch.setattr(inline.services, "config", config)
+        assert "Ask since when" not in read(ann)  # nobody has confirmed it
+        decisions.decide_each(inline.services, studio, [1], Wish(Choice.CONFIRM, "ben@example.org"))
+        before = read(ann)
+        assert f"{page}</li>" in before
+        assert f"{image}</li>" in before
+        assert site.seen == []
+        said = ann.post(reverse("case-deed", args=["studio", 1]), {"deed": "ask-archive"}, follow=True)
+        assert "The archive is being asked" in said.content.decode()
+        for pk in ArchiveQuestion.objects.filter(state="todo").values_list("pk", flat=True):
+            ask_archive.answer_questions(inline.services, [pk])
+        told = read(ann)
+    assert "127.0.0.1 states a capture of 2019-03-03 10:15:02 UTC of this picture" in told
+    assert "other bytes; the two pictures" in told
+    assert "127.0.0.1 stated no capture of this page when it was asked" in told
+    assert "nothing says that the picture was there in between" in told
+    full = FullCase.from_row(with_uses(Case.objects.filter(number=1)).get())
+    assert next((one.of, one.stated, one.same) for one in full.elsewhere) == ("picture", "2019-03-03T10:15:02Z", False)
 
 
 @pytest.mark.parametrize(
