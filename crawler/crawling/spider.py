@@ -10,9 +10,9 @@ from twisted.python.failure import Failure
 from crawler.crawling.captures import CAPTURE, Captures
 from crawler.crawling.visitors import PAGE, Missing, Visitors, for_anybody, modified
 from crawler.fetching.answers import Crawler, Response, ask, failure_refusal, status_refusal
-from crawler.fetching.documents import facts_of, forbids_following, read_document
+from crawler.fetching.documents import facts_of, forbids_following, keeps_ai_out, read_document
 from crawler.fetching.gate import STAYS_IN_SCOPE
-from crawler.fetching.images import IMAGE, Images
+from crawler.fetching.images import IMAGE, NO_AI, Images
 from crawler.fetching.style_sheets import SHEET, SHEETS_PER_PAGE, Sheets
 from crawler.formats.job import Kind, Link, Target
 from crawler.formats.lines import PageLine, Refusal, RefusalLine
@@ -263,6 +263,10 @@ class CrawlSpider(Spider):
         visit.facts = facts_of(response, document, self.crawl.policy_of(response.url))
         if visit.facts.signals.tdm_reservation == "1" and job.politeness.obey_reservations:
             visit.refuse(Refusal(target.url, "tdm-reserved", "The page reserves text and data mining."))
+            return False
+        robots = (*visit.facts.signals.robots, *visit.facts.signals.x_robots_tag)
+        if job.politeness.obey_reservations and keeps_ai_out(robots):
+            visit.refuse(Refusal(target.url, "noai", NO_AI))
             return False
         images = document.images if Kind.IMAGE in job.kinds else ()
         fetched_here = images if kind is Kind.PAGE else images[:_IMAGES_PER_LIST]

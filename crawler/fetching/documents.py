@@ -1,5 +1,7 @@
 """From the response of a page, a sitemap or a feed to what it holds, and what it says to machines."""
 
+from collections.abc import Iterable
+
 from crawler.fetching.answers import Response, header, media_type
 from crawler.formats.job import Kind
 from crawler.formats.lines import Signals
@@ -72,8 +74,16 @@ def fresh_seconds(cache_control: str, age: str) -> int:
 
 def forbids_following(signals: Signals) -> bool:
     """Whether a page asks that its links aren't followed."""
-    said = " ".join((*signals.robots, *signals.x_robots_tag)).lower().replace(",", " ").split()
-    return "nofollow" in said or "none" in said
+    return bool(_said((*signals.robots, *signals.x_robots_tag)) & {"nofollow", "none"})
+
+
+def keeps_ai_out(robots: Iterable[str]) -> bool:
+    """Whether ``noai`` or ``noimageai`` stands in contents of ``meta name=robots`` or of ``X-Robots-Tag``."""
+    return bool(_said(robots) & {"noai", "noimageai"})
+
+
+def _said(robots: Iterable[str]) -> set[str]:
+    return set(" ".join(robots).lower().replace(",", " ").split())
 
 
 def _real_kind(body: bytes, kind: Kind) -> Kind:

@@ -13,6 +13,7 @@ from scrapy import Request
 from twisted.python.failure import Failure
 
 from crawler.fetching.answers import Response, ask, failure_refusal, fetched, header, referer_of, status_refusal
+from crawler.fetching.documents import keeps_ai_out
 from crawler.formats.lines import PageLine, Refusal
 from crawler.reading.found import FoundImage
 from crawler.reading.sniff import VECTOR_SENTENCE, has_vector_suffix, unfit
@@ -23,6 +24,8 @@ from exhibit.types import Fetched
 
 ACCEPT = "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
 IMAGE = "exhibit_image"
+
+NO_AI = "It is marked noai or noimageai."
 
 _PRIORITY = 10
 _MAX_RESULTS = 5_000
@@ -126,8 +129,8 @@ class Images:
             return fetched(response, known.digest, size=0, not_modified=True)
         if refusal := status_refusal(response, url):
             return refusal
-        if crawl.job.politeness.obey_reservations and header(response, "tdm-reservation").strip() == "1":
-            return Refusal(url, "tdm-reserved", "The server reserves text and data mining.")
+        if crawl.job.politeness.obey_reservations and (refusal := _reserved(response, url)):
+            return refusal
         body = response.body
         if refusal := self._look(body, url):
             return refusal
@@ -167,6 +170,12 @@ class Images:
         if not (budget.take("images") and budget.take("bytes", len(data))):
             return Refusal(shown, "budget", _SPENT)
         return self._crawl.stored(data, facts.final_url, media_type, facts.status)
+
+
+def _reserved(response: Response, url: str) -> Refusal | None:
+    if header(response, "tdm-reservation").strip() == "1":
+        return Refusal(url, "tdm-reserved", "The server reserves text and data mining.")
+    return Refusal(url, "noai", NO_AI) if keeps_ai_out([header(response, "X-Robots-Tag")]) else None
 
 
 def _decoded(url: str) -> tuple[str, bytes | None]:

@@ -125,7 +125,7 @@ class Politeness:
     concurrency: int = 16  # requests at the same time
     autothrottle: bool = True  # whether a host that answers slowly is asked more slowly
     obey_robots: bool = True  # whether robots.txt (RFC 9309) is followed
-    obey_reservations: bool = True  # whether a reservation against text and data mining (TDMRep) is followed
+    obey_reservations: bool = True  # whether reservations (TDMRep, `noai`, `noimageai`) are followed
     max_crawl_delay: float = 60.0  # a host that asks for a longer time between requests isn't visited
     max_wait: float = 120.0  # a host that says `Retry-After` a longer time isn't asked again in this job
     host_delays: Mapping[str, float] = field(default_factory=dict)  # least times for single hosts that slices share

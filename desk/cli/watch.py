@@ -405,7 +405,25 @@ def show_watch(*, name: str, number: int | None, named: str | None, as_json: boo
     tell_not_asked(row)
     tell_unrendered(row)
     tell_searches(row)
+    _tell_opt_outs(row.watch)
     _show_refusals(one.refusals)
+
+
+def _tell_opt_outs(watch: "models.Watch") -> None:
+    """Which hosts keep programs out, and which finds are known to lie there."""
+    from desk.texts.numbers import counted as in_words
+    from registry.crawls import opt_outs
+
+    if not (found := opt_outs.of_watch(watch)):
+        return
+    click.echo()
+    say("Sites that keep programs out; nothing of that was fetched:")
+    for one in found[:SHOWN]:
+        cases = ". Your cases there: " + ", ".join(map(str, one.cases)) if one.cases else ""
+        say(f"{one.host}: " + "; ".join(in_words(n, why) for why, n in one.how.items()) + cases)
+    if len(found) > SHOWN:
+        say(f"… and {len(found) - SHOWN:,} more: exhibit api GET watches/{watch.number}/opt-outs")
+    say("You may open such a page yourself, and ask of one picture: exhibit identify FILE")
 
 
 def _show_refusals(refusals: "Sequence[schemas.Refusal]") -> None:

@@ -176,6 +176,23 @@ class Watch(Answer):
         return [{"last_crawl": crawls.get(row.pk), "spent_this_month": spent[row.pk]} for row in rows]
 
 
+class OptOut(Answer):
+    """A host that keeps addresses from programs, as the newest runs of a watch were told."""
+
+    host: str = Field(examples=["shop.example"])
+    how: dict[str, int] = Field(
+        description="Addresses by `robots`, `tdm-reserved`, `noai` and `denied-host` (the operator's list).",
+        examples=[{"robots": 12}],
+    )
+    cases: list[int] = Field(description="Your cases with finds there that aren't cleared.", examples=[[3, 7]])
+
+
+class OptOuts(Answer):
+    """The same of a watch, those with finds first."""
+
+    items: list[OptOut]
+
+
 class Price(Answer):
     """What requests to a search cost."""
 

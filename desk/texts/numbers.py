@@ -24,6 +24,18 @@ COUNTED: dict[str, Promise] = {
         "count",
     ),
     "cases in a report": ngettext_lazy("Being made, with %(n)s case", "Being made, with %(n)s cases", "count"),
+    "robots": ngettext_lazy("%(n)s address, by its robots.txt", "%(n)s addresses, by its robots.txt", "count"),
+    "tdm-reserved": ngettext_lazy(
+        "%(n)s address, reserved against text and data mining",
+        "%(n)s addresses, reserved against text and data mining",
+        "count",
+    ),
+    "noai": ngettext_lazy(
+        "%(n)s address, marked noai or noimageai", "%(n)s addresses, marked noai or noimageai", "count"
+    ),
+    "denied-host": ngettext_lazy(
+        "%(n)s address, by the operator's list", "%(n)s addresses, by the operator's list", "count"
+    ),
     "scripted": ngettext_lazy(
         "%(n)s page runs scripts that may add pictures:", "%(n)s pages run scripts that may add pictures:", "count"
     ),

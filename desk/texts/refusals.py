@@ -32,6 +32,7 @@ REASONS: dict[str, Promise] = {
     "link": gettext_lazy("Links and special files in a folder aren't read."),
     "login": gettext_lazy("The page asks for a login, and nothing behind it was seen."),
     "near-duplicate": gettext_lazy("The page shows what another one does; its links aren't followed."),
+    "noai": gettext_lazy("It is marked noai or noimageai: its pictures aren't for programs like ours."),
     "not-a-page": gettext_lazy("There is no page at this address."),
     "not-an-image": gettext_lazy("What came isn't a picture."),
     "not-found": gettext_lazy("The site sends this page for what it doesn't have; its links aren't followed."),

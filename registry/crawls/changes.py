@@ -54,7 +54,7 @@ WHOLE_EVERY = 8
 GONE = frozenset({"http-404", "http-410"})
 LATER = re.compile(
     r"timeout|unreachable|incomplete|error|budget|retry-after|robots-unavailable|broke-off|http-429|http-5\d\d|"
-    r"robots|tdm-reserved|crawl-delay|denied-host"
+    r"robots|tdm-reserved|noai|crawl-delay|denied-host"
 )
 """Refusals of pages that the next run tries again although nothing names them anew."""
 

@@ -14,7 +14,7 @@ from desk.schemas.base import Piece
 from exhibit.errors import WrongUseError
 from exhibit.types import Price
 from registry.accounts import scoped
-from registry.crawls import canaries, captures, crawling, looks, plan, schedules, watching
+from registry.crawls import canaries, captures, crawling, looks, opt_outs, plan, schedules, watching
 from registry.crawls.search_keys import consent, drop_key, estimate, keep_key, set_price, withdraw_consent
 from registry.crawls.watches import arrange, change, plant
 from registry.models import Refusal
@@ -174,6 +174,13 @@ def look_at_page(request: Call, owner: str, new: requests.NewLook) -> schemas.Cr
     """Visit one page once, without a watch of your own, and compare its pictures: what shows a work becomes a case."""
     crawl = looks.look(wiring.services(), of(request), new.url, image=new.image or "", by=request.auth.by)
     return schemas.Crawl.from_row(crawl)
+
+
+@router.get(ONE + "/opt-outs", response=schemas.OptOuts)
+def list_opt_outs(request: Call, owner: str, number: int) -> schemas.OptOuts:
+    """Hosts that keep addresses from programs, how they say so, and which of your cases lie there."""
+    found = opt_outs.of_watch(scoped.watch_numbered(of(request), number))
+    return schemas.OptOuts(items=schemas.OptOut.from_rows(found))
 
 
 @router.get("/owners/{slug:owner}/canaries", response=Piece[schemas.Canary])

@@ -6,6 +6,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from desk.texts.canaries import last_runs
+from desk.texts.numbers import counted
 from desk.texts.refusals import amounts, end_in_words
 from desk.texts.schedules import budget, politeness, schedule
 from desk.texts.sentences import in_words
@@ -15,7 +16,7 @@ from desk.web.watches.crawls import not_through, progress_of
 from desk.web.watches.forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
 from registry.accounts import scoped
-from registry.crawls import canaries, changes, plan, watches as arranging, watching
+from registry.crawls import canaries, changes, opt_outs, plan, watches as arranging, watching
 from registry.crawls.budgets import of_month, spent_of
 from registry.crawls.revisits import is_past
 from registry.models import Crawl, Owner, Watch
@@ -49,6 +50,7 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
         "politeness": () if reads_files(row) else politeness({**row.politeness, **_without_robots(row)}),
         "changing": changes.changed_weekly(row.pk),
         "canaries": [(one, last, canaries.is_in_reach(one)) for one, last in last_runs(row)],
+        "opt_outs": [(one, [counted(n, why) for why, n in one.how.items()]) for one in opt_outs.of_watch(row)],
         "visits_sites": watching.visits_sites(row),
         "page": page,
         "crawls": [(row, end_in_words(row.reason)) for row in page],

@@ -191,24 +191,29 @@ def test_reservations_and_signals_are_recorded_and_followed(tmp_path: Path) -> N
     rules = b'[{"location": "/kept/*", "tdm-reservation": 1}, {"location": "/", "tdm-reservation": 0}]'
     with Site() as site:
         site.routes["/.well-known/tdmrep.json"] = Answer(rules, media_type="application/json")
-        site.page("/", '<meta name="robots" content="noai"><img src="/kept/a.jpg"><img src="/b.jpg">')
+        site.page("/", '<meta name="robots" content="noml"><img src="/kept/a.jpg"><img src="/b.jpg">')
+        site.page("/own", '<meta name="robots" content="index, NoAI"><img src="/c.jpg">')
         site.page("/meta", '<meta name="tdm-reservation" content="1"><img src="/c.jpg">')
         site.page("/x", "<p>x", headers=(("X-Robots-Tag", "noimageai"), ("X-Robots-Tag", "nofollow")))
         site.image("/kept/a.jpg")
         site.image("/b.jpg", headers=(("tdm-reservation", "1"),))
-        urls = [{"url": site.url(path)} for path in ("/", "/meta", "/x")]
+        site.page("/shows", '<img src="/d.jpg">')
+        site.image("/d.jpg", headers=(("X-Robots-Tag", "noindex, noimageai"),))
+        urls = [{"url": site.url(path)} for path in ("/", "/meta", "/x", "/own", "/shows")]
         done = crawl(tmp_path / "1", urls=urls, follow=False)
         free = crawl(tmp_path / "2", urls=urls[:1], follow=False, politeness={"obey_reservations": False})
     signals = {page.url: page.signals for page in done.pages}
     assert signals[site.url()].tdm_reservation == "0"
-    assert signals[site.url()].ai == ("noai",)
+    assert signals[site.url()].ai == ("noml",)
     assert signals[site.url("/meta")].tdm_reservation == "1"
     assert signals[site.url("/x")].x_robots_tag == ("noimageai", "nofollow")
     assert done.refusals == {
         site.url("/kept/a.jpg"): "tdm-reserved",
         site.url("/b.jpg"): "tdm-reserved",
         site.url("/meta"): "tdm-reserved",
+        **dict.fromkeys((site.url("/own"), site.url("/x"), site.url("/d.jpg")), "noai"),
     }
+    assert "/c.jpg" not in site.paths()
     assert len(free.sightings) == 2
 
 

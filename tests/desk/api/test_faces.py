@@ -105,7 +105,7 @@ COUNTERPARTS = {
     "edit-licence": ("try_licences", "change_licence"),
     "end-licence": ("end_licence",),
     "watches": ("list_watches",),
-    "watch": ("get_watch", "list_crawls", "list_canaries"),
+    "watch": ("get_watch", "list_crawls", "list_canaries", "list_opt_outs"),
     "watch-sources": ("get_watch", "change_watch"),
     "new-watch": ("add_watch", "estimate_watch"),
     "make-watch": ("add_watch", "estimate_watch"),

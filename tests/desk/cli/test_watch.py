@@ -142,6 +142,7 @@ def test_a_crawl_is_told_with_all_that_it_refused(cli: Terminal, studio: str) ->
     assert {one["reason"] for one in shown["refusals"]} == {"robots", "not-a-picture"}
     told = cli.run("watch", "show", "shop", "1").out
     assert "robots 22" in " ".join(told.split())
+    assert "a.example: 22 addresses, by its robots.txt\nYou may open such a page yourself" in told
     assert told.rstrip().endswith("… and 3 more; --json lists them all with sentences.")
     assert [one["number"] for one in cli.run("api", "GET", "watches/1/crawls").answer["items"]] == [1]
     planned.crawl.slices.update(counts={"pages": 30, "scripts_not_run": 12})

@@ -1,0 +1,57 @@
+"""Where a watch isn't let in: hosts that keep programs out, how they say so, and which finds are known to lie there."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Count, F, Func, QuerySet, TextField, Value
+
+from exhibit.network.addresses import host_of
+from registry.models import Case, CaseSighting, Refusal, Watch
+
+REASONS = ("robots", "tdm-reserved", "noai", "denied-host")
+"""Refusals that are a site's own word, and those by the operator's list, which holds what sites have asked for."""
+RUNS = 3
+"""So many of the newest runs are asked what was kept from them: a site may let programs in again."""
+MAX_HOSTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """A host that keeps addresses from programs."""
+
+    host: str
+    how: dict[str, int]  # addresses by the reason of the refusal
+    cases: list[int]  # numbers of the owner's cases with finds there, which aren't cleared
+
+
+def of_watch(watch: Watch) -> list[OptOut]:
+    """The hosts of which the newest runs fetched something not, because it isn't for programs; those with finds first.
+
+    Nothing of that is fetched in another way. A person may look at a page, and ask what a picture shows.
+    """
+    crawls = list(watch.crawls.order_by("-number").values_list("pk", flat=True)[:RUNS])
+    hosts: dict[str, Counter[str]] = defaultdict(Counter)
+    for authority, reason, addresses in _refused(crawls):
+        hosts[host_of(f"http://{authority}/")][reason] += addresses
+    cases = _cases(watch, hosts)
+    found = [OptOut(host, dict(sorted(how.items())), cases.get(host, [])) for host, how in hosts.items() if host]
+    return sorted(found, key=lambda one: (-len(one.cases), -sum(one.how.values()), one.host))[:MAX_HOSTS]
+
+
+def _refused(crawls: list[int]) -> QuerySet[Refusal, tuple[str, str, int]]:
+    authority = Func(F("url"), Value("/"), Value(3), function="split_part", output_field=TextField())
+    refused = Refusal.objects.filter(crawl__in=crawls, reason__in=REASONS).order_by()
+    grouped = refused.annotate(authority=authority).values("authority", "reason")
+    return grouped.annotate(addresses=Count("key", distinct=True)).values_list("authority", "reason", "addresses")
+
+
+def _cases(watch: Watch, hosts: Iterable[str]) -> dict[str, list[int]]:
+    seen = CaseSighting.objects.filter(
+        case__owner=watch.owner_id, case__resembles=False, sighting__host__in=list(hosts)
+    )
+    rows = seen.exclude(case__decision=Case.Decision.CLEARED).order_by("case__number")
+    cases: dict[str, list[int]] = defaultdict(list)
+    for host, number in rows.values_list("sighting__host", "case__number").distinct():
+        cases[host].append(number)
+    return cases
