@@ -48,7 +48,7 @@ class Asking:
     def unreadable(self) -> SearchRefusedError:
         """What is raised for an answer that isn't of the documented form."""
         return self.failed(
-            Sentence("%(name)s answered with something that isn't a list of captures.", name=self._title)
+            Sentence("%(name)s answered with something that isn't an archive's index.", name=self._title)
         )
 
     @staticmethod

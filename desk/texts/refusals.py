@@ -52,7 +52,7 @@ REASONS: dict[str, Promise] = {
     "too-many-redirects": gettext_lazy("The server redirects too often."),
     "too-slow": gettext_lazy("The server took too long."),
     "excluded": gettext_lazy("The archive doesn't give this out: somebody may have asked it not to."),
-    "other-capture": gettext_lazy("The archive gives something else than the capture that it named."),
+    "other-capture": gettext_lazy("The archive gives something else than what it named."),
     "unreadable-record": gettext_lazy("What the archive holds there can't be read."),
     "unreachable": gettext_lazy("The server couldn't be reached, or broke off."),
     "unreadable": gettext_lazy("What came can't be read."),

@@ -70,7 +70,8 @@ class WatchForm(forms.Form):
     archive = forms.ChoiceField(
         label=_("Archive"),
         choices=(("wayback", "Wayback Machine (Internet Archive)"), ("common-crawl", "Common Crawl")),
-        help_text=_("The Wayback Machine holds many pictures of many sites, Common Crawl few of very many."),
+        initial="wayback",
+        help_text=_("The first holds many pictures of many sites, the second few of very many."),
     )
     domains = forms.CharField(
         label=_("Domains, one a line"),
@@ -79,12 +80,12 @@ class WatchForm(forms.Form):
         help_text=_("With all hosts below them: example.com means www.example.com, too."),
     )
     since = forms.CharField(
-        label=_("Captures from"),
+        label=_("Archived from"),
         required=False,
         max_length=10,
         help_text=_("2019, 2019-03 or 2019-03-31; empty for all."),
     )
-    until = forms.CharField(label=_("Captures to"), required=False, max_length=10)
+    until = forms.CharField(label=_("Archived until"), required=False, max_length=10)
     every = forms.ChoiceField(
         label=_("How often"), help_text=_("A time that falls into a run is passed over: a watch runs once at a time.")
     )
@@ -147,7 +148,8 @@ class WatchForm(forms.Form):
         service: Service | None = None,
         archive: bool = False,
     ) -> None:
-        self._watch = watch = watch or Watch(name=name, sources=[], budget={**RENDERING})
+        usual = int((WEEK if archive else DAY).total_seconds())
+        self._watch = watch = watch or Watch(name=name, sources=[], budget={**RENDERING}, interval_seconds=usual)
         super().__init__(data, initial=_initial(watch), label_suffix="")
         self.asks_archive = archive or asks_archives(watch)
         asks, takes = searches(watch) or service is not None, service.takes if service else ""
@@ -194,7 +196,12 @@ class WatchForm(forms.Form):
     @property
     def asked(self) -> list[forms.BoundField]:
         """The fields of its name and of what it asks for, those that it has."""
-        return [self[name] for name in ("name", *OF_ARCHIVES, "words", *OF_WORKS) if name in self.fields]
+        return [self[name] for name in ("name", "words", *OF_WORKS) if name in self.fields]
+
+    @property
+    def captures(self) -> list[forms.BoundField]:
+        """The fields of what an archive is asked for, likewise."""
+        return [self[name] for name in OF_ARCHIVES if name in self.fields]
 
     @property
     def spending(self) -> list[forms.BoundField]:

@@ -110,6 +110,7 @@ COUNTERPARTS = {
     "new-watch": ("add_watch", "estimate_watch"),
     "make-watch": ("add_watch", "estimate_watch"),
     "new-search-watch": ("add_watch", "estimate_watch"),
+    "new-archive-watch": ("add_watch", "estimate_watch"),
     "edit-watch": ("change_watch",),
     "add-sources": ("change_watch",),
     "remove-source": ("change_watch",),
