@@ -40,7 +40,7 @@ archive_options = together(
         "archives",
         multiple=True,
         type=click.Choice(["wayback", "common-crawl"]),
-        help="A web archive, whose captures of a domain are taken; the domain itself is asked nothing.",
+        help="A web archive, of whose captures of a domain the pictures are taken.",
     ),
     click.option("--domain", "domains", multiple=True, metavar="NAME", help="That domain, with all hosts below it."),
     click.option("--from", "since", metavar="DATE", help="Captures from here on: 2019, 2019-03 or 2019-03-31."),

@@ -209,7 +209,7 @@ class NewWatch(WatchLimits, WatchTimes):
         None, description="What is asked, instead of sources."
     )
     archives: Annotated[list[ArchiveName], Field(max_length=2)] = Field(
-        [], description="Whose captures of the domains are taken, instead of sources; the domains are asked nothing."
+        [], description="Whose captures of the domains are taken, instead of sources."
     )
     domains: Annotated[list[Name], Field(max_length=100)] = Field(
         [], description="With all hosts below them.", examples=[["shop.example"]]

@@ -128,7 +128,7 @@ def _captures(one: archived.Estimate) -> Iterator[str]:
         yield f"{said} {_('Check the spelling, or give it more time.')}"
         return
     yield _("A run takes at most %(most)s of them, in %(minutes)s min or more at the archive's pace.") % values
-    yield _("It is told the name of the domain and the time. %(domain)s itself is asked nothing.") % values
+    yield _("It is told the name of the domain and the time. The run asks %(domain)s itself nothing.") % values
 
 
 def _cost(one: Estimate) -> str:

@@ -28,6 +28,7 @@ from registry.crawls import crawling, inquiries
 from registry.crawls.crawling import ARCHIVE, CAPTURE, NewUrl
 from registry.crawls.watching import Subjects
 from registry.db import steps
+from registry.db.locks import Lock, hold_long
 from registry.models import FrontierUrl, Inquiry, Refusal
 from registry.services.services import Services
 
@@ -45,6 +46,8 @@ PASSING = frozenset({"too-slow", "unresolvable"})
 """Refusals of an answer that may be another one next time."""
 FETCH_SECONDS = 1.0
 """Seconds between two captures, where a watch says no other pace."""
+TURN = timedelta(seconds=20)
+"""After so long an inquiry looks again whether another one asks its archive."""
 MORE, NOTHING = "more", "nothing"
 """Outcomes of asking: the index names more than a run takes, or no picture at all."""
 _DIGITS = re.compile(r"\d{4}(?:-?\d\d(?:-?\d\d)?)?", re.ASCII)
@@ -146,6 +149,14 @@ def ask_on(services: Services, row: Inquiry) -> None:
     except NotFoundError:
         inquiries.end(row.pk, "no-service")
         return
+    with hold_long(Lock.ARCHIVE, NAMES.index(row.service), within=0) as mine:
+        if mine:
+            _ask_in_turn(archive, row)
+        else:
+            steps.wait(Inquiry, row.pk, now() + TURN)
+
+
+def _ask_in_turn(archive: Archive, row: Inquiry) -> None:
     until = time.monotonic() + WORK_SECONDS
     while (domain := _next(row)) is not None:
         if time.monotonic() > until:

@@ -30,6 +30,8 @@ class Lock(IntEnum):
     COCAPTURE = 9
     PICTURES = 10
     """Of the pictures seen, the change list; whoever takes ``INDEX``, too, takes that first."""
+    ARCHIVE = 11
+    """Of an archive that is asked, one request at a time."""
 
 
 def hold(lock: Lock) -> None:

@@ -69,6 +69,19 @@ def test_a_key_for_a_search_is_read_and_never_shown(cli: Terminal, studio: str, 
     assert search(cli, "tineye")["key_added_at"] is None
 
 
+def test_a_watch_over_an_archive_names_a_domain_and_a_time(cli: Terminal, studio: str) -> None:
+    then = ("watch", "add", "then", "--archive", "wayback", "--owner", studio)
+    assert "--domain example.com" in cli.run(*then, code=2).err
+    assert "Write it like this: example.com" in cli.run(*then, "--domain", "co.uk", code=2).err
+    assert (
+        "ends before it begins" in cli.run(*then, "--domain", "a.example", "--from", "2020", "--to", "2019", code=2).err
+    )
+    made = cli.ask(*then, "--domain", "a.example", "--domain", "b.example", "--from", "2019-03", "--pages", "9")
+    source = {"kind": "archive", "url": "wayback", "domains": ["a.example", "b.example"], "since": "201903"}
+    assert (made["sources"], made["budget"]["pages"], made["private"]) == ([source], 9, True)
+    assert "archive wayback a.example b.example" in cli.run("watch", "list", "--owner", studio).out
+
+
 def test_what_searches_cost_is_said_limited_and_told_before(cli: Terminal, studio: str) -> None:
     own, copies = ("--owner", studio), ("watch", "add", "copies", "--search", "google-vision")
     tineye = ("--search", "tineye")
@@ -80,7 +93,10 @@ def test_what_searches_cost_is_said_limited_and_told_before(cli: Terminal, studi
     assert "isn't an amount of money" in cli.run(*copies, "--money", "5", *own, code=2).err
     assert "Nothing says what TinEye costs" in cli.run(*copies, *tineye, "--money", "5USD", *own, code=2).err
     assert "There is no work 99" in cli.run(*copies, "--works", "99", *own, code=2).err
-    assert "Only searches cost money" in cli.run(*copies[:3], "--site", "http://a.example", "--dry-run", code=2).err
+    assert (
+        "Only searches and archives are asked"
+        in cli.run(*copies[:3], "--site", "http://a.example", "--dry-run", code=2).err
+    )
     price = ("api", "PUT", "searches/tineye/price", "--json", '{"amount": "200USD", "requests": 5000}')
     assert "no key" in cli.run(*price, code=2).err
     kept(cli, "tineye", "secret")

@@ -1,6 +1,7 @@
 """Watches that take what web archives hold of a domain: from the index to a sighting and a case."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 
@@ -157,6 +158,20 @@ def test_an_archive_that_asks_to_be_asked_later_is_left_alone_as_long_as_it_says
     inline.run_until_idle()
     assert Crawl.objects.get().reason == "finished"
     assert Sighting.objects.count() == 2
+
+
+@pytest.mark.usefixtures("archived")
+def test_two_watches_ask_an_archive_one_after_the_other(
+    inline: SyncRunner, studio: Owner, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = watching.start_now(over(inline, studio, "wayback")).inquiries.get()
+    steps.claim(Inquiry, [row.pk], inline.services.stale_after)
+    with monkeypatch.context() as patch:
+        patch.setattr(captures, "hold_long", lambda *_given, **_more: nullcontext(enter_result=False))
+        captures.ask_on(inline.services, row)
+    row.refresh_from_db()
+    assert (row.state, row.asked, len(site.seen)) == ("todo", 0, 0)
+    assert row.not_before is not None
 
 
 def test_a_worker_that_is_killed_behind_an_answer_goes_on_with_the_next_page(

@@ -212,7 +212,7 @@ def test_a_watch_takes_from_an_archive_what_that_holds_of_a_domain(
         given = fields(ann.get(page).content.decode()) | at
         told = flat(ann.post(page, given | {"estimate": "yes"}).content.decode())
         assert "Wayback Machine names 1 different pictures of photos.example." in told
-        assert "photos.example itself is asked nothing." in told
+        assert "The run asks photos.example itself nothing." in told
         wrong = ann.post(page, given | {"domains": "co.uk"})
         assert (wrong.status_code, "Write it like this: example.com" in wrong.content.decode()) == (422, True)
         assert not Watch.objects.exists()
