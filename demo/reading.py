@@ -30,6 +30,7 @@ class SeenUse:
     image_url: str
     decision: str
     licence: int | None
+    period: str = ""  # what an archive states in place of a moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,9 @@ def cases_of(answer: Json) -> list[SeenCase]:
     """Read `case list --json`.
 
     `{"cases": [{"number", "work": {"file"}, "party", "decision", "uses": [{"page_url", "image_url", "match",
-    "licence"}], "bundles": [{"seal", "receipts": [{"subject", "state"}]}]}]}`, where `match` is `certain` or `review`,
-    `licence` the number of the licence that covers the use, or null, and `seal` null before a bundle is sealed.
+    "licence", "period"}], "bundles": [{"seal", "receipts": [{"subject", "state"}]}]}]}`, where `match` is `certain` or
+    `review`, `licence` the number of the licence that covers the use, or null, and `seal` null before a bundle is
+    sealed.
     """
     return [
         SeenCase(
@@ -96,7 +98,10 @@ def cases_of(answer: Json) -> list[SeenCase]:
             one["work"]["file"],
             one["party"],
             one["decision"],
-            tuple(SeenUse(use["page_url"], use["image_url"], use["match"], use["licence"]) for use in one["uses"]),
+            tuple(
+                SeenUse(use["page_url"], use["image_url"], use["match"], use["licence"], use["period"])
+                for use in one["uses"]
+            ),
             sum(bundle["seal"] is not None for bundle in one["bundles"]),
             sum(_answered(bundle["receipts"]) for bundle in one["bundles"]),
         )

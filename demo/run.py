@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from demo.archive import DOMAIN, HOST, URL, Archive, running_archive
 from demo.display import Display
 from demo.outside import OutsideCheck, check_outside
 from demo.pictures import flat
@@ -44,6 +45,7 @@ class Result:
     reports: tuple[str, ...]
     fetched_though_forbidden: tuple[str, ...]
     seconds: dict[str, float]
+    archived: str  # what the archive states of the copy that was found there; empty where it wasn't
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -56,6 +58,7 @@ class Result:
             *(f"{path} was fetched though robots.txt forbids it." for path in self.fetched_though_forbidden),
             *(f"{name}: {verdict}." for name, verdict in self.verdicts.items() if verdict not in WELL),
             *(f"{check.bundle}: {check.tool} says: {check.words}" for check in broken),
+            *(() if self.archived else ("The copy in the archive was not found.",)),
         )
 
 
@@ -71,24 +74,30 @@ def run(out: Path, photos: Path, display: Display) -> Result:
     with ExitStack() as stack:
         with display.stage("start", "Starting database, queue, workers, web server and development witnesses"):
             witnesses = stack.enter_context(running_witnesses(out / "witnesses"))
-            _start(product, out, witnesses, stack)
+            archive = stack.enter_context(running_archive())
+            _start(product, out, witnesses.settings(), archive, stack)
         with display.stage("register", "Registering works"):
             works = _register(product, out, photos, display)
         with display.stage("sites", "Building three small web sites"):
             folders = [out / "sites" / name for name in NAMES]
             served = stack.enter_context(serve(folders))
             plan = build(folders, works, served.bases)
+            archive.hold(works[0])
             display.note(
                 f"{plan.pictures} pictures; {len(plan.planted)} are copies, {len(plan.licensed)} licensed uses"
             )
-        with display.stage("watch", "Running three watches"):
+        with display.stage("watch", "Running three watches, and one over a stand-in for an archive"):
             _licences(product, out, plan.licences)
             _watch(product, plan.sites, served, plan.pictures, display)
         with display.stage("cases", "Choosing the cases that are certain"):
-            certain = [case for case in _cases(product) if case.is_certain]
+            seen = _cases(product)
+            archived = next((use.period for case in seen if case.party == DOMAIN for use in case.uses), "")
+            if archived:
+                display.note(f"{URL}: the archive states a capture of {archived}; nobody here saw the site then")
+            certain = [case for case in seen if case.is_certain and case.party != DOMAIN]
             display.note(f"{len(certain)} cases, to be confirmed by the switch for demonstrations")
         with display.stage("seal", "Confirming them: capturing, sealing, logging and anchoring; writing the report"):
-            cases = _confirm(product, certain, display)
+            cases = [case for case in _confirm(product, certain, display) if case.party != DOMAIN]
             reports = files_of(product.ask("report", "make", "--owner", OWNER, "--out", str(out / "report")))
         with display.stage("verify", "Verifying every bundle by four tools"):
             verdicts, outside = _verify(product, out, witnesses, cases, display)
@@ -98,15 +107,16 @@ def run(out: Path, photos: Path, display: Display) -> Result:
             for refusal in refusals_of(product.ask("watch", "show", site.name, "--owner", OWNER))
         ]
     forbidden = tuple(path for paths in served.requests for path in paths if " /members/" in path)
-    return Result(tally(plan, cases, refusals), verdicts, outside, tuple(reports), forbidden, dict(display.seconds))
+    seconds = dict(display.seconds)
+    return Result(tally(plan, cases, refusals), verdicts, outside, tuple(reports), forbidden, seconds, archived)
 
 
 def _configuration() -> str:
-    """Allow the three loopback addresses of the sites, and no other private address; look often at what waits.
+    """Allow the loopback addresses of sites and archive, and no other private address; look often at what waits.
 
     Captures are made with a browser where there is one; EXHIBIT_CAPTURE_BROWSER=none does without.
     """
-    networks = ", ".join(f'"{host}/32"' for host in HOSTS)
+    networks = ", ".join(f'"{host}/32"' for host in (*HOSTS, HOST))
     return f"""contact = "demo@example.org"
 allowed_networks = [{networks}]
 web_port = {free_port()}
@@ -115,10 +125,10 @@ checkpoint_seconds = 5
 """
 
 
-def _start(product: Product, out: Path, witnesses: Witnesses, stack: ExitStack) -> None:
+def _start(product: Product, out: Path, witnesses: str, archive: Archive, stack: ExitStack) -> None:
     data = out / "data"
     data.mkdir(parents=True, exist_ok=True)
-    (data / "exhibit.toml").write_text(_configuration() + witnesses.settings(), "utf-8")
+    (data / "exhibit.toml").write_text(_configuration() + archive.settings() + witnesses, "utf-8")
     stack.callback(product.run, "down", accept=frozenset({0, 1, 3}))
     product.run("up", "--detach")
 
@@ -159,14 +169,15 @@ def _licences(product: Product, out: Path, licences: Sequence[Terms]) -> None:
 
 
 def _watch(product: Product, sites: Sequence[Site], served: Served, pictures: int, display: Display) -> None:
-    """Add a watch for each site and run all three at once; count what the sites are asked for meanwhile."""
+    """Add a watch for each site and the archive, and run all at once; count what the sites are asked for meanwhile."""
 
-    def add_and_run(site: Site) -> str:
-        product.run("watch", "add", site.name, "--owner", OWNER, f"--{site.source}", site.start_url, *PACE)
-        return product.run("watch", "run", site.name, "--owner", OWNER, "--wait", moved=lambda: _fetched(served))
+    def add_and_run(name: str, *source: str) -> str:
+        product.run("watch", "add", name, "--owner", OWNER, *source, *PACE)
+        return product.run("watch", "run", name, "--owner", OWNER, "--wait", moved=lambda: _fetched(served))
 
-    with ThreadPoolExecutor(len(sites)) as pool:
-        runs = [pool.submit(add_and_run, site) for site in sites]
+    with ThreadPoolExecutor(len(sites) + 1) as pool:
+        runs = [pool.submit(add_and_run, "then", "--archive", "wayback", "--domain", DOMAIN, "--from", "2019")]
+        runs += [pool.submit(add_and_run, site.name, f"--{site.source}", site.start_url) for site in sites]
         _follow(runs, lambda: display.progress(_fetched(served), pictures, "picture addresses visited"), 0.2)
 
 
