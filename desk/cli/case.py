@@ -182,7 +182,7 @@ def _show_evidence(desk: Desk, one: "schemas.FullCase") -> None:
 @owner_option
 @yes_option
 def ask_archive_about_case(*, number: int, named: str | None, yes: bool) -> None:
-    """Have a web archive asked since when it has captures of the pages and pictures of confirmed case NUMBER.
+    """Have a web archive asked since when it has captures of the pages and pictures of case NUMBER, if not licensed.
 
     It learns their addresses and this server's own. What it answers is kept as its word: exhibit case show NUMBER.
     """

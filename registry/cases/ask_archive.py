@@ -92,7 +92,9 @@ def ask(services: Services, case: Case, *, by: str) -> list[ArchiveQuestion]:
         )
     if not may_ask(services, case):
         hint = Sentence("Decide the case first: not licensed.")
-        raise ConflictError(Sentence("Case %(number)s isn't confirmed by a person.", number=case.number), hint=hint)
+        raise ConflictError(
+            Sentence("No person has called case %(number)s not licensed.", number=case.number), hint=hint
+        )
     places = [place for place in asked_about(case) if _is_public(services, place)]
     if not places:
         raise NotFoundError(Sentence("There is no public address of this case to ask an archive about."))

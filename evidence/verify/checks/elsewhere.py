@@ -56,4 +56,5 @@ def _agrees(inspection: Inspection, sighting: SightingFacts, path: str) -> str:
     expect(same, "The facts say otherwise whether the archive's picture is the one that was seen.")
     who = title_of(told.archive)
     captures = sum(1 for key in stated if key[3])
-    return f"The facts repeat what {who} answered; it states {captures} captures. That is its word (not checked here)."
+    count = f"{captures} capture{'' if captures == 1 else 's'}"
+    return f"The facts repeat what {who} answered; it states {count}. That is its word (not checked here)."

@@ -7,10 +7,13 @@ from PIL import Image
 
 from desk.cli.common.frame import person
 from exhibit.digests import Digest
+from exhibit.types import SeenElsewhere, SeenKind
 from indexer.picture.features import extract
 from indexer.search.prints import StatedPicture
+from registry.cases import decisions
+from registry.crawls.elsewhere import kept
 from registry.matches.match import match_pictures
-from registry.models import Bundle, CrawlSlice, Owner, Picture
+from registry.models import ArchiveQuestion, Bundle, CrawlSlice, Owner, Picture, Sighting
 from registry.works.stated import register_stated
 from tests.assets.command_line import Terminal
 from tests.assets.rows import bring, claimed_slice, copy_of, found_case, jpeg, photograph, register
@@ -107,6 +110,20 @@ def test_a_case_is_noted_on_disputed_and_settled_by_name(cli: Terminal, studio: 
         (person(), "note"),
         (person(), "disputed"),
     ]
+
+
+def test_an_archive_is_asked_only_with_a_yes_and_about_what_a_person_confirmed(cli: Terminal, studio: str) -> None:
+    case = found_case(cli.desk.services, Owner.objects.get())
+    assert "No person has called case 1 not licensed" in cli.run("case", "ask-archive", "1", "--yes", code=2).err
+    decisions.confirm(cli.desk.services, case, by="Ann", reason="")
+    asked = cli.run("case", "ask-archive", "1", code=2)
+    assert "http://shop.example/image-0.jpg" in asked.out
+    assert "Add --yes" in asked.err
+    assert not ArchiveQuestion.objects.exists()
+    made = SeenElsewhere(kind=SeenKind.SEARCH_SAW, by="TinEye", stated="2019-03-03", where="https://a.example")
+    Sighting.objects.update(elsewhere=kept([made]))
+    shown = " ".join(cli.run("case", "show", "1").out.split())
+    assert "stated by others search-saw TinEye of the picture, 2019-03-03 look it up https://a.example" in shown
 
 
 def test_a_paper_is_written(cli: Terminal, sealed_case: Bundle, folder: Path) -> None:
