@@ -32,7 +32,7 @@ REASONS: dict[str, Promise] = {
     "link": gettext_lazy("Links and special files in a folder aren't read."),
     "login": gettext_lazy("The page asks for a login, and nothing behind it was seen."),
     "near-duplicate": gettext_lazy("The page shows what another one does; its links aren't followed."),
-    "noai": gettext_lazy("It is marked noai or noimageai: its pictures aren't for programs like ours."),
+    "noai": gettext_lazy("It is marked noai or noimageai, and left alone."),
     "not-a-page": gettext_lazy("There is no page at this address."),
     "not-an-image": gettext_lazy("What came isn't a picture."),
     "not-found": gettext_lazy("The site sends this page for what it doesn't have; its links aren't followed."),
@@ -78,7 +78,7 @@ ENDS: dict[str, Promise] = {
     "budget-images": gettext_lazy("Ended: as many pictures as its budget allows. More was waiting."),
     "budget-pages": gettext_lazy("Ended: as many pages as its budget allows. More was waiting."),
     "budget-seconds": gettext_lazy("Ended: as long as its budget allows. More was waiting."),
-    "finished": gettext_lazy("Finished: nothing was left to visit."),
+    "finished": gettext_lazy("Finished: nothing more was due."),
     "stopped": gettext_lazy("Stopped by a person."),
 }
 OUTCOMES: dict[str, Promise] = {
