@@ -70,7 +70,7 @@ def look_at(address: str, guard: Guard, agent: UserAgent, denied: Denied, *, sec
     """
     text = address.strip()
     given = [text] if "://" in text else [f"https://{text}", f"http://{text}"]
-    _check(given[0], guard)
+    check_address(given[0], guard)
     visit = _Visit(guard, agent, denied, time.monotonic() + seconds)
     for url in given[:-1]:
         try:
@@ -81,7 +81,8 @@ def look_at(address: str, guard: Guard, agent: UserAgent, denied: Denied, *, sec
     return visit.look(given[-1])
 
 
-def _check(url: str, guard: Guard) -> None:
+def check_address(url: str, guard: Guard) -> None:
+    """Refuse what can't be the address of a site, as far as its text tells; raises ``RefusedError``."""
     guard.check_url(url)
     host = plain_host(host_of(url))
     if len(url) > MAX_ADDRESS or ("." not in host and not is_localhost(host) and literal_address(host) is None):

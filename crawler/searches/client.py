@@ -24,6 +24,7 @@ from exhibit.network.addresses import origin_of
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
 from exhibit.periods import as_stated
+from exhibit.sentences import Sentence
 from exhibit.types import Json, SeenElsewhere, SeenKind, Untyped
 
 MAX_BYTES = 8_000_000
@@ -31,6 +32,7 @@ REQUEST_SECONDS = 60.0
 MAX_WAIT = 3_600.0
 TOKEN_SECONDS = 300.0  # how long a token is kept that doesn't say when it expires
 _EARLY = 60.0
+_WORD = re.compile(r"\w+")
 _PATH = re.compile(r"\{([^{}]+)\}")
 _MAX_RESULTS = 5_000
 _MAX_TOKEN = 4_000
@@ -104,7 +106,7 @@ def ask(service: Service, key: str, asked: Asked, guard: Guard, before: Callable
 
 def _page(session: requests.Session, service: Service, values: dict[str, str], asked: Asked) -> Found:
     link = asked.page if service.links else ""
-    url = service.request.url.replace("{words}", quote(asked.words, safe=""))
+    url = PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe=""), service.request.url)
     response, body = _request(
         session,
         service,
@@ -128,8 +130,8 @@ def _request(
     try:
         response = session.request(method, url, allow_redirects=False, **sent)
         return response, read_limited(response, MAX_BYTES, REQUEST_SECONDS)
-    except (requests.RequestException, UnicodeError, ValueError):
-        raise _failed(service, "couldn't be reached") from None  # the original names the address with the key
+    except (requests.RequestException, UnicodeError, ValueError):  # which names the address with the key
+        raise _failed(Sentence("%(name)s couldn't be reached.", name=service.name)) from None
 
 
 def _token(session: requests.Session, service: Service, key: str) -> tuple[str, bytes]:
@@ -152,7 +154,7 @@ def _token(session: requests.Session, service: Service, key: str) -> tuple[str, 
     said: Mapping[str, object] = answer if isinstance(answer, dict) else {}
     token, lives = said.get("access_token"), said.get("expires_in")
     if response.status_code != 200 or not isinstance(token, str) or not token.isascii() or not token.isprintable():
-        raise _failed(service, "gave no access token that could be read")
+        raise _failed(Sentence("%(name)s gave no access token that could be read.", name=service.name))
     seconds = float(lives) if isinstance(lives, int | float) else TOKEN_SECONDS
     _tokens[name] = (token, time.monotonic() + seconds - _EARLY)
     return token, b""
@@ -167,11 +169,18 @@ def _values(service: Service, key: str, token: str, asked: Asked) -> dict[str, s
         "id": ident,
         "secret": secret,
         "words": asked.words,
+        "tag": "".join(_WORD.findall(asked.words)),
+        "tags": ",".join(_tags(asked.words)),
         "page": asked.page if first is None else str(first + asked.offset // size),
         "offset": str(asked.offset),
         "size": str(size),
         "picture": base64.b64encode(asked.picture).decode("ascii"),
     }
+
+
+def _tags(words: str) -> list[str]:
+    """The tags that words are: what stands between commas, else each word."""
+    return [tag for tag in map(str.strip, words.split(",") if "," in words else words.split()) if tag]
 
 
 def _sent(service: Service, values: dict[str, str], asked: Asked, *, linked: bool) -> dict[str, Any]:
@@ -233,9 +242,9 @@ def _check(service: Service, response: requests.Response, value: object) -> None
     if status in errors.unsearchable:
         raise SearchRefusedError(f"{service.name} can't search for this.", reason="unsearchable")
     if not 200 <= status < 300:
-        raise _failed(service, f"answered with status {status}")
+        raise _failed(Sentence("%(name)s answered with status %(status)s.", name=service.name, status=status))
     if not isinstance(value, dict | list):
-        raise _failed(service, "answered with something that isn't JSON")
+        raise _failed(Sentence("%(name)s answered with something that isn't JSON.", name=service.name))
 
 
 def _next(service: Service, value: object) -> str:
@@ -326,8 +335,9 @@ def busy(name: str, response: requests.Response) -> SearchRefusedError:
     response.close()
     wait = response.headers.get("Retry-After", "")
     seconds = min(float(wait), MAX_WAIT) if wait.isascii() and wait.isdecimal() else None
-    return SearchRefusedError(f"{name} asks to be asked later.", reason="busy", wait=seconds)
+    sentence = Sentence("%(name)s asks to be asked later.", name=name)
+    return SearchRefusedError(sentence, reason="busy", wait=seconds)
 
 
-def _failed(service: Service, what: str) -> SearchRefusedError:
-    return SearchRefusedError(f"{service.name} {what}.", reason="failed")
+def _failed(why: Sentence) -> SearchRefusedError:
+    return SearchRefusedError(why, reason="failed")

@@ -14,10 +14,12 @@ from exhibit.errors import WrongUseError
 from exhibit.network.addresses import host_of
 from exhibit.types import Json, Price
 
-PLACEHOLDERS = ("key", "id", "secret", "words", "page", "offset", "size", "picture")
+WORDS = ("words", "tag", "tags")
+"""What stands for what is searched for: as it was written, as one tag, or as tags with commas between."""
+PLACEHOLDERS = ("key", "id", "secret", *WORDS, "page", "offset", "size", "picture")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _HOLE = re.compile(r"[{}]")
-_PATH_WORDS = re.compile(r"(//[^/?#]*/[^?#]*?)\{words\}")
+_PATH_WORDS = re.compile(r"(//[^/?#]*/[^?#]*?)\{(?:words|tag)\}")
 _BODIES = ("query", "form", "json", "multipart")
 
 
@@ -25,7 +27,7 @@ _BODIES = ("query", "form", "json", "multipart")
 class Request:
     """How to ask."""
 
-    url: str  # the endpoint; its path may hold `{words}`
+    url: str  # the endpoint; its path may hold `{words}` or `{tag}`
     method: str = "GET"  # `GET` or `POST`
     body: str = "query"  # where the parameters go: `query`, `form`, `json` or `multipart`
     headers: Mapping[str, str] = field(default_factory=dict)  # with `{key}` where the member's key belongs
@@ -45,7 +47,7 @@ class Request:
         if not self.url.startswith(("http://", "https://")):
             raise WrongUseError("request.url must be an http or https address.")
         if _HOLE.search(_PATH_WORDS.sub(r"\1", self.url)):
-            raise WrongUseError("request.url may hold {words} in its path, and nothing else that is filled in.")
+            raise WrongUseError("request.url may hold {words} or {tag} in its path, and no other placeholder.")
         if self.json and (self.method != "POST" or self.body != "query" or self.picture):
             raise WrongUseError("request.json needs a request.method of POST, and neither body nor picture beside it.")
         if self.picture and self.body == "query":
@@ -172,7 +174,7 @@ class Service:
         """What it is asked for: ``pictures``, ``words``, or ``nothing`` where it lists all that it has."""
         if self.request.picture or "picture" in self.request.placeholders:
             return "pictures"
-        return "words" if "words" in self.request.placeholders else "nothing"
+        return "words" if self.request.placeholders & {*WORDS} else "nothing"
 
     @property
     def takes_pictures(self) -> bool:

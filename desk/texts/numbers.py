@@ -75,6 +75,7 @@ COUNTED: dict[str, Promise] = {
     "changes": ngettext_lazy("%(n)s change", "%(n)s changes", "count"),
     "documents": ngettext_lazy("%(n)s document", "%(n)s documents", "count"),
     "downloads": ngettext_lazy("%(n)s download", "%(n)s downloads", "count"),
+    "finds to look at": ngettext_lazy("%(n)s find to look at", "%(n)s finds to look at", "count"),
     "files missing": ngettext_lazy("%(n)s file hasn't arrived.", "%(n)s files haven't arrived.", "count"),
     "files waiting": ngettext_lazy(
         "%(n)s file is still to be registered. You may close this page: it goes on.",

@@ -16,6 +16,7 @@ from registry.crawls import captures as archived
 from registry.crawls.budgets import MONTH, RENDERING, RUN, limits
 from registry.crawls.schedules import DAY, WEEK, kept
 from registry.crawls.search_keys import Estimate
+from registry.crawls.watching import runs_once
 from registry.models import Watch
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -32,6 +33,8 @@ AT_MOST = {
 def schedule(watch: Watch) -> str:
     """How often a watch runs, with its time of day (and where it is that time, if not here) and its weekday."""
     every, when = timedelta(seconds=watch.interval_seconds), kept(watch)
+    if runs_once(watch):
+        return _("Only when somebody starts it")
     if when is not None and when.weekday is not None and every % DAY == timedelta(0):
         clock = time_format(when.at, "H:i")
         if str(when.zone) != timezone.get_current_timezone_name():

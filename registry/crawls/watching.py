@@ -233,6 +233,11 @@ def looks_by_hand(watch: Watch) -> bool:
     return any(source["kind"] == crawling.HAND for source in watch.sources)
 
 
+def runs_once(watch: Watch) -> bool:
+    """Whether a watch ran, or runs, when somebody started it, and not again by itself."""
+    return watch.interval_seconds >= MAX_INTERVAL.total_seconds()
+
+
 def visits_sites(watch: Watch) -> bool:
     """Whether a watch visits places on the web that somebody named."""
     return {_group(source["kind"]) for source in watch.sources} == {WEB} and not revisits.is_past(watch)

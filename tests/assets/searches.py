@@ -128,7 +128,7 @@ PATHS: Mapping[str, str] = {
     "wikimedia-commons": "/w/api.php",
     "openverse": "/v1/images/",
     "bluesky": "/xrpc/app.bsky.feed.searchPosts",
-    "mastodon": "/api/v1/timelines/tag/red%20wave",
+    "mastodon": "/api/v1/timelines/tag/redwave",
     "flickr-feed": "/services/feeds/photos_public.gne",
     "internet-archive": "/advancedsearch.php",
 }

@@ -23,7 +23,7 @@ from registry.crawls.captures import TITLES
 from registry.crawls.crawling import ARCHIVE, HAND, MAX_COUNTED, SEARCH
 from registry.crawls.revisits import is_past
 from registry.crawls.search_services import services
-from registry.crawls.watching import looks_by_hand, takes_lists
+from registry.crawls.watching import looks_by_hand, runs_once, takes_lists
 from registry.models import Case, Work
 from workers import wiring
 
@@ -39,7 +39,7 @@ _WORDS = (
     standing_in_words,
 )
 _WORDS_OF_EVIDENCE = (bundles_for, day_in_words, limits_of, title_of, who_in_words, witness_kind, witness_subject)
-for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, looks_by_hand, takes_lists):
+for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, looks_by_hand, runs_once, takes_lists):
     register.filter(said.__name__, said)
 
 

@@ -14,7 +14,7 @@ from workers import wiring
 
 register = template.Library()
 
-SHOWN = frozenset({"cases", "works", "add-works", "upload", "watches", "watch", "crawl"})
+SHOWN = frozenset({"cases", "works", "add-works", "upload", "watches", "watch", "crawl", "where"})
 """Pages that say it."""
 BY_HAND = [{"kind": HAND}]
 """Sources of a watch that nobody has made, and that looks at nothing by itself."""
@@ -37,7 +37,7 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
         return {}
     steps = [
         (works, _("Add works"), reverse("add-works", args=[owner.slug])),
-        (watch, _("Make the first watch"), reverse("new-watch", args=[owner.slug])),
+        (watch, _("Where would my pictures be?"), reverse("where", args=[owner.slug])),
         (found, _("Wait for the first find"), ""),
         (decided, _("Decide the first case"), reverse("cases", args=[owner.slug])),
     ]

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from desk.web.watches import crawls, searches, sources, views
+from desk.web.watches import crawls, searches, sources, views, where
 
 urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/", crawls.crawl, name="crawl"),
@@ -16,6 +16,10 @@ urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/watches/searches/<slug:service>/price", searches.price, name="search-price"),
     path("o/<slug:slug>/watches/searches/<slug:service>/watch", searches.new, name="new-search-watch"),
     path("o/<slug:slug>/watches/archive", searches.archive, name="new-archive-watch"),
+    path("o/<slug:slug>/watches/where/", where.where, name="where"),
+    path("o/<slug:slug>/watches/where/<slug:service>/try", where.try_one, name="try-search"),
+    path("o/<slug:slug>/watches/where/<slug:service>/keep", where.keep_on, name="keep-trial"),
+    path("o/<slug:slug>/watches/under-way/", where.under_way, name="under-way"),
     path("o/<slug:slug>/watches/new", sources.new, name="new-watch"),
     path("o/<slug:slug>/watches/make", sources.make, name="make-watch"),
     path("o/<slug:slug>/watches/<int:number>/sources/", sources.sources, name="watch-sources"),

@@ -173,11 +173,21 @@ def test_mastodon_goes_on_by_its_link_header_to_its_own_host_alone(site: Site, t
     assert not asked(mastodon).more
 
 
+def test_the_same_words_are_one_tag_for_mastodon_and_tags_for_flickr(site: Site, tmp_path: Path) -> None:
+    flickr, tag = shipped("flickr-feed", site, tmp_path), "/api/v1/timelines/tag/redwavex"
+    site.routes = {PATHS["flickr-feed"]: answer({"items": []}), tag: answer([])}
+    for words, tags in (("red wave", "red,wave"), ("red wave, fuji ,", "red wave,fuji"), ("海浪", "海浪")):
+        ask(flickr, "", Asked(words=words), GUARD)
+        assert query(site.seen[-1])["tags"] == tags
+    ask(shipped("mastodon", site, tmp_path), "", Asked(words="#red wave/../x?"), GUARD)
+    assert site.seen[-1].path.partition("?")[0] == tag
+
+
 def test_words_are_filled_into_the_path_of_an_address_and_never_into_its_host() -> None:
     text = (SHIPPED / "mastodon.toml").read_text(encoding="utf-8")
     for url in ("https://{words}/api", "https://{words}.example/", "https://a.example/?q={words}", "https://{key}.e/"):
         with pytest.raises(WrongUseError, match=r"request\.url"):
-            read_service(text.replace("https://mastodon.social/api/v1/timelines/tag/{words}", url))
+            read_service(text.replace("https://mastodon.social/api/v1/timelines/tag/{tag}", url))
 
 
 def test_vision_is_sent_the_picture_in_a_nested_body_and_the_key_in_a_header(site: Site, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ SEARCHES = {"keep-search-key", "drop-search-key", "search-price", "allow-search"
 """What an owner says of a search."""
 
 
-POSTED |= {"pause-watch", "stop-crawl", "make-watch", *SEARCHES}  # of watches
+POSTED |= {"pause-watch", "stop-crawl", "make-watch", "try-search", "keep-trial", *SEARCHES}  # of watches
 
 
 POSTED |= {"add-webhook", "change-webhook"}  # of being told
@@ -145,7 +145,7 @@ def test_nobody_is_asked_to_sign_in_everywhere(scene: Scene) -> None:
         assert answer.headers["Location"].startswith("/sign-in/"), address
 
 
-NOBODYS = {"edit-wording", *SEARCHES, "new-search-watch"}
+NOBODYS = {"edit-wording", *SEARCHES, "new-search-watch", "try-search", "keep-trial"}
 """What every owner has from the first day, by a name that is the same for all."""
 
 

@@ -39,14 +39,14 @@ def test_a_new_owner_is_told_one_thing_at_a_time(inline: SyncRunner, monkeypatch
     assert '<h2 id="sample">' in ann.get("/owners/").content.decode()
     upload = Upload.objects.create(owner=studio, number=1, started_at=now())
     sent = UploadFile.objects.create(upload=upload, name="wave.jpg", size=1)
-    assert following(ann, "studio") == "Make the first watch"
+    assert following(ann, "studio") == "Where would my pictures be?"
     sent.delete()
     assert following(ann, "studio") == "Add works"
     register(inline.services, studio, photograph(2))
-    assert following(ann, "studio", "watches/") == "Make the first watch"
-    assert flat(ann.get("/o/studio/watches/").content.decode()).count("Make the first watch</a>") == 1
+    assert following(ann, "studio", "watches/") == "Where would my pictures be?"
+    assert flat(ann.get("/o/studio/watches/").content.decode()).count("Where would my pictures be?</a>") == 1
     Watch.objects.create(owner=studio, number=2, name="by hand", sources=[{"kind": "hand", "url": ""}])
-    assert following(ann, "studio") == "Make the first watch"
+    assert following(ann, "studio") == "Where would my pictures be?"
     Watch.objects.create(owner=studio, number=1, name="w", sources=[])
     assert following(ann, "studio") == "Wait for the first find"
     assert "Nothing was found so far." in ann.get("/o/studio/cases/").content.decode()

@@ -1,0 +1,183 @@
+"""Where would my pictures be: what an owner without a list of sites can do at once, and how far all of that is."""
+
+from datetime import timedelta
+
+from django.contrib import messages
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+
+from crawler.searches.mapping import Service
+from desk.texts.refusals import inquiry_in_words, refusal_in_words
+from desk.texts.schedules import costs
+from desk.texts.sentences import in_words
+from desk.web.common.access import manages, number_in
+from desk.web.common.pages import decider_form, decider_post, forbidden, member_page, show
+from desk.web.watches.crawls import progress_of
+from desk.web.watches.forms import NIGHT
+from exhibit.clock import now
+from exhibit.errors import ExhibitError, RefusedError, WrongUseError
+from exhibit.plain import plain
+from exhibit.sentences import Sentence
+from registry.accounts import scoped
+from registry.crawls import proposals, starting
+from registry.crawls.inquiries import pictures_of
+from registry.crawls.schedules import TimeOfDay
+from registry.crawls.search_keys import consent, estimate, keep_key, key_of, lacking
+from registry.crawls.search_services import service_of, services
+from registry.crawls.watching import BUDGET
+from registry.models import UNFINISHED, Owner
+from workers import wiring
+
+MAX_TEXT = 20_000
+FIRST = ("google-vision", "tineye")
+"""Searches for pictures that stand before others."""
+OFFERED = 50
+"""Works, the newest ones, of which one is tried."""
+LATELY = timedelta(hours=2)
+MOST = 30
+
+
+@decider_form()
+def where(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """What can be done at once; sites and open collections that were chosen here are begun."""
+    asked = request.POST.get("do", "") if request.method == "POST" else ""
+    values: dict[str, object] = {}
+    if asked == "sites":
+        values = _sites(request, owner)
+    elif asked == "collections":
+        values = _collections(request, owner)
+    if values.get("begun"):
+        return redirect("under-way", slug=owner.slug)
+    return show(request, owner, "web/where.html", _offers(owner) | values, status=422 if asked else 200)
+
+
+def _sites(request: HttpRequest, owner: Owner) -> dict[str, object]:
+    given = plain(request.POST.get("addresses", ""))[:MAX_TEXT].splitlines()
+    begun, refused = starting.watch_sites(wiring.services(), owner, given, when=_at_night(), by=_person(request))
+    told = [(address, _why(error)) for address, error in refused]
+    if begun:
+        for address, why in told:
+            messages.warning(request, _("%(address)s: %(why)s") % {"address": address, "why": why})
+    elif not told:
+        return {"site_problem": _("Write the address of a site into the box.")}
+    return {"begun": begun, "refused": told, "addresses": "\n".join(address for address, _why in told)}
+
+
+def _collections(request: HttpRequest, owner: Owner) -> dict[str, object]:
+    open_ones = _open_collections()
+    names = [name for name in request.POST.getlist("collection") if name in open_ones]
+    words = plain(request.POST.get("words", ""))[:MAX_TEXT]
+    name = _("Open collections")
+    try:
+        crawl = starting.watch_collections(
+            wiring.services(), owner, names, words, name=name, when=_at_night(), by=_person(request)
+        )
+    except ExhibitError as error:
+        return {"collection_problem": in_words(error), "words": words, "chosen": names}
+    return {"begun": [crawl]}
+
+
+@decider_post(back="where")
+def try_one(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
+    """Keep a key, if one is given, and ask a search for one work."""
+    house = wiring.services()
+    found = service_of(house.config, service)
+    work = scoped.work(owner, number_in(request.POST.get("work")) or 0)
+    key = request.POST.get("key", "").strip()
+    if (key or lacking(house, owner, service, found)) and not manages(owner):
+        return forbidden(request)
+    if key:
+        keep_key(house, owner, service, key, by=_person(request))
+    if (lacks := lacking(house, owner, service, found)) == "no-key":
+        raise WrongUseError(Sentence("There is no key for %(name)s.", name=found.name))
+    if lacks:
+        consent(house, owner, service, by=_person(request))
+    starting.try_search(house, owner, service, work.number, by=_person(request))
+    return redirect("under-way", slug=owner.slug)
+
+
+@decider_post(back="where")
+def keep_on(request: HttpRequest, owner: Owner, service: str) -> HttpResponse | None:
+    """Ask a search that was tried for all works from now on."""
+    if (watch := starting.trial_of(owner, service)) is None:
+        return None
+    starting.keep_trial(wiring.services(), watch, when=_at_night(), by=_person(request))
+    return redirect("under-way", slug=owner.slug)
+
+
+@member_page()
+@cache_control(private=True, no_store=True)
+def under_way(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """All runs that are under way or began lately, and what they have come to."""
+    lately = Q(state__in=UNFINISHED) | Q(started_at__gt=now() - LATELY)
+    rows = [(crawl, progress_of(crawl)) for crawl in scoped.crawls(owner).filter(lately)[:MOST]]
+    values = {
+        "rows": rows,
+        "goes_on": any(crawl.finished_at is None or progress["uncompared"] for crawl, progress in rows),
+        "cases": scoped.cases(owner).filter(case_sightings__sighting__crawl__in=[crawl for crawl, _ in rows])
+        .distinct().count(),
+    }  # fmt: skip
+    return show(request, owner, "web/under-way.html", values)
+
+
+def _offers(owner: Owner) -> dict[str, object]:
+    """What the page offers: engines with what was tried of them, open collections, words, and what each looks at."""
+    house = wiring.services()
+    found = services(house.config)
+    engines = [(name, one) for name, one in found.items() if one.takes_pictures]
+    engines.sort(key=lambda one: (one[0] not in FIRST, one[1].name))
+    open_ones = _open_collections()
+    works = list(scoped.works(owner).filter(work_pictures__stated=None).order_by("-number").distinct()[:OFFERED])
+    return {
+        "engines": [_engine(owner, name, one) for name, one in engines],
+        "manages": manages(owner),
+        "collections": [(name, one, starting.places_of(one)) for name, one in open_ones.items()],
+        "chosen": list(open_ones),
+        "words": "\n".join(proposals.words(owner)),
+        "works": [(work.number, work.title) for work in works],
+        "pictures": pictures_of(owner.pk, []).count(),
+        "site_pages": BUDGET["pages"],
+        "most_sites": starting.MAX_SITES,
+    }
+
+
+def _engine(owner: Owner, name: str, service: Service) -> dict[str, object]:
+    """A search for pictures: what is missing, and what a trial of one picture came to."""
+    house = wiring.services()
+    trial = starting.trial_of(owner, name)
+    crawl = None if trial is None else trial.crawls.order_by("-number").first()
+    asked = None if crawl is None else crawl.inquiries.first()
+    return {
+        "name": name,
+        "service": service,
+        "places": starting.places_of(service),
+        "has_key": not service.key_form or key_of(house, owner, name) is not None,
+        "crawl": crawl,
+        "progress": None if crawl is None else progress_of(crawl),
+        "asked": asked,
+        "problem": "" if asked is None else inquiry_in_words(asked),
+        "costs": [] if trial is None else costs(estimate(house, owner, [name], budget={}), {}),
+    }
+
+
+def _open_collections() -> dict[str, Service]:
+    """The searches of words that need no key."""
+    found = services(wiring.services().config)
+    named = {name: one for name, one in found.items() if one.takes == "words" and not one.key_form}
+    return dict(sorted(named.items(), key=lambda one: one[1].name))
+
+
+def _at_night() -> TimeOfDay:
+    return TimeOfDay(NIGHT, timezone.get_current_timezone(), timezone.localtime().weekday())
+
+
+def _why(error: ExhibitError) -> str:
+    return refusal_in_words(error.reason) if isinstance(error, RefusedError) else in_words(error)
+
+
+def _person(request: HttpRequest) -> str:
+    return request.user.get_username()

@@ -1,0 +1,115 @@
+"""The first places where an owner looks: sites, open collections, a trial of an image search; each begins at once."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from crawler.searches.mapping import Service
+from crawler.site_probe import check_address
+from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.network.addresses import host_of, same_domain
+from exhibit.sentences import Sentence
+from registry.accounts import scoped
+from registry.crawls import plan, watching
+from registry.crawls.crawling import SEARCH
+from registry.crawls.looks import with_scheme
+from registry.crawls.schedules import DAY, WEEK, TimeOfDay
+from registry.crawls.search_services import service_of, words_of
+from registry.crawls.watches import arrange, change, check_addresses
+from registry.models import Crawl, Owner, Watch
+from registry.services.services import Services
+
+MAX_SITES = 20
+ONCE = watching.MAX_INTERVAL
+"""How often a watch runs that is a trial."""
+
+
+def watch_sites(
+    services: Services, owner: Owner, addresses: Iterable[str], *, when: TimeOfDay, by: str
+) -> tuple[list[Crawl], list[tuple[str, ExhibitError]]]:
+    """Watch sites, each once a day, and begin at once; returns the runs, and the addresses that can't be watched.
+
+    An address joins the watch that looks at its domain already, if there is one.
+    """
+    given = list(dict.fromkeys(address.strip() for address in addresses if address.strip()))
+    begun: dict[int, Crawl] = {}
+    refused: list[tuple[str, ExhibitError]] = []
+    for address in given[:MAX_SITES]:
+        try:
+            url = with_scheme(address)
+            check_address(url, services.guard)
+            check_addresses(services, [url])
+            crawl = plan.start_now(services, _watch_of_site(services, owner, url, when=when, by=by))
+        except ExhibitError as error:
+            refused.append((address, error))
+        else:
+            begun[crawl.pk] = crawl
+    over = WrongUseError(Sentence("At most %(most)s sites are taken at a time.", most=MAX_SITES))
+    return list(begun.values()), refused + [(address, over) for address in given[MAX_SITES:]]
+
+
+def _watch_of_site(services: Services, owner: Owner, url: str, *, when: TimeOfDay, by: str) -> Watch:
+    place = ("site", url)
+    for watch in scoped.watches(owner):
+        if watching.visits_sites(watch) and any(same_domain(known, url) for _kind, known in watching.places(watch)):
+            watching.change_sources(watch, add=[place], by=by)
+            return watch
+    name = watching.free_name(owner, host_of(url).removeprefix("www."))
+    return arrange(services, owner, name, [place], every=DAY, when=when, budget={}, politeness={}, by=by)
+
+
+def watch_collections(
+    services: Services, owner: Owner, names: Sequence[str], text: str, *, name: str, when: TimeOfDay, by: str
+) -> Crawl:
+    """Ask open collections for words, one search a line, once a week, and begin at once.
+
+    The same words for the same ones are one watch, however often that is asked for. Raises ``WrongUseError``.
+    """
+    places = [(SEARCH, one) for one in dict.fromkeys(names)]
+    if not places:
+        raise WrongUseError(Sentence("Choose at least one place to look at."))
+    if not (words := words_of(text)):
+        raise WrongUseError(Sentence("Say what to search for."))
+    same = (
+        one
+        for one in scoped.watches(owner)
+        if watching.places(one) == places and list(dict.fromkeys(watching.searched_words(one))) == words
+    )
+    watch = next(same, None)
+    if watch is None:
+        free = watching.free_name(owner, name)
+        settings: dict[str, Any] = {"every": WEEK, "when": when, "budget": {"searches": len(words)}, "politeness": {}}
+        watch = arrange(services, owner, free, places, words=words, by=by, **settings)
+    return plan.start_now(services, watch)
+
+
+def trial_of(owner: Owner, search: str) -> Watch | None:
+    """The watch with which a search was tried, while it has no schedule."""
+    tried = scoped.watches(owner).order_by("-number")
+    return next((one for one in tried if watching.runs_once(one) and watching.places(one) == [(SEARCH, search)]), None)
+
+
+def try_search(services: Services, owner: Owner, search: str, work: int, *, by: str) -> Crawl:
+    """Ask a search that takes pictures for one work, and nothing further by itself; raises as ``arrange``."""
+    service = service_of(services.config, search)
+    watch = trial_of(owner, search)
+    if watch is None:
+        name, one = watching.free_name(owner, service.name), {"searches": 1}
+        settings: dict[str, Any] = {"every": ONCE, "budget": one, "politeness": {}, "by": by}
+        watch = arrange(services, owner, name, [(SEARCH, search)], works=[work], newest=True, **settings)
+    else:
+        change(services, watch, budget={}, politeness={}, works=[work], by=by)
+    return plan.start_now(services, watch)
+
+
+def keep_trial(services: Services, watch: Watch, *, when: TimeOfDay, by: str) -> Crawl:
+    """Let a search that was tried be asked for all works in turn, once a week, and begin at once."""
+    ((_kind, search),) = watching.places(watch)
+    budget = {"searches": service_of(services.config, search).pace.searches}
+    change(services, watch, every=WEEK, when=when, budget=budget, politeness={}, works=[], newest=False, by=by)
+    watch.refresh_from_db()
+    return plan.start_now(services, watch)
+
+
+def places_of(service: Service) -> int:
+    """How many places a search names at most for one picture, or one line of words."""
+    return service.pace.size * service.pace.pages
