@@ -19,6 +19,7 @@ from crawler.archives.wayback import Wayback
 from crawler.reading.found import MAX_ADDRESS
 from crawler.searches.client import SearchRefusedError
 from exhibit.clock import now
+from exhibit.config.config import Config
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from exhibit.network.addresses import host_of, is_public_suffix, literal_address
 from exhibit.network.http import guarded_session
@@ -53,12 +54,18 @@ MORE, NOTHING = "more", "nothing"
 _DIGITS = re.compile(r"\d{4}(?:-?\d\d(?:-?\d\d)?)?", re.ASCII)
 
 
+def offered(config: Config) -> dict[str, str]:
+    """The archives that can be asked, and where."""
+    urls = {wayback.NAME: config.wayback_url, common_crawl.NAME: config.common_crawl_url}
+    return {name: url for name, url in urls.items() if url}
+
+
 def archive_of(services: Services, name: str) -> Archive:
     """An archive that can be asked; raises ``NotFoundError``."""
     config = services.config
-    urls = {wayback.NAME: config.wayback_url, common_crawl.NAME: config.common_crawl_url}
-    if not urls.get(name):
-        named = ", ".join(one for one in NAMES if urls[one])
+    urls = offered(config)
+    if name not in urls:
+        named = ", ".join(urls)
         hint = Sentence("There are: %(names)s", names=named) if named else Sentence("Ask the operator.")
         raise NotFoundError(Sentence("There is no archive %(name)s.", name=f"{name!r}"), hint=hint)
     session = guarded_session(services.guard, timeout=CONNECT_SECONDS, user_agent=services.user_agent)

@@ -1,4 +1,4 @@
-"""The first places where an owner looks: sites, open collections, a trial of an image search; each begins at once."""
+"""The first places where an owner looks: sites, open collections, archives, an engine on trial; each begins at once."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,8 +9,8 @@ from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.network.addresses import host_of, same_domain
 from exhibit.sentences import Sentence
 from registry.accounts import scoped
-from registry.crawls import plan, watching
-from registry.crawls.crawling import SEARCH
+from registry.crawls import captures, plan, watching
+from registry.crawls.crawling import ARCHIVE, SEARCH
 from registry.crawls.looks import with_scheme
 from registry.crawls.schedules import DAY, WEEK, TimeOfDay
 from registry.crawls.search_services import service_of, words_of
@@ -79,6 +79,34 @@ def watch_collections(
         free = watching.free_name(owner, name)
         settings: dict[str, Any] = {"every": WEEK, "when": when, "budget": {"searches": len(words)}, "politeness": {}}
         watch = arrange(services, owner, free, places, words=words, by=by, **settings)
+    return plan.start_now(services, watch)
+
+
+def archives(services: Services) -> dict[str, str]:
+    """The web archives that can be asked what they hold of a domain: their names, and what people call them."""
+    return {name: captures.TITLES[name] for name in captures.offered(services.config)}
+
+
+def watch_archives(
+    services: Services, owner: Owner, names: Sequence[str], text: str, *, since: str, name: str, by: str
+) -> Crawl:
+    """Take what archives hold of domains, one a line, once in four weeks, and begin at once; raises as ``arrange``.
+
+    The same domains of the same archives are one watch, however often that is asked for.
+    """
+    places = [(ARCHIVE, one) for one in dict.fromkeys(names)]
+    if not places:
+        raise WrongUseError(Sentence("Choose at least one place to look at."))
+    said = captures.subjects([line for line in text.splitlines() if line.strip()], since, None)
+    if not said["domains"]:
+        raise WrongUseError(Sentence("Say of which domain."), hint=Sentence("Write it like this: example.com"))
+    wanted = [
+        {"kind": kind, "url": url, **{key: value for key, value in said.items() if value}} for kind, url in places
+    ]
+    watch = next((one for one in scoped.watches(owner) if one.sources == wanted), None)
+    if watch is None:
+        settings: dict[str, Any] = {"every": 4 * WEEK, "budget": {}, "politeness": {}}
+        watch = arrange(services, owner, watching.free_name(owner, name), places, by=by, **said, **settings)
     return plan.start_now(services, watch)
 
 

@@ -50,6 +50,8 @@ def where(request: HttpRequest, owner: Owner) -> HttpResponse:
         values = _sites(request, owner)
     elif asked == "collections":
         values = _collections(request, owner)
+    elif asked == "archives":
+        values = _archives(request, owner)
     if values.get("begun"):
         return redirect("under-way", slug=owner.slug)
     return show(request, owner, "web/where.html", _offers(owner) | values, status=422 if asked else 200)
@@ -78,6 +80,18 @@ def _collections(request: HttpRequest, owner: Owner) -> dict[str, object]:
         )
     except ExhibitError as error:
         return {"collection_problem": in_words(error), "words": words, "chosen": names}
+    return {"begun": [crawl]}
+
+
+def _archives(request: HttpRequest, owner: Owner) -> dict[str, object]:
+    house = wiring.services()
+    names = [name for name in request.POST.getlist("archive") if name in starting.archives(house)]
+    domains, since = (plain(request.POST.get(name, ""))[:MAX_TEXT] for name in ("domains", "since"))
+    name = _("From an archive")
+    try:
+        crawl = starting.watch_archives(house, owner, names, domains, since=since, name=name, by=_person(request))
+    except ExhibitError as error:
+        return {"archive_problem": _why(error), "domains": domains, "since": since, "chosen_archives": names}
     return {"begun": [crawl]}
 
 
@@ -137,6 +151,8 @@ def _offers(owner: Owner) -> dict[str, object]:
         "manages": manages(owner),
         "collections": [(name, one, starting.places_of(one)) for name, one in open_ones.items()],
         "chosen": list(open_ones),
+        "archives": list(starting.archives(house).items()),
+        "chosen_archives": list(starting.archives(house))[:1],
         "words": "\n".join(proposals.words(owner)),
         "works": [(work.number, work.title) for work in works],
         "pictures": pictures_of(owner.pk, []).count(),

@@ -108,6 +108,7 @@ COUNTERPARTS = {
     "watch": ("get_watch", "list_crawls", "list_canaries", "list_opt_outs"),
     "watch-sources": ("get_watch", "change_watch"),
     "where:sites": ("add_watch", "change_watch", "run_watch"),
+    "where:archives": ("add_watch", "run_watch"),
     "where:collections": ("list_searches", "add_watch", "run_watch"),
     "try-search": ("keep_search_key", "allow_search", "add_watch", "run_watch"),
     "keep-trial": ("change_watch", "run_watch"),

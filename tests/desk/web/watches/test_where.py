@@ -79,7 +79,7 @@ def test_what_lacks_words_or_places_says_so_and_keeps_what_was_chosen(ann: Clien
         refused = ann.post(WHERE, {"do": "collections", **given})
         assert refused.status_code == 422
         assert said in refused.content.decode()
-    assert re.findall(r'value="([^"]+)" checked', refused.content.decode()) == ["openverse"]
+    assert re.findall(r'name="collection" value="([^"]+)" checked', refused.content.decode()) == ["openverse"]
     assert not Watch.objects.exists()
 
 
@@ -134,6 +134,31 @@ def test_an_engine_is_tried_with_one_picture_before_anything_is_scheduled(
     inline.run_until_idle()
     assert Inquiry.objects.latest("pk").asked == 2
     assert ann.post(kept).headers["Location"] == WHERE  # there is no trial any more
+
+
+def test_archives_are_asked_what_they_hold_of_domains(ann: Client, web: Site) -> None:
+    assert re.findall(r'name="archive" value="([^"]+)"', shown(ann)) == ["wayback", "common-crawl"]
+    given = {
+        "do": "archives",
+        "archive": ["wayback", "nothing"],
+        "domains": "https://Shop.example/a\n",
+        "since": "2019",
+    }
+    for wrong, said in (
+        ({"domains": " "}, "Say of which domain."),
+        ({"domains": "co.uk"}, "is no domain of a site"),
+        ({"since": "then"}, "is no year, month or day"),
+        ({"archive": []}, "Choose at least one place"),
+    ):
+        refused = ann.post(WHERE, given | wrong)
+        assert (refused.status_code, said in refused.content.decode()) == (422, True)
+    for _twice in range(2):
+        assert ann.post(WHERE, given).headers["Location"] == UNDER_WAY
+    watch = Watch.objects.get()
+    assert (watch.name, watch.interval_seconds, watch.private) == ("From an archive", 4 * 604_800, True)
+    assert watch.sources == [{"kind": "archive", "url": "wayback", "domains": ["shop.example"], "since": "2019"}]
+    assert watch.crawls.get().inquiries.get().words == ["shop.example"]
+    assert "Wayback Machine" in shown(ann, UNDER_WAY)
 
 
 def test_who_decides_looks_and_only_who_runs_the_owner_gives_keys(ann: Client, web: Site) -> None:
