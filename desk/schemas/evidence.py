@@ -44,7 +44,7 @@ class FileStatement(Answer):
         dict[str, str], From(lambda row: {name: said for name, said in asdict(row.metadata).items() if said})
     ] = Field(
         description="From XMP, IPTC and EXIF, what there is: `title`, `author`, `created`, `rights`, `credit`, "
-        "`holder`, `licence`, `source_type` (IPTC digital source type) and `aigc` (label of GB 45438-2025)."
+        "`holder`, `licence`, `source_type` (IPTC digital source type), `aigc` (label of GB 45438-2025) and `keywords`."
     )
     manifest: Manifest | None = Field(description="None when nobody looked: without the optional part `c2pa`.")
 

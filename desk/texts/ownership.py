@@ -70,6 +70,7 @@ FIELDS = {
     "manifest": gettext_lazy("Manifest (C2PA)"),
     "source_type": gettext_lazy("Digital source type (IPTC)"),
     "aigc": gettext_lazy("Label of generated content (GB 45438-2025)"),
+    "keywords": gettext_lazy("Keywords"),
 }
 MANIFESTS = {
     "valid": gettext_lazy("its signature fits the file; who signed was checked against no list"),

@@ -42,6 +42,7 @@ class FileMetadata:
     licence: str = ""  # address of a licence or rights statement
     source_type: str = ""  # IPTC digital source type, as a rule an address of IPTC's NewsCodes
     aigc: str = ""  # China's label of generated content (GB 45438-2025), its fields as ``Label: 1, …``
+    keywords: str = ""  # with a comma between
 
 
 def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
@@ -71,6 +72,7 @@ def _exif(picture: Image.Image) -> Iterator[tuple[str, str]]:
     yield "title", _wide(tags.get(0x9C9B)) or _text(tags.get(ExifTags.Base.ImageDescription))
     yield "author", _wide(tags.get(0x9C9D)) or _text(tags.get(ExifTags.Base.Artist))
     yield "rights", _text(tags.get(ExifTags.Base.Copyright))
+    yield "keywords", _wide(tags.get(0x9C9E)).replace(";", ", ")
     yield "created", _day(_text(inner.get(ExifTags.Base.DateTimeOriginal)))
     comment = inner.get(ExifTags.Base.UserComment)
     if isinstance(comment, bytes):
@@ -85,13 +87,14 @@ def _png(picture: Image.Image) -> Iterator[tuple[str, str]]:
 
 
 def _iptc(picture: Image.Image) -> Iterator[tuple[str, str]]:
-    """IPTC-IIM 4.2, record 2: 5 object name, 55 date created, 80 byline, 105 headline, 110 credit, 116 copyright."""
+    """IPTC-IIM 4.2, record 2: 5 title, 25 keywords, 55 created, 80 byline, 105 headline, 110 credit, 116 copyright."""
     said = IptcImagePlugin.getiptcinfo(picture) or {} if isinstance(picture, ImageFile) else {}
     yield "title", _text(said.get((2, 5))) or _text(said.get((2, 105)))
     yield "author", _text(said.get((2, 80)))
     yield "created", _day(_text(said.get((2, 55))))
     yield "credit", _text(said.get((2, 110)))
     yield "rights", _text(said.get((2, 116)))
+    yield "keywords", _text(said.get((2, 25)))
 
 
 def _xmp(picture: Image.Image) -> Iterator[tuple[str, str]]:
@@ -107,6 +110,7 @@ def _xmp(picture: Image.Image) -> Iterator[tuple[str, str]]:
     yield "created", _day(said.get("DateCreated", "") or said.get("CreateDate", ""))
     yield "credit", said.get("Credit", "")
     yield "rights", said.get("rights", "")
+    yield "keywords", said.get("subject", "")
     yield "holder", said.get("Owner", "") or said.get("CopyrightOwnerName", "")
     yield "licence", said.get("WebStatement", "") or said.get("license", "")
     yield "source_type", said.get("DigitalSourceType", "")

@@ -16,6 +16,7 @@ XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.o
 <dc:title><rdf:Alt><rdf:li xml:lang="x-default">Two parrots</rdf:li>
 <rdf:li xml:lang="zh">鸟</rdf:li></rdf:Alt></dc:title>
 <dc:creator><rdf:Seq><rdf:li>Ann Lee</rdf:li><rdf:li>陈明</rdf:li></rdf:Seq></dc:creator>
+<dc:subject><rdf:Bag><rdf:li>parrots</rdf:li><rdf:li>red, green</rdf:li></rdf:Bag></dc:subject>
 <dc:rights><rdf:Alt><rdf:li xml:lang="x-default">© Ann Lee</rdf:li></rdf:Alt></dc:rights>
 </rdf:Description></rdf:RDF></x:xmpmeta>"""
 
@@ -57,6 +58,13 @@ def test_exif_is_read_with_its_utf_8_and_its_day() -> None:
     assert (told.author, told.rights, told.created) == ("陈明", "© Ann", "2020-05-31")
 
 
+def test_keywords_are_read_from_iptc_and_from_what_windows_writes() -> None:
+    assert read(with_iptc(jpeg(), n25=b"parrots")).keywords == "parrots"
+    said = Image.Exif()
+    said[0x9C9E] = tuple("harbour;dawn".encode("utf-16-le"))
+    assert read(jpeg(exif=said)).keywords == "harbour, dawn"
+
+
 def test_iptc_is_read() -> None:
     data = with_iptc(jpeg(), n5=b"Two parrots", n80=b"Ann Lee", n110=b"Agency", n116="© Ann".encode(), n55=b"20200531")
     assert read(data) == FileMetadata("Two parrots", "Ann Lee", "2020-05-31", "© Ann", "Agency")
@@ -81,6 +89,7 @@ def test_xmp_is_read_in_every_format_and_goes_before_exif(form: str) -> None:
         "2020-05-31",
     )
     assert (told.rights, told.licence) == ("© Ann Lee", "https://a.example/cc")
+    assert told.keywords == "parrots, red, green"
 
 
 @pytest.mark.parametrize(
