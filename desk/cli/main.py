@@ -35,7 +35,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "identify": "Say which work a picture shows, whole or in part.",
     },
     "Watching": {
-        "watch": "Scheduled visits: add, edit, list, show, run, stop, pause, resume, delete.",
+        "watch": "Scheduled visits: add, edit, list, show, run, stop, pause, resume, delete; look at one page.",
         "ingest": "Read lists of addresses in bulk: Parquet, CSV, WAT, CDX, folders of them.",
         "edge": "Machines of others that help: invite, join, list, account, check, remove.",
         "agreement": "What partners may search blindly: add, list, end; search a partner's pictures.",

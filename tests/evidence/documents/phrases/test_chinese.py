@@ -134,7 +134,10 @@ def test_no_english_of_the_softwares_stands_in_a_chinese_deposit_record() -> Non
 def visits() -> Iterator[str]:
     """What visits say in English, filled in."""
     for (context, words, _), files in messages.words().items():
-        seen = any("/capture" in name or ("/network" in name and SAID_OF.match(words)) for name in files)
+        seen = any(
+            "captures" not in name and "/capture" in name or ("/network" in name and SAID_OF.match(words))
+            for name in files
+        )
         sentence = context == CONTEXT and words[-1] in ".:" and seen
         if sentence and not words.startswith("The rendered page %"):
             yield re.sub(r"%\((\w+)\)s", lambda name: WORDS.get(name[1], "7"), words)
