@@ -96,8 +96,8 @@ class Archive(Protocol):
         """Ask for one page; raises :class:`crawler.searches.client.SearchRefusedError` and ``RefusedError``."""
         ...
 
-    def pages(self, asked: Asked) -> int:
-        """How many pages the archive's index has for that at most, as far as one question tells."""
+    def indexes(self, asked: Asked) -> int:
+        """How many indexes are asked for that, one after the other."""
         ...
 
 

@@ -52,7 +52,7 @@ class CommonCrawl:
         self._asking = Asking(session, TITLE, self.seconds)
         self._known: tuple[Index, ...] = ()
 
-    def indexes(self, asked: Asked) -> list[Index]:
+    def _of(self, asked: Asked) -> list[Index]:
         """Those whose time overlaps what is asked for, oldest first."""
         if not self._known:
             self._known = tuple(sorted(self._indexes(), key=lambda one: one.begin))
@@ -61,7 +61,7 @@ class CommonCrawl:
 
     def captures(self, asked: Asked, page: str = "") -> Page:
         """One page of one index; where it has none, the page is empty and names the next index's first."""
-        indexes = self.indexes(asked)
+        indexes = self._of(asked)
         name, _, where = page.partition(" ")
         place = next((number for number, one in enumerate(indexes) if one.name == name), 0)
         if not indexes:
@@ -75,9 +75,9 @@ class CommonCrawl:
         goes_on = int(number) + 1 < int(count)
         return Page(captures, unread, f"{index.name} {int(number) + 1} {count}" if goes_on else following)
 
-    def pages(self, asked: Asked) -> int:
-        """How many indexes there are to ask, each of which has a page at least where it has anything."""
-        return len(self.indexes(asked))
+    def indexes(self, asked: Asked) -> int:
+        """How many crawls' times overlap what is asked for: each has an index."""
+        return len(self._of(asked))
 
     def _indexes(self) -> Iterator[Index]:
         status, body = self._asking.get(f"{self._url}/collinfo.json", [])

@@ -52,11 +52,9 @@ class Wayback:
         captures = tuple(one for one in found if one is not None)
         return Page(captures, len(lines) - len(captures), "" if key == page else key)
 
-    def pages(self, asked: Asked) -> int:
-        """How many pages its index has, of some 150,000 lines each; 0 where it doesn't say."""
-        parameters = [*self._parameters(asked), ("showNumPages", "true")]
-        text = self._asking.get(f"{self._url}/cdx/search/cdx", parameters)[1][:20].decode("ascii", "replace").strip()
-        return int(text) if text.isascii() and text.isdecimal() else 0
+    def indexes(self, _asked: Asked) -> int:
+        """It has one index."""
+        return 1
 
     def _read(self, lines: list[str], asked: Asked) -> Iterator[Capture | None]:
         """What each line states, ``None`` for one that lacks what is needed; none of lines that aren't of CDX."""

@@ -88,24 +88,25 @@ def domain_of(text: str) -> str:
 
 
 def moment_of(text: str) -> str:
-    """The digits of a year, a month or a day, such as ``201903``; raises ``WrongUseError`` for what is none."""
+    """A year, a month or a day as ISO 8601 has it, such as ``2019-03``; raises ``WrongUseError`` for what is none."""
     given = text.strip()
     if given and (not _DIGITS.fullmatch(given) or stated_time(given) == (None, "")):
         said = Sentence("“%(given)s” is no year, month or day until now.", given=given[:40])
         raise WrongUseError(said, hint=Sentence("Write it like this: 2019, 2019-03 or 2019-03-31"))
-    return given.replace("-", "")
+    digits = given.replace("-", "")
+    return "-".join(filter(None, (digits[:4], digits[4:6], digits[6:])))
 
 
 def subjects(domains: Sequence[str], since: str | None, until: str | None) -> Subjects:
     """What an archive is asked for, as a watch keeps it; raises ``WrongUseError``."""
     first, last = moment_of(since or ""), moment_of(until or "")
-    if first and last and first > last.ljust(len(first), "9"):
+    if first and last and first > last.ljust(len(first), "~"):
         raise WrongUseError(Sentence("The time ends before it begins."))
     return {"domains": list(dict.fromkeys(map(domain_of, domains))), "since": first, "until": last}
 
 
 def _asked(domain: str, source: Mapping[str, Any]) -> Asked:
-    since, until = source.get("since", ""), source.get("until", "")
+    since, until = ((source.get(end) or "").replace("-", "") for end in ("since", "until"))
     return Asked(url=domain, whole_domain=True, pictures=True, since=since, until=until, most=PAGE)
 
 
@@ -140,9 +141,8 @@ def estimate(services: Services, names: Collection[str], budget: Mapping[str, An
         archive = archive_of(services, name)
         for domain in asked["domains"] or ():
             wanted = _asked(domain, asked)
-            indexes = archive.pages(wanted) if name == common_crawl.NAME else 1
-            page = archive.captures(wanted)
-            if not page.captures and page.next_page and name == common_crawl.NAME:
+            indexes, page = archive.indexes(wanted), archive.captures(wanted)
+            if not page.captures and page.next_page:
                 page = archive.captures(wanted, page.next_page)
             count, more = len(earliest(page.captures)), bool(page.next_page)
             found.append(Estimate(name, archive.title, domain, count, more, indexes, archive.seconds, most))

@@ -47,7 +47,7 @@ class Subjects(TypedDict, total=False):
     works: Sequence[int] | None  # numbers of the works, none for all of them
     newest: bool | None  # whether each run begins with the newest work, instead of going on in turn
     domains: Sequence[str] | None  # whose pictures an archive is asked for
-    since: str | None  # the first and the last moment of its captures, as 4 to 14 digits
+    since: str | None  # the first and the last year, month or day of its captures
     until: str | None
 
 

@@ -87,8 +87,6 @@ class Archived:
 
     def _wayback(self, asked: dict[str, list[str]]) -> Answer:
         found = self._matching(asked["url"][0], asked, domain=asked["matchType"] == ["domain"])
-        if "showNumPages" in asked:
-            return Answer(b"1\n", "text/plain")
         for rule in asked.get("filter", []):
             name, _, expression = rule.partition(":")
             of = {"statuscode": "status", "mimetype": "media_type"}[name]

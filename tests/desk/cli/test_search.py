@@ -77,7 +77,7 @@ def test_a_watch_over_an_archive_names_a_domain_and_a_time(cli: Terminal, studio
         "ends before it begins" in cli.run(*then, "--domain", "a.example", "--from", "2020", "--to", "2019", code=2).err
     )
     made = cli.ask(*then, "--domain", "a.example", "--domain", "b.example", "--from", "2019-03", "--pages", "9")
-    source = {"kind": "archive", "url": "wayback", "domains": ["a.example", "b.example"], "since": "201903"}
+    source = {"kind": "archive", "url": "wayback", "domains": ["a.example", "b.example"], "since": "2019-03"}
     assert (made["sources"], made["budget"]["pages"], made["private"]) == ([source], 9, True)
     assert "archive wayback a.example b.example" in cli.run("watch", "list", "--owner", studio).out
 

@@ -291,6 +291,15 @@ def test_a_time_that_is_none_is_refused(since: str, until: str) -> None:
         captures.subjects(["example.com"], since, until)
 
 
+@pytest.mark.usefixtures("archived")
+def test_a_time_is_kept_as_people_write_it_and_asked_for_in_digits(inline: SyncRunner, site: Site) -> None:
+    asked = captures.subjects(["photos.example"], "201903", "2020-01-31")
+    assert (asked["since"], asked["until"]) == ("2019-03", "2020-01-31")
+    (one,) = captures.estimate(inline.services, ["wayback"], {}, asked)
+    assert one.pictures == 1
+    assert "from=201903&to=20200131" in site.seen[0].path
+
+
 def test_a_watch_is_refused_that_no_archive_could_be_asked_for(inline: SyncRunner, studio: Owner, site: Site) -> None:
     def made(sources: list[tuple[str, str]], **asked: object) -> ExhibitError:
         times = {"every": timedelta(days=7), "by": "Ann", "budget": {}, "politeness": {}}

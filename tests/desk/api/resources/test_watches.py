@@ -237,5 +237,5 @@ def test_a_watch_over_an_archive_is_estimated_and_made(
     assert [alice.post("/watches", new | one)[0] for one in wrong] == [422] * 4
     assert [alice.post("/watches", new | one)[0] for one in ({"archives": ["x"]}, {"until": "June"})] == [400, 400]
     status, made = alice.post("/watches", new | {"pages": 9})
-    source = {"kind": "archive", "url": "wayback", "domains": ["photos.example"], "until": "202006"}
+    source = {"kind": "archive", "url": "wayback", "domains": ["photos.example"], "until": "2020-06"}
     assert (status, made["sources"], made["budget"]["pages"], made["private"]) == (201, [source], 9, True)
