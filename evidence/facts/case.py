@@ -13,7 +13,7 @@ from evidence.formats.codec import Canonical, FormatError, from_plain, parse_jso
 from evidence.log.proofs import LogProof, SliceProof
 from exhibit.comparison.calibration import LikelihoodRatio, likelihood_ratio
 from exhibit.digests import Digest
-from exhibit.types import LATER, Count, Number, Verification
+from exhibit.types import LATER, Count, Number, SeenKind, Verification
 
 FACTS_FORMAT = "exhibit-facts/2"
 FACTS_FORMATS = ("exhibit-facts/1", FACTS_FORMAT)
@@ -178,13 +178,11 @@ class ElsewhereFacts:
     """When somebody else states that the picture or its page was there: their word, and not what was seen here.
 
     Attributes:
-        kind: ``page-published``, ``feed-published``, ``search-saw``, ``search-published``, ``archive-recorded`` (of an
-            archive that was imported) or ``archive-captured`` (of one that was asked).
         stated: as much of ISO 8601 as they state; empty where they were asked and state nothing.
         same: whether that was the seen picture, byte for byte; ``None`` where nobody can tell.
     """
 
-    kind: str
+    kind: SeenKind  # who states what
     by: str  # their name; empty where the kind says all
     of: str  # what was there: ``picture`` or ``page``
     stated: str

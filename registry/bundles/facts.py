@@ -383,9 +383,7 @@ def elsewhere_of(case: Case, place: Place, number: int) -> tuple[tuple[Elsewhere
 
 
 def _elsewhere_facts(one: SeenElsewhere, learnt: datetime, file: str = "") -> ElsewhereFacts:
-    return ElsewhereFacts(
-        str(one.kind), **columns(one, "by", "of", "stated", "where", "same"), learnt=learnt, file=file
-    )
+    return ElsewhereFacts(**columns(one, "kind", "by", "of", "stated", "where", "same"), learnt=learnt, file=file)
 
 
 def _oldest(one: ElsewhereFacts) -> tuple[str, datetime]:

@@ -1,7 +1,7 @@
 """A case and a report as the document tests need them: generated pictures, invented names, figures of a real size."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -21,6 +21,7 @@ from evidence.facts.case import (
     CaptureFacts,
     CaseFacts,
     DecisionFacts,
+    ElsewhereFacts,
     LicenceCheckFacts,
     MatchFacts,
     OfficialRegistration,
@@ -36,7 +37,7 @@ from evidence.facts.case import (
 from evidence.log.proofs import LogProof, SightingRecord, SliceProof
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.types import Decision, Verification
+from exhibit.types import Decision, SeenKind, Verification
 from indexer.draw.draw import View, draw
 from indexer.draw.pair import Pair
 
@@ -148,7 +149,18 @@ def sample_sighting(found: PictureFacts) -> SightingFacts:
         visibility=Visibility.PUBLIC,
         slice=proof,
         captures=(capture,),
+        elsewhere=tuple(sample_elsewhere(page, image)),
     )
+
+
+def sample_elsewhere(page: str, image: str) -> Iterator[ElsewhereFacts]:
+    """What each kind of others may state."""
+    archive = "https://web.archive.org/web"
+    for kind in SeenKind:
+        captured = kind is SeenKind.ARCHIVE_CAPTURED
+        by, where = ("Internet Archive", f"{archive}/20190303101502/{image}") if captured else ("TinEye", page)
+        yield ElsewhereFacts(kind, by, "picture", "2019-03-03T10:15:02Z", where, NOON, same=captured or None)
+    yield ElsewhereFacts(SeenKind.ARCHIVE_CAPTURED, "Internet Archive", "page", "", f"{archive}/*/{page}", NOON)
 
 
 def sample_match(registered: PictureFacts, found: PictureFacts) -> MatchFacts:

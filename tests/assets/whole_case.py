@@ -167,7 +167,7 @@ def answers_of(seen: SightingFacts, found: bytes) -> ArchiveAnswers:
 def _elsewhere(seen: SightingFacts, picture: Digest, found: bytes) -> tuple[ElsewhereFacts, ...]:
     told = statements_in(answers_of(seen, found), picture, found)
     return tuple(
-        ElsewhereFacts(str(one.kind), one.by, one.of, one.stated, one.where, now(), ANSWERS_FILE, one.same)
+        ElsewhereFacts(one.kind, one.by, one.of, one.stated, one.where, now(), ANSWERS_FILE, one.same)
         for one in reversed(told)
     )
 

@@ -173,18 +173,26 @@ def elsewhere_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
     """What others state of when it was there, apart from when it was seen; no row where nobody states anything."""
     if not sighting.elsewhere:
         return ()
-    told = dict.fromkeys(elsewhere_words(one, wording) for one in sighting.elsewhere)
+    told = {line: None for one in elsewhere_lines(sighting.elsewhere, wording) for line in one if line}
     return (wording.row("elsewhere", ELSEWHERE, *told, wording.say("elsewhere.unchecked")),)
+
+
+def elsewhere_lines(told: Sequence[ElsewhereFacts], wording: Wording) -> list[tuple[str, str]]:
+    """Each statement in a sentence, once, with the address at which anybody can look it up, if there is one."""
+    looked_up = (SeenKind.ARCHIVE_CAPTURED, SeenKind.FEED_PUBLISHED)
+    shown = [(one, one.where if one.stated and one.kind in looked_up else "") for one in told]
+    return [*dict.fromkeys((elsewhere_words(one, wording), where) for one, where in shown)]
 
 
 def elsewhere_words(one: ElsewhereFacts, wording: Wording) -> str:
     """What somebody states, in a sentence; what an archive says of the bytes, in one behind it."""
-    values = {"by": wording.phrases.word("archive", one.by), "where": one.where, "time": stated_words(one, wording)}
+    values = {"by": wording.phrases.word("archive", one.by), "time": stated_words(one, wording)}
     if one.kind != SeenKind.ARCHIVE_CAPTURED:
         return wording.say(f"elsewhere.{one.kind}", **values)
+    of = "page" if one.of == "page" else "picture"
     if not one.stated:
-        return wording.say(f"elsewhere.none-{one.of}", **values | {"time": wording.time(one.learnt)})
-    said = [wording.say(f"elsewhere.captured-{one.of}", **values)]
+        return wording.say(f"elsewhere.none-{of}", **values | {"time": wording.time(one.learnt)})
+    said = [wording.say(f"elsewhere.captured-{of}", **values)]
     if one.same is not None:
         said.append(wording.say("elsewhere.same" if one.same else "elsewhere.other"))
     return wording.say("document.sentences").join(said)

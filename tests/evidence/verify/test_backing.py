@@ -31,6 +31,7 @@ OTHERS = {
     "format": "exhibit-facts/1",
     "language": "zh-Hans",
     "sightings[].visibility": "private",
+    "sightings[].elsewhere[].kind": "search-saw",
     "matches[].verification.decision": "review",
     "left_out[].why": "removed",
     "decision.decision": "licensed",

@@ -14,8 +14,10 @@ from playwright.sync_api import Page, expect
 
 from desk.schemas.cases import FullCase, with_uses
 from exhibit.clock import now
+from exhibit.types import SeenElsewhere, SeenKind
 from registry.cases import ask_archive, decisions, history
 from registry.cases.decisions import Choice, Wish
+from registry.crawls.elsewhere import kept
 from registry.matches.match import match_pictures
 from registry.models import ArchiveQuestion, Bundle, Capture, Case, Match, Membership, Owner, Picture, Sighting, User
 from tests.assets.captured import Archived, Kept
@@ -235,6 +237,10 @@ def test_one_press_asks_an_archive_and_says_before_what_it_learns(
 )
 def test_a_case_can_be_read_by_everybody(site: Site, size: tuple[int, int], scheme: str, language: str) -> None:
     ann = site.member(with_a_case(site.inline), size=size, scheme=scheme, language=language)
+    told = SeenElsewhere(
+        kind=SeenKind.FEED_PUBLISHED, by="News", stated="2019-03-03", where="https://news.example/feed"
+    )
+    Sighting.objects.update(elsewhere=kept([told]))
     ann.open(the_page())
     ann.page.wait_for_load_state("networkidle")
     for mode in ("slider", "blink", "side", "difference", "points"):
