@@ -19,6 +19,7 @@ from exhibit.errors import RefusedError
 from exhibit.network.addresses import host_of, is_localhost, literal_address, origin_of, plain_host, same_domain
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_beginning
+from exhibit.reasons import Reason
 
 Denied = Callable[[str], bool]  # says which hosts aren't asked
 SECONDS = 12.0
@@ -76,7 +77,7 @@ def look_at(address: str, guard: Guard, agent: UserAgent, denied: Denied, *, sec
         try:
             return visit.look(url)
         except RefusedError as error:
-            if error.reason != "unreachable":
+            if error.reason != Reason.UNREACHABLE:
                 raise
     return visit.look(given[-1])
 
@@ -86,7 +87,7 @@ def check_address(url: str, guard: Guard) -> None:
     guard.check_url(url)
     host = plain_host(host_of(url))
     if len(url) > MAX_ADDRESS or ("." not in host and not is_localhost(host) and literal_address(host) is None):
-        raise RefusedError("This isn't the address of a site.", reason="bad-url")
+        raise RefusedError("This isn't the address of a site.", reason=Reason.BAD_URL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,23 +177,23 @@ class _Visit:
             media_type = response.headers.get("Content-Type", "")
             body = read_beginning(response, most, min(REQUEST_SECONDS, self._left()))
         except requests.ReadTimeout as error:
-            raise RefusedError("The site answers too slowly.", reason="too-slow") from error
+            raise RefusedError("The site answers too slowly.", reason=Reason.TOO_SLOW) from error
         except requests.RequestException as error:
             self._left()
-            raise RefusedError("The server couldn't be reached.", reason="unreachable") from error
+            raise RefusedError("The server couldn't be reached.", reason=Reason.UNREACHABLE) from error
         return _Answer(response.url, response.status_code, media_type, body)
 
     def _left(self) -> float:
         left = self._until - time.monotonic()
         if left <= 0:
-            raise RefusedError("The site answers too slowly.", reason="too-slow")
+            raise RefusedError("The site answers too slowly.", reason=Reason.TOO_SLOW)
         return left
 
     def _check(self, url: str) -> None:
         """Asked before each request and each redirect: a chain of slow ones has no more time than one answer."""
         self._left()
         if self._denied(host_of(url)):
-            raise RefusedError(f"The host {host_of(url)} isn't visited.", reason="denied-host")
+            raise RefusedError(f"The host {host_of(url)} isn't visited.", reason=Reason.DENIED_HOST)
 
 
 def _read(answer: _Answer, token: str) -> tuple[SourceKind, Document]:

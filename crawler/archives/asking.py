@@ -6,6 +6,7 @@ import requests
 
 from crawler.searches.client import SearchRefusedError, busy
 from exhibit.network.http import read_limited
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 
 REQUEST_SECONDS = 60.0
@@ -39,7 +40,7 @@ class Asking:
             self._last = time.monotonic()
         if response.status_code == 403:
             said = Sentence("%(name)s doesn't give out what it has of this domain (403).", name=self._title)
-            raise SearchRefusedError(said, reason="unsearchable")
+            raise SearchRefusedError(said, reason=Reason.UNSEARCHABLE)
         if response.status_code not in (200, 400, 404):
             status = response.status_code
             raise self.failed(Sentence("%(name)s answered with status %(status)s.", name=self._title, status=status))

@@ -23,6 +23,7 @@ from exhibit.errors import ExhibitError, RefusedError
 from exhibit.machine import blame_machine
 from exhibit.network.addresses import url_key
 from exhibit.periods import stated_time
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from exhibit.types import Fetched, Headers, SeenElsewhere, SeenKind, Untyped
 
@@ -35,7 +36,7 @@ ARCHIVES = (*_RECORDS, _PACKED, _ZSTD)
 POSITION = re.compile(r"[0-9]{1,18}(\+[0-9]{1,9})?")
 _END = "9" * 18
 """The position of a file that can't be read further for another reason than its records."""
-UNREADABLE = "unreadable"
+UNREADABLE = Reason.UNREADABLE
 """Why there is a line about an archive itself: some of it couldn't be read."""
 
 _PAGES = ("text/html", "application/xhtml+xml")
@@ -206,18 +207,18 @@ class Answer:
         """Its bytes; raises ``RefusedError`` where they aren't whole, or aren't those that the archive is sure of."""
         record = self.record
         if record.left and len(self.block) < self.most + ROOM:
-            raise RefusedError(_CUT, reason="incomplete")
+            raise RefusedError(_CUT, reason=Reason.INCOMPLETE)
         if record.header("WARC-Truncated") or record.header("WARC-Segment-Number"):
-            raise RefusedError(_TRUNCATED, reason="incomplete")
+            raise RefusedError(_TRUNCATED, reason=Reason.INCOMPLETE)
         if not self.has_head:
-            raise RefusedError(_CUT, reason="incomplete")
+            raise RefusedError(_CUT, reason=Reason.INCOMPLETE)
         if self.is_http and (problem := bodies.status_problem(self.status, self._header("content-range"))):
             raise RefusedError(problem[1], reason=problem[0])
         if record.left:
-            raise RefusedError(Sentence("There are more bytes than are taken."), reason="too-large")
+            raise RefusedError(Sentence("There are more bytes than are taken."), reason=Reason.TOO_LARGE)
         body = bodies.whole_body(self.sent, self.headers, self.most)
         if not self._fits(body):
-            raise RefusedError(WRONG, reason="wrong-digest")
+            raise RefusedError(WRONG, reason=Reason.WRONG_DIGEST)
         return body
 
     def _header(self, name: str) -> str:
@@ -281,7 +282,7 @@ def _revisit(crawl: Crawl, answer: Answer, known: Known) -> Outcome:
     if seen is None or (digest and its and digest != its):
         return _passed(crawl, "revisit")
     if not crawl.budget.take("pages") or not crawl.budget.take("images"):
-        return RefusalLine(url=answer.url, reason="budget", sentence="The job had used up its budget.")
+        return RefusalLine(url=answer.url, reason=Reason.BUDGET, sentence="The job had used up its budget.")
     told = answer.facts()
     if not answer.is_http or answer.status == 304:
         told["status"] = seen.status
@@ -313,7 +314,7 @@ def _recorded(seen: Fetched) -> tuple[SeenElsewhere, ...]:
 def _remember(known: Known, crawl: Crawl, data: bytes, answer: Answer) -> None:
     """Keep what a page names."""
     if answer.media_type not in _PAGES or len(data) > crawl.job.limits.max_page_bytes:
-        _passed(crawl, "too-large" if answer.media_type in _PAGES else "not-an-image")
+        _passed(crawl, Reason.TOO_LARGE if answer.media_type in _PAGES else Reason.NOT_AN_IMAGE)
         return
     about = {"url": answer.url, "content_type": answer.content_type}
     with suppress(RefusedError):

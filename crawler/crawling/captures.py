@@ -31,6 +31,7 @@ from crawler.state.visit import Visit
 from exhibit.errors import RefusedError
 from exhibit.network.addresses import host_of, url_key
 from exhibit.periods import stated_time
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from exhibit.types import Fetched
 
@@ -115,17 +116,17 @@ class Captures:
         """The picture of an answer; raises ``RefusedError`` where it isn't the one that the archive named."""
         url, stated, crawl = wanted[1].url, wanted[2], self._crawl
         if 300 <= response.status < 400:
-            raise RefusedError(_OTHER, reason="other-capture")
+            raise RefusedError(_OTHER, reason=Reason.OTHER_CAPTURE)
         if response.status in (403, 404, 451):
-            raise RefusedError(_EXCLUDED, reason="excluded")
+            raise RefusedError(_EXCLUDED, reason=Reason.EXCLUDED)
         read = self._packed if _is_range(stated) else _replayed
         body, told, status = read(response, url, stated)
         if not body:
-            raise RefusedError("The server sent no bytes.", reason="empty")
+            raise RefusedError("The server sent no bytes.", reason=Reason.EMPTY)
         if refused := unfit(body, crawl.job.limits.max_picture_bytes):
             raise RefusedError(refused[1], reason=refused[0])
         if not crawl.budget.take("bytes", len(body)):
-            raise RefusedError("The job had used up its budget.", reason="budget")
+            raise RefusedError("The job had used up its budget.", reason=Reason.BUDGET)
         facts = fetched(response, crawl.spool.put(body), size=len(body))
         stands = f"{stated.at:%Y-%m-%dT%H:%MZ}"  # no moment at which anybody here saw it
         return replace(facts, media_type=told, status=status, fetched_at=None, period=stands)
@@ -136,18 +137,18 @@ class Captures:
         if response.status != 206 or not said.startswith(f"bytes {stated.offset}-"):
             if refusal := None if response.status == 206 else status_refusal(response, url):
                 raise RefusedError(refusal.sentence, reason=refusal.reason)
-            raise RefusedError(_NO_RECORD, reason="other-capture")
+            raise RefusedError(_NO_RECORD, reason=Reason.OTHER_CAPTURE)
         first, most = next(iter(records(io.BytesIO(response.body))), None), self._crawl.job.limits.max_picture_bytes
         if not isinstance(first, Record):
-            raise RefusedError(_NO_RECORD, reason="unreadable-record")
+            raise RefusedError(_NO_RECORD, reason=Reason.UNREADABLE_RECORD)
         moment, _ = stated_time(first.header("WARC-Date"))
         is_it = url_key(address_of(first)) == url_key(url) and moment is not None and stamp(moment) == stamp(stated.at)
         if first.header("WARC-Type").lower() != "response" or not is_it:
-            raise RefusedError(_OTHER, reason="other-capture")
+            raise RefusedError(_OTHER, reason=Reason.OTHER_CAPTURE)
         answer = Answer(first, url, first.read(most + ROOM), most)
         body = answer.body()
         if not answer.has(("sha1", base64.b32decode(stated.digest)), body):
-            raise RefusedError(WRONG, reason="wrong-digest")
+            raise RefusedError(WRONG, reason=Reason.WRONG_DIGEST)
         return body, answer.media_type, answer.status
 
 
@@ -158,10 +159,10 @@ def _replayed(response: Response, url: str, stated: Stated) -> tuple[bytes, str,
     moment = header(response, "Memento-Datetime")
     with suppress(ValueError):
         if moment and stamp(parsedate_to_datetime(moment)) != stamp(stated.at):
-            raise RefusedError(_OTHER, reason="other-capture")
+            raise RefusedError(_OTHER, reason=Reason.OTHER_CAPTURE)
     sent = response.body, response.meta.get(RAW_BODY, b"")
     if not any(_sha1(data) == stated.digest for data in sent):
-        raise RefusedError(WRONG, reason="wrong-digest")
+        raise RefusedError(WRONG, reason=Reason.WRONG_DIGEST)
     return response.body, media_type(response), response.status
 
 

@@ -13,6 +13,7 @@ from crawler.formats.lines import EndLine, PageLine, RefusalLine, image_line
 from crawler.reading.found import plain
 from crawler.state.crawl import Crawl
 from exhibit.errors import ExitCode, WrongUseError
+from exhibit.reasons import Reason
 
 Step: TypeAlias = tuple[str, Outcome]
 """How far a source has been read, and what that gave."""
@@ -83,7 +84,7 @@ def _files(folder: Path, last: Sequence[str]) -> Iterator[Path]:
 def _file(crawl: Crawl, path: Path) -> PageLine | RefusalLine:
     uri = path.absolute().as_uri()
     if path.is_symlink() or not path.is_file():
-        return RefusalLine(url=uri, reason="link", sentence="Links and special files in a folder aren't read.")
+        return RefusalLine(url=uri, reason=Reason.LINK, sentence="Links and special files in a folder aren't read.")
     with path.open("rb") as stream:
         data = stream.read(crawl.job.limits.max_picture_bytes + 1)
     return _line(crawl, uri, data, plain(path.stem))

@@ -27,6 +27,7 @@ from crawler.reading.helper import helper
 from crawler.state.crawl import Crawl
 from crawler.state.novelty import LEFT_OUT, left_out
 from exhibit.errors import ExhibitError, ExitCode
+from exhibit.reasons import Reason
 from exhibit.types import Untyped
 
 _CHECK_SECONDS = 0.5
@@ -35,10 +36,10 @@ _PR_SET_PDEATHSIG = 1
 _MIN_MEMORY_MB = 1_024
 _EXIT_CODES = {"memory": ExitCode.INCOMPLETE, "stopped": ExitCode.INCOMPLETE, "error": ExitCode.CHECK_FAILED}
 _SENTENCES = {
-    "budget-seconds": ("budget", "The job had used up its time."),
-    "memory": ("budget", "The job had used up its memory."),
-    "stopped": ("budget", "The job was stopped."),
-    "error": ("budget", "The job broke off."),
+    "budget-seconds": (Reason.BUDGET, "The job had used up its time."),
+    "memory": (Reason.BUDGET, "The job had used up its memory."),
+    "stopped": (Reason.BUDGET, "The job was stopped."),
+    "error": (Reason.BUDGET, "The job broke off."),
 }
 
 

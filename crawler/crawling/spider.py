@@ -25,6 +25,7 @@ from crawler.state.pace import Pace
 from crawler.state.visit import Visit
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.addresses import host_of
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
@@ -35,9 +36,9 @@ _ACCEPT = {
     Kind.SITEMAP: "application/xml,text/xml;q=0.9,text/plain;q=0.8,*/*;q=0.5",
     Kind.FEED: "application/rss+xml,application/atom+xml,application/feed+json,application/xml;q=0.9,*/*;q=0.5",
 }
-_NEAR = ("near-duplicate", "The page shows what another one does; its links aren't followed.")
-_NOT_FOUND = ("not-found", "The site sends this page for what it doesn't have; its links aren't followed.")
-_CUT = ("incomplete", Sentence("The sitemap breaks off; what it holds before was read."))
+_NEAR = (Reason.NEAR_DUPLICATE, "The page shows what another one does; its links aren't followed.")
+_NOT_FOUND = (Reason.NOT_FOUND, "The site sends this page for what it doesn't have; its links aren't followed.")
+_CUT = (Reason.INCOMPLETE, Sentence("The sitemap breaks off; what it holds before was read."))
 _OPEN_VISITS = 16
 _IMAGES_PER_LIST = 200
 
@@ -175,7 +176,7 @@ class CrawlSpider(Spider):
             visit.release()
             return
         if not self.crawl.budget.take_host(host_of(target.url)):
-            self._refuse(visit, Refusal(target.url, "budget", "The job visits no more hosts."))
+            self._refuse(visit, Refusal(target.url, Reason.BUDGET, "The job visits no more hosts."))
             return
         headers = self.crawl.headers(_ACCEPT[target.kind]) | self.crawl.conditions(target.url)
         meta = {VISIT: visit, STAYS_IN_SCOPE: True, "download_maxsize": self.crawl.job.limits.max_page_bytes}
@@ -197,7 +198,7 @@ class CrawlSpider(Spider):
             self._image_behind_page(visit, response)
             return
         if refusal is None and not self.crawl.budget.take("bytes", len(response.body)):
-            refusal = Refusal(target.url, "budget", "The job had used up its budget.")
+            refusal = Refusal(target.url, Reason.BUDGET, "The job had used up its budget.")
         if refusal is None:
             try:
                 self._read(visit, response)
@@ -229,7 +230,7 @@ class CrawlSpider(Spider):
             self._sheets.settle(meta[SHEET])
         elif VISIT in meta and not meta[VISIT].is_over:
             visit: Visit = meta[VISIT]
-            self._refuse(visit, Refusal(visit.target.url, "error", "The crawler couldn't handle the answer."))
+            self._refuse(visit, Refusal(visit.target.url, Reason.ERROR, "The crawler couldn't handle the answer."))
 
     def _image_behind_page(self, visit: Visit, response: Response) -> None:
         """The address of a page showed an image itself."""
@@ -262,11 +263,11 @@ class CrawlSpider(Spider):
         visit.document = document
         visit.facts = facts_of(response, document, self.crawl.policy_of(response.url))
         if visit.facts.signals.tdm_reservation == "1" and job.politeness.obey_reservations:
-            visit.refuse(Refusal(target.url, "tdm-reserved", "The page reserves text and data mining."))
+            visit.refuse(Refusal(target.url, Reason.TDM_RESERVED, "The page reserves text and data mining."))
             return False
         robots = (*visit.facts.signals.robots, *visit.facts.signals.x_robots_tag)
         if job.politeness.obey_reservations and keeps_ai_out(robots):
-            visit.refuse(Refusal(target.url, "noai", NO_AI))
+            visit.refuse(Refusal(target.url, Reason.NOAI, NO_AI))
             return False
         images = document.images if Kind.IMAGE in job.kinds else ()
         fetched_here = images if kind is Kind.PAGE else images[:_IMAGES_PER_LIST]

@@ -14,6 +14,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from exhibit.network.addresses import host_of, joined, origin_of, port_of, read_url, same_domain, without_fragment
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from exhibit.types import Fetched, Headers, Untyped
 
@@ -45,7 +46,7 @@ def ask(
     try:
         request = Request(url, callback=arrived, errback=failed, dont_filter=True, **how)
     except ValueError:
-        return Refusal(url, "bad-url", Sentence("The URL can't be read."))
+        return Refusal(url, Reason.BAD_URL, Sentence("The URL can't be read."))
     send(request)
     return None
 
@@ -129,10 +130,10 @@ def status_refusal(response: Response, url: str) -> Refusal | None:
     if problem is None:
         return None
     if response.headers.get("cf-mitigated"):
-        return Refusal(url, "wall", Sentence("The site asks visitors to show that they aren't programs."))
+        return Refusal(url, Reason.WALL, Sentence("The site asks visitors to show that they aren't programs."))
     location = header(response, "Location")
     if 300 <= status < 400 and (target := joined(url, location)) and not is_visitable(target):
-        return Refusal(url, "scheme", "The server points to an address that isn't of the web.")
+        return Refusal(url, Reason.SCHEME, "The server points to an address that isn't of the web.")
     return Refusal(url, *problem)
 
 
@@ -146,7 +147,7 @@ def failure_refusal(
 def _failure(error: BaseException | None, host: str, refused: dict[str, RefusedError]) -> tuple[str, str]:
     if isinstance(error, exceptions.CannotResolveHostError):
         unresolvable = Sentence("The host %(host)s has no address.", host=host)
-        error = refused.get(host) or RefusedError(unresolvable, reason="unresolvable")
+        error = refused.get(host) or RefusedError(unresolvable, reason=Reason.UNRESOLVABLE)
     if isinstance(error, Refused | RefusedError):
         return error.reason, error.message
     for kinds, reason, sentence in _FAILURES:
@@ -154,18 +155,18 @@ def _failure(error: BaseException | None, host: str, refused: dict[str, RefusedE
             return reason, sentence
     if isinstance(error, IgnoreRequest):
         return _ignored(str(error))
-    return "unreachable", "The server couldn't be reached, or broke off."
+    return Reason.UNREACHABLE, "The server couldn't be reached, or broke off."
 
 
 _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
-    ((exceptions.DownloadTimeoutError,), "timeout", "The server took too long."),
-    ((exceptions.DownloadCancelledError,), "too-large", "The server sent more bytes than are taken."),
-    ((exceptions.ResponseDataLossError,), "incomplete", "The server broke off before all bytes had come."),
+    ((exceptions.DownloadTimeoutError,), Reason.TIMEOUT, "The server took too long."),
+    ((exceptions.DownloadCancelledError,), Reason.TOO_LARGE, "The server sent more bytes than are taken."),
+    ((exceptions.ResponseDataLossError,), Reason.INCOMPLETE, "The server broke off before all bytes had come."),
 )
 
 
 def _ignored(message: str) -> tuple[str, str]:
     """What Scrapy's own middlewares say only in words."""
     if "redirect" in message:
-        return "redirects", Sentence("The server redirects too often.")
-    return "too-large", "The server sent more bytes than are taken once unpacked."
+        return Reason.REDIRECTS, Sentence("The server redirects too often.")
+    return Reason.TOO_LARGE, "The server sent more bytes than are taken once unpacked."

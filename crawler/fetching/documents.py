@@ -11,6 +11,7 @@ from crawler.reading.policy import SitePolicy
 from crawler.reading.sniff import Content, sniff
 from crawler.state.visit import Facts
 from exhibit.errors import RefusedError
+from exhibit.reasons import Reason
 
 _HEAD = 1024
 _YEAR = 31_536_000
@@ -26,7 +27,7 @@ def read_document(response: Response, kind: Kind, max_bytes: int, token: str) ->
     """
     kind = _real_kind(response.body, kind)
     if kind not in (Kind.SITEMAP, Kind.FEED) and not _is_text(response):
-        raise RefusedError("The answer isn't a page.", reason="not-a-page")
+        raise RefusedError("The answer isn't a page.", reason=Reason.NOT_A_PAGE)
     about = {"url": response.url, "content_type": header(response, "Content-Type")}
     about |= {"refresh": header(response, "Refresh"), "link": header(response, "Link")}
     return kind, document_of(response.body, kind, **about, max_bytes=max_bytes, token=token)

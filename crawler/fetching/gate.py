@@ -13,6 +13,7 @@ from crawler.state.crawl import Crawl
 from exhibit.errors import RefusedError
 from exhibit.network.addresses import host_of, joined, origin_of
 from exhibit.plain import mended
+from exhibit.reasons import Reason
 
 FOR_POLICY = "exhibit_for_policy"
 STAYS_IN_SCOPE = "exhibit_stays_in_scope"
@@ -23,7 +24,7 @@ _TRIES = "exhibit_tries"
 _MAX_TRIES = 2
 _SLICE_WAIT = 15.0
 """Seconds that a slice waits for a robots.txt; a job that follows links itself has no later one, and waits longer."""
-_BRIEF = frozenset({"timeout", "unreachable", "incomplete"})
+_BRIEF = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE, Reason.INCOMPLETE})
 """Failures of a server that is there, which may be over a moment later."""
 _PRIORITY = 1_000
 
@@ -52,9 +53,9 @@ class Gate:
             raise Refused(error.reason, error.message) from error
         host = host_of(url)
         if denied := crawl.denied(host):
-            raise Refused("denied-host", f"The host {host} isn't visited: {denied}.")
+            raise Refused(Reason.DENIED_HOST, f"The host {host} isn't visited: {denied}.")
         if request.meta.get(STAYS_IN_SCOPE) and "redirect_times" in request.meta and not crawl.scope.contains(url):
-            raise Refused("out-of-scope", f"The server points to {host}, outside the scope of this job.")
+            raise Refused(Reason.OUT_OF_SCOPE, f"The server points to {host}, outside the scope of this job.")
         if crawl.pace.is_resting(host):
             raise _later(host)
         if crawl.asks_policies and not {FOR_POLICY, AS_INTERFACE} & request.meta.keys():
@@ -66,9 +67,9 @@ class Gate:
         if policy.refusal is not None:
             raise Refused(*policy.refusal)
         if not policy.allows(url):
-            raise Refused("robots", f"The robots.txt of {host} forbids it.")
+            raise Refused(Reason.ROBOTS, f"The robots.txt of {host} forbids it.")
         if (reservation := policy.reservation(url)) and reservation.reserved:
-            raise Refused("tdm-reserved", f"The tdmrep.json of {host} reserves text and data mining.")
+            raise Refused(Reason.TDM_RESERVED, f"The tdmrep.json of {host} reserves text and data mining.")
 
     async def _policy(self, origin: str, host: str) -> SitePolicy:
         """The policy of an origin, asked for once."""
@@ -93,7 +94,7 @@ class Gate:
         answer = await self._fetch(url)
         if isinstance(answer, Exception):
             refusal = failure_refusal(answer, url, self._crawl.refused)
-            if refusal.reason == "redirects":  # RFC 9309, 2.3.1.2: as if there were none
+            if refusal.reason == Reason.REDIRECTS:  # RFC 9309, 2.3.1.2: as if there were none
                 return SitePolicy(token=token)
             if refusal.reason in _BRIEF and not isinstance(answer, DownloadConnectionRefusedError):
                 return self._unavailable(host, refusal.sentence, token)
@@ -104,7 +105,7 @@ class Gate:
         delay = policy.crawl_delay
         if delay > self._crawl.job.politeness.max_crawl_delay:
             sentence = f"The robots.txt of {host} asks for {delay:g} s between requests, longer than this job waits."
-            return SitePolicy(refusal=("crawl-delay", sentence), token=token)
+            return SitePolicy(refusal=(Reason.CRAWL_DELAY, sentence), token=token)
         self._crawl.pace.obey(host, delay)
         return policy
 
@@ -112,7 +113,7 @@ class Gate:
         """Visit nothing of a host whose rules can't be had in the meantime (RFC 9309, 2.3.1.4)."""
         self._crawl.pace.put_off(host)
         sentence = f"The robots.txt of {host} can't be had now, and nothing is visited without it. {why}"
-        return SitePolicy(refusal=("robots-unavailable", sentence), token=token)
+        return SitePolicy(refusal=(Reason.ROBOTS_UNAVAILABLE, sentence), token=token)
 
     async def _fetch(self, url: str, *, tries: int = 0) -> Response | Exception:
         meta = {FOR_POLICY: True, _TRIES: tries, "download_maxsize": 10 * ROBOTS_BYTES}
@@ -124,7 +125,7 @@ class Gate:
 
 
 def _later(host: str) -> Refused:
-    return Refused("retry-after", f"The host {host} asked to be left alone for a longer time.")
+    return Refused(Reason.RETRY_AFTER, f"The host {host} asked to be left alone for a longer time.")
 
 
 class Encodings:

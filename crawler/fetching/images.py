@@ -20,6 +20,7 @@ from crawler.reading.sniff import VECTOR_SENTENCE, has_vector_suffix, unfit
 from crawler.state.crawl import Crawl
 from crawler.state.novelty import PASSING
 from crawler.state.visit import Facts, Visit
+from exhibit.reasons import Reason
 from exhibit.types import Fetched
 
 ACCEPT = "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
@@ -92,9 +93,9 @@ class Images:
 
     def _request(self, url: str, page: str) -> Refusal | None:
         if has_vector_suffix(url):
-            return Refusal(url, "vector-image", VECTOR_SENTENCE)
+            return Refusal(url, Reason.VECTOR_IMAGE, VECTOR_SENTENCE)
         if not self._crawl.budget.take("images"):
-            return Refusal(url, "budget", _SPENT)
+            return Refusal(url, Reason.BUDGET, _SPENT)
         headers = self._crawl.headers(ACCEPT) | {"Accept-Encoding": "identity"}
         if referer := referer_of(url, page):
             headers["Referer"] = referer
@@ -119,7 +120,7 @@ class Images:
 
     def broken(self, url: str) -> None:
         """Handling the response of an image has failed."""
-        self._settle(url, Refusal(url, "error", "The crawler couldn't handle the answer."))
+        self._settle(url, Refusal(url, Reason.ERROR, "The crawler couldn't handle the answer."))
 
     def keep(self, response: Response, url: str) -> Fetched | Refusal:
         """Keep the bytes of a response if they are an image within the limits."""
@@ -135,12 +136,12 @@ class Images:
         if refusal := self._look(body, url):
             return refusal
         if not crawl.budget.take("bytes", len(body)):
-            return Refusal(url, "budget", _SPENT)
+            return Refusal(url, Reason.BUDGET, _SPENT)
         return fetched(response, crawl.spool.put(body), size=len(body))
 
     def _look(self, body: bytes, url: str) -> Refusal | None:
         if not body:
-            return Refusal(url, "empty", "The server sent no bytes.")
+            return Refusal(url, Reason.EMPTY, "The server sent no bytes.")
         refused = unfit(body, self._crawl.job.limits.max_picture_bytes)
         return Refusal(url, *refused) if refused else None
 
@@ -162,20 +163,20 @@ class Images:
         shown, budget = url[:40], self._crawl.budget
         media_type, data = _decoded(url)
         if not media_type.startswith("image/"):
-            return Refusal(shown, "not-an-image", "The data: address isn't an image.")
+            return Refusal(shown, Reason.NOT_AN_IMAGE, "The data: address isn't an image.")
         if data is None:
-            return Refusal(shown, "bad-encoding", "The data: address can't be decoded.")
+            return Refusal(shown, Reason.BAD_ENCODING, "The data: address can't be decoded.")
         if refusal := self._look(data, shown):
             return refusal
         if not (budget.take("images") and budget.take("bytes", len(data))):
-            return Refusal(shown, "budget", _SPENT)
+            return Refusal(shown, Reason.BUDGET, _SPENT)
         return self._crawl.stored(data, facts.final_url, media_type, facts.status)
 
 
 def _reserved(response: Response, url: str) -> Refusal | None:
     if header(response, "tdm-reservation").strip() == "1":
-        return Refusal(url, "tdm-reserved", "The server reserves text and data mining.")
-    return Refusal(url, "noai", NO_AI) if keeps_ai_out([header(response, "X-Robots-Tag")]) else None
+        return Refusal(url, Reason.TDM_RESERVED, "The server reserves text and data mining.")
+    return Refusal(url, Reason.NOAI, NO_AI) if keeps_ai_out([header(response, "X-Robots-Tag")]) else None
 
 
 def _decoded(url: str) -> tuple[str, bytes | None]:

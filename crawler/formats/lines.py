@@ -19,8 +19,7 @@ class Refusal:
 
     url: str  # as found, made absolute
     reason: str
-    """A short stable word, such as ``private-address``, ``robots``, ``denied-host``, ``too-large``, ``scheme``,
-    ``port``, ``budget``, ``not-an-image``, ``timeout``, ``http-404``."""
+    """A short stable word: of :class:`exhibit.reasons.Reason`, or of a status, such as ``http-404``."""
     sentence: str  # what happened, for a reader
 
 

@@ -15,6 +15,7 @@ from crawler.lists.line import IMAGE, Line
 from crawler.lists.tables import ParquetRows, read_cdx, read_csv, read_wat
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.machine import blame_machine
+from exhibit.reasons import Reason
 
 PARQUET = (".parquet", ".pq")
 WAT = (".wat", ".wat.gz")
@@ -49,7 +50,7 @@ def find(paths: Sequence[Path]) -> Found:
         if not (found or packed):
             what = "holds no list and no web archive" if path.is_dir() else "is neither a list nor a web archive"
             hint = f"Known by their names: {', '.join((*LISTS, *ARCHIVES))}"
-            raise RefusedError(f"{path.name} {what}.", reason="unreadable", hint=hint)
+            raise RefusedError(f"{path.name} {what}.", reason=Reason.UNREADABLE, hint=hint)
         lists |= dict.fromkeys(found)
         archives |= {path: None} if packed else {}
     return Found(tuple(lists), tuple(archives))
@@ -87,17 +88,17 @@ class ListFile:
             raise
         except PermissionError as error:
             hint = "Let the user of this command read it."
-            raise RefusedError("It may not be read.", reason="unreadable", hint=hint) from error
+            raise RefusedError("It may not be read.", reason=Reason.UNREADABLE, hint=hint) from error
         except Exception as error:  # a reader that is fed hostile bytes may raise anything
             blame_machine(error)
             sentence = "It ends early." if isinstance(error, EOFError) else f"It can't be read further: {error}."
             hint = "What was read stands; fetch it again for the rest."
-            raise RefusedError(sentence, reason="unreadable", hint=hint) from error
+            raise RefusedError(sentence, reason=Reason.UNREADABLE, hint=hint) from error
 
     def _lines(self, file: BinaryIO, after: int) -> Iterator[Line]:
         size = os.fstat(file.fileno()).st_size
         if not size:
-            raise RefusedError("It is empty.", reason="unreadable", hint="Fetch it again, or leave it out.")
+            raise RefusedError("It is empty.", reason=Reason.UNREADABLE, hint="Fetch it again, or leave it out.")
         name = self.path.name.lower()
         if name.endswith(PARQUET):
             rows, read = ParquetRows(file, self.column), after
@@ -138,7 +139,7 @@ def fetch(url: str, folder: Path, keys: Path) -> Iterator[tuple[str, int]]:
         from exhibit.files.bucket import Bucket, open_store  # noqa: PLC0415
     except ImportError as error:
         hint = "Install the optional part: python3 tools/bootstrap.py runtime bucket"
-        raise RefusedError("Buckets need obstore.", reason="unreadable", hint=hint) from error
+        raise RefusedError("Buckets need obstore.", reason=Reason.UNREADABLE, hint=hint) from error
     store = open_store(url, keys)
     folder.mkdir(parents=True, exist_ok=True)
     with Bucket(lambda: store, owner="", made=folder).told():

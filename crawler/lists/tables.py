@@ -19,6 +19,7 @@ from crawler.reading.sniff import has_image_suffix
 from exhibit.errors import RefusedError
 from exhibit.files.delimited import Delimited
 from exhibit.machine import blame_machine
+from exhibit.reasons import Reason
 from exhibit.types import Json, Untyped
 
 _NAMES: Mapping[str, Sequence[str]] = MappingProxyType(
@@ -56,7 +57,7 @@ def places_of(names: Sequence[str], column: str) -> dict[str, int]:
         listed = ", ".join(name[:40] for name in names[:12])
         hint = "Name the column of addresses: --column NAME"
         sentence = f"It has no column {column or 'url'}, but {listed or 'none'}."
-        raise RefusedError(sentence, reason="unreadable", hint=hint)
+        raise RefusedError(sentence, reason=Reason.UNREADABLE, hint=hint)
     return {what: places[0] for what, places in found.items() if places}
 
 
@@ -84,7 +85,7 @@ def read_csv(stream: BinaryIO, kind: str, column: str) -> Iterator[Line]:
     names = {name for candidates in _NAMES.values() for name in candidates} | {column.lower()}
     table = Delimited(stream, known=lambda head: head.lower() in names, begins=_begins)
     if not table.heads:
-        raise RefusedError("It is empty.", reason="unreadable", hint="Its first line has to name the columns.")
+        raise RefusedError("It is empty.", reason=Reason.UNREADABLE, hint="Its first line has to name the columns.")
     places = places_of(table.heads, column)
     for row in table:
         if row.problem is None:
@@ -117,13 +118,13 @@ class ParquetRows:
             from pyarrow import ArrowException, parquet  # noqa: PLC0415 - an optional part
         except ImportError as error:
             hint = "Install the optional part: python3 tools/bootstrap.py runtime bulk"
-            raise RefusedError("Parquet files need pyarrow.", reason="unreadable", hint=hint) from error
+            raise RefusedError("Parquet files need pyarrow.", reason=Reason.UNREADABLE, hint=hint) from error
         try:
             self._file = parquet.ParquetFile(stream)
         except (ArrowException, OSError) as error:
             blame_machine(error)
             hint = "It may have been cut off: fetch it again."
-            raise RefusedError("It isn't a whole Parquet file.", reason="unreadable", hint=hint) from error
+            raise RefusedError("It isn't a whole Parquet file.", reason=Reason.UNREADABLE, hint=hint) from error
         names: list[str] = self._file.schema_arrow.names
         self._columns = {what: names[place] for what, place in places_of(names, column).items()}
         self.count: int = self._file.metadata.num_rows
@@ -241,7 +242,7 @@ def _links(told: Json, page: str) -> Iterator[Line]:
     for link in _of(told, "Links", list):
         path, address = _of(link, "path", str), _of(link, "url", str)
         if not (url := absolute(base, address)):
-            yield Line(address, problem="bad-url")
+            yield Line(address, problem=Reason.BAD_URL)
         elif path.startswith("IMG@/"):
             yield Line(url, IMAGE, page_url=page, context=plain(_of(link, "alt", str) or _of(link, "title", str)))
         else:

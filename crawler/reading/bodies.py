@@ -14,6 +14,7 @@ import brotli
 
 from crawler.reading.sniff import Content, sniff
 from exhibit.errors import RefusedError
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from exhibit.types import Headers
 
@@ -44,7 +45,7 @@ def status_problem(status: int, content_range: str) -> tuple[str, str] | None:
     A part (206) that says that it is everything counts as whole.
     """
     if status == 206 and not _is_everything(content_range):
-        return "incomplete", Sentence("The answer is a part, and doesn't say that it is everything.")
+        return Reason.INCOMPLETE, Sentence("The answer is a part, and doesn't say that it is everything.")
     if 200 <= status < 300 and status not in (204, 205):
         return None
     return f"http-{status}", f"The server answered with status {status}."
@@ -228,12 +229,12 @@ _UNDO: dict[str, Callable[[bytes, int], bytes]] = {
 
 
 def _incomplete() -> RefusedError:
-    return RefusedError(Sentence("The answer broke off before everything had come."), reason="incomplete")
+    return RefusedError(Sentence("The answer broke off before everything had come."), reason=Reason.INCOMPLETE)
 
 
 def _bad_encoding() -> RefusedError:
-    return RefusedError(Sentence("The server's content encoding can't be undone."), reason="bad-encoding")
+    return RefusedError(Sentence("The server's content encoding can't be undone."), reason=Reason.BAD_ENCODING)
 
 
 def _too_large() -> RefusedError:
-    return RefusedError(Sentence("There are more bytes than are taken."), reason="too-large")
+    return RefusedError(Sentence("There are more bytes than are taken."), reason=Reason.TOO_LARGE)

@@ -20,6 +20,7 @@ from crawler.reading.webpage import read_page
 from exhibit.clock import rfc3339
 from exhibit.errors import RefusedError
 from exhibit.periods import as_stated
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from exhibit.types import SeenElsewhere, SeenKind, Untyped
 
@@ -58,7 +59,7 @@ def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
     except etree.LxmlError:
         root = None
     if root is None or _name(root) not in ("urlset", "sitemapindex", "urlindex"):
-        raise RefusedError("The sitemap can't be read.", reason="unreadable")
+        raise RefusedError("The sitemap can't be read.", reason=Reason.UNREADABLE)
     links: dict[str, FoundLink] = {}
     images: dict[tuple[str, str], FoundImage] = {}
     room = Room()
@@ -125,7 +126,7 @@ def _check_root(data: bytes) -> None:
         sentence = Sentence("The feed can't be read: it is XML that begins with <%(name)s>.", name=name)
     else:
         sentence = Sentence("The feed can't be read: it is neither XML nor a JSON Feed.")
-    raise RefusedError(sentence, reason="unreadable")
+    raise RefusedError(sentence, reason=Reason.UNREADABLE)
 
 
 def _json_feed(data: bytes) -> Untyped | None:
@@ -135,10 +136,10 @@ def _json_feed(data: bytes) -> Untyped | None:
     try:
         told = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise RefusedError(Sentence("The feed can't be read: its JSON is broken."), reason="unreadable") from error
+        raise RefusedError(Sentence("The feed can't be read: its JSON is broken."), reason=Reason.UNREADABLE) from error
     items = told.get("items")
     if not _JSON_FEED.fullmatch(str(told.get("version"))) or not isinstance(items, list):
-        raise RefusedError(Sentence("The feed can't be read: it is JSON, but no JSON Feed."), reason="unreadable")
+        raise RefusedError(Sentence("The feed can't be read: it is JSON, but no JSON Feed."), reason=Reason.UNREADABLE)
     told = _texts(told)
     about = {"title": told.get("title"), "language": told.get("language"), "link": told.get("home_page_url")}
     entries = [_json_item(item) for item in items if isinstance(item, dict)]
@@ -211,7 +212,7 @@ def _read_list(data: bytes, url: str) -> Document:
     found = dict.fromkeys(absolute(url, line) for line in lines if is_visitable(line.strip()))
     links = tuple(FoundLink(address, Kind.PAGE) for address in found if address)
     if not links:
-        raise RefusedError("The sitemap can't be read.", reason="unreadable")
+        raise RefusedError("The sitemap can't be read.", reason=Reason.UNREADABLE)
     return Document(links=links)
 
 
@@ -263,9 +264,9 @@ def _unpack(data: bytes, max_bytes: int) -> tuple[bytes, bool]:
             unpacked += reader.decompress(rest, max_bytes + 1 - len(unpacked))
         except zlib.error as error:
             if not unpacked:
-                raise RefusedError("The sitemap can't be unpacked.", reason="unreadable") from error
+                raise RefusedError("The sitemap can't be unpacked.", reason=Reason.UNREADABLE) from error
             return bytes(unpacked), False
         if len(unpacked) > max_bytes:
-            raise RefusedError(f"The sitemap has more than {max_bytes} bytes once unpacked.", reason="too-large")
+            raise RefusedError(f"The sitemap has more than {max_bytes} bytes once unpacked.", reason=Reason.TOO_LARGE)
         rest, is_whole = reader.unused_data.lstrip(b"\0"), reader.eof
     return bytes(unpacked), is_whole

@@ -14,6 +14,7 @@ from crawler.reading import css
 from crawler.reading.found import Document
 from exhibit.errors import RefusedError
 from exhibit.helper import Answer, Helper, HelperDiedError, serve
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 
 helper = Helper("crawler.reading.helper")
@@ -44,7 +45,7 @@ def _asked(question: Mapping[str, Any], data: bytes) -> dict[str, Any]:
     try:
         told, _ = helper.ask(question, data, seconds=SECONDS, memory=MEMORY)
     except HelperDiedError as died:
-        raise RefusedError(_DEATHS[died.reason], reason="unreadable") from died
+        raise RefusedError(_DEATHS[died.reason], reason=Reason.UNREADABLE) from died
     if "reason" in told:
         raise RefusedError(told["sentence"], reason=told["reason"])
     return told

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from exhibit.network.addresses import read_url
 from exhibit.pictures.sniff import PICTURE_MAGICS
+from exhibit.reasons import Reason
 
 SNIFFED = 1024
 _ANYWHERE = "http://anywhere.invalid/"
@@ -78,11 +79,11 @@ def sniff(data: bytes) -> Content:
 def unfit(data: bytes, most: int) -> tuple[str, str] | None:
     """Why bytes aren't kept as a picture, in a word and a sentence."""
     if len(data) > most:
-        return "too-large", "There are more bytes than are taken."
+        return Reason.TOO_LARGE, "There are more bytes than are taken."
     content = sniff(data)
     if content is Content.VECTOR:
-        return "vector-image", VECTOR_SENTENCE
-    return ("not-an-image", "The bytes aren't an image.") if content is Content.OTHER else None
+        return Reason.VECTOR_IMAGE, VECTOR_SENTENCE
+    return (Reason.NOT_AN_IMAGE, "The bytes aren't an image.") if content is Content.OTHER else None
 
 
 def has_image_suffix(url: str) -> bool:

@@ -15,6 +15,7 @@ from crawler.reading.found import Document, absolute, plain
 from crawler.reading.sniff import has_image_suffix
 from exhibit.errors import RefusedError
 from exhibit.periods import as_stated
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 
 Element: TypeAlias = Any
@@ -84,7 +85,7 @@ def read_page(
     """
     if _CROWDED.search(_ASIDE.sub(lambda match: match["tag"] or "", text)):
         sentence = Sentence("A tag of the page has more than %(most)s attributes.", most=_MAX_ATTRIBUTES)
-        raise RefusedError(sentence, reason="unreadable")
+        raise RefusedError(sentence, reason=Reason.UNREADABLE)
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_pis=True, remove_comments=True)
     data = text.replace("\0", "").encode("utf-8", "replace")
     try:

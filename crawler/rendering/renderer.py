@@ -24,6 +24,7 @@ from exhibit.browser.limits import PageLimits
 from exhibit.browser.program import find_browser
 from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.network.addresses import host_of, origin_of
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ QUIET_SECONDS = 0.3
 MEMORY_BYTES = 2 << 30  # of the browser with all its processes
 RENDERED = "rendered"
 WALLS = {
-    "wall": Sentence("The page asks visitors to show that they aren't programs. What lies behind that wasn't seen."),
-    "login": Sentence("The page asks for a login. What lies behind it wasn't seen."),
+    Reason.WALL: Sentence(
+        "The page asks visitors to show that they aren't programs. What lies behind that wasn't seen."
+    ),
+    Reason.LOGIN: Sentence("The page asks for a login. What lies behind it wasn't seen."),
 }
 LOGGER = logging.getLogger(__name__)
 FEW_PICTURES = 3  # with fewer a page that needs scripts is one of few pictures
@@ -161,7 +164,7 @@ class Rendering:
         past.rendered += 1
         past.gained += gained > 0
         if shown.signs and pictures_of(whole) < FEW_PICTURES:
-            wall = "wall" if any("check" in sign for sign in shown.signs) else "login"
+            wall = Reason.WALL if any("check" in sign for sign in shown.signs) else Reason.LOGIN
             visit.refuse(Refusal(visit.target.url, wall, WALLS[wall]))
         if not visit.is_over:
             self._rendered(visit, response, whole)

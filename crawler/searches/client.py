@@ -24,6 +24,7 @@ from exhibit.network.addresses import origin_of
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
 from exhibit.periods import as_stated
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from exhibit.types import Json, SeenElsewhere, SeenKind, Untyped
 
@@ -240,7 +241,7 @@ def _check(service: Service, response: requests.Response, value: object) -> None
     if status in errors.busy:
         raise busy(service.name, response)
     if status in errors.unsearchable:
-        raise SearchRefusedError(f"{service.name} can't search for this.", reason="unsearchable")
+        raise SearchRefusedError(f"{service.name} can't search for this.", reason=Reason.UNSEARCHABLE)
     if not 200 <= status < 300:
         raise _failed(Sentence("%(name)s answered with status %(status)s.", name=service.name, status=status))
     if not isinstance(value, dict | list):

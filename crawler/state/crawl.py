@@ -19,6 +19,7 @@ from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.network.addresses import host_of, names_of, normalise, origin_of, url_key
 from exhibit.network.guard import Guard
+from exhibit.reasons import Reason
 from exhibit.types import Fetched, Untyped
 
 if TYPE_CHECKING:
@@ -75,12 +76,12 @@ class Crawl:
     def unkept(self, data: bytes) -> tuple[str, str] | None:
         """Why bytes of a file aren't kept as a picture, in a word and a sentence; else the budget is charged."""
         if not data:
-            return "empty", "There are no bytes."
+            return Reason.EMPTY, "There are no bytes."
         if refused := unfit(data, self.job.limits.max_picture_bytes):
             return refused
         budget = self.budget
         if not (budget.take("pages") and budget.take("images") and budget.take("bytes", len(data))):
-            return "budget", "The job had used up its budget."
+            return Reason.BUDGET, "The job had used up its budget."
         return None
 
     def policy_of(self, url: str) -> SitePolicy | None:

@@ -10,6 +10,7 @@ from crawler.formats.job import Kind, Link
 from crawler.formats.lines import PageLine
 from exhibit.digests import Digest
 from exhibit.network.addresses import read_url
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 
 MIN_PAGES = 50
@@ -19,13 +20,13 @@ left out. Tried on the made sites of ``tests/crawler/state/test_novelty.py``: 5 
 shop with facets, and 157 of 222 of an archive of reprints; 10, 20 and 40 lost none, and cost the shop 330, 340 and 360
 of its 960 pages. 20 is twice what was needed. A shop of 5,000 goods is visited whole. 50 is what a calendar costs."""
 
-WAITING = frozenset({"retry-after", "robots-unavailable"})
+WAITING = frozenset({Reason.RETRY_AFTER, Reason.ROBOTS_UNAVAILABLE})
 """Refusals of a host as a whole, which may be asked again later."""
 
-PASSING = WAITING | {"budget", "timeout"}
+PASSING = WAITING | {Reason.BUDGET, Reason.TIMEOUT}
 """Refusals that say nothing about the address: asked another time, it may show what nobody has seen."""
 
-LEFT_OUT = "repetitive"
+LEFT_OUT = Reason.REPETITIVE
 """Why pages of a pattern are left out: the reason of the refusal that tells it."""
 
 MIN_WORDS = 50

@@ -7,60 +7,61 @@ from django.utils.translation import get_language, gettext as _, gettext_lazy
 
 from desk.texts.numbers import counted, grouped, money
 from desk.texts.sentences import in_words
+from exhibit.reasons import Reason
 from exhibit.types import Money, parse_money
 from registry.crawls.budgets import MONTH, RUN, of_month, of_run, spent_of
 from registry.models import Crawl, Inquiry, StepState
 
 REASONS: dict[str, Promise] = {
-    "bad-encoding": gettext_lazy("How the server packed its answer can't be undone."),
-    "bad-url": gettext_lazy("The address can't be read."),
-    "blocked": gettext_lazy("The operator's blocklist names this picture."),
-    "broke-off": gettext_lazy("The crawler broke off again and again while it visited this address."),
-    "budget": gettext_lazy("The run had used up its budget."),
-    "crawl-delay": gettext_lazy("The site's robots.txt asks for longer pauses than this watch makes."),
-    "credentials": gettext_lazy("The address carries a user name or a password."),
-    "denied-host": gettext_lazy("The site isn't visited, by the operator's list."),
-    "empty": gettext_lazy("The server sent no bytes."),
-    "error": gettext_lazy("The crawler couldn't handle the answer."),
+    Reason.BAD_ENCODING: gettext_lazy("How the server packed its answer can't be undone."),
+    Reason.BAD_URL: gettext_lazy("The address can't be read."),
+    Reason.BLOCKED: gettext_lazy("The operator's blocklist names this picture."),
+    Reason.BROKE_OFF: gettext_lazy("The crawler broke off again and again while it visited this address."),
+    Reason.BUDGET: gettext_lazy("The run had used up its budget."),
+    Reason.CRAWL_DELAY: gettext_lazy("The site's robots.txt asks for longer pauses than this watch makes."),
+    Reason.CREDENTIALS: gettext_lazy("The address carries a user name or a password."),
+    Reason.DENIED_HOST: gettext_lazy("The site isn't visited, by the operator's list."),
+    Reason.EMPTY: gettext_lazy("The server sent no bytes."),
+    Reason.ERROR: gettext_lazy("The crawler couldn't handle the answer."),
     "http-401": gettext_lazy("The server asks for a password."),
     "http-403": gettext_lazy("The server refused us."),
     "http-404": gettext_lazy("There is nothing at this address."),
     "http-410": gettext_lazy("What was at this address is gone for good."),
     "http-429": gettext_lazy("The server asked us to come less often."),
     "http-451": gettext_lazy("The server may not show it for legal reasons."),
-    "incomplete": gettext_lazy("It broke off before everything had come."),
-    "link": gettext_lazy("Links and special files in a folder aren't read."),
-    "login": gettext_lazy("The page asks for a login, and nothing behind it was seen."),
-    "near-duplicate": gettext_lazy("The page shows what another one does; its links aren't followed."),
-    "noai": gettext_lazy("It is marked noai or noimageai, and left alone."),
-    "not-a-page": gettext_lazy("There is no page at this address."),
-    "not-an-image": gettext_lazy("What came isn't a picture."),
-    "not-found": gettext_lazy("The site sends this page for what it doesn't have; its links aren't followed."),
-    "out-of-scope": gettext_lazy("The address leads to a site outside this watch."),
-    "port": gettext_lazy("The address names a port that isn't visited."),
-    "private-address": gettext_lazy("The address isn't on the public internet."),
-    "redirects": gettext_lazy("The server redirects too often."),
-    "repetitive": gettext_lazy("Pages of a pattern whose last ones showed nothing new were left out."),
-    "retry-after": gettext_lazy("The server asked to be left alone for a longer time."),
-    "robots": gettext_lazy("The site's robots.txt forbids it."),
-    "robots-unavailable": gettext_lazy("The site's robots.txt couldn't be had, so it waits for the next run."),
-    "scheme": gettext_lazy("The address isn't one of the web."),
-    "tdm-reserved": gettext_lazy("The site reserves it against text and data mining."),
-    "timeout": gettext_lazy("The server took too long."),
-    "too-large": gettext_lazy("There are more bytes than are taken."),
-    "too-many-bytes": gettext_lazy("There are more bytes than are taken."),
-    "too-many-redirects": gettext_lazy("The server redirects too often."),
-    "too-slow": gettext_lazy("The server took too long."),
-    "excluded": gettext_lazy("The archive doesn't give this out: somebody may have asked it not to."),
-    "other-capture": gettext_lazy("The archive gives something else than what it named."),
-    "unreadable-record": gettext_lazy("What the archive holds there can't be read."),
-    "unreachable": gettext_lazy("The server couldn't be reached, or broke off."),
-    "unreadable": gettext_lazy("What came can't be read."),
-    "unresolvable": gettext_lazy("There is no such host."),
-    "unsearchable": gettext_lazy("The search can't search for this."),
-    "vector-image": gettext_lazy("Vector drawings aren't compared."),
-    "wrong-digest": gettext_lazy("The bytes don't fit the digest that the archive gives for them."),
-    "wall": gettext_lazy("The site asks visitors to show that they aren't programs."),
+    Reason.INCOMPLETE: gettext_lazy("It broke off before everything had come."),
+    Reason.LINK: gettext_lazy("Links and special files in a folder aren't read."),
+    Reason.LOGIN: gettext_lazy("The page asks for a login, and nothing behind it was seen."),
+    Reason.NEAR_DUPLICATE: gettext_lazy("The page shows what another one does; its links aren't followed."),
+    Reason.NOAI: gettext_lazy("It is marked noai or noimageai, and left alone."),
+    Reason.NOT_A_PAGE: gettext_lazy("There is no page at this address."),
+    Reason.NOT_AN_IMAGE: gettext_lazy("What came isn't a picture."),
+    Reason.NOT_FOUND: gettext_lazy("The site sends this page for what it doesn't have; its links aren't followed."),
+    Reason.OUT_OF_SCOPE: gettext_lazy("The address leads to a site outside this watch."),
+    Reason.PORT: gettext_lazy("The address names a port that isn't visited."),
+    Reason.PRIVATE_ADDRESS: gettext_lazy("The address isn't on the public internet."),
+    Reason.REDIRECTS: gettext_lazy("The server redirects too often."),
+    Reason.REPETITIVE: gettext_lazy("Pages of a pattern whose last ones showed nothing new were left out."),
+    Reason.RETRY_AFTER: gettext_lazy("The server asked to be left alone for a longer time."),
+    Reason.ROBOTS: gettext_lazy("The site's robots.txt forbids it."),
+    Reason.ROBOTS_UNAVAILABLE: gettext_lazy("The site's robots.txt couldn't be had, so it waits for the next run."),
+    Reason.SCHEME: gettext_lazy("The address isn't one of the web."),
+    Reason.TDM_RESERVED: gettext_lazy("The site reserves it against text and data mining."),
+    Reason.TIMEOUT: gettext_lazy("The server took too long."),
+    Reason.TOO_LARGE: gettext_lazy("There are more bytes than are taken."),
+    Reason.TOO_MANY_BYTES: gettext_lazy("There are more bytes than are taken."),
+    Reason.TOO_MANY_REDIRECTS: gettext_lazy("The server redirects too often."),
+    Reason.TOO_SLOW: gettext_lazy("The server took too long."),
+    Reason.EXCLUDED: gettext_lazy("The archive doesn't give this out: somebody may have asked it not to."),
+    Reason.OTHER_CAPTURE: gettext_lazy("The archive gives something else than what it named."),
+    Reason.UNREADABLE_RECORD: gettext_lazy("What the archive holds there can't be read."),
+    Reason.UNREACHABLE: gettext_lazy("The server couldn't be reached, or broke off."),
+    Reason.UNREADABLE: gettext_lazy("What came can't be read."),
+    Reason.UNRESOLVABLE: gettext_lazy("There is no such host."),
+    Reason.UNSEARCHABLE: gettext_lazy("The search can't search for this."),
+    Reason.VECTOR_IMAGE: gettext_lazy("Vector drawings aren't compared."),
+    Reason.WRONG_DIGEST: gettext_lazy("The bytes don't fit the digest that the archive gives for them."),
+    Reason.WALL: gettext_lazy("The site asks visitors to show that they aren't programs."),
 }
 
 PASSED: dict[str, Promise] = {
@@ -133,9 +134,9 @@ def passed_in_words(reason: str) -> str:
 
 def refusal_in_words(reason: str, sentence: str = "") -> str:
     """Why an address wasn't fetched or kept; in the crawl's own sentence where its word has none here."""
-    if reason == "repetitive" and sentence:
+    if reason == Reason.REPETITIVE and sentence:
         return in_words(sentence)  # it says how many
-    if reason == "unreadable" and sentence:
+    if reason == Reason.UNREADABLE and sentence:
         words = in_words(sentence)  # it says of which archive, and where
         if words != sentence or (get_language() or "en").startswith("en"):
             return words

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ada_url import URL, idna_to_unicode
 
 from exhibit.errors import RefusedError
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ def literal_address(host: str) -> IPAddress | None:
         read = host_of(f"http://{host}/")
         raise RefusedError(
             Sentence("%(host)s is an unusual way to write an address.", host=f"{host!r}"),
-            reason="bad-url" if not read or ip_address(read).is_global else "private-address",
+            reason=Reason.BAD_URL if not read or ip_address(read).is_global else Reason.PRIVATE_ADDRESS,
             hint=Sentence("Write an address as four decimal numbers without leading zeros."),
         ) from error
 
@@ -294,9 +295,9 @@ def _plain_ipv6(text: str) -> str:
     except ValueError as error:
         raise _bad(text) from error
     if percent:
-        raise RefusedError("An address with a zone lies on the machine's own links.", reason="private-address")
+        raise RefusedError("An address with a zone lies on the machine's own links.", reason=Reason.PRIVATE_ADDRESS)
     return str(address)
 
 
 def _bad(host: str) -> RefusedError:
-    return RefusedError(Sentence("%(host)s isn't a host.", host=f"{host!r}"), reason="bad-url")
+    return RefusedError(Sentence("%(host)s isn't a host.", host=f"{host!r}"), reason=Reason.BAD_URL)

@@ -28,6 +28,7 @@ from exhibit.network.addresses import (
     plain_host,
     read_url,
 )
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 
 _READ_DIFFERENTLY = re.compile(r"[\x00-\x20\\\x7f-\xa0]")
@@ -104,7 +105,7 @@ class Guard:
             parsed = ipaddress.ip_address(address.partition("%")[0])
         except ValueError as error:
             none = Sentence("%(address)s isn't an address.", address=f"{address!r}")
-            raise RefusedError(none, reason="bad-url") from error
+            raise RefusedError(none, reason=Reason.BAD_URL) from error
         inner = embedded_ipv4(parsed)
         if self._is_allowed(parsed) or (inner is not None and self._is_allowed(inner)):
             return
@@ -134,7 +135,7 @@ class Guard:
             if isinstance(error, OSError) and error.errno == socket.EAI_AGAIN:
                 self.check_network()
             unknown = Sentence("The host %(host)s has no address.", host=host)
-            raise RefusedError(unknown, reason="unresolvable") from error
+            raise RefusedError(unknown, reason=Reason.UNRESOLVABLE) from error
         addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
         self.check_answers(host, addresses, port)
         return addresses
@@ -157,7 +158,7 @@ class Guard:
             for address in addresses:
                 self.check_address(address, port)
         except RefusedError as error:
-            raise (_private(host) if error.reason == "private-address" else error) from None
+            raise (_private(host) if error.reason == Reason.PRIVATE_ADDRESS else error) from None
 
     def _loopback(self, port: int) -> list[str]:
         """The loopback addresses that are allowed; ``localhost`` is never asked of a name server (RFC 6761, 6.3)."""
@@ -173,7 +174,7 @@ class Guard:
 
     def _check_port(self, port: int) -> None:
         if port not in self.allowed_ports:
-            raise RefusedError(Sentence("The port %(port)s isn't visited.", port=port), reason="port")
+            raise RefusedError(Sentence("The port %(port)s isn't visited.", port=port), reason=Reason.PORT)
 
 
 def _a_name_server_answers() -> bool:
@@ -201,29 +202,31 @@ def _host_and_port(url: str) -> tuple[str, int]:
     The host has to stand in the URL as the standard reads it: whoever connects may read by other rules.
     """
     if _READ_DIFFERENTLY.search(url):
-        raise RefusedError(Sentence("The URL contains a space, a backslash or a control character."), reason="bad-url")
+        raise RefusedError(
+            Sentence("The URL contains a space, a backslash or a control character."), reason=Reason.BAD_URL
+        )
     parts = _SCHEME.match(url)
     if parts is None or parts[1].lower() not in DEFAULT_PORTS:
         raise RefusedError(
             Sentence("Only http and https are visited, not %(scheme)s.", scheme=f"{parts[1].lower()!r}")
             if parts
             else Sentence("The URL begins neither with http:// nor with https://."),
-            reason="scheme",
+            reason=Reason.SCHEME,
         )
     place = parts[3] or ""
     if "@" in place:
-        raise RefusedError(Sentence("The URL carries a user name or a password."), reason="credentials")
+        raise RefusedError(Sentence("The URL carries a user name or a password."), reason=Reason.CREDENTIALS)
     written = _PORT.sub("", place)
     if not written:
-        raise RefusedError(Sentence("The URL has no host that can be read."), reason="bad-url")
+        raise RefusedError(Sentence("The URL has no host that can be read."), reason=Reason.BAD_URL)
     host = plain_host(written)
     literal_address(host)
     read = read_url(url)
     if read is None or plain_host(read.hostname) != host:
-        raise RefusedError(Sentence("The URL can't be read."), reason="bad-url")
+        raise RefusedError(Sentence("The URL can't be read."), reason=Reason.BAD_URL)
     port = int(read.port) if read.port else DEFAULT_PORTS[read.protocol[:-1]]
     if port == 0:
-        raise RefusedError(Sentence("The URL's port isn't a number from 1 to 65535."), reason="bad-url")
+        raise RefusedError(Sentence("The URL's port isn't a number from 1 to 65535."), reason=Reason.BAD_URL)
     return host, port
 
 
@@ -235,6 +238,6 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
 def _private(shown: str) -> RefusedError:
     return RefusedError(
         Sentence("The address %(address)s isn't on the public internet.", address=shown),
-        reason="private-address",
+        reason=Reason.PRIVATE_ADDRESS,
         hint=Sentence("An operator can open a network of their own by a setting."),
     )

@@ -30,6 +30,7 @@ from exhibit.errors import RefusedError, WrongUseError
 from exhibit.machine import blame_machine
 from exhibit.network.addresses import joined, without_fragment
 from exhibit.network.guard import Guard
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
@@ -73,7 +74,7 @@ def read_limited(response: requests.Response, max_bytes: int, seconds: float = 6
     Raises ``RefusedError`` with reason ``too-many-bytes`` or ``too-slow``, and ``requests.RequestException``.
     """
     large = Sentence("The answer has more than %(bytes)s bytes.", bytes=f"{max_bytes:,}")
-    too_large = RefusedError(large, reason="too-many-bytes")
+    too_large = RefusedError(large, reason=Reason.TOO_MANY_BYTES)
     declared = response.headers.get("Content-Length", "")
     if declared.isdecimal() and int(declared) > max_bytes:
         response.close()
@@ -148,7 +149,7 @@ class _GuardedSession(requests.Session):
         except requests.TooManyRedirects as error:
             raise RefusedError(
                 Sentence("The server redirects more than %(times)s times.", times=MAX_REDIRECTS),
-                reason="too-many-redirects",
+                reason=Reason.TOO_MANY_REDIRECTS,
             ) from error
 
 
@@ -282,4 +283,4 @@ def _deadline(live: socket.socket, seconds: float | None) -> Iterator[threading.
     finally:
         timer.cancel()
     if late.is_set():  # what was cut off may read like what ended
-        raise RefusedError(Sentence("The server answers too slowly."), reason="too-slow") from cause
+        raise RefusedError(Sentence("The server answers too slowly."), reason=Reason.TOO_SLOW) from cause

@@ -24,6 +24,7 @@ from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from exhibit.network.addresses import host_of, is_public_suffix, literal_address
 from exhibit.network.http import guarded_session
 from exhibit.periods import stated_time
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from registry.crawls import crawling, inquiries
 from registry.crawls.crawling import ARCHIVE, CAPTURE, NewUrl
@@ -249,7 +250,7 @@ def _take_earlier(before: FrontierUrl, new: NewUrl) -> None:
 def _refused(row: Inquiry, domain: inquiries.Subject, error: SearchRefusedError) -> bool:
     """Record why an archive gave no answer; says whether to go on with the next domain."""
     if error.reason == "unsearchable":
-        inquiries.refuse(row, domain, error.message, reason="excluded")
+        inquiries.refuse(row, domain, error.message, reason=Reason.EXCLUDED)
         return True
     if error.reason == "busy":
         pause = timedelta(seconds=error.wait) if error.wait is not None else BUSY

@@ -33,6 +33,7 @@ from crawler.formats.job import Target
 from crawler.state.novelty import pattern_of_target
 from exhibit.clock import now
 from exhibit.network.addresses import host_of, registrable_domain, url_key
+from exhibit.reasons import Reason
 from registry.crawls.budgets import left
 from registry.crawls.crawling import NewUrl, add_urls
 from registry.db.bulk import storable
@@ -52,10 +53,12 @@ WHOLE_EVERY = 8
 """After so many visits without a change a page is asked for whole, whatever its server would say to a condition."""
 
 GONE = frozenset({"http-404", "http-410"})
-LATER = re.compile(
-    r"timeout|unreachable|incomplete|error|budget|retry-after|robots-unavailable|broke-off|http-429|http-5\d\d|"
-    r"robots|tdm-reserved|noai|crawl-delay|denied-host"
-)
+_MAY_END = (
+    Reason.TIMEOUT, Reason.UNREACHABLE, Reason.INCOMPLETE, Reason.ERROR, Reason.BUDGET, Reason.RETRY_AFTER,
+    Reason.ROBOTS_UNAVAILABLE, Reason.BROKE_OFF, Reason.ROBOTS, Reason.TDM_RESERVED, Reason.NOAI, Reason.CRAWL_DELAY,
+    Reason.DENIED_HOST,
+)  # fmt: skip
+LATER = re.compile("|".join(_MAY_END) + r"|http-429|http-5\d\d")
 """Refusals of pages that the next run tries again although nothing names them anew."""
 
 _DAY = timedelta(days=1)

@@ -18,6 +18,7 @@ from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.machine import this_process
 from exhibit.network.addresses import host_of, names_of, url_key
+from exhibit.reasons import Reason
 from exhibit.types import SeenElsewhere
 from registry.crawls import patterns
 from registry.crawls.budgets import Left, left
@@ -411,7 +412,7 @@ def _give_back(row: CrawlSlice, *, breaks: int) -> None:
     given_up = list(leased.filter(attempts__gte=MAX_ATTEMPTS))
     sentence = f"The crawler broke off {MAX_ATTEMPTS} times while it visited this address."
     rows = [
-        refusal(row.crawl_id, lost.url, reason="broke-off", sentence=sentence, page_url=lost.page_url)
+        refusal(row.crawl_id, lost.url, reason=Reason.BROKE_OFF, sentence=sentence, page_url=lost.page_url)
         for lost in given_up
     ]
     Refusal.objects.bulk_create(rows, ignore_conflicts=True)

@@ -9,6 +9,7 @@ from crawler.searches.mapping import Service
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError
 from exhibit.machine import machine_fault
+from exhibit.reasons import Reason
 from registry import jobs
 from registry.crawls import budgets, captures, inquiries, watching
 from registry.crawls.crawling import NewUrl
@@ -25,7 +26,7 @@ WORK_SECONDS = 120.0
 BUSY = timedelta(minutes=1)
 LEFT_SIDE = 1_024
 """Pixels of the longer side of the copy that a search is sent; the registered picture itself stays here."""
-PASSING = frozenset({"too-many-bytes", "too-slow", "unresolvable"})
+PASSING = frozenset({Reason.TOO_MANY_BYTES, Reason.TOO_SLOW, Reason.UNRESOLVABLE})
 """Refusals of an answer that may be another one next time; the others say that the service may not be reached."""
 
 
@@ -116,7 +117,7 @@ def _kept(row: Inquiry, service: Service, subject: Subject, found: Found) -> boo
 
 
 def _refused(row: Inquiry, subject: Subject, error: SearchRefusedError) -> bool:
-    if error.reason == "unsearchable":
+    if error.reason == Reason.UNSEARCHABLE:
         inquiries.refuse(row, subject, error.message)
         return True
     if error.reason == "busy":

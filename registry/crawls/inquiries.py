@@ -9,6 +9,7 @@ from django.db.models import F, QuerySet
 
 from exhibit.clock import now
 from exhibit.network.addresses import url_key
+from exhibit.reasons import Reason
 from registry.crawls.crawling import ARCHIVE, CAPTURE, SEARCH, NewUrl, add_urls
 from registry.db import steps
 from registry.db.rows import write
@@ -121,7 +122,7 @@ def done_with(pk: int, subject: Subject) -> None:
     claimed.update(cursor=subject.cursor, page="", pages=0, left=F("left") - 1, claimed_at=now())
 
 
-def refuse(row: Inquiry, subject: Subject, sentence: str, reason: str = "unsearchable") -> None:
+def refuse(row: Inquiry, subject: Subject, sentence: str, reason: str = Reason.UNSEARCHABLE) -> None:
     """Record that a subject can't be searched for, and go on with the next one."""
     what = subject.words if subject.picture is None else f"work {subject.picture.work.number}"
     url = f"search:{row.service}?{what}"

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.errors import RefusedError, ServiceMissingError
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from registry.accounts import samples
 from registry.crawls import plan, schedules, watching
@@ -35,7 +36,7 @@ def look(services: Services, owner: Owner, url: str, *, by: str, image: str = ""
     samples.refuse(owner)
     named = [with_scheme(address) for address in dict.fromkeys((url, image)) if address.strip()]
     if not named or max(map(len, named)) > MAX_ADDRESS:
-        raise RefusedError(Sentence("This isn't the address of a page."), reason="bad-url")
+        raise RefusedError(Sentence("This isn't the address of a page."), reason=Reason.BAD_URL)
     check_addresses(services, named)
     if disk_is_full(services):
         sentence = Sentence("The disk is nearly full, and crawling has stopped.")

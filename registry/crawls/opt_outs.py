@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from django.db.models import Count, F, Func, QuerySet, TextField, Value
 
 from exhibit.network.addresses import host_of
+from exhibit.reasons import Reason
 from registry.models import Case, CaseSighting, Refusal, Watch
 
-REASONS = ("robots", "tdm-reserved", "noai", "denied-host")
+REASONS = (Reason.ROBOTS, Reason.TDM_RESERVED, Reason.NOAI, Reason.DENIED_HOST)
 """Refusals that are a site's own word, and those by the operator's list, which holds what sites have asked for."""
 RUNS = 3
 """So many of the newest runs are asked what was kept from them: a site may let programs in again."""

@@ -30,6 +30,7 @@ from evidence.log.proofs import SliceTree, record_leaf
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 from exhibit.network.addresses import host_of, registrable_domain
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from exhibit.types import Sighting
 from registry import jobs
@@ -55,7 +56,7 @@ MAX_CLAIMS = 3  # so often begun without an end, a slice is given up: its URLs g
 FILE_KINDS = ("folder", "warc")
 BEFORE = "seen-before"
 """Where a picture was found that is asked for again: where it was seen before. Its page isn't visited for that."""
-UNREACHED = frozenset({"unresolvable", "unreachable", "robots-unavailable"})
+UNREACHED = frozenset({Reason.UNRESOLVABLE, Reason.UNREACHABLE, Reason.ROBOTS_UNAVAILABLE})
 """Refusals that would be those of every address while this machine reaches no network."""
 PLAIN_ENDS = frozenset({"budget-pages", "budget-images", "budget-bytes", "budget-seconds", "stopped", "disk-full"})
 """Ends that no URL is to blame for."""
@@ -363,7 +364,7 @@ def _refusals(batch: Batch) -> Iterator[RefusalLine]:
 
 def _blocked(page: PageLine, sighting: Sighting) -> RefusalLine:
     sentence = Sentence("The operator's blocklist names these bytes.")
-    return RefusalLine(url=sighting.image_url, page_url=page.url, reason="blocked", sentence=sentence)
+    return RefusalLine(url=sighting.image_url, page_url=page.url, reason=Reason.BLOCKED, sentence=sentence)
 
 
 def _links(crawl: Crawl, pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]:
@@ -371,6 +372,9 @@ def _links(crawl: Crawl, pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]
     for page in pages:
         links = [_new(link) for link in page.links]
         if crawl.by_change:
+            named = {link.url for link in links}  # an earlier line may have named others, without their dates
+            dated = [Link(url=url, kind=Kind.PAGE, depth=page.depth + 1) for url in page.modified if url not in named]
+            links += [_new(link) for link in dated]
             links = changes.due_or_new(crawl, [(link, page.modified.get(link.url)) for link in links])
         yield from links
         for image in page.refusals:

@@ -13,6 +13,7 @@ from crawler.formats.job import UserAgent
 from crawler.site_probe import Look, look_at
 from exhibit.errors import RefusedError, WrongUseError
 from exhibit.network.addresses import host_of
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from registry.accounts import scoped
 from registry.crawls import canaries, captures, watching
@@ -136,4 +137,4 @@ def check_addresses(services: Services, urls: Iterable[str]) -> None:
         except RefusedError as error:
             raise RefusedError(f"{url}: {error.message}", reason=error.reason, hint=error.hint) from error
         if is_denied(host_of(url)):
-            raise RefusedError(f"{url}: The host isn't visited.", reason="denied-host")
+            raise RefusedError(f"{url}: The host isn't visited.", reason=Reason.DENIED_HOST)

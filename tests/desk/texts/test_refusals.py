@@ -1,7 +1,8 @@
 """Why a crawl refused an address, ended, or a search wasn't asked to the end."""
 
-from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words
+from desk.texts.refusals import REASONS, end_in_words, inquiry_in_words, refusal_in_words
 from exhibit.clock import now
+from exhibit.reasons import Reason
 from registry.models import Inquiry
 
 
@@ -11,6 +12,10 @@ def test_a_refusal_is_said_also_where_nobody_foresaw_it() -> None:
     assert refusal_in_words("http-503") == "The server had a fault (status 503)."
     assert refusal_in_words("newer", "It was something else.") == "It was something else."
     assert refusal_in_words("newer") == "newer"
+
+
+def test_each_reason_has_its_words() -> None:
+    assert set(Reason) == {reason for reason in REASONS if not reason.startswith("http-")}
 
 
 def test_what_was_left_out_of_a_pattern_is_said_with_its_number() -> None:

@@ -135,7 +135,7 @@ def visits() -> Iterator[str]:
     """What visits say in English, filled in."""
     for (context, words, _), files in messages.words().items():
         seen = any(
-            "captures" not in name and "/capture" in name or ("/network" in name and SAID_OF.match(words))
+            ("captures" not in name and "/capture" in name) or ("/network" in name and SAID_OF.match(words))
             for name in files
         )
         sentence = context == CONTEXT and words[-1] in ".:" and seen
