@@ -1,9 +1,10 @@
 """Crawls: how far one is while it runs, and what it saw and refused."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Count, F, Prefetch, Q, QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
@@ -20,7 +21,7 @@ from desk.texts.refusals import (
 from desk.web.common.pages import decider_post, member_page, page_of, show
 from registry.accounts import scoped
 from registry.crawls import budgets, crawling, plan, watching
-from registry.models import UNFINISHED, CaseSighting, Crawl, Owner, Picture, Watch
+from registry.models import UNFINISHED, CaseSighting, Crawl, Inquiry, Owner, Picture, Refusal, Sighting, Watch
 from workers import wiring
 
 
@@ -63,6 +64,28 @@ def progress_of(crawl: Crawl) -> dict[str, object]:
         "not_asked": not_asked_in_words(crawl),
         "resting": crawling.resting(crawl).items(),
     }
+
+
+def figures_of(crawls: Sequence[Crawl]) -> list[dict[str, object]]:
+    """Of each of several crawls of an owner, how far it is; asks the database as often for one as for many."""
+    seen = Sighting.objects.filter(crawl__in=crawls).order_by().values_list("crawl")
+    pictures = dict(seen.annotate(Count("picture", distinct=True)))
+    uncompared = dict(seen.filter(picture__state__in=UNFINISHED).annotate(Count("picture", distinct=True)))
+    own = Q(case_sightings__case__owner=F("crawl__watch__owner"))
+    cases = dict(seen.filter(own).annotate(Count("case_sightings__case", distinct=True)))
+    refused = dict(Refusal.objects.filter(crawl__in=crawls).order_by().values_list("crawl").annotate(Count("pk")))
+    prefetch_related_objects(crawls, Prefetch("inquiries", Inquiry.objects.order_by("pk")))
+    return [
+        {
+            "pictures": pictures.get(crawl.pk, 0),
+            "uncompared": uncompared.get(crawl.pk, 0),
+            "cases": cases.get(crawl.pk, 0),
+            "refused": refused.get(crawl.pk, 0),
+            "end": end_in_words(crawl.reason),
+            "inquiries": [(inquiry, inquiry_in_words(inquiry)) for inquiry in crawl.inquiries.all()],
+        }
+        for crawl in crawls
+    ]
 
 
 @member_page()

@@ -16,7 +16,7 @@ from desk.texts.schedules import costs
 from desk.texts.sentences import in_words
 from desk.web.common.access import manages, number_in
 from desk.web.common.pages import decider_form, decider_post, forbidden, member_page, show
-from desk.web.watches.crawls import progress_of
+from desk.web.watches.crawls import figures_of, progress_of
 from desk.web.watches.forms import NIGHT
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, RefusedError, WrongUseError
@@ -128,13 +128,13 @@ def keep_on(request: HttpRequest, owner: Owner, service: str) -> HttpResponse | 
 def under_way(request: HttpRequest, owner: Owner) -> HttpResponse:
     """All runs that are under way or began lately, and what they have come to."""
     lately = Q(state__in=UNFINISHED) | Q(started_at__gt=now() - LATELY)
-    rows = [(crawl, progress_of(crawl)) for crawl in scoped.crawls(owner).filter(lately)[:MOST]]
+    crawls = list(scoped.crawls(owner).filter(lately)[:MOST])
+    rows = list(zip(crawls, figures_of(crawls), strict=True))
     values = {
         "rows": rows,
         "goes_on": any(crawl.finished_at is None or progress["uncompared"] for crawl, progress in rows),
-        "cases": scoped.cases(owner).filter(case_sightings__sighting__crawl__in=[crawl for crawl, _ in rows])
-        .distinct().count(),
-    }  # fmt: skip
+        "cases": scoped.cases(owner).filter(case_sightings__sighting__crawl__in=crawls).distinct().count(),
+    }
     return show(request, owner, "web/under-way.html", values)
 
 
