@@ -97,7 +97,8 @@ def when(given: Mapping[str, Any], watch: "models.Watch | None" = None) -> "sche
 
     weekday = given["weekday"]
     before = None if watch is None else schedules.kept(watch)
-    return schedules.chosen(given["at"], weekday and weekday.lower(), given["zone"], before)
+    every = given["every"] or (timedelta(seconds=watch.interval_seconds) if watch else timedelta())
+    return schedules.chosen(given["at"], weekday and weekday.lower(), given["zone"], every, before)
 
 
 def politeness(given: Mapping[str, Any]) -> dict[str, float]:

@@ -47,11 +47,13 @@ class TimeOfDay:
         return day if self.on(day) <= moment else day - DAY
 
 
-def chosen(at: str | None, weekday: str | None, zone: str | None, before: TimeOfDay | None = None) -> TimeOfDay | None:
-    """A time of day from words; ``None`` where nothing is said.
+def chosen(
+    at: str | None, weekday: str | None, zone: str | None, every: timedelta, before: TimeOfDay | None = None
+) -> TimeOfDay | None:
+    """A time of day from words, for runs that lie so far apart; ``None`` where nothing is said.
 
     What isn't said is as it was before; of a new schedule it is where the installation is. Raises ``WrongUseError`` for
-    what isn't a time, a weekday or a zone.
+    what isn't a time, a weekday or a zone, and for a weekday of runs between which no whole weeks lie.
     """
     if at is weekday is zone is None:
         return None
@@ -74,6 +76,8 @@ def chosen(at: str | None, weekday: str | None, zone: str | None, before: TimeOf
         if weekday not in WEEKDAYS:
             told = f"{weekday!r} is no weekday."
             raise WrongUseError(told, hint="Write it like this: monday.")
+        if every % WEEK:
+            raise WrongUseError(f"Only a watch that runs each week has a {weekday}.", hint="Let it run every 7 days.")
         when = replace(when, weekday=WEEKDAYS.index(weekday))
     return when
 

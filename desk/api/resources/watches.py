@@ -52,7 +52,7 @@ def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watc
         budget=new.budget,
         politeness=new.politeness,
         by=request.auth.by,
-        when=schedules.chosen(new.at, new.weekday, new.time_zone),
+        when=schedules.chosen(new.at, new.weekday, new.time_zone, timedelta(seconds=new.every_seconds)),
         **new.model_dump(include=SUBJECTS | DOMAINS),
     )
     return schemas.Watch.from_row(row)
@@ -92,6 +92,7 @@ def change_watch(request: Call, owner: str, number: int, new: requests.WatchChan
     """Change a watch; what isn't said stays as it is, and so does what it has seen."""
     row = scoped.watch_numbered(of(request), number)
     before = watching.places(row)
+    every = timedelta(seconds=new.every_seconds or row.interval_seconds)
     after = before if new.sources is None else _places(new.sources)
     change(
         wiring.services(),
@@ -103,7 +104,7 @@ def change_watch(request: Call, owner: str, number: int, new: requests.WatchChan
         by=request.auth.by,
         add=[place for place in after if place not in before],
         remove=[place for place in before if place not in after],
-        when=schedules.chosen(new.at, new.weekday, new.time_zone, schedules.kept(row)),
+        when=schedules.chosen(new.at, new.weekday, new.time_zone, every, schedules.kept(row)),
         **new.model_dump(include=SUBJECTS),
     )
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))

@@ -72,6 +72,8 @@ def test_a_watch_runs_at_the_time_of_day_that_is_said(cli: Terminal, studio: str
     assert (later["at"], later["weekday"], later["time_zone"]) == ("04:15", "sunday", "Europe/Berlin")
     assert "is no time of day" in cli.run("watch", "edit", "pictures", "--at", "4", code=2).err
     assert cli.ask("watch", "edit", "pictures", "--weekday", "monday", "--zone", "UTC")["weekday"] == "monday"
+    daily = ("watch", "add", "more", "--folder", folder, "--every", "24h", "--at", "02:30", "--weekday", "monday")
+    assert "Only a watch that runs each week has a monday." in cli.run(*daily, code=2).err
     alone = ("watch", "add", "more", "--folder", folder, "--weekday", "monday")
     assert "Say the time of day, too." in cli.run(*alone, code=2).err
 
