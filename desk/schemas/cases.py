@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated, Any, Self
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from pydantic import Field
 
 from desk.schemas.base import EXPOSURE, FIGURES, NOON, RELATED, Answer, From, Hex, Moment
@@ -170,6 +170,7 @@ class Elsewhere(Answer):
     @classmethod
     def of_case(cls, row: models.Case) -> list[Self]:
         """All that others state of a case's places."""
+        prefetch_related_objects([row], "archive_questions")
         return [
             cls(page_url=place.first.page_url, image_url=place.first.image_url, **_without_file(one))
             for number, place in enumerate(places_of(rows_of(row, sealed=False)), 1)

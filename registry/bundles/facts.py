@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
+from django.db.models import prefetch_related_objects
+
 from evidence.bundle import sealing
 from evidence.bundle.sealing import ContentFile
 from evidence.documents.made_with import made_with
@@ -123,6 +125,7 @@ class Gathered:
 def gather(services: Services, case: Case, *, bundle: int, language: str, sealed: bool) -> Gathered:
     """Gather the facts of a case, with log proofs for what is sealed; the bundle's number is 0 outside a bundle."""
     rows = rows_of(case, sealed=sealed)
+    prefetch_related_objects([case], "archive_questions")
     places = places_of(rows)
     matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
     gone = absent_in(services, case) if sealed else {}
