@@ -193,7 +193,7 @@ class SeenKind(StrEnum):
 
     PAGE_PUBLISHED = "page-published"  # the page says when it was published
     FEED_PUBLISHED = "feed-published"  # a feed says when the entry was published that shows the picture
-    SEARCH_SAW = "search-saw"  # an image search says when it saw the picture there
+    SEARCH_SAW = "search-saw"  # an image search, or an archive of a domain, says when it saw the picture there
     SEARCH_PUBLISHED = "search-published"  # a search says when what shows the picture was published
     ARCHIVE_RECORDED = "archive-recorded"  # a record of an imported archive says when it was made
     ARCHIVE_CAPTURED = "archive-captured"  # a web archive that was asked states a capture, or none

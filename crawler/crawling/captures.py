@@ -53,7 +53,8 @@ class Captures:
     def want(self, visit: Visit) -> None:
         """Settle the one picture of a visit, now or later."""
         target, stated = visit.target, Stated.read(visit.target.captured)
-        found = FoundImage(target.page_url, "" if stated is None else stated.archive, "", target.page_url)
+        name = "" if stated is None else stated.archive
+        found = FoundImage(target.page_url, name, "", target.page_url, elsewhere=target.elsewhere)
         visit.want(found)
         refusal = self._refusal(target.page_url, stated)
         if refusal is None and stated is not None:
@@ -78,13 +79,13 @@ class Captures:
         """Why a capture isn't asked for at all."""
         crawl = self._crawl
         if stated is None:
-            return Refusal(url, "bad-url", Sentence("The URL can't be read."))
+            return Refusal(url, Reason.BAD_URL, Sentence("The URL can't be read."))
         if denied := crawl.denied(host_of(url)):
-            return Refusal(url, "denied-host", f"The host {host_of(url)} isn't visited: {denied}.")
+            return Refusal(url, Reason.DENIED_HOST, f"The host {host_of(url)} isn't visited: {denied}.")
         if _is_range(stated) and stated.length > crawl.job.limits.max_picture_bytes + ROOM:
-            return Refusal(url, "too-large", Sentence("There are more bytes than are taken."))
+            return Refusal(url, Reason.TOO_LARGE, Sentence("There are more bytes than are taken."))
         if not crawl.budget.take("images"):
-            return Refusal(url, "budget", "The job had used up its budget.")
+            return Refusal(url, Reason.BUDGET, "The job had used up its budget.")
         return None
 
     def _arrived(self, response: Response) -> None:
@@ -103,7 +104,7 @@ class Captures:
 
     def broken(self, wanted: Wanted) -> None:
         """Handling an answer has failed."""
-        self._settle(wanted, Refusal(wanted[1].url, "error", "The crawler couldn't handle the answer."))
+        self._settle(wanted, Refusal(wanted[1].url, Reason.ERROR, "The crawler couldn't handle the answer."))
 
     def _settle(self, wanted: Wanted, result: Fetched | Refusal) -> None:
         visit, found, _ = wanted

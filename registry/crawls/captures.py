@@ -13,7 +13,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from crawler.archives import common_crawl, wayback
-from crawler.archives.cdx import Archive, Asked, Page, Stated, earliest
+from crawler.archives.cdx import Archive, Asked, Capture, Page, Stated, earliest
 from crawler.archives.common_crawl import CommonCrawl
 from crawler.archives.wayback import Wayback
 from crawler.reading.found import MAX_ADDRESS
@@ -26,8 +26,10 @@ from exhibit.network.http import guarded_session
 from exhibit.periods import stated_time
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
+from exhibit.types import SeenElsewhere, SeenKind
 from registry.crawls import crawling, inquiries
 from registry.crawls.crawling import ARCHIVE, CAPTURE, NewUrl
+from registry.crawls.elsewhere import kept
 from registry.crawls.watching import Subjects
 from registry.db import steps
 from registry.db.locks import Lock, hold_long
@@ -222,7 +224,8 @@ def _keep(row: Inquiry, domain: inquiries.Subject, page: Page) -> bool:
         if is_denied(host := host_of(one.url)):
             denied.add(host)
         elif len(one.url) <= MAX_ADDRESS:
-            new = NewUrl(one.record, CAPTURE, 1, one.url, position=str(one.stated))
+            told = (_stated(row.service, one),)
+            new = NewUrl(one.record, CAPTURE, 1, one.url, position=str(one.stated), elsewhere=told)
             urls[new.key] = new
     with transaction.atomic():
         known = FrontierUrl.objects.filter(crawl__watch=row.crawl.watch_id, key__in=list(urls), kind=CAPTURE)
@@ -244,7 +247,15 @@ def _take_earlier(before: FrontierUrl, new: NewUrl) -> None:
     if known is None or stated is None or stated.at >= known.at:
         return
     rows = FrontierUrl.objects.filter(pk=before.pk, state=FrontierUrl.State.PENDING)
-    rows.update(url=new.url, host=host_of(new.url), page_url=new.page_url, position=new.position)
+    told = kept(new.elsewhere)
+    rows.update(url=new.url, host=host_of(new.url), page_url=new.page_url, position=new.position, elsewhere=told)
+
+
+def _stated(archive: str, one: Capture) -> SeenElsewhere:
+    """When the archive states that it saw the picture, and where it shows it to people, if it does."""
+    shown = one.record.replace("id_/", "/", 1) if archive == wayback.NAME else ""
+    at = one.at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return SeenElsewhere(kind=SeenKind.SEARCH_SAW, by=TITLES[archive], stated=at, where=shown)
 
 
 def _refused(row: Inquiry, domain: inquiries.Subject, error: SearchRefusedError) -> bool:

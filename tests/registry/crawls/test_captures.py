@@ -78,6 +78,11 @@ def test_a_copy_in_an_archive_is_a_sighting_at_the_time_that_the_archive_states_
     assert (crawl.state, crawl.reason, crawl.pages, inquiry.outcome) == ("done", "finished", 2, "")
     seen = Sighting.objects.get(image_url=URL)
     assert (seen.first_seen, seen.last_seen, seen.period) == (None, None, "2019-03-03T12:00Z")
+    (stated,) = seen.elsewhere
+    told = ("search-saw", captures.TITLES[name], "2019-03-03T12:00:00Z")
+    assert (stated["kind"], stated["by"], stated["stated"]) == told
+    shown = f"/web/20190303120000/{seen.image_url}" if name == "wayback" else ""
+    assert stated.get("where", "").endswith(shown)
     assert (seen.found_in, seen.page_url, seen.party, seen.private_to) == (name, URL, "photos.example", studio)
     assert seen.final_url.startswith(site.url("/web/20190303120000id_/" if name == "wayback" else "/crawl-data/"))
     assert seen.peer == f"127.0.0.13:{site.port}"
