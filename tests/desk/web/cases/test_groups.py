@@ -31,8 +31,9 @@ def test_more_cases_than_a_page_shows_are_put_aside_at_once_and_taken_back(
     if javascript:
         ann.check()
     site.inline.run_until_idle()
-    page.reload()
-    expect(page.locator("#group")).to_contain_text("3 of 3 are put aside.")
+    if javascript:  # without, the page reloads itself
+        page.reload()
+    expect(page.locator("#group")).to_contain_text("3 of 3 are put aside.", timeout=20_000)
     assert set(studio.cases.values_list("decision", flat=True)) == {"cleared"}
     assert set(studio.cases.values_list("reason", flat=True)) == {"A logo."}
     queue(ann)
@@ -40,8 +41,9 @@ def test_more_cases_than_a_page_shows_are_put_aside_at_once_and_taken_back(
     page.get_by_role("link", name="How far it is, and undo").click()
     page.get_by_role("button", name="Undo").click()
     site.inline.run_until_idle()
-    page.reload()
-    expect(page.locator("#group")).to_contain_text("Taken back. 0 of 3 are put aside.")
+    if javascript:
+        page.reload()
+    expect(page.locator("#group")).to_contain_text("Taken back. 0 of 3 are put aside.", timeout=20_000)
     assert set(studio.cases.values_list("decision", "waits")) == {("open", True)}
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)
 
