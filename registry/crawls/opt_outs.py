@@ -31,16 +31,16 @@ def of_watch(watch: Watch) -> list[OptOut]:
 
     Nothing of that is fetched in another way. A person may look at a page, and ask what a picture shows.
     """
-    crawls = list(watch.crawls.order_by("-number").values_list("pk", flat=True)[:RUNS])
     hosts: dict[str, Counter[str]] = defaultdict(Counter)
-    for authority, reason, addresses in _refused(crawls):
+    for authority, reason, addresses in _refused(watch):
         hosts[host_of(f"http://{authority}/")][reason] += addresses
     cases = _cases(watch, hosts)
     found = [OptOut(host, dict(sorted(how.items())), cases.get(host, [])) for host, how in hosts.items() if host]
     return sorted(found, key=lambda one: (-len(one.cases), -sum(one.how.values()), one.host))[:MAX_HOSTS]
 
 
-def _refused(crawls: list[int]) -> QuerySet[Refusal, tuple[str, str, int]]:
+def _refused(watch: Watch) -> QuerySet[Refusal, tuple[str, str, int]]:
+    crawls = watch.crawls.order_by("-number").values("pk")[:RUNS]
     authority = Func(F("url"), Value("/"), Value(3), function="split_part", output_field=TextField())
     refused = Refusal.objects.filter(crawl__in=crawls, reason__in=REASONS).order_by()
     grouped = refused.annotate(authority=authority).values("authority", "reason")

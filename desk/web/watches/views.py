@@ -40,6 +40,7 @@ def _row(watch: Watch, last: Crawl | None) -> dict[str, object]:
 def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One watch: its sources, its schedule, what it may spend, its crawls."""
     row = scoped.watch_numbered(owner, number)
+    row.owner = owner  # what asks for it needn't ask the database
     page = page_of(request, row.crawls.order_by("-number"))
     crawl = not_through(row)
     return {
